@@ -1,0 +1,15 @@
+/*
+ * error.h - what a function of the core can answer.
+ */
+#ifndef MF_ERROR_H
+#define MF_ERROR_H
+
+typedef enum MfError
+{
+	MF_OK = 0,
+	MF_CANCELLED,				/* the cancel flag was seen; outputs are incomplete */
+	MF_NOT_POSITIVE_DEFINITE,	/* a row's system has no unique solution: more regularization */
+	MF_NOT_FINITE				/* a result overflowed to infinity or NaN */
+} MfError;
+
+#endif
