@@ -1,0 +1,724 @@
+/*
+ * topk.c - the best items for a vector, exactly.
+ *
+ * Given p, the score of item i is s_i = p.v_i + o_i, computed in double, coordinate after coordinate:
+ * what a naive scan computes.  The result is the first k items by (score descending, number
+ * ascending) that the filter lets in.  It is found without computing most of the scores:
+ *
+ * 1. The floor.  As soon as k items are known to score at least t, an item that is known to score
+ *	  less than t cannot be in the result.  It would be behind those k, whatever the rest holds.  The
+ *	  pool of candidates keeps the largest such t, its floor, which only rises.
+ * 2. Panels.  p.v <= |p| |v| (Cauchy-Schwarz), so no item of a panel scores more than |p| times the
+ *	  panel's largest norm plus its largest offset.  Panels and blocks whose bound is below the floor
+ *	  are passed over; without offsets norms descend, and the first such block ends the search.
+ * 3. Floats.  An item that is looked at is scored in float, which is off by at most e (scan.h).  It
+ *	  goes into the pool when float score + e reaches the floor, and an item of the pool counts
+ *	  towards the floor with float score - e.
+ * 4. Doubles.  What is left in the pool at the end, or when it overflows, is scored in double; those
+ *	  scores alone decide who is in and in which order.
+ *
+ * Bounds are rounded upwards: norms are stored a little larger than they are, which also covers the
+ * rounding of the double score itself (relative 2^-53 d against 2^-22).  Where |p| |v| is so large that
+ * floats could overflow, e is infinite, and the double score decides.
+ *
+ * At most n per group: the best k by that rule, taken greedily, are the best k of those that are among
+ * the n best of their group.  More items only push that k-th score up, so floors work as before.
+ */
+#include "topk.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "list.h"
+#include "pool.h"
+#include "scan.h"
+
+/* Up to so many candidates are looked up one by one, more become a bitmap. */
+#define FEW_CANDIDATES 256
+
+/* More seen items than this become a bitmap. */
+#define FEW_SEEN 1024
+
+/* Products of norms beyond this are not trusted to floats. */
+#define FLOAT_RANGE 1e37
+
+/* Vectors shorter than this are not normalised in float. */
+#define LEAST_NORM 1e-30f
+
+/* How many of a group are in the result so far: a slot of an open-addressing table. */
+typedef struct GroupSlot
+{
+	int32_t		group;			/* 0: free */
+	int32_t		count;
+} GroupSlot;
+
+/* One search. */
+typedef struct Search
+{
+	const MfIndex *index;
+	const MfScan *scan;
+	const MfFilter *filter;
+	bool		cosine;			/* the score is p.v / (|p| |v|) */
+	float	   *query;			/* ld floats: p; of length 1 for cosines */
+	double	   *exact;			/* d doubles: p */
+	double		exact_norm;		/* |p|, as a naive scan computes it */
+	double		norm;			/* not below the norm of query, above 0 */
+	double		error;			/* of a float score, per unit of norm of the item */
+	const uint64_t *mask;		/* by position: the candidates; NULL: all */
+	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
+	GroupSlot  *slot;
+	uint32_t	nslots;			/* a power of two */
+	MfPool		pool;
+	int			npending;
+	int32_t		pending[MF_PANEL];	/* positions to be scored together */
+	MfTopkStats stats;
+} Search;
+
+/* Where the parts of a search's workspace are. */
+typedef struct Workspace
+{
+	float	   *query;
+	double	   *exact;
+	MfPoolEntry *entry;
+	GroupSlot  *slot;
+	uint32_t	nslots;
+	int32_t    *position;		/* FEW_CANDIDATES */
+	uint64_t   *mask;			/* by position */
+	uint64_t   *seen;			/* by item */
+	size_t		size;
+} Workspace;
+
+/* The next size bytes of a workspace, or NULL while there is none. */
+static void *
+take_space(void *space, size_t *used, size_t size)
+{
+	char	   *place = space == NULL ? NULL : (char *) space + *used;
+
+	*used += (size + 63) & ~(size_t) 63;
+	return place;
+}
+
+/* Words of a bitmap of whole blocks of items. */
+static size_t
+bitmap_words(const MfIndex *index)
+{
+	return (size_t) index->nblocks * (MF_BLOCK / 64);
+}
+
+/* Divides a workspace for the best k; space may be NULL to learn the size alone. */
+static Workspace
+divide_space(const MfIndex *index, int k, void *space)
+{
+	Workspace	work;
+	size_t		used = 0;
+	size_t		entries = (size_t) mf_pool_limit(k) + MF_POOL_MARGIN;
+
+	work.nslots = 16;
+	while (work.nslots < 2 * entries)
+		work.nslots *= 2;
+	work.query = take_space(space, &used, index->ld * sizeof(float));
+	work.exact = take_space(space, &used, index->ld * sizeof(double));
+	work.entry = take_space(space, &used, entries * sizeof(MfPoolEntry));
+	work.slot = take_space(space, &used, work.nslots * sizeof(GroupSlot));
+	work.position = take_space(space, &used, FEW_CANDIDATES * sizeof(int32_t));
+	work.mask = take_space(space, &used, bitmap_words(index) * sizeof(uint64_t));
+	work.seen = take_space(space, &used, bitmap_words(index) * sizeof(uint64_t));
+	work.size = used;
+	return work;
+}
+
+/* At most as many as there are items. */
+static int
+useful_k(const MfIndex *index, int k)
+{
+	return k < index->nitems ? k : (int) index->nitems;
+}
+
+/* Bytes of 64-byte aligned scratch space that a search for the best k needs.  Most of it is touched
+ * only where filters are long. */
+size_t
+mf_topk_workspace(const MfIndex *index, int k)
+{
+	return divide_space(index, useful_k(index, k), NULL).size;
+}
+
+/* The double score of the item at a position. */
+static double
+score_exactly(const Search *search, int32_t position)
+{
+	const MfIndex *index = search->index;
+	const float *vector = index->vector + (size_t) position * index->ld;
+	double		sum = 0;
+	double		squares = 0;
+
+	for (int j = 0; j < index->factors; j++)
+		sum += search->exact[j] * vector[j];
+	if (!search->cosine)
+		return index->offset == NULL ? sum : sum + index->offset[position];
+	for (int j = 0; j < index->factors; j++)
+		squares += (double) vector[j] * vector[j];
+	if (squares == 0 || search->exact_norm == 0)
+		return 0;
+	return sum / (search->exact_norm * sqrt(squares));
+}
+
+/* Makes the scores of all entries exact. */
+static void
+score_pool(Search *search)
+{
+	for (int i = 0; i < search->pool.count; i++)
+	{
+		MfPoolEntry *entry = &search->pool.entry[i];
+
+		if (entry->error == 0)
+			continue;
+		entry->score = score_exactly(search, entry->position);
+		entry->error = 0;
+		search->stats.rescored++;
+	}
+}
+
+/* Whether one more of the group may be kept; counts it if so. */
+static bool
+take_from_group(Search *search, int32_t group)
+{
+	uint32_t	at = (uint32_t) group * UINT32_C(2654435769);
+
+	if (group <= 0)
+		return true;
+	for (at &= search->nslots - 1;; at = (at + 1) & (search->nslots - 1))
+	{
+		GroupSlot  *slot = &search->slot[at];
+
+		if (slot->group == 0)
+			slot->group = group;
+		if (slot->group != group)
+			continue;
+		if (slot->count >= search->filter->per_group)
+			return false;
+		slot->count++;
+		return true;
+	}
+}
+
+/* Keeps the first k by rank with at most so many of each group; the entries end up sorted. */
+static void
+cut_groups(Search *search)
+{
+	MfPool	   *pool = &search->pool;
+	int			kept = 0;
+
+	score_pool(search);
+	mf_pool_sort(pool);
+	memset(search->slot, 0, search->nslots * sizeof(GroupSlot));
+	for (int i = 0; i < pool->count && kept < pool->k; i++)
+	{
+		int32_t		item = search->index->item[pool->entry[i].position];
+
+		if (take_from_group(search, search->filter->group[item]))
+			pool->entry[kept++] = pool->entry[i];
+	}
+	pool->count = kept;
+	mf_pool_cut(pool);
+}
+
+/* Makes room in the pool and raises its floor, when that is due. */
+static void
+tend_pool(Search *search)
+{
+	MfPool	   *pool = &search->pool;
+
+	if (search->filter->group != NULL)
+	{
+		if (pool->count >= pool->limit)
+			cut_groups(search);
+		return;
+	}
+	if (pool->count < pool->limit && (pool->floor > -INFINITY || pool->count < pool->k))
+		return;
+	if (!mf_pool_shrink(pool))
+	{
+		score_pool(search);
+		mf_pool_cut(pool);
+	}
+}
+
+/* Whether the bit of an item is set. */
+static inline bool
+has_bit(const uint64_t *bitmap, int32_t i)
+{
+	return bitmap[i / 64] >> (i % 64) & 1;
+}
+
+/* Whether the filter lets an item in, candidates apart. */
+static bool
+is_admitted(const Search *search, int32_t item)
+{
+	const MfFilter *filter = search->filter;
+
+	if (filter->allowed != NULL && !has_bit(filter->allowed, item))
+		return false;
+	if (filter->excluded != NULL && has_bit(filter->excluded, item))
+		return false;
+	if (search->seen != NULL)
+		return !has_bit(search->seen, item);
+	return !mf_list_has(filter->seen, filter->nseen, item);
+}
+
+/* A float that is below x by enough for MF_SCAN_ROUNDING of itself and its own rounding. */
+static float
+float_below(double x)
+{
+	return (float) (x - fabs(x) * 0x1.0p-21 - 0x1.0p-148);
+}
+
+/*
+ * Scores the items at 16 positions, of which those in `wanted` count, and puts what may be among the
+ * best into the pool.  No item has a larger norm than `most`, and none has one below `least` (which
+ * matters for cosines only).
+ */
+static void
+score_positions(Search *search, const int32_t *position, uint32_t wanted, float most, float least)
+{
+	const MfIndex *index = search->index;
+	const float *row[MF_PANEL];
+	float		weight[MF_PANEL];
+	float		offset[MF_PANEL];
+	float		score[MF_PANEL];
+	double		error = search->error * (search->cosine ? 1.0 : most) + index->ld * 0x1.0p-149;
+	bool		trusted = search->cosine ? least > LEAST_NORM && most < 1 / LEAST_NORM :
+		search->norm * most < FLOAT_RANGE;
+
+	for (int i = 0; i < MF_PANEL; i++)
+	{
+		row[i] = index->vector + (size_t) position[i] * index->ld;
+		weight[i] = search->cosine ? 1 / index->norm[position[i]] : 1;
+		offset[i] = index->offset != NULL && !search->cosine ? index->offset[position[i]] : 0;
+	}
+	if (trusted)
+	{
+		if (search->cosine)
+			error += index->ld * 0x1.0p-149 / least;
+		wanted &= search->scan->score_rows(search->query, index->ld, row, weight, offset,
+										   float_below(search->pool.floor - error), score);
+	}
+	for (; wanted != 0; wanted &= wanted - 1)
+	{
+		int			i = __builtin_ctz(wanted);
+
+		if (!is_admitted(search, index->item[position[i]]))
+			continue;
+		if (trusted)
+			mf_pool_add(&search->pool, score[i],
+						(float) ((error + fabsf(score[i]) * MF_SCAN_ROUNDING) * 1.0001), position[i]);
+		else
+			mf_pool_add(&search->pool, 0, INFINITY, position[i]);
+	}
+	tend_pool(search);
+}
+
+/* Scores what is pending. */
+static void
+flush_pending(Search *search)
+{
+	const MfIndex *index = search->index;
+	int			n = search->npending;
+	float		most = 0;
+	float		least = INFINITY;
+
+	if (n == 0)
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		float		norm = index->norm[search->pending[i]];
+
+		most = norm > most ? norm : most;
+		least = norm < least ? norm : least;
+	}
+	for (int i = n; i < MF_PANEL; i++)
+		search->pending[i] = search->pending[0];
+	search->npending = 0;
+	search->stats.scored += n;
+	score_positions(search, search->pending, (uint32_t) ((UINT64_C(1) << n) - 1),
+					most * (1 + 0x1.0p-20f), least);
+}
+
+/* Notes a position to be scored. */
+static inline void
+add_pending(Search *search, int32_t position)
+{
+	search->pending[search->npending++] = position;
+	if (search->npending == MF_PANEL)
+		flush_pending(search);
+}
+
+/* No item of the panel scores more. */
+static inline double
+panel_bound(const Search *search, int64_t panel)
+{
+	const MfIndex *index = search->index;
+
+	if (search->cosine)
+		return INFINITY;
+	return search->norm * index->panel_norm[panel] +
+		(index->panel_offset == NULL ? 0 : index->panel_offset[panel]);
+}
+
+/* No item of the block scores more. */
+static inline double
+block_bound(const Search *search, int64_t block)
+{
+	const MfIndex *index = search->index;
+
+	if (search->cosine)
+		return INFINITY;
+	return search->norm * index->block_norm[block] +
+		(index->block_offset == NULL ? 0 : index->block_offset[block]);
+}
+
+/* The positions of a panel that hold candidates. */
+static uint32_t
+panel_mask(const Search *search, int64_t panel)
+{
+	int64_t		left = search->index->nitems - panel * MF_PANEL;
+	uint32_t	mask = left >= MF_PANEL ? 0xffff : (UINT32_C(1) << left) - 1;
+
+	if (search->mask != NULL)
+		mask &= search->mask[panel / 4] >> (panel % 4 * 16) & 0xffff;
+	return mask;
+}
+
+/* Scores all items of a panel. */
+static void
+search_panel(Search *search, int64_t panel, uint32_t mask)
+{
+	const MfIndex *index = search->index;
+	int32_t		position[MF_PANEL];
+	float		least = INFINITY;
+
+	for (int i = 0; i < MF_PANEL; i++)
+		position[i] = (int32_t) (panel * MF_PANEL + i);
+	if (search->cosine)
+		for (int i = 0; i < MF_PANEL; i++)
+			least = index->norm[position[i]] < least ? index->norm[position[i]] : least;
+	search->stats.scored += __builtin_popcount(mask);
+	score_positions(search, position, mask, index->panel_norm[panel], least);
+}
+
+/* Looks at all panels of a block that may hold one of the best. */
+static void
+search_block(Search *search, int64_t block)
+{
+	int64_t		end = (block + 1) * MF_BLOCK_PANELS;
+
+	if (end > search->index->npanels)
+		end = search->index->npanels;
+	for (int64_t panel = block * MF_BLOCK_PANELS; panel < end; panel++)
+	{
+		uint32_t	mask = panel_mask(search, panel);
+
+		if (mask == 0 || panel_bound(search, panel) < search->pool.floor)
+			continue;
+		if (mask == 0xffff || search->index->nitems < (panel + 1) * MF_PANEL)
+			search_panel(search, panel, mask);
+		else
+			for (; mask != 0; mask &= mask - 1)
+				add_pending(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
+	}
+}
+
+/* The block with the largest bound: where a search had better begin. */
+static int64_t
+best_block(const Search *search)
+{
+	int64_t		best = 0;
+
+	if (search->cosine || search->index->block_offset == NULL)
+		return 0;
+	for (int64_t block = 1; block < search->index->nblocks; block++)
+		if (block_bound(search, block) > block_bound(search, best))
+			best = block;
+	return best;
+}
+
+/* Looks at all blocks that may hold one of the best. */
+static void
+search_blocks(Search *search)
+{
+	const MfIndex *index = search->index;
+	int64_t		first = best_block(search);
+
+	if (index->nblocks == 0)
+		return;
+	search_block(search, first);
+	for (int64_t block = 0; block < index->nblocks; block++)
+	{
+		if (block == first)
+			continue;
+		if (block_bound(search, block) >= search->pool.floor)
+			search_block(search, block);
+		else if (index->block_offset == NULL)
+			break;
+	}
+	flush_pending(search);
+}
+
+/* The positions of a few candidates, ascending, each once; returns how many. */
+static int
+find_candidates(const Search *search, int32_t *position)
+{
+	const MfFilter *filter = search->filter;
+	int			n = 0;
+
+	for (int64_t c = 0; c < filter->ncandidates; c++)
+	{
+		int32_t		item = filter->candidates[c];
+		int32_t		place;
+		int			at = n;
+
+		if (item < 0)
+			continue;
+		place = search->index->position[item];
+		while (at > 0 && position[at - 1] > place)
+			at--;
+		if (at > 0 && position[at - 1] == place)
+			continue;
+		memmove(position + at + 1, position + at, (n - at) * sizeof(*position));
+		position[at] = place;
+		n++;
+	}
+	return n;
+}
+
+/* Looks at a few candidates, one by one. */
+static void
+search_candidates(Search *search, int32_t *position)
+{
+	int			n = find_candidates(search, position);
+
+	for (int i = 0; i < n; i++)
+		add_pending(search, position[i]);
+	flush_pending(search);
+}
+
+/* Marks the candidates' positions in a bitmap. */
+static void
+mark_candidates(Search *search, uint64_t *mask)
+{
+	const MfFilter *filter = search->filter;
+
+	memset(mask, 0, bitmap_words(search->index) * sizeof(*mask));
+	for (int64_t c = 0; c < filter->ncandidates; c++)
+	{
+		int32_t		item = filter->candidates[c];
+
+		if (item >= 0)
+		{
+			int32_t		position = search->index->position[item];
+
+			mask[position / 64] |= UINT64_C(1) << (position % 64);
+		}
+	}
+	search->mask = mask;
+}
+
+/* Marks many seen items in a bitmap. */
+static void
+mark_seen(Search *search, uint64_t *seen)
+{
+	const MfFilter *filter = search->filter;
+
+	memset(seen, 0, bitmap_words(search->index) * sizeof(*seen));
+	for (int64_t i = 0; i < filter->nseen; i++)
+		seen[filter->seen[i] / 64] |= UINT64_C(1) << (filter->seen[i] % 64);
+	search->seen = seen;
+}
+
+/* Takes the query in: its copies, its norm and the errors that follow from it. */
+static void
+take_query(Search *search, const Workspace *work, const float *query)
+{
+	const MfIndex *index = search->index;
+	double		squares = 0;
+	double		unit = 1;
+
+	search->query = work->query;
+	search->exact = work->exact;
+	memset(search->query, 0, index->ld * sizeof(float));
+	for (int j = 0; j < index->factors; j++)
+	{
+		search->exact[j] = query[j];
+		squares += search->exact[j] * search->exact[j];
+	}
+	search->exact_norm = sqrt(squares);
+	if (search->cosine && squares > 0)
+		unit = 1 / search->exact_norm;
+	for (int j = 0; j < index->factors; j++)
+		search->query[j] = (float) (search->exact[j] * unit);
+	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
+	/* normalising rounds each coordinate once more */
+	search->error = (mf_scan_error(index->ld) + 0x1.0p-23) * search->norm;
+}
+
+/* Makes a search for the best k, k <= nitems, with no item looked at yet. */
+static void
+start_search(Search *search, const MfIndex *index, const float *query, int k, const MfFilter *filter,
+			 const Workspace *work, bool cosine)
+{
+	memset(search, 0, sizeof(*search));
+	search->index = index;
+	search->scan = mf_scan();
+	search->filter = filter;
+	search->cosine = cosine;
+	search->slot = work->slot;
+	search->nslots = work->nslots;
+	take_query(search, work, query);
+	mf_pool_start(&search->pool, work->entry, index->item, k);
+	if (filter->nseen > FEW_SEEN)
+		mark_seen(search, work->seen);
+}
+
+/* Writes the result of a search; returns how many items it has. */
+static int
+finish_search(Search *search, int32_t *item, float *score, MfTopkStats *stats)
+{
+	MfPool	   *pool = &search->pool;
+
+	if (search->filter->group != NULL)
+		cut_groups(search);
+	else
+	{
+		mf_pool_shrink(pool);
+		score_pool(search);
+		mf_pool_cut(pool);
+		mf_pool_sort(pool);
+	}
+	for (int i = 0; i < pool->count; i++)
+	{
+		item[i] = search->index->item[pool->entry[i].position];
+		score[i] = (float) pool->entry[i].score;
+	}
+	if (stats != NULL)
+	{
+		stats->coded += search->stats.coded;
+		stats->scored += search->stats.scored;
+		stats->rescored += search->stats.rescored;
+	}
+	return pool->count;
+}
+
+/* A whole search by score or by cosine; see mf_topk_search(). */
+static int
+run_search(const MfIndex *index, const float *query, int k, const MfFilter *filter, void *workspace,
+		   bool cosine, int32_t *item, float *score, MfTopkStats *stats)
+{
+	static const MfFilter everything = {0};
+	Workspace	work;
+	Search		search;
+
+	k = useful_k(index, k);
+	if (k <= 0)
+		return 0;
+	if (filter == NULL)
+		filter = &everything;
+	work = divide_space(index, k, workspace);
+	start_search(&search, index, query, k, filter, &work, cosine);
+	if (filter->candidates != NULL && filter->ncandidates <= FEW_CANDIDATES)
+		search_candidates(&search, work.position);
+	else
+	{
+		if (filter->candidates != NULL)
+			mark_candidates(&search, work.mask);
+		search_blocks(&search);
+	}
+	return finish_search(&search, item, score, stats);
+}
+
+/*
+ * The best k items for a query of d finite floats, among those that the filter (NULL: all) lets in:
+ * item[] and score[] have room for k, best first, ties by smaller item.  Returns how many there are.
+ * The workspace has mf_topk_workspace(index, k) bytes, 64-byte aligned.  stats may be NULL.
+ */
+int
+mf_topk_search(const MfIndex *index, const float *query, int k, const MfFilter *filter,
+			   void *workspace, int32_t *item, float *score, MfTopkStats *stats)
+{
+	return run_search(index, query, k, filter, workspace, false, item, score, stats);
+}
+
+/*
+ * The same by cosine, without offsets: (query . v) / (|query| |v|), 0 for a vector of length 0.  The
+ * item that the query belongs to is left out by the filter.
+ */
+int
+mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter *filter,
+				void *workspace, int32_t *item, float *similarity, MfTopkStats *stats)
+{
+	return run_search(index, query, k, filter, workspace, true, item, similarity, stats);
+}
+
+/* A batch at work. */
+typedef struct BatchState
+{
+	const MfIndex *index;
+	const MfBatch *batch;
+	char	   *workspace;		/* one of `size` bytes per worker */
+	size_t		size;
+} BatchState;
+
+/* Bytes of 64-byte aligned scratch space that mf_topk_batch() needs. */
+size_t
+mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel)
+{
+	return mf_topk_workspace(index, k) * mf_workers(parallel);
+}
+
+/* One query of a batch. */
+static void
+run_batch_query(void *argument, int64_t q, int worker)
+{
+	BatchState *state = argument;
+	const MfBatch *batch = state->batch;
+	MfFilter	filter = {0};
+
+	if (batch->filter != NULL)
+		filter = *batch->filter;
+	filter.seen = NULL;
+	filter.nseen = 0;
+	if (batch->seen_start != NULL)
+	{
+		filter.seen = batch->seen + batch->seen_start[q];
+		filter.nseen = batch->seen_start[q + 1] - batch->seen_start[q];
+	}
+	batch->count[q] = mf_topk_search(state->index, batch->query + q * state->index->ld, batch->k, &filter,
+									 state->workspace + worker * state->size,
+									 batch->item + q * batch->k, batch->score + q * batch->k, NULL);
+}
+
+/*
+ * Searches for all queries of a batch, as mf_topk_search() does for one.  The workspace has
+ * mf_topk_batch_workspace() bytes.  Returns false when it was cancelled.
+ */
+bool
+mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace, const MfParallel *parallel)
+{
+	BatchState	state = {index, batch, workspace, mf_topk_workspace(index, batch->k)};
+
+	return mf_parallel_blocks(parallel, batch->nqueries, run_batch_query, &state);
+}
+
+/* The scores of chosen items, 0 <= item < nitems, as a search computes them. */
+void
+mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems, float *score)
+{
+	for (int64_t i = 0; i < nitems; i++)
+	{
+		int32_t		position = index->position[item[i]];
+		const float *vector = index->vector + (size_t) position * index->ld;
+		double		sum = 0;
+
+		for (int j = 0; j < index->factors; j++)
+			sum += (double) query[j] * vector[j];
+		score[i] = (float) (index->offset == NULL ? sum : sum + index->offset[position]);
+	}
+}

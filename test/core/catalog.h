@@ -1,0 +1,223 @@
+/*
+ * catalog.h - items and queries for the tests of serving, and the naive scan they are held against.
+ */
+#ifndef CATALOG_H
+#define CATALOG_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "als.h"
+#include "index.h"
+#include "rng.h"
+#include "topk.h"
+
+/* Items, and what a test does with them. */
+typedef struct Catalog
+{
+	int64_t		n;
+	int			d;
+	int			ld;
+	float	   *vector;
+	float	   *offset;			/* NULL: none */
+	void	   *space;
+	MfIndex		index;
+	size_t		size;
+} Catalog;
+
+/* A score of the naive scan. */
+typedef struct Scored
+{
+	double		score;
+	int32_t		item;
+} Scored;
+
+static void *
+catalog_space(size_t size)
+{
+	return aligned_alloc(64, (size + 64) & ~(size_t) 63);
+}
+
+/* Items of independent normal coordinates. */
+static Catalog
+catalog_new(int64_t n, int d, uint64_t seed)
+{
+	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0};
+
+	c.vector = catalog_space((size_t) n * c.ld * sizeof(float));
+	memset(c.vector, 0, (size_t) n * c.ld * sizeof(float));
+	for (int64_t i = 0; i < n; i++)
+		for (int j = 0; j < d; j++)
+			c.vector[i * c.ld + j] = mf_random_normal(seed, (uint64_t) (i * d + j));
+	return c;
+}
+
+/* Multiplies item i by a factor. */
+__attribute__((unused)) static void
+catalog_scale(Catalog *c, int64_t i, double factor)
+{
+	for (int j = 0; j < c->d; j++)
+		c->vector[i * c->ld + j] = (float) (c->vector[i * c->ld + j] * factor);
+}
+
+/* Gives every item length 1. */
+__attribute__((unused)) static void
+catalog_normalize(Catalog *c)
+{
+	for (int64_t i = 0; i < c->n; i++)
+	{
+		double		sum = 0;
+
+		for (int j = 0; j < c->d; j++)
+			sum += (double) c->vector[i * c->ld + j] * c->vector[i * c->ld + j];
+		catalog_scale(c, i, 1 / sqrt(sum));
+	}
+}
+
+/* Gives the items normal offsets times a factor. */
+__attribute__((unused)) static void
+catalog_offsets(Catalog *c, float factor, uint64_t seed)
+{
+	c->offset = catalog_space((size_t) c->n * sizeof(float));
+	for (int64_t i = 0; i < c->n; i++)
+		c->offset[i] = factor * mf_random_normal(seed, (uint64_t) i);
+}
+
+/* Builds and opens the index. */
+__attribute__((unused)) static bool
+catalog_build(Catalog *c, MfCodes codes, int nthreads)
+{
+	MfParallel	parallel = {nthreads, NULL};
+	MfItems		items = {c->n, c->d, c->vector, c->offset, NULL, 0};
+	void	   *workspace = catalog_space(mf_index_workspace(c->n, c->d, &parallel));
+
+	free(c->space);
+	c->space = catalog_space(mf_index_size(c->n, c->d));
+	c->size = mf_index_build(c->space, workspace, &items, codes, &parallel);
+	free(workspace);
+	return c->size > 0 && mf_index_open(&c->index, c->space, c->size);
+}
+
+static void
+catalog_free(Catalog *c)
+{
+	free(c->vector);
+	free(c->offset);
+	free(c->space);
+}
+
+/* Whether the naive scan lets an item in. */
+static bool
+naive_admits(const MfFilter *f, int32_t item)
+{
+	bool		found = f->candidates == NULL;
+
+	if (f->allowed != NULL && !(f->allowed[item / 64] >> (item % 64) & 1))
+		return false;
+	if (f->excluded != NULL && f->excluded[item / 64] >> (item % 64) & 1)
+		return false;
+	for (int64_t i = 0; i < f->nseen; i++)
+		if (f->seen[i] == item)
+			return false;
+	for (int64_t i = 0; i < f->ncandidates && !found; i++)
+		found = f->candidates[i] == item;
+	return found;
+}
+
+static int
+naive_order(const void *a, const void *b)
+{
+	const Scored *x = a;
+	const Scored *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->item < y->item ? -1 : x->item > y->item;
+}
+
+/* The score that a naive scan in double computes. */
+static double
+naive_score(const Catalog *c, const float *query, int32_t item, bool cosine)
+{
+	const float *v = c->vector + (int64_t) item * c->ld;
+	double		sum = 0;
+	double		vv = 0;
+	double		qq = 0;
+
+	for (int j = 0; j < c->d; j++)
+	{
+		sum += (double) query[j] * v[j];
+		vv += (double) v[j] * v[j];
+		qq += (double) query[j] * query[j];
+	}
+	if (cosine)
+		return vv == 0 || qq == 0 ? 0 : sum / (sqrt(qq) * sqrt(vv));
+	return c->offset == NULL ? sum : sum + c->offset[item];
+}
+
+/* The first k of all items, in all[] (room for n); returns how many. */
+static int
+naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, bool cosine, Scored *all)
+{
+	MfFilter	everything = {0};
+	int			n = 0;
+	int			kept = 0;
+
+	if (filter == NULL)
+		filter = &everything;
+	for (int32_t i = 0; i < c->n; i++)
+		if (naive_admits(filter, i))
+		{
+			all[n].score = naive_score(c, query, i, cosine);
+			all[n++].item = i;
+		}
+	qsort(all, (size_t) n, sizeof(Scored), naive_order);
+	for (int i = 0; i < n && kept < k; i++)
+	{
+		int			mates = 0;
+
+		if (filter->group != NULL && filter->group[all[i].item] > 0)
+			for (int m = 0; m < kept; m++)
+				mates += filter->group[all[m].item] == filter->group[all[i].item];
+		if (filter->group == NULL || mates < filter->per_group)
+			all[kept++] = all[i];
+	}
+	return kept;
+}
+
+/* Whether a result is what the naive scan gives: the same items in the same order, scores to 1e-5. */
+static bool
+same_as_naive(const Catalog *c, const float *query, int k, const MfFilter *filter, bool cosine)
+{
+	void	   *workspace = catalog_space(mf_topk_workspace(&c->index, k));
+	Scored	   *all = malloc((size_t) (c->n + 1) * sizeof(Scored));
+	int32_t    *item = malloc((size_t) (k + 1) * sizeof(int32_t));
+	float	   *score = malloc((size_t) (k + 1) * sizeof(float));
+	int			expected = naive_scan(c, query, k, filter, cosine, all);
+	int			n = cosine ?
+		mf_topk_similar(&c->index, query, k, filter, workspace, item, score, NULL) :
+		mf_topk_search(&c->index, query, k, filter, workspace, item, score, NULL);
+	bool		same = n == expected;
+
+	for (int i = 0; i < n && same; i++)
+	{
+		double		tolerance = 1e-5 * fmax(fabs(all[i].score), 1e-37);
+
+		same = item[i] == all[i].item && fabs(score[i] - all[i].score) <= tolerance;
+		if (isinf(score[i]) && fabs(all[i].score) > 3e38)
+			same = item[i] == all[i].item;
+		if (!same)
+			printf("#   rank %d: item %d score %.9g, expected item %d score %.9g\n",
+				   i, item[i], score[i], all[i].item, all[i].score);
+	}
+	if (n != expected)
+		printf("#   %d items, expected %d\n", n, expected);
+	free(workspace);
+	free(all);
+	free(item);
+	free(score);
+	return same;
+}
+
+#endif

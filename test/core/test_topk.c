@@ -1,0 +1,431 @@
+/*
+ * test_topk.c - exact search: at every instruction set level, items and order of a naive double scan.
+ */
+#include "tap.h"
+
+#include "catalog.h"
+#include "isa.h"
+
+/* How the items of a test are made. */
+typedef enum Shape
+{
+	RANDOM,						/* normal coordinates */
+	POPULAR,					/* norms fall like a power of the rank */
+	FLAT,						/* equal norms */
+	LOW_RANK,					/* flat, with most of it in a few directions */
+	ALL_EQUAL,
+	ALL_ZERO,
+	ONE_HUGE,					/* one norm of 1e30 */
+	OVERFLOWING,				/* products beyond the largest float */
+	DENORMAL,					/* norms of 1e-40 */
+	ALTERNATING,				/* signs by item */
+	ONE_DIMENSION,				/* one coordinate carries all */
+	COPIES,						/* every item many times */
+	NEAR_TIES,					/* scores that differ by less than floats can tell */
+	OUTLIERS,					/* a coordinate that is large in a few items */
+	SHAPES
+} Shape;
+
+static const char *const shape_name[] = {
+	"random", "popular", "flat", "low rank", "all equal", "all zero", "one huge", "overflowing",
+	"denormal", "alternating", "one dimension", "copies", "near ties", "outliers"
+};
+
+/* Makes item i of a shape out of a random one. */
+static void
+shape_item(Catalog *c, Shape shape, int64_t i)
+{
+	float	   *v = c->vector + i * c->ld;
+
+	switch (shape)
+	{
+		case POPULAR:
+			catalog_scale(c, i, pow((double) (mf_random_bits(3, (uint64_t) i) % (uint64_t) c->n) + 1, -0.7));
+			break;
+		case LOW_RANK:
+			for (int j = 0; j < c->d; j++)
+				v[j] *= (float) pow(0.7, j);
+			break;
+		case ALL_EQUAL:
+			memcpy(v, c->vector, c->ld * sizeof(float));
+			break;
+		case ALL_ZERO:
+			memset(v, 0, c->ld * sizeof(float));
+			break;
+		case ONE_HUGE:
+			catalog_scale(c, i, i == c->n / 2 ? 1e30 : 1);
+			break;
+		case OVERFLOWING:
+			catalog_scale(c, i, i % 3 == 0 ? 3e37 : 1);
+			break;
+		case DENORMAL:
+			catalog_scale(c, i, 1e-40);
+			break;
+		case ALTERNATING:
+			for (int j = 0; j < c->d; j++)
+				v[j] = i % 2 ? -1 : 1;
+			break;
+		case ONE_DIMENSION:
+			for (int j = 0; j < c->d; j++)
+				v[j] *= j == c->d / 2 ? 1 : 1e-6f;
+			break;
+		case COPIES:
+			memcpy(v, c->vector + i % 3 * c->ld, c->ld * sizeof(float));
+			break;
+		case NEAR_TIES:
+			for (int j = 0; j < c->d; j++)
+				v[j] = 1 + (j == 0 ? 0x1.0p-22f * (float) (mf_random_bits(9, (uint64_t) i) % 8) : 0);
+			break;
+		case OUTLIERS:
+			v[i % c->d] *= i % 17 == 0 ? 40 : 1;
+			break;
+		default:
+			break;
+	}
+}
+
+static Catalog
+shaped(Shape shape, int64_t n, int d, float offsets)
+{
+	Catalog		c = catalog_new(n, d, 7 + (uint64_t) d);
+
+	for (int64_t i = 0; i < n; i++)
+		shape_item(&c, shape, i);
+	if (shape == FLAT || shape == LOW_RANK)
+		catalog_normalize(&c);
+	if (offsets > 0)
+		catalog_offsets(&c, offsets, 5);
+	return c;
+}
+
+/* Query q: most are random, one in four is an item, one in eight is zero. */
+static void
+make_query(const Catalog *c, int q, float *query)
+{
+	memset(query, 0, c->ld * sizeof(float));
+	for (int j = 0; j < c->d; j++)
+		query[j] = mf_random_normal(77, (uint64_t) (q * c->d + j));
+	if (q % 4 == 1 && c->n > 0)
+		memcpy(query, c->vector + q % c->n * c->ld, c->ld * sizeof(float));
+	if (q % 8 == 7)
+		memset(query, 0, c->ld * sizeof(float));
+}
+
+/* Some queries by score and by cosine on the index as it is. */
+static bool
+queries_agree(const Catalog *c, int nqueries, int k)
+{
+	float	   *query = catalog_space(c->ld * sizeof(float));
+	bool		same = true;
+
+	for (int q = 0; q < nqueries && same; q++)
+	{
+		make_query(c, q, query);
+		same = same_as_naive(c, query, k, NULL, false) && same_as_naive(c, query, k, NULL, true);
+	}
+	free(query);
+	return same;
+}
+
+/* Every shape, with and without offsets and codes. */
+static void
+test_shapes(const char *level, int64_t n, int d, int nqueries)
+{
+	static const float offsets[] = {0, 0.5f, 1e4f};
+
+	for (int shape = 0; shape < SHAPES; shape++)
+	{
+		bool		same = true;
+
+		for (int o = 0; o < 3; o++)
+			for (int codes = MF_CODES_NEVER; codes <= MF_CODES_ALWAYS; codes++)
+			{
+				Catalog		c = shaped((Shape) shape, n, d, offsets[o]);
+
+				same = same && catalog_build(&c, (MfCodes) codes, 2) && queries_agree(&c, nqueries, 10);
+				if (!same)
+					printf("#   offsets %g, codes %d\n", offsets[o], codes);
+				catalog_free(&c);
+			}
+		ok(same, "%s: %s, %lld x %d", level, shape_name[shape], (long long) n, d);
+	}
+}
+
+/* All lengths of vectors, and numbers of items around the sizes of panels and blocks. */
+static void
+test_sizes(const char *level)
+{
+	static const int lengths[] = {1, 2, 7, 15, 16, 17, 63, 64, 65, 128, 300, 1000};
+	static const int counts[] = {0, 1, 2, 15, 16, 17, 1023, 1024, 1025, 2100};
+
+	for (int l = 0; l < 12; l++)
+	{
+		bool		same = true;
+
+		for (int shape = RANDOM; shape <= LOW_RANK; shape++)
+		{
+			Catalog		c = shaped((Shape) shape, 1500, lengths[l], shape == FLAT ? 1 : 0);
+
+			same = same && catalog_build(&c, shape == POPULAR ? MF_CODES_AUTO : MF_CODES_ALWAYS, 1) &&
+				queries_agree(&c, 6, 7);
+			catalog_free(&c);
+		}
+		ok(same, "%s: d = %d", level, lengths[l]);
+	}
+	for (int l = 0; l < 10; l++)
+	{
+		Catalog		c = shaped(RANDOM, counts[l], 19, 0.3f);
+		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 2) && queries_agree(&c, 4, 5) &&
+			queries_agree(&c, 2, 3000);
+
+		ok(same, "%s: %d items, k up to 3000", level, counts[l]);
+		catalog_free(&c);
+	}
+}
+
+/* A large k, up to all items. */
+static void
+test_many(const char *level)
+{
+	static const int ks[] = {1, 16, 100, 999, 4999, 5000, 10000};
+
+	for (int shape = RANDOM; shape <= LOW_RANK; shape++)
+	{
+		Catalog		c = shaped((Shape) shape, 5000, 24, shape == FLAT ? 0.1f : 0);
+		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 1);
+
+		for (int i = 0; i < 7; i++)
+			same = same && queries_agree(&c, 3, ks[i]);
+		ok(same, "%s: k from 1 to 10000 of 5000 items, %s", level, shape_name[shape]);
+		catalog_free(&c);
+	}
+}
+
+/* A bitmap of those items whose random number is below share. */
+static uint64_t *
+random_bitmap(int64_t n, double share, uint64_t seed)
+{
+	uint64_t   *bitmap = calloc((size_t) n / 64 + 1, sizeof(uint64_t));
+
+	for (int64_t i = 0; i < n; i++)
+		if (mf_random_uniform(seed, (uint64_t) i) < share)
+			bitmap[i / 64] |= UINT64_C(1) << (i % 64);
+	return bitmap;
+}
+
+/* The items of a bitmap, ascending, or every one twice and in odd order with some -1 between. */
+static int32_t *
+bitmap_list(int64_t n, const uint64_t *bitmap, bool odd, int64_t *count)
+{
+	int32_t    *list = malloc((size_t) (3 * n + 1) * sizeof(int32_t));
+
+	*count = 0;
+	for (int64_t i = 0; i < n; i++)
+		if (bitmap[i / 64] >> (i % 64) & 1)
+			list[(*count)++] = (int32_t) i;
+	if (odd)
+		for (int64_t i = *count - 1; i >= 0; i--)
+		{
+			list[(*count)++] = list[i];
+			if (i % 5 == 0)
+				list[(*count)++] = -1;
+		}
+	return list;
+}
+
+/* One kind of filter at several shares of items. */
+static bool
+filter_agrees(const Catalog *c, int kind, double share, int k)
+{
+	MfFilter	filter = {0};
+	uint64_t   *bitmap = random_bitmap(c->n, share, 31);
+	int32_t    *group = malloc((size_t) (c->n + 1) * sizeof(int32_t));
+	int64_t		count;
+	int32_t    *list = bitmap_list(c->n, bitmap, kind == 3, &count);
+	float	   *query = catalog_space(c->ld * sizeof(float));
+	bool		same = true;
+
+	for (int64_t i = 0; i < c->n; i++)
+		group[i] = (int32_t) (mf_random_bits(8, (uint64_t) i) % (uint64_t) (1 + share * 1000)) * 12345;
+	if (kind == 0 || kind == 5)
+		filter.allowed = bitmap;
+	else if (kind == 1)
+		filter.excluded = bitmap;
+	if (kind == 2)
+	{
+		filter.seen = list;
+		filter.nseen = count;
+	}
+	else if (kind == 3 || kind == 5)
+	{
+		filter.candidates = list;
+		filter.ncandidates = count;
+	}
+	if (kind >= 4)
+	{
+		filter.group = group;
+		filter.per_group = 2;
+	}
+	for (int q = 0; q < 3 && same; q++)
+	{
+		make_query(c, q, query);
+		same = same_as_naive(c, query, k, &filter, q == 2);
+	}
+	free(bitmap);
+	free(group);
+	free(list);
+	free(query);
+	return same;
+}
+
+/* Filters of all kinds. */
+static void
+test_filters(const char *level)
+{
+	static const char *const kinds[] = {
+		"allowed", "excluded", "seen", "candidates", "groups", "groups of candidates"
+	};
+	static const double shares[] = {0, 0.001, 0.03, 0.3, 0.9, 0.9993, 1};
+
+	for (int kind = 0; kind < 6; kind++)
+	{
+		bool		same = true;
+
+		for (int shape = RANDOM; shape <= FLAT; shape++)
+		{
+			Catalog		c = shaped((Shape) shape, 4000, 16, shape == RANDOM ? 0.2f : 0);
+
+			same = same && catalog_build(&c, MF_CODES_ALWAYS, 1);
+			for (int s = 0; s < 7; s++)
+				same = same && filter_agrees(&c, kind, shares[s], 10) &&
+					filter_agrees(&c, kind, shares[s], 700);
+			catalog_free(&c);
+		}
+		ok(same, "%s: %s", level, kinds[kind]);
+	}
+}
+
+/* A batch gives what its searches give, whatever the number of threads. */
+static void
+test_batch(const char *level)
+{
+	enum
+	{
+		n = 3000, d = 33, nqueries = 41, k = 12
+	};
+	for (int shape = POPULAR; shape <= FLAT; shape++)
+	{
+		Catalog		c = shaped((Shape) shape, n, d, 0.1f);
+		float	   *query = catalog_space(nqueries * c.ld * sizeof(float));
+		int64_t		start[nqueries + 1] = {0};
+		int32_t		seen[nqueries * 10];
+		int32_t		item[nqueries * k];
+		float		score[nqueries * k];
+		int32_t		count[nqueries];
+		MfBatch		batch = {nqueries, query, k, NULL, start, seen, item, score, count};
+		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 1);
+
+		for (int q = 0; q < nqueries; q++)
+		{
+			make_query(&c, q, query + q * c.ld);
+			start[q + 1] = start[q];
+			for (int s = 0; s < q % 10; s++)
+				seen[start[q + 1]++] = s * 300 + q;
+		}
+		for (int threads = 1; threads <= 3; threads++)
+		{
+			MfParallel	parallel = {threads, NULL};
+			void	   *workspace = catalog_space(mf_topk_batch_workspace(&c.index, k, &parallel));
+
+			same = same && mf_topk_batch(&c.index, &batch, workspace, &parallel);
+			free(workspace);
+			for (int q = 0; q < nqueries && same; q++)
+			{
+				MfFilter	filter = {.seen = seen + start[q],.nseen = start[q + 1] - start[q]};
+				void	   *space = catalog_space(mf_topk_workspace(&c.index, k));
+				int32_t		one[k];
+				float		its[k];
+
+				same = mf_topk_search(&c.index, query + q * c.ld, k, &filter, space, one, its, NULL) == count[q] &&
+					memcmp(one, item + q * k, count[q] * sizeof(int32_t)) == 0 &&
+					memcmp(its, score + q * k, count[q] * sizeof(float)) == 0;
+				free(space);
+			}
+		}
+		ok(same, "%s: a batch gives what single searches give, %s", level, shape_name[shape]);
+		free(query);
+		catalog_free(&c);
+	}
+}
+
+/* The block itself: the same bytes for any number of threads, vectors by item, damaged headers. */
+static void
+test_block(void)
+{
+	Catalog		c = shaped(POPULAR, 3000, 20, 0.3f);
+	void	   *copy = catalog_space(mf_index_size(c.n, c.d));
+	MfIndex		index;
+	size_t		size;
+	bool		same = true;
+
+	catalog_build(&c, MF_CODES_ALWAYS, 1);
+	size = c.size;
+	memcpy(copy, c.space, size);
+	catalog_build(&c, MF_CODES_ALWAYS, 3);
+	ok(size == c.size && memcmp(copy, c.space, size) == 0, "an index has the same bytes for 1 and 3 threads");
+	ok(size <= mf_index_size(c.n, c.d), "it is no larger than announced");
+	for (int32_t i = 0; i < c.n; i++)
+		same = same && memcmp(mf_index_vector(&c.index, i), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0;
+	ok(same, "it gives every item's vector back");
+	ok(mf_index_open(&index, copy, size), "a copy elsewhere opens");
+	ok(!mf_index_open(&index, copy, size - 64), "a truncated one does not");
+	ok(!mf_index_open(&index, copy, 10), "nor one shorter than its header");
+	((char *) copy)[0] ^= 1;
+	ok(!mf_index_open(&index, copy, size), "nor one with another first word");
+	free(copy);
+	catalog_free(&c);
+}
+
+/* Scores of chosen items. */
+static void
+test_score(void)
+{
+	Catalog		c = shaped(RANDOM, 100, 9, 0.3f);
+	float		query[16];
+	int32_t		item[100];
+	float		score[100];
+	bool		same = true;
+
+	catalog_build(&c, MF_CODES_AUTO, 1);
+	make_query(&c, 0, query);
+	for (int i = 0; i < 100; i++)
+		item[i] = 99 - i;
+	mf_topk_score(&c.index, query, item, 100, score);
+	for (int i = 0; i < 100; i++)
+		same = same && score[i] == (float) naive_score(&c, query, item[i], false);
+	ok(same, "scores of chosen items");
+	catalog_free(&c);
+}
+
+int
+main(void)
+{
+	static const char *const level_name[] = {"plain", "avx2", "avx512"};
+
+	for (int level = 0; level < MF_ISA_LEVELS; level++)
+	{
+		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
+		{
+			skip(level_name[level], "this machine has not got it");
+			continue;
+		}
+		test_shapes(level_name[level], 2500, 24, 8);
+		test_sizes(level_name[level]);
+		test_many(level_name[level]);
+		test_filters(level_name[level]);
+		test_batch(level_name[level]);
+	}
+	test_block();
+	test_score();
+	return done();
+}
