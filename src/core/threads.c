@@ -7,6 +7,7 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -30,7 +31,7 @@ typedef struct Worker
 bool
 mf_cancelled(const MfParallel *parallel)
 {
-	return parallel->cancel != NULL && *parallel->cancel != 0;
+	return parallel->cancelled != NULL && parallel->cancelled();
 }
 
 /* The number of workers a round may have: what scratch space per worker is sized by. */

@@ -4,7 +4,6 @@
 #ifndef MF_THREADS_H
 #define MF_THREADS_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +18,8 @@ typedef void (*MfBlockFunction) (void *state, int64_t block, int worker);
 typedef struct MfParallel
 {
 	int			nthreads;		/* at most; fewer when the system gives fewer */
-	const volatile sig_atomic_t *cancel;	/* workers leave when it becomes nonzero; may be NULL */
+	bool		(*cancelled) (void);	/* workers leave once it is true; called from all of them; may be
+								 * NULL */
 } MfParallel;
 
 extern bool mf_parallel_blocks(const MfParallel *parallel, int64_t nblocks,

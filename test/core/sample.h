@@ -1,0 +1,309 @@
+/*
+ * sample.h - small problems for the solver's tests, and the objective over all cells in double.
+ */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "als.h"
+#include "rng.h"
+
+typedef struct Sample
+{
+	MfProblem	problem;
+	MfFactors	factors;
+	MfRows		users;			/* views of the matrices below */
+	MfRows		items;
+	MfMatrix	by_user;
+	MfMatrix	by_item;
+	float	   *regularization; /* nusers + 2 nitems */
+	float	   *unobserved;
+} Sample;
+
+typedef struct SampleOptions
+{
+	int64_t		nusers;
+	int64_t		nitems;
+	int			factors;
+	bool		rating;
+	bool		interest;
+	bool		weighted;		/* cells weigh 0.5 .. 2, unobserved[i] differs from 1 */
+	int			density;		/* cells per 1000; the last user and item have none */
+	int			long_rows;		/* so many users and items have nearly all cells */
+} SampleOptions;
+
+static void *
+sample_floats(size_t n)
+{
+	void	   *x = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t) 63);
+
+	memset(x, 0, n * sizeof(float));
+	return x;
+}
+
+static float
+sample_uniform(uint64_t seed, int64_t k)
+{
+	return (float) mf_random_uniform(seed, (uint64_t) k);
+}
+
+/* Fills triplets (room for nusers x nitems); returns how many. */
+static int64_t
+sample_cells(const SampleOptions *o, int32_t *user, int32_t *item, float *rating, float *weight)
+{
+	int64_t		n = 0;
+
+	for (int64_t u = 0; u + 1 < o->nusers; u++)
+		for (int64_t i = 0; i + 1 < o->nitems; i++)
+		{
+			int64_t		k = u * o->nitems + i;
+			bool		heavy = u < o->long_rows || i < o->long_rows;
+
+			if (sample_uniform(11, k) * 1000 >= (float) (heavy ? 950 : o->density))
+				continue;
+			user[n] = (int32_t) u;
+			item[n] = (int32_t) i;
+			rating[n] = sample_uniform(12, k) * 2 - 1 + 0.3f * sample_uniform(13, u);
+			weight[n++] = 0.5f + 1.5f * sample_uniform(14, k);
+		}
+	return n;
+}
+
+static void
+sample_matrix(MfMatrix *m, int64_t nrows, int64_t n, bool rating, bool weight)
+{
+	m->nrows = nrows;
+	m->start = calloc((size_t) nrows + 1, sizeof(int64_t));
+	m->column = sample_floats((size_t) n);
+	m->rating = rating ? sample_floats((size_t) n) : NULL;
+	m->weight = weight ? sample_floats((size_t) n) : NULL;
+}
+
+/* The cells in both orientations. */
+static void
+sample_rows(Sample *s, const SampleOptions *o)
+{
+	MfParallel	parallel = {1, NULL};
+	size_t		most = (size_t) (o->nusers * o->nitems);
+	int32_t    *user = sample_floats(most);
+	int32_t    *item = sample_floats(most);
+	float	   *rating = sample_floats(most);
+	float	   *weight = sample_floats(most);
+	int64_t		n = sample_cells(o, user, item, rating, weight);
+	MfTriplets	triplets = {n, user, item, rating, weight};
+	void	   *space = malloc(mf_csr_size(&parallel, n, o->nusers + o->nitems));
+
+	sample_matrix(&s->by_user, o->nusers, n, o->rating, o->weighted);
+	sample_matrix(&s->by_item, o->nitems, n, o->rating, o->weighted);
+	mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &s->by_user, &s->by_item, space, NULL);
+	s->users = mf_matrix_rows(&s->by_user);
+	mf_csr_transpose(&parallel, &s->users, &s->by_item, user, space);
+	s->items = mf_matrix_rows(&s->by_item);
+	free(user);
+	free(item);
+	free(rating);
+	free(weight);
+	free(space);
+}
+
+/* Random starting factors of items (and users: an iterative solver starts from them). */
+static void
+sample_start(Sample *s, uint64_t seed)
+{
+	MfProblem  *p = &s->problem;
+	MfFactors  *f = &s->factors;
+
+	mf_random_factors(f->user, p->nusers, p->factors, seed);
+	if (p->has_rating)
+	{
+		mf_random_factors(f->rating, p->nitems, p->factors, seed + 1);
+		memset(f->user_bias, 0, (size_t) p->nusers * sizeof(float));
+		for (int64_t i = 0; i < p->nitems; i++)
+			f->item_bias[i] = 0.1f * mf_random_normal(seed + 3, (uint64_t) i);
+	}
+	if (p->has_interest)
+		mf_random_factors(f->interest, p->nitems, p->factors, seed + 2);
+}
+
+static Sample
+sample_new(const SampleOptions *o)
+{
+	Sample		s;
+	size_t		ld = (size_t) mf_padded(o->factors);
+	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
+	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f};
+
+	memset(&s, 0, sizeof(s));
+	if (o->rating)
+		p.interest_weight = 0.3f;
+	s.regularization = r;
+	s.unobserved = sample_floats((size_t) o->nitems);
+	for (int64_t k = 0; k < o->nusers + 2 * o->nitems; k++)
+		r[k] = 1.0f + 3.0f * sample_uniform(21, k);
+	for (int64_t i = 0; i < o->nitems; i++)
+		s.unobserved[i] = 0.5f + sample_uniform(22, i);
+	if (o->weighted)
+		p.unobserved = s.unobserved;
+	s.problem = p;
+	s.factors.user = sample_floats((size_t) o->nusers * ld);
+	if (o->rating)
+	{
+		s.factors.rating = sample_floats((size_t) o->nitems * ld);
+		s.factors.user_bias = sample_floats((size_t) o->nusers);
+		s.factors.item_bias = sample_floats((size_t) o->nitems);
+	}
+	if (o->interest)
+		s.factors.interest = sample_floats((size_t) o->nitems * ld);
+	sample_rows(&s, o);
+	sample_start(&s, 5);
+	return s;
+}
+
+static void
+sample_free(Sample *s)
+{
+	MfMatrix   *matrices[] = {&s->by_user, &s->by_item};
+
+	for (int m = 0; m < 2; m++)
+	{
+		free(matrices[m]->start);
+		free(matrices[m]->column);
+		free(matrices[m]->rating);
+		free(matrices[m]->weight);
+	}
+	free(s->regularization);
+	free(s->unobserved);
+	free(s->factors.user);
+	free(s->factors.rating);
+	free(s->factors.interest);
+	free(s->factors.user_bias);
+	free(s->factors.item_bias);
+}
+
+static double
+sample_dot(const float *x, const float *y, int d)
+{
+	double		sum = 0.0;
+
+	for (int k = 0; k < d; k++)
+		sum += (double) x[k] * y[k];
+	return sum;
+}
+
+/* The regularization terms of the objective. */
+static double
+sample_penalty(const Sample *s)
+{
+	const MfProblem *p = &s->problem;
+	const MfFactors *f = &s->factors;
+	int			d = p->factors;
+	int			ld = mf_padded(d);
+	double		sum = 0.0;
+
+	for (int64_t u = 0; u < p->nusers; u++)
+	{
+		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, d);
+		if (p->has_rating)
+			sum += p->user_bias_regularization * (double) f->user_bias[u] * f->user_bias[u];
+	}
+	for (int64_t i = 0; i < p->nitems; i++)
+	{
+		if (p->has_interest)
+			sum += p->interest_weight * p->interest_regularization[i] *
+				sample_dot(f->interest + i * ld, f->interest + i * ld, d);
+		if (p->has_rating)
+			sum += p->rating_regularization[i] *
+				sample_dot(f->rating + i * ld, f->rating + i * ld, d) +
+				p->item_bias_regularization * (double) f->item_bias[i] * f->item_bias[i];
+	}
+	return sum;
+}
+
+/*
+ * The objective over all nusers x nitems cells, in double.  gradient (nusers x (ld + 1), or NULL):
+ * its derivative by p_u and, at place ld, by b_u.
+ */
+static double
+sample_objective(const Sample *s, double *gradient)
+{
+	const MfProblem *p = &s->problem;
+	const MfFactors *f = &s->factors;
+	int			d = p->factors;
+	int			ld = mf_padded(d);
+	double		sum = sample_penalty(s);
+
+	for (int64_t u = 0; u < p->nusers; u++)
+	{
+		const float *pu = f->user + u * ld;
+		double	   *g = gradient != NULL ? gradient + u * (ld + 1) : NULL;
+		int64_t		c = s->users.start[u];
+
+		for (int k = 0; g != NULL && k < d; k++)
+			g[k] = 2.0 * p->user_regularization[u] * pu[k];
+		if (g != NULL)
+			g[ld] = p->has_rating ? 2.0 * p->user_bias_regularization * f->user_bias[u] : 0.0;
+		for (int64_t i = 0; i < p->nitems; i++)
+		{
+			bool		seen = c < s->users.start[u + 1] && s->users.column[c] == i;
+			double		w = s->users.weight != NULL && seen ? s->users.weight[c] : 1.0;
+
+			if (p->has_interest)
+			{
+				double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
+				double		weight = p->interest_weight * (seen ? c0 + p->alpha * w : c0);
+				double		e = (seen ? 1.0 : 0.0) - sample_dot(pu, f->interest + i * ld, d);
+
+				sum += weight * e * e;
+				for (int k = 0; g != NULL && k < d; k++)
+					g[k] -= 2.0 * weight * e * f->interest[i * ld + k];
+			}
+			if (p->has_rating && seen)
+			{
+				double		e = s->users.rating[c] - f->user_bias[u] - f->item_bias[i] -
+					sample_dot(pu, f->rating + i * ld, d);
+
+				sum += w * e * e;
+				for (int k = 0; g != NULL && k < d; k++)
+					g[k] -= 2.0 * w * e * f->rating[i * ld + k];
+				if (g != NULL)
+					g[ld] -= 2.0 * w * e;
+			}
+			c += seen;
+		}
+	}
+	return sum;
+}
+
+/* A solver for the sample; the space is to be freed with *space. */
+static MfAls *
+sample_als(const Sample *s, const MfParallel *parallel, void **space)
+{
+	*space = malloc(mf_als_size(&s->problem, parallel));
+	return mf_als_init(*space, &s->problem, &s->factors, parallel);
+}
+
+/* One half-sweep over all rows, in parts of so many rows (0: all at once). */
+static MfError
+sample_sweep(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part, double *loss)
+{
+	const MfRows *all = side == MF_USERS ? &s->users : &s->items;
+	MfError		error = mf_als_begin(als, side, exact);
+
+	if (part == 0)
+		part = all->nrows;
+	for (int64_t first = 0; first < all->nrows && error == MF_OK; first += part)
+	{
+		MfRows		rows = *all;
+
+		rows.first = first;
+		rows.nrows = first + part < all->nrows ? part : all->nrows - first;
+		rows.start = all->start + first;
+		error = mf_als_rows(als, &rows);
+	}
+	return error != MF_OK ? error : mf_als_end(als, loss);
+}
+
+#endif

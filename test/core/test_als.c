@@ -1,0 +1,326 @@
+/*
+ * test_als.c - alternating least squares: the joint objective and its optimum over all cells, losses
+ * that never rise, the same bits for any threads and parts, weights, fold-in, errors.
+ */
+#include "tap.h"
+
+#include "isa.h"
+#include "sample.h"
+
+static const char *
+preset_name(const SampleOptions *o)
+{
+	return o->rating ? (o->interest ? "joint" : "rating alone") : "interest alone";
+}
+
+/* After a user half-sweep the gradient by users vanishes, measured against what it is at 0. */
+static void
+test_optimum(const SampleOptions *o, bool exact)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	int			ld = mf_padded(o->factors);
+	size_t		n = (size_t) o->nusers * (size_t) (ld + 1);
+	double	   *gradient = calloc(n, sizeof(double));
+	double		at_zero = 0.0;
+	double		left = 0.0;
+	double		loss;
+	MfError		error;
+
+	sample_sweep(als, &s, MF_ITEMS, true, 0, NULL);
+	memset(s.factors.user, 0, (size_t) o->nusers * (size_t) ld * sizeof(float));
+	if (o->rating)
+		memset(s.factors.user_bias, 0, (size_t) o->nusers * sizeof(float));
+	sample_objective(&s, gradient);
+	for (size_t k = 0; k < n; k++)
+		at_zero = fmax(at_zero, fabs(gradient[k]));
+	error = sample_sweep(als, &s, MF_USERS, exact, 0, &loss);
+	ok(error == MF_OK, "%s, d = %d: no error", preset_name(o), o->factors);
+	is_close(loss, sample_objective(&s, gradient), exact ? 2e-5 : 1e-4, "the loss is the objective over all cells");
+	for (size_t k = 0; k < n; k++)
+		left = fmax(left, fabs(gradient[k]));
+	if (!ok(left <= (exact ? 2e-5 : 2e-2) * at_zero, "%s, d = %d: gradient near zero for users", preset_name(o),
+			o->factors))
+		printf("#   %g of %g\n", left, at_zero);
+	free(gradient);
+	free(space);
+	sample_free(&s);
+}
+
+/* Ten half-sweeps: no loss is above the one before, and each is the objective. */
+static void
+test_descent(const SampleOptions *o, bool exact)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		last = INFINITY;
+	bool		falling = true;
+	bool		right = true;
+	double		loss = 0.0;
+	bool		good = true;
+
+	for (int k = 0; k < 10; k++)
+	{
+		good = good && sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss) == MF_OK;
+		falling = falling && loss <= last * (1.0 + 1e-6);
+		right = right && fabs(loss - sample_objective(&s, NULL)) <= (exact ? 2e-5 : 2e-4) * loss;
+		last = loss;
+	}
+	ok(good && falling, "%s, d = %d: the loss never rises", preset_name(o), o->factors);
+	if (!ok(right, "%s, d = %d: and it is the objective", preset_name(o), o->factors))
+		printf("#   %g, objective %g\n", loss, sample_objective(&s, NULL));
+	free(space);
+	sample_free(&s);
+}
+
+/* Two iterations on so many threads, in parts of so many rows: a checksum of every bit. */
+static uint64_t
+bits_after(const SampleOptions *o, bool exact, int nthreads, int64_t part)
+{
+	MfParallel	parallel = {nthreads, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	uint64_t	hash = 0;
+	size_t		ld = (size_t) mf_padded(o->factors);
+
+	for (int k = 0; k < 4; k++)
+	{
+		double		loss;
+		uint64_t	bits;
+
+		if (sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, part, &loss) != MF_OK)
+			hash++;
+		memcpy(&bits, &loss, sizeof(bits));
+		hash = mf_mix64(hash ^ bits);
+	}
+	for (size_t k = 0; k < (size_t) o->nusers * ld; k++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, s.factors.user + k, sizeof(bits));
+		hash = mf_mix64(hash ^ bits);
+	}
+	for (size_t k = 0; k < (size_t) o->nitems * ld; k++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, (o->interest ? s.factors.interest : s.factors.rating) + k, sizeof(bits));
+		hash = mf_mix64(hash ^ bits);
+	}
+	free(space);
+	sample_free(&s);
+	return hash;
+}
+
+static void
+test_same_bits(const SampleOptions *o, bool exact)
+{
+	uint64_t	expected = bits_after(o, exact, 1, 0);
+
+	for (int nthreads = 2; nthreads <= 8; nthreads += nthreads == 3 ? 5 : 1)
+		ok(bits_after(o, exact, nthreads, 0) == expected, "%s, d = %d: the same bits with %d threads",
+		   preset_name(o), o->factors, nthreads);
+	ok(bits_after(o, exact, 1, 7) == expected && bits_after(o, exact, 3, 1) == expected &&
+	   bits_after(o, exact, 2, 17) == expected, "%s, d = %d: the same bits in parts",
+	   preset_name(o), o->factors);
+}
+
+/* A cell of weight 2 is as good as two cells in the rating part, where all have weight 1. */
+static void
+test_weights(void)
+{
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0};
+	MfParallel	parallel = {1, NULL};
+	Sample		a = sample_new(&o);
+	Sample		b = sample_new(&o);
+	int64_t		n = a.users.start[o.nusers];
+	int64_t    *start = calloc((size_t) o.nusers + 1, sizeof(int64_t));
+	int32_t    *column = malloc((size_t) n * 8);
+	float	   *rating = malloc((size_t) n * 8);
+	double		difference = 0.0;
+	void	   *space_a;
+	void	   *space_b;
+	int64_t		to = 0;
+
+	for (int64_t u = 0; u < o.nusers; u++)
+	{
+		for (int64_t c = a.users.start[u]; c < a.users.start[u + 1]; c++)
+		{
+			a.by_user.weight[c] = (float) (1 + c % 2);
+			for (int k = 0; k <= c % 2; k++)
+			{
+				column[to] = a.users.column[c];
+				rating[to++] = a.users.rating[c];
+			}
+		}
+		start[u + 1] = to;
+	}
+	b.users.start = start;
+	b.users.column = column;
+	b.users.rating = rating;
+	b.users.weight = NULL;
+	sample_sweep(sample_als(&a, &parallel, &space_a), &a, MF_USERS, true, 0, NULL);
+	sample_sweep(sample_als(&b, &parallel, &space_b), &b, MF_USERS, true, 0, NULL);
+	for (int64_t k = 0; k < o.nusers * mf_padded(o.factors); k++)
+		difference = fmax(difference, fabs(a.factors.user[k] - b.factors.user[k]));
+	ok(difference < 1e-5, "weights are repeated rows");
+	free(space_a);
+	free(space_b);
+	free(start);
+	free(column);
+	free(rating);
+	sample_free(&a);
+	sample_free(&b);
+}
+
+/* What fold-in says of every user is what training stored. */
+static void
+test_fold(const SampleOptions *o)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	const MfProblem *p = &s.problem;
+	int			d = o->factors;
+	int			ld = mf_padded(d);
+	float	   *gram = sample_floats((size_t) (d * ld));
+	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
+	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization,
+	o->interest ? gram : NULL};
+	void	   *fold_space = malloc(mf_fold_size(&fold));
+	const float **interest = malloc((size_t) o->nitems * sizeof(float *));
+	const float **rating = malloc((size_t) o->nitems * sizeof(float *));
+	float	   *residual = malloc((size_t) o->nitems * sizeof(float));
+	float	   *unobserved = malloc((size_t) o->nitems * sizeof(float));
+	double		difference = 0.0;
+	MfError		error = MF_OK;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	sample_sweep(als, &s, MF_ITEMS, true, 0, NULL);
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	if (o->interest)
+		mf_gram(&parallel, s.factors.interest, o->nitems, d, p->unobserved, gram, gram_space);
+	for (int64_t u = 0; u < o->nusers; u++)
+	{
+		int64_t		begin = s.users.start[u];
+		float		x[1024];
+		float		bias = -1.0f;
+		MfFoldCells cells = {s.users.start[u + 1] - begin, o->interest ? interest : NULL,
+			o->rating ? rating : NULL, residual, s.users.weight != NULL ? s.users.weight + begin : NULL,
+			p->unobserved != NULL ? unobserved : NULL, p->user_regularization[u]};
+
+		for (int64_t c = 0; c < cells.n; c++)
+		{
+			int32_t		i = s.users.column[begin + c];
+
+			interest[c] = o->interest ? s.factors.interest + i * ld : NULL;
+			rating[c] = o->rating ? s.factors.rating + i * ld : NULL;
+			residual[c] = o->rating ? s.users.rating[begin + c] - s.factors.item_bias[i] : 0.0f;
+			unobserved[c] = p->unobserved != NULL ? p->unobserved[i] : 1.0f;
+		}
+		if (mf_fold_in(&fold, &cells, x, &bias, fold_space) != MF_OK)
+			error = MF_NOT_FINITE;
+		for (int k = 0; k < d; k++)
+			difference = fmax(difference, fabs(x[k] - s.factors.user[u * ld + k]));
+		difference = fmax(difference, fabs(bias - (o->rating ? s.factors.user_bias[u] : 0.0f)));
+	}
+	if (!ok(error == MF_OK && difference < 1e-5, "%s, d = %d: fold-in gives the stored vectors",
+			preset_name(o), d))
+		printf("#   off by %g\n", difference);
+	free(space);
+	free(gram);
+	free(gram_space);
+	free(fold_space);
+	free(interest);
+	free(rating);
+	free(residual);
+	free(unobserved);
+	sample_free(&s);
+}
+
+static bool cancel;
+
+static bool
+is_cancelled(void)
+{
+	return cancel;
+}
+
+/* Rows without cells become zero; a system without a solution and a flag are reported. */
+static void
+test_edges(void)
+{
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0};
+	MfParallel	parallel = {2, is_cancelled};
+	Sample		s = sample_new(&o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	bool		zero = true;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	for (int k = 0; k < mf_padded(o.factors); k++)
+		zero = zero && s.factors.user[(o.nusers - 1) * mf_padded(o.factors) + k] == 0.0f;
+	ok(zero && s.factors.user_bias[o.nusers - 1] == 0.0f, "a user without cells is zero");
+	cancel = true;
+	ok(sample_sweep(als, &s, MF_ITEMS, true, 0, NULL) == MF_CANCELLED, "a cancelled half-sweep says so");
+	cancel = false;
+	s.problem.user_bias_regularization = -1e6f;
+	ok(sample_sweep(als, &s, MF_USERS, true, 0, NULL) == MF_NOT_POSITIVE_DEFINITE,
+	   "no positive definite system: an error");
+	s.problem.user_bias_regularization = 1.0f;
+	s.factors.interest[0] = INFINITY;
+	ok(sample_sweep(als, &s, MF_USERS, true, 0, NULL) != MF_OK, "infinite factors: an error");
+	free(space);
+	sample_free(&s);
+}
+
+int
+main(void)
+{
+	static const int sizes[] = {1, 7, 16, 33, 64};
+	static const int large[] = {130, 256};
+
+	for (int level = 0; level <= MF_ISA_AVX512; level++)
+	{
+		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
+			continue;
+		printf("# instruction set level %d\n", level);
+		for (int preset = 0; preset < 6; preset++)
+		{
+			bool		rating = preset % 3 != 0;
+			bool		interest = preset % 3 != 1;
+			bool		weighted = preset >= 3;
+
+			for (int i = 0; i < 5; i++)
+			{
+				SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2};
+				SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3};
+
+				test_optimum(&small, true);
+				test_descent(&small, true);
+				test_optimum(&wide, true);
+				test_fold(&wide);
+				if (level == MF_ISA_AVX2 || i % 2 == 0)
+					test_same_bits(&wide, true);
+			}
+			for (int i = 0; i < 2; i++)
+			{
+				SampleOptions wide = {300, 400, large[i], rating, interest, weighted, 150, 3};
+
+				test_optimum(&wide, true);
+				test_descent(&wide, false);
+				test_same_bits(&wide, false);
+				test_fold(&wide);
+			}
+		}
+	}
+	test_weights();
+	test_edges();
+	return done();
+}

@@ -1,0 +1,239 @@
+/*
+ * test_csr.c - triplets to rows: against a naive sort, with duplicates, empty rows, parts and threads.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "csr.h"
+#include "rng.h"
+
+typedef struct Cell
+{
+	int32_t		row;
+	int32_t		column;
+	float		rating;
+	float		weight;
+} Cell;
+
+static int
+compare_cells(const void *a, const void *b)
+{
+	const Cell *x = a;
+	const Cell *y = b;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	if (x->rating != y->rating)
+		return x->rating < y->rating ? -1 : 1;
+	return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+static int
+compare_transposed(const void *a, const void *b)
+{
+	const Cell *x = a;
+	const Cell *y = b;
+
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Sorts and merges in the naive way; returns the number of cells left. */
+static int64_t
+merge_naively(Cell *cells, int64_t n, MfDuplicates mode)
+{
+	int64_t		to = 0;
+
+	qsort(cells, (size_t) n, sizeof(Cell), compare_cells);
+	for (int64_t c = 0; c < n;)
+	{
+		int64_t		end = c;
+		double		rating = 0.0;
+		double		weight = 0.0;
+
+		while (end < n && cells[end].row == cells[c].row && cells[end].column == cells[c].column)
+		{
+			rating += cells[end].rating;
+			weight += cells[end].weight;
+			end++;
+		}
+		cells[to] = cells[c];
+		cells[to].rating = (float) (rating / (double) (end - c));
+		cells[to++].weight = (float) (mode == MF_DUPLICATES_SUM ? weight : weight / (double) (end - c));
+		c = end;
+	}
+	return to;
+}
+
+static MfMatrix
+new_matrix(int64_t nrows, int64_t n, bool rating, bool weight)
+{
+	MfMatrix	m = {nrows, calloc((size_t) nrows + 1, 8), malloc((size_t) n * 4 + 4), NULL, NULL};
+
+	if (rating)
+		m.rating = malloc((size_t) n * 4 + 4);
+	if (weight)
+		m.weight = malloc((size_t) n * 4 + 4);
+	return m;
+}
+
+static void
+free_matrix(MfMatrix *m)
+{
+	free(m->start);
+	free(m->column);
+	free(m->rating);
+	free(m->weight);
+}
+
+/* Whether a matrix holds exactly these cells (transposed: by column). */
+static bool
+same_cells(const MfMatrix *m, const Cell *cells, int64_t n, bool transposed)
+{
+	int64_t		c = 0;
+
+	for (int64_t row = 0; row < m->nrows; row++)
+	{
+		if (m->start[row] != c)
+			return false;
+		for (; c < n && (transposed ? cells[c].column : cells[c].row) == row; c++)
+			if (m->column[c] != (transposed ? cells[c].row : cells[c].column) ||
+				(m->rating != NULL && m->rating[c] != cells[c].rating) ||
+				(m->weight != NULL && m->weight[c] != cells[c].weight))
+				return false;
+	}
+	return c == n && m->start[m->nrows] == n;
+}
+
+/* shape 0: uniform; 1: one row has half of the cells; 2: few distinct places, so many duplicates */
+static Cell *
+random_cells(int64_t n, int32_t nrows, int32_t ncolumns, int shape, bool weighted)
+{
+	Cell	   *cells = malloc((size_t) n * sizeof(Cell) + 1);
+
+	for (int64_t c = 0; c < n; c++)
+	{
+		uint64_t	bits = mf_random_bits((uint64_t) n + (uint64_t) shape, (uint64_t) c);
+		uint32_t	range = shape == 2 ? 7 : 1 << 30;
+
+		cells[c].row = (int32_t) ((bits & 0xffffff) % range % (uint32_t) nrows);
+		if (shape == 1 && bits >> 63)
+			cells[c].row = nrows / 2;
+		cells[c].column = (int32_t) ((bits >> 24 & 0xffffff) % range % (uint32_t) ncolumns);
+		cells[c].rating = (float) (bits >> 48 & 7) * 0.7f;
+		cells[c].weight = weighted ? 0.1f * (float) (bits >> 52 & 15) : 1.0f;
+	}
+	return cells;
+}
+
+static void
+test_build(int64_t n, int32_t nrows, int32_t ncolumns, int shape, int nthreads, MfDuplicates mode,
+		   bool weighted)
+{
+	MfParallel	parallel = {nthreads, NULL};
+	Cell	   *cells = random_cells(n, nrows, ncolumns, shape, weighted);
+	Cell	   *split = malloc((size_t) n * sizeof(Cell) + 1);
+	MfTriplets	triplets = {n, (int32_t *) split, (int32_t *) split + n, (float *) split + 2 * n,
+	weighted ? (float *) split + 3 * n : NULL};
+	MfMatrix	by_row = new_matrix(nrows, n, true, true);
+	MfMatrix	by_column = new_matrix(ncolumns, n, true, true);
+	void	   *space = malloc(mf_csr_size(&parallel, n, nrows > ncolumns ? nrows : ncolumns));
+	int64_t		merged = -1;
+	int64_t		left;
+	MfRows		rows;
+
+	for (int64_t c = 0; c < n; c++)
+	{
+		((int32_t *) split)[c] = cells[c].row;
+		((int32_t *) split)[n + c] = cells[c].column;
+		((float *) split)[2 * n + c] = cells[c].rating;
+		((float *) split)[3 * n + c] = cells[c].weight;
+	}
+	left = merge_naively(cells, n, mode);
+	ok(mf_csr_build(&parallel, &triplets, mode, &by_row, &by_column, space, &merged) == MF_OK &&
+	   same_cells(&by_row, cells, left, false) && merged == n - left,
+	   "%lld cells of %d x %d, shape %d, %d threads: rows", (long long) n, nrows, ncolumns, shape,
+	   nthreads);
+	rows = mf_matrix_rows(&by_row);
+	qsort(cells, (size_t) left, sizeof(Cell), compare_transposed);
+	ok(mf_csr_transpose(&parallel, &rows, &by_column, triplets.row, space) == MF_OK &&
+	   same_cells(&by_column, cells, left, true), "and columns");
+	free(space);
+	free(cells);
+	free(split);
+	free_matrix(&by_row);
+	free_matrix(&by_column);
+}
+
+/* A part of the rows whose start does not begin at 0. */
+static void
+test_part(void)
+{
+	MfParallel	parallel = {2, NULL};
+	int64_t		start[] = {2, 4, 4, 5};
+	int32_t		column[] = {9, 9, 0, 2, 1};
+	float		rating[] = {9, 9, 1, 2, 3};
+	MfRows		rows = {5, 3, start, column, rating, NULL};
+	MfMatrix	out = new_matrix(3, 3, true, true);
+	int32_t		keys[3];
+	void	   *space = malloc(mf_csr_size(&parallel, 3, 3));
+
+	ok(mf_csr_transpose(&parallel, &rows, &out, keys, space) == MF_OK && out.start[3] == 3 &&
+	   out.column[0] == 0 && out.column[1] == 2 && out.column[2] == 0 && out.rating[1] == 3 &&
+	   out.weight[0] == 1, "the transpose of a part of the rows; weights appear as 1");
+	free(space);
+	free_matrix(&out);
+}
+
+static volatile sig_atomic_t cancel = 1;
+
+static bool
+is_cancelled(void)
+{
+	return cancel != 0;
+}
+
+static void
+test_cancelled(void)
+{
+	MfParallel	parallel = {2, is_cancelled};
+	int32_t		row[] = {0};
+	int32_t		column[] = {0};
+	MfTriplets	triplets = {1, row, column, NULL, NULL};
+	MfMatrix	out = new_matrix(1, 1, false, false);
+	MfMatrix	work = new_matrix(1, 1, false, false);
+	void	   *space = malloc(mf_csr_size(&parallel, 1, 1));
+
+	cancel = true;
+	ok(mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &out, &work, space, NULL) ==
+	   MF_CANCELLED, "a cancelled build says so");
+	cancel = false;
+	ok(mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &out, &work, space, NULL) == MF_OK &&
+	   out.start[1] == 1 && out.column[0] == 0, "neither ratings nor weights");
+	free(space);
+	free_matrix(&out);
+	free_matrix(&work);
+}
+
+int
+main(void)
+{
+	test_build(0, 3, 4, 0, 2, MF_DUPLICATES_MEAN, true);
+	test_build(1, 3, 4, 0, 2, MF_DUPLICATES_MEAN, true);
+	for (int nthreads = 1; nthreads <= 8; nthreads = nthreads * 2 + 1)
+		for (int shape = 0; shape < 3; shape++)
+		{
+			test_build(100, 30, 20, shape, nthreads, MF_DUPLICATES_SUM, true);
+			test_build(100000, 3000, 200, shape, nthreads, MF_DUPLICATES_MEAN, true);
+			test_build(30000, 20, 20000, shape, nthreads, MF_DUPLICATES_SUM, false);
+			test_build(5000, 50000, 20000, shape, nthreads, MF_DUPLICATES_MEAN, false);
+		}
+	test_part();
+	test_cancelled();
+	return done();
+}
