@@ -190,12 +190,12 @@ test_part(void)
 	free_matrix(&out);
 }
 
-static volatile sig_atomic_t cancel = 1;
+static bool cancel;
 
 static bool
 is_cancelled(void)
 {
-	return cancel != 0;
+	return cancel;
 }
 
 static void

@@ -14,11 +14,6 @@
 
 static atomic_int cancel;
 
-static bool
-is_cancelled(void)
-{
-	return cancel != 0;
-}
 static atomic_int done_count[NBLOCKS];
 static atomic_int worker_seen[MF_MAX_THREADS];
 
