@@ -1,0 +1,58 @@
+/*
+ * objective.h - the constants of the objective: presets, and rules that depend on the data.
+ */
+#ifndef MF_OBJECTIVE_H
+#define MF_OBJECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "als.h"
+
+/*
+ * All that a model's objective and lists are made of, once a training has settled on it.  Serving
+ * needs the same numbers to fold in a user; they travel as mfrec.model_version.parameters.
+ */
+typedef struct MfObjective
+{
+	bool		has_rating;
+	bool		has_interest;
+	int			factors;
+	int			iterations;		/* at most */
+	double		regularization; /* scales all terms below; 1 = the preset's own */
+	double		interest_weight;
+	double		alpha;			/* an observed cell weighs 1 + alpha * value */
+	double		taste;			/* of the predicted rating in a list's score */
+	double		user_regularization;	/* times n_u ^ user_exponent */
+	double		user_exponent;
+	double		rating_regularization;	/* times n_i ^ rating_exponent */
+	double		rating_exponent;
+	double		interest_regularization;	/* times n_i ^ interest_exponent */
+	double		interest_exponent;
+	double		bias_regularization;
+	double		mean;			/* of the ratings; 0 and 1 without a rating part */
+	double		deviation;
+	double		min;			/* range of the ratings: predictions stay within it */
+	double		max;
+} MfObjective;
+
+/* What presets may depend on. */
+typedef struct MfDataShape
+{
+	int64_t		nusers;
+	int64_t		nitems;
+	int64_t		ncells;
+} MfDataShape;
+
+extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
+								const MfDataShape *shape);
+extern double mf_user_regularization(const MfObjective *objective, int64_t count);
+extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
+extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
+
+extern double mf_predict(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
+extern double mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user);
+extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
+							float *vectors, float *offsets);
+
+#endif

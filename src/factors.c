@@ -1,0 +1,438 @@
+/*
+ * factors.c - the model tables: created, filled in bulk, read back.
+ *
+ * The tables belong to the user, who may add indexes and columns, grant and publish.  Bulk loading
+ * goes around the executor, so what only the executor would honour (triggers, constraints,
+ * generated columns, row security) is refused with an error instead of being passed over.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "factors.h"
+
+#define BATCH_ROWS 500
+
+/* An error if a relation of that name exists already, which no known model owns. */
+void
+CheckTableInTheWay(Oid schema, const char *table, const char *model)
+{
+	if (!OidIsValid(get_relname_relid(table, schema)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_TABLE),
+			 errmsg("relation \"%s\" stands in the way of model \"%s\"", table, model),
+			 errdetail("Schema \"%s\" already has a relation of the name that the model's table would get.",
+					   get_namespace_name(schema)),
+			 errhint("Drop or rename it, or give the model another name with the argument model.")));
+}
+
+/* Runs a utility or DML statement as the current user. */
+static void
+RunSql(const char *sql)
+{
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	SPI_finish();
+}
+
+static Oid
+CollationSchema(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Oid			schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	schema = ((Form_pg_collation) GETSTRUCT(tuple))->collnamespace;
+	ReleaseSysCache(tuple);
+	return schema;
+}
+
+/* Creates a side's table in the named schema, as the current user, and returns its oid. */
+Oid
+CreateFactorTable(const char *schema, const char *table, const char *id_column,
+				  const IdType *idtype, bool items)
+{
+	const char *name = quote_qualified_identifier(schema, table);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "CREATE TABLE ");
+	appendStringInfo(&sql, "%s (version integer NOT NULL, %s %s", name, id_column,
+					 format_type_extended(idtype->type, idtype->typmod,
+										  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+	if (OidIsValid(idtype->collation) && idtype->collation != DEFAULT_COLLATION_OID)
+		appendStringInfo(&sql, " COLLATE %s", quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
+																	   get_collation_name(idtype->collation)));
+	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
+					 "PRIMARY KEY (version, %s))",
+					 items ? ", rating_factors real[]" : "", id_column);
+	RunSql(sql.data);
+
+	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  Statistics
+	 * of them help nobody and cost ANALYZE a third of its time. */
+	resetStringInfo(&sql);
+	appendStringInfoString(&sql, "ALTER TABLE ");
+	appendStringInfo(&sql, "%s ALTER COLUMN factors SET STORAGE PLAIN, "
+					 "ALTER COLUMN factors SET STATISTICS 0", name);
+	if (items)
+		appendStringInfoString(&sql, ", ALTER COLUMN rating_factors SET STORAGE PLAIN, "
+							   "ALTER COLUMN rating_factors SET STATISTICS 0");
+	RunSql(sql.data);
+	return get_relname_relid(table, get_namespace_oid(schema, false));
+}
+
+/* The type of the id column of a model table. */
+void
+FactorIdType(Oid relid, const char *id_column, IdType *idtype)
+{
+	AttrNumber	attnum = get_attnum(relid, id_column);
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("model table \"%s\" has no column \"%s\"", get_rel_name(relid), id_column),
+				 errhint("Drop the model with mf_drop and train it again.")));
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	InitIdType(idtype, type, typmod, collation);
+}
+
+static void
+RefuseTable(Relation rel, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("%s", detail),
+			 errhint("Training writes around triggers, constraints and row security; remove it, or put it on a view.")));
+}
+
+/* Columns that the user has added must live with a null. */
+static void
+CheckAddedColumns(Relation rel, const char *id_column)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	static const char *const own[] = {"version", "ratings", "bias", "factors", "rating_factors"};
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		ours = strcmp(NameStr(att->attname), id_column) == 0;
+
+		for (int j = 0; j < lengthof(own); j++)
+			ours |= strcmp(NameStr(att->attname), own[j]) == 0;
+		if (!ours && !att->attisdropped && (att->attnotnull || att->atthasdef || att->attgenerated))
+			RefuseTable(rel, psprintf("Its added column \"%s\" has a default, is generated or not null.",
+									  NameStr(att->attname)));
+	}
+}
+
+/* An error unless the table can take another version with ids of this type. */
+void
+CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	IdType		stored;
+
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		RefuseTable(rel, "It is no longer an ordinary table.");
+	if (rel->trigdesc != NULL)
+		RefuseTable(rel, "It has triggers.");
+	if (RelationGetDescr(rel)->constr && RelationGetDescr(rel)->constr->num_check > 0)
+		RefuseTable(rel, "It has check constraints.");
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		RefuseTable(rel, "Row security applies to its owner.");
+	CheckAddedColumns(rel, id_column);
+	FactorIdType(relid, id_column, &stored);
+	if (stored.base != idtype->base)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" is of type %s, but the source now has %s",
+						id_column, RelationGetRelationName(rel),
+						format_type_be(stored.type), format_type_be(idtype->type)),
+				 errhint("Drop the model with mf_drop and train it again, or train under another name.")));
+	table_close(rel, AccessShareLock);
+}
+
+/* Where the columns of a model table are; 0 for one that is not there. */
+typedef struct FactorColumns
+{
+	AttrNumber	version;
+	AttrNumber	id;
+	AttrNumber	ratings;
+	AttrNumber	bias;
+	AttrNumber	factors;
+	AttrNumber	rating_factors;
+} FactorColumns;
+
+static AttrNumber
+RequireColumn(Oid relid, const char *column, Oid type)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+
+	if (attnum == InvalidAttrNumber || (OidIsValid(type) && get_atttype(relid, attnum) != type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("model table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid),
+						column, OidIsValid(type) ? format_type_be(type) : "any"),
+				 errhint("Drop the model with mf_drop and train it again.")));
+	return attnum;
+}
+
+static void
+FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
+{
+	columns->version = RequireColumn(relid, "version", INT4OID);
+	columns->id = RequireColumn(relid, id_column, InvalidOid);
+	columns->ratings = RequireColumn(relid, "ratings", INT4OID);
+	columns->bias = RequireColumn(relid, "bias", FLOAT4OID);
+	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
+	columns->rating_factors = get_attnum(relid, "rating_factors");
+}
+
+/* A real[] of d floats, written straight into its final form. */
+static Datum
+MakeVector(const float *values, int d)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1) + sizeof(float) * d;
+	ArrayType  *array = palloc(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = d;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), values, sizeof(float) * d);
+	return PointerGetDatum(array);
+}
+
+static void
+FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows,
+		 int32 row)
+{
+	int			natts = slot->tts_tupleDescriptor->natts;
+	Size		at = (Size) row * mf_padded(rows->factors);
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, natts * sizeof(bool));
+#define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
+	SET(columns->version, Int32GetDatum(version));
+	SET(columns->id, IdToDatum(rows->ids->type, rows->ids->ids[row]));
+	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
+	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
+	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
+	if (rows->rating_vectors && columns->rating_factors != InvalidAttrNumber)
+		SET(columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
+#undef SET
+	ExecStoreVirtualTuple(slot);
+}
+
+/* A result relation outside of any plan, as COPY sets one up, with all of its indexes open. */
+static ResultRelInfo *
+OpenTarget(EState *estate, Relation rel)
+{
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(target, rel, 0, NULL, 0);
+	ExecOpenIndices(target, false);
+	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, target);
+	return target;
+}
+
+/* Inserts all rows of one side as the given version; the caller has checked the table. */
+void
+StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows)
+{
+	Relation	rel = table_open(relid, RowExclusiveLock);
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *target = OpenTarget(estate, rel);
+	BulkInsertState bulk = GetBulkInsertState();
+	TupleTableSlot *slots[BATCH_ROWS];
+	FactorColumns columns;
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store",
+												ALLOCSET_DEFAULT_SIZES);
+	CommandId	command = GetCurrentCommandId(true);
+
+	FindFactorColumns(relid, id_column, &columns);
+	for (int i = 0; i < BATCH_ROWS; i++)
+		slots[i] = table_slot_create(rel, NULL);
+	for (int32 row = 0; row < rows->ids->count; row += BATCH_ROWS)
+	{
+		int			n = Min(BATCH_ROWS, rows->ids->count - row);
+		MemoryContext old = MemoryContextSwitchTo(batch);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < n; i++)
+			FillSlot(slots[i], &columns, version, rows, row + i);
+		table_multi_insert(rel, slots, n, command, 0, bulk);
+		for (int i = 0; i < n && target->ri_NumIndices > 0; i++)
+		{
+			InsertIndexTuples(target, slots[i], estate);
+			ResetPerTupleExprContext(estate);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+	}
+	for (int i = 0; i < BATCH_ROWS; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	FreeBulkInsertState(bulk);
+	table_finish_bulk_insert(rel, 0);
+	ExecCloseIndices(target);
+	FreeExecutorState(estate);
+	table_close(rel, NoLock);
+	MemoryContextDelete(batch);
+	CommandCounterIncrement();
+}
+
+/* Deletes every row of a version older than the given one. */
+void
+DeleteVersionsBefore(Oid relid, int32 version)
+{
+	StringInfoData sql;
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(version)};
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DELETE FROM ");
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid)));
+	SPI_connect();
+	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	SPI_finish();
+}
+
+/* Receives a scan of a model table and hands each row to a function. */
+typedef struct FactorReceiver
+{
+	DestReceiver pub;
+	const IdType *idtype;
+	FactorRowFunction function;
+	void	   *state;
+	int64		rows;
+} FactorReceiver;
+
+/* The floats of a real[] without NULLs, and how many; an error for anything else. */
+static const float *
+VectorValues(Datum datum, int *count)
+{
+	ArrayType  *array = DatumGetArrayTypeP(datum);
+
+	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT4OID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a vector of factors must be a one-dimensional real[] without nulls"),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	*count = ARR_DIMS(array)[0];
+	return (const float *) ARR_DATA_PTR(array);
+}
+
+static bool
+ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	FactorReceiver *receiver = (FactorReceiver *) self;
+	int64		id;
+	int			d;
+	int			rating_d = 0;
+	const float *vector;
+	const float *rating_vector = NULL;
+
+	slot_getallattrs(slot);
+	if (!IdFromDatum(receiver->idtype, slot->tts_values[0], receiver->idtype->base, &id))
+		elog(ERROR, "unexpected type of id");
+	vector = VectorValues(slot->tts_values[3], &d);
+	if (slot->tts_tupleDescriptor->natts > 4 && !slot->tts_isnull[4])
+		rating_vector = VectorValues(slot->tts_values[4], &rating_d);
+	if (rating_vector && rating_d != d)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("factors and rating_factors of item %s differ in length",
+						IdToText(receiver->idtype, id)),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	receiver->function(receiver->state, id, DatumGetInt32(slot->tts_values[1]),
+					   DatumGetFloat4(slot->tts_values[2]), d, vector, rating_vector);
+	receiver->rows++;
+	return true;
+}
+
+static void
+StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+ShutdownFactorReceiver(DestReceiver *self)
+{
+}
+
+/*
+ * Hands every row of a version to a function, in no particular order, with the current user's
+ * privileges and row security.  Returns how many there were.
+ */
+int64
+ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
+			FactorRowFunction function, void *state)
+{
+	FactorReceiver receiver = {0};
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(1);
+	StringInfoData sql;
+	bool		items = get_attnum(relid, "rating_factors") != InvalidAttrNumber;
+
+	receiver.pub.receiveSlot = ReceiveFactorRow;
+	receiver.pub.rStartup = StartupFactorReceiver;
+	receiver.pub.rShutdown = ShutdownFactorReceiver;
+	receiver.pub.rDestroy = ShutdownFactorReceiver;
+	receiver.pub.mydest = DestNone;
+	receiver.idtype = idtype;
+	receiver.function = function;
+	receiver.state = state;
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = INT4OID;
+	params->params[0].value = Int32GetDatum(version);
+	options.params = params;
+	options.read_only = true;
+	options.dest = &receiver.pub;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	appendStringInfo(&sql, "%s, ratings, bias, factors%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
+					 id_column, items ? ", rating_factors" : "",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid)));
+	SPI_connect();
+	if (SPI_execute_extended(sql.data, &options) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	SPI_finish();
+	return receiver.rows;
+}

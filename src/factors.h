@@ -1,0 +1,35 @@
+/*
+ * factors.h - the model tables: created, filled in bulk, read back.
+ */
+#ifndef MFREC_FACTORS_H
+#define MFREC_FACTORS_H
+
+#include "core/als.h"
+#include "idmap.h"
+
+/* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
+typedef struct FactorRows
+{
+	IdMap	   *ids;
+	int			factors;		/* d; vectors have mf_padded(d) floats */
+	const int32 *counts;		/* ratings per row */
+	const float *bias;			/* NULL: stored as 0 */
+	const float *vectors;		/* what lists use */
+	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
+} FactorRows;
+
+/* Receives one stored row; vectors have d floats and live until it returns. */
+typedef void (*FactorRowFunction) (void *state, int64 id, int32 count, float bias, int factors,
+								   const float *vector, const float *rating_vector);
+
+extern void CheckTableInTheWay(Oid schema, const char *table, const char *model);
+extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
+							  const IdType *idtype, bool items);
+extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
+extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
+extern void DeleteVersionsBefore(Oid relid, int32 version);
+extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
+						 FactorRowFunction function, void *state);
+extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
+
+#endif

@@ -1,0 +1,481 @@
+/*
+ * model.c - the bookkeeping: which models and versions there are, and the switch between them.
+ *
+ * Readers look up rows with the caller's snapshot through the tables' indexes, so that a call sees
+ * the version that its transaction sees.  Writers go through SPI as the owner of the bookkeeping
+ * tables, with bound parameters only and after the caller's own right has been checked: nobody
+ * else can write them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "model.h"
+#include "options.h"
+
+/* Our class among advisory locks, far from the 1 and 2 that SQL's functions use. */
+#define MODEL_LOCK_CLASS 0x6d66
+
+/* Columns of mfrec.model and mfrec.model_version, in the order of the script. */
+enum
+{
+	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
+	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS
+};
+enum
+{
+	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_PARAMETERS = 14
+};
+
+/* A bookkeeping relation's oid; an error tells what to do when the extension is not there. */
+static Oid
+Bookkeeping(const char *name)
+{
+	Oid			schema = get_namespace_oid("mfrec", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table mfrec.%s does not exist", name),
+				 errhint("Run CREATE EXTENSION mfrec in this database.")));
+	return relid;
+}
+
+static char *
+TextColumn(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static Model *
+ModelFromTuple(HeapTuple tuple, TupleDesc desc)
+{
+	Model	   *model = palloc0(sizeof(Model));
+	bool		isnull;
+	Oid			schema;
+
+	model->name = TextColumn(tuple, desc, MODEL_NAME);
+	model->is_default = DatumGetBool(heap_getattr(tuple, MODEL_DEFAULT, desc, &isnull));
+	model->version = DatumGetInt32(heap_getattr(tuple, MODEL_VERSION, desc, &isnull));
+	model->schema = TextColumn(tuple, desc, MODEL_SCHEMA);
+	model->user_table = TextColumn(tuple, desc, MODEL_USERS);
+	model->item_table = TextColumn(tuple, desc, MODEL_ITEMS);
+	model->source_schema = TextColumn(tuple, desc, MODEL_SOURCE_SCHEMA);
+	model->source = TextColumn(tuple, desc, MODEL_SOURCE);
+	model->fresh = DatumGetBool(heap_getattr(tuple, MODEL_FRESH, desc, &isnull));
+	model->parameters = DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_PARAMETERS, desc, &isnull));
+	schema = get_namespace_oid(model->schema, true);
+	if (OidIsValid(schema))
+	{
+		model->user_relid = get_relname_relid(model->user_table, schema);
+		model->item_relid = get_relname_relid(model->item_table, schema);
+	}
+	return model;
+}
+
+/* The first row of mfrec.model that an index scan with one key finds, or NULL. */
+static Model *
+ScanModel(const char *index, ScanKey key)
+{
+	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, Bookkeeping(index), true, GetActiveSnapshot(), 1, key);
+	HeapTuple	tuple = systable_getnext(scan);
+	Model	   *model = HeapTupleIsValid(tuple) ? ModelFromTuple(tuple, RelationGetDescr(rel)) : NULL;
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return model;
+}
+
+static Model *
+FindDefaultModel(void)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, MODEL_DEFAULT, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+	return ScanModel("model_default", &key);
+}
+
+/* The model of that name as the active snapshot sees it, or NULL. */
+Model *
+FindModel(const char *name)
+{
+	ScanKeyData key;
+
+	ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(name));
+	return ScanModel("model_pkey", &key);
+}
+
+/* The names of up to ten models, for hints. */
+static char *
+ModelNames(void)
+{
+	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, Bookkeeping("model_pkey"), true, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple;
+	StringInfoData names;
+	int			n = 0;
+
+	initStringInfo(&names);
+	while (n < 10 && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		appendStringInfo(&names, "%s%s", n++ > 0 ? ", " : "",
+						 TextColumn(tuple, RelationGetDescr(rel), MODEL_NAME));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return n > 0 ? names.data : NULL;
+}
+
+static void
+NoSuchModel(const char *name)
+{
+	char	   *names = ModelNames();
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 names ? errhint("The models are: %s.", names)
+			 : errhint("Train one with mf_train('a table of ratings').")));
+}
+
+/*
+ * The model that a model argument means: that name; where it is NULL the setting mfrec.model, else
+ * the database's default model.
+ */
+Model *
+OpenModel(const char *name)
+{
+	Model	   *model;
+	char	   *names;
+
+	if (name == NULL && mfrec_model && *mfrec_model)
+		name = mfrec_model;
+	if (name != NULL)
+	{
+		model = FindModel(name);
+		if (model == NULL)
+			NoSuchModel(name);
+		return model;
+	}
+	model = FindDefaultModel();
+	if (model)
+		return model;
+	names = ModelNames();
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg(names ? "there is no default model" : "there is no model yet"),
+			 names ? errhint("Name one of these with the argument model, or choose it with mf_set_default: %s.", names)
+			 : errhint("Train one with mf_train('a table of ratings').")));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* An error that names the table when one of the model's tables was dropped or renamed. */
+void
+CheckModelTables(const Model *model)
+{
+	if (OidIsValid(model->user_relid) && OidIsValid(model->item_relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
+					OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->name),
+			 errdetail("It was dropped or renamed by hand."),
+			 errhint("Rename it back, or remove the model with mf_drop('%s') and train it again.", model->name)));
+}
+
+/* An error unless the caller owns the model, that is its table of users. */
+void
+CheckModelOwner(const Model *model)
+{
+	if (OidIsValid(model->user_relid) ? OwnsRelation(model->user_relid) : superuser())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of model \"%s\"", model->name),
+			 OidIsValid(model->user_relid)
+			 ? errdetail("Its owner is the owner of table \"%s.%s\".", model->schema, model->user_table)
+			 : errdetail("Its tables have gone; only a superuser can clean up what is left.")));
+}
+
+static void
+CheckReadable(Oid relid)
+{
+	AclResult	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* An error unless the caller may read both of the model's tables. */
+void
+CheckModelReadable(const Model *model)
+{
+	CheckModelTables(model);
+	CheckReadable(model->user_relid);
+	CheckReadable(model->item_relid);
+}
+
+/* The row of a version, copied, or NULL. */
+static HeapTuple
+FindVersion(const Model *model, int32 version, TupleDesc *desc)
+{
+	Relation	rel = table_open(Bookkeeping("model_version"), AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyEntryInitialize(&keys[0], 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID,
+						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(model->name));
+	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tuple;
+}
+
+/* The identity of a version's contents; false when there is no such version. */
+bool
+FindVersionImage(const Model *model, int32 version, pg_uuid_t *image)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	*image = *DatumGetUUIDP(heap_getattr(tuple, VERSION_IMAGE, desc, &isnull));
+	return true;
+}
+
+/* All that the training of a version settled on, or NULL when there is no such version. */
+Jsonb *
+VersionParameters(const Model *model, int32 version)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
+}
+
+/*
+ * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
+ * until the end of this one.  Readers never take this lock.
+ */
+void
+LockModel(const char *name)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0,
+						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))),
+						 MODEL_LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Runs one bookkeeping statement as the tables' owner; returns the first column of its first row. */
+static Datum
+OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
+{
+	Oid			user;
+	int			context;
+	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	Datum		result = (Datum) 0;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	*isnull = true;
+	if (SPI_tuptable && SPI_processed > 0)
+		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	SPI_finish();
+	SetUserIdAndSecContext(user, context);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* Enters a model that is not there yet. */
+void
+InsertModel(const Model *model)
+{
+	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
+	Datum		values[10];
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = BoolGetDatum(model->is_default);
+	values[2] = Int32GetDatum(model->version);
+	values[3] = CStringGetTextDatum(model->schema);
+	values[4] = CStringGetTextDatum(model->user_table);
+	values[5] = CStringGetTextDatum(model->item_table);
+	values[6] = CStringGetTextDatum(model->source_schema);
+	values[7] = CStringGetTextDatum(model->source);
+	values[8] = BoolGetDatum(model->fresh);
+	values[9] = JsonbPGetDatum(model->parameters);
+	OwnerSql("INSERT INTO mfrec.model (name, is_default, version, schema, user_table, item_table,"
+			 " source_schema, source, fresh, parameters)"
+			 " VALUES ($1, $2 AND NOT EXISTS (SELECT FROM mfrec.model WHERE is_default),"
+			 " $3, $4, $5, $6, $7, $8, $9, $10)",
+			 10, types, values, NULL, &isnull);
+}
+
+/* Points a model at its new version and source; the switch that readers see at commit. */
+void
+UpdateModel(const Model *model)
+{
+	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
+	Datum		values[6];
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(model->version);
+	values[2] = CStringGetTextDatum(model->source_schema);
+	values[3] = CStringGetTextDatum(model->source);
+	values[4] = BoolGetDatum(model->fresh);
+	values[5] = JsonbPGetDatum(model->parameters);
+	OwnerSql("UPDATE mfrec.model SET version = $2, source_schema = $3, source = $4, fresh = $5,"
+			 " parameters = $6 WHERE name OPERATOR(pg_catalog.=) $1",
+			 6, types, values, NULL, &isnull);
+}
+
+static void
+InsertLogLine(const char *name, int32 version, const LogLine *line)
+{
+	Oid			types[6] = {TEXTOID, INT4OID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = Int32GetDatum(version);
+	values[2] = Int32GetDatum(line->iteration);
+	values[3] = Float8GetDatum(line->loss);
+	values[4] = Float8GetDatum(line->validation);
+	values[5] = Float8GetDatum(line->seconds);
+	if (isnan(line->loss))
+		nulls[3] = 'n';
+	if (isnan(line->validation))
+		nulls[4] = 'n';
+	OwnerSql("INSERT INTO mfrec.training_log (model, version, iteration, loss, validation, seconds)"
+			 " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, &isnull);
+}
+
+/* Enters a version and its training log. */
+void
+InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
+{
+	Oid			types[13] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
+	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
+	Datum		values[13];
+	char		nulls[13];
+	bool		isnull;
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(version->version);
+	values[2] = UUIDPGetDatum(&version->image);
+	values[3] = CStringGetTextDatum(version->feedback);
+	values[4] = Int32GetDatum(version->factors);
+	values[5] = Int64GetDatum(version->users);
+	values[6] = Int64GetDatum(version->items);
+	values[7] = Int64GetDatum(version->ratings);
+	values[8] = Int32GetDatum(version->iterations);
+	values[9] = Float8GetDatum(version->loss);
+	values[10] = Float8GetDatum(version->rmse);
+	values[11] = Float8GetDatum(version->seconds);
+	values[12] = CStringGetTextDatum(version->parameters);
+	if (isnan(version->loss))
+		nulls[9] = 'n';
+	if (isnan(version->rmse))
+		nulls[10] = 'n';
+	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
+			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb)",
+			 13, types, values, nulls, &isnull);
+	for (int i = 0; i < log_lines; i++)
+		InsertLogLine(model->name, version->version, &log[i]);
+}
+
+/* Removes the bookkeeping of versions older than the given one. */
+void
+ForgetVersions(const char *name, int32 before)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(before)};
+	bool		isnull;
+
+	OwnerSql("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
+	OwnerSql("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
+}
+
+/* Removes all bookkeeping of a model. */
+void
+DeleteModel(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	ForgetVersions(name, PG_INT32_MAX);
+	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+}
+
+/* Makes a model the default one, and no other. */
+void
+SetDefaultModel(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
+			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
+	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
+			 1, types, values, NULL, &isnull);
+}
+
+/* The highest version that the model has, 0 for none: what the next one counts from. */
+int32
+LatestVersion(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+	Datum		latest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+								  " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(latest);
+}

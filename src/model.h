@@ -1,0 +1,75 @@
+/*
+ * model.h - the bookkeeping: which models and versions there are, and the switch between them.
+ */
+#ifndef MFREC_MODEL_H
+#define MFREC_MODEL_H
+
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define USER_ID "user_id"
+#define ITEM_ID "item_id"
+
+/* A row of mfrec.model, and the oids of what it names (InvalidOid where that has gone). */
+typedef struct Model
+{
+	char	   *name;
+	bool		is_default;
+	int32		version;		/* the current one */
+	char	   *schema;
+	char	   *user_table;
+	char	   *item_table;
+	char	   *source_schema;
+	char	   *source;
+	bool		fresh;			/* default of mf_recommend's argument fresh */
+	Jsonb	   *parameters;		/* what mf_train was asked for */
+	Oid			user_relid;
+	Oid			item_relid;
+} Model;
+
+/* A row of mfrec.model_version; see the table's comments. */
+typedef struct ModelVersion
+{
+	int32		version;
+	pg_uuid_t	image;
+	const char *feedback;
+	int32		factors;
+	int64		users;
+	int64		items;
+	int64		ratings;
+	int32		iterations;
+	double		loss;
+	double		rmse;			/* NaN: none */
+	double		seconds;
+	char	   *parameters;		/* JSON: all that training settled on, see ScoringFromJson */
+} ModelVersion;
+
+/* One line of mfrec.training_log. */
+typedef struct LogLine
+{
+	int32		iteration;
+	double		loss;
+	double		validation;		/* NaN: none */
+	double		seconds;
+} LogLine;
+
+extern Model *FindModel(const char *name);
+extern Model *OpenModel(const char *name);
+extern void CheckModelTables(const Model *model);
+extern void CheckModelOwner(const Model *model);
+extern void CheckModelReadable(const Model *model);
+extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
+extern Jsonb *VersionParameters(const Model *model, int32 version);
+extern void LockModel(const char *name);
+
+extern void InsertModel(const Model *model);
+extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log,
+						  int log_lines);
+extern void UpdateModel(const Model *model);
+extern void ForgetVersions(const char *name, int32 before);
+extern void DeleteModel(const char *name);
+extern void SetDefaultModel(const char *name);
+extern int32 LatestVersion(const char *name);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * objective_json.c - a version's objective on its way through mfrec.model_version.parameters.
+ *
+ * One table of names serves both directions, so that what is written is what is read.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "objective_json.h"
+#include "options.h"
+
+static const struct
+{
+	const char *name;
+	size_t		offset;
+}			numbers[] = {
+	{"regularization", offsetof(MfObjective, regularization)},
+	{"interest_weight", offsetof(MfObjective, interest_weight)},
+	{"alpha", offsetof(MfObjective, alpha)},
+	{"taste", offsetof(MfObjective, taste)},
+	{"user_regularization", offsetof(MfObjective, user_regularization)},
+	{"user_exponent", offsetof(MfObjective, user_exponent)},
+	{"rating_regularization", offsetof(MfObjective, rating_regularization)},
+	{"rating_exponent", offsetof(MfObjective, rating_exponent)},
+	{"interest_regularization", offsetof(MfObjective, interest_regularization)},
+	{"interest_exponent", offsetof(MfObjective, interest_exponent)},
+	{"bias_regularization", offsetof(MfObjective, bias_regularization)},
+	{"mean", offsetof(MfObjective, mean)},
+	{"deviation", offsetof(MfObjective, deviation)},
+	{"min", offsetof(MfObjective, min)},
+	{"max", offsetof(MfObjective, max)},
+};
+
+static double *
+Number(const MfObjective *objective, int i)
+{
+	return (double *) ((char *) objective + numbers[i].offset);
+}
+
+/* The objective and the mean user (d floats) as a JSON object. */
+char *
+ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
+					 objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
+	for (int i = 0; i < lengthof(numbers); i++)
+		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
+	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
+	for (int k = 0; k < objective->factors; k++)
+		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
+	appendStringInfoString(&json, "]}");
+	return json.data;
+}
+
+/* The inverse of ObjectiveToJson; what is missing is 0. */
+void
+ObjectiveFromJson(MfObjective *objective, Jsonb *json)
+{
+	objective->has_rating = JsonNumber(json, "has_rating", 0) != 0;
+	objective->has_interest = JsonNumber(json, "has_interest", 0) != 0;
+	objective->factors = (int) JsonNumber(json, "factors", 0);
+	objective->iterations = (int) JsonNumber(json, "iterations", 0);
+	for (int i = 0; i < lengthof(numbers); i++)
+		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
+}
+
+/* The mean user's vector, d floats; zero where the object has none of that length. */
+float *
+MeanUserFromJson(Jsonb *json, int factors, double *mean_bias)
+{
+	float	   *mean = palloc0(sizeof(float) * factors);
+	JsonbValue	space;
+	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, "mean_user", strlen("mean_user"), &space);
+
+	*mean_bias = JsonNumber(json, "mean_user_bias", 0);
+	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
+		JsonContainerSize(value->val.binary.data) != factors)
+		return mean;
+	for (int k = 0; k < factors; k++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(value->val.binary.data, k);
+
+		if (element && element->type == jbvNumeric)
+			mean[k] = (float) DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+																 NumericGetDatum(element->val.numeric)));
+	}
+	return mean;
+}
