@@ -1,0 +1,530 @@
+/*
+ * trainer.c - from a source of ratings to a new version of a model.
+ *
+ * Train() is the recipe.  Everything happens in the caller's transaction: the new version's rows,
+ * the switch to it and the removal of old ones become visible together at commit, or never.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "portability/instr_time.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "core/als.h"
+#include "core/objective.h"
+#include "factors.h"
+#include "interrupt.h"
+#include "objective_json.h"
+#include "ratings.h"
+#include "trainer.h"
+#include "validation.h"
+
+/* A training on its way. */
+typedef struct Trainer
+{
+	const TrainRequest *request;
+	instr_time	began;
+	MfParallel	parallel;
+	Source		source;
+	Model		model;			/* as it will be */
+	bool		is_new;			/* no such model yet */
+	int32		version;
+	Ratings    *ratings;
+	MfObjective objective;
+	MfProblem	problem;
+	MfFactors	factors;
+	int32	   *user_counts;
+	int32	   *item_counts;
+	MfAls	   *als;
+	Validation *validation;		/* NULL: none */
+	LogLine    *log;
+	int			iterations;		/* done */
+	double		loss;
+} Trainer;
+
+static double
+SecondsSince(instr_time began)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+/* Room for floats that the core's kernels want: zeroed, on a cache line. */
+static float *
+FloatArray(int64 count)
+{
+	char	   *space = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * count + 64);
+	float	   *array = (float *) TYPEALIGN(64, space);
+
+	memset(array, 0, sizeof(float) * count);
+	return array;
+}
+
+/* The schema for new model tables, where the caller must be able to create. */
+static char *
+ChooseSchema(const Trainer *t)
+{
+	const char *name = t->request->schema;
+	Oid			schema;
+	AclResult	result;
+
+	if (name)
+		schema = get_namespace_oid(name, false);
+	else if (t->source.temporary)
+		schema = RangeVarGetCreationNamespace(makeRangeVar(NULL, "mfrec", -1));
+	else
+		schema = get_rel_namespace(t->source.relid);
+	result = SchemaAclCheck(schema, ACL_CREATE);
+	if (result != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for schema %s", get_namespace_name(schema)),
+				 errdetail("Training creates the model's tables there."),
+				 errhint("Name a schema in which you may create tables with the argument schema.")));
+	return get_namespace_name(schema);
+}
+
+/* A model that is not there yet: names for its tables, which nothing may have taken. */
+static void
+PlanNewModel(Trainer *t, char *name)
+{
+	Model	   *model = &t->model;
+
+	if (strlen(name) == 0 || strlen(name) + strlen("_user_factors") >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("model name \"%s\" is empty or too long", name),
+				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
+						   NAMEDATALEN - 1 - (int) strlen("_user_factors")),
+				 errhint("Name the model with the argument model.")));
+	model->name = name;
+	model->schema = ChooseSchema(t);
+	model->user_table = psprintf("%s_user_factors", name);
+	model->item_table = psprintf("%s_item_factors", name);
+	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->user_table, name);
+	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->item_table, name);
+	model->is_default = true;		/* if there is none yet */
+	t->is_new = true;
+	t->version = 1;
+}
+
+/* A model that gets another version: the caller's own, with tables that can take it. */
+static void
+PlanNextVersion(Trainer *t, Model *model)
+{
+	t->model = *model;
+	CheckModelOwner(model);
+	if (t->request->schema && strcmp(t->request->schema, model->schema) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has its tables in schema \"%s\", not \"%s\"", model->name,
+						model->schema, t->request->schema),
+				 errhint("Drop it with mf_drop first, or train under another name with the argument model.")));
+	if (OidIsValid(model->user_relid))
+		CheckFactorTable(model->user_relid, USER_ID, &t->source.user);
+	if (OidIsValid(model->item_relid))
+		CheckFactorTable(model->item_relid, ITEM_ID, &t->source.item);
+	t->version = LatestVersion(model->name) + 1;
+}
+
+/* Checks everything that can be checked before a row is read, and takes the model's lock. */
+static void
+BeginTraining(Trainer *t)
+{
+	const TrainRequest *request = t->request;
+	char	   *name;
+	Model	   *model;
+
+	PreventCommandIfReadOnly("mf_train()");
+	PreventCommandDuringRecovery("mf_train()");
+	CheckTrainOptions(&request->options);
+	OpenSource(&t->source, request->source, &request->options);
+	name = request->model ? request->model : t->source.name;
+	LockModel(name);
+
+	/* What a training that we waited for has committed must be seen. */
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	model = FindModel(name);
+	if (model)
+		PlanNextVersion(t, model);
+	else
+		PlanNewModel(t, name);
+	PopActiveSnapshot();
+	t->model.version = t->version;
+	t->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
+	t->model.source = t->source.name;
+	t->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+															 CStringGetDatum(TrainOptionsToJson(&request->options))));
+}
+
+static void
+Override(double *value, double option)
+{
+	if (!isnan(option))
+		*value = option;
+}
+
+/* The preset for this data, and what the caller wants otherwise. */
+static void
+SettleObjective(Trainer *t)
+{
+	const TrainOptions *options = &t->request->options;
+	const Ratings *ratings = t->ratings;
+	MfObjective *objective = &t->objective;
+	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
+	bool		explicit = t->source.feedback == FEEDBACK_EXPLICIT;
+
+	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
+	if (options->factors > 0)
+		objective->factors = options->factors;
+	if (options->iterations > 0)
+		objective->iterations = options->iterations;
+	Override(&objective->regularization, options->regularization);
+	Override(&objective->alpha, options->alpha);
+	if (explicit)
+	{
+		Override(&objective->interest_weight, options->interest_weight);
+		if (objective->has_interest)
+			Override(&objective->taste, options->taste);
+		objective->mean = ratings->mean;
+		objective->deviation = ratings->deviation;
+		objective->min = ratings->min;
+		objective->max = ratings->max;
+	}
+}
+
+/* Row lengths of one orientation. */
+static int32 *
+CountRows(const MfMatrix *matrix)
+{
+	int32	   *counts = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(matrix->nrows, 1));
+
+	for (int64 i = 0; i < matrix->nrows; i++)
+		counts[i] = (int32) (matrix->start[i + 1] - matrix->start[i]);
+	return counts;
+}
+
+static float *
+Regularization(const MfObjective *objective, const int32 *counts, int64 n,
+			   double (*rule) (const MfObjective *, int64))
+{
+	float	   *values = FloatArray(n);
+
+	for (int64 i = 0; i < n; i++)
+		values[i] = (float) rule(objective, counts[i]);
+	return values;
+}
+
+/* The objective as the core minimises it. */
+static void
+StateProblem(Trainer *t)
+{
+	const MfObjective *objective = &t->objective;
+	MfProblem  *problem = &t->problem;
+
+	t->user_counts = CountRows(&t->ratings->by_user);
+	t->item_counts = CountRows(&t->ratings->by_item);
+	problem->nusers = t->ratings->users->count;
+	problem->nitems = t->ratings->items->count;
+	problem->factors = objective->factors;
+	problem->has_rating = objective->has_rating;
+	problem->has_interest = objective->has_interest;
+	problem->interest_weight = objective->interest_weight;
+	problem->alpha = objective->alpha;
+	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers,
+												  mf_user_regularization);
+	if (objective->has_rating)
+		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
+														mf_rating_regularization);
+	if (objective->has_interest)
+		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
+														  mf_interest_regularization);
+	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
+	problem->item_bias_regularization = problem->user_bias_regularization;
+}
+
+/* Room for the factors; the items', from which the first half-sweep starts, are random. */
+static void
+StartFactors(Trainer *t)
+{
+	const MfProblem *problem = &t->problem;
+	int64		ld = mf_padded(problem->factors);
+	uint64		seed = (uint64) t->request->options.seed;
+
+	t->factors.user = FloatArray(problem->nusers * ld);
+	if (problem->has_rating)
+	{
+		t->factors.rating = FloatArray(problem->nitems * ld);
+		t->factors.user_bias = FloatArray(problem->nusers);
+		t->factors.item_bias = FloatArray(problem->nitems);
+		mf_random_factors(t->factors.rating, problem->nitems, problem->factors, 2 * seed);
+	}
+	if (problem->has_interest)
+	{
+		t->factors.interest = FloatArray(problem->nitems * ld);
+		mf_random_factors(t->factors.interest, problem->nitems, problem->factors, 2 * seed + 1);
+	}
+}
+
+/* Overwrites an item's random factors by those of the current version. */
+static void
+TakeItem(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
+		 const float *rating_vector)
+{
+	Trainer    *t = state;
+	int32		item = FindId(t->ratings->items, id);
+	Size		at = (Size) item * mf_padded(t->problem.factors);
+	Size		bytes = sizeof(float) * factors;
+
+	if (item < 0 || factors != t->problem.factors)
+		return;
+	if (!t->problem.has_interest)
+		rating_vector = vector;
+	else
+		memcpy(t->factors.interest + at, vector, bytes);
+	if (t->problem.has_rating && rating_vector)
+	{
+		memcpy(t->factors.rating + at, rating_vector, bytes);
+		t->factors.item_bias[item] = bias;
+	}
+}
+
+/* Starts where the current version is, as far as it knows the items. */
+static void
+WarmStart(Trainer *t)
+{
+	if (t->request->warm && OidIsValid(t->model.item_relid))
+		ReadFactors(t->model.item_relid, ITEM_ID, t->version - 1, &t->source.item, TakeItem, t);
+}
+
+/* One half-sweep: every row of one side solved, the other side fixed; returns the loss. */
+static double
+HalfSweep(Trainer *t, MfSide side, bool exact)
+{
+	MfRows		rows = mf_matrix_rows(side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item);
+	double		loss;
+
+	CheckCore(mf_als_begin(t->als, side, exact));
+	CheckCore(mf_als_rows(t->als, &rows));
+	CheckCore(mf_als_end(t->als, &loss));
+	return loss;
+}
+
+static void
+LogIteration(Trainer *t, double validation)
+{
+	LogLine    *line = &t->log[t->iterations - 1];
+
+	line->iteration = t->iterations;
+	line->loss = t->loss;
+	line->validation = validation;
+	line->seconds = SecondsSince(t->began);
+	if (mfrec_verbose)
+		ereport(NOTICE,
+				(errmsg("iteration %d of %d: loss %.6g", t->iterations, t->objective.iterations, t->loss),
+				 isnan(validation) ? 0 :
+				 errdetail("%s on the rows held out: %.4f", ValidationMeasure(t->validation), validation)));
+}
+
+/*
+ * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up;
+ * then solves the users once more, exactly, so that a stored user equals what folding the same rows
+ * in gives.
+ */
+static void
+Sweep(Trainer *t)
+{
+	double		tolerance = isnan(t->request->options.tolerance) ? 0 : t->request->options.tolerance;
+
+	t->log = palloc0(sizeof(LogLine) * t->objective.iterations);
+	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
+						 &t->problem, &t->factors, &t->parallel);
+	for (bool go_on = true; go_on && t->iterations < t->objective.iterations;)
+	{
+		double		before = t->loss;
+		double		validation = NAN;
+
+		HalfSweep(t, MF_USERS, false);
+		t->loss = HalfSweep(t, MF_ITEMS, false);
+		t->iterations++;
+		if (t->validation)
+		{
+			HalfSweep(t, MF_USERS, true);
+			validation = Validate(t->validation, &t->factors);
+			go_on = KeepBest(t->validation, validation, &t->factors, t->iterations);
+		}
+		LogIteration(t, validation);
+		if (t->iterations > 1 && before - t->loss <= tolerance * before)
+			go_on = false;
+	}
+	if (t->validation)
+		t->iterations = RestoreBest(t->validation, &t->factors);
+	t->loss = HalfSweep(t, MF_USERS, true);
+}
+
+static void
+StoreSide(Oid relid, const char *id_column, int32 version, const Trainer *t, bool items)
+{
+	FactorRows	rows = {items ? t->ratings->items : t->ratings->users, t->problem.factors};
+
+	rows.counts = items ? t->item_counts : t->user_counts;
+	rows.bias = items ? t->factors.item_bias : t->factors.user_bias;
+	rows.vectors = !items ? t->factors.user : t->factors.interest ? t->factors.interest : t->factors.rating;
+	if (items && t->factors.interest)
+		rows.rating_vectors = t->factors.rating;
+	StoreFactors(relid, id_column, version, &rows);
+}
+
+/* Writes the new version's rows, into new tables where there are none. */
+static void
+StoreVersion(Trainer *t)
+{
+	Model	   *model = &t->model;
+
+	if (!OidIsValid(model->user_relid))
+		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, &t->source.user, false);
+	if (!OidIsValid(model->item_relid))
+		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, &t->source.item, true);
+	StoreSide(model->user_relid, USER_ID, t->version, t, false);
+	StoreSide(model->item_relid, ITEM_ID, t->version, t, true);
+}
+
+/* The mean user's vector, for predictions to users of whom nothing is known. */
+static float *
+MeanUser(const Trainer *t, double *bias)
+{
+	int			d = t->problem.factors;
+	double	   *sum = palloc0(sizeof(double) * d);
+	float	   *mean = palloc(sizeof(float) * d);
+
+	*bias = 0;
+	for (int64 u = 0; u < t->problem.nusers; u++)
+	{
+		for (int k = 0; k < d; k++)
+			sum[k] += t->factors.user[u * mf_padded(d) + k];
+		if (t->factors.user_bias)
+			*bias += t->factors.user_bias[u];
+	}
+	for (int k = 0; k < d; k++)
+		mean[k] = (float) (sum[k] / t->problem.nusers);
+	*bias /= t->problem.nusers;
+	return mean;
+}
+
+/* The rmse to report: of the best iteration on the rows held out, else on those trained on. */
+static double
+RatingError(const Trainer *t)
+{
+	MfRows		rows = mf_matrix_rows(&t->ratings->by_user);
+
+	if (!t->problem.has_rating)
+		return NAN;
+	if (t->validation)
+		return HeldOutError(t->validation, &t->factors);
+	return t->objective.deviation * sqrt(mf_squared_error(&t->problem, &t->factors, &rows) / t->ratings->rows);
+}
+
+/* Enters the version, switches to it and removes what is older than the setting wants kept. */
+static void
+SwitchVersion(Trainer *t, ModelVersion *result)
+{
+	Model	   *model = &t->model;
+	int32		oldest = t->version - mfrec_keep_versions + 1;
+	double		mean_bias;
+	float	   *mean_user = MeanUser(t, &mean_bias);
+
+	result->version = t->version;
+	if (!pg_strong_random(&result->image, sizeof(pg_uuid_t)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	result->image.data[6] = (result->image.data[6] & 0x0f) | 0x40;
+	result->image.data[8] = (result->image.data[8] & 0x3f) | 0x80;
+	result->feedback = FeedbackName(t->source.feedback);
+	result->factors = t->problem.factors;
+	result->users = t->problem.nusers;
+	result->items = t->problem.nitems;
+	result->ratings = t->ratings->rows;
+	result->iterations = t->iterations;
+	result->loss = t->loss;
+	result->rmse = RatingError(t);
+	result->seconds = SecondsSince(t->began);
+	result->parameters = ObjectiveToJson(&t->objective, mean_user, mean_bias);
+	InsertVersion(model, result, t->log, t->iterations);
+	if (t->is_new)
+		InsertModel(model);
+	else
+	{
+		UpdateModel(model);
+		ForgetVersions(model->name, oldest);
+		if (oldest > 1)
+		{
+			DeleteVersionsBefore(model->user_relid, oldest);
+			DeleteVersionsBefore(model->item_relid, oldest);
+		}
+	}
+}
+
+/* Decides whether mf_recommend reads a user's rows by default, and says so where it will not. */
+static void
+DecideFresh(Trainer *t)
+{
+	t->model.fresh = SourceLookupIsCheap(&t->source);
+	if (t->model.fresh)
+		return;
+	if (t->source.temporary)
+		ereport(NOTICE,
+				(errmsg("recommendations will not look at \"%s\" again, because it is a temporary table", t->source.name)));
+	else
+		ereport(NOTICE,
+				(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", t->source.name),
+				 errdetail("There is no index that makes them cheap to find, so new ratings do not count at once and items that a user has rated are not left out."),
+				 errhint("Create an index on column \"%s\" and train again, or call mf_recommend with fresh => true.",
+						 t->source.user_column)));
+}
+
+/* Trains a version of a model in the current transaction; returns the model's name. */
+char *
+Train(const TrainRequest *request, ModelVersion *result)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec training",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Trainer		trainer = {request};
+	Trainer    *t = &trainer;
+	char	   *name;
+
+	INSTR_TIME_SET_CURRENT(t->began);
+	InitParallel(&t->parallel);
+	BeginTraining(t);
+	DecideFresh(t);
+	t->ratings = LoadRatings(&t->source, isnan(request->options.validation) ? 0 : request->options.validation,
+							 (uint64) request->options.seed, &t->parallel);
+	SettleObjective(t);
+	StateProblem(t);
+	StartFactors(t);
+	WarmStart(t);
+	if (t->ratings->held_out > 0)
+		t->validation = CreateValidation(t->ratings, &t->problem, &t->objective, &t->parallel);
+	Sweep(t);
+	StoreVersion(t);
+	SwitchVersion(t, result);
+	name = MemoryContextStrdup(caller, t->model.name);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return name;
+}

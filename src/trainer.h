@@ -1,0 +1,21 @@
+/*
+ * trainer.h - from a source of ratings to a new version of a model.
+ */
+#ifndef MFREC_TRAINER_H
+#define MFREC_TRAINER_H
+
+#include "model.h"
+#include "options.h"
+
+typedef struct TrainRequest
+{
+	Oid			source;
+	char	   *model;			/* NULL: the relation's name */
+	char	   *schema;			/* of new model tables; NULL: the source's */
+	bool		warm;			/* start from the current version's factors */
+	TrainOptions options;
+} TrainRequest;
+
+extern char *Train(const TrainRequest *request, ModelVersion *result);
+
+#endif
