@@ -1,0 +1,34 @@
+# mfrec: recommendations inside PostgreSQL.
+#
+#   make demo      installs what is missing, trains on ratings, prints recommendations with titles
+#   make test      installs what is missing, runs every test
+#   make install   for the PostgreSQL of PG_CONFIG
+#
+# make help lists the rest.
+
+EXTENSION = mfrec
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mfrec.control)
+MODULE_big = mfrec
+PGFILEDESC = "mfrec - recommendations by matrix factorization"
+
+CORE_OBJS = $(addprefix src/core/, als.o codes.o csr.o index.o isa.o metrics.o objective.o pool.o rng.o scan.o \
+	threads.o topk.o)
+OBJS = $(addprefix src/, factors.o fn_train.o idmap.o interrupt.o mfrec.o model.o \
+	objective_json.o options.o ratings.o trainer.o validation.o) $(CORE_OBJS)
+
+DATA_built = mfrec--$(EXTVERSION).sql
+DATA = $(wildcard sql/mfrec--*--*.sql)
+
+REGRESS = $(notdir $(basename $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=mfrec
+
+PG_CPPFLAGS = -I$(srcdir)/src -DMFREC_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -pthread
+SHLIB_LINK = -lm -lpthread
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
+	cp $< $@

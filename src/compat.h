@@ -1,0 +1,38 @@
+/*
+ * compat.h - every difference between PostgreSQL majors that the project meets.
+ *
+ * Include after postgres.h.  No other file compares PG_VERSION_NUM.
+ */
+#ifndef MFREC_COMPAT_H
+#define MFREC_COMPAT_H
+
+#if PG_VERSION_NUM < 150001
+#error "mfrec needs PostgreSQL 15.1 or newer"
+#endif
+
+#include "fmgr.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 16 replaced the owner and privilege checks per catalog by generic ones. */
+#if PG_VERSION_NUM >= 160000
+#define OwnsRelation(relid) object_ownercheck(RelationRelationId, relid, GetUserId())
+#define SchemaAclCheck(nspid, mode) object_aclcheck(NamespaceRelationId, nspid, GetUserId(), mode)
+#define InsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
+#else
+#define OwnsRelation(relid) pg_class_ownercheck(relid, GetUserId())
+#define SchemaAclCheck(nspid, mode) pg_namespace_aclcheck(nspid, GetUserId(), mode)
+#define InsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define MFREC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mfrec", .version = MFREC_VERSION)
+#else
+#define MFREC_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * mfrec.c - the library's entry point.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "compat.h"
+#include "options.h"
+
+MFREC_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineSettings();
+}

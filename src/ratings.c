@@ -1,0 +1,619 @@
+/*
+ * ratings.c - from a relation to the two orientations of a sparse matrix.
+ *
+ * The source is read by one query, with the caller's privileges and row security, whose rows the
+ * executor hands to a receiver of our own: no copy, no tuplestore, and a parallel plan where the
+ * planner finds one.  Every row becomes a triplet of two dense numbers and a value; the ids
+ * themselves stay in two dictionaries.  Then a counting sort gives rows by user and by item.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "core/rng.h"
+#include "interrupt.h"
+#include "ratings.h"
+
+#define BATCH_ROWS 1024
+
+/*
+ * A lookup of one user's rows counts as cheap below this planner cost: about 10 ms, which an index
+ * meets on a table of any size and a sequential scan on a small one.
+ */
+#define CHEAP_LOOKUP_COST 5000.0
+
+/* The relation's columns, for a detail. */
+static char *
+ColumnNames(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
+	return names.data;
+}
+
+/* A column that must be there, found by name; `argument` is what names another one. */
+static Form_pg_attribute
+RequireSourceColumn(Relation rel, const char *column, const char *argument)
+{
+	AttrNumber	attnum = column ? get_attnum(RelationGetRelid(rel), column) : InvalidAttrNumber;
+
+	if (column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", argument)));
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, RelationGetRelationName(rel)),
+				 errdetail("Its columns are: %s.", ColumnNames(rel)),
+				 errhint("Name the column to use with the argument %s.", argument)));
+	return TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+}
+
+/* The type of a column of numbers; anything that has no cast to double precision is an error. */
+static Oid
+NumberColumn(Relation rel, const char *column, const char *argument)
+{
+	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
+	Oid			base = getBaseType(att->atttypid);
+
+	if (base != INT2OID && base != INT4OID && base != INT8OID && base != FLOAT4OID &&
+		base != FLOAT8OID && base != NUMERICOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which is not a number", column,
+						RelationGetRelationName(rel), format_type_be(att->atttypid)),
+				 errdetail("Ratings and weights can be smallint, integer, bigint, real, double precision or numeric."),
+				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
+	return base;
+}
+
+static void
+IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
+{
+	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
+
+	InitIdType(idtype, att->atttypid, att->atttypmod, att->attcollation);
+}
+
+/* Chooses the preset: what was asked for, else explicit if there is a value column. */
+static Feedback
+ChooseFeedback(const Source *source, Feedback wanted)
+{
+	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("explicit feedback needs a column of ratings, and relation \"%s\" has none", source->name),
+				 errhint("Name it with the argument rating_column, or use feedback => 'implicit'.")));
+	if (wanted != FEEDBACK_AUTO)
+		return wanted;
+	if (source->value_column)
+		return FEEDBACK_EXPLICIT;
+	ereport(NOTICE,
+			(errmsg("relation \"%s\" has no rating column: training on implicit feedback", source->name),
+			 errhint("If it has ratings, name their column with the argument rating_column.")));
+	return FEEDBACK_IMPLICIT;
+}
+
+/*
+ * Resolves a source and its columns.  Everything that can be wrong with the arguments is found
+ * here, before a row is read.
+ */
+void
+OpenSource(Source *source, Oid relid, const TrainOptions *options)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	char		kind = rel->rd_rel->relkind;
+
+	memset(source, 0, sizeof(Source));
+	if (kind != RELKIND_RELATION && kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
+		kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot train on \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("It is neither a table nor a view."),
+				 errhint("Name a table, view, materialized view, partitioned or foreign table.")));
+	source->relid = relid;
+	source->name = pstrdup(RelationGetRelationName(rel));
+	source->schema = get_namespace_name(RelationGetNamespace(rel));
+	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
+	source->user_column = options->user_column;
+	source->item_column = options->item_column;
+	IdColumn(rel, options->user_column, "user_column", &source->user);
+	IdColumn(rel, options->item_column, "item_column", &source->item);
+	if (options->rating_column &&
+		(options->rating_named || get_attnum(relid, options->rating_column) != InvalidAttrNumber))
+	{
+		source->value_column = options->rating_column;
+		source->value_type = NumberColumn(rel, source->value_column, "rating_column");
+	}
+	if (options->weight_column)
+	{
+		source->weight_column = options->weight_column;
+		source->weight_type = NumberColumn(rel, source->weight_column, "weight_column");
+	}
+	source->feedback = ChooseFeedback(source, options->feedback);
+	relation_close(rel, NoLock);
+}
+
+/* A column in a select list: numeric as double precision, everything else as it is. */
+static void
+AppendColumn(StringInfo sql, const char *column, Oid type)
+{
+	if (type == NUMERICOID)
+		appendStringInfo(sql, ", %s::pg_catalog.float8", quote_identifier(column));
+	else
+		appendStringInfo(sql, ", %s", quote_identifier(column));
+}
+
+/* The query that reads the source; its columns are user, item, then value and weight if there are. */
+static void
+AppendSourceQuery(StringInfo sql, const Source *source)
+{
+	appendStringInfoString(sql, "SELECT ");
+	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
+	if (source->value_column)
+		AppendColumn(sql, source->value_column, source->value_type);
+	if (source->weight_column)
+		AppendColumn(sql, source->weight_column, source->weight_type);
+	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+}
+
+/* The operator as SQL that no search_path can turn into another one. */
+static char *
+QualifiedOperator(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *sql;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	sql = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+				   NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return sql;
+}
+
+/* The query that reads one user's rows; the user is parameter 1, of the column's base type. */
+char *
+SourceLookupSql(const Source *source)
+{
+	StringInfoData sql;
+	TypeCacheEntry *entry = lookup_type_cache(source->user.base, TYPECACHE_EQ_OPR);
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->user_column),
+					 QualifiedOperator(entry->eq_opr));
+	return sql.data;
+}
+
+/* Whether the planner can find one user's rows without reading much else. */
+bool
+SourceLookupIsCheap(const Source *source)
+{
+	Oid			types[1] = {source->user.base};
+	bool		cheap = false;
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+
+	if (source->temporary)
+		return false;
+	SPI_connect();
+	plan = SPI_prepare_cursor(SourceLookupSql(source), 1, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the lookup of a user's rows");
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached)
+	{
+		PlannedStmt *statement = linitial_node(PlannedStmt, cached->stmt_list);
+
+		cheap = statement->planTree && statement->planTree->total_cost <= CHEAP_LOOKUP_COST;
+		ReleaseCachedPlan(cached, NULL);
+	}
+	SPI_freeplan(plan);
+	SPI_finish();
+	return cheap;
+}
+
+/* Receives the source's rows; triplets go to arrays that double as they fill. */
+typedef struct RatingReceiver
+{
+	DestReceiver pub;
+	const Source *source;
+	Ratings    *ratings;
+	MemoryContext context;		/* of the arrays */
+	int64		capacity;
+	int32	   *user;
+	int32	   *item;
+	float	   *value;			/* NULL: no values */
+	float	   *weight;			/* NULL: no weights */
+	int			batch;			/* rows waiting below */
+	int64		batch_user[BATCH_ROWS];
+	int64		batch_item[BATCH_ROWS];
+} RatingReceiver;
+
+/* A number of any accepted type as float; numeric arrives as double precision. */
+static inline float
+NumberFromDatum(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+		case FLOAT4OID:
+			return DatumGetFloat4(value);
+		default:
+			return (float) DatumGetFloat8(value);
+	}
+}
+
+static int64
+SourceId(const IdType *idtype, Datum value)
+{
+	int64		id = 0;
+
+	if (!IdFromDatum(idtype, value, idtype->base, &id))
+		elog(ERROR, "unexpected type of id");
+	return id;
+}
+
+/* An error that names the row by its ids. */
+static void
+BadValue(const Source *source, TupleTableSlot *slot, const char *what, float value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s of user %s and item %s is %g", what,
+					IdToText(&source->user, SourceId(&source->user, slot->tts_values[0])),
+					IdToText(&source->item, SourceId(&source->item, slot->tts_values[1])), value),
+			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number of single precision."),
+			 errhint("Correct the row, or leave it out with a view.")));
+}
+
+static void
+GrowTriplets(RatingReceiver *receiver)
+{
+	Size		bytes;
+
+	receiver->capacity *= 2;
+	bytes = sizeof(float) * receiver->capacity;
+	receiver->user = repalloc_huge(receiver->user, bytes);
+	receiver->item = repalloc_huge(receiver->item, bytes);
+	if (receiver->value)
+		receiver->value = repalloc_huge(receiver->value, bytes);
+	if (receiver->weight)
+		receiver->weight = repalloc_huge(receiver->weight, bytes);
+}
+
+/* Numbers the ids of the rows that wait. */
+static void
+FlushBatch(RatingReceiver *receiver)
+{
+	int64		at = receiver->ratings->rows - receiver->batch;
+
+	AddIds(receiver->ratings->users, receiver->batch_user, receiver->batch, receiver->user + at);
+	AddIds(receiver->ratings->items, receiver->batch_item, receiver->batch, receiver->item + at);
+	receiver->batch = 0;
+}
+
+/* Checks and keeps the value and weight of a row at a position; false: no observation. */
+static bool
+TakeNumbers(RatingReceiver *receiver, TupleTableSlot *slot, int64 at)
+{
+	const Source *source = receiver->source;
+	bool		implicit = source->feedback == FEEDBACK_IMPLICIT;
+	int			column = 2;
+	float		value = 1;
+	float		weight = 1;
+
+	if (source->value_column)
+	{
+		value = NumberFromDatum(slot->tts_values[column++], source->value_type);
+		if (!isfinite(value) || (implicit && value < 0))
+			BadValue(source, slot, implicit ? "value" : "rating", value);
+	}
+	if (source->weight_column)
+	{
+		weight = NumberFromDatum(slot->tts_values[column], source->weight_type);
+		if (!isfinite(weight) || weight < 0)
+			BadValue(source, slot, "weight", weight);
+	}
+	if (implicit)
+		weight *= value;
+	if (weight == 0)
+		return false;
+	if (receiver->value)
+		receiver->value[at] = value;
+	if (receiver->weight)
+		receiver->weight[at] = weight;
+	return true;
+}
+
+static bool
+ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
+{
+	RatingReceiver *receiver = (RatingReceiver *) self;
+	Ratings    *ratings = receiver->ratings;
+	const Source *source = receiver->source;
+	int64		at = ratings->rows;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
+		if (slot->tts_isnull[i])
+		{
+			ratings->null_rows++;
+			return true;
+		}
+	if (at == receiver->capacity)
+		GrowTriplets(receiver);
+	if (!TakeNumbers(receiver, slot, at))
+	{
+		ratings->zero_rows++;
+		return true;
+	}
+	ratings->rows++;
+	receiver->batch_user[receiver->batch] = SourceId(&source->user, slot->tts_values[0]);
+	receiver->batch_item[receiver->batch++] = SourceId(&source->item, slot->tts_values[1]);
+
+	/* Datums other than integers live only as long as the slot keeps this row. */
+	if (receiver->batch == BATCH_ROWS || !source->user.is_int || !source->item.is_int)
+		FlushBatch(receiver);
+	return true;
+}
+
+static void
+StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+ShutdownReceiver(DestReceiver *self)
+{
+}
+
+static RatingReceiver *
+CreateReceiver(const Source *source, Ratings *ratings)
+{
+	RatingReceiver *receiver = palloc0(sizeof(RatingReceiver));
+
+	receiver->pub.receiveSlot = ReceiveRating;
+	receiver->pub.rStartup = StartupReceiver;
+	receiver->pub.rShutdown = ShutdownReceiver;
+	receiver->pub.rDestroy = ShutdownReceiver;
+	receiver->pub.mydest = DestNone;
+	receiver->source = source;
+	receiver->ratings = ratings;
+	receiver->capacity = 64 * BATCH_ROWS;
+	receiver->user = palloc(sizeof(int32) * receiver->capacity);
+	receiver->item = palloc(sizeof(int32) * receiver->capacity);
+	if (source->feedback == FEEDBACK_EXPLICIT)
+		receiver->value = palloc(sizeof(float) * receiver->capacity);
+	if (source->weight_column || (source->value_column && source->feedback == FEEDBACK_IMPLICIT))
+		receiver->weight = palloc(sizeof(float) * receiver->capacity);
+	return receiver;
+}
+
+static void
+ReadSource(const Source *source, RatingReceiver *receiver)
+{
+	SPIExecuteOptions options = {0};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	options.dest = &receiver->pub;
+	SPI_connect();
+	if (SPI_execute_extended(sql.data, &options) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	SPI_finish();
+	FlushBatch(receiver);
+}
+
+/* Says what was left out, and stops where nothing is left. */
+static void
+ReportRows(const Source *source, const Ratings *ratings)
+{
+	if (ratings->null_rows > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row with a null user, item or value",
+							   "skipped %lld rows with a null user, item or value",
+							   ratings->null_rows, (long long) ratings->null_rows)));
+	if (ratings->zero_rows > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row whose value or weight is zero",
+							   "skipped %lld rows whose value or weight is zero",
+							   ratings->zero_rows, (long long) ratings->zero_rows)));
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings to train on", source->name),
+				 errhint("Insert some, and check that row security does not hide them.")));
+}
+
+/* Replaces provisional numbers by those of the sorted dictionary. */
+static void
+Renumber(IdMap *map, int32 *indexes, int64 n)
+{
+	int32	   *rank = SortIdMap(map);
+
+	if (rank == NULL)
+		return;
+	for (int64 i = 0; i < n; i++)
+		indexes[i] = rank[indexes[i]];
+	pfree(rank);
+}
+
+/* Moves a fraction of the pairs, chosen by a hash of their numbers, out of the triplets. */
+static void
+HoldOut(Ratings *ratings, RatingReceiver *receiver, double fraction, uint64 seed)
+{
+	int64		kept = 0;
+
+	ratings->held_user = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * ratings->rows);
+	ratings->held_item = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * ratings->rows);
+	if (receiver->value)
+		ratings->held_rating = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * ratings->rows);
+	for (int64 i = 0; i < ratings->rows; i++)
+	{
+		uint64		pair = ((uint64) receiver->user[i] << 32) | (uint32) receiver->item[i];
+
+		if (mf_random_uniform(seed, pair) < fraction)
+		{
+			ratings->held_user[ratings->held_out] = receiver->user[i];
+			ratings->held_item[ratings->held_out] = receiver->item[i];
+			if (receiver->value)
+				ratings->held_rating[ratings->held_out] = receiver->value[i];
+			ratings->held_out++;
+			continue;
+		}
+		receiver->user[kept] = receiver->user[i];
+		receiver->item[kept] = receiver->item[i];
+		if (receiver->value)
+			receiver->value[kept] = receiver->value[i];
+		if (receiver->weight)
+			receiver->weight[kept] = receiver->weight[i];
+		kept++;
+	}
+	ratings->rows = kept;
+}
+
+static void *
+HugeArray(int64 count, Size width)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
+}
+
+static void
+AllocateMatrix(MfMatrix *matrix, int64 nrows, int64 cells, bool rating, bool weight)
+{
+	matrix->nrows = nrows;
+	matrix->start = HugeArray(nrows + 1, sizeof(int64));
+	matrix->column = HugeArray(cells, sizeof(int32));
+	matrix->rating = rating ? HugeArray(cells, sizeof(float)) : NULL;
+	matrix->weight = weight ? HugeArray(cells, sizeof(float)) : NULL;
+}
+
+/* Sorts the triplets into both orientations, and frees them. */
+static void
+BuildMatrices(Ratings *ratings, RatingReceiver *receiver, const MfParallel *parallel)
+{
+	MfTriplets	triplets = {ratings->rows, receiver->user, receiver->item, receiver->value, receiver->weight};
+	bool		implicit = receiver->source->feedback == FEEDBACK_IMPLICIT;
+	MfDuplicates mode = implicit ? MF_DUPLICATES_SUM : MF_DUPLICATES_MEAN;
+	bool		weight = implicit || receiver->weight;
+	MfRows		by_user;
+	void	   *space = HugeArray(mf_csr_size(parallel, ratings->rows,
+											  Max(ratings->users->count, ratings->items->count)), 1);
+
+	AllocateMatrix(&ratings->by_user, ratings->users->count, ratings->rows, receiver->value, weight);
+	AllocateMatrix(&ratings->by_item, ratings->items->count, ratings->rows, receiver->value, weight);
+	CheckCore(mf_csr_build(parallel, &triplets, mode, &ratings->by_user, &ratings->by_item, space,
+						   &ratings->merged));
+	by_user = mf_matrix_rows(&ratings->by_user);
+	CheckCore(mf_csr_transpose(parallel, &by_user, &ratings->by_item, receiver->user, space));
+	pfree(space);
+	ratings->rows -= ratings->merged;
+	if (implicit && !receiver->weight && ratings->merged == 0)
+		ratings->by_user.weight = ratings->by_item.weight = NULL;
+}
+
+/* Mean, deviation and range of explicit ratings; a constant column is an error. */
+static void
+Summarize(Ratings *ratings, const Source *source)
+{
+	const MfMatrix *matrix = &ratings->by_user;
+	double		sum = 0;
+	double		squares = 0;
+	double		weights = 0;
+
+	ratings->min = INFINITY;
+	ratings->max = -INFINITY;
+	for (int64 i = 0; i < ratings->rows; i++)
+	{
+		double		weight = matrix->weight ? matrix->weight[i] : 1;
+
+		sum += weight * matrix->rating[i];
+		weights += weight;
+		ratings->min = Min(ratings->min, matrix->rating[i]);
+		ratings->max = Max(ratings->max, matrix->rating[i]);
+	}
+	ratings->mean = sum / weights;
+	for (int64 i = 0; i < ratings->rows; i++)
+	{
+		double		off = matrix->rating[i] - ratings->mean;
+
+		squares += (matrix->weight ? matrix->weight[i] : 1) * off * off;
+	}
+	ratings->deviation = sqrt(squares / weights);
+	if (ratings->min == ratings->max || !(ratings->deviation > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("all ratings of relation \"%s\" are %g", source->name, ratings->min),
+				 errdetail("A model of how much has nothing to learn from a single distinct rating."),
+				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
+}
+
+static void
+Standardize(float *ratings, int64 n, double mean, double deviation)
+{
+	for (int64 i = 0; i < n; i++)
+		ratings[i] = (float) ((ratings[i] - mean) / deviation);
+}
+
+/*
+ * Reads the whole source.  Ratings come back standardized to mean 0 and deviation 1, except the
+ * held-out ones; implicit values are weights.  Everything lives in the current memory context.
+ */
+Ratings *
+LoadRatings(const Source *source, double validation, uint64 seed, const MfParallel *parallel)
+{
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	RatingReceiver *receiver = CreateReceiver(source, ratings);
+
+	ratings->users = CreateIdMap((IdType *) &source->user);
+	ratings->items = CreateIdMap((IdType *) &source->item);
+	ReadSource(source, receiver);
+	ReportRows(source, ratings);
+	Renumber(ratings->users, receiver->user, ratings->rows);
+	Renumber(ratings->items, receiver->item, ratings->rows);
+	if (validation > 0)
+		HoldOut(ratings, receiver, validation, seed);
+	BuildMatrices(ratings, receiver, parallel);
+	if (source->feedback == FEEDBACK_EXPLICIT)
+	{
+		Summarize(ratings, source);
+		Standardize(ratings->by_user.rating, ratings->rows, ratings->mean, ratings->deviation);
+		Standardize(ratings->by_item.rating, ratings->rows, ratings->mean, ratings->deviation);
+	}
+	return ratings;
+}
