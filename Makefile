@@ -11,10 +11,11 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mfrec.control)
 MODULE_big = mfrec
 PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
-CORE_OBJS = $(addprefix src/core/, als.o codes.o csr.o index.o isa.o metrics.o objective.o pool.o rng.o scan.o \
+CORE_OBJS = $(addprefix src/core/, als.o best.o codes.o csr.o explain.o index.o isa.o metrics.o objective.o pool.o rng.o scan.o \
 	threads.o topk.o)
-OBJS = $(addprefix src/, factors.o fn_train.o idmap.o interrupt.o mfrec.o model.o \
-	objective_json.o options.o ratings.o trainer.o validation.o) $(CORE_OBJS)
+OBJS = $(addprefix src/, arguments.o factors.o fn_model.o fn_serve.o fn_train.o idmap.o image.o \
+	interrupt.o lookup.o mfrec.o model.o objective_json.o options.o ratings.o recommender.o \
+	trainer.o validation.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)

@@ -124,3 +124,140 @@ CREATE FUNCTION mf_retrain(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
+
+-- ---------------------------------------------------------------------------------------------
+-- Serving (fn_serve.c)
+--
+-- Ids are "any", with a twin that takes text, to which a quoted literal and an untyped parameter
+-- resolve.  Items come back as bigint; item_type => NULL::uuid, right after k, names another type.
+-- STABLE because they read tables and settings.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_recommend(
+	user_id "any", k integer DEFAULT 10, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend';
+
+CREATE FUNCTION mf_recommend(
+	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend';
+
+CREATE FUNCTION mf_recommend(
+	user_id "any", k integer, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+
+CREATE FUNCTION mf_recommend(
+	user_id text, k integer, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+
+CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_for';
+
+CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'mf_predict';
+
+CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'mf_predict';
+
+CREATE FUNCTION mf_similar_items(item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+
+CREATE FUNCTION mf_similar_items(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+
+CREATE FUNCTION mf_similar_users(user_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+
+CREATE FUNCTION mf_similar_users(user_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+
+CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_explain';
+
+CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_explain';
+
+CREATE FUNCTION mf_recommend_users(item_id "any", k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+
+CREATE FUNCTION mf_recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+
+CREATE FUNCTION mf_recommend_users(item_id "any", k integer, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+
+CREATE FUNCTION mf_recommend_users(item_id text, k integer, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+
+CREATE FUNCTION mf_popular(k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_popular';
+
+CREATE FUNCTION mf_popular(k integer, item_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_popular_typed';
+
+-- ---------------------------------------------------------------------------------------------
+-- Models (fn_model.c)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_rollback';
+
+CREATE FUNCTION mf_drop(model text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_drop';
+
+CREATE FUNCTION mf_set_default(model text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_set_default';
+
+CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_forget';
+
+CREATE FUNCTION mf_forget(user_id text, model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_forget';

@@ -331,6 +331,28 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	SPI_finish();
 }
 
+/* Deletes an id's rows of all versions; returns how many there were. */
+int64
+DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id)
+{
+	StringInfoData sql;
+	Oid			types[1] = {idtype->base};
+	Datum		values[1] = {IdToDatum(idtype, id)};
+	int64		deleted;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DELETE FROM ");
+	appendStringInfo(&sql, "%s WHERE %s %s $1",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid)), id_column, IdEqualitySql(idtype));
+	SPI_connect();
+	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	deleted = SPI_processed;
+	SPI_finish();
+	return deleted;
+}
+
 /* Receives a scan of a model table and hands each row to a function. */
 typedef struct FactorReceiver
 {

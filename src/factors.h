@@ -28,6 +28,7 @@ extern Oid	CreateFactorTable(const char *schema, const char *table, const char *
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
+extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
 						 FactorRowFunction function, void *state);
 extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);

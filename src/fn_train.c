@@ -6,21 +6,14 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "arguments.h"
 #include "compat.h"
 #include "model.h"
 #include "trainer.h"
-
-/* A text argument, NULL where it is null. */
-static char *
-TextArgument(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
 
 static int
 IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name)
@@ -113,23 +106,6 @@ mf_train(PG_FUNCTION_ARGS)
 	return TrainRow(fcinfo, &request);
 }
 
-/* The relation that a model was trained on; an error when it has gone. */
-static Oid
-ModelSource(const Model *model)
-{
-	Oid			schema = LookupNamespaceNoError(model->source_schema);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
-						model->source, model->name),
-				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Train on another relation with mf_train(..., model => '%s').", model->name)));
-	return relid;
-}
-
 /* mf_retrain(model text): the next version, from the same source and arguments, warm. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
 Datum
@@ -138,7 +114,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	TrainRequest request = {0};
 	Model	   *model = OpenModel(TextArgument(fcinfo, 0));
 
-	request.source = ModelSource(model);
+	request.source = ModelSourceRelation(model);
 	request.model = model->name;
 	request.warm = true;
 	TrainOptionsFromJson(&request.options, model->parameters);

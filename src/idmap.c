@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/htup_details.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
@@ -15,6 +17,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
@@ -186,6 +189,30 @@ EqualIds(const IdType *idtype, int64 a, int64 b)
 										  (Datum) a, (Datum) b));
 }
 
+/* The operator as SQL that no search_path can turn into another one. */
+static char *
+QualifiedOperator(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *sql;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	sql = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+				   NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return sql;
+}
+
+/* The type's equality as an operator in SQL. */
+char *
+IdEqualitySql(const IdType *idtype)
+{
+	return QualifiedOperator(lookup_type_cache(idtype->base, TYPECACHE_EQ_OPR)->eq_opr);
+}
+
 /*
  * The elements of an array argument as ids; NULL elements are left out.  An array of another
  * type, or of more than one dimension, is an error that names the argument.
@@ -248,7 +275,7 @@ FindSlot(const IdMap *map, int64 id, uint32 hash)
 {
 	uint32		slot = hash & map->mask;
 
-	while (map->slots[slot] >= 0 && !EqualIds(map->type, map->ids[map->slots[slot]], id))
+	while (map->slots[slot] >= 0 && !EqualIds(map->type, IdAt(map, map->slots[slot]), id))
 		slot = (slot + 1) & map->mask;
 	return slot;
 }

@@ -34,7 +34,8 @@ typedef struct IdMap
 	MemoryContext context;
 	int32		count;
 	int32		capacity;		/* of ids[] */
-	int64	   *ids;			/* integers themselves, else Datums */
+	int64	   *ids;			/* integers themselves, else Datums; with base: distances from it */
+	const char *base;			/* NULL, or where the values of an image's dictionary lie */
 	uint32		mask;			/* slots[] has mask + 1 entries */
 	int32	   *slots;
 	Size		value_bytes;	/* of the copied values */
@@ -48,7 +49,15 @@ extern bool IdTypeFits(const IdType *idtype, Oid value_type);
 extern char *IdToText(const IdType *idtype, int64 id);
 extern uint32 HashId(const IdType *idtype, int64 id);
 extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
+extern char *IdEqualitySql(const IdType *idtype);
 extern int64 *IdsFromArray(const IdType *idtype, ArrayType *array, const char *argument, int *count);
+
+/* The id with that number. */
+static inline int64
+IdAt(const IdMap *map, int32 index)
+{
+	return map->base ? (int64) (intptr_t) (map->base + map->ids[index]) : map->ids[index];
+}
 
 extern IdMap *CreateIdMap(IdType *type);
 extern int32 AddId(IdMap *map, int64 id);

@@ -237,6 +237,23 @@ CheckModelReadable(const Model *model)
 	CheckReadable(model->item_relid);
 }
 
+/* The relation that a model was trained on; an error when it has gone. */
+Oid
+ModelSourceRelation(const Model *model)
+{
+	Oid			schema = LookupNamespaceNoError(model->source_schema);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
+						model->source, model->name),
+				 errdetail("It was dropped or renamed since the model was trained."),
+				 errhint("Train on another relation with mf_train(..., model => '%s').", model->name)));
+	return relid;
+}
+
 /* The row of a version, copied, or NULL. */
 static HeapTuple
 FindVersion(const Model *model, int32 version, TupleDesc *desc)
@@ -478,4 +495,18 @@ LatestVersion(const char *name)
 								  " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
 
 	return isnull ? 0 : DatumGetInt32(latest);
+}
+
+/* The highest version below the serving one, 0 for none. */
+int32
+VersionBefore(const Model *model)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version)};
+	bool		isnull;
+	Datum		before = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+								  " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
+								  2, types, values, NULL, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(before);
 }

@@ -59,6 +59,7 @@ extern Model *OpenModel(const char *name);
 extern void CheckModelTables(const Model *model);
 extern void CheckModelOwner(const Model *model);
 extern void CheckModelReadable(const Model *model);
+extern Oid	ModelSourceRelation(const Model *model);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
 extern void LockModel(const char *name);
@@ -71,5 +72,6 @@ extern void ForgetVersions(const char *name, int32 before);
 extern void DeleteModel(const char *name);
 extern void SetDefaultModel(const char *name);
 extern int32 LatestVersion(const char *name);
+extern int32 VersionBefore(const Model *model);
 
 #endif

@@ -14,7 +14,6 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -24,8 +23,6 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include "core/rng.h"
@@ -182,34 +179,27 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
-/* The operator as SQL that no search_path can turn into another one. */
-static char *
-QualifiedOperator(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form;
-	char	   *sql;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	sql = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
-				   NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return sql;
-}
-
 /* The query that reads one user's rows; the user is parameter 1, of the column's base type. */
 char *
 SourceLookupSql(const Source *source)
 {
 	StringInfoData sql;
-	TypeCacheEntry *entry = lookup_type_cache(source->user.base, TYPECACHE_EQ_OPR);
 
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
-	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->user_column),
-					 QualifiedOperator(entry->eq_opr));
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->user_column), IdEqualitySql(&source->user));
+	return sql.data;
+}
+
+/* The query that reads the users of one item; the item is parameter 1. */
+char *
+SourceReverseLookupSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->item_column), IdEqualitySql(&source->item));
 	return sql.data;
 }
 
@@ -326,37 +316,32 @@ FlushBatch(RatingReceiver *receiver)
 	receiver->batch = 0;
 }
 
-/* Checks and keeps the value and weight of a row at a position; false: no observation. */
-static bool
-TakeNumbers(RatingReceiver *receiver, TupleTableSlot *slot, int64 at)
+/*
+ * The rating and weight of a row of the source query: what training and fold-in both go by.  An
+ * implicit value is a weight; what is not there is 1.
+ */
+RatingCheck
+RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, float *rating,
+			  float *weight)
 {
-	const Source *source = receiver->source;
 	bool		implicit = source->feedback == FEEDBACK_IMPLICIT;
 	int			column = 2;
-	float		value = 1;
-	float		weight = 1;
 
+	for (int i = 0; i < natts; i++)
+		if (nulls[i])
+			return RATING_NULL;
+	*rating = *weight = 1;
 	if (source->value_column)
-	{
-		value = NumberFromDatum(slot->tts_values[column++], source->value_type);
-		if (!isfinite(value) || (implicit && value < 0))
-			BadValue(source, slot, implicit ? "value" : "rating", value);
-	}
+		*rating = NumberFromDatum(values[column++], source->value_type);
 	if (source->weight_column)
-	{
-		weight = NumberFromDatum(slot->tts_values[column], source->weight_type);
-		if (!isfinite(weight) || weight < 0)
-			BadValue(source, slot, "weight", weight);
-	}
+		*weight = NumberFromDatum(values[column], source->weight_type);
+	if (!isfinite(*rating) || (implicit && *rating < 0))
+		return RATING_BAD_VALUE;
+	if (!isfinite(*weight) || *weight < 0)
+		return RATING_BAD_WEIGHT;
 	if (implicit)
-		weight *= value;
-	if (weight == 0)
-		return false;
-	if (receiver->value)
-		receiver->value[at] = value;
-	if (receiver->weight)
-		receiver->weight[at] = weight;
-	return true;
+		*weight *= *rating;
+	return *weight == 0 ? RATING_ZERO : RATING_OK;
 }
 
 static bool
@@ -365,22 +350,33 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	RatingReceiver *receiver = (RatingReceiver *) self;
 	Ratings    *ratings = receiver->ratings;
 	const Source *source = receiver->source;
-	int64		at = ratings->rows;
+	float		rating;
+	float		weight;
 
 	slot_getallattrs(slot);
-	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
-		if (slot->tts_isnull[i])
-		{
+	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight))
+	{
+		case RATING_OK:
+			break;
+		case RATING_NULL:
 			ratings->null_rows++;
 			return true;
-		}
-	if (at == receiver->capacity)
-		GrowTriplets(receiver);
-	if (!TakeNumbers(receiver, slot, at))
-	{
-		ratings->zero_rows++;
-		return true;
+		case RATING_ZERO:
+			ratings->zero_rows++;
+			return true;
+		case RATING_BAD_VALUE:
+			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", rating);
+			break;
+		case RATING_BAD_WEIGHT:
+			BadValue(source, slot, "weight", weight);
+			break;
 	}
+	if (ratings->rows == receiver->capacity)
+		GrowTriplets(receiver);
+	if (receiver->value)
+		receiver->value[ratings->rows] = rating;
+	if (receiver->weight)
+		receiver->weight[ratings->rows] = weight;
 	ratings->rows++;
 	receiver->batch_user[receiver->batch] = SourceId(&source->user, slot->tts_values[0]);
 	receiver->batch_item[receiver->batch++] = SourceId(&source->item, slot->tts_values[1]);

@@ -136,7 +136,7 @@ HeldOutError(const Validation *v, const MfFactors *factors)
 		return NAN;
 	for (int64 i = 0; i < v->ratings->held_out; i++)
 	{
-		double		predicted = mf_predict(objective, factors, v->ratings->held_user[i], v->ratings->held_item[i]);
+		double		predicted = mf_predicted_rating(objective, factors, v->ratings->held_user[i], v->ratings->held_item[i]);
 
 		mf_metrics_rating(&sum, predicted, v->ratings->held_rating[i]);
 	}

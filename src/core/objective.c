@@ -70,7 +70,7 @@ dot(const float *a, const float *b, int n)
 
 /* The rating that a trained user would give an item, on the ratings' scale and within its range. */
 double
-mf_predict(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item)
+mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item)
 {
 	int64_t		ld = mf_padded(objective->factors);
 	double		z = factors->user_bias[user] + factors->item_bias[item] +

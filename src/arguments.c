@@ -1,0 +1,103 @@
+/*
+ * arguments.c - how SQL-callable functions read their arguments.
+ *
+ * User and item ids come as "any", so that a number, a uuid or a quoted literal works as it is; their
+ * types are known from the call, and an unquoted type that does not fit the model is an error whose
+ * hint shows the call that works.
+ */
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "arguments.h"
+#include "compat.h"
+
+/* More than this is no list to show to anybody. */
+#define MAX_LIST 10000
+
+/* A text argument, NULL where it is null. */
+char *
+TextArgument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* The argument k: 1 to MAX_LIST, `missing` where it is null. */
+int
+ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing)
+{
+	int			k = PG_ARGISNULL(n) ? missing : PG_GETARG_INT32(n);
+
+	if (k < 1 || k > MAX_LIST)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k must be between 1 and %d, not %d", MAX_LIST, k)));
+	return k;
+}
+
+/* A user or item id; the argument must not be null. */
+int64
+IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what, const char *model)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	int64		id;
+
+	if (!IdFromDatum(idtype, PG_GETARG_DATUM(n), type, &id))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s ids of model \"%s\" are of type %s, not %s", what, model,
+						format_type_be(idtype->type), format_type_be(type)),
+				 errhint("Pass a value of type %s, or a quoted literal.", format_type_be(idtype->type))));
+	return id;
+}
+
+/* An array of ids in an argument that takes "any": an array, or a quoted literal of one; not null. */
+int64 *
+IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name, int *count)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	Datum		value = PG_GETARG_DATUM(n);
+
+	if (type == UNKNOWNOID || type == TEXTOID)
+	{
+		char	   *literal = type == TEXTOID ? TextDatumGetCString(value) : DatumGetCString(value);
+		Oid			array = get_array_type(idtype->base);
+		Oid			input;
+		Oid			ioparam;
+
+		getTypeInputInfo(array, &input, &ioparam);
+		value = OidInputFunctionCall(input, literal, ioparam, idtype->typmod);
+	}
+	else if (!OidIsValid(get_element_type(getBaseType(type))))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s must be an array of item ids, not %s", name, format_type_be(type)),
+				 errhint("Write %s => ARRAY(SELECT id FROM ...) or %s => ARRAY[1, 2, 3].", name, name)));
+	return IdsFromArray(idtype, DatumGetArrayTypeP(value), name, count);
+}
+
+/* An error with a hint unless ids can be returned in a result column (from 0). */
+void
+CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what, const char *hint)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			type = TupleDescAttr(rsinfo->setDesc, column)->atttypid;
+
+	if (!IdTypeFits(idtype, type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s ids of this model are of type %s and cannot be returned as %s", what,
+						format_type_be(idtype->type), format_type_be(type)),
+				 errhint(hint, format_type_be(idtype->type))));
+	if (rsinfo->expectedDesc && column < rsinfo->expectedDesc->natts &&
+		TupleDescAttr(rsinfo->expectedDesc, column)->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the argument that names a result's id type must come right after k"),
+				 errhint(hint, format_type_be(idtype->type))));
+}

@@ -1,0 +1,54 @@
+/*
+ * vec.h - dense kernels on rows of floats: gather, rank-k update, multiply, dot products.
+ *
+ * All matrices are row-major; ld is a row's length in floats, a multiple of 16, with zeros behind the
+ * last factor.  A table holds one instruction set level's kernels: take it once per block of work.
+ */
+#ifndef MF_VEC_H
+#define MF_VEC_H
+
+#include <stdint.h>
+
+#include "isa.h"
+
+/* Rows of a matrix that become a panel, and weighted sums of them. */
+typedef struct MfGather
+{
+	const float *rows;			/* any number x ld */
+	int			ld;
+	int			n;				/* rows to gather */
+	int			ahead;			/* so many more of `column` may be read, to prefetch */
+	const int32_t *column;		/* n (+ ahead): which rows */
+	const float *scale;			/* n: panel row k = scale[k] * rows[column[k]] */
+	float	   *panel;			/* n x ld; out */
+	int			nsums;			/* 0 .. 3 */
+	const float *factor[3];		/* nsums x n */
+	float	   *sum[3];			/* nsums x ld: sum[s] += factor[s][k] * rows[column[k]] */
+} MfGather;
+
+typedef struct MfVec
+{
+	int			lanes;			/* MF_LANES */
+
+	void		(*gather) (const MfGather *gather);
+
+	/*
+	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for a
+	 * and b (n x ld); add: to what c holds.
+	 */
+	void		(*rank_update) (float *c, int ld, const float *a, const float *b, int n, int first,
+								int add);
+
+	/* out (n x ld) = x (n x ld) times m (ld x ld) */
+	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);
+
+	/* out (ld) += panel' (panel x) for panel (n x ld): one step of conjugate gradients; x != out */
+	void		(*normal_product) (float *out, const float *panel, const float *x, int ld, int n);
+
+	/* x . y, for ld floats */
+	float		(*dot) (const float *x, const float *y, int ld);
+} MfVec;
+
+extern const MfVec *mf_vec(void);
+
+#endif

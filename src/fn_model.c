@@ -1,0 +1,125 @@
+/*
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_forget.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "factors.h"
+#include "model.h"
+
+/* The model of an argument, locked against trainings, which the caller must own. */
+static Model *
+OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
+{
+	Model	   *model;
+
+	PreventCommandIfReadOnly(command);
+	PreventCommandDuringRecovery(command);
+	model = OpenModel(TextArgument(fcinfo, n));
+	CheckModelOwner(model);
+	LockModel(model->name);
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	model = OpenModel(model->name);
+	CheckModelOwner(model);
+	PopActiveSnapshot();
+	return model;
+}
+
+/*
+ * mf_rollback(model text, version int): makes an older (or again a newer) kept version the one that
+ * serves; without version the newest one before the present. Returns the version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
+Datum
+mf_rollback(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
+	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : PG_GETARG_INT32(1);
+
+	CheckModelTables(model);
+	if (VersionParameters(model, version) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 PG_ARGISNULL(1) ? errmsg("model \"%s\" has no version before %d", model->name, model->version)
+				 : errmsg("model \"%s\" has no version %d", model->name, version),
+				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
+	model->version = version;
+	UpdateModel(model);
+	PG_RETURN_INT32(version);
+}
+
+static void
+DropTable(const char *schema, const char *table)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DROP TABLE ");
+	appendStringInfoString(&sql, quote_qualified_identifier(schema, table));
+	SPI_connect();
+	if (SPI_execute(sql.data, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	SPI_finish();
+}
+
+/* mf_drop(model text): removes a model, its tables and its bookkeeping. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_drop);
+Datum
+mf_drop(PG_FUNCTION_ARGS)
+{
+	Model	   *model;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_drop needs the name of a model")));
+	model = OwnModel(fcinfo, 0, "mf_drop()");
+	if (OidIsValid(model->user_relid))
+		DropTable(model->schema, model->user_table);
+	if (OidIsValid(model->item_relid))
+		DropTable(model->schema, model->item_table);
+	DeleteModel(model->name);
+	PG_RETURN_VOID();
+}
+
+/* mf_set_default(model text): what a null model argument means from now on. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_set_default);
+Datum
+mf_set_default(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_set_default needs the name of a model")));
+	SetDefaultModel(OwnModel(fcinfo, 0, "mf_set_default()")->name);
+	PG_RETURN_VOID();
+}
+
+/*
+ * mf_forget(user_id "any" or text, model text): erases a user's vector from every kept version;
+ * returns how many rows that were. The source is not touched.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_forget);
+Datum
+mf_forget(PG_FUNCTION_ARGS)
+{
+	Model	   *model;
+	IdType		idtype;
+	int64		id;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
+	model = OwnModel(fcinfo, 1, "mf_forget()");
+	CheckModelTables(model);
+	FactorIdType(model->user_relid, USER_ID, &idtype);
+	id = IdArgument(fcinfo, 0, &idtype, "User", model->name);
+	PG_RETURN_INT64(DeleteFactorRows(model->user_relid, USER_ID, &idtype, id));
+}

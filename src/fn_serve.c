@@ -1,0 +1,552 @@
+/*
+ * fn_serve.c - SQL functions that read a model: lists, predictions, similar items, explanations.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "core/best.h"
+#include "factors.h"
+#include "lookup.h"
+#include "options.h"
+#include "recommender.h"
+
+#define DEFAULT_K 10
+
+#define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
+#define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
+#define SAME_TYPE_HINT "Pass an item id of type %s."
+
+static const char *const reason_names[] = {"model", "fresh", "popular"};
+
+/* Adds a row to the function's result. */
+static void
+PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* The type of a result column (from 0). */
+static Oid
+ResultType(FunctionCallInfo fcinfo, int column)
+{
+	return TupleDescAttr(((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, column)->atttypid;
+}
+
+/* Item, score and rank of each entry of a list. */
+static void
+PutList(FunctionCallInfo fcinfo, const Image *image, const TopList *list)
+{
+	Oid			type = ResultType(fcinfo, 0);
+
+	for (int i = 0; i < list->count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = IdToOutput(&image->item_type, IdAt(&image->ids, list->item[i]), type);
+		values[1] = Float4GetDatum(list->score[i]);
+		values[2] = Int32GetDatum(i + 1);
+		PutRow(fcinfo, values, nulls);
+	}
+}
+
+/* Arguments of mf_recommend, which come in two orders: without and with the type of the items. */
+typedef struct RecommendArguments
+{
+	int			model;
+	int			candidates;
+	int			exclude;
+	int			fresh;
+	int			exclude_seen;
+	int			version;
+} RecommendArguments;
+
+static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7};
+static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8};
+
+static void
+ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
+{
+	memset(filter, 0, sizeof(ListFilter));
+	if (!PG_ARGISNULL(at->candidates))
+	{
+		filter->has_candidates = true;
+		filter->candidates = IdArrayArgument(fcinfo, at->candidates, &image->item_type, "candidates",
+											 &filter->ncandidates);
+	}
+	if (!PG_ARGISNULL(at->exclude))
+		filter->exclude = IdArrayArgument(fcinfo, at->exclude, &image->item_type, "exclude", &filter->nexclude);
+}
+
+/* The rows of a recommendation: a list with predicted ratings and the reason. */
+static void
+PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
+{
+	const MfObjective *objective = &r->image->objective;
+	bool		rating_score = objective->has_rating && !objective->has_interest && user->reason != REASON_POPULAR;
+	Oid			type = ResultType(fcinfo, 0);
+	Datum		reason = CStringGetTextDatum(reason_names[user->reason]);
+
+	for (int i = 0; i < list->count; i++)
+	{
+		Datum		values[5];
+		bool		nulls[5] = {false};
+		double		score = list->score[i];
+		double		predicted = PredictRating(r, user, list->item[i]);
+
+		if (rating_score)
+			score = objective->mean + objective->deviation * (user->bias + score);
+		values[0] = IdToOutput(&r->image->item_type, IdAt(&r->image->ids, list->item[i]), type);
+		values[1] = Float4GetDatum((float) score);
+		values[2] = Int32GetDatum(i + 1);
+		values[3] = Float4GetDatum((float) predicted);
+		nulls[3] = isnan(predicted);
+		values[4] = reason;
+		PutRow(fcinfo, values, nulls);
+	}
+}
+
+/* A user of whom nothing is known gets what the setting says. */
+static void
+ColdStartList(Recommender *r, FunctionCallInfo fcinfo, const ListFilter *filter, int k, int64 user, TopList *list)
+{
+	list->count = 0;
+	if (mfrec_cold_start == COLD_START_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, user)),
+				 errhint("Set mfrec.cold_start to \"popular\" to get the popular items instead.")));
+	if (mfrec_cold_start == COLD_START_POPULAR)
+		MakePopularList(r, filter, k, list);
+}
+
+static void
+Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	int32		version = PG_ARGISNULL(at->version) ? 0 : PG_GETARG_INT32(at->version);
+	bool		exclude_seen = PG_ARGISNULL(at->exclude_seen) || PG_GETARG_BOOL(at->exclude_seen);
+	Recommender r;
+	ListFilter	filter;
+	UserState	user;
+	TopList		list;
+	int64		id;
+	bool		known;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return;
+	OpenRecommender(&r, TextArgument(fcinfo, at->model), version);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", ITEM_TYPE_HINT);
+	id = IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name);
+	ReadFilter(fcinfo, at, r.image, &filter);
+	known = LoadUser(&r, id, &user);
+	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
+		LookAtUser(&r, id, known, &user);
+	if (user.reason == REASON_POPULAR)
+		ColdStartList(&r, fcinfo, &filter, k, id, &list);
+	else
+		MakeList(&r, &user, &filter, exclude_seen, k, &list);
+	PutRecommendation(fcinfo, &r, &user, &list);
+	CloseRecommender(&r);
+}
+
+/*
+ * mf_recommend(user_id "any" or text, k int, model text, candidates "any", exclude "any",
+ * fresh bool, exclude_seen bool, version int): the k best items for a user, as bigint.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
+Datum
+mf_recommend(PG_FUNCTION_ARGS)
+{
+	Recommend(fcinfo, &plain_arguments);
+	return (Datum) 0;
+}
+
+/* mf_recommend(user_id, k, item_type anyelement, model, ...): the same, items in that type. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_typed);
+Datum
+mf_recommend_typed(PG_FUNCTION_ARGS)
+{
+	Recommend(fcinfo, &typed_arguments);
+	return (Datum) 0;
+}
+
+/* The array of a basket's ratings, as long as that of its items; NULL where it is null. */
+static float *
+BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
+{
+	ArrayType  *array;
+	float	   *ratings;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	array = PG_GETARG_ARRAYTYPE_P(n);
+	if (ARR_NDIM(array) > 1 || ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != nitems || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("ratings must have one element for each item, and no nulls")));
+	ratings = (float *) ARR_DATA_PTR(array);
+	for (int i = 0; i < nitems; i++)
+		if (!isfinite(ratings[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("ratings must be finite numbers")));
+	return ratings;
+}
+
+/* The model must be able to make something of a basket. */
+static void
+CheckBasket(const Recommender *r, const float *ratings, int n)
+{
+	const MfObjective *objective = &r->image->objective;
+
+	if (!objective->has_interest && ratings == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
+				 errhint("Pass ratings => ARRAY[...], one for each item.")));
+	for (int i = 0; ratings && !objective->has_rating && i < n; i++)
+		if (ratings[i] <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("values of implicit feedback must be positive")));
+}
+
+/*
+ * mf_recommend_for(items anyarray, ratings real[], k int, model text): the k best items for
+ * somebody of whom only these items are known, which the list leaves out.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
+Datum
+mf_recommend_for(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	Recommender r;
+	ListFilter	filter = {0};
+	UserState	user;
+	TopList		list;
+	ArrayType  *array;
+	int64	   *items;
+	float	   *ratings;
+	int			n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	array = PG_GETARG_ARRAYTYPE_P(0);
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("items must not contain nulls")));
+	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
+	items = IdsFromArray(&r.image->item_type, array, "items", &n);
+	ratings = BasketRatings(fcinfo, 1, n);
+	CheckBasket(&r, ratings, n);
+	if (FoldInBasket(&r, items, ratings, n, &user))
+		MakeList(&r, &user, &filter, true, k, &list);
+	else
+		MakePopularList(&r, &filter, k, &list);
+	PutList(fcinfo, r.image, &list);
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+/*
+ * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, in an implicit
+ * model the interest; null for an item that the model does not know.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_predict);
+Datum
+mf_predict(PG_FUNCTION_ARGS)
+{
+	Recommender r;
+	UserState	user;
+	double		predicted = NAN;
+	int32		item;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "Item", r.model->name));
+	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name), &user);
+	if (item >= 0)
+		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
+	CloseRecommender(&r);
+	if (isnan(predicted))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT4((float) predicted);
+}
+
+/* mf_similar_items(item_id anyelement or text, k int, model text): the nearest items by cosine. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
+Datum
+mf_similar_items(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	Recommender r;
+	TopList		list;
+	int32		item;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "Item", r.model->name));
+	if (item >= 0)
+	{
+		MakeSimilarItems(&r, item, k, &list);
+		PutList(fcinfo, r.image, &list);
+	}
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+/* A pass over all users: their ids, and a score of each one's vector. */
+typedef struct UserSearch
+{
+	const Recommender *recommender;
+	const float *target;		/* an item's list vector, or a user's to compare with */
+	bool		cosine;
+	double		offset;			/* added to inner products */
+	IdMap	   *left_out;		/* users to leave out */
+	IdMap	   *users;
+	int64		capacity;
+	double	   *scores;
+} UserSearch;
+
+/* Scores one stored user. */
+static void
+ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
+		  const float *rating_vector)
+{
+	UserSearch *search = state;
+
+	CHECK_FOR_INTERRUPTS();
+	if (factors != search->recommender->image->objective.factors || FindId(search->left_out, id) >= 0)
+		return;
+	if (search->users->count >= search->capacity)
+	{
+		search->capacity *= 2;
+		search->scores = repalloc_huge(search->scores, sizeof(double) * search->capacity);
+	}
+	search->scores[search->users->count] = search->cosine ? Cosine(search->target, vector, factors) :
+		DotProduct(search->target, vector, factors) + search->offset;
+	(void) AddId(search->users, id);
+}
+
+static void
+InitUserSearch(UserSearch *search, const Recommender *r)
+{
+	memset(search, 0, sizeof(UserSearch));
+	search->recommender = r;
+	search->users = CreateIdMap(&r->image->user_type);
+	search->left_out = CreateIdMap(&r->image->user_type);
+	search->capacity = 1024;
+	search->scores = palloc(sizeof(double) * search->capacity);
+}
+
+/* Runs the search over all users of the version; puts out id, score and rank of the k best. */
+static void
+PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search, int k)
+{
+	const Recommender *r = search->recommender;
+	Oid			type = ResultType(fcinfo, 0);
+	MfBest		best;
+	int32	   *rank;
+
+	ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search);
+	rank = SortIdMap(search->users);
+	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
+	for (int32 i = 0; i < search->users->count; i++)
+		mf_best_offer(&best, rank ? rank[i] : i, search->scores[i]);
+	mf_best_sort(&best);
+	for (int i = 0; i < best.count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = IdToOutput(&r->image->user_type, IdAt(search->users, best.entry[i].number), type);
+		values[1] = Float4GetDatum((float) best.entry[i].score);
+		values[2] = Int32GetDatum(i + 1);
+		PutRow(fcinfo, values, nulls);
+	}
+}
+
+/* mf_similar_users(user_id anyelement or text, k int, model text): the nearest users by cosine. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
+Datum
+mf_similar_users(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	Recommender r;
+	UserState	user;
+	UserSearch	search;
+	int64		id;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->user_type, "User", "Pass a user id of type %s.");
+	id = IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name);
+	InitUserSearch(&search, &r);
+	if (LoadUser(&r, id, &user))
+	{
+		search.target = user.vector;
+		search.cosine = true;
+		(void) AddId(search.left_out, id);
+		PutBestUsers(fcinfo, &search, k);
+	}
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+/* The k best users for an item; those with rows of it in the source are left out. */
+static void
+RecommendUsers(FunctionCallInfo fcinfo, int model_argument)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	Recommender r;
+	UserSearch	search;
+	Source		source;
+	int64		id;
+	int64	   *owners;
+	int			nowners;
+	int32		item;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return;
+	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->user_type, "User", USER_TYPE_HINT);
+	id = IdArgument(fcinfo, 0, &r.image->item_type, "Item", r.model->name);
+	item = FindId(&r.image->ids, id);
+	if (item >= 0)
+	{
+		InitUserSearch(&search, &r);
+		OpenModelSource(r.model, r.image->objective.has_rating, &source);
+		owners = LookupItemUsers(&source, id, &nowners);
+		for (int i = 0; i < nowners; i++)
+			(void) AddId(search.left_out, owners[i]);
+		search.target = mf_index_vector(&r.image->index, item);
+		search.offset = r.image->objective.taste * r.image->bias[item];
+		PutBestUsers(fcinfo, &search, k);
+	}
+	CloseRecommender(&r);
+}
+
+/* mf_recommend_users(item_id "any" or text, k int, model text): whom to tell about an item. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
+Datum
+mf_recommend_users(PG_FUNCTION_ARGS)
+{
+	RecommendUsers(fcinfo, 2);
+	return (Datum) 0;
+}
+
+/* mf_recommend_users(item_id, k, user_type anyelement, model): the same, users in that type. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users_typed);
+Datum
+mf_recommend_users_typed(PG_FUNCTION_ARGS)
+{
+	RecommendUsers(fcinfo, 3);
+	return (Datum) 0;
+}
+
+static void
+Popular(FunctionCallInfo fcinfo, int model_argument)
+{
+	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
+	Recommender r;
+	ListFilter	filter = {0};
+	TopList		list;
+	Oid			type;
+
+	InitMaterializedSRF(fcinfo, 0);
+	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
+	type = ResultType(fcinfo, 0);
+	MakePopularList(&r, &filter, k, &list);
+	for (int i = 0; i < list.count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type);
+		values[1] = Int64GetDatum(r.image->counts[list.item[i]]);
+		values[2] = Int32GetDatum(i + 1);
+		PutRow(fcinfo, values, nulls);
+	}
+	CloseRecommender(&r);
+}
+
+/* mf_popular(k int, model text): the items with the most ratings. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
+Datum
+mf_popular(PG_FUNCTION_ARGS)
+{
+	Popular(fcinfo, 1);
+	return (Datum) 0;
+}
+
+/* mf_popular(k int, item_type anyelement, model text): the same, items in that type. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
+Datum
+mf_popular_typed(PG_FUNCTION_ARGS)
+{
+	Popular(fcinfo, 2);
+	return (Datum) 0;
+}
+
+/*
+ * mf_explain(user_id "any" or text, item_id anyelement or text, k int, model text): which of the
+ * user's own items carry an item's score.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain);
+Datum
+mf_explain(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	Recommender r;
+	int32		item;
+	int32	   *items;
+	double	   *contributions;
+	int			count = 0;
+	Oid			type;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
+	type = ResultType(fcinfo, 0);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "Item", r.model->name));
+	if (item >= 0)
+		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name), item, k,
+							&items, &contributions);
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false};
+
+		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, items[i]), type);
+		values[1] = Float4GetDatum((float) contributions[i]);
+		PutRow(fcinfo, values, nulls);
+	}
+	CloseRecommender(&r);
+	return (Datum) 0;
+}

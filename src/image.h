@@ -1,0 +1,41 @@
+/*
+ * image.h - a version's items as serving reads them: one block of memory without pointers.
+ */
+#ifndef MFREC_IMAGE_H
+#define MFREC_IMAGE_H
+
+#include "core/index.h"
+#include "core/objective.h"
+#include "idmap.h"
+#include "model.h"
+
+/* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
+typedef struct Image
+{
+	pg_uuid_t	uuid;			/* of the version */
+	MemoryContext context;		/* of all below */
+	int			pins;			/* users of it right now */
+	uint64		last_use;
+	MfObjective objective;
+	float	   *mean_user;		/* d floats */
+	double		mean_bias;
+	IdType		user_type;
+	IdType		item_type;
+	Size		size;			/* bytes of the block */
+	/* views into the block */
+	int64		nitems;
+	IdMap		ids;			/* item id to number and back */
+	MfIndex		index;			/* list vectors v_i */
+	const float *rating;		/* nitems x ld: q_i; NULL unless both parts are there */
+	const float *bias;			/* nitems: b_i; 0 without a rating part */
+	const int32 *counts;		/* nitems: ratings */
+	const int32 *popular;		/* nitems: items by decreasing number of ratings */
+	const float *gram;			/* d x ld: sum of s_i s_i'; zero without an interest part */
+} Image;
+
+extern Image *OpenImage(const Model *model, int32 version);
+extern void CloseImage(Image *image);
+extern void InterestVector(const Image *image, int32 item, float *vector);
+extern const float *RatingVector(const Image *image, int32 item);
+
+#endif
