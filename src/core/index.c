@@ -96,6 +96,11 @@ lay_out(MfIndex *index, const void *space, const Header *header)
 		index->panel_offset = take_section(space, &used, panels * sizeof(float));
 		index->offset = take_section(space, &used, rows * sizeof(float));
 	}
+	index->norm = take_section(space, &used, rows * sizeof(float));
+	index->item = take_section(space, &used, rows * sizeof(int32_t));
+	index->position = take_section(space, &used, rows * sizeof(int32_t));
+	index->vector = take_section(space, &used, rows * index->ld * sizeof(float));
+	/* last, so that all else has its place before it is known whether there are codes */
 	if (coded > 0)
 	{
 		index->rotation = take_section(space, &used, coded * index->ld * sizeof(float));
@@ -104,14 +109,8 @@ lay_out(MfIndex *index, const void *space, const Header *header)
 		index->panel_step = take_section(space, &used, panels * sizeof(float));
 		index->panel_error = take_section(space, &used, panels * sizeof(float));
 		index->panel_rest = take_section(space, &used, panels * sizeof(float));
-	}
-	index->norm = take_section(space, &used, rows * sizeof(float));
-	index->item = take_section(space, &used, rows * sizeof(int32_t));
-	index->position = take_section(space, &used, (size_t) n * sizeof(int32_t));
-	index->vector = take_section(space, &used, rows * index->ld * sizeof(float));
-	/* last, so that an index that turns out to need no codes is a shorter block */
-	if (coded > 0)
 		index->code = take_section(space, &used, (size_t) index->npanels * coded * 8);
+	}
 	index->size = used;
 }
 
@@ -123,7 +122,7 @@ largest_header(int64_t nitems, int factors)
 
 	header.nitems = nitems;
 	header.factors = factors;
-	header.coded = (factors + 7) & ~7;
+	header.coded = mf_padded(factors);
 	header.has_offset = 1;
 	return header;
 }
@@ -139,11 +138,14 @@ mf_index_size(int64_t nitems, int factors)
 	return index.size;
 }
 
-/* Bytes of scratch space that mf_index_build() needs. */
+/* Bytes of 64-byte aligned scratch space that mf_index_build() needs. */
 size_t
 mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
-	return 2 * (size_t) nitems * sizeof(Entry) + mf_codes_workspace(factors, parallel);
+	size_t		sort = 2 * (size_t) nitems * sizeof(Entry);
+	size_t		codes = mf_codes_workspace(nitems, factors, parallel);
+
+	return sort > codes ? sort : codes;
 }
 
 /* |x| of ld floats, in double. */
@@ -260,6 +262,7 @@ fill_panel(Build *build, int64_t panel)
 		{
 			memset(vector, 0, row);
 			WRITABLE(int32_t, index->item)[at] = -1;
+			WRITABLE(int32_t, index->position)[at] = -1;
 			WRITABLE(float, index->norm)[at] = 0;
 			if (index->offset != NULL)
 				WRITABLE(float, index->offset)[at] = 0;
@@ -333,6 +336,7 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes
 {
 	Header		header = {.magic = INDEX_MAGIC,.format = INDEX_FORMAT,.order = INDEX_ORDER};
 	Build		build;
+	MfCodePlan	plan;
 	int64_t		nblocks = (items->nitems + MF_BLOCK - 1) / MF_BLOCK;
 
 	header.nitems = items->nitems;
@@ -351,7 +355,14 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes
 	if (!mf_parallel_blocks(parallel, nblocks, fill_block, &build))
 		return 0;
 	fill_tail(&build.index);
-	(void) codes;
+	if (!mf_codes_plan(&plan, &build.index, items, codes, workspace, parallel))
+		return 0;
+	header.coded = plan.coded;
+	header.skew = plan.skew;
+	lay_out(&build.index, space, &header);
+	if (plan.coded > 0 && !mf_codes_fill(&build.index, &plan, workspace, parallel))
+		return 0;
+	memset(space, 0, 64);
 	memcpy(space, &header, sizeof(header));
 	return build.index.size;
 }
@@ -373,7 +384,7 @@ mf_index_open(MfIndex *index, const void *space, size_t size)
 		return false;
 	if (header.nitems < 0 || header.nitems > INT32_MAX ||
 		header.factors < 1 || header.factors > 1000 ||
-		header.coded < 0 || header.coded > ((header.factors + 7) & ~7) || header.coded % 8 != 0)
+		header.coded < 0 || header.coded > mf_padded(header.factors) || header.coded % 16 != 0)
 		return false;
 	lay_out(index, space, &header);
 	return index->size <= size;

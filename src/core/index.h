@@ -30,7 +30,7 @@ typedef struct MfItems
 	int64_t		nqueries;
 } MfItems;
 
-/* Whether an index carries 4-bit codes, which make a scan of everything four times as fast. */
+/* Whether an index carries 4-bit codes, by which all items are looked at where norms are flat. */
 typedef enum MfCodes
 {
 	MF_CODES_AUTO,				/* where the sample says that norms prune badly */
@@ -48,7 +48,7 @@ typedef struct MfIndex
 	int64_t		nblocks;
 	size_t		size;			/* bytes of the block */
 	const int32_t *item;		/* by position, of whole panels: the item there */
-	const int32_t *position;	/* by item */
+	const int32_t *position;	/* by item, of whole panels */
 	const float *vector;		/* by position, of whole panels: ld floats each */
 	const float *norm;			/* by position, of whole panels: |v|, nearest float */
 	const float *offset;		/* by position, of whole panels; NULL: all 0 */
@@ -57,7 +57,7 @@ typedef struct MfIndex
 	const float *block_norm;	/* the same for blocks */
 	const float *block_offset;
 	/* codes, see codes.h; all NULL where there are none */
-	int			coded;			/* leading coordinates that codes cover, a multiple of 8; 0: no codes */
+	int			coded;			/* leading coordinates that codes cover, a multiple of 16; 0: none */
 	float		skew;			/* how far the rotation is from orthonormal */
 	const float *rotation;		/* coded x ld: from vectors to coordinates, orthonormal rows */
 	const float *spread;		/* coded: unit of each coordinate */

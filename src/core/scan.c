@@ -3,24 +3,52 @@
  */
 #include "scan.h"
 
+#include <stddef.h>
+
 #include "isa.h"
+
+#ifdef MF_ISA_X86
+#include <immintrin.h>
+#endif
 
 #define MF_BODY "scan_body.h"
 #include "isa_each.h"
+
+#ifdef MF_ISA_X86
+#define MF_LEVEL vnni
+#define MF_LANES 16
+#define MF_VNNI
+MF_TARGET_BEGIN(MF_TARGETS_VNNI)
+#include "scan_body.h"
+MF_TARGET_END
+#undef MF_LEVEL
+#undef MF_LANES
+#undef MF_VNNI
+#endif
+
+/* The kernels of every level up to the one in force, the best last; returns how many. */
+int
+mf_scan_tables(const MfScan **table)
+{
+	int			n = 0;
+
+	table[n++] = &scan_plain;
+#ifdef MF_ISA_X86
+	if (mf_isa() >= MF_ISA_AVX2)
+		table[n++] = &scan_avx2;
+	if (mf_isa() >= MF_ISA_AVX512)
+		table[n++] = &scan_avx512;
+	if (mf_isa_has_vnni())
+		table[n++] = &scan_vnni;
+#endif
+	return n;
+}
 
 /* The kernels to use; take them once per search. */
 const MfScan *
 mf_scan(void)
 {
-	switch (mf_isa())
-	{
-#ifdef MF_ISA_X86
-		case MF_ISA_AVX512:
-			return &scan_avx512;
-		case MF_ISA_AVX2:
-			return &scan_avx2;
-#endif
-		default:
-			return &scan_plain;
-	}
+	const MfScan *table[MF_SCAN_TABLES];
+
+	return table[mf_scan_tables(table) - 1];
 }

@@ -7,28 +7,80 @@
 #include <stdint.h>
 
 /*
- * Scores 16 rows of ld floats each (ld a multiple of 16): query . row * weight + offset, where weight
- * and offset have 16 floats or are NULL.  Returns the bits of those that are at least threshold.
- * mf_scan_error() says how exact that is.
+ * Scores 16 rows, numbers position[0 .. 15] of those at base, each of ld floats (a multiple of 16):
+ * query . row / norm + offset, where norm and offset have 16 floats or are NULL.  Returns the bits
+ * of those that are at least threshold.  mf_scan_error() says how exact that is.
  */
-typedef uint32_t (*MfScoreRows) (const float *query, int ld, const float *const *row,
-								 const float *weight, const float *offset, float threshold,
-								 float *score);
+typedef uint32_t (*MfScoreRows) (const float *query, int ld, const float *base,
+								 const int32_t *position, const float *norm, const float *offset,
+								 float threshold, float *score);
+
+/* What the codes of a block's 64 panels are held against; codes.h has the formula. */
+typedef struct MfCodeBounds
+{
+	const float *norm;			/* 64 of each: see MfIndex */
+	const float *offset;		/* NULL: all 0 */
+	const float *least;			/* NULL: scores are compared; else scores divided by the norm */
+	const float *step;
+	const float *error;
+	const float *rest;
+	float		floor;			/* nothing below is wanted */
+	float		per_norm;		/* bound of a score: this * norm + offset */
+	float		per_error;		/* what codes may miss: this * error + ... */
+	float		per_rest;		/* ... this * rest + ... */
+	float		per_skew;		/* ... this * norm */
+	float		unit;			/* what one step of the query's codes is worth */
+	float		shift;			/* threshold of a panel whose items must reach 0 */
+} MfCodeBounds;
+
+/* The least sum of products of codes that each of a block's 64 panels is interested in; INT32_MAX
+ * where its norm rules it out. */
+typedef void (*MfBoundCodes) (const MfCodeBounds *bounds, int32_t *threshold);
+
+/*
+ * The bits of the items in each of npanels panels whose codes reach the panel's threshold: the sum over
+ * coordinates j < coded of query[j] * code, codes 0 .. 15 and -127 <= query[j] <= 127.  A panel
+ * is coded / 8 chunks of 16 x 4 bytes: byte b of an item's four in chunk g has coordinate
+ * 8 g + b in its lower half and 8 g + 4 + b in its upper half (in a 16-bit word, the lower byte first).
+ */
+typedef void (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, int npanels,
+							 const int32_t *threshold, uint16_t *passed);
+
+/*
+ * The largest squared error over the 16 rows of coded coordinates (a multiple of 16) when they are
+ * coded in 16 steps: the sum of (x - step * (n - 7.5))^2, n = x / step + 8 cut to 0 .. 15.
+ */
+typedef float (*MfCodeError) (const float *row, int coded, float step);
+
+/* Turns two rows of ld doubles (a multiple of 16) by an angle: x, y become c x - s y, s x + c y. */
+typedef void (*MfTurnRows) (double *x, double *y, int ld, double c, double s);
+
+/* The inner product of two rows of ld doubles. */
+typedef double (*MfDotRows) (const double *x, const double *y, int ld);
 
 typedef struct MfScan
 {
 	MfScoreRows score_rows;
+	MfBoundCodes bound_codes;
+	MfScanCodes scan_codes;
+	MfCodeError code_error;
+	MfTurnRows	turn_rows;
+	MfDotRows	dot_rows;
 } MfScan;
 
 extern const MfScan *mf_scan(void);
+extern int	mf_scan_tables(const MfScan **table);
+
+/* mf_scan_tables() gives at most so many. */
+#define MF_SCAN_TABLES 4
 
 /*
- * The error of a score is at most mf_scan_error(ld) * |query| * |row| * weight, plus MF_SCAN_ROUNDING
- * times the score, plus ld * 2^-149 * weight.
+ * The error of a score is at most mf_scan_error(ld) * |query| * |row| / norm, plus MF_SCAN_ROUNDING
+ * times the score, plus ld * 2^-149 / norm.
  *
  * Each product suffers at most n = ld / 4 + 4 roundings on its way into the sum, so the sum's error is
  * at most n u / (1 - n u) times the sum of |query_j row_j|, u = 2^-24 (Higham, Accuracy and Stability
- * of Numerical Algorithms, 3.1), and that sum is at most |query| |row|.  Weight and offset add three
+ * of Numerical Algorithms, 3.1), and that sum is at most |query| |row|.  Norm and offset add three
  * roundings of what is nearly the score.  A product that underflows costs up to 2^-150; sums of
  * floats lose nothing to underflow.
  */

@@ -1,65 +1,397 @@
 /*
- * scan_body.h - the kernels of scan.c for one instruction set level; included by isa_each.h.
+ * scan_body.h - the kernels of scan.c for one instruction set level; included by isa_each.h, and once
+ * more with MF_VNNI defined.
  */
 
-typedef float MF_KERNEL(lanes) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
+typedef float MF_KERNEL(floats) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
+typedef int32_t MF_KERNEL(ints) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
 
-/* The sums over the lanes of four accumulators. */
+typedef double MF_KERNEL(doubles) __attribute__((vector_size(4 * MF_LANES), aligned(8), may_alias));
+
+#define FLOATS MF_KERNEL(floats)
+#define INTS MF_KERNEL(ints)
+#define DOUBLES MF_KERNEL(doubles)
+#define LOAD(place) (*(const FLOATS *) (place))
+
+/* The 16 sums over the lanes of 16 accumulators, in order. */
 static inline void
-MF_KERNEL(sum_lanes) (const MF_KERNEL(lanes) *sum, float *total)
+MF_KERNEL(sum_lanes) (const FLOATS * sum, float *total)
 {
+#if MF_LANES == 16
+	__m512		quarter[4];
+	__m512		low;
+	__m512		high;
+
+	/* after two rounds, each 128 bits of quarter[r] hold parts of the sums 4 r .. 4 r + 3 */
 	for (int r = 0; r < 4; r++)
 	{
-		float		part[4];
+		__m512		a = (__m512) sum[4 * r];
+		__m512		b = (__m512) sum[4 * r + 1];
+		__m512		c = (__m512) sum[4 * r + 2];
+		__m512		d = (__m512) sum[4 * r + 3];
+		__m512		ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+		__m512		cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
 
-		for (int i = 0; i < 4; i++)
-		{
-			part[i] = sum[r][i];
-#if MF_LANES >= 8
-			part[i] += sum[r][i + 4];
-#endif
-#if MF_LANES >= 16
-			part[i] += sum[r][i + 8] + sum[r][i + 12];
-#endif
-		}
-		total[r] = (part[0] + part[1]) + (part[2] + part[3]);
+		quarter[r] = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
 	}
+	low = _mm512_add_ps(_mm512_shuffle_f32x4(quarter[0], quarter[1], 0x88),
+						_mm512_shuffle_f32x4(quarter[0], quarter[1], 0xdd));
+	high = _mm512_add_ps(_mm512_shuffle_f32x4(quarter[2], quarter[3], 0x88),
+						 _mm512_shuffle_f32x4(quarter[2], quarter[3], 0xdd));
+	_mm512_storeu_ps(total, _mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88),
+										  _mm512_shuffle_f32x4(low, high, 0xdd)));
+#elif MF_LANES == 8
+	for (int r = 0; r < 16; r += 4)
+	{
+		__m256		a = (__m256) sum[r];
+		__m256		b = (__m256) sum[r + 1];
+		__m256		c = (__m256) sum[r + 2];
+		__m256		d = (__m256) sum[r + 3];
+		__m256		ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+		__m256		cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+		__m256		all = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+
+		_mm_storeu_ps(total + r, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+	}
+#else
+	for (int r = 0; r < 16; r++)
+		total[r] = (sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]);
+#endif
+}
+
+/* The bits of the 16 scores that are at least threshold. */
+static inline uint32_t
+MF_KERNEL(compare) (const float *score, float threshold)
+{
+#if MF_LANES == 16
+	return _mm512_cmp_ps_mask(_mm512_loadu_ps(score), _mm512_set1_ps(threshold), _CMP_GE_OQ);
+#elif MF_LANES == 8
+	__m256		bar = _mm256_set1_ps(threshold);
+	int			low = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(score), bar, _CMP_GE_OQ));
+	int			high = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(score + 8), bar, _CMP_GE_OQ));
+
+	return (uint32_t) low | (uint32_t) high << 8;
+#else
+	uint32_t	passed = 0;
+
+	for (int i = 0; i < 16; i++)
+		passed |= (uint32_t) (score[i] >= threshold) << i;
+	return passed;
+#endif
 }
 
 /* See MfScoreRows. */
 static uint32_t
-MF_KERNEL(score_rows) (const float *query, int ld, const float *const *row,
-					   const float *weight, const float *offset, float threshold,
-					   float *score)
+MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int32_t *position,
+					   const float *norm, const float *offset, float threshold, float *score)
 {
-	uint32_t	passed = 0;
+	FLOATS		sum[16];
 
 	for (int r = 0; r < 16; r += 4)
 	{
-		MF_KERNEL(lanes) sum[4] = {{0}, {0}, {0}, {0}};
+		const float *a = base + (size_t) position[r] * ld;
+		const float *b = base + (size_t) position[r + 1] * ld;
+		const float *c = base + (size_t) position[r + 2] * ld;
+		const float *d = base + (size_t) position[r + 3] * ld;
 
+		sum[r] = sum[r + 1] = sum[r + 2] = sum[r + 3] = (FLOATS) {0};
 		for (int j = 0; j < ld; j += MF_LANES)
 		{
-			MF_KERNEL(lanes) q = *(const MF_KERNEL(lanes) *) (query + j);
+			FLOATS		q = LOAD(query + j);
 
-			sum[0] += q * *(const MF_KERNEL(lanes) *) (row[r] + j);
-			sum[1] += q * *(const MF_KERNEL(lanes) *) (row[r + 1] + j);
-			sum[2] += q * *(const MF_KERNEL(lanes) *) (row[r + 2] + j);
-			sum[3] += q * *(const MF_KERNEL(lanes) *) (row[r + 3] + j);
+			sum[r] += q * LOAD(a + j);
+			sum[r + 1] += q * LOAD(b + j);
+			sum[r + 2] += q * LOAD(c + j);
+			sum[r + 3] += q * LOAD(d + j);
 		}
-		MF_KERNEL(sum_lanes) (sum, score + r);
 	}
-	for (int r = 0; r < 16; r++)
+	MF_KERNEL(sum_lanes) (sum, score);
+	for (int i = 0; norm && i < 16; i += MF_LANES)
+		*(FLOATS *) (score + i) /= LOAD(norm + i);
+	for (int i = 0; offset && i < 16; i += MF_LANES)
+		*(FLOATS *) (score + i) += LOAD(offset + i);
+	return MF_KERNEL(compare) (score, threshold);
+}
+
+/* a where mask is -1, b where it is 0. */
+#define CHOOSE(mask, a, b) ((FLOATS) (((INTS) (a) & (mask)) | ((INTS) (b) & ~(mask))))
+
+/*
+ * See MfBoundCodes.  All in float: margins of 2^-20 of what is added up cover its rounding, and one
+ * whole step that of the threshold.
+ */
+static void
+MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
+{
+	const float margin = 0x1.0p-20f;
+	const FLOATS zero = {0};
+	const FLOATS most = zero + 0x1.0p30f;
+
+	for (int i = 0; i < 64; i += MF_LANES)
 	{
-		if (weight)
-			score[r] *= weight[r];
-		if (offset)
-			score[r] += offset[r];
-		passed |= (uint32_t) (score[r] >= threshold) << r;
+		FLOATS		norm = LOAD(bounds->norm + i);
+		FLOATS		floor = zero + bounds->floor;
+		FLOATS		missed;
+		FLOATS		bar;
+		INTS		out;
+
+		if (bounds->least)
+			floor *= CHOOSE(floor > zero, LOAD(bounds->least + i), norm);
+		floor -= CHOOSE(floor < zero, zero - floor, floor) * margin;
+		if (bounds->offset)
+		{
+			FLOATS		offset = LOAD(bounds->offset + i);
+
+			floor -= offset + CHOOSE(offset < zero, zero - offset, offset) * margin;
+		}
+		floor -= CHOOSE(floor < zero, zero - floor, floor) * margin;
+		out = bounds->per_norm * norm * (1 + margin) < floor;
+		missed = bounds->per_error * LOAD(bounds->error + i) + bounds->per_rest * LOAD(bounds->rest + i) +
+			bounds->per_skew * norm;
+		bar = floor - missed * (1 + margin);
+		bar = bar / (LOAD(bounds->step + i) * bounds->unit);
+		bar -= CHOOSE(bar < zero, zero - bar, bar) * margin;
+		bar = bar + bounds->shift - 2;
+		bar = CHOOSE(bar < most, bar, most);
+		bar = CHOOSE(bar > zero - most, bar, zero - most);
+		*(INTS *) (threshold + i) = (__builtin_convertvector(bar, INTS) & ~out) | (out & INT32_MAX);
 	}
+}
+
+#if MF_LANES == 16
+
+/* The sums of products of one panel. */
+static inline __m512i
+MF_KERNEL(code_sums) (const uint8_t *code, int coded, const int8_t *query)
+{
+	const __m512i half = _mm512_set1_epi8(15);
+	const int32_t *word = (const int32_t *) query;
+	__m512i		sum = _mm512_setzero_si512();
+#ifdef MF_VNNI
+	__m512i		more = _mm512_setzero_si512();
+
+	for (int g = 0; g < coded / 8; g++)
+	{
+		__m512i		both = _mm512_loadu_si512(code + 64 * g);
+
+		sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(both, half), _mm512_set1_epi32(word[2 * g]));
+		more = _mm512_dpbusd_epi32(more, _mm512_and_si512(_mm512_srli_epi16(both, 4), half),
+								   _mm512_set1_epi32(word[2 * g + 1]));
+	}
+	return _mm512_add_epi32(sum, more);
+#else
+	const __m512i ones = _mm512_set1_epi16(1);
+
+	/* eight times two products of at most 15 * 127 stay within 16 bits */
+	for (int g = 0; g < coded / 8;)
+	{
+		__m512i		part = _mm512_setzero_si512();
+
+		for (int end = g + 4 < coded / 8 ? g + 4 : coded / 8; g < end; g++)
+		{
+			__m512i		both = _mm512_loadu_si512(code + 64 * g);
+			__m512i		low = _mm512_and_si512(both, half);
+			__m512i		high = _mm512_and_si512(_mm512_srli_epi16(both, 4), half);
+
+			part = _mm512_add_epi16(part, _mm512_maddubs_epi16(low, _mm512_set1_epi32(word[2 * g])));
+			part = _mm512_add_epi16(part, _mm512_maddubs_epi16(high, _mm512_set1_epi32(word[2 * g + 1])));
+		}
+		sum = _mm512_add_epi32(sum, _mm512_madd_epi16(part, ones));
+	}
+	return sum;
+#endif
+}
+
+/* The bits of a panel's items whose codes reach the threshold. */
+static inline uint16_t
+MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+{
+	return _mm512_cmpge_epi32_mask(MF_KERNEL(code_sums) (code, coded, query), _mm512_set1_epi32(threshold));
+}
+
+#elif MF_LANES == 8
+
+/* The bits of eight of a panel's items whose codes reach the threshold. */
+static inline int
+MF_KERNEL(code_half) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+{
+	const __m256i half = _mm256_set1_epi8(15);
+	const __m256i ones = _mm256_set1_epi16(1);
+	const int32_t *word = (const int32_t *) query;
+	__m256i		sum = _mm256_setzero_si256();
+
+	/* eight times two products of at most 15 * 127 stay within 16 bits */
+	for (int g = 0; g < coded / 8;)
+	{
+		__m256i		part = _mm256_setzero_si256();
+
+		for (int end = g + 4 < coded / 8 ? g + 4 : coded / 8; g < end; g++)
+		{
+			__m256i		both = _mm256_loadu_si256((const __m256i *) (code + 64 * g));
+			__m256i		low = _mm256_and_si256(both, half);
+			__m256i		high = _mm256_and_si256(_mm256_srli_epi16(both, 4), half);
+
+			part = _mm256_add_epi16(part, _mm256_maddubs_epi16(low, _mm256_set1_epi32(word[2 * g])));
+			part = _mm256_add_epi16(part, _mm256_maddubs_epi16(high, _mm256_set1_epi32(word[2 * g + 1])));
+		}
+		sum = _mm256_add_epi32(sum, _mm256_madd_epi16(part, ones));
+	}
+	sum = _mm256_cmpgt_epi32(_mm256_set1_epi32(threshold), sum);
+	return ~_mm256_movemask_ps(_mm256_castsi256_ps(sum)) & 0xff;
+}
+
+/* The bits of a panel's items whose codes reach the threshold. */
+static inline uint16_t
+MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+{
+	int			low = MF_KERNEL(code_half) (code, coded, query, threshold);
+	int			high = MF_KERNEL(code_half) (code + 32, coded, query, threshold);
+
+	return (uint16_t) (low | high << 8);
+}
+
+#else
+
+typedef int16_t MF_KERNEL(shorts) __attribute__((vector_size(16), aligned(4), may_alias));
+typedef uint16_t MF_KERNEL(words) __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* Two factors of the query in every pair of 16-bit lanes. */
+static inline MF_KERNEL(shorts)
+MF_KERNEL(pairs) (const int8_t *query, int first)
+{
+	int16_t		a = query[first];
+	int16_t		b = query[first + 2];
+
+	return (MF_KERNEL(shorts)) {a, b, a, b, a, b, a, b};
+}
+
+/* The bits of four of a panel's items, two 16-bit lanes each, whose codes reach the threshold. */
+static inline int
+MF_KERNEL(code_quarter) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+{
+	INTS		sum = {0};
+	int			passed = 0;
+
+	/* sixteen products of at most 15 * 127 stay within 16 bits */
+	for (int g = 0; g < coded / 8;)
+	{
+		MF_KERNEL(shorts) part = {0};
+
+		for (int end = g + 4 < coded / 8 ? g + 4 : coded / 8; g < end; g++)
+		{
+			MF_KERNEL(words) four = *(const MF_KERNEL(words) *) (code + 64 * g);
+			const int8_t *q = query + 8 * g;
+
+			part += (MF_KERNEL(shorts)) (four & 15) * MF_KERNEL(pairs) (q, 0);
+			part += (MF_KERNEL(shorts)) (four >> 4 & 15) * MF_KERNEL(pairs) (q, 4);
+			part += (MF_KERNEL(shorts)) (four >> 8 & 15) * MF_KERNEL(pairs) (q, 1);
+			part += (MF_KERNEL(shorts)) (four >> 12) * MF_KERNEL(pairs) (q, 5);
+		}
+		sum += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
+	}
+	for (int i = 0; i < 4; i++)
+		passed |= (sum[i] >= threshold) << i;
 	return passed;
 }
 
+/* The bits of a panel's items whose codes reach the threshold. */
+static inline uint16_t
+MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+{
+	int			passed = 0;
+
+	for (int quarter = 0; quarter < 4; quarter++)
+		passed |= MF_KERNEL(code_quarter) (code + 16 * quarter, coded, query, threshold) << 4 * quarter;
+	return (uint16_t) passed;
+}
+
+#endif
+
+/* See MfScanCodes. */
+static void
+MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, int npanels,
+					   const int32_t *threshold, uint16_t *passed)
+{
+	for (int p = 0; p < npanels; p++)
+	{
+		passed[p] = 0;
+		if (threshold[p] != INT32_MAX)
+			passed[p] = MF_KERNEL(code_bits) (code + (size_t) p * coded * 8, coded, query, threshold[p]);
+	}
+}
+
+/* See MfCodeError. */
+static float
+MF_KERNEL(code_error) (const float *row, int coded, float step)
+{
+	const FLOATS zero = {0};
+	const FLOATS last = zero + 15;
+	const float per_step = 1 / step;
+	float		most = 0;
+
+	for (int i = 0; i < 16; i++)
+	{
+		FLOATS		squares = zero;
+		float		sum = 0;
+
+		for (int j = 0; j < coded; j += MF_LANES)
+		{
+			FLOATS		x = LOAD(row + i * coded + j);
+			FLOATS		n = x * per_step + 8;
+
+			n = CHOOSE(n < last, n, last);
+			n = CHOOSE(n > zero, n, zero);
+			n = __builtin_convertvector(__builtin_convertvector(n, INTS), FLOATS);
+			x -= (n - 7.5f) * step;
+			squares += x * x;
+		}
+		for (int l = 0; l < MF_LANES; l++)
+			sum += squares[l];
+		most = sum > most ? sum : most;
+	}
+	return most;
+}
+
+/* See MfTurnRows. */
+static void
+MF_KERNEL(turn_rows) (double *x, double *y, int ld, double c, double s)
+{
+	for (int j = 0; j < ld; j += MF_LANES / 2)
+	{
+		DOUBLES		a = *(DOUBLES *) (x + j);
+		DOUBLES		b = *(DOUBLES *) (y + j);
+
+		*(DOUBLES *) (x + j) = c * a - s * b;
+		*(DOUBLES *) (y + j) = s * a + c * b;
+	}
+}
+
+/* See MfDotRows. */
+static double
+MF_KERNEL(dot_rows) (const double *x, const double *y, int ld)
+{
+	DOUBLES		even = {0};
+	DOUBLES		odd = {0};
+	double		sum = 0;
+
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		even += *(const DOUBLES *) (x + j) * *(const DOUBLES *) (y + j);
+		odd += *(const DOUBLES *) (x + j + MF_LANES / 2) * *(const DOUBLES *) (y + j + MF_LANES / 2);
+	}
+	even += odd;
+	for (int l = 0; l < MF_LANES / 2; l++)
+		sum += even[l];
+	return sum;
+}
+
 static const MfScan MF_KERNEL(scan) = {
-	MF_KERNEL(score_rows)
+	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(scan_codes), MF_KERNEL(code_error),
+	MF_KERNEL(turn_rows), MF_KERNEL(dot_rows)
 };
+
+#undef FLOATS
+#undef INTS
+#undef DOUBLES
+#undef LOAD
+#undef CHOOSE

@@ -29,6 +29,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "codes.h"
 #include "list.h"
 #include "pool.h"
 #include "scan.h"
@@ -44,6 +45,9 @@
 
 /* Vectors shorter than this are not normalised in float. */
 #define LEAST_NORM 1e-30f
+
+/* Positions that wait for their rows to be fetched. */
+#define PENDING 48
 
 /* How many of a group are in the result so far: a slot of an open-addressing table. */
 typedef struct GroupSlot
@@ -64,13 +68,17 @@ typedef struct Search
 	double		exact_norm;		/* |p|, as a naive scan computes it */
 	double		norm;			/* not below the norm of query, above 0 */
 	double		error;			/* of a float score, per unit of norm of the item */
+	bool		coded;			/* codes can be used */
+	MfCodeQuery code;
+	MfCodeBounds bounds;		/* what is the same for all blocks */
 	const uint64_t *mask;		/* by position: the candidates; NULL: all */
 	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
 	GroupSlot  *slot;
 	uint32_t	nslots;			/* a power of two */
 	MfPool		pool;
 	int			npending;
-	int32_t		pending[MF_PANEL];	/* positions to be scored together */
+	int			prefetch;		/* bytes of a row to be fetched ahead */
+	int32_t		pending[PENDING + MF_PANEL];	/* positions to be scored together */
 	MfTopkStats stats;
 } Search;
 
@@ -79,6 +87,8 @@ typedef struct Workspace
 {
 	float	   *query;
 	double	   *exact;
+	float	   *coordinate;
+	int8_t	   *code;
 	MfPoolEntry *entry;
 	GroupSlot  *slot;
 	uint32_t	nslots;
@@ -118,6 +128,8 @@ divide_space(const MfIndex *index, int k, void *space)
 		work.nslots *= 2;
 	work.query = take_space(space, &used, index->ld * sizeof(float));
 	work.exact = take_space(space, &used, index->ld * sizeof(double));
+	work.coordinate = take_space(space, &used, index->coded * sizeof(float));
+	work.code = take_space(space, &used, index->coded);
 	work.entry = take_space(space, &used, entries * sizeof(MfPoolEntry));
 	work.slot = take_space(space, &used, work.nslots * sizeof(GroupSlot));
 	work.position = take_space(space, &used, FEW_CANDIDATES * sizeof(int32_t));
@@ -272,84 +284,109 @@ float_below(double x)
 	return (float) (x - fabs(x) * 0x1.0p-21 - 0x1.0p-148);
 }
 
-/*
- * Scores the items at 16 positions, of which those in `wanted` count, and puts what may be among the
- * best into the pool.  No item has a larger norm than `most`, and none has one below `least` (which
- * matters for cosines only).
- */
+/* A float that is above x >= 0. */
+static float
+float_above(double x)
+{
+	return (float) (x * (1 + 0x1.0p-21) + 0x1.0p-148);
+}
+
+/* Sixteen items to be scored. */
+typedef struct Sixteen
+{
+	const int32_t *position;
+	const float *norm;			/* of each */
+	const float *offset;		/* of each; or NULL */
+	uint32_t	wanted;			/* bits of those that count */
+	float		most;			/* no norm of them is larger */
+	float		least;			/* nor smaller; matters for cosines */
+} Sixteen;
+
+/* Scores sixteen items and puts those into the pool that may be among the best. */
 static void
-score_positions(Search *search, const int32_t *position, uint32_t wanted, float most, float least)
+score_sixteen(Search *search, const Sixteen *sixteen)
 {
 	const MfIndex *index = search->index;
-	const float *row[MF_PANEL];
-	float		weight[MF_PANEL];
-	float		offset[MF_PANEL];
+	bool		cosine = search->cosine;
+	uint32_t	wanted = sixteen->wanted;
 	float		score[MF_PANEL];
-	double		error = search->error * (search->cosine ? 1.0 : most) + index->ld * 0x1.0p-149;
-	bool		trusted = search->cosine ? least > LEAST_NORM && most < 1 / LEAST_NORM :
-		search->norm * most < FLOAT_RANGE;
+	double		error = search->error * (cosine ? 1.0 : sixteen->most) + index->ld * 0x1.0p-149;
+	bool		trusted = cosine ? sixteen->least > LEAST_NORM && sixteen->most < 1 / LEAST_NORM :
+		search->norm * sixteen->most < FLOAT_RANGE;
 
-	for (int i = 0; i < MF_PANEL; i++)
-	{
-		row[i] = index->vector + (size_t) position[i] * index->ld;
-		weight[i] = search->cosine ? 1 / index->norm[position[i]] : 1;
-		offset[i] = index->offset != NULL && !search->cosine ? index->offset[position[i]] : 0;
-	}
+	if (cosine)
+		error += index->ld * 0x1.0p-149 / LEAST_NORM;
+	search->stats.scored += __builtin_popcount(wanted);
 	if (trusted)
-	{
-		if (search->cosine)
-			error += index->ld * 0x1.0p-149 / least;
-		wanted &= search->scan->score_rows(search->query, index->ld, row, weight, offset,
+		wanted &= search->scan->score_rows(search->query, index->ld, index->vector, sixteen->position,
+										   cosine ? sixteen->norm : NULL, cosine ? NULL : sixteen->offset,
 										   float_below(search->pool.floor - error), score);
-	}
 	for (; wanted != 0; wanted &= wanted - 1)
 	{
 		int			i = __builtin_ctz(wanted);
+		int32_t		position = sixteen->position[i];
 
-		if (!is_admitted(search, index->item[position[i]]))
+		if (!is_admitted(search, index->item[position]))
 			continue;
 		if (trusted)
 			mf_pool_add(&search->pool, score[i],
-						(float) ((error + fabsf(score[i]) * MF_SCAN_ROUNDING) * 1.0001), position[i]);
+						(float) ((error + fabsf(score[i]) * MF_SCAN_ROUNDING) * 1.0001), position);
 		else
-			mf_pool_add(&search->pool, 0, INFINITY, position[i]);
+			mf_pool_add(&search->pool, 0, INFINITY, position);
 	}
 	tend_pool(search);
 }
 
-/* Scores what is pending. */
+/* Scores sixteen of the pending positions, or what there is. */
+static void
+score_pending(Search *search)
+{
+	const MfIndex *index = search->index;
+	int			n = search->npending < MF_PANEL ? search->npending : MF_PANEL;
+	int32_t    *position = search->pending + search->npending - n;
+	float		norm[MF_PANEL];
+	float		offset[MF_PANEL];
+	Sixteen		sixteen = {position, norm, NULL, (uint32_t) ((UINT64_C(1) << n) - 1), 0, INFINITY};
+
+	for (int i = n; i < MF_PANEL; i++)
+		position[i] = position[0];
+	for (int i = 0; i < MF_PANEL; i++)
+	{
+		norm[i] = index->norm[position[i]];
+		sixteen.most = norm[i] > sixteen.most ? norm[i] : sixteen.most;
+		sixteen.least = norm[i] < sixteen.least ? norm[i] : sixteen.least;
+	}
+	if (index->offset != NULL)
+	{
+		for (int i = 0; i < MF_PANEL; i++)
+			offset[i] = index->offset[position[i]];
+		sixteen.offset = offset;
+	}
+	/* stored norms are to the nearest */
+	sixteen.most *= 1 + 0x1.0p-20f;
+	score_sixteen(search, &sixteen);
+	search->npending -= n;
+}
+
+/* Scores all that is pending. */
 static void
 flush_pending(Search *search)
 {
-	const MfIndex *index = search->index;
-	int			n = search->npending;
-	float		most = 0;
-	float		least = INFINITY;
-
-	if (n == 0)
-		return;
-	for (int i = 0; i < n; i++)
-	{
-		float		norm = index->norm[search->pending[i]];
-
-		most = norm > most ? norm : most;
-		least = norm < least ? norm : least;
-	}
-	for (int i = n; i < MF_PANEL; i++)
-		search->pending[i] = search->pending[0];
-	search->npending = 0;
-	search->stats.scored += n;
-	score_positions(search, search->pending, (uint32_t) ((UINT64_C(1) << n) - 1),
-					most * (1 + 0x1.0p-20f), least);
+	while (search->npending > 0)
+		score_pending(search);
 }
 
-/* Notes a position to be scored. */
+/* Notes a position to be scored, and fetches its row. */
 static inline void
 add_pending(Search *search, int32_t position)
 {
+	const char *row = (const char *) (search->index->vector + (size_t) position * search->index->ld);
+
+	for (int line = 0; line < search->prefetch; line += 64)
+		__builtin_prefetch(row + line);
 	search->pending[search->npending++] = position;
-	if (search->npending == MF_PANEL)
-		flush_pending(search);
+	if (search->npending == PENDING)
+		score_pending(search);
 }
 
 /* No item of the panel scores more. */
@@ -388,42 +425,90 @@ panel_mask(const Search *search, int64_t panel)
 	return mask;
 }
 
-/* Scores all items of a panel. */
+/* Scores the items of a panel that are in mask. */
 static void
 search_panel(Search *search, int64_t panel, uint32_t mask)
 {
 	const MfIndex *index = search->index;
+	int32_t		first = (int32_t) (panel * MF_PANEL);
 	int32_t		position[MF_PANEL];
-	float		least = INFINITY;
+	Sixteen		sixteen = {position, index->norm + first, NULL, mask, index->panel_norm[panel], INFINITY};
 
 	for (int i = 0; i < MF_PANEL; i++)
-		position[i] = (int32_t) (panel * MF_PANEL + i);
-	if (search->cosine)
-		for (int i = 0; i < MF_PANEL; i++)
-			least = index->norm[position[i]] < least ? index->norm[position[i]] : least;
-	search->stats.scored += __builtin_popcount(mask);
-	score_positions(search, position, mask, index->panel_norm[panel], least);
+	{
+		position[i] = first + i;
+		if (search->cosine)
+			sixteen.least = sixteen.norm[i] < sixteen.least ? sixteen.norm[i] : sixteen.least;
+	}
+	if (index->offset != NULL)
+		sixteen.offset = index->offset + first;
+	score_sixteen(search, &sixteen);
+}
+
+/* Scores the items of a panel that are in mask, at once or with others later. */
+static void
+visit_panel(Search *search, int64_t panel, uint32_t mask)
+{
+	if (__builtin_popcount(mask) >= MF_PANEL / 2)
+		search_panel(search, panel, mask);
+	else
+		for (; mask != 0; mask &= mask - 1)
+			add_pending(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
+}
+
+/* Looks at a block's codes, and at the items that these cannot rule out. */
+static void
+search_codes(Search *search, int64_t block, int npanels)
+{
+	const MfIndex *index = search->index;
+	int64_t		first = block * MF_BLOCK_PANELS;
+	MfCodeBounds bounds = search->bounds;
+	int32_t		threshold[MF_BLOCK_PANELS];
+	uint16_t	passed[MF_BLOCK_PANELS];
+
+	bounds.norm = index->panel_norm + first;
+	bounds.offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
+	bounds.least = search->cosine ? index->panel_least + first : NULL;
+	bounds.step = index->panel_step + first;
+	bounds.error = index->panel_error + first;
+	bounds.rest = index->panel_rest + first;
+	bounds.floor = float_below(search->pool.floor);
+	search->scan->bound_codes(&bounds, threshold);
+	for (int p = 0; p < npanels; p++)
+	{
+		if (threshold[p] != INT32_MAX && panel_mask(search, first + p) == 0)
+			threshold[p] = INT32_MAX;
+		search->stats.coded += threshold[p] == INT32_MAX ? 0 : MF_PANEL;
+	}
+	search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
+							 search->code.code, npanels, threshold, passed);
+	for (int p = 0; p < npanels; p++)
+		if (passed[p] != 0)
+			visit_panel(search, first + p, passed[p] & panel_mask(search, first + p));
+	/* what waits would let the floor rise */
+	while (search->npending >= MF_PANEL)
+		score_pending(search);
 }
 
 /* Looks at all panels of a block that may hold one of the best. */
 static void
 search_block(Search *search, int64_t block)
 {
-	int64_t		end = (block + 1) * MF_BLOCK_PANELS;
+	int64_t		first = block * MF_BLOCK_PANELS;
+	int64_t		left = search->index->npanels - first;
+	int			npanels = left < MF_BLOCK_PANELS ? (int) left : MF_BLOCK_PANELS;
 
-	if (end > search->index->npanels)
-		end = search->index->npanels;
-	for (int64_t panel = block * MF_BLOCK_PANELS; panel < end; panel++)
+	if (search->coded && fabs(search->pool.floor) < FLOAT_RANGE)
+	{
+		search_codes(search, block, npanels);
+		return;
+	}
+	for (int64_t panel = first; panel < first + npanels; panel++)
 	{
 		uint32_t	mask = panel_mask(search, panel);
 
-		if (mask == 0 || panel_bound(search, panel) < search->pool.floor)
-			continue;
-		if (mask == 0xffff || search->index->nitems < (panel + 1) * MF_PANEL)
-			search_panel(search, panel, mask);
-		else
-			for (; mask != 0; mask &= mask - 1)
-				add_pending(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
+		if (mask != 0 && panel_bound(search, panel) >= search->pool.floor)
+			visit_panel(search, panel, mask);
 	}
 }
 
@@ -558,6 +643,15 @@ take_query(Search *search, const Workspace *work, const float *query)
 	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
 	/* normalising rounds each coordinate once more */
 	search->error = (mf_scan_error(index->ld) + 0x1.0p-23) * search->norm;
+	search->code.code = work->code;
+	search->code.coordinate = work->coordinate;
+	search->coded = index->coded > 0 && mf_codes_query(&search->code, index, search->query, search->norm);
+	search->bounds.per_norm = search->cosine ? INFINITY : float_above(search->norm);
+	search->bounds.per_error = search->code.per_error;
+	search->bounds.per_rest = search->code.per_rest;
+	search->bounds.per_skew = search->code.per_skew;
+	search->bounds.unit = search->code.unit;
+	search->bounds.shift = search->code.shift;
 }
 
 /* Makes a search for the best k, k <= nitems, with no item looked at yet. */
@@ -572,6 +666,7 @@ start_search(Search *search, const MfIndex *index, const float *query, int k, co
 	search->cosine = cosine;
 	search->slot = work->slot;
 	search->nslots = work->nslots;
+	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
 	take_query(search, work, query);
 	mf_pool_start(&search->pool, work->entry, index->item, k);
 	if (filter->nseen > FEW_SEEN)
