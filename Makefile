@@ -15,7 +15,7 @@ CORE_OBJS = $(addprefix src/core/, als.o best.o codes.o csr.o explain.o index.o 
 	threads.o topk.o)
 OBJS = $(addprefix src/, arguments.o factors.o fn_model.o fn_serve.o fn_train.o idmap.o image.o \
 	interrupt.o lookup.o mfrec.o model.o objective_json.o options.o ratings.o recommender.o \
-	trainer.o validation.o) $(CORE_OBJS)
+	source.o trainer.o validation.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)

@@ -6,7 +6,7 @@
 
 #include "idmap.h"
 #include "model.h"
-#include "ratings.h"
+#include "source.h"
 
 /* A row of the source as serving needs it. */
 typedef struct PresentRow

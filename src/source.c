@@ -1,0 +1,269 @@
+/*
+ * source.c - the relation that a model is trained on: its columns, and the queries that read it.
+ *
+ * Queries name every object in full and run as the caller, with his privileges and row security.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/plannodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "source.h"
+
+/*
+ * A lookup of one user's rows counts as cheap below this planner cost: about 10 ms, which an index
+ * meets on a table of any size and a sequential scan on a small one.
+ */
+#define CHEAP_LOOKUP_COST 5000.0
+
+/* The relation's columns, for a detail. */
+static char *
+ColumnNames(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
+	return names.data;
+}
+
+/* A column that must be there, found by name; `argument` is what names another one. */
+static Form_pg_attribute
+RequireSourceColumn(Relation rel, const char *column, const char *argument)
+{
+	AttrNumber	attnum = column ? get_attnum(RelationGetRelid(rel), column) : InvalidAttrNumber;
+
+	if (column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", argument)));
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, RelationGetRelationName(rel)),
+				 errdetail("Its columns are: %s.", ColumnNames(rel)),
+				 errhint("Name the column to use with the argument %s.", argument)));
+	return TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+}
+
+/* The type of a column of numbers; anything that has no cast to double precision is an error. */
+static Oid
+NumberColumn(Relation rel, const char *column, const char *argument)
+{
+	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
+	Oid			base = getBaseType(att->atttypid);
+
+	if (base != INT2OID && base != INT4OID && base != INT8OID && base != FLOAT4OID &&
+		base != FLOAT8OID && base != NUMERICOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which is not a number", column,
+						RelationGetRelationName(rel), format_type_be(att->atttypid)),
+				 errdetail("Ratings and weights can be smallint, integer, bigint, real, double precision or numeric."),
+				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
+	return base;
+}
+
+static void
+IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
+{
+	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
+
+	InitIdType(idtype, att->atttypid, att->atttypmod, att->attcollation);
+}
+
+/* Chooses the preset: what was asked for, else explicit if there is a value column. */
+static Feedback
+ChooseFeedback(const Source *source, Feedback wanted)
+{
+	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("explicit feedback needs a column of ratings, and relation \"%s\" has none", source->name),
+				 errhint("Name it with the argument rating_column, or use feedback => 'implicit'.")));
+	if (wanted != FEEDBACK_AUTO)
+		return wanted;
+	if (source->value_column)
+		return FEEDBACK_EXPLICIT;
+	ereport(NOTICE,
+			(errmsg("relation \"%s\" has no rating column: training on implicit feedback", source->name),
+			 errhint("If it has ratings, name their column with the argument rating_column.")));
+	return FEEDBACK_IMPLICIT;
+}
+
+/*
+ * Resolves a source and its columns.  Everything that can be wrong with the arguments is found
+ * here, before a row is read.
+ */
+void
+OpenSource(Source *source, Oid relid, const TrainOptions *options)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	char		kind = rel->rd_rel->relkind;
+
+	memset(source, 0, sizeof(Source));
+	if (kind != RELKIND_RELATION && kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
+		kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot train on \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("It is neither a table nor a view."),
+				 errhint("Name a table, view, materialized view, partitioned or foreign table.")));
+	source->relid = relid;
+	source->name = pstrdup(RelationGetRelationName(rel));
+	source->schema = get_namespace_name(RelationGetNamespace(rel));
+	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
+	source->user_column = options->user_column;
+	source->item_column = options->item_column;
+	IdColumn(rel, options->user_column, "user_column", &source->user);
+	IdColumn(rel, options->item_column, "item_column", &source->item);
+	if (options->rating_column &&
+		(options->rating_named || get_attnum(relid, options->rating_column) != InvalidAttrNumber))
+	{
+		source->value_column = options->rating_column;
+		source->value_type = NumberColumn(rel, source->value_column, "rating_column");
+	}
+	if (options->weight_column)
+	{
+		source->weight_column = options->weight_column;
+		source->weight_type = NumberColumn(rel, source->weight_column, "weight_column");
+	}
+	source->feedback = ChooseFeedback(source, options->feedback);
+	relation_close(rel, NoLock);
+}
+
+/* A column in a select list: numeric as double precision, everything else as it is. */
+static void
+AppendColumn(StringInfo sql, const char *column, Oid type)
+{
+	if (type == NUMERICOID)
+		appendStringInfo(sql, ", %s::pg_catalog.float8", quote_identifier(column));
+	else
+		appendStringInfo(sql, ", %s", quote_identifier(column));
+}
+
+/* The query that reads the source; its columns are user, item, then value and weight if there are. */
+void
+AppendSourceQuery(StringInfo sql, const Source *source)
+{
+	appendStringInfoString(sql, "SELECT ");
+	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
+	if (source->value_column)
+		AppendColumn(sql, source->value_column, source->value_type);
+	if (source->weight_column)
+		AppendColumn(sql, source->weight_column, source->weight_type);
+	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+}
+
+/* The query that reads one user's rows; the user is parameter 1, of the column's base type. */
+char *
+SourceLookupSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->user_column), IdEqualitySql(&source->user));
+	return sql.data;
+}
+
+/* The query that reads the users of one item; the item is parameter 1. */
+char *
+SourceReverseLookupSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->item_column), IdEqualitySql(&source->item));
+	return sql.data;
+}
+
+/* Whether the planner can find one user's rows without reading much else. */
+bool
+SourceLookupIsCheap(const Source *source)
+{
+	Oid			types[1] = {source->user.base};
+	bool		cheap = false;
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+
+	if (source->temporary)
+		return false;
+	SPI_connect();
+	plan = SPI_prepare_cursor(SourceLookupSql(source), 1, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the lookup of a user's rows");
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached)
+	{
+		PlannedStmt *statement = linitial_node(PlannedStmt, cached->stmt_list);
+
+		cheap = statement->planTree && statement->planTree->total_cost <= CHEAP_LOOKUP_COST;
+		ReleaseCachedPlan(cached, NULL);
+	}
+	SPI_freeplan(plan);
+	SPI_finish();
+	return cheap;
+}
+
+/* A number of any accepted type as float; numeric arrives as double precision. */
+static inline float
+NumberFromDatum(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+		case FLOAT4OID:
+			return DatumGetFloat4(value);
+		default:
+			return (float) DatumGetFloat8(value);
+	}
+}
+
+/*
+ * The rating and weight of a row of the source query: what training and fold-in both go by.  An
+ * implicit value is a weight; what is not there is 1.
+ */
+RatingCheck
+RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, float *rating,
+			  float *weight)
+{
+	bool		implicit = source->feedback == FEEDBACK_IMPLICIT;
+	int			column = 2;
+
+	for (int i = 0; i < natts; i++)
+		if (nulls[i])
+			return RATING_NULL;
+	*rating = *weight = 1;
+	if (source->value_column)
+		*rating = NumberFromDatum(values[column++], source->value_type);
+	if (source->weight_column)
+		*weight = NumberFromDatum(values[column], source->weight_type);
+	if (!isfinite(*rating) || (implicit && *rating < 0))
+		return RATING_BAD_VALUE;
+	if (!isfinite(*weight) || *weight < 0)
+		return RATING_BAD_WEIGHT;
+	if (implicit)
+		*weight *= *rating;
+	return *weight == 0 ? RATING_ZERO : RATING_OK;
+}
