@@ -21,11 +21,16 @@ CREATE TABLE mfrec.model (
 	parameters jsonb NOT NULL
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
+COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
 COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_rollback, mf_set_default and mf_drop only';
+COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
 COMMENT ON COLUMN mfrec.model.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mfrec.model.user_table IS 'name of the table of user factors; its owner is the model''s owner';
+COMMENT ON COLUMN mfrec.model.item_table IS 'name of the table of item factors';
 COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the model is trained on; names, not oids, so that a dump can be restored without it';
+COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained on';
 COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_recommend: true where a user''s rows are cheap to look up in the source';
 COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
 
@@ -47,9 +52,19 @@ CREATE TABLE mfrec.model_version (
 	CONSTRAINT model_version_pkey PRIMARY KEY (model, version)
 );
 COMMENT ON TABLE mfrec.model_version IS 'one row a kept version of a model';
+COMMENT ON COLUMN mfrec.model_version.model IS 'name in mfrec.model';
+COMMENT ON COLUMN mfrec.model_version.version IS 'number of the version, from 1';
 COMMENT ON COLUMN mfrec.model_version.image IS 'random identity of the version: what is cached under it is never mistaken for another';
+COMMENT ON COLUMN mfrec.model_version.feedback IS 'explicit or implicit';
+COMMENT ON COLUMN mfrec.model_version.factors IS 'length of the vectors';
+COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training';
+COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mfrec.model_version.iterations IS 'iterations that the stored factors have gone through';
 COMMENT ON COLUMN mfrec.model_version.loss IS 'the objective after the last half-sweep';
 COMMENT ON COLUMN mfrec.model_version.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on';
+COMMENT ON COLUMN mfrec.model_version.seconds IS 'how long training took';
+COMMENT ON COLUMN mfrec.model_version.trained_at IS 'start of the transaction that trained it';
 COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled on; what serving needs to fold in a user is here, too';
 
 CREATE TABLE mfrec.training_log (
@@ -62,6 +77,10 @@ CREATE TABLE mfrec.training_log (
 	CONSTRAINT training_log_pkey PRIMARY KEY (model, version, iteration)
 );
 COMMENT ON TABLE mfrec.training_log IS 'one row an iteration of every kept version';
+COMMENT ON COLUMN mfrec.training_log.model IS 'name in mfrec.model';
+COMMENT ON COLUMN mfrec.training_log.version IS 'number of the version';
+COMMENT ON COLUMN mfrec.training_log.iteration IS 'users and items solved once, from 1';
+COMMENT ON COLUMN mfrec.training_log.loss IS 'the objective after the iteration';
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mfrec.training_log.seconds IS 'since training began';
 
@@ -80,12 +99,40 @@ CREATE VIEW mf_models AS
 		pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema, m.item_table)))
 			AS table_bytes
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
-COMMENT ON VIEW mf_models IS 'models and their kept versions, with parameters, counts, times and sizes (table_bytes: of both model tables, all versions)';
+COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
+COMMENT ON COLUMN mf_models.model IS 'name of the model';
+COMMENT ON COLUMN mf_models.version IS 'number of the version';
+COMMENT ON COLUMN mf_models.serving IS 'whether this version is the one that answers';
+COMMENT ON COLUMN mf_models.is_default IS 'whether the model is the one that functions use when none is named';
+COMMENT ON COLUMN mf_models.source_schema IS 'schema of the relation that the model is trained on';
+COMMENT ON COLUMN mf_models.source IS 'relation that the model is trained on';
+COMMENT ON COLUMN mf_models.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mf_models.user_table IS 'table of user factors';
+COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';
+COMMENT ON COLUMN mf_models.feedback IS 'explicit or implicit';
+COMMENT ON COLUMN mf_models.factors IS 'length of the vectors';
+COMMENT ON COLUMN mf_models.users IS 'users in the training';
+COMMENT ON COLUMN mf_models.items IS 'items in the training';
+COMMENT ON COLUMN mf_models.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mf_models.iterations IS 'iterations that the stored factors have gone through';
+COMMENT ON COLUMN mf_models.loss IS 'the objective after the last half-sweep';
+COMMENT ON COLUMN mf_models.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on; null without a rating part';
+COMMENT ON COLUMN mf_models.seconds IS 'how long training took';
+COMMENT ON COLUMN mf_models.trained_at IS 'start of the transaction that trained it';
+COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recommend';
+COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
+COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
 	SELECT model, version, iteration, loss, validation, seconds FROM mfrec.training_log;
 COMMENT ON VIEW mf_training_log IS 'loss and validation measure after each iteration of every kept version';
+COMMENT ON COLUMN mf_training_log.model IS 'name of the model';
+COMMENT ON COLUMN mf_training_log.version IS 'number of the version';
+COMMENT ON COLUMN mf_training_log.iteration IS 'users and items solved once, from 1';
+COMMENT ON COLUMN mf_training_log.loss IS 'the objective after the iteration';
+COMMENT ON COLUMN mf_training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mf_training_log.seconds IS 'since training began';
 GRANT SELECT ON mf_training_log TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
@@ -116,6 +163,22 @@ CREATE FUNCTION mf_train(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
+COMMENT ON FUNCTION mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
+
+Minimises, over a vector p and a bias b for each user, and vectors q, s and a bias b for each item,
+    the rating part     sum over observed (u, i) of w * (z - b_u - b_i - p_u . q_i)^2
+  + the interest part   interest_weight * sum over ALL (u, i) of c * (x - p_u . s_i)^2
+  + regularization *    ( sum of r_u |p_u|^2 + sum of r_i |q_i|^2 + interest_weight * sum of t_i |s_i|^2 + r_b * sum of b^2 )
+where
+  z = (rating - mean) / deviation; w = the weight column, 1 without one
+  x = 1 where observed, else 0
+  c = 1 + alpha * value where observed, else 1; value = the counts of implicit feedback times the weight column, 1 without them
+  r_u, r_i, t_i grow with the number of ratings of the user or item
+Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
+regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
+Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';
+
 CREATE FUNCTION mf_retrain(
 	model text DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
@@ -124,6 +187,8 @@ CREATE FUNCTION mf_retrain(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
+COMMENT ON FUNCTION mf_retrain(text) IS
+'trains the next version of a model from the same source with the same arguments, starting from its current factors';
 
 -- ---------------------------------------------------------------------------------------------
 -- Serving (fn_serve.c)
@@ -140,6 +205,10 @@ CREATE FUNCTION mf_recommend(
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend';
+COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer) IS
+'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
+candidates: only these items; exclude: not these; fresh: look at the user''s present rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
@@ -148,6 +217,8 @@ CREATE FUNCTION mf_recommend(
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend';
+COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer) IS
+'recommends items to a user: the k best by score, ordered by rank (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend(
 	user_id "any", k integer, item_type anyelement, model text DEFAULT NULL,
@@ -156,6 +227,8 @@ CREATE FUNCTION mf_recommend(
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer) IS
+'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k integer, item_type anyelement, model text DEFAULT NULL,
@@ -164,79 +237,111 @@ CREATE FUNCTION mf_recommend(
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer) IS
+'recommends items to a user: the k best by score, ordered by rank, of the type of item_type (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
+COMMENT ON FUNCTION mf_recommend_for(anyarray, real[], integer, text) IS
+'recommends items to somebody of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict("any", "any", text) IS
+'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no); null for an unknown item, the mean user''s answer for an unknown user';
 
 CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict(text, text, text) IS
+'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no) (for ids given as text or as quoted literals)';
 
 CREATE FUNCTION mf_similar_items(item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_similar_items';
+COMMENT ON FUNCTION mf_similar_items(anyelement, integer, text) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself';
 
 CREATE FUNCTION mf_similar_items(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_similar_items';
+COMMENT ON FUNCTION mf_similar_items(text, integer, text) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_similar_users(user_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_similar_users';
+COMMENT ON FUNCTION mf_similar_users(anyelement, integer, text) IS
+'finds the users whose vectors are nearest to a user''s, by cosine; never that user';
 
 CREATE FUNCTION mf_similar_users(user_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_similar_users';
+COMMENT ON FUNCTION mf_similar_users(text, integer, text) IS
+'finds the users whose vectors are nearest to a user''s, by cosine; never that user (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain("any", anyelement, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
 
 CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain(text, text, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for ids given as text or as quoted literals)';
 
 CREATE FUNCTION mf_recommend_users(item_id "any", k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
+COMMENT ON FUNCTION mf_recommend_users("any", integer, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)';
 
 CREATE FUNCTION mf_recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
+COMMENT ON FUNCTION mf_recommend_users(text, integer, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend_users(item_id "any", k integer, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+COMMENT ON FUNCTION mf_recommend_users("any", integer, anyelement, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend_users(item_id text, k integer, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+COMMENT ON FUNCTION mf_recommend_users(text, integer, anyelement, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it, of the type of user_type (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_popular(k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_popular';
+COMMENT ON FUNCTION mf_popular(integer, text) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)';
 
 CREATE FUNCTION mf_popular(k integer, item_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
+COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- ---------------------------------------------------------------------------------------------
 -- Models (fn_model.c)
@@ -245,19 +350,30 @@ AS 'MODULE_PATHNAME', 'mf_popular_typed';
 CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_rollback';
+COMMENT ON FUNCTION mf_rollback(text, integer) IS
+'lets another kept version of a model serve; without version the newest one before the present; returns the version that serves now';
 
 CREATE FUNCTION mf_drop(model text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_drop';
+COMMENT ON FUNCTION mf_drop(text) IS
+'removes a model: its two tables and all its versions; its source stays';
 
 CREATE FUNCTION mf_set_default(model text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_set_default';
+COMMENT ON FUNCTION mf_set_default(text) IS
+'makes a model the one that a null model argument means, unless the setting mfrec.model names another';
 
 CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_forget';
+COMMENT ON FUNCTION mf_forget("any", text) IS
+'erases a user''s vector from every kept version of a model and returns the number of rows erased; the source is not touched, so delete the user''s rows there, too';
 
 CREATE FUNCTION mf_forget(user_id text, model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_forget';
+COMMENT ON FUNCTION mf_forget(text, text) IS
+'erases a user''s vector from every kept version of a model and returns the number of rows erased; the source is not touched, so delete the user''s rows there, too (for users given as text or as a quoted literal)';
+
