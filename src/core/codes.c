@@ -13,11 +13,11 @@
  *	  p.v = sum_{j <= c} x_j y_j + rest of p . rest of v
  *		  = s t (sum q_j n_j - 7.5 sum q_j) + s sum f_j (n_j - 7.5) + sum x_j a_j e_j + rest . rest
  *
- * The first term is integers.  The others are at most s 7.5 sum |f_j|, |x a| |e| and |rest| |rest|
- * (Cauchy-Schwarz), where |e| and the rest's norm are the largest ones of the panel, stored with it.
- * So p.v + o can reach the floor only if
+ * The first term is integers.  The others are at most |f| |l|, l_j = s (n_j - 7.5), |x a| |e| and |rest| |rest|
+ * (Cauchy-Schwarz), where |l|, |e| and the rest's norm are the largest ones of the panel, stored with
+ * it.  So p.v + o can reach the floor only if
  *
- *	  sum q_j n_j >= (floor - o - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j - 7.5 sum |f_j| / t
+ *	  sum q_j n_j >= (floor - o - |f| |l| - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
  *
  * which is one integer a panel, and the sum of products is what processors have instructions for.
  *
@@ -494,12 +494,14 @@ typedef struct Coding
 	float	   *scratch;		/* fill_floats() a worker */
 } Coding;
 
-/* Puts the codes of one panel together. */
-static void
+/* Puts the codes of one panel together; returns the largest norm of what they stand for, in steps. */
+static float
 pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 {
 	static const int place[2][4] = {{0, 4, 1, 5}, {2, 6, 3, 7}};
 	float		per_step = 1 / step;
+	float		squares[MF_PANEL] = {0};
+	float		most = 0;
 
 	for (int g = 0; g < index->coded / 8; g++)
 		for (int i = 0; i < MF_PANEL; i++)
@@ -513,9 +515,13 @@ pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 
 					n = n > 15 ? 15 : n < 0 ? 0 : n;
 					word |= (uint16_t) ((int) n << 4 * b);
+					squares[i] += ((int) n - 7.5f) * ((int) n - 7.5f);
 				}
 				memcpy(code + g * 64 + i * 4 + half * 2, &word, sizeof(word));
 			}
+	for (int i = 0; i < MF_PANEL; i++)
+		most = squares[i] > most ? squares[i] : most;
+	return sqrtf(most);
 }
 
 /* The step that leaves the smallest error in the worst item of a panel, and that error squared. */
@@ -552,6 +558,7 @@ code_panel(const Coding *coding, int64_t panel, float *scaled)
 {
 	const MfIndex *index = coding->index;
 	float		error = 0;
+	float		length;
 	float		least = INFINITY;
 	double		most_rest = 0;
 	bool		coded = true;
@@ -584,8 +591,9 @@ code_panel(const Coding *coding, int64_t panel, float *scaled)
 	if (!coded)
 		memset(scaled, 0, (size_t) MF_PANEL * index->coded * sizeof(float));
 	WRITABLE(float, index->panel_step)[panel] = choose_step(coding, scaled, &error);
-	pack_panel(index, scaled, index->panel_step[panel],
-			   WRITABLE(uint8_t, index->code) + (size_t) panel * index->coded * 8);
+	length = pack_panel(index, scaled, index->panel_step[panel],
+						WRITABLE(uint8_t, index->code) + (size_t) panel * index->coded * 8);
+	WRITABLE(float, index->panel_length)[panel] = length * index->panel_step[panel] * (1 + 1e-5f);
 	/* sums of squares and the steps themselves have been rounded */
 	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * index->panel_step[panel] * sqrt(index->coded));
 	WRITABLE(float, index->panel_error)[panel] = coded ? error : INFINITY;
@@ -608,6 +616,7 @@ code_block(void *state, int64_t block, int worker)
 		{
 			WRITABLE(float, index->panel_step)[panel] = 1;
 			WRITABLE(float, index->panel_error)[panel] = 0;
+			WRITABLE(float, index->panel_length)[panel] = 0;
 			WRITABLE(float, index->panel_rest)[panel] = 0;
 			WRITABLE(float, index->panel_least)[panel] = 0;
 		}
@@ -675,12 +684,13 @@ mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, doub
 		q = q > 127 ? 127 : q < -127 ? -127 : q;
 		code->code[j] = (int8_t) q;
 		total += q;
-		missed += fabs(n - q);
+		missed += (n - q) * (n - q);
 	}
 	/* times the spread here and by the spread there have rounded x_j y_j twice: 1e-6 more skew */
 	code->per_error = (float) (sqrt(squares) * (1 + 1e-6) + 1e-30);
 	code->per_rest = (float) (sqrt(fmax(rest, 0)) * (1 + 1e-6) + 1e-30);
 	code->per_skew = (float) ((index->skew + 1e-6) * norm * (1 + 1e-6));
-	code->shift = (float) (7.5 * (double) total - 7.5 * missed * (1 + 1e-6));
+	code->per_length = (float) (sqrt(missed) * code->unit * (1 + 1e-6) + 1e-30);
+	code->shift = (float) (7.5 * (double) total);
 	return true;
 }

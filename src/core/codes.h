@@ -26,6 +26,7 @@ typedef struct MfCodeQuery
 	int8_t	   *code;			/* one of each coded coordinate, -127 .. 127 */
 	float	   *coordinate;		/* scratch: one of each */
 	float		per_error;		/* see MfCodeBounds */
+	float		per_length;
 	float		per_rest;
 	float		per_skew;
 	float		unit;

@@ -18,7 +18,7 @@
 #include "codes.h"
 
 #define INDEX_MAGIC "mfindex"
-#define INDEX_FORMAT 1
+#define INDEX_FORMAT 3
 #define INDEX_ORDER UINT32_C(0x01020304)	/* tells the byte order */
 
 /* A strip ends where the norm has fallen below this share of its first one. */
@@ -108,6 +108,7 @@ lay_out(MfIndex *index, const void *space, const Header *header)
 		index->panel_least = take_section(space, &used, panels * sizeof(float));
 		index->panel_step = take_section(space, &used, panels * sizeof(float));
 		index->panel_error = take_section(space, &used, panels * sizeof(float));
+		index->panel_length = take_section(space, &used, panels * sizeof(float));
 		index->panel_rest = take_section(space, &used, panels * sizeof(float));
 		index->code = take_section(space, &used, (size_t) index->npanels * coded * 8);
 	}

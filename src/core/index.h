@@ -65,6 +65,7 @@ typedef struct MfIndex
 	const float *panel_least;	/* of whole blocks: no item of the panel has a smaller norm */
 	const float *panel_step;	/* of whole blocks: what one step of a code is worth */
 	const float *panel_error;	/* of whole blocks: largest norm of what the codes miss, in units */
+	const float *panel_length;	/* of whole blocks: largest norm of what the codes stand for, in units */
 	const float *panel_rest;	/* of whole blocks: largest norm beyond the coded coordinates */
 } MfIndex;
 

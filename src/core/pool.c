@@ -132,7 +132,7 @@ sort_by_rank(const MfPool *pool, MfPoolEntry *entry, int n, uint32_t random)
 int
 mf_pool_limit(int k)
 {
-	return k < 32 ? k + 32 : 2 * k;
+	return k + (k < 32 ? 8 : k / 4);
 }
 
 /* Makes an empty pool of entries for mf_pool_limit(k) + MF_POOL_MARGIN. */

@@ -23,28 +23,34 @@ typedef struct MfCodeBounds
 	const float *least;			/* NULL: scores are compared; else scores divided by the norm */
 	const float *step;
 	const float *error;
+	const float *length;
 	const float *rest;
 	float		floor;			/* nothing below is wanted */
 	float		per_norm;		/* bound of a score: this * norm + offset */
 	float		per_error;		/* what codes may miss: this * error + ... */
+	float		per_length;		/* ... this * length + ... */
 	float		per_rest;		/* ... this * rest + ... */
 	float		per_skew;		/* ... this * norm */
 	float		unit;			/* what one step of the query's codes is worth */
-	float		shift;			/* threshold of a panel whose items must reach 0 */
+	float		shift;			/* sum of products that stands for 0 */
 } MfCodeBounds;
 
-/* The least sum of products of codes that each of a block's 64 panels is interested in; INT32_MAX
- * where its norm rules it out. */
-typedef void (*MfBoundCodes) (const MfCodeBounds *bounds, int32_t *threshold);
+/* The least sum of products of codes that each of a block's 64 panels is interested in.  Returns the
+ * bits of the panels that are not ruled out by their norms. */
+typedef uint64_t (*MfBoundCodes) (const MfCodeBounds *bounds, int32_t *threshold);
 
 /*
- * The bits of the items in each of npanels panels whose codes reach the panel's threshold: the sum over
- * coordinates j < coded of query[j] * code, codes 0 .. 15 and -127 <= query[j] <= 127.  A panel
- * is coded / 8 chunks of 16 x 4 bytes: byte b of an item's four in chunk g has coordinate
- * 8 g + b in its lower half and 8 g + 4 + b in its upper half (in a 16-bit word, the lower byte first).
+ * The sums of products of codes of one panel's items: over coordinates j < coded of query[j] * code,
+ * codes 0 .. 15 and -127 <= query[j] <= 127.  A panel is coded / 8 chunks of 16 x 4 bytes: byte b of an
+ * item's four in chunk g has coordinate 8 g + b in its lower half and 8 g + 4 + b in its upper half
+ * (in a 16-bit word, the lower byte first).
  */
-typedef void (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, int npanels,
-							 const int32_t *threshold, uint16_t *passed);
+typedef void (*MfSumCodes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum);
+
+/* For each panel in the bits `live` of the 64 at code, the bits of its items whose sums reach the
+ * panel's threshold.  Returns the bits of the panels that have such items. */
+typedef uint64_t (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
+								 const int32_t *threshold, uint16_t *passed);
 
 /*
  * The largest squared error over the 16 rows of coded coordinates (a multiple of 16) when they are
@@ -62,6 +68,7 @@ typedef struct MfScan
 {
 	MfScoreRows score_rows;
 	MfBoundCodes bound_codes;
+	MfSumCodes	sum_codes;
 	MfScanCodes scan_codes;
 	MfCodeError code_error;
 	MfTurnRows	turn_rows;

@@ -120,12 +120,13 @@ MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int3
  * See MfBoundCodes.  All in float: margins of 2^-20 of what is added up cover its rounding, and one
  * whole step that of the threshold.
  */
-static void
+static uint64_t
 MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 {
 	const float margin = 0x1.0p-20f;
 	const FLOATS zero = {0};
 	const FLOATS most = zero + 0x1.0p30f;
+	uint64_t	live = 0;
 
 	for (int i = 0; i < 64; i += MF_LANES)
 	{
@@ -146,23 +147,32 @@ MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 		}
 		floor -= CHOOSE(floor < zero, zero - floor, floor) * margin;
 		out = bounds->per_norm * norm * (1 + margin) < floor;
-		missed = bounds->per_error * LOAD(bounds->error + i) + bounds->per_rest * LOAD(bounds->rest + i) +
-			bounds->per_skew * norm;
+		missed = bounds->per_error * LOAD(bounds->error + i) + bounds->per_length * LOAD(bounds->length + i) +
+			bounds->per_rest * LOAD(bounds->rest + i) + bounds->per_skew * norm;
 		bar = floor - missed * (1 + margin);
 		bar = bar / (LOAD(bounds->step + i) * bounds->unit);
 		bar -= CHOOSE(bar < zero, zero - bar, bar) * margin;
 		bar = bar + bounds->shift - 2;
 		bar = CHOOSE(bar < most, bar, most);
 		bar = CHOOSE(bar > zero - most, bar, zero - most);
-		*(INTS *) (threshold + i) = (__builtin_convertvector(bar, INTS) & ~out) | (out & INT32_MAX);
+		*(INTS *) (threshold + i) = __builtin_convertvector(bar, INTS);
+#if MF_LANES == 16
+		live |= (uint64_t) (uint16_t) ~_mm512_movepi32_mask((__m512i) out) << i;
+#elif MF_LANES == 8
+		live |= (uint64_t) (~_mm256_movemask_ps((__m256) out) & 0xff) << i;
+#else
+		for (int l = 0; l < MF_LANES; l++)
+			live |= (uint64_t) (out[l] == 0) << (i + l);
+#endif
 	}
+	return live;
 }
 
 #if MF_LANES == 16
 
 /* The sums of products of one panel. */
 static inline __m512i
-MF_KERNEL(code_sums) (const uint8_t *code, int coded, const int8_t *query)
+MF_KERNEL(panel_sums) (const uint8_t *code, int coded, const int8_t *query)
 {
 	const __m512i half = _mm512_set1_epi8(15);
 	const int32_t *word = (const int32_t *) query;
@@ -206,14 +216,21 @@ MF_KERNEL(code_sums) (const uint8_t *code, int coded, const int8_t *query)
 static inline uint16_t
 MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
 {
-	return _mm512_cmpge_epi32_mask(MF_KERNEL(code_sums) (code, coded, query), _mm512_set1_epi32(threshold));
+	return _mm512_cmpge_epi32_mask(MF_KERNEL(panel_sums) (code, coded, query), _mm512_set1_epi32(threshold));
+}
+
+/* See MfSumCodes. */
+static void
+MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+{
+	_mm512_storeu_si512(sum, MF_KERNEL(panel_sums) (code, coded, query));
 }
 
 #elif MF_LANES == 8
 
-/* The bits of eight of a panel's items whose codes reach the threshold. */
-static inline int
-MF_KERNEL(code_half) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+/* The sums of products of eight of a panel's items. */
+static inline __m256i
+MF_KERNEL(half_sums) (const uint8_t *code, int coded, const int8_t *query)
 {
 	const __m256i half = _mm256_set1_epi8(15);
 	const __m256i ones = _mm256_set1_epi16(1);
@@ -236,18 +253,26 @@ MF_KERNEL(code_half) (const uint8_t *code, int coded, const int8_t *query, int32
 		}
 		sum = _mm256_add_epi32(sum, _mm256_madd_epi16(part, ones));
 	}
-	sum = _mm256_cmpgt_epi32(_mm256_set1_epi32(threshold), sum);
-	return ~_mm256_movemask_ps(_mm256_castsi256_ps(sum)) & 0xff;
+	return sum;
 }
 
 /* The bits of a panel's items whose codes reach the threshold. */
 static inline uint16_t
 MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
 {
-	int			low = MF_KERNEL(code_half) (code, coded, query, threshold);
-	int			high = MF_KERNEL(code_half) (code + 32, coded, query, threshold);
+	__m256i		bar = _mm256_set1_epi32(threshold);
+	__m256i		low = _mm256_cmpgt_epi32(bar, MF_KERNEL(half_sums) (code, coded, query));
+	__m256i		high = _mm256_cmpgt_epi32(bar, MF_KERNEL(half_sums) (code + 32, coded, query));
 
-	return (uint16_t) (low | high << 8);
+	return (uint16_t) ~(_mm256_movemask_ps((__m256) low) | _mm256_movemask_ps((__m256) high) << 8);
+}
+
+/* See MfSumCodes. */
+static void
+MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+{
+	_mm256_storeu_si256((__m256i *) sum, MF_KERNEL(half_sums) (code, coded, query));
+	_mm256_storeu_si256((__m256i *) (sum + 8), MF_KERNEL(half_sums) (code + 32, coded, query));
 }
 
 #else
@@ -265,12 +290,11 @@ MF_KERNEL(pairs) (const int8_t *query, int first)
 	return (MF_KERNEL(shorts)) {a, b, a, b, a, b, a, b};
 }
 
-/* The bits of four of a panel's items, two 16-bit lanes each, whose codes reach the threshold. */
-static inline int
-MF_KERNEL(code_quarter) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+/* The sums of products of four of a panel's items, two 16-bit lanes each. */
+static inline void
+MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *total)
 {
 	INTS		sum = {0};
-	int			passed = 0;
 
 	/* sixteen products of at most 15 * 127 stay within 16 bits */
 	for (int g = 0; g < coded / 8;)
@@ -289,35 +313,47 @@ MF_KERNEL(code_quarter) (const uint8_t *code, int coded, const int8_t *query, in
 		}
 		sum += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
 	}
-	for (int i = 0; i < 4; i++)
-		passed |= (sum[i] >= threshold) << i;
-	return passed;
+	*(INTS *) total = sum;
+}
+
+/* See MfSumCodes. */
+static void
+MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+{
+	for (int quarter = 0; quarter < 4; quarter++)
+		MF_KERNEL(quarter_sums) (code + 16 * quarter, coded, query, sum + 4 * quarter);
 }
 
 /* The bits of a panel's items whose codes reach the threshold. */
 static inline uint16_t
 MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
 {
+	int32_t		sum[16];
 	int			passed = 0;
 
-	for (int quarter = 0; quarter < 4; quarter++)
-		passed |= MF_KERNEL(code_quarter) (code + 16 * quarter, coded, query, threshold) << 4 * quarter;
+	MF_KERNEL(sum_codes) (code, coded, query, sum);
+	for (int i = 0; i < 16; i++)
+		passed |= (sum[i] >= threshold) << i;
 	return (uint16_t) passed;
 }
 
 #endif
 
 /* See MfScanCodes. */
-static void
-MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, int npanels,
+static uint64_t
+MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
 					   const int32_t *threshold, uint16_t *passed)
 {
-	for (int p = 0; p < npanels; p++)
+	uint64_t	found = 0;
+
+	for (; live != 0; live &= live - 1)
 	{
-		passed[p] = 0;
-		if (threshold[p] != INT32_MAX)
-			passed[p] = MF_KERNEL(code_bits) (code + (size_t) p * coded * 8, coded, query, threshold[p]);
+		int			p = __builtin_ctzll(live);
+
+		passed[p] = MF_KERNEL(code_bits) (code + (size_t) p * coded * 8, coded, query, threshold[p]);
+		found |= (uint64_t) (passed[p] != 0) << p;
 	}
+	return found;
 }
 
 /* See MfCodeError. */
@@ -386,8 +422,8 @@ MF_KERNEL(dot_rows) (const double *x, const double *y, int ld)
 }
 
 static const MfScan MF_KERNEL(scan) = {
-	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(scan_codes), MF_KERNEL(code_error),
-	MF_KERNEL(turn_rows), MF_KERNEL(dot_rows)
+	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
+	MF_KERNEL(code_error), MF_KERNEL(turn_rows), MF_KERNEL(dot_rows)
 };
 
 #undef FLOATS

@@ -49,12 +49,25 @@
 /* Positions that wait for their rows to be fetched. */
 #define PENDING 48
 
+/* Items that codes put off before somebody must look again. */
+#define LATER 4096
+
+/* An item is scored at once when codes need to have missed only this share of what they can miss. */
+#define LIKELY 0.25f
+
 /* How many of a group are in the result so far: a slot of an open-addressing table. */
 typedef struct GroupSlot
 {
 	int32_t		group;			/* 0: free */
 	int32_t		count;
 } GroupSlot;
+
+/* An item that codes could not rule out, nor make likely. */
+typedef struct Later
+{
+	float		most;			/* what it can score at most */
+	int32_t		position;
+} Later;
 
 /* One search. */
 typedef struct Search
@@ -76,6 +89,8 @@ typedef struct Search
 	GroupSlot  *slot;
 	uint32_t	nslots;			/* a power of two */
 	MfPool		pool;
+	Later	   *later;			/* LATER items that were put off */
+	int			nlater;
 	int			npending;
 	int			prefetch;		/* bytes of a row to be fetched ahead */
 	int32_t		pending[PENDING + MF_PANEL];	/* positions to be scored together */
@@ -89,6 +104,7 @@ typedef struct Workspace
 	double	   *exact;
 	float	   *coordinate;
 	int8_t	   *code;
+	Later	   *later;
 	MfPoolEntry *entry;
 	GroupSlot  *slot;
 	uint32_t	nslots;
@@ -130,6 +146,7 @@ divide_space(const MfIndex *index, int k, void *space)
 	work.exact = take_space(space, &used, index->ld * sizeof(double));
 	work.coordinate = take_space(space, &used, index->coded * sizeof(float));
 	work.code = take_space(space, &used, index->coded);
+	work.later = take_space(space, &used, index->coded > 0 ? LATER * sizeof(Later) : 0);
 	work.entry = take_space(space, &used, entries * sizeof(MfPoolEntry));
 	work.slot = take_space(space, &used, work.nslots * sizeof(GroupSlot));
 	work.position = take_space(space, &used, FEW_CANDIDATES * sizeof(int32_t));
@@ -456,35 +473,127 @@ visit_panel(Search *search, int64_t panel, uint32_t mask)
 			add_pending(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
 }
 
+/* Looks again at what was put off: drops what the floor has outrun, or scores it all. */
+static void
+review_later(Search *search, bool score)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < search->nlater; i++)
+	{
+		Later		later = search->later[i];
+
+		if (later.most < search->pool.floor)
+			continue;
+		if (score)
+			add_pending(search, later.position);
+		else
+			search->later[kept++] = later;
+	}
+	search->nlater = kept;
+	if (kept > LATER / 2)
+		review_later(search, true);
+}
+
+/* Puts an item off that scores at most this. */
+static inline void
+add_later(Search *search, float most, int32_t position)
+{
+	Later	   *later = &search->later[search->nlater++];
+
+	later->most = most;
+	later->position = position;
+	if (search->nlater == LATER)
+		review_later(search, false);
+}
+
+/*
+ * Goes through a panel's items whose codes have passed.  Those that are likely to be good are scored
+ * now, and push the floor up.  The others can mostly be dropped at the end, without a look at their
+ * vectors: codes miss much less than the bound of it says.
+ */
+static void
+judge_panel(Search *search, int64_t panel, uint32_t passed)
+{
+	const MfIndex *index = search->index;
+	const MfCodeQuery *code = &search->code;
+	float		scale = code->unit * index->panel_step[panel];
+	float		missed = code->per_error * index->panel_error[panel] +
+		code->per_length * index->panel_length[panel] + code->per_rest * index->panel_rest[panel] +
+		code->per_skew * index->panel_norm[panel];
+	int32_t		sum[MF_PANEL];
+
+	search->scan->sum_codes(index->code + (size_t) panel * index->coded * 8, index->coded, code->code, sum);
+	for (; passed != 0; passed &= passed - 1)
+	{
+		int			i = __builtin_ctz(passed);
+		int32_t		position = (int32_t) (panel * MF_PANEL + i);
+		float		about = scale * ((float) sum[i] - code->shift);
+		float		most = about + missed + 2 * scale;
+
+		if (search->cosine)
+		{
+			most /= most > 0 ? index->panel_least[panel] : index->panel_norm[panel];
+			about /= index->norm[position];
+		}
+		else if (index->offset != NULL)
+		{
+			most += index->offset[position];
+			about += index->offset[position];
+		}
+		/* two steps are for rounding, as in the thresholds */
+		most += fabsf(most) * 0x1.0p-18f + missed * 0x1.0p-18f;
+		if (about + LIKELY * missed >= search->pool.floor)
+			add_pending(search, position);
+		else if (most >= search->pool.floor)
+			add_later(search, most, position);
+	}
+}
+
+/* The panels of a block that hold candidates. */
+static uint64_t
+block_mask(const Search *search, int64_t block)
+{
+	uint64_t	panels = 0;
+
+	if (search->mask == NULL)
+		return UINT64_MAX;
+	for (int p = 0; p < MF_BLOCK_PANELS; p++)
+		panels |= (uint64_t) ((search->mask[block * (MF_BLOCK / 64) + p / 4] >> (p % 4 * 16) & 0xffff) != 0) << p;
+	return panels;
+}
+
 /* Looks at a block's codes, and at the items that these cannot rule out. */
 static void
 search_codes(Search *search, int64_t block, int npanels)
 {
 	const MfIndex *index = search->index;
 	int64_t		first = block * MF_BLOCK_PANELS;
-	MfCodeBounds bounds = search->bounds;
+	MfCodeBounds *bounds = &search->bounds;
 	int32_t		threshold[MF_BLOCK_PANELS];
 	uint16_t	passed[MF_BLOCK_PANELS];
+	uint64_t	live;
 
-	bounds.norm = index->panel_norm + first;
-	bounds.offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
-	bounds.least = search->cosine ? index->panel_least + first : NULL;
-	bounds.step = index->panel_step + first;
-	bounds.error = index->panel_error + first;
-	bounds.rest = index->panel_rest + first;
-	bounds.floor = float_below(search->pool.floor);
-	search->scan->bound_codes(&bounds, threshold);
-	for (int p = 0; p < npanels; p++)
+	bounds->norm = index->panel_norm + first;
+	bounds->offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
+	bounds->least = search->cosine ? index->panel_least + first : NULL;
+	bounds->step = index->panel_step + first;
+	bounds->error = index->panel_error + first;
+	bounds->length = index->panel_length + first;
+	bounds->rest = index->panel_rest + first;
+	bounds->floor = float_below(search->pool.floor);
+	live = search->scan->bound_codes(bounds, threshold) & block_mask(search, block);
+	if (npanels < MF_BLOCK_PANELS)
+		live &= (UINT64_C(1) << npanels) - 1;
+	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PANEL * __builtin_popcountll(live);
+	live = search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
+									search->code.code, live, threshold, passed);
+	for (; live != 0; live &= live - 1)
 	{
-		if (threshold[p] != INT32_MAX && panel_mask(search, first + p) == 0)
-			threshold[p] = INT32_MAX;
-		search->stats.coded += threshold[p] == INT32_MAX ? 0 : MF_PANEL;
+		int64_t		panel = first + __builtin_ctzll(live);
+
+		judge_panel(search, panel, passed[panel - first] & panel_mask(search, panel));
 	}
-	search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
-							 search->code.code, npanels, threshold, passed);
-	for (int p = 0; p < npanels; p++)
-		if (passed[p] != 0)
-			visit_panel(search, first + p, passed[p] & panel_mask(search, first + p));
 	/* what waits would let the floor rise */
 	while (search->npending >= MF_PANEL)
 		score_pending(search);
@@ -545,6 +654,8 @@ search_blocks(Search *search)
 		else if (index->block_offset == NULL)
 			break;
 	}
+	flush_pending(search);
+	review_later(search, true);
 	flush_pending(search);
 }
 
@@ -648,6 +759,7 @@ take_query(Search *search, const Workspace *work, const float *query)
 	search->coded = index->coded > 0 && mf_codes_query(&search->code, index, search->query, search->norm);
 	search->bounds.per_norm = search->cosine ? INFINITY : float_above(search->norm);
 	search->bounds.per_error = search->code.per_error;
+	search->bounds.per_length = search->code.per_length;
 	search->bounds.per_rest = search->code.per_rest;
 	search->bounds.per_skew = search->code.per_skew;
 	search->bounds.unit = search->code.unit;
@@ -664,6 +776,7 @@ start_search(Search *search, const MfIndex *index, const float *query, int k, co
 	search->scan = mf_scan();
 	search->filter = filter;
 	search->cosine = cosine;
+	search->later = work->later;
 	search->slot = work->slot;
 	search->nslots = work->nslots;
 	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
