@@ -13,9 +13,9 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
 CORE_OBJS = $(addprefix src/core/, als.o best.o codes.o csr.o explain.o index.o isa.o metrics.o objective.o pool.o rng.o scan.o \
 	threads.o topk.o)
-OBJS = $(addprefix src/, arguments.o factors.o fn_model.o fn_serve.o fn_train.o idmap.o image.o \
+OBJS = $(addprefix src/, arguments.o cells.o factors.o fn_model.o fn_serve.o fn_train.o idmap.o image.o \
 	interrupt.o lookup.o mfrec.o model.o objective_json.o options.o ratings.o recommender.o \
-	source.o trainer.o validation.o) $(CORE_OBJS)
+	source.o trainer.o triplets.o validation.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)
@@ -33,3 +33,6 @@ include $(PGXS)
 
 mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 	cp $< $@
+
+# A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
+$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)

@@ -29,6 +29,19 @@
 	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
 #endif
 
+/* 16 made reading less than asked for an error of the callee's. */
+#if PG_VERSION_NUM >= 160000
+#define ReadTempFile(file, into, bytes) BufFileReadExact(file, into, bytes)
+#else
+#define ReadTempFile(file, into, bytes) \
+	do { \
+		if (BufFileRead(file, into, bytes) != (bytes)) \
+			ereport(ERROR, \
+					(errcode_for_file_access(), \
+					 errmsg("could not read from temporary file of ratings"))); \
+	} while (0)
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define MFREC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mfrec", .version = MFREC_VERSION)
 #else

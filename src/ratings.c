@@ -22,21 +22,22 @@
 
 #define BATCH_ROWS 1024
 
-/* Receives the source's rows; triplets go to arrays that double as they fill. */
+/* Triplets of a temporary file come in blocks of so many; those of a partition in smaller ones. */
+#define BLOCK_TRIPLETS (INT64CONST(1) << 16)
+#define PARTITION_BLOCK (INT64CONST(1) << 12)
+
+/* Receives the source's rows. */
 typedef struct RatingReceiver
 {
 	DestReceiver pub;
 	const Source *source;
 	Ratings    *ratings;
-	MemoryContext context;		/* of the arrays */
-	int64		capacity;
-	int32	   *user;
-	int32	   *item;
-	float	   *value;			/* NULL: no values */
-	float	   *weight;			/* NULL: no weights */
+	Triplets	triplets;
 	int			batch;			/* rows waiting below */
-	int64		batch_user[BATCH_ROWS];
-	int64		batch_item[BATCH_ROWS];
+	int64		user[BATCH_ROWS];
+	int64		item[BATCH_ROWS];
+	float		value[BATCH_ROWS];
+	float		weight[BATCH_ROWS];
 } RatingReceiver;
 
 static int64
@@ -62,29 +63,22 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 
-static void
-GrowTriplets(RatingReceiver *receiver)
-{
-	Size		bytes;
-
-	receiver->capacity *= 2;
-	bytes = sizeof(float) * receiver->capacity;
-	receiver->user = repalloc_huge(receiver->user, bytes);
-	receiver->item = repalloc_huge(receiver->item, bytes);
-	if (receiver->value)
-		receiver->value = repalloc_huge(receiver->value, bytes);
-	if (receiver->weight)
-		receiver->weight = repalloc_huge(receiver->weight, bytes);
-}
-
-/* Numbers the ids of the rows that wait. */
+/* Numbers the ids of the rows that wait, and adds them to the triplets. */
 static void
 FlushBatch(RatingReceiver *receiver)
 {
-	int64		at = receiver->ratings->rows - receiver->batch;
+	Triplets   *triplets = &receiver->triplets;
+	int			n = receiver->batch;
 
-	AddIds(receiver->ratings->users, receiver->batch_user, receiver->batch, receiver->user + at);
-	AddIds(receiver->ratings->items, receiver->batch_item, receiver->batch, receiver->item + at);
+	ReserveTriplets(triplets, n);
+	AddIds(receiver->ratings->users, receiver->user, n, triplets->user + triplets->held);
+	AddIds(receiver->ratings->items, receiver->item, n, triplets->item + triplets->held);
+	if (triplets->has_value)
+		memcpy(triplets->value + triplets->held, receiver->value, sizeof(float) * n);
+	if (triplets->has_weight)
+		memcpy(triplets->weight + triplets->held, receiver->weight, sizeof(float) * n);
+	triplets->held += n;
+	triplets->count += n;
 	receiver->batch = 0;
 }
 
@@ -115,15 +109,10 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			BadValue(source, slot, "weight", weight);
 			break;
 	}
-	if (ratings->rows == receiver->capacity)
-		GrowTriplets(receiver);
-	if (receiver->value)
-		receiver->value[ratings->rows] = rating;
-	if (receiver->weight)
-		receiver->weight[ratings->rows] = weight;
-	ratings->rows++;
-	receiver->batch_user[receiver->batch] = SourceId(&source->user, slot->tts_values[0]);
-	receiver->batch_item[receiver->batch++] = SourceId(&source->item, slot->tts_values[1]);
+	receiver->value[receiver->batch] = rating;
+	receiver->weight[receiver->batch] = weight;
+	receiver->user[receiver->batch] = SourceId(&source->user, slot->tts_values[0]);
+	receiver->item[receiver->batch++] = SourceId(&source->item, slot->tts_values[1]);
 
 	/* Datums other than integers live only as long as the slot keeps this row. */
 	if (receiver->batch == BATCH_ROWS || !source->user.is_int || !source->item.is_int)
@@ -153,13 +142,6 @@ CreateReceiver(const Source *source, Ratings *ratings)
 	receiver->pub.mydest = DestNone;
 	receiver->source = source;
 	receiver->ratings = ratings;
-	receiver->capacity = 64 * BATCH_ROWS;
-	receiver->user = palloc(sizeof(int32) * receiver->capacity);
-	receiver->item = palloc(sizeof(int32) * receiver->capacity);
-	if (source->feedback == FEEDBACK_EXPLICIT)
-		receiver->value = palloc(sizeof(float) * receiver->capacity);
-	if (source->weight_column || (source->value_column && source->feedback == FEEDBACK_IMPLICIT))
-		receiver->weight = palloc(sizeof(float) * receiver->capacity);
 	return receiver;
 }
 
@@ -177,6 +159,8 @@ ReadSource(const Source *source, RatingReceiver *receiver)
 		elog(ERROR, "could not run: %s", sql.data);
 	SPI_finish();
 	FlushBatch(receiver);
+	EndTriplets(&receiver->triplets);
+	receiver->ratings->rows = receiver->triplets.count;
 }
 
 /* Says what was left out, and stops where nothing is left. */
@@ -200,51 +184,65 @@ ReportRows(const Source *source, const Ratings *ratings)
 				 errhint("Insert some, and check that row security does not hide them.")));
 }
 
-/* Replaces provisional numbers by those of the sorted dictionary. */
-static void
-Renumber(IdMap *map, int32 *indexes, int64 n)
+/* Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together. */
+static inline bool
+IsHeldOut(int32 user, int32 item, double fraction, uint64 seed)
 {
-	int32	   *rank = SortIdMap(map);
-
-	if (rank == NULL)
-		return;
-	for (int64 i = 0; i < n; i++)
-		indexes[i] = rank[indexes[i]];
-	pfree(rank);
+	return mf_random_uniform(seed, ((uint64) user << 32) | (uint32) item) < fraction;
 }
 
-/* Moves a fraction of the pairs, chosen by a hash of their numbers, out of the triplets. */
-static void
-HoldOut(Ratings *ratings, RatingReceiver *receiver, double fraction, uint64 seed)
+/* What sorting into rows needs to know. */
+typedef struct Sorting
 {
+	const Source *source;
+	Ratings    *ratings;
+	Triplets   *triplets;
+	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
+	const int32 *item_rank;
+	double		validation;
+	uint64		seed;
+	MfDuplicates duplicates;
+	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
+	int64		budget;
+	const MfParallel *parallel;
+} Sorting;
+
+/*
+ * Replaces provisional numbers by ranks in the block of triplets that is in memory, and moves
+ * held-out pairs out of it.  Returns how many are left.
+ */
+static int64
+RankBlock(Sorting *s)
+{
+	Triplets   *t = s->triplets;
+	Triplets   *held = &s->ratings->held_out;
 	int64		kept = 0;
 
-	ratings->held_user = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * ratings->rows);
-	ratings->held_item = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * ratings->rows);
-	if (receiver->value)
-		ratings->held_rating = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * ratings->rows);
-	for (int64 i = 0; i < ratings->rows; i++)
+	for (int64 i = 0; s->user_rank && i < t->held; i++)
+		t->user[i] = s->user_rank[t->user[i]];
+	for (int64 i = 0; s->item_rank && i < t->held; i++)
+		t->item[i] = s->item_rank[t->item[i]];
+	if (s->validation <= 0)
+		return t->held;
+	for (int64 i = 0; i < t->held; i++)
 	{
-		uint64		pair = ((uint64) receiver->user[i] << 32) | (uint32) receiver->item[i];
+		float		value = t->value ? t->value[i] : 1;
+		float		weight = t->weight ? t->weight[i] : 1;
 
-		if (mf_random_uniform(seed, pair) < fraction)
+		if (IsHeldOut(t->user[i], t->item[i], s->validation, s->seed))
 		{
-			ratings->held_user[ratings->held_out] = receiver->user[i];
-			ratings->held_item[ratings->held_out] = receiver->item[i];
-			if (receiver->value)
-				ratings->held_rating[ratings->held_out] = receiver->value[i];
-			ratings->held_out++;
+			AddTriplet(held, t->user[i], t->item[i], value, weight);
 			continue;
 		}
-		receiver->user[kept] = receiver->user[i];
-		receiver->item[kept] = receiver->item[i];
-		if (receiver->value)
-			receiver->value[kept] = receiver->value[i];
-		if (receiver->weight)
-			receiver->weight[kept] = receiver->weight[i];
+		t->user[kept] = t->user[i];
+		t->item[kept] = t->item[i];
+		if (t->value)
+			t->value[kept] = value;
+		if (t->weight)
+			t->weight[kept] = weight;
 		kept++;
 	}
-	ratings->rows = kept;
+	return kept;
 }
 
 static void *
@@ -254,67 +252,269 @@ HugeArray(int64 count, Size width)
 }
 
 static void
-AllocateMatrix(MfMatrix *matrix, int64 nrows, int64 cells, bool rating, bool weight)
+AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells)
 {
 	matrix->nrows = nrows;
 	matrix->start = HugeArray(nrows + 1, sizeof(int64));
 	matrix->column = HugeArray(cells, sizeof(int32));
-	matrix->rating = rating ? HugeArray(cells, sizeof(float)) : NULL;
-	matrix->weight = weight ? HugeArray(cells, sizeof(float)) : NULL;
+	matrix->rating = s->triplets->has_value ? HugeArray(cells, sizeof(float)) : NULL;
+	matrix->weight = s->has_weight ? HugeArray(cells, sizeof(float)) : NULL;
 }
 
-/* Sorts the triplets into both orientations, and frees them. */
 static void
-BuildMatrices(Ratings *ratings, RatingReceiver *receiver, const MfParallel *parallel)
+FreeMatrix(MfMatrix *matrix)
 {
-	MfTriplets	triplets = {ratings->rows, receiver->user, receiver->item, receiver->value, receiver->weight};
-	bool		implicit = receiver->source->feedback == FEEDBACK_IMPLICIT;
-	MfDuplicates mode = implicit ? MF_DUPLICATES_SUM : MF_DUPLICATES_MEAN;
-	bool		weight = implicit || receiver->weight;
-	MfRows		by_user;
-	void	   *space = HugeArray(mf_csr_size(parallel, ratings->rows,
-											  Max(ratings->users->count, ratings->items->count)), 1);
-
-	AllocateMatrix(&ratings->by_user, ratings->users->count, ratings->rows, receiver->value, weight);
-	AllocateMatrix(&ratings->by_item, ratings->items->count, ratings->rows, receiver->value, weight);
-	CheckCore(mf_csr_build(parallel, &triplets, mode, &ratings->by_user, &ratings->by_item, space,
-						   &ratings->merged));
-	by_user = mf_matrix_rows(&ratings->by_user);
-	CheckCore(mf_csr_transpose(parallel, &by_user, &ratings->by_item, receiver->user, space));
-	pfree(space);
-	ratings->rows -= ratings->merged;
-	if (implicit && !receiver->weight && ratings->merged == 0)
-		ratings->by_user.weight = ratings->by_item.weight = NULL;
+	pfree(matrix->start);
+	pfree(matrix->column);
+	if (matrix->rating)
+		pfree(matrix->rating);
+	if (matrix->weight)
+		pfree(matrix->weight);
 }
 
-/* Mean, deviation and range of explicit ratings; a constant column is an error. */
+/* Bytes that one rating takes while everything is in memory: its triplet, and twice its cell. */
+static int64
+BytesPerRating(const Triplets *triplets, bool has_weight)
+{
+	return TripletBytes(triplets) + 2 * (sizeof(int32) + (triplets->has_value + has_weight) * sizeof(float));
+}
+
+/* Sorts triplets that are all in memory into both orientations. */
+static void
+SortInMemory(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+	Triplets   *t = s->triplets;
+	int64		n = RankBlock(s);
+	MfTriplets	triplets = {n, t->user, t->item, t->value, t->weight};
+	Cells	   *by_user = &ratings->by_user;
+	Cells	   *by_item = &ratings->by_item;
+	MfRows		rows;
+	void	   *space = HugeArray(mf_csr_size(s->parallel, n, Max(ratings->users->count, ratings->items->count)), 1);
+
+	AllocateMatrix(s, &by_user->matrix, ratings->users->count, n);
+	AllocateMatrix(s, &by_item->matrix, ratings->items->count, n);
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, space,
+						   &ratings->merged));
+	rows = mf_matrix_rows(&by_user->matrix);
+	CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
+	pfree(space);
+	by_user->nrows = ratings->users->count;
+	by_item->nrows = ratings->items->count;
+	by_user->start = by_user->matrix.start;
+	by_item->start = by_item->matrix.start;
+}
+
+/* Triplets on disk, cut into ranges of one side's numbers that fit in memory one at a time. */
+typedef struct Partitions
+{
+	int			count;
+	int64	   *end;			/* number behind each range's last */
+	uint16	   *of;				/* each number's range */
+	Triplets   *triplets;
+} Partitions;
+
+/* Cuts numbers 0 .. n - 1 into ranges of at most `limit` triplets, if single ones have not more. */
+static void
+InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit, const Sorting *s,
+			   bool has_weight)
+{
+	int64		filled = 0;
+	int64		total = 0;
+
+	for (int64 i = 0; i < n; i++)
+		total += counts[i];
+	limit = Max(limit, total / 1000);	/* each partition costs a file and a buffer */
+	partitions->end = HugeArray(total / Max(limit / 2, 1) + 3, sizeof(int64));
+	partitions->of = HugeArray(n, sizeof(uint16));
+	partitions->count = 0;
+	for (int64 i = 0; i < n; i++)
+	{
+		if (filled > 0 && filled + counts[i] > limit)
+		{
+			partitions->end[partitions->count++] = i;
+			filled = 0;
+		}
+		filled += counts[i];
+		partitions->of[i] = partitions->count;
+	}
+	partitions->end[partitions->count++] = n;
+	partitions->triplets = palloc(sizeof(Triplets) * partitions->count);
+	for (int p = 0; p < partitions->count; p++)
+		InitTriplets(&partitions->triplets[p], s->triplets->has_value, has_weight, 0, PARTITION_BLOCK);
+}
+
+/* Reads all triplets once to count those of each user and item by rank. */
+static void
+CountTriplets(Sorting *s, int64 *users, int64 *items)
+{
+	Triplets   *t = s->triplets;
+
+	while (ReadTriplets(t))
+		for (int64 i = 0; i < t->held; i++)
+		{
+			users[s->user_rank ? s->user_rank[t->user[i]] : t->user[i]]++;
+			items[s->item_rank ? s->item_rank[t->item[i]] : t->item[i]]++;
+		}
+	EndTriplets(t);
+}
+
+/* Distributes the triplets over ranges of users. */
+static void
+PartitionByUser(Sorting *s, Partitions *users)
+{
+	Triplets   *t = s->triplets;
+
+	while (ReadTriplets(t))
+	{
+		int64		n = RankBlock(s);
+
+		for (int64 i = 0; i < n; i++)
+			AddTriplet(&users->triplets[users->of[t->user[i]]], t->user[i], t->item[i],
+					   t->value ? t->value[i] : 1, t->weight ? t->weight[i] : 1);
+	}
+}
+
+/*
+ * Sorts one partition of triplets, of rows first .. end - 1, into a matrix.  items: rows are items
+ * and columns users.
+ */
+static void
+SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMatrix *out)
+{
+	int64		ncolumns = items ? s->ratings->users->count : s->ratings->items->count;
+	int32	   *row;
+	MfTriplets	triplets;
+	MfMatrix	work;
+	void	   *space = HugeArray(mf_csr_size(s->parallel, t->count, Max(ncolumns, end - first)), 1);
+	int64		merged;
+
+	EndTriplets(t);
+	LoadTriplets(t);
+	row = items ? t->item : t->user;
+	for (int64 i = 0; i < t->held; i++)
+		row[i] -= first;
+	triplets = (MfTriplets) {t->held, row, items ? t->user : t->item, t->value, t->weight};
+	AllocateMatrix(s, out, end - first, t->held);
+	AllocateMatrix(s, &work, ncolumns, t->held);
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, space, &merged));
+	s->ratings->merged += merged;
+	FreeMatrix(&work);
+	pfree(space);
+	FreeTriplets(t);
+}
+
+/* Writes rows of users as triplets to the items' partitions. */
+static void
+ScatterToItems(const MfMatrix *rows, int64 first, Partitions *items)
+{
+	for (int64 r = 0; r < rows->nrows; r++)
+		for (int64 c = rows->start[r]; c < rows->start[r + 1]; c++)
+			AddTriplet(&items->triplets[items->of[rows->column[c]]], first + r, rows->column[c],
+					   rows->rating ? rows->rating[c] : 1, rows->weight ? rows->weight[c] : 1);
+}
+
+/* Sorts triplets that were spilled: range by range of users, then range by range of items. */
+static void
+SortOnDisk(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+	int64		nusers = ratings->users->count;
+	int64		nitems = ratings->items->count;
+	int64	   *user_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nusers,
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int64	   *item_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nitems,
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	bool		has_value = s->triplets->has_value;
+	bool		has_weight = s->triplets->has_weight;
+	int64		limit = s->budget / BytesPerRating(s->triplets, s->has_weight);
+	int64		cell_bytes = sizeof(int32) + (has_value + s->has_weight) * sizeof(float);
+	Partitions	users;
+	Partitions	items;
+	MfMatrix	rows;
+
+	CountTriplets(s, user_counts, item_counts);
+	InitPartitions(&users, user_counts, nusers, limit, s, s->triplets->has_weight);
+	InitPartitions(&items, item_counts, nitems, limit, s, s->has_weight);
+	PartitionByUser(s, &users);
+	FreeTriplets(s->triplets);
+	s->triplets->has_value = has_value;
+	s->triplets->has_weight = has_weight;
+	InitSpilledCells(&ratings->by_user, nusers, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	for (int p = 0; p < users.count; p++)
+	{
+		int64		first = p > 0 ? users.end[p - 1] : 0;
+
+		SortPartition(s, &users.triplets[p], false, first, users.end[p], &rows);
+		AppendCells(&ratings->by_user, &rows);
+		ScatterToItems(&rows, first, &items);
+		FreeMatrix(&rows);
+	}
+	InitSpilledCells(&ratings->by_item, nitems, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	for (int p = 0; p < items.count; p++)
+	{
+		SortPartition(s, &items.triplets[p], true, p > 0 ? items.end[p - 1] : 0, items.end[p], &rows);
+		AppendCells(&ratings->by_item, &rows);
+		FreeMatrix(&rows);
+	}
+	pfree(user_counts);
+	pfree(item_counts);
+}
+
+static void
+DropWeights(Cells *cells)
+{
+	if (cells->spilled)
+		BufFileClose(cells->weights);
+	else
+		pfree(cells->matrix.weight);
+	cells->weights = NULL;
+	cells->matrix.weight = NULL;
+}
+
+/* Weights that are all 1 are no weights: the solver is faster without. */
+static void
+DropUnitWeights(Sorting *s)
+{
+	if (!s->has_weight || s->triplets->has_weight || s->ratings->merged > 0)
+		return;
+	DropWeights(&s->ratings->by_user);
+	DropWeights(&s->ratings->by_item);
+}
+
+/*
+ * Mean, deviation and range of explicit ratings, in one pass in the order of the rows, so that they
+ * are the same in memory and spilled; a constant column is an error.
+ */
 static void
 Summarize(Ratings *ratings, const Source *source)
 {
-	const MfMatrix *matrix = &ratings->by_user;
 	double		sum = 0;
 	double		squares = 0;
 	double		weights = 0;
+	double		shift = NAN;
+	MfRows		rows;
 
 	ratings->min = INFINITY;
 	ratings->max = -INFINITY;
-	for (int64 i = 0; i < ratings->rows; i++)
-	{
-		double		weight = matrix->weight ? matrix->weight[i] : 1;
+	RewindCells(&ratings->by_user);
+	while (NextCells(&ratings->by_user, &rows))
+		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
+		{
+			double		weight = rows.weight ? rows.weight[c] : 1;
+			double		off;
 
-		sum += weight * matrix->rating[i];
-		weights += weight;
-		ratings->min = Min(ratings->min, matrix->rating[i]);
-		ratings->max = Max(ratings->max, matrix->rating[i]);
-	}
-	ratings->mean = sum / weights;
-	for (int64 i = 0; i < ratings->rows; i++)
-	{
-		double		off = matrix->rating[i] - ratings->mean;
-
-		squares += (matrix->weight ? matrix->weight[i] : 1) * off * off;
-	}
-	ratings->deviation = sqrt(squares / weights);
+			if (isnan(shift))
+				shift = rows.rating[c];
+			off = rows.rating[c] - shift;
+			sum += weight * off;
+			squares += weight * off * off;
+			weights += weight;
+			ratings->min = Min(ratings->min, rows.rating[c]);
+			ratings->max = Max(ratings->max, rows.rating[c]);
+		}
+	ratings->mean = shift + sum / weights;
+	ratings->deviation = sqrt(squares / weights - (sum / weights) * (sum / weights));
 	if (ratings->min == ratings->max || !(ratings->deviation > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -323,37 +523,73 @@ Summarize(Ratings *ratings, const Source *source)
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
 }
 
+/* Sorts what was read into both orientations, and takes the held-out rows apart. */
 static void
-Standardize(float *ratings, int64 n, double mean, double deviation)
+SortRatings(Sorting *s)
 {
-	for (int64 i = 0; i < n; i++)
-		ratings[i] = (float) ((ratings[i] - mean) / deviation);
+	Ratings    *ratings = s->ratings;
+
+	InitTriplets(&ratings->held_out, s->triplets->has_value, s->triplets->has_weight, s->budget / 8 / 16,
+				 BLOCK_TRIPLETS);
+	s->user_rank = SortIdMap(ratings->users);
+	s->item_rank = SortIdMap(ratings->items);
+	if (s->triplets->file)
+		SortOnDisk(s);
+	else
+		SortInMemory(s);
+	ratings->rows = ratings->by_user.start[ratings->by_user.nrows];
+	EndTriplets(&ratings->held_out);
+	DropUnitWeights(s);
+	FreeTriplets(s->triplets);
 }
 
 /*
  * Reads the whole source.  Ratings come back standardized to mean 0 and deviation 1, except the
- * held-out ones; implicit values are weights.  Everything lives in the current memory context.
+ * held-out ones; implicit values are weights.  What grows with the number of ratings takes up to
+ * `budget` bytes of memory, and temporary files beyond.  Everything lives in the current memory
+ * context.
  */
 Ratings *
-LoadRatings(const Source *source, double validation, uint64 seed, const MfParallel *parallel)
+LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
+	bool		explicit = source->feedback == FEEDBACK_EXPLICIT;
+	bool		has_weight = source->weight_column || (source->value_column && !explicit);
+	Sorting		sorting = {source, ratings, &receiver->triplets};
 
+	sorting.validation = validation;
+	sorting.seed = seed;
+	sorting.duplicates = explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
+	sorting.has_weight = has_weight || !explicit;
+	sorting.budget = budget;
+	sorting.parallel = parallel;
+	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
+	receiver->triplets.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&receiver->triplets, sorting.has_weight));
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	ReadSource(source, receiver);
 	ReportRows(source, ratings);
-	Renumber(ratings->users, receiver->user, ratings->rows);
-	Renumber(ratings->items, receiver->item, ratings->rows);
-	if (validation > 0)
-		HoldOut(ratings, receiver, validation, seed);
-	BuildMatrices(ratings, receiver, parallel);
-	if (source->feedback == FEEDBACK_EXPLICIT)
+	SortRatings(&sorting);
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no ratings are left to train on"),
+				 errhint("Lower the argument validation.")));
+	if (explicit)
 	{
 		Summarize(ratings, source);
-		Standardize(ratings->by_user.rating, ratings->rows, ratings->mean, ratings->deviation);
-		Standardize(ratings->by_item.rating, ratings->rows, ratings->mean, ratings->deviation);
+		StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
+		StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
 	}
 	return ratings;
+}
+
+/* Gives cells and their files back; the dictionaries stay. */
+void
+FreeRatings(Ratings *ratings)
+{
+	FreeCells(&ratings->by_user);
+	FreeCells(&ratings->by_item);
+	FreeTriplets(&ratings->held_out);
 }

@@ -4,9 +4,10 @@
 #ifndef MFREC_RATINGS_H
 #define MFREC_RATINGS_H
 
-#include "core/csr.h"
+#include "cells.h"
 #include "idmap.h"
 #include "source.h"
+#include "triplets.h"
 
 /* Rows of the source as they are read, numbered densely, and what was found in passing. */
 typedef struct Ratings
@@ -21,15 +22,13 @@ typedef struct Ratings
 	double		max;
 	double		mean;
 	double		deviation;
-	MfMatrix	by_user;		/* ratings standardized by Standardize() */
-	MfMatrix	by_item;
-	int64		held_out;		/* rows kept from training for validation, in the arrays below */
-	int32	   *held_user;
-	int32	   *held_item;
-	float	   *held_rating;
+	Cells		by_user;		/* ratings standardized */
+	Cells		by_item;
+	Triplets	held_out;		/* rows kept from training for validation, as they were read */
 } Ratings;
 
-extern Ratings *LoadRatings(const Source *source, double validation, uint64 seed,
+extern void FreeRatings(Ratings *ratings);
+extern Ratings *LoadRatings(const Source *source, double validation, uint64 seed, int64 budget,
 							const MfParallel *parallel);
 
 #endif

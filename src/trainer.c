@@ -209,12 +209,12 @@ SettleObjective(Trainer *t)
 
 /* Row lengths of one orientation. */
 static int32 *
-CountRows(const MfMatrix *matrix)
+CountRows(const Cells *cells)
 {
-	int32	   *counts = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(matrix->nrows, 1));
+	int32	   *counts = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(cells->nrows, 1));
 
-	for (int64 i = 0; i < matrix->nrows; i++)
-		counts[i] = (int32) (matrix->start[i + 1] - matrix->start[i]);
+	for (int64 i = 0; i < cells->nrows; i++)
+		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
 	return counts;
 }
 
@@ -315,11 +315,14 @@ WarmStart(Trainer *t)
 static double
 HalfSweep(Trainer *t, MfSide side, bool exact)
 {
-	MfRows		rows = mf_matrix_rows(side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item);
+	Cells	   *cells = side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item;
+	MfRows		rows;
 	double		loss;
 
 	CheckCore(mf_als_begin(t->als, side, exact));
-	CheckCore(mf_als_rows(t->als, &rows));
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		CheckCore(mf_als_rows(t->als, &rows));
 	CheckCore(mf_als_end(t->als, &loss));
 	return loss;
 }
@@ -429,13 +432,17 @@ MeanUser(const Trainer *t, double *bias)
 static double
 RatingError(const Trainer *t)
 {
-	MfRows		rows = mf_matrix_rows(&t->ratings->by_user);
+	MfRows		rows;
+	double		squares = 0;
 
 	if (!t->problem.has_rating)
 		return NAN;
 	if (t->validation)
 		return HeldOutError(t->validation, &t->factors);
-	return t->objective.deviation * sqrt(mf_squared_error(&t->problem, &t->factors, &rows) / t->ratings->rows);
+	RewindCells(&t->ratings->by_user);
+	while (NextCells(&t->ratings->by_user, &rows))
+		squares = mf_squared_error(&t->problem, &t->factors, &rows, squares);
+	return t->objective.deviation * sqrt(squares / t->ratings->rows);
 }
 
 /* Enters the version, switches to it and removes what is older than the setting wants kept. */
@@ -513,16 +520,17 @@ Train(const TrainRequest *request, ModelVersion *result)
 	BeginTraining(t);
 	DecideFresh(t);
 	t->ratings = LoadRatings(&t->source, isnan(request->options.validation) ? 0 : request->options.validation,
-							 (uint64) request->options.seed, &t->parallel);
+							 (uint64) request->options.seed, maintenance_work_mem * INT64CONST(1024), &t->parallel);
 	SettleObjective(t);
 	StateProblem(t);
 	StartFactors(t);
 	WarmStart(t);
-	if (t->ratings->held_out > 0)
+	if (t->ratings->held_out.count > 0)
 		t->validation = CreateValidation(t->ratings, &t->problem, &t->objective, &t->parallel);
 	Sweep(t);
 	StoreVersion(t);
 	SwitchVersion(t, result);
+	FreeRatings(t->ratings);
 	name = MemoryContextStrdup(caller, t->model.name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

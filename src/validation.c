@@ -22,7 +22,7 @@
 
 struct Validation
 {
-	const Ratings *ratings;
+	Ratings    *ratings;
 	const MfProblem *problem;
 	const MfObjective *objective;
 	const MfParallel *parallel;
@@ -31,6 +31,8 @@ struct Validation
 	int32	   *sample;
 	int64	   *start;
 	int32	   *relevant;
+	int64	   *seen_start;		/* and was trained on seen[seen_start[s] .. seen_start[s + 1] - 1] */
+	int32	   *seen;
 	/* the best iteration so far */
 	double		best;
 	int			best_iteration;
@@ -52,46 +54,119 @@ HugeArray(int64 count, Size width)
 	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
 }
 
+/* What the sample's users were trained on, which their lists leave out. */
+static void
+CollectSeen(Validation *v)
+{
+	Cells	   *cells = &v->ratings->by_user;
+	MfRows		rows;
+	int			s = 0;
+
+	v->seen_start = HugeArray(v->nsample + 1, sizeof(int64));
+	v->seen_start[0] = 0;
+	for (int i = 0; i < v->nsample; i++)
+		v->seen_start[i + 1] = v->seen_start[i] + cells->start[v->sample[i] + 1] - cells->start[v->sample[i]];
+	v->seen = HugeArray(v->seen_start[v->nsample], sizeof(int32));
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		for (; s < v->nsample && v->sample[s] < rows.first + rows.nrows; s++)
+			memcpy(v->seen + v->seen_start[s], rows.column + rows.start[v->sample[s] - rows.first],
+				   sizeof(int32) * (v->seen_start[s + 1] - v->seen_start[s]));
+}
+
+/* Calls a function for every held-out row. */
+static void
+ForEachHeldOut(const Validation *v, void (*function) (void *state, int32 user, int32 item, float rating),
+			   void *state)
+{
+	Triplets   *held = &v->ratings->held_out;
+
+	while (ReadTriplets(held))
+		for (int64 i = 0; i < held->held; i++)
+			function(state, held->user[i], held->item[i], held->value ? held->value[i] : 1);
+	EndTriplets(held);
+}
+
+/* Held-out rows by user, and where each sampled user's items go. */
+typedef struct Sampling
+{
+	Validation *validation;
+	int32	   *count;			/* of all users */
+	int32	   *slot;			/* a sampled user's number in the sample, else -1 */
+	int64		users;			/* with rows */
+} Sampling;
+
+static void
+CountHeldOut(void *state, int32 user, int32 item, float rating)
+{
+	Sampling   *sampling = state;
+
+	sampling->users += sampling->count[user]++ == 0;
+}
+
+static void
+TakeRelevant(void *state, int32 user, int32 item, float rating)
+{
+	Sampling   *sampling = state;
+	Validation *v = sampling->validation;
+	int32		slot = sampling->slot[user];
+
+	if (slot >= 0)
+		v->relevant[v->start[slot] + sampling->count[user]++] = item;
+}
+
+/* Sorts each sampled user's items, once each. */
+static void
+SortRelevant(Validation *v)
+{
+	int64		to = 0;
+
+	for (int s = 0; s < v->nsample; s++)
+	{
+		int64		from = v->start[s];
+
+		qsort(v->relevant + from, v->start[s + 1] - from, sizeof(int32), CompareInt32);
+		v->start[s] = to;
+		for (int64 i = from; i < v->start[s + 1]; i++)
+			if (i == from || v->relevant[i] != v->relevant[i - 1])
+				v->relevant[to++] = v->relevant[i];
+	}
+	v->start[v->nsample] = to;
+}
+
 /* The held-out items of an evenly spaced sample of the users that have any. */
 static void
 DrawSample(Validation *v)
 {
-	const Ratings *ratings = v->ratings;
-	int32	   *count = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * ratings->users->count,
-												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int32	   *slot = HugeArray(ratings->users->count, sizeof(int32));
-	int64		with_rows = 0;
+	int32		nusers = v->ratings->users->count;
+	Sampling	sampling = {v};
 	int64		seen = 0;
 	int64		step;
 
-	for (int64 i = 0; i < ratings->held_out; i++)
-		with_rows += count[ratings->held_user[i]]++ == 0;
-	step = Max(1, with_rows / SAMPLE_USERS);
-	v->sample = HugeArray(with_rows / step + 1, sizeof(int32));
-	v->start = HugeArray(with_rows / step + 2, sizeof(int64));
+	sampling.count = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * nusers,
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	sampling.slot = HugeArray(nusers, sizeof(int32));
+	ForEachHeldOut(v, CountHeldOut, &sampling);
+	step = Max(1, sampling.users / SAMPLE_USERS);
+	v->sample = HugeArray(sampling.users / step + 1, sizeof(int32));
+	v->start = HugeArray(sampling.users / step + 2, sizeof(int64));
 	v->start[0] = 0;
-	for (int32 u = 0; u < ratings->users->count; u++)
+	for (int32 u = 0; u < nusers; u++)
 	{
-		slot[u] = -1;
-		if (count[u] == 0 || seen++ % step != 0)
+		sampling.slot[u] = -1;
+		if (sampling.count[u] == 0 || seen++ % step != 0)
 			continue;
-		slot[u] = v->nsample;
+		sampling.slot[u] = v->nsample;
 		v->sample[v->nsample++] = u;
-		v->start[v->nsample] = v->start[v->nsample - 1] + count[u];
-		count[u] = 0;
+		v->start[v->nsample] = v->start[v->nsample - 1] + sampling.count[u];
+		sampling.count[u] = 0;
 	}
 	v->relevant = HugeArray(v->start[v->nsample], sizeof(int32));
-	for (int64 i = 0; i < ratings->held_out; i++)
-	{
-		int32		u = ratings->held_user[i];
-
-		if (slot[u] >= 0)
-			v->relevant[v->start[slot[u]] + count[u]++] = ratings->held_item[i];
-	}
-	for (int s = 0; s < v->nsample; s++)
-		qsort(v->relevant + v->start[s], v->start[s + 1] - v->start[s], sizeof(int32), CompareInt32);
-	pfree(count);
-	pfree(slot);
+	ForEachHeldOut(v, TakeRelevant, &sampling);
+	SortRelevant(v);
+	CollectSeen(v);
+	pfree(sampling.count);
+	pfree(sampling.slot);
 }
 
 static float *
@@ -104,7 +179,7 @@ RoomLike(const float *source, int64 count)
 
 /* Prepares the measure; keeps pointers to all arguments. */
 Validation *
-CreateValidation(const Ratings *ratings, const MfProblem *problem, const MfObjective *objective,
+CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *objective,
 				 const MfParallel *parallel)
 {
 	Validation *v = palloc0(sizeof(Validation));
@@ -125,22 +200,32 @@ ValidationMeasure(const Validation *validation)
 	return validation->problem->has_interest ? "ndcg@10" : "rmse";
 }
 
+/* Predictions for held-out rows on the way to their error. */
+typedef struct ErrorSum
+{
+	const MfObjective *objective;
+	const MfFactors *factors;
+	MfRatingMetrics sum;
+} ErrorSum;
+
+static void
+AddError(void *state, int32 user, int32 item, float rating)
+{
+	ErrorSum   *error = state;
+
+	mf_metrics_rating(&error->sum, mf_predicted_rating(error->objective, error->factors, user, item), rating);
+}
+
 /* Root mean squared error of the predicted ratings on the rows held out; NaN without a rating part. */
 double
 HeldOutError(const Validation *v, const MfFactors *factors)
 {
-	const MfObjective *objective = v->objective;
-	MfRatingMetrics sum = {0};
+	ErrorSum	error = {v->objective, factors};
 
 	if (!v->problem->has_rating)
 		return NAN;
-	for (int64 i = 0; i < v->ratings->held_out; i++)
-	{
-		double		predicted = mf_predicted_rating(objective, factors, v->ratings->held_user[i], v->ratings->held_item[i]);
-
-		mf_metrics_rating(&sum, predicted, v->ratings->held_rating[i]);
-	}
-	return mf_metrics_rmse(&sum);
+	ForEachHeldOut(v, AddError, &error);
+	return mf_metrics_rmse(&error.sum);
 }
 
 /* The items' index as serving would build it from these factors. */
@@ -163,25 +248,6 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 		elog(ERROR, "could not open an index just built");
 }
 
-/* What the sample's users were trained on, which their lists leave out. */
-static void
-CollectSeen(const Validation *v, MfBatch *batch)
-{
-	const MfMatrix *rows = &v->ratings->by_user;
-	int64	   *start = HugeArray(v->nsample + 1, sizeof(int64));
-	int32	   *seen;
-
-	start[0] = 0;
-	for (int s = 0; s < v->nsample; s++)
-		start[s + 1] = start[s] + rows->start[v->sample[s] + 1] - rows->start[v->sample[s]];
-	seen = HugeArray(start[v->nsample], sizeof(int32));
-	for (int s = 0; s < v->nsample; s++)
-		memcpy(seen + start[s], rows->column + rows->start[v->sample[s]],
-			   sizeof(int32) * (start[s + 1] - start[s]));
-	batch->seen_start = start;
-	batch->seen = seen;
-}
-
 /* Mean NDCG@10 of the sample's lists. */
 static double
 ListQuality(const Validation *v, const MfFactors *factors)
@@ -202,7 +268,8 @@ ListQuality(const Validation *v, const MfFactors *factors)
 	for (int s = 0; s < v->nsample; s++)
 		memcpy(query + (int64) s * ld, factors->user + (int64) v->sample[s] * ld, sizeof(float) * ld);
 	batch.query = query;
-	CollectSeen(v, &batch);
+	batch.seen_start = v->seen_start;
+	batch.seen = v->seen;
 	if (!mf_topk_batch(&index, &batch, HugeArray(mf_topk_batch_workspace(&index, LIST_LENGTH, v->parallel), 1),
 					   v->parallel))
 		CheckCore(MF_CANCELLED);

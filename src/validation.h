@@ -10,7 +10,7 @@
 
 typedef struct Validation Validation;
 
-extern Validation *CreateValidation(const Ratings *ratings, const MfProblem *problem,
+extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 									const MfObjective *objective, const MfParallel *parallel);
 extern const char *ValidationMeasure(const Validation *validation);
 extern double Validate(Validation *validation, const MfFactors *factors);

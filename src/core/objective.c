@@ -79,12 +79,11 @@ mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int6
 	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
-/* Sum over the cells of the squared error of the standardized rating, unweighted. */
+/* Adds to sum the squared errors of the standardized ratings of these users' cells, unweighted. */
 double
-mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user)
+mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user, double sum)
 {
 	int64_t		ld = mf_padded(problem->factors);
-	double		sum = 0;
 
 	for (int64_t r = 0; r < by_user->nrows; r++)
 	{

@@ -51,7 +51,8 @@ extern double mf_rating_regularization(const MfObjective *objective, int64_t cou
 extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
 
 extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
-extern double mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user);
+extern double mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user,
+							   double sum);
 extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
 							float *vectors, float *offsets);
 
