@@ -35,11 +35,25 @@ typedef struct MfSolve
 	 * column_scale NULL: 1 */
 	void		(*interleave) (float *out, const MfLaneRows *rows, const float *column_scale, int ld);
 
-	/* row[l * stride + e] = number e of system l, times scale[e * lanes + l] unless that is NULL */
+	/* row[l][e] = number e of system l */
 	void		(*deinterleave) (float *const *row, const float *x, int ld);
 
 	/* packed triangles from the matrices c + l * stride (ld x ld, upper tiles) times scale */
 	void		(*interleave_matrix) (float *a, const float *c, size_t stride, int ld, float scale);
+
+	/* number i of the diagonal of system l += base[i] * factor[l] + shift[l]; a: n x n */
+	void		(*add_diagonal) (float *a, int n, const float *base, const float *factor,
+								 const float *shift);
+
+	/* number e of system l = (base[e] * factor[l] + shift[l]) ^ -1/2, for n numbers */
+	void		(*inverse_roots) (float *out, int n, const float *base, const float *factor,
+								  const float *shift);
+
+	/* out[l] = x . y of system l, n numbers */
+	void		(*dots) (float *out, const float *x, const float *y, int n);
+
+	/* x -= factor[l] * y, n numbers */
+	void		(*subtract) (float *x, const float *y, const float *factor, int n);
 
 	/* a = 1 + z z' for z of n rows of ld numbers: packed triangles */
 	void		(*products) (float *a, const float *z, int n, int ld);

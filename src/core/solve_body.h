@@ -79,6 +79,50 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, f
 		}
 }
 
+/* See MfSolve. */
+static void
+MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor, const float *shift)
+{
+	for (int i = 0; i < n; i++)
+	{
+		float	   *x = MF_KERNEL(triangle_row) (a, i) + i * L;
+
+		MF_STORE(x, MF_LOAD(x) + (base[i] * MF_LOAD(factor) + MF_LOAD(shift)));
+	}
+}
+
+/* See MfSolve. */
+static void
+MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *factor,
+						  const float *shift)
+{
+	for (int i = 0; i < n; i++)
+		MF_STORE(out + i * L, 1.0f / MF_ROOT(base[i] * MF_LOAD(factor) + MF_LOAD(shift)));
+}
+
+/* See MfSolve. */
+static void
+MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
+{
+	MF_V		sum[4] = {{0}, {0}, {0}, {0}};
+
+	for (int i = 0; i < n; i += 4)
+	{
+		MF_UNROLL
+		for (int v = 0; v < 4; v++)
+			sum[v] += MF_LOAD(x + (i + v) * L) * MF_LOAD(y + (i + v) * L);
+	}
+	MF_STORE(out, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+/* See MfSolve. */
+static void
+MF_KERNEL(subtract) (float *x, const float *y, const float *factor, int n)
+{
+	for (int i = 0; i < n; i++)
+		MF_STORE(x + i * L, MF_LOAD(x + i * L) - MF_LOAD(factor) * MF_LOAD(y + i * L));
+}
+
 /* sum[r][c] += sign * sum over k < n of p[r][k] q[c][k]; nrows, ncolumns and sign are constants. */
 MF_INLINE void
 MF_KERNEL(row_products) (MF_V sum[4][4], float *const *p, float *const *q, int n, const int nrows,
@@ -325,7 +369,7 @@ MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *colum
 	}
 }
 
-/* The 16 x 16 block at c becomes U; inverse: 16. */
+/* The 16 x 16 block at c becomes U, with zeros below its diagonal; inverse: 16. */
 static bool
 MF_KERNEL(factor_block) (float *c, int ld, float *inverse)
 {
@@ -343,6 +387,9 @@ MF_KERNEL(factor_block) (float *c, int ld, float *inverse)
 				MF_STORE(c + i * ld + j,
 						 MF_LOAD(c + i * ld + j) - c[k * ld + i] * MF_LOAD(c + k * ld + j));
 	}
+	for (int i = 1; i < 16; i++)
+		for (int j = 0; j < i; j++)
+			c[i * ld + j] = 0.0f;
 	return true;
 }
 
@@ -420,6 +467,10 @@ static const MfSolve MF_KERNEL(mf_solve) = {
 	MF_KERNEL(interleave),
 	MF_KERNEL(deinterleave),
 	MF_KERNEL(interleave_matrix),
+	MF_KERNEL(add_diagonal),
+	MF_KERNEL(inverse_roots),
+	MF_KERNEL(dots),
+	MF_KERNEL(subtract),
 	MF_KERNEL(products),
 	MF_KERNEL(factor),
 	MF_KERNEL(substitute),

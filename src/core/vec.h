@@ -17,8 +17,9 @@ typedef struct MfGather
 	const float *rows;			/* any number x ld */
 	int			ld;
 	int			n;				/* rows to gather */
-	int			ahead;			/* so many more of `column` may be read, to prefetch */
-	const int32_t *column;		/* n (+ ahead): which rows */
+	const int32_t *column;		/* n: which rows */
+	int			nahead;
+	const int32_t *ahead;		/* nahead: which rows will be gathered next, to be prefetched */
 	const float *scale;			/* n: panel row k = scale[k] * rows[column[k]] */
 	float	   *panel;			/* n x ld; out */
 	int			nsums;			/* 0 .. 3 */
@@ -44,6 +45,21 @@ typedef struct MfVec
 
 	/* out (ld) += panel' (panel x) for panel (n x ld): one step of conjugate gradients; x != out */
 	void		(*normal_product) (float *out, const float *panel, const float *x, int ld, int n);
+
+	/* out (ld) += panel' factor for panel (n x ld) and factor (n) */
+	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n);
+
+	/* out (ld) += the squares of panel's (n x ld) columns */
+	void		(*column_squares) (float *out, const float *panel, int ld, int n);
+
+	/* out (ld x width) = panel' for panel (n x ld); width a multiple of 16, at least n; zeros behind n */
+	void		(*transpose_panel) (float *out, const float *panel, int ld, int n, int width);
+
+	/* x += f y, for ld floats */
+	void		(*add) (float *x, const float *y, float f, int ld);
+
+	/* x *= y, for ld floats */
+	void		(*multiply_by) (float *x, const float *y, int ld);
 
 	/* x . y, for ld floats */
 	float		(*dot) (const float *x, const float *y, int ld);

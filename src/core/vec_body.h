@@ -160,11 +160,9 @@ MF_KERNEL(gather_rows) (const MfGather *g, const int nsums)
 MF_INLINE void
 MF_KERNEL(prefetch_rows) (const MfGather *g)
 {
-	const int32_t *column = g->column + g->n;
-
-	for (int k = 0; k < g->ahead; k++)
+	for (int k = 0; k < g->nahead; k++)
 	{
-		const char *row = (const char *) (g->rows + (int64_t) column[k] * g->ld);
+		const char *row = (const char *) (g->rows + (int64_t) g->ahead[k] * g->ld);
 
 		for (int byte = 0; byte < g->ld * 4; byte += 64)
 			__builtin_prefetch(row + byte, 0, 2);
@@ -184,6 +182,75 @@ MF_KERNEL(gather) (const MfGather *g)
 	else
 		MF_KERNEL(gather_rows) (g, 3);
 	MF_KERNEL(prefetch_rows) (g);
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		sum = MF_LOAD(out + j);
+		MF_V		odd = {0};
+		int			k = 0;
+
+		for (; k + 2 <= n; k += 2)
+		{
+			sum += factor[k] * MF_LOAD(panel + k * ld + j);
+			odd += factor[k + 1] * MF_LOAD(panel + (k + 1) * ld + j);
+		}
+		if (k < n)
+			sum += factor[k] * MF_LOAD(panel + k * ld + j);
+		MF_STORE(out + j, sum + odd);
+	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
+{
+	for (int k = 0; k < n; k++)
+		for (int j = 0; j < ld; j += MF_LANES)
+		{
+			MF_V		x = MF_LOAD(panel + k * ld + j);
+
+			MF_STORE(out + j, MF_LOAD(out + j) + x * x);
+		}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int width)
+{
+	for (int k = 0; k < width; k += MF_LANES)
+		for (int j = 0; j < ld; j += MF_LANES)
+		{
+			MF_V		x[MF_LANES];
+
+			MF_UNROLL
+			for (int r = 0; r < MF_LANES; r++)
+				x[r] = k + r < n ? MF_LOAD(panel + (k + r) * ld + j) : (MF_V) {0};
+			MF_TRANSPOSE(x);
+			MF_UNROLL
+			for (int r = 0; r < MF_LANES; r++)
+				MF_STORE(out + (j + r) * width + k, x[r]);
+		}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(add) (float *x, const float *y, float f, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(x + j) + f * MF_LOAD(y + j));
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(x + j) * MF_LOAD(y + j));
 }
 
 /* See MfVec. */
@@ -254,6 +321,11 @@ static const MfVec MF_KERNEL(mf_vec) = {
 	MF_KERNEL(rank_update),
 	MF_KERNEL(multiply),
 	MF_KERNEL(normal_product),
+	MF_KERNEL(weighted_sum),
+	MF_KERNEL(column_squares),
+	MF_KERNEL(transpose_panel),
+	MF_KERNEL(add),
+	MF_KERNEL(multiply_by),
 	MF_KERNEL(dot)
 };
 

@@ -1,0 +1,153 @@
+/*
+ * fold.c - the vector of one user from their cells: a row of the user half-sweep, for serving.
+ */
+#include "als.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sweep.h"
+
+/* Scratch space. */
+typedef struct Space
+{
+	float	   *panel;			/* MF_PANEL x ld */
+	float	   *matrix;			/* ld x ld */
+	float	   *right;			/* ld: targets' sum, then the solution */
+	float	   *bias_right;		/* ld: the bias's vector, then its solution */
+	float	   *kept;			/* ld: the bias's vector */
+	float	   *inverse;		/* ld */
+	float	   *work;			/* 16 x ld */
+	double		target_sum;
+	double		weight_sum;
+} Space;
+
+size_t
+mf_fold_size(const MfFold *fold)
+{
+	size_t		n = (size_t) mf_padded(fold->factors);
+
+	return 64 + mf_taken(MF_PANEL * n) + mf_taken(n * n) + 4 * mf_taken(n) + mf_taken(16 * n);
+}
+
+/* Adds the cells' vectors of one part to the matrix and to right-hand sides. */
+static void
+add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfVec *vec)
+{
+	int			d = fold->factors;
+	int			ld = mf_padded(d);
+	const float *const *rows = rating ? cells->rating : cells->interest;
+	float		factor[MF_PANEL];
+	float		weight[MF_PANEL];
+
+	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL)
+	{
+		int			n = cells->n - begin < MF_PANEL ? (int) (cells->n - begin) : MF_PANEL;
+
+		for (int k = 0; k < n; k++)
+		{
+			float		w = cells->weight != NULL ? cells->weight[begin + k] : 1.0f;
+			float		c0 = cells->unobserved != NULL ? cells->unobserved[begin + k] : 1.0f;
+			float		square = rating ? w : fold->interest_weight * fold->alpha * w;
+			float		target = rating ? w * cells->residual[begin + k] :
+				fold->interest_weight * (c0 + fold->alpha * w);
+			float		scale = sqrtf(square);
+			float	   *row = space->panel + k * ld;
+
+			memcpy(row, rows[begin + k], (size_t) d * sizeof(float));
+			for (int e = 0; e < ld; e++)
+				row[e] = e < d ? row[e] * scale : 0.0f;
+			factor[k] = scale > 0.0f ? target / scale : 0.0f;
+			weight[k] = scale;
+			space->target_sum += rating ? target : 0.0f;
+			space->weight_sum += rating ? w : 0.0f;
+			if (scale == 0.0f)
+				for (int e = 0; e < d; e++)
+					space->right[e] += target * rows[begin + k][e];
+		}
+		vec->weighted_sum(space->right, space->panel, factor, ld, n);
+		if (rating)
+			vec->weighted_sum(space->bias_right, space->panel, weight, ld, n);
+		vec->rank_update(space->matrix, ld, space->panel, space->panel, n, 0, 1);
+	}
+}
+
+/* Takes scratch space, with sums at 0 and the matrix at interest_weight * gram + regularization. */
+static Space
+lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
+{
+	char	   *next = (char *) (((uintptr_t) scratch + 63) & ~(uintptr_t) 63);
+	int			ld = mf_padded(fold->factors);
+	size_t		n = (size_t) ld;
+	Space		space = {0};
+
+	space.panel = mf_take(&next, MF_PANEL * n);
+	space.matrix = mf_take(&next, n * n);
+	space.right = mf_take(&next, n);
+	space.bias_right = mf_take(&next, n);
+	space.kept = mf_take(&next, n);
+	space.inverse = mf_take(&next, n);
+	space.work = mf_take(&next, 16 * n);
+	memset(space.right, 0, n * sizeof(float));
+	memset(space.bias_right, 0, n * sizeof(float));
+	memset(space.matrix, 0, n * n * sizeof(float));
+	for (int i = 0; i < ld; i++)
+	{
+		if (i < fold->factors && cells->interest != NULL)
+			for (int j = 0; j < ld; j++)
+				space.matrix[i * ld + j] = fold->interest_weight * fold->gram[i * ld + j];
+		space.matrix[i * ld + i] += i < fold->factors ? cells->regularization : 1.0f;
+	}
+	return space;
+}
+
+/* Solves for the user's vector (in space->right) and, with ratings, bias. */
+static MfError
+solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfVec *vec, float *b)
+{
+	const MfSolve *solve = mf_solve();
+	int			ld = mf_padded(fold->factors);
+	double		above;
+	double		below;
+
+	*b = 0.0f;
+	if (!solve->factor_one(vec, space->matrix, ld, space->inverse, space->work))
+		return MF_NOT_POSITIVE_DEFINITE;
+	solve->solve_one(space->matrix, ld, space->inverse, space->right);
+	if (cells->rating == NULL)
+		return MF_OK;
+	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
+	below = space->weight_sum + fold->user_bias_regularization -
+		solve->solve_one(space->matrix, ld, space->inverse, space->bias_right);
+	above = space->target_sum - vec->dot(space->kept, space->right, ld);
+	if (!(below > 0.0))
+		return MF_NOT_POSITIVE_DEFINITE;
+	*b = (float) (above / below);
+	vec->add(space->right, space->bias_right, -*b, ld);
+	return MF_OK;
+}
+
+MfError
+mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias, void *space)
+{
+	const MfVec *vec = mf_vec();
+	Space		own = lay_out(fold, cells, space);
+	MfError		error = MF_OK;
+	float		b = 0.0f;
+
+	if (cells->n > 0)
+	{
+		if (cells->interest != NULL)
+			add_part(fold, cells, false, &own, vec);
+		if (cells->rating != NULL)
+			add_part(fold, cells, true, &own, vec);
+		error = solve_user(fold, cells, &own, vec, &b);
+	}
+	memcpy(user, own.right, (size_t) fold->factors * sizeof(float));
+	for (int k = 0; k < fold->factors; k++)
+		if (!isfinite(user[k]) && error == MF_OK)
+			error = MF_NOT_FINITE;
+	if (bias != NULL)
+		*bias = b;
+	return error;
+}

@@ -1,0 +1,389 @@
+/*
+ * sweep.c - a row's cells as weighted vectors, their sums, and the order in which rows are worked on.
+ */
+#include "sweep.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Whether the objective has that part. */
+bool
+mf_sweep_has(const MfAls *als, MfPart part)
+{
+	return part == MF_INTEREST ? als->problem->has_interest : als->problem->has_rating;
+}
+
+/* The fixed side's vectors that the part's cells refer to. */
+const float *
+mf_sweep_vectors(const MfAls *als, MfPart part)
+{
+	if (als->side == MF_ITEMS)
+		return als->factors.user;
+	return part == MF_INTEREST ? als->factors.interest : als->factors.rating;
+}
+
+/*
+ * Interest: observed cells have weight c0 + alpha w against 1, of which c0 is in the Gram matrix.
+ * Items' systems are divided by interest_weight, and their scale leaves alpha out, so that both
+ * parts have the same.
+ */
+static void
+interest_cells(const MfAls *als, int64_t r, int64_t begin, int n, MfCells *cells)
+{
+	const MfProblem *problem = als->problem;
+	bool		users = als->side == MF_USERS;
+	const float *weight = als->rows->weight;
+	const int32_t *column = als->rows->column + begin;
+	float		all = users ? problem->interest_weight : 1.0f;
+	float		square = users ? problem->interest_weight * problem->alpha : 1.0f;
+	float		c0 = problem->unobserved == NULL || users ? 1.0f :
+		problem->unobserved[als->rows->first + r];
+	float		scale = sqrtf(square);
+
+	for (int k = 0; k < n; k++)
+	{
+		float		w = weight != NULL ? weight[begin + k] : 1.0f;
+
+		if (users && problem->unobserved != NULL)
+			c0 = problem->unobserved[column[k]];
+		cells->scale[k] = weight != NULL ? sqrtf(square * w) : scale;
+		cells->target[k] = all * (c0 + problem->alpha * w);
+		cells->constant += cells->target[k];
+	}
+}
+
+/* Rating: what is left of the rating once the fixed side's bias is taken off. */
+static void
+rating_cells(const MfAls *als, int64_t begin, int n, MfCells *cells)
+{
+	const float *bias = als->side == MF_USERS ? als->factors.item_bias : als->factors.user_bias;
+	const float *weight = als->rows->weight;
+	const float *rating = als->rows->rating + begin;
+	const int32_t *column = als->rows->column + begin;
+
+	for (int k = 0; k < n; k++)
+	{
+		float		w = weight != NULL ? weight[begin + k] : 1.0f;
+		float		z = rating[k] - bias[column[k]];
+
+		cells->scale[k] = weight != NULL ? sqrtf(w) : 1.0f;
+		cells->target[k] = w * z;
+		cells->weight[k] = w;
+		cells->constant += (double) w * z * z;
+		cells->target_sum += w * z;
+		cells->weight_sum += w;
+	}
+}
+
+/* n cells of row r of als->rows from position begin on, as one part of the objective sees them. */
+void
+mf_sweep_cells(const MfAls *als, MfPart part, int64_t r, int64_t begin, int n, MfCells *cells)
+{
+	if (part == MF_INTEREST)
+		interest_cells(als, r, begin, n, cells);
+	else
+		rating_cells(als, begin, n, cells);
+}
+
+/* The system of row r of als->rows; a user's is the same for both parts. */
+MfSystem
+mf_sweep_system(const MfAls *als, MfPart part, int64_t r)
+{
+	const MfProblem *problem = als->problem;
+	const MfFactors *factors = &als->factors;
+	int64_t		row = als->rows->first + r;
+	MfSystem	system = {0};
+
+	system.loss_weight = 1.0;
+	if (als->side == MF_USERS)
+	{
+		system.factor = problem->interest_weight;
+		system.shift = problem->user_regularization[row];
+		system.bias_shift = problem->user_bias_regularization;
+		system.x = factors->user + row * als->ld;
+		system.bias = problem->has_rating ? factors->user_bias + row : NULL;
+	}
+	else if (part == MF_INTEREST)
+	{
+		system.factor = problem->unobserved != NULL ? problem->unobserved[row] : 1.0f;
+		system.shift = problem->interest_regularization[row];
+		system.loss_weight = problem->interest_weight;
+		system.x = factors->interest + row * als->ld;
+	}
+	else
+	{
+		system.shift = problem->rating_regularization[row];
+		system.bias_shift = problem->item_bias_regularization;
+		system.x = factors->rating + row * als->ld;
+		system.bias = factors->item_bias + row;
+	}
+	return system;
+}
+
+/* Remembers the first error of a half-sweep. */
+void
+mf_sweep_fail(MfAls *als, MfError error)
+{
+	int			none = MF_OK;
+
+	atomic_compare_exchange_strong(&als->error, &none, (int) error);
+}
+
+/* Gathers cells into the panel and adds them to a row's matrix (ld x ld) and right-hand sides. */
+static void
+add_panel(const MfAls *als, const MfPanel *panel, MfGather *gather, float *matrix, bool add)
+{
+	gather->ld = als->ld;
+	gather->scale = panel->scale;
+	gather->panel = panel->rows;
+	gather->ahead = gather->column + gather->n;
+	als->vec->gather(gather);
+	als->vec->rank_update(matrix, als->ld, panel->rows, panel->rows, gather->n, 0, add);
+}
+
+/* A user's cells of one part; right-hand sides: 0 the targets of both parts, 1 the bias's vector. */
+static void
+accumulate_part(const MfAls *als, MfPart part, int64_t r, const MfPanel *panel, float *matrix,
+				bool add, MfRowSums *sums)
+{
+	int64_t		end = als->rows->start[r + 1];
+	float	   *right = matrix + als->ld * als->ld;
+	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
+
+	for (int64_t c = als->rows->start[r]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
+	{
+		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
+		int			nahead = end - c - n < MF_PANEL ? (int) (end - c - n) : MF_PANEL;
+		MfGather	gather = {.rows = mf_sweep_vectors(als, part),.n = n,.nahead = nahead,
+			.column = als->rows->column + c,.nsums = part == MF_RATING ? 2 : 1,
+			.factor = {panel->target, panel->weight},.sum = {right, right + als->ld}};
+
+		mf_sweep_cells(als, part, r, c, n, &cells);
+		add_panel(als, panel, &gather, matrix, add);
+		add = true;
+	}
+	sums->constant[MF_INTEREST] += cells.constant;
+	sums->target_sum += cells.target_sum;
+	sums->weight_sum += cells.weight_sum;
+}
+
+/* An item's cells; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
+static void
+accumulate_item(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix, MfRowSums *sums)
+{
+	int64_t		begin = als->rows->start[r];
+	int64_t		end = als->rows->start[r + 1];
+	float	   *right = matrix + als->ld * als->ld;
+	MfCells		interest = {panel->scale, panel->interest_target, NULL, 0.0, 0.0, 0.0};
+	MfCells		rating = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
+
+	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
+	{
+		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
+		int			nahead = end - c - n < MF_PANEL ? (int) (end - c - n) : MF_PANEL;
+		MfGather	gather = {.rows = als->factors.user,.n = n,.nahead = nahead,
+			.column = als->rows->column + c};
+
+		if (mf_sweep_has(als, MF_INTEREST))
+		{
+			mf_sweep_cells(als, MF_INTEREST, r, c, n, &interest);
+			gather.factor[gather.nsums] = panel->interest_target;
+			gather.sum[gather.nsums++] = right;
+		}
+		if (mf_sweep_has(als, MF_RATING))
+		{
+			mf_sweep_cells(als, MF_RATING, r, c, n, &rating);
+			gather.factor[gather.nsums] = panel->target;
+			gather.sum[gather.nsums++] = right + als->ld;
+			gather.factor[gather.nsums] = panel->weight;
+			gather.sum[gather.nsums++] = right + 2 * als->ld;
+		}
+		add_panel(als, panel, &gather, matrix, c > begin);
+	}
+	sums->constant[MF_INTEREST] = interest.constant;
+	sums->constant[MF_RATING] = rating.constant;
+	sums->target_sum = rating.target_sum;
+	sums->weight_sum = rating.weight_sum;
+}
+
+/*
+ * matrix (ld x ld, upper tiles) = sum over row r's cells of scale^2 y y', with MF_MAX_RIGHT rows behind it
+ * for right-hand sides; an item's leaves alpha out.  Stops early when cancelled.
+ */
+void
+mf_sweep_accumulate(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix,
+					MfRowSums *sums)
+{
+	memset(matrix + als->ld * als->ld, 0, MF_MAX_RIGHT * (size_t) als->ld * sizeof(float));
+	memset(sums, 0, sizeof(MfRowSums));
+	if (als->side == MF_ITEMS)
+	{
+		accumulate_item(als, r, panel, matrix, sums);
+		return;
+	}
+	if (mf_sweep_has(als, MF_INTEREST))
+		accumulate_part(als, MF_INTEREST, r, panel, matrix, false, sums);
+	if (mf_sweep_has(als, MF_RATING))
+		accumulate_part(als, MF_RATING, r, panel, matrix, mf_sweep_has(als, MF_INTEREST), sums);
+}
+
+/* Vectors that a row of n cells has in its largest system. */
+static double
+vectors_of(const MfAls *als, double n)
+{
+	bool		both = mf_sweep_has(als, MF_INTEREST) && mf_sweep_has(als, MF_RATING);
+
+	return als->side == MF_USERS && both ? 2.0 * n : n;
+}
+
+/* Multiply-adds, or what takes as long, for a row of n cells in primal form: see solve_long_rows(). */
+static double
+primal_cost(const MfAls *als, double n)
+{
+	double		ld = als->ld;
+	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
+		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
+
+	return vectors_of(als, n) * (ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
+		solves * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
+}
+
+/* The same in dual form. */
+static double
+dual_cost(const MfAls *als, double n)
+{
+	double		ld = als->ld;
+	double		m = vectors_of(als, n);
+	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
+		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
+
+	return solves * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
+}
+
+/* The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per part. */
+static int
+longest_dual(const MfAls *als)
+{
+	int			n = 0;
+
+	while (vectors_of(als, (n + 4) & ~3) <= als->ld && dual_cost(als, n + 1) < primal_cost(als, n + 1))
+		n++;
+	return n;
+}
+
+/*
+ * Whether row r may be solved in dual form, which divides by the regularization and by the cells'
+ * scale: neither may be next to nothing.
+ */
+static bool
+dual_is_safe(const MfAls *als, int64_t r)
+{
+	const float *weight = als->rows->weight;
+	bool		safe = true;
+
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+		if (mf_sweep_has(als, (MfPart) part))
+			safe = safe && mf_sweep_system(als, (MfPart) part, r).shift > 1e-3f;
+	if (!mf_sweep_has(als, MF_INTEREST))
+		return safe;
+	safe = safe && als->problem->alpha > 1e-2f && als->problem->interest_weight > 1e-3f;
+	for (int64_t c = als->rows->start[r]; weight != NULL && c < als->rows->start[r + 1]; c++)
+		safe = safe && als->problem->alpha * weight[c] > 1e-2f;
+	return safe;
+}
+
+#define MAX_DUAL 1024			/* lengths that are told apart exactly */
+#define CLASSES (2 * MAX_DUAL + 64)
+
+/* Rows of a class are alike; higher classes are worked on first, and those from MAX_DUAL on are primal. */
+static int
+class_of_row(const MfAls *als, int64_t r, int most_dual)
+{
+	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
+	int			class = n < MAX_DUAL ? (int) n : MAX_DUAL;
+
+	if (n <= most_dual && dual_is_safe(als, r))
+		return class;
+	for (int64_t length = n; length > MAX_DUAL; length /= 2)
+		class++;
+	return MAX_DUAL + class;
+}
+
+/* Sets the vectors and biases of a row without cells to 0. */
+static void
+clear_row(const MfAls *als, int64_t r)
+{
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+	{
+		MfSystem	system;
+
+		if (!mf_sweep_has(als, (MfPart) part))
+			continue;
+		system = mf_sweep_system(als, (MfPart) part, r);
+		memset(system.x, 0, (size_t) als->ld * sizeof(float));
+		if (system.bias != NULL)
+			*system.bias = 0.0f;
+	}
+}
+
+/* Cuts the order into blocks of one or two milliseconds; returns how many. */
+static int64_t
+cut_blocks(MfAls *als, int64_t nordered)
+{
+	const double limit = 1e8;	/* multiply-adds */
+	double		cost = 0.0;
+	int64_t		nblocks = 0;
+	int64_t		begin = 0;
+
+	for (int64_t k = 0; k < nordered; k++)
+	{
+		int64_t		r = als->order[k];
+		double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
+		double		row_cost = k < als->first_dual ? primal_cost(als, n) : dual_cost(als, n);
+
+		if (k == begin)
+			als->block_start[nblocks++] = (int32_t) k;
+		cost += row_cost;
+		/* full registers, unless rows are so long that it does not matter */
+		if (cost >= limit && ((k + 1 - begin) % MF_MAX_LANES == 0 || row_cost > limit / 16))
+		{
+			begin = k + 1;
+			cost = 0.0;
+		}
+	}
+	als->block_start[nblocks] = (int32_t) nordered;
+	return nblocks;
+}
+
+/*
+ * Puts the rows of als->rows that have cells in order, long ones first and those in dual form last,
+ * and clears the others.  Returns the number of blocks.
+ */
+int64_t
+mf_sweep_order(MfAls *als)
+{
+	int64_t		place[CLASSES];
+	int64_t		nrows = als->rows->nrows;
+	int64_t		nordered = 0;
+	int			most_dual = longest_dual(als);
+
+	memset(place, 0, sizeof(place));
+	for (int64_t r = 0; r < nrows; r++)
+		if (als->rows->start[r + 1] > als->rows->start[r])
+			place[class_of_row(als, r, most_dual)]++;
+		else
+			clear_row(als, r);
+	for (int class = CLASSES - 1; class >= 0; class--)
+	{
+		int64_t		count = place[class];
+
+		place[class] = nordered;
+		nordered += count;
+		if (class == MAX_DUAL)
+			als->first_dual = nordered;
+	}
+	for (int64_t r = 0; r < nrows; r++)
+		if (als->rows->start[r + 1] > als->rows->start[r])
+			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
+	return cut_blocks(als, nordered);
+}

@@ -1,0 +1,451 @@
+/*
+ * sweep_single.c - rows with more than 96 factors: one system at a time.
+ *
+ * Exactly: a row with few cells in its dual form, others by Cholesky's factors of the ld x ld matrix. Otherwise: conjugate
+ * gradients from where the row stands, with its vectors gathered once and kept in the cache.
+ */
+#include "sweep.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_STEPS 12			/* of conjugate gradients */
+#define TOLERANCE 2e-4			/* of the row's own loss */
+
+/* A worker's scratch space. */
+typedef struct Space
+{
+	MfPanel		panel;			/* all of a row's vectors, where they fit */
+	float	   *matrix;			/* (ld + MF_MAX_RIGHT) x ld */
+	float	   *other;			/* ld x ld: the second system's matrix, or the dual's */
+	float	   *inverse;		/* ld */
+	float	   *work;			/* 16 x ld */
+	float	   *vector[8];		/* ld each */
+} Space;
+
+/* One system of a row, with all that is needed to solve it. */
+typedef struct Task
+{
+	MfSystem	system;
+	const float *right;			/* ld: targets' sum */
+	const float *bias_right;	/* ld: the bias's vector */
+	double		constant;
+	double		target_sum;
+	double		weight_sum;
+} Task;
+
+/* Rows of vectors that a worker's panel holds: half a megabyte. */
+static int
+panel_length(int ld)
+{
+	int			length = (1 << 17) / ld;
+
+	return length < 2 * MF_PANEL ? 2 * MF_PANEL : length;
+}
+
+/* Bytes of scratch space for a worker. */
+size_t
+mf_single_size(int ld)
+{
+	size_t		n = (size_t) ld;
+
+	return mf_panel_size(panel_length(ld), ld) + mf_taken((n + MF_MAX_RIGHT) * n) + mf_taken(n * n) +
+		9 * mf_taken(n) + mf_taken(16 * n);
+}
+
+static Space
+lay_out(char *scratch, int ld)
+{
+	Space		space;
+	size_t		n = (size_t) ld;
+
+	space.panel = mf_panel_take(&scratch, panel_length(ld), ld);
+	space.matrix = mf_take(&scratch, (n + MF_MAX_RIGHT) * n);
+	space.other = mf_take(&scratch, n * n);
+	space.inverse = mf_take(&scratch, n);
+	space.work = mf_take(&scratch, 16 * n);
+	for (int v = 0; v < 8; v++)
+		space.vector[v] = mf_take(&scratch, n);
+	return space;
+}
+
+/* out[k] = base[k] * factor + shift, and 1 where there are no factors. */
+static void
+fill_diagonal(const MfAls *als, const MfSystem *system, float *out)
+{
+	for (int k = 0; k < als->ld; k++)
+		out[k] = k < als->d ? als->base[k] * system->factor + system->shift : 1.0f;
+}
+
+/* Adds a system's loss; reports one without a solution. */
+static void
+account(MfAls *als, int64_t r, const Task *task, double explained, bool good)
+{
+	if (!good)
+		mf_sweep_fail(als, isfinite(task->constant) ? MF_NOT_POSITIVE_DEFINITE : MF_NOT_FINITE);
+	als->row_loss[als->rows->first + r] += task->system.loss_weight * (task->constant - explained);
+}
+
+/* Solves a task whose matrix (ld x ld, upper tiles, overwritten) is complete but for its diagonal. */
+static void
+solve_matrix(MfAls *als, const Space *space, int64_t r, const Task *task, float *matrix)
+{
+	const MfVec *vec = als->vec;
+	int			ld = als->ld;
+	float	   *x = space->vector[0];
+	float	   *h = space->vector[1];
+	float	   *diagonal = space->vector[2];
+	double		explained;
+
+	fill_diagonal(als, &task->system, diagonal);
+	for (int k = 0; k < ld; k++)
+		matrix[k * ld + k] += diagonal[k];
+	if (!als->solve->factor_one(vec, matrix, ld, space->inverse, space->work))
+	{
+		account(als, r, task, 0.0, false);
+		return;
+	}
+	memcpy(x, task->right, (size_t) ld * sizeof(float));
+	explained = als->solve->solve_one(matrix, ld, space->inverse, x);
+	if (task->system.bias != NULL)
+	{
+		/* A x1 = right, A x2 = h: b = (target_sum - h.x1) / (weight_sum + shift - h.x2) */
+		double		below;
+		double		above = task->target_sum - vec->dot(task->bias_right, x, ld);
+
+		memcpy(h, task->bias_right, (size_t) ld * sizeof(float));
+		below = task->weight_sum + task->system.bias_shift -
+			als->solve->solve_one(matrix, ld, space->inverse, h);
+		if (!(below > 0.0))
+		{
+			account(als, r, task, 0.0, false);
+			return;
+		}
+		*task->system.bias = (float) (above / below);
+		vec->add(x, h, -*task->system.bias, ld);
+		/* with the bias in its place, what is explained grows by (h.x1 - target_sum)^2 / below */
+		explained += above * above / below;
+	}
+	memcpy(task->system.x, x, (size_t) ld * sizeof(float));
+	account(als, r, task, explained, true);
+}
+
+/* The task of a row's system, with right-hand sides as mf_sweep_accumulate() leaves them. */
+static Task
+make_task(const MfAls *als, int64_t r, MfPart part, const float *right, const MfRowSums *sums)
+{
+	Task		task = {0};
+
+	task.system = mf_sweep_system(als, part, r);
+	task.right = als->side == MF_ITEMS && part == MF_RATING ? right + als->ld : right;
+	task.bias_right = task.right + als->ld;
+	task.constant = sums->constant[part];
+	task.target_sum = sums->target_sum;
+	task.weight_sum = sums->weight_sum;
+	return task;
+}
+
+/* A row by its ld x ld matrix. */
+static void
+solve_primal(MfAls *als, const Space *space, int64_t r)
+{
+	size_t		size = (size_t) als->ld * (size_t) als->ld;
+	bool		both = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
+		mf_sweep_has(als, MF_RATING);
+	const float *right = space->matrix + size;
+	MfRowSums	sums;
+	Task		task;
+
+	mf_sweep_accumulate(als, r, &space->panel, space->matrix, &sums);
+	if (mf_cancelled(als->parallel))
+		return;
+	if (als->side == MF_USERS || mf_sweep_has(als, MF_INTEREST))
+	{
+		float	   *matrix = both ? space->other : space->matrix;
+
+		if (als->side == MF_ITEMS)
+			for (size_t k = 0; k < size; k++)
+				matrix[k] = space->matrix[k] * als->problem->alpha;
+		task = make_task(als, r, MF_INTEREST, right, &sums);
+		solve_matrix(als, space, r, &task, matrix);
+	}
+	if (als->side == MF_ITEMS && mf_sweep_has(als, MF_RATING))
+	{
+		task = make_task(als, r, MF_RATING, right, &sums);
+		solve_matrix(als, space, r, &task, space->matrix);
+	}
+}
+
+/*
+ * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds,
+ * and adds right-hand sides to right and bias_right.
+ */
+static void
+gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int used, float *right,
+			float *bias_right, Task *task)
+{
+	const MfPanel *panel = &space->panel;
+	int64_t		begin = als->rows->start[r];
+	int			n = (int) (als->rows->start[r + 1] - begin);
+	MfCells		cells = {panel->scale + used, panel->target + used, panel->weight + used, 0.0, 0.0, 0.0};
+	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
+		.column = als->rows->column + begin,.scale = cells.scale,
+		.panel = panel->rows + (size_t) used * (size_t) als->ld,
+		.nsums = part == MF_RATING ? 2 : 1,.factor = {cells.target, cells.weight},
+	.sum = {right, bias_right}};
+
+	mf_sweep_cells(als, part, r, begin, n, &cells);
+	if (als->side == MF_ITEMS && part == MF_INTEREST)
+		for (int k = 0; k < n; k++)
+			cells.scale[k] *= sqrtf(als->problem->alpha);
+	als->vec->gather(&gather);
+	task->constant += cells.constant;
+	task->target_sum += cells.target_sum;
+	task->weight_sum += cells.weight_sum;
+	/* the dual form wants targets of the scaled vectors: divided by scale, of the bias: the scale itself */
+	for (int k = 0; k < n; k++)
+	{
+		cells.target[k] = cells.scale[k] > 0.0f ? cells.target[k] / cells.scale[k] : 0.0f;
+		cells.weight[k] = part == MF_RATING ? cells.scale[k] : 0.0f;
+	}
+}
+
+/*
+ * x = z' c with (1 + z z') c = targets, for the panel's n rows: z = their vectors / diagonal^(1/2).
+ * The dual form of Woodbury's identity; a bias as in eliminate_bias() of sweep_lanes.c.
+ */
+static void
+solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
+{
+	const MfVec *vec = als->vec;
+	const MfPanel *panel = &space->panel;
+	int			ld = als->ld;
+	int			width = (n + 15) & ~15;
+	float	   *root = space->vector[0];
+	float	   *c = space->vector[1];
+	float	   *h = space->vector[2];
+	double		explained = 0.0;
+
+	fill_diagonal(als, &task->system, root);
+	for (int k = 0; k < ld; k++)
+		root[k] = 1.0f / sqrtf(root[k]);
+	for (int k = 0; k < n; k++)
+		vec->multiply_by(panel->rows + k * ld, root, ld);
+	for (int k = 0; k < width; k++)
+	{
+		c[k] = k < n ? panel->target[k] : 0.0f;
+		h[k] = k < n ? panel->weight[k] : 0.0f;
+		explained += (double) c[k] * c[k];
+	}
+	vec->transpose_panel(space->other, panel->rows, ld, n, width);
+	vec->rank_update(space->matrix, width, space->other, space->other, ld, 0, 0);
+	for (int k = 0; k < width; k++)
+		space->matrix[k * width + k] += 1.0f;
+	if (!als->solve->factor_one(vec, space->matrix, width, space->inverse, space->work))
+	{
+		account(als, r, task, 0.0, false);
+		return;
+	}
+	explained -= als->solve->solve_one(space->matrix, width, space->inverse, c);
+	if (task->system.bias != NULL)
+	{
+		double		above = vec->dot(h, c, width);
+		double		below = task->system.bias_shift +
+			als->solve->solve_one(space->matrix, width, space->inverse, h);
+
+		*task->system.bias = (float) (above / below);
+		vec->add(c, h, -*task->system.bias, width);
+		explained += above * above / below;
+	}
+	memset(task->system.x, 0, (size_t) ld * sizeof(float));
+	vec->weighted_sum(task->system.x, panel->rows, c, ld, n);
+	vec->multiply_by(task->system.x, root, ld);
+	for (int k = als->d; k < ld; k++)
+		task->system.x[k] = 0.0f;
+	account(als, r, task, explained, true);
+}
+
+/* The state of conjugate gradients on [x, bias]. */
+typedef struct Descent
+{
+	const MfAls *als;
+	const Space *space;
+	const Task *task;
+	int			n;				/* rows of the panel */
+	float	   *diagonal;		/* ld: base * factor + shift */
+	float	   *precondition;	/* ld: 1 / the matrix's diagonal */
+	float	   *x;
+	float	   *residual;
+	float	   *direction;
+	float	   *product;		/* matrix times direction */
+	float		bias;
+	float		bias_residual;
+	float		bias_direction;
+	float		bias_product;
+} Descent;
+
+/* product = the system's matrix times v and a bias of b. */
+static void
+apply_matrix(Descent *descent, const float *v, float b)
+{
+	const MfVec *vec = descent->als->vec;
+	const Task *task = descent->task;
+	int			ld = descent->als->ld;
+
+	for (int k = 0; k < ld; k++)
+		descent->product[k] = descent->diagonal[k] * v[k];
+	vec->normal_product(descent->product, descent->space->panel.rows, v, ld, descent->n);
+	descent->bias_product = 0.0f;
+	if (task->system.bias != NULL)
+	{
+		vec->add(descent->product, task->bias_right, b, ld);
+		descent->bias_product = vec->dot(task->bias_right, v, ld) +
+			(float) (task->weight_sum + task->system.bias_shift) * b;
+	}
+}
+
+/* residual = right - matrix [x, bias]; what the present x and bias explain. */
+static double
+start_descent(Descent *descent)
+{
+	const Task *task = descent->task;
+	const MfVec *vec = descent->als->vec;
+	int			ld = descent->als->ld;
+
+	apply_matrix(descent, descent->x, descent->bias);
+	memcpy(descent->residual, task->right, (size_t) ld * sizeof(float));
+	vec->add(descent->residual, descent->product, -1.0f, ld);
+	descent->bias_residual = task->system.bias == NULL ? 0.0f :
+		(float) task->target_sum - descent->bias_product;
+	return (double) vec->dot(task->right, descent->x, ld) +
+		vec->dot(descent->residual, descent->x, ld) +
+		descent->bias * (task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
+}
+
+/* product = the preconditioner times residual; their inner product: about twice the loss to be gained. */
+static double
+precondition(Descent *descent, float *bias)
+{
+	const MfVec *vec = descent->als->vec;
+	const Task *task = descent->task;
+	int			ld = descent->als->ld;
+
+	memcpy(descent->product, descent->residual, (size_t) ld * sizeof(float));
+	vec->multiply_by(descent->product, descent->precondition, ld);
+	*bias = task->system.bias == NULL ? 0.0f : descent->bias_residual /
+		(float) (task->weight_sum + task->system.bias_shift);
+	return (double) vec->dot(descent->product, descent->residual, ld) +
+		(double) *bias * descent->bias_residual;
+}
+
+/* Steps until what is left to gain is a small part of the loss; returns what is explained then. */
+static double
+descend(Descent *descent)
+{
+	const MfVec *vec = descent->als->vec;
+	int			ld = descent->als->ld;
+	double		explained = start_descent(descent);
+	double		gain = precondition(descent, &descent->bias_direction);
+
+	memcpy(descent->direction, descent->product, (size_t) ld * sizeof(float));
+	for (int step = 0; step < MAX_STEPS; step++)
+	{
+		double		curvature;
+		double		next;
+		float		length;
+		float		bias;
+
+		if (!(gain > TOLERANCE * (descent->task->constant - explained)))
+			break;
+		apply_matrix(descent, descent->direction, descent->bias_direction);
+		curvature = (double) vec->dot(descent->direction, descent->product, ld) +
+			(double) descent->bias_direction * descent->bias_product;
+		length = (float) (gain / curvature);
+		vec->add(descent->x, descent->direction, length, ld);
+		descent->bias += length * descent->bias_direction;
+		vec->add(descent->residual, descent->product, -length, ld);
+		descent->bias_residual -= length * descent->bias_product;
+		explained += gain * gain / curvature;
+		next = precondition(descent, &bias);
+		for (int k = 0; k < ld; k++)
+			descent->direction[k] = descent->product[k] + (float) (next / gain) * descent->direction[k];
+		descent->bias_direction = bias + (float) (next / gain) * descent->bias_direction;
+		gain = next;
+	}
+	return explained;
+}
+
+/* Improves a row's x and bias by conjugate gradients; the panel holds all of its n vectors. */
+static void
+solve_iteratively(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
+{
+	int			ld = als->ld;
+	Descent		descent = {als, space, task, n, space->vector[0], space->vector[1], task->system.x,
+		space->vector[2], space->vector[3], space->vector[4],
+	task->system.bias != NULL ? *task->system.bias : 0.0f, 0.0f, 0.0f, 0.0f};
+	double		explained;
+
+	fill_diagonal(als, &task->system, descent.diagonal);
+	memcpy(descent.precondition, descent.diagonal, (size_t) ld * sizeof(float));
+	als->vec->column_squares(descent.precondition, space->panel.rows, ld, n);
+	for (int k = 0; k < ld; k++)
+		descent.precondition[k] = 1.0f / descent.precondition[k];
+	explained = descend(&descent);
+	if (task->system.bias != NULL)
+		*task->system.bias = descent.bias;
+	account(als, r, task, explained, isfinite(explained));
+}
+
+/* Solves one system of a row from its cells of one part, or of both (users). */
+static void
+solve_from_cells(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest, bool rating,
+				 bool dual)
+{
+	int			n = (int) (als->rows->start[r + 1] - als->rows->start[r]);
+	float	   *right = space->vector[6];
+	float	   *bias_right = space->vector[7];
+	Task		task = {0};
+
+	task.system = mf_sweep_system(als, part, r);
+	task.right = right;
+	task.bias_right = bias_right;
+	memset(right, 0, (size_t) als->ld * sizeof(float));
+	memset(bias_right, 0, (size_t) als->ld * sizeof(float));
+	if (interest)
+		gather_part(als, space, r, MF_INTEREST, 0, right, bias_right, &task);
+	if (rating)
+		gather_part(als, space, r, MF_RATING, interest ? n : 0, right, bias_right, &task);
+	if (dual)
+		solve_dual(als, space, r, &task, n * (interest + rating));
+	else
+		solve_iteratively(als, space, r, &task, n * (interest + rating));
+}
+
+/* Solves the rows begin .. end - 1 of als->order. */
+void
+mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
+{
+	Space		space = lay_out(scratch, als->ld);
+	bool		interest = mf_sweep_has(als, MF_INTEREST);
+	bool		rating = mf_sweep_has(als, MF_RATING);
+	int			parts = als->side == MF_USERS ? interest + rating : 1;
+
+	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel); k++)
+	{
+		int64_t		r = als->order[k];
+		int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
+		bool		dual = k >= als->first_dual;
+
+		if (!dual && (als->exact || n * parts > space.panel.length))
+			solve_primal(als, &space, r);
+		else if (als->side == MF_USERS)
+			solve_from_cells(als, &space, r, MF_INTEREST, interest, rating, dual);
+		else
+		{
+			if (interest)
+				solve_from_cells(als, &space, r, MF_INTEREST, true, false, dual);
+			if (rating)
+				solve_from_cells(als, &space, r, MF_RATING, false, true, dual);
+		}
+	}
+}

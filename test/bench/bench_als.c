@@ -1,0 +1,222 @@
+/*
+ * bench_als.c - times alternating least squares on a file of ratings: seconds and GFLOP/s an iteration.
+ *
+ * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
+ *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5 on, as cells without
+ *   a value), joint or rating.  GFLOP/s counts d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "als.h"
+
+typedef struct Record
+{
+	int32_t		user;
+	int32_t		item;
+	float		rating;
+} Record;
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static void *
+room(size_t bytes)
+{
+	void	   *x = aligned_alloc(64, (bytes + 127) & ~(size_t) 63);
+
+	if (x == NULL)
+		exit(1);
+	memset(x, 0, bytes);
+	return x;
+}
+
+/* Reads the records that the preset uses, as triplets. */
+static MfTriplets
+read_triplets(const char *name, bool implicit, int64_t *nusers, int64_t *nitems)
+{
+	FILE	   *file = fopen(name, "rb");
+	MfTriplets	t = {0};
+	int32_t    *column;
+	float	   *rating;
+	Record		records[4096];
+	size_t		got;
+	size_t		most;
+
+	if (file == NULL)
+	{
+		perror(name);
+		exit(1);
+	}
+	fseek(file, 0, SEEK_END);
+	most = (size_t) ftell(file) / sizeof(Record);
+	rewind(file);
+	t.row = room(most * 4);
+	t.column = column = room(most * 4);
+	t.rating = rating = room(most * 4);
+	*nusers = *nitems = 0;
+	while ((got = fread(records, sizeof(Record), 4096, file)) > 0)
+		for (size_t k = 0; k < got; k++)
+		{
+			*nusers = records[k].user >= *nusers ? records[k].user + 1 : *nusers;
+			*nitems = records[k].item >= *nitems ? records[k].item + 1 : *nitems;
+			if (implicit && records[k].rating < 3.5f)
+				continue;
+			t.row[t.n] = records[k].user;
+			column[t.n] = records[k].item;
+			rating[t.n++] = records[k].rating;
+		}
+	fclose(file);
+	return t;
+}
+
+static MfMatrix
+new_matrix(int64_t nrows, int64_t n, bool rating)
+{
+	MfMatrix	m = {nrows, room((size_t) (nrows + 1) * 8), room((size_t) n * 4),
+	rating ? room((size_t) n * 4) : NULL, NULL};
+
+	return m;
+}
+
+/* Ratings with mean 0 and deviation 1. */
+static void
+standardize(float *rating, int64_t n)
+{
+	double		sum = 0.0;
+	double		squares = 0.0;
+
+	for (int64_t k = 0; k < n; k++)
+	{
+		sum += rating[k];
+		squares += (double) rating[k] * rating[k];
+	}
+	sum /= (double) n;
+	squares = sqrt(squares / (double) n - sum * sum);
+	for (int64_t k = 0; k < n; k++)
+		rating[k] = (float) ((rating[k] - sum) / squares);
+}
+
+/* factor * n^power of each row of a matrix. */
+static float *
+regularization(const MfMatrix *m, float factor, float power)
+{
+	float	   *r = room((size_t) m->nrows * 4);
+
+	for (int64_t k = 0; k < m->nrows; k++)
+		r[k] = factor * powf(fmaxf((float) (m->start[k + 1] - m->start[k]), 1.0f), power);
+	return r;
+}
+
+/* One half-sweep; ends the program on an error. */
+static double
+half_sweep(MfAls *als, MfSide side, bool exact, const MfMatrix *m)
+{
+	MfRows		rows = mf_matrix_rows(m);
+	double		loss;
+	MfError		error = mf_als_begin(als, side, exact);
+
+	if (error == MF_OK)
+		error = mf_als_rows(als, &rows);
+	if (error == MF_OK)
+		error = mf_als_end(als, &loss);
+	if (error != MF_OK)
+	{
+		fprintf(stderr, "error %d\n", (int) error);
+		exit(1);
+	}
+	return loss;
+}
+
+/* Iterates and reports. */
+static void
+run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int iterations, bool exact)
+{
+	double		cells = (double) by_user->start[by_user->nrows];
+	double		work = 2.0 * cells * d * (d + 1) +
+		(double) (by_user->nrows + by_item->nrows) * d * d * d / 3.0;
+	double		total = 0.0;
+
+	for (int k = 1; k <= iterations; k++)
+	{
+		double		start = now();
+		double		middle;
+		double		seconds;
+		double		loss;
+
+		half_sweep(als, MF_USERS, exact, by_user);
+		middle = now();
+		loss = half_sweep(als, MF_ITEMS, exact, by_item);
+		seconds = now() - start;
+		total += seconds;
+		printf("%2d: users %.3f items %.3f together %.3f s, %.0f GFLOP/s, total %.2f s, loss %.8g\n",
+			   k, middle - start, seconds - (middle - start), seconds, work / seconds * 1e-9, total, loss);
+		fflush(stdout);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	bool		implicit = argc > 2 && strcmp(argv[2], "implicit") == 0;
+	bool		rating_alone = argc > 2 && strcmp(argv[2], "rating") == 0;
+	int			d = argc > 3 ? atoi(argv[3]) : 64;
+	MfParallel	parallel = {argc > 4 ? atoi(argv[4]) : 1, NULL};
+	size_t		ld = (size_t) mf_padded(d);
+	int64_t		nusers;
+	int64_t		nitems;
+	MfTriplets	t;
+	MfMatrix	by_user;
+	MfMatrix	by_item;
+	MfRows		rows;
+	MfProblem	problem = {0};
+	MfFactors	factors = {0};
+	void	   *space;
+	double		start;
+
+	if (argc < 5)
+	{
+		fprintf(stderr, "usage: bench_als FILE.bin implicit|joint|rating FACTORS THREADS [ITERATIONS [exact]]\n");
+		return 1;
+	}
+	t = read_triplets(argv[1], implicit, &nusers, &nitems);
+	standardize((float *) t.rating, t.n);
+	if (implicit)
+		t.rating = NULL;
+	by_user = new_matrix(nusers, t.n, !implicit);
+	by_item = new_matrix(nitems, t.n, !implicit);
+	space = room(mf_csr_size(&parallel, t.n, nusers > nitems ? nusers : nitems));
+	start = now();
+	mf_csr_build(&parallel, &t, MF_DUPLICATES_MEAN, &by_user, &by_item, space, NULL);
+	rows = mf_matrix_rows(&by_user);
+	mf_csr_transpose(&parallel, &rows, &by_item, t.row, space);
+	printf("%lld cells, %lld x %lld: rows built in %.3f s\n", (long long) t.n, (long long) nusers,
+		   (long long) nitems, now() - start);
+	problem = (MfProblem) {nusers, nitems, d, !implicit, !rating_alone, implicit ? 1.0f : 0.3f, 8.0f, NULL,
+		regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
+		regularization(&by_item, 0.3f, 1.0f),
+	regularization(&by_item, 40.0f, 0.5f), 2.0f, 2.0f};
+	factors.user = room((size_t) nusers * ld * 4);
+	mf_random_factors(factors.user, nusers, d, 1);
+	if (!rating_alone)
+		mf_random_factors(factors.interest = room((size_t) nitems * ld * 4), nitems, d, 2);
+	if (!implicit)
+	{
+		mf_random_factors(factors.rating = room((size_t) nitems * ld * 4), nitems, d, 3);
+		factors.user_bias = room((size_t) nusers * 4);
+		factors.item_bias = room((size_t) nitems * 4);
+	}
+	space = room(mf_als_size(&problem, &parallel));
+	run(mf_als_init(space, &problem, &factors, &parallel), &by_user, &by_item, d,
+		argc > 5 ? atoi(argv[5]) : 3, argc > 6);
+	return 0;
+}
