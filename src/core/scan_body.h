@@ -153,8 +153,9 @@ MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 		bar = bar / (LOAD(bounds->step + i) * bounds->unit);
 		bar -= CHOOSE(bar < zero, zero - bar, bar) * margin;
 		bar = bar + bounds->shift - 2;
-		bar = CHOOSE(bar < most, bar, most);
+		/* in this order, so that NaN, infinity less infinity, rules nothing out */
 		bar = CHOOSE(bar > zero - most, bar, zero - most);
+		bar = CHOOSE(bar < most, bar, most);
 		*(INTS *) (threshold + i) = __builtin_convertvector(bar, INTS);
 #if MF_LANES == 16
 		live |= (uint64_t) (uint16_t) ~_mm512_movepi32_mask((__m512i) out) << i;

@@ -91,6 +91,7 @@ typedef struct Search
 	MfPool		pool;
 	Later	   *later;			/* LATER items that were put off */
 	int			nlater;
+	int64_t		first;			/* the block that was searched before all others */
 	int			npending;
 	int			prefetch;		/* bytes of a row to be fetched ahead */
 	int32_t		pending[PENDING + MF_PANEL];	/* positions to be scored together */
@@ -545,7 +546,7 @@ judge_panel(Search *search, int64_t panel, uint32_t passed)
 		most += fabsf(most) * 0x1.0p-18f + missed * 0x1.0p-18f;
 		if (about + LIKELY * missed >= search->pool.floor)
 			add_pending(search, position);
-		else if (most >= search->pool.floor)
+		else if (!(most < search->pool.floor))
 			add_later(search, most, position);
 	}
 }
@@ -635,25 +636,30 @@ best_block(const Search *search)
 	return best;
 }
 
-/* Looks at all blocks that may hold one of the best. */
+/* Begins with the most promising block. */
 static void
-search_blocks(Search *search)
+search_first(Search *search)
 {
-	const MfIndex *index = search->index;
-	int64_t		first = best_block(search);
+	search->first = best_block(search);
+	if (search->index->nblocks > 0)
+		search_block(search, search->first);
+}
 
-	if (index->nblocks == 0)
-		return;
-	search_block(search, first);
-	for (int64_t block = 0; block < index->nblocks; block++)
-	{
-		if (block == first)
-			continue;
-		if (block_bound(search, block) >= search->pool.floor)
-			search_block(search, block);
-		else if (index->block_offset == NULL)
-			break;
-	}
+/* Goes on with a block, if it may hold one of the best; false when no later one can. */
+static bool
+search_next(Search *search, int64_t block)
+{
+	if (block_bound(search, block) < search->pool.floor)
+		return search->index->block_offset != NULL;
+	if (block != search->first)
+		search_block(search, block);
+	return true;
+}
+
+/* Ends with all that was put off. */
+static void
+search_last(Search *search)
+{
 	flush_pending(search);
 	review_later(search, true);
 	flush_pending(search);
@@ -837,7 +843,10 @@ run_search(const MfIndex *index, const float *query, int k, const MfFilter *filt
 	{
 		if (filter->candidates != NULL)
 			mark_candidates(&search, work.mask);
-		search_blocks(&search);
+		search_first(&search);
+		for (int64_t block = 0; block < index->nblocks && search_next(&search, block); block++)
+			;
+		search_last(&search);
 	}
 	return finish_search(&search, item, score, stats);
 }
@@ -865,12 +874,15 @@ mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter 
 	return run_search(index, query, k, filter, workspace, true, item, similarity, stats);
 }
 
+/* Queries that go through an index together, so that codes are fetched from memory once for all. */
+#define BATCH_QUERIES 8
+
 /* A batch at work. */
 typedef struct BatchState
 {
 	const MfIndex *index;
 	const MfBatch *batch;
-	char	   *workspace;		/* one of `size` bytes per worker */
+	char	   *workspace;		/* BATCH_QUERIES of `size` bytes per worker */
 	size_t		size;
 } BatchState;
 
@@ -878,15 +890,13 @@ typedef struct BatchState
 size_t
 mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel)
 {
-	return mf_topk_workspace(index, k) * mf_workers(parallel);
+	return mf_topk_workspace(index, k) * BATCH_QUERIES * mf_workers(parallel);
 }
 
-/* One query of a batch. */
-static void
-run_batch_query(void *argument, int64_t q, int worker)
+/* What query q of a batch lets in. */
+static MfFilter
+batch_filter(const MfBatch *batch, int64_t q)
 {
-	BatchState *state = argument;
-	const MfBatch *batch = state->batch;
 	MfFilter	filter = {0};
 
 	if (batch->filter != NULL)
@@ -898,9 +908,74 @@ run_batch_query(void *argument, int64_t q, int worker)
 		filter.seen = batch->seen + batch->seen_start[q];
 		filter.nseen = batch->seen_start[q + 1] - batch->seen_start[q];
 	}
-	batch->count[q] = mf_topk_search(state->index, batch->query + q * state->index->ld, batch->k, &filter,
-									 state->workspace + worker * state->size,
-									 batch->item + q * batch->k, batch->score + q * batch->k, NULL);
+	return filter;
+}
+
+/* Searches for n queries of a batch, one after the other: each looks at little of the index. */
+static void
+search_each(const BatchState *state, int64_t first, int n, char *workspace)
+{
+	const MfBatch *batch = state->batch;
+
+	for (int64_t q = first; q < first + n; q++)
+	{
+		MfFilter	filter = batch_filter(batch, q);
+
+		batch->count[q] = mf_topk_search(state->index, batch->query + q * state->index->ld, batch->k, &filter,
+										 workspace, batch->item + q * batch->k, batch->score + q * batch->k,
+										 NULL);
+	}
+}
+
+/* Searches for n queries of a batch block by block of the index. */
+static void
+search_together(const BatchState *state, int64_t first, int n, char *workspace)
+{
+	const MfIndex *index = state->index;
+	const MfBatch *batch = state->batch;
+	int			k = useful_k(index, batch->k);
+	Search		search[BATCH_QUERIES];
+	MfFilter	filter[BATCH_QUERIES];
+	bool		more[BATCH_QUERIES];
+
+	for (int i = 0; i < n; i++)
+	{
+		Workspace	work = divide_space(index, k, workspace + i * state->size);
+
+		filter[i] = batch_filter(batch, first + i);
+		start_search(&search[i], index, batch->query + (first + i) * index->ld, k, &filter[i], &work, false);
+		search_first(&search[i]);
+		more[i] = true;
+	}
+	for (int64_t block = 0; block < index->nblocks; block++)
+		for (int i = 0; i < n; i++)
+			more[i] = more[i] && search_next(&search[i], block);
+	for (int i = 0; i < n; i++)
+	{
+		int64_t		q = first + i;
+
+		search_last(&search[i]);
+		batch->count[q] = finish_search(&search[i], batch->item + q * batch->k, batch->score + q * batch->k,
+										NULL);
+	}
+}
+
+/* BATCH_QUERIES queries of a batch. */
+static void
+run_batch(void *argument, int64_t part, int worker)
+{
+	const BatchState *state = argument;
+	const MfBatch *batch = state->batch;
+	int64_t		first = part * BATCH_QUERIES;
+	int64_t		left = batch->nqueries - first;
+	int			n = left < BATCH_QUERIES ? (int) left : BATCH_QUERIES;
+	char	   *workspace = state->workspace + worker * BATCH_QUERIES * state->size;
+
+	if (state->index->coded > 0 && batch->k > 0 &&
+		(batch->filter == NULL || batch->filter->candidates == NULL))
+		search_together(state, first, n, workspace);
+	else
+		search_each(state, first, n, workspace);
 }
 
 /*
@@ -911,8 +986,9 @@ bool
 mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace, const MfParallel *parallel)
 {
 	BatchState	state = {index, batch, workspace, mf_topk_workspace(index, batch->k)};
+	int64_t		parts = (batch->nqueries + BATCH_QUERIES - 1) / BATCH_QUERIES;
 
-	return mf_parallel_blocks(parallel, batch->nqueries, run_batch_query, &state);
+	return mf_parallel_blocks(parallel, parts, run_batch, &state);
 }
 
 /* The scores of chosen items, 0 <= item < nitems, as a search computes them. */

@@ -4,7 +4,9 @@
 #include "tap.h"
 
 #include "catalog.h"
+#include "codes.h"
 #include "isa.h"
+#include "scan.h"
 
 /* How the items of a test are made. */
 typedef enum Shape
@@ -386,6 +388,147 @@ test_block(void)
 	catalog_free(&c);
 }
 
+/* Every table of kernels against plain loops: sums of codes to the bit, scores within their error. */
+static void
+test_kernels(void)
+{
+	static const int lengths[] = {16, 32, 48, 64, 80, 1008};
+	const MfScan *table[MF_SCAN_TABLES];
+	int			ntables = mf_scan_tables(table);
+	uint8_t		code[16 * 1008 / 2];
+	int8_t		query[1008];
+	float		score[16];
+	int32_t		sum[16];
+
+	for (int t = 0; t < ntables; t++)
+		for (int l = 0; l < 6; l++)
+		{
+			int			n = lengths[l];
+			Catalog		c = catalog_new(17, n, 3);
+			const float *q = c.vector + 16 * n;
+			int32_t		threshold = 0;
+			uint16_t	passed = 0;
+			uint16_t	expected = 0;
+			bool		same = true;
+
+			for (int i = 0; i < 8 * n; i++)
+				code[i] = (uint8_t) (i % 5 == 0 ? 255 : mf_random_bits(1, (uint64_t) i));
+			for (int j = 0; j < n; j++)
+				query[j] = (int8_t) (j % 7 < 4 ? 127 : (int) (mf_random_bits(2, (uint64_t) j) % 255) - 127);
+			table[t]->sum_codes(code, n, query, sum);
+			for (int i = 0; i < 16; i++)
+			{
+				int32_t		total = 0;
+				double		exact = 0;
+				double		qq = 0;
+				double		vv = 0;
+
+				for (int j = 0; j < n; j++)
+				{
+					int			byte = code[j / 8 * 64 + i * 4 + j % 4];
+					double		v = c.vector[i * n + j];
+
+					total += query[j] * (j % 8 < 4 ? byte & 15 : byte >> 4);
+					exact += q[j] * v;
+					vv += v * v;
+					qq += (double) q[j] * q[j];
+				}
+				threshold = i == 3 ? total : threshold;
+				same = same && sum[i] == total;
+				if (i == 0)
+					table[t]->score_rows(q, n, c.vector, (int32_t[]) {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+										 NULL, NULL, 0, score);
+				same = same && fabs(score[i] - exact) <= mf_scan_error(n) * sqrt(qq * vv);
+			}
+			for (int i = 0; i < 16; i++)
+				expected |= (uint16_t) ((sum[i] >= threshold) << i);
+			same = same && table[t]->scan_codes(code, n, query, 1, &threshold, &passed) == 1 && passed == expected;
+			ok(same, "kernels of level %d, %d coordinates", t, n);
+			catalog_free(&c);
+		}
+}
+
+/* Whether every item passes the test of its codes when the floor is its own score. */
+static bool
+codes_admit(const Catalog *c, const MfScan *scan, const float *query, bool cosine)
+{
+	const MfIndex *x = &c->index;
+	int8_t		code[1008];
+	float		coordinate[1008];
+	float		unit[1008] = {0};
+	MfCodeQuery q = {.code = code,.coordinate = coordinate};
+	double		norm = 0;
+	bool		admitted = true;
+
+	for (int j = 0; j < c->d; j++)
+		norm += (double) query[j] * query[j];
+	norm = sqrt(norm);
+	for (int j = 0; j < c->d; j++)
+		unit[j] = cosine && norm > 0 ? (float) (query[j] / norm) : query[j];
+	if (cosine)
+		norm = norm > 0 ? 1 : 0;
+	norm *= 1 + 1e-6;
+	if (!mf_codes_query(&q, x, unit, norm))
+		return true;
+	for (int64_t at = 0; at < c->n && admitted; at++)
+	{
+		int64_t		first = at / MF_BLOCK * MF_BLOCK_PANELS;
+		int64_t		p = at / MF_PANEL - first;
+		double		score = naive_score(c, query, x->item[at], cosine);
+		MfCodeBounds b = {x->panel_norm + first,
+			cosine || x->panel_offset == NULL ? NULL : x->panel_offset + first,
+			cosine ? x->panel_least + first : NULL, x->panel_step + first, x->panel_error + first,
+			x->panel_length + first, x->panel_rest + first,
+			(float) (score - fabs(score) * 0x1.0p-21 - 0x1.0p-148), cosine ? INFINITY : (float) (norm * (1 + 1e-6)),
+		q.per_error, q.per_length, q.per_rest, q.per_skew, q.unit, q.shift};
+		int32_t		threshold[MF_BLOCK_PANELS];
+		int32_t		sum[MF_PANEL];
+
+		if (fabs(score) > 1e37)
+			continue;
+		admitted = scan->bound_codes(&b, threshold) >> p & 1;
+		scan->sum_codes(x->code + (size_t) (at / MF_PANEL) * x->coded * 8, x->coded, code, sum);
+		admitted = admitted && sum[at % MF_PANEL] >= threshold[p];
+		if (!admitted)
+			printf("#   position %lld, score %g: sum %d, threshold %d\n", (long long) at, score,
+				   sum[at % MF_PANEL], threshold[p]);
+	}
+	return admitted;
+}
+
+/* The bound of the codes, directly: on every shape, no item is ruled out by a floor that it reaches. */
+static void
+test_bound(void)
+{
+	static const int lengths[] = {1, 15, 24, 65, 128};
+	const MfScan *table[MF_SCAN_TABLES];
+	int			ntables = mf_scan_tables(table);
+
+	for (int shape = 0; shape < SHAPES; shape++)
+	{
+		bool		admitted = true;
+
+		for (int l = 0; l < 5; l++)
+			for (int offsets = 0; offsets < 2; offsets++)
+			{
+				Catalog		c = shaped((Shape) shape, 1100, lengths[l], offsets * 2.0f);
+				float	   *query = catalog_space(c.ld * sizeof(float));
+
+				admitted = admitted && catalog_build(&c, MF_CODES_ALWAYS, 1) && c.index.coded > 0;
+				for (int q = 0; q < 8; q++)
+				{
+					make_query(&c, q, query);
+					for (int t = 0; t < ntables; t++)
+						admitted = admitted && codes_admit(&c, table[t], query, false) &&
+							codes_admit(&c, table[t], query, true);
+				}
+				free(query);
+				catalog_free(&c);
+			}
+		ok(admitted, "codes rule out no item that reaches the floor: %s", shape_name[shape]);
+	}
+}
+
 /* Scores of chosen items. */
 static void
 test_score(void)
@@ -425,6 +568,8 @@ main(void)
 		test_filters(level_name[level]);
 		test_batch(level_name[level]);
 	}
+	test_kernels();
+	test_bound();
 	test_block();
 	test_score();
 	return done();
