@@ -36,3 +36,8 @@ mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 
 # A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
+
+# Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
+.PHONY: demo
+demo:
+	@$(srcdir)/demo/run

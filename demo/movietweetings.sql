@@ -1,0 +1,22 @@
+-- Ratings of films, 0 to 10, that people tweeted in 2013.
+CREATE TABLE movies (id bigint PRIMARY KEY, title text NOT NULL, genres text NOT NULL);
+CREATE TABLE ratings (user_id bigint, item_id bigint, rating real, rated_at bigint, PRIMARY KEY (user_id, item_id));
+\copy movies FROM 'movies.tsv'
+\copy ratings FROM 'train.tsv'
+\copy ratings FROM 'test.tsv'
+ANALYZE movies, ratings;
+
+-- Whom and what the tour shows.
+\set about 'ratings from 0 to 10 of real films (MovieTweetings)'
+\set user1 7706
+\set taste1 'James Bond, of every decade'
+\set user2 13165
+\set taste2 'slashers of the eighties'
+\set user3 15219
+\set taste3 'Hollywood before 1970'
+\set film 58150
+\set newcomer 1000001
+\set first1 1049413
+\set rating1 10
+\set first2 114709
+\set rating2 10

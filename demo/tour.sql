@@ -1,0 +1,71 @@
+-- What a new user would like to see, on whatever data is loaded: tables movies and ratings, and the
+-- variables that the data's script sets.
+\pset footer off
+\pset null ''
+
+SELECT :'about' AS "the data", count(*) AS ratings, count(DISTINCT user_id) AS people, count(DISTINCT item_id) AS films FROM ratings;
+TABLE ratings LIMIT 3;
+
+\echo '== 1. Training: one call'
+\echo
+CREATE EXTENSION mfrec;
+
+CREATE FUNCTION pg_temp.beside(person bigint)
+RETURNS TABLE ("has rated" text, rating real, "gets recommended" text, score numeric, "predicted rating" numeric)
+LANGUAGE sql AS $$
+	SELECT own.title, own.rating, list.title, list.score::numeric(6, 3), list.predicted_rating::numeric(4, 1)
+	FROM (SELECT row_number() OVER (ORDER BY rating DESC, title COLLATE "C") AS line, left(title, 42) AS title, rating
+		FROM ratings JOIN movies ON id = item_id WHERE user_id = person) own
+	FULL JOIN (SELECT rank AS line, left(title, 42) AS title, score, predicted_rating
+		FROM mf_recommend(person, 10) JOIN movies ON id = item_id) list USING (line)
+	ORDER BY line LIMIT 15
+$$;
+
+\set ECHO queries
+SELECT model, version, users, items, ratings, iterations, rmse::numeric(6, 3), seconds::numeric(6, 1)
+FROM mf_train('ratings');
+\set ECHO none
+
+\echo '== 2. Recommending: three people, what they have rated and what they get'
+\echo
+\echo SELECT m.title, r.score, r.predicted_rating
+\echo FROM mf_recommend(:user1, 10) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank;
+\echo
+\echo Person :user1 likes :taste1.
+SELECT * FROM pg_temp.beside(:user1);
+\echo Person :user2 likes :taste2.
+SELECT * FROM pg_temp.beside(:user2);
+\echo Person :user3 likes :taste3.
+SELECT * FROM pg_temp.beside(:user3);
+
+\echo '== 3. Questions about one film'
+\echo
+SELECT title AS film FROM movies WHERE id = :film;
+\echo 'How would this person rate it?'
+\set ECHO queries
+SELECT mf_predict(:user1, :film)::numeric(4, 1);
+\set ECHO none
+\echo 'Which of the films that this person has rated speak for it?'
+\set ECHO queries
+SELECT m.title, e.contribution::numeric(6, 3)
+FROM mf_explain(:user1, :film, 5) e JOIN movies m ON m.id = e.item_id ORDER BY e.contribution DESC;
+\set ECHO none
+\echo 'What is like it?'
+\set ECHO queries
+SELECT m.title, s.similarity::numeric(6, 3)
+FROM mf_similar_items(:film, 5) s JOIN movies m USING (id) ORDER BY s.rank;
+\set ECHO none
+
+\echo '== 4. Somebody new: in one transaction, before and after the first ratings, without training'
+\echo
+\set ECHO queries
+BEGIN;
+SELECT m.title, r.reason
+FROM mf_recommend(:newcomer, 5) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank;
+INSERT INTO ratings (user_id, item_id, rating)
+VALUES (:newcomer, :first1, :rating1), (:newcomer, :first2, :rating2);
+SELECT m.title, t.rating FROM ratings t JOIN movies m ON m.id = t.item_id WHERE t.user_id = :newcomer;
+SELECT m.title, r.reason, r.score::numeric(6, 3)
+FROM mf_recommend(:newcomer, 5) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank;
+COMMIT;
+\set ECHO none
