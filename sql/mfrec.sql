@@ -190,6 +190,24 @@ AS 'MODULE_PATHNAME', 'mf_retrain';
 COMMENT ON FUNCTION mf_retrain(text) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors';
 
+CREATE FUNCTION mf_trainings(
+	OUT pid integer, OUT model text, OUT phase text, OUT rows_read bigint, OUT iteration integer,
+	OUT iterations integer, OUT loss double precision, OUT seconds double precision,
+	OUT seconds_left double precision, OUT memory_bytes bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 2
+AS 'MODULE_PATHNAME', 'mf_trainings';
+COMMENT ON FUNCTION mf_trainings() IS 'what trainings of this database report about themselves: read the view mf_progress instead';
+
+CREATE VIEW mf_progress AS
+	SELECT t.pid, t.model, t.phase, t.rows_read, t.iteration, t.iterations, t.loss, t.seconds,
+		t.seconds_left, t.memory_bytes
+	FROM @extschema@.mf_trainings() t
+	WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) t.pid);
+COMMENT ON VIEW mf_progress IS
+	'trainings that run right now in this database: phase (read, sort, sweep, store, switch), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
+GRANT SELECT ON mf_progress TO PUBLIC;
+
 -- ---------------------------------------------------------------------------------------------
 -- Serving (fn_serve.c)
 --

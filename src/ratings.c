@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "core/rng.h"
 #include "interrupt.h"
+#include "progress.h"
 #include "ratings.h"
 
 #define BATCH_ROWS 1024
@@ -80,6 +81,7 @@ FlushBatch(RatingReceiver *receiver)
 	triplets->held += n;
 	triplets->count += n;
 	receiver->batch = 0;
+	ReportRowsRead(triplets->count);
 }
 
 static bool
@@ -570,6 +572,7 @@ LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, 
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	ReadSource(source, receiver);
 	ReportRows(source, ratings);
+	ReportPhase(PHASE_SORT);
 	SortRatings(&sorting);
 	if (ratings->rows == 0)
 		ereport(ERROR,

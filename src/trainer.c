@@ -26,6 +26,7 @@
 #include "factors.h"
 #include "interrupt.h"
 #include "objective_json.h"
+#include "progress.h"
 #include "ratings.h"
 #include "trainer.h"
 #include "validation.h"
@@ -336,6 +337,7 @@ LogIteration(Trainer *t, double validation)
 	line->loss = t->loss;
 	line->validation = validation;
 	line->seconds = SecondsSince(t->began);
+	ReportIteration(t->iterations, t->objective.iterations, t->loss);
 	if (mfrec_verbose)
 		ereport(NOTICE,
 				(errmsg("iteration %d of %d: loss %.6g", t->iterations, t->objective.iterations, t->loss),
@@ -519,6 +521,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	InitParallel(&t->parallel);
 	BeginTraining(t);
 	DecideFresh(t);
+	BeginProgress(t->model.name);
 	t->ratings = LoadRatings(&t->source, isnan(request->options.validation) ? 0 : request->options.validation,
 							 (uint64) request->options.seed, maintenance_work_mem * INT64CONST(1024), &t->parallel);
 	SettleObjective(t);
@@ -527,10 +530,14 @@ Train(const TrainRequest *request, ModelVersion *result)
 	WarmStart(t);
 	if (t->ratings->held_out.count > 0)
 		t->validation = CreateValidation(t->ratings, &t->problem, &t->objective, &t->parallel);
+	ReportPhase(PHASE_SWEEP);
 	Sweep(t);
+	ReportPhase(PHASE_STORE);
 	StoreVersion(t);
+	ReportPhase(PHASE_SWITCH);
 	SwitchVersion(t, result);
 	FreeRatings(t->ratings);
+	EndProgress();
 	name = MemoryContextStrdup(caller, t->model.name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -1,0 +1,45 @@
+/*
+ * progress.h - what a training is doing, for other sessions to see while it runs.
+ */
+#ifndef MFREC_PROGRESS_H
+#define MFREC_PROGRESS_H
+
+#include "utils/timestamp.h"
+
+typedef enum Phase
+{
+	PHASE_READ,					/* rows of the source */
+	PHASE_SORT,					/* into both orientations */
+	PHASE_SWEEP,				/* half-sweeps */
+	PHASE_STORE,				/* rows of the model tables */
+	PHASE_SWITCH				/* bookkeeping, removal of old versions */
+} Phase;
+
+/* One training that runs right now: the contents of its file. */
+typedef struct Progress
+{
+	uint32		magic;
+	uint32		checksum;		/* of all that follows */
+	Oid			database;
+	int32		pid;
+	char		model[NAMEDATALEN];
+	int32		phase;
+	int32		iteration;		/* completed */
+	int32		iterations;		/* at most */
+	double		loss;			/* NaN: none yet */
+	int64		rows;			/* read so far */
+	int64		memory;			/* bytes that the training has allocated */
+	TimestampTz started;
+	TimestampTz sweep_started;
+	TimestampTz iterated;		/* end of the last iteration */
+} Progress;
+
+extern void BeginProgress(const char *model);
+extern void ReportPhase(Phase phase);
+extern void ReportRowsRead(int64 rows);
+extern void ReportIteration(int iteration, int iterations, double loss);
+extern void EndProgress(void);
+extern const char *PhaseName(int phase);
+extern int	ReadProgress(Progress **trainings);
+
+#endif
