@@ -389,8 +389,7 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	const float *rating_vector = NULL;
 
 	slot_getallattrs(slot);
-	if (!IdFromDatum(receiver->idtype, slot->tts_values[0], receiver->idtype->base, &id))
-		elog(ERROR, "unexpected type of id");
+	id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
 	vector = VectorValues(slot->tts_values[3], &d);
 	if (slot->tts_tupleDescriptor->natts > 4 && !slot->tts_isnull[4])
 		rating_vector = VectorValues(slot->tts_values[4], &rating_d);

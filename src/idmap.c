@@ -112,6 +112,23 @@ IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
 	return true;
 }
 
+/* The id in a datum of the id type itself, as a column delivers it; it may point into value. */
+int64
+IdFromColumn(const IdType *idtype, Datum value)
+{
+	switch (idtype->base)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+		default:
+			return (int64) (idtype->typlen == -1 ? PointerGetDatum(PG_DETOAST_DATUM(value)) : value);
+	}
+}
+
 /* The id as a datum of its own column's type. */
 Datum
 IdToDatum(const IdType *idtype, int64 id)

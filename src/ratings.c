@@ -41,16 +41,6 @@ typedef struct RatingReceiver
 	float		weight[BATCH_ROWS];
 } RatingReceiver;
 
-static int64
-SourceId(const IdType *idtype, Datum value)
-{
-	int64		id = 0;
-
-	if (!IdFromDatum(idtype, value, idtype->base, &id))
-		elog(ERROR, "unexpected type of id");
-	return id;
-}
-
 /* An error that names the row by its ids. */
 static void
 BadValue(const Source *source, TupleTableSlot *slot, const char *what, float value)
@@ -58,8 +48,8 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s of user %s and item %s is %g", what,
-					IdToText(&source->user, SourceId(&source->user, slot->tts_values[0])),
-					IdToText(&source->item, SourceId(&source->item, slot->tts_values[1])), value),
+					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
+					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1])), value),
 			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number of single precision."),
 			 errhint("Correct the row, or leave it out with a view.")));
 }
@@ -113,8 +103,8 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	}
 	receiver->value[receiver->batch] = rating;
 	receiver->weight[receiver->batch] = weight;
-	receiver->user[receiver->batch] = SourceId(&source->user, slot->tts_values[0]);
-	receiver->item[receiver->batch++] = SourceId(&source->item, slot->tts_values[1]);
+	receiver->user[receiver->batch] = IdFromColumn(&source->user, slot->tts_values[0]);
+	receiver->item[receiver->batch++] = IdFromColumn(&source->item, slot->tts_values[1]);
 
 	/* Datums other than integers live only as long as the slot keeps this row. */
 	if (receiver->batch == BATCH_ROWS || !source->user.is_int || !source->item.is_int)
