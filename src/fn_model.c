@@ -120,6 +120,6 @@ mf_forget(PG_FUNCTION_ARGS)
 	model = OwnModel(fcinfo, 1, "mf_forget()");
 	CheckModelTables(model);
 	FactorIdType(model->user_relid, USER_ID, &idtype);
-	id = IdArgument(fcinfo, 0, &idtype, "User", model->name);
+	id = IdArgument(fcinfo, 0, &idtype, "user", model->name);
 	PG_RETURN_INT64(DeleteFactorRows(model->user_relid, USER_ID, &idtype, id));
 }

@@ -148,8 +148,8 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at)
 	if (PG_ARGISNULL(0))
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, at->model), version);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", ITEM_TYPE_HINT);
-	id = IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", ITEM_TYPE_HINT);
+	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	ReadFilter(fcinfo, at, r.image, &filter);
 	known = LoadUser(&r, id, &user);
 	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
@@ -251,7 +251,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("items must not contain nulls")));
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
 	items = IdsFromArray(&r.image->item_type, array, "items", &n);
 	ratings = BasketRatings(fcinfo, 1, n);
 	CheckBasket(&r, ratings, n);
@@ -280,8 +280,8 @@ mf_predict(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "Item", r.model->name));
-	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name), &user);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
+	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), &user);
 	if (item >= 0)
 		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
 	CloseRecommender(&r);
@@ -304,8 +304,8 @@ mf_similar_items(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "Item", r.model->name));
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
 	{
 		MakeSimilarItems(&r, item, k, &list);
@@ -401,8 +401,8 @@ mf_similar_users(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->user_type, "User", "Pass a user id of type %s.");
-	id = IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name);
+	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", "Pass a user id of type %s.");
+	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	InitUserSearch(&search, &r);
 	if (LoadUser(&r, id, &user))
 	{
@@ -432,8 +432,8 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument)
 	if (PG_ARGISNULL(0))
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->user_type, "User", USER_TYPE_HINT);
-	id = IdArgument(fcinfo, 0, &r.image->item_type, "Item", r.model->name);
+	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", USER_TYPE_HINT);
+	id = IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name);
 	item = FindId(&r.image->ids, id);
 	if (item >= 0)
 	{
@@ -478,7 +478,7 @@ Popular(FunctionCallInfo fcinfo, int model_argument)
 
 	InitMaterializedSRF(fcinfo, 0);
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
 	type = ResultType(fcinfo, 0);
 	MakePopularList(&r, &filter, k, &list);
 	for (int i = 0; i < list.count; i++)
@@ -532,11 +532,11 @@ mf_explain(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "Item", SAME_TYPE_HINT);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
 	type = ResultType(fcinfo, 0);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "Item", r.model->name));
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
-		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "User", r.model->name), item, k,
+		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,
 							&items, &contributions);
 	for (int i = 0; i < count; i++)
 	{
