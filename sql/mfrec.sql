@@ -206,6 +206,16 @@ CREATE VIEW mf_progress AS
 	WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) t.pid);
 COMMENT ON VIEW mf_progress IS
 	'trainings that run right now in this database: phase (read, sort, sweep, store, switch), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
+COMMENT ON COLUMN mf_progress.pid IS 'process that trains';
+COMMENT ON COLUMN mf_progress.model IS 'name of the model';
+COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch';
+COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far';
+COMMENT ON COLUMN mf_progress.iteration IS 'completed iterations';
+COMMENT ON COLUMN mf_progress.iterations IS 'iterations at most';
+COMMENT ON COLUMN mf_progress.loss IS 'the objective after the last iteration; null before the first';
+COMMENT ON COLUMN mf_progress.seconds IS 'since training began';
+COMMENT ON COLUMN mf_progress.seconds_left IS 'time that the remaining iterations will take; null before the first';
+COMMENT ON COLUMN mf_progress.memory_bytes IS 'memory that the training has allocated';
 GRANT SELECT ON mf_progress TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
@@ -311,6 +321,13 @@ LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain("any", anyelement, integer, text) IS
 'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
+
+CREATE FUNCTION mf_explain(user_id "any", item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain("any", text, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
