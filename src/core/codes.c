@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "als.h"
+#include "eigen.h"
 
 /* Items and queries that decisions rest on. */
 #define SAMPLE_ITEMS 4096
@@ -65,9 +66,10 @@ typedef struct Sample
 	float	   *weight;			/* n: 1 / |v|^2 */
 	int32_t    *position;		/* n: 0 .. n - 1, then positions in the index */
 	float	   *gram;			/* d x ld */
-	double	   *square;			/* d x ld: the Gram matrix, rotated in place */
-	double	   *rotation;		/* d x ld: its eigenvectors, a row each */
-	double	   *value;			/* ld: squared lengths of rows while rotating; spreads at last */
+	double	   *square;			/* d x d: the Gram matrix in double */
+	double	   *rotation;		/* d x d: its eigenvectors, a row each */
+	double	   *value;			/* ld: its eigenvalues, then spreads */
+	double	   *work;			/* d */
 	float	   *row;			/* ld x ld: rotation in float */
 	float	   *scaled;			/* parts x n: sum over the first 16 part coordinates of (y_j / a_j)^2 */
 	float	   *plain;			/* parts x n: of y_j^2 */
@@ -105,9 +107,10 @@ divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
 	sample.weight = take_space(space, &used, n * sizeof(float));
 	sample.position = take_space(space, &used, 2 * n * sizeof(int32_t));
 	sample.gram = take_space(space, &used, d * ld * sizeof(float));
-	sample.square = take_space(space, &used, (size_t) d * ld * sizeof(double));
-	sample.rotation = take_space(space, &used, (size_t) d * ld * sizeof(double));
+	sample.square = take_space(space, &used, (size_t) d * d * sizeof(double));
+	sample.rotation = take_space(space, &used, (size_t) d * d * sizeof(double));
 	sample.value = take_space(space, &used, ld * sizeof(double));
+	sample.work = take_space(space, &used, d * sizeof(double));
 	sample.row = take_space(space, &used, ld * ld * sizeof(float));
 	sample.scaled = take_space(space, &used, sample.parts * n * sizeof(float));
 	sample.plain = take_space(space, &used, sample.parts * n * sizeof(float));
@@ -135,96 +138,26 @@ mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 }
 
 /*
- * Makes rows p and q of the square orthogonal, unless they nearly are (Hestenes 1958; one-sided Jacobi);
- * returns whether it had to.
+ * Finds the basis in which the Gram matrix is diagonal, largest eigenvalue first, and turns the values
+ * into spreads: what a coordinate of a vector of length 1 is like.  False when there is none.
  */
 static bool
-turn_pair(Sample *sample, int d, int p, int q)
-{
-	const MfScan *scan = mf_scan();
-	int			ld = mf_padded(d);
-	double	   *x = sample->square + (size_t) p * ld;
-	double	   *y = sample->square + (size_t) q * ld;
-	double		xy = scan->dot_rows(x, y, ld);
-	double		xx = sample->value[p];
-	double		yy = sample->value[q];
-	double		t;
-	double		c;
-
-	if (xy * xy <= 1e-6 * xx * yy)
-		return false;
-	t = (yy - xx) / (2 * xy);
-	t = (t >= 0 ? 1 : -1) / (fabs(t) + sqrt(1 + t * t));
-	c = 1 / sqrt(1 + t * t);
-	scan->turn_rows(x, y, ld, c, c * t);
-	scan->turn_rows(sample->rotation + (size_t) p * ld, sample->rotation + (size_t) q * ld, ld, c, c * t);
-	sample->value[p] = xx - t * xy;
-	sample->value[q] = yy + t * xy;
-	return true;
-}
-
-/*
- * Finds an orthonormal basis in which the Gram matrix is nearly diagonal: rotation gets its rows, value
- * the squared lengths of the rotated matrix's rows, that is squared eigenvalues.  However few sweeps
- * it takes, the basis is orthonormal, and nothing else is needed for exactness.
- */
-static void
-diagonalize(Sample *sample, int d)
-{
-	const MfScan *scan = mf_scan();
-	int			ld = mf_padded(d);
-	int			sweeps = d > 256 ? 3 : 8;
-	bool		turned = true;
-
-	memset(sample->rotation, 0, (size_t) d * ld * sizeof(double));
-	for (int i = 0; i < d; i++)
-		sample->rotation[(size_t) i * ld + i] = 1;
-	for (size_t i = 0; i < (size_t) d * ld; i++)
-		sample->square[i] = sample->gram[i];
-	for (int sweep = 0; sweep < sweeps && turned; sweep++)
-	{
-		turned = false;
-		for (int i = 0; i < d; i++)
-		{
-			const double *row = sample->square + (size_t) i * ld;
-
-			sample->value[i] = scan->dot_rows(row, row, ld);
-		}
-		for (int p = 0; p < d; p++)
-			for (int q = p + 1; q < d; q++)
-				turned |= turn_pair(sample, d, p, q);
-	}
-}
-
-/* Sorts the basis by descending eigenvalue, and turns the values into spreads: what a coordinate of
- * a vector of length 1 is like. */
-static void
-sort_basis(Sample *sample, int d)
+find_basis(Sample *sample, int d)
 {
 	double	   *value = sample->value;
 	int			ld = mf_padded(d);
 
 	for (int i = 0; i < d; i++)
-	{
-		int			best = i;
-
-		for (int j = i + 1; j < d; j++)
-			if (value[j] > value[best])
-				best = j;
-		if (best != i)
-		{
-			double		swap = value[i];
-
-			value[i] = value[best];
-			value[best] = swap;
-			/* a quarter turn swaps two rows, and one sign */
-			mf_scan()->turn_rows(sample->rotation + (size_t) i * ld, sample->rotation + (size_t) best * ld,
-								 ld, 0, 1);
-		}
-		value[i] = sqrt(sqrt(fmax(value[i], 0)) / sample->n);
-	}
+		for (int j = 0; j < d; j++)
+			sample->square[(size_t) i * d + j] = sample->gram[(size_t) i * ld + j];
+	if (!mf_eigen(sample->square, d, value, sample->rotation, sample->work))
+		return false;
 	for (int i = 0; i < ld; i++)
-		value[i] = fmax(i < d ? value[i] : 0, fmax(LEAST_SPREAD * value[0], 1e-6));
+		value[i] = i < d ? sqrt(fmax(value[i], 0) / sample->n) : 0;
+	for (int i = 1; i < ld; i++)
+		value[i] = fmax(value[i], fmax(LEAST_SPREAD * value[0], 1e-6));
+	value[0] = fmax(value[0], 1e-6);
+	return true;
 }
 
 /* Copies the sample out of the index. */
@@ -345,7 +278,7 @@ project_sample(Sample *sample, int d, int ld)
 	memset(sample->row, 0, (size_t) ld * ld * sizeof(float));
 	for (int i = 0; i < d; i++)
 		for (int j = 0; j < d; j++)
-			sample->row[(size_t) i * ld + j] = (float) sample->rotation[(size_t) i * ld + j];
+			sample->row[(size_t) i * ld + j] = (float) sample->rotation[(size_t) i * d + j];
 	for (int part = 0; part < sample->parts; part++)
 		for (int i = 0; i < sample->n; i++)
 		{
@@ -460,8 +393,8 @@ mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCo
 	if (mf_gram(parallel, sample.vector, sample.n, index->factors, sample.weight, sample.gram,
 				sample.space) != MF_OK)
 		return !mf_cancelled(parallel);
-	diagonalize(&sample, index->factors);
-	sort_basis(&sample, index->factors);
+	if (!find_basis(&sample, index->factors))
+		return true;
 	if (mf_cancelled(parallel))
 		return false;
 	project_sample(&sample, index->factors, index->ld);
@@ -636,7 +569,7 @@ mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, con
 	for (int i = 0; i < index->coded; i++)
 	{
 		for (int j = 0; j < index->factors && i < index->factors; j++)
-			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->ld + j];
+			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->factors + j];
 		WRITABLE(float, index->spread)[i] = (float) plan->spread[i];
 	}
 	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);

@@ -16,7 +16,7 @@ typedef struct MfCodePlan
 {
 	int			coded;			/* leading coordinates, a multiple of 16; 0: no codes */
 	float		skew;			/* see MfIndex */
-	double	   *rotation;		/* d x ld, orthonormal rows */
+	double	   *rotation;		/* d x d, orthonormal rows */
 	double	   *spread;			/* ld */
 } MfCodePlan;
 

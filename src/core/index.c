@@ -18,7 +18,7 @@
 #include "codes.h"
 
 #define INDEX_MAGIC "mfindex"
-#define INDEX_FORMAT 3
+#define INDEX_FORMAT 4
 #define INDEX_ORDER UINT32_C(0x01020304)	/* tells the byte order */
 
 /* A strip ends where the norm has fallen below this share of its first one. */
@@ -93,6 +93,7 @@ lay_out(MfIndex *index, const void *space, const Header *header)
 	if (header->has_offset)
 	{
 		index->block_offset = take_section(space, &used, blocks * sizeof(float));
+		index->tail_offset = take_section(space, &used, blocks * sizeof(float));
 		index->panel_offset = take_section(space, &used, panels * sizeof(float));
 		index->offset = take_section(space, &used, rows * sizeof(float));
 	}
@@ -314,15 +315,25 @@ fill_block(void *state, int64_t block, int worker)
 		WRITABLE(float, index->block_offset)[block] = most_offset;
 }
 
-/* Zeroes the bounds after the last block, which kernels may load. */
+/* Makes bounds of blocks bounds of all that follow; those after the last block are zeros. */
 static void
-fill_tail(MfIndex *index)
+fill_tails(MfIndex *index)
 {
-	for (int64_t block = index->nblocks; block % MF_PANEL != 0; block++)
+	float		norm = 0;
+	float		offset = -INFINITY;
+
+	for (int64_t block = (index->nblocks + MF_PANEL - 1) / MF_PANEL * MF_PANEL - 1; block >= 0; block--)
 	{
-		WRITABLE(float, index->block_norm)[block] = 0;
-		if (index->offset != NULL)
+		if (block < index->nblocks)
+			norm = fmaxf(norm, index->block_norm[block]);
+		WRITABLE(float, index->block_norm)[block] = norm;
+		if (index->offset == NULL)
+			continue;
+		if (block < index->nblocks)
+			offset = fmaxf(offset, index->block_offset[block]);
+		else
 			WRITABLE(float, index->block_offset)[block] = -INFINITY;
+		WRITABLE(float, index->tail_offset)[block] = offset;
 	}
 }
 
@@ -355,7 +366,7 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes
 		sort_strips(&build);
 	if (!mf_parallel_blocks(parallel, nblocks, fill_block, &build))
 		return 0;
-	fill_tail(&build.index);
+	fill_tails(&build.index);
 	if (!mf_codes_plan(&plan, &build.index, items, codes, workspace, parallel))
 		return 0;
 	header.coded = plan.coded;

@@ -54,8 +54,9 @@ typedef struct MfIndex
 	const float *offset;		/* by position, of whole panels; NULL: all 0 */
 	const float *panel_norm;	/* of whole blocks: no item of the panel has a larger norm */
 	const float *panel_offset;	/* of whole blocks: nor a larger offset; NULL: all 0 */
-	const float *block_norm;	/* the same for blocks */
-	const float *block_offset;
+	const float *block_norm;	/* no item of the block or a later one has a larger norm */
+	const float *block_offset;	/* no item of the block has a larger offset; NULL: all 0 */
+	const float *tail_offset;	/* nor, of the block or a later one; NULL: all 0 */
 	/* codes, see codes.h; all NULL where there are none */
 	int			coded;			/* leading coordinates that codes cover, a multiple of 16; 0: none */
 	float		skew;			/* how far the rotation is from orthonormal */

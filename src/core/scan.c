@@ -4,6 +4,7 @@
 #include "scan.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "isa.h"
 

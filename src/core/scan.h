@@ -58,12 +58,6 @@ typedef uint64_t (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *q
  */
 typedef float (*MfCodeError) (const float *row, int coded, float step);
 
-/* Turns two rows of ld doubles (a multiple of 16) by an angle: x, y become c x - s y, s x + c y. */
-typedef void (*MfTurnRows) (double *x, double *y, int ld, double c, double s);
-
-/* The inner product of two rows of ld doubles. */
-typedef double (*MfDotRows) (const double *x, const double *y, int ld);
-
 typedef struct MfScan
 {
 	MfScoreRows score_rows;
@@ -71,8 +65,6 @@ typedef struct MfScan
 	MfSumCodes	sum_codes;
 	MfScanCodes scan_codes;
 	MfCodeError code_error;
-	MfTurnRows	turn_rows;
-	MfDotRows	dot_rows;
 } MfScan;
 
 extern const MfScan *mf_scan(void);

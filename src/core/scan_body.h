@@ -6,56 +6,88 @@
 typedef float MF_KERNEL(floats) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
 typedef int32_t MF_KERNEL(ints) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
 
-typedef double MF_KERNEL(doubles) __attribute__((vector_size(4 * MF_LANES), aligned(8), may_alias));
+/* Four sums, in parts. */
+#if MF_LANES == 16
+typedef __m512 MF_KERNEL(quad);
+#elif MF_LANES == 8
+typedef __m128 MF_KERNEL(quad);
+#else
+typedef MF_KERNEL(floats) MF_KERNEL(quad);
+#endif
 
 #define FLOATS MF_KERNEL(floats)
 #define INTS MF_KERNEL(ints)
-#define DOUBLES MF_KERNEL(doubles)
 #define LOAD(place) (*(const FLOATS *) (place))
 
-/* The 16 sums over the lanes of 16 accumulators, in order. */
-static inline void
-MF_KERNEL(sum_lanes) (const FLOATS * sum, float *total)
+/* The inner products of the query with four rows, in what dot_rows() puts together. */
+static inline MF_KERNEL(quad)
+MF_KERNEL(dot_quad) (const float *query, int ld, const float *base, const int32_t *position)
 {
-#if MF_LANES == 16
-	__m512		quarter[4];
-	__m512		low;
-	__m512		high;
+	const float *a = base + (size_t) position[0] * ld;
+	const float *b = base + (size_t) position[1] * ld;
+	const float *c = base + (size_t) position[2] * ld;
+	const float *d = base + (size_t) position[3] * ld;
+	FLOATS		sum_a = {0};
+	FLOATS		sum_b = {0};
+	FLOATS		sum_c = {0};
+	FLOATS		sum_d = {0};
 
-	/* after two rounds, each 128 bits of quarter[r] hold parts of the sums 4 r .. 4 r + 3 */
-	for (int r = 0; r < 4; r++)
+	for (int j = 0; j < ld; j += MF_LANES)
 	{
-		__m512		a = (__m512) sum[4 * r];
-		__m512		b = (__m512) sum[4 * r + 1];
-		__m512		c = (__m512) sum[4 * r + 2];
-		__m512		d = (__m512) sum[4 * r + 3];
-		__m512		ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-		__m512		cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+		FLOATS		q = LOAD(query + j);
 
-		quarter[r] = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+		sum_a += q * LOAD(a + j);
+		sum_b += q * LOAD(b + j);
+		sum_c += q * LOAD(c + j);
+		sum_d += q * LOAD(d + j);
 	}
-	low = _mm512_add_ps(_mm512_shuffle_f32x4(quarter[0], quarter[1], 0x88),
-						_mm512_shuffle_f32x4(quarter[0], quarter[1], 0xdd));
-	high = _mm512_add_ps(_mm512_shuffle_f32x4(quarter[2], quarter[3], 0x88),
-						 _mm512_shuffle_f32x4(quarter[2], quarter[3], 0xdd));
-	_mm512_storeu_ps(total, _mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88),
-										  _mm512_shuffle_f32x4(low, high, 0xdd)));
-#elif MF_LANES == 8
-	for (int r = 0; r < 16; r += 4)
+#if MF_LANES == 16
+	/* each 128 bits of the result hold parts of the four sums */
 	{
-		__m256		a = (__m256) sum[r];
-		__m256		b = (__m256) sum[r + 1];
-		__m256		c = (__m256) sum[r + 2];
-		__m256		d = (__m256) sum[r + 3];
-		__m256		ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-		__m256		cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+		__m512		ab = _mm512_add_ps(_mm512_unpacklo_ps((__m512) sum_a, (__m512) sum_b),
+									   _mm512_unpackhi_ps((__m512) sum_a, (__m512) sum_b));
+		__m512		cd = _mm512_add_ps(_mm512_unpacklo_ps((__m512) sum_c, (__m512) sum_d),
+									   _mm512_unpackhi_ps((__m512) sum_c, (__m512) sum_d));
+
+		return _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+	}
+#elif MF_LANES == 8
+	{
+		__m256		ab = _mm256_add_ps(_mm256_unpacklo_ps((__m256) sum_a, (__m256) sum_b),
+									   _mm256_unpackhi_ps((__m256) sum_a, (__m256) sum_b));
+		__m256		cd = _mm256_add_ps(_mm256_unpacklo_ps((__m256) sum_c, (__m256) sum_d),
+									   _mm256_unpackhi_ps((__m256) sum_c, (__m256) sum_d));
 		__m256		all = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
 
-		_mm_storeu_ps(total + r, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+		return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
 	}
 #else
-	for (int r = 0; r < 16; r++)
-		total[r] = (sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]);
+	return (FLOATS) {(sum_a[0] + sum_a[1]) + (sum_a[2] + sum_a[3]), (sum_b[0] + sum_b[1]) + (sum_b[2] + sum_b[3]),
+		(sum_c[0] + sum_c[1]) + (sum_c[2] + sum_c[3]), (sum_d[0] + sum_d[1]) + (sum_d[2] + sum_d[3])};
+#endif
+}
+
+/* The inner products of the query with 16 rows. */
+static inline void
+MF_KERNEL(dot_rows) (const float *query, int ld, const float *base, const int32_t *position, float *sum)
+{
+	MF_KERNEL(quad) first = MF_KERNEL(dot_quad) (query, ld, base, position);
+	MF_KERNEL(quad) second = MF_KERNEL(dot_quad) (query, ld, base, position + 4);
+	MF_KERNEL(quad) third = MF_KERNEL(dot_quad) (query, ld, base, position + 8);
+	MF_KERNEL(quad) fourth = MF_KERNEL(dot_quad) (query, ld, base, position + 12);
+#if MF_LANES == 16
+	__m512		low = _mm512_add_ps(_mm512_shuffle_f32x4(first, second, 0x88),
+									_mm512_shuffle_f32x4(first, second, 0xdd));
+	__m512		high = _mm512_add_ps(_mm512_shuffle_f32x4(third, fourth, 0x88),
+									 _mm512_shuffle_f32x4(third, fourth, 0xdd));
+
+	_mm512_storeu_ps(sum, _mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88),
+										_mm512_shuffle_f32x4(low, high, 0xdd)));
+#else
+	memcpy(sum, &first, sizeof(first));
+	memcpy(sum + 4, &second, sizeof(second));
+	memcpy(sum + 8, &third, sizeof(third));
+	memcpy(sum + 12, &fourth, sizeof(fourth));
 #endif
 }
 
@@ -85,27 +117,7 @@ static uint32_t
 MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int32_t *position,
 					   const float *norm, const float *offset, float threshold, float *score)
 {
-	FLOATS		sum[16];
-
-	for (int r = 0; r < 16; r += 4)
-	{
-		const float *a = base + (size_t) position[r] * ld;
-		const float *b = base + (size_t) position[r + 1] * ld;
-		const float *c = base + (size_t) position[r + 2] * ld;
-		const float *d = base + (size_t) position[r + 3] * ld;
-
-		sum[r] = sum[r + 1] = sum[r + 2] = sum[r + 3] = (FLOATS) {0};
-		for (int j = 0; j < ld; j += MF_LANES)
-		{
-			FLOATS		q = LOAD(query + j);
-
-			sum[r] += q * LOAD(a + j);
-			sum[r + 1] += q * LOAD(b + j);
-			sum[r + 2] += q * LOAD(c + j);
-			sum[r + 3] += q * LOAD(d + j);
-		}
-	}
-	MF_KERNEL(sum_lanes) (sum, score);
+	MF_KERNEL(dot_rows) (query, ld, base, position, score);
 	for (int i = 0; norm && i < 16; i += MF_LANES)
 		*(FLOATS *) (score + i) /= LOAD(norm + i);
 	for (int i = 0; offset && i < 16; i += MF_LANES)
@@ -389,46 +401,12 @@ MF_KERNEL(code_error) (const float *row, int coded, float step)
 	return most;
 }
 
-/* See MfTurnRows. */
-static void
-MF_KERNEL(turn_rows) (double *x, double *y, int ld, double c, double s)
-{
-	for (int j = 0; j < ld; j += MF_LANES / 2)
-	{
-		DOUBLES		a = *(DOUBLES *) (x + j);
-		DOUBLES		b = *(DOUBLES *) (y + j);
-
-		*(DOUBLES *) (x + j) = c * a - s * b;
-		*(DOUBLES *) (y + j) = s * a + c * b;
-	}
-}
-
-/* See MfDotRows. */
-static double
-MF_KERNEL(dot_rows) (const double *x, const double *y, int ld)
-{
-	DOUBLES		even = {0};
-	DOUBLES		odd = {0};
-	double		sum = 0;
-
-	for (int j = 0; j < ld; j += MF_LANES)
-	{
-		even += *(const DOUBLES *) (x + j) * *(const DOUBLES *) (y + j);
-		odd += *(const DOUBLES *) (x + j + MF_LANES / 2) * *(const DOUBLES *) (y + j + MF_LANES / 2);
-	}
-	even += odd;
-	for (int l = 0; l < MF_LANES / 2; l++)
-		sum += even[l];
-	return sum;
-}
-
 static const MfScan MF_KERNEL(scan) = {
 	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
-	MF_KERNEL(code_error), MF_KERNEL(turn_rows), MF_KERNEL(dot_rows)
+	MF_KERNEL(code_error)
 };
 
 #undef FLOATS
 #undef INTS
-#undef DOUBLES
 #undef LOAD
 #undef CHOOSE

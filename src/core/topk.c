@@ -10,7 +10,7 @@
  *	  pool of candidates keeps the largest such t, its floor, which only rises.
  * 2. Panels.  p.v <= |p| |v| (Cauchy-Schwarz), so no item of a panel scores more than |p| times the
  *	  panel's largest norm plus its largest offset.  Panels and blocks whose bound is below the floor
- *	  are passed over; without offsets norms descend, and the first such block ends the search.
+ *	  are passed over, and a search ends where no later block can reach it: norms descend.
  * 3. Floats.  An item that is looked at is scored in float, which is off by at most e (scan.h).  It
  *	  goes into the pool when float score + e reaches the floor, and an item of the pool counts
  *	  towards the floor with float score - e.
@@ -37,6 +37,9 @@
 /* Up to so many candidates are looked up one by one, more become a bitmap. */
 #define FEW_CANDIDATES 256
 
+/* A share of allowed items below one in so many is few. */
+#define FEW_ALLOWED 8
+
 /* More seen items than this become a bitmap. */
 #define FEW_SEEN 1024
 
@@ -60,6 +63,7 @@ typedef struct GroupSlot
 {
 	int32_t		group;			/* 0: free */
 	int32_t		count;
+	double		worst;			/* the lowest score of those */
 } GroupSlot;
 
 /* An item that codes could not rule out, nor make likely. */
@@ -172,63 +176,107 @@ mf_topk_workspace(const MfIndex *index, int k)
 	return divide_space(index, useful_k(index, k), NULL).size;
 }
 
-/* The double score of the item at a position. */
-static double
-score_exactly(const Search *search, int32_t position)
+/*
+ * Makes the scores of four entries exact.  Coordinate after coordinate, as a naive scan adds them up,
+ * is a chain of additions that wait for each other; four of them fill the time.
+ */
+static void
+score_four(Search *search, MfPoolEntry *const *entry)
 {
 	const MfIndex *index = search->index;
-	const float *vector = index->vector + (size_t) position * index->ld;
-	double		sum = 0;
-	double		squares = 0;
+	const double *exact = search->exact;
+	const float *vector[4];
+	double		sum[4] = {0};
+	double		squares[4] = {0};
 
+	for (int i = 0; i < 4; i++)
+		vector[i] = index->vector + (size_t) entry[i]->position * index->ld;
 	for (int j = 0; j < index->factors; j++)
-		sum += search->exact[j] * vector[j];
-	if (!search->cosine)
-		return index->offset == NULL ? sum : sum + index->offset[position];
-	for (int j = 0; j < index->factors; j++)
-		squares += (double) vector[j] * vector[j];
-	if (squares == 0 || search->exact_norm == 0)
-		return 0;
-	return sum / (search->exact_norm * sqrt(squares));
+	{
+		sum[0] += exact[j] * vector[0][j];
+		sum[1] += exact[j] * vector[1][j];
+		sum[2] += exact[j] * vector[2][j];
+		sum[3] += exact[j] * vector[3][j];
+	}
+	for (int i = 0; search->cosine && i < 4; i++)
+		for (int j = 0; j < index->factors; j++)
+			squares[i] += (double) vector[i][j] * vector[i][j];
+	for (int i = 0; i < 4; i++)
+	{
+		entry[i]->error = 0;
+		entry[i]->score = sum[i];
+		if (search->cosine)
+			entry[i]->score = squares[i] == 0 || search->exact_norm == 0 ? 0 :
+				sum[i] / (search->exact_norm * sqrt(squares[i]));
+		else if (index->offset != NULL)
+			entry[i]->score = sum[i] + index->offset[entry[i]->position];
+	}
 }
 
 /* Makes the scores of all entries exact. */
 static void
 score_pool(Search *search)
 {
+	MfPoolEntry *four[4];
+	int			n = 0;
+
 	for (int i = 0; i < search->pool.count; i++)
 	{
-		MfPoolEntry *entry = &search->pool.entry[i];
-
-		if (entry->error == 0)
+		if (search->pool.entry[i].error == 0)
 			continue;
-		entry->score = score_exactly(search, entry->position);
-		entry->error = 0;
+		four[n++] = &search->pool.entry[i];
 		search->stats.rescored++;
+		if (n < 4)
+			continue;
+		score_four(search, four);
+		n = 0;
 	}
+	if (n == 0)
+		return;
+	for (int i = n; i < 4; i++)
+		four[i] = four[0];
+	score_four(search, four);
 }
 
-/* Whether one more of the group may be kept; counts it if so. */
-static bool
-take_from_group(Search *search, int32_t group)
+/* The slot of a group, 1 or more; a free one where it has none. */
+static GroupSlot *
+find_group(const Search *search, int32_t group)
 {
 	uint32_t	at = (uint32_t) group * UINT32_C(2654435769);
 
+	for (at = (at ^ at >> 16) & (search->nslots - 1);; at = (at + 1) & (search->nslots - 1))
+		if (search->slot[at].group == group || search->slot[at].group == 0)
+			return &search->slot[at];
+}
+
+/* Whether one more of the group, with this score or less, may be kept; counts it if so. */
+static bool
+take_from_group(Search *search, int32_t group, double score)
+{
+	GroupSlot  *slot;
+
 	if (group <= 0)
 		return true;
-	for (at &= search->nslots - 1;; at = (at + 1) & (search->nslots - 1))
-	{
-		GroupSlot  *slot = &search->slot[at];
+	slot = find_group(search, group);
+	if (slot->count >= search->filter->per_group)
+		return false;
+	slot->group = group;
+	slot->worst = score;
+	slot->count++;
+	return true;
+}
 
-		if (slot->group == 0)
-			slot->group = group;
-		if (slot->group != group)
-			continue;
-		if (slot->count >= search->filter->per_group)
-			return false;
-		slot->count++;
-		return true;
-	}
+/* Whether the group of an item that scores at most this had enough better ones already. */
+static bool
+is_crowded_out(const Search *search, int32_t item, double most)
+{
+	int32_t		group = search->filter->group[item];
+	const GroupSlot *slot;
+
+	if (group <= 0)
+		return false;
+	slot = find_group(search, group);
+	return slot->count >= search->filter->per_group && most < slot->worst;
 }
 
 /* Keeps the first k by rank with at most so many of each group; the entries end up sorted. */
@@ -245,7 +293,7 @@ cut_groups(Search *search)
 	{
 		int32_t		item = search->index->item[pool->entry[i].position];
 
-		if (take_from_group(search, search->filter->group[item]))
+		if (take_from_group(search, search->filter->group[item], pool->entry[i].score))
 			pool->entry[kept++] = pool->entry[i];
 	}
 	pool->count = kept;
@@ -309,6 +357,13 @@ float_above(double x)
 	return (float) (x * (1 + 0x1.0p-21) + 0x1.0p-148);
 }
 
+/* How many bits of a panel's mask are set: mostly all of them. */
+static inline int
+count_bits(uint32_t mask)
+{
+	return mask == 0xffff ? MF_PANEL : __builtin_popcount(mask);
+}
+
 /* Sixteen items to be scored. */
 typedef struct Sixteen
 {
@@ -334,7 +389,7 @@ score_sixteen(Search *search, const Sixteen *sixteen)
 
 	if (cosine)
 		error += index->ld * 0x1.0p-149 / LEAST_NORM;
-	search->stats.scored += __builtin_popcount(wanted);
+	search->stats.scored += count_bits(wanted);
 	if (trusted)
 		wanted &= search->scan->score_rows(search->query, index->ld, index->vector, sixteen->position,
 										   cosine ? sixteen->norm : NULL, cosine ? NULL : sixteen->offset,
@@ -343,14 +398,17 @@ score_sixteen(Search *search, const Sixteen *sixteen)
 	{
 		int			i = __builtin_ctz(wanted);
 		int32_t		position = sixteen->position[i];
+		int32_t		item = index->item[position];
+		double		about = trusted ? score[i] : 0;
+		float		off = INFINITY;
 
-		if (!is_admitted(search, index->item[position]))
-			continue;
 		if (trusted)
-			mf_pool_add(&search->pool, score[i],
-						(float) ((error + fabsf(score[i]) * MF_SCAN_ROUNDING) * 1.0001), position);
-		else
-			mf_pool_add(&search->pool, 0, INFINITY, position);
+			off = (float) ((error + fabs(about) * MF_SCAN_ROUNDING) * 1.0001);
+		if (!is_admitted(search, item))
+			continue;
+		if (search->filter->group != NULL && is_crowded_out(search, item, about + off))
+			continue;
+		mf_pool_add(&search->pool, about, off, position);
 	}
 	tend_pool(search);
 }
@@ -467,7 +525,7 @@ search_panel(Search *search, int64_t panel, uint32_t mask)
 static void
 visit_panel(Search *search, int64_t panel, uint32_t mask)
 {
-	if (__builtin_popcount(mask) >= MF_PANEL / 2)
+	if (count_bits(mask) >= MF_PANEL / 2)
 		search_panel(search, panel, mask);
 	else
 		for (; mask != 0; mask &= mask - 1)
@@ -555,25 +613,28 @@ judge_panel(Search *search, int64_t panel, uint32_t passed)
 static uint64_t
 block_mask(const Search *search, int64_t block)
 {
-	uint64_t	panels = 0;
+	const uint64_t *word = search->mask + block * (MF_BLOCK / 64);
+	int64_t		left = search->index->npanels - block * MF_BLOCK_PANELS;
+	uint64_t	panels = left >= MF_BLOCK_PANELS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
+	uint64_t	masked = 0;
 
 	if (search->mask == NULL)
-		return UINT64_MAX;
-	for (int p = 0; p < MF_BLOCK_PANELS; p++)
-		panels |= (uint64_t) ((search->mask[block * (MF_BLOCK / 64) + p / 4] >> (p % 4 * 16) & 0xffff) != 0) << p;
-	return panels;
+		return panels;
+	for (int w = 0; w < MF_BLOCK / 64; w++)
+		for (int p = 0; word[w] != 0 && p < 4; p++)
+			masked |= (uint64_t) ((word[w] >> (16 * p) & 0xffff) != 0) << (4 * w + p);
+	return masked;
 }
 
 /* Looks at a block's codes, and at the items that these cannot rule out. */
 static void
-search_codes(Search *search, int64_t block, int npanels)
+search_codes(Search *search, int64_t block, uint64_t live)
 {
 	const MfIndex *index = search->index;
 	int64_t		first = block * MF_BLOCK_PANELS;
 	MfCodeBounds *bounds = &search->bounds;
 	int32_t		threshold[MF_BLOCK_PANELS];
 	uint16_t	passed[MF_BLOCK_PANELS];
-	uint64_t	live;
 
 	bounds->norm = index->panel_norm + first;
 	bounds->offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
@@ -583,9 +644,7 @@ search_codes(Search *search, int64_t block, int npanels)
 	bounds->length = index->panel_length + first;
 	bounds->rest = index->panel_rest + first;
 	bounds->floor = float_below(search->pool.floor);
-	live = search->scan->bound_codes(bounds, threshold) & block_mask(search, block);
-	if (npanels < MF_BLOCK_PANELS)
-		live &= (UINT64_C(1) << npanels) - 1;
+	live &= search->scan->bound_codes(bounds, threshold);
 	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PANEL * __builtin_popcountll(live);
 	live = search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
 									search->code.code, live, threshold, passed);
@@ -604,22 +663,34 @@ search_codes(Search *search, int64_t block, int npanels)
 static void
 search_block(Search *search, int64_t block)
 {
-	int64_t		first = block * MF_BLOCK_PANELS;
-	int64_t		left = search->index->npanels - first;
-	int			npanels = left < MF_BLOCK_PANELS ? (int) left : MF_BLOCK_PANELS;
+	uint64_t	live = block_mask(search, block);
 
+	if (live == 0)
+		return;
 	if (search->coded && fabs(search->pool.floor) < FLOAT_RANGE)
 	{
-		search_codes(search, block, npanels);
+		search_codes(search, block, live);
 		return;
 	}
-	for (int64_t panel = first; panel < first + npanels; panel++)
+	for (; live != 0; live &= live - 1)
 	{
-		uint32_t	mask = panel_mask(search, panel);
+		int64_t		panel = block * MF_BLOCK_PANELS + __builtin_ctzll(live);
 
-		if (mask != 0 && panel_bound(search, panel) >= search->pool.floor)
-			visit_panel(search, panel, mask);
+		if (panel_bound(search, panel) >= search->pool.floor)
+			visit_panel(search, panel, panel_mask(search, panel));
 	}
+}
+
+/* No item of the block or a later one scores more. */
+static inline double
+tail_bound(const Search *search, int64_t block)
+{
+	const MfIndex *index = search->index;
+
+	if (search->cosine)
+		return INFINITY;
+	return search->norm * index->block_norm[block] +
+		(index->tail_offset == NULL ? 0 : index->tail_offset[block]);
 }
 
 /* The block with the largest bound: where a search had better begin. */
@@ -627,13 +698,38 @@ static int64_t
 best_block(const Search *search)
 {
 	int64_t		best = 0;
+	double		bound = -INFINITY;
 
 	if (search->cosine || search->index->block_offset == NULL)
 		return 0;
-	for (int64_t block = 1; block < search->index->nblocks; block++)
-		if (block_bound(search, block) > block_bound(search, best))
+	for (int64_t block = 0; block < search->index->nblocks && tail_bound(search, block) > bound; block++)
+		if (block_bound(search, block) > bound)
+		{
+			bound = block_bound(search, block);
 			best = block;
+		}
 	return best;
+}
+
+/*
+ * A query of length 0 without offsets: every score is 0, so the result is the first k items by number.
+ * Returns whether this is such a search, which is over then.
+ */
+static bool
+search_zero(Search *search)
+{
+	const MfIndex *index = search->index;
+	const MfFilter *filter = search->filter;
+	MfPool	   *pool = &search->pool;
+
+	if (search->exact_norm > 0 || filter->candidates != NULL ||
+		(index->offset != NULL && !search->cosine))
+		return false;
+	for (int32_t item = 0; item < index->nitems && pool->count < pool->k; item++)
+		if (is_admitted(search, item) &&
+			(filter->group == NULL || take_from_group(search, filter->group[item], 0)))
+			mf_pool_add(pool, 0, 0, index->position[item]);
+	return true;
 }
 
 /* Begins with the most promising block. */
@@ -649,9 +745,9 @@ search_first(Search *search)
 static bool
 search_next(Search *search, int64_t block)
 {
-	if (block_bound(search, block) < search->pool.floor)
-		return search->index->block_offset != NULL;
-	if (block != search->first)
+	if (tail_bound(search, block) < search->pool.floor)
+		return false;
+	if (block != search->first && block_bound(search, block) >= search->pool.floor)
 		search_block(search, block);
 	return true;
 }
@@ -724,6 +820,35 @@ mark_candidates(Search *search, uint64_t *mask)
 	search->mask = mask;
 }
 
+/*
+ * Marks the positions of allowed items in a bitmap, if they are few.  Otherwise the best items are
+ * likely to be allowed, and it is enough to ask when one turns up.
+ */
+static void
+mark_allowed(Search *search, uint64_t *mask)
+{
+	const MfIndex *index = search->index;
+	const uint64_t *allowed = search->filter->allowed;
+	int64_t		words = (index->nitems + 63) / 64;
+	int64_t		most = index->nitems / FEW_ALLOWED;
+	int64_t		count = 0;
+
+	for (int64_t w = 0; w < words && count <= most; w++)
+		count += allowed[w] == 0 ? 0 : __builtin_popcountll(allowed[w]);
+	if (count > most)
+		return;
+	memset(mask, 0, bitmap_words(index) * sizeof(*mask));
+	for (int64_t w = 0; w < words; w++)
+		for (uint64_t bits = allowed[w]; bits != 0; bits &= bits - 1)
+		{
+			int64_t		item = w * 64 + __builtin_ctzll(bits);
+
+			if (item < index->nitems)
+				mask[index->position[item] / 64] |= UINT64_C(1) << (index->position[item] % 64);
+		}
+	search->mask = mask;
+}
+
 /* Marks many seen items in a bitmap. */
 static void
 mark_seen(Search *search, uint64_t *seen)
@@ -785,6 +910,8 @@ start_search(Search *search, const MfIndex *index, const float *query, int k, co
 	search->later = work->later;
 	search->slot = work->slot;
 	search->nslots = work->nslots;
+	if (filter->group != NULL)
+		memset(work->slot, 0, work->nslots * sizeof(GroupSlot));
 	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
 	take_query(search, work, query);
 	mf_pool_start(&search->pool, work->entry, index->item, k);
@@ -839,10 +966,12 @@ run_search(const MfIndex *index, const float *query, int k, const MfFilter *filt
 	start_search(&search, index, query, k, filter, &work, cosine);
 	if (filter->candidates != NULL && filter->ncandidates <= FEW_CANDIDATES)
 		search_candidates(&search, work.position);
-	else
+	else if (!search_zero(&search))
 	{
 		if (filter->candidates != NULL)
 			mark_candidates(&search, work.mask);
+		else if (filter->allowed != NULL)
+			mark_allowed(&search, work.mask);
 		search_first(&search);
 		for (int64_t block = 0; block < index->nblocks && search_next(&search, block); block++)
 			;
@@ -944,8 +1073,9 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 
 		filter[i] = batch_filter(batch, first + i);
 		start_search(&search[i], index, batch->query + (first + i) * index->ld, k, &filter[i], &work, false);
-		search_first(&search[i]);
-		more[i] = true;
+		more[i] = !search_zero(&search[i]);
+		if (more[i])
+			search_first(&search[i]);
 	}
 	for (int64_t block = 0; block < index->nblocks; block++)
 		for (int i = 0; i < n; i++)

@@ -53,7 +53,7 @@ shape(Catalog *c, const char *what)
 		uint64_t	rank = mf_random_bits(3, (uint64_t) i) % (uint64_t) c->n;
 
 		if (strcmp(what, "popular") == 0)
-			catalog_scale(c, i, pow((double) rank + 20, -0.45));
+			catalog_scale(c, i, pow((double) rank + 20, -0.6));
 		else if (classic)
 			catalog_scale(c, i, 0.5 + 0.1 * mf_random_normal(4, (uint64_t) i));
 	}
