@@ -37,6 +37,12 @@ mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 # A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
 
+# The types that pgindent must know.
+typedefs.list: $(wildcard $(srcdir)/src/*.[ch] $(srcdir)/src/core/*.[ch])
+	sed -nE -e 's/^\} ([A-Z][A-Za-z0-9]*);.*/\1/p' -e 's/^typedef .*\(\*([A-Za-z0-9]+)\).*/\1/p' \
+		-e 's/^typedef (struct|enum) ([A-Z][A-Za-z0-9]*)( \2;)?$$/\2/p' \
+		-e 's/^typedef .* ([A-Z][A-Za-z0-9_]*)( __attribute__.*)?;$$/\1/p' $^ | LC_ALL=C sort -u > $@
+
 # Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
 .PHONY: demo
 demo:
