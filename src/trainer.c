@@ -123,12 +123,30 @@ PlanNewModel(Trainer *t, char *name)
 	t->version = 1;
 }
 
+/* A model's name that was not given, but is that of the source, must not take over another relation's model. */
+static void
+CheckSameSource(const Trainer *t, const Model *model)
+{
+	const char *schema = t->source.temporary ? "pg_temp" : t->source.schema;
+
+	if (t->request->model ||
+		(strcmp(schema, model->source_schema) == 0 && strcmp(t->source.name, model->source) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("model \"%s\" is trained on \"%s.%s\", not \"%s.%s\"", model->name,
+					model->source_schema, model->source, schema, t->source.name),
+			 errhint("Give the new model a name with the argument model, or pass model => '%s' to train that one on other rows.",
+					 model->name)));
+}
+
 /* A model that gets another version: the caller's own, with tables that can take it. */
 static void
 PlanNextVersion(Trainer *t, Model *model)
 {
 	t->model = *model;
 	CheckModelOwner(model);
+	CheckSameSource(t, model);
 	if (t->request->schema && strcmp(t->request->schema, model->schema) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
