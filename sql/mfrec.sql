@@ -379,6 +379,25 @@ COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- ---------------------------------------------------------------------------------------------
+-- Measuring (fn_evaluate.c)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_holdout(user_id "any", item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
+'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
+The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text). A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
+
+CREATE FUNCTION mf_holdout(user_id text, item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
+'tells whether a row belongs to the test side of a split that holds out this fraction of the rows (for ids given as text or as quoted literals)';
+
+-- ---------------------------------------------------------------------------------------------
 -- Models (fn_model.c)
 -- ---------------------------------------------------------------------------------------------
 

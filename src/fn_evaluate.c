@@ -1,0 +1,150 @@
+/*
+ * fn_evaluate.c - SQL functions that measure models: mf_holdout.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/uuid.h"
+
+#include "compat.h"
+#include "core/holdout.h"
+
+/* How an argument of mf_holdout is hashed; kept between calls. */
+typedef struct HoldoutId
+{
+	Oid			base;			/* its type, without domains */
+	FmgrInfo	output;			/* for types that are hashed as their text */
+} HoldoutId;
+
+/* Finds out how to hash an argument; a type whose text depends on settings is an error. */
+static void
+InitHoldoutId(FunctionCallInfo fcinfo, int n, HoldoutId *id)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	Oid			output;
+	bool		varlena;
+
+	if (!OidIsValid(type))
+		elog(ERROR, "could not determine the type of an id");
+	id->base = getBaseType(type);
+	if (id->base == UNKNOWNOID)
+		return;
+	getTypeOutputInfo(id->base, &output, &varlena);
+	if (func_volatile(output) != PROVOLATILE_IMMUTABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("cannot split by ids of type %s", format_type_be(type)),
+				 errdetail("How its values read depends on settings, so a row would not always fall on the same side."),
+				 errhint("Cast it to a type that always reads the same, such as bigint or text.")));
+	fmgr_info_cxt(output, &id->output, fcinfo->flinfo->fn_mcxt);
+}
+
+/* A varlena's bytes; the blanks behind a character(n) are none of them. */
+static uint64
+HashBytes(Datum value, bool padded)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+	Size		length = VARSIZE_ANY_EXHDR(bytes);
+
+	while (padded && length > 0 && VARDATA_ANY(bytes)[length - 1] == ' ')
+		length--;
+	return mf_holdout_text(VARDATA_ANY(bytes), length);
+}
+
+/* A uuid as it reads: lower case, with hyphens. */
+static uint64
+HashUuid(const pg_uuid_t *uuid)
+{
+	static const char digits[] = "0123456789abcdef";
+	char		text[2 * UUID_LEN + 4];
+	int			n = 0;
+
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[n++] = '-';
+		text[n++] = digits[uuid->data[i] >> 4];
+		text[n++] = digits[uuid->data[i] & 15];
+	}
+	return mf_holdout_text(text, n);
+}
+
+/* Equal values hash alike, whatever their type: see core/holdout.c. */
+static uint64
+HashHoldoutId(HoldoutId *id, Datum value)
+{
+	char	   *text;
+
+	switch (id->base)
+	{
+		case INT2OID:
+			return mf_holdout_integer(DatumGetInt16(value));
+		case INT4OID:
+			return mf_holdout_integer(DatumGetInt32(value));
+		case INT8OID:
+			return mf_holdout_integer(DatumGetInt64(value));
+		case FLOAT4OID:
+			return mf_holdout_number(DatumGetFloat4(value));
+		case FLOAT8OID:
+			return mf_holdout_number(DatumGetFloat8(value));
+		case UUIDOID:
+			return HashUuid(DatumGetUUIDP(value));
+		case TEXTOID:
+		case VARCHAROID:
+		case BYTEAOID:
+			return HashBytes(value, false);
+		case BPCHAROID:
+			return HashBytes(value, true);
+		case UNKNOWNOID:
+			return mf_holdout_text(DatumGetCString(value), strlen(DatumGetCString(value)));
+		case NUMERICOID:		/* 1.0 equals 1.00 */
+			value = DirectFunctionCall1(numeric_trim_scale, value);
+			break;
+		default:
+			break;
+	}
+	text = OutputFunctionCall(&id->output, value);
+	return mf_holdout_text(text, strlen(text));
+}
+
+/*
+ * mf_holdout(user_id "any" or text, item_id "any" or text, fraction float8, seed bigint): whether a
+ * row belongs to the test side of a split.  Null where an id is: such a row is on neither side.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_holdout);
+Datum
+mf_holdout(PG_FUNCTION_ARGS)
+{
+	HoldoutId  *ids = fcinfo->flinfo->fn_extra;
+	double		fraction;
+	uint64		user;
+
+	if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", PG_ARGISNULL(2) ? "fraction" : "seed")));
+	fraction = PG_GETARG_FLOAT8(2);
+	if (!(fraction >= 0 && fraction <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("fraction must be between 0 and 1, not %g", fraction),
+				 errhint("0.2 holds out a fifth of the rows.")));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (ids == NULL)
+	{
+		ids = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, 2 * sizeof(HoldoutId));
+		InitHoldoutId(fcinfo, 0, &ids[0]);
+		InitHoldoutId(fcinfo, 1, &ids[1]);
+		fcinfo->flinfo->fn_extra = ids;
+	}
+	user = HashHoldoutId(&ids[0], PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(mf_holdout_place((uint64) PG_GETARG_INT64(3), user,
+									HashHoldoutId(&ids[1], PG_GETARG_DATUM(1))) < fraction);
+}
