@@ -11,6 +11,10 @@
 #include "scan.h"
 #include "threads.h"
 
+/* Norms that codes are made for; others pass every test. */
+#define MF_LEAST_CODED 1e-10f
+#define MF_MOST_CODED 1e15f
+
 /* How an index is going to be coded; arrays are in the builder's workspace. */
 typedef struct MfCodePlan
 {
@@ -36,6 +40,7 @@ typedef struct MfCodeQuery
 extern size_t mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel);
 extern bool mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCodes codes,
 						  void *workspace, const MfParallel *parallel);
+extern size_t mf_codes_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel);
 extern bool mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace,
 						  const MfParallel *parallel);
 extern bool mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, double norm);

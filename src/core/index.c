@@ -16,6 +16,8 @@
 
 #include "als.h"
 #include "codes.h"
+#include "scan.h"
+#include "space.h"
 
 #define INDEX_MAGIC "mfindex"
 #define INDEX_FORMAT 4
@@ -54,20 +56,11 @@ typedef struct Build
 	MfIndex		index;			/* arrays point into the caller's space */
 } Build;
 
-/* The next section of `size` bytes: its place in the block, or NULL while there is no block. */
-static void *
-take_section(const void *space, size_t *used, size_t size)
-{
-	const char *place = space == NULL ? NULL : (const char *) space + *used;
-
-	*used += (size + 63) & ~(size_t) 63;
-	return (void *) (uintptr_t) place;
-}
-
-/* Fills in the view of a block with this header; space may be NULL to learn the size alone. */
+/* Fills in the view of a block with this header; block may be NULL to learn the size alone. */
 static void
-lay_out(MfIndex *index, const void *space, const Header *header)
+lay_out(MfIndex *index, const void *block, const Header *header)
 {
+	void	   *space = (void *) (uintptr_t) block;	/* only taken apart here */
 	int64_t		n = header->nitems;
 	size_t		rows;
 	size_t		panels;
@@ -87,31 +80,31 @@ lay_out(MfIndex *index, const void *space, const Header *header)
 	panels = (size_t) index->nblocks * MF_BLOCK_PANELS;
 	blocks = ((size_t) index->nblocks + MF_PANEL - 1) / MF_PANEL * MF_PANEL;
 
-	take_section(space, &used, sizeof(Header));
-	index->block_norm = take_section(space, &used, blocks * sizeof(float));
-	index->panel_norm = take_section(space, &used, panels * sizeof(float));
+	mf_take_space(space, &used, sizeof(Header));
+	index->block_norm = mf_take_space(space, &used, blocks * sizeof(float));
+	index->panel_norm = mf_take_space(space, &used, panels * sizeof(float));
 	if (header->has_offset)
 	{
-		index->block_offset = take_section(space, &used, blocks * sizeof(float));
-		index->tail_offset = take_section(space, &used, blocks * sizeof(float));
-		index->panel_offset = take_section(space, &used, panels * sizeof(float));
-		index->offset = take_section(space, &used, rows * sizeof(float));
+		index->block_offset = mf_take_space(space, &used, blocks * sizeof(float));
+		index->tail_offset = mf_take_space(space, &used, blocks * sizeof(float));
+		index->panel_offset = mf_take_space(space, &used, panels * sizeof(float));
+		index->offset = mf_take_space(space, &used, rows * sizeof(float));
 	}
-	index->norm = take_section(space, &used, rows * sizeof(float));
-	index->item = take_section(space, &used, rows * sizeof(int32_t));
-	index->position = take_section(space, &used, rows * sizeof(int32_t));
-	index->vector = take_section(space, &used, rows * index->ld * sizeof(float));
+	index->norm = mf_take_space(space, &used, rows * sizeof(float));
+	index->item = mf_take_space(space, &used, rows * sizeof(int32_t));
+	index->position = mf_take_space(space, &used, rows * sizeof(int32_t));
+	index->vector = mf_take_space(space, &used, rows * index->ld * sizeof(float));
 	/* last, so that all else has its place before it is known whether there are codes */
 	if (coded > 0)
 	{
-		index->rotation = take_section(space, &used, coded * index->ld * sizeof(float));
-		index->spread = take_section(space, &used, coded * sizeof(float));
-		index->panel_least = take_section(space, &used, panels * sizeof(float));
-		index->panel_step = take_section(space, &used, panels * sizeof(float));
-		index->panel_error = take_section(space, &used, panels * sizeof(float));
-		index->panel_length = take_section(space, &used, panels * sizeof(float));
-		index->panel_rest = take_section(space, &used, panels * sizeof(float));
-		index->code = take_section(space, &used, (size_t) index->npanels * coded * 8);
+		index->rotation = mf_take_space(space, &used, coded * index->ld * sizeof(float));
+		index->spread = mf_take_space(space, &used, coded * sizeof(float));
+		index->panel_least = mf_take_space(space, &used, panels * sizeof(float));
+		index->panel_step = mf_take_space(space, &used, panels * sizeof(float));
+		index->panel_error = mf_take_space(space, &used, panels * sizeof(float));
+		index->panel_length = mf_take_space(space, &used, panels * sizeof(float));
+		index->panel_rest = mf_take_space(space, &used, panels * sizeof(float));
+		index->code = mf_take_space(space, &used, (size_t) index->npanels * coded * 8);
 	}
 	index->size = used;
 }
@@ -150,17 +143,6 @@ mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 	return sort > codes ? sort : codes;
 }
 
-/* |x| of ld floats, in double. */
-static double
-norm_of(const float *x, int ld)
-{
-	double		sum = 0;
-
-	for (int j = 0; j < ld; j++)
-		sum += (double) x[j] * x[j];
-	return sqrt(sum);
-}
-
 /* A float that is not below x >= 0; more than the largest float becomes infinity. */
 static float
 float_above(double x)
@@ -192,7 +174,7 @@ measure_block(void *state, int64_t block, int worker)
 		Entry	   *entry = &build->entry[i];
 
 		entry->item = (int32_t) i;
-		entry->norm = (float) norm_of(items->vector + (size_t) i * build->index.ld, build->index.ld);
+		entry->norm = (float) mf_norm(items->vector + (size_t) i * build->index.ld, build->index.ld);
 		entry->key = descending(entry->norm);
 	}
 }
@@ -242,9 +224,6 @@ sort_strips(Build *build)
 	sort_entries(build);
 }
 
-/* Writes through a view whose arrays are the caller's own space. */
-#define WRITABLE(type, array) ((type *) (uintptr_t) (array))
-
 /* One panel: moves its items in, the last panel's free places are zeros, and bounds them. */
 static void
 fill_panel(Build *build, int64_t panel)
@@ -257,33 +236,33 @@ fill_panel(Build *build, int64_t panel)
 
 	for (int64_t at = panel * MF_PANEL; at < (panel + 1) * MF_PANEL; at++)
 	{
-		float	   *vector = WRITABLE(float, index->vector) + (size_t) at * index->ld;
+		float	   *vector = MF_WRITABLE(float, index->vector) + (size_t) at * index->ld;
 		const Entry *entry = &build->entry[at];
 
 		if (at >= index->nitems)
 		{
 			memset(vector, 0, row);
-			WRITABLE(int32_t, index->item)[at] = -1;
-			WRITABLE(int32_t, index->position)[at] = -1;
-			WRITABLE(float, index->norm)[at] = 0;
+			MF_WRITABLE(int32_t, index->item)[at] = -1;
+			MF_WRITABLE(int32_t, index->position)[at] = -1;
+			MF_WRITABLE(float, index->norm)[at] = 0;
 			if (index->offset != NULL)
-				WRITABLE(float, index->offset)[at] = 0;
+				MF_WRITABLE(float, index->offset)[at] = 0;
 			continue;
 		}
 		memcpy(vector, items->vector + (size_t) entry->item * index->ld, row);
-		WRITABLE(int32_t, index->item)[at] = entry->item;
-		WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
-		WRITABLE(float, index->norm)[at] = entry->norm;
-		most = fmaxf(most, float_above(norm_of(vector, index->ld)));
+		MF_WRITABLE(int32_t, index->item)[at] = entry->item;
+		MF_WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
+		MF_WRITABLE(float, index->norm)[at] = entry->norm;
+		most = fmaxf(most, float_above(mf_norm(vector, index->ld)));
 		if (index->offset != NULL)
 		{
-			WRITABLE(float, index->offset)[at] = items->offset[entry->item];
+			MF_WRITABLE(float, index->offset)[at] = items->offset[entry->item];
 			most_offset = fmaxf(most_offset, items->offset[entry->item]);
 		}
 	}
-	WRITABLE(float, index->panel_norm)[panel] = most;
+	MF_WRITABLE(float, index->panel_norm)[panel] = most;
 	if (index->offset != NULL)
-		WRITABLE(float, index->panel_offset)[panel] = most_offset;
+		MF_WRITABLE(float, index->panel_offset)[panel] = most_offset;
 }
 
 /* One block: its panels, and the bounds of it all. */
@@ -302,17 +281,17 @@ fill_block(void *state, int64_t block, int worker)
 			fill_panel(build, panel);
 		else
 		{
-			WRITABLE(float, index->panel_norm)[panel] = 0;
+			MF_WRITABLE(float, index->panel_norm)[panel] = 0;
 			if (index->offset != NULL)
-				WRITABLE(float, index->panel_offset)[panel] = -INFINITY;
+				MF_WRITABLE(float, index->panel_offset)[panel] = -INFINITY;
 		}
 		most = fmaxf(most, index->panel_norm[panel]);
 		if (index->offset != NULL)
 			most_offset = fmaxf(most_offset, index->panel_offset[panel]);
 	}
-	WRITABLE(float, index->block_norm)[block] = most;
+	MF_WRITABLE(float, index->block_norm)[block] = most;
 	if (index->offset != NULL)
-		WRITABLE(float, index->block_offset)[block] = most_offset;
+		MF_WRITABLE(float, index->block_offset)[block] = most_offset;
 }
 
 /* Makes bounds of blocks bounds of all that follow; those after the last block are zeros. */
@@ -326,14 +305,14 @@ fill_tails(MfIndex *index)
 	{
 		if (block < index->nblocks)
 			norm = fmaxf(norm, index->block_norm[block]);
-		WRITABLE(float, index->block_norm)[block] = norm;
+		MF_WRITABLE(float, index->block_norm)[block] = norm;
 		if (index->offset == NULL)
 			continue;
 		if (block < index->nblocks)
 			offset = fmaxf(offset, index->block_offset[block]);
 		else
-			WRITABLE(float, index->block_offset)[block] = -INFINITY;
-		WRITABLE(float, index->tail_offset)[block] = offset;
+			MF_WRITABLE(float, index->block_offset)[block] = -INFINITY;
+		MF_WRITABLE(float, index->tail_offset)[block] = offset;
 	}
 }
 

@@ -3,6 +3,7 @@
  */
 #include "scan.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -52,4 +53,15 @@ mf_scan(void)
 	const MfScan *table[MF_SCAN_TABLES];
 
 	return table[mf_scan_tables(table) - 1];
+}
+
+/* |x| of n floats, in double. */
+double
+mf_norm(const float *x, int n)
+{
+	double		sum = 0;
+
+	for (int j = 0; j < n; j++)
+		sum += (double) x[j] * x[j];
+	return sqrt(sum);
 }

@@ -69,6 +69,7 @@ typedef struct MfScan
 
 extern const MfScan *mf_scan(void);
 extern int	mf_scan_tables(const MfScan **table);
+extern double mf_norm(const float *x, int n);
 
 /* mf_scan_tables() gives at most so many. */
 #define MF_SCAN_TABLES 4

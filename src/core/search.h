@@ -1,0 +1,94 @@
+/*
+ * search.h - a search for the best items at work: what topk.c and its helpers share.
+ *
+ * search_filter.c says which items count, search_visit.c looks at them, topk.c begins and ends.
+ */
+#ifndef MF_SEARCH_H
+#define MF_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codes.h"
+#include "index.h"
+#include "pool.h"
+#include "scan.h"
+#include "topk.h"
+
+/* Items that codes put off before somebody must look again. */
+#define MF_LATER 4096
+
+/* Positions that wait for their rows to be fetched. */
+#define MF_PENDING 48
+
+/* Up to so many candidates are looked up one by one, more become a bitmap. */
+#define MF_FEW_CANDIDATES 256
+
+/* An item that codes could not rule out, nor make likely. */
+typedef struct MfLater
+{
+	float		most;			/* what it can score at most */
+	int32_t		position;
+} MfLater;
+
+/* How many of a group are in the result so far: a slot of an open-addressing table. */
+typedef struct MfGroupSlot
+{
+	int32_t		group;			/* 0: free */
+	int32_t		count;
+	double		worst;			/* the lowest score of those */
+} MfGroupSlot;
+
+/* One search. */
+typedef struct MfSearch
+{
+	const MfIndex *index;
+	const MfScan *scan;
+	const MfFilter *filter;
+	bool		cosine;			/* the score is p.v / (|p| |v|) */
+	float	   *query;			/* ld floats: p; of length 1 for cosines */
+	double	   *exact;			/* d doubles: p */
+	double		exact_norm;		/* |p|, as a naive scan computes it */
+	double		norm;			/* not below the norm of query, above 0 */
+	double		error;			/* of a float score, per unit of norm of the item */
+	bool		coded;			/* codes can be used */
+	MfCodeQuery code;
+	MfCodeBounds bounds;		/* what is the same for all blocks */
+	const uint64_t *mask;		/* by position: the candidates; NULL: all */
+	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
+	MfGroupSlot *slot;
+	uint32_t	nslots;			/* a power of two */
+	MfPool		pool;
+	MfLater	   *later;			/* MF_LATER items that were put off */
+	int			nlater;
+	int64_t		first;			/* the block that was searched before all others */
+	int			npending;
+	int			prefetch;		/* bytes of a row to be fetched ahead */
+	int32_t		pending[MF_PENDING + MF_PANEL]; /* positions to be scored together */
+	MfTopkStats stats;
+} MfSearch;
+
+/* Words of a bitmap of whole blocks of items. */
+static inline size_t
+mf_bitmap_words(const MfIndex *index)
+{
+	return (size_t) index->nblocks * (MF_BLOCK / 64);
+}
+
+extern bool mf_search_admits(const MfSearch *search, int32_t item);
+extern bool mf_search_take(MfSearch *search, int32_t group, double score);
+extern bool mf_search_crowds_out(const MfSearch *search, int32_t item, double most);
+extern void mf_search_cut_groups(MfSearch *search);
+extern int	mf_search_find_candidates(const MfSearch *search, int32_t *position);
+extern void mf_search_mark_candidates(MfSearch *search, uint64_t *mask);
+extern void mf_search_mark_allowed(MfSearch *search, uint64_t *mask);
+extern void mf_search_mark_seen(MfSearch *search, uint64_t *seen);
+
+extern void mf_search_score_pool(MfSearch *search);
+extern void mf_search_position(MfSearch *search, int32_t position);
+extern void mf_search_first(MfSearch *search);
+extern bool mf_search_next(MfSearch *search, int64_t block);
+extern void mf_search_last(MfSearch *search);
+
+#endif
