@@ -96,6 +96,43 @@ MF_KERNEL(transpose) (MF_V *x)
 		MF_TRANSPOSE_STEP(x, 1)
 }
 
+/* Lane l of a plus lane l + step, for lanes without that bit; for the others the same of b. */
+#define MF_FOLD(a, b, step) \
+	(__builtin_shufflevector(a, b, MF_TURN(MF_TURN_LOW, step)) + \
+	 __builtin_shufflevector(a, b, MF_TURN(MF_TURN_HIGH, step)))
+
+/* Rows whose sums MF_KERNEL(sum_rows) makes at once. */
+#if MF_LANES >= 8
+#define MF_SUM_ROWS 8
+#else
+#define MF_SUM_ROWS 4
+#endif
+
+/* out[r] = the sum of the lanes of x[r], for MF_SUM_ROWS registers, which are overwritten. */
+MF_INLINE void
+MF_KERNEL(sum_rows) (float *out, MF_V *x)
+{
+	float		sum[MF_LANES];
+
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r += 2)
+		x[r] = MF_FOLD(x[r], x[r + 1], 1);
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r += 4)
+		x[r] = MF_FOLD(x[r], x[r + 2], 2);
+#if MF_LANES >= 8
+	x[0] = MF_FOLD(x[0], x[4], 4);
+#endif
+#if MF_LANES == 16
+	x[0] = MF_FOLD(x[0], x[0], 8);
+#endif
+	MF_STORE(sum, x[0]);
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+		out[r] = sum[r];
+}
+
+#undef MF_FOLD
 #undef MF_TURN
 #undef MF_TURN_LOW
 #undef MF_TURN_HIGH

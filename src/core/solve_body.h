@@ -480,4 +480,5 @@ static const MfSolve MF_KERNEL(mf_solve) = {
 };
 
 #undef TILE
+#undef MF_SUM_ROWS
 #undef L

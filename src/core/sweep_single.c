@@ -10,7 +10,12 @@
 #include <string.h>
 
 #define MAX_STEPS 12			/* of conjugate gradients */
+#ifndef TOLERANCE
 #define TOLERANCE 2e-4			/* of the row's own loss */
+#endif
+#ifndef PANEL_BYTES_LOG
+#define PANEL_BYTES_LOG 19
+#endif
 
 /* A worker's scratch space. */
 typedef struct Space
@@ -38,7 +43,7 @@ typedef struct Task
 static int
 panel_length(int ld)
 {
-	int			length = (1 << 17) / ld;
+	int			length = (1 << PANEL_BYTES_LOG) / ld;
 
 	return length < 2 * MF_PANEL ? 2 * MF_PANEL : length;
 }
@@ -177,12 +182,11 @@ solve_primal(MfAls *als, const Space *space, int64_t r)
 }
 
 /*
- * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds,
- * and adds right-hand sides to right and bias_right.
+ * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds, with
+ * the dual form's targets: divided by scale, and for a bias the scale itself.
  */
 static void
-gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int used, float *right,
-			float *bias_right, Task *task)
+gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int used, Task *task)
 {
 	const MfPanel *panel = &space->panel;
 	int64_t		begin = als->rows->start[r];
@@ -190,24 +194,18 @@ gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int us
 	MfCells		cells = {panel->scale + used, panel->target + used, panel->weight + used, 0.0, 0.0, 0.0};
 	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
 		.column = als->rows->column + begin,.scale = cells.scale,
-		.panel = panel->rows + (size_t) used * (size_t) als->ld,
-		.nsums = part == MF_RATING ? 2 : 1,.factor = {cells.target, cells.weight},
-	.sum = {right, bias_right}};
+	.panel = panel->rows + (size_t) used * (size_t) als->ld};
 
 	mf_sweep_cells(als, part, r, begin, n, &cells);
-	if (als->side == MF_ITEMS && part == MF_INTEREST)
-		for (int k = 0; k < n; k++)
-			cells.scale[k] *= sqrtf(als->problem->alpha);
-	als->vec->gather(&gather);
-	task->constant += cells.constant;
-	task->target_sum += cells.target_sum;
-	task->weight_sum += cells.weight_sum;
-	/* the dual form wants targets of the scaled vectors: divided by scale, of the bias: the scale itself */
 	for (int k = 0; k < n; k++)
 	{
+		if (als->side == MF_ITEMS && part == MF_INTEREST)
+			cells.scale[k] *= sqrtf(als->problem->alpha);
 		cells.target[k] = cells.scale[k] > 0.0f ? cells.target[k] / cells.scale[k] : 0.0f;
 		cells.weight[k] = part == MF_RATING ? cells.scale[k] : 0.0f;
 	}
+	als->vec->gather(&gather);
+	task->constant += cells.constant;
 }
 
 /*
@@ -265,13 +263,16 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	account(als, r, task, explained, true);
 }
 
-/* The state of conjugate gradients on [x, bias]. */
+/* The state of conjugate gradients on a row's [x, bias]. */
 typedef struct Descent
 {
 	const MfAls *als;
 	const Space *space;
-	const Task *task;
-	int			n;				/* rows of the panel */
+	Task	   *task;
+	int64_t		r;
+	bool		has[2];			/* by MfPart: whose cells the system has */
+	bool		resident;		/* all vectors stay in the panel: `held` of them */
+	int			held;
 	float	   *diagonal;		/* ld: base * factor + shift */
 	float	   *precondition;	/* ld: 1 / the matrix's diagonal */
 	float	   *x;
@@ -284,17 +285,82 @@ typedef struct Descent
 	float		bias_product;
 } Descent;
 
+/*
+ * Gathers n cells of one part from position c on, scaled, into the panel at row `at`.  first: they are seen for the first time,
+ * so right-hand sides and the diagonal's squares are added up too.
+ */
+static void
+gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first)
+{
+	const MfAls *als = descent->als;
+	const MfPanel *panel = &descent->space->panel;
+	Task	   *task = descent->task;
+	int64_t		left = als->rows->start[descent->r + 1] - c - n;
+	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
+	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
+		.column = als->rows->column + c,.nahead = left < MF_PANEL ? (int) left : MF_PANEL,
+		.ahead = als->rows->column + c + n,.scale = cells.scale,
+		.panel = panel->rows + (size_t) at * (size_t) als->ld,
+		.nsums = !first ? 0 : part == MF_RATING ? 2 : 1,.factor = {cells.target, cells.weight},
+	.sum = {descent->space->vector[6], descent->space->vector[7]}};
+
+	mf_sweep_cells(als, part, descent->r, c, n, &cells);
+	if (als->side == MF_ITEMS && part == MF_INTEREST)
+	{
+		float		root = sqrtf(als->problem->alpha);
+
+		for (int k = 0; k < n; k++)
+			cells.scale[k] *= root;
+	}
+	als->vec->gather(&gather);
+	if (!first)
+		return;
+	als->vec->column_squares(descent->precondition, gather.panel, als->ld, n);
+	task->constant += cells.constant;
+	task->target_sum += cells.target_sum;
+	task->weight_sum += cells.weight_sum;
+}
+
+/*
+ * product = the matrix without the bias's row and column, times v.  Vectors that do not fit into the panel are gathered
+ * anew each time.
+ */
+static void
+multiply_vectors(Descent *descent, const float *v, bool first)
+{
+	const MfAls *als = descent->als;
+	const MfPanel *panel = &descent->space->panel;
+	int64_t		end = als->rows->start[descent->r + 1];
+
+	als->vec->normal_product(descent->product, descent->diagonal, panel->rows, v, als->ld,
+							 first ? 0 : descent->held);
+	if (descent->resident && !first)
+		return;
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+		for (int64_t c = als->rows->start[descent->r]; descent->has[part] && c < end; c += MF_PANEL)
+		{
+			int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
+			int			at = descent->resident ? descent->held : 0;
+
+			if (mf_cancelled(als->parallel))
+				return;
+			gather_cells(descent, (MfPart) part, c, n, at, first);
+			als->vec->normal_product(descent->product, NULL, panel->rows + (size_t) at * (size_t) als->ld,
+									 v, als->ld, n);
+			if (descent->resident)
+				descent->held += n;
+		}
+}
+
 /* product = the system's matrix times v and a bias of b. */
 static void
-apply_matrix(Descent *descent, const float *v, float b)
+apply_matrix(Descent *descent, const float *v, float b, bool first)
 {
 	const MfVec *vec = descent->als->vec;
 	const Task *task = descent->task;
 	int			ld = descent->als->ld;
 
-	for (int k = 0; k < ld; k++)
-		descent->product[k] = descent->diagonal[k] * v[k];
-	vec->normal_product(descent->product, descent->space->panel.rows, v, ld, descent->n);
+	multiply_vectors(descent, v, first);
 	descent->bias_product = 0.0f;
 	if (task->system.bias != NULL)
 	{
@@ -312,7 +378,11 @@ start_descent(Descent *descent)
 	const MfVec *vec = descent->als->vec;
 	int			ld = descent->als->ld;
 
-	apply_matrix(descent, descent->x, descent->bias);
+	memcpy(descent->precondition, descent->diagonal, (size_t) ld * sizeof(float));
+	memset(descent->direction, 0, (size_t) ld * sizeof(float));
+	apply_matrix(descent, descent->x, descent->bias, true);
+	for (int k = 0; k < ld; k++)
+		descent->precondition[k] = 1.0f / descent->precondition[k];
 	memcpy(descent->residual, task->right, (size_t) ld * sizeof(float));
 	vec->add(descent->residual, descent->product, -1.0f, ld);
 	descent->bias_residual = task->system.bias == NULL ? 0.0f :
@@ -322,20 +392,25 @@ start_descent(Descent *descent)
 		descent->bias * (task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
 }
 
-/* product = the preconditioner times residual; their inner product: about twice the loss to be gained. */
+/*
+ * Moves [x, bias] by length times the direction.  Afterwards product (and *bias) is the preconditioner times
+ * the residual; returns their inner product, about the loss that is left to be gained.
+ */
 static double
-precondition(Descent *descent, float *bias)
+move(Descent *descent, float length, float *bias)
 {
-	const MfVec *vec = descent->als->vec;
 	const Task *task = descent->task;
-	int			ld = descent->als->ld;
+	double		gain = descent->als->vec->step(descent->x, descent->residual, descent->product,
+											   descent->direction, descent->precondition, length,
+											   descent->als->ld);
 
-	memcpy(descent->product, descent->residual, (size_t) ld * sizeof(float));
-	vec->multiply_by(descent->product, descent->precondition, ld);
-	*bias = task->system.bias == NULL ? 0.0f : descent->bias_residual /
-		(float) (task->weight_sum + task->system.bias_shift);
-	return (double) vec->dot(descent->product, descent->residual, ld) +
-		(double) *bias * descent->bias_residual;
+	*bias = 0.0f;
+	if (task->system.bias == NULL)
+		return gain;
+	descent->bias += length * descent->bias_direction;
+	descent->bias_residual -= length * descent->bias_product;
+	*bias = descent->bias_residual / (float) (task->weight_sum + task->system.bias_shift);
+	return gain + (double) *bias * descent->bias_residual;
 }
 
 /* Steps until what is left to gain is a small part of the loss; returns what is explained then. */
@@ -345,80 +420,68 @@ descend(Descent *descent)
 	const MfVec *vec = descent->als->vec;
 	int			ld = descent->als->ld;
 	double		explained = start_descent(descent);
-	double		gain = precondition(descent, &descent->bias_direction);
+	double		gain = move(descent, 0.0f, &descent->bias_direction);
 
 	memcpy(descent->direction, descent->product, (size_t) ld * sizeof(float));
 	for (int step = 0; step < MAX_STEPS; step++)
 	{
 		double		curvature;
 		double		next;
-		float		length;
 		float		bias;
 
 		if (!(gain > TOLERANCE * (descent->task->constant - explained)))
 			break;
-		apply_matrix(descent, descent->direction, descent->bias_direction);
+		apply_matrix(descent, descent->direction, descent->bias_direction, false);
 		curvature = (double) vec->dot(descent->direction, descent->product, ld) +
 			(double) descent->bias_direction * descent->bias_product;
-		length = (float) (gain / curvature);
-		vec->add(descent->x, descent->direction, length, ld);
-		descent->bias += length * descent->bias_direction;
-		vec->add(descent->residual, descent->product, -length, ld);
-		descent->bias_residual -= length * descent->bias_product;
 		explained += gain * gain / curvature;
-		next = precondition(descent, &bias);
-		for (int k = 0; k < ld; k++)
-			descent->direction[k] = descent->product[k] + (float) (next / gain) * descent->direction[k];
+		next = move(descent, (float) (gain / curvature), &bias);
+		vec->turn(descent->direction, descent->product, (float) (next / gain), ld);
 		descent->bias_direction = bias + (float) (next / gain) * descent->bias_direction;
 		gain = next;
 	}
 	return explained;
 }
 
-/* Improves a row's x and bias by conjugate gradients; the panel holds all of its n vectors. */
+/* Improves a row's x and bias by conjugate gradients, for one system with the cells of one part or both. */
 static void
-solve_iteratively(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
+solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest, bool rating)
 {
-	int			ld = als->ld;
-	Descent		descent = {als, space, task, n, space->vector[0], space->vector[1], task->system.x,
-		space->vector[2], space->vector[3], space->vector[4],
-	task->system.bias != NULL ? *task->system.bias : 0.0f, 0.0f, 0.0f, 0.0f};
+	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
+	Task		task = {0};
+	Descent		descent = {.als = als,.space = space,.task = &task,.r = r,.has = {interest, rating},
+		.resident = n * (interest + rating) <= space->panel.length,.diagonal = space->vector[0],
+		.precondition = space->vector[1],.residual = space->vector[2],
+	.direction = space->vector[3],.product = space->vector[4]};
 	double		explained;
 
-	fill_diagonal(als, &task->system, descent.diagonal);
-	memcpy(descent.precondition, descent.diagonal, (size_t) ld * sizeof(float));
-	als->vec->column_squares(descent.precondition, space->panel.rows, ld, n);
-	for (int k = 0; k < ld; k++)
-		descent.precondition[k] = 1.0f / descent.precondition[k];
+	task.system = mf_sweep_system(als, part, r);
+	task.right = space->vector[6];
+	task.bias_right = space->vector[7];
+	memset(space->vector[6], 0, (size_t) als->ld * sizeof(float));
+	memset(space->vector[7], 0, (size_t) als->ld * sizeof(float));
+	fill_diagonal(als, &task.system, descent.diagonal);
+	descent.x = task.system.x;
+	descent.bias = task.system.bias != NULL ? *task.system.bias : 0.0f;
 	explained = descend(&descent);
-	if (task->system.bias != NULL)
-		*task->system.bias = descent.bias;
-	account(als, r, task, explained, isfinite(explained));
+	if (task.system.bias != NULL)
+		*task.system.bias = descent.bias;
+	account(als, r, &task, explained, isfinite(explained));
 }
 
-/* Solves one system of a row from its cells of one part, or of both (users). */
+/* Solves one system of a row in its dual form, for the cells of one part or both. */
 static void
-solve_from_cells(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest, bool rating,
-				 bool dual)
+solve_from_cells(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest, bool rating)
 {
 	int			n = (int) (als->rows->start[r + 1] - als->rows->start[r]);
-	float	   *right = space->vector[6];
-	float	   *bias_right = space->vector[7];
 	Task		task = {0};
 
 	task.system = mf_sweep_system(als, part, r);
-	task.right = right;
-	task.bias_right = bias_right;
-	memset(right, 0, (size_t) als->ld * sizeof(float));
-	memset(bias_right, 0, (size_t) als->ld * sizeof(float));
 	if (interest)
-		gather_part(als, space, r, MF_INTEREST, 0, right, bias_right, &task);
+		gather_part(als, space, r, MF_INTEREST, 0, &task);
 	if (rating)
-		gather_part(als, space, r, MF_RATING, interest ? n : 0, right, bias_right, &task);
-	if (dual)
-		solve_dual(als, space, r, &task, n * (interest + rating));
-	else
-		solve_iteratively(als, space, r, &task, n * (interest + rating));
+		gather_part(als, space, r, MF_RATING, interest ? n : 0, &task);
+	solve_dual(als, space, r, &task, n * (interest + rating));
 }
 
 /* Solves the rows begin .. end - 1 of als->order. */
@@ -428,24 +491,24 @@ mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 	Space		space = lay_out(scratch, als->ld);
 	bool		interest = mf_sweep_has(als, MF_INTEREST);
 	bool		rating = mf_sweep_has(als, MF_RATING);
-	int			parts = als->side == MF_USERS ? interest + rating : 1;
+	void		(*solve) (MfAls *als, const Space *space, int64_t r, MfPart part, bool interest,
+						  bool rating);
 
 	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel); k++)
 	{
 		int64_t		r = als->order[k];
-		int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
-		bool		dual = k >= als->first_dual;
 
-		if (!dual && (als->exact || n * parts > space.panel.length))
+		solve = als->exact ? solve_from_cells : solve_iteratively;
+		if (als->exact && k < als->first_dual)
 			solve_primal(als, &space, r);
 		else if (als->side == MF_USERS)
-			solve_from_cells(als, &space, r, MF_INTEREST, interest, rating, dual);
+			solve(als, &space, r, MF_INTEREST, interest, rating);
 		else
 		{
 			if (interest)
-				solve_from_cells(als, &space, r, MF_INTEREST, true, false, dual);
+				solve(als, &space, r, MF_INTEREST, true, false);
 			if (rating)
-				solve_from_cells(als, &space, r, MF_RATING, false, true, dual);
+				solve(als, &space, r, MF_RATING, false, true);
 		}
 	}
 }

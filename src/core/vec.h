@@ -43,8 +43,19 @@ typedef struct MfVec
 	/* out (n x ld) = x (n x ld) times m (ld x ld) */
 	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);
 
-	/* out (ld) += panel' (panel x) for panel (n x ld): one step of conjugate gradients; x != out */
-	void		(*normal_product) (float *out, const float *panel, const float *x, int ld, int n);
+	/* out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x != out */
+	void		(*normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
+								   int ld, int n);
+
+	/*
+	 * A step of conjugate gradients on ld numbers: x += length direction, residual -= length product,
+	 * and product = preconditioner residual; returns residual . product.
+	 */
+	float		(*step) (float *x, float *residual, float *product, const float *direction,
+						 const float *preconditioner, float length, int ld);
+
+	/* x = y + f x, for ld floats */
+	void		(*turn) (float *x, const float *y, float f, int ld);
 
 	/* out (ld) += panel' factor for panel (n x ld) and factor (n) */
 	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n);

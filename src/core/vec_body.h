@@ -271,48 +271,84 @@ MF_KERNEL(dot) (const float *x, const float *y, int ld)
 	return MF_SUM(even + odd);
 }
 
-/* out += panel' (panel x) for nrows rows, a constant: both products while the rows are in L1. */
+/* out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in L1. */
 MF_INLINE void
-MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, const int nrows)
+MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, int count)
 {
-	MF_V		sum[4];
-	float		product[4];
+	const float *row[MF_SUM_ROWS];
+	MF_V		sum[MF_SUM_ROWS];
+	float		product[MF_SUM_ROWS];
 
 	MF_UNROLL
-	for (int r = 0; r < nrows; r++)
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+	{
+		row[r] = panel + (r < count ? r : 0) * ld;
 		sum[r] = (MF_V) {0};
+	}
 	for (int j = 0; j < ld; j += MF_LANES)
 	{
 		MF_V		xj = MF_LOAD(x + j);
 
 		MF_UNROLL
-		for (int r = 0; r < nrows; r++)
-			sum[r] += xj * MF_LOAD(panel + r * ld + j);
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+			sum[r] += xj * MF_LOAD(row[r] + j);
 	}
+	MF_KERNEL(sum_rows) (product, sum);
 	MF_UNROLL
-	for (int r = 0; r < nrows; r++)
-		product[r] = MF_SUM(sum[r]);
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+		sum[r] = (MF_V) {0} + (r < count ? product[r] : 0.0f);
 	for (int j = 0; j < ld; j += MF_LANES)
 	{
 		MF_V		y = MF_LOAD(out + j);
 
 		MF_UNROLL
-		for (int r = 0; r < nrows; r++)
-			y += product[r] * MF_LOAD(panel + r * ld + j);
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+			y += sum[r] * MF_LOAD(row[r] + j);
 		MF_STORE(out + j, y);
 	}
 }
 
 /* See MfVec. */
 static void
-MF_KERNEL(normal_product) (float *out, const float *panel, const float *x, int ld, int n)
+MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x, int ld,
+						   int n)
 {
 	int			k = 0;
 
-	for (; k + 4 <= n; k += 4)
-		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, 4);
-	for (; k < n; k++)
-		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, 1);
+	for (int j = 0; j < ld && diagonal != NULL; j += MF_LANES)
+		MF_STORE(out + j, MF_LOAD(diagonal + j) * MF_LOAD(x + j));
+	for (; k + MF_SUM_ROWS <= n; k += MF_SUM_ROWS)
+		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, MF_SUM_ROWS);
+	if (k < n)
+		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, n - k);
+}
+
+/* See MfVec. */
+static float
+MF_KERNEL(step) (float *x, float *residual, float *product, const float *direction,
+				 const float *preconditioner, float length, int ld)
+{
+	MF_V		sum = {0};
+
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		r = MF_LOAD(residual + j) - length * MF_LOAD(product + j);
+		MF_V		z = MF_LOAD(preconditioner + j) * r;
+
+		MF_STORE(x + j, MF_LOAD(x + j) + length * MF_LOAD(direction + j));
+		MF_STORE(residual + j, r);
+		MF_STORE(product + j, z);
+		sum += r * z;
+	}
+	return MF_SUM(sum);
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(turn) (float *x, const float *y, float f, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(y + j) + f * MF_LOAD(x + j));
 }
 
 static const MfVec MF_KERNEL(mf_vec) = {
@@ -321,6 +357,8 @@ static const MfVec MF_KERNEL(mf_vec) = {
 	MF_KERNEL(rank_update),
 	MF_KERNEL(multiply),
 	MF_KERNEL(normal_product),
+	MF_KERNEL(step),
+	MF_KERNEL(turn),
 	MF_KERNEL(weighted_sum),
 	MF_KERNEL(column_squares),
 	MF_KERNEL(transpose_panel),
@@ -330,3 +368,4 @@ static const MfVec MF_KERNEL(mf_vec) = {
 };
 
 #undef TILE_ROWS
+#undef MF_SUM_ROWS

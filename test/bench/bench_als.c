@@ -21,12 +21,18 @@ typedef struct Record
 } Record;
 
 static double
-now(void)
+clock_seconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static double
+now(void)
+{
+	return clock_seconds(CLOCK_MONOTONIC);
 }
 
 static void *
@@ -149,6 +155,7 @@ run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int ite
 	for (int k = 1; k <= iterations; k++)
 	{
 		double		start = now();
+		double		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 		double		middle;
 		double		seconds;
 		double		loss;
@@ -158,8 +165,10 @@ run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int ite
 		loss = half_sweep(als, MF_ITEMS, exact, by_item);
 		seconds = now() - start;
 		total += seconds;
-		printf("%2d: users %.3f items %.3f together %.3f s, %.0f GFLOP/s, total %.2f s, loss %.8g\n",
-			   k, middle - start, seconds - (middle - start), seconds, work / seconds * 1e-9, total, loss);
+		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+		printf("%2d: users %.3f items %.3f together %.3f s (cpu %.3f), %.0f GFLOP/s, total %.2f s, loss %.8g\n",
+			   k, middle - start, seconds - (middle - start), seconds, cpu, work / seconds * 1e-9,
+			   total, loss);
 		fflush(stdout);
 	}
 }
