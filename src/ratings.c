@@ -137,8 +137,9 @@ CreateReceiver(const Source *source, Ratings *ratings)
 	return receiver;
 }
 
+/* Reads all rows; read_only: as the calling query sees them. */
 static void
-ReadSource(const Source *source, RatingReceiver *receiver)
+ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 {
 	SPIExecuteOptions options = {0};
 	StringInfoData sql;
@@ -146,6 +147,7 @@ ReadSource(const Source *source, RatingReceiver *receiver)
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
 	options.dest = &receiver->pub;
+	options.read_only = read_only;
 	SPI_connect();
 	if (SPI_execute_extended(sql.data, &options) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
@@ -155,9 +157,9 @@ ReadSource(const Source *source, RatingReceiver *receiver)
 	receiver->ratings->rows = receiver->triplets.count;
 }
 
-/* Says what was left out, and stops where nothing is left. */
+/* Says what was left out. */
 static void
-ReportRows(const Source *source, const Ratings *ratings)
+ReportSkippedRows(const Ratings *ratings)
 {
 	if (ratings->null_rows > 0)
 		ereport(NOTICE,
@@ -169,11 +171,6 @@ ReportRows(const Source *source, const Ratings *ratings)
 				(errmsg_plural("skipped %lld row whose value or weight is zero",
 							   "skipped %lld rows whose value or weight is zero",
 							   ratings->zero_rows, (long long) ratings->zero_rows)));
-	if (ratings->rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no ratings to train on", source->name),
-				 errhint("Insert some, and check that row security does not hide them.")));
 }
 
 /* Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together. */
@@ -195,6 +192,7 @@ typedef struct Sorting
 	uint64		seed;
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
+	bool		by_item;		/* rows by item are wanted, too */
 	int64		budget;
 	const MfParallel *parallel;
 } Sorting;
@@ -289,12 +287,17 @@ SortInMemory(Sorting *s)
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, space,
 						   &ratings->merged));
 	rows = mf_matrix_rows(&by_user->matrix);
-	CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
-	pfree(space);
 	by_user->nrows = ratings->users->count;
-	by_item->nrows = ratings->items->count;
 	by_user->start = by_user->matrix.start;
-	by_item->start = by_item->matrix.start;
+	if (s->by_item)
+	{
+		CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
+		by_item->nrows = ratings->items->count;
+		by_item->start = by_item->matrix.start;
+	}
+	else
+		FreeCells(by_item);
+	pfree(space);
 }
 
 /* Triplets on disk, cut into ranges of one side's numbers that fit in memory one at a time. */
@@ -439,9 +442,14 @@ SortOnDisk(Sorting *s)
 
 		SortPartition(s, &users.triplets[p], false, first, users.end[p], &rows);
 		AppendCells(&ratings->by_user, &rows);
-		ScatterToItems(&rows, first, &items);
+		if (s->by_item)
+			ScatterToItems(&rows, first, &items);
 		FreeMatrix(&rows);
 	}
+	pfree(user_counts);
+	pfree(item_counts);
+	if (!s->by_item)
+		return;
 	InitSpilledCells(&ratings->by_item, nitems, has_value, s->has_weight, s->budget / cell_bytes / 2);
 	for (int p = 0; p < items.count; p++)
 	{
@@ -449,8 +457,6 @@ SortOnDisk(Sorting *s)
 		AppendCells(&ratings->by_item, &rows);
 		FreeMatrix(&rows);
 	}
-	pfree(user_counts);
-	pfree(item_counts);
 }
 
 static void
@@ -471,7 +477,8 @@ DropUnitWeights(Sorting *s)
 	if (!s->has_weight || s->triplets->has_weight || s->ratings->merged > 0)
 		return;
 	DropWeights(&s->ratings->by_user);
-	DropWeights(&s->ratings->by_item);
+	if (s->by_item)
+		DropWeights(&s->ratings->by_item);
 }
 
 /*
@@ -535,33 +542,52 @@ SortRatings(Sorting *s)
 	FreeTriplets(s->triplets);
 }
 
+/* Prepares to read a source into `ratings`; see LoadRatings for the arguments. */
+static RatingReceiver *
+InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
+{
+	RatingReceiver *receiver = CreateReceiver(source, ratings);
+	bool		explicit = source->feedback == FEEDBACK_EXPLICIT;
+	bool		has_weight = source->weight_column || (source->value_column && !explicit);
+
+	memset(sorting, 0, sizeof(Sorting));
+	sorting->source = source;
+	sorting->ratings = ratings;
+	sorting->triplets = &receiver->triplets;
+	sorting->duplicates = explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
+	sorting->has_weight = has_weight || !explicit;
+	sorting->budget = budget;
+	sorting->parallel = parallel;
+	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
+	receiver->triplets.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
+	ratings->users = CreateIdMap((IdType *) &source->user);
+	ratings->items = CreateIdMap((IdType *) &source->item);
+	return receiver;
+}
+
 /*
- * Reads the whole source.  Ratings come back standardized to mean 0 and deviation 1, except the
- * held-out ones; implicit values are weights.  What grows with the number of ratings takes up to
- * `budget` bytes of memory, and temporary files beyond.  Everything lives in the current memory
+ * Reads the whole source for training.  Ratings come back standardized to mean 0 and deviation 1,
+ * except the held-out ones; implicit values are weights.  What grows with the number of ratings takes
+ * up to `budget` bytes of memory, and temporary files beyond.  Everything lives in the current memory
  * context.
  */
 Ratings *
 LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
-	RatingReceiver *receiver = CreateReceiver(source, ratings);
-	bool		explicit = source->feedback == FEEDBACK_EXPLICIT;
-	bool		has_weight = source->weight_column || (source->value_column && !explicit);
-	Sorting		sorting = {source, ratings, &receiver->triplets};
+	Sorting		sorting;
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
 
 	sorting.validation = validation;
 	sorting.seed = seed;
-	sorting.duplicates = explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
-	sorting.has_weight = has_weight || !explicit;
-	sorting.budget = budget;
-	sorting.parallel = parallel;
-	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
-	receiver->triplets.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&receiver->triplets, sorting.has_weight));
-	ratings->users = CreateIdMap((IdType *) &source->user);
-	ratings->items = CreateIdMap((IdType *) &source->item);
-	ReadSource(source, receiver);
-	ReportRows(source, ratings);
+	sorting.by_item = true;
+	ReadSource(source, receiver, false);
+	ReportSkippedRows(ratings);
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings to train on", source->name),
+				 errhint("Insert some, and check that row security does not hide them.")));
 	ReportPhase(PHASE_SORT);
 	SortRatings(&sorting);
 	if (ratings->rows == 0)
@@ -569,12 +595,29 @@ LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, 
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("no ratings are left to train on"),
 				 errhint("Lower the argument validation.")));
-	if (explicit)
+	if (source->feedback == FEEDBACK_EXPLICIT)
 	{
 		Summarize(ratings, source);
 		StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
 		StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
 	}
+	return ratings;
+}
+
+/*
+ * Reads the whole source as the calling query sees it, for measuring: by user only, ratings as they
+ * are; there may be none.
+ */
+Ratings *
+ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
+{
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	Sorting		sorting;
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+
+	ReadSource(source, receiver, true);
+	if (ratings->rows > 0)
+		SortRatings(&sorting);
 	return ratings;
 }
 

@@ -30,5 +30,6 @@ typedef struct Ratings
 extern void FreeRatings(Ratings *ratings);
 extern Ratings *LoadRatings(const Source *source, double validation, uint64 seed, int64 budget,
 							const MfParallel *parallel);
+extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 
 #endif
