@@ -20,16 +20,32 @@ OBJS = $(addprefix src/, arguments.o cells.o factors.o fn_evaluate.o fn_model.o 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)
 
-REGRESS = $(notdir $(basename $(wildcard test/sql/*.sql)))
+# make installcheck: for a running server, in which the extension is installed.  The TAP tests start
+# servers of their own, which root cannot.
+REGRESS = $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --load-extension=mfrec
+ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=mfrec
+ifneq ($(shell id -u),0)
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+PROVE_FLAGS = -I test/t
+endif
+EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san
 
 PG_CPPFLAGS = -I$(srcdir)/src -DMFREC_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -pthread
 SHLIB_LINK = -lm -lpthread
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+srcdir = .
+all install uninstall installcheck clean:
+	@echo "$(PG_CONFIG) --pgxs does not lead to PostgreSQL's server headers: test/setup installs them" >&2; exit 1
+endif
 
 mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 	cp $< $@
@@ -42,6 +58,26 @@ typedefs.list: $(wildcard $(srcdir)/src/*.[ch] $(srcdir)/src/core/*.[ch])
 	sed -nE -e 's/^\} ([A-Z][A-Za-z0-9]*);.*/\1/p' -e 's/^typedef .*\(\*([A-Za-z0-9]+)\).*/\1/p' \
 		-e 's/^typedef (struct|enum) ([A-Z][A-Za-z0-9]*)( \2;)?$$/\2/p' \
 		-e 's/^typedef .* ([A-Z][A-Za-z0-9_]*)( __attribute__.*)?;$$/\1/p' $^ | LC_ALL=C sort -u > $@
+
+# Tests on throw-away clusters; both end with a line "N passed, N failed".
+.PHONY: test test-all check-core help
+test:
+	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/run
+test-all:
+	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/run all
+
+check-core:
+	$(MAKE) -C $(srcdir)/test/core check
+	$(MAKE) -C $(srcdir)/test/core check SAN=1
+
+help:
+	@echo 'make               builds for the PostgreSQL of PG_CONFIG'
+	@echo 'make install       installs it there'
+	@echo 'make demo          installs what is missing, trains on ratings, prints recommendations'
+	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
+	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
+	@echo 'make check-core    tests of src/core: no server needed'
+	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 
 # Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
 .PHONY: demo
