@@ -341,7 +341,10 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 	return result;
 }
 
-/* Enters a model that is not there yet. */
+/*
+ * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
+ * of two that are first at the same time the later one finds that out here, not in an error.
+ */
 void
 InsertModel(const Model *model)
 {
@@ -359,11 +362,17 @@ InsertModel(const Model *model)
 	values[7] = CStringGetTextDatum(model->source);
 	values[8] = BoolGetDatum(model->fresh);
 	values[9] = JsonbPGetDatum(model->parameters);
-	OwnerSql("INSERT INTO mfrec.model (name, is_default, version, schema, user_table, item_table,"
-			 " source_schema, source, fresh, parameters)"
-			 " VALUES ($1, $2 AND NOT EXISTS (SELECT FROM mfrec.model WHERE is_default),"
-			 " $3, $4, $5, $6, $7, $8, $9, $10)",
-			 10, types, values, NULL, &isnull);
+	for (int i = 0; i < 2; i++)
+	{
+		OwnerSql("INSERT INTO mfrec.model (name, is_default, version, schema, user_table, item_table,"
+				 " source_schema, source, fresh, parameters)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+				 " ON CONFLICT (is_default) WHERE is_default DO NOTHING RETURNING version",
+				 10, types, values, NULL, &isnull);
+		if (!isnull)
+			break;
+		values[1] = BoolGetDatum(false);
+	}
 }
 
 /* Points a model at its new version and source; the switch that readers see at commit. */
@@ -470,7 +479,7 @@ DeleteModel(const char *name)
 	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
 }
 
-/* Makes a model the default one, and no other. */
+/* Makes a model the default one, and no other; two at once take turns. */
 void
 SetDefaultModel(const char *name)
 {
@@ -478,6 +487,7 @@ SetDefaultModel(const char *name)
 	Datum		values[1] = {CStringGetTextDatum(name)};
 	bool		isnull;
 
+	LockModel("");				/* no model's name */
 	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
 			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
 	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
