@@ -1,0 +1,122 @@
+# Whether the documentation is true: every SQL block of README.md and docs/*.md runs as it stands, in
+# order, in one database; where a block is followed by its output, the rows are those; links lead
+# somewhere; every function, argument, view, column and setting is described; every object has a comment.
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $root = abs_path(dirname(__FILE__) . '/../..');
+my @pages = ("$root/README.md", sort glob("$root/docs/*.md"));
+
+my $node = PostgreSQL::Test::Cluster->new('docs');
+$node->init;
+$node->append_conf('postgresql.conf', 'fsync = off');
+$node->start;
+
+# Stands in for pg_cron, which is tested for real elsewhere: runs the command at once.
+$node->safe_psql('postgres', q{
+	CREATE SCHEMA cron;
+	CREATE FUNCTION cron.schedule(job text, schedule text, command text) RETURNS bigint
+	LANGUAGE plpgsql AS $$ BEGIN EXECUTE command; RETURN 1; END $$;
+});
+
+# Lines of output without what varies: order, widths and numbers.
+sub rows_of
+{
+	my @rows = grep { /\S/ && !/^[-+]+$/ } split /\n/, shift;
+	for (@rows)
+	{
+		s/-?\d+(\.\d+)?(e[-+]?\d+)?/#/g;
+		s/\s+/ /g;
+		s/^ | $//g;
+	}
+	return join("\n", sort @rows);
+}
+
+# The name under which a heading can be linked to.
+sub anchor_of
+{
+	my $heading = lc shift;
+	$heading =~ s/[^\w\s-]//g;
+	$heading =~ s/\s/-/g;
+	return $heading;
+}
+
+sub check_block
+{
+	my ($where, $sql, $output) = @_;
+	my ($stdout, $stderr);
+	my $code = $node->psql('postgres', $sql, stdout => \$stdout, stderr => \$stderr,
+		extra_params => [ '-P', 'format=aligned', '-P', 'tuples_only=off', '-P', 'footer=off' ]);
+	ok($code == 0 && $stderr !~ /WARNING/, "$where runs") or diag("$sql\n$stderr");
+	return if !defined $output;
+	is(rows_of($stdout), rows_of($output), "$where has the output that follows it") or diag($stdout);
+}
+
+my %anchors;
+my %text;
+for my $page (@pages)
+{
+	my $name = substr($page, length($root) + 1);
+	$text{$name} = slurp_file($page);
+	my $prose = $text{$name} =~ s/^```.*?^```//gmsr;
+	$anchors{$name}{ anchor_of($1) } = 1 while $prose =~ /^#+ (.*)$/gm;
+
+	my $number = 0;
+	while ($text{$name} =~ /^```sql\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms)
+	{
+		my ($sql, $output) = ($1, $2);
+		my $line = 1 + (substr($text{$name}, 0, $-[0]) =~ tr/\n//);
+		check_block("$name line $line", $sql, $output);
+		$number++;
+	}
+	cmp_ok($number, '>', 0, "$name has SQL") if $name eq 'README.md' || $name eq 'docs/reference.md';
+}
+
+# Links within the project.
+for my $name (sort keys %text)
+{
+	my $folder = dirname($name) eq '.' ? '' : dirname($name) . '/';
+	while ($text{$name} =~ /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)
+	{
+		my ($file, $anchor) = ($1, $2);
+		my $target = $file eq '' ? $name : $folder . $file;
+		$target =~ s{[^/]+/\.\./}{};
+		ok(-e "$root/$target" && (!defined $anchor || $anchors{$target}{$anchor}),
+			"link of $name to $file" . (defined $anchor ? "#$anchor" : '') . ' leads somewhere');
+	}
+}
+
+# What there is, and what the pages say of it.
+my %described;
+for (values %text)
+{
+	my $prose = s/^```.*?^```//gmsr;
+	$described{$_} = 1 for map { /\w+/g } grep { defined } $prose =~ /`([^`\n]+)`|^#+ (.*)$/gm;
+}
+my $missing = sub {
+	my ($what, $query) = @_;
+	my @names = split /\n/, $node->safe_psql('postgres', $query);
+	cmp_ok(scalar @names, '>', 0, "some $what is there");
+	is(join(' ', grep { !$described{$_} } @names), '', "every $what is described");
+};
+my $members = q{FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
+	AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'mfrec'};
+$missing->('function', "SELECT DISTINCT proname $members JOIN pg_proc p ON p.oid = d.objid");
+$missing->('argument', "SELECT DISTINCT unnest(proargnames) $members JOIN pg_proc p ON p.oid = d.objid");
+$missing->('column of a view', "SELECT DISTINCT attname $members JOIN pg_class c ON c.oid = d.objid AND relkind = 'v'
+	JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0");
+$missing->('setting', q{LOAD 'mfrec'; SELECT regexp_replace(name, '^mfrec\.', '') FROM pg_settings WHERE name LIKE 'mfrec.%'});
+
+is($node->safe_psql('postgres', "SELECT pg_describe_object(d.classid, d.objid, 0) $members
+	AND obj_description(d.objid, d.classid::regclass::name) IS NULL
+	AND (d.classid <> 'pg_type'::regclass) AND pg_identify_object(d.classid, d.objid, 0)::text !~ 'toast'"),
+	'', 'every object has a comment');
+
+$node->stop;
+done_testing();
