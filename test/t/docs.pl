@@ -10,7 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $root = abs_path(dirname(__FILE__) . '/../..');
+# Beside the tests, or where they come from.
+my ($root) = grep { -e "$_/README.md" } map { abs_path(dirname(__FILE__) . $_) } '/..', '/../..';
 my @pages = ("$root/README.md", sort glob("$root/docs/*.md"));
 
 my $node = PostgreSQL::Test::Cluster->new('docs');
