@@ -112,9 +112,15 @@ ChooseFeedback(const Source *source, Feedback wanted)
 void
 OpenSource(Source *source, Oid relid, const TrainOptions *options)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
-	char		kind = rel->rd_rel->relkind;
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	char		kind;
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid),
+				 errhint("Name a table or view of ratings: mf_train('ratings').")));
+	kind = rel->rd_rel->relkind;
 	memset(source, 0, sizeof(Source));
 	if (kind != RELKIND_RELATION && kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
 		kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
