@@ -41,6 +41,7 @@ typedef struct Trainer
 	Model		model;			/* as it will be */
 	bool		is_new;			/* no such model yet */
 	int32		version;
+	int32		served;			/* the version that serves until this one does; 0: none */
 	Ratings    *ratings;
 	MfObjective objective;
 	MfProblem	problem;
@@ -158,6 +159,34 @@ PlanNextVersion(Trainer *t, Model *model)
 	if (OidIsValid(model->item_relid))
 		CheckFactorTable(model->item_relid, ITEM_ID, &t->source.item);
 	t->version = LatestVersion(model->name) + 1;
+	t->served = model->version;
+}
+
+/*
+ * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
+ * we waited for has committed must be seen; where the transaction's snapshot hides it, there is no
+ * next version to make.
+ */
+static Model *
+FindLatestModel(const char *name, bool must_exist)
+{
+	Model	   *model;
+	Model	   *latest;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	latest = must_exist ? OpenModel(name) : FindModel(name);
+	PopActiveSnapshot();
+	if (!IsolationUsesXactSnapshot())
+		return latest;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	model = FindModel(name);
+	PopActiveSnapshot();
+	if ((model == NULL) != (latest == NULL) || (model && model->version != latest->version))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent training of model \"%s\"", name),
+				 errhint("Run the transaction again.")));
+	return model;
 }
 
 /* Checks everything that can be checked before a row is read, and takes the model's lock. */
@@ -174,15 +203,11 @@ BeginTraining(Trainer *t)
 	OpenSource(&t->source, request->source, &request->options);
 	name = request->model ? request->model : t->source.name;
 	LockModel(name);
-
-	/* What a training that we waited for has committed must be seen. */
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
-	model = FindModel(name);
+	model = FindLatestModel(name, request->warm);
 	if (model)
 		PlanNextVersion(t, model);
 	else
 		PlanNewModel(t, name);
-	PopActiveSnapshot();
 	t->model.version = t->version;
 	t->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
 	t->model.source = t->source.name;
@@ -327,7 +352,7 @@ static void
 WarmStart(Trainer *t)
 {
 	if (t->request->warm && OidIsValid(t->model.item_relid))
-		ReadFactors(t->model.item_relid, ITEM_ID, t->version - 1, &t->source.item, TakeItem, t);
+		ReadFactors(t->model.item_relid, ITEM_ID, t->served, &t->source.item, TakeItem, t);
 }
 
 /* One half-sweep: every row of one side solved, the other side fixed; returns the loss. */
@@ -465,7 +490,10 @@ RatingError(const Trainer *t)
 	return t->objective.deviation * sqrt(squares / t->ratings->rows);
 }
 
-/* Enters the version, switches to it and removes what is older than the setting wants kept. */
+/*
+ * Enters the version, switches to it and removes what is older than the setting wants kept.  The one
+ * that served until now stays, even where newer ones were rolled back: it is what to go back to.
+ */
 static void
 SwitchVersion(Trainer *t, ModelVersion *result)
 {
@@ -474,6 +502,8 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	double		mean_bias;
 	float	   *mean_user = MeanUser(t, &mean_bias);
 
+	if (mfrec_keep_versions > 1 && t->served > 0)
+		oldest = Min(oldest, t->served);
 	result->version = t->version;
 	if (!pg_strong_random(&result->image, sizeof(pg_uuid_t)))
 		ereport(ERROR,
