@@ -82,4 +82,4 @@ help:
 # Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
 .PHONY: demo
 demo:
-	@$(srcdir)/demo/run
+	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/demo/run
