@@ -250,7 +250,8 @@ ModelSourceRelation(const Model *model)
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
 						model->source, model->name),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Train on another relation with mf_train(..., model => '%s').", model->name)));
+				 errhint("Train on another relation with mf_train(..., model => '%s'). Until then, mf_recommend answers with fresh => false.",
+						 model->name)));
 	return relid;
 }
 
