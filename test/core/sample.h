@@ -162,8 +162,9 @@ sample_new(const SampleOptions *o)
 	return s;
 }
 
+/* Frees the matrices alone. */
 static void
-sample_free(Sample *s)
+sample_free_rows(Sample *s)
 {
 	MfMatrix   *matrices[] = {&s->by_user, &s->by_item};
 
@@ -174,6 +175,12 @@ sample_free(Sample *s)
 		free(matrices[m]->rating);
 		free(matrices[m]->weight);
 	}
+}
+
+static void
+sample_free(Sample *s)
+{
+	sample_free_rows(s);
 	free(s->regularization);
 	free(s->unobserved);
 	free(s->factors.user);
@@ -226,7 +233,7 @@ sample_penalty(const Sample *s)
  * The objective over all nusers x nitems cells, in double.  gradient (nusers x (ld + 1), or NULL):
  * its derivative by p_u and, at place ld, by b_u.
  */
-static double
+__attribute__((unused)) static double
 sample_objective(const Sample *s, double *gradient)
 {
 	const MfProblem *p = &s->problem;

@@ -1,0 +1,331 @@
+/*
+ * test_solve.c - positive definite systems, side by side and alone, at every instruction set level, against
+ * textbook elimination in double; and the eigenvalue decomposition.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "als.h"
+#include "eigen.h"
+#include "rng.h"
+#include "solve.h"
+
+static float *
+floats(size_t n)
+{
+	float	   *x = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t) 63);
+
+	memset(x, 0, n * sizeof(float));
+	return x;
+}
+
+/* Solves a x = b (n x n) by elimination with pivots; a and b are overwritten, b with x. */
+static void
+eliminate(double *a, double *b, int n)
+{
+	for (int k = 0; k < n; k++)
+	{
+		int			pivot = k;
+
+		for (int i = k + 1; i < n; i++)
+			if (fabs(a[i * n + k]) > fabs(a[pivot * n + k]))
+				pivot = i;
+		for (int j = 0; j < n; j++)
+		{
+			double		swap = a[k * n + j];
+
+			a[k * n + j] = a[pivot * n + j];
+			a[pivot * n + j] = swap;
+		}
+		if (pivot != k)
+		{
+			double		swap = b[k];
+
+			b[k] = b[pivot];
+			b[pivot] = swap;
+		}
+		for (int i = k + 1; i < n; i++)
+		{
+			double		f = a[i * n + k] / a[k * n + k];
+
+			for (int j = k; j < n; j++)
+				a[i * n + j] -= f * a[k * n + j];
+			b[i] -= f * b[k];
+		}
+	}
+	for (int k = n - 1; k >= 0; k--)
+	{
+		for (int j = k + 1; j < n; j++)
+			b[k] -= a[k * n + j] * b[j];
+		b[k] /= a[k * n + k];
+	}
+}
+
+/* A well-conditioned symmetric n x n matrix: 1 + noise noise' / n. */
+static void
+random_matrix(double *a, int n, uint64_t seed)
+{
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j <= i; j++)
+		{
+			double		sum = i == j ? 1.0 : 0.0;
+
+			for (int k = 0; k < n; k++)
+				sum += (double) mf_random_normal(seed, (uint64_t) (i * 1024 + k)) *
+					mf_random_normal(seed, (uint64_t) (j * 1024 + k)) / n;
+			a[i * n + j] = a[j * n + i] = sum;
+		}
+}
+
+static double
+worse(double worst, double got, double expected)
+{
+	double		off = fabs(got - expected);
+
+	return off <= worst ? worst : off;
+}
+
+/* One system per lane, from matrices in upper tiles to solutions; the last lane is not positive definite. */
+static void
+test_lanes(const MfSolve *solve, int d)
+{
+	int			lanes = solve->lanes;
+	int			ld = mf_padded(d);
+	size_t		size = (size_t) (ld * ld);
+	float	   *c = floats((size_t) lanes * size);
+	float	   *b = floats((size_t) (lanes * ld));
+	float	   *packed = floats(mf_triangle((size_t) ld) * (size_t) lanes);
+	float	   *y = floats((size_t) (2 * ld * lanes));
+	float	   *base = floats((size_t) ld);
+	double	   *a = malloc((size_t) (d * d) * sizeof(double));
+	double	   *x = malloc((size_t) d * sizeof(double));
+	MfLaneRows	rows;
+	float	   *result[MF_MAX_LANES];
+	float		factor[MF_MAX_LANES];
+	float		shift[MF_MAX_LANES];
+	float		squares[MF_MAX_LANES];
+	int32_t		bad[MF_MAX_LANES];
+	double		worst = 0.0;
+	double		worst_square = 0.0;
+
+	for (int l = 0; l < lanes; l++)
+	{
+		random_matrix(a, d, (uint64_t) l);
+		for (int i = 0; i < d; i++)
+		{
+			b[l * ld + i] = mf_random_normal(99, (uint64_t) (l * 1024 + i));
+			base[i] = 0.5f + 0.01f * (float) i;
+			for (int j = i; j < d; j++)
+				c[(size_t) l * size + (size_t) (i * ld + j)] = (float) a[i * d + j] * 0.5f;
+		}
+		for (int i = d; i < ld; i++)
+			c[(size_t) l * size + (size_t) (i * ld + i)] = 1.0f;
+		rows.row[l] = b + l * ld;
+		rows.scale[l] = 2.0f;
+		factor[l] = 0.1f * (float) l;
+		shift[l] = l == lanes - 1 ? -100.0f : 0.3f;
+	}
+	solve->interleave_matrix(packed, c, size, ld, 2.0f);
+	solve->add_diagonal(packed, ld, base, factor, shift);
+	solve->interleave(y, &rows, NULL, ld);
+	memcpy(y + ld * lanes, y, (size_t) (ld * lanes) * sizeof(float));
+	solve->factor(packed, ld, y, 2, bad);
+	solve->dots(squares, y, y + ld * lanes, ld);
+	solve->substitute(packed, ld, y);
+	for (int l = 0; l < lanes; l++)
+		result[l] = c + l * ld;
+	solve->deinterleave(result, y, ld);
+	for (int l = 0; l < lanes - 1; l++)
+	{
+		double		square = 0.0;
+
+		random_matrix(a, d, (uint64_t) l);
+		for (int i = 0; i < d; i++)
+		{
+			a[i * d + i] += (double) base[i] * factor[l] + shift[l];
+			x[i] = 2.0 * b[l * ld + i];
+		}
+		eliminate(a, x, d);
+		for (int i = 0; i < d; i++)
+		{
+			worst = worse(worst, result[l][i], x[i]);
+			square += 2.0 * b[l * ld + i] * x[i];
+		}
+		worst_square = worse(worst_square, squares[l] / square, 1.0);
+	}
+	if (!ok(worst < 2e-4 && worst_square < 1e-5, "lanes %d, d = %d: systems side by side", lanes, d))
+		printf("#   off by %g, %g\n", worst, worst_square);
+	ok(bad[0] == 0 && bad[lanes - 1] != 0, "and one that is not positive definite");
+	free(c);
+	free(b);
+	free(packed);
+	free(y);
+	free(base);
+	free(a);
+	free(x);
+}
+
+/* products, inverse_roots, subtract and combine against their definitions. */
+static void
+test_dual_kernels(const MfSolve *solve, int n, int d)
+{
+	int			lanes = solve->lanes;
+	int			ld = mf_padded(d);
+	float	   *z = floats((size_t) (n * ld * lanes));
+	float	   *packed = floats(mf_triangle((size_t) n) * (size_t) lanes);
+	float	   *c = floats((size_t) (n * lanes));
+	float	   *scale = floats((size_t) (ld * lanes));
+	float	   *x = floats((size_t) (ld * lanes));
+	float		base[128];
+	float		ones[MF_MAX_LANES];
+	double		worst = 0.0;
+
+	for (int k = 0; k < n * ld * lanes; k++)
+		z[k] = 0.3f * mf_random_normal(7, (uint64_t) k);
+	for (int k = 0; k < n * lanes; k++)
+		c[k] = mf_random_normal(8, (uint64_t) k);
+	for (int k = 0; k < ld; k++)
+		base[k] = 1.0f + (float) k;
+	for (int l = 0; l < lanes; l++)
+		ones[l] = 1.0f;
+	solve->products(packed, z, n, ld);
+	solve->inverse_roots(scale, ld, base, ones, ones);
+	solve->combine(x, z, c, scale, n, ld);
+	solve->subtract(x, scale, ones, ld);
+	for (int l = 0; l < lanes; l++)
+	{
+		for (int i = 0; i < n; i++)
+			for (int j = 0; j <= i; j++)
+			{
+				double		expected = i == j;
+
+				for (int e = 0; e < ld; e++)
+					expected += (double) z[(i * ld + e) * lanes + l] * z[(j * ld + e) * lanes + l];
+				worst = worse(worst, packed[(i * (i + 1) / 2 + j) * lanes + l], expected);
+			}
+		for (int e = 0; e < ld; e++)
+		{
+			double		root = 1.0 / sqrt(base[e] + 1.0);
+			double		expected = 0.0;
+
+			for (int k = 0; k < n; k++)
+				expected += (double) c[k * lanes + l] * z[(k * ld + e) * lanes + l];
+			worst = worse(worst, x[e * lanes + l], (expected - 1.0) * root);
+		}
+	}
+	ok(worst < 1e-5, "lanes %d, n = %d, d = %d: products and sums of the dual form", lanes, n, d);
+	free(z);
+	free(packed);
+	free(c);
+	free(scale);
+	free(x);
+}
+
+static void
+test_one(const MfSolve *solve, int d)
+{
+	int			ld = mf_padded(d);
+	float	   *c = floats((size_t) (ld * ld));
+	float	   *b = floats((size_t) ld);
+	float	   *inverse = floats((size_t) ld);
+	float	   *work = floats((size_t) (16 * ld));
+	double	   *a = malloc((size_t) (d * d) * sizeof(double));
+	double	   *x = malloc((size_t) d * sizeof(double));
+	double		worst = 0.0;
+	double		product = 0.0;
+	float		got;
+
+	random_matrix(a, d, 12);
+	for (int i = 0; i < ld; i++)
+		for (int j = i; j < ld; j++)
+			c[i * ld + j] = i < d && j < d ? (float) a[i * d + j] : i == j ? 1.0f : 0.0f;
+	for (int i = 0; i < d; i++)
+		x[i] = b[i] = mf_random_normal(13, (uint64_t) i);
+	eliminate(a, x, d);
+	for (int i = 0; i < d; i++)
+		product += b[i] * x[i];
+	ok(solve->factor_one(mf_vec(), c, ld, inverse, work), "lanes %d, d = %d: factors of one system",
+	   solve->lanes, d);
+	got = solve->solve_one(c, ld, inverse, b);
+	for (int i = 0; i < d; i++)
+		worst = worse(worst, b[i], x[i]);
+	ok(worst < 2e-4, "and its solution");
+	is_close(got / product, 1.0, 1e-5, "and their inner product");
+	c[(ld - 16) * ld + ld - 16] = -1.0f;
+	ok(!solve->factor_one(mf_vec(), c, ld, inverse, work), "and one that is not positive definite");
+	free(c);
+	free(b);
+	free(inverse);
+	free(work);
+	free(a);
+	free(x);
+}
+
+/* A matrix whose numbers span nine orders of magnitude: product and orthogonality. */
+static void
+test_eigen(int n)
+{
+	size_t		size = (size_t) (n * n);
+	double	   *a = malloc(size * sizeof(double));
+	double	   *kept = malloc(size * sizeof(double));
+	double	   *vectors = malloc(size * sizeof(double));
+	double	   *values = malloc((size_t) n * sizeof(double));
+	double	   *work = malloc((size_t) n * sizeof(double));
+	double		off = 0.0;
+	double		skew = 0.0;
+	bool		descending = true;
+
+	random_matrix(a, n, 17);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++)
+			a[i * n + j] *= pow(10.0, -4.5 * (i + j) / n);
+	memcpy(kept, a, size * sizeof(double));
+	ok(mf_eigen(a, n, values, vectors, work), "n = %d: eigenvalues", n);
+	for (int i = 0; i < n; i++)
+	{
+		descending = descending && (i == 0 || values[i] <= values[i - 1]);
+		for (int j = 0; j < n; j++)
+		{
+			double		sum = 0.0;
+			double		product = 0.0;
+
+			for (int k = 0; k < n; k++)
+			{
+				sum += vectors[k * n + i] * values[k] * vectors[k * n + j];
+				product += vectors[i * n + k] * vectors[j * n + k];
+			}
+			off = worse(off, sum, kept[i * n + j]);
+			skew = worse(skew, product, i == j);
+		}
+	}
+	ok(off < 1e-13 * n && skew < 1e-13 * n && descending, "they give the matrix back, and descend");
+	a[0] = NAN;
+	ok(n == 1 || !mf_eigen(a, n, values, vectors, work), "NaN is refused");
+	free(a);
+	free(kept);
+	free(vectors);
+	free(values);
+	free(work);
+}
+
+int
+main(void)
+{
+	static const int sizes[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 128};
+
+	for (int level = 0; level < MF_ISA_LEVELS; level++)
+	{
+		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
+			continue;
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		{
+			test_lanes(mf_solve(), sizes[i]);
+			test_one(mf_solve(), sizes[i]);
+			test_dual_kernels(mf_solve(), 4 + 4 * (int) (i % 5), sizes[i]);
+			test_eigen(sizes[i]);
+		}
+	}
+	return done();
+}

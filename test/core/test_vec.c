@@ -1,0 +1,280 @@
+/*
+ * test_vec.c - dense kernels: every instruction set level against plain loops in double.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "als.h"
+#include "rng.h"
+#include "vec.h"
+
+#define ROWS 37					/* not a multiple of anything */
+#define MANY 150				/* rows to gather from */
+
+static int	ld;
+static float *panel;			/* ROWS x ld */
+static float *other;			/* MANY x ld */
+static float *square;			/* ld x ld */
+static float *out;				/* ld x ld, or less */
+static float *x;				/* ld */
+static float factor[MANY];
+
+static float *
+floats(int n)
+{
+	return aligned_alloc(64, ((size_t) n * sizeof(float) + 127) & ~(size_t) 63);
+}
+
+static void
+fill(float *a, int nrows, int d, uint64_t seed)
+{
+	memset(a, 0, (size_t) (nrows * ld) * sizeof(float));
+	for (int r = 0; r < nrows; r++)
+		for (int k = 0; k < d; k++)
+			a[r * ld + k] = mf_random_normal(seed, (uint64_t) (r * 1024 + k));
+}
+
+/* Memory for vectors of d numbers, filled with noise. */
+static void
+set_up(int d)
+{
+	ld = mf_padded(d);
+	fill(panel = floats(ROWS * ld), ROWS, d, 1);
+	fill(other = floats(MANY * ld), MANY, d, 2);
+	fill(square = floats(ld * ld), d, d, 3);
+	fill(x = floats(ld), 1, d, 4);
+	out = floats((ld > 64 ? ld : 64) * ld);
+	for (int k = 0; k < MANY; k++)
+		factor[k] = mf_random_normal(5, (uint64_t) k);
+}
+
+static void
+tear_down(void)
+{
+	free(panel);
+	free(other);
+	free(square);
+	free(x);
+	free(out);
+}
+
+static double
+worse(double worst, double got, double expected)
+{
+	double		off = fabs(got - expected) / (1.0 + fabs(expected));
+
+	return off <= worst ? worst : off;	/* NaN is worse than anything */
+}
+
+static void
+test_gather(const MfVec *vec, int d, int nsums)
+{
+	int32_t		column[ROWS];
+	float		scale[ROWS];
+	float	   *gathered = floats(ROWS * ld);
+	float	   *sum = floats(3 * ld);
+	MfGather	gather = {.rows = other,.ld = ld,.n = ROWS,.reach = nsums * 4,.column = column,
+		.scale = scale,.panel = gathered,.nsums = nsums,.factor = {factor, factor + 1, factor + 2},
+	.sum = {sum, sum + ld, sum + 2 * ld}};
+	double		worst = 0.0;
+
+	for (int k = 0; k < ROWS; k++)
+	{
+		column[k] = (k * 41) % MANY;
+		scale[k] = 0.5f + 0.01f * (float) k;
+	}
+	for (int k = 0; k < 3 * ld; k++)
+		sum[k] = 1.0f;
+	vec->gather(&gather);
+	for (int k = 0; k < ROWS; k++)
+		for (int e = 0; e < ld; e++)
+			worst = worse(worst, gathered[k * ld + e], scale[k] * other[column[k] * ld + e]);
+	for (int s = 0; s < 3; s++)
+		for (int e = 0; e < ld; e++)
+		{
+			double		expected = 1.0;
+
+			for (int k = 0; k < ROWS && s < nsums; k++)
+				expected += (double) factor[s + k] * other[column[k] * ld + e];
+			worst = worse(worst, sum[s * ld + e], expected);
+		}
+	ok(worst < 1e-5, "lanes %d, d = %d: gather with %d sums", vec->lanes, d, nsums);
+	free(gathered);
+	free(sum);
+}
+
+/* c = before + a'b on and above the diagonal from `first` on. */
+static double
+off_product(const float *c, const float *a, const float *b, int n, int first, double before)
+{
+	double		worst = 0.0;
+
+	for (int i = first; i < ld; i++)
+		for (int j = i; j < ld; j++)
+		{
+			double		expected = before;
+
+			for (int k = 0; k < n; k++)
+				expected += (double) a[k * ld + i] * b[k * ld + j];
+			worst = worse(worst, c[i * ld + j], expected);
+		}
+	return worst;
+}
+
+static void
+test_updates(const MfVec *vec, int d)
+{
+	int32_t		column[2] = {3, 5};
+	MfAhead		ahead = {other, column, 2};
+	double		worst;
+
+	vec->rank_update(out, ld, panel, other, ROWS, 0, 0);
+	worst = off_product(out, panel, other, ROWS, 0, 0.0);
+	for (int k = 0; k < ld * ld; k++)
+		out[k] = 2.0f;
+	vec->rank_update(out, ld, panel, other, 16, ld - 16, 1);
+	worst = fmax(worst, off_product(out, panel, other, 16, ld - 16, 2.0));
+	ok(worst < 1e-5, "lanes %d, d = %d: rank update", vec->lanes, d);
+	vec->panel_update(out, ld, panel, ROWS, 0, &ahead);
+	worst = off_product(out, panel, panel, ROWS, 0, 0.0);
+	ok(worst < 1e-5, "lanes %d, d = %d: panel update", vec->lanes, d);
+}
+
+static void
+test_products(const MfVec *vec, int d)
+{
+	float	   *result = floats(ROWS * ld);
+	float	   *diagonal = other + ld;
+	double		worst = 0.0;
+
+	vec->multiply(result, panel, square, ld, ROWS);
+	for (int r = 0; r < ROWS; r++)
+		for (int j = 0; j < ld; j++)
+		{
+			double		expected = 0.0;
+
+			for (int k = 0; k < ld; k++)
+				expected += (double) panel[r * ld + k] * square[k * ld + j];
+			worst = worse(worst, result[r * ld + j], expected);
+		}
+	ok(worst < 1e-5, "lanes %d, d = %d: multiply", vec->lanes, d);
+	worst = 0.0;
+	for (int n = 0; n <= ROWS; n += n < 9 ? 1 : 7)
+	{
+		vec->normal_product(out, diagonal, panel, x, ld, n / 2);
+		vec->normal_product(out, NULL, panel + n / 2 * ld, x, ld, n - n / 2);
+		for (int j = 0; j < ld; j++)
+		{
+			double		expected = (double) diagonal[j] * x[j];
+
+			for (int r = 0; r < n; r++)
+			{
+				double		product = 0.0;
+
+				for (int k = 0; k < ld; k++)
+					product += (double) panel[r * ld + k] * x[k];
+				expected += product * panel[r * ld + j];
+			}
+			worst = worse(worst, out[j], expected);
+		}
+	}
+	ok(worst < 2e-5, "lanes %d, d = %d: normal product", vec->lanes, d);
+	free(result);
+}
+
+static void
+test_sums(const MfVec *vec, int d)
+{
+	double		worst = 0.0;
+	double		expected = 0.0;
+	int			width = (ROWS + 15) & ~15;
+
+	for (int k = 0; k < 2 * ld; k++)
+		out[k] = 1.0f;
+	vec->weighted_sum(out, panel, factor, ld, ROWS);
+	vec->column_squares(out + ld, panel, ld, ROWS);
+	for (int j = 0; j < ld; j++)
+	{
+		double		sum = 1.0;
+		double		squares = 1.0;
+
+		for (int r = 0; r < ROWS; r++)
+		{
+			sum += (double) factor[r] * panel[r * ld + j];
+			squares += (double) panel[r * ld + j] * panel[r * ld + j];
+		}
+		worst = worse(worse(worst, out[j], sum), out[ld + j], squares);
+	}
+	ok(worst < 1e-5, "lanes %d, d = %d: weighted sum, squares", vec->lanes, d);
+	vec->transpose_panel(out, panel, ld, ROWS, width);
+	worst = 0.0;
+	for (int r = 0; r < width; r++)
+		for (int j = 0; j < ld; j++)
+			worst = worse(worst, out[j * width + r], r < ROWS ? panel[r * ld + j] : 0.0);
+	ok(worst == 0.0, "lanes %d, d = %d: transpose", vec->lanes, d);
+	for (int k = 0; k < ld; k++)
+		expected += (double) panel[k] * x[k];
+	is_close(vec->dot(panel, x, ld), expected, 1e-5, "dot");
+}
+
+static void
+test_vectors(const MfVec *vec, int d)
+{
+	float	   *v[5];
+	double		worst = 0.0;
+	double		sum = 0.0;
+	float		got;
+
+	for (int i = 0; i < 5; i++)
+		memcpy(v[i] = floats(ld), other + i * ld, (size_t) ld * sizeof(float));
+	vec->add(v[0], v[1], 0.5f, ld);
+	vec->multiply_by(v[2], v[1], ld);
+	vec->turn(v[3], v[1], 0.25f, ld);
+	for (int k = 0; k < ld; k++)
+	{
+		worst = worse(worst, v[0][k], other[k] + 0.5 * other[ld + k]);
+		worst = worse(worst, v[2][k], (double) other[2 * ld + k] * other[ld + k]);
+		worst = worse(worst, v[3][k], other[ld + k] + 0.25 * other[3 * ld + k]);
+	}
+	got = vec->step(v[0], v[1], v[2], v[3], v[4], 0.5f, ld);
+	for (int k = 0; k < ld; k++)
+	{
+		double		product = (double) other[2 * ld + k] * other[ld + k];
+		double		residual = other[ld + k] - 0.5 * product;
+
+		worst = worse(worst, v[1][k], residual);
+		worst = worse(worst, v[2][k], residual * other[4 * ld + k]);
+		worst = worse(worst, v[0][k], other[k] + 0.5 * other[ld + k] + 0.5 * v[3][k]);
+		sum += residual * residual * other[4 * ld + k];
+	}
+	ok(worst < 1e-5, "lanes %d, d = %d: add, multiply, turn, step", vec->lanes, d);
+	is_close(got, sum, 1e-4, "and the step's inner product");
+	for (int i = 0; i < 5; i++)
+		free(v[i]);
+}
+
+int
+main(void)
+{
+	static const int sizes[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 128};
+
+	for (int level = 0; level < MF_ISA_LEVELS; level++)
+	{
+		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
+			continue;
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		{
+			set_up(sizes[i]);
+			for (int nsums = 0; nsums <= 3; nsums++)
+				test_gather(mf_vec(), sizes[i], nsums);
+			test_updates(mf_vec(), sizes[i]);
+			test_products(mf_vec(), sizes[i]);
+			test_sums(mf_vec(), sizes[i]);
+			test_vectors(mf_vec(), sizes[i]);
+			tear_down();
+		}
+	}
+	return done();
+}
