@@ -39,7 +39,17 @@ interest_cells(const MfAls *als, int64_t r, int64_t begin, int n, MfCells *cells
 	float		c0 = problem->unobserved == NULL || users ? 1.0f :
 		problem->unobserved[als->rows->first + r];
 	float		scale = sqrtf(square);
+	float		target = all * (c0 + problem->alpha);
 
+	if (weight == NULL && (!users || problem->unobserved == NULL))
+	{
+		for (int k = 0; k < n; k++)
+			cells->scale[k] = scale;
+		for (int k = 0; k < n; k++)
+			cells->target[k] = target;
+		cells->constant += (double) n * target;
+		return;
+	}
 	for (int k = 0; k < n; k++)
 	{
 		float		w = weight != NULL ? weight[begin + k] : 1.0f;
@@ -60,19 +70,28 @@ rating_cells(const MfAls *als, int64_t begin, int n, MfCells *cells)
 	const float *weight = als->rows->weight;
 	const float *rating = als->rows->rating + begin;
 	const int32_t *column = als->rows->column + begin;
+	double		constant[2] = {0.0, 0.0};	/* of even and odd cells: two chains of additions */
+	double		target_sum[2] = {0.0, 0.0};
+	double		weight_sum = 0.0;
 
 	for (int k = 0; k < n; k++)
+		cells->weight[k] = weight != NULL ? weight[begin + k] : 1.0f;
+	for (int k = 0; k < n; k++)
+		cells->scale[k] = weight != NULL ? sqrtf(cells->weight[k]) : 1.0f;
+	for (int k = 0; k < n; k++)
 	{
-		float		w = weight != NULL ? weight[begin + k] : 1.0f;
 		float		z = rating[k] - bias[column[k]];
+		float		target = cells->weight[k] * z;
 
-		cells->scale[k] = weight != NULL ? sqrtf(w) : 1.0f;
-		cells->target[k] = w * z;
-		cells->weight[k] = w;
-		cells->constant += (double) w * z * z;
-		cells->target_sum += w * z;
-		cells->weight_sum += w;
+		cells->target[k] = target;
+		constant[k & 1] += (double) target * z;
+		target_sum[k & 1] += target;
 	}
+	for (int k = 0; k < n && weight != NULL; k++)
+		weight_sum += cells->weight[k];
+	cells->constant += constant[0] + constant[1];
+	cells->target_sum += target_sum[0] + target_sum[1];
+	cells->weight_sum += weight != NULL ? weight_sum : (double) n;
 }
 
 /* n cells of row r of als->rows from position begin on, as one part of the objective sees them. */
@@ -129,22 +148,50 @@ mf_sweep_fail(MfAls *als, MfError error)
 	atomic_compare_exchange_strong(&als->error, &none, (int) error);
 }
 
+/* Up to a panel of the vectors that come after position c of row r's cells of one part. */
+static MfAhead
+look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
+{
+	const MfRows *rows = als->rows;
+	MfAhead		ahead = {NULL, NULL, 0};
+	int64_t		n = rows->start[r + 1] - c;
+
+	if (n <= 0 && part == MF_INTEREST && als->side == MF_USERS && mf_sweep_has(als, MF_RATING))
+	{
+		part = MF_RATING;
+		c = rows->start[r];
+		n = rows->start[r + 1] - c;
+	}
+	else if (n <= 0 && next >= 0)
+	{
+		part = mf_sweep_has(als, MF_INTEREST) ? MF_INTEREST : MF_RATING;
+		c = rows->start[next];
+		n = rows->start[next + 1] - c;
+	}
+	if (n <= 0)
+		return ahead;
+	ahead.rows = mf_sweep_vectors(als, part);
+	ahead.column = rows->column + c;
+	ahead.n = n < MF_PANEL ? (int) n : MF_PANEL;
+	return ahead;
+}
+
 /* Gathers cells into the panel and adds them to a row's matrix (ld x ld) and right-hand sides. */
 static void
-add_panel(const MfAls *als, const MfPanel *panel, MfGather *gather, float *matrix, bool add)
+add_panel(const MfAls *als, const MfPanel *panel, MfGather *gather, float *matrix, bool add,
+		  const MfAhead *ahead)
 {
 	gather->ld = als->ld;
 	gather->scale = panel->scale;
 	gather->panel = panel->rows;
-	gather->ahead = gather->column + gather->n;
 	als->vec->gather(gather);
-	als->vec->rank_update(matrix, als->ld, panel->rows, panel->rows, gather->n, 0, add);
+	als->vec->panel_update(matrix, als->ld, panel->rows, gather->n, add, ahead);
 }
 
 /* A user's cells of one part; right-hand sides: 0 the targets of both parts, 1 the bias's vector. */
 static void
-accumulate_part(const MfAls *als, MfPart part, int64_t r, const MfPanel *panel, float *matrix,
-				bool add, MfRowSums *sums)
+accumulate_part(const MfAls *als, MfPart part, int64_t r, int64_t next, const MfPanel *panel,
+				float *matrix, bool add, MfRowSums *sums)
 {
 	int64_t		end = als->rows->start[r + 1];
 	float	   *right = matrix + als->ld * als->ld;
@@ -153,13 +200,13 @@ accumulate_part(const MfAls *als, MfPart part, int64_t r, const MfPanel *panel, 
 	for (int64_t c = als->rows->start[r]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
 	{
 		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
-		int			nahead = end - c - n < MF_PANEL ? (int) (end - c - n) : MF_PANEL;
-		MfGather	gather = {.rows = mf_sweep_vectors(als, part),.n = n,.nahead = nahead,
+		MfAhead		ahead = look_ahead(als, part, r, c + n, next);
+		MfGather	gather = {.rows = mf_sweep_vectors(als, part),.n = n,
 			.column = als->rows->column + c,.nsums = part == MF_RATING ? 2 : 1,
 			.factor = {panel->target, panel->weight},.sum = {right, right + als->ld}};
 
 		mf_sweep_cells(als, part, r, c, n, &cells);
-		add_panel(als, panel, &gather, matrix, add);
+		add_panel(als, panel, &gather, matrix, add, &ahead);
 		add = true;
 	}
 	sums->constant[MF_INTEREST] += cells.constant;
@@ -169,7 +216,8 @@ accumulate_part(const MfAls *als, MfPart part, int64_t r, const MfPanel *panel, 
 
 /* An item's cells; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
 static void
-accumulate_item(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix, MfRowSums *sums)
+accumulate_item(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel, float *matrix,
+				MfRowSums *sums)
 {
 	int64_t		begin = als->rows->start[r];
 	int64_t		end = als->rows->start[r + 1];
@@ -180,9 +228,8 @@ accumulate_item(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix
 	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
 	{
 		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
-		int			nahead = end - c - n < MF_PANEL ? (int) (end - c - n) : MF_PANEL;
-		MfGather	gather = {.rows = als->factors.user,.n = n,.nahead = nahead,
-			.column = als->rows->column + c};
+		MfAhead		ahead = look_ahead(als, MF_RATING, r, c + n, next);
+		MfGather	gather = {.rows = als->factors.user,.n = n,.column = als->rows->column + c};
 
 		if (mf_sweep_has(als, MF_INTEREST))
 		{
@@ -198,7 +245,7 @@ accumulate_item(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix
 			gather.factor[gather.nsums] = panel->weight;
 			gather.sum[gather.nsums++] = right + 2 * als->ld;
 		}
-		add_panel(als, panel, &gather, matrix, c > begin);
+		add_panel(als, panel, &gather, matrix, c > begin, &ahead);
 	}
 	sums->constant[MF_INTEREST] = interest.constant;
 	sums->constant[MF_RATING] = rating.constant;
@@ -207,24 +254,27 @@ accumulate_item(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix
 }
 
 /*
- * matrix (ld x ld, upper tiles) = sum over row r's cells of scale^2 y y', with MF_MAX_RIGHT rows behind it
- * for right-hand sides; an item's leaves alpha out.  Stops early when cancelled.
+ * matrix (ld x ld, upper tiles) = sum over row r's cells of scale^2 y y', with MF_MAX_RIGHT rows
+ * behind it for right-hand sides; an item's leaves alpha out.  next: the row that comes after it, to
+ * be prefetched, or -1.  Stops early when cancelled.
  */
 void
-mf_sweep_accumulate(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix,
+mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel, float *matrix,
 					MfRowSums *sums)
 {
+	bool		interest = mf_sweep_has(als, MF_INTEREST);
+
 	memset(matrix + als->ld * als->ld, 0, MF_MAX_RIGHT * (size_t) als->ld * sizeof(float));
 	memset(sums, 0, sizeof(MfRowSums));
 	if (als->side == MF_ITEMS)
 	{
-		accumulate_item(als, r, panel, matrix, sums);
+		accumulate_item(als, r, next, panel, matrix, sums);
 		return;
 	}
-	if (mf_sweep_has(als, MF_INTEREST))
-		accumulate_part(als, MF_INTEREST, r, panel, matrix, false, sums);
+	if (interest)
+		accumulate_part(als, MF_INTEREST, r, next, panel, matrix, false, sums);
 	if (mf_sweep_has(als, MF_RATING))
-		accumulate_part(als, MF_RATING, r, panel, matrix, mf_sweep_has(als, MF_INTEREST), sums);
+		accumulate_part(als, MF_RATING, r, next, panel, matrix, interest, sums);
 }
 
 /* Vectors that a row of n cells has in its largest system. */

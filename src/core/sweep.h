@@ -101,8 +101,8 @@ extern const float *mf_sweep_vectors(const MfAls *als, MfPart part);
 extern void mf_sweep_cells(const MfAls *als, MfPart part, int64_t r, int64_t begin, int n,
 						   MfCells *cells);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
-extern void mf_sweep_accumulate(const MfAls *als, int64_t r, const MfPanel *panel, float *matrix,
-								MfRowSums *sums);
+extern void mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
+								float *matrix, MfRowSums *sums);
 extern void mf_sweep_fail(MfAls *als, MfError error);
 extern int64_t mf_sweep_order(MfAls *als);
 

@@ -193,8 +193,8 @@ solve_long_rows(MfAls *als, const Space *space, Batch *batch)
 
 	for (int l = 0; l < batch->count; l++)
 	{
-		mf_sweep_accumulate(als, batch->row[l], &space->panel, space->matrix + (size_t) l * stride,
-							&batch->sums[l]);
+		mf_sweep_accumulate(als, batch->row[l], l + 1 < batch->count ? batch->row[l + 1] : -1,
+							&space->panel, space->matrix + (size_t) l * stride, &batch->sums[l]);
 		if (mf_cancelled(als->parallel))
 			return;
 	}

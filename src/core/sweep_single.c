@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+#ifndef REACH
+#define REACH 8
+#endif
 #define MAX_STEPS 12			/* of conjugate gradients */
 #ifndef TOLERANCE
 #define TOLERANCE 2e-4			/* of the row's own loss */
@@ -161,7 +164,7 @@ solve_primal(MfAls *als, const Space *space, int64_t r)
 	MfRowSums	sums;
 	Task		task;
 
-	mf_sweep_accumulate(als, r, &space->panel, space->matrix, &sums);
+	mf_sweep_accumulate(als, r, -1, &space->panel, space->matrix, &sums);
 	if (mf_cancelled(als->parallel))
 		return;
 	if (als->side == MF_USERS || mf_sweep_has(als, MF_INTEREST))
@@ -295,11 +298,9 @@ gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first
 	const MfAls *als = descent->als;
 	const MfPanel *panel = &descent->space->panel;
 	Task	   *task = descent->task;
-	int64_t		left = als->rows->start[descent->r + 1] - c - n;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
-		.column = als->rows->column + c,.nahead = left < MF_PANEL ? (int) left : MF_PANEL,
-		.ahead = als->rows->column + c + n,.scale = cells.scale,
+		.reach = REACH,.column = als->rows->column + c,.scale = cells.scale,
 		.panel = panel->rows + (size_t) at * (size_t) als->ld,
 		.nsums = !first ? 0 : part == MF_RATING ? 2 : 1,.factor = {cells.target, cells.weight},
 	.sum = {descent->space->vector[6], descent->space->vector[7]}};

@@ -17,15 +17,22 @@ typedef struct MfGather
 	const float *rows;			/* any number x ld */
 	int			ld;
 	int			n;				/* rows to gather */
+	int			reach;			/* rows are asked for so many in advance; 0: they are in the cache */
 	const int32_t *column;		/* n: which rows */
-	int			nahead;
-	const int32_t *ahead;		/* nahead: which rows will be gathered next, to be prefetched */
 	const float *scale;			/* n: panel row k = scale[k] * rows[column[k]] */
 	float	   *panel;			/* n x ld; out */
 	int			nsums;			/* 0 .. 3 */
 	const float *factor[3];		/* nsums x n */
 	float	   *sum[3];			/* nsums x ld: sum[s] += factor[s][k] * rows[column[k]] */
 } MfGather;
+
+/* Rows that will be gathered next: asked for while a panel is worked on. */
+typedef struct MfAhead
+{
+	const float *rows;			/* any number x ld */
+	const int32_t *column;		/* n: which rows */
+	int			n;
+} MfAhead;
 
 typedef struct MfVec
 {
@@ -35,10 +42,12 @@ typedef struct MfVec
 
 	/*
 	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for a
-	 * and b (n x ld); add: to what c holds.
+	 * and b (n x ld); add: to what c holds.  panel_update: with a = b = panel, first = 0.
 	 */
 	void		(*rank_update) (float *c, int ld, const float *a, const float *b, int n, int first,
 								int add);
+	void		(*panel_update) (float *c, int ld, const float *panel, int n, int add,
+								 const MfAhead *ahead);
 
 	/* out (n x ld) = x (n x ld) times m (ld x ld) */
 	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);

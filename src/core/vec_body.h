@@ -12,15 +12,54 @@
 #define TILE_ROWS 4
 #endif
 
+/* sum[r][v] += a[r * row_step] * b[v], for constant nrows and nv. */
+MF_INLINE void
+MF_KERNEL(tile_step) (MF_V sum[TILE_ROWS][3], const float *a, int row_step, const float *b,
+					  const int nrows, const int nv)
+{
+	MF_V		x[3];
+
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+		x[v] = MF_LOAD(b + v * MF_LANES);
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r][v] += a[r * row_step] * x[v];
+	}
+}
+
+/* Asks for the cache line with number `column` of row k of those ahead. */
+MF_INLINE void
+MF_KERNEL(prefetch) (const MfAhead *ahead, int ld, int column, int k)
+{
+	__builtin_prefetch(ahead->rows + (int64_t) ahead->column[k] * ld + column, 0, 2);
+}
+
+/* What a tile multiplies: a[r * row_step + k * k_step] and b[k * ldb ..], for k < n. */
+typedef struct MF_KERNEL(factors)
+{
+	const float *a;
+	int			row_step;
+	int			k_step;
+	const float *b;
+	int			ldb;
+	int			n;
+} MF_KERNEL(factors);
+
 /*
- * c (nrows rows of nv registers, ldc) (+)= sum over k < n of a[r * row_step + k * k_step] * b[k * ldb ..].
- * nrows and nv are constants where this is inlined.
+ * c (nrows rows of nv registers, ldc) (+)= sum over k of a[r] b[..].  nrows and nv are constants where
+ * this is inlined.  Meanwhile, number `column` of the rows ahead is asked for (NULL: none).
  */
 MF_INLINE void
-MF_KERNEL(tile) (float *c, int ldc, const float *a, int row_step, int k_step, const float *b, int ldb,
-				 int n, int add, const int nrows, const int nv)
+MF_KERNEL(tile) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead, int column,
+				 const int nrows, const int nv)
 {
 	MF_V		sum[TILE_ROWS][3];
+	int			nahead = ahead == NULL ? 0 : ahead->n < f.n ? ahead->n : f.n;
+	int			k = 0;
 
 	MF_UNROLL
 	for (int r = 0; r < nrows; r++)
@@ -29,22 +68,18 @@ MF_KERNEL(tile) (float *c, int ldc, const float *a, int row_step, int k_step, co
 		for (int v = 0; v < nv; v++)
 			sum[r][v] = add ? MF_LOAD(c + r * ldc + v * MF_LANES) : (MF_V) {0};
 	}
-	for (int k = 0; k < n; k++)
+	for (; k < nahead; k++)
 	{
-		MF_V		x[3];
-
-		MF_UNROLL
-		for (int v = 0; v < nv; v++)
-			x[v] = MF_LOAD(b + v * MF_LANES);
-		MF_UNROLL
-		for (int r = 0; r < nrows; r++)
-		{
-			MF_UNROLL
-			for (int v = 0; v < nv; v++)
-				sum[r][v] += a[r * row_step] * x[v];
-		}
-		a += k_step;
-		b += ldb;
+		MF_KERNEL(prefetch) (ahead, ldc, column, k);
+		MF_KERNEL(tile_step) (sum, f.a, f.row_step, f.b, nrows, nv);
+		f.a += f.k_step;
+		f.b += f.ldb;
+	}
+	for (; k < f.n; k++)
+	{
+		MF_KERNEL(tile_step) (sum, f.a, f.row_step, f.b, nrows, nv);
+		f.a += f.k_step;
+		f.b += f.ldb;
 	}
 	MF_UNROLL
 	for (int r = 0; r < nrows; r++)
@@ -57,8 +92,8 @@ MF_KERNEL(tile) (float *c, int ldc, const float *a, int row_step, int k_step, co
 
 /* The same for `width` columns (a multiple of MF_LANES): in tiles of 3 registers, 2 or 1 at the end. */
 MF_INLINE void
-MF_KERNEL(tile_row) (float *c, int ldc, const float *a, int row_step, int k_step, const float *b,
-					 int ldb, int n, int add, int width, const int nrows)
+MF_KERNEL(tile_row) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead,
+					 int column, int width, const int nrows)
 {
 	int			nv = width / MF_LANES;
 
@@ -67,14 +102,15 @@ MF_KERNEL(tile_row) (float *c, int ldc, const float *a, int row_step, int k_step
 		int			step = nv == 4 || nv == 2 ? 2 : nv >= 3 ? 3 : 1;
 
 		if (step == 3)
-			MF_KERNEL(tile) (c, ldc, a, row_step, k_step, b, ldb, n, add, nrows, 3);
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 3);
 		else if (step == 2)
-			MF_KERNEL(tile) (c, ldc, a, row_step, k_step, b, ldb, n, add, nrows, 2);
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 2);
 		else
-			MF_KERNEL(tile) (c, ldc, a, row_step, k_step, b, ldb, n, add, nrows, 1);
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 1);
 		nv -= step;
-		b += step * MF_LANES;
+		f.b += step * MF_LANES;
 		c += step * MF_LANES;
+		ahead = NULL;
 	}
 }
 
@@ -85,9 +121,28 @@ MF_KERNEL(rank_update) (float *c, int ld, const float *a, const float *b, int n,
 	for (int i = first; i < ld; i += TILE_ROWS)
 	{
 		int			j = i / MF_LANES * MF_LANES;
+		MF_KERNEL(factors) f = {a + i, 1, ld, b + j, ld, n};
 
-		MF_KERNEL(tile_row) (c + i * ld + j, ld, a + i, 1, ld, b + j, ld, n, add, ld - j, TILE_ROWS);
+		MF_KERNEL(tile_row) (c + i * ld + j, ld, f, add, NULL, 0, ld - j, TILE_ROWS);
 	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(panel_update) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead)
+{
+	for (int i = 0; i < ld; i += TILE_ROWS)
+	{
+		int			j = i / MF_LANES * MF_LANES;
+		MF_KERNEL(factors) f = {panel + i, 1, ld, panel + j, ld, n};
+
+		/* a cache line is 16 floats: the first tile of each asks for it */
+		MF_KERNEL(tile_row) (c + i * ld + j, ld, f, add, i % 16 == 0 ? ahead : NULL, i, ld - j,
+							 TILE_ROWS);
+	}
+	for (int k = n; k < ahead->n; k++)
+		for (int j = 0; j < ld; j += 16)
+			MF_KERNEL(prefetch) (ahead, ld, j, k);
 }
 
 /* See MfVec. */
@@ -97,9 +152,17 @@ MF_KERNEL(multiply) (float *out, const float *x, const float *m, int ld, int n)
 	int			r = 0;
 
 	for (; r + TILE_ROWS <= n; r += TILE_ROWS)
-		MF_KERNEL(tile_row) (out + r * ld, ld, x + r * ld, ld, 1, m, ld, ld, 0, ld, TILE_ROWS);
+	{
+		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+
+		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, TILE_ROWS);
+	}
 	for (; r < n; r++)
-		MF_KERNEL(tile_row) (out + r * ld, ld, x + r * ld, ld, 1, m, ld, ld, 0, ld, 1);
+	{
+		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+
+		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, 1);
+	}
 }
 
 /* Gathers nv registers of every row, from column `offset` on; nsums and nv are constants. */
@@ -123,6 +186,13 @@ MF_KERNEL(gather_columns) (const MfGather *g, int offset, const int nsums, const
 		const float *row = rows + (int64_t) g->column[k] * ld;
 		float		scale = g->scale[k];
 
+		if (offset == 0 && k < g->n - g->reach)
+		{
+			const float *later = rows + (int64_t) g->column[k + g->reach] * ld;
+
+			for (int j = 0; g->reach > 0 && j < ld; j += 16)
+				__builtin_prefetch(later + j, 0, 3);
+		}
 		MF_UNROLL
 		for (int v = 0; v < nv; v++)
 		{
@@ -156,19 +226,6 @@ MF_KERNEL(gather_rows) (const MfGather *g, const int nsums)
 		MF_KERNEL(gather_columns) (g, offset, nsums, 1);
 }
 
-/* Asks for the rows that the next panel will want. */
-MF_INLINE void
-MF_KERNEL(prefetch_rows) (const MfGather *g)
-{
-	for (int k = 0; k < g->nahead; k++)
-	{
-		const char *row = (const char *) (g->rows + (int64_t) g->ahead[k] * g->ld);
-
-		for (int byte = 0; byte < g->ld * 4; byte += 64)
-			__builtin_prefetch(row + byte, 0, 2);
-	}
-}
-
 /* See MfGather. */
 static void
 MF_KERNEL(gather) (const MfGather *g)
@@ -181,7 +238,6 @@ MF_KERNEL(gather) (const MfGather *g)
 		MF_KERNEL(gather_rows) (g, 2);
 	else
 		MF_KERNEL(gather_rows) (g, 3);
-	MF_KERNEL(prefetch_rows) (g);
 }
 
 /* See MfVec. */
@@ -355,6 +411,7 @@ static const MfVec MF_KERNEL(mf_vec) = {
 	MF_LANES,
 	MF_KERNEL(gather),
 	MF_KERNEL(rank_update),
+	MF_KERNEL(panel_update),
 	MF_KERNEL(multiply),
 	MF_KERNEL(normal_product),
 	MF_KERNEL(step),
