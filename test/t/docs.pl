@@ -1,5 +1,5 @@
-# Whether the documentation is true: every SQL block of README.md and docs/*.md runs as it stands, in
-# order, in one database; where a block is followed by its output, the rows are those; links lead
+# Whether the documentation is true: every SQL block of README.md runs as it stands, in order, and so do
+# those of docs/*.md, each page in a copy of the database that the README leaves; where a block is followed by its output, the rows are those; links lead
 # somewhere; every function, argument, view, column and setting is described; every object has a comment.
 use strict;
 use warnings;
@@ -20,7 +20,8 @@ $node->append_conf('postgresql.conf', 'fsync = off');
 $node->start;
 
 # Stands in for pg_cron, which is tested for real elsewhere: runs the command at once.
-$node->safe_psql('postgres', q{
+$node->safe_psql('postgres', 'CREATE DATABASE readme');
+$node->safe_psql('readme', q{
 	CREATE SCHEMA cron;
 	CREATE FUNCTION cron.schedule(job text, schedule text, command text) RETURNS bigint
 	LANGUAGE plpgsql AS $$ BEGIN EXECUTE command; RETURN 1; END $$;
@@ -50,9 +51,9 @@ sub anchor_of
 
 sub check_block
 {
-	my ($where, $sql, $output) = @_;
+	my ($database, $where, $sql, $output) = @_;
 	my ($stdout, $stderr);
-	my $code = $node->psql('postgres', $sql, stdout => \$stdout, stderr => \$stderr,
+	my $code = $node->psql($database, $sql, stdout => \$stdout, stderr => \$stderr,
 		extra_params => [ '-P', 'format=aligned', '-P', 'tuples_only=off', '-P', 'footer=off' ]);
 	ok($code == 0 && $stderr !~ /WARNING/, "$where runs") or diag("$sql\n$stderr");
 	return if !defined $output;
@@ -68,15 +69,17 @@ for my $page (@pages)
 	my $prose = $text{$name} =~ s/^```.*?^```//gmsr;
 	$anchors{$name}{ anchor_of($1) } = 1 while $prose =~ /^#+ (.*)$/gm;
 
+	my $database = $name eq 'README.md' ? 'readme' : basename($name, '.md');
+	$node->safe_psql('postgres', "CREATE DATABASE \"$database\" TEMPLATE readme") if $database ne 'readme';
 	my $number = 0;
 	while ($text{$name} =~ /^```sql\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms)
 	{
 		my ($sql, $output) = ($1, $2);
 		my $line = 1 + (substr($text{$name}, 0, $-[0]) =~ tr/\n//);
-		check_block("$name line $line", $sql, $output);
+		check_block($database, "$name line $line", $sql, $output);
 		$number++;
 	}
-	cmp_ok($number, '>', 0, "$name has SQL") if $name eq 'README.md' || $name eq 'docs/reference.md';
+	cmp_ok($number, '>', 0, "$name has SQL") if $name =~ /README|reference|operations/;
 }
 
 # Links within the project.
@@ -102,7 +105,7 @@ for (values %text)
 }
 my $missing = sub {
 	my ($what, $query) = @_;
-	my @names = split /\n/, $node->safe_psql('postgres', $query);
+	my @names = split /\n/, $node->safe_psql('readme', $query);
 	cmp_ok(scalar @names, '>', 0, "some $what is there");
 	is(join(' ', grep { !$described{$_} } @names), '', "every $what is described");
 };
@@ -114,7 +117,7 @@ $missing->('column of a view', "SELECT DISTINCT attname $members JOIN pg_class c
 	JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0");
 $missing->('setting', q{LOAD 'mfrec'; SELECT regexp_replace(name, '^mfrec\.', '') FROM pg_settings WHERE name LIKE 'mfrec.%'});
 
-is($node->safe_psql('postgres', "SELECT pg_describe_object(d.classid, d.objid, 0) $members
+is($node->safe_psql('readme', "SELECT pg_describe_object(d.classid, d.objid, 0) $members
 	AND obj_description(d.objid, d.classid::regclass::name) IS NULL
 	AND (d.classid <> 'pg_type'::regclass) AND pg_identify_object(d.classid, d.objid, 0)::text !~ 'toast'"),
 	'', 'every object has a comment');
