@@ -336,8 +336,8 @@ int64
 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id)
 {
 	StringInfoData sql;
-	Oid			types[1] = {idtype->base};
-	Datum		values[1] = {IdToDatum(idtype, id)};
+	Oid			types[1] = {IdParameterType(idtype)};
+	Datum		values[1] = {IdToParameter(idtype, id)};
 	int64		deleted;
 
 	initStringInfo(&sql);

@@ -146,6 +146,22 @@ IdToDatum(const IdType *idtype, int64 id)
 	}
 }
 
+/*
+ * An id as a query's parameter, and its type: integers as bigint, so that one that is out of the
+ * column's range is found nowhere instead of standing for another.
+ */
+Datum
+IdToParameter(const IdType *idtype, int64 id)
+{
+	return idtype->is_int ? Int64GetDatum(id) : (Datum) id;
+}
+
+Oid
+IdParameterType(const IdType *idtype)
+{
+	return idtype->is_int ? INT8OID : idtype->base;
+}
+
 /* Whether ids can be returned in a result column of this type: see IdToOutput. */
 bool
 IdTypeFits(const IdType *idtype, Oid output_type)
@@ -183,8 +199,8 @@ IdToText(const IdType *idtype, int64 id)
 	Oid			output;
 	bool		varlena;
 
-	getTypeOutputInfo(idtype->base, &output, &varlena);
-	return OidOutputFunctionCall(output, IdToDatum(idtype, id));
+	getTypeOutputInfo(IdParameterType(idtype), &output, &varlena);
+	return OidOutputFunctionCall(output, IdToParameter(idtype, id));
 }
 
 /* Hash of an id: a finalizer for integers, the type's own hash function for the rest. */

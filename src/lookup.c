@@ -106,8 +106,8 @@ bool
 LookupVector(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id, int factors,
 			 float *vector, float *bias, int32 *count)
 {
-	Oid			types[2] = {INT4OID, idtype->base};
-	Datum		values[2] = {Int32GetDatum(version), IdToDatum(idtype, id)};
+	Oid			types[2] = {INT4OID, IdParameterType(idtype)};
+	Datum		values[2] = {Int32GetDatum(version), IdToParameter(idtype, id)};
 	StringInfoData sql;
 	bool		found;
 
@@ -153,8 +153,8 @@ OpenModelSource(const Model *model, bool has_rating, Source *source)
 static void
 RunLookup(const char *sql, const IdType *idtype, int64 id)
 {
-	Oid			types[1] = {idtype->base};
-	Datum		values[1] = {IdToDatum(idtype, id)};
+	Oid			types[1] = {IdParameterType(idtype)};
+	Datum		values[1] = {IdToParameter(idtype, id)};
 
 	SPI_connect();
 	if (SPI_execute_plan(Prepared(sql, 1, types), values, NULL, true, 0) != SPI_OK_SELECT)

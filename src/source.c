@@ -175,7 +175,7 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
-/* The query that reads one user's rows; the user is parameter 1, of the column's base type. */
+/* The query that reads one user's rows; the user is parameter 1. */
 char *
 SourceLookupSql(const Source *source)
 {
@@ -203,7 +203,7 @@ SourceReverseLookupSql(const Source *source)
 bool
 SourceLookupIsCheap(const Source *source)
 {
-	Oid			types[1] = {source->user.base};
+	Oid			types[1] = {IdParameterType(&source->user)};
 	bool		cheap = false;
 	SPIPlanPtr	plan;
 	CachedPlan *cached;
