@@ -194,6 +194,7 @@ static void
 BeginTraining(Trainer *t)
 {
 	const TrainRequest *request = t->request;
+	TrainOptions settled = request->options;
 	char	   *name;
 	Model	   *model;
 
@@ -211,8 +212,12 @@ BeginTraining(Trainer *t)
 	t->model.version = t->version;
 	t->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
 	t->model.source = t->source.name;
+
+	/* Retraining and folding in go by what this training found, whatever columns are added later. */
+	settled.feedback = t->source.feedback;
+	settled.rating_column = t->source.value_column;
 	t->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-															 CStringGetDatum(TrainOptionsToJson(&request->options))));
+															 CStringGetDatum(TrainOptionsToJson(&settled))));
 }
 
 static void
