@@ -1,0 +1,55 @@
+-- Id types and sources that other modules bring: citext, file_fdw, postgres_fdw, ICU collations.
+SELECT count(*) < 3 OR NOT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS missing
+FROM pg_available_extensions WHERE name IN ('citext', 'file_fdw', 'postgres_fdw') \gset
+\if :missing
+\echo skipped: citext, file_fdw, postgres_fdw and ICU are not all there
+\quit
+\endif
+SET client_min_messages = warning;
+CREATE SCHEMA test_contrib;
+SET search_path = test_contrib, public;
+CREATE EXTENSION citext;
+CREATE EXTENSION file_fdw;
+CREATE EXTENSION postgres_fdw;
+CREATE TABLE numbers AS SELECT u, i FROM generate_series(1, 12) u, generate_series(1, 12) i
+	WHERE (u + i) % 2 = 0 AND (u * 7 + i * 3) % 5 <> 0;
+
+-- ids that are equal whatever their case
+CREATE TABLE names AS SELECT (CASE WHEN i % 3 = 0 THEN 'U' ELSE 'u' END || u)::citext AS user_id, ('i' || i)::citext AS item_id FROM numbers;
+SELECT users, items, ratings FROM mf_train('names', factors => 4);
+SELECT DISTINCT reason FROM mf_recommend('U1', 3, item_type => NULL::citext);
+SELECT DISTINCT reason FROM mf_recommend('u1'::citext, 3, item_type => NULL::citext, fresh => false);
+SELECT mf_predict('U1', 'I1') > 0.5 AS own, mf_predict('u1', 'i2') < 0.5 AS other;
+SELECT substr(id, 2)::int % 2 AS odd FROM mf_similar_items('I1'::citext, 1);
+SELECT mf_drop('names');
+CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE loosely AS SELECT (CASE WHEN i % 3 = 0 THEN 'U' ELSE 'u' END || u) COLLATE loose AS user_id, i AS item_id FROM numbers;
+SELECT users, items, ratings FROM mf_train('loosely', factors => 4);
+SELECT DISTINCT reason FROM mf_recommend('U1', 3);
+SELECT DISTINCT reason FROM mf_recommend('U1', 3, fresh => false);
+SELECT mf_drop('loosely');
+
+-- a table of another server: this one
+\getenv host PGHOST
+SELECT coalesce(nullif(:'host', ':' || 'host'), split_part(current_setting('unix_socket_directories'), ',', 1)) AS host,
+	current_setting('port') AS port, current_database() AS database, current_user AS me \gset
+CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'database');
+CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user :'me');
+CREATE FOREIGN TABLE far (user_id int OPTIONS (column_name 'u'), item_id int OPTIONS (column_name 'i'))
+	SERVER here OPTIONS (schema_name 'test_contrib', table_name 'numbers');
+SELECT users, items, ratings FROM mf_train('far', factors => 4);
+SELECT count(*), bool_and((item_id + 1) % 2 = 0) AS own_parity FROM mf_recommend(1, 2, fresh => true);
+INSERT INTO numbers VALUES (101, 2);
+SELECT count(*), bool_and(item_id % 2 = 0) AS even, array_agg(DISTINCT reason) FROM mf_recommend(101, 4, fresh => true);
+SELECT version, ratings FROM mf_retrain();
+SELECT mf_drop('far');
+
+-- a program's output
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE lines (user_id int, item_id int) SERVER files
+	OPTIONS (program 'printf "1,1\n1,3\n2,2\n2,4\n3,1\n3,3\n3,5\n"', format 'csv');
+SELECT users, items, ratings FROM mf_train('lines', factors => 2);
+SELECT item_id FROM mf_recommend(1, 1, fresh => true);
+SELECT mf_drop('lines');
+
+DROP SCHEMA test_contrib CASCADE;
