@@ -11,6 +11,7 @@
 
 #include "cells.h"
 #include "compat.h"
+#include "core/objective.h"
 
 /* Cells in memory are handed out in parts, too, so that interrupts act between them. */
 #define MEMORY_PART_CELLS (INT64CONST(1) << 24)
@@ -116,6 +117,15 @@ Standardize(float *ratings, int64 n, double mean, double deviation)
 		ratings[i] = (float) ((ratings[i] - mean) / deviation);
 }
 
+static void
+Transform(float *weights, int64 n, double value_scale)
+{
+	MfObjective objective = {.value_scale = value_scale};
+
+	for (int64 i = 0; i < n; i++)
+		weights[i] = mf_observation_weight(&objective, weights[i]);
+}
+
 /* Brings n cells from the files. */
 static void
 ReadPart(Cells *cells, int64 n)
@@ -129,6 +139,8 @@ ReadPart(Cells *cells, int64 n)
 	}
 	if (cells->weights)
 		ReadTempFile(cells->weights, cells->matrix.weight, sizeof(float) * n);
+	if (cells->weights && cells->value_scale > 0)
+		Transform(cells->matrix.weight, n, cells->value_scale);
 }
 
 /* start[] of a spilled part, whose first cell is cell 0 of the buffers. */
@@ -179,6 +191,15 @@ StandardizeCells(Cells *cells, double mean, double deviation)
 	cells->deviation = deviation;
 	if (!cells->spilled)
 		Standardize(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
+}
+
+/* From now on weights are handed out as mf_observation_weight() makes them of values. */
+void
+TransformWeights(Cells *cells, double value_scale)
+{
+	cells->value_scale = value_scale;
+	if (!cells->spilled)
+		Transform(cells->matrix.weight, cells->start[cells->nrows], value_scale);
 }
 
 static void

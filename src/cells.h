@@ -27,6 +27,7 @@ typedef struct Cells
 	int64		part_rows;		/* rows that it has room for */
 	double		mean;			/* spilled ratings are standardized on their way out */
 	double		deviation;
+	double		value_scale;	/* and weights transformed, see mf_observation_weight() */
 	int64		next;			/* row with which the next part begins */
 } Cells;
 
@@ -36,5 +37,6 @@ extern void RewindCells(Cells *cells);
 extern bool NextCells(Cells *cells, MfRows *rows);
 extern void FreeCells(Cells *cells);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);
+extern void TransformWeights(Cells *cells, double value_scale);
 
 #endif

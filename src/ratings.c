@@ -522,6 +522,24 @@ Summarize(Ratings *ratings, const Source *source)
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
 }
 
+/* The mean of log(1 + value) over all cells; 0 where all values are 1. */
+static double
+ValueScale(Ratings *ratings)
+{
+	double		sum = 0;
+	MfRows		rows;
+
+	RewindCells(&ratings->by_user);
+	while (NextCells(&ratings->by_user, &rows))
+	{
+		if (rows.weight == NULL)
+			return 0;
+		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
+			sum += log1p(rows.weight[c]);
+	}
+	return sum / ratings->rows;
+}
+
 /* Sorts what was read into both orientations, and takes the held-out rows apart. */
 static void
 SortRatings(Sorting *s)
@@ -600,6 +618,11 @@ LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, 
 		Summarize(ratings, source);
 		StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
 		StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
+	}
+	else if ((ratings->value_scale = ValueScale(ratings)) > 0)
+	{
+		TransformWeights(&ratings->by_user, ratings->value_scale);
+		TransformWeights(&ratings->by_item, ratings->value_scale);
 	}
 	return ratings;
 }

@@ -22,7 +22,8 @@ typedef struct Ratings
 	double		max;
 	double		mean;
 	double		deviation;
-	Cells		by_user;		/* ratings standardized */
+	double		value_scale;	/* of implicit values; 0: all are 1 */
+	Cells		by_user;		/* ratings standardized, implicit values transformed */
 	Cells		by_item;
 	Triplets	held_out;		/* rows kept from training for validation, as they were read */
 } Ratings;

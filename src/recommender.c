@@ -145,6 +145,9 @@ PrepareFold(const Image *image, Cells *cells, bool with_ratings)
 	{
 		int32		item = cells->item[c];
 
+		if (!objective->has_rating)
+			cells->weight[c] = mf_observation_weight(objective, cells->weight[c]);
+
 		if (interest)
 		{
 			InterestVector(image, item, space + (Size) c * ld);
@@ -161,12 +164,14 @@ PrepareFold(const Image *image, Cells *cells, bool with_ratings)
 	cells->fold.alpha = (float) objective->alpha;
 	cells->fold.user_bias_regularization = (float) (objective->regularization * objective->bias_regularization);
 	cells->fold.gram = interest ? image->gram : NULL;
+	cells->fold.user_mean = interest ? image->mean_user : NULL;
 	cells->cells.n = cells->n;
 	cells->cells.interest = interest;
 	cells->cells.rating = rating;
 	cells->cells.residual = residual;
 	cells->cells.weight = cells->weight;
 	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
+	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
 }
 
 /* Solves the vector of a user with these cells. */

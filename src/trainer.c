@@ -50,6 +50,7 @@ typedef struct Trainer
 	int32	   *item_counts;
 	MfAls	   *als;
 	Validation *validation;		/* NULL: none */
+	float	   *mean_user;		/* to whom users are drawn, mf_padded(d) floats */
 	LogLine    *log;
 	int			iterations;		/* done */
 	double		loss;
@@ -238,6 +239,7 @@ SettleObjective(Trainer *t)
 	bool		explicit = t->source.feedback == FEEDBACK_EXPLICIT;
 
 	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
+	objective->value_scale = ratings->value_scale;
 	if (options->factors > 0)
 		objective->factors = options->factors;
 	if (options->iterations > 0)
@@ -254,6 +256,7 @@ SettleObjective(Trainer *t)
 		objective->min = ratings->min;
 		objective->max = ratings->max;
 	}
+	mf_objective_settle(objective);
 }
 
 /* Row lengths of one orientation. */
@@ -296,6 +299,8 @@ StateProblem(Trainer *t)
 	problem->alpha = objective->alpha;
 	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers,
 												  mf_user_regularization);
+	problem->user_mean = t->mean_user = FloatArray(mf_padded(objective->factors));
+	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
 	if (objective->has_rating)
 		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														mf_rating_regularization);
@@ -393,6 +398,24 @@ LogIteration(Trainer *t, double validation)
 				 errdetail("%s on the rows held out: %.4f", ValidationMeasure(t->validation), validation)));
 }
 
+/* The point to which users are drawn follows them. */
+static void
+UpdateMeanUser(Trainer *t)
+{
+	if (t->problem.has_interest)
+		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
+}
+
+/* Measures the factors on the held-out rows; false when the last iterations brought nothing better. */
+static bool
+ValidateIteration(Trainer *t, double *validation)
+{
+	UpdateMeanUser(t);
+	HalfSweep(t, MF_USERS, true);
+	*validation = Validate(t->validation, &t->factors);
+	return KeepBest(t->validation, *validation, &t->factors, t->mean_user, t->iterations);
+}
+
 /*
  * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up;
  * then solves the users once more, exactly, so that a stored user equals what folding the same rows
@@ -402,11 +425,12 @@ static void
 Sweep(Trainer *t)
 {
 	double		tolerance = isnan(t->request->options.tolerance) ? 0 : t->request->options.tolerance;
+	bool		go_on = true;
 
 	t->log = palloc0(sizeof(LogLine) * t->objective.iterations);
 	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
 						 &t->problem, &t->factors, &t->parallel);
-	for (bool go_on = true; go_on && t->iterations < t->objective.iterations;)
+	while (go_on && t->iterations < t->objective.iterations)
 	{
 		double		before = t->loss;
 		double		validation = NAN;
@@ -415,17 +439,14 @@ Sweep(Trainer *t)
 		t->loss = HalfSweep(t, MF_ITEMS, false);
 		t->iterations++;
 		if (t->validation)
-		{
-			HalfSweep(t, MF_USERS, true);
-			validation = Validate(t->validation, &t->factors);
-			go_on = KeepBest(t->validation, validation, &t->factors, t->iterations);
-		}
+			go_on = ValidateIteration(t, &validation);
 		LogIteration(t, validation);
 		if (t->iterations > 1 && before - t->loss <= tolerance * before)
 			go_on = false;
+		UpdateMeanUser(t);
 	}
 	if (t->validation)
-		t->iterations = RestoreBest(t->validation, &t->factors);
+		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
 	t->loss = HalfSweep(t, MF_USERS, true);
 }
 
@@ -456,26 +477,15 @@ StoreVersion(Trainer *t)
 	StoreSide(model->item_relid, ITEM_ID, t->version, t, true);
 }
 
-/* The mean user's vector, for predictions to users of whom nothing is known. */
-static float *
-MeanUser(const Trainer *t, double *bias)
+/* The mean bias of users, for predictions to users of whom nothing is known. */
+static double
+MeanBias(const Trainer *t)
 {
-	int			d = t->problem.factors;
-	double	   *sum = palloc0(sizeof(double) * d);
-	float	   *mean = palloc(sizeof(float) * d);
+	double		sum = 0;
 
-	*bias = 0;
-	for (int64 u = 0; u < t->problem.nusers; u++)
-	{
-		for (int k = 0; k < d; k++)
-			sum[k] += t->factors.user[u * mf_padded(d) + k];
-		if (t->factors.user_bias)
-			*bias += t->factors.user_bias[u];
-	}
-	for (int k = 0; k < d; k++)
-		mean[k] = (float) (sum[k] / t->problem.nusers);
-	*bias /= t->problem.nusers;
-	return mean;
+	for (int64 u = 0; t->factors.user_bias && u < t->problem.nusers; u++)
+		sum += t->factors.user_bias[u];
+	return sum / t->problem.nusers;
 }
 
 /* The rmse to report: of the best iteration on the rows held out, else on those trained on. */
@@ -504,8 +514,6 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 {
 	Model	   *model = &t->model;
 	int32		oldest = t->version - mfrec_keep_versions + 1;
-	double		mean_bias;
-	float	   *mean_user = MeanUser(t, &mean_bias);
 
 	if (mfrec_keep_versions > 1 && t->served > 0)
 		oldest = Min(oldest, t->served);
@@ -525,7 +533,9 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->loss = t->loss;
 	result->rmse = RatingError(t);
 	result->seconds = SecondsSince(t->began);
-	result->parameters = ObjectiveToJson(&t->objective, mean_user, mean_bias);
+	if (!t->problem.has_interest)	/* users were drawn to 0, but are not there */
+		mf_mean_user(&t->problem, t->factors.user, NULL, t->mean_user);
+	result->parameters = ObjectiveToJson(&t->objective, t->mean_user, MeanBias(t));
 	InsertVersion(model, result, t->log, t->iterations);
 	if (t->is_new)
 		InsertModel(model);

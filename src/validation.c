@@ -37,6 +37,7 @@ struct Validation
 	double		best;
 	int			best_iteration;
 	MfFactors	kept;
+	float	   *kept_mean;
 };
 
 static int
@@ -303,11 +304,11 @@ CopyItems(const Validation *v, MfFactors *to, const MfFactors *from)
 }
 
 /*
- * Keeps the items' factors if the measure is the best so far: the users' follow from them.  Returns
+ * Keeps the items' factors and the mean user if the measure is the best so far: the users' follow from them.  Returns
  * false when the last three iterations brought no better one.
  */
 bool
-KeepBest(Validation *v, double measure, const MfFactors *factors, int iteration)
+KeepBest(Validation *v, double measure, const MfFactors *factors, const float *mean_user, int iteration)
 {
 	bool		better = v->best_iteration == 0 ||
 		(v->problem->has_interest ? measure > v->best : measure < v->best);
@@ -320,8 +321,10 @@ KeepBest(Validation *v, double measure, const MfFactors *factors, int iteration)
 			v->kept.rating = RoomLike(factors->rating, vectors);
 			v->kept.interest = RoomLike(factors->interest, vectors);
 			v->kept.item_bias = RoomLike(factors->item_bias, v->problem->nitems);
+			v->kept_mean = RoomLike(mean_user, v->problem->factors);
 		}
 		CopyItems(v, &v->kept, factors);
+		memcpy(v->kept_mean, mean_user, sizeof(float) * v->problem->factors);
 		v->best = measure;
 		v->best_iteration = iteration;
 	}
@@ -330,8 +333,9 @@ KeepBest(Validation *v, double measure, const MfFactors *factors, int iteration)
 
 /* Puts the best iteration's items back; returns its number. */
 int
-RestoreBest(const Validation *v, MfFactors *factors)
+RestoreBest(const Validation *v, MfFactors *factors, float *mean_user)
 {
 	CopyItems(v, factors, &v->kept);
+	memcpy(mean_user, v->kept_mean, sizeof(float) * v->problem->factors);
 	return v->best_iteration;
 }

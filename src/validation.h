@@ -15,7 +15,8 @@ extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 extern const char *ValidationMeasure(const Validation *validation);
 extern double Validate(Validation *validation, const MfFactors *factors);
 extern double HeldOutError(const Validation *validation, const MfFactors *factors);
-extern bool KeepBest(Validation *validation, double measure, const MfFactors *factors, int iteration);
-extern int	RestoreBest(const Validation *validation, MfFactors *factors);
+extern bool KeepBest(Validation *validation, double measure, const MfFactors *factors,
+					 const float *mean_user, int iteration);
+extern int	RestoreBest(const Validation *validation, MfFactors *factors, float *mean_user);
 
 #endif

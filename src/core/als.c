@@ -10,7 +10,8 @@
  *       sum over observed  w (z - b_u - b_i - p_u.q_i)^2
  *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
  *     + w0 sum over all others  c0_i (p_u.s_i)^2
- *     + sum_u ru_u |p_u|^2 + sum_i rq_i |q_i|^2 + w0 sum_i rs_i |s_i|^2
+ *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - mean|^2
+ *     + sum_i rq_i |q_i|^2 + w0 sum_i rs_i |s_i|^2
  *     + user_bias_regularization sum_u b_u^2 + item_bias_regularization sum_i b_i^2.
  *
  * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i s_i' (d x d), less
@@ -18,7 +19,7 @@
  * quadratic function per row of the other, and each has its minimum where
  *
  *     user:      (w0 G + ru + sum w0 alpha w s s' + sum w [q,1][q,1]') [p,b]
- *                                          = sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
+ *                                 = pull mean + sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
  *     interest:  (c0_i G_P + rs + alpha sum w p p') s = sum (c0_i + alpha w) p,   G_P = sum_u p p'
  *     rating:    (rq + sum w [p,1][p,1]') [q,b] = sum w (z - b_u) [p,1]
  *
@@ -32,7 +33,8 @@
  *    of their weights, into a panel that stays in the cache, and the panel's product Y'Y is added to the
  *    matrix in register tiles; then Cholesky.
  * 3. A row with fewer cells n than d is solved in its dual form: with Z = Y B^(-1/2) the solution is B^(-1/2) Z' c where
- *    (1 + Z Z') c = targets, an n x n system (Woodbury).
+ *    (1 + Z Z') c = targets, an n x n system (Woodbury).  Where users are drawn to a mean, x is counted from
+ *    B^-1 pull mean, where a user without cells would be.
  * 4. A bias is eliminated by a second right-hand side rather than by a further row and column.
  * 5. Up to 96 factors, systems are solved side by side, one in each lane of the registers
  *    (sweep_lanes.c); above, one at a time (sweep_single.c), there also by conjugate gradients from where
@@ -148,7 +150,8 @@ sum_penalties(void *state, int64_t block, int worker)
 	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
 	{
 		if (als->side == MF_ITEMS)
-			sum += penalty(als, factors->user, problem->user_regularization, r);
+			sum += penalty(als, factors->user, problem->user_regularization, r) +
+				mf_sweep_pull(als, r, factors->user + r * als->ld);
 		else if (problem->has_interest)
 			sum += problem->interest_weight *
 				penalty(als, factors->interest, problem->interest_regularization, r);

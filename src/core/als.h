@@ -28,6 +28,10 @@ typedef struct MfProblem
 	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i|^2; or NULL */
 	float		user_bias_regularization;	/* of b_u^2 */
 	float		item_bias_regularization;	/* of b_i^2 */
+	float	   *user_mean;		/* mf_padded(d): the point to which users are drawn.  The caller may change
+								 * it between half-sweeps, which turn it with all other vectors */
+	const float *user_pull;		/* nusers: the part of user_regularization that multiplies
+								 * |p_u - user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest part */
 } MfProblem;
 
 /* Factors are row-major with a leading dimension of mf_padded(d) floats, 64-byte aligned, padding 0. */
@@ -62,7 +66,7 @@ extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint6
 
 /*
  * A training is mf_als_init(), then any number of half-sweeps: mf_als_begin(), mf_als_rows() for parts
- * that together are all rows of the side (rows without cells too: they become 0) in any order, and
+ * that together are all rows of the side (rows without cells too: they become 0, or the mean user) in any order, and
  * mf_als_end().  All memory is the caller's: `space` of mf_als_size() bytes, any alignment, to be kept as long as
  * the MfAls is used.  The same problem, factors and rows give the same bits for any number of
  * threads and any way of cutting rows into parts.
@@ -98,6 +102,7 @@ typedef struct MfFold
 	float		user_bias_regularization;
 	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL without
 								 * an interest part */
+	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
 } MfFold;
 
 /* The cells of one user. */
@@ -110,6 +115,7 @@ typedef struct MfFoldCells
 	const float *weight;		/* n; NULL: all 1 */
 	const float *unobserved;	/* n: unobserved[i] of the cells' items; NULL: all 1 */
 	float		regularization; /* user_regularization of this user */
+	float		pull;			/* user_pull of this user; 0 without user_mean */
 } MfFoldCells;
 
 /*

@@ -88,7 +88,8 @@ lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
 	space.kept = mf_take(&next, n);
 	space.inverse = mf_take(&next, n);
 	space.work = mf_take(&next, 16 * n);
-	memset(space.right, 0, n * sizeof(float));
+	for (int k = 0; k < ld; k++)
+		space.right[k] = fold->user_mean != NULL && k < fold->factors ? cells->pull * fold->user_mean[k] : 0.0f;
 	memset(space.bias_right, 0, n * sizeof(float));
 	memset(space.matrix, 0, n * n * sizeof(float));
 	for (int i = 0; i < ld; i++)
@@ -143,6 +144,8 @@ mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bia
 			add_part(fold, cells, true, &own, vec);
 		error = solve_user(fold, cells, &own, vec, &b);
 	}
+	else if (fold->user_mean != NULL)
+		memcpy(own.right, fold->user_mean, (size_t) fold->factors * sizeof(float));
 	memcpy(user, own.right, (size_t) fold->factors * sizeof(float));
 	for (int k = 0; k < fold->factors; k++)
 		if (!isfinite(user[k]) && error == MF_OK)

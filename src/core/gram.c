@@ -174,6 +174,17 @@ rotate_block(void *state, int64_t block, int worker)
 	memcpy(x, out, (size_t) n * (size_t) rotation->ld * sizeof(float));
 }
 
+/* Turns a single vector; scratch: ld. */
+static void
+rotate_one(float *x, const float *matrix, int ld, float *scratch)
+{
+	memset(scratch, 0, sizeof(float) * (size_t) ld);
+	for (int i = 0; i < ld; i++)
+		for (int k = 0; k < ld; k++)
+			scratch[k] += x[i] * matrix[i * ld + k];
+	memcpy(x, scratch, sizeof(float) * (size_t) ld);
+}
+
 /* Bytes of space for mf_rotate(). */
 size_t
 mf_rotate_size(int d, const MfParallel *parallel)
@@ -185,8 +196,8 @@ mf_rotate_size(int d, const MfParallel *parallel)
 }
 
 /*
- * Turns the fixed side's vectors so that their Gram matrix becomes the diagonal als->base, and the
- * other side's too where solvers start from them (`both`).
+ * Turns the fixed side's vectors so that their Gram matrix becomes the diagonal als->base, the mean
+ * user with them, and the other side's too where solvers start from them (`both`).
  */
 MfError
 mf_rotate(MfAls *als, bool both, char *space)
@@ -218,6 +229,8 @@ mf_rotate(MfAls *als, bool both, char *space)
 		for (int i = 0; i < d; i++)
 			matrix[i * ld + k] = (float) vectors[k * d + i];
 	}
+	if (problem->user_pull != NULL)
+		rotate_one(problem->user_mean, matrix, ld, (float *) space);
 	for (int t = 0; t < 3; t++)
 	{
 		Rotation	rotation = {als->vec, matrix, turned[t], t == 0 ? problem->nusers : problem->nitems,

@@ -21,15 +21,18 @@ typedef struct MfObjective
 	int			iterations;		/* at most */
 	double		regularization; /* scales all terms below; 1 = the preset's own */
 	double		interest_weight;
-	double		alpha;			/* an observed cell weighs 1 + alpha * value */
+	double		alpha;			/* an observed cell weighs 1 + alpha * f(value) */
 	double		taste;			/* of the predicted rating in a list's score */
-	double		user_regularization;	/* times n_u ^ user_exponent */
-	double		user_exponent;
-	double		rating_regularization;	/* times n_i ^ rating_exponent */
+	double		rating_regularization;	/* t: times n^rating_exponent, of users and items */
 	double		rating_exponent;
-	double		interest_regularization;	/* times n_i ^ interest_exponent */
-	double		interest_exponent;
+	double		noise;			/* c0 of the noise level, see objective.c */
+	double		interest_regularization;	/* L, the noise level: times (n / mean n)^exponent */
+	double		user_exponent;
+	double		item_exponent;
+	double		user_ratings;	/* mean number of ratings of a user, and of an item */
+	double		item_ratings;
 	double		bias_regularization;
+	double		value_scale;	/* f(v) = log(1 + v) / value_scale; 0: f = 1 */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
@@ -46,10 +49,14 @@ typedef struct MfDataShape
 
 extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 								const MfDataShape *shape);
+extern void mf_objective_settle(MfObjective *objective);
+extern double mf_user_pull(const MfObjective *objective, int64_t count);
 extern double mf_user_regularization(const MfObjective *objective, int64_t count);
 extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
 extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
+extern float mf_observation_weight(const MfObjective *objective, float value);
 
+extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
 extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
 extern double mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user,
 							   double sum);

@@ -119,6 +119,7 @@ mf_sweep_system(const MfAls *als, MfPart part, int64_t r)
 		system.factor = problem->interest_weight;
 		system.shift = problem->user_regularization[row];
 		system.bias_shift = problem->user_bias_regularization;
+		system.pull = problem->user_pull != NULL ? problem->user_pull[row] : 0.0f;
 		system.x = factors->user + row * als->ld;
 		system.bias = problem->has_rating ? factors->user_bias + row : NULL;
 	}
@@ -137,6 +138,35 @@ mf_sweep_system(const MfAls *als, MfPart part, int64_t r)
 		system.bias = factors->item_bias + row;
 	}
 	return system;
+}
+
+/* What user_pull adds to the loss of a user with vector x, |x|^2 apart. */
+double
+mf_sweep_pull(const MfAls *als, int64_t user, const float *x)
+{
+	const MfProblem *problem = als->problem;
+
+	if (problem->user_pull == NULL)
+		return 0.0;
+	return (double) problem->user_pull[user] *
+		(als->vec->dot(problem->user_mean, problem->user_mean, als->ld) -
+		 2.0 * als->vec->dot(problem->user_mean, x, als->ld));
+}
+
+/* right (ld) = pull times the mean user, 0 without; returns what pull adds to the row's constant. */
+double
+mf_sweep_start(const MfAls *als, float pull, float *right)
+{
+	const float *mean = als->problem->user_mean;
+
+	if (pull == 0.0f)
+	{
+		memset(right, 0, (size_t) als->ld * sizeof(float));
+		return 0.0;
+	}
+	for (int k = 0; k < als->ld; k++)
+		right[k] = pull * mean[k];
+	return (double) pull * als->vec->dot(mean, mean, als->ld);
 }
 
 /* Remembers the first error of a half-sweep. */
@@ -271,6 +301,8 @@ mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *pa
 		accumulate_item(als, r, next, panel, matrix, sums);
 		return;
 	}
+	sums->constant[MF_INTEREST] = mf_sweep_start(als, mf_sweep_system(als, MF_INTEREST, r).pull,
+												 matrix + als->ld * als->ld);
 	if (interest)
 		accumulate_part(als, MF_INTEREST, r, next, panel, matrix, false, sums);
 	if (mf_sweep_has(als, MF_RATING))
@@ -310,13 +342,16 @@ dual_cost(const MfAls *als, double n)
 	return solves * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
 }
 
-/* The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per part. */
+/*
+ * The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per part,
+ * and so do 4 more for the mean user.
+ */
 static int
 longest_dual(const MfAls *als)
 {
 	int			n = 0;
 
-	while (vectors_of(als, (n + 4) & ~3) <= als->ld && dual_cost(als, n + 1) < primal_cost(als, n + 1))
+	while (vectors_of(als, (n + 4) & ~3) + 4 <= als->ld && dual_cost(als, n + 1) < primal_cost(als, n + 1))
 		n++;
 	return n;
 }
@@ -359,9 +394,22 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	return MAX_DUAL + class;
 }
 
-/* Sets the vectors and biases of a row without cells to 0. */
+/* Sets a user without cells to the mean user; for him the loss is not at its least, but lists are. */
 static void
-clear_row(const MfAls *als, int64_t r)
+become_mean(MfAls *als, int64_t r, const MfSystem *system)
+{
+	const float *mean = als->problem->user_mean;
+	double		loss = 0.0;
+
+	memcpy(system->x, mean, (size_t) als->ld * sizeof(float));
+	for (int k = 0; k < als->d; k++)
+		loss += ((double) system->factor * als->base[k] + system->shift - system->pull) * mean[k] * mean[k];
+	als->row_loss[als->rows->first + r] = loss;
+}
+
+/* Sets the vectors and biases of a row without cells to 0, or to the mean user's. */
+static void
+clear_row(MfAls *als, int64_t r)
 {
 	for (int part = MF_INTEREST; part <= MF_RATING; part++)
 	{
@@ -373,6 +421,8 @@ clear_row(const MfAls *als, int64_t r)
 		memset(system.x, 0, (size_t) als->ld * sizeof(float));
 		if (system.bias != NULL)
 			*system.bias = 0.0f;
+		if (system.pull != 0.0f)
+			become_mean(als, r, &system);
 	}
 }
 

@@ -4,7 +4,8 @@
  * In the terms of als.c: the side that is fixed lends its vectors y, the side being solved gets
  * vectors x.  A row's system is
  *
- *     (diag(base * factor + shift) + sum over cells of scale^2 y y') x = sum over cells of target * y,
+ *     (diag(base * factor + shift) + sum over cells of scale^2 y y') x
+ *                                              = pull * mean + sum over cells of target * y,
  *
  * with a bias where there are ratings: the cell's vector is then [y, 1].
  */
@@ -90,6 +91,7 @@ typedef struct MfSystem
 	float		factor;
 	float		shift;
 	float		bias_shift;
+	float		pull;			/* towards the mean user */
 	double		loss_weight;	/* of the system's loss in the objective */
 	float	   *x;				/* ld; out */
 	float	   *bias;			/* out; NULL: none */
@@ -103,6 +105,8 @@ extern void mf_sweep_cells(const MfAls *als, MfPart part, int64_t r, int64_t beg
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
 extern void mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
 								float *matrix, MfRowSums *sums);
+extern double mf_sweep_pull(const MfAls *als, int64_t user, const float *x);
+extern double mf_sweep_start(const MfAls *als, float pull, float *right);
 extern void mf_sweep_fail(MfAls *als, MfError error);
 extern int64_t mf_sweep_order(MfAls *als);
 

@@ -315,6 +315,37 @@ interleave_right(const MfAls *als, const Space *space, int n, int r)
 		   (size_t) (n * als->solve->lanes) * sizeof(float));
 }
 
+/*
+ * Counts the lanes' vectors from where the mean user draws them: h = B^(-1/2) pull mean follows the n
+ * rows of z (and 3 of zeros), so that the products, which are made here, hold z h and h h.  Targets
+ * become t - z h, and what is explained grows.
+ */
+static void
+pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSystem *system, int n,
+		   double *pulled)
+{
+	int			ld = als->ld;
+	int			lanes = als->solve->lanes;
+	const float *mean = als->problem->user_mean;
+	const float *products = space->packed + mf_triangle((size_t) n) * (size_t) lanes;
+	float		ones[MF_MAX_LANES];
+	MfLaneRows	rows;
+
+	for (int l = 0; l < lanes; l++)
+	{
+		rows.row[l] = mean;
+		rows.scale[l] = l < batch->count ? system[l].pull : 0.0f;
+		ones[l] = 1.0f;
+	}
+	als->solve->interleave(space->matrix + (size_t) (n * ld * lanes), &rows, space->roots, ld);
+	memset(space->matrix + (size_t) ((n + 1) * ld * lanes), 0, 3 * (size_t) (ld * lanes) * sizeof(float));
+	als->solve->products(space->packed, space->matrix, n + 4, ld);
+	als->solve->subtract(space->right, products, ones, n);
+	for (int l = 0; l < batch->count; l++)
+		pulled[l] = (double) products[n * lanes + l] - 1.0 -
+			(double) system[l].pull * als->vec->dot(mean, mean, ld);
+}
+
 /* One system of each lane in its dual form: the rows' cells of one part, or of both (users). */
 static void
 solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, bool interest, bool rating)
@@ -328,7 +359,9 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_MAX_LANES];
 	double		explained[MF_MAX_LANES] = {0};
+	double		pulled[MF_MAX_LANES] = {0};
 	int32_t		bad[MF_MAX_LANES];
+	bool		pull = als->side == MF_USERS && als->problem->user_pull != NULL;
 
 	collect_systems(als, batch, system_part, system, factor, shift);
 	solve->inverse_roots(space->roots, als->d, als->base, factor, shift);
@@ -349,7 +382,10 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	interleave_right(als, space, n, 0);
 	if (rating)
 		interleave_right(als, space, n, 1);
-	solve->products(space->packed, space->matrix, n, ld);
+	if (pull)
+		pull_lanes(als, space, batch, system, n, pulled);
+	else
+		solve->products(space->packed, space->matrix, n, ld);
 	solve->factor(space->packed, n, space->right, rating ? 2 : 1, bad);
 	if (rating)
 		eliminate_bias(als, batch, system, true, space->right, n, explained, bad);
@@ -362,7 +398,13 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 			explained[l] = -y11[l];
 	}
 	solve->substitute(space->packed, n, space->right);
-	solve->combine(space->x, space->matrix, space->right, space->roots, n, ld);
+	for (int l = 0; l < lanes && pull; l++)
+	{
+		explained[l] += pulled[l];
+		for (int k = 0; k < 4; k++)
+			space->right[(n + k) * lanes + l] = k == 0 ? 1.0f : 0.0f;
+	}
+	solve->combine(space->x, space->matrix, space->right, space->roots, pull ? n + 4 : n, ld);
 	store_solutions(als, space, batch, system_part, system, explained, bad);
 }
 

@@ -225,6 +225,7 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	float	   *root = space->vector[0];
 	float	   *c = space->vector[1];
 	float	   *h = space->vector[2];
+	float	   *start = space->vector[3];
 	double		explained = 0.0;
 
 	fill_diagonal(als, &task->system, root);
@@ -238,6 +239,12 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 		h[k] = k < n ? panel->weight[k] : 0.0f;
 		explained += (double) c[k] * c[k];
 	}
+	/* x is counted from where the mean user draws it: targets become t - z start */
+	mf_sweep_start(als, task->system.pull, start);
+	vec->multiply_by(start, root, ld);
+	for (int k = 0; k < n && task->system.pull != 0.0f; k++)
+		c[k] -= vec->dot(panel->rows + k * ld, start, ld);
+	explained += vec->dot(start, start, ld);
 	vec->transpose_panel(space->other, panel->rows, ld, n, width);
 	vec->rank_update(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
@@ -258,7 +265,7 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 		vec->add(c, h, -*task->system.bias, width);
 		explained += above * above / below;
 	}
-	memset(task->system.x, 0, (size_t) ld * sizeof(float));
+	memcpy(task->system.x, start, (size_t) ld * sizeof(float));
 	vec->weighted_sum(task->system.x, panel->rows, c, ld, n);
 	vec->multiply_by(task->system.x, root, ld);
 	for (int k = als->d; k < ld; k++)
@@ -459,7 +466,7 @@ solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool i
 	task.system = mf_sweep_system(als, part, r);
 	task.right = space->vector[6];
 	task.bias_right = space->vector[7];
-	memset(space->vector[6], 0, (size_t) als->ld * sizeof(float));
+	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
 	memset(space->vector[7], 0, (size_t) als->ld * sizeof(float));
 	fill_diagonal(als, &task.system, descent.diagonal);
 	descent.x = task.system.x;
@@ -478,6 +485,7 @@ solve_from_cells(MfAls *als, const Space *space, int64_t r, MfPart part, bool in
 	Task		task = {0};
 
 	task.system = mf_sweep_system(als, part, r);
+	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
 	if (interest)
 		gather_part(als, space, r, MF_INTEREST, 0, &task);
 	if (rating)

@@ -20,6 +20,7 @@ typedef struct Sample
 	MfMatrix	by_item;
 	float	   *regularization; /* nusers + 2 nitems */
 	float	   *unobserved;
+	float	   *pull;
 } Sample;
 
 typedef struct SampleOptions
@@ -134,7 +135,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f};
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -147,6 +148,15 @@ sample_new(const SampleOptions *o)
 		s.unobserved[i] = 0.5f + sample_uniform(22, i);
 	if (o->weighted)
 		p.unobserved = s.unobserved;
+	if (o->interest)
+	{
+		p.user_mean = sample_floats(ld);
+		s.pull = sample_floats((size_t) o->nusers);
+		for (int64_t u = 0; u < o->nusers; u++)
+			s.pull[u] = r[u] * sample_uniform(23, u);
+		mf_random_factors(p.user_mean, 1, o->factors, 24);
+		p.user_pull = s.pull;
+	}
 	s.problem = p;
 	s.factors.user = sample_floats((size_t) o->nusers * ld);
 	if (o->rating)
@@ -183,6 +193,8 @@ sample_free(Sample *s)
 	sample_free_rows(s);
 	free(s->regularization);
 	free(s->unobserved);
+	free(s->pull);
+	free(s->problem.user_mean);
 	free(s->factors.user);
 	free(s->factors.rating);
 	free(s->factors.interest);
@@ -213,6 +225,9 @@ sample_penalty(const Sample *s)
 	for (int64_t u = 0; u < p->nusers; u++)
 	{
 		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, d);
+		if (p->user_pull != NULL)
+			sum += p->user_pull[u] * (sample_dot(p->user_mean, p->user_mean, d) -
+									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d));
 		if (p->has_rating)
 			sum += p->user_bias_regularization * (double) f->user_bias[u] * f->user_bias[u];
 	}
@@ -249,7 +264,8 @@ sample_objective(const Sample *s, double *gradient)
 		int64_t		c = s->users.start[u];
 
 		for (int k = 0; g != NULL && k < d; k++)
-			g[k] = 2.0 * p->user_regularization[u] * pu[k];
+			g[k] = 2.0 * (p->user_regularization[u] * pu[k] -
+						  (p->user_pull != NULL ? p->user_pull[u] * p->user_mean[k] : 0.0));
 		if (g != NULL)
 			g[ld] = p->has_rating ? 2.0 * p->user_bias_regularization * f->user_bias[u] : 0.0;
 		for (int64_t i = 0; i < p->nitems; i++)
@@ -280,6 +296,9 @@ sample_objective(const Sample *s, double *gradient)
 			}
 			c += seen;
 		}
+		/* a user without cells is the mean user rather than the optimum */
+		if (g != NULL && p->user_pull != NULL && s->users.start[u] == s->users.start[u + 1])
+			memset(g, 0, (size_t) (ld + 1) * sizeof(double));
 	}
 	return sum;
 }

@@ -192,7 +192,7 @@ test_fold(const SampleOptions *o)
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
 	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization,
-	o->interest ? gram : NULL};
+	o->interest ? gram : NULL, p->user_mean};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	const float **interest = malloc((size_t) o->nitems * sizeof(float *));
 	const float **rating = malloc((size_t) o->nitems * sizeof(float *));
@@ -213,7 +213,8 @@ test_fold(const SampleOptions *o)
 		float		bias = -1.0f;
 		MfFoldCells cells = {s.users.start[u + 1] - begin, o->interest ? interest : NULL,
 			o->rating ? rating : NULL, residual, s.users.weight != NULL ? s.users.weight + begin : NULL,
-			p->unobserved != NULL ? unobserved : NULL, p->user_regularization[u]};
+			p->unobserved != NULL ? unobserved : NULL, p->user_regularization[u],
+		p->user_pull != NULL ? p->user_pull[u] : 0.0f};
 
 		for (int64_t c = 0; c < cells.n; c++)
 		{
@@ -252,7 +253,7 @@ is_cancelled(void)
 	return cancel;
 }
 
-/* Rows without cells become zero; a system without a solution and a flag are reported. */
+/* Users without cells become the mean user; a system without a solution and a flag are reported. */
 static void
 test_edges(void)
 {
@@ -261,12 +262,12 @@ test_edges(void)
 	Sample		s = sample_new(&o);
 	void	   *space;
 	MfAls	   *als = sample_als(&s, &parallel, &space);
-	bool		zero = true;
+	bool		mean = true;
 
 	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
 	for (int k = 0; k < mf_padded(o.factors); k++)
-		zero = zero && s.factors.user[(o.nusers - 1) * mf_padded(o.factors) + k] == 0.0f;
-	ok(zero && s.factors.user_bias[o.nusers - 1] == 0.0f, "a user without cells is zero");
+		mean = mean && s.factors.user[(o.nusers - 1) * mf_padded(o.factors) + k] == s.problem.user_mean[k];
+	ok(mean && s.factors.user_bias[o.nusers - 1] == 0.0f, "a user without cells is the mean user");
 	cancel = true;
 	ok(sample_sweep(als, &s, MF_ITEMS, true, 0, NULL) == MF_CANCELLED, "a cancelled half-sweep says so");
 	cancel = false;
