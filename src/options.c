@@ -20,6 +20,7 @@
 
 char	   *mfrec_model = NULL;
 int			mfrec_threads = 0;
+int			mfrec_max_memory = 0;
 int			mfrec_keep_versions = 2;
 int			mfrec_cold_start = COLD_START_POPULAR;
 bool		mfrec_verbose = false;
@@ -43,6 +44,10 @@ DefineSettings(void)
 							"Number of threads that train.",
 							"0 means max_parallel_maintenance_workers + 1, at most one per core.",
 							&mfrec_threads, 0, 0, 1024, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("mfrec.max_memory",
+							"Memory that a training may take for factors and dictionaries of ids.",
+							"Ratings obey maintenance_work_mem. 0 means three quarters of the machine's memory, or of the container's.",
+							&mfrec_max_memory, 0, 0, INT_MAX / 1024, PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("mfrec.keep_versions",
 							"Number of versions of a model that training keeps, the new one included.",
 							"1 saves space but leaves nothing to roll back to.",

@@ -17,6 +17,7 @@ typedef enum ColdStart
 /* Settings: see the README's table, which uses the same words. */
 extern char *mfrec_model;
 extern int	mfrec_threads;
+extern int	mfrec_max_memory;
 extern int	mfrec_keep_versions;
 extern int	mfrec_cold_start;
 extern bool mfrec_verbose;

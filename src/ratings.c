@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "budget.h"
 #include "compat.h"
 #include "core/rng.h"
 #include "interrupt.h"
@@ -71,6 +72,8 @@ FlushBatch(RatingReceiver *receiver)
 	triplets->held += n;
 	triplets->count += n;
 	receiver->batch = 0;
+	if (triplets->count % (1 << 20) < n)
+		CheckDictionaries(receiver->ratings->users, receiver->ratings->items);
 	ReportRowsRead(triplets->count);
 }
 
@@ -577,7 +580,8 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 	sorting->budget = budget;
 	sorting->parallel = parallel;
 	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
-	receiver->triplets.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
+	receiver->triplets.limit = Max(BLOCK_TRIPLETS, sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
+	ratings->has_ratings = explicit;
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	return receiver;
@@ -586,18 +590,18 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 /*
  * Reads the whole source for training.  Ratings come back standardized to mean 0 and deviation 1,
  * except the held-out ones; implicit values are weights.  What grows with the number of ratings takes
- * up to `budget` bytes of memory, and temporary files beyond.  Everything lives in the current memory
+ * up to maintenance_work_mem, and temporary files beyond.  Everything lives in the current memory
  * context.
  */
 Ratings *
-LoadRatings(const Source *source, double validation, uint64 seed, int64 budget, const MfParallel *parallel)
+LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
 
-	sorting.validation = validation;
-	sorting.seed = seed;
+	sorting.validation = isnan(options->validation) ? 0 : options->validation;
+	sorting.seed = (uint64) options->seed;
 	sorting.by_item = true;
 	ReadSource(source, receiver, false);
 	ReportSkippedRows(ratings);
@@ -636,7 +640,7 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
 
 	ReadSource(source, receiver, true);
 	if (ratings->rows > 0)

@@ -18,6 +18,7 @@ typedef struct Ratings
 	int64		null_rows;		/* skipped: user, item or value is null */
 	int64		zero_rows;		/* skipped: an implicit value of zero is no observation */
 	int64		merged;			/* duplicates of a (user, item) pair */
+	bool		has_ratings;	/* explicit feedback */
 	double		min;			/* of explicit ratings */
 	double		max;
 	double		mean;
@@ -29,8 +30,7 @@ typedef struct Ratings
 } Ratings;
 
 extern void FreeRatings(Ratings *ratings);
-extern Ratings *LoadRatings(const Source *source, double validation, uint64 seed, int64 budget,
-							const MfParallel *parallel);
+extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 
 #endif

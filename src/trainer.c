@@ -12,7 +12,6 @@
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "portability/instr_time.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -21,61 +20,25 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "core/als.h"
-#include "core/objective.h"
+#include "budget.h"
 #include "factors.h"
 #include "interrupt.h"
 #include "objective_json.h"
 #include "progress.h"
-#include "ratings.h"
 #include "trainer.h"
-#include "validation.h"
+#include "training.h"
 
-/* A training on its way. */
+/* A model that gets a version. */
 typedef struct Trainer
 {
 	const TrainRequest *request;
-	instr_time	began;
-	MfParallel	parallel;
 	Source		source;
 	Model		model;			/* as it will be */
 	bool		is_new;			/* no such model yet */
 	int32		version;
 	int32		served;			/* the version that serves until this one does; 0: none */
-	Ratings    *ratings;
-	MfObjective objective;
-	MfProblem	problem;
-	MfFactors	factors;
-	int32	   *user_counts;
-	int32	   *item_counts;
-	MfAls	   *als;
-	Validation *validation;		/* NULL: none */
-	float	   *mean_user;		/* to whom users are drawn, mf_padded(d) floats */
-	LogLine    *log;
-	int			iterations;		/* done */
-	double		loss;
+	Training	training;
 } Trainer;
-
-static double
-SecondsSince(instr_time began)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, began);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
-/* Room for floats that the core's kernels want: zeroed, on a cache line. */
-static float *
-FloatArray(int64 count)
-{
-	char	   *space = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * count + 64);
-	float	   *array = (float *) TYPEALIGN(64, space);
-
-	memset(array, 0, sizeof(float) * count);
-	return array;
-}
 
 /* The schema for new model tables, where the caller must be able to create. */
 static char *
@@ -221,125 +184,12 @@ BeginTraining(Trainer *t)
 															 CStringGetDatum(TrainOptionsToJson(&settled))));
 }
 
-static void
-Override(double *value, double option)
-{
-	if (!isnan(option))
-		*value = option;
-}
-
-/* The preset for this data, and what the caller wants otherwise. */
-static void
-SettleObjective(Trainer *t)
-{
-	const TrainOptions *options = &t->request->options;
-	const Ratings *ratings = t->ratings;
-	MfObjective *objective = &t->objective;
-	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
-	bool		explicit = t->source.feedback == FEEDBACK_EXPLICIT;
-
-	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
-	objective->value_scale = ratings->value_scale;
-	if (options->factors > 0)
-		objective->factors = options->factors;
-	if (options->iterations > 0)
-		objective->iterations = options->iterations;
-	Override(&objective->regularization, options->regularization);
-	Override(&objective->alpha, options->alpha);
-	if (explicit)
-	{
-		Override(&objective->interest_weight, options->interest_weight);
-		if (objective->has_interest)
-			Override(&objective->taste, options->taste);
-		objective->mean = ratings->mean;
-		objective->deviation = ratings->deviation;
-		objective->min = ratings->min;
-		objective->max = ratings->max;
-	}
-	mf_objective_settle(objective);
-}
-
-/* Row lengths of one orientation. */
-static int32 *
-CountRows(const Cells *cells)
-{
-	int32	   *counts = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(cells->nrows, 1));
-
-	for (int64 i = 0; i < cells->nrows; i++)
-		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
-	return counts;
-}
-
-static float *
-Regularization(const MfObjective *objective, const int32 *counts, int64 n,
-			   double (*rule) (const MfObjective *, int64))
-{
-	float	   *values = FloatArray(n);
-
-	for (int64 i = 0; i < n; i++)
-		values[i] = (float) rule(objective, counts[i]);
-	return values;
-}
-
-/* The objective as the core minimises it. */
-static void
-StateProblem(Trainer *t)
-{
-	const MfObjective *objective = &t->objective;
-	MfProblem  *problem = &t->problem;
-
-	t->user_counts = CountRows(&t->ratings->by_user);
-	t->item_counts = CountRows(&t->ratings->by_item);
-	problem->nusers = t->ratings->users->count;
-	problem->nitems = t->ratings->items->count;
-	problem->factors = objective->factors;
-	problem->has_rating = objective->has_rating;
-	problem->has_interest = objective->has_interest;
-	problem->interest_weight = objective->interest_weight;
-	problem->alpha = objective->alpha;
-	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers,
-												  mf_user_regularization);
-	problem->user_mean = t->mean_user = FloatArray(mf_padded(objective->factors));
-	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
-	if (objective->has_rating)
-		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														mf_rating_regularization);
-	if (objective->has_interest)
-		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														  mf_interest_regularization);
-	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
-	problem->item_bias_regularization = problem->user_bias_regularization;
-}
-
-/* Room for the factors; the items', from which the first half-sweep starts, are random. */
-static void
-StartFactors(Trainer *t)
-{
-	const MfProblem *problem = &t->problem;
-	int64		ld = mf_padded(problem->factors);
-	uint64		seed = (uint64) t->request->options.seed;
-
-	t->factors.user = FloatArray(problem->nusers * ld);
-	if (problem->has_rating)
-	{
-		t->factors.rating = FloatArray(problem->nitems * ld);
-		t->factors.user_bias = FloatArray(problem->nusers);
-		t->factors.item_bias = FloatArray(problem->nitems);
-		mf_random_factors(t->factors.rating, problem->nitems, problem->factors, 2 * seed);
-	}
-	if (problem->has_interest)
-	{
-		t->factors.interest = FloatArray(problem->nitems * ld);
-		mf_random_factors(t->factors.interest, problem->nitems, problem->factors, 2 * seed + 1);
-	}
-}
-
 /* Overwrites an item's random factors by those of the current version. */
 static void
 TakeItem(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
 		 const float *rating_vector)
 {
-	Trainer    *t = state;
+	Training   *t = state;
 	int32		item = FindId(t->ratings->items, id);
 	Size		at = (Size) item * mf_padded(t->problem.factors);
 	Size		bytes = sizeof(float) * factors;
@@ -362,104 +212,21 @@ static void
 WarmStart(Trainer *t)
 {
 	if (t->request->warm && OidIsValid(t->model.item_relid))
-		ReadFactors(t->model.item_relid, ITEM_ID, t->served, &t->source.item, TakeItem, t);
-}
-
-/* One half-sweep: every row of one side solved, the other side fixed; returns the loss. */
-static double
-HalfSweep(Trainer *t, MfSide side, bool exact)
-{
-	Cells	   *cells = side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item;
-	MfRows		rows;
-	double		loss;
-
-	CheckCore(mf_als_begin(t->als, side, exact));
-	RewindCells(cells);
-	while (NextCells(cells, &rows))
-		CheckCore(mf_als_rows(t->als, &rows));
-	CheckCore(mf_als_end(t->als, &loss));
-	return loss;
-}
-
-static void
-LogIteration(Trainer *t, double validation)
-{
-	LogLine    *line = &t->log[t->iterations - 1];
-
-	line->iteration = t->iterations;
-	line->loss = t->loss;
-	line->validation = validation;
-	line->seconds = SecondsSince(t->began);
-	ReportIteration(t->iterations, t->objective.iterations, t->loss);
-	if (mfrec_verbose)
-		ereport(NOTICE,
-				(errmsg("iteration %d of %d: loss %.6g", t->iterations, t->objective.iterations, t->loss),
-				 isnan(validation) ? 0 :
-				 errdetail("%s on the rows held out: %.4f", ValidationMeasure(t->validation), validation)));
-}
-
-/* The point to which users are drawn follows them. */
-static void
-UpdateMeanUser(Trainer *t)
-{
-	if (t->problem.has_interest)
-		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
-}
-
-/* Measures the factors on the held-out rows; false when the last iterations brought nothing better. */
-static bool
-ValidateIteration(Trainer *t, double *validation)
-{
-	UpdateMeanUser(t);
-	HalfSweep(t, MF_USERS, true);
-	*validation = Validate(t->validation, &t->factors);
-	return KeepBest(t->validation, *validation, &t->factors, t->mean_user, t->iterations);
-}
-
-/*
- * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up;
- * then solves the users once more, exactly, so that a stored user equals what folding the same rows
- * in gives.
- */
-static void
-Sweep(Trainer *t)
-{
-	double		tolerance = isnan(t->request->options.tolerance) ? 0 : t->request->options.tolerance;
-	bool		go_on = true;
-
-	t->log = palloc0(sizeof(LogLine) * t->objective.iterations);
-	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
-						 &t->problem, &t->factors, &t->parallel);
-	while (go_on && t->iterations < t->objective.iterations)
-	{
-		double		before = t->loss;
-		double		validation = NAN;
-
-		HalfSweep(t, MF_USERS, false);
-		t->loss = HalfSweep(t, MF_ITEMS, false);
-		t->iterations++;
-		if (t->validation)
-			go_on = ValidateIteration(t, &validation);
-		LogIteration(t, validation);
-		if (t->iterations > 1 && before - t->loss <= tolerance * before)
-			go_on = false;
-		UpdateMeanUser(t);
-	}
-	if (t->validation)
-		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
-	t->loss = HalfSweep(t, MF_USERS, true);
+		ReadFactors(t->model.item_relid, ITEM_ID, t->served, &t->source.item, TakeItem, &t->training);
 }
 
 static void
 StoreSide(Oid relid, const char *id_column, int32 version, const Trainer *t, bool items)
 {
-	FactorRows	rows = {items ? t->ratings->items : t->ratings->users, t->problem.factors};
+	const Training *training = &t->training;
+	const MfFactors *factors = &training->factors;
+	FactorRows	rows = {items ? training->ratings->items : training->ratings->users, training->problem.factors};
 
-	rows.counts = items ? t->item_counts : t->user_counts;
-	rows.bias = items ? t->factors.item_bias : t->factors.user_bias;
-	rows.vectors = !items ? t->factors.user : t->factors.interest ? t->factors.interest : t->factors.rating;
-	if (items && t->factors.interest)
-		rows.rating_vectors = t->factors.rating;
+	rows.counts = items ? training->item_counts : training->user_counts;
+	rows.bias = items ? factors->item_bias : factors->user_bias;
+	rows.vectors = !items ? factors->user : factors->interest ? factors->interest : factors->rating;
+	if (items && factors->interest)
+		rows.rating_vectors = factors->rating;
 	StoreFactors(relid, id_column, version, &rows);
 }
 
@@ -477,42 +244,12 @@ StoreVersion(Trainer *t)
 	StoreSide(model->item_relid, ITEM_ID, t->version, t, true);
 }
 
-/* The mean bias of users, for predictions to users of whom nothing is known. */
-static double
-MeanBias(const Trainer *t)
-{
-	double		sum = 0;
-
-	for (int64 u = 0; t->factors.user_bias && u < t->problem.nusers; u++)
-		sum += t->factors.user_bias[u];
-	return sum / t->problem.nusers;
-}
-
-/* The rmse to report: of the best iteration on the rows held out, else on those trained on. */
-static double
-RatingError(const Trainer *t)
-{
-	MfRows		rows;
-	double		squares = 0;
-
-	if (!t->problem.has_rating)
-		return NAN;
-	if (t->validation)
-		return HeldOutError(t->validation, &t->factors);
-	RewindCells(&t->ratings->by_user);
-	while (NextCells(&t->ratings->by_user, &rows))
-		squares = mf_squared_error(&t->problem, &t->factors, &rows, squares);
-	return t->objective.deviation * sqrt(squares / t->ratings->rows);
-}
-
-/*
- * Enters the version, switches to it and removes what is older than the setting wants kept.  The one
- * that served until now stays, even where newer ones were rolled back: it is what to go back to.
- */
+/* Enters the version, switches to it and removes what is older than the setting wants kept. */
 static void
 SwitchVersion(Trainer *t, ModelVersion *result)
 {
 	Model	   *model = &t->model;
+	Training   *training = &t->training;
 	int32		oldest = t->version - mfrec_keep_versions + 1;
 
 	if (mfrec_keep_versions > 1 && t->served > 0)
@@ -525,18 +262,18 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->image.data[6] = (result->image.data[6] & 0x0f) | 0x40;
 	result->image.data[8] = (result->image.data[8] & 0x3f) | 0x80;
 	result->feedback = FeedbackName(t->source.feedback);
-	result->factors = t->problem.factors;
-	result->users = t->problem.nusers;
-	result->items = t->problem.nitems;
-	result->ratings = t->ratings->rows;
-	result->iterations = t->iterations;
-	result->loss = t->loss;
-	result->rmse = RatingError(t);
-	result->seconds = SecondsSince(t->began);
-	if (!t->problem.has_interest)	/* users were drawn to 0, but are not there */
-		mf_mean_user(&t->problem, t->factors.user, NULL, t->mean_user);
-	result->parameters = ObjectiveToJson(&t->objective, t->mean_user, MeanBias(t));
-	InsertVersion(model, result, t->log, t->iterations);
+	result->factors = training->problem.factors;
+	result->users = training->problem.nusers;
+	result->items = training->problem.nitems;
+	result->ratings = training->ratings->rows;
+	result->iterations = training->iterations;
+	result->loss = training->loss;
+	result->rmse = RatingError(training);
+	result->seconds = SecondsSince(training->began);
+	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
+		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
+	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
+	InsertVersion(model, result, training->log, training->iterations);
 	if (t->is_new)
 		InsertModel(model);
 	else
@@ -578,28 +315,27 @@ Train(const TrainRequest *request, ModelVersion *result)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Trainer		trainer = {request};
 	Trainer    *t = &trainer;
+	Training   *training = &t->training;
 	char	   *name;
 
-	INSTR_TIME_SET_CURRENT(t->began);
-	InitParallel(&t->parallel);
+	training->options = request->options;
+	INSTR_TIME_SET_CURRENT(training->began);
+	InitParallel(&training->parallel);
 	BeginTraining(t);
 	DecideFresh(t);
 	BeginProgress(t->model.name);
-	t->ratings = LoadRatings(&t->source, isnan(request->options.validation) ? 0 : request->options.validation,
-							 (uint64) request->options.seed, maintenance_work_mem * INT64CONST(1024), &t->parallel);
-	SettleObjective(t);
-	StateProblem(t);
-	StartFactors(t);
+	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
+	SettleObjective(training);
+	StateProblem(training);
+	StartFactors(training);
 	WarmStart(t);
-	if (t->ratings->held_out.count > 0)
-		t->validation = CreateValidation(t->ratings, &t->problem, &t->objective, &t->parallel);
 	ReportPhase(PHASE_SWEEP);
-	Sweep(t);
+	RunSweeps(training);
 	ReportPhase(PHASE_STORE);
 	StoreVersion(t);
 	ReportPhase(PHASE_SWITCH);
 	SwitchVersion(t, result);
-	FreeRatings(t->ratings);
+	FreeRatings(training->ratings);
 	EndProgress();
 	name = MemoryContextStrdup(caller, t->model.name);
 	MemoryContextSwitchTo(caller);

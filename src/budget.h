@@ -1,0 +1,18 @@
+/*
+ * budget.h - what a training needs of memory and temporary disk, and whether it may have it.
+ */
+#ifndef MFREC_BUDGET_H
+#define MFREC_BUDGET_H
+
+#include "core/objective.h"
+#include "idmap.h"
+
+extern int64 RatingsBudget(void);
+extern int64 MemoryLimit(void);
+extern int64 FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validation,
+						 const MfParallel *parallel);
+extern void CheckDictionaries(const IdMap *users, const IdMap *items);
+extern void CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items, bool validation,
+						const MfParallel *parallel);
+
+#endif

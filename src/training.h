@@ -1,0 +1,45 @@
+/*
+ * training.h - alternating least squares over ratings that have been read: objective, factors, sweeps.
+ */
+#ifndef MFREC_TRAINING_H
+#define MFREC_TRAINING_H
+
+#include "portability/instr_time.h"
+
+#include "core/als.h"
+#include "core/objective.h"
+#include "model.h"
+#include "options.h"
+#include "ratings.h"
+#include "validation.h"
+
+/* A training on its way; options, parallel, ratings and began are the caller's to fill in. */
+typedef struct Training
+{
+	TrainOptions options;
+	instr_time	began;
+	MfParallel	parallel;
+	Ratings    *ratings;
+	MfObjective objective;
+	MfProblem	problem;
+	MfFactors	factors;
+	int32	   *user_counts;
+	int32	   *item_counts;
+	float	   *mean_user;		/* to whom users are drawn, mf_padded(d) floats */
+	MfAls	   *als;
+	Validation *validation;		/* NULL: none */
+	LogLine    *log;
+	int			iterations;		/* done */
+	double		loss;
+} Training;
+
+extern double SecondsSince(instr_time began);
+extern void SettleObjective(Training *t);
+extern void StateProblem(Training *t);
+extern void StartFactors(Training *t);
+extern double HalfSweep(Training *t, MfSide side, bool exact);
+extern void RunSweeps(Training *t);
+extern double MeanBias(const Training *t);
+extern double RatingError(const Training *t);
+
+#endif
