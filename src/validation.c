@@ -26,6 +26,8 @@ struct Validation
 	const MfProblem *problem;
 	const MfObjective *objective;
 	const MfParallel *parallel;
+	Measure		measure;
+	double		group[MEASURE_GROUPS];	/* the last measure by group: a mean, of rmse the mean square */
 	/* the sample: user sample[s] has the held-out items relevant[start[s] .. start[s + 1] - 1] */
 	int			nsample;
 	int32	   *sample;
@@ -178,6 +180,31 @@ RoomLike(const float *source, int64 count)
 	return (float *) TYPEALIGN(64, HugeArray(count + 16, sizeof(float)));
 }
 
+static const char *const measure_names[] = {"ndcg", "recall", "precision", "map", "mrr", "hit_rate", "rmse"};
+
+/* A measure by name; an unknown one is an error that lists them. */
+Measure
+ParseMeasure(const char *name)
+{
+	for (int m = 0; m < lengthof(measure_names); m++)
+		if (strcmp(name, measure_names[m]) == 0)
+			return (Measure) m;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized metric \"%s\"", name),
+			 errhint("Use ndcg, recall, precision, map, mrr or hit_rate for lists, or rmse for predicted ratings.")));
+	return MEASURE_NDCG;		/* keep the compiler quiet */
+}
+
+/* Measures something else than ndcg of lists, or rmse of a rating model. */
+void
+SetMeasure(Validation *v, Measure measure)
+{
+	v->measure = measure;
+	if (measure != MEASURE_RMSE && v->sample == NULL)
+		DrawSample(v);
+}
+
 /* Prepares the measure; keeps pointers to all arguments. */
 Validation *
 CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *objective,
@@ -189,8 +216,7 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 	v->problem = problem;
 	v->objective = objective;
 	v->parallel = parallel;
-	if (problem->has_interest)
-		DrawSample(v);
+	SetMeasure(v, problem->has_interest ? MEASURE_NDCG : MEASURE_RMSE);
 	return v;
 }
 
@@ -198,7 +224,14 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 const char *
 ValidationMeasure(const Validation *validation)
 {
-	return validation->problem->has_interest ? "ndcg@10" : "rmse";
+	return validation->measure == MEASURE_RMSE ? "rmse" : psprintf("%s@%d", measure_names[validation->measure], LIST_LENGTH);
+}
+
+/* The last measure by group of users or rows: means, of rmse mean squares. */
+const double *
+MeasuredGroups(const Validation *validation)
+{
+	return validation->group;
 }
 
 /* Predictions for held-out rows on the way to their error. */
@@ -207,25 +240,30 @@ typedef struct ErrorSum
 	const MfObjective *objective;
 	const MfFactors *factors;
 	MfRatingMetrics sum;
+	MfRatingMetrics group[MEASURE_GROUPS];
 } ErrorSum;
 
 static void
 AddError(void *state, int32 user, int32 item, float rating)
 {
 	ErrorSum   *error = state;
+	double		predicted = mf_predicted_rating(error->objective, error->factors, user, item);
 
-	mf_metrics_rating(&error->sum, mf_predicted_rating(error->objective, error->factors, user, item), rating);
+	mf_metrics_rating(&error->sum, predicted, rating);
+	mf_metrics_rating(&error->group[user % MEASURE_GROUPS], predicted, rating);
 }
 
 /* Root mean squared error of the predicted ratings on the rows held out; NaN without a rating part. */
 double
-HeldOutError(const Validation *v, const MfFactors *factors)
+HeldOutError(Validation *v, const MfFactors *factors)
 {
 	ErrorSum	error = {v->objective, factors};
 
 	if (!v->problem->has_rating)
 		return NAN;
 	ForEachHeldOut(v, AddError, &error);
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		v->group[g] = error.group[g].count > 0 ? error.group[g].squares / error.group[g].count : 0;
 	return mf_metrics_rmse(&error.sum);
 }
 
@@ -249,9 +287,53 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 		elog(ERROR, "could not open an index just built");
 }
 
-/* Mean NDCG@10 of the sample's lists. */
+/* The figure of one user's list that is measured. */
 static double
-ListQuality(const Validation *v, const MfFactors *factors)
+ListFigure(Measure measure, const MfRankMetrics *figures)
+{
+	switch (measure)
+	{
+		case MEASURE_RECALL:
+			return figures->recall;
+		case MEASURE_PRECISION:
+			return figures->precision;
+		case MEASURE_MAP:
+			return figures->average_precision;
+		case MEASURE_MRR:
+			return figures->reciprocal_rank;
+		case MEASURE_HIT_RATE:
+			return figures->hit_rate;
+		default:
+			return figures->ndcg;
+	}
+}
+
+/* The mean figure of the sample's lists, in all and by group. */
+static double
+RateLists(Validation *v, const MfBatch *batch)
+{
+	double		sum = 0;
+	int			count[MEASURE_GROUPS] = {0};
+
+	memset(v->group, 0, sizeof(v->group));
+	for (int s = 0; s < v->nsample; s++)
+	{
+		MfRankMetrics figures = mf_metrics_rank(batch->item + (int64) s * LIST_LENGTH, batch->count[s], LIST_LENGTH,
+												v->relevant + v->start[s], v->start[s + 1] - v->start[s]);
+		double		figure = ListFigure(v->measure, &figures);
+
+		sum += figure;
+		v->group[s % MEASURE_GROUPS] += figure;
+		count[s % MEASURE_GROUPS]++;
+	}
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		v->group[g] /= Max(count[g], 1);
+	return sum / Max(v->nsample, 1);
+}
+
+/* The quality of the sample's lists. */
+static double
+ListQuality(Validation *v, const MfFactors *factors)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec validation",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -260,7 +342,7 @@ ListQuality(const Validation *v, const MfFactors *factors)
 	MfIndex		index;
 	MfBatch		batch = {v->nsample, NULL, LIST_LENGTH};
 	float	   *query = (float *) TYPEALIGN(64, HugeArray((int64) v->nsample * ld + 16, sizeof(float)));
-	double		sum = 0;
+	double		quality;
 
 	BuildIndex(v, factors, &index);
 	batch.item = HugeArray((int64) v->nsample * LIST_LENGTH, sizeof(int32));
@@ -274,19 +356,17 @@ ListQuality(const Validation *v, const MfFactors *factors)
 	if (!mf_topk_batch(&index, &batch, HugeArray(mf_topk_batch_workspace(&index, LIST_LENGTH, v->parallel), 1),
 					   v->parallel))
 		CheckCore(MF_CANCELLED);
-	for (int s = 0; s < v->nsample; s++)
-		sum += mf_metrics_rank(batch.item + (int64) s * LIST_LENGTH, batch.count[s], LIST_LENGTH,
-							   v->relevant + v->start[s], v->start[s + 1] - v->start[s]).ndcg;
+	quality = RateLists(v, &batch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
-	return sum / Max(v->nsample, 1);
+	return quality;
 }
 
 /* The measure for these factors: see ValidationMeasure. */
 double
 Validate(Validation *validation, const MfFactors *factors)
 {
-	return validation->problem->has_interest ? ListQuality(validation, factors) : HeldOutError(validation, factors);
+	return validation->measure == MEASURE_RMSE ? HeldOutError(validation, factors) : ListQuality(validation, factors);
 }
 
 static void
@@ -311,7 +391,7 @@ bool
 KeepBest(Validation *v, double measure, const MfFactors *factors, const float *mean_user, int iteration)
 {
 	bool		better = v->best_iteration == 0 ||
-		(v->problem->has_interest ? measure > v->best : measure < v->best);
+		(v->measure == MEASURE_RMSE ? measure < v->best : measure > v->best);
 	int64		vectors = v->problem->nitems * mf_padded(v->problem->factors);
 
 	if (better)
