@@ -89,12 +89,22 @@ ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 		filter->exclude = IdArrayArgument(fcinfo, at->exclude, &image->item_type, "exclude", &filter->nexclude);
 }
 
+/*
+ * A score as it is shown: in a model of ratings alone the predicted rating (not cut to the scale), else as
+ * it is.
+ */
+static double
+ShownScore(const MfObjective *objective, double user_bias, double score)
+{
+	if (!objective->has_rating || objective->has_interest)
+		return score;
+	return objective->mean + objective->deviation * (user_bias + score);
+}
+
 /* The rows of a recommendation: a list with predicted ratings and the reason. */
 static void
 PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
 {
-	const MfObjective *objective = &r->image->objective;
-	bool		rating_score = objective->has_rating && !objective->has_interest && user->reason != REASON_POPULAR;
 	Oid			type = ResultType(fcinfo, 0);
 	Datum		reason = CStringGetTextDatum(reason_names[user->reason]);
 
@@ -105,8 +115,8 @@ PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState
 		double		score = list->score[i];
 		double		predicted = PredictRating(r, user, list->item[i]);
 
-		if (rating_score)
-			score = objective->mean + objective->deviation * (user->bias + score);
+		if (user->reason != REASON_POPULAR)
+			score = ShownScore(&r->image->objective, user->bias, score);
 		values[0] = IdToOutput(&r->image->item_type, IdAt(&r->image->ids, list->item[i]), type);
 		values[1] = Float4GetDatum((float) score);
 		values[2] = Int32GetDatum(i + 1);
@@ -256,7 +266,11 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	ratings = BasketRatings(fcinfo, 1, n);
 	CheckBasket(&r, ratings, n);
 	if (FoldInBasket(&r, items, ratings, n, &user))
+	{
 		MakeList(&r, &user, &filter, true, k, &list);
+		for (int i = 0; i < list.count; i++)
+			list.score[i] = (float) ShownScore(&r.image->objective, user.bias, list.score[i]);
+	}
 	else
 		MakePopularList(&r, &filter, k, &list);
 	PutList(fcinfo, r.image, &list);
@@ -344,7 +358,8 @@ ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const flo
 		search->scores = repalloc_huge(search->scores, sizeof(double) * search->capacity);
 	}
 	search->scores[search->users->count] = search->cosine ? Cosine(search->target, vector, factors) :
-		DotProduct(search->target, vector, factors) + search->offset;
+		ShownScore(&search->recommender->image->objective, bias,
+				   DotProduct(search->target, vector, factors) + search->offset);
 	(void) AddId(search->users, id);
 }
 
