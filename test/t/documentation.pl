@@ -14,7 +14,7 @@ use Test::More;
 my ($root) = grep { -e "$_/README.md" } map { abs_path(dirname(__FILE__) . $_) } '/..', '/../..';
 my @pages = ("$root/README.md", sort glob("$root/docs/*.md"));
 
-my $node = PostgreSQL::Test::Cluster->new('docs');
+my $node = PostgreSQL::Test::Cluster->new('documentation');
 $node->init;
 $node->append_conf('postgresql.conf', 'fsync = off');
 $node->start;
