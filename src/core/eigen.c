@@ -126,18 +126,24 @@ rotate_all(const MfEigenKernels *kernel, int first, int last, double *diagonal, 
 	beside[last] = 0.0;
 }
 
-/* Diagonalises the tridiagonal matrix; false when it does not converge (it is not finite). */
+/*
+ * Diagonalises the tridiagonal matrix; false when it does not converge (it is not finite).  What is
+ * small against the whole matrix counts as zero: a singular matrix has nothing smaller to compare with.
+ */
 static bool
 diagonalise(const MfEigenKernels *kernel, double *diagonal, double *beside, double *vectors, int n)
 {
+	double		norm = 0.0;
+
+	for (int k = 0; k < n; k++)
+		norm = fmax(norm, fabs(diagonal[k]) + fabs(beside[k]));
 	for (int first = 0; first < n; first++)
 	{
 		for (int step = 0;; step++)
 		{
 			int			last = first;
 
-			while (last < n - 1 && !(fabs(beside[last]) <=
-									 DBL_EPSILON * (fabs(diagonal[last]) + fabs(diagonal[last + 1]))))
+			while (last < n - 1 && !(fabs(beside[last]) <= DBL_EPSILON * norm))
 				last++;
 			if (last == first)
 				break;

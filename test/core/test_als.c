@@ -281,45 +281,52 @@ test_edges(void)
 	sample_free(&s);
 }
 
+/* One preset (3 to 5: weighted) at one instruction set level: up to 96 factors, or all sizes. */
+static void
+test_preset(int preset, bool large)
+{
+	static const int sizes[] = {1, 7, 16, 33, 64};
+	static const int large_sizes[] = {130, 256};
+	bool		rating = preset % 3 != 0;
+	bool		interest = preset % 3 != 1;
+	bool		weighted = preset >= 3;
+
+	for (int i = 0; i < 5; i++)
+	{
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3};
+
+		test_optimum(&small, true);
+		test_descent(&small, true);
+		test_optimum(&wide, true);
+		test_fold(&wide);
+		if (i % 2 == 0)
+			test_same_bits(&wide, true);
+	}
+	for (int i = 0; i < 2 && large; i++)
+	{
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3};
+
+		test_optimum(&wide, true);
+		test_optimum(&wide, false);
+		test_descent(&wide, true);
+		test_descent(&wide, false);
+		test_same_bits(&wide, preset % 2 == 0);
+		test_fold(&wide);
+	}
+}
+
 int
 main(void)
 {
-	static const int sizes[] = {1, 7, 16, 33, 64};
-	static const int large[] = {130, 256};
+	MfIsa		best = mf_isa();
 
-	for (int level = 0; level <= MF_ISA_AVX512; level++)
+	for (int level = 0; level <= (int) best; level++)
 	{
-		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
-			continue;
 		printf("# instruction set level %d\n", level);
+		mf_isa_limit((MfIsa) level);
 		for (int preset = 0; preset < 6; preset++)
-		{
-			bool		rating = preset % 3 != 0;
-			bool		interest = preset % 3 != 1;
-			bool		weighted = preset >= 3;
-
-			for (int i = 0; i < 5; i++)
-			{
-				SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2};
-				SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3};
-
-				test_optimum(&small, true);
-				test_descent(&small, true);
-				test_optimum(&wide, true);
-				test_fold(&wide);
-				if (level == MF_ISA_AVX2 || i % 2 == 0)
-					test_same_bits(&wide, true);
-			}
-			for (int i = 0; i < 2; i++)
-			{
-				SampleOptions wide = {300, 400, large[i], rating, interest, weighted, 150, 3};
-
-				test_optimum(&wide, true);
-				test_descent(&wide, false);
-				test_same_bits(&wide, false);
-				test_fold(&wide);
-			}
-		}
+			test_preset(preset, level == (int) best || preset == 5);
 	}
 	test_weights();
 	test_edges();

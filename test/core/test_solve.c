@@ -263,9 +263,11 @@ test_one(const MfSolve *solve, int d)
 	free(x);
 }
 
-/* A matrix whose numbers span nine orders of magnitude: product and orthogonality. */
+/*
+ * A matrix of that rank whose numbers span nine orders of magnitude: product and orthogonality.
+ */
 static void
-test_eigen(int n)
+test_eigen(int n, int rank)
 {
 	size_t		size = (size_t) (n * n);
 	double	   *a = malloc(size * sizeof(double));
@@ -277,12 +279,17 @@ test_eigen(int n)
 	double		skew = 0.0;
 	bool		descending = true;
 
-	random_matrix(a, n, 17);
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < n; j++)
+		{
+			a[i * n + j] = 0.0;
+			for (int k = 0; k < rank; k++)
+				a[i * n + j] += (double) mf_random_normal(17, (uint64_t) (i * 1024 + k)) *
+					mf_random_normal(17, (uint64_t) (j * 1024 + k)) / n;
 			a[i * n + j] *= pow(10.0, -4.5 * (i + j) / n);
+		}
 	memcpy(kept, a, size * sizeof(double));
-	ok(mf_eigen(a, n, values, vectors, work), "n = %d: eigenvalues", n);
+	ok(mf_eigen(a, n, values, vectors, work), "n = %d, rank %d: eigenvalues", n, rank);
 	for (int i = 0; i < n; i++)
 	{
 		descending = descending && (i == 0 || values[i] <= values[i - 1]);
@@ -324,7 +331,8 @@ main(void)
 			test_lanes(mf_solve(), sizes[i]);
 			test_one(mf_solve(), sizes[i]);
 			test_dual_kernels(mf_solve(), 4 + 4 * (int) (i % 5), sizes[i]);
-			test_eigen(sizes[i]);
+			test_eigen(sizes[i], sizes[i]);
+			test_eigen(sizes[i], sizes[i] * 3 / 4);
 		}
 	}
 	return done();
