@@ -10,10 +10,10 @@ ANALYZE movies, ratings;
 \set about 'ratings from 0 to 10 of real films (MovieTweetings)'
 \set user1 7706
 \set taste1 'James Bond, of every decade'
-\set user2 13165
-\set taste2 'slashers of the eighties'
-\set user3 15219
-\set taste3 'Hollywood before 1970'
+\set user2 10561
+\set taste2 'love stories'
+\set user3 4110
+\set taste3 'dark classics, from Hitchcock to Fincher'
 \set film 58150
 \set newcomer 1000001
 \set first1 1049413
