@@ -125,5 +125,7 @@ typedef struct MfFoldCells
 extern size_t mf_fold_size(const MfFold *fold);
 extern MfError mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias,
 						  void *space);
+extern double mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
+							   void *space);
 
 #endif

@@ -154,3 +154,85 @@ mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bia
 		*bias = b;
 	return error;
 }
+
+/* The cells' pull on a user: partial sums in float go over to `sum` and `bias_sum` in double. */
+typedef struct Pull
+{
+	float	   *partial;		/* ld */
+	double	   *sum;			/* ld */
+	double		bias_sum;
+} Pull;
+
+/* Cells whose pulls are added up in float. */
+#define PARTIAL 512
+
+/* Adds the pull of one cell: weight times error times vector. */
+static void
+add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias, Pull *pull,
+		 const MfVec *vec)
+{
+	int			ld = mf_padded(fold->factors);
+	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+	float		c0 = cells->unobserved != NULL ? cells->unobserved[c] : 1.0f;
+
+	if (cells->interest != NULL)
+	{
+		double		score = vec->dot(cells->interest[c], user, ld);
+
+		vec->add(pull->partial, cells->interest[c],
+				 (float) (fold->interest_weight * (c0 + fold->alpha * w - fold->alpha * w * score)), ld);
+	}
+	if (cells->rating != NULL)
+	{
+		double		error = w * (cells->residual[c] - vec->dot(cells->rating[c], user, ld) - bias);
+
+		vec->add(pull->partial, cells->rating[c], (float) error, ld);
+		pull->bias_sum += error;
+	}
+}
+
+/*
+ * How far (user, bias) is from what mf_fold_in() would give for n > 0 cells: the length of the
+ * objective's gradient there, relative to the terms that cancel in it; 0 at the solution.  user and
+ * all vectors have mf_padded(d) floats, padding 0.  O(n d + d^2).  space: mf_fold_size() bytes.
+ */
+double
+mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias, void *space)
+{
+	const MfVec *vec = mf_vec();
+	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
+	int			ld = mf_padded(fold->factors);
+	Pull		pull = {mf_take(&next, ld), (double *) mf_take(&next, 2 * ld), 0.0};
+	double		gradient;
+	double		squares;
+	double		held = 0.0;
+	double		pulled = 0.0;
+
+	memset(pull.sum, 0, ld * sizeof(double));
+	for (int64_t begin = 0; begin < cells->n; begin += PARTIAL)
+	{
+		memset(pull.partial, 0, ld * sizeof(float));
+		for (int64_t c = begin; c < cells->n && c < begin + PARTIAL; c++)
+			add_pull(fold, cells, c, user, bias, &pull, vec);
+		for (int k = 0; k < ld; k++)
+			pull.sum[k] += pull.partial[k];
+	}
+	gradient = fold->user_bias_regularization * bias - pull.bias_sum;
+	squares = cells->rating != NULL ? gradient * gradient : 0.0;
+	for (int k = 0; k < fold->factors; k++)
+	{
+		double		hold = (double) cells->regularization * user[k];
+
+		if (fold->user_mean != NULL)
+			hold -= (double) cells->pull * fold->user_mean[k];
+		if (cells->interest != NULL)
+			hold += (double) fold->interest_weight * vec->dot(fold->gram + (size_t) k * ld, user, ld);
+		gradient = hold - pull.sum[k];
+		squares += gradient * gradient;
+		held += hold * hold;
+		pulled += pull.sum[k] * pull.sum[k];
+	}
+	if (!(held + pulled > 0.0))
+		return squares > 0.0 ? INFINITY : 0.0;
+	return sqrt(squares) / (sqrt(held) + sqrt(pulled));
+}
