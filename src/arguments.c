@@ -56,9 +56,25 @@ IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *wha
 	return id;
 }
 
+/* The type of an argument, InvalidOid where the call does not say. */
+Oid
+ArgumentType(FunctionCallInfo fcinfo, int n)
+{
+	return get_fn_expr_argtype(fcinfo->flinfo, n);
+}
+
+/* The type of an array argument's elements. */
+Oid
+ArgumentElementType(FunctionCallInfo fcinfo, int n)
+{
+	Oid			type = ArgumentType(fcinfo, n);
+
+	return OidIsValid(type) ? get_base_element_type(type) : InvalidOid;
+}
+
 /* An array of ids in an argument that takes "any": an array, or a quoted literal of one; not null. */
-int64 *
-IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name, int *count)
+ArrayType *
+IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
 	Datum		value = PG_GETARG_DATUM(n);
@@ -78,7 +94,7 @@ IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s must be an array of item ids, not %s", name, format_type_be(type)),
 				 errhint("Write %s => ARRAY(SELECT id FROM ...) or %s => ARRAY[1, 2, 3].", name, name)));
-	return IdsFromArray(idtype, DatumGetArrayTypeP(value), name, count);
+	return DatumGetArrayTypeP(value);
 }
 
 /* An error with a hint unless ids can be returned in a result column (from 0). */

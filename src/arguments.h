@@ -6,13 +6,15 @@
 
 #include "fmgr.h"
 #include "idmap.h"
+#include "utils/array.h"
 
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,
 						const char *model);
-extern int64 *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name,
-							  int *count);
+extern ArrayType *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name);
+extern Oid	ArgumentType(FunctionCallInfo fcinfo, int n);
+extern Oid	ArgumentElementType(FunctionCallInfo fcinfo, int n);
 extern void CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what,
 						  const char *hint);
 

@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -15,9 +14,12 @@
 #include "compat.h"
 #include "core/best.h"
 #include "factors.h"
+#include "idarray.h"
 #include "lookup.h"
 #include "options.h"
+#include "present.h"
 #include "recommender.h"
+#include "rows.h"
 
 #define DEFAULT_K 10
 
@@ -27,27 +29,11 @@
 
 static const char *const reason_names[] = {"model", "fresh", "popular"};
 
-/* Adds a row to the function's result. */
-static void
-PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-}
-
-/* The type of a result column (from 0). */
-static Oid
-ResultType(FunctionCallInfo fcinfo, int column)
-{
-	return TupleDescAttr(((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, column)->atttypid;
-}
-
 /* Item, score and rank of each entry of a list. */
 static void
 PutList(FunctionCallInfo fcinfo, const Image *image, const TopList *list)
 {
-	Oid			type = ResultType(fcinfo, 0);
+	Oid			type = IdRowType(fcinfo);
 
 	for (int i = 0; i < list->count; i++)
 	{
@@ -75,18 +61,21 @@ typedef struct RecommendArguments
 static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7};
 static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8};
 
+/* An array of item ids, as numbers. */
+static int32 *
+NumbersArgument(FunctionCallInfo fcinfo, int n, const Image *image, const char *name, int *count)
+{
+	return NumbersFromArray(&image->ids, IdArrayArgument(fcinfo, n, &image->item_type, name), name, count);
+}
+
 static void
 ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
 {
 	memset(filter, 0, sizeof(ListFilter));
 	if (!PG_ARGISNULL(at->candidates))
-	{
-		filter->has_candidates = true;
-		filter->candidates = IdArrayArgument(fcinfo, at->candidates, &image->item_type, "candidates",
-											 &filter->ncandidates);
-	}
+		filter->candidates = NumbersArgument(fcinfo, at->candidates, image, "candidates", &filter->ncandidates);
 	if (!PG_ARGISNULL(at->exclude))
-		filter->exclude = IdArrayArgument(fcinfo, at->exclude, &image->item_type, "exclude", &filter->nexclude);
+		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
 }
 
 /*
@@ -105,7 +94,7 @@ ShownScore(const MfObjective *objective, double user_bias, double score)
 static void
 PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
 {
-	Oid			type = ResultType(fcinfo, 0);
+	Oid			type = IdRowType(fcinfo);
 	Datum		reason = CStringGetTextDatum(reason_names[user->reason]);
 
 	for (int i = 0; i < list->count; i++)
@@ -142,7 +131,7 @@ ColdStartList(Recommender *r, FunctionCallInfo fcinfo, const ListFilter *filter,
 }
 
 static void
-Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at)
+Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	int32		version = PG_ARGISNULL(at->version) ? 0 : PG_GETARG_INT32(at->version);
@@ -154,7 +143,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at)
 	int64		id;
 	bool		known;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_RECOMMENDED, item_type);
 	if (PG_ARGISNULL(0))
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, at->model), version);
@@ -180,7 +169,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
 Datum
 mf_recommend(PG_FUNCTION_ARGS)
 {
-	Recommend(fcinfo, &plain_arguments);
+	Recommend(fcinfo, &plain_arguments, INT8OID);
 	return (Datum) 0;
 }
 
@@ -189,7 +178,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_typed);
 Datum
 mf_recommend_typed(PG_FUNCTION_ARGS)
 {
-	Recommend(fcinfo, &typed_arguments);
+	Recommend(fcinfo, &typed_arguments, ArgumentType(fcinfo, 2));
 	return (Datum) 0;
 }
 
@@ -252,7 +241,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	float	   *ratings;
 	int			n;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	array = PG_GETARG_ARRAYTYPE_P(0);
@@ -314,7 +303,7 @@ mf_similar_items(PG_FUNCTION_ARGS)
 	TopList		list;
 	int32		item;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
@@ -379,7 +368,7 @@ static void
 PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search, int k)
 {
 	const Recommender *r = search->recommender;
-	Oid			type = ResultType(fcinfo, 0);
+	Oid			type = IdRowType(fcinfo);
 	MfBest		best;
 	int32	   *rank;
 
@@ -412,7 +401,7 @@ mf_similar_users(PG_FUNCTION_ARGS)
 	UserSearch	search;
 	int64		id;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
@@ -430,20 +419,24 @@ mf_similar_users(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Takes note of a user who has the item already. */
+static void
+LeaveOutUser(void *state, int64 user, float rating, float weight)
+{
+	(void) AddId(state, user);
+}
+
 /* The k best users for an item; those with rows of it in the source are left out. */
 static void
-RecommendUsers(FunctionCallInfo fcinfo, int model_argument)
+RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
 	UserSearch	search;
-	Source		source;
 	int64		id;
-	int64	   *owners;
-	int			nowners;
 	int32		item;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_RANKED, user_type);
 	if (PG_ARGISNULL(0))
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
@@ -453,10 +446,7 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument)
 	if (item >= 0)
 	{
 		InitUserSearch(&search, &r);
-		OpenModelSource(r.model, r.image->objective.has_rating, &source);
-		owners = LookupItemUsers(&source, id, &nowners);
-		for (int i = 0; i < nowners; i++)
-			(void) AddId(search.left_out, owners[i]);
+		LookupItemRows(OpenServedSource(r.served, r.image->objective.has_rating), id, LeaveOutUser, search.left_out);
 		search.target = mf_index_vector(&r.image->index, item);
 		search.offset = r.image->objective.taste * r.image->bias[item];
 		PutBestUsers(fcinfo, &search, k);
@@ -469,7 +459,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
 Datum
 mf_recommend_users(PG_FUNCTION_ARGS)
 {
-	RecommendUsers(fcinfo, 2);
+	RecommendUsers(fcinfo, 2, INT8OID);
 	return (Datum) 0;
 }
 
@@ -478,12 +468,12 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users_typed);
 Datum
 mf_recommend_users_typed(PG_FUNCTION_ARGS)
 {
-	RecommendUsers(fcinfo, 3);
+	RecommendUsers(fcinfo, 3, ArgumentType(fcinfo, 2));
 	return (Datum) 0;
 }
 
 static void
-Popular(FunctionCallInfo fcinfo, int model_argument)
+Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
 	Recommender r;
@@ -491,10 +481,10 @@ Popular(FunctionCallInfo fcinfo, int model_argument)
 	TopList		list;
 	Oid			type;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_COUNTED, item_type);
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
-	type = ResultType(fcinfo, 0);
+	type = IdRowType(fcinfo);
 	MakePopularList(&r, &filter, k, &list);
 	for (int i = 0; i < list.count; i++)
 	{
@@ -514,7 +504,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
 mf_popular(PG_FUNCTION_ARGS)
 {
-	Popular(fcinfo, 1);
+	Popular(fcinfo, 1, INT8OID);
 	return (Datum) 0;
 }
 
@@ -523,7 +513,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)
 {
-	Popular(fcinfo, 2);
+	Popular(fcinfo, 2, ArgumentType(fcinfo, 1));
 	return (Datum) 0;
 }
 
@@ -543,12 +533,12 @@ mf_explain(PG_FUNCTION_ARGS)
 	int			count = 0;
 	Oid			type;
 
-	InitMaterializedSRF(fcinfo, 0);
+	BeginRows(fcinfo, ROWS_EXPLAINED, ArgumentType(fcinfo, 1));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	type = ResultType(fcinfo, 0);
+	type = IdRowType(fcinfo);
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
 		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,

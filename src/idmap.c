@@ -91,8 +91,11 @@ ParseId(const IdType *idtype, char *text)
 bool
 IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
 {
-	Oid			base = getBaseType(value_type);
+	Oid			base;
 
+	if (idtype->is_int && IntegerFromDatum(value, value_type, id))
+		return true;
+	base = getBaseType(value_type);
 	if (idtype->is_int && IntegerFromDatum(value, base, id))
 		return true;
 	if (base != idtype->base)
@@ -162,12 +165,22 @@ IdParameterType(const IdType *idtype)
 	return idtype->is_int ? INT8OID : idtype->base;
 }
 
+/* Whether the id can be in a column of its type: a larger integer cannot. */
+bool
+IdFits(const IdType *idtype, int64 id)
+{
+	return idtype->base == INT4OID ? id == (int32) id : idtype->base == INT2OID ? id == (int16) id : true;
+}
+
 /* Whether ids can be returned in a result column of this type: see IdToOutput. */
 bool
 IdTypeFits(const IdType *idtype, Oid output_type)
 {
-	Oid			base = getBaseType(output_type);
+	Oid			base;
 
+	if (idtype->is_int && output_type == INT8OID)
+		return true;
+	base = getBaseType(output_type);
 	if (base == TEXTOID)
 		return true;
 	if (idtype->is_int)
@@ -179,8 +192,11 @@ IdTypeFits(const IdType *idtype, Oid output_type)
 Datum
 IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 {
-	Oid			base = getBaseType(output_type);
+	Oid			base;
 
+	if (idtype->is_int && output_type == INT8OID)
+		return Int64GetDatum(id);
+	base = getBaseType(output_type);
 	if (base == TEXTOID && !IsBinaryCoercible(idtype->base, TEXTOID))
 		return CStringGetTextDatum(IdToText(idtype, id));
 	if (!idtype->is_int)
@@ -244,44 +260,6 @@ char *
 IdEqualitySql(const IdType *idtype)
 {
 	return QualifiedOperator(lookup_type_cache(idtype->base, TYPECACHE_EQ_OPR)->eq_opr);
-}
-
-/*
- * The elements of an array argument as ids; NULL elements are left out.  An array of another
- * type, or of more than one dimension, is an error that names the argument.
- */
-int64 *
-IdsFromArray(const IdType *idtype, ArrayType *array, const char *argument, int *count)
-{
-	Oid			element = ARR_ELEMTYPE(array);
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-	int64	   *ids;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s must be a one-dimensional array", argument)));
-	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, element, typlen, typbyval, typalign, &values, &nulls, &n);
-	ids = palloc(sizeof(int64) * Max(n, 1));
-	*count = 0;
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			continue;
-		if (!IdFromDatum(idtype, values[i], element, &ids[*count]))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("%s is an array of %s, but the model's ids are of type %s",
-							argument, format_type_be(element), format_type_be(idtype->type))));
-		(*count)++;
-	}
-	return ids;
 }
 
 /* An empty dictionary in a memory context of its own, a child of the current one. */
@@ -407,6 +385,103 @@ int32
 FindId(const IdMap *map, int64 id)
 {
 	return map->slots[FindSlot(map, id, HashId(map->type, id))];
+}
+
+/* The number of an integer id in a dictionary sorted by id, from a place that is not behind it. */
+static int32
+GallopToId(const IdMap *map, int64 id, int32 from)
+{
+	int64		low = from;
+	int64		step = 1;
+	int64		high;
+
+	while (low + step < map->count && map->ids[low + step] < id)
+	{
+		low += step;
+		step *= 2;
+	}
+	high = Min(low + step, map->count - 1);
+	while (low < high)
+	{
+		int64		middle = (low + high) / 2;
+
+		if (map->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (int32) low;
+}
+
+/*
+ * Numbers of integer ids that mostly ascend, in a dictionary sorted by id: each is sought from its
+ * predecessor on, where it is at once when no id lies between.
+ */
+static void
+FindAscending(const IdMap *map, const int64 *ids, int n, int32 *numbers)
+{
+	int32		at = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		uint64		ahead = (uint64) ids[i] - (uint64) map->ids[at];
+
+		if (map->ids[at] > ids[i])
+			at = GallopToId(map, ids[i], 0);
+		else if (ahead < (uint64) (map->count - at) && map->ids[at + ahead] == ids[i])
+			at += (int32) ahead;
+		else
+			at = GallopToId(map, ids[i], at);
+		numbers[i] = map->ids[at] == ids[i] ? at : -1;
+	}
+}
+
+/* Whether most ids are larger than the one before. */
+static bool
+MostlyAscend(const int64 *ids, int n)
+{
+	int			ascents = 0;
+
+	for (int i = 1; i < n; i++)
+		ascents += ids[i] > ids[i - 1];
+	return ascents >= n - 1 - n / 16;
+}
+
+/*
+ * The numbers of n ids in a dictionary sorted by id, as FindId gives them one by one: integers in
+ * ascending order without hashing, others with the cache misses of a batch overlapping.
+ */
+void
+FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
+{
+	uint32		slot[256];
+
+	if (map->type->is_int && map->count > 0 && n > 1 && MostlyAscend(ids, n))
+	{
+		FindAscending(map, ids, n, numbers);
+		return;
+	}
+	for (int from = 0; from < n; from += lengthof(slot))
+	{
+		int			batch = Min(n - from, lengthof(slot));
+
+		for (int i = 0; i < batch; i++)
+		{
+			slot[i] = HashId(map->type, ids[from + i]) & map->mask;
+			__builtin_prefetch(&map->slots[slot[i]]);
+		}
+		for (int i = 0; i < batch; i++)
+			if (map->slots[slot[i]] >= 0)
+				__builtin_prefetch(&map->ids[map->slots[slot[i]]]);
+		for (int i = 0; i < batch; i++)
+		{
+			uint32		at = slot[i];
+
+			while (map->slots[at] >= 0 && !EqualIds(map->type, IdAt(map, map->slots[at]), ids[from + i]))
+				at = (at + 1) & map->mask;
+			numbers[from + i] = map->slots[at];
+		}
+	}
 }
 
 typedef struct SortEntry

@@ -5,7 +5,6 @@
 #define MFREC_IDMAP_H
 
 #include "fmgr.h"
-#include "utils/array.h"
 
 /* A type of ids: what is needed to copy, compare, hash and convert its values. */
 typedef struct IdType
@@ -48,12 +47,12 @@ extern Datum IdToDatum(const IdType *idtype, int64 id);
 extern Datum IdToParameter(const IdType *idtype, int64 id);
 extern Oid	IdParameterType(const IdType *idtype);
 extern Datum IdToOutput(const IdType *idtype, int64 id, Oid output_type);
+extern bool IdFits(const IdType *idtype, int64 id);
 extern bool IdTypeFits(const IdType *idtype, Oid value_type);
 extern char *IdToText(const IdType *idtype, int64 id);
 extern uint32 HashId(const IdType *idtype, int64 id);
 extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
 extern char *IdEqualitySql(const IdType *idtype);
-extern int64 *IdsFromArray(const IdType *idtype, ArrayType *array, const char *argument, int *count);
 
 /* The id with that number. */
 static inline int64
@@ -66,6 +65,7 @@ extern IdMap *CreateIdMap(IdType *type);
 extern int32 AddId(IdMap *map, int64 id);
 extern void AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes);
 extern int32 FindId(const IdMap *map, int64 id);
+extern void FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern int32 *SortIdMap(IdMap *map);
 extern Size IdMapBytes(const IdMap *map);
 

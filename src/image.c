@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/vec.h"
 #include "factors.h"
 #include "image.h"
 #include "interrupt.h"
@@ -379,12 +380,15 @@ NoSuchVersion(const Model *model, int32 version)
  * them.  Valid until CloseImage, or the end of the transaction where that is not called.
  */
 Image *
-OpenImage(const Model *model, int32 version)
+OpenImage(const Served *served, int32 version)
 {
+	const Model *model = &served->model;
 	pg_uuid_t	uuid;
 	Image	   *image = NULL;
 
-	if (!FindVersionImage(model, version, &uuid))
+	if (version == model->version && served->has_image)
+		uuid = served->image;
+	else if (!FindVersionImage(model, version, &uuid))
 		NoSuchVersion(model, version);
 	for (int i = 0; i < KEPT_IMAGES && image == NULL; i++)
 		if (kept[i] && memcmp(&kept[i]->uuid, &uuid, sizeof(uuid)) == 0)
@@ -407,19 +411,24 @@ CloseImage(Image *image)
 	image->pins--;
 }
 
-/* s_i, d floats and padding: what the interest part multiplies; needs an interest part. */
-void
-InterestVector(const Image *image, int32 item, float *vector)
+/*
+ * s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together
+ * in space, ld floats, which a model without a rating part does not need.
+ */
+const float *
+InterestVector(const Image *image, int32 item, float *space)
 {
 	const float *v = mf_index_vector(&image->index, item);
-	const float *q = image->rating ? image->rating + (Size) item * image->index.ld : NULL;
-	float		taste = (float) image->objective.taste;
+	int			ld = image->index.ld;
 
-	for (int k = 0; k < image->index.ld; k++)
-		vector[k] = q ? v[k] - taste * q[k] : v[k];
+	if (image->rating == NULL)
+		return v;
+	memcpy(space, v, sizeof(float) * ld);
+	mf_vec()->add(space, image->rating + (Size) item * ld, -(float) image->objective.taste, ld);
+	return space;
 }
 
-/* q_i, d floats: what the rating part multiplies; needs a rating part. */
+/* q_i, ld floats: what the rating part multiplies; needs a rating part. */
 const float *
 RatingVector(const Image *image, int32 item)
 {

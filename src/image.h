@@ -7,7 +7,7 @@
 #include "core/index.h"
 #include "core/objective.h"
 #include "idmap.h"
-#include "model.h"
+#include "served.h"
 
 /* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
 typedef struct Image
@@ -33,9 +33,9 @@ typedef struct Image
 	const float *gram;			/* d x ld: sum of s_i s_i'; zero without an interest part */
 } Image;
 
-extern Image *OpenImage(const Model *model, int32 version);
+extern Image *OpenImage(const Served *served, int32 version);
 extern void CloseImage(Image *image);
-extern void InterestVector(const Image *image, int32 item, float *vector);
+extern const float *InterestVector(const Image *image, int32 item, float *space);
 extern const float *RatingVector(const Image *image, int32 item);
 
 #endif

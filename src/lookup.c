@@ -1,34 +1,43 @@
 /*
- * lookup.c - one user's stored vector and one user's present rows, by queries prepared once a session.
+ * lookup.c - one user's stored vector, and the present rows of one user or item in the source.
  *
- * The queries run as the caller, with the caller's snapshot, privileges and row security.  A plan is
- * kept under its text, so renaming a table or changing a column makes another plan, never a wrong
- * one; PostgreSQL itself revalidates what it kept.
+ * A vector is a row of a table that training made, so its primary key is scanned without a query,
+ * as the server scans its own catalogs.  Where the table is no longer as it was made, or row security
+ * applies to the caller, and for the source, which can be any relation, queries do it that are
+ * prepared once a session.  They run as the caller, with the caller's snapshot, privileges and row
+ * security.  A plan is kept under its text, so renaming a table or changing a column makes another
+ * plan, never a wrong one; PostgreSQL itself revalidates what it kept.
  */
 #include "postgres.h"
 
-#include <math.h>
-
+#include "access/genam.h"
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "lookup.h"
 
-/* More plans than this are dropped all together: a session of thousands of models is no use for them. */
+/* More plans than this are not kept: a session of hundreds of models is no use for them. */
 #define KEPT_PLANS 256
 
-/* A kept plan; the key is a hash of the text and the parameters' types. */
+/* A kept plan; the key is a hash of the text and the last parameter's type. */
 typedef struct KeptPlan
 {
 	uint64		key;
@@ -38,34 +47,14 @@ typedef struct KeptPlan
 
 static HTAB *plans = NULL;
 
-static void
-ForgetPlans(void)
-{
-	HASH_SEQ_STATUS status;
-	KeptPlan   *entry;
-
-	hash_seq_init(&status, plans);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->plan)
-			SPI_freeplan(entry->plan);
-		if (entry->sql)
-			pfree(entry->sql);
-	}
-	hash_destroy(plans);
-	plans = NULL;
-}
-
 /* The plan of a query, prepared at its first use in the session; SPI is connected. */
 static SPIPlanPtr
 Prepared(const char *sql, int nargs, Oid *types)
 {
 	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql), types[nargs - 1]);
 	KeptPlan   *entry;
-	bool		found;
+	SPIPlanPtr	plan;
 
-	if (plans && hash_get_num_entries(plans) >= KEPT_PLANS)
-		ForgetPlans();
 	if (plans == NULL)
 	{
 		HASHCTL		control = {0};
@@ -74,149 +63,252 @@ Prepared(const char *sql, int nargs, Oid *types)
 		control.entrysize = sizeof(KeptPlan);
 		plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
-	entry = hash_search(plans, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->sql = NULL;
-		entry->plan = NULL;
-	}
-	if (entry->plan && strcmp(entry->sql, sql) == 0)
+	entry = hash_search(plans, &key, HASH_FIND, NULL);
+	if (entry && strcmp(entry->sql, sql) == 0)
 		return entry->plan;
-	if (entry->plan)
-		SPI_freeplan(entry->plan);
-	entry->plan = NULL;
-	entry->sql = MemoryContextStrdup(TopMemoryContext, sql);
-	entry->plan = SPI_prepare(sql, nargs, types);
-	if (entry->plan == NULL || SPI_keepplan(entry->plan) != 0)
+	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
 		elog(ERROR, "could not prepare: %s", sql);
-	return entry->plan;
+	if (entry || hash_get_num_entries(plans) >= KEPT_PLANS)
+		return plan;
+	sql = MemoryContextStrdup(TopMemoryContext, sql);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep a plan");
+	entry = hash_search(plans, &key, HASH_ENTER, NULL);
+	entry->sql = (char *) sql;
+	entry->plan = plan;
+	return plan;
 }
 
-static char *
-RelationSql(Oid relid)
+/* The first columns of a model table's primary key are as training made them. */
+static bool
+KeyFits(Relation index, const VectorPath *path)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	Form_pg_index key = index->rd_index;
+
+	return index->rd_rel->relam == BTREE_AM_OID && key->indisvalid && key->indnkeyatts == 2 &&
+		key->indkey.values[0] == path->version && key->indkey.values[1] == path->id &&
+		index->rd_opcintype[0] == INT4OID;
 }
 
-/*
- * Reads a row of a model table: its factors (d floats into vector), bias and number of ratings.
- * False when there is none.
- */
-bool
-LookupVector(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id, int factors,
-			 float *vector, float *bias, int32 *count)
+/* Finds out how rows of an open model table are found. */
+static void
+ResolvePath(Relation rel, Served *served)
 {
-	Oid			types[2] = {INT4OID, IdParameterType(idtype)};
-	Datum		values[2] = {Int32GetDatum(version), IdToParameter(idtype, id)};
+	VectorPath *path = &served->users;
+	Oid			relid = RelationGetRelid(rel);
+	Oid			index = RelationGetPrimaryKeyIndex(rel);
+	Oid			type;
+	Relation	key;
+
+	path->index = InvalidOid;
+	path->version = get_attnum(relid, "version");
+	path->id = get_attnum(relid, USER_ID);
+	path->ratings = get_attnum(relid, "ratings");
+	path->bias = get_attnum(relid, "bias");
+	path->factors = get_attnum(relid, "factors");
+	path->resolved = true;
+	if (!OidIsValid(index) || rel->rd_rel->relkind != RELKIND_RELATION || path->ratings == InvalidAttrNumber ||
+		path->bias == InvalidAttrNumber || path->factors == InvalidAttrNumber ||
+		get_atttype(relid, path->ratings) != INT4OID || get_atttype(relid, path->bias) != FLOAT4OID ||
+		get_atttype(relid, path->factors) != FLOAT4ARRAYOID)
+		return;
+	key = index_open(index, AccessShareLock);
+	type = key->rd_opcintype[1];
+	if (KeyFits(key, path) && (type == served->user_type.base || IsBinaryCoercible(served->user_type.base, type)))
+	{
+		Oid			operator = get_opfamily_member(key->rd_opfamily[1], type, type, BTEqualStrategyNumber);
+
+		fmgr_info_cxt(get_opcode(operator), &path->equal, served->context);
+		path->collation = key->rd_indcollation[1];
+		path->index = index;
+	}
+	index_close(key, AccessShareLock);
+}
+
+/* Takes a vector out of its array, which must have that many factors. */
+static void
+TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int factors, float *vector)
+{
+	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
+
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != factors || ARR_HASNULL(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the vector of %s in \"%s\" does not have %d factors",
+						IdToText(&served->user_type, user), served->model.user_table, factors),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	memcpy(vector, ARR_DATA_PTR(array), sizeof(float) * factors);
+}
+
+/* LookupVector through the primary key of the open table. */
+static bool
+ScanVector(Relation rel, const Served *served, int32 version, int64 user, int factors, float *vector,
+		   float *bias, int32 *count)
+{
+	const VectorPath *path = &served->users;
+	TupleDesc	desc = RelationGetDescr(rel);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Datum		datum;
+	bool		isnull;
+	bool		found;
+
+	ScanKeyInit(&keys[0], path->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	ScanKeyEntryInitializeWithInfo(&keys[1], 0, path->id, BTEqualStrategyNumber, InvalidOid, path->collation,
+								   (FmgrInfo *) &path->equal, IdToDatum(&served->user_type, user));
+	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		*count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
+		*bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
+		datum = heap_getattr(tuple, path->factors, desc, &isnull);
+		TakeVector(datum, isnull, served, user, factors, vector);
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/* LookupVector by a query. */
+static bool
+QueryVector(const Served *served, int32 version, int64 user, int factors, float *vector, float *bias,
+			int32 *count)
+{
+	Oid			types[2] = {INT4OID, IdParameterType(&served->user_type)};
+	Datum		values[2] = {Int32GetDatum(version), IdToParameter(&served->user_type, user)};
 	StringInfoData sql;
 	bool		found;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings FROM ");
 	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
-					 RelationSql(relid), id_column, IdEqualitySql(idtype));
+					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
+					 IdEqualitySql(&served->user_type));
 	SPI_connect();
 	if (SPI_execute_plan(Prepared(sql.data, 2, types), values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
 	if (found)
 	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
-		ArrayType  *array = DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		Datum		datum = SPI_getbinval(tuple, desc, 1, &isnull);
 
-		if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != factors || ARR_HASNULL(array))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("the vector of %s in \"%s\" does not have %d factors", IdToText(idtype, id),
-							get_rel_name(relid), factors),
-					 errhint("A model table was edited by hand; retrain the model.")));
-		memcpy(vector, ARR_DATA_PTR(array), sizeof(float) * factors);
-		*bias = DatumGetFloat4(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		*count = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+		TakeVector(datum, isnull, served, user, factors, vector);
+		*bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
+		*count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
 	}
 	SPI_finish();
 	return found;
 }
 
-/* The relation and columns that a model is trained on; an error when the relation has gone. */
-void
-OpenModelSource(const Model *model, bool has_rating, Source *source)
+/*
+ * Reads a user's row of a version: the factors (that many floats into vector), bias and number of
+ * ratings.  False when there is none.  The caller has checked the right to read the table.
+ */
+bool
+LookupVector(Served *served, int32 version, int64 user, int factors, float *vector, float *bias, int32 *count)
 {
-	TrainOptions options;
+	VectorPath *path = &served->users;
+	Relation	rel;
+	bool		found;
 
-	TrainOptionsFromJson(&options, model->parameters);
-	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-	OpenSource(source, ModelSourceRelation(model), &options);
+	if (!IdFits(&served->user_type, user))
+		return false;
+	rel = table_open(path->relid, AccessShareLock);
+	if (!path->resolved)
+		ResolvePath(rel, served);
+	if (!OidIsValid(path->index) ||
+		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
+		found = QueryVector(served, version, user, factors, vector, bias, count);
+	else
+		found = ScanVector(rel, served, version, user, factors, vector, bias, count);
+	table_close(rel, NoLock);
+	return found;
 }
 
-/* Runs a prepared lookup with one parameter; SPI stays connected. */
+/* Receives the rows of a lookup in the source. */
+typedef struct PresentReceiver
+{
+	DestReceiver pub;
+	const Source *source;
+	int			column;			/* of the id that is handed on: 0 user, 1 item */
+	PresentRowFunction function;
+	void	   *state;
+} PresentReceiver;
+
+/* Hands a row on if training would take it. */
+static bool
+ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	PresentReceiver *receiver = (PresentReceiver *) self;
+	const Source *source = receiver->source;
+	float		rating;
+	float		weight;
+
+	slot_getallattrs(slot);
+	if (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating,
+					  &weight) == RATING_OK)
+		receiver->function(receiver->state,
+						   IdFromColumn(receiver->column ? &source->item : &source->user,
+										slot->tts_values[receiver->column]), rating, weight);
+	return true;
+}
+
 static void
-RunLookup(const char *sql, const IdType *idtype, int64 id)
+StartupPresent(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+ShutdownPresent(DestReceiver *self)
+{
+}
+
+/* Runs a prepared lookup with one parameter. */
+static void
+RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *receiver)
 {
 	Oid			types[1] = {IdParameterType(idtype)};
-	Datum		values[1] = {IdToParameter(idtype, id)};
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(1);
 
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = types[0];
+	params->params[0].value = IdToParameter(idtype, id);
+	receiver->pub.receiveSlot = ReceivePresentRow;
+	receiver->pub.rStartup = StartupPresent;
+	receiver->pub.rShutdown = ShutdownPresent;
+	receiver->pub.rDestroy = ShutdownPresent;
+	receiver->pub.mydest = DestNone;
+	options.params = params;
+	options.read_only = true;
+	options.dest = &receiver->pub;
 	SPI_connect();
-	if (SPI_execute_plan(Prepared(sql, 1, types), values, NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_plan_extended(Prepared(sql, 1, types), &options) < 0)
 		elog(ERROR, "could not look up rows");
-}
-
-/* The id in a column of the current result, copied to the caller's memory context. */
-static int64
-ResultId(const IdType *idtype, uint64 row, int column, MemoryContext context)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	int64		id = 0;
-
-	(void) IdFromDatum(idtype, value, idtype->base, &id);
-	if (!idtype->is_int && !idtype->typbyval)
-		id = (int64) datumCopy((Datum) id, false, idtype->typlen);
-	MemoryContextSwitchTo(old);
-	return id;
-}
-
-/* A user's present rows in the source that training would use; rows it would refuse are left out. */
-PresentRow *
-LookupUserRows(const Source *source, int64 user, int *count)
-{
-	MemoryContext context = CurrentMemoryContext;
-	PresentRow *rows;
-
-	RunLookup(SourceLookupSql(source), &source->user, user);
-	rows = MemoryContextAllocHuge(context, sizeof(PresentRow) * Max(SPI_processed, 1));
-	*count = 0;
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Datum		values[4];
-		bool		nulls[4];
-		PresentRow *row = &rows[*count];
-
-		CHECK_FOR_INTERRUPTS();
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
-		if (RatingFromRow(source, values, nulls, SPI_tuptable->tupdesc->natts, &row->rating, &row->weight) != RATING_OK)
-			continue;
-		row->id = ResultId(&source->item, i, 2, context);
-		(*count)++;
-	}
 	SPI_finish();
-	return rows;
 }
 
-/* The users who have rows with an item in the source. */
-int64 *
-LookupItemUsers(const Source *source, int64 item, int *count)
+/* Hands on a user's present rows in the source that training would use. */
+void
+LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state)
 {
-	MemoryContext context = CurrentMemoryContext;
-	int64	   *users;
+	PresentReceiver receiver = {.source = &source->source,.column = 1,.function = function,.state = state};
 
-	RunLookup(SourceReverseLookupSql(source), &source->item, item);
-	users = MemoryContextAllocHuge(context, sizeof(int64) * Max(SPI_processed, 1));
-	*count = 0;
-	for (uint64 i = 0; i < SPI_processed; i++)
-		if (!heap_attisnull(SPI_tuptable->vals[i], 1, SPI_tuptable->tupdesc))
-			users[(*count)++] = ResultId(&source->user, i, 1, context);
-	SPI_finish();
-	return users;
+	RunLookup(source->lookup_sql, &source->source.user, user, &receiver);
+}
+
+/* The same for the present rows of an item. */
+void
+LookupItemRows(const ServedSource *source, int64 item, PresentRowFunction function, void *state)
+{
+	PresentReceiver receiver = {.source = &source->source,.column = 0,.function = function,.state = state};
+
+	RunLookup(source->reverse_sql, &source->source.item, item, &receiver);
 }

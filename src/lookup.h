@@ -1,25 +1,18 @@
 /*
- * lookup.h - one user's stored vector and one user's present rows, by queries prepared once a session.
+ * lookup.h - one user's stored vector, and the present rows of one user or item in the source.
  */
 #ifndef MFREC_LOOKUP_H
 #define MFREC_LOOKUP_H
 
 #include "idmap.h"
-#include "model.h"
-#include "source.h"
+#include "served.h"
 
-/* A row of the source as serving needs it. */
-typedef struct PresentRow
-{
-	int64		id;				/* of the other side; lives in the caller's context */
-	float		rating;
-	float		weight;
-} PresentRow;
+/* Takes a present row: the id of the other side, which lives until it returns, and its numbers. */
+typedef void (*PresentRowFunction) (void *state, int64 id, float rating, float weight);
 
-extern bool LookupVector(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id,
-						 int factors, float *vector, float *bias, int32 *count);
-extern void OpenModelSource(const Model *model, bool has_rating, Source *source);
-extern PresentRow *LookupUserRows(const Source *source, int64 user, int *count);
-extern int64 *LookupItemUsers(const Source *source, int64 item, int *count);
+extern bool LookupVector(Served *served, int32 version, int64 user, int factors, float *vector, float *bias,
+						 int32 *count);
+extern void LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state);
+extern void LookupItemRows(const ServedSource *source, int64 item, PresentRowFunction function, void *state);
 
 #endif

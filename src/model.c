@@ -60,6 +60,13 @@ Bookkeeping(const char *name)
 	return relid;
 }
 
+/* The oid of mfrec.model. */
+Oid
+ModelRelation(void)
+{
+	return Bookkeeping("model");
+}
+
 static char *
 TextColumn(HeapTuple tuple, TupleDesc desc, int column)
 {
@@ -86,6 +93,8 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 	model->source = TextColumn(tuple, desc, MODEL_SOURCE);
 	model->fresh = DatumGetBool(heap_getattr(tuple, MODEL_FRESH, desc, &isnull));
 	model->parameters = DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_PARAMETERS, desc, &isnull));
+	model->tid = tuple->t_self;
+	model->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
 	schema = get_namespace_oid(model->schema, true);
 	if (OidIsValid(schema))
 	{

@@ -4,6 +4,7 @@
 #ifndef MFREC_MODEL_H
 #define MFREC_MODEL_H
 
+#include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -26,6 +27,8 @@ typedef struct Model
 	Jsonb	   *parameters;		/* what mf_train was asked for */
 	Oid			user_relid;
 	Oid			item_relid;
+	ItemPointerData tid;		/* where the row is, and the transaction that wrote it */
+	TransactionId xmin;
 } Model;
 
 /* A row of mfrec.model_version; see the table's comments. */
@@ -54,6 +57,7 @@ typedef struct LogLine
 	double		seconds;
 } LogLine;
 
+extern Oid	ModelRelation(void);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
 extern void CheckModelTables(const Model *model);

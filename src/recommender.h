@@ -5,12 +5,13 @@
 #define MFREC_RECOMMENDER_H
 
 #include "image.h"
-#include "model.h"
+#include "served.h"
 
 /* A model, one version of it and its items, opened for one call. */
 typedef struct Recommender
 {
-	Model	   *model;
+	Served	   *served;
+	const Model *model;			/* of served */
 	int32		version;
 	Image	   *image;
 } Recommender;
@@ -29,17 +30,17 @@ typedef struct UserState
 	Reason		reason;
 	float	   *vector;
 	float		bias;
+	int32		count;			/* ratings in the training; of a stored vector */
 	int32	   *seen;			/* items of the present rows, ascending; none unless they were read */
 	int			nseen;
 } UserState;
 
-/* Which items may be in a list, as ids of the item type. */
+/* Which items may be in a list, by their numbers; negative ones mean nothing. */
 typedef struct ListFilter
 {
-	int64	   *candidates;
+	int32	   *candidates;		/* only these; NULL: all */
 	int			ncandidates;
-	bool		has_candidates;
-	int64	   *exclude;
+	int32	   *exclude;		/* none of these */
 	int			nexclude;
 } ListFilter;
 
@@ -54,9 +55,8 @@ typedef struct TopList
 extern void OpenRecommender(Recommender *r, const char *model, int32 version);
 extern void CloseRecommender(Recommender *r);
 
+extern void InitUser(const Recommender *r, UserState *state, Reason reason);
 extern bool LoadUser(Recommender *r, int64 user, UserState *state);
-extern void LookAtUser(Recommender *r, int64 user, bool known, UserState *state);
-extern bool FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, UserState *state);
 
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
@@ -66,6 +66,5 @@ extern double DotProduct(const float *a, const float *b, int n);
 extern double Cosine(const float *a, const float *b, int n);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);
-extern int	ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double **contributions);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "model.h"
 #include "options.h"
-#include "training.h"
 
 typedef struct TrainRequest
 {
