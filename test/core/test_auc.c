@@ -1,0 +1,173 @@
+/*
+ * test_auc.c - the area under the ROC curve of many users at once against its definition.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "als.h"
+#include "auc.h"
+#include "isa.h"
+#include "list.h"
+#include "metrics.h"
+#include "rng.h"
+#include "topk.h"
+
+#define ITEMS 1000
+#define USERS 37
+
+static float *vectors;
+static float *queries;
+static float offsets[ITEMS];
+static int32_t counts[ITEMS];
+
+/* Vectors of few distinct coordinates, so that many scores are equal; all alike where d is 1. */
+static void
+make_vectors(int d)
+{
+	int			ld = mf_padded(d);
+
+	vectors = aligned_alloc(64, sizeof(float) * ITEMS * ld);
+	queries = aligned_alloc(64, sizeof(float) * USERS * ld);
+	memset(vectors, 0, sizeof(float) * ITEMS * ld);
+	memset(queries, 0, sizeof(float) * USERS * ld);
+	for (int i = 0; i < ITEMS; i++)
+	{
+		for (int j = 0; j < d; j++)
+			vectors[i * ld + j] = (float) (mf_random_bits(1, (uint64_t) (i * d + j)) % 3) / 7;
+		offsets[i] = (float) (mf_random_bits(2, (uint64_t) i) % 2) / 3;
+		counts[i] = (int32_t) (mf_random_bits(3, (uint64_t) i) % 20);
+	}
+	for (int u = 0; u < USERS; u++)
+		for (int j = 0; j < d; j++)
+			queries[u * ld + j] = u == 0 ? 0 : (float) mf_random_normal(4, (uint64_t) (u * d + j));
+}
+
+static void *
+build_index(MfIndex *index, int d, const float *offset, const MfParallel *parallel)
+{
+	MfItems		items = {ITEMS, d, vectors, offset, NULL, 0};
+	void	   *space = aligned_alloc(64, (mf_index_size(ITEMS, d) + 63) / 64 * 64);
+	void	   *work = aligned_alloc(64, (mf_index_workspace(ITEMS, d, parallel) + 63) / 64 * 64);
+	size_t		size = mf_index_build(space, work, &items, MF_CODES_NEVER, parallel);
+
+	ok(mf_index_open(index, space, size), "index of %d factors", d);
+	free(work);
+	return space;
+}
+
+/* Draws a user's seen and relevant items: disjoint, ascending; returns how many of each. */
+static void
+draw_items(int user, int32_t *seen, int64_t *nseen, int32_t *relevant, int64_t *nrelevant)
+{
+	*nseen = *nrelevant = 0;
+	for (int i = 0; i < ITEMS; i++)
+	{
+		uint64_t	draw = mf_random_bits(5, (uint64_t) (user * ITEMS + i)) % 100;
+
+		if (draw < (uint64_t) user)
+			seen[(*nseen)++] = i;
+		else if (draw >= 97 || (user == 5 && draw > 20))
+			relevant[(*nrelevant)++] = i;
+	}
+	if (user == 7)
+		*nrelevant = 0;
+}
+
+static bool
+same(double a, double b)
+{
+	return isnan(a) ? isnan(b) : fabs(a - b) < 1e-13;
+}
+
+static void
+test_level(int d, const float *offset, int nthreads)
+{
+	MfParallel	parallel = {nthreads, NULL};
+	MfIndex		index;
+	void	   *space = build_index(&index, d, offset, &parallel);
+	static int32_t seen[USERS][ITEMS];
+	static int32_t relevant[USERS][ITEMS];
+	static float score[USERS][ITEMS];
+	static int32_t every[ITEMS];
+	static float all[ITEMS];
+	MfAucQuery	query[USERS];
+	void	   *work = aligned_alloc(64, (mf_auc_workspace(d, &parallel) + 63) / 64 * 64);
+	int			right = 0;
+
+	for (int i = 0; i < ITEMS; i++)
+		every[i] = i;
+	for (int u = 0; u < USERS; u++)
+	{
+		query[u] = (MfAucQuery) {queries + u * mf_padded(d), seen[u], 0, relevant[u], 0, score[u], 0};
+		draw_items(u, seen[u], &query[u].nseen, relevant[u], &query[u].nrelevant);
+	}
+	ok(mf_auc(&index, query, USERS, work, &parallel), "ran to the end");
+	for (int u = 0; u < USERS; u++)
+	{
+		mf_topk_score(&index, query[u].query, every, ITEMS, all);
+		right += same(query[u].auc, mf_metrics_auc(all, ITEMS, seen[u], query[u].nseen, relevant[u], query[u].nrelevant));
+	}
+	ok(right == USERS, "%d of %d users as defined: level %d, d %d, %d threads", right, USERS, mf_isa(), d, nthreads);
+	free(work);
+	free(space);
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	return counts[*(const int32_t *) b] - counts[*(const int32_t *) a];
+}
+
+static void
+test_counts(void)
+{
+	static int32_t popular[ITEMS];
+	static int32_t fewer[ITEMS];
+	static int32_t equal[ITEMS];
+	static int32_t seen[ITEMS];
+	static int32_t relevant[ITEMS];
+	static float all[ITEMS];
+	MfPopularity popularity = {ITEMS, counts, fewer, equal};
+	int			right = 0;
+
+	for (int i = 0; i < ITEMS; i++)
+	{
+		popular[i] = i;
+		all[i] = (float) counts[i];
+	}
+	qsort(popular, ITEMS, sizeof(int32_t), compare_counts);
+	mf_auc_rank_counts(&popularity, popular);
+	for (int u = 0; u < USERS; u++)
+	{
+		int64_t		nseen;
+		int64_t		nrelevant;
+
+		draw_items(u, seen, &nseen, relevant, &nrelevant);
+		right += same(mf_auc_of_counts(&popularity, seen, nseen, relevant, nrelevant),
+					  mf_metrics_auc(all, ITEMS, seen, nseen, relevant, nrelevant));
+	}
+	ok(right == USERS, "%d of %d users as defined: counts", right, USERS);
+}
+
+int
+main(void)
+{
+	static const int factors[] = {1, 3, 16, 33, 64};
+	int			nlevels = (int) mf_isa_limit(MF_ISA_LEVELS - 1) + 1;
+
+	for (int f = 0; f < (int) (sizeof(factors) / sizeof(factors[0])); f++)
+	{
+		make_vectors(factors[f]);
+		for (int level = 0; level < nlevels; level++)
+		{
+			mf_isa_limit((MfIsa) level);
+			test_level(factors[f], level % 2 ? offsets : NULL, 1 + level);
+		}
+		free(vectors);
+		free(queries);
+	}
+	test_counts();
+	return done();
+}
