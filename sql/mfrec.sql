@@ -402,6 +402,28 @@ AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows (for ids given as text or as quoted literals)';
 
+CREATE FUNCTION mf_evaluate(
+	test regclass, k integer DEFAULT 10, model text DEFAULT NULL, version integer DEFAULT NULL,
+	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
+	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL)
+RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_evaluate';
+COMMENT ON FUNCTION mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text) IS
+'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a figure, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
+
+Lists rank the full catalogue less what the user has in the training rows; figures are means over the users with a relevant test row:
+  precision     hits / k
+  recall        hits / min(k, relevant); full_recall: hits / relevant
+  ndcg          sum over hits of 1 / log2(rank + 1), divided by that of a list whose first min(k, relevant) items are hits
+  map           mean over users of (sum over hits of hits so far / rank) / min(k, relevant)
+  mrr           1 / rank of the first hit, 0 without one; hit_rate: 1 when there is a hit
+  auc           share of pairs of a relevant and another item that the scores order rightly, over all items
+  novelty       mean over the list of -log2(share of the model''s users who have rated the item)
+  coverage      share of the items that are in anybody''s list
+rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
+relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: a user''s figures, one row a user and figure, instead of the means.';
+
 -- ---------------------------------------------------------------------------------------------
 -- Models (fn_model.c)
 -- ---------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /*
- * fn_evaluate.c - SQL functions that measure models: mf_holdout.
+ * fn_evaluate.c - SQL functions that measure models: mf_holdout, mf_evaluate.
  */
 #include "postgres.h"
 
@@ -7,13 +7,18 @@
 
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/uuid.h"
 
+#include "arguments.h"
 #include "compat.h"
 #include "core/holdout.h"
+#include "evaluation.h"
+
+#define DEFAULT_K 10
 
 /* How an argument of mf_holdout is hashed; kept between calls. */
 typedef struct HoldoutId
@@ -31,7 +36,10 @@ InitHoldoutId(FunctionCallInfo fcinfo, int n, HoldoutId *id)
 	bool		varlena;
 
 	if (!OidIsValid(type))
-		elog(ERROR, "could not determine the type of an id");
+		ereport(ERROR,
+				(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+				 errmsg("could not determine the type of an id"),
+				 errhint("Cast it to its type.")));
 	id->base = getBaseType(type);
 	if (id->base == UNKNOWNOID)
 		return;
@@ -147,4 +155,66 @@ mf_holdout(PG_FUNCTION_ARGS)
 	user = HashHoldoutId(&ids[0], PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(mf_holdout_place((uint64) PG_GETARG_INT64(3), user,
 									HashHoldoutId(&ids[1], PG_GETARG_DATUM(1))) < fraction);
+}
+
+/* Adds a figure to the result; a FigureFunction. */
+static void
+PutFigure(void *state, const char *user, const char *metric, double value, double baseline)
+{
+	ReturnSetInfo *rsinfo = state;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	values[0] = CStringGetTextDatum(metric);
+	values[1] = Float8GetDatum(value);
+	nulls[1] = isnan(value);
+	values[2] = Float8GetDatum(baseline);
+	nulls[2] = isnan(baseline);
+	values[3] = user ? CStringGetTextDatum(user) : (Datum) 0;
+	nulls[3] = user == NULL;
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* The argument relevant_from: NaN where it is null. */
+static double
+RelevantFromArgument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return NAN;
+	if (!isfinite(PG_GETARG_FLOAT8(n)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("relevant_from must be a finite number")));
+	return PG_GETARG_FLOAT8(n);
+}
+
+/*
+ * mf_evaluate(test regclass, k int, model text, version int, relevant_from float8, per_user bool,
+ * train regclass, user_column, item_column, rating_column text): how good a model is on rows that it
+ * was not trained on; one row a figure, or one row a user and figure.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_evaluate);
+Datum
+mf_evaluate(PG_FUNCTION_ARGS)
+{
+	EvaluationRequest request = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("test must not be null"),
+				 errhint("Name a table or view of rows that the model was not trained on: mf_evaluate('test_ratings').")));
+	request.test = PG_GETARG_OID(0);
+	request.k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	request.model = TextArgument(fcinfo, 2);
+	request.version = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	request.relevant_from = RelevantFromArgument(fcinfo, 4);
+	request.per_user = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	request.train = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
+	request.user_column = TextArgument(fcinfo, 7);
+	request.item_column = TextArgument(fcinfo, 8);
+	request.rating_column = TextArgument(fcinfo, 9);
+	Evaluate(&request, PutFigure, fcinfo->resultinfo);
+	return (Datum) 0;
 }
