@@ -232,7 +232,9 @@ RESET ROLE;
 
 -- The source has gone.
 ALTER VIEW ev_pairs RENAME TO ev_pairs_gone;
+\set VERBOSITY terse
 SELECT * FROM mf_evaluate('ev_unrated', model => 'ev_pairs');
+\set VERBOSITY default
 SELECT count(*) AS figures FROM mf_evaluate('ev_unrated', model => 'ev_pairs', train => 'ev_pairs_gone');
 
 SELECT count(mf_drop(model)) FROM (VALUES ('ev'), ('ev_classic'), ('ev_implicit'), ('ev_text'), ('ev_live'), ('ev_pairs')) AS t (model);
