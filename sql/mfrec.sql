@@ -195,6 +195,62 @@ AS 'MODULE_PATHNAME', 'mf_retrain';
 COMMENT ON FUNCTION mf_retrain(text) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors';
 
+CREATE FUNCTION mf_estimate(
+	source regclass,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
+	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_estimate';
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
+
+CREATE FUNCTION mf_tune(
+	source regclass,
+	metric text DEFAULT NULL,
+	trials integer DEFAULT 20,
+	seconds double precision DEFAULT NULL,
+	train boolean DEFAULT false,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL)
+RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
+	factors integer, regularization double precision, alpha double precision,
+	interest_weight double precision, taste double precision, seconds double precision)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_tune';
+COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is clearly better. train => true trains on everything with the winner';
+
 CREATE FUNCTION mf_trainings(
 	OUT pid integer, OUT model text, OUT phase text, OUT rows_read bigint, OUT iteration integer,
 	OUT iterations integer, OUT loss double precision, OUT seconds double precision,

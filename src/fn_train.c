@@ -1,5 +1,5 @@
 /*
- * fn_train.c - SQL functions that train: mf_train, mf_retrain.
+ * fn_train.c - SQL functions that train, or nearly: mf_train, mf_retrain, mf_estimate, mf_tune, mf_progress.
  */
 #include "postgres.h"
 
@@ -12,9 +12,11 @@
 
 #include "arguments.h"
 #include "compat.h"
+#include "estimator.h"
 #include "model.h"
 #include "progress.h"
 #include "trainer.h"
+#include "tuner.h"
 
 static int
 IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name)
@@ -68,6 +70,43 @@ TrainRow(FunctionCallInfo fcinfo, const TrainRequest *request)
 }
 
 /*
+ * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
+ * that follow it from argument 1 + skip on.
+ */
+static void
+ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
+{
+	TrainOptions *options = &request->options;
+	char	   *feedback = TextArgument(fcinfo, skip + 2);
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("source must not be null"),
+				 errhint("Name a table or view of ratings: mf_train('ratings').")));
+	memset(request, 0, sizeof(TrainRequest));
+	InitTrainOptions(options);
+	request->source = PG_GETARG_OID(0);
+	request->model = TextArgument(fcinfo, skip + 1);
+	options->feedback = ParseFeedback(feedback);
+	options->factors = IntegerArgument(fcinfo, skip + 3, "factors");
+	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations");
+	options->regularization = NumberArgument(fcinfo, skip + 5, "regularization");
+	options->alpha = NumberArgument(fcinfo, skip + 6, "alpha");
+	options->interest_weight = NumberArgument(fcinfo, skip + 7, "interest_weight");
+	options->taste = NumberArgument(fcinfo, skip + 8, "taste");
+	options->tolerance = NumberArgument(fcinfo, skip + 9, "tolerance");
+	options->validation = NumberArgument(fcinfo, skip + 10, "validation");
+	options->seed = PG_ARGISNULL(skip + 11) ? 1 : PG_GETARG_INT64(skip + 11);
+	options->user_column = TextArgument(fcinfo, skip + 12);
+	options->item_column = TextArgument(fcinfo, skip + 13);
+	options->rating_column = TextArgument(fcinfo, skip + 14);
+	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
+	options->weight_column = TextArgument(fcinfo, skip + 15);
+	request->schema = TextArgument(fcinfo, skip + 16);
+}
+
+/*
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text): trains a model or its next version.
@@ -76,34 +115,9 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
 mf_train(PG_FUNCTION_ARGS)
 {
-	TrainRequest request = {0};
-	TrainOptions *options = &request.options;
-	char	   *feedback = TextArgument(fcinfo, 2);
+	TrainRequest request;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("source must not be null"),
-				 errhint("Name a table or view of ratings: mf_train('ratings').")));
-	InitTrainOptions(options);
-	request.source = PG_GETARG_OID(0);
-	request.model = TextArgument(fcinfo, 1);
-	options->feedback = ParseFeedback(feedback);
-	options->factors = IntegerArgument(fcinfo, 3, "factors");
-	options->iterations = IntegerArgument(fcinfo, 4, "iterations");
-	options->regularization = NumberArgument(fcinfo, 5, "regularization");
-	options->alpha = NumberArgument(fcinfo, 6, "alpha");
-	options->interest_weight = NumberArgument(fcinfo, 7, "interest_weight");
-	options->taste = NumberArgument(fcinfo, 8, "taste");
-	options->tolerance = NumberArgument(fcinfo, 9, "tolerance");
-	options->validation = NumberArgument(fcinfo, 10, "validation");
-	options->seed = PG_ARGISNULL(11) ? 1 : PG_GETARG_INT64(11);
-	options->user_column = TextArgument(fcinfo, 12);
-	options->item_column = TextArgument(fcinfo, 13);
-	options->rating_column = TextArgument(fcinfo, 14);
-	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
-	options->weight_column = TextArgument(fcinfo, 15);
-	request.schema = TextArgument(fcinfo, 16);
+	ReadTrainArguments(fcinfo, 0, &request);
 	return TrainRow(fcinfo, &request);
 }
 
@@ -120,6 +134,125 @@ mf_retrain(PG_FUNCTION_ARGS)
 	request.warm = true;
 	TrainOptionsFromJson(&request.options, model->parameters);
 	return TrainRow(fcinfo, &request);
+}
+
+/* mf_estimate(source, ... as mf_train): what the training would take. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_estimate);
+Datum
+mf_estimate(PG_FUNCTION_ARGS)
+{
+	TrainRequest request;
+	Estimate	estimate;
+	TupleDesc	desc;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	ReadTrainArguments(fcinfo, 0, &request);
+	EstimateTraining(&request, &estimate);
+	values[0] = Int64GetDatum(estimate.ratings);
+	values[1] = Int64GetDatum(estimate.users);
+	values[2] = Int64GetDatum(estimate.items);
+	values[3] = Int32GetDatum(estimate.factors);
+	values[4] = Int32GetDatum(estimate.iterations);
+	values[5] = Int64GetDatum(estimate.memory);
+	values[6] = Int64GetDatum(estimate.temporary);
+	values[7] = Int64GetDatum(estimate.storage);
+	values[8] = Float8GetDatum(estimate.seconds);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* Trains on everything with the winner's parameters. */
+static void
+TrainWinner(TrainRequest *request, const Trial *winner)
+{
+	TrainOptions *options = &request->options;
+	const MfObjective *objective = &winner->objective;
+	ModelVersion version;
+	char	   *model;
+
+	options->factors = objective->factors;
+	options->regularization = objective->regularization;
+	if (objective->has_interest)
+		options->alpha = objective->alpha;
+	if (objective->has_interest && objective->has_rating)
+	{
+		options->interest_weight = objective->interest_weight;
+		options->taste = objective->taste;
+	}
+	options->validation = NAN;
+	model = Train(request, &version);
+	ereport(NOTICE,
+			(errmsg("trained version %d of model \"%s\" with the parameters of trial %d", version.version,
+					model, winner->number)));
+}
+
+/* The rows of mf_tune. */
+static void
+PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *measure)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	for (int i = 0; i < count; i++)
+	{
+		const Trial *trial = &trials[i];
+		const MfObjective *o = &trial->objective;
+		bool		both = o->has_rating && o->has_interest;
+		Datum		values[11];
+		bool		nulls[11] = {false};
+
+		values[0] = Int32GetDatum(trial->number);
+		values[1] = BoolGetDatum(trial->winner);
+		values[2] = CStringGetTextDatum(measure);
+		values[3] = Float8GetDatum(trial->value);
+		values[4] = Int32GetDatum(trial->iterations);
+		values[5] = Int32GetDatum(o->factors);
+		values[6] = Float8GetDatum(o->regularization);
+		values[7] = Float8GetDatum(o->alpha);
+		values[8] = Float8GetDatum(o->interest_weight);
+		values[9] = Float8GetDatum(o->taste);
+		values[10] = Float8GetDatum(trial->seconds);
+		nulls[3] = isnan(trial->value);
+		nulls[7] = !o->has_interest;
+		nulls[8] = nulls[9] = !both;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/*
+ * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train):
+ * searches parameters on rows held out; a row per trial.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
+Datum
+mf_tune(PG_FUNCTION_ARGS)
+{
+	TrainRequest request;
+	TuneRequest tune = {0};
+	char	   *metric = TextArgument(fcinfo, 1);
+	Trial	   *trials;
+	const char *measure;
+	int			count;
+
+	ReadTrainArguments(fcinfo, 4, &request);
+	tune.source = request.source;
+	tune.options = request.options;
+	tune.has_measure = metric != NULL;
+	tune.measure = metric ? ParseMeasure(metric) : MEASURE_NDCG;
+	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials");
+	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
+	if (tune.trials > 1000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trials must be between 1 and 1000")));
+	InitMaterializedSRF(fcinfo, 0);
+	trials = Tune(&tune, &count, &measure);
+	PutTrials(fcinfo, trials, count, measure);
+	for (int i = 0; i < count; i++)
+		if (trials[i].winner && !PG_ARGISNULL(4) && PG_GETARG_BOOL(4))
+			TrainWinner(&request, &trials[i]);
+	return (Datum) 0;
 }
 
 /* Seconds between two timestamps. */

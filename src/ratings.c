@@ -553,6 +553,9 @@ SortRatings(Sorting *s)
 				 BLOCK_TRIPLETS);
 	s->user_rank = SortIdMap(ratings->users);
 	s->item_rank = SortIdMap(ratings->items);
+	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
+	if (s->triplets->file)
+		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));
 	if (s->triplets->file)
 		SortOnDisk(s);
 	else

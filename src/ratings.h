@@ -17,6 +17,8 @@ typedef struct Ratings
 	int64		rows;			/* triplets kept */
 	int64		null_rows;		/* skipped: user, item or value is null */
 	int64		zero_rows;		/* skipped: an implicit value of zero is no observation */
+	int64		memory;			/* bytes that sorting took, at most, */
+	int64		temporary;		/* and of temporary files */
 	int64		merged;			/* duplicates of a (user, item) pair */
 	bool		has_ratings;	/* explicit feedback */
 	double		min;			/* of explicit ratings */

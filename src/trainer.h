@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include "options.h"
+#include "training.h"
 
 typedef struct TrainRequest
 {

@@ -196,6 +196,17 @@ ParseMeasure(const char *name)
 	return MEASURE_NDCG;		/* keep the compiler quiet */
 }
 
+/* An error when the model has not what is to be measured. */
+void
+CheckMeasure(Measure measure, const MfObjective *objective)
+{
+	if (measure == MEASURE_RMSE && !objective->has_rating)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("implicit feedback has no ratings to measure by rmse"),
+				 errhint("Use ndcg, recall, precision, map, mrr or hit_rate.")));
+}
+
 /* Measures something else than ndcg of lists, or rmse of a rating model. */
 void
 SetMeasure(Validation *v, Measure measure)

@@ -26,6 +26,7 @@ typedef enum Measure
 #define MEASURE_GROUPS 64
 
 extern Measure ParseMeasure(const char *name);
+extern void CheckMeasure(Measure measure, const MfObjective *objective);
 extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 									const MfObjective *objective, const MfParallel *parallel);
 extern void SetMeasure(Validation *validation, Measure measure);

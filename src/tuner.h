@@ -1,0 +1,34 @@
+/*
+ * tuner.h - the search for parameters, on a validation split of its own.
+ */
+#ifndef MFREC_TUNER_H
+#define MFREC_TUNER_H
+
+#include "trainer.h"
+#include "validation.h"
+
+typedef struct TuneRequest
+{
+	Oid			source;
+	TrainOptions options;		/* what is given here is not searched */
+	bool		has_measure;
+	Measure		measure;		/* else the preset's own: ndcg, or rmse of ratings alone */
+	int			trials;
+	double		seconds;		/* stop after so many; infinite: never */
+} TuneRequest;
+
+/* One set of parameters and how it did. */
+typedef struct Trial
+{
+	int			number;			/* from 1; the first one is the preset's */
+	MfObjective objective;
+	int			iterations;		/* that its value is based on */
+	double		value;			/* NaN: never measured, out of time */
+	double		group[MEASURE_GROUPS];
+	double		seconds;		/* spent on it in all */
+	bool		winner;
+} Trial;
+
+extern Trial *Tune(const TuneRequest *request, int *count, const char **measure);
+
+#endif
