@@ -117,7 +117,7 @@ OpenTrain(Evaluation *e)
 		OpenSource(&e->train_source, e->request->train, &options);
 	}
 	else
-		OpenModelSource(e->r.model, explicit, &e->train_source);
+		e->train_source = OpenServedSource(e->r.served, explicit)->source;
 	CheckSource(e, &e->train_source);
 }
 
