@@ -3,9 +3,10 @@
  *
  * The objective
  * -------------
- * User u has a vector p_u and a bias b_u, item i two vectors q_i (rating) and s_i (interest) and a bias
- * b_i, all of d numbers.  With z the standardized rating and w the weight of an observed cell, c0_i the
- * weight of an item's unobserved cells, alpha and w0 (interest_weight) numbers, it is
+ * User u has a vector p_u and a bias b_u, item i two vectors q_i (rating) and s_i (interest) and a
+ * bias b_i, all of d numbers.  With z the standardized rating and w the weight of an observed
+ * cell, c0_i the weight of an item's unobserved cells, alpha and w0 (interest_weight) numbers, it
+ * is
  *
  *       sum over observed  w (z - b_u - b_i - p_u.q_i)^2
  *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
@@ -14,37 +15,41 @@
  *     + sum_i rq_i |q_i|^2 + w0 sum_i rs_i |s_i|^2
  *     + user_bias_regularization sum_u b_u^2 + item_bias_regularization sum_i b_i^2.
  *
- * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i s_i' (d x d), less
- * its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the objective falls apart into one
- * quadratic function per row of the other, and each has its minimum where
+ * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i
+ * s_i' (d x d), less its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the
+ * objective falls apart into one quadratic function per row of the other, and each has its minimum
+ * where
  *
  *     user:      (w0 G + ru + sum w0 alpha w s s' + sum w [q,1][q,1]') [p,b]
  *                                 = pull mean + sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
  *     interest:  (c0_i G_P + rs + alpha sum w p p') s = sum (c0_i + alpha w) p,   G_P = sum_u p p'
  *     rating:    (rq + sum w [p,1][p,1]') [q,b] = sum w (z - b_u) [p,1]
  *
- * (sums over the row's cells).  A half-sweep solves all of them; two, one for each side, are an iteration.
+ * (sums over the row's cells).  A half-sweep solves all of them; two, one for each side, are an
+ * iteration.
  *
  * Solving
  * -------
- * 1. Everything is turned so that the fixed side's Gram matrix is diagonal (gram.c): w0 G + ru is then a
- *    diagonal matrix B for any row.
- * 2. A row with many cells is solved in its primal form: its vectors are gathered, scaled by the roots
- *    of their weights, into a panel that stays in the cache, and the panel's product Y'Y is added to the
- *    matrix in register tiles; then Cholesky.
- * 3. A row with fewer cells n than d is solved in its dual form: with Z = Y B^(-1/2) the solution is B^(-1/2) Z' c where
- *    (1 + Z Z') c = targets, an n x n system (Woodbury).  Where users are drawn to a mean, x is counted from
- *    B^-1 pull mean, where a user without cells would be.
+ * 1. Everything is turned so that the fixed side's Gram matrix is diagonal (gram.c): w0 G + ru is
+ *    then a diagonal matrix B for any row.
+ * 2. A row with many cells is solved in its primal form: its vectors are gathered, scaled by the
+ *    roots of their weights, into a panel that stays in the cache, and the panel's product Y'Y is
+ *    added to the matrix in register tiles; then Cholesky.
+ * 3. A row with fewer cells n than d is solved in its dual form: with Z = Y B^(-1/2) the solution
+ *    is B^(-1/2) Z' c where (1 + Z Z') c = targets, an n x n system (Woodbury).  Where users are
+ *    drawn to a mean, x is counted from B^-1 pull mean, where a user without cells would be.
  * 4. A bias is eliminated by a second right-hand side rather than by a further row and column.
  * 5. Up to 96 factors, systems are solved side by side, one in each lane of the registers
- *    (sweep_lanes.c); above, one at a time (sweep_single.c), there also by conjugate gradients from where
- *    the row stands, in the diagonal coordinates that precondition them, unless exactness is asked for.
+ *    (sweep_lanes.c); above, one at a time (sweep_single.c), there also by conjugate gradients
+ *    from where the row stands, in the diagonal coordinates that precondition them, unless
+ *    exactness is asked for.
  *
  * The loss
  * --------
  * The minimum of a row's quadratic function is what is left of it at 0, less the inner product of
- * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that is the whole objective
- * after the half-sweep.  Each row's is kept until the end and added in the order of rows.
+ * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
+ * is the whole objective after the half-sweep.  Each row's is kept until the end and added in the
+ * order of rows.
  *
  * The same bits always
  * --------------------
@@ -135,7 +140,10 @@ penalty(const MfAls *als, const float *x, const float *regularization, int64_t r
 		als->vec->dot(x + r * als->ld, x + r * als->ld, als->ld);
 }
 
-/* Block function: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to row_loss[block]. */
+/*
+ * Block function: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to
+ * row_loss[block].
+ */
 static void
 sum_penalties(void *state, int64_t block, int worker)
 {

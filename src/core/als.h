@@ -22,19 +22,26 @@ typedef struct MfProblem
 	bool		has_interest;	/* the interest part: p.s against 1 and 0 over all cells */
 	float		interest_weight;	/* of the whole interest part; 1 where it stands alone */
 	float		alpha;			/* an observed cell weighs unobserved[i] + alpha * weight */
-	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed; NULL: 1 */
+	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed;
+								 * NULL: 1 */
 	const float *user_regularization;	/* nusers: factor of |p_u|^2 */
 	const float *rating_regularization; /* nitems: factor of |q_i|^2; NULL without that part */
-	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i|^2; or NULL */
+	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i|^2; or
+											 * NULL */
 	float		user_bias_regularization;	/* of b_u^2 */
 	float		item_bias_regularization;	/* of b_i^2 */
-	float	   *user_mean;		/* mf_padded(d): the point to which users are drawn.  The caller may change
-								 * it between half-sweeps, which turn it with all other vectors */
-	const float *user_pull;		/* nusers: the part of user_regularization that multiplies
-								 * |p_u - user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest part */
+	float	   *user_mean;		/* mf_padded(d): the point to which users are drawn.  The caller
+								 * may change it between half-sweeps, which turn it with all other
+								 * vectors */
+	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
+								 * user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
+								 * part */
 } MfProblem;
 
-/* Factors are row-major with a leading dimension of mf_padded(d) floats, 64-byte aligned, padding 0. */
+/*
+ * Factors are row-major with a leading dimension of mf_padded(d) floats, 64-byte aligned, padding
+ * 0.
+ */
 typedef struct MfFactors
 {
 	float	   *user;			/* nusers x ld: p_u */
@@ -59,23 +66,24 @@ mf_padded(int factors)
 }
 
 /*
- * Fills nrows x mf_padded(nfactors) floats with numbers of mean 0 and standard deviation 0.1 (padding 0):
- * number k of row r is a function of (seed, r, k) alone.
+ * Fills nrows x mf_padded(nfactors) floats with numbers of mean 0 and standard deviation 0.1
+ * (padding 0): number k of row r is a function of (seed, r, k) alone.
  */
 extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint64_t seed);
 
 /*
- * A training is mf_als_init(), then any number of half-sweeps: mf_als_begin(), mf_als_rows() for parts
- * that together are all rows of the side (rows without cells too: they become 0, or the mean user) in any order, and
- * mf_als_end().  All memory is the caller's: `space` of mf_als_size() bytes, any alignment, to be kept as long as
- * the MfAls is used.  The same problem, factors and rows give the same bits for any number of
- * threads and any way of cutting rows into parts.
+ * A training is mf_als_init(), then any number of half-sweeps: mf_als_begin(), mf_als_rows() for
+ * parts that together are all rows of the side (rows without cells too: they become 0, or the mean
+ * user) in any order, and mf_als_end().  All memory is the caller's: `space` of mf_als_size()
+ * bytes, any alignment, to be kept as long as the MfAls is used.  The same problem, factors and
+ * rows give the same bits for any number of threads and any way of cutting rows into parts.
  *
- * exact: false lets rows be solved by an iterative method where that is faster (many factors), which starts from
- * the row's present factors; true solves every row directly.
+ * exact: false lets rows be solved by an iterative method where that is faster (many factors),
+ * which starts from the row's present factors; true solves every row directly.
  *
- * mf_als_end() gives the objective as it is after the half-sweep (loss may be NULL).  Errors: MF_CANCELLED,
- * MF_NOT_POSITIVE_DEFINITE, MF_NOT_FINITE; after one, only mf_als_begin() may follow, and the solved side's factors are undefined.
+ * mf_als_end() gives the objective as it is after the half-sweep (loss may be NULL).  Errors:
+ * MF_CANCELLED, MF_NOT_POSITIVE_DEFINITE, MF_NOT_FINITE; after one, only mf_als_begin() may
+ * follow, and the solved side's factors are undefined.
  */
 extern size_t mf_als_size(const MfProblem *problem, const MfParallel *parallel);
 extern MfAls *mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
@@ -85,13 +93,13 @@ extern MfError mf_als_rows(MfAls *als, const MfRows *rows);
 extern MfError mf_als_end(MfAls *als, double *loss);
 
 /*
- * gram (d x mf_padded(d), both triangles, padding 0) = sum over rows of weight[r] x_r x_r' for factors
- * x (nrows x mf_padded(d)); weight NULL: 1.  space: mf_gram_size() bytes.  What serving keeps for fold-in: x = s,
- * weight = unobserved.
+ * gram (d x mf_padded(d), both triangles, padding 0) = sum over rows of weight[r] x_r x_r' for
+ * factors x (nrows x mf_padded(d)); weight NULL: 1.  space: mf_gram_size() bytes.  What serving
+ * keeps for fold-in: x = s, weight = unobserved.
  */
 extern size_t mf_gram_size(int factors, const MfParallel *parallel);
-extern MfError mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfactors,
-					   const float *weight, float *gram, void *space);
+extern MfError mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows,
+					   int nfactors, const float *weight, float *gram, void *space);
 
 /* What fold-in needs of a model: the same numbers as in MfProblem. */
 typedef struct MfFold
@@ -100,8 +108,8 @@ typedef struct MfFold
 	float		interest_weight;
 	float		alpha;
 	float		user_bias_regularization;
-	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL without
-								 * an interest part */
+	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL
+								 * without an interest part */
 	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
 } MfFold;
 
@@ -109,8 +117,8 @@ typedef struct MfFold
 typedef struct MfFoldCells
 {
 	int64_t		n;
-	const float *const *interest;	/* n pointers to s_i (d floats); NULL without an interest part */
-	const float *const *rating; /* n pointers to q_i (d floats); NULL without a rating part */
+	const float *const *interest;	/* n pointers to s_i (d floats); NULL: no interest part */
+	const float *const *rating; /* n pointers to q_i (d floats); NULL: no rating part */
 	const float *residual;		/* n: standardized rating minus b_i; with a rating part */
 	const float *weight;		/* n; NULL: all 1 */
 	const float *unobserved;	/* n: unobserved[i] of the cells' items; NULL: all 1 */
@@ -119,13 +127,15 @@ typedef struct MfFoldCells
 } MfFoldCells;
 
 /*
- * The vector p_u (d floats written) and bias b_u (0 without a rating part; may be NULL) that a half-sweep over
- * users would give this user: single thread, no allocation.  space: mf_fold_size() bytes.
+ * The vector p_u (d floats written) and bias b_u (0 without a rating part; may be NULL) that a
+ * half-sweep over users would give this user: single thread, no allocation.  space: mf_fold_size()
+ * bytes.
  */
 extern size_t mf_fold_size(const MfFold *fold);
 extern MfError mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias,
 						  void *space);
-extern double mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
+extern double mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user,
+							   float bias,
 							   void *space);
 
 #endif

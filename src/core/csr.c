@@ -48,7 +48,9 @@ typedef struct Sort
 	char	   *scratch;		/* per worker: bucket_cells x (key, column, rating, weight) */
 } Sort;
 
-/* Cells in the largest bucket of several keys: so many that there are at most MAX_BUCKETS buckets. */
+/*
+ * Cells in the largest bucket of several keys: so many that there are at most MAX_BUCKETS buckets.
+ */
 static int64_t
 bucket_cells(int64_t n)
 {
@@ -318,7 +320,10 @@ cell_before(const MfMatrix *m, float rating, float weight, int64_t b)
 	return m->weight != NULL && weight < m->weight[b];
 }
 
-/* Sorts cells begin .. end - 1, all of the same place, by value (Shell 1959: in place, any length). */
+/*
+ * Sorts cells begin .. end - 1, all of the same place, by value (Shell 1959: in place, any
+ * length).
+ */
 static void
 sort_equal_cells(MfMatrix *m, int64_t begin, int64_t end)
 {
@@ -459,8 +464,8 @@ mf_csr_transpose(const MfParallel *parallel, const MfRows *in, MfMatrix *out, in
 				 void *space)
 {
 	int64_t		base = in->start[0];
-	Source		source = {in->start[in->nrows] - base, in->column + base, NULL, in->start, in->nrows,
-		in->rating != NULL ? in->rating + base : NULL,
+	Source		source = {in->start[in->nrows] - base, in->column + base, NULL, in->start,
+		in->nrows, in->rating != NULL ? in->rating + base : NULL,
 	in->weight != NULL ? in->weight + base : NULL};
 
 	return sort_cells(parallel, &source, out, keys, space);

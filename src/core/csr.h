@@ -12,8 +12,8 @@
 
 /*
  * Rows first .. first + nrows - 1 of a sparse matrix: the cells of row first + r are positions
- * start[r] .. start[r + 1] - 1 of the arrays, columns ascending.  All of a matrix or any part of it:
- * what does not fit in memory is handed over part by part.
+ * start[r] .. start[r + 1] - 1 of the arrays, columns ascending.  All of a matrix or any part of
+ * it: what does not fit in memory is handed over part by part.
  */
 typedef struct MfRows
 {

@@ -1,6 +1,6 @@
 /*
- * eigen.c - eigenvalues and eigenvectors of a symmetric matrix: Householder's tridiagonal form, then
- * QL with implicit shifts (Bowdler, Martin, Reinsch, Wilkinson 1968).
+ * eigen.c - eigenvalues and eigenvectors of a symmetric matrix: Householder's tridiagonal form,
+ * then QL with implicit shifts (Bowdler, Martin, Reinsch, Wilkinson 1968).
  *
  * Eigenvectors are kept as rows, so that every step works on contiguous memory.
  */
@@ -30,8 +30,9 @@ kernels(void)
 }
 
 /*
- * a becomes tridiagonal, one reflection 1 - v v' a column: its diagonal goes to `diagonal`, what is
- * beside it to beside[k] (between k and k + 1), and v to row k of a, from k + 1 on.  p: n doubles of work.
+ * a becomes tridiagonal, one reflection 1 - v v' a column: its diagonal goes to `diagonal`, what
+ * is beside it to beside[k] (between k and k + 1), and v to row k of a, from k + 1 on.  p: n
+ * doubles of work.
  */
 static void
 reduce(const MfEigenKernels *kernel, double *a, int n, double *diagonal, double *beside, double *p)
@@ -86,7 +87,9 @@ collect(const MfEigenKernels *kernel, const double *a, int n, double *vectors)
 	}
 }
 
-/* One QL step on numbers first .. last of a tridiagonal matrix; its rotations go to vectors' rows. */
+/*
+ * One QL step on numbers first .. last of a tridiagonal matrix; its rotations go to vectors' rows.
+ */
 static void
 rotate_all(const MfEigenKernels *kernel, int first, int last, double *diagonal, double *beside,
 		   double *vectors, int n)
@@ -127,8 +130,9 @@ rotate_all(const MfEigenKernels *kernel, int first, int last, double *diagonal, 
 }
 
 /*
- * Diagonalises the tridiagonal matrix; false when it does not converge (it is not finite).  What is
- * small against the whole matrix counts as zero: a singular matrix has nothing smaller to compare with.
+ * Diagonalises the tridiagonal matrix; false when it does not converge (it is not finite).  What
+ * is small against the whole matrix counts as zero: a singular matrix has nothing smaller to
+ * compare with.
  */
 static bool
 diagonalise(const MfEigenKernels *kernel, double *diagonal, double *beside, double *vectors, int n)

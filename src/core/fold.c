@@ -88,8 +88,9 @@ lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
 	space.kept = mf_take(&next, n);
 	space.inverse = mf_take(&next, n);
 	space.work = mf_take(&next, 16 * n);
-	for (int k = 0; k < ld; k++)
-		space.right[k] = fold->user_mean != NULL && k < fold->factors ? cells->pull * fold->user_mean[k] : 0.0f;
+	memset(space.right, 0, n * sizeof(float));
+	for (int k = 0; k < fold->factors && fold->user_mean != NULL; k++)
+		space.right[k] = cells->pull * fold->user_mean[k];
 	memset(space.bias_right, 0, n * sizeof(float));
 	memset(space.matrix, 0, n * n * sizeof(float));
 	for (int i = 0; i < ld; i++)
@@ -168,8 +169,8 @@ typedef struct Pull
 
 /* Adds the pull of one cell: weight times error times vector. */
 static void
-add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias, Pull *pull,
-		 const MfVec *vec)
+add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias,
+		 Pull *pull, const MfVec *vec)
 {
 	int			ld = mf_padded(fold->factors);
 	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
@@ -178,9 +179,9 @@ add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *u
 	if (cells->interest != NULL)
 	{
 		double		score = vec->dot(cells->interest[c], user, ld);
+		double		error = c0 + fold->alpha * w * (1.0 - score);
 
-		vec->add(pull->partial, cells->interest[c],
-				 (float) (fold->interest_weight * (c0 + fold->alpha * w - fold->alpha * w * score)), ld);
+		vec->add(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
 	}
 	if (cells->rating != NULL)
 	{
@@ -197,7 +198,8 @@ add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *u
  * all vectors have mf_padded(d) floats, padding 0.  O(n d + d^2).  space: mf_fold_size() bytes.
  */
 double
-mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias, void *space)
+mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
+				 void *space)
 {
 	const MfVec *vec = mf_vec();
 	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
@@ -226,7 +228,8 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 		if (fold->user_mean != NULL)
 			hold -= (double) cells->pull * fold->user_mean[k];
 		if (cells->interest != NULL)
-			hold += (double) fold->interest_weight * vec->dot(fold->gram + (size_t) k * ld, user, ld);
+			hold += (double) fold->interest_weight *
+				vec->dot(fold->gram + (size_t) k * ld, user, ld);
 		gradient = hold - pull.sum[k];
 		squares += gradient * gradient;
 		held += hold * hold;

@@ -1,12 +1,13 @@
 /*
  * gram.c - Gram matrices, and the rotation that makes one diagonal.
  *
- * The objective knows vectors by their inner products and lengths only, so all of them may be turned
- * by the same rotation.  Every half-sweep turns the fixed side so that its Gram matrix is diagonal:
- * then c0 * Gram + regularization is a diagonal matrix for every row, whatever its c0 and regularization.
+ * The objective knows vectors by their inner products and lengths only, so all of them may be
+ * turned by the same rotation.  Every half-sweep turns the fixed side so that its Gram matrix is
+ * diagonal: then c0 * Gram + regularization is a diagonal matrix for every row, whatever its c0
+ * and regularization.
  *
- * Sums over rows are made of a number of parts that depends on d alone, each in double and in the order
- * of rows, so threads cannot change a bit.
+ * Sums over rows are made of a number of parts that depends on d alone, each in double and in the
+ * order of rows, so threads cannot change a bit.
  */
 #include "sweep.h"
 
@@ -233,12 +234,12 @@ mf_rotate(MfAls *als, bool both, char *space)
 		rotate_one(problem->user_mean, matrix, ld, (float *) space);
 	for (int t = 0; t < 3; t++)
 	{
-		Rotation	rotation = {als->vec, matrix, turned[t], t == 0 ? problem->nusers : problem->nitems,
-			ld, (float *) space};
+		Rotation	rotation = {als->vec, matrix, turned[t],
+			t == 0 ? problem->nusers : problem->nitems, ld, (float *) space};
+		int64_t		nblocks = (rotation.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
 		if (turned[t] != NULL &&
-			!mf_parallel_blocks(als->parallel, (rotation.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK,
-								rotate_block, &rotation))
+			!mf_parallel_blocks(als->parallel, nblocks, rotate_block, &rotation))
 			return MF_CANCELLED;
 	}
 	return MF_OK;

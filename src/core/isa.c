@@ -5,7 +5,9 @@
 
 #include <stdatomic.h>
 
-/* The level in force plus one; 0 until somebody asks.  Two threads that race write the same value. */
+/*
+ * The level in force plus one; 0 until somebody asks.  Two threads that race write the same value.
+ */
 static atomic_int level_in_force;
 
 /* The highest level that the processor and the operating system support. */

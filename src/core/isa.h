@@ -1,10 +1,10 @@
 /*
  * isa.h - instruction set levels: one plain C kernel body, compiled once per level.
  *
- * A kernel file defines MF_BODY as the name of its body header and includes isa_each.h, which includes
- * the body once per level with MF_LANES (floats in a register) and MF_LEVEL defined; the body names
- * its functions MF_KERNEL(name) and ends in a table of function pointers.  Callers take a table once
- * per block of work by mf_isa(), never per vector.
+ * A kernel file defines MF_BODY as the name of its body header and includes isa_each.h, which
+ * includes the body once per level with MF_LANES (floats in a register) and MF_LEVEL defined; the
+ * body names its functions MF_KERNEL(name) and ends in a table of function pointers.  Callers take
+ * a table once per block of work by mf_isa(), never per vector.
  */
 #ifndef MF_ISA_H
 #define MF_ISA_H

@@ -55,8 +55,8 @@ MF_KERNEL(sum) (MF_V v)
 }
 
 /*
- * Lane l of a register that takes its lanes from the pair (a, b) by turns of `step`: the two shuffles
- * of which transposes are made.
+ * Lane l of a register that takes its lanes from the pair (a, b) by turns of `step`: the two
+ * shuffles of which transposes are made.
  */
 #define MF_TURN_LOW(step, l) (((l) & (step)) ? MF_LANES + (l) - (step) : (l))
 #define MF_TURN_HIGH(step, l) (((l) & (step)) ? MF_LANES + (l) : (l) + (step))
@@ -69,6 +69,15 @@ MF_KERNEL(sum) (MF_V v)
 #define MF_TURN(f, s) f(s, 0), f(s, 1), f(s, 2), f(s, 3)
 #endif
 
+/* Lanes of the pair (a, b) by constant numbers. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define MF_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t MF_KERNEL(lane_numbers) __attribute__((vector_size(MF_LANES * 4)));
+
+#define MF_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (MF_KERNEL(lane_numbers)) {__VA_ARGS__})
+#endif
+
 /* One step of a transpose: swaps blocks of `step` lanes between registers `step` apart. */
 #define MF_TRANSPOSE_STEP(x, step) \
 	MF_UNROLL \
@@ -78,8 +87,8 @@ MF_KERNEL(sum) (MF_V v)
 			MF_V		a = (x)[i]; \
 			MF_V		b = (x)[i + (step)]; \
 \
-			(x)[i] = __builtin_shufflevector(a, b, MF_TURN(MF_TURN_LOW, step)); \
-			(x)[i + (step)] = __builtin_shufflevector(a, b, MF_TURN(MF_TURN_HIGH, step)); \
+			(x)[i] = MF_SHUFFLE(a, b, MF_TURN(MF_TURN_LOW, step)); \
+			(x)[i + (step)] = MF_SHUFFLE(a, b, MF_TURN(MF_TURN_HIGH, step)); \
 		}
 
 /* x (MF_LANES x MF_LANES) becomes its transpose. */
@@ -98,8 +107,8 @@ MF_KERNEL(transpose) (MF_V *x)
 
 /* Lane l of a plus lane l + step, for lanes without that bit; for the others the same of b. */
 #define MF_FOLD(a, b, step) \
-	(__builtin_shufflevector(a, b, MF_TURN(MF_TURN_LOW, step)) + \
-	 __builtin_shufflevector(a, b, MF_TURN(MF_TURN_HIGH, step)))
+	(MF_SHUFFLE(a, b, MF_TURN(MF_TURN_LOW, step)) + \
+	 MF_SHUFFLE(a, b, MF_TURN(MF_TURN_HIGH, step)))
 
 /* Rows whose sums MF_KERNEL(sum_rows) makes at once. */
 #if MF_LANES >= 8
@@ -133,6 +142,7 @@ MF_KERNEL(sum_rows) (float *out, MF_V *x)
 }
 
 #undef MF_FOLD
+#undef MF_SHUFFLE
 #undef MF_TURN
 #undef MF_TURN_LOW
 #undef MF_TURN_HIGH

@@ -1,6 +1,6 @@
 /*
- * rng.h - random numbers by counter: number k of a stream is a function of (seed, k) alone, so neither
- * threads nor the order of calls can change one.
+ * rng.h - random numbers by counter: number k of a stream is a function of (seed, k) alone, so
+ * neither threads nor the order of calls can change one.
  */
 #ifndef MF_RNG_H
 #define MF_RNG_H

@@ -1,13 +1,15 @@
 /*
- * simd.h - what kernel bodies are written in: registers of MF_LANES floats by GCC's vector extensions.
+ * simd.h - what kernel bodies are written in: registers of MF_LANES floats by GCC's vector
+ * extensions.
  *
- * A kernel file includes this at its top; its body begins with #include "lanes.h", which defines the type MF_V
- * and the functions behind the macros for one level.
+ * A kernel file includes this at its top; its body begins with #include "lanes.h", which defines
+ * the type MF_V and the functions behind the macros for one level.
  */
 #ifndef MF_SIMD_H
 #define MF_SIMD_H
 
 #include <math.h>
+#include <stdint.h>
 
 #include "isa.h"
 
@@ -23,7 +25,9 @@
 #define MF_SUM MF_KERNEL(sum)
 #define MF_TRANSPOSE MF_KERNEL(transpose)
 
-/* Loops with a constant number of steps over registers: unrolled, or the registers become memory. */
+/*
+ * Loops with a constant number of steps over registers: unrolled, or the registers become memory.
+ */
 #if defined(__clang__)
 #define MF_UNROLL _Pragma("clang loop unroll(full)")
 #else

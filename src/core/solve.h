@@ -2,8 +2,9 @@
  * solve.h - kernels for positive definite systems: many small ones side by side, or one large one.
  *
  * Side by side: as many systems as a register has lanes, one per lane.  Number x of system l is
- * stored at [x * lanes + l]; a symmetric n x n matrix is its lower triangle by rows, packed, so row i
- * starts at number i (i + 1) / 2.  n is a multiple of 4.  What one lane computes does not depend on what is in the others.
+ * stored at [x * lanes + l]; a symmetric n x n matrix is its lower triangle by rows, packed, so
+ * row i starts at number i (i + 1) / 2.  n is a multiple of 4.  What one lane computes does not
+ * depend on what is in the others.
  *
  * One: a symmetric ld x ld matrix, row-major, in tiles on and above the diagonal as
  * MfVec.rank_update() leaves it.
@@ -33,7 +34,8 @@ typedef struct MfSolve
 
 	/* out number e of system l = rows->scale[l] * rows->row[l][e] * column_scale[e * lanes + l];
 	 * column_scale NULL: 1 */
-	void		(*interleave) (float *out, const MfLaneRows *rows, const float *column_scale, int ld);
+	void		(*interleave) (float *out, const MfLaneRows *rows, const float *column_scale,
+							   int ld);
 
 	/* row[l][e] = number e of system l */
 	void		(*deinterleave) (float *const *row, const float *x, int ld);
@@ -59,8 +61,8 @@ typedef struct MfSolve
 	void		(*products) (float *a, const float *z, int n, int ld);
 
 	/*
-	 * Cholesky's L of a in place, with the diagonal's inverses; y (nright rows of n numbers) becomes
-	 * L^-1 y.  bad[l] != 0: system l is not positive definite.
+	 * Cholesky's L of a in place, with the diagonal's inverses; y (nright rows of n numbers)
+	 * becomes L^-1 y.  bad[l] != 0: system l is not positive definite.
 	 */
 	void		(*factor) (float *a, int n, float *y, int nright, int32_t *bad);
 
@@ -68,12 +70,12 @@ typedef struct MfSolve
 	void		(*substitute) (const float *a, int n, float *y);
 
 	/* x (ld numbers) = column_scale * sum over k < n of c[k] * z[k] */
-	void		(*combine) (float *x, const float *z, const float *c, const float *column_scale, int n,
-							int ld);
+	void		(*combine) (float *x, const float *z, const float *c, const float *column_scale,
+							int n, int ld);
 
 	/*
-	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld).  work: 16 x ld.
-	 * False: not positive definite.
+	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld).  work: 16
+	 * x ld. False: not positive definite.
 	 */
 	bool		(*factor_one) (const MfVec *vec, float *c, int ld, float *inverse, float *work);
 

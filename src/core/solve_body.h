@@ -1,8 +1,8 @@
 /*
  * solve_body.h - the kernels of solve.c for one instruction set level; included by isa_each.h.
  *
- * Side by side, everything is a sum over k of products of two rows, in tiles of 4 rows by TILE columns
- * of registers: L (left-looking Cholesky), L^-1 y and z z' alike.
+ * Side by side, everything is a sum over k of products of two rows, in tiles of 4 rows by TILE
+ * columns of registers: L (left-looking Cholesky), L^-1 y and z z' alike.
  */
 #include "lanes.h"
 
@@ -81,7 +81,8 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, f
 
 /* See MfSolve. */
 static void
-MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor, const float *shift)
+MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor,
+						 const float *shift)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -189,8 +190,8 @@ MF_KERNEL(products) (float *a, const float *z, int n, int ld)
 }
 
 /*
- * Numbers j .. j + ncolumns - 1 of the nrows rows p of L (or of right-hand sides), from what is left of a and the numbers
- * before; the rows j .. of L are complete.
+ * Numbers j .. j + ncolumns - 1 of the nrows rows p of L (or of right-hand sides), from what is
+ * left of a and the numbers before; the rows j .. of L are complete.
  */
 MF_INLINE void
 MF_KERNEL(factor_tile) (const float *a, float *const *p, int j, const int nrows, const int ncolumns)
@@ -345,7 +346,8 @@ MF_KERNEL(substitute) (const float *a, int n, float *y)
 
 /* See MfSolve. */
 static void
-MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *column_scale, int n, int ld)
+MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *column_scale, int n,
+					int ld)
 {
 	for (int e = 0; e < ld; e += 8)
 	{
@@ -393,7 +395,10 @@ MF_KERNEL(factor_block) (float *c, int ld, float *inverse)
 	return true;
 }
 
-/* One register of columns of the 16 rows c: solved with the block u (16 x 16), and negated to `negative`. */
+/*
+ * One register of columns of the 16 rows c: solved with the block u (16 x 16), and negated to
+ * `negative`.
+ */
 MF_INLINE void
 MF_KERNEL(solve_columns) (float *c, float *negative, const float *u, int ld, const float *inverse)
 {

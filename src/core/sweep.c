@@ -1,5 +1,6 @@
 /*
- * sweep.c - a row's cells as weighted vectors, their sums, and the order in which rows are worked on.
+ * sweep.c - a row's cells as weighted vectors, their sums, and the order in which rows are worked
+ * on.
  */
 #include "sweep.h"
 
@@ -153,7 +154,9 @@ mf_sweep_pull(const MfAls *als, int64_t user, const float *x)
 		 2.0 * als->vec->dot(problem->user_mean, x, als->ld));
 }
 
-/* right (ld) = pull times the mean user, 0 without; returns what pull adds to the row's constant. */
+/*
+ * right (ld) = pull times the mean user, 0 without; returns what pull adds to the row's constant.
+ */
 double
 mf_sweep_start(const MfAls *als, float pull, float *right)
 {
@@ -218,7 +221,9 @@ add_panel(const MfAls *als, const MfPanel *panel, MfGather *gather, float *matri
 	als->vec->panel_update(matrix, als->ld, panel->rows, gather->n, add, ahead);
 }
 
-/* A user's cells of one part; right-hand sides: 0 the targets of both parts, 1 the bias's vector. */
+/*
+ * A user's cells of one part; right-hand sides: 0 the targets of both parts, 1 the bias's vector.
+ */
 static void
 accumulate_part(const MfAls *als, MfPart part, int64_t r, int64_t next, const MfPanel *panel,
 				float *matrix, bool add, MfRowSums *sums)
@@ -285,8 +290,8 @@ accumulate_item(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
 
 /*
  * matrix (ld x ld, upper tiles) = sum over row r's cells of scale^2 y y', with MF_MAX_RIGHT rows
- * behind it for right-hand sides; an item's leaves alpha out.  next: the row that comes after it, to
- * be prefetched, or -1.  Stops early when cancelled.
+ * behind it for right-hand sides; an item's leaves alpha out.  next: the row that comes after it,
+ * to be prefetched, or -1.  Stops early when cancelled.
  */
 void
 mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel, float *matrix,
@@ -318,7 +323,10 @@ vectors_of(const MfAls *als, double n)
 	return als->side == MF_USERS && both ? 2.0 * n : n;
 }
 
-/* Multiply-adds, or what takes as long, for a row of n cells in primal form: see solve_long_rows(). */
+/*
+ * Multiply-adds, or what takes as long, for a row of n cells in primal form: see
+ * solve_long_rows().
+ */
 static double
 primal_cost(const MfAls *als, double n)
 {
@@ -351,7 +359,8 @@ longest_dual(const MfAls *als)
 {
 	int			n = 0;
 
-	while (vectors_of(als, (n + 4) & ~3) + 4 <= als->ld && dual_cost(als, n + 1) < primal_cost(als, n + 1))
+	while (vectors_of(als, (n + 4) & ~3) + 4 <= als->ld &&
+		   dual_cost(als, n + 1) < primal_cost(als, n + 1))
 		n++;
 	return n;
 }
@@ -380,7 +389,10 @@ dual_is_safe(const MfAls *als, int64_t r)
 #define MAX_DUAL 1024			/* lengths that are told apart exactly */
 #define CLASSES (2 * MAX_DUAL + 64)
 
-/* Rows of a class are alike; higher classes are worked on first, and those from MAX_DUAL on are primal. */
+/*
+ * Rows of a class are alike; higher classes are worked on first, and those from MAX_DUAL on are
+ * primal.
+ */
 static int
 class_of_row(const MfAls *als, int64_t r, int most_dual)
 {
@@ -394,7 +406,9 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	return MAX_DUAL + class;
 }
 
-/* Sets a user without cells to the mean user; for him the loss is not at its least, but lists are. */
+/*
+ * Sets a user without cells to the mean user; for him the loss is not at its least, but lists are.
+ */
 static void
 become_mean(MfAls *als, int64_t r, const MfSystem *system)
 {
@@ -403,7 +417,8 @@ become_mean(MfAls *als, int64_t r, const MfSystem *system)
 
 	memcpy(system->x, mean, (size_t) als->ld * sizeof(float));
 	for (int k = 0; k < als->d; k++)
-		loss += ((double) system->factor * als->base[k] + system->shift - system->pull) * mean[k] * mean[k];
+		loss += ((double) system->factor * als->base[k] + system->shift - system->pull) *
+			mean[k] * mean[k];
 	als->row_loss[als->rows->first + r] = loss;
 }
 

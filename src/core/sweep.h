@@ -20,9 +20,7 @@
 #include "vec.h"
 
 #define MF_PANEL 128			/* rows gathered at a time */
-#ifndef MF_LANES_MOST_LD
 #define MF_LANES_MOST_LD 96		/* up to here systems are solved side by side */
-#endif
 #define MF_MAX_RIGHT 3			/* right-hand sides of a matrix: see mf_sweep_accumulate() */
 
 struct MfAls

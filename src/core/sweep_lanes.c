@@ -1,5 +1,6 @@
 /*
- * sweep_lanes.c - rows with up to 96 factors: as many systems as a register has lanes, side by side.
+ * sweep_lanes.c - rows with up to 96 factors: as many systems as a register has lanes, side by
+ * side.
  *
  * Rows come in the order of their length, so that neighbours are alike.  What one row gets does not
  * depend on its neighbours: lanes never meet.
@@ -18,7 +19,8 @@ typedef struct Space
 	float	   *weight;
 	int			length;			/* cells of a row held at once: MF_PANEL or ld, whichever is more */
 	MfPanel		panel;
-	float	   *matrix;			/* MF_MAX_LANES x (ld + MF_MAX_RIGHT) x ld: primal systems; or per lane, ld x ld: z */
+	float	   *matrix;			/* MF_MAX_LANES x (ld + MF_MAX_RIGHT) x ld: primal systems; or per
+								 * lane, ld x ld: z */
 	float	   *packed;			/* per lane: a triangle of ld rows */
 	float	   *right;			/* per lane: 2 x ld right-hand sides */
 	float	   *roots;			/* per lane: ld */
@@ -84,9 +86,9 @@ collect_systems(const MfAls *als, const Batch *batch, MfPart part, MfSystem *sys
 }
 
 /*
- * Eliminates the biases.  With y the two transformed right-hand sides (n numbers per lane): in the primal form b =
- * (target_sum - y2.y1) / (weight_sum + shift - y2.y2), in the dual b = y2.y1 / (shift + y2.y2).
- * y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
+ * Eliminates the biases.  With y the two transformed right-hand sides (n numbers per lane): in the
+ * primal form b = (target_sum - y2.y1) / (weight_sum + shift - y2.y2), in the dual b = y2.y1 /
+ * (shift + y2.y2). y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
  */
 static void
 eliminate_bias(const MfAls *als, const Batch *batch, const MfSystem *system, bool dual, float *y,
@@ -130,16 +132,20 @@ store_solutions(MfAls *als, const Space *space, const Batch *batch, MfPart part,
 	for (int l = 0; l < batch->count; l++)
 	{
 		if (bad[l])
-			mf_sweep_fail(als, isfinite(batch->sums[l].constant[part]) ? MF_NOT_POSITIVE_DEFINITE : MF_NOT_FINITE);
+			mf_sweep_fail(als, isfinite(batch->sums[l].constant[part]) ?
+						  MF_NOT_POSITIVE_DEFINITE : MF_NOT_FINITE);
 		als->row_loss[als->rows->first + batch->row[l]] += system[l].loss_weight *
 			(batch->sums[l].constant[part] - explained[l]);
 	}
 }
 
-/* Solves the lanes' matrices times `scale`, with right-hand side `right` (and the next for a bias). */
+/*
+ * Solves the lanes' matrices times `scale`, with right-hand side `right` (and the next for a
+ * bias).
+ */
 static void
-solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bool bias, float scale,
-			 int right)
+solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bool bias,
+			 float scale, int right)
 {
 	const MfSolve *solve = als->solve;
 	int			ld = als->ld;
@@ -154,9 +160,9 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 	collect_systems(als, batch, part, system, factor, shift);
 	solve->interleave_matrix(space->packed, space->matrix, stride, ld, scale);
 	solve->add_diagonal(space->packed, ld, als->base, factor, shift);
-	for (int i = als->d; i < ld; i++)
+	for (size_t i = (size_t) als->d; i < (size_t) ld; i++)
 		for (int l = 0; l < lanes; l++)
-			space->packed[(mf_triangle((size_t) i) + (size_t) i) * (size_t) lanes + (size_t) l] = 1.0f;
+			space->packed[(mf_triangle(i) + i) * (size_t) lanes + (size_t) l] = 1.0f;
 	for (int r = 0; r < (bias ? 2 : 1); r++)
 	{
 		MfLaneRows	rows;
@@ -252,7 +258,10 @@ fill_lane(const MfAls *als, const Space *space, Batch *batch, int lane, MfPart p
 	batch->sums[lane].constant[system] += constant;
 }
 
-/* z, side by side, of one part's cells, as its rows offset .. offset + n - 1; shorter lanes get zeros. */
+/*
+ * z, side by side, of one part's cells, as its rows offset .. offset + n - 1; shorter lanes get
+ * zeros.
+ */
 static void
 interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPart part, int offset,
 				 int n)
@@ -291,10 +300,10 @@ longest_row(const MfAls *als, const Batch *batch)
 
 	for (int l = 0; l < batch->count; l++)
 	{
-		int			n = (int) (als->rows->start[batch->row[l] + 1] - als->rows->start[batch->row[l]]);
+		const int64_t *start = als->rows->start + batch->row[l];
 
-		if (n > longest)
-			longest = n;
+		if (start[1] - start[0] > longest)
+			longest = (int) (start[1] - start[0]);
 	}
 	return (longest + 3) & ~3;
 }
@@ -316,9 +325,9 @@ interleave_right(const MfAls *als, const Space *space, int n, int r)
 }
 
 /*
- * Counts the lanes' vectors from where the mean user draws them: h = B^(-1/2) pull mean follows the n
- * rows of z (and 3 of zeros), so that the products, which are made here, hold z h and h h.  Targets
- * become t - z h, and what is explained grows.
+ * Counts the lanes' vectors from where the mean user draws them: h = B^(-1/2) pull mean follows
+ * the n rows of z (and 3 of zeros), so that the products, which are made here, hold z h and h h.
+ * Targets become t - z h, and what is explained grows.
  */
 static void
 pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSystem *system, int n,
@@ -338,7 +347,8 @@ pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSys
 		ones[l] = 1.0f;
 	}
 	als->solve->interleave(space->matrix + (size_t) (n * ld * lanes), &rows, space->roots, ld);
-	memset(space->matrix + (size_t) ((n + 1) * ld * lanes), 0, 3 * (size_t) (ld * lanes) * sizeof(float));
+	memset(space->matrix + (size_t) ((n + 1) * ld * lanes), 0,
+		   3 * (size_t) (ld * lanes) * sizeof(float));
 	als->solve->products(space->packed, space->matrix, n + 4, ld);
 	als->solve->subtract(space->right, products, ones, n);
 	for (int l = 0; l < batch->count; l++)
@@ -348,7 +358,8 @@ pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSys
 
 /* One system of each lane in its dual form: the rows' cells of one part, or of both (users). */
 static void
-solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, bool interest, bool rating)
+solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, bool interest,
+		   bool rating)
 {
 	const MfSolve *solve = als->solve;
 	int			ld = als->ld;

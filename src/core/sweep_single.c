@@ -1,24 +1,19 @@
 /*
  * sweep_single.c - rows with more than 96 factors: one system at a time.
  *
- * Exactly: a row with few cells in its dual form, others by Cholesky's factors of the ld x ld matrix. Otherwise: conjugate
- * gradients from where the row stands, with its vectors gathered once and kept in the cache.
+ * Exactly: a row with few cells in its dual form, others by Cholesky's factors of the ld x ld
+ * matrix. Otherwise: conjugate gradients from where the row stands, with its vectors gathered once
+ * and kept in the cache.
  */
 #include "sweep.h"
 
 #include <math.h>
 #include <string.h>
 
-#ifndef REACH
-#define REACH 8
-#endif
+#define REACH 8					/* vectors asked for in advance: the best of 0, 4, 8, 16 */
 #define MAX_STEPS 12			/* of conjugate gradients */
-#ifndef TOLERANCE
-#define TOLERANCE 2e-4			/* of the row's own loss */
-#endif
-#ifndef PANEL_BYTES_LOG
-#define PANEL_BYTES_LOG 19
-#endif
+#define TOLERANCE 2e-4			/* of the row's own loss: 0.05% of the loss after ten iterations */
+#define PANEL_FLOATS (1 << 19)	/* vectors of a row that stay in the cache */
 
 /* A worker's scratch space. */
 typedef struct Space
@@ -42,11 +37,11 @@ typedef struct Task
 	double		weight_sum;
 } Task;
 
-/* Rows of vectors that a worker's panel holds: half a megabyte. */
+/* Rows of vectors that a worker's panel holds. */
 static int
 panel_length(int ld)
 {
-	int			length = (1 << PANEL_BYTES_LOG) / ld;
+	int			length = PANEL_FLOATS / ld;
 
 	return length < 2 * MF_PANEL ? 2 * MF_PANEL : length;
 }
@@ -57,8 +52,8 @@ mf_single_size(int ld)
 {
 	size_t		n = (size_t) ld;
 
-	return mf_panel_size(panel_length(ld), ld) + mf_taken((n + MF_MAX_RIGHT) * n) + mf_taken(n * n) +
-		9 * mf_taken(n) + mf_taken(16 * n);
+	return mf_panel_size(panel_length(ld), ld) + mf_taken((n + MF_MAX_RIGHT) * n) +
+		mf_taken(n * n) + 9 * mf_taken(n) + mf_taken(16 * n);
 }
 
 static Space
@@ -94,7 +89,9 @@ account(MfAls *als, int64_t r, const Task *task, double explained, bool good)
 	als->row_loss[als->rows->first + r] += task->system.loss_weight * (task->constant - explained);
 }
 
-/* Solves a task whose matrix (ld x ld, upper tiles, overwritten) is complete but for its diagonal. */
+/*
+ * Solves a task whose matrix (ld x ld, upper tiles, overwritten) is complete but for its diagonal.
+ */
 static void
 solve_matrix(MfAls *als, const Space *space, int64_t r, const Task *task, float *matrix)
 {
@@ -185,8 +182,8 @@ solve_primal(MfAls *als, const Space *space, int64_t r)
 }
 
 /*
- * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds, with
- * the dual form's targets: divided by scale, and for a bias the scale itself.
+ * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds,
+ * with the dual form's targets: divided by scale, and for a bias the scale itself.
  */
 static void
 gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int used, Task *task)
@@ -194,7 +191,8 @@ gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int us
 	const MfPanel *panel = &space->panel;
 	int64_t		begin = als->rows->start[r];
 	int			n = (int) (als->rows->start[r + 1] - begin);
-	MfCells		cells = {panel->scale + used, panel->target + used, panel->weight + used, 0.0, 0.0, 0.0};
+	MfCells		cells = {panel->scale + used, panel->target + used, panel->weight + used, 0.0, 0.0,
+	0.0};
 	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
 		.column = als->rows->column + begin,.scale = cells.scale,
 	.panel = panel->rows + (size_t) used * (size_t) als->ld};
@@ -296,8 +294,8 @@ typedef struct Descent
 } Descent;
 
 /*
- * Gathers n cells of one part from position c on, scaled, into the panel at row `at`.  first: they are seen for the first time,
- * so right-hand sides and the diagonal's squares are added up too.
+ * Gathers n cells of one part from position c on, scaled, into the panel at row `at`.  first: they
+ * are seen for the first time, so right-hand sides and the diagonal's squares are added up too.
  */
 static void
 gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first)
@@ -330,8 +328,8 @@ gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first
 }
 
 /*
- * product = the matrix without the bias's row and column, times v.  Vectors that do not fit into the panel are gathered
- * anew each time.
+ * product = the matrix without the bias's row and column, times v.  Vectors that do not fit into
+ * the panel are gathered anew each time.
  */
 static void
 multiply_vectors(Descent *descent, const float *v, bool first)
@@ -353,8 +351,8 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 			if (mf_cancelled(als->parallel))
 				return;
 			gather_cells(descent, (MfPart) part, c, n, at, first);
-			als->vec->normal_product(descent->product, NULL, panel->rows + (size_t) at * (size_t) als->ld,
-									 v, als->ld, n);
+			als->vec->normal_product(descent->product, NULL,
+									 panel->rows + (size_t) at * (size_t) als->ld, v, als->ld, n);
 			if (descent->resident)
 				descent->held += n;
 		}
@@ -397,12 +395,14 @@ start_descent(Descent *descent)
 		(float) task->target_sum - descent->bias_product;
 	return (double) vec->dot(task->right, descent->x, ld) +
 		vec->dot(descent->residual, descent->x, ld) +
-		descent->bias * (task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
+		descent->bias *
+		(task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
 }
 
 /*
- * Moves [x, bias] by length times the direction.  Afterwards product (and *bias) is the preconditioner times
- * the residual; returns their inner product, about the loss that is left to be gained.
+ * Moves [x, bias] by length times the direction.  Afterwards product (and *bias) is the
+ * preconditioner times the residual; returns their inner product, about the loss that is left to
+ * be gained.
  */
 static double
 move(Descent *descent, float length, float *bias)
@@ -451,9 +451,13 @@ descend(Descent *descent)
 	return explained;
 }
 
-/* Improves a row's x and bias by conjugate gradients, for one system with the cells of one part or both. */
+/*
+ * Improves a row's x and bias by conjugate gradients, for one system with the cells of one part or
+ * both.
+ */
 static void
-solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest, bool rating)
+solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool interest,
+				  bool rating)
 {
 	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
 	Task		task = {0};
@@ -501,13 +505,12 @@ mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 	bool		interest = mf_sweep_has(als, MF_INTEREST);
 	bool		rating = mf_sweep_has(als, MF_RATING);
 	void		(*solve) (MfAls *als, const Space *space, int64_t r, MfPart part, bool interest,
-						  bool rating);
+						  bool rating) = als->exact ? solve_from_cells : solve_iteratively;
 
 	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel); k++)
 	{
 		int64_t		r = als->order[k];
 
-		solve = als->exact ? solve_from_cells : solve_iteratively;
 		if (als->exact && k < als->first_dual)
 			solve_primal(als, &space, r);
 		else if (als->side == MF_USERS)

@@ -81,11 +81,12 @@ start_workers(pthread_t *threads, Worker *workers, int count)
 
 /*
  * Calls function(state, block, worker) for the blocks 0 .. nblocks - 1, in any order, on up to
- * parallel->nthreads threads, the calling one among them.  Blocks are handed out in ascending order.
- * Returns false when the cancel flag was seen: then some blocks were not worked on.
+ * parallel->nthreads threads, the calling one among them.  Blocks are handed out in ascending
+ * order. Returns false when the cancel flag was seen: then some blocks were not worked on.
  */
 bool
-mf_parallel_blocks(const MfParallel *parallel, int64_t nblocks, MfBlockFunction function, void *state)
+mf_parallel_blocks(const MfParallel *parallel, int64_t nblocks, MfBlockFunction function,
+				   void *state)
 {
 	Round		round;
 	Worker		workers[MF_MAX_THREADS];

@@ -14,12 +14,14 @@
  * allocate, raise errors or touch anything of the server. */
 typedef void (*MfBlockFunction) (void *state, int64_t block, int worker);
 
-/* How a parallel loop may run: shared by everything in the core that is worth more than one core. */
+/*
+ * How a parallel loop may run: shared by everything in the core that is worth more than one core.
+ */
 typedef struct MfParallel
 {
 	int			nthreads;		/* at most; fewer when the system gives fewer */
-	bool		(*cancelled) (void);	/* workers leave once it is true; called from all of them; may be
-								 * NULL */
+	bool		(*cancelled) (void);	/* workers leave once it is true; called from all of them;
+										 * may be NULL */
 } MfParallel;
 
 extern bool mf_parallel_blocks(const MfParallel *parallel, int64_t nblocks,

@@ -1,8 +1,9 @@
 /*
  * vec.h - dense kernels on rows of floats: gather, rank-k update, multiply, dot products.
  *
- * All matrices are row-major; ld is a row's length in floats, a multiple of 16, with zeros behind the
- * last factor.  A table holds one instruction set level's kernels: take it once per block of work.
+ * All matrices are row-major; ld is a row's length in floats, a multiple of 16, with zeros behind
+ * the last factor.  A table holds one instruction set level's kernels: take it once per block of
+ * work.
  */
 #ifndef MF_VEC_H
 #define MF_VEC_H
@@ -17,7 +18,7 @@ typedef struct MfGather
 	const float *rows;			/* any number x ld */
 	int			ld;
 	int			n;				/* rows to gather */
-	int			reach;			/* rows are asked for so many in advance; 0: they are in the cache */
+	int			reach;			/* rows are prefetched so many in advance; 0: they are cached */
 	const int32_t *column;		/* n: which rows */
 	const float *scale;			/* n: panel row k = scale[k] * rows[column[k]] */
 	float	   *panel;			/* n x ld; out */
@@ -41,8 +42,8 @@ typedef struct MfVec
 	void		(*gather) (const MfGather *gather);
 
 	/*
-	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for a
-	 * and b (n x ld); add: to what c holds.  panel_update: with a = b = panel, first = 0.
+	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for
+	 * a and b (n x ld); add: to what c holds.  panel_update: with a = b = panel, first = 0.
 	 */
 	void		(*rank_update) (float *c, int ld, const float *a, const float *b, int n, int first,
 								int add);
@@ -52,13 +53,16 @@ typedef struct MfVec
 	/* out (n x ld) = x (n x ld) times m (ld x ld) */
 	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);
 
-	/* out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x != out */
-	void		(*normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
-								   int ld, int n);
+	/*
+	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x
+	 * != out
+	 */
+	void		(*normal_product) (float *out, const float *diagonal, const float *panel,
+								   const float *x, int ld, int n);
 
 	/*
-	 * A step of conjugate gradients on ld numbers: x += length direction, residual -= length product,
-	 * and product = preconditioner residual; returns residual . product.
+	 * A step of conjugate gradients on ld numbers: x += length direction, residual -= length
+	 * product, and product = preconditioner residual; returns residual . product.
 	 */
 	float		(*step) (float *x, float *residual, float *product, const float *direction,
 						 const float *preconditioner, float length, int ld);
@@ -67,12 +71,16 @@ typedef struct MfVec
 	void		(*turn) (float *x, const float *y, float f, int ld);
 
 	/* out (ld) += panel' factor for panel (n x ld) and factor (n) */
-	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n);
+	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld,
+								 int n);
 
 	/* out (ld) += the squares of panel's (n x ld) columns */
 	void		(*column_squares) (float *out, const float *panel, int ld, int n);
 
-	/* out (ld x width) = panel' for panel (n x ld); width a multiple of 16, at least n; zeros behind n */
+	/*
+	 * out (ld x width) = panel' for panel (n x ld); width a multiple of 16, at least n; zeros
+	 * behind n
+	 */
 	void		(*transpose_panel) (float *out, const float *panel, int ld, int n, int width);
 
 	/* x += f y, for ld floats */

@@ -1,8 +1,8 @@
 /*
  * vec_body.h - the kernels of vec.c for one instruction set level; included by isa_each.h.
  *
- * Tiles are as large as the registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with 16
- * 4 by 3, so that loads keep up with two multiply-adds a cycle.
+ * Tiles are as large as the registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with
+ * 16 4 by 3, so that loads keep up with two multiply-adds a cycle.
  */
 #include "lanes.h"
 
@@ -50,8 +50,8 @@ typedef struct MF_KERNEL(factors)
 } MF_KERNEL(factors);
 
 /*
- * c (nrows rows of nv registers, ldc) (+)= sum over k of a[r] b[..].  nrows and nv are constants where
- * this is inlined.  Meanwhile, number `column` of the rows ahead is asked for (NULL: none).
+ * c (nrows rows of nv registers, ldc) (+)= sum over k of a[r] b[..].  nrows and nv are constants
+ * where this is inlined.  Meanwhile, number `column` of the rows ahead is asked for (NULL: none).
  */
 MF_INLINE void
 MF_KERNEL(tile) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead, int column,
@@ -90,7 +90,10 @@ MF_KERNEL(tile) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead
 	}
 }
 
-/* The same for `width` columns (a multiple of MF_LANES): in tiles of 3 registers, 2 or 1 at the end. */
+/*
+ * The same for `width` columns (a multiple of MF_LANES): in tiles of 3 registers, 2 or 1 at the
+ * end.
+ */
 MF_INLINE void
 MF_KERNEL(tile_row) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead,
 					 int column, int width, const int nrows)
@@ -327,7 +330,10 @@ MF_KERNEL(dot) (const float *x, const float *y, int ld)
 	return MF_SUM(even + odd);
 }
 
-/* out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in L1. */
+/*
+ * out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in
+ * L1.
+ */
 MF_INLINE void
 MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, int count)
 {
@@ -366,8 +372,8 @@ MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, 
 
 /* See MfVec. */
 static void
-MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x, int ld,
-						   int n)
+MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
+						   int ld, int n)
 {
 	int			k = 0;
 

@@ -1,9 +1,11 @@
 /*
- * bench_als.c - times alternating least squares on a file of ratings: seconds and GFLOP/s an iteration.
+ * bench_als.c - times alternating least squares on a file of ratings: seconds and GFLOP/s an
+ * iteration.
  *
  * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
- *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5 on, as cells without
- *   a value), joint or rating.  GFLOP/s counts d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
+ *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
+ *   on, as cells without a value), joint or rating.  GFLOP/s counts d (d + 1) per cell and
+ *   half-sweep and d^3 / 3 per row, whatever was done.
  */
 #include <math.h>
 #include <stdio.h>
@@ -166,8 +168,9 @@ run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int ite
 		seconds = now() - start;
 		total += seconds;
 		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-		printf("%2d: users %.3f items %.3f together %.3f s (cpu %.3f), %.0f GFLOP/s, total %.2f s, loss %.8g\n",
-			   k, middle - start, seconds - (middle - start), seconds, cpu, work / seconds * 1e-9,
+		printf("%2d: users %.3f items %.3f together %.3f s (cpu %.3f), %.0f GFLOP/s, "
+			   "total %.2f s, loss %.8g\n", k, middle - start, seconds - (middle - start), seconds,
+			   cpu, work / seconds * 1e-9,
 			   total, loss);
 		fflush(stdout);
 	}
@@ -194,7 +197,8 @@ main(int argc, char **argv)
 
 	if (argc < 5)
 	{
-		fprintf(stderr, "usage: bench_als FILE.bin implicit|joint|rating FACTORS THREADS [ITERATIONS [exact]]\n");
+		fprintf(stderr, "usage: bench_als FILE.bin implicit|joint|rating FACTORS THREADS "
+				"[ITERATIONS [exact]]\n");
 		return 1;
 	}
 	t = read_triplets(argv[1], implicit, &nusers, &nitems);
@@ -210,10 +214,12 @@ main(int argc, char **argv)
 	mf_csr_transpose(&parallel, &rows, &by_item, t.row, space);
 	printf("%lld cells, %lld x %lld: rows built in %.3f s\n", (long long) t.n, (long long) nusers,
 		   (long long) nitems, now() - start);
-	problem = (MfProblem) {nusers, nitems, d, !implicit, !rating_alone, implicit ? 1.0f : 0.3f, 8.0f, NULL,
-		regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
-		regularization(&by_item, 0.3f, 1.0f),
-	regularization(&by_item, 40.0f, 0.5f), 2.0f, 2.0f};
+	problem = (MfProblem) {.nusers = nusers,.nitems = nitems,.factors = d,.has_rating = !implicit,
+		.has_interest = !rating_alone,.interest_weight = implicit ? 1.0f : 0.3f,.alpha = 8.0f,
+		.user_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
+		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
+		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
+	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f};
 	factors.user = room((size_t) nusers * ld * 4);
 	mf_random_factors(factors.user, nusers, d, 1);
 	if (!rating_alone)

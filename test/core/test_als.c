@@ -1,6 +1,6 @@
 /*
- * test_als.c - alternating least squares: the joint objective and its optimum over all cells, losses
- * that never rise, the same bits for any threads and parts, weights, fold-in, errors.
+ * test_als.c - alternating least squares: the joint objective and its optimum over all cells,
+ * losses that never rise, the same bits for any threads and parts, weights, fold-in, errors.
  */
 #include "tap.h"
 
@@ -38,11 +38,12 @@ test_optimum(const SampleOptions *o, bool exact)
 		at_zero = fmax(at_zero, fabs(gradient[k]));
 	error = sample_sweep(als, &s, MF_USERS, exact, 0, &loss);
 	ok(error == MF_OK, "%s, d = %d: no error", preset_name(o), o->factors);
-	is_close(loss, sample_objective(&s, gradient), exact ? 2e-5 : 1e-4, "the loss is the objective over all cells");
+	is_close(loss, sample_objective(&s, gradient), exact ? 2e-5 : 1e-4,
+			 "the loss is the objective over all cells");
 	for (size_t k = 0; k < n; k++)
 		left = fmax(left, fabs(gradient[k]));
-	if (!ok(left <= (exact ? 2e-5 : 2e-2) * at_zero, "%s, d = %d: gradient near zero for users", preset_name(o),
-			o->factors))
+	if (!ok(left <= (exact ? 2e-5 : 2e-2) * at_zero, "%s, d = %d: gradient near zero for users",
+			preset_name(o), o->factors))
 		printf("#   %g of %g\n", left, at_zero);
 	free(gradient);
 	free(space);
@@ -65,7 +66,8 @@ test_descent(const SampleOptions *o, bool exact)
 
 	for (int k = 0; k < 10; k++)
 	{
-		good = good && sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss) == MF_OK;
+		good = good &&
+			sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss) == MF_OK;
 		falling = falling && loss <= last * (1.0 + 1e-6);
 		right = right && fabs(loss - sample_objective(&s, NULL)) <= (exact ? 2e-5 : 2e-4) * loss;
 		last = loss;
@@ -123,8 +125,8 @@ test_same_bits(const SampleOptions *o, bool exact)
 	uint64_t	expected = bits_after(o, exact, 1, 0);
 
 	for (int nthreads = 2; nthreads <= 8; nthreads += nthreads == 3 ? 5 : 1)
-		ok(bits_after(o, exact, nthreads, 0) == expected, "%s, d = %d: the same bits with %d threads",
-		   preset_name(o), o->factors, nthreads);
+		ok(bits_after(o, exact, nthreads, 0) == expected,
+		   "%s, d = %d: the same bits with %d threads", preset_name(o), o->factors, nthreads);
 	ok(bits_after(o, exact, 1, 7) == expected && bits_after(o, exact, 3, 1) == expected &&
 	   bits_after(o, exact, 2, 17) == expected, "%s, d = %d: the same bits in parts",
 	   preset_name(o), o->factors);
@@ -269,7 +271,8 @@ test_edges(void)
 		mean = mean && s.factors.user[(o.nusers - 1) * mf_padded(o.factors) + k] == s.problem.user_mean[k];
 	ok(mean && s.factors.user_bias[o.nusers - 1] == 0.0f, "a user without cells is the mean user");
 	cancel = true;
-	ok(sample_sweep(als, &s, MF_ITEMS, true, 0, NULL) == MF_CANCELLED, "a cancelled half-sweep says so");
+	ok(sample_sweep(als, &s, MF_ITEMS, true, 0, NULL) == MF_CANCELLED,
+	   "a cancelled half-sweep says so");
 	cancel = false;
 	s.problem.user_bias_regularization = -1e6f;
 	ok(sample_sweep(als, &s, MF_USERS, true, 0, NULL) == MF_NOT_POSITIVE_DEFINITE,

@@ -1,5 +1,6 @@
 /*
- * test_csr.c - triplets to rows: against a naive sort, with duplicates, empty rows, parts and threads.
+ * test_csr.c - triplets to rows: against a naive sort, with duplicates, empty rows, parts and
+ * threads.
  */
 #include "tap.h"
 
@@ -64,7 +65,8 @@ merge_naively(Cell *cells, int64_t n, MfDuplicates mode)
 		}
 		cells[to] = cells[c];
 		cells[to].rating = (float) (rating / (double) (end - c));
-		cells[to++].weight = (float) (mode == MF_DUPLICATES_SUM ? weight : weight / (double) (end - c));
+		cells[to++].weight = (float) (mode == MF_DUPLICATES_SUM ? weight :
+									  weight / (double) (end - c));
 		c = end;
 	}
 	return to;

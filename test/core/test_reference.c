@@ -1,18 +1,23 @@
 /*
  * test_reference.c - the losses of reference.py, from the same start.
  *
- * The tables hold what reference.py's train() gives when the normal numbers it draws are replaced by
- * start() below: Q first, then S.  The larger case reads the project's shared data where it is there.
+ * The tables hold what reference.py's train() gives when the normal numbers it draws are replaced
+ * by start() below: Q first, then S.  The larger case reads the project's shared data where it is
+ * there.
  */
 #include "tap.h"
 
 #include "sample.h"
 
-/* Number k of row r of the matrix drawn first (1: rating factors) or second (2: interest factors). */
+/*
+ * Number k of row r of the matrix drawn first (1: rating factors) or second (2: interest factors).
+ */
 static float
 start(int64_t r, int k, int which)
 {
-	return (float) (((double) ((r * 7919 + k * 104729 + which * 31337) % 2003) / 1001.5 - 1.0) * 0.17);
+	int64_t		hash = (r * 7919 + k * 104729 + which * 31337) % 2003;
+
+	return (float) (((double) hash / 1001.5 - 1.0) * 0.17);
 }
 
 /* Cells of a small problem: see the condition; ratings 1 to 5. */
@@ -32,7 +37,9 @@ small_cells(int32_t *user, int32_t *item, float *rating)
 	return n;
 }
 
-/* The number of an id among those seen; ids are numbered in ascending order, as reference.py does. */
+/*
+ * The number of an id among those seen; ids are numbered in ascending order, as reference.py does.
+ */
 static int32_t
 number_ids(int32_t *id, int64_t n)
 {
@@ -54,10 +61,12 @@ number_ids(int32_t *id, int64_t n)
 	return count;
 }
 
-/* reference.py's defaults on these triplets (kept: they are copied); losses of so many iterations. */
+/*
+ * reference.py's defaults on these triplets (kept: they are copied); losses of so many iterations.
+ */
 static bool
-train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, bool rating, float interest_weight,
-	  int iterations, double *loss)
+train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, bool rating,
+	  float interest_weight, int iterations, double *loss)
 {
 	SampleOptions options = {nusers, nitems, d, rating, true, false, 0, 0};
 	MfParallel	parallel = {2, NULL};
@@ -89,7 +98,8 @@ train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, bool ratin
 	mf_csr_transpose(&parallel, &s.users, &s.by_item, row, space);
 	s.items = mf_matrix_rows(&s.by_item);
 	for (int64_t u = 0; u < nusers; u++)
-		s.regularization[u] = 0.7f * sqrtf(fmaxf(1.0f, (float) (s.users.start[u + 1] - s.users.start[u])));
+		s.regularization[u] = 0.7f *
+			sqrtf(fmaxf(1.0f, (float) (s.users.start[u + 1] - s.users.start[u])));
 	for (int64_t i = 0; i < nitems; i++)
 	{
 		float		n = fmaxf(1.0f, (float) (s.items.start[i + 1] - s.items.start[i]));
@@ -106,6 +116,7 @@ train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, bool ratin
 			s.factors.item_bias[i] = 0.0f;
 	}
 	s.problem.interest_weight = interest_weight;
+	s.problem.user_pull = NULL;
 	s.problem.user_bias_regularization = s.problem.item_bias_regularization = 2.0f;
 	als = sample_als(&s, &parallel, &als_space);
 	for (int k = 0; k < iterations; k++)
@@ -159,8 +170,9 @@ test_shared(const char *name, bool rating, float interest_weight, const double *
 		free(value);
 		return;
 	}
-	while (triplets.n < MOST && fscanf(file, "%d %d %f%*[^\n]", user + triplets.n, item + triplets.n,
-									   value + triplets.n) == 3)
+	while (triplets.n < MOST &&
+		   fscanf(file, "%d %d %f%*[^\n]", user + triplets.n, item + triplets.n,
+				  value + triplets.n) == 3)
 		triplets.n++;
 	fclose(file);
 	nusers = number_ids(user, triplets.n);

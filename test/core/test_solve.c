@@ -1,6 +1,6 @@
 /*
- * test_solve.c - positive definite systems, side by side and alone, at every instruction set level, against
- * textbook elimination in double; and the eigenvalue decomposition.
+ * test_solve.c - positive definite systems, side by side and alone, at every instruction set
+ * level, against textbook elimination in double; and the eigenvalue decomposition.
  */
 #include "tap.h"
 
@@ -87,7 +87,10 @@ worse(double worst, double got, double expected)
 	return off <= worst ? worst : off;
 }
 
-/* One system per lane, from matrices in upper tiles to solutions; the last lane is not positive definite. */
+/*
+ * One system per lane, from matrices in upper tiles to solutions; the last lane is not positive
+ * definite.
+ */
 static void
 test_lanes(const MfSolve *solve, int d)
 {
@@ -155,7 +158,8 @@ test_lanes(const MfSolve *solve, int d)
 		}
 		worst_square = worse(worst_square, squares[l] / square, 1.0);
 	}
-	if (!ok(worst < 2e-4 && worst_square < 1e-5, "lanes %d, d = %d: systems side by side", lanes, d))
+	if (!ok(worst < 2e-4 && worst_square < 1e-5, "lanes %d, d = %d: systems side by side", lanes,
+			d))
 		printf("#   off by %g, %g\n", worst, worst_square);
 	ok(bad[0] == 0 && bad[lanes - 1] != 0, "and one that is not positive definite");
 	free(c);

@@ -1,5 +1,6 @@
 /*
- * test_threads.c - the parallel loop: every block once, cancel, and the counter-based random numbers.
+ * test_threads.c - the parallel loop: every block once, cancel, and the counter-based random
+ * numbers.
  */
 #include "tap.h"
 
@@ -45,7 +46,8 @@ test_blocks(int nthreads)
 	memset(done_count, 0, sizeof(done_count));
 	memset(worker_seen, 0, sizeof(worker_seen));
 	cancel = 0;
-	ok(mf_parallel_blocks(&parallel, NBLOCKS, count_block, &limit), "%d threads: a loop ends", nthreads);
+	ok(mf_parallel_blocks(&parallel, NBLOCKS, count_block, &limit), "%d threads: a loop ends",
+	   nthreads);
 	for (int b = 0; b < NBLOCKS; b++)
 		once = once && done_count[b] == 1;
 	ok(once, "%d threads: every block was worked on once", nthreads);
