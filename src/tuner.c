@@ -100,6 +100,7 @@ RunTrial(Tuner *t, Trial *trial, int iterations)
 	trial->value = Validate(t->validation, &training->factors);
 	memcpy(trial->group, MeasuredGroups(t->validation), sizeof(trial->group));
 	trial->iterations = training->iterations;
+	trial->complete = iterations == t->preset.iterations;
 	trial->seconds += SecondsSince(began);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(t->trial_context);
@@ -174,8 +175,8 @@ TellBestTrial(void *tuner)
 
 	for (int i = 0; i < t->count; i++)
 		if (!isnan(t->trials[i].value) &&
-			(best == NULL || t->trials[i].iterations > best->iterations ||
-			 (t->trials[i].iterations == best->iterations &&
+			(best == NULL || t->trials[i].complete > best->complete ||
+			 (t->trials[i].complete == best->complete &&
 			  Better(t->request->measure, t->trials[i].value, best->value))))
 			best = &t->trials[i];
 	if (best)
@@ -231,7 +232,7 @@ ChooseWinner(Tuner *t, Measure measure)
 	{
 		Trial	   *trial = &t->trials[i];
 
-		if (trial->iterations == preset->iterations && Better(measure, trial->value, winner->value) &&
+		if (trial->complete && Better(measure, trial->value, winner->value) &&
 			ClearlyBetter(measure, trial, preset))
 			winner = trial;
 	}

@@ -23,6 +23,7 @@ typedef struct Trial
 	int			number;			/* from 1; the first one is the preset's */
 	MfObjective objective;
 	int			iterations;		/* that its value is based on */
+	bool		complete;		/* it had all iterations it wanted */
 	double		value;			/* NaN: never measured, out of time */
 	double		group[MEASURE_GROUPS];
 	double		seconds;		/* spent on it in all */

@@ -1,0 +1,58 @@
+-- Bounded memory: what does not fit maintenance_work_mem is spilled, and nothing else changes.
+SET client_min_messages = warning;
+CREATE TABLE budget_ratings AS
+	SELECT (g * 7919 % 3001)::int AS user_id, (g * 104729 % 1009 * (g * 31 % 17 + 1) % 1009)::int AS item_id,
+		(g * 13 % 5 + 1)::int AS rating
+	FROM generate_series(1::bigint, 200000) g;
+
+CREATE FUNCTION factors_md5(model text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SELECT md5(string_agg(t, '','' ORDER BY t COLLATE "C")) FROM (
+		SELECT user_id || '':'' || bias || factors::text AS t FROM %I UNION ALL
+		SELECT item_id || ''/'' || bias || factors::text || coalesce(rating_factors::text, '''') FROM %I) x',
+		model || '_user_factors', model || '_item_factors') INTO result;
+	RETURN result;
+END $$;
+
+-- In memory, in temporary files, on one thread and on several: the same bits.
+SET maintenance_work_mem = '256MB';
+SELECT temporary_bytes > 0 AS spills FROM mf_estimate('budget_ratings', factors => 8);
+SELECT users, items, ratings, iterations FROM mf_train('budget_ratings', 'in_memory', factors => 8, iterations => 3);
+SET maintenance_work_mem = '1MB';
+SELECT temporary_bytes > 0 AS spills FROM mf_estimate('budget_ratings', factors => 8);
+SELECT users, items, ratings, iterations FROM mf_train('budget_ratings', 'spilled', factors => 8, iterations => 3);
+SET mfrec.threads = 1;
+SELECT users, items, ratings, iterations FROM mf_train('budget_ratings', 'alone', factors => 8, iterations => 3);
+RESET mfrec.threads;
+SELECT factors_md5('in_memory') = factors_md5('spilled') AS spilled, factors_md5('in_memory') = factors_md5('alone') AS alone;
+SELECT a.loss = b.loss AS same_loss, a.rmse = b.rmse AS same_rmse
+	FROM mf_models a, mf_models b WHERE a.model = 'in_memory' AND b.model = 'spilled';
+
+-- Counts and held-out rows on the same two ways.
+SET maintenance_work_mem = '256MB';
+SELECT ratings FROM mf_train('budget_ratings', 'in_memory', feedback => 'implicit', factors => 8, iterations => 2, validation => 0.1);
+SET maintenance_work_mem = '1MB';
+SELECT ratings FROM mf_train('budget_ratings', 'spilled', feedback => 'implicit', factors => 8, iterations => 2, validation => 0.1);
+SELECT factors_md5('in_memory') = factors_md5('spilled') AS spilled;
+
+-- temp_file_limit stops it with PostgreSQL's own error, and the old version serves on.
+SET temp_file_limit = '100kB';
+SELECT mf_train('budget_ratings', 'spilled', factors => 8, iterations => 3);
+RESET temp_file_limit;
+SELECT version, serving FROM mf_models WHERE model = 'spilled' ORDER BY version;
+
+-- What must be in memory is compared with mfrec.max_memory before it is allocated.
+SET mfrec.max_memory = '1MB';
+\set VERBOSITY sqlstate
+SELECT mf_train('budget_ratings', 'large', factors => 1000);
+\set VERBOSITY default
+RESET mfrec.max_memory;
+RESET maintenance_work_mem;
+
+-- Nothing trains now.
+SELECT count(*) FROM mf_progress;
+SELECT mf_drop(model) FROM (SELECT DISTINCT model FROM mf_models ORDER BY model) m;
+DROP TABLE budget_ratings;
+DROP FUNCTION factors_md5(text);

@@ -1,0 +1,49 @@
+-- mf_tune: parameters searched on rows held out; mf_estimate: what a training would take.
+SET client_min_messages = warning;
+CREATE TABLE tune_ratings AS
+	SELECT u AS user_id, i AS item_id, 3 + 2 * ((u + i) % 2 = 0)::int - 2 * ((u + i) % 2)::int AS rating
+	FROM generate_series(1, 60) u, generate_series(1, 40) i WHERE (u * 7 + i * 3) % 5 < 3;
+
+-- One row a trial, one winner, which had all iterations and is not worse than the first, the defaults.
+CREATE TABLE trials AS SELECT * FROM mf_tune('tune_ratings', trials => 9, seed => 5);
+SELECT count(*), count(*) FILTER (WHERE winner) AS winners, min(trial), max(trial), min(metric) AS metric,
+	count(*) FILTER (WHERE value BETWEEN 0 AND 1) AS in_range FROM trials;
+SELECT w.value >= d.value AS not_worse FROM trials w, trials d WHERE w.winner AND d.trial = 1;
+SELECT count(*) FILTER (WHERE iterations = 3) >= 4 AS halved, max(iterations) FROM trials;
+
+-- The same seed draws the same trials; what is given is not searched.
+SELECT count(*) AS same FROM trials a
+	JOIN mf_tune('tune_ratings', trials => 9, seed => 5) b USING (trial, value, factors, alpha);
+SELECT DISTINCT factors, regularization FROM mf_tune('tune_ratings', trials => 4, factors => 8, regularization => 2);
+SELECT metric, alpha IS NULL AS no_alpha, taste IS NULL AS no_taste
+	FROM mf_tune('tune_ratings', trials => 1, interest_weight => 0);
+SELECT metric, alpha > 0 AS alpha, taste IS NULL AS no_taste
+	FROM mf_tune('tune_ratings', trials => 1, rating_column => NULL, feedback => 'implicit');
+SELECT DISTINCT metric FROM mf_tune('tune_ratings', 'recall', 2);
+SELECT count(*) AS measured FROM mf_tune('tune_ratings', trials => 50, seconds => 1e-9) WHERE value IS NOT NULL;
+
+-- Without train nothing is left; with it there is a model.
+SELECT count(*) FROM mf_models;
+SET client_min_messages = notice;
+SELECT count(*) FROM mf_tune('tune_ratings', trials => 2, train => true, model => 'tuned');
+SELECT model, version, users, items FROM mf_models;
+SET client_min_messages = warning;
+SELECT mf_drop('tuned');
+
+-- Mistakes.
+SELECT mf_tune('tune_ratings', 'accuracy');
+SELECT mf_tune('tune_ratings', 'rmse', rating_column => NULL, feedback => 'implicit');
+SELECT mf_tune('tune_ratings', trials => 0);
+SELECT mf_tune('tune_ratings', trials => 1001);
+SELECT mf_tune('tune_ratings', seconds => 'NaN');
+SELECT mf_tune('tune_ratings', validation => 1);
+SELECT mf_tune(NULL);
+
+-- An estimate counts exactly, and writes nothing.
+SELECT ratings, users, items, factors, iterations, memory_bytes > 100000 AS memory, temporary_bytes,
+	table_bytes > 60 * 8 * 4 AS space, seconds > 0 AS seconds
+	FROM mf_estimate('tune_ratings', factors => 8, iterations => 5);
+SELECT count(*) FROM mf_models;
+SELECT mf_estimate(NULL);
+SELECT mf_estimate('tune_ratings', factors => 2000);
+DROP TABLE tune_ratings, trials;
