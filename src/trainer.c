@@ -329,6 +329,9 @@ Train(const TrainRequest *request, ModelVersion *result)
 	StateProblem(training);
 	StartFactors(training);
 	WarmStart(t);
+	if (training->ratings->held_out.count > 0)
+		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
+												&training->parallel);
 	ReportPhase(PHASE_SWEEP);
 	RunSweeps(training);
 	ReportPhase(PHASE_STORE);
