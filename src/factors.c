@@ -363,13 +363,13 @@ typedef struct FactorReceiver
 	int64		rows;
 } FactorReceiver;
 
-/* The floats of a real[] without NULLs, and how many; an error for anything else. */
+/* The floats of a real[] without NULLs, and how many; an error for any other array, and for none. */
 static const float *
-VectorValues(Datum datum, int *count)
+VectorValues(Datum datum, bool isnull, int *count)
 {
-	ArrayType  *array = DatumGetArrayTypeP(datum);
+	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
 
-	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT4OID)
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_HASNULL(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("a vector of factors must be a one-dimensional real[] without nulls"),
@@ -390,9 +390,9 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 
 	slot_getallattrs(slot);
 	id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
-	vector = VectorValues(slot->tts_values[3], &d);
+	vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], &d);
 	if (slot->tts_tupleDescriptor->natts > 4 && !slot->tts_isnull[4])
-		rating_vector = VectorValues(slot->tts_values[4], &rating_d);
+		rating_vector = VectorValues(slot->tts_values[4], false, &rating_d);
 	if (rating_vector && rating_d != d)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -405,9 +405,28 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* A column of a model table that is to be read must have kept its type. */
+void
+CheckFactorColumn(TupleDesc desc, int column, Oid type)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	if (att->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a model table is of type %s, not %s", NameStr(att->attname),
+						format_type_be(att->atttypid), format_type_be(type)),
+				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
+}
+
 static void
 StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	CheckFactorColumn(typeinfo, 1, INT4OID);
+	CheckFactorColumn(typeinfo, 2, FLOAT4OID);
+	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
+	if (typeinfo->natts > 4)
+		CheckFactorColumn(typeinfo, 4, FLOAT4ARRAYOID);
 }
 
 static void

@@ -4,6 +4,8 @@
 #ifndef MFREC_FACTORS_H
 #define MFREC_FACTORS_H
 
+#include "access/tupdesc.h"
+
 #include "core/als.h"
 #include "idmap.h"
 
@@ -25,6 +27,7 @@ typedef void (*FactorRowFunction) (void *state, int64 id, int32 count, float bia
 extern void CheckTableInTheWay(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							  const IdType *idtype, bool items);
+extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
 extern void DeleteVersionsBefore(Oid relid, int32 version);

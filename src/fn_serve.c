@@ -130,11 +130,25 @@ ColdStartList(Recommender *r, FunctionCallInfo fcinfo, const ListFilter *filter,
 		MakePopularList(r, filter, k, list);
 }
 
+/* The argument version, 0 where it is null: the one that serves. */
+static int32
+VersionArgument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return 0;
+	if (PG_GETARG_INT32(n) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("version must be at least 1, not %d", PG_GETARG_INT32(n)),
+				 errhint("The view mf_models lists the versions that are kept.")));
+	return PG_GETARG_INT32(n);
+}
+
 static void
 Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
-	int32		version = PG_ARGISNULL(at->version) ? 0 : PG_GETARG_INT32(at->version);
+	int32		version = VersionArgument(fcinfo, at->version);
 	bool		exclude_seen = PG_ARGISNULL(at->exclude_seen) || PG_GETARG_BOOL(at->exclude_seen);
 	Recommender r;
 	ListFilter	filter;

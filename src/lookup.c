@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "factors.h"
 #include "lookup.h"
 
 /* More plans than this are not kept: a session of hundreds of models is no use for them. */
@@ -198,6 +199,9 @@ QueryVector(const Served *served, int32 version, int64 user, int factors, float 
 		bool		isnull;
 		Datum		datum = SPI_getbinval(tuple, desc, 1, &isnull);
 
+		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
+		CheckFactorColumn(desc, 1, FLOAT4OID);
+		CheckFactorColumn(desc, 2, INT4OID);
 		TakeVector(datum, isnull, served, user, factors, vector);
 		*bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
 		*count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));

@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "storage/bufmgr.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -215,9 +216,22 @@ CloseServed(Served *served)
 	served->pins--;
 }
 
+/* An error when a column of ids has become of another type than the model's; integers mix. */
+static void
+CheckSameIds(const Source *source, const char *column, const IdType *now, const IdType *trained)
+{
+	if (now->base == trained->base || (now->is_int && trained->is_int))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but its model was trained on %s", column,
+					source->name, format_type_be(now->type), format_type_be(trained->type)),
+			 errhint("Drop the model with mf_drop and train it again.")));
+}
+
 /*
  * The relation and columns that the model is trained on, as a version with or without ratings reads
- * them; an error when the relation has gone.
+ * them; an error when the relation has gone or no longer fits.
  */
 const ServedSource *
 OpenServedSource(Served *served, bool has_rating)
@@ -233,6 +247,8 @@ OpenServedSource(Served *served, bool has_rating)
 	TrainOptionsFromJson(&options, served->model.parameters);
 	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
 	OpenSource(&source->source, ModelSourceRelation(&served->model), &options);
+	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type);
+	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type);
 	served->source_relid = source->source.relid;
 	source->reverse_sql = SourceReverseLookupSql(&source->source);
 	source->lookup_sql = SourceLookupSql(&source->source);
