@@ -223,7 +223,13 @@ LookupVector(Served *served, int32 version, int64 user, int factors, float *vect
 
 	if (!IdFits(&served->user_type, user))
 		return false;
-	rel = table_open(path->relid, AccessShareLock);
+	rel = try_table_open(path->relid, AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.%s\" of model \"%s\" does not exist", served->model.schema,
+						served->model.user_table, served->model.name),
+				 errdetail("It was dropped while this statement ran.")));
 	if (!path->resolved)
 		ResolvePath(rel, served);
 	if (!OidIsValid(path->index) ||
