@@ -1,0 +1,72 @@
+-- NULL in each argument of each function, by turns: an answer, no rows, or a clear error, never a crash.
+CREATE SCHEMA test_nulls;
+SET search_path = test_nulls, public;
+SET client_min_messages = warning;
+CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating, 1 AS weight
+	FROM generate_series(1, 8) u, generate_series(1, 8) i WHERE (u + i) % 3 <> 0;
+SELECT version FROM mf_train('ratings', factors => 2);
+SELECT version FROM mf_retrain('ratings');
+CREATE TABLE test AS SELECT * FROM ratings;
+
+-- What a call with named arguments gives: its number of rows, or its error.
+CREATE FUNCTION result(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; n bigint;
+BEGIN
+	EXECUTE 'SELECT count(*) FROM ' || call INTO n;
+	RETURN n || ' rows';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+	RETURN state || ' ' || message;
+END $$;
+-- An argument that works, by its name and type.
+CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
+	SELECT CASE WHEN name = 'source' OR name = 'test' THEN '''test_nulls.ratings''::regclass'
+		WHEN name = 'model' THEN '''ratings'''
+		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
+		WHEN name IN ('item_type', 'user_type') THEN '1'
+		WHEN name IN ('candidates', 'exclude', 'items') THEN 'ARRAY[1, 2]'
+		WHEN name = 'ratings' THEN 'ARRAY[1, 2]::real[]'
+		WHEN name = 'feedback' THEN '''explicit'''
+		WHEN name = 'user_column' THEN '''user_id'''
+		WHEN name = 'item_column' THEN '''item_id'''
+		WHEN name = 'rating_column' THEN '''rating'''
+		WHEN name = 'weight_column' THEN '''weight'''
+		WHEN name = 'schema' THEN '''test_nulls'''
+		WHEN name = 'factors' THEN '2'
+		WHEN name IN ('iterations', 'k', 'version') THEN '2'
+		WHEN name IN ('validation', 'fraction') THEN '0.2'
+		WHEN type IN ('integer', 'bigint', 'smallint') THEN '1'
+		WHEN type = 'double precision' THEN '0.5'
+		WHEN type = 'boolean' THEN 'true' END
+$$;
+-- The call of a function with all its arguments, the n-th one null (0: none).
+CREATE FUNCTION call(f regprocedure, n int) RETURNS text LANGUAGE sql AS $$
+	SELECT 'public.' || p.proname || '(' || string_agg(format('%I => %s', a.name,
+		CASE WHEN a.number = n THEN 'NULL' || CASE WHEN t.type IN ('"any"', 'anyelement') THEN '::int' WHEN t.type = 'anyarray' THEN '::int[]' ELSE '::' || t.type END
+			ELSE good(p.proname, a.name, t.type) END), ', ' ORDER BY a.number) || ')'
+	FROM pg_proc p, unnest(p.proargtypes::oid[], p.proargnames[1:p.pronargs]) WITH ORDINALITY a (type, name, number),
+		LATERAL (SELECT format_type(a.type, NULL) AS type) t
+	WHERE p.oid = f GROUP BY p.proname
+$$;
+
+\pset format unaligned
+\pset tuples_only on
+SELECT p.oid::regprocedure || ': ' || coalesce(p.proargnames[n], 'none') || ' -> ' || (
+	CASE WHEN p.proname IN ('mf_train', 'mf_retrain') THEN regexp_replace(result(call(p.oid, n)), '"test_nulls.*', '')
+	ELSE result(call(p.oid, n)) END)
+FROM pg_proc p, generate_series(0, p.pronargs) n
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_recommend', 'mf_recommend_for', 'mf_recommend_users',
+	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_evaluate')
+ORDER BY p.oid::regprocedure::text COLLATE "C", n;
+-- those that change models
+SELECT result('mf_retrain(NULL)');
+SELECT result('mf_rollback(NULL, NULL)');
+SELECT result('mf_rollback(''ratings'', NULL)');
+SELECT result('mf_forget(NULL::int, ''ratings'')');
+SELECT result('mf_forget(NULL::text, ''ratings'')');
+SELECT result('mf_forget(1, NULL)');
+SELECT result('mf_set_default(NULL)');
+SELECT result('mf_drop(NULL)');
+
+SELECT mf_drop('ratings');
+DROP SCHEMA test_nulls CASCADE;
