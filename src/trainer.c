@@ -26,6 +26,7 @@
 #include "objective_json.h"
 #include "progress.h"
 #include "trainer.h"
+#include "validation.h"
 #include "training.h"
 
 /* A model that gets a version. */
