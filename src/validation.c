@@ -20,6 +20,9 @@
 #define LIST_LENGTH 10
 #define SAMPLE_USERS 2000
 
+/* The first iterations are still finding their way: what they happen to score does not count. */
+#define SETTLING_ITERATIONS 3
+
 struct Validation
 {
 	Ratings    *ratings;
@@ -401,7 +404,7 @@ CopyItems(const Validation *v, MfFactors *to, const MfFactors *from)
 bool
 KeepBest(Validation *v, double measure, const MfFactors *factors, const float *mean_user, int iteration)
 {
-	bool		better = v->best_iteration == 0 ||
+	bool		better = v->best_iteration < SETTLING_ITERATIONS ||
 		(v->measure == MEASURE_RMSE ? measure < v->best : measure > v->best);
 	int64		vectors = v->problem->nitems * mf_padded(v->problem->factors);
 

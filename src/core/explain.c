@@ -1,9 +1,10 @@
 /*
  * explain.c - what each of a user's own items adds to the score of another item.
  *
- * A user's vector solves M x = sum over his cells c of r_c (plus what pulls him to the mean user),
+ * A user's vector solves M x = sum over his cells c of r_c (with the pull to the mean user),
  * where x = (p, b), so the score p.v of an item with list vector v is the sum over cells of
  * y.r_c with y = M^-1 (v, 0): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
+ * The pull to the mean user grows with the cells, so each has an equal share of it.
  */
 #include "explain.h"
 
@@ -102,7 +103,7 @@ dot(const float *a, const double *b, int n)
 
 /*
  * contribution[c] = what cell c adds to p.v, for v = vector (d floats); cells as for mf_fold_in.
- * With what pulls the user to the mean they add up to p.v.  O(n d^2 + d^3), in double.
+ * They add up to p.v.  O(n d^2 + d^3), in double.
  */
 MfError
 mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vector, double *contribution,
@@ -111,6 +112,7 @@ mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vect
 	int			d = fold->factors;
 	double	   *matrix = space;
 	double	   *y = matrix + (size_t) (d + 1) * (d + 1);
+	double		share = 0;
 	MfError		error;
 
 	build_system(fold, cells, matrix);
@@ -118,12 +120,14 @@ mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vect
 		y[k] = vector[k];
 	y[d] = 0;
 	error = solve_in_place(matrix, y, d + 1);
+	if (fold->user_mean != NULL && cells->n > 0)
+		share = cells->pull * dot(fold->user_mean, y, d) / (double) cells->n;
 	for (int64_t c = 0; c < cells->n && error == MF_OK; c++)
 	{
 		double		weight = cells->weight ? cells->weight[c] : 1;
 		double		unobserved = cells->unobserved ? cells->unobserved[c] : 1;
 
-		contribution[c] = 0;
+		contribution[c] = share;
 		if (cells->interest)
 			contribution[c] += fold->interest_weight * (unobserved + fold->alpha * weight) * dot(cells->interest[c], y, d);
 		if (cells->rating)
