@@ -7,9 +7,46 @@
 
 #define DOUBLES (MF_LANES / 2)
 #define REGISTERS (AUC_USERS / DOUBLES)
+#define MOST_ITEMS (8 / REGISTERS)	/* sums fill half of the registers, or a quarter */
 
 typedef double MF_KERNEL(doubles) __attribute__((vector_size(MF_LANES * 4)));
 typedef int32_t MF_KERNEL(counts) __attribute__((vector_size(MF_LANES * 4)));
+
+/* Scores of m items, a constant where this is inlined; see auc_score below. */
+MF_INLINE void
+MF_KERNEL(auc_score_rows) (const double *query, const float *vector, const float *offset, int d, int ld,
+						   float *score, const int m)
+{
+	MF_KERNEL(doubles) sum[MOST_ITEMS][REGISTERS];
+
+	MF_UNROLL
+	for (int i = 0; i < m; i++)
+	{
+		MF_UNROLL
+		for (int r = 0; r < REGISTERS; r++)
+			sum[i][r] = (MF_KERNEL(doubles)) {0};
+	}
+	for (int j = 0; j < d; j++)
+	{
+		MF_KERNEL(doubles) side[REGISTERS];
+
+		MF_UNROLL
+		for (int r = 0; r < REGISTERS; r++)
+			side[r] = *(const MF_KERNEL(doubles) *) (query + j * AUC_USERS + r * DOUBLES);
+		MF_UNROLL
+		for (int i = 0; i < m; i++)
+		{
+			double		x = vector[(size_t) i * ld + j];
+
+			MF_UNROLL
+			for (int r = 0; r < REGISTERS; r++)
+				sum[i][r] += x * side[r];
+		}
+	}
+	for (int i = 0; i < m; i++)
+		for (int u = 0; u < AUC_USERS; u++)
+			score[u * AUC_ITEMS + i] = (float) (sum[i][u / DOUBLES][u % DOUBLES] + (offset ? offset[i] : 0));
+}
 
 /*
  * The scores of AUC_USERS users, whose d coordinates lie side by side in query (d x AUC_USERS), for
@@ -19,22 +56,13 @@ static void
 MF_KERNEL(auc_score) (const double *query, const float *vector, const float *offset, int d, int ld,
 					  int n, float *score)
 {
-	for (int i = 0; i < n; i++)
-	{
-		const float *row = vector + (size_t) i * ld;
-		MF_KERNEL(doubles) sum[REGISTERS] = {{0}};
+	int			i = 0;
 
-		for (int j = 0; j < d; j++)
-		{
-			double		x = row[j];
-
-			MF_UNROLL
-			for (int r = 0; r < REGISTERS; r++)
-				sum[r] += x * *(const MF_KERNEL(doubles) *) (query + j * AUC_USERS + r * DOUBLES);
-		}
-		for (int u = 0; u < AUC_USERS; u++)
-			score[u * AUC_ITEMS + i] = (float) (sum[u / DOUBLES][u % DOUBLES] + (offset ? offset[i] : 0));
-	}
+	for (; i + MOST_ITEMS <= n; i += MOST_ITEMS)
+		MF_KERNEL(auc_score_rows) (query, vector + (size_t) i * ld, offset ? offset + i : NULL, d, ld, score + i,
+								   MOST_ITEMS);
+	for (; i < n; i++)
+		MF_KERNEL(auc_score_rows) (query, vector + (size_t) i * ld, offset ? offset + i : NULL, d, ld, score + i, 1);
 }
 
 /* Twice the number of the n scores below mine, plus the number of those equal to it. */
@@ -62,4 +90,5 @@ static const Kernels MF_KERNEL(auc_kernels) = {MF_KERNEL(auc_score), MF_KERNEL(a
 
 #undef DOUBLES
 #undef REGISTERS
+#undef MOST_ITEMS
 #undef MF_SUM_ROWS
