@@ -80,16 +80,24 @@ rating_cells(const MfAls *als, int64_t begin, int n, MfCells *cells)
 	for (int k = 0; k < n; k++)
 		cells->scale[k] = weight != NULL ? sqrtf(cells->weight[k]) : 1.0f;
 	for (int k = 0; k < n; k++)
+		cells->target[k] = rating[k] - bias[column[k]];
+	for (int k = 0; k < n; k += 2)
 	{
-		float		z = rating[k] - bias[column[k]];
-		float		target = cells->weight[k] * z;
+		double		even = cells->target[k];
+		double		odd = k + 1 < n ? cells->target[k + 1] : 0.0;
+		double		even_target = even * cells->weight[k];
+		double		odd_target = k + 1 < n ? odd * cells->weight[k + 1] : 0.0;
 
-		cells->target[k] = target;
-		constant[k & 1] += (double) target * z;
-		target_sum[k & 1] += target;
+		constant[0] += even_target * even;
+		constant[1] += odd_target * odd;
+		target_sum[0] += even_target;
+		target_sum[1] += odd_target;
 	}
 	for (int k = 0; k < n && weight != NULL; k++)
+	{
+		cells->target[k] *= cells->weight[k];
 		weight_sum += cells->weight[k];
+	}
 	cells->constant += constant[0] + constant[1];
 	cells->target_sum += target_sum[0] + target_sum[1];
 	cells->weight_sum += weight != NULL ? weight_sum : (double) n;

@@ -4,7 +4,7 @@
  *
  * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
  *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
- *   on, as cells without a value), joint or rating.  GFLOP/s counts d (d + 1) per cell and
+ *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts d (d + 1) per cell and
  *   half-sweep and d^3 / 3 per row, whatever was done.
  */
 #include <math.h>
@@ -179,7 +179,8 @@ run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int ite
 int
 main(int argc, char **argv)
 {
-	bool		implicit = argc > 2 && strcmp(argv[2], "implicit") == 0;
+	bool		all = argc > 2 && strcmp(argv[2], "all") == 0;
+	bool		implicit = all || (argc > 2 && strcmp(argv[2], "implicit") == 0);
 	bool		rating_alone = argc > 2 && strcmp(argv[2], "rating") == 0;
 	int			d = argc > 3 ? atoi(argv[3]) : 64;
 	MfParallel	parallel = {argc > 4 ? atoi(argv[4]) : 1, NULL};
@@ -197,11 +198,11 @@ main(int argc, char **argv)
 
 	if (argc < 5)
 	{
-		fprintf(stderr, "usage: bench_als FILE.bin implicit|joint|rating FACTORS THREADS "
+		fprintf(stderr, "usage: bench_als FILE.bin implicit|all|joint|rating FACTORS THREADS "
 				"[ITERATIONS [exact]]\n");
 		return 1;
 	}
-	t = read_triplets(argv[1], implicit, &nusers, &nitems);
+	t = read_triplets(argv[1], implicit && !all, &nusers, &nitems);
 	standardize((float *) t.rating, t.n);
 	if (implicit)
 		t.rating = NULL;
