@@ -1,0 +1,78 @@
+# Threads: several while training, one before and after, the same result whatever there is to have.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use MfrecTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+plan skip_all => 'needs /proc/<pid>/task' unless -d "/proc/$$/task";
+
+my $node = new_node('threads');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE ratings AS SELECT u AS user_id, (u * i * 7919) % 503 AS item_id, ((u + i) % 5)::real AS rating
+	FROM generate_series(1, 3000) u, generate_series(1, 40) i;
+CREATE INDEX ON ratings (user_id);
+CREATE TABLE counted (what text, threads int);
+CREATE FUNCTION threads() RETURNS bigint LANGUAGE sql AS
+	$$SELECT count(*) FROM pg_ls_dir('/proc/' || pg_backend_pid() || '/task')$$;
+SQL
+
+# one thread in the session that has trained, and in one that serves
+my $out = $node->safe_psql('postgres', <<'SQL');
+SELECT 'fresh', threads();
+SELECT FROM mf_train('ratings', 'm', factors => 16, iterations => 2);
+SELECT 'trained', threads();
+SELECT FROM mf_recommend(1, 3, 'm');
+SELECT FROM mf_similar_items(1, 3, 'm');
+SELECT 'served', threads();
+SQL
+like($out, qr/^fresh\|1$/m, 'one thread at first');
+like($out, qr/^trained\|1$/m, 'one thread after training');
+like($out, qr/^served\|1$/m, 'one thread after serving');
+
+# several while it trains, where there are cores
+SKIP:
+{
+	chomp(my $cores = `nproc`);
+	skip 'one core only', 1 if $cores < 2;
+	my $run = start_sql($node, "SELECT mf_train('ratings', 'busy', factors => 64, iterations => 10000, tolerance => 0)");
+	my $pid = act_in_phase($node, 'sweep', '%s');
+	my $most = 0;
+	for (my $until = time + 60; $most < 2 && time < $until; sleep 0.001)
+	{
+		my $threads = threads_of($pid);
+		$most = $threads if $threads > $most;
+	}
+	cmp_ok($most, '>', 1, 'several threads while training');
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
+	finish_sql($run);
+}
+
+# a session that may not have another thread trains all the same, and to the bit
+my $expected = $node->safe_psql('postgres', fingerprint_sql('m'));
+SKIP:
+{
+	skip 'no prlimit', 2 if system('prlimit --version >/dev/null 2>&1') != 0;
+	my ($status, $text, $err) = $node->psql('postgres', <<'SQL');
+SELECT pg_backend_pid() AS pid \gset
+\setenv pid :pid
+\! prlimit --nproc=1:1 --pid "$pid"
+SELECT ratings FROM mf_train('ratings', 'limited', factors => 16, iterations => 2);
+SQL
+	is($status, 0, 'trains under a limit of one process') or diag($err);
+	is($node->safe_psql('postgres', fingerprint_sql('limited')), $expected, 'and gets the same factors');
+}
+for my $threads (1, 2, 3, 8)
+{
+	$node->safe_psql('postgres', "SET mfrec.threads = $threads; SELECT mf_train('ratings', 't$threads', factors => 16, iterations => 2)");
+	is($node->safe_psql('postgres', fingerprint_sql("t$threads")), $expected, "the same factors with $threads threads");
+}
+$node->safe_psql('postgres', "SET max_parallel_maintenance_workers = 0; SELECT mf_train('ratings', 'serial', factors => 16, iterations => 2)");
+is($node->safe_psql('postgres', fingerprint_sql('serial')), $expected, 'the same factors without parallel workers');
+$node->stop;
+
+done_testing();

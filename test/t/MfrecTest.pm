@@ -1,0 +1,109 @@
+# What the TAP tests of mfrec share: a cluster with the extension, statements that run in the
+# background, and catching a training in a phase.
+package MfrecTest;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_node start_sql finish_sql act_in_phase leftovers threads_of fingerprint_sql);
+
+# A started cluster whose database postgres has the extension.
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(%options);
+	$node->append_conf('postgresql.conf', "max_parallel_maintenance_workers = 4\nautovacuum = off\n");
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION mfrec');
+	return $node;
+}
+
+# Runs statements in a psql of their own; finish_sql waits for the end.
+sub start_sql
+{
+	my ($node, $sql, @options) = @_;
+	my %run = (out => '', err => '');
+	$run{handle} = IPC::Run::start(
+		[ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', @options, '-d', $node->connstr('postgres'), '-c', $sql ],
+		'<', '/dev/null', '>', \$run{out}, '2>', \$run{err},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return \%run;
+}
+
+# The exit status, output and errors of what start_sql began.
+sub finish_sql
+{
+	my ($run) = @_;
+	$run->{handle}->finish;
+	return ($run->{handle}->result, $run->{out}, $run->{err});
+}
+
+# Waits until a training is in a phase, and runs an expression on its pid at once: act_in_phase($node,
+# 'sweep', 'pg_cancel_backend(%s)').  Returns the pid; 0 when the phase was never seen.
+sub act_in_phase
+{
+	my ($node, $phase, $action) = @_;
+	my $call = sprintf($action, 'training');
+	return $node->safe_psql('postgres', <<"SQL");
+CREATE OR REPLACE FUNCTION pg_temp.act() RETURNS int LANGUAGE plpgsql AS \$\$
+DECLARE training int;
+BEGIN
+	FOR i IN 1 .. 12000 LOOP
+		SELECT pid INTO training FROM mf_trainings() WHERE phase = '$phase';
+		IF FOUND THEN
+			PERFORM $call;
+			RETURN training;
+		END IF;
+		PERFORM pg_sleep(0.005);
+	END LOOP;
+	RETURN 0;
+END \$\$;
+SELECT pg_temp.act();
+SQL
+}
+
+# What a training left behind: tables, bookkeeping, files; empty where there is nothing.
+sub leftovers
+{
+	my ($node, $model) = @_;
+	my $left = $node->safe_psql('postgres', <<"SQL");
+SELECT coalesce(string_agg(what, ', '), '') FROM (
+	SELECT 'table ' || relname AS what FROM pg_class WHERE relname LIKE '$model\\_%factors%'
+	UNION ALL SELECT 'model ' || name FROM mfrec.model WHERE name = '$model'
+	UNION ALL SELECT 'version' FROM mfrec.model_version WHERE model = '$model'
+	UNION ALL SELECT 'log' FROM mfrec.training_log WHERE model = '$model'
+	UNION ALL SELECT 'training ' || pid FROM mf_progress
+	UNION ALL SELECT 'lock' FROM pg_locks WHERE locktype = 'advisory') l
+SQL
+	for my $file (glob($node->data_dir . '/base/pgsql_tmp/*'))
+	{
+		$left .= " file $file" if $file =~ /progress|\.tmp$/ || $file !~ /mfrec/;
+	}
+	return $left;
+}
+
+# The number of threads of a backend.
+sub threads_of
+{
+	my ($pid) = @_;
+	my @tasks = glob("/proc/$pid/task/*");
+	return scalar @tasks;
+}
+
+# A query for a fingerprint of all factors of a model.
+sub fingerprint_sql
+{
+	my ($model) = @_;
+	return <<"SQL";
+SELECT md5((SELECT string_agg(u::text, ',' ORDER BY version, user_id) FROM ${model}_user_factors u)
+	|| (SELECT string_agg(i::text, ',' ORDER BY version, item_id) FROM ${model}_item_factors i))
+SQL
+}
+
+1;
