@@ -4,8 +4,8 @@
  *
  * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
  *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
- *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts d (d + 1) per cell and
- *   half-sweep and d^3 / 3 per row, whatever was done.
+ *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts
+ *   d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
  */
 #include <math.h>
 #include <stdio.h>
