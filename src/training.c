@@ -252,14 +252,21 @@ double
 RatingError(const Training *t)
 {
 	MfRows		rows;
+	double	   *sums;
 	double		squares = 0;
 
 	if (!t->problem.has_rating)
 		return NAN;
 	if (t->validation)
 		return HeldOutError(t->validation, &t->factors);
+	sums = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(t->problem.nusers, 1));
 	RewindCells(&t->ratings->by_user);
 	while (NextCells(&t->ratings->by_user, &rows))
-		squares = mf_squared_error(&t->problem, &t->factors, &rows, squares);
+	{
+		CheckCore(mf_squared_errors(&t->parallel, &t->problem, &t->factors, &rows, sums));
+		for (int64 r = 0; r < rows.nrows; r++)
+			squares += sums[r];
+	}
+	pfree(sums);
 	return t->objective.deviation * sqrt(squares / t->ratings->rows);
 }

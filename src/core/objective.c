@@ -31,6 +31,8 @@
 
 #include <math.h>
 
+#include "vec.h"
+
 /*
  * Denser matrices than this gain nothing from more than 64 factors; sparser ones gain a few percent
  * from 128, which above so many cells is not worth the time and the memory.
@@ -170,26 +172,56 @@ mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int6
 	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
-/* Adds to sum the squared errors of the standardized ratings of these users' cells, unweighted. */
-double
-mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user, double sum)
+/* Rows whose errors are being summed. */
+typedef struct ErrorSums
 {
-	int64_t		ld = mf_padded(problem->factors);
+	const MfProblem *problem;
+	const MfFactors *factors;
+	const MfRows *rows;
+	const MfVec *vec;
+	double	   *sum;
+} ErrorSums;
 
-	for (int64_t r = 0; r < by_user->nrows; r++)
+#define ROWS_PER_BLOCK 256
+
+/* Block function: the squared errors of ROWS_PER_BLOCK users. */
+static void
+sum_errors(void *state, int64_t block, int worker)
+{
+	ErrorSums  *s = state;
+	const MfRows *rows = s->rows;
+	int			ld = mf_padded(s->problem->factors);
+	int64_t		end = (block + 1) * ROWS_PER_BLOCK < rows->nrows ? (block + 1) * ROWS_PER_BLOCK : rows->nrows;
+
+	(void) worker;
+	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
 	{
-		int64_t		user = by_user->first + r;
+		const float *user = s->factors->user + (rows->first + r) * ld;
 
-		for (int64_t c = by_user->start[r]; c < by_user->start[r + 1]; c++)
+		s->sum[r] = 0;
+		for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
 		{
-			int64_t		item = by_user->column[c];
-			double		error = by_user->rating[c] - factors->user_bias[user] - factors->item_bias[item] -
-				dot(factors->user + user * ld, factors->rating + item * ld, problem->factors);
+			int64_t		item = rows->column[c];
+			double		error = (double) rows->rating[c] - s->factors->user_bias[rows->first + r] -
+				s->factors->item_bias[item] - s->vec->dot(user, s->factors->rating + item * ld, ld);
 
-			sum += error * error;
+			s->sum[r] += error * error;
 		}
 	}
-	return sum;
+}
+
+/*
+ * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted.
+ * Returns MF_CANCELLED or MF_OK.
+ */
+MfError
+mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
+				  const MfRows *by_user, double *sum)
+{
+	ErrorSums	sums = {problem, factors, by_user, mf_vec(), sum};
+
+	return mf_parallel_blocks(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
+		MF_OK : MF_CANCELLED;
 }
 
 /*

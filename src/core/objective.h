@@ -58,8 +58,8 @@ extern float mf_observation_weight(const MfObjective *objective, float value);
 
 extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
 extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
-extern double mf_squared_error(const MfProblem *problem, const MfFactors *factors, const MfRows *by_user,
-							   double sum);
+extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
+								 const MfRows *by_user, double *sum);
 extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
 							float *vectors, float *offsets);
 
