@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 
 #include "compat.h"
 #include "core/vec.h"
@@ -377,12 +378,14 @@ NoSuchVersion(const Model *model, int32 version)
 
 /*
  * Opens a version for reading; the caller has checked the model's tables and the right to read
- * them.  Valid until CloseImage, or the end of the transaction where that is not called.
+ * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where row
+ * security hides items from the caller, the image is of this call alone.
  */
 Image *
 OpenImage(const Served *served, int32 version)
 {
 	const Model *model = &served->model;
+	bool		partial = check_enable_rls(model->item_relid, InvalidOid, true) == RLS_ENABLED;
 	pg_uuid_t	uuid;
 	Image	   *image = NULL;
 
@@ -390,14 +393,15 @@ OpenImage(const Served *served, int32 version)
 		uuid = served->image;
 	else if (!FindVersionImage(model, version, &uuid))
 		NoSuchVersion(model, version);
-	for (int i = 0; i < KEPT_IMAGES && image == NULL; i++)
+	for (int i = 0; i < KEPT_IMAGES && image == NULL && !partial; i++)
 		if (kept[i] && memcmp(&kept[i]->uuid, &uuid, sizeof(uuid)) == 0)
 			image = kept[i];
 	if (image == NULL)
 	{
 		image = CreateImage(model, version, &uuid);
 		BuildImage(model, version, image);
-		KeepImage(image);
+		if (!partial)
+			KeepImage(image);
 	}
 	image->last_use = ++uses;
 	image->pins++;
