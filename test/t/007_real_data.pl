@@ -1,0 +1,98 @@
+# Quality with defaults alone, and the statements of everyday use, on MovieTweetings where the files are there.
+#   MFREC_DATA   folder with movietweetings-*/; default ../shared/data beside the project
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use MfrecTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $data = $ENV{MFREC_DATA} || "$FindBin::Bin/../../../shared/data";
+plan skip_all => "no data in $data" unless -r "$data/movietweetings-100k/train.tsv";
+
+my $node = new_node('real_data');
+
+# Loads train and test rows of a folder as tables.
+sub load
+{
+	my ($folder, $columns) = @_;
+	$node->safe_psql('postgres', <<"SQL");
+DROP TABLE IF EXISTS ratings, test;
+CREATE TABLE ratings ($columns);
+CREATE TABLE test ($columns);
+\\copy ratings FROM '$data/$folder/train.tsv'
+\\copy test FROM '$data/$folder/test.tsv'
+CREATE INDEX ON ratings (user_id);
+ANALYZE ratings, test;
+SQL
+	return;
+}
+
+# Mean NDCG@10 over users with test rows: binary gains against the best of min(10, n), train rows left out.
+my $ndcg = <<'SQL';
+WITH relevant AS (SELECT DISTINCT user_id, item_id FROM test
+		WHERE user_id IN (SELECT user_id FROM ratings) AND item_id IN (SELECT item_id FROM ratings)),
+	counts AS (SELECT user_id, count(*) AS n FROM relevant GROUP BY user_id),
+	lists AS (SELECT c.user_id, r.item_id, r.rank FROM counts c, LATERAL mf_recommend(c.user_id, 10, '%s') r),
+	gains AS (SELECT user_id, sum(1 / log(2.0, rank + 1)) AS gain FROM lists JOIN relevant USING (user_id, item_id) GROUP BY user_id)
+SELECT avg(coalesce(g.gain, 0) / (SELECT sum(1 / log(2.0, i + 1)) FROM generate_series(1, least(c.n, 10)::int) i))
+FROM counts c LEFT JOIN gains g USING (user_id)
+SQL
+my $rmse = <<'SQL';
+SELECT sqrt(avg((mf_predict(user_id, item_id, '%s') - rating) ^ 2)) FROM test
+WHERE user_id IN (SELECT user_id FROM ratings) AND item_id IN (SELECT item_id FROM ratings)
+SQL
+
+for my $set ([ 'movietweetings-10core', 1.355, 0.195, 0.188 ], [ 'movietweetings-5core', 1.41, 0.152, 0.141 ])
+{
+	my ($folder, $most, $least, $least_implicit) = @$set;
+	load($folder, 'user_id int, item_id int, rating real');
+	$node->safe_psql('postgres', "SELECT * FROM mf_train('ratings')");
+	my $value = $node->safe_psql('postgres', sprintf($rmse, 'ratings'));
+	cmp_ok($value, '<=', $most, sprintf('%s: rmse %.4f', $folder, $value));
+	$value = $node->safe_psql('postgres', sprintf($ndcg, 'ratings'));
+	cmp_ok($value, '>=', $least, sprintf('%s: ndcg@10 %.4f of the same model', $folder, $value));
+	$node->safe_psql('postgres', "SELECT * FROM mf_train('ratings', 'clicks', feedback => 'implicit', rating_column => NULL)");
+	$value = $node->safe_psql('postgres', sprintf($ndcg, 'clicks'));
+	cmp_ok($value, '>=', $least_implicit, sprintf('%s: ndcg@10 %.4f of an implicit model', $folder, $value));
+	$node->safe_psql('postgres', 'SELECT mf_drop(model) FROM mf_models WHERE serving');
+}
+
+# everyday statements, as written in the documentation
+load('movietweetings-100k', 'user_id int, item_id int, rating real, rated_at bigint');
+$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE movies (id int PRIMARY KEY, title text, genres text);
+\\copy movies FROM '$data/movietweetings-100k/movies.tsv'
+SQL
+is($node->safe_psql('postgres', "SELECT model, version, users, items, ratings FROM mf_train('ratings')"),
+	'ratings|1|' . $node->safe_psql('postgres', 'SELECT count(DISTINCT user_id), count(DISTINCT item_id), count(*) FROM ratings'), 'trains with nothing but the name');
+is($node->safe_psql('postgres', 'SELECT count(*), count(title), bool_and(score IS NOT NULL AND predicted_rating BETWEEN 0 AND 10)
+	FROM (SELECT m.title, r.score, r.predicted_rating FROM mf_recommend(2, 10) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank) l'),
+	'10|10|t', 'a list joined with titles');
+is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT user_id), bool_and(rank <= 3) FROM (SELECT u.user_id, r.* FROM (SELECT DISTINCT user_id FROM ratings LIMIT 100) u,
+	LATERAL mf_recommend(u.user_id, 3) r) l'), '300|100|t', 'lists of a hundred users');
+my $horror = "SELECT * FROM mf_recommend(2, 10, candidates => ARRAY(SELECT id FROM movies WHERE genres LIKE '%Horror%'))";
+is($node->safe_psql('postgres', "SELECT count(*), count(*) FILTER (WHERE m.genres LIKE '%Horror%') FROM ($horror) r JOIN movies m ON m.id = r.item_id"), '10|10', 'candidates');
+is($node->safe_psql('postgres', 'SELECT count(*), count(b.item_id) FROM mf_recommend(2, 10, exclude => ARRAY(SELECT item_id FROM mf_recommend(2, 10))) a
+	LEFT JOIN mf_recommend(2, 10) b USING (item_id)'), '10|0', 'exclude');
+is($node->safe_psql('postgres', 'SELECT mf_predict(2, 111161) BETWEEN 0 AND 10'), 't', 'a predicted rating');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM mf_similar_items(111161, 5)'), '5', 'similar items');
+is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM mf_explain(2, 111161)'), 't', 'an explanation');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend_for(ARRAY[111161, 468569], k => 5)'), '5', 'a basket');
+is($node->safe_psql('postgres', <<'SQL'), "popular\nfresh\n0\nt", 'a new user, before and after a first rating');
+SELECT DISTINCT reason FROM mf_recommend(99999999, 10);
+CREATE TEMP TABLE before AS SELECT item_id, rank FROM mf_recommend(99999999, 10);
+BEGIN;
+INSERT INTO ratings VALUES (99999999, 111161, 10);
+SELECT DISTINCT reason FROM mf_recommend(99999999, 10);
+SELECT count(*) FROM mf_recommend(99999999, 10) WHERE item_id = 111161;
+SELECT count(*) < 10 FROM mf_recommend(99999999, 10) JOIN before USING (item_id, rank);
+ROLLBACK;
+SQL
+# what changes a transaction's own view is gone after it
+is($node->safe_psql('postgres', 'SELECT DISTINCT reason FROM mf_recommend(99999999, 10)'), 'popular', 'and after a rollback');
+$node->stop;
+
+done_testing();
