@@ -115,6 +115,7 @@ CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items
 	int64		needed = factors;
 
 	AddBytes(&needed, 1, dictionaries);
+	elog(DEBUG1, "mfrec: factors take %lld bytes, dictionaries %lld", (long long) factors, (long long) dictionaries);
 	if (needed > MemoryLimit())
 		OutOfBudget(needed, MemoryLimit(),
 					psprintf("%d factors of %d users and %d items take %lld MB, the dictionaries of their ids %lld MB; both must be in memory.",
