@@ -78,9 +78,15 @@ help:
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
 	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
 	@echo 'make check-core    tests of src/core: no server needed'
+	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'
 	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 
 # Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
 .PHONY: demo
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/demo/run
+
+# Measures in a cluster of its own and writes docs/benchmarks.md: make bench, BENCH_SCALE=full make bench.
+.PHONY: bench
+bench:
+	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/bench/run

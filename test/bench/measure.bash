@@ -1,0 +1,246 @@
+# measure.bash - what test/bench/run measures, one function a part.
+#
+# Every figure goes as a line "name value" to $figures, once a round; report.py takes the medians.
+
+# Adds a figure.
+note() {
+	echo "$1 $2" >>"$figures"
+}
+
+sql() {
+	"$bin/psql" -qXAt -v ON_ERROR_STOP=1 "$@"
+}
+
+# Seconds that a statement takes, as a figure: timed NAME STATEMENT.
+timed() {
+	note "$1" "$(sql -c '\timing on' -c "$2" | awk '/^Time: / { seconds = $2 / 1000 } END { print seconds }')"
+}
+
+# Rows of a table in files for peers and for COPY.
+export_rows() {
+	sql -c "COPY $1 (user_id, item_id, rating) TO '$scratch/$1.copy' (FORMAT binary)"
+}
+
+# A table of ratings out of records.
+load_table() {
+	sql -c "CREATE TABLE $1 (user_id int, item_id int, rating real)"
+	"$scratch/copyrows" "$scratch/$1.bin" >"$scratch/$1.copy"
+	chmod 644 "$scratch/$1.copy"
+	sql -c "COPY $1 FROM '$scratch/$1.copy' (FORMAT binary)" -c "VACUUM ANALYZE $1"
+	[ "$1" = tail ] || rm "$scratch/$1.copy"
+}
+
+# Everything that is measured on: ratings; those of 3.5 and more; a long tail; a split; smaller shares.
+load_data() {
+	local divisor
+	(cd "$scratch" && ./generate $shape ratings && ./generate $tail tail && rm -f ./*.tsv ./*.txt) >/dev/null
+	sql -c "CREATE EXTENSION mfrec"
+	load_table ratings
+	load_table tail
+	sql -c "CREATE TABLE liked AS SELECT * FROM ratings WHERE rating >= 3.5" \
+		-c "CREATE TABLE train AS SELECT * FROM ratings WHERE NOT mf_holdout(user_id, item_id, 0.1)" \
+		-c "CREATE TABLE test AS SELECT * FROM ratings WHERE mf_holdout(user_id, item_id, 0.1)"
+	for divisor in 10 3; do
+		sql -c "CREATE TABLE ratings_$divisor AS
+				SELECT * FROM ratings WHERE user_id < (SELECT max(user_id) + 1 FROM ratings) / $divisor"
+	done
+	[ -z "${BENCH_HUGE:-}" ] || sql -c "CREATE TABLE ratings_huge AS SELECT user_id + copy * (SELECT max(user_id) + 1 FROM ratings) AS user_id,
+			item_id, rating FROM ratings, generate_series(0, 9) copy"
+	sql -c "VACUUM ANALYZE" -c "CHECKPOINT"
+	export_rows liked
+}
+
+# Notes the largest private memory of a process, in bytes, until it ends: watch_memory PID NAME.
+watch_memory() {
+	perl -e 'my $most = 0;
+		while (open(my $f, "<", "/proc/$ARGV[0]/status"))
+		{
+			while (<$f>) { $most = $1 * 1024 if /^RssAnon:\s+(\d+)/ && $1 * 1024 > $most; }
+			select(undef, undef, undef, 0.02);
+		}
+		print "$ARGV[1] $most\n";' "$1" "$2" >>"$figures"
+}
+
+# Trains and notes NAME.total, .read, .sort, .sweep, .store, .switch, .iteration (the median), .loss.N and
+# .seconds.N by iteration, .peak memory, .rows: train NAME ARGUMENTS [SETTINGS].  The model stays, as "bench".
+train() {
+	local name=$1 arguments=$2 settings=${3:-} pid
+	sql -c "SELECT mf_drop(model) FROM mf_models WHERE model = 'bench' LIMIT 1" >/dev/null
+	rm -f "$scratch/pid"
+	mkfifo "$scratch/pid"
+	sql >"$scratch/train.out" 2>"$scratch/train.err" <<SQL &
+SET client_min_messages = debug1;
+$settings
+SELECT pg_backend_pid() \g $scratch/pid
+SELECT FROM mf_train(model => 'bench', $arguments);
+SELECT '$name.total ' || seconds || E'\n$name.rows ' || ratings || E'\n$name.users ' || users || E'\n$name.items ' || items ||
+	E'\n$name.factor_bytes ' || 4 * factors * (users + items * ((parameters->>'has_rating')::int + (parameters->>'has_interest')::int))
+FROM mf_models WHERE model = 'bench';
+SELECT '$name.loss.' || iteration || ' ' || loss || E'\n$name.seconds.' || iteration || ' ' || seconds
+FROM mf_training_log WHERE model = 'bench' ORDER BY iteration;
+SELECT '$name.iteration ' || percentile_cont(0.5) WITHIN GROUP (ORDER BY took)
+FROM (SELECT seconds - lag(seconds) OVER (ORDER BY iteration) AS took
+	  FROM mf_training_log WHERE model = 'bench') iterations;
+SQL
+	pid=$!
+	read -r backend <"$scratch/pid"
+	watch_memory "$backend" "$name.peak" &
+	wait "$pid" || { cat "$scratch/train.err" >&2; exit 1; }
+	wait
+	grep . "$scratch/train.out" >>"$figures"
+	phases "$name" "$(sed -n "s/^$name.total //p" "$scratch/train.out")" <"$scratch/train.err" >>"$figures"
+}
+
+# From debugging messages: what each phase took, and what the dictionaries take.
+phases() {
+	awk -v name="$1" -v total="$2" '
+		/ phase [a-z]+ begins after / {
+			for (k = 1; $k != "phase"; k++);
+			if (phase) print name "." phase, $(k + 4) - began
+			phase = $(k + 1); began = $(k + 4)
+		}
+		/ dictionaries [0-9]+$/ { print name ".dictionary_bytes", $NF }
+		END { if (phase) print name "." phase, total - began }'
+}
+
+# The path around the sweeps, and each step beside the floor: the same work by plain SQL.
+measure_path() {
+	timed floor.query "SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
+	train implicit "source => 'ratings', rating_column => NULL, factors => 64, iterations => 10"
+	floor_store
+	train joint "source => 'ratings', factors => 64, iterations => 10"
+	train one_thread "source => 'ratings', rating_column => NULL, factors => 64, iterations => 4" "SET mfrec.threads = 1;"
+	timed floor.export "COPY ratings (user_id, item_id, rating) TO '$scratch/ratings.copy' (FORMAT binary)"
+}
+
+# COPY of the very rows that training has just stored, into tables with the same primary keys.
+floor_store() {
+	local side
+	for side in user item; do
+		sql -c "COPY bench_${side}_factors TO '$scratch/stored_$side.copy' (FORMAT binary)" \
+			-c "DROP TABLE IF EXISTS stored_$side" -c "CREATE TABLE stored_$side (LIKE bench_${side}_factors INCLUDING ALL)"
+		timed "floor.store_$side" "COPY stored_$side FROM '$scratch/stored_$side.copy' (FORMAT binary)"
+	done
+}
+
+have_module() {
+	"$python" "$here/peers.py" has "$1"
+}
+
+# peer NAME LIBRARY ROWS FACTORS ITERATIONS SOLVER [FILES]: notes what the library says, as NAME.decode and so on.
+peer() {
+	local name=$1
+	shift
+	"$python" "$here/peers.py" "$@" | sed "s/^/$name./" >>"$figures"
+}
+
+# The same rows by other people's libraries: an iteration, and the whole way out of the database and back.
+measure_peers() {
+	have_module implicit || { echo "  Python's implicit is not there"; return 0; }
+	train liked "source => 'liked', rating_column => NULL, factors => 64, iterations => 4"
+	peer implicit_cg implicit "$scratch/liked.copy" 64 4 cg
+	peer implicit_cholesky implicit "$scratch/liked.copy" 64 2 cholesky
+	leave
+	have_module cmfrec || return 0
+	peer cmfrec_cg cmfrec "$scratch/liked.copy" 64 2 cg
+}
+
+# COPY out, implicit, COPY back.
+leave() {
+	local side
+	[ -e "$scratch/ratings.copy" ] || export_rows ratings
+	peer leave implicit "$scratch/ratings.copy" 64 10 cg "$scratch/back_user.copy" "$scratch/back_item.copy"
+	chmod 644 "$scratch/back_user.copy" "$scratch/back_item.copy"
+	for side in user item; do
+		sql -c "DROP TABLE IF EXISTS back_$side" \
+			-c "CREATE TABLE back_$side (id int PRIMARY KEY, factors real[])"
+		timed "leave.import_$side" "COPY back_$side FROM '$scratch/back_$side.copy' (FORMAT binary)"
+	done
+}
+
+# One run of the core alone, NAME.loss.N and NAME.seconds.N: solver NAME FILE FACTORS ITERATIONS [exact].
+solver() {
+	local name=$1 file=$2
+	shift 2
+	"$scratch/bench_als" "$scratch/$file.bin" implicit "$1" "$(nproc)" "${@:2}" | sed -nE \
+		"s/^ *([0-9]+): .* total ([0-9.]+) s, loss ([0-9.e+-]+)\$/$name.seconds.\1 \2\n$name.loss.\1 \3/p" >>"$figures"
+}
+
+# Many factors, and short rows.
+measure_solvers() {
+	local factors
+	for factors in 128 256; do
+		solver "solver.$factors" ratings "$factors" 12
+		[ "$round" -gt 1 ] || solver "solver_exact.$factors" ratings "$factors" 10 exact
+		! have_module implicit || peer "implicit_cg.$factors" implicit "$scratch/liked.copy" "$factors" 2 cg
+	done
+	for factors in 64 256; do
+		train "tail.$factors" "source => 'tail', rating_column => NULL, factors => $factors, iterations => 4"
+		! have_module implicit || peer "implicit_tail.$factors" implicit "$scratch/tail.copy" "$factors" 4 cg
+	done
+}
+
+# Time by number of ratings, with little memory.
+measure_scale() {
+	local table
+	for table in ratings_10 ratings_3 ratings ${BENCH_HUGE:+ratings_huge}; do
+		timed "floor.$table" "SELECT sum(user_id), sum(item_id), sum(rating) FROM $table"
+		train "scale.$table" "source => '$table', factors => 64, iterations => 3" "SET maintenance_work_mem = '256MB';"
+	done
+}
+
+# The rating part alone: held-out error by iteration, beside LIBMF's after 20 passes.
+measure_rating() {
+	local iterations
+	for iterations in 1 2 3 4 6 10; do
+		train "rating.$iterations" "source => 'train', interest_weight => 0, factors => 64, iterations => $iterations"
+		note "rating.$iterations.test" "$(sql -c "SELECT value FROM mf_evaluate('test', model => 'bench') WHERE metric = 'rmse'")"
+	done
+	command -v mf-train >/dev/null && command -v mf-predict >/dev/null || { echo "  LIBMF is not there"; return 0; }
+	libmf 20
+}
+
+# LIBMF on text files; what one pass takes longer than nothing is reading.
+libmf() {
+	local passes began
+	for side in train test; do
+		[ -e "$scratch/$side.txt" ] || sql -c "COPY $side (user_id, item_id, rating) TO '$scratch/$side.txt' (DELIMITER ' ')"
+	done
+	for passes in 1 "$1"; do
+		began=$(date +%s.%N)
+		quietly mf-train -f 0 -k 64 -t "$passes" -s "$(nproc)" -l2 0.05 -r 0.1 --quiet "$scratch/train.txt" "$scratch/libmf.model"
+		note "libmf.$passes" "$(echo "$(date +%s.%N) $began" | awk '{ print $1 - $2 }')"
+	done
+	note libmf.test "$(mf-predict -e 0 "$scratch/test.txt" "$scratch/libmf.model" "$scratch/libmf.out" | sed -n 's/^RMSE = //p')"
+}
+
+# Real ratings, defaults alone.
+measure_quality() {
+	local set side
+	[ "$round" = 1 ] || return 0
+	for set in 10core 5core; do
+		[ -r "$data/movietweetings-$set/train.tsv" ] || { echo "  movietweetings-$set is not there"; continue; }
+		sql -c "DROP TABLE IF EXISTS real_train, real_test" \
+			-c "CREATE TABLE real_train (user_id int, item_id int, rating real)" -c "CREATE TABLE real_test (LIKE real_train)"
+		for side in train test; do
+			sql -c "COPY real_$side FROM STDIN" <"$data/movietweetings-$set/$side.tsv"
+		done
+		train "real.$set" "source => 'real_train'"
+		evaluate "real.$set"
+		train "real_implicit.$set" "source => 'real_train', rating_column => NULL"
+		evaluate "real_implicit.$set"
+	done
+}
+
+# Held-out figures of the last model, and the baseline's: NAME.rmse, NAME.ndcg, NAME.ndcg_baseline ...
+evaluate() {
+	sql -c "SELECT '$1.' || metric || ' ' || value || coalesce(E'\n$1.' || metric || '_baseline ' || baseline, '')
+			FROM mf_evaluate('real_test', model => 'bench') WHERE metric IN ('rmse', 'mae', 'ndcg', 'recall')
+			AND value IS NOT NULL" >>"$figures"
+}
+
+# Latency of lists by number of items.
+measure_serving() {
+	[ "$round" = 1 ] && [ -x "$here/serve" ] || return 0
+	"$here/serve" >>"$figures"
+}

@@ -1,0 +1,190 @@
+"""Turns the figures of test/bench/run into a table on stdout, into docs/benchmarks.md and its charts.
+
+  report.py FIGURES [FOLDER]      FIGURES: lines "name value"; FOLDER has benchmarks.md and gets the charts
+
+Several values of a name are runs of several rounds: the median counts.  Needs nothing but Python 3.
+"""
+import os
+import re
+import statistics
+import sys
+
+import charts
+
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+class Figures:
+    """Medians by name; a sum of names is absent when one of them is."""
+
+    def __init__(self, path):
+        self.values = {}
+        with open(path) as lines:
+            for line in lines:
+                name, value = line.rstrip("\n").split(" ", 1)
+                self.values.setdefault(name, []).append(value)
+
+    def text(self, name):
+        return self.values[name][-1]
+
+    def __call__(self, *names):
+        if any(not self.values.get(name) for name in names):
+            return None
+        return sum(statistics.median(float(value) for value in self.values[name]) for name in names)
+
+    def series(self, name):
+        """Values of name.1, name.2, ... as far as they go."""
+        found = []
+        while self("%s.%d" % (name, len(found) + 1)) is not None:
+            found.append(self("%s.%d" % (name, len(found) + 1)))
+        return found
+
+
+def reached(times, values, target):
+    """The time at which a falling series has come down to the target, or None."""
+    return next((time for time, value in zip(times, values) if value <= target), None)
+
+
+def scaled(value, factor):
+    return None if value is None else value * factor
+
+
+def path_rows(f):
+    yield ("read + dictionaries + both orientations", f("implicit.read", "implicit.sort"),
+           "SELECT sum(user_id), sum(item_id), sum(rating)", f("floor.query"))
+    yield ("store, 64 factors", f("implicit.store"), "COPY of the same rows from a binary file",
+           f("floor.store_user", "floor.store_item"))
+    yield ("all of mf_train, 64 factors, 10 iterations", f("implicit.total"), "COPY out + implicit's CG + COPY back",
+           f("floor.export", "leave.decode", "leave.matrix", "leave.fit", "leave.encode", "leave.import_user",
+             "leave.import_item"))
+    yield "the same", f("implicit.total"), "COPY out alone", f("floor.export")
+    yield "an iteration of the joint preset", f("joint.iteration"), "of the implicit preset", f("implicit.iteration")
+    yield ("an iteration with %s threads" % f.text("cores"), f("implicit.iteration"), "with one",
+           f("one_thread.iteration"))
+
+
+def peer_rows(f):
+    for solver, label in (("cg", "implicit, CG"), ("cholesky", "implicit, Cholesky")):
+        yield ("an exact iteration, 64 factors, ratings >= 3.5", f("liked.iteration"), label,
+               f("implicit_%s.iteration" % solver))
+    yield "the same", f("liked.iteration"), "cmfrec, CG", f("cmfrec_cg.iteration")
+    for factors in (64, 256):
+        yield ("long tail, an iteration, %d factors" % factors, f("tail.%d.iteration" % factors), "implicit, CG",
+               f("implicit_tail.%d.iteration" % factors))
+    for factors in (128, 256):
+        exact = f.series("solver_exact.%d.loss" % factors)
+        time = exact and reached(f.series("solver.%d.seconds" % factors), f.series("solver.%d.loss" % factors),
+                                 1.001 * exact[9])
+        yield ("%d factors: to within 0.1%% of the exact loss after 10 iterations" % factors, time,
+               "10 iterations of implicit's CG", scaled(f("implicit_cg.%d.iteration" % factors), 10))
+
+
+def libmf_seconds(f):
+    """Its passes without the reading of text, which one pass and twenty share."""
+    return f("libmf.20") and (f("libmf.20") - f("libmf.1")) * 20 / 19
+
+
+def rating_rows(f):
+    counts = [n for n in range(1, 100) if f("rating.%d.test" % n)]
+    errors = [f("rating.%d.test" % n) for n in counts]
+    target = f("libmf.test")
+    if target:
+        yield ("rating part, 64 factors: to LIBMF's held-out RMSE",
+               reached([f("rating.%d.sweep" % n) for n in counts], errors, target), "20 passes of LIBMF", libmf_seconds(f))
+    if counts:
+        yield ("its held-out RMSE after %d iterations" % counts[-1], errors[-1], "LIBMF's", target, "")
+
+
+def scale_rows(f):
+    tables = [t for t in ("ratings_10", "ratings_3", "ratings", "ratings_huge") if f("scale.%s.total" % t)]
+    for table in tables[1:]:
+        few, many = (f("scale.%s.total" % t) / f("scale.%s.rows" % t) * 1e9 for t in (tables[0], table))
+        yield ("a rating, of %s" % count(f("scale.%s.rows" % table)), many,
+               "of %s" % count(f("scale.%s.rows" % tables[0])), few, "ns")
+    for table in tables:
+        name = "scale.%s." % table
+        allowed = 256 * 2 ** 20 + f(name + "factor_bytes") + f(name + "dictionary_bytes")
+        yield ("peak memory, %s ratings" % count(f(name + "rows")), f(name + "peak") / 2 ** 20,
+               "256 MB + factors + dictionaries", allowed / 2 ** 20, "MB")
+
+
+def quality_rows(f):
+    for name in ("10core", "5core"):
+        for model, label in (("real", "explicit"), ("real_implicit", "implicit")):
+            for metric, baseline in (("rmse", "user and item biases"), ("ndcg", "popularity")):
+                key = "%s.%s.%s" % (model, name, metric)
+                yield ("MovieTweetings %s, %s preset: %s" % (name, label, {"rmse": "RMSE", "ndcg": "NDCG@10"}[metric]),
+                       f(key), baseline, f(key + "_baseline"), "")
+
+
+SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
+            ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
+            ("Quality of the defaults", quality_rows))
+
+
+def count(n):
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if n >= unit:
+            return "%.3g%s" % (n / unit, name)
+    return "%d" % n
+
+
+def number(value, unit):
+    if unit == "":
+        return "%.4f" % value
+    return ("%.0f %s" if value >= 100 else "%.1f %s" if value >= 10 or unit != "s" else "%.3f %s") % (value, unit)
+
+
+def table(rows):
+    """A Markdown table of rows (what, value, compared with, value[, unit]) that have both values."""
+    lines = ["| what | | compared with | | ratio |", "|---|--:|---|--:|--:|"]
+    for what, value, other, base, *unit in rows:
+        if value is None or not base:
+            continue
+        unit = unit[0] if unit else "s"
+        lines.append("| %s | %s | %s | %s | **%.3g** |" % (what, number(value, unit), other, number(base, unit),
+                                                        value / base))
+    return lines if len(lines) > 2 else []
+
+
+def machine(f):
+    users, items, ratings = f.text("shape").split()[:3]
+    return ["%s, %s cores, %s; %s; settings `%s`. Data: %s ratings of %s users and %s items." % (
+        f.text("cpu"), f.text("cores"), f.text("memory"), f.text("server").replace("postgres (PostgreSQL)", "PostgreSQL"),
+        f.text("settings"), count(float(ratings)), count(float(users)), count(float(items))), "",
+        "Written by `BENCH_SCALE=%s make bench`; medians of %d in turns." % (f.text("scale"), len(f.values["floor.query"]))]
+
+
+def report(f):
+    lines = machine(f)
+    for title, rows in SECTIONS:
+        body = table(rows(f))
+        if body:
+            lines += ["", "### " + title, ""] + body
+    return lines
+
+
+def write(f, lines, folder):
+    path = os.path.join(folder, "benchmarks.md")
+    drawn = [(name, alt, svg) for name, alt, svg in charts.draw(f) if svg]
+    for name, alt, svg in drawn:
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(svg)
+    images = [line for name, alt, svg in drawn for line in ("![%s](%s)" % (alt, name), "")]
+    with open(path) as file:
+        text = file.read()
+    inside = "\n".join([BEGIN, ""] + images + lines + ["", END])
+    with open(path, "w") as file:
+        file.write(re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda match: inside, text, flags=re.S))
+
+
+def main(figures, folder=""):
+    f = Figures(figures)
+    lines = report(f)
+    print("\n".join(lines))
+    if folder:
+        write(f, lines, folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
