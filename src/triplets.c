@@ -112,23 +112,6 @@ ReserveTriplets(Triplets *triplets, int64 n)
 	}
 }
 
-/* Adds one. */
-void
-AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
-{
-	int64		at;
-
-	ReserveTriplets(triplets, 1);
-	at = triplets->held++;
-	triplets->count++;
-	triplets->user[at] = user;
-	triplets->item[at] = item;
-	if (triplets->has_value)
-		triplets->value[at] = value;
-	if (triplets->has_weight)
-		triplets->weight[at] = weight;
-}
-
 /* Nothing more will be added: readies the sequence for being read from its start, again if need be. */
 void
 EndTriplets(Triplets *triplets)

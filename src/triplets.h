@@ -33,10 +33,30 @@ typedef struct Triplets
 extern void InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, int64 block_size);
 extern int64 TripletBytes(const Triplets *triplets);
 extern void ReserveTriplets(Triplets *triplets, int64 n);
-extern void AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight);
 extern void EndTriplets(Triplets *triplets);
 extern bool ReadTriplets(Triplets *triplets);
 extern void LoadTriplets(Triplets *triplets);
 extern void FreeTriplets(Triplets *triplets);
+
+/* Adds one. */
+static inline void
+AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
+{
+	int64		at = triplets->held;
+
+	if (at == triplets->capacity)
+	{
+		ReserveTriplets(triplets, 1);
+		at = triplets->held;
+	}
+	triplets->held++;
+	triplets->count++;
+	triplets->user[at] = user;
+	triplets->item[at] = item;
+	if (triplets->has_value)
+		triplets->value[at] = value;
+	if (triplets->has_weight)
+		triplets->weight[at] = weight;
+}
 
 #endif
