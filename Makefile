@@ -30,7 +30,6 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=mfrec
 ifneq ($(shell id -u),0)
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
-PROVE_FLAGS = -I test/t
 endif
 EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san
 
