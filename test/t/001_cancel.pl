@@ -41,6 +41,10 @@ for my $phase (sort keys %training)
 	}
 }
 
+# what a training says while it runs, when asked to
+my (undef, undef, $said) = $node->psql('postgres', 'SET mfrec."verbose" = on; SELECT mf_train(\'ratings\', \'said\', factors => 4, iterations => 2, tolerance => 0)');
+like($said, qr/NOTICE:  iteration 1 of 2: loss [0-9.e+]+\n.*NOTICE:  iteration 2 of 2: loss [0-9.e+]+/s, 'a notice for each iteration');
+
 # statement_timeout, and a session that goes on afterwards with one thread
 my ($status, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
 SET statement_timeout = '500ms';
