@@ -89,6 +89,12 @@ SELECT pg_catalog.pg_extension_config_dump('mfrec.model_version', '');
 SELECT pg_catalog.pg_extension_config_dump('mfrec.training_log', '');
 GRANT SELECT ON mfrec.model, mfrec.model_version, mfrec.training_log TO PUBLIC;
 
+CREATE FUNCTION mf_image_bytes(image uuid) RETURNS bigint
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'mf_image_bytes';
+COMMENT ON FUNCTION mf_image_bytes(uuid) IS
+'tells the size of the file that serving maps for a version, which is named by mfrec.model_version.image; 0 until a session needs it';
+
 CREATE VIEW mf_models AS
 	SELECT m.name AS model, v.version, v.version OPERATOR(pg_catalog.=) m.version AS serving, m.is_default,
 		m.source_schema, m.source, m.schema, m.user_table, m.item_table,
@@ -97,7 +103,8 @@ CREATE VIEW mf_models AS
 		pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema, m.user_table)))
 			OPERATOR(pg_catalog.+)
 		pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema, m.item_table)))
-			AS table_bytes
+			AS table_bytes,
+		@extschema@.mf_image_bytes(v.image) AS image_bytes
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -122,6 +129,7 @@ COMMENT ON COLUMN mf_models.trained_at IS 'start of the transaction that trained
 COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recommend';
 COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
 COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
+COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, on this server; 0 until a session needs it';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
@@ -501,6 +509,12 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_set_default';
 COMMENT ON FUNCTION mf_set_default(text) IS
 'makes a model the one that a null model argument means, unless the setting mfrec.model names another';
+
+CREATE FUNCTION mf_refresh(model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_refresh';
+COMMENT ON FUNCTION mf_refresh(text) IS
+'lets serving read a model''s tables anew after they were edited by hand, and returns the number of items; no transaction sees a mixture';
 
 CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE

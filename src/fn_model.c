@@ -1,5 +1,5 @@
 /*
- * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_forget.
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_forget.
  */
 #include "postgres.h"
 
@@ -13,6 +13,8 @@
 #include "arguments.h"
 #include "compat.h"
 #include "factors.h"
+#include "image.h"
+#include "image_file.h"
 #include "model.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */
@@ -43,6 +45,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
 	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : PG_GETARG_INT32(1);
+	pg_uuid_t	image;
 
 	CheckModelTables(model);
 	if (VersionParameters(model, version) == NULL)
@@ -51,6 +54,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 				 PG_ARGISNULL(1) ? errmsg("model \"%s\" has no version before %d", model->name, model->version)
 				 : errmsg("model \"%s\" has no version %d", model->name, version),
 				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
+	SupersedeImages(model->name, FindVersionImage(model, version, &image) ? &image : NULL);
 	model->version = version;
 	UpdateModel(model);
 	PG_RETURN_INT32(version);
@@ -86,6 +90,7 @@ mf_drop(PG_FUNCTION_ARGS)
 		DropTable(model->schema, model->user_table);
 	if (OidIsValid(model->item_relid))
 		DropTable(model->schema, model->item_table);
+	SupersedeImages(model->name, NULL);
 	DeleteModel(model->name);
 	PG_RETURN_VOID();
 }
@@ -101,6 +106,39 @@ mf_set_default(PG_FUNCTION_ARGS)
 				 errmsg("mf_set_default needs the name of a model")));
 	SetDefaultModel(OwnModel(fcinfo, 0, "mf_set_default()")->name);
 	PG_RETURN_VOID();
+}
+
+/*
+ * mf_refresh(model text): after a model table was edited by hand, lets serving read it anew: all kept
+ * versions get new identities, and the one that serves its image.  Returns its number of items.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_refresh);
+Datum
+mf_refresh(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
+	ImageSource source;
+	pg_uuid_t	image;
+
+	CheckModelTables(model);
+	SupersedeImages(model->name, NULL);
+	RenewVersionImages(model->name);
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+	if (!FindVersionImage(model, model->version, &image))
+		elog(ERROR, "version %d of model \"%s\" has gone", model->version, model->name);
+	ReadImageSource(&source, model, model->version, &image);
+	PopActiveSnapshot();
+	PublishImage(&source);
+	PG_RETURN_INT64(source.ids->count);
+}
+
+/* mf_image_bytes(image uuid): the size of a version's image file, 0 where nothing has built one. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_image_bytes);
+Datum
+mf_image_bytes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(ImageFileBytes(PG_GETARG_UUID_P(0)));
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * image.h - a version's items as serving reads them: one block of memory without pointers.
+ * image.h - a version's items as serving reads them.
  */
 #ifndef MFREC_IMAGE_H
 #define MFREC_IMAGE_H
@@ -7,22 +7,26 @@
 #include "core/index.h"
 #include "core/objective.h"
 #include "idmap.h"
+#include "image_block.h"
 #include "served.h"
 
 /* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
 typedef struct Image
 {
 	pg_uuid_t	uuid;			/* of the version */
-	MemoryContext context;		/* of all below */
+	MemoryContext context;		/* of this */
+	MemoryContext memory;		/* of a private block; NULL: the block is mapped */
+	bool		kept;			/* else it goes with CloseImage */
 	int			pins;			/* users of it right now */
 	uint64		last_use;
-	MfObjective objective;
-	float	   *mean_user;		/* d floats */
-	double		mean_bias;
 	IdType		user_type;
 	IdType		item_type;
-	Size		size;			/* bytes of the block */
+	const char *block;			/* mapped, or in the context */
+	Size		mapped;			/* bytes of the map; 0: private memory */
 	/* views into the block */
+	MfObjective objective;
+	const float *mean_user;		/* ld floats */
+	double		mean_bias;
 	int64		nitems;
 	IdMap		ids;			/* item id to number and back */
 	MfIndex		index;			/* list vectors v_i */
@@ -35,6 +39,8 @@ typedef struct Image
 
 extern Image *OpenImage(const Served *served, int32 version);
 extern void CloseImage(Image *image);
+extern void PublishImage(const ImageSource *source);
+extern void SupersedeImages(const char *model, const pg_uuid_t *except);
 extern const float *InterestVector(const Image *image, int32 item, float *space);
 extern const float *RatingVector(const Image *image, int32 item);
 

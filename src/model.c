@@ -60,6 +60,22 @@ Bookkeeping(const char *name)
 	return relid;
 }
 
+/* The oid of mfrec.model_version. */
+Oid
+VersionRelation(void)
+{
+	return Bookkeeping("model_version");
+}
+
+/* The identity in a row of mfrec.model_version. */
+void
+VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image)
+{
+	bool		isnull;
+
+	*image = *DatumGetUUIDP(heap_getattr(tuple, VERSION_IMAGE, desc, &isnull));
+}
+
 /* The oid of mfrec.model. */
 Oid
 ModelRelation(void)
@@ -292,12 +308,36 @@ FindVersionImage(const Model *model, int32 version, pg_uuid_t *image)
 {
 	TupleDesc	desc;
 	HeapTuple	tuple = FindVersion(model, version, &desc);
-	bool		isnull;
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	*image = *DatumGetUUIDP(heap_getattr(tuple, VERSION_IMAGE, desc, &isnull));
+	VersionImage(tuple, desc, image);
 	return true;
+}
+
+/* The identities of all kept versions of a model; returns how many. */
+int
+VersionImages(const char *name, pg_uuid_t **images)
+{
+	Relation	rel = table_open(VersionRelation(), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			n = 0;
+
+	*images = palloc(sizeof(pg_uuid_t) * 8);
+	ScanKeyEntryInitialize(&key, 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(name));
+	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (n >= 8 && (n & (n - 1)) == 0)
+			*images = repalloc(*images, sizeof(pg_uuid_t) * n * 2);
+		VersionImage(tuple, RelationGetDescr(rel), &(*images)[n++]);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return n;
 }
 
 /* All that the training of a version settled on, or NULL when there is no such version. */
@@ -501,6 +541,20 @@ SetDefaultModel(const char *name)
 	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
 			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
 	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
+			 1, types, values, NULL, &isnull);
+}
+
+/* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */
+void
+RenewVersionImages(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
+			 " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+	OwnerSql("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
 			 1, types, values, NULL, &isnull);
 }
 

@@ -4,6 +4,8 @@
 #ifndef MFREC_MODEL_H
 #define MFREC_MODEL_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -58,6 +60,10 @@ typedef struct LogLine
 } LogLine;
 
 extern Oid	ModelRelation(void);
+extern Oid	VersionRelation(void);
+extern void VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image);
+extern int	VersionImages(const char *name, pg_uuid_t **images);
+extern void RenewVersionImages(const char *name);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
 extern void CheckModelTables(const Model *model);

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "budget.h"
 #include "factors.h"
+#include "image.h"
 #include "interrupt.h"
 #include "objective_json.h"
 #include "progress.h"
@@ -274,6 +275,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
+	SupersedeImages(model->name, NULL);
 	InsertVersion(model, result, training->log, training->iterations);
 	if (t->is_new)
 		InsertModel(model);
@@ -287,6 +289,25 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 			DeleteVersionsBefore(model->item_relid, oldest);
 		}
 	}
+}
+
+/* Leaves what serving reads of the new version to all sessions, for when this commits. */
+static void
+PublishVersion(const Trainer *t, const ModelVersion *version)
+{
+	const Training *training = &t->training;
+	const MfFactors *factors = &training->factors;
+	ImageSource source = {version->image, training->objective, training->mean_user, MeanBias(training)};
+
+	source.ids = training->ratings->items;
+	source.interest = factors->interest ? factors->interest : factors->rating;
+	source.rating = factors->rating;
+	source.bias = factors->item_bias;
+	source.counts = training->item_counts;
+	source.users = factors->user;
+	source.nusers = training->problem.nusers;
+	source.parallel = training->parallel;
+	PublishImage(&source);
 }
 
 /* Decides whether mf_recommend reads a user's rows by default, and says so where it will not. */
@@ -340,6 +361,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	ReportPhase(PHASE_SWITCH);
 	SwitchVersion(t, result);
 	FreeRatings(training->ratings);
+	PublishVersion(t, result);
 	EndProgress();
 	name = MemoryContextStrdup(caller, t->model.name);
 	MemoryContextSwitchTo(caller);
