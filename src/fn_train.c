@@ -18,15 +18,18 @@
 #include "trainer.h"
 #include "tuner.h"
 
+#define MAX_TRIALS 1000
+
+/* A positive integer of at most max, -1 where it is null. */
 static int
-IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name)
+IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max)
 {
 	if (PG_ARGISNULL(n))
 		return -1;
-	if (PG_GETARG_INT32(n) < 1)
+	if (PG_GETARG_INT32(n) < 1 || PG_GETARG_INT32(n) > max)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be positive", name)));
+				 errmsg("%s must be between 1 and %d", name, max)));
 	return PG_GETARG_INT32(n);
 }
 
@@ -89,8 +92,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 	request->source = PG_GETARG_OID(0);
 	request->model = TextArgument(fcinfo, skip + 1);
 	options->feedback = ParseFeedback(feedback);
-	options->factors = IntegerArgument(fcinfo, skip + 3, "factors");
-	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations");
+	options->factors = IntegerArgument(fcinfo, skip + 3, "factors", MFREC_MAX_FACTORS);
+	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations", MFREC_MAX_ITERATIONS);
 	options->regularization = NumberArgument(fcinfo, skip + 5, "regularization");
 	options->alpha = NumberArgument(fcinfo, skip + 6, "alpha");
 	options->interest_weight = NumberArgument(fcinfo, skip + 7, "interest_weight");
@@ -240,12 +243,8 @@ mf_tune(PG_FUNCTION_ARGS)
 	tune.options = request.options;
 	tune.has_measure = metric != NULL;
 	tune.measure = metric ? ParseMeasure(metric) : MEASURE_NDCG;
-	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials");
+	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
 	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
-	if (tune.trials > 1000)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("trials must be between 1 and 1000")));
 	InitMaterializedSRF(fcinfo, 0);
 	trials = Tune(&tune, &count, &measure);
 	PutTrials(fcinfo, trials, count, measure);

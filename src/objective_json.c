@@ -14,6 +14,12 @@
 #include "objective_json.h"
 #include "options.h"
 
+/*
+ * Counts up whenever a version cannot be served from its parameters by the extension as it was
+ * before: an older library that meets a newer number says so.
+ */
+#define PARAMETERS_FORMAT 1
+
 static const struct
 {
 	const char *name;
@@ -52,8 +58,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
-					 objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
+	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
+					 PARAMETERS_FORMAT, objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
 	for (int i = 0; i < lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
@@ -63,10 +69,26 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	return json.data;
 }
 
+/* An error when the parameters are of a newer format than this library knows. */
+static void
+CheckFormat(Jsonb *json)
+{
+	int			format = (int) JsonNumber(json, "format", 1);
+
+	if (format > PARAMETERS_FORMAT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the model was trained by a newer version of the extension mfrec"),
+				 errdetail("Its parameters are of format %d, and this version knows formats up to %d.",
+						   format, PARAMETERS_FORMAT),
+				 errhint("Install the newer version of mfrec on this server, or train the model again.")));
+}
+
 /* The inverse of ObjectiveToJson; what is missing is 0. */
 void
 ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 {
+	CheckFormat(json);
 	objective->has_rating = JsonNumber(json, "has_rating", 0) != 0;
 	objective->has_interest = JsonNumber(json, "has_interest", 0) != 0;
 	objective->factors = (int) JsonNumber(json, "factors", 0);

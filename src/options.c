@@ -110,7 +110,7 @@ CheckTrainOptions(const TrainOptions *options)
 	if (options->factors != -1)
 		CheckNumber("factors", options->factors, 1, MFREC_MAX_FACTORS);
 	if (options->iterations != -1)
-		CheckNumber("iterations", options->iterations, 1, 10000);
+		CheckNumber("iterations", options->iterations, 1, MFREC_MAX_ITERATIONS);
 	CheckNumber("regularization", options->regularization, 0, 1e9);
 	CheckNumber("alpha", options->alpha, 0, 1e9);
 	CheckNumber("interest_weight", options->interest_weight, 0, 1e9);

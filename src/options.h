@@ -53,6 +53,7 @@ typedef struct TrainOptions
 } TrainOptions;
 
 #define MFREC_MAX_FACTORS 1000
+#define MFREC_MAX_ITERATIONS 10000
 
 extern void DefineSettings(void);
 extern int	ThreadCount(void);

@@ -208,6 +208,16 @@ SELECT fails('SELECT mf_retrain(''order'')');
 SELECT fails('SELECT * FROM mf_recommend(''1'', 3, item_type => NULL::text, model => ''order'', fresh => true)');
 SELECT fails('SELECT * FROM mf_explain(''1'', ''1'', 3, ''order'')');
 
+-- a version of the future, as after going back to an older library; training again helps
+BEGIN;
+UPDATE mfrec.model_version SET parameters = parameters || '{"format": 99}', image = gen_random_uuid() WHERE model = 'ratings';
+UPDATE mfrec.model SET version = version WHERE name = 'ratings';
+SELECT fails('SELECT * FROM mf_recommend(1, 3, ''ratings'')');
+SELECT fails('SELECT mf_predict(1, 3, ''ratings'')');
+SELECT version > 1 AS again FROM mf_retrain('ratings');
+SELECT count(*) FROM mf_recommend(1, 1, 'ratings');
+ROLLBACK;
+
 -- model tables that were changed by hand
 CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER t BEFORE INSERT ON ratings_user_factors FOR EACH ROW EXECUTE FUNCTION nothing();
