@@ -31,16 +31,7 @@ my $logged = -s $node->logfile;
 kill 'KILL', $pid;
 my ($status) = finish_sql($run);
 isnt($status, 0, 'its session is lost');
-
-# The server answers for another moment before it notices: what counts is that it is back.
-my $back = 0;
-for (1 .. 1800)
-{
-	$back = slurp_file($node->logfile, $logged) =~ /ready to accept connections/;
-	last if $back;
-	select(undef, undef, undef, 0.1);
-}
-ok($back, 'the server is back');
+ok(is_back($node, $logged), 'the server is back');
 is(leftovers($node, 'm'), '', 'kill -9 leaves nothing');
 is($node->safe_psql('postgres', fingerprint_sql('kept')), $before, 'the committed model is whole');
 is($node->safe_psql('postgres', $list), $expected, 'and serves as before');

@@ -180,9 +180,10 @@ $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity W
 my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 open($stale, '>', "$folder/" . (image() =~ m{([^/]+)$})[0] . ".$pid.tmp");
 close($stale);
+my $logged = -s $node->logfile;
 kill 'KILL', $pid;
 finish_sql($victim);
-$node->poll_query_until('postgres', 'SELECT true');
+ok(is_back($node, $logged), 'the server is back');
 is(scalar(images()), 0, 'a crash clears the folder');
 is($node->safe_psql('postgres', $lists), $expected, 'and the next session builds the image again');
 

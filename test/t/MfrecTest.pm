@@ -10,7 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node start_sql finish_sql act_in_phase leftovers threads_of fingerprint_sql);
+our @EXPORT = qw(new_node start_sql finish_sql act_in_phase leftovers threads_of fingerprint_sql
+	is_back);
 
 # A started cluster whose database postgres has the extension.
 sub new_node
@@ -86,6 +87,19 @@ SQL
 		$left .= " file $file" if $file =~ /progress|\.tmp$/ || $file !~ /mfrec/;
 	}
 	return $left;
+}
+
+# Whether a server whose log was so long before a crash comes back.  It answers for another moment
+# before it notices the crash, so connecting says nothing.
+sub is_back
+{
+	my ($node, $logged) = @_;
+	for (1 .. 1800)
+	{
+		return 1 if slurp_file($node->logfile, $logged) =~ /ready to accept connections/;
+		select(undef, undef, undef, 0.1);
+	}
+	return 0;
 }
 
 # The number of threads of a backend.
