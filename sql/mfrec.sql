@@ -298,43 +298,52 @@ GRANT SELECT ON mf_progress TO PUBLIC;
 CREATE FUNCTION mf_recommend(
 	user_id "any", k integer DEFAULT 10, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items; exclude: not these; fresh: look at the user''s present rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend(
 	user_id "any", k integer, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k integer, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank, of the type of item_type (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)

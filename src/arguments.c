@@ -97,6 +97,20 @@ IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char
 	return DatumGetArrayTypeP(value);
 }
 
+/* An array in an argument that takes "any"; not null. */
+ArrayType *
+ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	Oid			type = ArgumentType(fcinfo, n);
+
+	if (!OidIsValid(type) || !OidIsValid(get_element_type(getBaseType(type))))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s must be an array, not %s", name, format_type_be(type)),
+				 errhint("Write %s => ARRAY(SELECT ... FROM ...).", name)));
+	return PG_GETARG_ARRAYTYPE_P(n);
+}
+
 /* An error with a hint unless ids can be returned in a result column (from 0). */
 void
 CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what, const char *hint)

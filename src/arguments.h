@@ -13,6 +13,7 @@ extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,
 						const char *model);
 extern ArrayType *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name);
+extern ArrayType *ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name);
 extern Oid	ArgumentType(FunctionCallInfo fcinfo, int n);
 extern Oid	ArgumentElementType(FunctionCallInfo fcinfo, int n);
 extern void CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what,

@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "core/best.h"
 #include "factors.h"
+#include "groups.h"
 #include "idarray.h"
 #include "lookup.h"
 #include "options.h"
@@ -56,10 +57,15 @@ typedef struct RecommendArguments
 	int			fresh;
 	int			exclude_seen;
 	int			version;
+	int			per_group;
+	int			group_table;
+	int			group_column;
+	int			group_id_column;
+	int			groups;
 } RecommendArguments;
 
-static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7};
-static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8};
+static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 
 /* An array of item ids, as numbers. */
 static int32 *
@@ -76,6 +82,52 @@ ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 		filter->candidates = NumbersArgument(fcinfo, at->candidates, image, "candidates", &filter->ncandidates);
 	if (!PG_ARGISNULL(at->exclude))
 		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
+}
+
+/* The arguments of groups must say where groups come from, in one of the two ways. */
+static void
+CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const ListFilter *filter)
+{
+	bool		by_table = !PG_ARGISNULL(at->group_table) || !PG_ARGISNULL(at->group_column);
+	bool		by_array = !PG_ARGISNULL(at->groups);
+
+	if (PG_ARGISNULL(at->per_group) && (by_table || by_array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups need per_group: how many of each a list may have")));
+	if (PG_ARGISNULL(at->per_group))
+		return;
+	if (PG_GETARG_INT32(at->per_group) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("per_group must be at least 1, not %d", PG_GETARG_INT32(at->per_group))));
+	if (by_table == by_array || (by_table && (PG_ARGISNULL(at->group_table) || PG_ARGISNULL(at->group_column) ||
+											  PG_ARGISNULL(at->group_id_column))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("per_group needs to know the items' groups, in one way"),
+				 errhint("Write per_group => 2, group_table => 'products', group_column => 'seller_id', or give candidates and an array groups of the same length.")));
+	if (by_array && filter->candidates == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups run parallel to candidates, and there are no candidates")));
+}
+
+/* How the items of the list are grouped. */
+static void
+ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, const ListFilter *filter,
+		   Grouping *grouping)
+{
+	memset(grouping, 0, sizeof(Grouping));
+	CheckGroupArguments(fcinfo, at, filter);
+	if (PG_ARGISNULL(at->per_group))
+		return;
+	grouping->per_group = PG_GETARG_INT32(at->per_group);
+	if (PG_ARGISNULL(at->groups))
+		GroupByTable(grouping, PG_GETARG_OID(at->group_table), TextArgument(fcinfo, at->group_id_column),
+					 TextArgument(fcinfo, at->group_column));
+	else
+		GroupByArray(grouping, image, filter, ArrayArgument(fcinfo, at->groups, "groups"));
 }
 
 /*
@@ -118,7 +170,7 @@ PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState
 
 /* A user of whom nothing is known gets what the setting says. */
 static void
-ColdStartList(Recommender *r, FunctionCallInfo fcinfo, const ListFilter *filter, int k, int64 user, TopList *list)
+ColdStartList(Recommender *r, const ListFilter *filter, Grouping *grouping, int k, int64 user, TopList *list)
 {
 	list->count = 0;
 	if (mfrec_cold_start == COLD_START_ERROR)
@@ -126,7 +178,11 @@ ColdStartList(Recommender *r, FunctionCallInfo fcinfo, const ListFilter *filter,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, user)),
 				 errhint("Set mfrec.cold_start to \"popular\" to get the popular items instead.")));
-	if (mfrec_cold_start == COLD_START_POPULAR)
+	if (mfrec_cold_start != COLD_START_POPULAR)
+		return;
+	if (grouping->per_group > 0)
+		MakeGroupedList(r, NULL, filter, grouping, false, k, list);
+	else
 		MakePopularList(r, filter, k, list);
 }
 
@@ -152,6 +208,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	bool		exclude_seen = PG_ARGISNULL(at->exclude_seen) || PG_GETARG_BOOL(at->exclude_seen);
 	Recommender r;
 	ListFilter	filter;
+	Grouping	grouping;
 	UserState	user;
 	TopList		list;
 	int64		id;
@@ -164,11 +221,14 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", ITEM_TYPE_HINT);
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	ReadFilter(fcinfo, at, r.image, &filter);
+	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
 	known = LoadUser(&r, id, &user);
 	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
 		LookAtUser(&r, id, known, &user);
 	if (user.reason == REASON_POPULAR)
-		ColdStartList(&r, fcinfo, &filter, k, id, &list);
+		ColdStartList(&r, &filter, &grouping, k, id, &list);
+	else if (grouping.per_group > 0)
+		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
 	else
 		MakeList(&r, &user, &filter, exclude_seen, k, &list);
 	PutRecommendation(fcinfo, &r, &user, &list);

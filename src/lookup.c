@@ -52,7 +52,8 @@ static HTAB *plans = NULL;
 static SPIPlanPtr
 Prepared(const char *sql, int nargs, Oid *types)
 {
-	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql), types[nargs - 1]);
+	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql),
+											 nargs > 0 ? types[nargs - 1] : InvalidOid);
 	KeptPlan   *entry;
 	SPIPlanPtr	plan;
 
@@ -79,6 +80,46 @@ Prepared(const char *sql, int nargs, Oid *types)
 	entry->sql = (char *) sql;
 	entry->plan = plan;
 	return plan;
+}
+
+static void
+StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+ShutdownReceiver(DestReceiver *self)
+{
+}
+
+/*
+ * Runs a query with one parameter (type InvalidOid: none), prepared at its first use in the session,
+ * as the caller and with the active snapshot.  Its rows go to the receiver's receiveSlot.
+ */
+void
+RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
+{
+	bool		bound = OidIsValid(type);
+	SPIExecuteOptions options = {0};
+
+	receiver->rStartup = StartupReceiver;
+	receiver->rShutdown = ShutdownReceiver;
+	receiver->rDestroy = ShutdownReceiver;
+	receiver->mydest = DestNone;
+	options.read_only = true;
+	options.dest = receiver;
+	if (bound)
+	{
+		options.params = makeParamList(1);
+		options.params->params[0].isnull = false;
+		options.params->params[0].pflags = PARAM_FLAG_CONST;
+		options.params->params[0].ptype = type;
+		options.params->params[0].value = value;
+	}
+	SPI_connect();
+	if (SPI_execute_plan_extended(Prepared(sql, bound ? 1 : 0, &type), &options) < 0)
+		elog(ERROR, "could not look up rows");
+	SPI_finish();
 }
 
 /* The first columns of a model table's primary key are as training made them. */
@@ -269,40 +310,12 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-StartupPresent(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-}
-
-static void
-ShutdownPresent(DestReceiver *self)
-{
-}
-
 /* Runs a prepared lookup with one parameter. */
 static void
 RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *receiver)
 {
-	Oid			types[1] = {IdParameterType(idtype)};
-	SPIExecuteOptions options = {0};
-	ParamListInfo params = makeParamList(1);
-
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = types[0];
-	params->params[0].value = IdToParameter(idtype, id);
 	receiver->pub.receiveSlot = ReceivePresentRow;
-	receiver->pub.rStartup = StartupPresent;
-	receiver->pub.rShutdown = ShutdownPresent;
-	receiver->pub.rDestroy = ShutdownPresent;
-	receiver->pub.mydest = DestNone;
-	options.params = params;
-	options.read_only = true;
-	options.dest = &receiver->pub;
-	SPI_connect();
-	if (SPI_execute_plan_extended(Prepared(sql, 1, types), &options) < 0)
-		elog(ERROR, "could not look up rows");
-	SPI_finish();
+	RunPrepared(sql, IdParameterType(idtype), IdToParameter(idtype, id), &receiver->pub);
 }
 
 /* Hands on a user's present rows in the source that training would use. */

@@ -101,7 +101,7 @@ SetBit(uint64_t *bitmap, int32 item)
 /* The filter as the core takes it. */
 static void
 CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, bool leave_out_seen,
-			 MfFilter *numbered)
+		   MfFilter *numbered)
 {
 	memset(numbered, 0, sizeof(MfFilter));
 	if (leave_out_seen && user)
@@ -111,6 +111,8 @@ CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, 
 	}
 	numbered->candidates = filter->candidates;
 	numbered->ncandidates = filter->ncandidates;
+	numbered->group = filter->group;
+	numbered->per_group = filter->per_group;
 	if (filter->nexclude > 0)
 	{
 		uint64_t   *excluded = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));

@@ -42,6 +42,8 @@ typedef struct ListFilter
 	int			ncandidates;
 	int32	   *exclude;		/* none of these */
 	int			nexclude;
+	const int32 *group;			/* by item, 1 or more; NULL: no groups */
+	int			per_group;		/* at most so many of each */
 } ListFilter;
 
 /* A list: item numbers and scores, best first. */
