@@ -186,7 +186,7 @@ where n are numbers of ratings, U users, I items, N ratings, and
   c = 1 + alpha * f(value) where observed, else 1; value = count or strength of implicit feedback times the weight column
   f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; 1 for explicit feedback
   alpha = 0.6 / sqrt(N / (U * I)), between 1 and 50, unless it is given
-  t = 1.25 * sqrt(n)
+  t = 6 + 0.04 * n
   r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.

@@ -30,7 +30,7 @@ static const struct
 	{"alpha", offsetof(MfObjective, alpha)},
 	{"taste", offsetof(MfObjective, taste)},
 	{"rating_regularization", offsetof(MfObjective, rating_regularization)},
-	{"rating_exponent", offsetof(MfObjective, rating_exponent)},
+	{"rating_uncertainty", offsetof(MfObjective, rating_uncertainty)},
 	{"noise", offsetof(MfObjective, noise)},
 	{"interest_regularization", offsetof(MfObjective, interest_regularization)},
 	{"user_exponent", offsetof(MfObjective, user_exponent)},

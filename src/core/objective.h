@@ -23,8 +23,8 @@ typedef struct MfObjective
 	double		interest_weight;
 	double		alpha;			/* an observed cell weighs 1 + alpha * f(value) */
 	double		taste;			/* of the predicted rating in a list's score */
-	double		rating_regularization;	/* t: times n^rating_exponent, of users and items */
-	double		rating_exponent;
+	double		rating_regularization;	/* of |p_u|^2 and |q_i|^2 in the rating part, a row */
+	double		rating_uncertainty; /* the same, a rating */
 	double		noise;			/* c0 of the noise level, see objective.c */
 	double		interest_regularization;	/* L, the noise level: times (n / mean n)^exponent */
 	double		user_exponent;

@@ -152,7 +152,7 @@ def machine(f):
     return ["%s, %s cores, %s; %s; settings `%s`. Data: %s ratings of %s users and %s items." % (
         f.text("cpu"), f.text("cores"), f.text("memory"), f.text("server").replace("postgres (PostgreSQL)", "PostgreSQL"),
         f.text("settings"), count(float(ratings)), count(float(users)), count(float(items))), "",
-        "Written by `BENCH_SCALE=%s make bench`; medians of %d in turns." % (f.text("scale"), len(f.values["floor.query"]))]
+        "Written by `BENCH_SCALE=%s make bench`; medians of %d in turns." % (f.text("scale"), int(f.text("rounds")))]
 
 
 def report(f):
