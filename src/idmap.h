@@ -1,26 +1,10 @@
 /*
- * idmap.h - ids of any hashable type, and the dictionary that numbers them densely.
+ * idmap.h - the dictionary that numbers ids densely.
  */
 #ifndef MFREC_IDMAP_H
 #define MFREC_IDMAP_H
 
-#include "fmgr.h"
-
-/* A type of ids: what is needed to copy, compare, hash and convert its values. */
-typedef struct IdType
-{
-	Oid			type;			/* the column's type, perhaps a domain */
-	Oid			base;			/* the type beneath */
-	int32		typmod;
-	Oid			collation;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	bool		is_int;			/* int2, int4 or int8: kept as int64 */
-	FmgrInfo	hash;			/* the rest is unset for integers */
-	FmgrInfo	equal;
-	FmgrInfo	compare;		/* fn_oid is InvalidOid where the type has no order */
-} IdType;
+#include "idtype.h"
 
 /*
  * Numbers ids 0, 1, 2 ... in order of appearance.  Integers live in ids[] itself, other values as
@@ -39,20 +23,6 @@ typedef struct IdMap
 	int32	   *slots;
 	Size		value_bytes;	/* of the copied values */
 } IdMap;
-
-extern void InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation);
-extern bool IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id);
-extern int64 IdFromColumn(const IdType *idtype, Datum value);
-extern Datum IdToDatum(const IdType *idtype, int64 id);
-extern Datum IdToParameter(const IdType *idtype, int64 id);
-extern Oid	IdParameterType(const IdType *idtype);
-extern Datum IdToOutput(const IdType *idtype, int64 id, Oid output_type);
-extern bool IdFits(const IdType *idtype, int64 id);
-extern bool IdTypeFits(const IdType *idtype, Oid value_type);
-extern char *IdToText(const IdType *idtype, int64 id);
-extern uint32 HashId(const IdType *idtype, int64 id);
-extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
-extern char *IdEqualitySql(const IdType *idtype);
 
 /* The id with that number. */
 static inline int64

@@ -1,0 +1,260 @@
+/*
+ * idtype.c - the types of ids: how their values are hashed, compared and converted.
+ *
+ * An id travels as one int64 through the whole extension: the integer itself for int2, int4 and
+ * int8, a Datum for any other type.  So code that loops over ids has one path, and only hashing,
+ * comparing and copying ask what kind it is.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "core/rng.h"
+#include "idtype.h"
+
+/* Fills in what is needed to handle ids of a type; a type without hash operator class is an error. */
+void
+InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
+{
+	TypeCacheEntry *entry;
+
+	memset(idtype, 0, sizeof(IdType));
+	idtype->type = type;
+	idtype->base = getBaseType(type);
+	idtype->typmod = typmod;
+	idtype->collation = collation;
+	get_typlenbyvalalign(idtype->base, &idtype->typlen, &idtype->typbyval, &idtype->typalign);
+	idtype->is_int = idtype->base == INT2OID || idtype->base == INT4OID || idtype->base == INT8OID;
+	if (idtype->is_int)
+		return;
+	entry = lookup_type_cache(idtype->base, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
+	if (!OidIsValid(entry->hash_proc) || !OidIsValid(entry->eq_opr))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("values of type %s cannot be user or item ids", format_type_be(type)),
+				 errdetail("The type has no hash operator class."),
+				 errhint("Cast the column in a view, for example to text.")));
+	fmgr_info_cxt(entry->hash_proc, &idtype->hash, CurrentMemoryContext);
+	fmgr_info_cxt(get_opcode(entry->eq_opr), &idtype->equal, CurrentMemoryContext);
+	if (OidIsValid(entry->cmp_proc))
+		fmgr_info_cxt(entry->cmp_proc, &idtype->compare, CurrentMemoryContext);
+}
+
+/* The integer in a datum of type int2, int4 or int8; false for any other type. */
+static bool
+IntegerFromDatum(Datum value, Oid type, int64 *result)
+{
+	switch (type)
+	{
+		case INT2OID:
+			*result = DatumGetInt16(value);
+			return true;
+		case INT4OID:
+			*result = DatumGetInt32(value);
+			return true;
+		case INT8OID:
+			*result = DatumGetInt64(value);
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A literal in the id type's own syntax; bad syntax is that type's own error. */
+static Datum
+ParseId(const IdType *idtype, char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(idtype->base, &input, &ioparam);
+	return OidInputFunctionCall(input, text, ioparam, idtype->typmod);
+}
+
+/*
+ * Converts an argument to an id: integers of any width to integer ids, a quoted literal or text to
+ * any type, otherwise what is binary coercible.  False when the type does not fit.  The id may
+ * point into value.
+ */
+bool
+IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
+{
+	Oid			base;
+
+	if (idtype->is_int && IntegerFromDatum(value, value_type, id))
+		return true;
+	base = getBaseType(value_type);
+	if (idtype->is_int && IntegerFromDatum(value, base, id))
+		return true;
+	if (base != idtype->base)
+	{
+		if (base == UNKNOWNOID)
+			value = ParseId(idtype, DatumGetCString(value));
+		else if (base == TEXTOID && !IsBinaryCoercible(base, idtype->base))
+			value = ParseId(idtype, TextDatumGetCString(value));
+		else if (idtype->is_int || !IsBinaryCoercible(base, idtype->base))
+			return false;
+	}
+	if (idtype->is_int)
+		return IntegerFromDatum(value, idtype->base, id);
+	if (idtype->typlen == -1)
+		value = PointerGetDatum(PG_DETOAST_DATUM(value));
+	*id = (int64) value;
+	return true;
+}
+
+/* The id in a datum of the id type itself, as a column delivers it; it may point into value. */
+int64
+IdFromColumn(const IdType *idtype, Datum value)
+{
+	switch (idtype->base)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+		default:
+			return (int64) (idtype->typlen == -1 ? PointerGetDatum(PG_DETOAST_DATUM(value)) : value);
+	}
+}
+
+/* The id as a datum of its own column's type. */
+Datum
+IdToDatum(const IdType *idtype, int64 id)
+{
+	switch (idtype->base)
+	{
+		case INT2OID:
+			return Int16GetDatum((int16) id);
+		case INT4OID:
+			return Int32GetDatum((int32) id);
+		case INT8OID:
+			return Int64GetDatum(id);
+		default:
+			return (Datum) id;
+	}
+}
+
+/*
+ * An id as a query's parameter, and its type: integers as bigint, so that one that is out of the
+ * column's range is found nowhere instead of standing for another.
+ */
+Datum
+IdToParameter(const IdType *idtype, int64 id)
+{
+	return idtype->is_int ? Int64GetDatum(id) : (Datum) id;
+}
+
+Oid
+IdParameterType(const IdType *idtype)
+{
+	return idtype->is_int ? INT8OID : idtype->base;
+}
+
+/* Whether the id can be in a column of its type: a larger integer cannot. */
+bool
+IdFits(const IdType *idtype, int64 id)
+{
+	return idtype->base == INT4OID ? id == (int32) id : idtype->base == INT2OID ? id == (int16) id : true;
+}
+
+/* Whether ids can be returned in a result column of this type: see IdToOutput. */
+bool
+IdTypeFits(const IdType *idtype, Oid output_type)
+{
+	Oid			base;
+
+	if (idtype->is_int && output_type == INT8OID)
+		return true;
+	base = getBaseType(output_type);
+	if (base == TEXTOID)
+		return true;
+	if (idtype->is_int)
+		return base == INT2OID || base == INT4OID || base == INT8OID;
+	return base == idtype->base || IsBinaryCoercible(idtype->base, base);
+}
+
+/* The id as a datum of a result column's type, which IdTypeFits has accepted. */
+Datum
+IdToOutput(const IdType *idtype, int64 id, Oid output_type)
+{
+	Oid			base;
+
+	if (idtype->is_int && output_type == INT8OID)
+		return Int64GetDatum(id);
+	base = getBaseType(output_type);
+	if (base == TEXTOID && !IsBinaryCoercible(idtype->base, TEXTOID))
+		return CStringGetTextDatum(IdToText(idtype, id));
+	if (!idtype->is_int)
+		return (Datum) id;
+	if (base == INT8OID)
+		return Int64GetDatum(id);
+	if (base == INT4OID)
+		return DirectFunctionCall1(int84, Int64GetDatum(id));
+	return DirectFunctionCall1(int82, Int64GetDatum(id));
+}
+
+/* The id as text, for messages. */
+char *
+IdToText(const IdType *idtype, int64 id)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(IdParameterType(idtype), &output, &varlena);
+	return OidOutputFunctionCall(output, IdToParameter(idtype, id));
+}
+
+/* Hash of an id: a finalizer for integers, the type's own hash function for the rest. */
+uint32
+HashId(const IdType *idtype, int64 id)
+{
+	if (idtype->is_int)
+		return (uint32) mf_mix64((uint64) id);
+	return DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &idtype->hash, idtype->collation, (Datum) id));
+}
+
+/* Whether two ids are the same one, by the type's equality. */
+bool
+EqualIds(const IdType *idtype, int64 a, int64 b)
+{
+	if (idtype->is_int)
+		return a == b;
+	return DatumGetBool(FunctionCall2Coll((FmgrInfo *) &idtype->equal, idtype->collation,
+										  (Datum) a, (Datum) b));
+}
+
+/* The operator as SQL that no search_path can turn into another one. */
+static char *
+QualifiedOperator(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *sql;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	sql = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+				   NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return sql;
+}
+
+/* The type's equality as an operator in SQL. */
+char *
+IdEqualitySql(const IdType *idtype)
+{
+	return QualifiedOperator(lookup_type_cache(idtype->base, TYPECACHE_EQ_OPR)->eq_opr);
+}
