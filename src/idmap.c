@@ -9,6 +9,8 @@
 #include "compat.h"
 #include "idmap.h"
 
+#define BATCH_IDS 1024
+
 /* An empty dictionary in a memory context of its own, a child of the current one. */
 IdMap *
 CreateIdMap(IdType *type)
@@ -111,13 +113,12 @@ AddId(IdMap *map, int64 id)
 	return AddHashedId(map, id, HashId(map->type, id));
 }
 
-/* Numbers of n ids (at most 1024) at once: the tables' cache misses overlap. */
-void
-AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
+/* Numbers of n ids (at most BATCH_IDS) by the hash table, where a batch's cache misses overlap. */
+static void
+AddHashedIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
 {
-	uint32		hashes[1024];
+	uint32		hashes[BATCH_IDS];
 
-	Assert(n <= 1024);
 	for (int i = 0; i < n; i++)
 	{
 		hashes[i] = HashId(map->type, ids[i]);
@@ -125,6 +126,79 @@ AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
 	}
 	for (int i = 0; i < n; i++)
 		indexes[i] = AddHashedId(map, ids[i], hashes[i]);
+}
+
+/* Makes near[] reach to an integer, at least doubling it; false where that is too far off. */
+static bool
+ReachNear(IdMap *map, int64 id)
+{
+	uint64		most = Max(1 << 20, 4 * (uint64) map->count);
+	int64		first = map->near_count > 0 ? Min(map->near_first, id) : id;
+	uint64		last = (uint64) Max(map->near_first + (int64) map->near_count - 1, id);
+	uint64		count = map->near_count > 0 ? last - (uint64) first : 0;
+	int32	   *near;
+
+	if (count >= most || first < PG_INT64_MIN / 2 || (int64) last > PG_INT64_MAX / 2)
+		return false;
+	count = Min(Max(count + 1, Max(1024, 2 * map->near_count)), most);
+	if (first < map->near_first && map->near_count > 0)
+		first = (int64) (last + 1 - count);
+	near = MemoryContextAllocHuge(map->context, sizeof(int32) * count);
+	memset(near, -1, sizeof(int32) * count);
+	if (map->near_count > 0)
+	{
+		memcpy(near + (map->near_first - first), map->near, sizeof(int32) * map->near_count);
+		pfree(map->near);
+	}
+	map->near = near;
+	map->near_first = first;
+	map->near_count = count;
+	return true;
+}
+
+/* The place of an integer in near[], or one behind its end. */
+static inline uint64
+NearPlace(const IdMap *map, int64 id)
+{
+	return Min((uint64) id - (uint64) map->near_first, map->near_count);
+}
+
+/* Numbers of n integers (at most BATCH_IDS): the few that are not near are left to the hash table. */
+static void
+AddIntegers(IdMap *map, const int64 *ids, int n, int32 *indexes)
+{
+	int64		far[BATCH_IDS] = {0};
+	int32		number[BATCH_IDS];
+	int			place[BATCH_IDS];
+	int			nfar = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		uint64		at = NearPlace(map, ids[i]);
+
+		indexes[i] = at < map->near_count ? map->near[at] : -1;
+		far[nfar] = ids[i];
+		place[nfar] = i;
+		nfar += indexes[i] < 0;
+	}
+	AddHashedIds(map, far, nfar, number);
+	for (int i = 0; i < nfar; i++)
+	{
+		indexes[place[i]] = number[i];
+		if (NearPlace(map, far[i]) < map->near_count || ReachNear(map, far[i]))
+			map->near[NearPlace(map, far[i])] = number[i];
+	}
+}
+
+/* Numbers of n ids (at most BATCH_IDS) at once. */
+void
+AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
+{
+	Assert(n <= BATCH_IDS);
+	if (map->type->is_int)
+		AddIntegers(map, ids, n, indexes);
+	else
+		AddHashedIds(map, ids, n, indexes);
 }
 
 /* The id's number, or -1. */
@@ -298,6 +372,9 @@ SortIdMap(IdMap *map)
 		rank[entries[i].index] = i;
 	}
 	pfree(entries);
+	if (map->near_count > 0)
+		pfree(map->near);
+	map->near_count = 0;
 	if (!changed)
 	{
 		pfree(rank);
@@ -311,5 +388,6 @@ SortIdMap(IdMap *map)
 Size
 IdMapBytes(const IdMap *map)
 {
-	return sizeof(int64) * map->capacity + sizeof(int32) * ((Size) map->mask + 1) + map->value_bytes;
+	return sizeof(int64) * map->capacity + sizeof(int32) * ((Size) map->mask + 1 + map->near_count) +
+		map->value_bytes;
 }

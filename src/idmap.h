@@ -9,7 +9,9 @@
 /*
  * Numbers ids 0, 1, 2 ... in order of appearance.  Integers live in ids[] itself, other values as
  * datums that point into the dictionary's memory context.  slots[] is an open-addressing table of
- * positions in ids[], -1 where empty, at most half full.
+ * positions in ids[], -1 where empty, at most half full.  While rows are read, integers that lie
+ * close together, as those of a sequence do, are found without hashing: near[] has the numbers of
+ * near_first and the integers after it, -1 where unknown.
  */
 typedef struct IdMap
 {
@@ -21,6 +23,9 @@ typedef struct IdMap
 	const char *base;			/* NULL, or where the values of an image's dictionary lie */
 	uint32		mask;			/* slots[] has mask + 1 entries */
 	int32	   *slots;
+	int64		near_first;
+	uint64		near_count;		/* of near[]; 0 without one */
+	int32	   *near;
 	Size		value_bytes;	/* of the copied values */
 } IdMap;
 

@@ -120,6 +120,19 @@ SELECT * FROM board('ARRAY[u, u]', 'decode(lpad(i::text, 4, ''0''), ''hex'')');
 SELECT DISTINCT reason FROM mf_recommend(ARRAY[1, 1], 1, NULL::bytea, 'board');
 SELECT mf_drop('board');
 
+-- integers near and far, falling and rising, at the ends of their type: each gets a number of its own
+CREATE TABLE far (user_id bigint, item_id bigint, n bigint);
+INSERT INTO far SELECT CASE u % 5 WHEN 0 THEN -9223372036854775808 + u WHEN 1 THEN 9223372036854775807 - u
+		WHEN 2 THEN -u WHEN 3 THEN 1000000 - u ELSE u * 10000000019 END, i * (CASE WHEN i % 2 = 0 THEN -1 ELSE 4000 END), u
+	FROM generate_series(1, 3000) u, generate_series(1, 40) i WHERE (u * 31 + i * 17) % 40 < 4;
+INSERT INTO far SELECT user_id + 1, item_id, n FROM far WHERE n % 5 = 4;
+SELECT users, items, ratings FROM mf_train('far', factors => 2, iterations => 1);
+SELECT count(*) FILTER (WHERE f.ratings IS DISTINCT FROM s.ratings) AS wrong, count(*) AS users
+FROM (SELECT user_id, count(DISTINCT item_id) AS ratings FROM far GROUP BY user_id) s FULL JOIN far_user_factors f USING (user_id);
+SELECT count(*) FILTER (WHERE f.ratings IS DISTINCT FROM s.ratings) AS wrong, count(*) AS items
+FROM (SELECT item_id, count(DISTINCT user_id) AS ratings FROM far GROUP BY item_id) s FULL JOIN far_item_factors f USING (item_id);
+SELECT mf_drop('far');
+
 -- types that cannot be ids
 CREATE TABLE b3 (user_id json, item_id int);
 SELECT mf_train('b3');
