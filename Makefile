@@ -50,6 +50,11 @@ endif
 mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 	cp $< $@
 
+# Calls within the library go straight to their functions rather than through its table of symbols.
+ifeq ($(PORTNAME),linux)
+SHLIB_LINK += -Wl,-Bsymbolic-functions
+endif
+
 # A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
 
