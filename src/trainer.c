@@ -8,87 +8,28 @@
 
 #include <math.h>
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "budget.h"
 #include "factors.h"
 #include "image.h"
 #include "interrupt.h"
 #include "objective_json.h"
 #include "progress.h"
+#include "release.h"
 #include "trainer.h"
-#include "validation.h"
 #include "training.h"
+#include "validation.h"
 
 /* A model that gets a version. */
 typedef struct Trainer
 {
 	const TrainRequest *request;
 	Source		source;
-	Model		model;			/* as it will be */
-	bool		is_new;			/* no such model yet */
-	int32		version;
-	int32		served;			/* the version that serves until this one does; 0: none */
+	Release		release;
 	Training	training;
 } Trainer;
-
-/* The schema for new model tables, where the caller must be able to create. */
-static char *
-ChooseSchema(const Trainer *t)
-{
-	const char *name = t->request->schema;
-	Oid			schema;
-	AclResult	result;
-
-	if (name)
-		schema = get_namespace_oid(name, false);
-	else if (t->source.temporary)
-		schema = RangeVarGetCreationNamespace(makeRangeVar(NULL, "mfrec", -1));
-	else
-		schema = get_rel_namespace(t->source.relid);
-	result = SchemaAclCheck(schema, ACL_CREATE);
-	if (result != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for schema %s", get_namespace_name(schema)),
-				 errdetail("Training creates the model's tables there."),
-				 errhint("Name a schema in which you may create tables with the argument schema.")));
-	return get_namespace_name(schema);
-}
-
-/* A model that is not there yet: names for its tables, which nothing may have taken. */
-static void
-PlanNewModel(Trainer *t, char *name)
-{
-	Model	   *model = &t->model;
-
-	if (strlen(name) == 0 || strlen(name) + strlen("_user_factors") >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("model name \"%s\" is empty or too long", name),
-				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
-						   NAMEDATALEN - 1 - (int) strlen("_user_factors")),
-				 errhint("Name the model with the argument model.")));
-	model->name = name;
-	model->schema = ChooseSchema(t);
-	model->user_table = psprintf("%s_user_factors", name);
-	model->item_table = psprintf("%s_item_factors", name);
-	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->user_table, name);
-	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->item_table, name);
-	model->is_default = true;		/* if there is none yet */
-	t->is_new = true;
-	t->version = 1;
-}
 
 /* A model's name that was not given, but is that of the source, must not take over another relation's model. */
 static void
@@ -107,83 +48,29 @@ CheckSameSource(const Trainer *t, const Model *model)
 					 model->name)));
 }
 
-/* A model that gets another version: the caller's own, with tables that can take it. */
-static void
-PlanNextVersion(Trainer *t, Model *model)
-{
-	t->model = *model;
-	CheckModelOwner(model);
-	CheckSameSource(t, model);
-	if (t->request->schema && strcmp(t->request->schema, model->schema) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" has its tables in schema \"%s\", not \"%s\"", model->name,
-						model->schema, t->request->schema),
-				 errhint("Drop it with mf_drop first, or train under another name with the argument model.")));
-	if (OidIsValid(model->user_relid))
-		CheckFactorTable(model->user_relid, USER_ID, &t->source.user);
-	if (OidIsValid(model->item_relid))
-		CheckFactorTable(model->item_relid, ITEM_ID, &t->source.item);
-	t->version = LatestVersion(model->name) + 1;
-	t->served = model->version;
-}
-
-/*
- * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
- * we waited for has committed must be seen; where the transaction's snapshot hides it, there is no
- * next version to make.
- */
-static Model *
-FindLatestModel(const char *name, bool must_exist)
-{
-	Model	   *model;
-	Model	   *latest;
-
-	PushActiveSnapshot(GetLatestSnapshot());
-	latest = must_exist ? OpenModel(name) : FindModel(name);
-	PopActiveSnapshot();
-	if (!IsolationUsesXactSnapshot())
-		return latest;
-	PushActiveSnapshot(GetTransactionSnapshot());
-	model = FindModel(name);
-	PopActiveSnapshot();
-	if ((model == NULL) != (latest == NULL) || (model && model->version != latest->version))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent training of model \"%s\"", name),
-				 errhint("Run the transaction again.")));
-	return model;
-}
-
 /* Checks everything that can be checked before a row is read, and takes the model's lock. */
 static void
 BeginTraining(Trainer *t)
 {
 	const TrainRequest *request = t->request;
 	TrainOptions settled = request->options;
-	char	   *name;
-	Model	   *model;
+	Release    *release = &t->release;
 
 	PreventCommandIfReadOnly("mf_train()");
 	PreventCommandDuringRecovery("mf_train()");
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options);
-	name = request->model ? request->model : t->source.name;
-	LockModel(name);
-	model = FindLatestModel(name, request->warm);
-	if (model)
-		PlanNextVersion(t, model);
-	else
-		PlanNewModel(t, name);
-	t->model.version = t->version;
-	t->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
-	t->model.source = t->source.name;
+	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);
+	if (!release->is_new)
+		CheckSameSource(t, &release->model);
+	PlanRelease(release, request->schema, t->source.relid, &t->source.user, &t->source.item);
+	release->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
+	release->model.source = t->source.name;
 
 	/* Retraining and folding in go by what this training found, whatever columns are added later. */
 	settled.feedback = t->source.feedback;
 	settled.rating_column = t->source.value_column;
-	t->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-															 CStringGetDatum(TrainOptionsToJson(&settled))));
+	SetReleaseParameters(release, TrainOptionsToJson(&settled));
 }
 
 /* Overwrites an item's random factors by those of the current version. */
@@ -213,14 +100,14 @@ TakeItem(void *state, int64 id, int32 count, float bias, int factors, const floa
 static void
 WarmStart(Trainer *t)
 {
-	if (t->request->warm && OidIsValid(t->model.item_relid))
-		ReadFactors(t->model.item_relid, ITEM_ID, t->served, &t->source.item, TakeItem, &t->training);
+	if (t->request->warm && OidIsValid(t->release.model.item_relid))
+		ReadFactors(t->release.model.item_relid, ITEM_ID, t->release.served, &t->source.item, TakeItem, &t->training);
 }
 
-static void
-StoreSide(Oid relid, const char *id_column, int32 version, const Trainer *t, bool items)
+/* One side's factors as they are stored. */
+static FactorRows
+SideRows(const Training *training, bool items)
 {
-	const Training *training = &t->training;
 	const MfFactors *factors = &training->factors;
 	FactorRows	rows = {items ? training->ratings->items : training->ratings->users, training->problem.factors};
 
@@ -229,40 +116,25 @@ StoreSide(Oid relid, const char *id_column, int32 version, const Trainer *t, boo
 	rows.vectors = !items ? factors->user : factors->interest ? factors->interest : factors->rating;
 	if (items && factors->interest)
 		rows.rating_vectors = factors->rating;
-	StoreFactors(relid, id_column, version, &rows);
+	return rows;
 }
 
-/* Writes the new version's rows, into new tables where there are none. */
+/* Writes the new version's rows. */
 static void
 StoreVersion(Trainer *t)
 {
-	Model	   *model = &t->model;
+	FactorRows	users = SideRows(&t->training, false);
+	FactorRows	items = SideRows(&t->training, true);
 
-	if (!OidIsValid(model->user_relid))
-		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, &t->source.user, false);
-	if (!OidIsValid(model->item_relid))
-		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, &t->source.item, true);
-	StoreSide(model->user_relid, USER_ID, t->version, t, false);
-	StoreSide(model->item_relid, ITEM_ID, t->version, t, true);
+	StoreRelease(&t->release, &users, &items);
 }
 
-/* Enters the version, switches to it and removes what is older than the setting wants kept. */
+/* Enters the version with what training found, and switches to it. */
 static void
 SwitchVersion(Trainer *t, ModelVersion *result)
 {
-	Model	   *model = &t->model;
 	Training   *training = &t->training;
-	int32		oldest = t->version - mfrec_keep_versions + 1;
 
-	if (mfrec_keep_versions > 1 && t->served > 0)
-		oldest = Min(oldest, t->served);
-	result->version = t->version;
-	if (!pg_strong_random(&result->image, sizeof(pg_uuid_t)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random values")));
-	result->image.data[6] = (result->image.data[6] & 0x0f) | 0x40;
-	result->image.data[8] = (result->image.data[8] & 0x3f) | 0x80;
 	result->feedback = FeedbackName(t->source.feedback);
 	result->factors = training->problem.factors;
 	result->users = training->problem.nusers;
@@ -275,20 +147,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
-	SupersedeImages(model->name, NULL);
-	InsertVersion(model, result, training->log, training->iterations);
-	if (t->is_new)
-		InsertModel(model);
-	else
-	{
-		UpdateModel(model);
-		ForgetVersions(model->name, oldest);
-		if (oldest > 1)
-		{
-			DeleteVersionsBefore(model->user_relid, oldest);
-			DeleteVersionsBefore(model->item_relid, oldest);
-		}
-	}
+	SwitchToRelease(&t->release, result, training->log, training->iterations);
 }
 
 /* Leaves what serving reads of the new version to all sessions, for when this commits. */
@@ -314,8 +173,8 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 static void
 DecideFresh(Trainer *t)
 {
-	t->model.fresh = SourceLookupIsCheap(&t->source);
-	if (t->model.fresh)
+	t->release.model.fresh = SourceLookupIsCheap(&t->source);
+	if (t->release.model.fresh)
 		return;
 	if (t->source.temporary)
 		ereport(NOTICE,
@@ -345,7 +204,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	InitParallel(&training->parallel);
 	BeginTraining(t);
 	DecideFresh(t);
-	BeginProgress(t->model.name);
+	BeginProgress(t->release.model.name);
 	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
 	SettleObjective(training);
 	StateProblem(training);
@@ -363,7 +222,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	FreeRatings(training->ratings);
 	PublishVersion(t, result);
 	EndProgress();
-	name = MemoryContextStrdup(caller, t->model.name);
+	name = MemoryContextStrdup(caller, t->release.model.name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return name;

@@ -1,0 +1,215 @@
+/*
+ * release.c - a model's next version on its way: planned, stored, switched to.
+ *
+ * Whoever makes versions, by training or from factors that came from elsewhere, takes the same steps
+ * in the caller's transaction: the new version's rows, the switch to it and the removal of old ones
+ * become visible together at commit, or never.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "image.h"
+#include "options.h"
+#include "release.h"
+
+/*
+ * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
+ * we waited for has committed must be seen; where the transaction's snapshot hides it, there is no
+ * next version to make.
+ */
+static Model *
+FindLatestModel(const char *name, bool must_exist)
+{
+	Model	   *model;
+	Model	   *latest;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	latest = must_exist ? OpenModel(name) : FindModel(name);
+	PopActiveSnapshot();
+	if (!IsolationUsesXactSnapshot())
+		return latest;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	model = FindModel(name);
+	PopActiveSnapshot();
+	if ((model == NULL) != (latest == NULL) || (model && model->version != latest->version))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent training of model \"%s\"", name),
+				 errhint("Run the transaction again.")));
+	return model;
+}
+
+/* Takes the model's lock and finds the model, which the caller must own where it exists. */
+void
+BeginRelease(Release *r, char *name, bool must_exist)
+{
+	Model	   *model;
+
+	LockModel(name);
+	model = FindLatestModel(name, must_exist);
+	memset(r, 0, sizeof(Release));
+	r->is_new = model == NULL;
+	if (r->is_new)
+		r->model.name = name;
+	else
+	{
+		CheckModelOwner(model);
+		r->model = *model;
+	}
+}
+
+/* The schema for new model tables, where the caller must be able to create: that of a relation unless named. */
+static char *
+ChooseSchema(const char *name, Oid relid)
+{
+	Oid			schema;
+	AclResult	result;
+
+	if (name)
+		schema = get_namespace_oid(name, false);
+	else if (isAnyTempNamespace(get_rel_namespace(relid)))
+		schema = RangeVarGetCreationNamespace(makeRangeVar(NULL, "mfrec", -1));
+	else
+		schema = get_rel_namespace(relid);
+	result = SchemaAclCheck(schema, ACL_CREATE);
+	if (result != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for schema %s", get_namespace_name(schema)),
+				 errdetail("Training creates the model's tables there."),
+				 errhint("Name a schema in which you may create tables with the argument schema.")));
+	return get_namespace_name(schema);
+}
+
+/* A model that is not there yet: names for its tables, which nothing may have taken. */
+static void
+PlanNewModel(Release *r, const char *schema, Oid relid)
+{
+	Model	   *model = &r->model;
+	char	   *name = model->name;
+
+	if (strlen(name) == 0 || strlen(name) + strlen("_user_factors") >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("model name \"%s\" is empty or too long", name),
+				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
+						   NAMEDATALEN - 1 - (int) strlen("_user_factors")),
+				 errhint("Name the model with the argument model.")));
+	model->schema = ChooseSchema(schema, relid);
+	model->user_table = psprintf("%s_user_factors", name);
+	model->item_table = psprintf("%s_item_factors", name);
+	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->user_table, name);
+	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->item_table, name);
+	model->is_default = true;		/* if there is none yet */
+	r->version = 1;
+}
+
+/* A model that gets another version: its tables can take it. */
+static void
+PlanNextVersion(Release *r, const char *schema)
+{
+	const Model *model = &r->model;
+
+	if (schema && strcmp(schema, model->schema) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has its tables in schema \"%s\", not \"%s\"", model->name,
+						model->schema, schema),
+				 errhint("Drop it with mf_drop first, or train under another name with the argument model.")));
+	if (OidIsValid(model->user_relid))
+		CheckFactorTable(model->user_relid, USER_ID, r->user);
+	if (OidIsValid(model->item_relid))
+		CheckFactorTable(model->item_relid, ITEM_ID, r->item);
+	r->version = LatestVersion(model->name) + 1;
+	r->served = model->version;
+}
+
+/*
+ * Checks all that can be checked before there is a row to store.  New model tables go to the named
+ * schema, or where that is NULL to the relation's.  The types of ids must live as long as the release.
+ */
+void
+PlanRelease(Release *r, const char *schema, Oid relid, IdType *user, IdType *item)
+{
+	r->user = user;
+	r->item = item;
+	if (r->is_new)
+		PlanNewModel(r, schema, relid);
+	else
+		PlanNextVersion(r, schema);
+	r->model.version = r->version;
+}
+
+/* The arguments that mfrec.model.parameters keeps. */
+void
+SetReleaseParameters(Release *r, const char *json)
+{
+	r->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+}
+
+/* Writes the new version's rows, into new tables where there are none. */
+void
+StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
+{
+	Model	   *model = &r->model;
+
+	if (!OidIsValid(model->user_relid))
+		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);
+	if (!OidIsValid(model->item_relid))
+		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, r->item, true);
+	StoreFactors(model->user_relid, USER_ID, r->version, users);
+	StoreFactors(model->item_relid, ITEM_ID, r->version, items);
+}
+
+/* A random identity, as gen_random_uuid() makes them. */
+static void
+MakeImageName(pg_uuid_t *image)
+{
+	if (!pg_strong_random(image, sizeof(pg_uuid_t)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	image->data[6] = (image->data[6] & 0x0f) | 0x40;
+	image->data[8] = (image->data[8] & 0x3f) | 0x80;
+}
+
+/*
+ * Enters the version, which gets its number and identity here, switches to it and removes what is
+ * older than the setting wants kept.
+ */
+void
+SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_lines)
+{
+	Model	   *model = &r->model;
+	int32		oldest = r->version - mfrec_keep_versions + 1;
+
+	if (mfrec_keep_versions > 1 && r->served > 0)
+		oldest = Min(oldest, r->served);
+	version->version = r->version;
+	MakeImageName(&version->image);
+	SupersedeImages(model->name, NULL);
+	InsertVersion(model, version, log, log_lines);
+	if (r->is_new)
+		InsertModel(model);
+	else
+	{
+		UpdateModel(model);
+		ForgetVersions(model->name, oldest);
+		if (oldest > 1)
+		{
+			DeleteVersionsBefore(model->user_relid, oldest);
+			DeleteVersionsBefore(model->item_relid, oldest);
+		}
+	}
+}
