@@ -9,8 +9,6 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/plannodes.h"
 #include "utils/builtins.h"
@@ -18,6 +16,7 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 
+#include "columns.h"
 #include "compat.h"
 #include "source.h"
 
@@ -26,65 +25,6 @@
  * meets on a table of any size and a sequential scan on a small one.
  */
 #define CHEAP_LOOKUP_COST 5000.0
-
-/* The relation's columns, for a detail. */
-static char *
-ColumnNames(Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			appendStringInfo(&names, "%s%s", names.len ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
-	return names.data;
-}
-
-/* A column that must be there, found by name; `argument` is what names another one. */
-static Form_pg_attribute
-RequireSourceColumn(Relation rel, const char *column, const char *argument)
-{
-	AttrNumber	attnum = column ? get_attnum(RelationGetRelid(rel), column) : InvalidAttrNumber;
-
-	if (column == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", argument)));
-	if (attnum <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, RelationGetRelationName(rel)),
-				 errdetail("Its columns are: %s.", ColumnNames(rel)),
-				 errhint("Name the column to use with the argument %s.", argument)));
-	return TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-}
-
-/* The type of a column of numbers; anything that has no cast to double precision is an error. */
-static Oid
-NumberColumn(Relation rel, const char *column, const char *argument)
-{
-	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
-	Oid			base = getBaseType(att->atttypid);
-
-	if (base != INT2OID && base != INT4OID && base != INT8OID && base != FLOAT4OID &&
-		base != FLOAT8OID && base != NUMERICOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which is not a number", column,
-						RelationGetRelationName(rel), format_type_be(att->atttypid)),
-				 errdetail("Ratings and weights can be smallint, integer, bigint, real, double precision or numeric."),
-				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
-	return base;
-}
-
-static void
-IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
-{
-	Form_pg_attribute att = RequireSourceColumn(rel, column, argument);
-
-	InitIdType(idtype, att->atttypid, att->atttypmod, att->attcollation);
-}
 
 /* Chooses the preset: what was asked for, else explicit if there is a value column. */
 static Feedback
@@ -112,23 +52,9 @@ ChooseFeedback(const Source *source, Feedback wanted)
 void
 OpenSource(Source *source, Oid relid, const TrainOptions *options)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
-	char		kind;
+	Relation	rel = OpenRows(relid, "cannot train on \"%s\"", "Name a table or view of ratings: mf_train('ratings').");
 
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid),
-				 errhint("Name a table or view of ratings: mf_train('ratings').")));
-	kind = rel->rd_rel->relkind;
 	memset(source, 0, sizeof(Source));
-	if (kind != RELKIND_RELATION && kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
-		kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot train on \"%s\"", RelationGetRelationName(rel)),
-				 errdetail("It is neither a table nor a view."),
-				 errhint("Name a table, view, materialized view, partitioned or foreign table.")));
 	source->relid = relid;
 	source->name = pstrdup(RelationGetRelationName(rel));
 	source->schema = get_namespace_name(RelationGetNamespace(rel));
@@ -152,16 +78,6 @@ OpenSource(Source *source, Oid relid, const TrainOptions *options)
 	relation_close(rel, NoLock);
 }
 
-/* A column in a select list: numeric as double precision, everything else as it is. */
-static void
-AppendColumn(StringInfo sql, const char *column, Oid type)
-{
-	if (type == NUMERICOID)
-		appendStringInfo(sql, ", %s::pg_catalog.float8", quote_identifier(column));
-	else
-		appendStringInfo(sql, ", %s", quote_identifier(column));
-}
-
 /* The query that reads the source; its columns are user, item, then value and weight if there are. */
 void
 AppendSourceQuery(StringInfo sql, const Source *source)
@@ -169,9 +85,9 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfoString(sql, "SELECT ");
 	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
 	if (source->value_column)
-		AppendColumn(sql, source->value_column, source->value_type);
+		AppendNumberColumn(sql, source->value_column, source->value_type);
 	if (source->weight_column)
-		AppendColumn(sql, source->weight_column, source->weight_type);
+		AppendNumberColumn(sql, source->weight_column, source->weight_type);
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
@@ -225,25 +141,6 @@ SourceLookupIsCheap(const Source *source)
 	SPI_freeplan(plan);
 	SPI_finish();
 	return cheap;
-}
-
-/* A number of any accepted type as float; numeric arrives as double precision. */
-static inline float
-NumberFromDatum(Datum value, Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		case INT8OID:
-			return DatumGetInt64(value);
-		case FLOAT4OID:
-			return DatumGetFloat4(value);
-		default:
-			return (float) DatumGetFloat8(value);
-	}
 }
 
 /*
