@@ -15,8 +15,8 @@ CREATE TABLE mfrec.model (
 	schema text NOT NULL,
 	user_table text NOT NULL,
 	item_table text NOT NULL,
-	source_schema text NOT NULL,
-	source text NOT NULL,
+	source_schema text,
+	source text,
 	fresh boolean NOT NULL,
 	parameters jsonb NOT NULL
 );
@@ -29,8 +29,8 @@ COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
 COMMENT ON COLUMN mfrec.model.schema IS 'schema of the two model tables';
 COMMENT ON COLUMN mfrec.model.user_table IS 'name of the table of user factors; its owner is the model''s owner';
 COMMENT ON COLUMN mfrec.model.item_table IS 'name of the table of item factors';
-COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the model is trained on; names, not oids, so that a dump can be restored without it';
-COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained on';
+COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the model is trained on; names, not oids, so that a dump can be restored without it; null without one';
+COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained on; null for factors imported without one';
 COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_recommend: true where a user''s rows are cheap to look up in the source';
 COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
 
@@ -111,8 +111,8 @@ COMMENT ON COLUMN mf_models.model IS 'name of the model';
 COMMENT ON COLUMN mf_models.version IS 'number of the version';
 COMMENT ON COLUMN mf_models.serving IS 'whether this version is the one that answers';
 COMMENT ON COLUMN mf_models.is_default IS 'whether the model is the one that functions use when none is named';
-COMMENT ON COLUMN mf_models.source_schema IS 'schema of the relation that the model is trained on';
-COMMENT ON COLUMN mf_models.source IS 'relation that the model is trained on';
+COMMENT ON COLUMN mf_models.source_schema IS 'schema of the relation that the model is trained on; null without one';
+COMMENT ON COLUMN mf_models.source IS 'relation that the model is trained on; null for factors imported without one';
 COMMENT ON COLUMN mf_models.schema IS 'schema of the two model tables';
 COMMENT ON COLUMN mf_models.user_table IS 'table of user factors';
 COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';

@@ -174,10 +174,10 @@ CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 	if (stored.base != idtype->base)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of \"%s\" is of type %s, but the source now has %s",
+				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s",
 						id_column, RelationGetRelationName(rel),
 						format_type_be(stored.type), format_type_be(idtype->type)),
-				 errhint("Drop the model with mf_drop and train it again, or train under another name.")));
+				 errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
 	table_close(rel, AccessShareLock);
 }
 

@@ -117,20 +117,11 @@ Datum
 mf_refresh(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
-	ImageSource source;
-	pg_uuid_t	image;
 
 	CheckModelTables(model);
 	SupersedeImages(model->name, NULL);
 	RenewVersionImages(model->name);
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
-	UpdateActiveSnapshotCommandId();
-	if (!FindVersionImage(model, model->version, &image))
-		elog(ERROR, "version %d of model \"%s\" has gone", model->version, model->name);
-	ReadImageSource(&source, model, model->version, &image);
-	PopActiveSnapshot();
-	PublishImage(&source);
-	PG_RETURN_INT64(source.ids->count);
+	PG_RETURN_INT64(PublishStoredVersion(model, model->version));
 }
 
 /* mf_image_bytes(image uuid): the size of a version's image file, 0 where nothing has built one. */

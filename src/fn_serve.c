@@ -500,7 +500,7 @@ LeaveOutUser(void *state, int64 user, float rating, float weight)
 	(void) AddId(state, user);
 }
 
-/* The k best users for an item; those with rows of it in the source are left out. */
+/* The k best users for an item; those with rows of it in the source, where there is one, are left out. */
 static void
 RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 {
@@ -520,7 +520,8 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 	if (item >= 0)
 	{
 		InitUserSearch(&search, &r);
-		LookupItemRows(OpenServedSource(r.served, r.image->objective.has_rating), id, LeaveOutUser, search.left_out);
+		if (r.model->source)
+			LookupItemRows(OpenServedSource(r.served, r.image->objective.has_rating), id, LeaveOutUser, search.left_out);
 		search.target = mf_index_vector(&r.image->index, item);
 		search.offset = r.image->objective.taste * r.image->bias[item];
 		PutBestUsers(fcinfo, &search, k);

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "core/vec.h"
@@ -290,6 +291,26 @@ PublishImage(const ImageSource *source)
 	(void) WriteImageFile(&source->uuid, BuildImageBlock(source, context));
 	MemoryContextDelete(context);
 	SweepImages();
+}
+
+/*
+ * The same for a version that this transaction has written to the model tables and the bookkeeping, which
+ * is read from there.  Returns its number of items.
+ */
+int64
+PublishStoredVersion(const Model *model, int32 version)
+{
+	ImageSource source;
+	pg_uuid_t	uuid;
+
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+	if (!FindVersionImage(model, version, &uuid))
+		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
+	ReadImageSource(&source, model, version, &uuid);
+	PopActiveSnapshot();
+	PublishImage(&source);
+	return source.ids->count;
 }
 
 /* Once this transaction has committed, takes away the files of all kept versions of a model but one. */

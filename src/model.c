@@ -262,13 +262,22 @@ CheckModelReadable(const Model *model)
 	CheckReadable(model->item_relid);
 }
 
-/* The relation that a model was trained on; an error when it has gone. */
+/* The relation that a model was trained on; an error when there is none, or it has gone. */
 Oid
 ModelSourceRelation(const Model *model)
 {
-	Oid			schema = LookupNamespaceNoError(model->source_schema);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
+	Oid			schema;
+	Oid			relid;
 
+	if (model->source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no source of ratings", model->name),
+				 errdetail("Its factors were imported without one."),
+				 errhint("Import them again with the argument source, or train with mf_train(..., model => '%s'). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
+						 model->name)));
+	schema = LookupNamespaceNoError(model->source_schema);
+	relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -391,6 +400,14 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 	return result;
 }
 
+/* A text parameter that may be null. */
+static Datum
+NullableText(const char *value, char *null)
+{
+	*null = value ? ' ' : 'n';
+	return value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
 /*
  * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
  * of two that are first at the same time the later one finds that out here, not in an error.
@@ -400,16 +417,18 @@ InsertModel(const Model *model)
 {
 	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
 	Datum		values[10];
+	char		nulls[10];
 	bool		isnull;
 
+	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = BoolGetDatum(model->is_default);
 	values[2] = Int32GetDatum(model->version);
 	values[3] = CStringGetTextDatum(model->schema);
 	values[4] = CStringGetTextDatum(model->user_table);
 	values[5] = CStringGetTextDatum(model->item_table);
-	values[6] = CStringGetTextDatum(model->source_schema);
-	values[7] = CStringGetTextDatum(model->source);
+	values[6] = NullableText(model->source_schema, &nulls[6]);
+	values[7] = NullableText(model->source, &nulls[7]);
 	values[8] = BoolGetDatum(model->fresh);
 	values[9] = JsonbPGetDatum(model->parameters);
 	for (int i = 0; i < 2; i++)
@@ -418,7 +437,7 @@ InsertModel(const Model *model)
 				 " source_schema, source, fresh, parameters)"
 				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				 " ON CONFLICT (is_default) WHERE is_default DO NOTHING RETURNING version",
-				 10, types, values, NULL, &isnull);
+				 10, types, values, nulls, &isnull);
 		if (!isnull)
 			break;
 		values[1] = BoolGetDatum(false);
@@ -431,17 +450,19 @@ UpdateModel(const Model *model)
 {
 	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
 	Datum		values[6];
+	char		nulls[6];
 	bool		isnull;
 
+	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = Int32GetDatum(model->version);
-	values[2] = CStringGetTextDatum(model->source_schema);
-	values[3] = CStringGetTextDatum(model->source);
+	values[2] = NullableText(model->source_schema, &nulls[2]);
+	values[3] = NullableText(model->source, &nulls[3]);
 	values[4] = BoolGetDatum(model->fresh);
 	values[5] = JsonbPGetDatum(model->parameters);
 	OwnerSql("UPDATE mfrec.model SET version = $2, source_schema = $3, source = $4, fresh = $5,"
 			 " parameters = $6 WHERE name OPERATOR(pg_catalog.=) $1",
-			 6, types, values, NULL, &isnull);
+			 6, types, values, nulls, &isnull);
 }
 
 static void

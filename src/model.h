@@ -23,7 +23,7 @@ typedef struct Model
 	char	   *schema;
 	char	   *user_table;
 	char	   *item_table;
-	char	   *source_schema;
+	char	   *source_schema;	/* NULL, like the next: there is none */
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */
 	Jsonb	   *parameters;		/* what mf_train was asked for */
@@ -44,7 +44,7 @@ typedef struct ModelVersion
 	int64		items;
 	int64		ratings;
 	int32		iterations;
-	double		loss;
+	double		loss;			/* NaN: none */
 	double		rmse;			/* NaN: none */
 	double		seconds;
 	char	   *parameters;		/* JSON: all that training settled on, see ScoringFromJson */

@@ -31,6 +31,7 @@ static const struct
 	{"taste", offsetof(MfObjective, taste)},
 	{"rating_regularization", offsetof(MfObjective, rating_regularization)},
 	{"rating_uncertainty", offsetof(MfObjective, rating_uncertainty)},
+	{"rating_exponent", offsetof(MfObjective, rating_exponent)},
 	{"noise", offsetof(MfObjective, noise)},
 	{"interest_regularization", offsetof(MfObjective, interest_regularization)},
 	{"user_exponent", offsetof(MfObjective, user_exponent)},
@@ -62,6 +63,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 					 PARAMETERS_FORMAT, objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
 	for (int i = 0; i < lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
+	if (objective->fold != MF_FOLD_TRAINED)
+		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
 	for (int k = 0; k < objective->factors; k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
@@ -93,6 +96,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->has_interest = JsonNumber(json, "has_interest", 0) != 0;
 	objective->factors = (int) JsonNumber(json, "factors", 0);
 	objective->iterations = (int) JsonNumber(json, "iterations", 0);
+	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
 	for (int i = 0; i < lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 }

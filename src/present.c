@@ -212,7 +212,7 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	cells->fold.factors = objective->factors;
 	cells->fold.interest_weight = (float) objective->interest_weight;
 	cells->fold.alpha = (float) objective->alpha;
-	cells->fold.user_bias_regularization = (float) (objective->regularization * objective->bias_regularization);
+	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
 	cells->fold.gram = interest ? image->gram : NULL;
 	cells->fold.user_mean = interest ? image->mean_user : NULL;
 	cells->cells.n = cells->n;
@@ -222,6 +222,18 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	cells->cells.weight = cells->weight;
 	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
 	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
+}
+
+/* An error for a model that cannot fold in, because nobody said how its users were solved. */
+static void
+CheckFoldRule(const Recommender *r)
+{
+	if (r->image->objective.fold == MF_FOLD_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" cannot make a user's vector from rows", r->model->name),
+				 errdetail("Its factors were imported without the objective that they were trained by."),
+				 errhint("Import them again with the argument regularization, and alpha with implicit feedback.")));
 }
 
 /* Solves the vector of a user with these cells. */
@@ -245,7 +257,8 @@ ReadCells(Recommender *r, int64 user, PresentCells *cells)
 	LookupUserRows(OpenServedSource(r->served, explicit), user, CollectRow, &collector);
 	FlushRows(&collector);
 	MergeRows(collector.rows, collector.count, image, cells);
-	PrepareFold(image, cells, explicit);
+	if (image->objective.fold != MF_FOLD_NONE)
+		PrepareFold(image, cells, explicit);
 }
 
 static double
@@ -275,7 +288,7 @@ IsSolution(const PresentCells *cells, const UserState *state)
 /*
  * Replaces what LoadUser found (known: a stored vector) by what the user's present rows say, and
  * notes the items in them.  A user without any known row stays as he is, or becomes the mean user
- * when his rows have gone.
+ * when his rows have gone.  A model that cannot fold in learns no more than what the user has.
  */
 void
 LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
@@ -289,6 +302,8 @@ LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 	ReadCells(r, user, &cells);
 	state->seen = cells.item;
 	state->nseen = cells.n;
+	if (image->objective.fold == MF_FOLD_NONE)
+		return;
 	if (cells.n == 0)
 	{
 		if (known)
@@ -323,6 +338,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 	PresentCells cells = {0};
 	int			known = 0;
 
+	CheckFoldRule(r);
 	for (int i = 0; i < n; i++)
 	{
 		int32		item = FindId(&image->ids, items[i]);
@@ -355,6 +371,7 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	double	   *all;
 	MfBest		best;
 
+	CheckFoldRule(r);
 	ReadCells(r, user, &cells);
 	if (cells.n == 0)
 		return 0;

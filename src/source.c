@@ -116,8 +116,8 @@ SourceReverseLookupSql(const Source *source)
 }
 
 /* Whether the planner can find one user's rows without reading much else. */
-bool
-SourceLookupIsCheap(const Source *source)
+static bool
+LookupIsCheap(const Source *source)
 {
 	Oid			types[1] = {IdParameterType(&source->user)};
 	bool		cheap = false;
@@ -141,6 +141,26 @@ SourceLookupIsCheap(const Source *source)
 	SPI_freeplan(plan);
 	SPI_finish();
 	return cheap;
+}
+
+/*
+ * Whether mf_recommend is to read a user's rows by default; a notice says so where it is not, with a
+ * hint that has a place for the column that lacks an index.
+ */
+bool
+SourceServesFresh(const Source *source, const char *hint)
+{
+	bool		fresh = LookupIsCheap(source);
+
+	if (source->temporary)
+		ereport(NOTICE,
+				(errmsg("recommendations will not look at \"%s\" again, because it is a temporary table", source->name)));
+	else if (!fresh)
+		ereport(NOTICE,
+				(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", source->name),
+				 errdetail("There is no index that makes them cheap to find, so new ratings do not count at once and items that a user has rated are not left out."),
+				 errhint(hint, source->user_column)));
+	return fresh;
 }
 
 /*

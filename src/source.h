@@ -38,7 +38,7 @@ typedef enum RatingCheck
 } RatingCheck;
 
 extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);
-extern bool SourceLookupIsCheap(const Source *source);
+extern bool SourceServesFresh(const Source *source, const char *hint);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern char *SourceLookupSql(const Source *source);
 extern char *SourceReverseLookupSql(const Source *source);

@@ -38,10 +38,11 @@ CheckSameSource(const Trainer *t, const Model *model)
 	const char *schema = t->source.temporary ? "pg_temp" : t->source.schema;
 
 	if (t->request->model ||
-		(strcmp(schema, model->source_schema) == 0 && strcmp(t->source.name, model->source) == 0))
+		(model->source && strcmp(schema, model->source_schema) == 0 && strcmp(t->source.name, model->source) == 0))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 model->source == NULL ? errmsg("model \"%s\" was imported, not trained on \"%s.%s\"", model->name, schema, t->source.name) :
 			 errmsg("model \"%s\" is trained on \"%s.%s\", not \"%s.%s\"", model->name,
 					model->source_schema, model->source, schema, t->source.name),
 			 errhint("Give the new model a name with the argument model, or pass model => '%s' to train that one on other rows.",
@@ -169,24 +170,6 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	PublishImage(&source);
 }
 
-/* Decides whether mf_recommend reads a user's rows by default, and says so where it will not. */
-static void
-DecideFresh(Trainer *t)
-{
-	t->release.model.fresh = SourceLookupIsCheap(&t->source);
-	if (t->release.model.fresh)
-		return;
-	if (t->source.temporary)
-		ereport(NOTICE,
-				(errmsg("recommendations will not look at \"%s\" again, because it is a temporary table", t->source.name)));
-	else
-		ereport(NOTICE,
-				(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", t->source.name),
-				 errdetail("There is no index that makes them cheap to find, so new ratings do not count at once and items that a user has rated are not left out."),
-				 errhint("Create an index on column \"%s\" and train again, or call mf_recommend with fresh => true.",
-						 t->source.user_column)));
-}
-
 /* Trains a version of a model in the current transaction; returns the model's name. */
 char *
 Train(const TrainRequest *request, ModelVersion *result)
@@ -203,7 +186,8 @@ Train(const TrainRequest *request, ModelVersion *result)
 	INSTR_TIME_SET_CURRENT(training->began);
 	InitParallel(&training->parallel);
 	BeginTraining(t);
-	DecideFresh(t);
+	t->release.model.fresh = SourceServesFresh(&t->source,
+											   "Create an index on column \"%s\" and train again, or call mf_recommend with fresh => true.");
 	BeginProgress(t->release.model.name);
 	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
 	SettleObjective(training);

@@ -107,7 +107,7 @@ typedef struct MfFold
 	int			factors;		/* d */
 	float		interest_weight;
 	float		alpha;
-	float		user_bias_regularization;
+	float		user_bias_regularization;	/* infinite: the bias is 0 */
 	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL
 								 * without an interest part */
 	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */

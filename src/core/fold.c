@@ -219,7 +219,8 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 		for (int k = 0; k < ld; k++)
 			pull.sum[k] += pull.partial[k];
 	}
-	gradient = fold->user_bias_regularization * bias - pull.bias_sum;
+	gradient = isinf(fold->user_bias_regularization) ? 0.0 :
+		fold->user_bias_regularization * bias - pull.bias_sum;
 	squares = cells->rating != NULL ? gradient * gradient : 0.0;
 	for (int k = 0; k < fold->factors; k++)
 	{

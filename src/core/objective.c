@@ -71,6 +71,7 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 		.taste = has_rating ? (has_interest ? 0.05 : 1) : 0,
 		.rating_regularization = 6,
 		.rating_uncertainty = 0.04,
+		.rating_exponent = 1,
 		.noise = 0.28,
 		.user_exponent = 0.5,
 		.item_exponent = 0.75,
@@ -80,6 +81,35 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 		.deviation = 1
 	};
 	mf_objective_settle(objective);
+}
+
+/*
+ * The objective of factors that came from elsewhere: one part alone, in the plain form that other
+ * programs minimise,
+ *
+ *     rating:    sum over observed cells (r - mean - b_u - b_i - p_u.q_i)^2 + regularization * (n_u^e |p_u|^2 + b_u^2)
+ *     interest:  sum over all cells c (x - p_u.s_i)^2 + regularization * n_u^e |p_u|^2, c = 1 + alpha * value
+ *
+ * with users drawn to 0 and values as they are.  regularization, alpha, the exponent e (rating_exponent or
+ * user_exponent), mean and range are the caller's to fill in; bias_regularization is 0 where there are
+ * no biases, and 1 where there are.
+ */
+void
+mf_objective_imported(MfObjective *objective, bool has_rating, int factors)
+{
+	*objective = (MfObjective) {
+		.has_rating = has_rating,
+		.has_interest = !has_rating,
+		.factors = factors,
+		.interest_weight = has_rating ? 0 : 1,
+		.taste = has_rating ? 1 : 0,
+		.rating_uncertainty = 1,
+		.interest_regularization = 1,
+		.user_ratings = 1,
+		.item_ratings = 1,
+		.deviation = 1,
+		.fold = MF_FOLD_NONE
+	};
 }
 
 /* Brings what follows from other constants up to date. */
@@ -97,9 +127,9 @@ share(int64_t count, double mean, double exponent)
 	return pow((count > 1 ? (double) count : 1) / mean, exponent);
 }
 
-/* The factor of |p_u - mean user|^2 for a user with that many ratings; 0 without an interest part. */
-double
-mf_user_pull(const MfObjective *objective, int64_t count)
+/* The factor of |p_u - mean user|^2 or |p_u|^2 in the interest part; 0 without one. */
+static double
+interest_user_regularization(const MfObjective *objective, int64_t count)
 {
 	if (!objective->has_interest)
 		return 0;
@@ -107,12 +137,28 @@ mf_user_pull(const MfObjective *objective, int64_t count)
 		share(count, objective->user_ratings, objective->user_exponent);
 }
 
+/* The factor of |p_u - mean user|^2 for a user with that many ratings; 0 where none is drawn to the mean user. */
+double
+mf_user_pull(const MfObjective *objective, int64_t count)
+{
+	return objective->fold == MF_FOLD_TRAINED ? interest_user_regularization(objective, count) : 0;
+}
+
 /* The factor of |p_u|^2 for a user with that many ratings, in both parts together. */
 double
 mf_user_regularization(const MfObjective *objective, int64_t count)
 {
-	return mf_user_pull(objective, count) +
+	return interest_user_regularization(objective, count) +
 		(objective->has_rating ? mf_rating_regularization(objective, count) : 0);
+}
+
+/* The factor of b_u^2; infinite where there are no biases. */
+double
+mf_user_bias_regularization(const MfObjective *objective)
+{
+	if (objective->fold == MF_FOLD_PLAIN && objective->bias_regularization == 0)
+		return INFINITY;
+	return objective->regularization * objective->bias_regularization;
 }
 
 /* The factor of |q_i|^2 for an item with that many ratings: t_i above. */
@@ -120,7 +166,8 @@ double
 mf_rating_regularization(const MfObjective *objective, int64_t count)
 {
 	return objective->regularization *
-		(objective->rating_regularization + objective->rating_uncertainty * (double) count);
+		(objective->rating_regularization +
+		 objective->rating_uncertainty * share(count, 1, objective->rating_exponent));
 }
 
 /* The factor of interest_weight * |s_i|^2 for an item with that many ratings. */
@@ -135,6 +182,8 @@ mf_interest_regularization(const MfObjective *objective, int64_t count)
 float
 mf_observation_weight(const MfObjective *objective, float value)
 {
+	if (objective->fold != MF_FOLD_TRAINED)
+		return value;
 	return objective->value_scale > 0 ? (float) (log1p(value) / objective->value_scale) : 1.0f;
 }
 

@@ -9,6 +9,14 @@
 
 #include "als.h"
 
+/* How a user is folded in. */
+typedef enum MfFoldRule
+{
+	MF_FOLD_TRAINED,			/* as training solves users */
+	MF_FOLD_PLAIN,				/* factors from elsewhere: see mf_objective_imported() */
+	MF_FOLD_NONE				/* factors from elsewhere, of which nothing else is known */
+} MfFoldRule;
+
 /*
  * All that a model's objective and lists are made of, once a training has settled on it.  Serving
  * needs the same numbers to fold in a user; they travel as mfrec.model_version.parameters.
@@ -24,7 +32,8 @@ typedef struct MfObjective
 	double		alpha;			/* an observed cell weighs 1 + alpha * f(value) */
 	double		taste;			/* of the predicted rating in a list's score */
 	double		rating_regularization;	/* of |p_u|^2 and |q_i|^2 in the rating part, a row */
-	double		rating_uncertainty; /* the same, a rating */
+	double		rating_uncertainty; /* the same, times n^rating_exponent */
+	double		rating_exponent;
 	double		noise;			/* c0 of the noise level, see objective.c */
 	double		interest_regularization;	/* L, the noise level: times (n / mean n)^exponent */
 	double		user_exponent;
@@ -37,6 +46,7 @@ typedef struct MfObjective
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
 	double		max;
+	MfFoldRule	fold;
 } MfObjective;
 
 /* What presets may depend on. */
@@ -49,9 +59,11 @@ typedef struct MfDataShape
 
 extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 								const MfDataShape *shape);
+extern void mf_objective_imported(MfObjective *objective, bool has_rating, int factors);
 extern void mf_objective_settle(MfObjective *objective);
 extern double mf_user_pull(const MfObjective *objective, int64_t count);
 extern double mf_user_regularization(const MfObjective *objective, int64_t count);
+extern double mf_user_bias_regularization(const MfObjective *objective);
 extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
 extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
 extern float mf_observation_weight(const MfObjective *objective, float value);
