@@ -16,9 +16,9 @@ CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o codes.o codes_plan.o csr.o
 	sweep_single.o threads.o topk.o vec.o)
 OBJS = $(addprefix src/, arguments.o budget.o cells.o columns.o estimator.o evaluation.o evaluation_block.o factors.o figures.o \
 	fn_evaluate.o fn_model.o fn_serve.o fn_train.o groups.o idarray.o idmap.o idtype.o image.o image_block.o \
-	image_file.o interrupt.o lookup.o mfrec.o model.o objective_json.o options.o present.o progress.o \
-	ratings.o recommender.o release.o rows.o served.o sorting.o source.o trainer.o training.o triplets.o \
-	tuner.o validation.o) $(CORE_OBJS)
+	image_file.o importer.o interrupt.o lookup.o mfrec.o model.o objective_json.o options.o present.o \
+	progress.o ratings.o recommender.o release.o rows.o served.o sorting.o source.o trainer.o training.o \
+	triplets.o tuner.o validation.o vectors.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)

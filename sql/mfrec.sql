@@ -22,7 +22,7 @@ CREATE TABLE mfrec.model (
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
 COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
-COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_rollback, mf_set_default and mf_drop only';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default and mf_drop only';
 COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
@@ -202,6 +202,38 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
 COMMENT ON FUNCTION mf_retrain(text) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors';
+
+CREATE FUNCTION mf_import(
+	model text,
+	users regclass,
+	items regclass,
+	feedback text DEFAULT 'implicit',
+	source regclass DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	regularization_exponent double precision DEFAULT 0,
+	mean double precision DEFAULT NULL,
+	id_column text DEFAULT 'id',
+	factors_column text DEFAULT 'factors',
+	bias_column text DEFAULT NULL,
+	ratings_column text DEFAULT NULL,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	schema text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_import';
+COMMENT ON FUNCTION mf_import(text, regclass, regclass, text, regclass, double precision, double precision, double precision, double precision, text, text, text, text, text, text, text, text) IS
+'makes a model''s next version of factors that were trained elsewhere: two tables or views with an id and a vector, real[] or double precision[], in each row
+feedback: what the product of two vectors says, explicit a rating (mean + both biases + p . q), implicit how much a user would take an item
+source: the ratings, so that recommendations leave out what a user has. With the objective by which the factors were trained, new users and ratings count at once; it is, of a user with n ratings, to minimise
+    explicit   sum over observed (r - mean - b_u - b_i - p . q)^2 + regularization * (n^regularization_exponent |p|^2 + b_u^2)
+    implicit   sum over ALL items of c * (x - p . q)^2 + regularization * n^regularization_exponent |p|^2, where x = 1 and c = 1 + alpha * value where observed, else x = 0 and c = 1
+regularization_exponent is 0 for the library implicit, 1 for Spark. bias_column, ratings_column: optional columns of both tables, the latter a number of ratings';
 
 CREATE FUNCTION mf_estimate(
 	source regclass,

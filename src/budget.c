@@ -105,6 +105,19 @@ CheckDictionaries(const IdMap *users, const IdMap *items)
 							 users->count, items->count));
 }
 
+/* While vectors are being read that came from elsewhere: they must not exceed the limit. */
+void
+CheckImportedBytes(int64 bytes)
+{
+	if (bytes > MemoryLimit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("imported factors need %lld MB of memory, so far, and may have %lld MB",
+						(long long) (bytes >> 20), (long long) (MemoryLimit() >> 20)),
+				 errdetail("All vectors and ids must be in memory."),
+				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
+}
+
 /* Before factors are allocated: an error unless they fit beside the dictionaries. */
 void
 CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items, bool validation,

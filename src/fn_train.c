@@ -1,5 +1,6 @@
 /*
- * fn_train.c - SQL functions that train, or nearly: mf_train, mf_retrain, mf_estimate, mf_tune, mf_progress.
+ * fn_train.c - SQL functions that make versions, or nearly: mf_train, mf_retrain, mf_import, mf_estimate, mf_tune,
+ * mf_progress.
  */
 #include "postgres.h"
 
@@ -13,6 +14,7 @@
 #include "arguments.h"
 #include "compat.h"
 #include "estimator.h"
+#include "importer.h"
 #include "model.h"
 #include "progress.h"
 #include "trainer.h"
@@ -46,29 +48,27 @@ NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_FLOAT8(n);
 }
 
-/* Trains, and makes the result row that all training functions share. */
+/* The result row that all functions share that make a version. */
 static Datum
-TrainRow(FunctionCallInfo fcinfo, const TrainRequest *request)
+VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *version)
 {
 	TupleDesc	desc;
-	ModelVersion version;
 	Datum		values[9];
 	bool		nulls[9] = {false};
-	char	   *model;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	model = Train(request, &version);
 	values[0] = CStringGetTextDatum(model);
-	values[1] = Int32GetDatum(version.version);
-	values[2] = Int64GetDatum(version.users);
-	values[3] = Int64GetDatum(version.items);
-	values[4] = Int64GetDatum(version.ratings);
-	values[5] = Int32GetDatum(version.iterations);
-	values[6] = Float8GetDatum(version.loss);
-	values[7] = Float8GetDatum(version.rmse);
-	nulls[7] = isnan(version.rmse);
-	values[8] = Float8GetDatum(version.seconds);
+	values[1] = Int32GetDatum(version->version);
+	values[2] = Int64GetDatum(version->users);
+	values[3] = Int64GetDatum(version->items);
+	values[4] = Int64GetDatum(version->ratings);
+	values[5] = Int32GetDatum(version->iterations);
+	values[6] = Float8GetDatum(version->loss);
+	nulls[6] = isnan(version->loss);
+	values[7] = Float8GetDatum(version->rmse);
+	nulls[7] = isnan(version->rmse);
+	values[8] = Float8GetDatum(version->seconds);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
@@ -119,9 +119,12 @@ Datum
 mf_train(PG_FUNCTION_ARGS)
 {
 	TrainRequest request;
+	ModelVersion version;
+	char	   *model;
 
 	ReadTrainArguments(fcinfo, 0, &request);
-	return TrainRow(fcinfo, &request);
+	model = Train(&request, &version);
+	return VersionRow(fcinfo, model, &version);
 }
 
 /* mf_retrain(model text): the next version, from the same source and arguments, warm. */
@@ -130,13 +133,67 @@ Datum
 mf_retrain(PG_FUNCTION_ARGS)
 {
 	TrainRequest request = {0};
+	ModelVersion version;
 	Model	   *model = OpenModel(TextArgument(fcinfo, 0));
+	char	   *name;
 
 	request.source = ModelSourceRelation(model);
 	request.model = model->name;
 	request.warm = true;
 	TrainOptionsFromJson(&request.options, model->parameters);
-	return TrainRow(fcinfo, &request);
+	name = Train(&request, &version);
+	return VersionRow(fcinfo, name, &version);
+}
+
+/* An error where an argument of mf_import that has no default is null. */
+static void
+RequireImportArgument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errhint("Name the model and two tables or views of vectors: mf_import('model', 'users', 'items').")));
+}
+
+/*
+ * mf_import(model text, users, items regclass, feedback text, source regclass, regularization, alpha,
+ * regularization_exponent, mean float8, id_column, factors_column, bias_column, ratings_column,
+ * user_column, item_column, rating_column, schema text): factors trained elsewhere become a version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_import);
+Datum
+mf_import(PG_FUNCTION_ARGS)
+{
+	ImportRequest request = {0};
+	TrainOptions *options = &request.options;
+	ModelVersion version;
+	char	   *model;
+
+	RequireImportArgument(fcinfo, 0, "model");
+	RequireImportArgument(fcinfo, 1, "users");
+	RequireImportArgument(fcinfo, 2, "items");
+	InitTrainOptions(options);
+	request.model = TextArgument(fcinfo, 0);
+	request.users = PG_GETARG_OID(1);
+	request.items = PG_GETARG_OID(2);
+	options->feedback = PG_ARGISNULL(3) ? FEEDBACK_IMPLICIT : ParseFeedback(TextArgument(fcinfo, 3));
+	request.source = PG_ARGISNULL(4) ? InvalidOid : PG_GETARG_OID(4);
+	options->regularization = NumberArgument(fcinfo, 5, "regularization");
+	options->alpha = NumberArgument(fcinfo, 6, "alpha");
+	request.regularization_exponent = PG_ARGISNULL(7) ? 0 : NumberArgument(fcinfo, 7, "regularization_exponent");
+	request.mean = NumberArgument(fcinfo, 8, "mean");
+	request.columns.id = TextArgument(fcinfo, 9);
+	request.columns.factors = TextArgument(fcinfo, 10);
+	request.columns.bias = TextArgument(fcinfo, 11);
+	request.columns.ratings = TextArgument(fcinfo, 12);
+	options->user_column = TextArgument(fcinfo, 13);
+	options->item_column = TextArgument(fcinfo, 14);
+	options->rating_column = TextArgument(fcinfo, 15);
+	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
+	request.schema = TextArgument(fcinfo, 16);
+	model = Import(&request, &version);
+	return VersionRow(fcinfo, model, &version);
 }
 
 /* mf_estimate(source, ... as mf_train): what the training would take. */

@@ -1,0 +1,27 @@
+/*
+ * importer.h - from factors that were trained elsewhere to a new version of a model.
+ */
+#ifndef MFREC_IMPORTER_H
+#define MFREC_IMPORTER_H
+
+#include "model.h"
+#include "options.h"
+#include "vectors.h"
+
+/* What mf_import was asked for; a number that was not given is NaN. */
+typedef struct ImportRequest
+{
+	char	   *model;
+	Oid			users;
+	Oid			items;
+	VectorColumns columns;
+	Oid			source;			/* InvalidOid: none */
+	TrainOptions options;		/* feedback, columns of the source, regularization and alpha */
+	double		regularization_exponent;
+	double		mean;
+	char	   *schema;			/* of new model tables; NULL: that of the users' vectors */
+} ImportRequest;
+
+extern char *Import(const ImportRequest *request, ModelVersion *result);
+
+#endif
