@@ -266,8 +266,8 @@ CheckModelReadable(const Model *model)
 Oid
 ModelSourceRelation(const Model *model)
 {
-	Oid			schema;
-	Oid			relid;
+	Oid			schema = model->source ? LookupNamespaceNoError(model->source_schema) : InvalidOid;
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
 
 	if (model->source == NULL)
 		ereport(ERROR,
@@ -276,8 +276,6 @@ ModelSourceRelation(const Model *model)
 				 errdetail("Its factors were imported without one."),
 				 errhint("Import them again with the argument source, or train with mf_train(..., model => '%s'). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
 						 model->name)));
-	schema = LookupNamespaceNoError(model->source_schema);
-	relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -417,10 +415,9 @@ InsertModel(const Model *model)
 {
 	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
 	Datum		values[10];
-	char		nulls[10];
+	char		nulls[] = "          ";
 	bool		isnull;
 
-	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = BoolGetDatum(model->is_default);
 	values[2] = Int32GetDatum(model->version);
@@ -450,10 +447,9 @@ UpdateModel(const Model *model)
 {
 	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
 	Datum		values[6];
-	char		nulls[6];
+	char		nulls[] = "      ";
 	bool		isnull;
 
-	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = Int32GetDatum(model->version);
 	values[2] = NullableText(model->source_schema, &nulls[2]);
@@ -470,7 +466,7 @@ InsertLogLine(const char *name, int32 version, const LogLine *line)
 {
 	Oid			types[6] = {TEXTOID, INT4OID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	char		nulls[] = "      ";
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(name);
@@ -494,10 +490,9 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 	Oid			types[13] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
 	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
 	Datum		values[13];
-	char		nulls[13];
+	char		nulls[] = "             ";
 	bool		isnull;
 
-	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = Int32GetDatum(version->version);
 	values[2] = UUIDPGetDatum(&version->image);
@@ -511,10 +506,8 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 	values[10] = Float8GetDatum(version->rmse);
 	values[11] = Float8GetDatum(version->seconds);
 	values[12] = CStringGetTextDatum(version->parameters);
-	if (isnan(version->loss))
-		nulls[9] = 'n';
-	if (isnan(version->rmse))
-		nulls[10] = 'n';
+	nulls[9] = isnan(version->loss) ? 'n' : ' ';
+	nulls[10] = isnan(version->rmse) ? 'n' : ' ';
 	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
 			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
