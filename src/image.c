@@ -136,6 +136,16 @@ BuildImage(const Served *served, int32 version, Image *image)
 		elog(ERROR, "item index is damaged");
 }
 
+/*
+ * Whether the model's rows have not arrived yet, as during the initial copy of a logical replication, which
+ * comes table by table: every version has items.
+ */
+static bool
+IsIncomplete(const Image *image)
+{
+	return image->nitems == 0;
+}
+
 /* Builds the image, leaves it to all in a file, and takes it from there. */
 static void
 ShareImage(const Served *served, int32 version, Image *image)
@@ -144,7 +154,7 @@ ShareImage(const Served *served, int32 version, Image *image)
 
 	BuildImage(served, version, image);
 	built = image->block;
-	if (!WriteImageFile(&image->uuid, (char *) built))
+	if (IsIncomplete(image) || !WriteImageFile(&image->uuid, (char *) built))
 		return;
 	if (MapImage(image))
 	{
@@ -260,7 +270,8 @@ OpenImage(const Served *served, int32 version)
 		if (image == NULL)
 		{
 			image = GetImage(served, version, &uuid);
-			KeepImage(image);
+			if (!IsIncomplete(image))
+				KeepImage(image);
 		}
 	}
 	image->last_use = ++uses;

@@ -10,8 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node start_sql finish_sql act_in_phase leftovers threads_of fingerprint_sql
-	is_back);
+our @EXPORT = qw(new_node start_sql finish_sql open_session ask close_session act_in_phase leftovers threads_of
+	fingerprint_sql is_back);
 
 # A started cluster whose database postgres has the extension.
 sub new_node
@@ -43,6 +43,37 @@ sub finish_sql
 	my ($run) = @_;
 	$run->{handle}->finish;
 	return ($run->{handle}->result, $run->{out}, $run->{err});
+}
+
+# A psql that stays connected; ask() runs statements in it and returns their output, errors go to
+# $session->{err}.
+sub open_session
+{
+	my ($node) = @_;
+	my %session = (in => '', out => '', err => '');
+	$session{handle} = IPC::Run::start(
+		[ $node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ],
+		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return \%session;
+}
+
+sub ask
+{
+	my ($session, $sql) = @_;
+	$session->{out} = '';
+	$session->{in} .= "$sql;\n\\echo end of the answer\n";
+	$session->{handle}->pump until $session->{out} =~ /^end of the answer$/m;
+	my $answer = $session->{out} =~ s/^end of the answer\n//mr;
+	chomp $answer;
+	return $answer;
+}
+
+sub close_session
+{
+	my ($session) = @_;
+	$session->{in} .= "\\q\n";
+	$session->{handle}->finish;
 }
 
 # Waits until a training is in a phase, and runs an expression on its pid at once: act_in_phase($node,
