@@ -47,19 +47,67 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3, vers
 is($standby->safe_psql('postgres', 'SELECT DISTINCT reason FROM mf_recommend(999, 3)'), 'popular', 'unknown users, too');
 
 # what writes is refused, cleanly
-for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_rollback('ratings')",
-	"mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)")
+for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_import('new', 'ratings', 'ratings')",
+	"mf_rollback('ratings')", "mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)", "mf_refresh('ratings')",
+	"mf_tune('ratings', trials => 1, train => true)")
 {
 	my ($status, $out, $err) = $standby->psql('postgres', "SELECT $call", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 	like($err, qr/ERROR:  25006: cannot execute mf_\w+\(\) (during recovery|in a read-only transaction)/, "$call is refused");
 }
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'the standby still serves');
 
+# The primary retrains and vacuums, and whoever asks the standby meanwhile gets a whole list of one version, or
+# the error that any query can get there.
+$standby->append_conf('postgresql.conf', "max_standby_streaming_delay = 0\nhot_standby_feedback = off\n");
+$standby->reload;
+my $session = open_session($standby);
+my $vacuum = 'VACUUM ratings_user_factors, ratings_item_factors, mfrec.model, mfrec.model_version, mfrec.training_log';
+my ($whole, $other, $answers, %versions) = (0, 0, 0);
+for my $round (1 .. 20)
+{
+	my $training = start_sql($primary, $vacuum, '-c', "SELECT mf_retrain('ratings')");
+	do
+	{
+		my $answer = ask($session, "SELECT version, (SELECT count(*) FROM generate_series(1, 20) u, mf_recommend(u, 3, version => m.version))"
+			. " FROM mfrec.model m");
+		$answers++;
+		$whole++ if $answer =~ /^(\d+)\|60$/;
+		$versions{$1} = 1 if defined $1;
+		$training->{handle}->pump_nb if $training->{handle}->pumpable;
+	} while ($training->{handle}->pumpable);
+	my ($status, $out, $err) = finish_sql($training);
+	$other++ if $status != 0;
+}
+my @errors = grep { /ERROR|FATAL|PANIC/ } split /\n/, $session->{err};
+my @foreign = grep { !/ERROR:  40001: canceling statement due to conflict with recovery/ } @errors;
+is($other, 0, '20 retrains and vacuums of the primary succeed');
+is(scalar @foreign, 0, 'while the standby gives no error but that of a recovery conflict') or diag(join("\n", @foreign));
+is($whole + @errors, $answers, 'every other answer is a whole list');
+cmp_ok(scalar keys %versions, '>', 1, 'of more than one version');
+$primary->wait_for_catchup($standby);
+is(ask($session, 'SELECT version FROM mfrec.model'), '22', 'the session sees the last one');
+is(ask($session, $lists), $primary->safe_psql('postgres', $lists), 'and serves it');
+close_session($session);
+
+# a statement that is in the way for sure
+my $slow = start_sql($standby, 'SELECT count(*) FROM (SELECT pg_sleep(0.1), r.* FROM generate_series(1, 5000) u, mf_recommend(u % 20 + 1, 3) r OFFSET 0) slow',
+	'-v', 'VERBOSITY=verbose');
+$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%slow' AND wait_event = 'PgSleep'");
+$primary->safe_psql('postgres', "SELECT mf_retrain('ratings')") for 1 .. 3;
+$primary->safe_psql('postgres', $vacuum);
+my ($slow_status, $slow_out, $slow_err) = finish_sql($slow);
+like($slow_err, qr/ERROR:  40001: canceling statement due to conflict with recovery/, 'a recovery conflict is the usual error');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'after which the standby serves');
+
 # promoted, it trains
+$primary->wait_for_catchup($standby);
 $standby->promote;
-is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'serves after promotion');
-is($standby->safe_psql('postgres', "SELECT version FROM mf_retrain('ratings')"), '3', 'trains after promotion');
+is($standby->safe_psql('postgres', $lists), $primary->safe_psql('postgres', $lists), 'serves after promotion what the primary served');
+is($standby->safe_psql('postgres', "SELECT version FROM mf_retrain('ratings')"), '26', 'trains after promotion');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'and serves that');
+is($standby->safe_psql('postgres', "SELECT mf_rollback('ratings')"), '25', 'goes back to what it got from the primary');
+$lists =~ s/^.*mf_models.*\n//m;
+is($standby->safe_psql('postgres', $lists), $primary->safe_psql('postgres', $lists), 'and serves that as the primary does');
 $standby->stop;
 $primary->stop;
 
