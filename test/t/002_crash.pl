@@ -23,10 +23,11 @@ my $before = $node->safe_psql('postgres', fingerprint_sql('kept'));
 my $list = "SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM mf_recommend(7, 5, 'kept')";
 my $expected = $node->safe_psql('postgres', $list);
 
-# kill -9 in mid-training
-my $run = start_sql($node, "SELECT mf_train('ratings', 'm', factors => 64, iterations => 10000, tolerance => 0)");
+# kill -9 in mid-training, with ratings in temporary files
+my $run = start_sql($node, "SET maintenance_work_mem = '1MB'; SELECT mf_train('ratings', 'm', factors => 64, iterations => 10000, tolerance => 0)");
 my $pid = act_in_phase($node, 'sweep', '%s');
 isnt($pid, 0, 'a training runs');
+like(temporary_files($node), qr{/pgsql_tmp$pid\.\d}, 'and has temporary files');
 my $logged = -s $node->logfile;
 kill 'KILL', $pid;
 my ($status) = finish_sql($run);

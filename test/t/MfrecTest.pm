@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node start_sql finish_sql open_session ask close_session act_in_phase leftovers threads_of
+our @EXPORT = qw(new_node start_sql finish_sql open_session ask close_session act_in_phase temporary_files leftovers threads_of
 	fingerprint_sql is_back);
 
 # A started cluster whose database postgres has the extension.
@@ -77,17 +77,19 @@ sub close_session
 }
 
 # Waits until a training is in a phase, and runs an expression on its pid at once: act_in_phase($node,
-# 'sweep', 'pg_cancel_backend(%s)').  Returns the pid; 0 when the phase was never seen.
+# 'sweep', 'pg_cancel_backend(%s)').  A condition on mf_progress can say when in the phase.  Returns the
+# pid; 0 when the phase was never seen.
 sub act_in_phase
 {
-	my ($node, $phase, $action) = @_;
+	my ($node, $phase, $action, $condition) = @_;
 	my $call = sprintf($action, 'training');
+	$condition //= 'true';
 	return $node->safe_psql('postgres', <<"SQL");
 CREATE OR REPLACE FUNCTION pg_temp.act() RETURNS int LANGUAGE plpgsql AS \$\$
 DECLARE training int;
 BEGIN
 	FOR i IN 1 .. 12000 LOOP
-		SELECT pid INTO training FROM mf_trainings() WHERE phase = '$phase';
+		SELECT pid INTO training FROM mf_trainings() WHERE phase = '$phase' AND $condition;
 		IF FOUND THEN
 			PERFORM $call;
 			RETURN training;
@@ -98,6 +100,15 @@ BEGIN
 END \$\$;
 SELECT pg_temp.act();
 SQL
+}
+
+# The temporary files there are, of trainings and of queries, wherever temp_tablespaces put them; images
+# of versions are none.
+sub temporary_files
+{
+	my ($node) = @_;
+	my @files = map { glob("$_/*") } $node->data_dir . '/base/pgsql_tmp', glob($node->data_dir . '/pg_tblspc/*/*/pgsql_tmp');
+	return join('', map { " file $_" } grep { !m{/pgsql_tmp_mfrec\.\d+\.[0-9a-f-]+$} } @files);
 }
 
 # What a training left behind: tables, bookkeeping, files; empty where there is nothing.
@@ -113,11 +124,7 @@ SELECT coalesce(string_agg(what, ', '), '') FROM (
 	UNION ALL SELECT 'training ' || pid FROM mf_progress
 	UNION ALL SELECT 'lock' FROM pg_locks WHERE locktype = 'advisory') l
 SQL
-	for my $file (glob($node->data_dir . '/base/pgsql_tmp/*'))
-	{
-		$left .= " file $file" if $file =~ /progress|\.tmp$/ || $file !~ /mfrec/;
-	}
-	return $left;
+	return $left . temporary_files($node);
 }
 
 # Whether a server whose log was so long before a crash comes back.  It answers for another moment
