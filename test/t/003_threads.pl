@@ -66,13 +66,34 @@ SQL
 	is($status, 0, 'trains under a limit of one process') or diag($err);
 	is($node->safe_psql('postgres', fingerprint_sql('limited')), $expected, 'and gets the same factors');
 }
-for my $threads (1, 2, 3, 8)
-{
-	$node->safe_psql('postgres', "SET mfrec.threads = $threads; SELECT mf_train('ratings', 't$threads', factors => 16, iterations => 2)");
-	is($node->safe_psql('postgres', fingerprint_sql("t$threads")), $expected, "the same factors with $threads threads");
-}
 $node->safe_psql('postgres', "SET max_parallel_maintenance_workers = 0; SELECT mf_train('ratings', 'serial', factors => 16, iterations => 2)");
 is($node->safe_psql('postgres', fingerprint_sql('serial')), $expected, 'the same factors without parallel workers');
+
+# Any number of threads, in memory and spilled: short rows and long ones, some twice; with each solver.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE skewed AS SELECT u AS user_id, u * i % 401 * 7919 % 401 * ((u + i) % 7 + 1) % 997 AS item_id, ((u + i) % 5)::real AS rating
+	FROM generate_series(1, 3000) u, generate_series(1, 3 + CASE WHEN u % 50 = 0 THEN 400 ELSE u % 37 END) i;
+SQL
+my %memory = (memory => '64MB', spilled => '1MB');
+for my $where (sort keys %memory)
+{
+	is($node->safe_psql('postgres', "SET maintenance_work_mem = '$memory{$where}'; SELECT temporary_bytes > 0 FROM mf_estimate('skewed')"),
+		$where eq 'spilled' ? 't' : 'f', "$where: whether it spills");
+}
+for my $arguments ("factors => 32", "feedback => 'implicit', factors => 32", "factors => 160", "interest_weight => 0, factors => 32")
+{
+	my $first;
+	for my $where (sort keys %memory)
+	{
+		for my $threads (1, 2, 3, 8)
+		{
+			$node->safe_psql('postgres', "SET maintenance_work_mem = '$memory{$where}'; SET mfrec.threads = $threads; SELECT mf_train('skewed', 'bits', iterations => 2, $arguments)");
+			my $bits = $node->safe_psql('postgres', fingerprint_sql('bits') . "; SELECT loss, rmse FROM mf_models WHERE model = 'bits'; SELECT mf_drop('bits')");
+			$first //= $bits;
+			is($bits, $first, "$arguments: the same bits with $threads threads, $where");
+		}
+	}
+}
 $node->stop;
 
 done_testing();
