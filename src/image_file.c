@@ -104,7 +104,9 @@ MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
 		return NULL;
 	block = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (block == MAP_FAILED)
-		return NULL;
+		ereport(ERROR,			/* not the file's fault; a copy in memory would need as much */
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not map image file \"%s\": %m", path)));
 	*size = status.st_size;
 	if (status.st_mtime == header.stamp)
 		return block;

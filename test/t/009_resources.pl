@@ -98,13 +98,21 @@ for my $limit ('100kB', '2MB', '4MB')
 		qr/ERROR:  53400: temporary file size exceeds temp_file_limit/);
 }
 
-# a server whose backends get no memory: for ratings, and for factors; and one that can start no process
+# a server whose backends get no memory: for ratings, and for factors; nor for the image of a version,
+# which is not taken for damaged; and a server that can start no process
 SKIP:
 {
 	skip 'no prlimit', 20 if system('prlimit --version >/dev/null 2>&1') != 0;
 	my ($server) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 	my $limit = sub { system_or_bail('prlimit', '--pid', $server, "--$_[0]=$_[1]:"); return };
 	my ($memory, $processes) = map { `prlimit --pid $server --$_ --output SOFT --noheadings --raw` =~ /(\w+)/ } 'as', 'nproc';
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE wide AS SELECT g % 1000 AS user_id, g AS item_id, (g % 5)::real AS rating FROM generate_series(1, 40000) g;
+SELECT mf_train('wide', factors => 64, iterations => 1);
+SQL
+	my ($image) = glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp_mfrec.*.'
+			. $node->safe_psql('postgres', "SELECT image FROM mfrec.model_version WHERE model = 'wide'"));
+	my $inode = (stat $image)[1];
 	my ($size) = $node->safe_psql('postgres', "$list; SELECT pg_read_file('/proc/self/status')") =~ /^VmPeak:\s+(\d+) kB/m;
 
 	for my $megabytes (4, 16, 48)
@@ -112,9 +120,12 @@ SKIP:
 		$limit->('as', 1024 * ($size + 1024 * $megabytes));
 		my $err = errors_of("SET maintenance_work_mem = '1GB'; SELECT mf_train('many', 'm', factors => 1000)");
 		is($node->safe_psql('postgres', $list), $served, "$megabytes MB of memory: the old version serves meanwhile");
+		like(errors_of("SELECT mf_recommend(7, 10, 'wide')"), qr/ERROR:  53200: could not map image file/,
+			"$megabytes MB of memory: an image that does not fit") if $megabytes < 16;
 		$limit->('as', $memory);
 		failed_cleanly("$megabytes MB of memory", $err, qr/ERROR:  53200: out of memory/);
 	}
+	is((stat $image)[1], $inode, 'an image that could not be mapped is still there');
 
 	my $err = errors_of(<<"SQL", on_error_stop => 0);
 SET min_parallel_table_scan_size = 0;
