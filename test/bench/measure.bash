@@ -239,6 +239,12 @@ evaluate() {
 			AND value IS NOT NULL" >>"$figures"
 }
 
+# How soon a training ends that is told to, with ratings in memory and spilled.
+measure_cancel() {
+	PATH=$bin:$PATH "$here/latency" 10 "source => 'ratings', factors => 64, iterations => 2" "$scratch/cluster" \
+		"$memory" "$spilling" >>"$figures"
+}
+
 # Latency of lists by number of items.
 measure_serving() {
 	[ "$round" = 1 ] && [ -x "$here/serve" ] || return 0

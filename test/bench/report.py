@@ -117,9 +117,22 @@ def quality_rows(f):
                        f(key), baseline, f(key + "_baseline"), "")
 
 
+def cancel_rows(f):
+    """All rounds' moments together: the median says little where one is too slow."""
+    found = [(float(value), name.split(".")[2]) for name in f.values if name.startswith("cancel.latency.")
+             for value in f.values[name]]
+    if not found:
+        return
+    worst, phase = max(found)
+    yield ("cancel and terminate, median of %d random moments" % len(found),
+           1000 * statistics.median(seconds for seconds, _ in found), "goal", 150, "ms")
+    yield ("the worst of them, in phase %s; %d temporary files left" % (phase, sum(map(int, f.values["cancel.files"]))),
+           1000 * worst, "goal", 150, "ms")
+
+
 SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
             ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
-            ("Quality of the defaults", quality_rows))
+            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows))
 
 
 def count(n):
@@ -152,7 +165,7 @@ def machine(f):
     return ["%s, %s cores, %s; %s; settings `%s`. Data: %s ratings of %s users and %s items." % (
         f.text("cpu"), f.text("cores"), f.text("memory"), f.text("server").replace("postgres (PostgreSQL)", "PostgreSQL"),
         f.text("settings"), count(float(ratings)), count(float(users)), count(float(items))), "",
-        "Written by `BENCH_SCALE=%s make bench`; medians of %d in turns." % (f.text("scale"), int(f.text("rounds")))]
+        "Written by `BENCH_SCALE=%s make bench`; medians of %s in turns." % (f.text("scale"), f.text("rounds"))]
 
 
 def report(f):
