@@ -20,6 +20,7 @@
 #define MIN_BUCKET_CELLS 4096
 #define MAX_CHUNKS 64
 #define ROWS_PER_BLOCK 4096
+#define STEP_CELLS 65536		/* of a chunk, between two looks for a cancel */
 
 /* Where the cells to be sorted come from: triplets (other set) or rows (start set). */
 typedef struct Source
@@ -35,6 +36,7 @@ typedef struct Source
 
 typedef struct Sort
 {
+	const MfParallel *parallel;
 	Source		source;
 	MfMatrix   *out;
 	int32_t    *keys;			/* one per cell: the key of what a bucket holds */
@@ -101,6 +103,7 @@ sort_init(Sort *sort, const MfParallel *parallel, const Source *source, MfMatrix
 	char	   *next = (char *) rounded((size_t) space);
 	int64_t		nkeys = out->nrows;
 
+	sort->parallel = parallel;
 	sort->source = *source;
 	sort->out = out;
 	sort->keys = keys;
@@ -130,6 +133,13 @@ chunk_end(const Sort *sort, int64_t chunk)
 	return chunk + 1 == sort->nchunks ? sort->source.n : chunk_start(sort, chunk + 1);
 }
 
+/* The end of the step that begins at cell c of a chunk that ends at `end`. */
+static int64_t
+step_end(int64_t c, int64_t end)
+{
+	return end - c > STEP_CELLS ? c + STEP_CELLS : end;
+}
+
 /* Block function: counts the keys of a chunk. */
 static void
 count_chunk(void *state, int64_t chunk, int worker)
@@ -141,8 +151,9 @@ count_chunk(void *state, int64_t chunk, int worker)
 
 	(void) worker;
 	memset(count, 0, (size_t) sort->out->nrows * sizeof(int32_t));
-	for (int64_t c = chunk_start(sort, chunk); c < end; c++)
-		count[key[c]]++;
+	for (int64_t c = chunk_start(sort, chunk); c < end && !mf_cancelled(sort->parallel);)
+		for (int64_t next = step_end(c, end); c < next; c++)
+			count[key[c]]++;
 }
 
 /* From counts to out->start, buckets, and where each chunk's part of each bucket begins. */
@@ -229,6 +240,23 @@ scatter_cells(Sort *sort, int64_t begin, int64_t end, int32_t other, int64_t *po
 	}
 }
 
+/* The same for cells of several rows from `row` on; returns the last of them. */
+static int64_t
+scatter_rows(Sort *sort, int64_t begin, int64_t end, int64_t row, int64_t *position)
+{
+	const int64_t *start = sort->source.start;
+
+	for (;; row++)
+	{
+		int64_t		next = start[row + 1] - start[0];
+
+		scatter_cells(sort, begin, next < end ? next : end, (int32_t) row, position);
+		if (next >= end)
+			return row;
+		begin = next;
+	}
+}
+
 /* Block function: puts the cells of a chunk into buckets. */
 static void
 scatter_chunk(void *state, int64_t chunk, int worker)
@@ -238,21 +266,18 @@ scatter_chunk(void *state, int64_t chunk, int worker)
 	int64_t    *position = sort->position + chunk * MAX_BUCKETS;
 	int64_t		c = chunk_start(sort, chunk);
 	int64_t		end = chunk_end(sort, chunk);
+	int64_t		row = source->other == NULL ? row_of_cell(source, c) : -1;
 
 	(void) worker;
-	if (source->other != NULL)
+	while (c < end && !mf_cancelled(sort->parallel))
 	{
-		scatter_cells(sort, c, end, -1, position);
-		return;
-	}
-	for (int64_t row = row_of_cell(source, c); c < end; row++)
-	{
-		int64_t		next = source->start[row + 1] - source->start[0];
+		int64_t		step = step_end(c, end);
 
-		if (next > end)
-			next = end;
-		scatter_cells(sort, c, next, (int32_t) row, position);
-		c = next;
+		if (source->other != NULL)
+			scatter_cells(sort, c, step, -1, position);
+		else
+			row = scatter_rows(sort, c, step, row, position);
+		c = step;
 	}
 }
 
@@ -376,15 +401,18 @@ merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t 
 		m->weight[to] = (float) (mode == MF_DUPLICATES_SUM ? weight : weight / n);
 }
 
-/* Merges neighbours with the same row and column, closing the gaps; returns how many went. */
+/*
+ * Merges neighbours with the same row and column, closing the gaps; returns how many went.  Leaves early
+ * when cancelled.
+ */
 static int64_t
-merge_duplicates(MfMatrix *m, MfDuplicates mode)
+merge_duplicates(const MfParallel *parallel, MfMatrix *m, MfDuplicates mode)
 {
 	int64_t		to = 0;
 	int64_t		begin = 0;
 	int64_t		ncells = m->start[m->nrows];
 
-	for (int64_t row = 0; row < m->nrows; row++)
+	for (int64_t row = 0; row < m->nrows && !mf_cancelled(parallel); row++)
 	{
 		int64_t		row_end = m->start[row + 1];
 
@@ -451,10 +479,12 @@ mf_csr_build(const MfParallel *parallel, MfTriplets *triplets, MfDuplicates mode
 		*merged = 0;
 	if (search.found)
 	{
-		int64_t		gone = merge_duplicates(out, mode);
+		int64_t		gone = merge_duplicates(parallel, out, mode);
 
 		if (merged != NULL)
 			*merged = gone;
+		if (mf_cancelled(parallel))
+			return MF_CANCELLED;
 	}
 	return MF_OK;
 }

@@ -192,34 +192,57 @@ test_part(void)
 	free_matrix(&out);
 }
 
-static bool cancel;
+static int64_t looks;
+static int64_t patience;
 
 static bool
 is_cancelled(void)
 {
-	return cancel;
+	return ++looks > patience;
+}
+
+/* Builds rows of n equal cells each; cancelled at the look after so many. */
+static MfError
+build_impatiently(int64_t nrows, int64_t n, int64_t looks_allowed)
+{
+	MfParallel	parallel = {1, is_cancelled};
+	int32_t    *row = malloc(sizeof(int32_t) * (size_t) (n * nrows));
+	int32_t    *column = calloc((size_t) (n * nrows), sizeof(int32_t));
+	MfTriplets	triplets = {n * nrows, row, column, NULL, NULL};
+	MfMatrix	out = new_matrix(nrows, n * nrows, false, false);
+	MfMatrix	work = new_matrix(1, n * nrows, false, false);
+	void	   *space = malloc(mf_csr_size(&parallel, n * nrows, nrows));
+	MfError		error;
+
+	for (int64_t c = 0; c < n * nrows; c++)
+		row[c] = (int32_t) (c / n);
+	looks = 0;
+	patience = looks_allowed;
+	error = mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &out, &work, space, NULL);
+	if (error == MF_OK && (out.start[nrows] != nrows || out.column[nrows - 1] != 0))
+		error = MF_NOT_FINITE;	/* an error that the function does not know */
+	free(row);
+	free(column);
+	free(space);
+	free_matrix(&out);
+	free_matrix(&work);
+	return error;
 }
 
 static void
 test_cancelled(void)
 {
-	MfParallel	parallel = {2, is_cancelled};
-	int32_t		row[] = {0};
-	int32_t		column[] = {0};
-	MfTriplets	triplets = {1, row, column, NULL, NULL};
-	MfMatrix	out = new_matrix(1, 1, false, false);
-	MfMatrix	work = new_matrix(1, 1, false, false);
-	void	   *space = malloc(mf_csr_size(&parallel, 1, 1));
+	int64_t		nrows = 100;
+	int64_t		all;
+	int64_t		cancelled = 0;
 
-	cancel = true;
-	ok(mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &out, &work, space, NULL) ==
-	   MF_CANCELLED, "a cancelled build says so");
-	cancel = false;
-	ok(mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &out, &work, space, NULL) == MF_OK &&
-	   out.start[1] == 1 && out.column[0] == 0, "neither ratings nor weights");
-	free(space);
-	free_matrix(&out);
-	free_matrix(&work);
+	ok(build_impatiently(nrows, 2, INT64_MAX) == MF_OK, "neither ratings nor weights");
+	all = looks;
+	ok(all > nrows, "looks for a cancel while merging");
+	for (int64_t allowed = 0; allowed < all; allowed++)
+		cancelled += build_impatiently(nrows, 2, allowed) == MF_CANCELLED;
+	ok(cancelled == all, "a build cancelled at any look says so");
+	ok(build_impatiently(1, 1000000, INT64_MAX) == MF_OK && looks > 40, "looks again within a chunk");
 }
 
 int
