@@ -16,6 +16,9 @@
 /* Cells in memory are handed out in parts, too, so that interrupts act between them. */
 #define MEMORY_PART_CELLS (INT64CONST(1) << 24)
 
+/* Cells that are read, written or computed on between two looks for interrupts. */
+#define STEP_CELLS (INT64CONST(1) << 20)
+
 /* Empty cells whose rows are going to be appended in order. */
 void
 InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, int64 part_cells)
@@ -32,21 +35,32 @@ InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, in
 	cells->deviation = 1;
 }
 
+/* Appends n cells' columns, ratings or weights to a file. */
+static void
+WriteCells(BufFile *file, const void *values, int64 n)
+{
+	for (int64 from = 0; from < n; from += STEP_CELLS)
+	{
+		CHECK_FOR_INTERRUPTS();
+		BufFileWrite(file, (int32 *) values + from, sizeof(int32) * Min(STEP_CELLS, n - from));
+	}
+}
+
 /* Appends the next rows; part->start[0] is 0. */
 void
 AppendCells(Cells *cells, const MfMatrix *part)
 {
 	int64		first = cells->start[cells->appended];
-	size_t		bytes = sizeof(int32) * part->start[part->nrows];
+	int64		n = part->start[part->nrows];
 
 	for (int64 r = 1; r <= part->nrows; r++)
 		cells->start[cells->appended + r] = first + part->start[r];
 	cells->appended += part->nrows;
-	BufFileWrite(cells->columns, part->column, bytes);
+	WriteCells(cells->columns, part->column, n);
 	if (cells->ratings)
-		BufFileWrite(cells->ratings, part->rating, bytes);
+		WriteCells(cells->ratings, part->rating, n);
 	if (cells->weights)
-		BufFileWrite(cells->weights, part->weight, bytes);
+		WriteCells(cells->weights, part->weight, n);
 }
 
 static void
@@ -113,8 +127,14 @@ MakeRoom(Cells *cells, int64 n)
 static void
 Standardize(float *ratings, int64 n, double mean, double deviation)
 {
-	for (int64 i = 0; i < n; i++)
-		ratings[i] = (float) ((ratings[i] - mean) / deviation);
+	for (int64 from = 0; from < n; from += STEP_CELLS)
+	{
+		int64		end = Min(from + STEP_CELLS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int64 i = from; i < end; i++)
+			ratings[i] = (float) ((ratings[i] - mean) / deviation);
+	}
 }
 
 static void
@@ -122,8 +142,25 @@ Transform(float *weights, int64 n, double value_scale)
 {
 	MfObjective objective = {.value_scale = value_scale};
 
-	for (int64 i = 0; i < n; i++)
-		weights[i] = mf_observation_weight(&objective, weights[i]);
+	for (int64 from = 0; from < n; from += STEP_CELLS)
+	{
+		int64		end = Min(from + STEP_CELLS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int64 i = from; i < end; i++)
+			weights[i] = mf_observation_weight(&objective, weights[i]);
+	}
+}
+
+/* The next n cells' columns, ratings or weights out of a file. */
+static void
+ReadCells(BufFile *file, void *values, int64 n)
+{
+	for (int64 from = 0; from < n; from += STEP_CELLS)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ReadTempFile(file, (int32 *) values + from, sizeof(int32) * Min(STEP_CELLS, n - from));
+	}
 }
 
 /* Brings n cells from the files. */
@@ -131,14 +168,14 @@ static void
 ReadPart(Cells *cells, int64 n)
 {
 	MakeRoom(cells, n);
-	ReadTempFile(cells->columns, cells->matrix.column, sizeof(int32) * n);
+	ReadCells(cells->columns, cells->matrix.column, n);
 	if (cells->ratings)
 	{
-		ReadTempFile(cells->ratings, cells->matrix.rating, sizeof(float) * n);
+		ReadCells(cells->ratings, cells->matrix.rating, n);
 		Standardize(cells->matrix.rating, n, cells->mean, cells->deviation);
 	}
 	if (cells->weights)
-		ReadTempFile(cells->weights, cells->matrix.weight, sizeof(float) * n);
+		ReadCells(cells->weights, cells->matrix.weight, n);
 	if (cells->weights && cells->value_scale > 0)
 		Transform(cells->matrix.weight, n, cells->value_scale);
 }

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
@@ -317,6 +318,7 @@ CompareIntegerEntries(const void *a, const void *b)
 	int64		x = ((const SortEntry *) a)->id;
 	int64		y = ((const SortEntry *) b)->id;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -329,6 +331,7 @@ CompareEntries(const void *a, const void *b, void *arg)
 	int64		x = ((const SortEntry *) a)->id;
 	int64		y = ((const SortEntry *) b)->id;
 
+	CHECK_FOR_INTERRUPTS();
 	if (OidIsValid(type->compare.fn_oid))
 		return DatumGetInt32(FunctionCall2Coll((FmgrInfo *) &type->compare, type->collation,
 											   (Datum) x, (Datum) y));

@@ -224,8 +224,12 @@ ValueScale(Ratings *ratings)
 	{
 		if (rows.weight == NULL)
 			return 0;
-		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
-			sum += log1p(rows.weight[c]);
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
+				sum += log1p(rows.weight[c]);
+		}
 	}
 	return sum / ratings->rows;
 }

@@ -25,6 +25,20 @@ IsHeldOut(int32 user, int32 item, double fraction, uint64 seed)
 	return mf_random_uniform(seed, ((uint64) user << 32) | (uint32) item) < fraction;
 }
 
+/* Replaces numbers by their ranks, where these differ. */
+static void
+ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
+{
+	for (int64 from = 0; rank && from < n; from += BLOCK_TRIPLETS)
+	{
+		int64		end = Min(from + BLOCK_TRIPLETS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int64 i = from; i < end; i++)
+			numbers[i] = rank[numbers[i]];
+	}
+}
+
 /*
  * Replaces provisional numbers by ranks in the block of triplets that is in memory, and moves
  * held-out pairs out of it.  Returns how many are left.
@@ -36,10 +50,8 @@ RankBlock(Sorting *s)
 	Triplets   *held = &s->ratings->held_out;
 	int64		kept = 0;
 
-	for (int64 i = 0; s->user_rank && i < t->held; i++)
-		t->user[i] = s->user_rank[t->user[i]];
-	for (int64 i = 0; s->item_rank && i < t->held; i++)
-		t->item[i] = s->item_rank[t->item[i]];
+	ReplaceByRank(t->user, t->held, s->user_rank);
+	ReplaceByRank(t->item, t->held, s->item_rank);
 	if (s->validation <= 0)
 		return t->held;
 	for (int64 i = 0; i < t->held; i++)
@@ -47,6 +59,8 @@ RankBlock(Sorting *s)
 		float		value = t->value ? t->value[i] : 1;
 		float		weight = t->weight ? t->weight[i] : 1;
 
+		if (i % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (IsHeldOut(t->user[i], t->item[i], s->validation, s->seed))
 		{
 			AddTriplet(held, t->user[i], t->item[i], value, weight);
