@@ -239,10 +239,13 @@ evaluate() {
 			AND value IS NOT NULL" >>"$figures"
 }
 
-# How soon a training ends that is told to, with ratings in memory and spilled.
+# How soon a training ends that is told to, of either feedback, with ratings in memory and spilled.
 measure_cancel() {
-	PATH=$bin:$PATH "$here/latency" 10 "source => 'ratings', factors => 64, iterations => 2" "$scratch/cluster" \
-		"$memory" "$spilling" >>"$figures"
+	local feedback
+	for feedback in explicit implicit; do
+		PATH=$bin:$PATH "$here/latency" 5 "source => 'ratings', feedback => '$feedback', factors => 64, iterations => 1" \
+			"$scratch/cluster" "$memory" "$spilling" >>"$figures"
+	done
 }
 
 # Latency of lists by number of items.
