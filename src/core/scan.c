@@ -7,11 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "isa.h"
-
-#ifdef MF_ISA_X86
-#include <immintrin.h>
-#endif
+#include "simd.h"
 
 #define MF_BODY "scan_body.h"
 #include "isa_each.h"

@@ -52,6 +52,27 @@ typedef void (*MfSumCodes) (const uint8_t *code, int coded, const int8_t *query,
 typedef uint64_t (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
 								 const int32_t *threshold, uint16_t *passed);
 
+/* Queries that go through the fine codes of a block together. */
+#define MF_TILE 8
+
+/* Some queries' way through the fine codes of a block's 64 panels. */
+typedef struct MfCodeTile
+{
+	int			nqueries;		/* 1 .. MF_TILE */
+	const int8_t *query[MF_TILE];
+	uint64_t	live[MF_TILE];	/* the panels that each is interested in */
+	int32_t		threshold[MF_TILE][64];
+	uint64_t	found[MF_TILE]; /* result: the panels with items whose sums reach the threshold */
+	uint16_t	passed[MF_TILE][64];	/* result: the bits of such items, in panels of found[] */
+} MfCodeTile;
+
+/*
+ * The sums of products of the fine codes of 64 panels: over coordinates j < ld of query[j] * code, codes
+ * 0 .. 127 and -127 <= query[j] <= 127.  A panel is ld / 4 chunks of 16 x 4 bytes: item i's coordinate
+ * 4 g + b is byte b of its four in chunk g.
+ */
+typedef void (*MfScanTile) (const uint8_t *code, int ld, MfCodeTile *tile);
+
 /*
  * The largest squared error over the 16 rows of coded coordinates (a multiple of 16) when they are
  * coded in 16 steps: the sum of (x - step * (n - 7.5))^2, n = x / step + 8 cut to 0 .. 15.
@@ -64,6 +85,7 @@ typedef struct MfScan
 	MfBoundCodes bound_codes;
 	MfSumCodes	sum_codes;
 	MfScanCodes scan_codes;
+	MfScanTile	scan_tile;
 	MfCodeError code_error;
 } MfScan;
 

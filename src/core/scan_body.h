@@ -369,6 +369,149 @@ MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, uint
 	return found;
 }
 
+/* The panels that some query of a tile is interested in. */
+static inline uint64_t
+MF_KERNEL(tile_panels) (MfCodeTile *tile)
+{
+	uint64_t	live = 0;
+
+	for (int q = 0; q < tile->nqueries; q++)
+	{
+		live |= tile->live[q];
+		tile->found[q] = 0;
+	}
+	return live;
+}
+
+/* Notes what a query has found in a panel. */
+static inline void
+MF_KERNEL(note_panel) (MfCodeTile *tile, int q, int p, uint32_t passed)
+{
+	tile->passed[q][p] = (uint16_t) passed;
+	tile->found[q] |= (uint64_t) (passed != 0) << p;
+}
+
+#ifdef MF_VNNI
+
+/* See MfScanTile. */
+static void
+MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
+{
+	int32_t		word[1008 / 4][MF_TILE];
+
+	for (int q = 0; q < MF_TILE; q++)
+		for (int g = 0; g < ld / 4; g++)
+			memcpy(&word[g][q], tile->query[q < tile->nqueries ? q : 0] + 4 * g, sizeof(int32_t));
+	for (uint64_t live = MF_KERNEL(tile_panels) (tile); live != 0; live &= live - 1)
+	{
+		int			p = __builtin_ctzll(live);
+		const uint8_t *panel = code + (size_t) p * ld * 16;
+		__m512i		sum[MF_TILE];
+
+		MF_UNROLL
+		for (int q = 0; q < MF_TILE; q++)
+			sum[q] = _mm512_setzero_si512();
+		for (int g = 0; g < ld / 4; g++)
+		{
+			__m512i		four = _mm512_loadu_si512(panel + 64 * g);
+
+			MF_UNROLL
+			for (int q = 0; q < MF_TILE; q++)
+				sum[q] = _mm512_dpbusd_epi32(sum[q], four, _mm512_set1_epi32(word[g][q]));
+		}
+		MF_UNROLL
+		for (int q = 0; q < MF_TILE; q++)
+		{
+			__mmask16	passed = _mm512_cmpge_epi32_mask(sum[q], _mm512_set1_epi32(tile->threshold[q][p]));
+
+			if (passed != 0)
+				MF_KERNEL(note_panel) (tile, q, p, passed);
+		}
+	}
+	for (int q = 0; q < tile->nqueries; q++)
+		tile->found[q] &= tile->live[q];
+}
+
+#else
+
+/* The sums of products of one panel's fine codes. */
+static inline void
+MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t *sum)
+{
+#if MF_LANES == 16
+	const __m512i ones = _mm512_set1_epi16(1);
+	const int32_t *word = (const int32_t *) query;
+	__m512i		total = _mm512_setzero_si512();
+
+	/* two products of at most 127 * 127 stay within 16 bits */
+	for (int g = 0; g < ld / 4; g++)
+		total = _mm512_add_epi32(total, _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_loadu_si512(panel + 64 * g),
+																			   _mm512_set1_epi32(word[g])), ones));
+	_mm512_storeu_si512(sum, total);
+#elif MF_LANES == 8
+	const __m256i ones = _mm256_set1_epi16(1);
+	const int32_t *word = (const int32_t *) query;
+	__m256i		low = _mm256_setzero_si256();
+	__m256i		high = _mm256_setzero_si256();
+
+	for (int g = 0; g < ld / 4; g++)
+	{
+		const __m256i *four = (const __m256i *) (panel + 64 * g);
+		__m256i		q = _mm256_set1_epi32(word[g]);
+
+		low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_loadu_si256(four), q), ones));
+		high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_loadu_si256(four + 1), q), ones));
+	}
+	_mm256_storeu_si256((__m256i *) sum, low);
+	_mm256_storeu_si256((__m256i *) (sum + 8), high);
+#else
+	for (int quarter = 0; quarter < 16; quarter += 4)
+	{
+		INTS		total = {0};
+
+		for (int g = 0; g < ld / 4; g++)
+		{
+			MF_KERNEL(words) four = *(const MF_KERNEL(words) *) (panel + 64 * g + 4 * quarter);
+			const int8_t *q = query + 4 * g;
+			int16_t		a = q[0];
+			int16_t		b = q[1];
+			int16_t		c = q[2];
+			int16_t		d = q[3];
+			MF_KERNEL(shorts) part = (MF_KERNEL(shorts)) (four & 255) * (MF_KERNEL(shorts)) {a, c, a, c, a, c, a, c} +
+				(MF_KERNEL(shorts)) (four >> 8) * (MF_KERNEL(shorts)) {b, d, b, d, b, d, b, d};
+
+			total += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
+		}
+		*(INTS *) (sum + quarter) = total;
+	}
+#endif
+}
+
+/* See MfScanTile. */
+static void
+MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
+{
+	for (uint64_t live = MF_KERNEL(tile_panels) (tile); live != 0; live &= live - 1)
+	{
+		int			p = __builtin_ctzll(live);
+
+		for (int q = 0; q < tile->nqueries; q++)
+		{
+			int32_t		sum[16];
+			uint32_t	passed = 0;
+
+			if ((tile->live[q] >> p & 1) == 0)
+				continue;
+			MF_KERNEL(fine_sums) (code + (size_t) p * ld * 16, ld, tile->query[q], sum);
+			for (int i = 0; i < 16; i++)
+				passed |= (uint32_t) (sum[i] >= tile->threshold[q][p]) << i;
+			MF_KERNEL(note_panel) (tile, q, p, passed);
+		}
+	}
+}
+
+#endif
+
 /* See MfCodeError. */
 static float
 MF_KERNEL(code_error) (const float *row, int coded, float step)
@@ -403,7 +546,7 @@ MF_KERNEL(code_error) (const float *row, int coded, float step)
 
 static const MfScan MF_KERNEL(scan) = {
 	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
-	MF_KERNEL(code_error)
+	MF_KERNEL(scan_tile), MF_KERNEL(code_error)
 };
 
 #undef FLOATS

@@ -1,16 +1,19 @@
 /*
  * search.h - a search for the best items at work: what topk.c and its helpers share.
  *
- * search_filter.c says which items count, search_visit.c looks at them, topk.c begins and ends.
+ * search_filter.c says which items count, search_visit.c looks at them, by search_codes.c where there are
+ * codes, topk.c begins and ends.
  */
 #ifndef MF_SEARCH_H
 #define MF_SEARCH_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "codes.h"
+#include "fine.h"
 #include "index.h"
 #include "pool.h"
 #include "scan.h"
@@ -55,6 +58,8 @@ typedef struct MfSearch
 	bool		coded;			/* codes can be used */
 	MfCodeQuery code;
 	MfCodeBounds bounds;		/* what is the same for all blocks */
+	const MfFine *fine;			/* fine codes, that can be used; or NULL */
+	MfCodeQuery fine_code;
 	const uint64_t *mask;		/* by position: the candidates; NULL: all */
 	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
 	MfGroupSlot *slot;
@@ -76,6 +81,25 @@ mf_bitmap_words(const MfIndex *index)
 	return (size_t) index->nblocks * (MF_BLOCK / 64);
 }
 
+/* A float that is below x by enough for MF_SCAN_ROUNDING of itself and its own rounding. */
+static inline float
+mf_float_below(double x)
+{
+	return (float) (x - fabs(x) * 0x1.0p-21 - 0x1.0p-148);
+}
+
+/* The positions of a panel that hold candidates. */
+static inline uint32_t
+mf_search_panel_mask(const MfSearch *search, int64_t panel)
+{
+	int64_t		left = search->index->nitems - panel * MF_PANEL;
+	uint32_t	mask = left >= MF_PANEL ? 0xffff : (UINT32_C(1) << left) - 1;
+
+	if (search->mask != NULL)
+		mask &= search->mask[panel / 4] >> (panel % 4 * 16) & 0xffff;
+	return mask;
+}
+
 extern bool mf_search_admits(const MfSearch *search, int32_t item);
 extern bool mf_search_take(MfSearch *search, int32_t group, double score);
 extern bool mf_search_crowds_out(const MfSearch *search, int32_t item, double most);
@@ -89,6 +113,13 @@ extern void mf_search_score_pool(MfSearch *search);
 extern void mf_search_position(MfSearch *search, int32_t position);
 extern void mf_search_first(MfSearch *search);
 extern bool mf_search_next(MfSearch *search, int64_t block);
+extern bool mf_search_next_panels(MfSearch *search, int64_t block, uint64_t *live);
+extern void mf_search_catch_up(MfSearch *search);
 extern void mf_search_last(MfSearch *search);
+
+extern void mf_search_codes(MfSearch *search, int64_t block, uint64_t live);
+extern void mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block,
+							   MfCodeTile *tile);
+extern void mf_search_review(MfSearch *search, bool score);
 
 #endif

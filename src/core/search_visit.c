@@ -1,6 +1,5 @@
 /*
- * search_visit.c - looks at items: blocks, panels, codes, floats and doubles; topk.c says why that
- * is exact.
+ * search_visit.c - looks at items: blocks, panels, floats and doubles; topk.c says why that is exact.
  */
 #include "search.h"
 
@@ -12,9 +11,6 @@
 
 /* Vectors shorter than this are not normalised in float. */
 #define LEAST_NORM 1e-30f
-
-/* An item is scored at once when codes need to have missed only this share of what they can miss. */
-#define LIKELY 0.25f
 
 /*
  * Makes the scores of four entries exact.  Coordinate after coordinate, as a naive scan adds them up,
@@ -99,13 +95,6 @@ tend_pool(MfSearch *search)
 	}
 }
 
-/* A float that is below x by enough for MF_SCAN_ROUNDING of itself and its own rounding. */
-static float
-float_below(double x)
-{
-	return (float) (x - fabs(x) * 0x1.0p-21 - 0x1.0p-148);
-}
-
 /* How many bits of a panel's mask are set: mostly all of them. */
 static inline int
 count_bits(uint32_t mask)
@@ -142,7 +131,7 @@ score_sixteen(MfSearch *search, const Sixteen *sixteen)
 	if (trusted)
 		wanted &= search->scan->score_rows(search->query, index->ld, index->vector, sixteen->position,
 										   cosine ? sixteen->norm : NULL, cosine ? NULL : sixteen->offset,
-										   float_below(search->pool.floor - error), score);
+										   mf_float_below(search->pool.floor - error), score);
 	for (; wanted != 0; wanted &= wanted - 1)
 	{
 		int			i = __builtin_ctz(wanted);
@@ -193,6 +182,14 @@ score_pending(MfSearch *search)
 	search->npending -= n;
 }
 
+/* Scores what is pending, if only so many are left that they do not fill a panel: by the next time. */
+void
+mf_search_catch_up(MfSearch *search)
+{
+	while (search->npending >= MF_PANEL)
+		score_pending(search);
+}
+
 /* Scores all that is pending. */
 static void
 flush_pending(MfSearch *search)
@@ -238,18 +235,6 @@ block_bound(const MfSearch *search, int64_t block)
 		(index->block_offset == NULL ? 0 : index->block_offset[block]);
 }
 
-/* The positions of a panel that hold candidates. */
-static uint32_t
-panel_mask(const MfSearch *search, int64_t panel)
-{
-	int64_t		left = search->index->nitems - panel * MF_PANEL;
-	uint32_t	mask = left >= MF_PANEL ? 0xffff : (UINT32_C(1) << left) - 1;
-
-	if (search->mask != NULL)
-		mask &= search->mask[panel / 4] >> (panel % 4 * 16) & 0xffff;
-	return mask;
-}
-
 /* Scores the items of a panel that are in mask. */
 static void
 search_panel(MfSearch *search, int64_t panel, uint32_t mask)
@@ -281,83 +266,6 @@ visit_panel(MfSearch *search, int64_t panel, uint32_t mask)
 			mf_search_position(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
 }
 
-/* Looks again at what was put off: drops what the floor has outrun, or scores it all. */
-static void
-review_later(MfSearch *search, bool score)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < search->nlater; i++)
-	{
-		MfLater		later = search->later[i];
-
-		if (later.most < search->pool.floor)
-			continue;
-		if (score)
-			mf_search_position(search, later.position);
-		else
-			search->later[kept++] = later;
-	}
-	search->nlater = kept;
-	if (kept > MF_LATER / 2)
-		review_later(search, true);
-}
-
-/* Puts an item off that scores at most this. */
-static inline void
-add_later(MfSearch *search, float most, int32_t position)
-{
-	MfLater	   *later = &search->later[search->nlater++];
-
-	later->most = most;
-	later->position = position;
-	if (search->nlater == MF_LATER)
-		review_later(search, false);
-}
-
-/*
- * Goes through a panel's items whose codes have passed.  Those that are likely to be good are scored
- * now, and push the floor up.  The others can mostly be dropped at the end, without a look at their
- * vectors: codes miss much less than the bound of it says.
- */
-static void
-judge_panel(MfSearch *search, int64_t panel, uint32_t passed)
-{
-	const MfIndex *index = search->index;
-	const MfCodeQuery *code = &search->code;
-	float		scale = code->unit * index->panel_step[panel];
-	float		missed = code->per_error * index->panel_error[panel] +
-		code->per_length * index->panel_length[panel] + code->per_rest * index->panel_rest[panel] +
-		code->per_skew * index->panel_norm[panel];
-	int32_t		sum[MF_PANEL];
-
-	search->scan->sum_codes(index->code + (size_t) panel * index->coded * 8, index->coded, code->code, sum);
-	for (; passed != 0; passed &= passed - 1)
-	{
-		int			i = __builtin_ctz(passed);
-		int32_t		position = (int32_t) (panel * MF_PANEL + i);
-		float		about = scale * ((float) sum[i] - code->shift);
-		float		most = about + missed + 2 * scale;
-
-		if (search->cosine)
-		{
-			most /= most > 0 ? index->panel_least[panel] : index->panel_norm[panel];
-			about /= index->norm[position];
-		}
-		else if (index->offset != NULL)
-		{
-			most += index->offset[position];
-			about += index->offset[position];
-		}
-		/* two steps are for rounding, as in the thresholds */
-		most += fabsf(most) * 0x1.0p-18f + missed * 0x1.0p-18f;
-		if (about + LIKELY * missed >= search->pool.floor)
-			mf_search_position(search, position);
-		else if (!(most < search->pool.floor))
-			add_later(search, most, position);
-	}
-}
-
 /* The panels of a block that hold candidates. */
 static uint64_t
 block_mask(const MfSearch *search, int64_t block)
@@ -375,58 +283,18 @@ block_mask(const MfSearch *search, int64_t block)
 	return masked;
 }
 
-/* Looks at a block's codes, and at the items that these cannot rule out. */
-static void
-search_codes(MfSearch *search, int64_t block, uint64_t live)
-{
-	const MfIndex *index = search->index;
-	int64_t		first = block * MF_BLOCK_PANELS;
-	MfCodeBounds *bounds = &search->bounds;
-	int32_t		threshold[MF_BLOCK_PANELS];
-	uint16_t	passed[MF_BLOCK_PANELS];
-
-	bounds->norm = index->panel_norm + first;
-	bounds->offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
-	bounds->least = search->cosine ? index->panel_least + first : NULL;
-	bounds->step = index->panel_step + first;
-	bounds->error = index->panel_error + first;
-	bounds->length = index->panel_length + first;
-	bounds->rest = index->panel_rest + first;
-	bounds->floor = float_below(search->pool.floor);
-	live &= search->scan->bound_codes(bounds, threshold);
-	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PANEL * __builtin_popcountll(live);
-	live = search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
-									search->code.code, live, threshold, passed);
-	for (; live != 0; live &= live - 1)
-	{
-		int64_t		panel = first + __builtin_ctzll(live);
-
-		judge_panel(search, panel, passed[panel - first] & panel_mask(search, panel));
-	}
-	/* what waits would let the floor rise */
-	while (search->npending >= MF_PANEL)
-		score_pending(search);
-}
-
-/* Looks at all panels of a block that may hold one of the best. */
+/* Looks at all panels of a block that may hold one of the best, by their vectors. */
 static void
 search_block(MfSearch *search, int64_t block)
 {
 	uint64_t	live = block_mask(search, block);
 
-	if (live == 0)
-		return;
-	if (search->coded && fabs(search->pool.floor) < FLOAT_RANGE)
-	{
-		search_codes(search, block, live);
-		return;
-	}
 	for (; live != 0; live &= live - 1)
 	{
 		int64_t		panel = block * MF_BLOCK_PANELS + __builtin_ctzll(live);
 
 		if (panel_bound(search, panel) >= search->pool.floor)
-			visit_panel(search, panel, panel_mask(search, panel));
+			visit_panel(search, panel, mf_search_panel_mask(search, panel));
 	}
 }
 
@@ -469,14 +337,35 @@ mf_search_first(MfSearch *search)
 		search_block(search, search->first);
 }
 
+/*
+ * Goes on with a block, if it may hold one of the best; false when no later one can.  Panels that are to
+ * be looked at by their codes are left to the caller: the bits of *live.
+ */
+bool
+mf_search_next_panels(MfSearch *search, int64_t block, uint64_t *live)
+{
+	*live = 0;
+	if (tail_bound(search, block) < search->pool.floor)
+		return false;
+	if (block == search->first || block_bound(search, block) < search->pool.floor)
+		return true;
+	if (search->coded && fabs(search->pool.floor) < FLOAT_RANGE)
+		*live = block_mask(search, block);
+	else
+		search_block(search, block);
+	return true;
+}
+
 /* Goes on with a block, if it may hold one of the best; false when no later one can. */
 bool
 mf_search_next(MfSearch *search, int64_t block)
 {
-	if (tail_bound(search, block) < search->pool.floor)
+	uint64_t	live;
+
+	if (!mf_search_next_panels(search, block, &live))
 		return false;
-	if (block != search->first && block_bound(search, block) >= search->pool.floor)
-		search_block(search, block);
+	if (live != 0)
+		mf_search_codes(search, block, live);
 	return true;
 }
 
@@ -485,6 +374,6 @@ void
 mf_search_last(MfSearch *search)
 {
 	flush_pending(search);
-	review_later(search, true);
+	mf_search_review(search, true);
 	flush_pending(search);
 }

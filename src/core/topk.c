@@ -45,6 +45,7 @@ typedef struct Workspace
 	double	   *exact;
 	float	   *coordinate;
 	int8_t	   *code;
+	int8_t	   *fine;
 	MfLater	   *later;
 	MfPoolEntry *entry;
 	MfGroupSlot *slot;
@@ -70,6 +71,7 @@ divide_space(const MfIndex *index, int k, void *space)
 	work.exact = mf_take_space(space, &used, index->ld * sizeof(double));
 	work.coordinate = mf_take_space(space, &used, index->coded * sizeof(float));
 	work.code = mf_take_space(space, &used, index->coded);
+	work.fine = mf_take_space(space, &used, index->coded > 0 ? index->ld : 0);
 	work.later = mf_take_space(space, &used, index->coded > 0 ? MF_LATER * sizeof(MfLater) : 0);
 	work.entry = mf_take_space(space, &used, entries * sizeof(MfPoolEntry));
 	work.slot = mf_take_space(space, &used, work.nslots * sizeof(MfGroupSlot));
@@ -277,22 +279,35 @@ mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter 
 }
 
 /* Queries that go through an index together, so that codes are fetched from memory once for all. */
-#define BATCH_QUERIES 8
+#define BATCH_QUERIES (4 * MF_TILE)
 
 /* A batch at work. */
 typedef struct BatchState
 {
 	const MfIndex *index;
 	const MfBatch *batch;
-	char	   *workspace;		/* BATCH_QUERIES of `size` bytes per worker */
+	const MfParallel *parallel;
+	char	   *workspace;		/* worker_size bytes a worker: BATCH_QUERIES of `size`, and a tile */
 	size_t		size;
+	size_t		worker_size;
 } BatchState;
+
+/* Bytes of scratch space that a worker on a batch needs. */
+static size_t
+batch_worker_size(const MfIndex *index, int k)
+{
+	size_t		used = 0;
+
+	mf_take_space(NULL, &used, BATCH_QUERIES * mf_topk_workspace(index, k));
+	mf_take_space(NULL, &used, sizeof(MfCodeTile));
+	return used;
+}
 
 /* Bytes of 64-byte aligned scratch space that mf_topk_batch() needs. */
 size_t
 mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel)
 {
-	return mf_topk_workspace(index, k) * BATCH_QUERIES * mf_workers(parallel);
+	return batch_worker_size(index, k) * mf_workers(parallel);
 }
 
 /* What query q of a batch lets in. */
@@ -329,7 +344,7 @@ search_each(const BatchState *state, int64_t first, int n, char *workspace)
 	}
 }
 
-/* Searches for n queries of a batch block by block of the index. */
+/* Searches for n queries of a batch block by block of the index; leaves early when it is cancelled. */
 static void
 search_together(const BatchState *state, int64_t first, int n, char *workspace)
 {
@@ -339,6 +354,8 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 	MfSearch		search[BATCH_QUERIES];
 	MfFilter	filter[BATCH_QUERIES];
 	bool		more[BATCH_QUERIES];
+	uint64_t	live[BATCH_QUERIES];
+	MfCodeTile *tile = (MfCodeTile *) (void *) (workspace + BATCH_QUERIES * state->size);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -346,13 +363,22 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 
 		filter[i] = batch_filter(batch, first + i);
 		start_search(&search[i], index, batch->query + (first + i) * index->ld, k, &filter[i], &work, false);
+		search[i].fine_code.code = work.fine;
+		if (batch->fine != NULL && mf_fine_query(&search[i].fine_code, search[i].query, index->ld, search[i].norm))
+			search[i].fine = batch->fine;
 		more[i] = !search_zero(&search[i]);
 		if (more[i])
 			mf_search_first(&search[i]);
 	}
-	for (int64_t block = 0; block < index->nblocks; block++)
+	for (int64_t block = 0; block < index->nblocks && !mf_cancelled(state->parallel); block++)
+	{
 		for (int i = 0; i < n; i++)
-			more[i] = more[i] && mf_search_next(&search[i], block);
+		{
+			live[i] = 0;
+			more[i] = more[i] && mf_search_next_panels(&search[i], block, &live[i]);
+		}
+		mf_search_together(search, live, n, block, tile);
+	}
 	for (int i = 0; i < n; i++)
 	{
 		int64_t		q = first + i;
@@ -372,7 +398,7 @@ run_batch(void *argument, int64_t part, int worker)
 	int64_t		first = part * BATCH_QUERIES;
 	int64_t		left = batch->nqueries - first;
 	int			n = left < BATCH_QUERIES ? (int) left : BATCH_QUERIES;
-	char	   *workspace = state->workspace + worker * BATCH_QUERIES * state->size;
+	char	   *workspace = state->workspace + worker * state->worker_size;
 
 	if (state->index->coded > 0 && batch->k > 0 &&
 		(batch->filter == NULL || batch->filter->candidates == NULL))
@@ -388,7 +414,8 @@ run_batch(void *argument, int64_t part, int worker)
 bool
 mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace, const MfParallel *parallel)
 {
-	BatchState	state = {index, batch, workspace, mf_topk_workspace(index, batch->k)};
+	BatchState	state = {index, batch, parallel, workspace, mf_topk_workspace(index, batch->k),
+	batch_worker_size(index, batch->k)};
 	int64_t		parts = (batch->nqueries + BATCH_QUERIES - 1) / BATCH_QUERIES;
 
 	return mf_parallel_blocks(parallel, parts, run_batch, &state);

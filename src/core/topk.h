@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fine.h"
 #include "index.h"
 #include "threads.h"
 
@@ -49,6 +50,7 @@ typedef struct MfBatch
 	int32_t    *item;			/* result: nqueries x k */
 	float	   *score;			/* result: nqueries x k */
 	int32_t    *count;			/* result: nqueries: how many of the k there are */
+	const MfFine *fine;			/* the index's fine codes, or NULL; they help where it has codes, too */
 } MfBatch;
 
 extern size_t mf_topk_workspace(const MfIndex *index, int k);

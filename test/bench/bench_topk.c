@@ -110,12 +110,17 @@ time_batch(const Catalog *c, const float *query, int64_t nqueries, const char *w
 	void	   *workspace = catalog_space(mf_topk_batch_workspace(&c->index, K, &parallel));
 	MfBatch		batch = {nqueries, query, K, NULL, NULL, NULL, malloc((size_t) nqueries * K * 4),
 	malloc((size_t) nqueries * K * 4), malloc((size_t) nqueries * 4)};
+	void	   *space = catalog_space(mf_fine_size(&c->index));
+	MfFine		fine;
 	double		start = seconds();
 	clock_t		cpu = clock();
 
+	if (c->index.coded > 0 && mf_fine_build(&fine, space, &c->index, &parallel))
+		batch.fine = &fine;
 	mf_topk_batch(&c->index, &batch, workspace, &parallel);
 	printf("%-8s batch of %lld, 2 threads: %.3f s, %.3f s of processor time\n", what, (long long) nqueries,
 		   seconds() - start, (double) (clock() - cpu) / CLOCKS_PER_SEC);
+	free(space);
 	free(workspace);
 	free(batch.item);
 	free(batch.score);

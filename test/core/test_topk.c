@@ -307,55 +307,157 @@ test_filters(const char *level)
 	}
 }
 
-/* A batch gives what its searches give, whatever the number of threads. */
+enum
+{
+	BATCH_QUERIES = 43, BATCH_K = 12
+};
+
+/* Queries of a batch, what they have seen, and room for the result. */
+typedef struct Many
+{
+	float	   *query;
+	int32_t    *seen;
+	int64_t		start[BATCH_QUERIES + 1];
+	int32_t		item[BATCH_QUERIES * BATCH_K];
+	float		score[BATCH_QUERIES * BATCH_K];
+	int32_t		count[BATCH_QUERIES];
+	MfBatch		batch;
+} Many;
+
+/* Query 5 has seen everything, query 6 all but three, the others a few items. */
+static void
+make_many(Many *many, const Catalog *c)
+{
+	MfBatch		batch = {BATCH_QUERIES, NULL, BATCH_K, NULL, many->start, NULL, many->item, many->score, many->count, NULL};
+
+	batch.query = many->query = catalog_space(BATCH_QUERIES * c->ld * sizeof(float));
+	batch.seen = many->seen = malloc((size_t) (2 * c->n + BATCH_QUERIES * 10) * sizeof(int32_t));
+	many->start[0] = 0;
+	for (int q = 0; q < BATCH_QUERIES; q++)
+	{
+		int64_t		end = many->start[q];
+
+		make_query(c, q, many->query + q * c->ld);
+		if (q == 5 || q == 6)
+			for (int32_t i = 0; i < c->n; i++)
+			{
+				if (q == 5 || i % 500 != 7 || i > 1400)
+					many->seen[end++] = i;
+			}
+		else
+			for (int s = 0; s < q % 10 && s * 100 + q < c->n; s++)
+				many->seen[end++] = s * 100 + q;
+		many->start[q + 1] = end;
+	}
+	many->batch = batch;
+}
+
+static void
+free_many(Many *many)
+{
+	free(many->query);
+	free(many->seen);
+}
+
+/* Whether the result of a batch is what naive scans give. */
+static bool
+many_agree(const Many *many, const Catalog *c)
+{
+	Scored	   *all = malloc((size_t) (c->n + 1) * sizeof(Scored));
+	bool		same = true;
+
+	for (int q = 0; q < BATCH_QUERIES && same; q++)
+	{
+		MfFilter	filter = {.seen = many->seen + many->start[q],.nseen = many->start[q + 1] - many->start[q]};
+		int			n = naive_scan(c, many->query + q * c->ld, BATCH_K, &filter, false, all);
+
+		same = many->count[q] == n;
+		for (int i = 0; i < n && same; i++)
+			same = many->item[q * BATCH_K + i] == all[i].item &&
+				(fabs(all[i].score) > 3e38 ||
+				 fabs(many->score[q * BATCH_K + i] - all[i].score) <= 1e-5 * fmax(fabs(all[i].score), 1e-37));
+		if (!same)
+			printf("#   query %d: %d items, expected %d\n", q, many->count[q], n);
+	}
+	free(all);
+	return same;
+}
+
+/* A batch on 1, 2 and 3 threads, without and with fine codes. */
+static bool
+batch_agrees(const Catalog *c, bool fine)
+{
+	Many		many;
+	Many		one;			/* after the run on one thread */
+	MfFine		codes;
+	void	   *space = catalog_space(mf_fine_size(&c->index));
+	bool		same = true;
+
+	make_many(&many, c);
+	memset(many.item, 0, sizeof(many.item));
+	memset(many.score, 0, sizeof(many.score));
+	for (int threads = 1; threads <= 3 && same; threads++)
+	{
+		MfParallel	parallel = {threads, NULL};
+		void	   *workspace = catalog_space(mf_topk_batch_workspace(&c->index, BATCH_K, &parallel));
+
+		if (fine && mf_fine_build(&codes, space, &c->index, &parallel))
+			many.batch.fine = &codes;
+		memset(many.count, -1, sizeof(many.count));
+		same = mf_topk_batch(&c->index, &many.batch, workspace, &parallel);
+		if (threads == 1)
+			same = same && many_agree(&many, c);
+		else
+			same = same && memcmp(one.count, many.count, sizeof(one.count)) == 0 &&
+				memcmp(one.item, many.item, sizeof(one.item)) == 0 &&
+				memcmp(one.score, many.score, sizeof(one.score)) == 0;
+		one = many;
+		free(workspace);
+	}
+	free(space);
+	free_many(&many);
+	return same;
+}
+
+static bool
+always(void)
+{
+	return true;
+}
+
+/* Batches of every shape, with few and no items, and one that is cancelled. */
 static void
 test_batch(const char *level)
 {
-	enum
+	static const int counts[] = {0, 1, 5, 17};
+
+	for (int shape = 0; shape < SHAPES; shape++)
 	{
-		n = 3000, d = 33, nqueries = 41, k = 12
-	};
-	for (int shape = POPULAR; shape <= FLAT; shape++)
+		bool		same = true;
+
+		for (int o = 0; o < 2; o++)
+		{
+			Catalog		c = shaped((Shape) shape, 1500, 33, (float) o);
+
+			same = same && catalog_build(&c, shape == POPULAR ? MF_CODES_NEVER : MF_CODES_ALWAYS, 2) &&
+				batch_agrees(&c, false) && batch_agrees(&c, true);
+			catalog_free(&c);
+		}
+		ok(same, "%s: a batch, %s", level, shape_name[shape]);
+	}
+	for (int i = 0; i < 4; i++)
 	{
-		Catalog		c = shaped((Shape) shape, n, d, 0.1f);
-		float	   *query = catalog_space(nqueries * c.ld * sizeof(float));
-		int64_t		start[nqueries + 1] = {0};
-		int32_t		seen[nqueries * 10];
-		int32_t		item[nqueries * k];
-		float		score[nqueries * k];
-		int32_t		count[nqueries];
-		MfBatch		batch = {nqueries, query, k, NULL, start, seen, item, score, count};
-		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 1);
+		Catalog		c = shaped(FLAT, counts[i], 9, 0.1f);
+		Many		many;
+		MfParallel	parallel = {2, always};
+		void	   *workspace;
 
-		for (int q = 0; q < nqueries; q++)
-		{
-			make_query(&c, q, query + q * c.ld);
-			start[q + 1] = start[q];
-			for (int s = 0; s < q % 10; s++)
-				seen[start[q + 1]++] = s * 300 + q;
-		}
-		for (int threads = 1; threads <= 3; threads++)
-		{
-			MfParallel	parallel = {threads, NULL};
-			void	   *workspace = catalog_space(mf_topk_batch_workspace(&c.index, k, &parallel));
-
-			same = same && mf_topk_batch(&c.index, &batch, workspace, &parallel);
-			free(workspace);
-			for (int q = 0; q < nqueries && same; q++)
-			{
-				MfFilter	filter = {.seen = seen + start[q],.nseen = start[q + 1] - start[q]};
-				void	   *space = catalog_space(mf_topk_workspace(&c.index, k));
-				int32_t		one[k];
-				float		its[k];
-
-				same = mf_topk_search(&c.index, query + q * c.ld, k, &filter, space, one, its, NULL) == count[q] &&
-					memcmp(one, item + q * k, count[q] * sizeof(int32_t)) == 0 &&
-					memcmp(its, score + q * k, count[q] * sizeof(float)) == 0;
-				free(space);
-			}
-		}
-		ok(same, "%s: a batch gives what single searches give, %s", level, shape_name[shape]);
-		free(query);
+		ok(catalog_build(&c, MF_CODES_ALWAYS, 1) && batch_agrees(&c, true), "%s: a batch on %d items", level, counts[i]);
+		workspace = catalog_space(mf_topk_batch_workspace(&c.index, BATCH_K, &parallel));
+		make_many(&many, &c);
+		ok(!mf_topk_batch(&c.index, &many.batch, workspace, &parallel), "%s: a cancelled batch says so", level);
+		free_many(&many);
+		free(workspace);
 		catalog_free(&c);
 	}
 }
@@ -446,6 +548,59 @@ test_kernels(void)
 			ok(same, "kernels of level %d, %d coordinates", t, n);
 			catalog_free(&c);
 		}
+}
+
+/* Every table's kernel of fine codes against plain loops, with the largest numbers there are among them. */
+static void
+test_tile(void)
+{
+	static const int lengths[] = {16, 48, 64, 1008};
+	static uint8_t code[3 * 16 * 1008];
+	static int8_t query[MF_TILE][1008];
+	const MfScan *table[MF_SCAN_TABLES];
+	int			ntables = mf_scan_tables(table);
+
+	for (int i = 0; i < (int) sizeof(code); i++)
+		code[i] = (uint8_t) (i % 3 == 0 ? 127 : mf_random_bits(1, (uint64_t) i) % 128);
+	for (int q = 0; q < MF_TILE; q++)
+		for (int j = 0; j < 1008; j++)
+			query[q][j] = (int8_t) (q == 1 ? 127 : q == 2 ? -127 : (int) (mf_random_bits(2, (uint64_t) (q * 1008 + j)) % 255) - 127);
+	for (int t = 0; t < ntables; t++)
+		for (int l = 0; l < 4; l++)
+			for (int n = 1; n <= MF_TILE; n += 3)
+			{
+				int			ld = lengths[l];
+				MfCodeTile	tile = {.nqueries = n};
+				bool		same = true;
+
+				for (int q = 0; q < n; q++)
+				{
+					tile.query[q] = query[q];
+					tile.live[q] = q == 3 ? 5 : 7;
+					for (int p = 0; p < 3; p++)
+						tile.threshold[q][p] = p == 1 ? INT32_MAX : 100 * ld * (q - 2);
+				}
+				table[t]->scan_tile(code, ld, &tile);
+				for (int q = 0; q < n; q++)
+					for (int p = 0; p < 3; p++)
+					{
+						uint16_t	passed = 0;
+
+						for (int i = 0; i < 16; i++)
+						{
+							int32_t		sum = 0;
+
+							for (int j = 0; j < ld; j++)
+								sum += query[q][j] * code[p * 16 * ld + j / 4 * 64 + i * 4 + j % 4];
+							passed |= (uint16_t) ((sum >= tile.threshold[q][p]) << i);
+						}
+						if ((tile.live[q] >> p & 1) == 0)
+							passed = 0;
+						same = same && (tile.found[q] >> p & 1) == (passed != 0) &&
+							(passed == 0 || tile.passed[q][p] == passed);
+					}
+				ok(same, "fine codes of level %d, %d coordinates, %d queries", t, ld, n);
+			}
 }
 
 /* Whether every item passes the test of its codes when the floor is its own score. */
@@ -569,6 +724,7 @@ main(void)
 		test_batch(level_name[level]);
 	}
 	test_kernels();
+	test_tile();
 	test_bound();
 	test_block();
 	test_score();
