@@ -16,7 +16,7 @@ CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o codes.o codes_plan.o csr.o
 	sweep.o sweep_lanes.o sweep_single.o threads.o topk.o vec.o)
 OBJS = $(addprefix src/, arguments.o budget.o cells.o columns.o estimator.o evaluation.o evaluation_block.o factors.o figures.o \
 	fn_evaluate.o fn_model.o fn_serve.o fn_train.o groups.o idarray.o idmap.o idtype.o image.o image_block.o \
-	image_file.o importer.o interrupt.o lookup.o mfrec.o model.o objective_json.o options.o present.o \
+	image_file.o importer.o interrupt.o lists.o lookup.o mfrec.o model.o objective_json.o options.o present.o \
 	progress.o ratings.o recommender.o release.o rows.o served.o sorting.o source.o trainer.o training.o \
 	triplets.o tuner.o validation.o vectors.o) $(CORE_OBJS)
 

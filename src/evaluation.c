@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "budget.h"
 #include "evaluation.h"
 #include "evaluation_block.h"
 #include "factors.h"
@@ -363,6 +364,19 @@ CheckTotals(const Evaluation *e)
 				 errhint("Lower the argument relevant_from.")));
 }
 
+/* Room for lists, of as many users at a time as a block may take. */
+static void
+AllocateLists(Evaluation *e)
+{
+	const Image *image = e->r.image;
+	int64		users = e->test->users->count;
+	int64		bytes = Max(1, Min(e->request->k, image->nitems)) * 3 * (int64) sizeof(int32);
+	int64		fine = FineListBytes(image, users);
+
+	InitLists(&e->lists, image, e->request->k, Min(users, Max(1, e->block_bytes / bytes)),
+			  fine > 0 && fine <= MemoryLimit(), &e->parallel);
+}
+
 /* Evaluates block after block. */
 static void
 RunBlocks(Evaluation *e)
@@ -410,6 +424,7 @@ Evaluate(const EvaluationRequest *request, FigureFunction put, void *state)
 	RankPopularity(e);
 	if (e->with_ratings)
 		SolveBiases(e);
+	AllocateLists(e);
 	RunBlocks(e);
 	CheckTotals(e);
 	if (!request->per_user)

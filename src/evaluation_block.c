@@ -255,23 +255,6 @@ GatherRanked(Evaluation *e)
 	}
 }
 
-/* Room for the lists of as many ranked users at a time as the block may take. */
-static void
-AllocateLists(Evaluation *e)
-{
-	Block	   *b = &e->block;
-	MfBatch    *batch = &b->batch;
-
-	batch->k = (int) Min(e->request->k, e->r.image->nitems);
-	batch->nqueries = Min(b->nranked, Max(1, e->block_bytes / (batch->k * 3 * (int64) sizeof(int32))));
-	batch->seen = b->ranked_seen;
-	batch->item = HugeArray(batch->nqueries * batch->k, sizeof(int32));
-	batch->score = HugeArray(batch->nqueries * batch->k, sizeof(float));
-	batch->count = HugeArray(batch->nqueries, sizeof(int32));
-	b->popular = HugeArray(batch->nqueries * batch->k, sizeof(int32));
-	b->popular_count = HugeArray(batch->nqueries, sizeof(int32));
-}
-
 /* The most popular items that a user has not seen; returns how many. */
 static int
 PopularList(const Image *image, const int32 *seen, int64 nseen, int k, int32 *list)
@@ -290,7 +273,7 @@ JudgeUser(void *state, int64 q, int worker)
 {
 	Evaluation *e = state;
 	Block	   *b = &e->block;
-	const MfBatch *batch = &b->batch;
+	const MfBatch *batch = &e->lists.batch;
 	int64		user = b->list_first + q;
 	UserFigures *figures = &b->figures[b->ranked[user]];
 	const int32 *seen = b->ranked_seen + b->ranked_start[user];
@@ -313,21 +296,20 @@ static void
 JudgeLists(Evaluation *e)
 {
 	Block	   *b = &e->block;
-	MfBatch    *batch = &b->batch;
-	const MfIndex *index = &e->r.image->index;
-	void	   *space;
+	MfBatch    *batch = &e->lists.batch;
+	int64		room = Min(e->lists.room, b->nranked);
 
-	AllocateLists(e);
-	space = AlignedArray(mf_topk_batch_workspace(index, batch->k, &e->parallel), 1);
-	for (; b->list_first < b->nranked; b->list_first += batch->nqueries)
+	b->popular = HugeArray(room * batch->k, sizeof(int32));
+	b->popular_count = HugeArray(room, sizeof(int32));
+	for (b->list_first = 0; b->list_first < b->nranked; b->list_first += room)
 	{
-		batch->nqueries = Min(batch->nqueries, b->nranked - b->list_first);
-		batch->query = b->vector + (Size) b->list_first * index->ld;
-		batch->seen_start = b->ranked_start + b->list_first;
-		if (!mf_topk_batch(index, batch, space, &e->parallel) ||
-			!mf_parallel_blocks(&e->parallel, batch->nqueries, JudgeUser, e))
+		int64		n = Min(room, b->nranked - b->list_first);
+
+		MakeLists(&e->lists, n, b->vector + (Size) b->list_first * e->r.image->index.ld,
+				  b->ranked_start + b->list_first, b->ranked_seen);
+		if (!mf_parallel_blocks(&e->parallel, n, JudgeUser, e))
 			CheckCore(MF_CANCELLED);
-		for (int64 q = 0; q < batch->nqueries; q++)
+		for (int64 q = 0; q < n; q++)
 		{
 			e->total.list.covered += mf_metrics_cover(e->covered, batch->item + q * batch->k, batch->count[q]);
 			e->total.popular.covered += mf_metrics_cover(e->popular_covered, b->popular + q * batch->k,

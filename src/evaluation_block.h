@@ -5,8 +5,8 @@
 #define MFREC_EVALUATION_BLOCK_H
 
 #include "core/auc.h"
-#include "core/topk.h"
 #include "figures.h"
+#include "lists.h"
 #include "ratings.h"
 #include "recommender.h"
 
@@ -43,9 +43,8 @@ typedef struct Block
 	int64	   *ranked_start;	/* nranked + 1: seen items, one user's behind the other's */
 	int32	   *ranked_seen;
 	/* the lists of some ranked users */
-	int			list_first;
-	MfBatch		batch;
-	int32	   *popular;		/* batch.nqueries x batch.k */
+	int64		list_first;
+	int32	   *popular;		/* lists.room x k */
 	int32	   *popular_count;
 } Block;
 
@@ -81,6 +80,7 @@ typedef struct Evaluation
 	UserFigures total;
 	int64		unknown_users;
 	int64		irrelevant_users;
+	Lists		lists;
 	Block		block;
 } Evaluation;
 
