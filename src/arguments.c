@@ -40,6 +40,20 @@ ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing)
 	return k;
 }
 
+/* The argument version, 0 where it is null: the one that serves. */
+int32
+VersionArgument(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return 0;
+	if (PG_GETARG_INT32(n) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("version must be at least 1, not %d", PG_GETARG_INT32(n)),
+				 errhint("The view mf_models lists the versions that are kept.")));
+	return PG_GETARG_INT32(n);
+}
+
 /* A user or item id; the argument must not be null. */
 int64
 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what, const char *model)
@@ -111,12 +125,20 @@ ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_ARRAYTYPE_P(n);
 }
 
-/* An error with a hint unless ids can be returned in a result column (from 0). */
+/* An error with a hint unless ids can be returned in a column (from 0) of the result. */
 void
 CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what, const char *hint)
 {
+	CheckIdResult(fcinfo, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, column, idtype, what, hint);
+}
+
+/* The same for a result of this row type. */
+void
+CheckIdResult(FunctionCallInfo fcinfo, TupleDesc desc, int column, const IdType *idtype, const char *what,
+			  const char *hint)
+{
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			type = TupleDescAttr(rsinfo->setDesc, column)->atttypid;
+	Oid			type = TupleDescAttr(desc, column)->atttypid;
 
 	if (!IdTypeFits(idtype, type))
 		ereport(ERROR,

@@ -4,12 +4,14 @@
 #ifndef MFREC_ARGUMENTS_H
 #define MFREC_ARGUMENTS_H
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "idmap.h"
 #include "utils/array.h"
 
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
+extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,
 						const char *model);
 extern ArrayType *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name);
@@ -18,5 +20,7 @@ extern Oid	ArgumentType(FunctionCallInfo fcinfo, int n);
 extern Oid	ArgumentElementType(FunctionCallInfo fcinfo, int n);
 extern void CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what,
 						  const char *hint);
+extern void CheckIdResult(FunctionCallInfo fcinfo, TupleDesc desc, int column, const IdType *idtype,
+						  const char *what, const char *hint);
 
 #endif

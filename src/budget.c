@@ -135,3 +135,16 @@ CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items
 							 objective->factors, users->count, items->count,
 							 (long long) (factors >> 20), (long long) (dictionaries >> 20)));
 }
+
+/* While users are read for their lists: an error unless what is kept of each may be in memory. */
+void
+CheckListBudget(int64 needed, int64 users)
+{
+	if (needed > MemoryLimit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("lists of all users need %lld MB of memory, and may have %lld MB",
+						(long long) (needed >> 20), (long long) (MemoryLimit() >> 20)),
+				 errdetail("The dictionary of %lld users, so far, must be in memory.", (long long) users),
+				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
+}

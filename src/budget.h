@@ -15,5 +15,6 @@ extern void CheckDictionaries(const IdMap *users, const IdMap *items);
 extern void CheckImportedBytes(int64 bytes);
 extern void CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items, bool validation,
 						const MfParallel *parallel);
+extern void CheckListBudget(int64 needed, int64 users);
 
 #endif

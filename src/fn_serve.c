@@ -130,18 +130,6 @@ ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 		GroupByArray(grouping, image, filter, ArrayArgument(fcinfo, at->groups, "groups"));
 }
 
-/*
- * A score as it is shown: in a model of ratings alone the predicted rating (not cut to the scale), else as
- * it is.
- */
-static double
-ShownScore(const MfObjective *objective, double user_bias, double score)
-{
-	if (!objective->has_rating || objective->has_interest)
-		return score;
-	return objective->mean + objective->deviation * (user_bias + score);
-}
-
 /* The rows of a recommendation: a list with predicted ratings and the reason. */
 static void
 PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
@@ -184,20 +172,6 @@ ColdStartList(Recommender *r, const ListFilter *filter, Grouping *grouping, int 
 		MakeGroupedList(r, NULL, filter, grouping, false, k, list);
 	else
 		MakePopularList(r, filter, k, list);
-}
-
-/* The argument version, 0 where it is null: the one that serves. */
-static int32
-VersionArgument(FunctionCallInfo fcinfo, int n)
-{
-	if (PG_ARGISNULL(n))
-		return 0;
-	if (PG_GETARG_INT32(n) < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1, not %d", PG_GETARG_INT32(n)),
-				 errhint("The view mf_models lists the versions that are kept.")));
-	return PG_GETARG_INT32(n);
 }
 
 static void

@@ -269,20 +269,12 @@ MostlyAscend(const int64 *ids, int n)
 	return ascents >= n - 1 - n / 16;
 }
 
-/*
- * The numbers of n ids in a dictionary sorted by id, as FindId gives them one by one: integers in
- * ascending order without hashing, others with the cache misses of a batch overlapping.
- */
+/* The numbers of n ids, as FindId gives them one by one, with the cache misses of a batch overlapping. */
 void
-FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
+FindHashedIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 {
 	uint32		slot[256];
 
-	if (map->type->is_int && map->count > 0 && n > 1 && MostlyAscend(ids, n))
-	{
-		FindAscending(map, ids, n, numbers);
-		return;
-	}
 	for (int from = 0; from < n; from += lengthof(slot))
 	{
 		int			batch = Min(n - from, lengthof(slot));
@@ -304,6 +296,16 @@ FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 			numbers[from + i] = map->slots[at];
 		}
 	}
+}
+
+/* The same in a dictionary sorted by id: integers in ascending order without hashing. */
+void
+FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
+{
+	if (map->type->is_int && map->count > 0 && n > 1 && MostlyAscend(ids, n))
+		FindAscending(map, ids, n, numbers);
+	else
+		FindHashedIds(map, ids, n, numbers);
 }
 
 typedef struct SortEntry

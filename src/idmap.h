@@ -40,6 +40,7 @@ extern IdMap *CreateIdMap(IdType *type);
 extern int32 AddId(IdMap *map, int64 id);
 extern void AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes);
 extern int32 FindId(const IdMap *map, int64 id);
+extern void FindHashedIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern void FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern int32 *SortIdMap(IdMap *map);
 extern Size IdMapBytes(const IdMap *map);

@@ -29,6 +29,7 @@ typedef struct RatingReceiver
 	DestReceiver pub;
 	const Source *source;
 	Ratings    *ratings;
+	bool		known_only;		/* dictionaries are given: other rows, and bad ones, are passed over */
 	Triplets	triplets;
 	int			batch;			/* rows waiting below */
 	int64		user[BATCH_ROWS];
@@ -50,6 +51,21 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 
+/* Adds those of the rows that wait whose ids are known. */
+static void
+FlushKnown(RatingReceiver *receiver)
+{
+	int32		user[BATCH_ROWS];
+	int32		item[BATCH_ROWS];
+
+	FindHashedIds(receiver->ratings->users, receiver->user, receiver->batch, user);
+	FindHashedIds(receiver->ratings->items, receiver->item, receiver->batch, item);
+	for (int i = 0; i < receiver->batch; i++)
+		if (user[i] >= 0 && item[i] >= 0)
+			AddTriplet(&receiver->triplets, user[i], item[i], receiver->value[i], receiver->weight[i]);
+	receiver->batch = 0;
+}
+
 /* Numbers the ids of the rows that wait, and adds them to the triplets. */
 static void
 FlushBatch(RatingReceiver *receiver)
@@ -57,6 +73,11 @@ FlushBatch(RatingReceiver *receiver)
 	Triplets   *triplets = &receiver->triplets;
 	int			n = receiver->batch;
 
+	if (receiver->known_only)
+	{
+		FlushKnown(receiver);
+		return;
+	}
 	ReserveTriplets(triplets, n);
 	AddIds(receiver->ratings->users, receiver->user, n, triplets->user + triplets->held);
 	AddIds(receiver->ratings->items, receiver->item, n, triplets->item + triplets->held);
@@ -93,9 +114,13 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			ratings->zero_rows++;
 			return true;
 		case RATING_BAD_VALUE:
+			if (receiver->known_only)
+				return true;
 			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", rating);
 			break;
 		case RATING_BAD_WEIGHT:
+			if (receiver->known_only)
+				return true;
 			BadValue(source, slot, "weight", weight);
 			break;
 	}
@@ -316,6 +341,31 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 	ReadSource(source, receiver, true);
 	if (ratings->rows > 0)
 		SortRatings(&sorting);
+	return ratings;
+}
+
+/*
+ * Reads which users have which items, as the calling query sees them, by the numbers that two
+ * dictionaries give them; by user only.  Of rows whose ids are in both, those that training would take;
+ * there may be none.
+ */
+Ratings *
+ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel)
+{
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	RatingReceiver *receiver = CreateReceiver(source, ratings);
+	Sorting		sorting = {.source = source,.ratings = ratings,.triplets = &receiver->triplets,.numbered = true,
+	.duplicates = MF_DUPLICATES_MEAN,.budget = RatingsBudget(),.parallel = parallel};
+
+	receiver->known_only = true;
+	InitTriplets(&receiver->triplets, false, false, sorting.budget / BytesPerRating(&receiver->triplets, false),
+				 BLOCK_TRIPLETS);
+	ratings->users = users;
+	ratings->items = items;
+	ReadSource(source, receiver, true);
+	if (ratings->rows > 0)
+		SortRatings(&sorting);
+	pfree(receiver);
 	return ratings;
 }
 

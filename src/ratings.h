@@ -34,5 +34,6 @@ typedef struct Ratings
 extern void FreeRatings(Ratings *ratings);
 extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
+extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel);
 
 #endif

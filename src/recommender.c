@@ -260,3 +260,15 @@ PredictInterest(const Recommender *r, const UserState *user, int32 item)
 
 	return DotProduct(user->vector, vector, r->image->objective.factors);
 }
+
+/*
+ * A score as it is shown: in a model of ratings alone the predicted rating (not cut to the scale), else as
+ * it is.
+ */
+double
+ShownScore(const MfObjective *objective, double user_bias, double score)
+{
+	if (!objective->has_rating || objective->has_interest)
+		return score;
+	return objective->mean + objective->deviation * (user_bias + score);
+}

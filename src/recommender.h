@@ -67,6 +67,7 @@ extern void MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list);
 extern double DotProduct(const float *a, const float *b, int n);
 extern double Cosine(const float *a, const float *b, int n);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
+extern double ShownScore(const MfObjective *objective, double user_bias, double score);
 extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);
 
 #endif

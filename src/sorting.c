@@ -331,8 +331,11 @@ SortRatings(Sorting *s)
 
 	InitTriplets(&ratings->held_out, s->triplets->has_value, s->triplets->has_weight, s->budget / 8 / 16,
 				 BLOCK_TRIPLETS);
-	s->user_rank = SortIdMap(ratings->users);
-	s->item_rank = SortIdMap(ratings->items);
+	if (!s->numbered)
+	{
+		s->user_rank = SortIdMap(ratings->users);
+		s->item_rank = SortIdMap(ratings->items);
+	}
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
 	if (s->triplets->file)
 		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));

@@ -14,6 +14,7 @@ typedef struct Sorting
 	const Source *source;
 	Ratings    *ratings;
 	Triplets   *triplets;
+	bool		numbered;		/* numbers are as they shall be, not provisional */
 	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
 	const int32 *item_rank;
 	double		validation;

@@ -1,5 +1,5 @@
-# Cancel, timeout and termination while reading, sweeping and storing: they act soon, and leave no
-# table, row, file or thread.
+# Cancel, timeout and termination while reading, sweeping and storing, and while lists are made: they act
+# soon, and leave no table, row, file or thread.
 use strict;
 use warnings;
 use FindBin;
@@ -82,6 +82,17 @@ for my $phase ('sweep', 'store')
 	is($node->safe_psql('postgres', fingerprint_sql('m')), $before, "the old version is as it was after $phase");
 }
 is($node->safe_psql('postgres', "SELECT version FROM mf_train('ratings', 'm', factors => 64, iterations => 1)"), '2', 'the next training');
+
+# lists for everybody: a timeout between their rows, and no row is kept for later
+($status, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
+SET statement_timeout = '500ms';
+SELECT count(r) FROM (SELECT mf_recommend_all(10000, 'm') AS r FROM generate_series(1, 100)) l;
+RESET statement_timeout;
+SET temp_file_limit = '8MB';
+SELECT 'streams', count(r) FROM (SELECT mf_recommend_all(100, 'm') AS r) l;
+SQL
+like($err, qr/canceling statement due to statement timeout/, 'statement_timeout ends lists for everybody');
+like($out, qr/^streams\|500000$/m, 'lists for everybody stream');
 
 # the server's own shutdown does not wait for a training
 my $run = start_sql($node, $training{sweep});

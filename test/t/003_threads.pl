@@ -28,6 +28,7 @@ SELECT FROM mf_train('ratings', 'm', factors => 16, iterations => 2);
 SELECT 'trained', threads();
 SELECT FROM mf_recommend(1, 3, 'm');
 SELECT FROM mf_similar_items(1, 3, 'm');
+SELECT FROM mf_recommend_all(1, 'm') LIMIT 1;
 SELECT 'served', threads();
 SQL
 like($out, qr/^fresh\|1$/m, 'one thread at first');

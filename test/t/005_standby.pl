@@ -30,6 +30,7 @@ SELECT * FROM mf_similar_users(1, 5) ORDER BY rank;
 SELECT * FROM mf_explain(1, 2, 5);
 SELECT * FROM mf_recommend_for(ARRAY[1, 3], k => 5) ORDER BY rank;
 SELECT * FROM mf_recommend_users(2, 5) ORDER BY rank;
+SELECT * FROM mf_recommend_all(5) ORDER BY user_id, rank;
 SELECT * FROM mf_popular(5) ORDER BY rank;
 SELECT mf_predict(1, 2);
 SELECT model, version FROM mf_models;

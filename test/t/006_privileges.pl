@@ -44,7 +44,8 @@ my %calls = (
 	mf_recommend => 'SELECT count(*) FROM mf_recommend(1, 3)', mf_predict => 'SELECT mf_predict(1, 1)',
 	mf_similar_items => 'SELECT count(*) FROM mf_similar_items(1, 3)', mf_similar_users => 'SELECT count(*) FROM mf_similar_users(1, 3)',
 	mf_popular => 'SELECT count(*) FROM mf_popular(3)', mf_recommend_for => 'SELECT count(*) FROM mf_recommend_for(ARRAY[1], k => 3)',
-	mf_explain => 'SELECT count(*) FROM mf_explain(1, 2)', mf_recommend_users => 'SELECT count(*) FROM mf_recommend_users(1, 3)');
+	mf_explain => 'SELECT count(*) FROM mf_explain(1, 2)', mf_recommend_users => 'SELECT count(*) FROM mf_recommend_users(1, 3)',
+	mf_recommend_all => 'SELECT count(*) FROM mf_recommend_all(3)');
 for my $name (sort keys %calls)
 {
 	like(as('regress_app', $calls{$name}), qr/^42501: permission denied for table ratings_(user|item)_factors/, "$name without grants");
@@ -55,6 +56,8 @@ as('regress_shop', 'GRANT SELECT ON shop.ratings_user_factors TO regress_app');
 like(as('regress_app', $calls{mf_recommend}), qr/^42501: permission denied for table ratings\b/, 'fresh needs the source, too');
 is(as('regress_app', 'SELECT count(*) FROM mf_recommend(1, 3, fresh => false)'), '3', 'the model alone does not');
 is(as('regress_app', $calls{mf_similar_items}), '3', 'nor do similar items');
+like(as('regress_app', $calls{mf_recommend_all}), qr/^42501: permission denied for table ratings\b/, 'lists for everybody need the source');
+is(as('regress_app', 'SELECT count(*) FROM mf_recommend_all(3, exclude_seen => false)'), '60', 'but not where nothing is left out');
 as('regress_shop', 'GRANT SELECT ON shop.ratings TO regress_app');
 is(as('regress_app', $calls{$_}), $node->safe_psql('postgres', $calls{$_}), "$_ with grants") for sort keys %calls;
 is(as('regress_nobody', 'SELECT count(*) FROM mf_models') > 0, 1, 'anybody may see which models there are');
@@ -116,6 +119,9 @@ is(as('regress_analyst', "SELECT users FROM mf_train('shop.ratings', 'half', fac
 like(as('regress_app', "SELECT users FROM mf_train('shop.ratings', 'none', factors => 4, schema => 'own')"), qr/^02000: relation "ratings" has no ratings/, 'or none');
 is(as('regress_app', 'SELECT DISTINCT reason FROM mf_recommend(1, 3)'), 'popular', 'a list does not look at hidden rows');
 is(as('regress_shop', 'SELECT DISTINCT reason FROM mf_recommend(1, 3)'), 'model', 'for others it does');
+my $not_rated = 'SELECT count(*) FROM (SELECT user_id::int, item_id::int FROM mf_recommend_all(100) EXCEPT SELECT u, i FROM generate_series(1, 20) u, generate_series(1, 20) i WHERE (u * 7 + i * 3) % 5 = 0) l';
+is(as('regress_shop', $not_rated), '0', 'lists for everybody leave rows out');
+is(as('regress_app', $not_rated) > 0, 1, 'but not hidden ones');
 # row security on the model's tables
 as('regress_shop', <<'SQL');
 ALTER TABLE shop.ratings_user_factors ENABLE ROW LEVEL SECURITY;
@@ -123,6 +129,7 @@ CREATE POLICY self ON shop.ratings_user_factors FOR SELECT TO regress_app USING 
 SQL
 is(as('regress_app', 'SELECT DISTINCT reason FROM mf_recommend(1, 3, fresh => false)'), 'model', 'a user whom the policy shows');
 is(as('regress_app', 'SELECT DISTINCT reason FROM mf_recommend(2, 3, fresh => false)'), 'popular', 'a user whom it hides');
+is(as('regress_app', 'SELECT count(DISTINCT user_id), min(user_id) FROM mf_recommend_all(3)'), '1|1', 'everybody is whom the policy shows');
 is(as('regress_app', 'SELECT count(*) FROM mf_similar_users(1, 30)'), '0', 'hidden users are not similar to anybody');
 is(as('regress_shop', 'SELECT count(*) > 10 FROM mf_similar_users(1, 30)'), 't', 'for the owner they are');
 is(as('regress_shop', "SELECT version FROM mf_retrain('ratings')"), '4', 'the owner retrains');
@@ -132,9 +139,10 @@ as('regress_shop', <<'SQL');
 ALTER TABLE shop.ratings_user_factors DISABLE ROW LEVEL SECURITY;
 ALTER TABLE shop.ratings_user_factors NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE shop.ratings_item_factors ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON shop.ratings_item_factors FOR SELECT TO regress_app USING (item_id <= 5);
+CREATE POLICY few ON shop.ratings_item_factors FOR SELECT TO regress_app USING (item_id <= 5);
 SQL
-is(as('regress_app', 'SELECT coalesce(max(item_id), 0) <= 5 FROM mf_recommend(1, 100, fresh => false)'), 't', 'hidden items are not recommended');
+is(as('regress_app', 'SELECT max(item_id) <= 5 FROM mf_recommend(1, 100, fresh => false)'), 't', 'hidden items are not recommended');
+is(as('regress_app', 'SELECT max(item_id) <= 5, max(rank) FROM mf_recommend_all(100)'), 't|5', 'nor to everybody');
 is(as('regress_shop', 'SELECT max(item_id) > 5 FROM mf_recommend(1, 100, fresh => false)'), 't', 'to the owner they are');
 # both in one session: what one role loaded is not for the other
 my ($status, $both) = $node->psql('postgres', <<'SQL');
