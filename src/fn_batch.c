@@ -17,8 +17,10 @@
 static void
 CheckIdTypes(FunctionCallInfo fcinfo, TupleDesc desc, const Image *image)
 {
-	char	   *hint = psprintf("Name both types right after k: mf_recommend_all(10, user_type => NULL::%s, item_type => NULL::%s).",
-								format_type_be(image->user_type.type), format_type_be(image->item_type.type));
+	char	   *user = format_type_be(image->user_type.type);
+	char	   *item = format_type_be(image->item_type.type);
+	char	   *hint = psprintf("Name both types right after k: "
+								"mf_recommend_all(10, user_type => NULL::%s, item_type => NULL::%s).", user, item);
 
 	CheckIdResult(fcinfo, desc, 0, &image->user_type, "user", hint);
 	CheckIdResult(fcinfo, desc, 1, &image->item_type, "item", hint);
