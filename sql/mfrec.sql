@@ -320,7 +320,7 @@ COMMENT ON COLUMN mf_progress.memory_bytes IS 'memory that the training has allo
 GRANT SELECT ON mf_progress TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
--- Serving (fn_serve.c)
+-- Serving (fn_serve.c, fn_item.c, fn_users.c)
 --
 -- Ids are "any", with a twin that takes text, to which a quoted literal and an untyped parameter
 -- resolve.  Items come back as bigint; item_type => NULL::uuid, right after k, names another type.

@@ -9,6 +9,12 @@
 #include "idmap.h"
 #include "utils/array.h"
 
+/* The argument k where it is not given; the script says so, too. */
+#define DEFAULT_K 10
+
+/* For CheckIdColumn, where results have the type of an argument. */
+#define SAME_TYPE_HINT "Pass an item id of type %s."
+
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);

@@ -18,8 +18,6 @@
 #include "core/holdout.h"
 #include "evaluation.h"
 
-#define DEFAULT_K 10
-
 /* How an argument of mf_holdout is hashed; kept between calls. */
 typedef struct HoldoutId
 {

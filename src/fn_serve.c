@@ -1,52 +1,26 @@
 /*
- * fn_serve.c - SQL functions that read a model: lists, predictions, similar items, explanations.
+ * fn_serve.c - SQL functions that make lists of items: for a user, for a basket, for anybody.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "arguments.h"
 #include "compat.h"
-#include "core/best.h"
-#include "factors.h"
 #include "groups.h"
 #include "idarray.h"
-#include "lookup.h"
 #include "options.h"
 #include "present.h"
 #include "recommender.h"
 #include "rows.h"
 
-#define DEFAULT_K 10
-
 #define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
-#define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
-#define SAME_TYPE_HINT "Pass an item id of type %s."
 
 static const char *const reason_names[] = {"model", "fresh", "popular"};
-
-/* Item, score and rank of each entry of a list. */
-static void
-PutList(FunctionCallInfo fcinfo, const Image *image, const TopList *list)
-{
-	Oid			type = IdRowType(fcinfo);
-
-	for (int i = 0; i < list->count; i++)
-	{
-		Datum		values[3];
-		bool		nulls[3] = {false};
-
-		values[0] = IdToOutput(&image->item_type, IdAt(&image->ids, list->item[i]), type);
-		values[1] = Float4GetDatum(list->score[i]);
-		values[2] = Int32GetDatum(i + 1);
-		PutRow(fcinfo, values, nulls);
-	}
-}
 
 /* Arguments of mf_recommend, which come in two orders: without and with the type of the items. */
 typedef struct RecommendArguments
@@ -287,6 +261,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	ArrayType  *array;
 	int64	   *items;
 	float	   *ratings;
+	Oid			type;
 	int			n;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
@@ -310,214 +285,11 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	}
 	else
 		MakePopularList(&r, &filter, k, &list);
-	PutList(fcinfo, r.image, &list);
+	type = IdRowType(fcinfo);
+	for (int i = 0; i < list.count; i++)
+		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
+					 list.score[i], i + 1);
 	CloseRecommender(&r);
-	return (Datum) 0;
-}
-
-/*
- * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, in an implicit
- * model the interest; null for an item that the model does not know.
- */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_predict);
-Datum
-mf_predict(PG_FUNCTION_ARGS)
-{
-	Recommender r;
-	UserState	user;
-	double		predicted = NAN;
-	int32		item;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
-	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), &user);
-	if (item >= 0)
-		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
-	CloseRecommender(&r);
-	if (isnan(predicted))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT4((float) predicted);
-}
-
-/* mf_similar_items(item_id anyelement or text, k int, model text): the nearest items by cosine. */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
-Datum
-mf_similar_items(PG_FUNCTION_ARGS)
-{
-	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
-	Recommender r;
-	TopList		list;
-	int32		item;
-
-	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
-	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
-	if (item >= 0)
-	{
-		MakeSimilarItems(&r, item, k, &list);
-		PutList(fcinfo, r.image, &list);
-	}
-	CloseRecommender(&r);
-	return (Datum) 0;
-}
-
-/* A pass over all users: their ids, and a score of each one's vector. */
-typedef struct UserSearch
-{
-	const Recommender *recommender;
-	const float *target;		/* an item's list vector, or a user's to compare with */
-	bool		cosine;
-	double		offset;			/* added to inner products */
-	IdMap	   *left_out;		/* users to leave out */
-	IdMap	   *users;
-	int64		capacity;
-	double	   *scores;
-} UserSearch;
-
-/* Scores one stored user. */
-static void
-ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-		  const float *rating_vector)
-{
-	UserSearch *search = state;
-
-	CHECK_FOR_INTERRUPTS();
-	if (factors != search->recommender->image->objective.factors || FindId(search->left_out, id) >= 0)
-		return;
-	if (search->users->count >= search->capacity)
-	{
-		search->capacity *= 2;
-		search->scores = repalloc_huge(search->scores, sizeof(double) * search->capacity);
-	}
-	search->scores[search->users->count] = search->cosine ? Cosine(search->target, vector, factors) :
-		ShownScore(&search->recommender->image->objective, bias,
-				   DotProduct(search->target, vector, factors) + search->offset);
-	(void) AddId(search->users, id);
-}
-
-static void
-InitUserSearch(UserSearch *search, const Recommender *r)
-{
-	memset(search, 0, sizeof(UserSearch));
-	search->recommender = r;
-	search->users = CreateIdMap(&r->image->user_type);
-	search->left_out = CreateIdMap(&r->image->user_type);
-	search->capacity = 1024;
-	search->scores = palloc(sizeof(double) * search->capacity);
-}
-
-/* Runs the search over all users of the version; puts out id, score and rank of the k best. */
-static void
-PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search, int k)
-{
-	const Recommender *r = search->recommender;
-	Oid			type = IdRowType(fcinfo);
-	MfBest		best;
-	int32	   *rank;
-
-	ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search);
-	rank = SortIdMap(search->users);
-	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
-	for (int32 i = 0; i < search->users->count; i++)
-		mf_best_offer(&best, rank ? rank[i] : i, search->scores[i]);
-	mf_best_sort(&best);
-	for (int i = 0; i < best.count; i++)
-	{
-		Datum		values[3];
-		bool		nulls[3] = {false};
-
-		values[0] = IdToOutput(&r->image->user_type, IdAt(search->users, best.entry[i].number), type);
-		values[1] = Float4GetDatum((float) best.entry[i].score);
-		values[2] = Int32GetDatum(i + 1);
-		PutRow(fcinfo, values, nulls);
-	}
-}
-
-/* mf_similar_users(user_id anyelement or text, k int, model text): the nearest users by cosine. */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
-Datum
-mf_similar_users(PG_FUNCTION_ARGS)
-{
-	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
-	Recommender r;
-	UserState	user;
-	UserSearch	search;
-	int64		id;
-
-	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
-	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", "Pass a user id of type %s.");
-	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
-	InitUserSearch(&search, &r);
-	if (LoadUser(&r, id, &user))
-	{
-		search.target = user.vector;
-		search.cosine = true;
-		(void) AddId(search.left_out, id);
-		PutBestUsers(fcinfo, &search, k);
-	}
-	CloseRecommender(&r);
-	return (Datum) 0;
-}
-
-/* Takes note of a user who has the item already. */
-static void
-LeaveOutUser(void *state, int64 user, float rating, float weight)
-{
-	(void) AddId(state, user);
-}
-
-/* The k best users for an item; those with rows of it in the source, where there is one, are left out. */
-static void
-RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
-{
-	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
-	Recommender r;
-	UserSearch	search;
-	int64		id;
-	int32		item;
-
-	BeginRows(fcinfo, ROWS_RANKED, user_type);
-	if (PG_ARGISNULL(0))
-		return;
-	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", USER_TYPE_HINT);
-	id = IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name);
-	item = FindId(&r.image->ids, id);
-	if (item >= 0)
-	{
-		InitUserSearch(&search, &r);
-		if (r.model->source)
-			LookupItemRows(OpenServedSource(r.served, r.image->objective.has_rating), id, LeaveOutUser, search.left_out);
-		search.target = mf_index_vector(&r.image->index, item);
-		search.offset = r.image->objective.taste * r.image->bias[item];
-		PutBestUsers(fcinfo, &search, k);
-	}
-	CloseRecommender(&r);
-}
-
-/* mf_recommend_users(item_id "any" or text, k int, model text): whom to tell about an item. */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
-Datum
-mf_recommend_users(PG_FUNCTION_ARGS)
-{
-	RecommendUsers(fcinfo, 2, INT8OID);
-	return (Datum) 0;
-}
-
-/* mf_recommend_users(item_id, k, user_type anyelement, model): the same, users in that type. */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users_typed);
-Datum
-mf_recommend_users_typed(PG_FUNCTION_ARGS)
-{
-	RecommendUsers(fcinfo, 3, ArgumentType(fcinfo, 2));
 	return (Datum) 0;
 }
 
@@ -563,44 +335,5 @@ Datum
 mf_popular_typed(PG_FUNCTION_ARGS)
 {
 	Popular(fcinfo, 2, ArgumentType(fcinfo, 1));
-	return (Datum) 0;
-}
-
-/*
- * mf_explain(user_id "any" or text, item_id anyelement or text, k int, model text): which of the
- * user's own items carry an item's score.
- */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain);
-Datum
-mf_explain(PG_FUNCTION_ARGS)
-{
-	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
-	Recommender r;
-	int32		item;
-	int32	   *items;
-	double	   *contributions;
-	int			count = 0;
-	Oid			type;
-
-	BeginRows(fcinfo, ROWS_EXPLAINED, ArgumentType(fcinfo, 1));
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		return (Datum) 0;
-	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	type = IdRowType(fcinfo);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
-	if (item >= 0)
-		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,
-							&items, &contributions);
-	for (int i = 0; i < count; i++)
-	{
-		Datum		values[2];
-		bool		nulls[2] = {false};
-
-		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, items[i]), type);
-		values[1] = Float4GetDatum((float) contributions[i]);
-		PutRow(fcinfo, values, nulls);
-	}
-	CloseRecommender(&r);
 	return (Datum) 0;
 }

@@ -252,15 +252,6 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
 	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
-/* How much a user would take an item: about 1 yes, about 0 no; needs an interest part. */
-double
-PredictInterest(const Recommender *r, const UserState *user, int32 item)
-{
-	const float *vector = InterestVector(r->image, item, palloc(sizeof(float) * r->image->index.ld));
-
-	return DotProduct(user->vector, vector, r->image->objective.factors);
-}
-
 /*
  * A score as it is shown: in a model of ratings alone the predicted rating (not cut to the scale), else as
  * it is.
@@ -271,4 +262,13 @@ ShownScore(const MfObjective *objective, double user_bias, double score)
 	if (!objective->has_rating || objective->has_interest)
 		return score;
 	return objective->mean + objective->deviation * (user_bias + score);
+}
+
+/* How much a user would take an item: about 1 yes, about 0 no; needs an interest part. */
+double
+PredictInterest(const Recommender *r, const UserState *user, int32 item)
+{
+	const float *vector = InterestVector(r->image, item, palloc(sizeof(float) * r->image->index.ld));
+
+	return DotProduct(user->vector, vector, r->image->objective.factors);
 }

@@ -113,6 +113,16 @@ PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/* Adds a row of ROWS_RANKED. */
+void
+PutRankedRow(FunctionCallInfo fcinfo, Datum id, float score, int rank)
+{
+	Datum		values[3] = {id, Float4GetDatum(score), Int32GetDatum(rank)};
+	bool		nulls[3] = {false};
+
+	PutRow(fcinfo, values, nulls);
+}
+
 /* The type in which ids are to be returned. */
 Oid
 IdRowType(FunctionCallInfo fcinfo)

@@ -18,6 +18,7 @@ typedef enum RowShape
 
 extern void BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type);
 extern void PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
+extern void PutRankedRow(FunctionCallInfo fcinfo, Datum id, float score, int rank);
 extern Oid	IdRowType(FunctionCallInfo fcinfo);
 
 #endif

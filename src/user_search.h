@@ -1,0 +1,25 @@
+/*
+ * user_search.h - the best of all users of a version for an item, or by likeness to a user.
+ */
+#ifndef MFREC_USER_SEARCH_H
+#define MFREC_USER_SEARCH_H
+
+#include "recommender.h"
+
+/* A pass over all users: their ids, and a score of each one's vector. */
+typedef struct UserSearch
+{
+	const Recommender *recommender;
+	const float *target;		/* an item's list vector, or a user's to compare with */
+	bool		cosine;
+	double		offset;			/* added to inner products */
+	IdMap	   *left_out;		/* users to leave out */
+	IdMap	   *users;
+	int64		capacity;
+	double	   *scores;
+} UserSearch;
+
+extern void InitUserSearch(UserSearch *search, const Recommender *r);
+extern int	FindBestUsers(UserSearch *search, int k, int64 **ids, double **scores);
+
+#endif
