@@ -15,10 +15,11 @@ CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o codes.o codes_plan.o csr.o
 	isa.o metrics.o objective.o pool.o rng.o scan.o search_codes.o search_filter.o search_visit.o solve.o \
 	sweep.o sweep_lanes.o sweep_single.o threads.o topk.o vec.o)
 OBJS = $(addprefix src/, arguments.o budget.o cells.o columns.o estimator.o evaluation.o evaluation_block.o everybody.o factors.o \
-	figures.o fn_batch.o fn_evaluate.o fn_item.o fn_model.o fn_serve.o fn_train.o fn_users.o groups.o \
-	idarray.o idmap.o idtype.o image.o image_block.o image_file.o importer.o interrupt.o lists.o lookup.o \
-	mfrec.o model.o objective_json.o options.o present.o progress.o ratings.o recommender.o release.o rows.o \
-	served.o sorting.o source.o trainer.o training.o triplets.o tuner.o user_search.o validation.o vectors.o) $(CORE_OBJS)
+	figures.o fn_batch.o fn_evaluate.o fn_item.o fn_model.o fn_serve.o fn_support.o fn_train.o fn_users.o \
+	groups.o idarray.o idmap.o idtype.o image.o image_block.o image_file.o importer.o interrupt.o lists.o \
+	lookup.o mfrec.o model.o objective_json.o options.o present.o progress.o ratings.o recommender.o \
+	release.o rows.o served.o sorting.o source.o trainer.o training.o triplets.o tuner.o user_search.o \
+	validation.o vectors.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*--*.sql)

@@ -320,12 +320,19 @@ COMMENT ON COLUMN mf_progress.memory_bytes IS 'memory that the training has allo
 GRANT SELECT ON mf_progress TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
--- Serving (fn_serve.c, fn_item.c, fn_users.c)
+-- Serving (fn_serve.c, fn_item.c, fn_users.c, fn_support.c)
 --
 -- Ids are "any", with a twin that takes text, to which a quoted literal and an untyped parameter
 -- resolve.  Items come back as bigint; item_type => NULL::uuid, right after k, names another type.
--- STABLE because they read tables and settings.
+-- STABLE because they read tables and settings.  COST is what a call takes, 100 for a microsecond; where
+-- it depends on the model, with 40,000 items and 100,000 users.
 -- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_serve_support(internal) RETURNS internal
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_serve_support';
+COMMENT ON FUNCTION mf_serve_support(internal) IS
+'tells the planner how many rows a list will have, from its arguments k and candidates, and what it costs';
 
 CREATE FUNCTION mf_recommend(
 	user_id "any", k integer DEFAULT 10, model text DEFAULT NULL,
@@ -334,7 +341,7 @@ CREATE FUNCTION mf_recommend(
 	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
 COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
@@ -349,7 +356,7 @@ CREATE FUNCTION mf_recommend(
 	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
 COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank (for users given as text or as a quoted literal)';
@@ -361,7 +368,7 @@ CREATE FUNCTION mf_recommend(
 	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
 COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
@@ -373,117 +380,117 @@ CREATE FUNCTION mf_recommend(
 	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
 COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank, of the type of item_type (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
 COMMENT ON FUNCTION mf_recommend_for(anyarray, real[], integer, text) IS
 'recommends items to somebody of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
-LANGUAGE C STABLE PARALLEL SAFE COST 100
+LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict("any", "any", text) IS
 'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no); null for an unknown item, the mean user''s answer for an unknown user';
 
 CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
-LANGUAGE C STABLE PARALLEL SAFE COST 100
+LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, text, text) IS
 'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no) (for ids given as text or as quoted literals)';
 
 CREATE FUNCTION mf_similar_items(item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
 COMMENT ON FUNCTION mf_similar_items(anyelement, integer, text) IS
 'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself';
 
 CREATE FUNCTION mf_similar_items(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
 COMMENT ON FUNCTION mf_similar_items(text, integer, text) IS
 'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_similar_users(user_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
 COMMENT ON FUNCTION mf_similar_users(anyelement, integer, text) IS
 'finds the users whose vectors are nearest to a user''s, by cosine; never that user';
 
 CREATE FUNCTION mf_similar_users(user_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
 COMMENT ON FUNCTION mf_similar_users(text, integer, text) IS
 'finds the users whose vectors are nearest to a user''s, by cosine; never that user (for users given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
-LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain("any", anyelement, integer, text) IS
 'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
-LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain("any", text, integer, text) IS
 'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
-LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain(text, text, integer, text) IS
 'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for ids given as text or as quoted literals)';
 
 CREATE FUNCTION mf_recommend_users(item_id "any", k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
 COMMENT ON FUNCTION mf_recommend_users("any", integer, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)';
 
 CREATE FUNCTION mf_recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
 COMMENT ON FUNCTION mf_recommend_users(text, integer, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_recommend_users(item_id "any", k integer, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 COMMENT ON FUNCTION mf_recommend_users("any", integer, anyelement, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend_users(item_id text, k integer, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 COMMENT ON FUNCTION mf_recommend_users(text, integer, anyelement, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it, of the type of user_type (for items given as text or as a quoted literal)';
 
 CREATE FUNCTION mf_popular(k integer DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
 COMMENT ON FUNCTION mf_popular(integer, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)';
 
 CREATE FUNCTION mf_popular(k integer, item_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
-LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 10
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
 COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';

@@ -134,6 +134,13 @@ ScanModel(const char *index, ScanKey key)
 	return model;
 }
 
+/* The name in the setting mfrec.model, NULL where it is empty. */
+static const char *
+ModelSetting(void)
+{
+	return mfrec_model && *mfrec_model ? mfrec_model : NULL;
+}
+
 static Model *
 FindDefaultModel(void)
 {
@@ -143,12 +150,19 @@ FindDefaultModel(void)
 	return ScanModel("model_default", &key);
 }
 
-/* The model of that name as the active snapshot sees it, or NULL. */
+/*
+ * The model that a model argument means, as the active snapshot sees it, or NULL: that name; where it is
+ * NULL the setting mfrec.model, else the database's default model.
+ */
 Model *
 FindModel(const char *name)
 {
 	ScanKeyData key;
 
+	if (name == NULL)
+		name = ModelSetting();
+	if (name == NULL)
+		return FindDefaultModel();
 	ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
 						   F_TEXTEQ, CStringGetTextDatum(name));
 	return ScanModel("model_pkey", &key);
@@ -185,28 +199,19 @@ NoSuchModel(const char *name)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 }
 
-/*
- * The model that a model argument means: that name; where it is NULL the setting mfrec.model, else
- * the database's default model.
- */
+/* FindModel, with an error when there is none. */
 Model *
 OpenModel(const char *name)
 {
-	Model	   *model;
+	Model	   *model = FindModel(name);
 	char	   *names;
 
-	if (name == NULL && mfrec_model && *mfrec_model)
-		name = mfrec_model;
-	if (name != NULL)
-	{
-		model = FindModel(name);
-		if (model == NULL)
-			NoSuchModel(name);
-		return model;
-	}
-	model = FindDefaultModel();
 	if (model)
 		return model;
+	if (name == NULL)
+		name = ModelSetting();
+	if (name)
+		NoSuchModel(name);
 	names = ModelNames();
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),

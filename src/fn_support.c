@@ -1,0 +1,240 @@
+/*
+ * fn_support.c - what the planner is told about functions that return a list.
+ *
+ * A list is as long as its argument k says, and no longer than its array of candidates.  With that the
+ * planner joins ten recommendations to a large table through its primary key.  Arguments are found by
+ * their names, so that one support function serves all of them.
+ *
+ * A call's cost is COST in the script: what it takes, in operators, of which a million are about ten
+ * milliseconds.  Functions that look at every item or user cost by the size of the model's table, where
+ * it is known which model that is.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_proc.h"
+#include "funcapi.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "model.h"
+
+/* What more rows than usual and candidates add to a call's cost, in operators. */
+#define ROW_OPERATORS 50.0
+#define CANDIDATE_OPERATORS 2.0
+
+/* The length of a list that is not known before the query runs. */
+#define UNKNOWN_LENGTH (-1.0)
+
+/* Functions that look at every item or user of the model, and what each of these costs. */
+static const struct
+{
+	const char *function;
+	bool		users;
+	double		operators;
+}			scans[] = {
+	{"mf_similar_items", false, 25.0},
+	{"mf_similar_users", true, 40.0},
+	{"mf_recommend_users", true, 40.0},
+};
+
+/* What a call's arguments tell about its list. */
+typedef struct ListEstimate
+{
+	double		k;				/* or UNKNOWN_LENGTH */
+	double		candidates;		/* or UNKNOWN_LENGTH */
+	double		operators;		/* what the call costs whatever its length */
+} ListEstimate;
+
+/* The argument of that name in a call, NULL where the function has none. */
+static Node *
+NamedArgument(HeapTuple function, const List *arguments, const char *name)
+{
+	Datum		names;
+	Datum		modes;
+	bool		no_names;
+	bool		no_modes;
+	char	  **input_names;
+	int			n;
+
+	names = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargnames, &no_names);
+	modes = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargmodes, &no_modes);
+	if (no_names || no_modes)
+		return NULL;
+	n = get_func_input_arg_names(names, modes, &input_names);
+	for (int i = 0; i < n && i < list_length(arguments); i++)
+		if (input_names[i] && strcmp(input_names[i], name) == 0)
+			return list_nth(arguments, i);
+	return NULL;
+}
+
+/* An argument's value as far as it is known now. */
+static Node *
+EstimatedValue(PlannerInfo *root, Node *argument)
+{
+	return root ? estimate_expression_value(root, argument) : argument;
+}
+
+/* The argument k. */
+static double
+EstimateK(PlannerInfo *root, Node *argument)
+{
+	Const	   *value = (Const *) EstimatedValue(root, argument);
+
+	if (!IsA(value, Const) || value->consttype != INT4OID)
+		return UNKNOWN_LENGTH;
+	return value->constisnull ? DEFAULT_K : Max(DatumGetInt32(value->constvalue), 1);
+}
+
+/* The number of elements of an array argument; unknown for a null, which means no array. */
+static double
+EstimateElements(PlannerInfo *root, Node *argument)
+{
+	Node	   *value = EstimatedValue(root, argument);
+
+	if (IsA(value, Const))
+	{
+		Const	   *constant = (Const *) value;
+		ArrayType  *array;
+
+		if (constant->constisnull || !OidIsValid(get_base_element_type(constant->consttype)))
+			return UNKNOWN_LENGTH;
+		array = DatumGetArrayTypeP(constant->constvalue);
+		return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	}
+	if (IsA(value, ArrayExpr) && !((ArrayExpr *) value)->multidims)
+		return list_length(((ArrayExpr *) value)->elements);
+	return UNKNOWN_LENGTH;
+}
+
+/* The rows of a table as the planner estimates them, negative where it has gone. */
+static double
+TableRows(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	BlockNumber pages;
+	double		rows;
+	double		all_visible;
+
+	if (rel == NULL)
+		return -1;
+	estimate_rel_size(rel, NULL, &pages, &rows, &all_visible);
+	relation_close(rel, NoLock);
+	return rows;
+}
+
+/* The users or items of the model that an argument names, negative where that is not known. */
+static double
+ModelRows(PlannerInfo *root, Node *argument, bool users)
+{
+	Const	   *value = (Const *) EstimatedValue(root, argument);
+	Model	   *model;
+
+	if (!IsA(value, Const) || value->consttype != TEXTOID || !ActiveSnapshotSet())
+		return -1;
+	model = FindModel(value->constisnull ? NULL : TextDatumGetCString(value->constvalue));
+	return model ? TableRows(users ? model->user_relid : model->item_relid) : -1;
+}
+
+/* What a call costs whatever the length of its list. */
+static double
+CallOperators(PlannerInfo *root, HeapTuple function, Node *model)
+{
+	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(function);
+
+	for (int i = 0; model && i < lengthof(scans); i++)
+	{
+		double		rows;
+
+		if (strcmp(NameStr(form->proname), scans[i].function) != 0)
+			continue;
+		rows = ModelRows(root, model, scans[i].users);
+		if (rows > 0)
+			return scans[i].operators * rows;
+	}
+	return form->procost;
+}
+
+/* Reads the arguments of a call, for its cost those that tell that; false where there are none to read. */
+static bool
+EstimateList(PlannerInfo *root, Oid function, Node *call, bool cost, ListEstimate *list)
+{
+	HeapTuple	tuple;
+	List	   *arguments;
+	Node	   *k;
+	Node	   *candidates;
+
+	if (call == NULL || !IsA(call, FuncExpr))
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	arguments = ((FuncExpr *) call)->args;
+	k = NamedArgument(tuple, arguments, "k");
+	candidates = NamedArgument(tuple, arguments, "candidates");
+	list->k = k ? EstimateK(root, k) : UNKNOWN_LENGTH;
+	list->candidates = candidates ? EstimateElements(root, candidates) : UNKNOWN_LENGTH;
+	if (cost)
+		list->operators = CallOperators(root, tuple, NamedArgument(tuple, arguments, "model"));
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+/* The rows of a list; UNKNOWN_LENGTH leaves it to ROWS in the script. */
+static double
+ListRows(const ListEstimate *list)
+{
+	if (list->candidates < 0)
+		return list->k;
+	return clamp_row_est(Min(list->candidates, list->k < 0 ? DEFAULT_K : list->k));
+}
+
+static bool
+EstimateRows(SupportRequestRows *request)
+{
+	ListEstimate list;
+
+	if (!EstimateList(request->root, request->funcid, request->node, false, &list) || ListRows(&list) < 0)
+		return false;
+	request->rows = ListRows(&list);
+	return true;
+}
+
+static bool
+EstimateCost(SupportRequestCost *request)
+{
+	ListEstimate list;
+
+	if (!EstimateList(request->root, request->funcid, request->node, true, &list))
+		return false;
+	request->startup = 0;
+	request->per_tuple = cpu_operator_cost *
+		(list.operators + ROW_OPERATORS * Max(ListRows(&list) - DEFAULT_K, 0) +
+		 CANDIDATE_OPERATORS * Max(list.candidates, 0));
+	return true;
+}
+
+/* mf_serve_support(internal) internal: rows and cost of a function that returns a list. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_serve_support);
+Datum
+mf_serve_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	bool		answered = false;
+
+	if (IsA(request, SupportRequestRows))
+		answered = EstimateRows((SupportRequestRows *) request);
+	else if (IsA(request, SupportRequestCost))
+		answered = EstimateCost((SupportRequestCost *) request);
+	PG_RETURN_POINTER(answered ? request : NULL);
+}
