@@ -35,6 +35,20 @@ like($out, qr/^fresh\|1$/m, 'one thread at first');
 like($out, qr/^trained\|1$/m, 'one thread after training');
 like($out, qr/^served\|1$/m, 'one thread after serving');
 
+# a session that only serves: one thread, and no library of numerics with threads of its own
+$out = $node->safe_psql('postgres', <<'SQL');
+SELECT count(*) FROM mf_recommend(1, 3), mf_recommend('1', 3, item_type => NULL::int) typed,
+	mf_recommend_for(ARRAY[1, 2], k => 3), mf_recommend_users(1, 3), mf_similar_items(1, 3), mf_similar_users(1, 3),
+	mf_explain(1, 2, 3), mf_popular(3), mf_predict(1, 2);
+SELECT 'threads', threads();
+SELECT 'maps ' || regexp_replace(l, '.*/', '') FROM regexp_split_to_table(pg_read_file('/proc/self/maps', 0, 1000000), '\n') l
+WHERE l ~ 'mfrec|blas|lapack|gomp|libomp|tbb';
+SQL
+like($out, qr/^threads\|1$/m, 'one thread after calling every serving function');
+like($out, qr/^maps mfrec\.so/m, 'with the extension');
+like($out, qr/^maps pgsql_tmp_mfrec/m, 'and an image mapped');
+unlike($out, qr{blas|lapack|gomp|libomp|tbb}, 'no library that would start some');
+
 # several while it trains, where there are cores
 SKIP:
 {
