@@ -504,7 +504,7 @@ COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
 CREATE FUNCTION mf_recommend_all(
 	k integer DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
 COMMENT ON FUNCTION mf_recommend_all(integer, text, boolean, integer) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
@@ -514,7 +514,7 @@ CREATE FUNCTION mf_recommend_all(
 	k integer, user_type anyelement, item_type anycompatible,
 	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
 COMMENT ON FUNCTION mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer) IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';

@@ -37,15 +37,19 @@
 #define UNKNOWN_LENGTH (-1.0)
 
 /* Functions that look at every item or user of the model, and what each of these costs. */
-static const struct
+typedef struct ModelScan
 {
 	const char *function;
 	bool		users;
 	double		operators;
-}			scans[] = {
-	{"mf_similar_items", false, 25.0},
-	{"mf_similar_users", true, 40.0},
-	{"mf_recommend_users", true, 40.0},
+	bool		list_each;		/* returns a list for each of them */
+} ModelScan;
+
+static const ModelScan scans[] = {
+	{"mf_similar_items", false, 25.0, false},
+	{"mf_similar_users", true, 40.0, false},
+	{"mf_recommend_users", true, 40.0, false},
+	{"mf_recommend_all", true, 2000.0, true},
 };
 
 /* What a call's arguments tell about its list. */
@@ -53,6 +57,7 @@ typedef struct ListEstimate
 {
 	double		k;				/* or UNKNOWN_LENGTH */
 	double		candidates;		/* or UNKNOWN_LENGTH */
+	double		lists;			/* how many such lists are returned */
 	double		operators;		/* what the call costs whatever its length */
 } ListEstimate;
 
@@ -146,12 +151,14 @@ ModelRows(PlannerInfo *root, Node *argument, bool users)
 	return model ? TableRows(users ? model->user_relid : model->item_relid) : -1;
 }
 
-/* What a call costs whatever the length of its list. */
-static double
-CallOperators(PlannerInfo *root, HeapTuple function, Node *model)
+/* How many lists a call returns, and what it costs whatever their length. */
+static void
+EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, ListEstimate *list)
 {
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(function);
 
+	list->lists = 1;
+	list->operators = form->procost;
 	for (int i = 0; model && i < lengthof(scans); i++)
 	{
 		double		rows;
@@ -159,15 +166,17 @@ CallOperators(PlannerInfo *root, HeapTuple function, Node *model)
 		if (strcmp(NameStr(form->proname), scans[i].function) != 0)
 			continue;
 		rows = ModelRows(root, model, scans[i].users);
-		if (rows > 0)
-			return scans[i].operators * rows;
+		if (rows <= 0)
+			continue;
+		list->operators = scans[i].operators * rows;
+		if (scans[i].list_each)
+			list->lists = rows;
 	}
-	return form->procost;
 }
 
-/* Reads the arguments of a call, for its cost those that tell that; false where there are none to read. */
+/* Reads the arguments of a call; false where there are none to read. */
 static bool
-EstimateList(PlannerInfo *root, Oid function, Node *call, bool cost, ListEstimate *list)
+EstimateList(PlannerInfo *root, Oid function, Node *call, ListEstimate *list)
 {
 	HeapTuple	tuple;
 	List	   *arguments;
@@ -184,8 +193,7 @@ EstimateList(PlannerInfo *root, Oid function, Node *call, bool cost, ListEstimat
 	candidates = NamedArgument(tuple, arguments, "candidates");
 	list->k = k ? EstimateK(root, k) : UNKNOWN_LENGTH;
 	list->candidates = candidates ? EstimateElements(root, candidates) : UNKNOWN_LENGTH;
-	if (cost)
-		list->operators = CallOperators(root, tuple, NamedArgument(tuple, arguments, "model"));
+	EstimateScan(root, tuple, NamedArgument(tuple, arguments, "model"), list);
 	ReleaseSysCache(tuple);
 	return true;
 }
@@ -195,7 +203,7 @@ static double
 ListRows(const ListEstimate *list)
 {
 	if (list->candidates < 0)
-		return list->k;
+		return list->k < 0 ? UNKNOWN_LENGTH : clamp_row_est(list->lists * list->k);
 	return clamp_row_est(Min(list->candidates, list->k < 0 ? DEFAULT_K : list->k));
 }
 
@@ -204,7 +212,7 @@ EstimateRows(SupportRequestRows *request)
 {
 	ListEstimate list;
 
-	if (!EstimateList(request->root, request->funcid, request->node, false, &list) || ListRows(&list) < 0)
+	if (!EstimateList(request->root, request->funcid, request->node, &list) || ListRows(&list) < 0)
 		return false;
 	request->rows = ListRows(&list);
 	return true;
@@ -215,7 +223,7 @@ EstimateCost(SupportRequestCost *request)
 {
 	ListEstimate list;
 
-	if (!EstimateList(request->root, request->funcid, request->node, true, &list))
+	if (!EstimateList(request->root, request->funcid, request->node, &list))
 		return false;
 	request->startup = 0;
 	request->per_tuple = cpu_operator_cost *

@@ -38,7 +38,7 @@ SELECT expected_rows('SELECT * FROM mf_recommend(1, 25)') AS position,
 	expected_rows('SELECT mf_recommend(1, 25)') AS in_select_list,
 	expected_rows('SELECT * FROM mf_recommend(1, -5)') AS absurd;
 SELECT count(*) AS lists, count(*) FILTER (WHERE prosupport <> 'mf_serve_support'::regproc) AS without
-FROM pg_proc WHERE proname ~ '^mf_' AND 'k' = ANY (proargnames) AND proretset AND proname NOT IN ('mf_evaluate', 'mf_recommend_all');
+FROM pg_proc WHERE proname ~ '^mf_' AND 'k' = ANY (proargnames) AND proretset AND proname <> 'mf_evaluate';
 -- of a prepared statement what is known when it is planned
 SET plan_cache_mode = force_custom_plan;
 PREPARE list(int) AS SELECT * FROM mf_recommend(1, $1);
@@ -67,6 +67,10 @@ SELECT expected_cost('SELECT * FROM mf_similar_users(1)') > 10 * expected_cost('
 	expected_cost('SELECT * FROM mf_recommend_users(1)') > 10 * expected_cost('SELECT * FROM mf_recommend_users(1, model => ''fewer'')') AS item,
 	expected_cost('SELECT * FROM mf_similar_items(1)') < expected_cost('SELECT * FROM mf_similar_users(1)') AS items,
 	expected_cost('SELECT * FROM mf_similar_users(1, model => ''none'')') > 0 AS no_such_model;
+-- lists for everybody: one each
+SELECT expected_rows('SELECT * FROM mf_recommend_all(7, ''fewer'')') AS fewer, expected_rows('SELECT * FROM mf_recommend_all(3)') AS all_users,
+	expected_rows('SELECT * FROM mf_recommend_all(3, user_type => NULL::int, item_type => NULL::int)') AS typed,
+	expected_cost('SELECT * FROM mf_recommend_all(3)') > 10 * expected_cost('SELECT * FROM mf_recommend_all(3, ''fewer'')') AS costs_more;
 SET mfrec.model = 'fewer';
 SELECT expected_cost('SELECT * FROM mf_similar_users(1)') = expected_cost('SELECT * FROM mf_similar_users(1, model => ''fewer'')') AS by_setting;
 RESET mfrec.model;

@@ -115,6 +115,8 @@ my @runs = (
 	[ 'per_group by an array', 'call_often', 'SELECT count(*) FROM mf_recommend($1, 5, candidates => ARRAY[1, 2, 3], per_group => 1, groups => ARRAY[1, 1, 2])' ],
 	[ 'text and uuid', 'call_often', q{SELECT count(*) FROM mf_recommend('u' || $1, 5, item_type => NULL::uuid, model => 'named', exclude => ARRAY[md5('1')::uuid])} ],
 	[ 'mf_recommend_for', 'call_often', 'SELECT count(*) FROM mf_recommend_for(ARRAY[$1, 3], k => 5)' ],
+	[ 'mf_recommend_all', 'call_often', 'SELECT count(*), max($1) FROM mf_recommend_all(2)' ],
+	[ 'mf_recommend_all, abandoned', 'call_often', 'SELECT length((mf_recommend_all(2))::text) + $1 LIMIT 3' ],
 	[ 'mf_recommend_users', 'call_often', 'SELECT count(*) FROM mf_recommend_users($1, 5)' ],
 	[ 'mf_predict', 'call_often', 'SELECT mf_predict($1, 7)::bigint' ],
 	[ 'mf_similar_items', 'call_often', 'SELECT count(*) FROM mf_similar_items($1, 5)' ],
