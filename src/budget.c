@@ -68,7 +68,8 @@ FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validat
 	int64		vector = sizeof(float) * mf_padded(objective->factors);
 	int			parts = objective->has_rating + objective->has_interest;
 	int64		bytes = 0;
-	MfProblem	problem = {users, items, objective->factors, objective->has_rating, objective->has_interest};
+	MfProblem	problem = {.nusers = users, .nitems = items, .factors = objective->factors,
+	.has_rating = objective->has_rating, .has_interest = objective->has_interest};
 
 	AddBytes(&bytes, users, vector);
 	AddBytes(&bytes, items, parts * vector);

@@ -90,7 +90,7 @@ EstimateTraining(const TrainRequest *request, Estimate *estimate)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec estimate",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Training	training = {request->options};
+	Training	training = {.options = request->options};
 	Training   *t = &training;
 	Ratings    *ratings;
 	Source		source;

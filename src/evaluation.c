@@ -234,6 +234,8 @@ TakeUser(void *state, int64 id, int32 count, float bias, int factors, const floa
 	Evaluation *e = state;
 	int32		user = FindId(e->test->users, id);
 
+	(void) count;
+	(void) rating_vector;
 	CHECK_FOR_INTERRUPTS();
 	if (user < 0)
 		return;

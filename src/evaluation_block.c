@@ -203,9 +203,11 @@ JudgeRatings(void *state, int64 u, int worker)
 	Evaluation *e = state;
 	Block	   *b = &e->block;
 	const MfObjective *objective = &e->r.image->objective;
-	UserState	user = {REASON_MODEL, e->vector + (b->first + u) * e->r.image->index.ld, e->bias[b->first + u]};
+	UserState	user = {.reason = REASON_MODEL, .vector = e->vector + (b->first + u) * e->r.image->index.ld,
+	.bias = e->bias[b->first + u]};
 	double		bias = b->residual[u] / (b->seen_count[u] + BIAS_DAMPING);
 
+	(void) worker;
 	for (int64 c = b->cell_start[u]; c < b->cell_start[u] + b->cell_count[u]; c++)
 	{
 		double		baseline = e->mean + bias + e->item_bias[b->cell[c].item];
@@ -283,6 +285,7 @@ JudgeUser(void *state, int64 q, int worker)
 	const int32 *list = batch->item + q * batch->k;
 	int32	   *popular = b->popular + q * batch->k;
 
+	(void) worker;
 	figures->list.rank = mf_metrics_rank(list, batch->count[q], e->request->k, relevant, nrelevant);
 	figures->list.novelty = mf_metrics_novelty(list, batch->count[q], e->counts, (double) e->model_users);
 	b->popular_count[q] = PopularList(e->r.image, seen, nseen, batch->k, popular);

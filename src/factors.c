@@ -144,7 +144,7 @@ CheckAddedColumns(Relation rel, const char *id_column)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		bool		ours = strcmp(NameStr(att->attname), id_column) == 0;
 
-		for (int j = 0; j < lengthof(own); j++)
+		for (int j = 0; j < (int) lengthof(own); j++)
 			ours |= strcmp(NameStr(att->attname), own[j]) == 0;
 		if (!ours && !att->attisdropped && (att->attnotnull || att->atthasdef || att->attgenerated))
 			RefuseTable(rel, psprintf("Its added column \"%s\" has a default, is generated or not null.",
@@ -422,6 +422,8 @@ CheckFactorColumn(TupleDesc desc, int column, Oid type)
 static void
 StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	(void) self;
+	(void) operation;
 	CheckFactorColumn(typeinfo, 1, INT4OID);
 	CheckFactorColumn(typeinfo, 2, FLOAT4OID);
 	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
@@ -432,6 +434,7 @@ StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 static void
 ShutdownFactorReceiver(DestReceiver *self)
 {
+	(void) self;
 }
 
 /*

@@ -277,7 +277,7 @@ FindHashedIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 
 	for (int from = 0; from < n; from += lengthof(slot))
 	{
-		int			batch = Min(n - from, lengthof(slot));
+		int			batch = Min(n - from, (int) lengthof(slot));
 
 		for (int i = 0; i < batch; i++)
 		{

@@ -33,6 +33,7 @@ static uint64 uses = 0;
 static void
 TransactionEnds(XactEvent event, void *arg)
 {
+	(void) arg;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
 		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
 		for (int i = 0; i < KEPT_IMAGES; i++)

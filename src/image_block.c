@@ -149,7 +149,7 @@ ValueBytes(const IdType *type, int64 id)
 {
 	if (type->is_int || type->typbyval)
 		return 0;
-	return MAXALIGN(type->typlen > 0 ? type->typlen : VARSIZE_ANY(DatumGetPointer((Datum) id)));
+	return MAXALIGN(type->typlen > 0 ? type->typlen : (int) VARSIZE_ANY(DatumGetPointer((Datum) id)));
 }
 
 /* Fills in the header and lays the sections out; index and size are the largest they can be. */
@@ -210,7 +210,7 @@ FillIds(char *block, const ImageSource *source)
 		ids[i] = bytes > 0 ? at : id;
 		if (bytes > 0)
 			memcpy(values + at, DatumGetPointer((Datum) id),
-				   type->typlen > 0 ? type->typlen : VARSIZE_ANY(DatumGetPointer((Datum) id)));
+				   type->typlen > 0 ? type->typlen : (int) VARSIZE_ANY(DatumGetPointer((Datum) id)));
 		at += bytes;
 	}
 	memcpy(SectionStart(block, SECTION_SLOTS), source->ids->slots,

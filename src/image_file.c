@@ -282,6 +282,7 @@ TransactionEnds(XactEvent event, void *arg)
 {
 	bool		commit = event == XACT_EVENT_COMMIT;
 
+	(void) arg;
 	if (!commit && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	while (pending)
@@ -302,6 +303,7 @@ SubtransactionEnds(SubXactEvent event, SubTransactionId subtransaction, SubTrans
 {
 	PendingDrop **link = &pending;
 
+	(void) arg;
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
 	while (*link)

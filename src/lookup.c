@@ -85,11 +85,15 @@ Prepared(const char *sql, int nargs, Oid *types)
 static void
 StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	(void) self;
+	(void) operation;
+	(void) typeinfo;
 }
 
 static void
 ShutdownReceiver(DestReceiver *self)
 {
+	(void) self;
 }
 
 /*

@@ -61,7 +61,7 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
 					 PARAMETERS_FORMAT, objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
-	for (int i = 0; i < lengthof(numbers); i++)
+	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
 	if (objective->fold != MF_FOLD_TRAINED)
 		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
@@ -97,7 +97,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->factors = (int) JsonNumber(json, "factors", 0);
 	objective->iterations = (int) JsonNumber(json, "iterations", 0);
 	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
-	for (int i = 0; i < lengthof(numbers); i++)
+	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 }
 
@@ -111,7 +111,7 @@ MeanUserFromJson(Jsonb *json, int factors, double *mean_bias)
 
 	*mean_bias = JsonNumber(json, "mean_user_bias", 0);
 	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
-		JsonContainerSize(value->val.binary.data) != factors)
+		(int) JsonContainerSize(value->val.binary.data) != factors)
 		return mean;
 	for (int k = 0; k < factors; k++)
 	{

@@ -238,7 +238,7 @@ CheckFoldRule(const Recommender *r)
 
 /* Solves the vector of a user with these cells. */
 static void
-FoldIn(const Image *image, const PresentCells *cells, UserState *state)
+FoldIn(const PresentCells *cells, UserState *state)
 {
 	CheckCore(mf_fold_in(&cells->fold, &cells->cells, state->vector, &state->bias,
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
@@ -317,7 +317,7 @@ LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 	if (known && cells.n == state->count && IsSolution(&cells, state))
 		return;
 	InitUser(r, &present, REASON_FRESH);
-	FoldIn(image, &cells, &present);
+	FoldIn(&cells, &present);
 	if (known && SquaredDistance(present.vector, state->vector, d, &length) <= SAME_VECTOR * SAME_VECTOR * length)
 		return;
 	state->reason = REASON_FRESH;
@@ -356,7 +356,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 	if (cells.n == 0)
 		return false;
 	PrepareFold(image, &cells, explicit && ratings);
-	FoldIn(image, &cells, state);
+	FoldIn(&cells, state);
 	return true;
 }
 

@@ -74,6 +74,7 @@ RemoveProgress(void *argument)
 {
 	char		path[MAXPGPATH];
 
+	(void) argument;
 	training_context = NULL;
 	ProgressPath(path, MyProcPid);
 	(void) unlink(path);

@@ -138,11 +138,15 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 static void
 StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	(void) self;
+	(void) operation;
+	(void) typeinfo;
 }
 
 static void
 ShutdownReceiver(DestReceiver *self)
 {
+	(void) self;
 }
 
 static RatingReceiver *

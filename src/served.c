@@ -41,6 +41,7 @@ RelationChanged(Datum arg, Oid relid)
 {
 	bool		all = !OidIsValid(relid) || relid == model_relid;
 
+	(void) arg;
 	changes++;
 	if (all)
 		model_relid = InvalidOid;
@@ -63,13 +64,16 @@ RelationChanged(Datum arg, Oid relid)
 static void
 SchemaChanged(Datum arg, int cacheid, uint32 hashvalue)
 {
-	RelationChanged((Datum) 0, InvalidOid);
+	(void) cacheid;
+	(void) hashvalue;
+	RelationChanged(arg, InvalidOid);
 }
 
 /* Calls that an error has ended do not close what they use. */
 static void
 TransactionEnds(XactEvent event, void *arg)
 {
+	(void) arg;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
 		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
 		for (int i = 0; i < KEPT_MODELS; i++)

@@ -84,6 +84,7 @@ TakeItem(void *state, int64 id, int32 count, float bias, int factors, const floa
 	Size		at = (Size) item * mf_padded(t->problem.factors);
 	Size		bytes = sizeof(float) * factors;
 
+	(void) count;
 	if (item < 0 || factors != t->problem.factors)
 		return;
 	if (!t->problem.has_interest)
@@ -110,8 +111,9 @@ static FactorRows
 SideRows(const Training *training, bool items)
 {
 	const MfFactors *factors = &training->factors;
-	FactorRows	rows = {items ? training->ratings->items : training->ratings->users, training->problem.factors};
+	FactorRows	rows = {.factors = training->problem.factors};
 
+	rows.ids = items ? training->ratings->items : training->ratings->users;
 	rows.counts = items ? training->item_counts : training->user_counts;
 	rows.bias = items ? factors->item_bias : factors->user_bias;
 	rows.vectors = !items ? factors->user : factors->interest ? factors->interest : factors->rating;
@@ -157,8 +159,10 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 {
 	const Training *training = &t->training;
 	const MfFactors *factors = &training->factors;
-	ImageSource source = {version->image, training->objective, training->mean_user, MeanBias(training)};
+	ImageSource source = {.uuid = version->image, .objective = training->objective};
 
+	source.mean_user = training->mean_user;
+	source.mean_bias = MeanBias(training);
 	source.ids = training->ratings->items;
 	source.interest = factors->interest ? factors->interest : factors->rating;
 	source.rating = factors->rating;
@@ -177,7 +181,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec training",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Trainer		trainer = {request};
+	Trainer		trainer = {.request = request};
 	Trainer    *t = &trainer;
 	Training   *training = &t->training;
 	char	   *name;

@@ -246,7 +246,7 @@ ChooseWinner(Tuner *t, Measure measure)
 Trial *
 Tune(const TuneRequest *request, int *count, const char **measure)
 {
-	Tuner		tuner = {request};
+	Tuner		tuner = {.request = request};
 	Tuner	   *t = &tuner;
 	Training   *training = &t->training;
 	TuneRequest own = *request;

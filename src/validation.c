@@ -107,6 +107,8 @@ CountHeldOut(void *state, int32 user, int32 item, float rating)
 {
 	Sampling   *sampling = state;
 
+	(void) item;
+	(void) rating;
 	sampling->users += sampling->count[user]++ == 0;
 }
 
@@ -117,6 +119,7 @@ TakeRelevant(void *state, int32 user, int32 item, float rating)
 	Validation *v = sampling->validation;
 	int32		slot = sampling->slot[user];
 
+	(void) rating;
 	if (slot >= 0)
 		v->relevant[v->start[slot] + sampling->count[user]++] = item;
 }
@@ -145,7 +148,7 @@ static void
 DrawSample(Validation *v)
 {
 	int32		nusers = v->ratings->users->count;
-	Sampling	sampling = {v};
+	Sampling	sampling = {.validation = v};
 	int64		seen = 0;
 	int64		step;
 
@@ -189,7 +192,7 @@ static const char *const measure_names[] = {"ndcg", "recall", "precision", "map"
 Measure
 ParseMeasure(const char *name)
 {
-	for (int m = 0; m < lengthof(measure_names); m++)
+	for (int m = 0; m < (int) lengthof(measure_names); m++)
 		if (strcmp(name, measure_names[m]) == 0)
 			return (Measure) m;
 	ereport(ERROR,
@@ -271,7 +274,7 @@ AddError(void *state, int32 user, int32 item, float rating)
 double
 HeldOutError(Validation *v, const MfFactors *factors)
 {
-	ErrorSum	error = {v->objective, factors};
+	ErrorSum	error = {.objective = v->objective, .factors = factors};
 
 	if (!v->problem->has_rating)
 		return NAN;
@@ -291,7 +294,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 	char	   *space = (char *) TYPEALIGN(64, HugeArray(size + 64, 1));
 	float	   *vectors = HugeArray(nitems * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeArray(nitems, sizeof(float));
-	MfItems		items = {nitems, d, vectors, offsets};
+	MfItems		items = {.nitems = nitems, .factors = d, .vector = vectors, .offset = offsets};
 
 	mf_list_vectors(v->objective, factors, nitems, vectors, offsets);
 	size = mf_index_build(space, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
@@ -354,7 +357,7 @@ ListQuality(Validation *v, const MfFactors *factors)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	int			ld = mf_padded(v->problem->factors);
 	MfIndex		index;
-	MfBatch		batch = {v->nsample, NULL, LIST_LENGTH};
+	MfBatch		batch = {.nqueries = v->nsample, .k = LIST_LENGTH};
 	float	   *query = (float *) TYPEALIGN(64, HugeArray((int64) v->nsample * ld + 16, sizeof(float)));
 	double		quality;
 
