@@ -340,7 +340,7 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
 
 	ReadSource(source, receiver, true);
 	if (ratings->rows > 0)
