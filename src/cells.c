@@ -103,7 +103,7 @@ PartEnd(const Cells *cells)
 }
 
 static void *
-Buffer(void *array, int64 count)
+NewArray(void *array, int64 count)
 {
 	if (array)
 		pfree(array);
@@ -117,11 +117,11 @@ MakeRoom(Cells *cells, int64 n)
 		return;
 	cells->room = Max(n, cells->part_cells);
 	cells->room = Min(cells->room, Max(n, cells->start[cells->nrows]));
-	cells->matrix.column = Buffer(cells->matrix.column, cells->room);
+	cells->matrix.column = NewArray(cells->matrix.column, cells->room);
 	if (cells->ratings)
-		cells->matrix.rating = Buffer(cells->matrix.rating, cells->room);
+		cells->matrix.rating = NewArray(cells->matrix.rating, cells->room);
 	if (cells->weights)
-		cells->matrix.weight = Buffer(cells->matrix.weight, cells->room);
+		cells->matrix.weight = NewArray(cells->matrix.weight, cells->room);
 }
 
 static void

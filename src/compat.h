@@ -18,6 +18,8 @@
 
 /* 16 replaced the owner and privilege checks per catalog by generic ones. */
 #if PG_VERSION_NUM >= 160000
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #define OwnsRelation(relid) object_ownercheck(RelationRelationId, relid, GetUserId())
 #define SchemaAclCheck(nspid, mode) object_aclcheck(NamespaceRelationId, nspid, GetUserId(), mode)
 #define InsertIndexTuples(rri, slot, estate) \
@@ -40,6 +42,13 @@
 					(errcode_for_file_access(), \
 					 errmsg("could not read from temporary file of ratings"))); \
 	} while (0)
+#endif
+
+/* 18 asks whether a deferrable key will do. */
+#if PG_VERSION_NUM >= 180000
+#define PrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)
+#else
+#define PrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
 #endif
 
 #if PG_VERSION_NUM >= 180000

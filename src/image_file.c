@@ -35,6 +35,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "common/file_perm.h"
+#include "common/file_utils.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/lock.h"

@@ -143,7 +143,7 @@ ResolvePath(Relation rel, Served *served)
 {
 	VectorPath *path = &served->users;
 	Oid			relid = RelationGetRelid(rel);
-	Oid			index = RelationGetPrimaryKeyIndex(rel);
+	Oid			index = PrimaryKeyIndex(rel);
 	Oid			type;
 	Relation	key;
 

@@ -39,7 +39,9 @@ SELECT factors_md5('in_memory') = factors_md5('spilled') AS spilled;
 
 -- temp_file_limit stops it with PostgreSQL's own error, and the old version serves on.
 SET temp_file_limit = '100kB';
+\set VERBOSITY sqlstate
 SELECT mf_train('budget_ratings', 'spilled', factors => 8, iterations => 3);
+\set VERBOSITY default
 RESET temp_file_limit;
 SELECT version, serving FROM mf_models WHERE model = 'spilled' ORDER BY version;
 

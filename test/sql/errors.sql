@@ -31,7 +31,7 @@ SELECT fails('SELECT mf_forget(1)');
 SELECT fails('SELECT mf_train(''ratings'')');
 SELECT fails('SELECT mf_train(NULL)');
 SELECT fails('SELECT mf_train(0)');
-SELECT fails('SELECT mf_train(''nowhere.ratings'')');
+SELECT fails('SELECT mf_train(''public.nowhere'')');
 CREATE TABLE ratings (user_id int, item_id int, rating int, said text, at timestamptz, CONSTRAINT ratings_key PRIMARY KEY (user_id, item_id));
 SELECT fails('SELECT mf_train(''ratings_key'')');
 CREATE SEQUENCE counter;

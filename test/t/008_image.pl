@@ -190,6 +190,7 @@ is($node->safe_psql('postgres', $lists), $expected, 'and the next session builds
 # pg_checksums and a restart
 $node->stop;
 is(scalar(images()), 1, 'a stopped server has its images');
+run_log([ 'pg_checksums', '--disable', '-D', $node->data_dir ]);    # since 18 initdb enables them
 command_ok([ 'pg_checksums', '--enable', '-D', $node->data_dir ], 'pg_checksums --enable passes them over');
 command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'pg_checksums --check, too');
 $node->start;
