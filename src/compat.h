@@ -22,11 +22,19 @@
 #include "catalog/pg_namespace.h"
 #define OwnsRelation(relid) object_ownercheck(RelationRelationId, relid, GetUserId())
 #define SchemaAclCheck(nspid, mode) object_aclcheck(NamespaceRelationId, nspid, GetUserId(), mode)
-#define InsertIndexTuples(rri, slot, estate) \
-	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
 #else
 #define OwnsRelation(relid) pg_class_ownercheck(relid, GetUserId())
 #define SchemaAclCheck(nspid, mode) pg_namespace_aclcheck(nspid, GetUserId(), mode)
+#endif
+
+/* 16 added an argument, 19 made flags of them. */
+#if PG_VERSION_NUM >= 190000
+#define InsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples(rri, estate, 0, slot, NIL, NULL)
+#elif PG_VERSION_NUM >= 160000
+#define InsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
+#else
 #define InsertIndexTuples(rri, slot, estate) \
 	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
 #endif

@@ -8,6 +8,9 @@ BEGIN
 	RETURN command || ': no error';
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	IF state = '42883' THEN
+		RETURN command || E'\n  ' || state || ' ' || message;    -- what PostgreSQL adds depends on its major
+	END IF;
 	RETURN command || E'\n  ' || state || ' ' || message || coalesce(E'\n  DETAIL: ' || nullif(detail, ''), '')
 		|| coalesce(E'\n  HINT: ' || nullif(hint, ''), '');
 END $$;

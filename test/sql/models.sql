@@ -92,7 +92,9 @@ SELECT * FROM list;
 -- dropping the extension leaves the model tables, which are the user's
 DROP EXTENSION mfrec CASCADE;
 SELECT count(*) > 0 AS kept FROM evens_user_factors;
+\set VERBOSITY terse
 SELECT * FROM mf_recommend(1, 1);
+\set VERBOSITY default
 CREATE EXTENSION mfrec SCHEMA public;
 SELECT count(*) FROM mf_models;
 -- which then stand in the way of a model of that name
