@@ -68,7 +68,7 @@ typedefs.list: $(wildcard $(srcdir)/src/*.[ch] $(srcdir)/src/core/*.[ch])
 		-e 's/^typedef .* ([A-Z][A-Za-z0-9_]*)( __attribute__.*)?;$$/\1/p' $^ | LC_ALL=C sort -u > $@
 
 # Tests on throw-away clusters; both end with a line "N passed, N failed".
-.PHONY: test test-all check-core help
+.PHONY: test test-all check-core lint help
 test:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/run
 test-all:
@@ -78,6 +78,10 @@ check-core:
 	$(MAKE) -C $(srcdir)/test/core check
 	$(MAKE) -C $(srcdir)/test/core check SAN=1
 
+# Static analysis; reasons for what is left out are in .clang-tidy.
+lint:
+	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/lint
+
 help:
 	@echo 'make               builds for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       installs it there'
@@ -85,6 +89,7 @@ help:
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
 	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
 	@echo 'make check-core    tests of src/core: no server needed'
+	@echo 'make lint          has clang-tidy look at every file of src'
 	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'
 	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 

@@ -35,7 +35,7 @@ ContainerMemory(void)
 		return bytes;
 	if (fscanf(file, "%lld", &limit) == 1 && limit > 0)
 		bytes = limit;
-	fclose(file);
+	(void) fclose(file);
 	return bytes;
 }
 

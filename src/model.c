@@ -73,6 +73,7 @@ VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image)
 {
 	bool		isnull;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the column is NOT NULL */
 	*image = *DatumGetUUIDP(heap_getattr(tuple, VERSION_IMAGE, desc, &isnull));
 }
 

@@ -126,6 +126,7 @@ take_sample(Sample *sample, const MfIndex *index)
 		int32_t		at = (int32_t) (panel * MF_PANEL + i % MF_PANEL);
 		double		norm = index->norm[at];
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): null only where sizes are asked for */
 		sample->position[i] = i;
 		sample->position[sample->n + i] = at;
 		sample->weight[i] = norm > MF_LEAST_CODED && norm < MF_MOST_CODED ? (float) (1 / (norm * norm)) : 0;

@@ -232,6 +232,7 @@ scatter_cells(Sort *sort, int64_t begin, int64_t end, int32_t other, int64_t *po
 		int64_t		place = position[sort->bucket_of[key]]++;
 
 		sort->keys[place] = key;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are others where other < 0 */
 		out->column[place] = other < 0 ? source->other[c] : other;
 		if (out->rating != NULL)
 			out->rating[place] = source->rating[c];

@@ -209,11 +209,11 @@ mf_rotate(MfAls *als, bool both, char *space)
 	int			ld = als->ld;
 	float	   *turned[3] = {!users || both ? als->factors.user : NULL,
 		users || both ? als->factors.interest : NULL, users || both ? als->factors.rating : NULL};
-	double	   *gram = (double *) mf_take(&space, 2 * (size_t) (ld * ld));
-	double	   *vectors = (double *) mf_take(&space, 2 * (size_t) (ld * ld));
+	double	   *gram = (double *) mf_take(&space, 2 * (size_t) ld * ld);
+	double	   *vectors = (double *) mf_take(&space, 2 * (size_t) ld * ld);
 	double	   *values = (double *) mf_take(&space, 2 * (size_t) ld);
 	double	   *work = (double *) mf_take(&space, 2 * (size_t) ld);
-	float	   *matrix = mf_take(&space, (size_t) (ld * ld));
+	float	   *matrix = mf_take(&space, (size_t) ld * ld);
 	MfError		error;
 
 	error = sum_gram(als->parallel, users ? als->factors.interest : als->factors.user,
@@ -223,7 +223,7 @@ mf_rotate(MfAls *als, bool both, char *space)
 		return error;
 	if (!mf_eigen(gram, d, values, vectors, work))
 		return MF_NOT_FINITE;
-	memset(matrix, 0, sizeof(float) * (size_t) (ld * ld));
+	memset(matrix, 0, sizeof(float) * (size_t) ld * ld);
 	for (int k = 0; k < d; k++)
 	{
 		als->base[k] = values[k] > 0.0 ? (float) values[k] : 0.0f;

@@ -23,6 +23,12 @@ typedef enum MfIsa
 #define MF_ISA_X86 1
 #endif
 
+/* Vectors are arguments of inline functions only, so nobody meets how a processor without registers for
+ * them would pass them. */
+#if defined(__i386__) && !defined(__SSE__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 /* name_plain, name_avx2, name_avx512: the level is part of a kernel's name. */
 #define MF_ISA_JOIN2(name, level) name##_##level
 #define MF_ISA_JOIN(name, level) MF_ISA_JOIN2(name, level)

@@ -110,6 +110,7 @@ extern double mf_norm(const float *x, int n);
 static inline double
 mf_scan_error(int ld)
 {
+	/* NOLINTNEXTLINE(bugprone-integer-division): ld is a multiple of 16 */
 	return (ld / 4 + 8) * 0x1.0p-24 * 1.001;
 }
 

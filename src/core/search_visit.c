@@ -270,13 +270,14 @@ visit_panel(MfSearch *search, int64_t panel, uint32_t mask)
 static uint64_t
 block_mask(const MfSearch *search, int64_t block)
 {
-	const uint64_t *word = search->mask + block * (MF_BLOCK / 64);
+	const uint64_t *word;
 	int64_t		left = search->index->npanels - block * MF_BLOCK_PANELS;
 	uint64_t	panels = left >= MF_BLOCK_PANELS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
 	uint64_t	masked = 0;
 
 	if (search->mask == NULL)
 		return panels;
+	word = search->mask + block * (MF_BLOCK / 64);
 	for (int w = 0; w < MF_BLOCK / 64; w++)
 		for (int p = 0; word[w] != 0 && p < 4; p++)
 			masked |= (uint64_t) ((word[w] >> (16 * p) & 0xffff) != 0) << (4 * w + p);

@@ -227,7 +227,7 @@ fill_lane(const MfAls *als, const Space *space, Batch *batch, int lane, MfPart p
 {
 	int64_t		begin = als->rows->start[batch->row[lane]];
 	int			n = (int) (als->rows->start[batch->row[lane] + 1] - begin);
-	size_t		place = (size_t) (lane * space->length + offset);
+	size_t		place = (size_t) lane * space->length + offset;
 	MfCells		cells = {0};
 	double		constant;
 
