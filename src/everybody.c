@@ -52,6 +52,8 @@ TakeUser(void *state, int64 id, int32 count, float bias, int factors, const floa
 	const Image *image = e->r.image;
 	int32		number = e->users->count;
 
+	(void) count;
+	(void) rating_vector;
 	if (factors != image->objective.factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -159,7 +159,7 @@ EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, ListEstimate *l
 
 	list->lists = 1;
 	list->operators = form->procost;
-	for (int i = 0; model && i < lengthof(scans); i++)
+	for (int i = 0; model && i < (int) lengthof(scans); i++)
 	{
 		double		rows;
 

@@ -61,6 +61,8 @@ mf_similar_users(PG_FUNCTION_ARGS)
 static void
 LeaveOutUser(void *state, int64 user, float rating, float weight)
 {
+	(void) rating;
+	(void) weight;
 	(void) AddId(state, user);
 }
 

@@ -247,7 +247,7 @@ RetrainParameters(const Importer *m)
 static FactorRows
 SideRows(const Vectors *v)
 {
-	return (FactorRows) {v->ids, v->factors, v->count, v->bias, v->vector};
+	return (FactorRows) {v->ids, v->factors, v->count, v->bias, v->vector, NULL};
 }
 
 /* Writes the version's rows, and enters it. */
@@ -284,7 +284,7 @@ Import(const ImportRequest *request, ModelVersion *result)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec import", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Importer	importer = {request};
+	Importer	importer = {.request = request};
 	Importer   *m = &importer;
 	MfParallel	parallel;
 	char	   *name;

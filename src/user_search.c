@@ -31,6 +31,8 @@ ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const flo
 {
 	UserSearch *search = state;
 
+	(void) count;
+	(void) rating_vector;
 	CHECK_FOR_INTERRUPTS();
 	if (factors != search->recommender->image->objective.factors || FindId(search->left_out, id) >= 0)
 		return;

@@ -275,11 +275,15 @@ ReceiveVector(TupleTableSlot *slot, DestReceiver *self)
 static void
 StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	(void) self;
+	(void) operation;
+	(void) typeinfo;
 }
 
 static void
 ShutdownReceiver(DestReceiver *self)
 {
+	(void) self;
 }
 
 static char *
