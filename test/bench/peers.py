@@ -2,7 +2,7 @@
 
   peers.py has implicit|cmfrec
   peers.py implicit ROWS.copy FACTORS ITERATIONS cg|chol [USERS.copy ITEMS.copy]   all values 1
-  peers.py cmfrec   ROWS.copy FACTORS ITERATIONS cg|chol                           the same objective
+  peers.py cmfrec   ROWS.copy FACTORS ITERATIONS cg|chol                           much the same objective
 
 Prints "name value" lines, in seconds: decode (COPY's rows into arrays), matrix (scipy's CSR), fit, iteration (the median),
 encode (factors into files that COPY reads, of (id int, factors real[])).  Needs numpy and scipy beside the library.
