@@ -1,9 +1,10 @@
 /*
- * fine.c - 7-bit codes of whole vectors, by which many searches together look at all items.
+ * fine.c - 7-bit codes of whole vectors.
  *
  * Where norms are flat, every item is looked at for every query.  For one query that is a matter of
  * memory, hence the short codes of codes.c.  Many queries share what is fetched, and then it is a
  * matter of arithmetic: products of bytes are four times as many an instruction as those of floats.
+ * The same holds where norms prune: the few first items, which every query looks at, are in the cache.
  * Whatever the vectors, with a step s for a panel of items and t for a query,
  *
  *	  v_j = s (n_j - 64) + e_j,    n_j = 1 .. 127
@@ -31,19 +32,18 @@
 /* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
 #define ROUNDED_UP (1 + 1e-6)
 
-/* Divides the caller's space; returns its size.  space may be NULL to learn that alone. */
-static size_t
-divide_space(MfFine *fine, void *space, const MfIndex *index)
+/* Points fine codes of nblocks blocks at their room: from *used on in space, which may be NULL. */
+void
+mf_fine_lay_out(MfFine *fine, void *space, size_t *used, int ld, int64_t nblocks)
 {
-	size_t		panels = (size_t) index->nblocks * MF_BLOCK_PANELS;
-	size_t		used = 0;
+	size_t		panels = (size_t) nblocks * MF_BLOCK_PANELS;
 
-	fine->step = mf_take_space(space, &used, panels * sizeof(float));
-	fine->error = mf_take_space(space, &used, panels * sizeof(float));
-	fine->length = mf_take_space(space, &used, panels * sizeof(float));
-	fine->zero = mf_take_space(space, &used, MF_BLOCK_PANELS * sizeof(float));
-	fine->code = mf_take_space(space, &used, (size_t) index->npanels * index->ld * MF_PANEL);
-	return used;
+	fine->nblocks = nblocks;
+	fine->step = mf_take_space(space, used, panels * sizeof(float));
+	fine->error = mf_take_space(space, used, panels * sizeof(float));
+	fine->length = mf_take_space(space, used, panels * sizeof(float));
+	fine->zero = mf_take_space(space, used, MF_BLOCK_PANELS * sizeof(float));
+	fine->code = mf_take_space(space, used, panels * ld * MF_PANEL);
 }
 
 /* Bytes of 64-byte aligned space that the fine codes of an index take. */
@@ -51,15 +51,17 @@ size_t
 mf_fine_size(const MfIndex *index)
 {
 	MfFine		fine;
+	size_t		used = 0;
 
-	return divide_space(&fine, NULL, index);
+	mf_fine_lay_out(&fine, NULL, &used, index->ld, index->nblocks);
+	return used;
 }
 
 /* State of coding, shared by its workers. */
 typedef struct Coding
 {
 	const MfIndex *index;
-	MfFine	   *fine;
+	const MfFine *fine;
 } Coding;
 
 /* The largest size of a number among a panel's vectors; 0 where one is out of the range of codes. */
@@ -140,7 +142,7 @@ code_panel(const Coding *coding, int64_t panel)
 	MF_WRITABLE(float, fine->error)[panel] = (float) (sqrt(error) * ROUNDED_UP);
 }
 
-/* Codes the panels of one block; those after the last panel are never looked at. */
+/* Codes the panels of one block; those after the last panel are never looked at, but have their bytes. */
 static void
 code_block(void *state, int64_t block, int worker)
 {
@@ -154,6 +156,8 @@ code_block(void *state, int64_t block, int worker)
 			code_panel(coding, panel);
 		else
 		{
+			memset(MF_WRITABLE(uint8_t, fine->code) + (size_t) panel * MF_PANEL * coding->index->ld, 0,
+				   (size_t) MF_PANEL * coding->index->ld);
 			MF_WRITABLE(float, fine->step)[panel] = 1;
 			MF_WRITABLE(float, fine->length)[panel] = 0;
 			MF_WRITABLE(float, fine->error)[panel] = 0;
@@ -161,18 +165,27 @@ code_block(void *state, int64_t block, int worker)
 	}
 }
 
+/* Fills in fine codes that have been laid out.  Returns false when it was cancelled. */
+bool
+mf_fine_fill(const MfFine *fine, const MfIndex *index, const MfParallel *parallel)
+{
+	Coding		coding = {index, fine};
+
+	memset(MF_WRITABLE(float, fine->zero), 0, MF_BLOCK_PANELS * sizeof(float));
+	return mf_parallel_blocks(parallel, fine->nblocks, code_block, &coding);
+}
+
 /*
- * Makes the fine codes of an index in space, which has mf_fine_size() bytes and is 64-byte aligned.
+ * Makes the fine codes of all of an index in space, which has mf_fine_size() bytes and is 64-byte aligned.
  * Returns false when it was cancelled.
  */
 bool
 mf_fine_build(MfFine *fine, void *space, const MfIndex *index, const MfParallel *parallel)
 {
-	Coding		coding = {index, fine};
+	size_t		used = 0;
 
-	divide_space(fine, space, index);
-	memset(MF_WRITABLE(float, fine->zero), 0, MF_BLOCK_PANELS * sizeof(float));
-	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);
+	mf_fine_lay_out(fine, space, &used, index->ld, index->nblocks);
+	return mf_fine_fill(fine, index, parallel);
 }
 
 /*

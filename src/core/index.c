@@ -16,15 +16,19 @@
 
 #include "als.h"
 #include "codes.h"
+#include "fine.h"
 #include "scan.h"
 #include "space.h"
 
 #define INDEX_MAGIC "mfindex"
-#define INDEX_FORMAT 4
+#define INDEX_FORMAT 5
 #define INDEX_ORDER UINT32_C(0x01020304)	/* tells the byte order */
 
 /* A strip ends where the norm has fallen below this share of its first one. */
 #define STRIP_SHARE 0.97f
+
+/* Where norms prune, most searches end within so many blocks: those have fine codes. */
+#define HEAD_BLOCKS 4
 
 /* What the block begins with; everything else follows from it. */
 typedef struct Header
@@ -37,6 +41,7 @@ typedef struct Header
 	int32_t		coded;
 	int32_t		has_offset;
 	float		skew;
+	int32_t		head;			/* blocks with fine codes */
 } Header;
 
 /* An item on its way to its position. */
@@ -95,6 +100,8 @@ lay_out(MfIndex *index, const void *block, const Header *header)
 	index->position = mf_take_space(space, &used, rows * sizeof(int32_t));
 	index->vector = mf_take_space(space, &used, rows * index->ld * sizeof(float));
 	/* last, so that all else has its place before it is known whether there are codes */
+	if (header->head > 0)
+		mf_fine_lay_out(&index->head, space, &used, index->ld, header->head);
 	if (coded > 0)
 	{
 		index->rotation = mf_take_space(space, &used, coded * index->ld * sizeof(float));
@@ -109,6 +116,15 @@ lay_out(MfIndex *index, const void *block, const Header *header)
 	index->size = used;
 }
 
+/* Blocks that have fine codes where norms prune. */
+static int32_t
+head_blocks(int64_t nitems)
+{
+	int64_t		nblocks = (nitems + MF_BLOCK - 1) / MF_BLOCK;
+
+	return nblocks < HEAD_BLOCKS ? (int32_t) nblocks : HEAD_BLOCKS;
+}
+
 /* The largest header that a build of this shape can end with. */
 static Header
 largest_header(int64_t nitems, int factors)
@@ -119,6 +135,7 @@ largest_header(int64_t nitems, int factors)
 	header.factors = factors;
 	header.coded = mf_padded(factors);
 	header.has_offset = 1;
+	header.head = head_blocks(nitems);
 	return header;
 }
 
@@ -350,8 +367,11 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes
 		return 0;
 	header.coded = plan.coded;
 	header.skew = plan.skew;
+	header.head = plan.coded > 0 || codes == MF_CODES_NEVER ? 0 : head_blocks(items->nitems);
 	lay_out(&build.index, space, &header);
 	if (plan.coded > 0 && !mf_codes_fill(&build.index, &plan, workspace, parallel))
+		return 0;
+	if (header.head > 0 && !mf_fine_fill(&build.index.head, &build.index, parallel))
 		return 0;
 	memset(space, 0, 64);
 	memcpy(space, &header, sizeof(header));
@@ -375,7 +395,8 @@ mf_index_open(MfIndex *index, const void *space, size_t size)
 		return false;
 	if (header.nitems < 0 || header.nitems > INT32_MAX ||
 		header.factors < 1 || header.factors > 1000 ||
-		header.coded < 0 || header.coded > mf_padded(header.factors) || header.coded % 16 != 0)
+		header.coded < 0 || header.coded > mf_padded(header.factors) || header.coded % 16 != 0 ||
+		header.head < 0 || header.head > head_blocks(header.nitems))
 		return false;
 	lay_out(index, space, &header);
 	return index->size <= size;

@@ -30,13 +30,30 @@ typedef struct MfItems
 	int64_t		nqueries;
 } MfItems;
 
-/* Whether an index carries 4-bit codes, by which all items are looked at where norms are flat. */
+/*
+ * What codes an index carries: of 4 bits, by which all items are looked at where norms are flat, or fine
+ * ones of the first items, where norms prune.
+ */
 typedef enum MfCodes
 {
-	MF_CODES_AUTO,				/* where the sample says that norms prune badly */
-	MF_CODES_NEVER,
-	MF_CODES_ALWAYS
+	MF_CODES_AUTO,				/* 4 bits where the sample says that norms prune badly, else fine ones */
+	MF_CODES_NEVER,				/* none */
+	MF_CODES_ALWAYS				/* 4 bits */
 } MfCodes;
+
+/*
+ * Codes of 7 bits of whole vectors, of an index's first blocks or of all: see fine.c.  Arrays but code are
+ * of whole blocks, a number for each panel.
+ */
+typedef struct MfFine
+{
+	int64_t		nblocks;		/* that have such codes: the first ones of the index */
+	const uint8_t *code;		/* ld x 16 bytes a panel: see MfScanTile */
+	const float *step;			/* what one step of a code is worth */
+	const float *error;			/* largest norm of what the codes miss */
+	const float *length;		/* largest norm of what the codes stand for */
+	const float *zero;			/* MF_BLOCK_PANELS zeros: no coordinate is left out */
+} MfFine;
 
 /* A view of an index.  Arrays "by position" are in the order in which items are searched. */
 typedef struct MfIndex
@@ -57,6 +74,7 @@ typedef struct MfIndex
 	const float *block_norm;	/* no item of the block or a later one has a larger norm */
 	const float *block_offset;	/* no item of the block has a larger offset; NULL: all 0 */
 	const float *tail_offset;	/* nor, of the block or a later one; NULL: all 0 */
+	MfFine		head;			/* fine codes of the items with the largest norms, where norms prune */
 	/* codes, see codes.h; all NULL where there are none */
 	int			coded;			/* leading coordinates that codes cover, a multiple of 16; 0: none */
 	float		skew;			/* how far the rotation is from orthonormal */

@@ -52,6 +52,9 @@ typedef void (*MfSumCodes) (const uint8_t *code, int coded, const int8_t *query,
 typedef uint64_t (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
 								 const int32_t *threshold, uint16_t *passed);
 
+/* The same by fine codes, of ld x 16 bytes a panel: see MfScanTile. */
+typedef MfScanCodes MfScanFine;
+
 /* Queries that go through the fine codes of a block together. */
 #define MF_TILE 8
 
@@ -85,6 +88,7 @@ typedef struct MfScan
 	MfBoundCodes bound_codes;
 	MfSumCodes	sum_codes;
 	MfScanCodes scan_codes;
+	MfScanFine	scan_fine;
 	MfScanTile	scan_tile;
 	MfCodeError code_error;
 } MfScan;

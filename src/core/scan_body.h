@@ -393,6 +393,21 @@ MF_KERNEL(note_panel) (MfCodeTile *tile, int q, int p, uint32_t passed)
 
 #ifdef MF_VNNI
 
+/* The bits of a panel's items whose fine codes reach the threshold. */
+static inline uint16_t
+MF_KERNEL(fine_bits) (const uint8_t *panel, int ld, const int8_t *query, int32_t threshold)
+{
+	const int32_t *word = (const int32_t *) query;
+	__m512i		sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+
+	for (int g = 0; g < ld / 4; g += 4)
+		MF_UNROLL
+		for (int i = 0; i < 4; i++)
+			sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_loadu_si512(panel + 64 * (g + i)), _mm512_set1_epi32(word[g + i]));
+	return _mm512_cmpge_epi32_mask(_mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]), _mm512_add_epi32(sum[2], sum[3])),
+								   _mm512_set1_epi32(threshold));
+}
+
 /* See MfScanTile. */
 static void
 MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
@@ -487,6 +502,19 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 #endif
 }
 
+/* The bits of a panel's items whose fine codes reach the threshold. */
+static inline uint16_t
+MF_KERNEL(fine_bits) (const uint8_t *panel, int ld, const int8_t *query, int32_t threshold)
+{
+	int32_t		sum[16];
+	int			passed = 0;
+
+	MF_KERNEL(fine_sums) (panel, ld, query, sum);
+	for (int i = 0; i < 16; i++)
+		passed |= (sum[i] >= threshold) << i;
+	return (uint16_t) passed;
+}
+
 /* See MfScanTile. */
 static void
 MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
@@ -496,21 +524,30 @@ MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
 		int			p = __builtin_ctzll(live);
 
 		for (int q = 0; q < tile->nqueries; q++)
-		{
-			int32_t		sum[16];
-			uint32_t	passed = 0;
-
-			if ((tile->live[q] >> p & 1) == 0)
-				continue;
-			MF_KERNEL(fine_sums) (code + (size_t) p * ld * 16, ld, tile->query[q], sum);
-			for (int i = 0; i < 16; i++)
-				passed |= (uint32_t) (sum[i] >= tile->threshold[q][p]) << i;
-			MF_KERNEL(note_panel) (tile, q, p, passed);
-		}
+			if ((tile->live[q] >> p & 1) != 0)
+				MF_KERNEL(note_panel) (tile, q, p, MF_KERNEL(fine_bits) (code + (size_t) p * ld * 16, ld, tile->query[q],
+																		 tile->threshold[q][p]));
 	}
 }
 
 #endif
+
+/* See MfScanFine. */
+static uint64_t
+MF_KERNEL(scan_fine) (const uint8_t *code, int ld, const int8_t *query, uint64_t live,
+					  const int32_t *threshold, uint16_t *passed)
+{
+	uint64_t	found = 0;
+
+	for (; live != 0; live &= live - 1)
+	{
+		int			p = __builtin_ctzll(live);
+
+		passed[p] = MF_KERNEL(fine_bits) (code + (size_t) p * ld * 16, ld, query, threshold[p]);
+		found |= (uint64_t) (passed[p] != 0) << p;
+	}
+	return found;
+}
 
 /* See MfCodeError. */
 static float
@@ -546,7 +583,7 @@ MF_KERNEL(code_error) (const float *row, int coded, float step)
 
 static const MfScan MF_KERNEL(scan) = {
 	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
-	MF_KERNEL(scan_tile), MF_KERNEL(code_error)
+	MF_KERNEL(scan_fine), MF_KERNEL(scan_tile), MF_KERNEL(code_error)
 };
 
 #undef FLOATS

@@ -58,7 +58,7 @@ typedef struct MfSearch
 	bool		coded;			/* codes can be used */
 	MfCodeQuery code;
 	MfCodeBounds bounds;		/* what is the same for all blocks */
-	const MfFine *fine;			/* fine codes, that can be used; or NULL */
+	const MfFine *fine;			/* fine codes that can be used, of the first blocks or of all; or NULL */
 	MfCodeQuery fine_code;
 	const uint64_t *mask;		/* by position: the candidates; NULL: all */
 	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
@@ -67,7 +67,8 @@ typedef struct MfSearch
 	MfPool		pool;
 	MfLater	   *later;			/* MF_LATER items that were put off */
 	int			nlater;
-	int64_t		first;			/* the block that was searched before all others */
+	int64_t		first;			/* the block that the search began with */
+	uint64_t	begun;			/* its panels that were searched then */
 	int			npending;
 	int			prefetch;		/* bytes of a row to be fetched ahead */
 	int32_t		pending[MF_PENDING + MF_PANEL]; /* positions to be scored together */
@@ -118,6 +119,7 @@ extern void mf_search_catch_up(MfSearch *search);
 extern void mf_search_last(MfSearch *search);
 
 extern void mf_search_codes(MfSearch *search, int64_t block, uint64_t live);
+extern void mf_search_fine(MfSearch *search, int64_t block, uint64_t live);
 extern void mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block,
 							   MfCodeTile *tile);
 extern void mf_search_review(MfSearch *search, bool score);

@@ -164,6 +164,36 @@ bound_fine(MfSearch *search, int64_t block, uint64_t live, int32_t *threshold)
 	return live;
 }
 
+/* Scores the items of a block whose fine codes have passed, in panels `found`. */
+static void
+take_passed(MfSearch *search, int64_t block, uint64_t found, const uint16_t *passed)
+{
+	for (; found != 0; found &= found - 1)
+	{
+		int			p = __builtin_ctzll(found);
+		int64_t		panel = block * MF_BLOCK_PANELS + p;
+		uint32_t	items = passed[p] & mf_search_panel_mask(search, panel);
+
+		for (; items != 0; items &= items - 1)
+			mf_search_position(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(items)));
+	}
+	mf_search_catch_up(search);
+}
+
+/* Looks at the fine codes of a block's panels, those among `live`, and at the items that they cannot rule out. */
+void
+mf_search_fine(MfSearch *search, int64_t block, uint64_t live)
+{
+	int			ld = search->index->ld;
+	const uint8_t *code = search->fine->code + (size_t) block * MF_BLOCK * ld;
+	int32_t		threshold[MF_BLOCK_PANELS];
+	uint16_t	passed[MF_BLOCK_PANELS];
+
+	live = bound_fine(search, block, live, threshold);
+	live = search->scan->scan_fine(code, ld, search->fine_code.code, live, threshold, passed);
+	take_passed(search, block, live, passed);
+}
+
 /* Takes up to MF_TILE searches through a block by its fine codes, each through its panels live[]. */
 static void
 search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block, MfCodeTile *tile)
@@ -179,17 +209,7 @@ search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block,
 	}
 	search[0]->scan->scan_tile(search[0]->fine->code + (size_t) first * index->ld * MF_PANEL, index->ld, tile);
 	for (int i = 0; i < n; i++)
-	{
-		for (uint64_t found = tile->found[i]; found != 0; found &= found - 1)
-		{
-			int			p = __builtin_ctzll(found);
-			uint32_t	passed = tile->passed[i][p] & mf_search_panel_mask(search[i], first + p);
-
-			for (; passed != 0; passed &= passed - 1)
-				mf_search_position(search[i], (int32_t) ((first + p) * MF_PANEL + __builtin_ctz(passed)));
-		}
-		mf_search_catch_up(search[i]);
-	}
+		take_passed(search[i], block, tile->found[i], tile->passed[i]);
 }
 
 /* Looks at a block's codes for n searches, at the panels live[i] for search i. */

@@ -9,6 +9,9 @@
 /* Products of norms beyond this are not trusted to floats. */
 #define FLOAT_RANGE 1e37
 
+/* The panels, by bits, of the first block that set a floor before the codes of others are looked at. */
+#define FIRST_PANELS 0xf
+
 /* Vectors shorter than this are not normalised in float. */
 #define LEAST_NORM 1e-30f
 
@@ -284,12 +287,10 @@ block_mask(const MfSearch *search, int64_t block)
 	return masked;
 }
 
-/* Looks at all panels of a block that may hold one of the best, by their vectors. */
+/* Looks at the panels `live` of a block that may hold one of the best, by their vectors. */
 static void
-search_block(MfSearch *search, int64_t block)
+search_panels(MfSearch *search, int64_t block, uint64_t live)
 {
-	uint64_t	live = block_mask(search, block);
-
 	for (; live != 0; live &= live - 1)
 	{
 		int64_t		panel = block * MF_BLOCK_PANELS + __builtin_ctzll(live);
@@ -329,13 +330,21 @@ best_block(const MfSearch *search)
 	return best;
 }
 
-/* Begins with the most promising block. */
+/* Codes can say of a block's items whether they are worth a look. */
+static inline bool
+has_codes(const MfSearch *search, int64_t block)
+{
+	return search->coded || (search->fine != NULL && block < search->fine->nblocks);
+}
+
+/* Begins with the most promising block, where it has codes with a few of its panels. */
 void
 mf_search_first(MfSearch *search)
 {
 	search->first = best_block(search);
+	search->begun = search->fine != NULL && has_codes(search, search->first) ? FIRST_PANELS : UINT64_MAX;
 	if (search->index->nblocks > 0)
-		search_block(search, search->first);
+		search_panels(search, search->first, block_mask(search, search->first) & search->begun);
 }
 
 /*
@@ -345,15 +354,18 @@ mf_search_first(MfSearch *search)
 bool
 mf_search_next_panels(MfSearch *search, int64_t block, uint64_t *live)
 {
+	uint64_t	panels;
+
 	*live = 0;
 	if (tail_bound(search, block) < search->pool.floor)
 		return false;
-	if (block == search->first || block_bound(search, block) < search->pool.floor)
+	if (block_bound(search, block) < search->pool.floor)
 		return true;
-	if (search->coded && fabs(search->pool.floor) < FLOAT_RANGE)
-		*live = block_mask(search, block);
+	panels = block_mask(search, block) & ~(block == search->first ? search->begun : 0);
+	if (has_codes(search, block) && fabs(search->pool.floor) < FLOAT_RANGE)
+		*live = panels;
 	else
-		search_block(search, block);
+		search_panels(search, block, panels);
 	return true;
 }
 
@@ -365,8 +377,10 @@ mf_search_next(MfSearch *search, int64_t block)
 
 	if (!mf_search_next_panels(search, block, &live))
 		return false;
-	if (live != 0)
+	if (live != 0 && search->coded)
 		mf_search_codes(search, block, live);
+	else if (live != 0)
+		mf_search_fine(search, block, live);
 	return true;
 }
 

@@ -71,7 +71,7 @@ divide_space(const MfIndex *index, int k, void *space)
 	work.exact = mf_take_space(space, &used, index->ld * sizeof(double));
 	work.coordinate = mf_take_space(space, &used, index->coded * sizeof(float));
 	work.code = mf_take_space(space, &used, index->coded);
-	work.fine = mf_take_space(space, &used, index->coded > 0 ? index->ld : 0);
+	work.fine = mf_take_space(space, &used, index->coded > 0 || index->head.nblocks > 0 ? index->ld : 0);
 	work.later = mf_take_space(space, &used, index->coded > 0 ? MF_LATER * sizeof(MfLater) : 0);
 	work.entry = mf_take_space(space, &used, entries * sizeof(MfPoolEntry));
 	work.slot = mf_take_space(space, &used, work.nslots * sizeof(MfGroupSlot));
@@ -163,6 +163,9 @@ take_query(MfSearch *search, const Workspace *work, const float *query)
 	search->code.code = work->code;
 	search->code.coordinate = work->coordinate;
 	search->coded = index->coded > 0 && mf_codes_query(&search->code, index, search->query, search->norm);
+	search->fine_code.code = work->fine;
+	if (index->head.nblocks > 0 && !search->cosine && mf_fine_query(&search->fine_code, search->query, index->ld, search->norm))
+		search->fine = &index->head;
 	search->bounds.per_norm = search->cosine ? INFINITY : float_above(search->norm);
 	search->bounds.per_error = search->code.per_error;
 	search->bounds.per_length = search->code.per_length;
@@ -363,7 +366,6 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 
 		filter[i] = batch_filter(batch, first + i);
 		start_search(&search[i], index, batch->query + (first + i) * index->ld, k, &filter[i], &work, false);
-		search[i].fine_code.code = work.fine;
 		if (batch->fine != NULL && mf_fine_query(&search[i].fine_code, search[i].query, index->ld, search[i].norm))
 			search[i].fine = batch->fine;
 		more[i] = !search_zero(&search[i]);

@@ -129,7 +129,7 @@ queries_agree(const Catalog *c, int nqueries, int k)
 	return same;
 }
 
-/* Every shape, with and without offsets and codes. */
+/* Every shape, with and without offsets, with codes of every kind and with none. */
 static void
 test_shapes(const char *level, int64_t n, int d, int nqueries)
 {
@@ -140,7 +140,7 @@ test_shapes(const char *level, int64_t n, int d, int nqueries)
 		bool		same = true;
 
 		for (int o = 0; o < 3; o++)
-			for (int codes = MF_CODES_NEVER; codes <= MF_CODES_ALWAYS; codes++)
+			for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
 			{
 				Catalog		c = shaped((Shape) shape, n, d, offsets[o]);
 
@@ -176,12 +176,17 @@ test_sizes(const char *level)
 	}
 	for (int l = 0; l < 10; l++)
 	{
-		Catalog		c = shaped(RANDOM, counts[l], 19, 0.3f);
-		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 2) && queries_agree(&c, 4, 5) &&
-			queries_agree(&c, 2, 3000);
+		bool		same = true;
 
+		for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
+		{
+			Catalog		c = shaped(RANDOM, counts[l], 19, 0.3f);
+
+			same = same && catalog_build(&c, (MfCodes) codes, 2) && queries_agree(&c, 4, 5) &&
+				queries_agree(&c, 2, 3000);
+			catalog_free(&c);
+		}
 		ok(same, "%s: %d items, k up to 3000", level, counts[l]);
-		catalog_free(&c);
 	}
 }
 
@@ -193,13 +198,18 @@ test_many(const char *level)
 
 	for (int shape = RANDOM; shape <= LOW_RANK; shape++)
 	{
-		Catalog		c = shaped((Shape) shape, 5000, 24, shape == FLAT ? 0.1f : 0);
-		bool		same = catalog_build(&c, MF_CODES_ALWAYS, 1);
+		bool		same = true;
 
-		for (int i = 0; i < 7; i++)
-			same = same && queries_agree(&c, 3, ks[i]);
+		for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
+		{
+			Catalog		c = shaped((Shape) shape, 5000, 24, shape == FLAT ? 0.1f : 0);
+
+			same = same && catalog_build(&c, (MfCodes) codes, 1);
+			for (int i = 0; i < 7; i++)
+				same = same && queries_agree(&c, 3, ks[i]);
+			catalog_free(&c);
+		}
 		ok(same, "%s: k from 1 to 10000 of 5000 items, %s", level, shape_name[shape]);
-		catalog_free(&c);
 	}
 }
 
@@ -464,7 +474,7 @@ test_batch(const char *level)
 
 /* The block itself: the same bytes for any number of threads, vectors by item, damaged headers. */
 static void
-test_block(void)
+test_block(MfCodes codes)
 {
 	Catalog		c = shaped(POPULAR, 3000, 20, 0.3f);
 	void	   *copy = catalog_space(mf_index_size(c.n, c.d));
@@ -472,10 +482,10 @@ test_block(void)
 	size_t		size;
 	bool		same = true;
 
-	catalog_build(&c, MF_CODES_ALWAYS, 1);
+	catalog_build(&c, codes, 1);
 	size = c.size;
 	memcpy(copy, c.space, size);
-	catalog_build(&c, MF_CODES_ALWAYS, 3);
+	catalog_build(&c, codes, 3);
 	ok(size == c.size && memcmp(copy, c.space, size) == 0, "an index has the same bytes for 1 and 3 threads");
 	ok(size <= mf_index_size(c.n, c.d), "it is no larger than announced");
 	for (int32_t i = 0; i < c.n; i++)
@@ -582,6 +592,11 @@ test_tile(void)
 				}
 				table[t]->scan_tile(code, ld, &tile);
 				for (int q = 0; q < n; q++)
+				{
+					uint16_t	alone[64];
+					uint64_t	found = table[t]->scan_fine(code, ld, query[q], tile.live[q], tile.threshold[q], alone);
+
+					same = same && found == tile.found[q];
 					for (int p = 0; p < 3; p++)
 					{
 						uint16_t	passed = 0;
@@ -597,8 +612,9 @@ test_tile(void)
 						if ((tile.live[q] >> p & 1) == 0)
 							passed = 0;
 						same = same && (tile.found[q] >> p & 1) == (passed != 0) &&
-							(passed == 0 || tile.passed[q][p] == passed);
+							(passed == 0 || (tile.passed[q][p] == passed && alone[p] == passed));
 					}
+				}
 				ok(same, "fine codes of level %d, %d coordinates, %d queries", t, ld, n);
 			}
 }
@@ -726,7 +742,8 @@ main(void)
 	test_kernels();
 	test_tile();
 	test_bound();
-	test_block();
+	test_block(MF_CODES_AUTO);
+	test_block(MF_CODES_ALWAYS);
 	test_score();
 	return done();
 }
