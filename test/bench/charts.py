@@ -190,8 +190,52 @@ def bar(x, top, label, pieces):
     return parts
 
 
+def serving_lines(f, sizes):
+    """Of both panels: (name, points, color, dashes)."""
+    def points(names, factor=1.0):
+        found = [(size, f(name)) for size, name in zip(sizes, names)]
+        return [(size, factor * value) for size, value in found if value]
+
+    models = ["size_%d" % size for size in sizes[:-1]] + ["wide_joint"]
+    calls = [("mfrec, k = 10", points(["serving." + m for m in models]), INK, ""),
+             ("pgvector HNSW", points(["serving.%s.hnsw" % m for m in models]), BLUE, ""),
+             ("implicit", points(["serving.implicit.%d.10" % size for size in sizes[:-1]] + ["serving.implicit.all.10"], 1e6),
+              GREEN, "")]
+    calls += [("mfrec, k = %d" % k, points(["serving.single.%s.%d" % (m, k) for m in models]), color, "5 4")
+              for k, color in ((100, ORANGE), (1000, PURPLE))]
+    core = [("%d factors" % d, points(["serving.core.popular.%d.%d" % (size, d) for size in sizes]), color, "")
+            for d, color in ((16, GREEN), (64, INK), (256, ORANGE))]
+    return [[curve for curve in panel if curve[1]] for panel in (calls, core)]
+
+
+def serving_panel(curves, title, sizes, left, right):
+    """Microseconds by number of items."""
+    found = [value for name, points, color, dashes in curves for size, value in points]
+    if not found:
+        return []
+    low, high = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
+    x = Axis(sizes[0] / 1.15, sizes[-1], left, right, log=True)
+    y = Axis(10.0 ** low, 10.0 ** max(high, low + 1), 370, 90, log=True)
+    parts = frame(x, y, "items", "", lambda tick: "%g µs" % tick, x_ticks=sizes) + [text(left, 66, title, weight="bold")]
+    for name, points, color, dashes in curves:
+        parts += curve(x, y, points, color, dashes)
+    return parts + end_labels([line[:3] for line in curves], x, y)
+
+
+def serving_chart(f):
+    """Latency by number of items, beside the peers; more places and more factors as further lines."""
+    if not f("serving.items"):
+        return None
+    sizes = [int(size) for size in f.text("serving.sizes").split()] + [int(f("serving.items"))]
+    calls, core = serving_lines(f, sizes)
+    parts = serving_panel(calls, "A call, 64 factors", sizes, 75, 320) + \
+        serving_panel(core, "Search in the core, k = 10", sizes, 515, 715)
+    return parts and picture(800, 430, "Latency of a list by number of items, one client", parts)
+
+
 def draw(f):
     """(file name, what it shows, SVG or None) of every chart."""
     return (("benchmarks-shares.svg", "Where the seconds of a training go", shares_chart(f)),
             ("benchmarks-rows.svg", "Seconds by number of ratings", rows_chart(f)),
-            ("benchmarks-loss.svg", "Loss by seconds with 128 and 256 factors", loss_chart(f)))
+            ("benchmarks-loss.svg", "Loss by seconds with 128 and 256 factors", loss_chart(f)),
+            ("benchmarks-serving.svg", "Latency of a list by number of items, beside pgvector and implicit", serving_chart(f)))

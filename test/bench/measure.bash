@@ -13,7 +13,9 @@ sql() {
 
 # Seconds that a statement takes, as a figure: timed NAME STATEMENT.
 timed() {
-	note "$1" "$(sql -c '\timing on' -c "$2" | awk '/^Time: / { seconds = $2 / 1000 } END { print seconds }')"
+	local taken
+	taken=$(sql -c '\timing on' -c "$2" | awk '/^Time: / { seconds = $2 / 1000 } END { print seconds }')
+	note "$1" "$taken"
 }
 
 # Rows of a table in files for peers and for COPY.
@@ -21,8 +23,9 @@ export_rows() {
 	sql -c "COPY $1 (user_id, item_id, rating) TO '$scratch/$1.copy' (FORMAT binary)"
 }
 
-# A table of ratings out of records.
-load_table() {
+# A table of generated ratings: make_ratings NAME SHAPE.  Their records stay in NAME.bin.
+make_ratings() {
+	(cd "$scratch" && ./generate $2 "$1" && rm -f ./*.tsv ./*.txt) >/dev/null
 	sql -c "CREATE TABLE $1 (user_id int, item_id int, rating real)"
 	"$scratch/copyrows" "$scratch/$1.bin" >"$scratch/$1.copy"
 	chmod 644 "$scratch/$1.copy"
@@ -33,10 +36,10 @@ load_table() {
 # Everything that is measured on: ratings; those of 3.5 and more; a long tail; a split; smaller shares.
 load_data() {
 	local divisor
-	(cd "$scratch" && ./generate $shape ratings && ./generate $tail tail && rm -f ./*.tsv ./*.txt) >/dev/null
 	sql -c "CREATE EXTENSION mfrec"
-	load_table ratings
-	load_table tail
+	make_ratings ratings "$shape"
+	[ "$parts" != " serving " ] || return 0
+	make_ratings tail "$tail"
 	sql -c "CREATE TABLE liked AS SELECT * FROM ratings WHERE rating >= 3.5" \
 		-c "CREATE TABLE train AS SELECT * FROM ratings WHERE NOT mf_holdout(user_id, item_id, 0.1)" \
 		-c "CREATE TABLE test AS SELECT * FROM ratings WHERE mf_holdout(user_id, item_id, 0.1)"
@@ -246,10 +249,4 @@ measure_cancel() {
 		PATH=$bin:$PATH "$here/latency" 5 "source => 'ratings', feedback => '$feedback', factors => 64, iterations => 1" \
 			"$scratch/cluster" "$memory" "$spilling" >>"$figures"
 	done
-}
-
-# Latency of lists by number of items.
-measure_serving() {
-	[ "$round" = 1 ] && [ -x "$here/serve" ] || return 0
-	"$here/serve" >>"$figures"
 }

@@ -32,6 +32,9 @@ class Figures:
             return None
         return sum(statistics.median(float(value) for value in self.values[name]) for name in names)
 
+    def difference(self, name, less):
+        return None if self(name, less) is None else self(name) - self(less)
+
     def series(self, name):
         """Values of name.1, name.2, ... as far as they go."""
         found = []
@@ -130,9 +133,77 @@ def cancel_rows(f):
            1000 * worst, "goal", 150, "ms")
 
 
+def serving_rows(f):
+    """Lists of ten unless a row says otherwise."""
+    items, mid = f("serving.items"), f("serving.mid_items")
+    if not items:
+        return
+    items, mid = count(items), count(mid)
+    for model, label in (("wide_joint", items + " items, joint model"), ("wide_implicit", items + " items, implicit model"),
+                         ("mid_joint", mid + " items, joint model"),
+                         ("wide_classic", items + " items, classic model: vectors of much the same length"),
+                         ("wide_random", items + " items, random directions of equal length: the worst case")):
+        found = f("serving.recall." + model)
+        yield (label, f("serving." + model), "pgvector HNSW" + (", finds %.0f%% of the best" % (100 * found) if found else ""),
+               f("serving.%s.hnsw" % model), "µs")
+    for k, name in ((10, "wide_joint"), (100, "wide_joint.100"), (1000, "wide_joint.1000"), (10000, "wide_joint.10000")):
+        yield ("%s items, joint model, k = %d" % (items, k), f("serving.single." + name), "implicit, one thread",
+               scaled(f("serving.implicit.all.%d" % k), 1e6), "µs")
+    yield ("lists a second, %s items, 2 clients" % count(float(f.text("shape").split()[1])), f("serving.clients_list.tps"),
+           "lookups by a primary key", f("serving.clients_key.tps"), "/s")
+    yield from call_rows(f, items, mid)
+    yield from many_rows(f, mid)
+    yield from session_rows(f, items)
+
+
+def call_rows(f, items, mid):
+    """What is added to a call."""
+    yield ("what `fresh => true` adds for a user with 100 ratings and a new one",
+           f.difference("serving.fresh_true", "serving.fresh_false"), "a lookup by a primary key", f("serving.key"), "µs")
+    for name, label in (("mid", "%s candidates of %s items" % (mid, mid)), ("wide", "a tenth of %s items as candidates" % items)):
+        yield (label + ", by an array out of a table", f("serving.candidates_" + name), "`SELECT cardinality(ARRAY(...))` alone",
+               f("serving.array_" + name), "µs")
+    yield ("%s items, at most 2 of a seller" % mid, f("serving.groups.groups"), "without that",
+           f("serving.groups.mid_joint"), "µs")
+
+
+def many_rows(f, mid):
+    """Lists of many users."""
+    for name, label in (("popular", "joint model"), ("flat", "random directions of equal length")):
+        yield ("`mf_recommend_all`, %s users, %s items, %s, without what they have" % (count(f("serving.few")), mid, label),
+               f("serving.all_" + name), "implicit's batch, %s threads" % f.text("cores"),
+               f("serving.all_%s.implicit.seconds" % name))
+    yield ("LATERAL over 1,000 users", f("serving.lateral"), "1,000 calls in a loop on the server", f("serving.loop"))
+
+
+def session_rows(f, items):
+    yield ("a session's first call, with its connection", scaled(f("serving.first_list"), 1e-3),
+           "a session's first lookup by a primary key", scaled(f("serving.first_key"), 1e-3), "ms")
+    more = f.difference("serving.memory.list", "serving.memory.key")
+    if more is not None:
+        yield ("private memory of each of 50 sessions that serve, %s items: %.2f MB more" % (items, more),
+               f("serving.memory.list"), "of 50 with lookups by a primary key", f("serving.memory.key"), "MB")
+    for model, label in (("wide_joint", "joint model"), ("wide_classic", "classic model"),
+                         ("wide_random", "random directions of equal length")):
+        yield ("`mf_refresh`, %s items, %s: the image is made anew" % (items, label), f("serving.image_build." + model),
+               "CREATE INDEX ... USING hnsw", f("serving.hnsw_build." + model))
+
+
+def core_rows(f):
+    """How many items exact search has to look at closely."""
+    for norms, label in (("popular", "lengths that fall with popularity"), ("classic", "a classic model's lengths"),
+                         ("flat", "equal lengths")):
+        for factors in (16, 64, 256):
+            name = "serving.core.%s.%s.%d" % (norms, f.text("serving.items"), factors) if f("serving.items") else ""
+            if f(name):
+                yield ("items scored in float, %s, %d factors; %s in all" % (label, factors, number(f(name), "µs")),
+                       f(name + ".float"), "of", f("serving.items"), "items")
+
+
 SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
             ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
-            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows))
+            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
+            ("Exact search, in the core alone", core_rows))
 
 
 def count(n):
