@@ -161,17 +161,20 @@ leave() {
 	done
 }
 
-# One run of the core alone, NAME.loss.N and NAME.seconds.N: solver NAME FILE FACTORS ITERATIONS [exact].
+# One run of the core alone, NAME.cells, NAME.loss.N and NAME.seconds.N: solver NAME FILE FACTORS ITERATIONS [exact].
 solver() {
 	local name=$1 file=$2
 	shift 2
 	"$scratch/bench_als" "$scratch/$file.bin" implicit "$1" "$(nproc)" "${@:2}" | sed -nE \
-		"s/^ *([0-9]+): .* total ([0-9.]+) s, loss ([0-9.e+-]+)\$/$name.seconds.\1 \2\n$name.loss.\1 \3/p" >>"$figures"
+		"s/^([0-9]+) cells,.*/$name.cells \1/p
+		s/^ *([0-9]+): .* total ([0-9.]+) s, loss ([0-9.e+-]+)\$/$name.seconds.\1 \2\n$name.loss.\1 \3/p" >>"$figures"
 }
 
-# Many factors, and short rows.
+# Exact solves beside what the processor can do at all; many factors, and short rows.
 measure_solvers() {
 	local factors
+	solver solver_exact.64 ratings 64 4 exact
+	note solver.peak "$("$scratch/bench_fma" "$(nproc)")"
 	for factors in 128 256; do
 		solver "solver.$factors" ratings "$factors" 12
 		[ "$round" -gt 1 ] || solver "solver_exact.$factors" ratings "$factors" 10 exact

@@ -71,6 +71,10 @@ def peer_rows(f):
         yield ("an exact iteration, 64 factors, ratings >= 3.5", f("liked.iteration"), label,
                f("implicit_%s.iteration" % solver))
     yield "the same", f("liked.iteration"), "cmfrec, CG", f("cmfrec_cg.iteration")
+    seconds, peak = f.series("solver_exact.64.seconds"), f("solver.peak")
+    if seconds and peak:
+        yield ("an exact iteration, 64 factors, in the core alone", seconds[-1] / len(seconds), "its multiplications alone "
+               "at the cores' peak of %.0f G fused multiply-adds a second" % (peak / 1e9), f("solver_exact.64.cells") * 64 * 65 / peak)
     for factors in (64, 256):
         yield ("long tail, an iteration, %d factors" % factors, f("tail.%d.iteration" % factors), "implicit, CG",
                f("implicit_tail.%d.iteration" % factors))
