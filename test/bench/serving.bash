@@ -8,7 +8,7 @@
 serving_scale() {
 	case $scale in
 		small) wide="10000 40000 1000000 0.8 7" mid="5000 10000 200000 1.0 5" sizes="2000 10000" seconds=1 turns=1 graph=256MB ;;
-		full) wide="200000 1000000 20000000 0.8 7" mid="100000 100000 10000000 1.0 5" sizes="10000 100000" seconds=3 turns=3 graph=2GB ;;
+		full) wide="200000 1000000 20000000 0.8 7" mid="100000 100000 10000000 1.0 5" sizes="10000 100000" seconds=3 turns=2 graph=2GB ;;
 	esac
 	read -r wide_users wide_items _ <<<"$wide"
 	read -r mid_users mid_items _ <<<"$mid"
@@ -44,7 +44,7 @@ prepare_serving() {
 	step choose_users
 	step build_images wide_joint wide_classic wide_random mid_joint
 	if have_vector; then
-		for model in wide_joint mid_joint $(printf 'size_%s ' $sizes) wide_classic wide_random wide_implicit; do
+		for model in wide_joint mid_joint $(printf 'size_%s ' $sizes) wide_classic wide_random; do
 			step make_hnsw "$model"
 		done
 	else
