@@ -40,7 +40,7 @@ catalog_space(size_t size)
 }
 
 /* Items of independent normal coordinates. */
-static Catalog
+__attribute__((unused)) static Catalog
 catalog_new(int64_t n, int d, uint64_t seed)
 {
 	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0};
@@ -187,7 +187,7 @@ naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, 
 }
 
 /* Whether a result is what the naive scan gives: the same items in the same order, scores to 1e-5. */
-static bool
+__attribute__((unused)) static bool
 same_as_naive(const Catalog *c, const float *query, int k, const MfFilter *filter, bool cosine)
 {
 	void	   *workspace = catalog_space(mf_topk_workspace(&c->index, k));

@@ -87,12 +87,13 @@ static void
 sample_rows(Sample *s, const SampleOptions *o)
 {
 	MfParallel	parallel = {1, NULL};
-	size_t		most = (size_t) (o->nusers * o->nitems);
+	bool		some = o->density > 0 || o->long_rows > 0;
+	size_t		most = some ? (size_t) (o->nusers * o->nitems) : 0;
 	int32_t    *user = sample_floats(most);
 	int32_t    *item = sample_floats(most);
 	float	   *rating = sample_floats(most);
 	float	   *weight = sample_floats(most);
-	int64_t		n = sample_cells(o, user, item, rating, weight);
+	int64_t		n = some ? sample_cells(o, user, item, rating, weight) : 0;
 	MfTriplets	triplets = {n, user, item, rating, weight};
 	void	   *space = malloc(mf_csr_size(&parallel, n, o->nusers + o->nitems));
 
