@@ -47,6 +47,7 @@ my $expected = $node->safe_psql('postgres', $lists);
 # training leaves the file, and its size shows
 is(scalar(images()), 1, 'training publishes an image');
 is($node->safe_psql('postgres', 'SELECT image_bytes FROM mf_models'), -s image(), 'mf_models shows its size');
+is($node->safe_psql('postgres', 'SELECT mf_image_bytes(gen_random_uuid())'), '0', 'an image that nobody has built has none');
 my $inode = (stat image())[1];
 is($node->safe_psql('postgres', $lists), $expected, 'another session answers the same');
 is((stat image())[1], $inode, 'from the same file');
