@@ -78,7 +78,7 @@ check-core:
 	$(MAKE) -C $(srcdir)/test/core check
 	$(MAKE) -C $(srcdir)/test/core check SAN=1
 
-# Static analysis; reasons for what is left out are in .clang-tidy.
+# No warning of gcc, clang and clang-tidy; reasons for what is left out are in .clang-tidy.
 lint:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/lint
 
@@ -89,7 +89,7 @@ help:
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
 	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
 	@echo 'make check-core    tests of src/core: no server needed'
-	@echo 'make lint          has clang-tidy look at every file of src'
+	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src'
 	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'
 	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 
