@@ -31,7 +31,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=mfrec
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=mfrec
 ifneq ($(shell id -u),0)
-TAP_TESTS = 1
+TAP_TESTS ?= 1
 PROVE_TESTS = test/t/*.pl
 endif
 EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san
@@ -82,6 +82,15 @@ check-core:
 lint:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/lint
 
+# What is handed out: the archive for PGXN, of the last commit; a package for each of Debian's majors.
+.PHONY: dist deb
+dist:
+	@test -z "$$(git status --porcelain)" || { echo 'there are changes that are not committed' >&2; exit 1; }
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD
+deb:
+	pg_buildext updatecontrol
+	dpkg-buildpackage -us -uc -b
+
 help:
 	@echo 'make               builds for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       installs it there'
@@ -90,6 +99,8 @@ help:
 	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
 	@echo 'make check-core    tests of src/core: no server needed'
 	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src'
+	@echo 'make dist          makes a zip file of the last commit, as PGXN takes it'
+	@echo 'make deb           makes packages for Debian in the folder above'
 	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'
 	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 
