@@ -1,6 +1,6 @@
 # Whether the documentation is true: every SQL block of README.md runs as it stands, in order, and so do
-# those of docs/*.md, each page in a copy of the database that the README leaves; where a block is followed by its output, the rows are those; links lead
-# somewhere; every function, argument, view, column and setting is described; every object has a comment.
+# those of the other pages, each in a copy of the database that the README leaves; where a block is
+# followed by its output, the rows are those; links lead somewhere; every function, argument, view, column and setting is described; every object has a comment.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use Test::More;
 
 # Beside the tests, or where they come from.
 my ($root) = grep { -e "$_/README.md" } map { abs_path(dirname(__FILE__) . $_) } '/..', '/../..';
-my @pages = ("$root/README.md", sort glob("$root/docs/*.md"));
+my @pages = ("$root/README.md", grep { !m{/README\.md$} } sort glob("$root/*.md $root/docs/*.md"));
 
 my $node = PostgreSQL::Test::Cluster->new('documentation');
 $node->init;
@@ -79,7 +79,7 @@ for my $page (@pages)
 		check_block($database, "$name line $line", $sql, $output);
 		$number++;
 	}
-	cmp_ok($number, '>', 0, "$name has SQL") if $name =~ /README|reference|operations/;
+	cmp_ok($number, '>', 0, "$name has SQL") if $name =~ /README|reference|operations|migration|SECURITY/;
 }
 
 # Links within the project.
@@ -96,9 +96,9 @@ for my $name (sort keys %text)
 	}
 }
 
-# What there is, and what the pages say of it.
+# What there is, and what the README and the reference say of it.
 my %described;
-for (values %text)
+for (@text{ 'README.md', 'docs/reference.md' })
 {
 	my $prose = s/^```.*?^```//gmsr;
 	$described{$_} = 1 for map { /\w+/g } grep { defined } $prose =~ /`([^`\n]+)`|^#+ (.*)$/gm;
