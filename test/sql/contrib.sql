@@ -29,12 +29,14 @@ SELECT DISTINCT reason FROM mf_recommend('U1', 3);
 SELECT DISTINCT reason FROM mf_recommend('U1', 3, fresh => false);
 SELECT mf_drop('loosely');
 
--- a table of another server: this one
+-- a table of another server: this one, which may want a password
+\set password ''
 \getenv host PGHOST
+\getenv password PGPASSWORD
 SELECT coalesce(nullif(:'host', ':' || 'host'), split_part(current_setting('unix_socket_directories'), ',', 1)) AS host,
 	current_setting('port') AS port, current_database() AS database, current_user AS me \gset
 CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'database');
-CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user :'me');
+CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user :'me', password :'password');
 CREATE FOREIGN TABLE far (user_id int OPTIONS (column_name 'u'), item_id int OPTIONS (column_name 'i'))
 	SERVER here OPTIONS (schema_name 'test_contrib', table_name 'numbers');
 SELECT users, items, ratings FROM mf_train('far', factors => 4);

@@ -90,8 +90,12 @@ SELECT expected_rows('SELECT u.id, r.item_id FROM people u, LATERAL mf_recommend
 -- where a list is as long as the table, hashing is cheaper
 EXPLAIN (COSTS OFF) SELECT p.name, r.score FROM mf_recommend(42, 10000) r JOIN products p ON p.id = r.item_id;
 
--- the support function is the planner's alone
-SELECT mf_serve_support(NULL);
+-- the support function is the planner's alone; minor versions say so differently
+DO $$ BEGIN
+	PERFORM mf_serve_support(NULL);
+EXCEPTION WHEN undefined_function OR feature_not_supported THEN
+	RAISE NOTICE 'not to be called';
+END $$;
 
 SELECT mf_drop('fewer');
 SELECT mf_drop('bought');
