@@ -396,23 +396,45 @@ ParseName(const char *name, ImageName *parsed)
 	return *name == '\0' || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
 }
 
-/* Whether a version of this database has that image, for a snapshot that sees all commits. */
-static bool
-VersionHasImage(Relation rel, Snapshot snapshot, const pg_uuid_t *uuid)
+/* The images that versions of this database have, in ascending order. */
+typedef struct ImageList
 {
+	pg_uuid_t  *uuids;
+	int			count;
+} ImageList;
+
+static int
+CompareImages(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(pg_uuid_t));
+}
+
+/* Reads the images of all versions that are committed by now, or of this transaction. */
+static void
+ListImages(Relation rel, ImageList *list)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	int			room = 64;
 	HeapTuple	tuple;
-	bool		found = false;
 
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	list->count = 0;
+	list->uuids = palloc(sizeof(pg_uuid_t) * room);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		pg_uuid_t	image;
-
-		VersionImage(tuple, RelationGetDescr(rel), &image);
-		found = memcmp(&image, uuid, sizeof(pg_uuid_t)) == 0;
+		if (list->count == room)
+			list->uuids = repalloc(list->uuids, sizeof(pg_uuid_t) * (room *= 2));
+		VersionImage(tuple, RelationGetDescr(rel), &list->uuids[list->count++]);
 	}
 	systable_endscan(scan);
-	return found;
+	UnregisterSnapshot(snapshot);
+	qsort(list->uuids, list->count, sizeof(pg_uuid_t), CompareImages);
+}
+
+static bool
+HasImage(const ImageList *list, const pg_uuid_t *uuid)
+{
+	return bsearch(uuid, list->uuids, list->count, sizeof(pg_uuid_t), CompareImages) != NULL;
 }
 
 /* Whether the end of this transaction decides about the file. */
@@ -427,27 +449,26 @@ IsPending(const pg_uuid_t *uuid)
 
 /* Whether a file belongs to nobody: a dead process, a dropped database, or no version. */
 static bool
-IsOrphan(const ImageName *name, Relation versions, Snapshot snapshot)
+IsOrphan(const ImageName *name, Relation versions, const ImageList *images)
 {
 	LOCKTAG		tag;
-	Snapshot	latest;
+	ImageList	latest;
 	bool		orphan;
 
 	if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(name->database)))
 		return true;
 	if (name->pid != 0)
 		return kill(name->pid, 0) != 0 && errno == ESRCH;
-	if (name->database != MyDatabaseId || IsPending(&name->uuid) ||
-		VersionHasImage(versions, snapshot, &name->uuid))
+	if (name->database != MyDatabaseId || IsPending(&name->uuid) || HasImage(images, &name->uuid))
 		return false;
 
 	/* a training that has not committed yet holds the lock of its image */
 	ImageLockTag(&tag, &name->uuid);
 	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	latest = RegisterSnapshot(GetLatestSnapshot());
-	orphan = !VersionHasImage(versions, latest, &name->uuid);
-	UnregisterSnapshot(latest);
+	ListImages(versions, &latest);
+	orphan = !HasImage(&latest, &name->uuid);
+	pfree(latest.uuids);
 	LockRelease(&tag, ExclusiveLock, false);
 	return orphan;
 }
@@ -457,14 +478,14 @@ void
 SweepImages(void)
 {
 	Relation	versions;
-	Snapshot	snapshot;
+	ImageList	images;
 	DIR		   *directory;
 	struct dirent *entry;
 
 	if (IsInParallelMode())
 		return;					/* where no new snapshot may be taken */
 	versions = table_open(VersionRelation(), AccessShareLock);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ListImages(versions, &images);
 	directory = AllocateDir(IMAGE_DIRECTORY);
 	while ((entry = ReadDirExtended(directory, IMAGE_DIRECTORY, LOG)) != NULL)
 	{
@@ -472,12 +493,12 @@ SweepImages(void)
 		ImageName	name;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!ParseName(entry->d_name, &name) || !IsOrphan(&name, versions, snapshot))
+		if (!ParseName(entry->d_name, &name) || !IsOrphan(&name, versions, &images))
 			continue;
 		snprintf(path, MAXPGPATH, "%s/%s", IMAGE_DIRECTORY, entry->d_name);
 		(void) unlink(path);
 	}
 	FreeDir(directory);
-	UnregisterSnapshot(snapshot);
+	pfree(images.uuids);
 	table_close(versions, AccessShareLock);
 }
