@@ -7,13 +7,16 @@
  * that it used last, mapped from the file that all sessions share (image_file.c).
  *
  * A role to which row security of the item table applies sees items of its own choosing, by policies
- * that may depend on anything.  It gets an image built for this one call.
+ * that may depend on anything, and so does everybody where a view has taken the table's place.  They get
+ * an image built for this one call.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -239,17 +242,27 @@ FindKept(const Served *served, const pg_uuid_t *uuid)
 	return NULL;
 }
 
+/* Whether the caller sees in the item table what everybody sees who may read it in full. */
+static bool
+SeesAllItems(Oid relid)
+{
+	char		kind = get_rel_relkind(relid);
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW) &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
 /*
  * Opens a version for reading; the caller has checked the model's tables and the right to read
- * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where row
- * security hides items from the caller, the image is of this call alone.
+ * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where the
+ * caller may see other items than others do, the image is of this call alone.
  */
 Image *
 OpenImage(const Served *served, int32 version)
 {
 	static bool registered = false;
 	const Model *model = &served->model;
-	bool		partial = check_enable_rls(model->item_relid, InvalidOid, true) == RLS_ENABLED;
+	bool		partial = !SeesAllItems(model->item_relid);
 	pg_uuid_t	uuid;
 	Image	   *image;
 
@@ -307,7 +320,8 @@ PublishImage(const ImageSource *source)
 
 /*
  * The same for a version that this transaction has written to the model tables and the bookkeeping, which
- * is read from there.  Returns its number of items.
+ * is read from there; where the caller may not see it in full nothing is left.  Returns the number of
+ * items that he sees.
  */
 int64
 PublishStoredVersion(const Model *model, int32 version)
@@ -321,7 +335,8 @@ PublishStoredVersion(const Model *model, int32 version)
 		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
 	ReadImageSource(&source, model, version, &uuid);
 	PopActiveSnapshot();
-	PublishImage(&source);
+	if (SeesAllItems(model->item_relid))
+		PublishImage(&source);
 	return source.ids->count;
 }
 
