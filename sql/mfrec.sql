@@ -100,9 +100,15 @@ CREATE VIEW mf_models AS
 		m.source_schema, m.source, m.schema, m.user_table, m.item_table,
 		v.feedback, v.factors, v.users, v.items, v.ratings, v.iterations, v.loss, v.rmse,
 		v.seconds, v.trained_at, m.fresh, v.parameters,
-		pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema, m.user_table)))
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name)
 			OPERATOR(pg_catalog.+)
-		pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema, m.item_table)))
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
 			AS table_bytes,
 		@extschema@.mf_image_bytes(v.image) AS image_bytes
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
