@@ -96,7 +96,7 @@ help:
 	@echo 'make install       installs it there'
 	@echo 'make demo          installs what is missing, trains on ratings, prints recommendations'
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
-	@echo 'make test-all      the same, and the core with AddressSanitizer and UBSan'
+	@echo 'make test-all      the same at length, and the core with AddressSanitizer and UBSan'
 	@echo 'make check-core    tests of src/core: no server needed'
 	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src'
 	@echo 'make dist          makes a zip file of the last commit, as PGXN takes it'

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_node start_sql finish_sql open_session ask close_session act_in_phase temporary_files leftovers threads_of
-	fingerprint_sql is_back);
+	fingerprint_sql is_back define_wrong_list);
 
 # A started cluster whose database postgres has the extension.
 sub new_node
@@ -138,6 +138,50 @@ sub is_back
 		select(undef, undef, undef, 0.1);
 	}
 	return 0;
+}
+
+# Creates a function wrong_list(model, user_id, k) that compares a list with one made by hand: by a scan
+# of the tables of the version that serves in the same snapshot.  It says what is wrong; nothing where
+# the list is right.  Scores may differ by rounding, and so items of almost the same score in order.
+sub define_wrong_list
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION dot(a real[], b real[]) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS
+	$$ SELECT sum(x::double precision * y) FROM unnest(a, b) t(x, y) $$;
+CREATE FUNCTION wrong_list(name text, who int, k int) RETURNS text STABLE LANGUAGE plpgsql AS $$
+DECLARE
+	served int;
+	taste double precision;
+	wrong text;
+BEGIN
+	SELECT m.version, coalesce((v.parameters->>'taste')::double precision, 0) INTO served, taste
+		FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = wrong_list.name;
+	IF NOT FOUND THEN RETURN ''; END IF;
+	EXECUTE format($q$
+		WITH vector AS MATERIALIZED (SELECT factors FROM %1$I WHERE version = $1 AND user_id = $2),
+		by_hand AS MATERIALIZED (
+			SELECT item_id, CASE WHEN EXISTS (SELECT FROM vector) THEN
+				dot((SELECT factors FROM vector), factors) + coalesce($3 * (dot((SELECT factors FROM vector), rating_factors) + bias), 0)
+				ELSE ratings END AS score
+			FROM %2$I WHERE version = $1),
+		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => false)),
+		joined AS (SELECT l.*, h.score AS right_score FROM list l LEFT JOIN by_hand h USING (item_id)),
+		best AS (SELECT score, row_number() OVER (ORDER BY score DESC) AS rank FROM by_hand ORDER BY score DESC LIMIT $4)
+		SELECT concat_ws(', ',
+			CASE WHEN (SELECT count(*) FROM list) <> (SELECT count(*) FROM best) THEN 'not as many items as there are' END,
+			CASE WHEN (SELECT count(DISTINCT item_id) FROM list) <> (SELECT count(*) FROM list) THEN 'an item twice' END,
+			CASE WHEN EXISTS (SELECT FROM list WHERE reason <> CASE WHEN EXISTS (SELECT FROM vector) THEN 'model' ELSE 'popular' END)
+				THEN 'a wrong reason' END,
+			CASE WHEN EXISTS (SELECT FROM joined WHERE right_score IS NULL) THEN 'an item that is not in the version' END,
+			CASE WHEN EXISTS (SELECT FROM joined WHERE abs(score - right_score) > 1e-4 * (1 + abs(right_score))) THEN 'a wrong score' END,
+			CASE WHEN EXISTS (SELECT FROM joined j JOIN best b USING (rank) WHERE abs(j.score - b.score) > 1e-4 * (1 + abs(b.score)))
+				THEN 'not the best items' END) $q$,
+		name || '_user_factors', name || '_item_factors') INTO wrong USING served, who, taste, k, name;
+	RETURN CASE WHEN wrong <> '' THEN format('model %s, version %s, user %s: %s', name, served, who, wrong) ELSE '' END;
+END $$;
+SQL
+	return;
 }
 
 # The number of threads of a backend.
