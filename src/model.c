@@ -233,7 +233,8 @@ CheckModelTables(const Model *model)
 			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
 					OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->name),
 			 errdetail("It was dropped or renamed by hand."),
-			 errhint("Rename it back, or remove the model with mf_drop('%s') and train it again.", model->name)));
+			 errhint("Rename it back, or remove the model with mf_drop(%s) and train it again.",
+					 quote_literal_cstr(model->name))));
 }
 
 /* An error unless the caller owns the model, that is its table of users. */
@@ -280,16 +281,16 @@ ModelSourceRelation(const Model *model)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no source of ratings", model->name),
 				 errdetail("Its factors were imported without one."),
-				 errhint("Import them again with the argument source, or train with mf_train(..., model => '%s'). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
-						 model->name)));
+				 errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
+						 quote_literal_cstr(model->name))));
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
 						model->source, model->name),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Train on another relation with mf_train(..., model => '%s'). Until then, mf_recommend answers with fresh => false.",
-						 model->name)));
+				 errhint("Train on another relation with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false.",
+						 quote_literal_cstr(model->name))));
 	return relid;
 }
 

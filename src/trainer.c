@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -45,8 +46,8 @@ CheckSameSource(const Trainer *t, const Model *model)
 			 model->source == NULL ? errmsg("model \"%s\" was imported, not trained on \"%s.%s\"", model->name, schema, t->source.name) :
 			 errmsg("model \"%s\" is trained on \"%s.%s\", not \"%s.%s\"", model->name,
 					model->source_schema, model->source, schema, t->source.name),
-			 errhint("Give the new model a name with the argument model, or pass model => '%s' to train that one on other rows.",
-					 model->name)));
+			 errhint("Give the new model a name with the argument model, or pass model => %s to train that one on other rows.",
+					 quote_literal_cstr(model->name))));
 }
 
 /* Checks everything that can be checked before a row is read, and takes the model's lock. */
