@@ -331,7 +331,7 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	SPI_finish();
 }
 
-/* Deletes an id's rows of all versions; returns how many there were. */
+/* Deletes an id's rows of all versions, or raises an error; returns how many there were. */
 int64
 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id)
 {
@@ -340,6 +340,12 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	Datum		values[1] = {IdToParameter(idtype, id)};
 	int64		deleted;
 
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot erase rows of model table \"%s\"", get_rel_name(relid)),
+				 errdetail("Row security applies to its owner, and may hide some of them."),
+				 errhint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
 	appendStringInfo(&sql, "%s WHERE %s %s $1",

@@ -16,6 +16,7 @@
 #include "image.h"
 #include "image_file.h"
 #include "model.h"
+#include "rights.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */
 static Model *
@@ -80,16 +81,19 @@ Datum
 mf_drop(PG_FUNCTION_ARGS)
 {
 	Model	   *model;
+	Acting		acting;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("mf_drop needs the name of a model")));
 	model = OwnModel(fcinfo, 0, "mf_drop()");
+	ActAsModelOwner(model, &acting);
 	if (OidIsValid(model->user_relid))
 		DropTable(model->schema, model->user_table);
 	if (OidIsValid(model->item_relid))
 		DropTable(model->schema, model->item_table);
+	StopActing(&acting);
 	SupersedeImages(model->name, NULL);
 	DeleteModel(model->name);
 	PG_RETURN_VOID();
@@ -117,11 +121,16 @@ Datum
 mf_refresh(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
+	Acting		acting;
+	int64		items;
 
 	CheckModelTables(model);
 	SupersedeImages(model->name, NULL);
 	RenewVersionImages(model->name);
-	PG_RETURN_INT64(PublishStoredVersion(model, model->version));
+	ActAsModelOwner(model, &acting);
+	items = PublishStoredVersion(model, model->version);
+	StopActing(&acting);
+	PG_RETURN_INT64(items);
 }
 
 /* mf_image_bytes(image uuid): the size of a version's image file, 0 where nothing has built one. */
@@ -142,7 +151,9 @@ mf_forget(PG_FUNCTION_ARGS)
 {
 	Model	   *model;
 	IdType		idtype;
+	Acting		acting;
 	int64		id;
+	int64		erased;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
@@ -150,5 +161,8 @@ mf_forget(PG_FUNCTION_ARGS)
 	CheckModelTables(model);
 	FactorIdType(model->user_relid, USER_ID, &idtype);
 	id = IdArgument(fcinfo, 0, &idtype, "user", model->name);
-	PG_RETURN_INT64(DeleteFactorRows(model->user_relid, USER_ID, &idtype, id));
+	ActAsModelOwner(model, &acting);
+	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id);
+	StopActing(&acting);
+	PG_RETURN_INT64(erased);
 }

@@ -18,6 +18,7 @@
 #include "importer.h"
 #include "model.h"
 #include "progress.h"
+#include "rights.h"
 #include "trainer.h"
 #include "tuner.h"
 
@@ -128,7 +129,7 @@ mf_train(PG_FUNCTION_ARGS)
 	return VersionRow(fcinfo, model, &version);
 }
 
-/* mf_retrain(model text): the next version, from the same source and arguments, warm. */
+/* mf_retrain(model text): the next version, from the same source and arguments, warm, as the model's owner. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
 Datum
 mf_retrain(PG_FUNCTION_ARGS)
@@ -136,13 +137,17 @@ mf_retrain(PG_FUNCTION_ARGS)
 	TrainRequest request = {0};
 	ModelVersion version;
 	Model	   *model = OpenModel(TextArgument(fcinfo, 0));
+	Acting		acting;
 	char	   *name;
 
+	CheckModelOwner(model);
+	ActAsModelOwner(model, &acting);
 	request.source = ModelSourceRelation(model);
 	request.model = model->name;
 	request.warm = true;
 	TrainOptionsFromJson(&request.options, model->parameters);
 	name = Train(&request, &version);
+	StopActing(&acting);
 	return VersionRow(fcinfo, name, &version);
 }
 

@@ -20,7 +20,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -235,38 +234,6 @@ CheckModelTables(const Model *model)
 			 errdetail("It was dropped or renamed by hand."),
 			 errhint("Rename it back, or remove the model with mf_drop(%s) and train it again.",
 					 quote_literal_cstr(model->name))));
-}
-
-/* An error unless the caller owns the model, that is its table of users. */
-void
-CheckModelOwner(const Model *model)
-{
-	if (OidIsValid(model->user_relid) ? OwnsRelation(model->user_relid) : superuser())
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("must be owner of model \"%s\"", model->name),
-			 OidIsValid(model->user_relid)
-			 ? errdetail("Its owner is the owner of table \"%s.%s\".", model->schema, model->user_table)
-			 : errdetail("Its tables have gone; only a superuser can clean up what is left.")));
-}
-
-static void
-CheckReadable(Oid relid)
-{
-	AclResult	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
-
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
-}
-
-/* An error unless the caller may read both of the model's tables. */
-void
-CheckModelReadable(const Model *model)
-{
-	CheckModelTables(model);
-	CheckReadable(model->user_relid);
-	CheckReadable(model->item_relid);
 }
 
 /* The relation that a model was trained on; an error when there is none, or it has gone. */

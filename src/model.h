@@ -67,8 +67,6 @@ extern void RenewVersionImages(const char *name);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
 extern void CheckModelTables(const Model *model);
-extern void CheckModelOwner(const Model *model);
-extern void CheckModelReadable(const Model *model);
 extern Oid	ModelSourceRelation(const Model *model);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);

@@ -12,6 +12,7 @@
 #include "core/topk.h"
 #include "lookup.h"
 #include "recommender.h"
+#include "rights.h"
 
 static void *
 HugeArray(int64 count, Size width)

@@ -22,6 +22,7 @@
 #include "image.h"
 #include "options.h"
 #include "release.h"
+#include "rights.h"
 
 /*
  * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
@@ -120,6 +121,7 @@ static void
 PlanNextVersion(Release *r, const char *schema)
 {
 	const Model *model = &r->model;
+	Acting		acting;
 
 	if (schema && strcmp(schema, model->schema) != 0)
 		ereport(ERROR,
@@ -127,10 +129,12 @@ PlanNextVersion(Release *r, const char *schema)
 				 errmsg("model \"%s\" has its tables in schema \"%s\", not \"%s\"", model->name,
 						model->schema, schema),
 				 errhint("Drop it with mf_drop first, or train under another name with the argument model.")));
+	ActAsModelOwner(model, &acting);
 	if (OidIsValid(model->user_relid))
 		CheckFactorTable(model->user_relid, USER_ID, r->user);
 	if (OidIsValid(model->item_relid))
 		CheckFactorTable(model->item_relid, ITEM_ID, r->item);
+	StopActing(&acting);
 	r->version = LatestVersion(model->name) + 1;
 	r->served = model->version;
 }
@@ -163,13 +167,16 @@ void
 StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
 {
 	Model	   *model = &r->model;
+	Acting		acting;
 
+	ActAsModelOwner(model, &acting);
 	if (!OidIsValid(model->user_relid))
 		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);
 	if (!OidIsValid(model->item_relid))
 		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, r->item, true);
 	StoreFactors(model->user_relid, USER_ID, r->version, users);
 	StoreFactors(model->item_relid, ITEM_ID, r->version, items);
+	StopActing(&acting);
 }
 
 /* A random identity, as gen_random_uuid() makes them. */
@@ -193,6 +200,7 @@ SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_l
 {
 	Model	   *model = &r->model;
 	int32		oldest = r->version - mfrec_keep_versions + 1;
+	Acting		acting;
 
 	if (mfrec_keep_versions > 1 && r->served > 0)
 		oldest = Min(oldest, r->served);
@@ -208,8 +216,10 @@ SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_l
 		ForgetVersions(model->name, oldest);
 		if (oldest > 1)
 		{
+			ActAsModelOwner(model, &acting);
 			DeleteVersionsBefore(model->user_relid, oldest);
 			DeleteVersionsBefore(model->item_relid, oldest);
+			StopActing(&acting);
 		}
 	}
 }
