@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -99,16 +100,34 @@ mf_drop(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* An error unless the caller owns the present default model, too: calls that name none are its users'. */
+static void
+CheckDefaultOwner(const char *name, const Model *present)
+{
+	if (present == NULL || strcmp(present->name, name) == 0 || !OidIsValid(present->user_relid) ||
+		OwnsRelation(present->user_relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of default model \"%s\"", present->name),
+			 errdetail("Everybody's calls that name no model would go to another one."),
+			 errhint("For your own calls set mfrec.model, or name the model.")));
+}
+
 /* mf_set_default(model text): what a null model argument means from now on. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_set_default);
 Datum
 mf_set_default(PG_FUNCTION_ARGS)
 {
+	Model	   *model;
+
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("mf_set_default needs the name of a model")));
-	SetDefaultModel(OwnModel(fcinfo, 0, "mf_set_default()")->name);
+	model = OwnModel(fcinfo, 0, "mf_set_default()");
+	CheckDefaultOwner(model->name, LockDefaultModel());
+	SetDefaultModel(model->name);
 	PG_RETURN_VOID();
 }
 

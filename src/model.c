@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -517,7 +518,20 @@ DeleteModel(const char *name)
 	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
 }
 
-/* Makes a model the default one, and no other; two at once take turns. */
+/* Waits until no other transaction chooses the default model; returns the present one, or NULL. */
+Model *
+LockDefaultModel(void)
+{
+	Model	   *model;
+
+	LockModel("");				/* no model's name */
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	model = FindDefaultModel();
+	PopActiveSnapshot();
+	return model;
+}
+
+/* Makes a model the default one, and no other; the caller has locked the present one. */
 void
 SetDefaultModel(const char *name)
 {
@@ -525,7 +539,6 @@ SetDefaultModel(const char *name)
 	Datum		values[1] = {CStringGetTextDatum(name)};
 	bool		isnull;
 
-	LockModel("");				/* no model's name */
 	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
 			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
 	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",

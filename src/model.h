@@ -78,6 +78,7 @@ extern void InsertVersion(const Model *model, const ModelVersion *version, const
 extern void UpdateModel(const Model *model);
 extern void ForgetVersions(const char *name, int32 before);
 extern void DeleteModel(const char *name);
+extern Model *LockDefaultModel(void);
 extern void SetDefaultModel(const char *name);
 extern int32 LatestVersion(const char *name);
 extern int32 VersionBefore(const Model *model);
