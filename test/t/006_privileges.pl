@@ -24,8 +24,7 @@ SQL
 sub as
 {
 	my ($role, $sql) = @_;
-	my ($status, $out, $err) = $node->psql('postgres', "SET ROLE $role; $sql", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-	return $status == 0 ? $out : $err =~ /ERROR:\s+(\w{5}: [^\n]*)/ ? $1 : "no message: $err";
+	return output_or_error($node, "SET ROLE $role; $sql");
 }
 
 # training

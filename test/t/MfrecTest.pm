@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_node start_sql finish_sql open_session ask close_session act_in_phase temporary_files leftovers threads_of
-	fingerprint_sql is_back define_wrong_list);
+	fingerprint_sql is_back define_wrong_list output_or_error);
 
 # A started cluster whose database postgres has the extension.
 sub new_node
@@ -23,6 +23,14 @@ sub new_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION mfrec');
 	return $node;
+}
+
+# Runs statements; their output, or SQLSTATE and message of the first error.
+sub output_or_error
+{
+	my ($node, $sql) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', $sql, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	return $status == 0 ? $out : $err =~ /(?:ERROR|FATAL):\s+(\w{5}: [^\n]*)/ ? $1 : "no message: $err";
 }
 
 # Runs statements in a psql of their own; finish_sql waits for the end.
