@@ -381,9 +381,22 @@ NullableText(const char *value, char *null)
 	return value ? CStringGetTextDatum(value) : (Datum) 0;
 }
 
+/* Whether there is a default model, for all that is committed by now. */
+static bool
+HasDefaultModel(void)
+{
+	bool		found;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = FindDefaultModel() != NULL;
+	PopActiveSnapshot();
+	return found;
+}
+
 /*
  * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
- * of two that are first at the same time the later one finds that out here, not in an error.
+ * of two that are first at the same time the later one finds that out here, not in an error.  Where there
+ * is one, nothing is tried: that would wait for whoever is training it.
  */
 void
 InsertModel(const Model *model)
@@ -394,7 +407,7 @@ InsertModel(const Model *model)
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(model->name);
-	values[1] = BoolGetDatum(model->is_default);
+	values[1] = BoolGetDatum(model->is_default && !HasDefaultModel());
 	values[2] = Int32GetDatum(model->version);
 	values[3] = CStringGetTextDatum(model->schema);
 	values[4] = CStringGetTextDatum(model->user_table);
