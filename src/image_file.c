@@ -367,6 +367,13 @@ typedef struct ImageName
 	int			pid;			/* 0: not a temporary file */
 } ImageName;
 
+/* What a hexadecimal digit stands for; -1 for any other character. */
+static int
+HexDigit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Takes a name apart; false for one that is not ours. */
 static bool
 ParseName(const char *name, ImageName *parsed)
@@ -384,13 +391,16 @@ ParseName(const char *name, ImageName *parsed)
 	name += at;
 	for (int i = 0; i < UUID_LEN; i++)
 	{
-		unsigned int byte;
+		int			high;
+		int			low;
 
 		if (*name == '-')
 			name++;
-		if (sscanf(name, "%2x", &byte) != 1)
+		high = HexDigit(name[0]);
+		low = high < 0 ? -1 : HexDigit(name[1]);
+		if (low < 0)
 			return false;
-		parsed->uuid.data[i] = (unsigned char) byte;
+		parsed->uuid.data[i] = (unsigned char) (high * 16 + low);
 		name += 2;
 	}
 	return *name == '\0' || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
