@@ -58,6 +58,12 @@ ifeq ($(PORTNAME),linux)
 SHLIB_LINK += -Wl,-Bsymbolic-functions
 endif
 
+# On 32-bit x86 everything is computed in SSE's registers.  Those of the x87 keep more digits than a
+# float has, so results would depend on what is kept where.
+ifneq ($(filter i%86,$(host_cpu)),)
+override CFLAGS += -msse2 -mfpmath=sse
+endif
+
 # A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
 
