@@ -94,7 +94,7 @@ sub versions
 	return $node->safe_psql('postgres', <<"SQL");
 SELECT string_agg(version || CASE WHEN users = (SELECT count(*) FROM ${model}_user_factors u WHERE u.version = v.version)
 		AND items = (SELECT count(*) FROM ${model}_item_factors i WHERE i.version = v.version) THEN '' ELSE ' in part' END, ',' ORDER BY version)
-	|| ' of ' || (SELECT string_agg(DISTINCT version::text, ',') FROM ${model}_user_factors) FROM mfrec.model_version v WHERE model = '$model'
+	|| ' of ' || (SELECT string_agg(version::text, ',' ORDER BY version) FROM (SELECT DISTINCT version FROM ${model}_user_factors) d) FROM mfrec.model_version v WHERE model = '$model'
 SQL
 }
 

@@ -54,15 +54,15 @@ sub finish_sql
 }
 
 # A psql that stays connected; ask() runs statements in it and returns their output, errors go to
-# $session->{err}.
+# $session->{err}.  Each answer has the whole time.
 sub open_session
 {
 	my ($node) = @_;
-	my %session = (in => '', out => '', err => '');
+	my %session = (in => '', out => '', err => '', timer => IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	$session{handle} = IPC::Run::start(
 		[ $node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ],
 		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err},
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		$session{timer});
 	return \%session;
 }
 
@@ -70,8 +70,10 @@ sub ask
 {
 	my ($session, $sql) = @_;
 	$session->{out} = '';
-	$session->{in} .= "$sql;\n\\echo end of the answer\n";
-	$session->{handle}->pump until $session->{out} =~ /^end of the answer$/m;
+	$session->{timer}->start;
+	$session->{in} .= "$sql;\n\\echo end of the answer\n\\warn end of the errors\n";
+	$session->{handle}->pump until $session->{out} =~ /^end of the answer$/m && $session->{err} =~ /^end of the errors$/m;
+	$session->{err} =~ s/^end of the errors\n//m;
 	my $answer = $session->{out} =~ s/^end of the answer\n//mr;
 	chomp $answer;
 	return $answer;
@@ -160,19 +162,20 @@ CREATE FUNCTION dot(a real[], b real[]) RETURNS double precision IMMUTABLE STRIC
 CREATE FUNCTION wrong_list(name text, who int, k int) RETURNS text STABLE LANGUAGE plpgsql AS $$
 DECLARE
 	served int;
-	taste double precision;
+	learned jsonb;
 	wrong text;
 BEGIN
-	SELECT m.version, coalesce((v.parameters->>'taste')::double precision, 0) INTO served, taste
+	SELECT m.version, v.parameters INTO served, learned
 		FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = wrong_list.name;
 	IF NOT FOUND THEN RETURN ''; END IF;
 	EXECUTE format($q$
-		WITH vector AS MATERIALIZED (SELECT factors FROM %1$I WHERE version = $1 AND user_id = $2),
+		WITH vector AS MATERIALIZED (SELECT bias, factors FROM %1$I WHERE version = $1 AND user_id = $2),
 		by_hand AS MATERIALIZED (
-			SELECT item_id, CASE WHEN EXISTS (SELECT FROM vector) THEN
-				dot((SELECT factors FROM vector), factors) + coalesce($3 * (dot((SELECT factors FROM vector), rating_factors) + bias), 0)
-				ELSE ratings END AS score
-			FROM %2$I WHERE version = $1),
+			SELECT item_id, CASE WHEN v IS NULL THEN i.ratings
+				WHEN $3->>'has_interest' = '0' THEN
+					($3->>'mean')::float8 + ($3->>'deviation')::float8 * (v.bias + i.bias + dot(v.factors, i.factors))
+				ELSE dot(v.factors, i.factors) + coalesce(($3->>'taste')::float8 * (dot(v.factors, i.rating_factors) + i.bias), 0) END AS score
+			FROM %2$I i LEFT JOIN vector v ON true WHERE version = $1),
 		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => false)),
 		joined AS (SELECT l.*, h.score AS right_score FROM list l LEFT JOIN by_hand h USING (item_id)),
 		best AS (SELECT score, row_number() OVER (ORDER BY score DESC) AS rank FROM by_hand ORDER BY score DESC LIMIT $4)
@@ -185,7 +188,7 @@ BEGIN
 			CASE WHEN EXISTS (SELECT FROM joined WHERE abs(score - right_score) > 1e-4 * (1 + abs(right_score))) THEN 'a wrong score' END,
 			CASE WHEN EXISTS (SELECT FROM joined j JOIN best b USING (rank) WHERE abs(j.score - b.score) > 1e-4 * (1 + abs(b.score)))
 				THEN 'not the best items' END) $q$,
-		name || '_user_factors', name || '_item_factors') INTO wrong USING served, who, taste, k, name;
+		name || '_user_factors', name || '_item_factors') INTO wrong USING served, who, learned, k, name;
 	RETURN CASE WHEN wrong <> '' THEN format('model %s, version %s, user %s: %s', name, served, who, wrong) ELSE '' END;
 END $$;
 SQL
