@@ -212,6 +212,18 @@ JsonString(Jsonb *json, const char *key)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
+/* The seed of a JSON object: not every integer is a double. */
+static int64
+JsonSeed(Jsonb *json)
+{
+	JsonbValue	space;
+	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, "seed", strlen("seed"), &space);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return 1;
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
+}
+
 /* The inverse of TrainOptionsToJson. */
 void
 TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
@@ -228,7 +240,7 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->taste = JsonNumber(json, "taste", NAN);
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
-	options->seed = (int64) JsonNumber(json, "seed", 1);
+	options->seed = JsonSeed(json);
 	options->user_column = JsonString(json, "user_column");
 	options->item_column = JsonString(json, "item_column");
 	options->weight_column = JsonString(json, "weight_column");

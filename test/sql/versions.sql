@@ -87,6 +87,11 @@ SELECT count(*) FROM mf_recommend(2, 3);
 COMMIT;
 SELECT * FROM kept;
 
+-- a retrain has the seed of the training before, also one that no double is
+SELECT version FROM mf_train('bought', factors => 3, seed => 9007199254740993);
+SELECT version FROM mf_retrain();
+SELECT parameters->'seed' AS seed FROM mfrec.model WHERE name = 'bought';
+
 -- a view of the user's own on a model table is in the way of a drop
 SELECT mf_drop('bought');
 DROP VIEW kept;
