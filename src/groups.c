@@ -87,9 +87,13 @@ ColumnType(Relation rel, const char *column, const char *argument, IdType *idtyp
 void
 GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
+	Relation	rel = try_relation_open(relid, AccessShareLock);
 	StringInfoData sql;
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
 	ColumnType(rel, id_column, "group_id_column", &grouping->id_type);
 	ColumnType(rel, group_column, "group_column", &grouping->name_type);
 	grouping->names = CreateIdMap(&grouping->name_type);
