@@ -77,6 +77,22 @@ for my $what (sort keys %damage)
 	unlike(slurp_file($node->logfile, $offset), qr/damaged/, "$what: mended once");
 }
 
+# the same at places of chance: a run of bytes that are turned, written over, or cut off with all that follow
+my $rounds = $ENV{MFREC_TEST_ALL} ? 1000 : 60;
+my @wrong;
+srand(8);
+for my $round (1 .. $rounds)
+{
+	my $at = $round % 3 == 0 ? int(rand(1024)) : int(rand($size));    # the header is at the start
+	my $n = 1 + int(rand($round % 5 == 0 ? 5000 : 8));
+	$n = $size - $at if $at + $n > $size;
+	if ($round % 10 == 0) { truncate(image(), $at) }
+	elsif ($round % 2 == 0) { patch(image(), $at, join('', map { chr(int(rand(256))) } 1 .. $n)) }
+	else { patch(image(), $at, bytes_at(image(), $at, $n) ^ ("\xff" x $n)) }
+	push @wrong, "round $round: $n bytes at $at" if $node->safe_psql('postgres', $lists) ne $expected || -s image() != $size;
+}
+is(join(', ', @wrong), '', "$rounds damages at places of chance: right answers, and a whole file again");
+
 # a sound file that somebody has touched is verified and taken
 $inode = (stat image())[1];
 utime(undef, undef, image());
