@@ -122,7 +122,10 @@ EstimateElements(PlannerInfo *root, Node *argument)
 	return UNKNOWN_LENGTH;
 }
 
-/* The rows of a table as the planner estimates them, negative where it has gone. */
+/*
+ * The rows of a table as the planner estimates them, negative where it has gone.  Its lock is let go: who
+ * waits for other tables later, in whatever order, must not keep this one.
+ */
 static double
 TableRows(Oid relid)
 {
@@ -134,7 +137,7 @@ TableRows(Oid relid)
 	if (rel == NULL)
 		return -1;
 	estimate_rel_size(rel, NULL, &pages, &rows, &all_visible);
-	relation_close(rel, NoLock);
+	relation_close(rel, AccessShareLock);
 	return rows;
 }
 

@@ -173,7 +173,10 @@ ShareImage(const Served *served, int32 version, Image *image)
 	SweepImages();
 }
 
-/* The image of a version that the caller sees in full: mapped, or built by this session for all. */
+/*
+ * The image of a version that the caller sees in full: mapped, or built by this session for all.  Who has
+ * the right to build it waits for no table.
+ */
 static Image *
 GetImage(const Served *served, int32 version, const pg_uuid_t *uuid)
 {
@@ -181,6 +184,7 @@ GetImage(const Served *served, int32 version, const pg_uuid_t *uuid)
 
 	if (MapImage(image))
 		return image;
+	LockModelTables(&served->model);
 	LockImage(uuid);
 	if (!MapImage(image))
 		ShareImage(served, version, image);
@@ -276,6 +280,7 @@ OpenImage(const Served *served, int32 version)
 	if (partial)
 	{
 		image = CreateImage(served, &uuid);
+		LockModelTables(model);
 		BuildImage(served, version, image);
 	}
 	else

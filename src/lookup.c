@@ -270,11 +270,7 @@ LookupVector(Served *served, int32 version, int64 user, int factors, float *vect
 		return false;
 	rel = try_table_open(path->relid, AccessShareLock);
 	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s.%s\" of model \"%s\" does not exist", served->model.schema,
-						served->model.user_table, served->model.name),
-				 errdetail("It was dropped while this statement ran.")));
+		ModelTableHasGone(&served->model, served->model.user_table);
 	if (!path->resolved)
 		ResolvePath(rel, served);
 	if (!OidIsValid(path->index) ||

@@ -20,12 +20,14 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "model.h"
@@ -220,6 +222,35 @@ OpenModel(const char *name)
 			 names ? errhint("Name one of these with the argument model, or choose it with mf_set_default: %s.", names)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 	return NULL;				/* keep the compiler quiet */
+}
+
+/* An error for a table that was there when the statement began. */
+void
+ModelTableHasGone(const Model *model, const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema, table, model->name),
+			 errdetail("It was dropped while this statement ran.")));
+}
+
+static void
+LockTable(const Model *model, Oid relid, const char *table)
+{
+	LockRelationOid(relid, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		ModelTableHasGone(model, table);
+}
+
+/*
+ * To be called before items are read: locks both tables, users first as mf_drop does, for else a reader of
+ * items who goes on to users and one who drops the model could wait for each other.
+ */
+void
+LockModelTables(const Model *model)
+{
+	LockTable(model, model->user_relid, model->user_table);
+	LockTable(model, model->item_relid, model->item_table);
 }
 
 /* An error that names the table when one of the model's tables was dropped or renamed. */

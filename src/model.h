@@ -66,6 +66,8 @@ extern int	VersionImages(const char *name, pg_uuid_t **images);
 extern void RenewVersionImages(const char *name);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
+extern void ModelTableHasGone(const Model *model, const char *table);
+extern void LockModelTables(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern Oid	ModelSourceRelation(const Model *model);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
