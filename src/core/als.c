@@ -62,6 +62,7 @@
 #include <string.h>
 
 #include "rng.h"
+#include "space.h"
 #include "sweep.h"
 
 #define ROWS_PER_BLOCK 1024		/* of regularization terms */
@@ -87,25 +88,25 @@ side_by_side(const MfAls *als)
 
 /* Lays a solver out in space (NULL: only measures); returns its bytes. */
 static size_t
-lay_out(MfAls *als, char *space, const MfProblem *problem, const MfParallel *parallel)
+lay_out(MfAls *als, void *space, const MfProblem *problem, const MfParallel *parallel)
 {
-	int64_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
-	char	   *next = space;
+	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
+	size_t		used = 0;
 	size_t		shared;
 
 	als->d = problem->factors;
 	als->ld = mf_padded(als->d);
-	als->base = mf_take(&next, (size_t) als->ld);
-	als->row_loss = (double *) mf_take(&next, 2 * (size_t) nrows + 2);
-	als->order = (int32_t *) mf_take(&next, (size_t) nrows);
-	als->block_start = (int32_t *) mf_take(&next, (size_t) nrows + 2);
-	als->scratch = next;
 	als->scratch_size = side_by_side(als) ? mf_lanes_size(als->ld) : mf_single_size(als->ld);
 	shared = (size_t) mf_workers(parallel) * als->scratch_size;
 	/* the rotation is done before rows are solved */
 	if (problem->has_interest && mf_rotate_size(als->d, parallel) > shared)
 		shared = mf_rotate_size(als->d, parallel);
-	return (size_t) (next - space) + shared;
+	als->base = mf_take_space(space, &used, (size_t) als->ld * sizeof(float));
+	als->row_loss = mf_take_space(space, &used, (nrows + 1) * sizeof(double));
+	als->order = mf_take_space(space, &used, nrows * sizeof(int32_t));
+	als->block_start = mf_take_space(space, &used, (nrows + 2) * sizeof(int32_t));
+	als->scratch = mf_take_space(space, &used, shared);
+	return used;
 }
 
 size_t
