@@ -34,7 +34,8 @@ ifneq ($(shell id -u),0)
 TAP_TESTS ?= 1
 PROVE_TESTS = test/t/*.pl
 endif
-EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san
+EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san \
+	test/core/build-tsan
 
 PG_CPPFLAGS = -I$(srcdir)/src -DMFREC_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -pthread
@@ -102,7 +103,7 @@ help:
 	@echo 'make install       installs it there'
 	@echo 'make demo          installs what is missing, trains on ratings, prints recommendations'
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
-	@echo 'make test-all      the same at length, and the core with AddressSanitizer and UBSan'
+	@echo 'make test-all      the same at length, with sanitizers, valgrind, fuzzers and random queries'
 	@echo 'make check-core    tests of src/core: no server needed'
 	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src'
 	@echo 'make dist          makes a zip file of the last commit, as PGXN takes it'

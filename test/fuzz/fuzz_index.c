@@ -1,0 +1,86 @@
+/*
+ * fuzz_index.c - a damaged header of an index: it does not open, or all of its view is within the block.
+ *
+ * What is behind the header is protected by a checksum where it is stored.
+ */
+#include "bytes.h"
+
+#include "catalog.h"
+
+#define HEADER 64
+
+static volatile uint8_t sink;
+
+/* Reads the first and the last byte of an array. */
+static void
+touch(const void *array, size_t size)
+{
+	const volatile uint8_t *byte = array;
+
+	if (array != NULL && size > 0)
+		sink = byte[0] ^ byte[size - 1];
+}
+
+static void
+touch_all(const MfIndex *index)
+{
+	size_t		places = (size_t) index->npanels * MF_PANEL;
+	size_t		panels = (size_t) index->nblocks * MF_BLOCK_PANELS * sizeof(float);
+	size_t		blocks = (size_t) index->nblocks * sizeof(float);
+
+	touch(index->item, places * sizeof(int32_t));
+	touch(index->position, places * sizeof(int32_t));
+	touch(index->vector, places * (size_t) index->ld * sizeof(float));
+	touch(index->norm, places * sizeof(float));
+	touch(index->offset, places * sizeof(float));
+	touch(index->panel_norm, panels);
+	touch(index->panel_offset, panels);
+	touch(index->block_norm, blocks);
+	touch(index->block_offset, blocks);
+	touch(index->tail_offset, blocks);
+	touch(index->rotation, (size_t) index->coded * index->ld * sizeof(float));
+	touch(index->spread, (size_t) index->coded * sizeof(float));
+	touch(index->code, (size_t) index->npanels * index->coded * 8);
+	touch(index->panel_least, panels);
+	touch(index->panel_step, panels);
+	touch(index->panel_error, panels);
+	touch(index->panel_length, panels);
+	touch(index->panel_rest, panels);
+	panels = (size_t) index->head.nblocks * MF_BLOCK_PANELS * sizeof(float);
+	touch(index->head.code, (size_t) index->head.nblocks * MF_BLOCK_PANELS * index->ld * MF_PANEL);
+	touch(index->head.step, panels);
+	touch(index->head.error, panels);
+	touch(index->head.length, panels);
+	touch(index->head.zero, index->head.nblocks > 0 ? MF_BLOCK_PANELS * sizeof(float) : 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	Bytes		bytes = {data, size};
+	Catalog		c = catalog_new(take_below(&bytes, 200), 1 + (int) take_below(&bytes, 40), 1);
+	bool		offsets = take_byte(&bytes) & 1;
+	MfCodes		codes = (MfCodes) take_below(&bytes, 3);
+	MfIndex		index;
+	size_t		length;
+	char	   *copy;
+
+	if (offsets)
+		catalog_offsets(&c, 1, 2);
+	require(catalog_build(&c, codes, 1));
+	length = take_byte(&bytes) & 1 ? take_below(&bytes, (uint32_t) c.size + 1) : c.size;
+	copy = aligned_alloc(64, (length + 63) & ~(size_t) 63);
+	memcpy(copy, c.space, length);
+	while (bytes.left > 0)
+	{
+		uint32_t	at = take_below(&bytes, HEADER);
+
+		if (at < length)
+			copy[at] = (char) take_byte(&bytes);
+	}
+	if (mf_index_open(&index, copy, length))
+		touch_all(&index);
+	free(copy);
+	catalog_free(&c);
+	return 0;
+}
