@@ -128,10 +128,10 @@ for my $column ('n', 'exact')
 }
 like(answer("SELECT mf_train('huge', 'nan', rating_column => 'nan')"), qr/^22023: rating of user \d+ and item \d+ is NaN/, 'no number');
 like(answer("SELECT rmse < 'Infinity' FROM mf_train('huge', 'edge', factors => 2)"), qr/^(t|2\w{4}: .*)$/, 'ratings at the end of single precision: a model or an error');
-my $many = $all ? 100_000_000 : 2_000_000;
+my $many = $all ? 60_000_000 : 2_000_000;
 is(answer("SELECT count(*) FROM mf_recommend(7, 10, 'm', candidates => ARRAY(SELECT g % 50 FROM generate_series(1, $many) g), exclude_seen => false)"), '10', "$many candidates");
 is(answer("SELECT count(*) FROM mf_recommend(7, 10, 'm', exclude => ARRAY(SELECT g FROM generate_series(21, $many) g), exclude_seen => false)"), '10', "$many exclusions");
-my $bytes = $all ? 500_000_000 : 20_000_000;
+my $bytes = $all ? 250_000_000 : 20_000_000;
 like(answer("SELECT count(*) FROM mf_recommend(repeat('7', $bytes), 3, 'm')"), qr/^(22P02|22003): /, "a literal of $bytes bytes is no integer");
 like(answer("SELECT mf_popular(1, repeat('m', $bytes))") =~ s/m{100,}/mmm/r, qr/^(42704: model "m|54000|53200|no message)/, 'nor a model');
 like(answer("SELECT mf_recommend(7, 2147483647, 'm')"), qr/^22023: k must be between 1 and 10000/, 'the largest k');
