@@ -183,7 +183,7 @@ like(answer("DO \$\$BEGIN FOR i IN 1 .. 400 LOOP PERFORM mf_import('locked' || i
 is(leftovers($node, 'locked1'), '', 'none of them is there');
 is(answer("SELECT count(*) FROM mf_models WHERE model LIKE 'locked%'"), '0', 'nor in the bookkeeping');
 is(images(), $files, 'nor an image');
-like(answer("SELECT count(*) FROM generate_series(1, 400) n, pg_advisory_xact_lock(n), mf_recommend(7, 10, 'm')"), qr/^(4000|53200: out of shared memory.*)$/, 'a list under pressure');
+like(answer("SELECT count(*) FROM generate_series(1, 400) n, pg_advisory_xact_lock(n), mf_recommend(7, 10, 'm')"), qr/^(1600|53200: out of shared memory.*)$/, 'a list under pressure');
 is(answer($list), $served, 'lists go on');
 is(answer("SELECT version > 1 FROM mf_retrain('m')"), 't', 'and trainings');
 is(images(), answer('SELECT count(*) FROM mf_models WHERE image_bytes > 0'), 'each file is of a version');
