@@ -72,7 +72,7 @@ sub ask
 	$session->{out} = '';
 	$session->{timer}->start;
 	$session->{in} .= "$sql;\n\\echo end of the answer\n\\warn end of the errors\n";
-	$session->{handle}->pump until $session->{out} =~ /^end of the answer$/m && $session->{err} =~ /^end of the errors$/m;
+	$session->{handle}->pump until $session->{out} =~ /^end of the answer\n/m && $session->{err} =~ /^end of the errors\n/m;
 	$session->{err} =~ s/^end of the errors\n//m;
 	my $answer = $session->{out} =~ s/^end of the answer\n//mr;
 	chomp $answer;
