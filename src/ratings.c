@@ -73,6 +73,8 @@ FlushBatch(RatingReceiver *receiver)
 	Triplets   *triplets = &receiver->triplets;
 	int			n = receiver->batch;
 
+	if (n == 0)
+		return;					/* there may be no arrays yet */
 	if (receiver->known_only)
 	{
 		FlushKnown(receiver);
