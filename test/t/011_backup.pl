@@ -131,6 +131,8 @@ $timed->stop;
 is($node->safe_psql('postgres', "SELECT count(*) FROM mf_recommend(1, 3, model => 'ratings')"), '3', 'an image');
 $node->stop;
 cmp_ok(scalar(my @images = glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp_mfrec.*')), '>', 0, 'a stopped cluster with images');
+# which clusters of 18 have from the start
+system_log('pg_checksums', '--disable', '-D', $node->data_dir);
 command_ok([ 'pg_checksums', '--enable', '-D', $node->data_dir ], 'pg_checksums --enable');
 $node->start;
 $node->safe_psql('postgres', "SELECT mf_retrain('ratings'); SELECT mf_recommend(1, 3, model => 'ratings')");
