@@ -41,6 +41,8 @@
 
 #include "vec.h"
 
+#define ROWS_PER_BLOCK 256
+
 /*
  * Denser matrices than this gain nothing from more than 64 factors; sparser ones gain a few percent
  * from 128, which above so many cells is not worth the time and the memory.
@@ -196,13 +198,17 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 	double		sum[1008] = {0};
 	double		total = 0;
 
-	for (int64_t u = 0; u < problem->nusers; u++)
+	for (int64_t u = 0; u < problem->nusers; u += ROWS_PER_BLOCK)
 	{
-		double		weight = weights ? weights[u] : 1;
+		int			n = problem->nusers - u < ROWS_PER_BLOCK ? (int) (problem->nusers - u) : ROWS_PER_BLOCK;
+		float		weight[ROWS_PER_BLOCK];
+		float		part[1008] = {0};
 
-		total += weight;
+		for (int k = 0; k < n; k++)
+			total += weight[k] = weights ? weights[u + k] : 1;
+		mf_vec()->weighted_sum(part, users + u * ld, weight, (int) ld, n);
 		for (int k = 0; k < d; k++)
-			sum[k] += weight * users[u * ld + k];
+			sum[k] += part[k];
 	}
 	for (int k = 0; k < d; k++)
 		mean[k] = total > 0 ? (float) (sum[k] / total) : 0;
@@ -238,8 +244,6 @@ typedef struct ErrorSums
 	const MfVec *vec;
 	double	   *sum;
 } ErrorSums;
-
-#define ROWS_PER_BLOCK 256
 
 /* Block function: the squared errors of ROWS_PER_BLOCK users. */
 static void
