@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -15,6 +17,9 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "training.h"
+
+/* Bytes from which an array gets huge pages, if there are any. */
+#define HUGE_ARRAY (4 << 20)
 
 double
 SecondsSince(instr_time began)
@@ -26,6 +31,21 @@ SecondsSince(instr_time began)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
+/*
+ * Asks for huge pages where an array is large: its rows are met in any order, and with small pages most of
+ * them would have to be looked up.  Where there are none nothing is lost.
+ */
+static void
+AdviseHugePages(char *space, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	Size		page = getpagesize();
+
+	if (size >= HUGE_ARRAY)
+		(void) madvise((void *) TYPEALIGN(page, space), TYPEALIGN_DOWN(page, size - page), MADV_HUGEPAGE);
+#endif
+}
+
 /* Room for floats that the core's kernels want: zeroed, on a cache line. */
 static float *
 FloatArray(int64 count)
@@ -33,6 +53,7 @@ FloatArray(int64 count)
 	char	   *space = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * count + 64);
 	float	   *array = (float *) TYPEALIGN(64, space);
 
+	AdviseHugePages(space, sizeof(float) * count);
 	memset(array, 0, sizeof(float) * count);
 	return array;
 }
