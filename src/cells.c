@@ -72,6 +72,13 @@ Rewind(BufFile *file)
 				 errmsg("could not rewind temporary file of ratings")));
 }
 
+/* Whether cells weigh differently. */
+bool
+CellsHaveWeights(const Cells *cells)
+{
+	return cells->weights || cells->matrix.weight;
+}
+
 /* The next part is the first one. */
 void
 RewindCells(Cells *cells)

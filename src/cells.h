@@ -34,6 +34,7 @@ typedef struct Cells
 extern void InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, int64 part_cells);
 extern void AppendCells(Cells *cells, const MfMatrix *part);
 extern void RewindCells(Cells *cells);
+extern bool CellsHaveWeights(const Cells *cells);
 extern bool NextCells(Cells *cells, MfRows *rows);
 extern void FreeCells(Cells *cells);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);

@@ -21,6 +21,9 @@
 /* Bytes from which an array gets huge pages, if there are any. */
 #define HUGE_ARRAY (4 << 20)
 
+/* From so many ratings on, half-sweeps may round the fixed side's vectors: below, nobody would notice. */
+#define NARROW_ROWS 1000000
+
 double
 SecondsSince(instr_time began)
 {
@@ -145,6 +148,7 @@ StateProblem(Training *t)
 	if (objective->has_interest)
 		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														  mf_interest_regularization);
+	problem->narrow = t->ratings->rows >= NARROW_ROWS && !CellsHaveWeights(&t->ratings->by_user);
 	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
 	problem->item_bias_regularization = problem->user_bias_regularization;
 }

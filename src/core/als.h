@@ -36,6 +36,8 @@ typedef struct MfProblem
 	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
 								 * user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
 								 * part */
+	bool		narrow;			/* half-sweeps that need not be exact may round the fixed side's vectors
+								 * to 13 bits, where that is faster; cells must have no weights then */
 } MfProblem;
 
 /*
@@ -79,11 +81,12 @@ extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint6
  * rows give the same bits for any number of threads and any way of cutting rows into parts.
  *
  * exact: false lets rows be solved by an iterative method where that is faster (many factors),
- * which starts from the row's present factors; true solves every row directly.
+ * which starts from the row's present factors, and the fixed side's vectors be rounded where the
+ * problem allows it; true solves every row directly, with the fixed side as it is.
  *
  * mf_als_end() gives the objective as it is after the half-sweep (loss may be NULL).  Errors:
  * MF_CANCELLED, MF_NOT_POSITIVE_DEFINITE, MF_NOT_FINITE; after one, only mf_als_begin() may
- * follow, and the solved side's factors are undefined.
+ * follow, and all factors are undefined.
  */
 extern size_t mf_als_size(const MfProblem *problem, const MfParallel *parallel);
 extern MfAls *mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,

@@ -2,7 +2,7 @@
  * sweep.c - a row's cells as weighted vectors, their sums, and the order in which rows are worked
  * on.
  */
-#include "sweep.h"
+#include "narrow.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,6 +21,13 @@ mf_sweep_vectors(const MfAls *als, MfPart part)
 	if (als->side == MF_ITEMS)
 		return als->factors.user;
 	return part == MF_INTEREST ? als->factors.interest : als->factors.rating;
+}
+
+/* The steps of that side's vectors, where they are narrow. */
+const float *
+mf_sweep_step(const MfAls *als, MfPart part)
+{
+	return als->step[als->side == MF_ITEMS ? 0 : part];
 }
 
 /*
@@ -44,10 +51,8 @@ interest_cells(const MfAls *als, int64_t r, int64_t begin, int n, MfCells *cells
 
 	if (weight == NULL && (!users || problem->unobserved == NULL))
 	{
-		for (int k = 0; k < n; k++)
-			cells->scale[k] = scale;
-		for (int k = 0; k < n; k++)
-			cells->target[k] = target;
+		als->vec->fill(cells->scale, scale, n);
+		als->vec->fill(cells->target, target, n);
 		cells->constant += (double) n * target;
 		return;
 	}
@@ -75,10 +80,16 @@ rating_cells(const MfAls *als, int64_t begin, int n, MfCells *cells)
 	double		target_sum[2] = {0.0, 0.0};
 	double		weight_sum = 0.0;
 
-	for (int k = 0; k < n; k++)
-		cells->weight[k] = weight != NULL ? weight[begin + k] : 1.0f;
-	for (int k = 0; k < n; k++)
-		cells->scale[k] = weight != NULL ? sqrtf(cells->weight[k]) : 1.0f;
+	if (weight == NULL)
+	{
+		als->vec->fill(cells->weight, 1.0f, n);
+		als->vec->fill(cells->scale, 1.0f, n);
+	}
+	for (int k = 0; k < n && weight != NULL; k++)
+	{
+		cells->weight[k] = weight[begin + k];
+		cells->scale[k] = sqrtf(cells->weight[k]);
+	}
 	for (int k = 0; k < n; k++)
 		cells->target[k] = rating[k] - bias[column[k]];
 	for (int k = 0; k < n; k += 2)
@@ -217,14 +228,27 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 	return ahead;
 }
 
-/* Gathers cells into the panel and adds them to a row's matrix (ld x ld) and right-hand sides. */
+/*
+ * Gathers cells of a part into the panel and adds them to a row's matrix (ld x ld) and right-hand
+ * sides.
+ */
 static void
-add_panel(const MfAls *als, const MfPanel *panel, MfGather *gather, float *matrix, bool add,
+add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather, float *matrix, bool add,
 		  const MfAhead *ahead)
 {
+	const float *step = mf_sweep_step(als, part);
+
 	gather->ld = als->ld;
 	gather->scale = panel->scale;
 	gather->panel = panel->rows;
+	if (als->narrow != NULL)
+	{
+		/* without weights, all cells have the same scale */
+		als->narrow->gather(gather, step);
+		als->narrow->panel_update(matrix, als->ld, panel->rows, gather->n, step, panel->scale[0] * panel->scale[0],
+								  add, ahead);
+		return;
+	}
 	als->vec->gather(gather);
 	als->vec->panel_update(matrix, als->ld, panel->rows, gather->n, add, ahead);
 }
@@ -246,10 +270,11 @@ accumulate_part(const MfAls *als, MfPart part, int64_t r, int64_t next, const Mf
 		MfAhead		ahead = look_ahead(als, part, r, c + n, next);
 		MfGather	gather = {.rows = mf_sweep_vectors(als, part),.n = n,
 			.column = als->rows->column + c,.nsums = part == MF_RATING ? 2 : 1,
-			.factor = {panel->target, panel->weight},.sum = {right, right + als->ld}};
+			.factor = {panel->target, panel->weight},.sum = {right, right + als->ld},
+			.even = {part == MF_INTEREST && als->problem->unobserved == NULL, true}};
 
 		mf_sweep_cells(als, part, r, c, n, &cells);
-		add_panel(als, panel, &gather, matrix, add, &ahead);
+		add_panel(als, part, panel, &gather, matrix, add, &ahead);
 		add = true;
 	}
 	sums->constant[MF_INTEREST] += cells.constant;
@@ -278,6 +303,7 @@ accumulate_item(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
 		{
 			mf_sweep_cells(als, MF_INTEREST, r, c, n, &interest);
 			gather.factor[gather.nsums] = panel->interest_target;
+			gather.even[gather.nsums] = true;
 			gather.sum[gather.nsums++] = right;
 		}
 		if (mf_sweep_has(als, MF_RATING))
@@ -286,9 +312,10 @@ accumulate_item(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
 			gather.factor[gather.nsums] = panel->target;
 			gather.sum[gather.nsums++] = right + als->ld;
 			gather.factor[gather.nsums] = panel->weight;
+			gather.even[gather.nsums] = true;
 			gather.sum[gather.nsums++] = right + 2 * als->ld;
 		}
-		add_panel(als, panel, &gather, matrix, c > begin, &ahead);
+		add_panel(als, MF_INTEREST, panel, &gather, matrix, c > begin, &ahead);
 	}
 	sums->constant[MF_INTEREST] = interest.constant;
 	sums->constant[MF_RATING] = rating.constant;
@@ -342,7 +369,7 @@ primal_cost(const MfAls *als, double n)
 	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
 		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
 
-	return vectors_of(als, n) * (ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
+	return vectors_of(als, n) * ((als->narrow != NULL ? 0.4 : 1.0) * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
 		solves * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
 }
 

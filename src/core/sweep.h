@@ -30,6 +30,7 @@ struct MfAls
 	const MfParallel *parallel;
 	const MfVec *vec;			/* kernels, chosen at mf_als_begin() */
 	const MfSolve *solve;
+	const struct MfNarrow *narrow;	/* the fixed side's vectors are whole numbers: their kernels; or NULL */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
 	bool		exact;
@@ -37,6 +38,7 @@ struct MfAls
 	int			ld;
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */
+	float	   *step[2];		/* by MfPart, ld: of narrow vectors; see mf_sweep_step() */
 	float	   *base;			/* ld: the Gram matrix's eigenvalues; 0 without an interest part */
 	double	   *row_loss;		/* one per row of the larger side */
 	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
@@ -98,6 +100,7 @@ typedef struct MfSystem
 /* sweep.c */
 extern bool mf_sweep_has(const MfAls *als, MfPart part);
 extern const float *mf_sweep_vectors(const MfAls *als, MfPart part);
+extern const float *mf_sweep_step(const MfAls *als, MfPart part);
 extern void mf_sweep_cells(const MfAls *als, MfPart part, int64_t r, int64_t begin, int n,
 						   MfCells *cells);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);

@@ -5,7 +5,7 @@
  * Rows come in the order of their length, so that neighbours are alike.  What one row gets does not
  * depend on its neighbours: lanes never meet.
  */
-#include "sweep.h"
+#include "narrow.h"
 
 #include <math.h>
 #include <string.h>
@@ -258,6 +258,19 @@ fill_lane(const MfAls *als, const Space *space, Batch *batch, int lane, MfPart p
 	batch->sums[lane].constant[system] += constant;
 }
 
+/* The fixed side's vector that a cell in column i refers to; lanes have a place each for narrow ones. */
+static const float *
+fixed_row(const MfAls *als, const Space *space, MfPart part, int lane, int64_t i)
+{
+	const float *rows = mf_sweep_vectors(als, part);
+	float	   *wide = space->panel.rows + lane * als->ld;
+
+	if (als->narrow == NULL)
+		return rows + i * als->ld;
+	als->narrow->widen_row(wide, rows, als->ld, i, mf_sweep_step(als, part));
+	return wide;
+}
+
 /*
  * z, side by side, of one part's cells, as its rows offset .. offset + n - 1; shorter lanes get
  * zeros.
@@ -267,7 +280,6 @@ interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPar
 				 int n)
 {
 	int			lanes = als->solve->lanes;
-	const float *y = mf_sweep_vectors(als, part);
 	MfLaneRows	rows;
 
 	for (int k = 0; k < n; k++)
@@ -283,7 +295,7 @@ interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPar
 			column = als->rows->column + als->rows->start[batch->row[l]];
 			if (k < als->rows->start[batch->row[l] + 1] - als->rows->start[batch->row[l]])
 			{
-				rows.row[l] = y + (int64_t) column[k] * als->ld;
+				rows.row[l] = fixed_row(als, space, part, l, column[k]);
 				rows.scale[l] = space->scale[l * space->length + offset + k];
 			}
 		}

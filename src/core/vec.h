@@ -25,6 +25,7 @@ typedef struct MfGather
 	int			nsums;			/* 0 .. 3 */
 	const float *factor[3];		/* nsums x n */
 	float	   *sum[3];			/* nsums x ld: sum[s] += factor[s][k] * rows[column[k]] */
+	bool		even[3];		/* nsums: all factors of this sum are the same; only MfNarrow's looks at it */
 } MfGather;
 
 /* Rows that will be gathered next: asked for while a panel is worked on. */
@@ -82,6 +83,9 @@ typedef struct MfVec
 	 * behind n
 	 */
 	void		(*transpose_panel) (float *out, const float *panel, int ld, int n, int width);
+
+	/* n floats = value */
+	void		(*fill) (float *x, float value, int n);
 
 	/* x += f y, for ld floats */
 	void		(*add) (float *x, const float *y, float f, int ld);

@@ -298,6 +298,19 @@ MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int w
 
 /* See MfVec. */
 static void
+MF_KERNEL(fill) (float *x, float value, int n)
+{
+	MF_V		v = (MF_V) {0} + value;
+	int			k = 0;
+
+	for (; k + MF_LANES <= n; k += MF_LANES)
+		MF_STORE(x + k, v);
+	for (; k < n; k++)
+		x[k] = value;
+}
+
+/* See MfVec. */
+static void
 MF_KERNEL(add) (float *x, const float *y, float f, int ld)
 {
 	for (int j = 0; j < ld; j += MF_LANES)
@@ -425,6 +438,7 @@ static const MfVec MF_KERNEL(mf_vec) = {
 	MF_KERNEL(weighted_sum),
 	MF_KERNEL(column_squares),
 	MF_KERNEL(transpose_panel),
+	MF_KERNEL(fill),
 	MF_KERNEL(add),
 	MF_KERNEL(multiply_by),
 	MF_KERNEL(dot)

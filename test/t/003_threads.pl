@@ -88,24 +88,30 @@ is($node->safe_psql('postgres', fingerprint_sql('serial')), $expected, 'the same
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE skewed AS SELECT u AS user_id, u * i % 401 * 7919 % 401 * ((u + i) % 7 + 1) % 997 AS item_id, ((u + i) % 5)::real AS rating
 	FROM generate_series(1, 3000) u, generate_series(1, 3 + CASE WHEN u % 50 = 0 THEN 400 ELSE u % 37 END) i;
+CREATE TABLE million AS SELECT u AS user_id, (u * 31 + i * i) % 4999 AS item_id, ((u * i + i) % 5)::real AS rating
+	FROM generate_series(1, 12000) u, generate_series(1, 70 + u % 37) i;
 SQL
-my %memory = (memory => '64MB', spilled => '1MB');
+my %memory = (memory => '128MB', spilled => '1MB');
 for my $where (sort keys %memory)
 {
 	is($node->safe_psql('postgres', "SET maintenance_work_mem = '$memory{$where}'; SELECT temporary_bytes > 0 FROM mf_estimate('skewed')"),
 		$where eq 'spilled' ? 't' : 'f', "$where: whether it spills");
 }
-for my $arguments ("factors => 32", "feedback => 'implicit', factors => 32", "factors => 160", "interest_weight => 0, factors => 32")
+is($node->safe_psql('postgres', 'SELECT count(DISTINCT (user_id, item_id)) > 1000000 FROM million'), 't',
+	'ratings enough for vectors to be rounded in between');
+for my $case (["skewed", "factors => 32"], ["skewed", "feedback => 'implicit', factors => 32"], ["skewed", "factors => 160"],
+	["skewed", "interest_weight => 0, factors => 32"], ["million", "factors => 32"])
 {
+	my ($source, $arguments) = @$case;
 	my $first;
 	for my $where (sort keys %memory)
 	{
 		for my $threads (1, 2, 3, 8)
 		{
-			$node->safe_psql('postgres', "SET maintenance_work_mem = '$memory{$where}'; SET mfrec.threads = $threads; SELECT mf_train('skewed', 'bits', iterations => 2, $arguments)");
+			$node->safe_psql('postgres', "SET maintenance_work_mem = '$memory{$where}'; SET mfrec.threads = $threads; SELECT mf_train('$source', 'bits', iterations => 2, $arguments)");
 			my $bits = $node->safe_psql('postgres', fingerprint_sql('bits') . "; SELECT loss, rmse FROM mf_models WHERE model = 'bits'; SELECT mf_drop('bits')");
 			$first //= $bits;
-			is($bits, $first, "$arguments: the same bits with $threads threads, $where");
+			is($bits, $first, "$source, $arguments: the same bits with $threads threads, $where");
 		}
 	}
 }
