@@ -16,6 +16,11 @@
 #include "varatt.h"
 #endif
 
+/* 18 has the standard's word for functions that do not return, in the standard's place. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
 /* 16 replaced the owner and privilege checks per catalog by generic ones. */
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_class.h"

@@ -11,6 +11,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
+
 #define USER_ID "user_id"
 #define ITEM_ID "item_id"
 
@@ -66,7 +68,7 @@ extern int	VersionImages(const char *name, pg_uuid_t **images);
 extern void RenewVersionImages(const char *name);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
-extern void ModelTableHasGone(const Model *model, const char *table);
+pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table);
 extern void LockModelTables(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern Oid	ModelSourceRelation(const Model *model);
