@@ -174,6 +174,7 @@ solver() {
 measure_solvers() {
 	local factors
 	solver solver_exact.64 ratings 64 4 exact
+	solver solver.64 ratings 64 4
 	note solver.peak "$("$scratch/bench_fma" "$(nproc)")"
 	for factors in 128 256; do
 		solver "solver.$factors" ratings "$factors" 12
