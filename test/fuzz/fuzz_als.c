@@ -61,7 +61,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t		parts = take_byte(&bytes);
 	bool		tame = parts & 1;
 	SampleOptions o = {2 + take_below(&bytes, 60), 2 + take_below(&bytes, 60), 1 + (int) take_below(&bytes, 40),
-		(parts & 2) || !(parts & 4), parts & 4, parts & 8, (int) take_below(&bytes, 1000), (int) take_below(&bytes, 3)};
+		(parts & 2) || !(parts & 4), parts & 4, parts & 8, (int) take_below(&bytes, 1000), (int) take_below(&bytes, 3),
+	(parts & 32) && !(parts & 8)};
 	MfParallel	parallel = {1 + (parts & 1), NULL};
 	Sample		s = sample_new(&o);
 	int64_t		ld = mf_padded(o.factors);
@@ -82,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (error != MF_OK)
 			break;
 		require(!isnan(loss));
-		require(!tame || loss <= last * (1 + 1e-5) + 1e-5);
+		require(!tame || loss <= (last + 1) * (1 + (o.narrow ? 1e-3 : 1e-5)));
 		last = loss;
 		require_finite(s.factors.user, o.nusers * ld);
 		require_finite(s.factors.rating, o.nitems * ld);
