@@ -310,7 +310,7 @@ test_preset(int preset, bool large)
 		test_fold(&wide);
 		if (i % 2 == 0)
 			test_same_bits(&wide, true);
-		if (weighted)
+		if (weighted || !mf_isa_has_vnni())
 			continue;
 		wide.narrow = true;
 		test_optimum(&wide, false);
