@@ -57,6 +57,15 @@ INSERT INTO stars VALUES (103, 2, NULL), (103, 4, 5), (104, 4, 'NaN'), (104, NUL
 SELECT count(*), array_agg(DISTINCT reason) FROM mf_recommend(103, 5, 'stars');
 SELECT count(*), array_agg(DISTINCT reason) FROM mf_recommend(104, 5, 'stars');
 
+-- many rows, in any order, are merged as few are
+CREATE TABLE clicks AS SELECT u AS user_id, i AS item_id, 1::real AS clicks
+	FROM generate_series(1, 12) u, generate_series(1, 3000) i WHERE (u * 13 + i * 29) % 12 < 3;
+SELECT version FROM mf_train('clicks', weight_column => 'clicks', factors => 4, iterations => 3);
+INSERT INTO clicks SELECT 101, i, 2 FROM generate_series(1, 3000, 15) i;
+INSERT INTO clicks SELECT 102, i, 1 FROM generate_series(1, 3000, 15) i, generate_series(1, 2) n ORDER BY md5(i || ' ' || n);
+SELECT count(*), bool_and(few.item_id = many.item_id AND few.score = many.score) AS same, array_agg(DISTINCT many.reason)
+FROM mf_recommend(101, 50, 'clicks', fresh => true) few JOIN mf_recommend(102, 50, 'clicks', fresh => true) many USING (rank);
+
 -- where a look-up would read the whole source, the model is trusted unless asked
 CREATE TABLE wide (user_id int, item_id int);
 INSERT INTO wide SELECT u, i FROM generate_series(1, 40) u, generate_series(1, 20) i

@@ -50,6 +50,20 @@ UPDATE products SET seller_id = NULL;
 SELECT count(*) FROM mf_recommend(1, 10, per_group => 3, group_table => 'products', group_column => 'seller_id', group_id_column => 'product');
 ROLLBACK;
 
+-- nearly all items in one group: a long way down the ranking of many
+CREATE TABLE many AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 12) u, generate_series(1, 5000) i WHERE (u * 13 + i * 29) % 12 = 0;
+SELECT model FROM mf_train('many', factors => 2, iterations => 2);
+CREATE TABLE sellers AS SELECT i AS id, CASE WHEN i % 500 = 7 THEN i END AS seller_id FROM generate_series(1, 5000) i;
+UPDATE sellers SET seller_id = 1 WHERE seller_id IS NULL;
+SELECT u, count(*), bool_and(got.item_id = expected.item_id) AS exact
+FROM generate_series(1, 3) u,
+	LATERAL mf_recommend(u, 8, 'many', fresh => false, per_group => 1, group_table => 'sellers', group_column => 'seller_id') got
+	JOIN LATERAL (SELECT item_id, row_number() OVER (ORDER BY rank) AS rank FROM (
+		SELECT r.item_id, r.rank, row_number() OVER (PARTITION BY seller_id ORDER BY r.rank) AS place
+		FROM mf_recommend(u, 5000, 'many', fresh => false) r JOIN sellers s ON s.id = r.item_id) p WHERE place = 1) expected USING (rank)
+GROUP BY u ORDER BY u;
+SELECT mf_drop('many');
+
 -- mistakes
 CREATE FUNCTION fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
