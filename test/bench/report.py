@@ -222,7 +222,7 @@ def count(n):
 
 def number(value, unit):
     if unit == "":
-        return "%.4f" % value
+        return ("%.0f" if abs(value) >= 1000 else "%.4f") % value
     return ("%.0f %s" if value >= 100 else "%.1f %s" if value >= 10 or unit != "s" else "%.3f %s") % (value, unit)
 
 
