@@ -234,6 +234,38 @@ ModelTableHasGone(const Model *model, const char *table)
 			 errdetail("It was dropped while this statement ran.")));
 }
 
+/*
+ * Whether a relation is younger than the active snapshot, by the row of its type, which hardly anything but
+ * its creation writes.
+ */
+static bool
+IsYoungerThanSnapshot(Oid relid)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(get_rel_type_id(relid)));
+	TransactionId creator;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	creator = HeapTupleHeaderGetXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return TransactionIdIsNormal(creator) && !TransactionIdIsCurrentTransactionId(creator) &&
+		XidInMVCCSnapshot(creator, snapshot);
+}
+
+/*
+ * Names lead to the tables of today.  Where a model was dropped and trained anew since the snapshot was
+ * taken, that still sees the old model, whose tables have gone, and nothing of the new ones' rows.
+ */
+void
+CheckTablesAreSeen(const Model *model)
+{
+	if (IsYoungerThanSnapshot(model->user_relid))
+		ModelTableHasGone(model, model->user_table);
+	if (IsYoungerThanSnapshot(model->item_relid))
+		ModelTableHasGone(model, model->item_table);
+}
+
 static void
 LockTable(const Model *model, Oid relid, const char *table)
 {

@@ -70,6 +70,7 @@ extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
 pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table);
 extern void LockModelTables(const Model *model);
+extern void CheckTablesAreSeen(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern Oid	ModelSourceRelation(const Model *model);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);

@@ -174,6 +174,7 @@ ReadServed(const char *name)
 	served->context = context;
 	served->model = *OpenModel(name);
 	CheckModelTables(&served->model);
+	CheckTablesAreSeen(&served->model);
 	FactorIdType(served->model.user_relid, USER_ID, &served->user_type);
 	FactorIdType(served->model.item_relid, ITEM_ID, &served->item_type);
 	served->has_image = FindVersionImage(&served->model, served->model.version, &served->image);
