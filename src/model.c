@@ -300,7 +300,10 @@ CheckModelTables(const Model *model)
 					 quote_literal_cstr(model->name))));
 }
 
-/* The relation that a model was trained on; an error when there is none, or it has gone. */
+/*
+ * The relation that a model was trained on, locked, for else it could go before it is read; an error when
+ * there is none, or it has gone.
+ */
 Oid
 ModelSourceRelation(const Model *model)
 {
@@ -314,7 +317,9 @@ ModelSourceRelation(const Model *model)
 				 errdetail("Its factors were imported without one."),
 				 errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
 						 quote_literal_cstr(model->name))));
-	if (!OidIsValid(relid))
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
