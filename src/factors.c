@@ -30,6 +30,7 @@
 
 #include "compat.h"
 #include "factors.h"
+#include "query.h"
 
 #define BATCH_ROWS 500
 
@@ -437,12 +438,6 @@ StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 		CheckFactorColumn(typeinfo, 4, FLOAT4ARRAYOID);
 }
 
-static void
-ShutdownFactorReceiver(DestReceiver *self)
-{
-	(void) self;
-}
-
 /*
  * Hands every row of a version to a function, in no particular order, with the current user's
  * privileges and row security.  Returns how many there were.
@@ -452,36 +447,20 @@ ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtyp
 			FactorRowFunction function, void *state)
 {
 	FactorReceiver receiver = {0};
-	SPIExecuteOptions options = {0};
-	ParamListInfo params = makeParamList(1);
 	StringInfoData sql;
 	bool		items = get_attnum(relid, "rating_factors") != InvalidAttrNumber;
 
 	receiver.pub.receiveSlot = ReceiveFactorRow;
 	receiver.pub.rStartup = StartupFactorReceiver;
-	receiver.pub.rShutdown = ShutdownFactorReceiver;
-	receiver.pub.rDestroy = ShutdownFactorReceiver;
-	receiver.pub.mydest = DestNone;
 	receiver.idtype = idtype;
 	receiver.function = function;
 	receiver.state = state;
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = INT4OID;
-	params->params[0].value = Int32GetDatum(version);
-	options.params = params;
-	options.read_only = true;
-	options.dest = &receiver.pub;
-
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	appendStringInfo(&sql, "%s, ratings, bias, factors%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
 					 id_column, items ? ", rating_factors" : "",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 												get_rel_name(relid)));
-	SPI_connect();
-	if (SPI_execute_extended(sql.data, &options) < 0)
-		elog(ERROR, "could not run: %s", sql.data);
-	SPI_finish();
+	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);
 	return receiver.rows;
 }

@@ -11,7 +11,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,7 +20,7 @@
 #include "compat.h"
 #include "groups.h"
 #include "idarray.h"
-#include "lookup.h"
+#include "query.h"
 
 /* A ranking longer than this is not looked up item by item. */
 #define LONG_RANKING 4096

@@ -5,8 +5,7 @@
  * as the server scans its own catalogs.  Where the table is no longer as it was made, or row security
  * applies to the caller, and for the source, which can be any relation, queries do it that are
  * prepared once a session.  They run as the caller, with the caller's snapshot, privileges and row
- * security.  A plan is kept under its text, so renaming a table or changing a column makes another
- * plan, never a wrong one; PostgreSQL itself revalidates what it kept.
+ * security.
  */
 #include "postgres.h"
 
@@ -18,13 +17,11 @@
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -34,97 +31,7 @@
 #include "compat.h"
 #include "factors.h"
 #include "lookup.h"
-
-/* More plans than this are not kept: a session of hundreds of models is no use for them. */
-#define KEPT_PLANS 256
-
-/* A kept plan; the key is a hash of the text and the last parameter's type. */
-typedef struct KeptPlan
-{
-	uint64		key;
-	char	   *sql;
-	SPIPlanPtr	plan;
-} KeptPlan;
-
-static HTAB *plans = NULL;
-
-/* The plan of a query, prepared at its first use in the session; SPI is connected. */
-static SPIPlanPtr
-Prepared(const char *sql, int nargs, Oid *types)
-{
-	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql),
-											 nargs > 0 ? types[nargs - 1] : InvalidOid);
-	KeptPlan   *entry;
-	SPIPlanPtr	plan;
-
-	if (plans == NULL)
-	{
-		HASHCTL		control = {0};
-
-		control.keysize = sizeof(uint64);
-		control.entrysize = sizeof(KeptPlan);
-		plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
-	}
-	entry = hash_search(plans, &key, HASH_FIND, NULL);
-	if (entry && strcmp(entry->sql, sql) == 0)
-		return entry->plan;
-	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare: %s", sql);
-	if (entry || hash_get_num_entries(plans) >= KEPT_PLANS)
-		return plan;
-	sql = MemoryContextStrdup(TopMemoryContext, sql);
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not keep a plan");
-	entry = hash_search(plans, &key, HASH_ENTER, NULL);
-	entry->sql = (char *) sql;
-	entry->plan = plan;
-	return plan;
-}
-
-static void
-StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-	(void) self;
-	(void) operation;
-	(void) typeinfo;
-}
-
-static void
-ShutdownReceiver(DestReceiver *self)
-{
-	(void) self;
-}
-
-/*
- * Runs a query with one parameter (type InvalidOid: none), prepared at its first use in the session,
- * as the caller and with the active snapshot.  Its rows go to the receiver's receiveSlot.
- */
-void
-RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
-{
-	bool		bound = OidIsValid(type);
-	SPIExecuteOptions options = {0};
-
-	receiver->rStartup = StartupReceiver;
-	receiver->rShutdown = ShutdownReceiver;
-	receiver->rDestroy = ShutdownReceiver;
-	receiver->mydest = DestNone;
-	options.read_only = true;
-	options.dest = receiver;
-	if (bound)
-	{
-		options.params = makeParamList(1);
-		options.params->params[0].isnull = false;
-		options.params->params[0].pflags = PARAM_FLAG_CONST;
-		options.params->params[0].ptype = type;
-		options.params->params[0].value = value;
-	}
-	SPI_connect();
-	if (SPI_execute_plan_extended(Prepared(sql, bound ? 1 : 0, &type), &options) < 0)
-		elog(ERROR, "could not look up rows");
-	SPI_finish();
-}
+#include "query.h"
 
 /* The first columns of a model table's primary key are as training made them. */
 static bool
@@ -234,7 +141,7 @@ QueryVector(const Served *served, int32 version, int64 user, int factors, float 
 					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
 					 IdEqualitySql(&served->user_type));
 	SPI_connect();
-	if (SPI_execute_plan(Prepared(sql.data, 2, types), values, NULL, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(PrepareOnce(sql.data, 2, types), values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
 	if (found)

@@ -4,15 +4,12 @@
 #ifndef MFREC_LOOKUP_H
 #define MFREC_LOOKUP_H
 
-#include "tcop/dest.h"
-
 #include "idmap.h"
 #include "served.h"
 
 /* Takes a present row: the id of the other side, which lives until it returns, and its numbers. */
 typedef void (*PresentRowFunction) (void *state, int64 id, float rating, float weight);
 
-extern void RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver);
 extern bool LookupVector(Served *served, int32 version, int64 user, int factors, float *vector, float *bias,
 						 int32 *count);
 extern void LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state);

@@ -11,7 +11,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -19,6 +18,7 @@
 #include "compat.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "query.h"
 #include "sorting.h"
 
 #define BATCH_ROWS 1024
@@ -137,30 +137,12 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-	(void) self;
-	(void) operation;
-	(void) typeinfo;
-}
-
-static void
-ShutdownReceiver(DestReceiver *self)
-{
-	(void) self;
-}
-
 static RatingReceiver *
 CreateReceiver(const Source *source, Ratings *ratings)
 {
 	RatingReceiver *receiver = palloc0(sizeof(RatingReceiver));
 
 	receiver->pub.receiveSlot = ReceiveRating;
-	receiver->pub.rStartup = StartupReceiver;
-	receiver->pub.rShutdown = ShutdownReceiver;
-	receiver->pub.rDestroy = ShutdownReceiver;
-	receiver->pub.mydest = DestNone;
 	receiver->source = source;
 	receiver->ratings = ratings;
 	return receiver;
@@ -170,17 +152,11 @@ CreateReceiver(const Source *source, Ratings *ratings)
 static void
 ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 {
-	SPIExecuteOptions options = {0};
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
-	options.dest = &receiver->pub;
-	options.read_only = read_only;
-	SPI_connect();
-	if (SPI_execute_extended(sql.data, &options) < 0)
-		elog(ERROR, "could not run: %s", sql.data);
-	SPI_finish();
+	RunQuery(sql.data, InvalidOid, (Datum) 0, read_only, &receiver->pub);
 	FlushBatch(receiver);
 	EndTriplets(&receiver->triplets);
 	receiver->ratings->rows = receiver->triplets.count;

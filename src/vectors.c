@@ -10,7 +10,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -22,6 +21,7 @@
 #include "core/als.h"
 #include "options.h"
 #include "progress.h"
+#include "query.h"
 #include "vectors.h"
 
 /* Rows for which there is room at first. */
@@ -272,20 +272,6 @@ ReceiveVector(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-	(void) self;
-	(void) operation;
-	(void) typeinfo;
-}
-
-static void
-ShutdownReceiver(DestReceiver *self)
-{
-	(void) self;
-}
-
 static char *
 VectorQuery(const Vectors *v)
 {
@@ -310,24 +296,14 @@ void
 ReadVectors(Vectors *v, int factors, int64 other_bytes)
 {
 	VectorReceiver receiver = {.vectors = v};
-	SPIExecuteOptions options = {0};
-	char	   *sql = VectorQuery(v);
 
 	receiver.pub.receiveSlot = ReceiveVector;
-	receiver.pub.rStartup = StartupReceiver;
-	receiver.pub.rShutdown = ShutdownReceiver;
-	receiver.pub.rDestroy = ShutdownReceiver;
-	receiver.pub.mydest = DestNone;
 	v->ids = CreateIdMap(&v->id_type);
 	v->factors = factors;
 	v->other_bytes = other_bytes;
 	v->context = CurrentMemoryContext;
 	v->row = AllocSetContextCreate(CurrentMemoryContext, "mfrec vector", ALLOCSET_DEFAULT_SIZES);
-	options.dest = &receiver.pub;
-	SPI_connect();
-	if (SPI_execute_extended(sql, &options) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	SPI_finish();
+	RunQuery(VectorQuery(v), InvalidOid, (Datum) 0, false, &receiver.pub);
 	MemoryContextDelete(v->row);
 	if (v->ids->count == 0)
 		ereport(ERROR,

@@ -1,0 +1,126 @@
+/*
+ * query.c - queries whose rows go to a receiver as the executor finds them: no copy, no tuplestore.
+ *
+ * They run as the caller, with his privileges and row security.  A plan is kept under its text, so
+ * renaming a table or changing a column makes another plan, never a wrong one; PostgreSQL itself
+ * revalidates what it kept.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "query.h"
+
+/* More plans than this are not kept: a session of hundreds of models is no use for them. */
+#define KEPT_PLANS 256
+
+/* A kept plan; the key is a hash of the text and the last parameter's type. */
+typedef struct KeptPlan
+{
+	uint64		key;
+	char	   *sql;
+	SPIPlanPtr	plan;
+} KeptPlan;
+
+static HTAB *plans = NULL;
+
+/* The plan of a query, prepared at its first use in the session; the caller has connected SPI. */
+SPIPlanPtr
+PrepareOnce(const char *sql, int nargs, Oid *types)
+{
+	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql),
+											 nargs > 0 ? types[nargs - 1] : InvalidOid);
+	KeptPlan   *entry;
+	SPIPlanPtr	plan;
+
+	if (plans == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(uint64);
+		control.entrysize = sizeof(KeptPlan);
+		plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(plans, &key, HASH_FIND, NULL);
+	if (entry && strcmp(entry->sql, sql) == 0)
+		return entry->plan;
+	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	if (entry || hash_get_num_entries(plans) >= KEPT_PLANS)
+		return plan;
+	sql = MemoryContextStrdup(TopMemoryContext, sql);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep a plan");
+	entry = hash_search(plans, &key, HASH_ENTER, NULL);
+	entry->sql = (char *) sql;
+	entry->plan = plan;
+	return plan;
+}
+
+static void
+StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) self;
+	(void) operation;
+	(void) typeinfo;
+}
+
+static void
+ShutdownReceiver(DestReceiver *self)
+{
+	(void) self;
+}
+
+/* How a query with one parameter (type InvalidOid: none) runs for a receiver. */
+static SPIExecuteOptions
+ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {.read_only = read_only,.dest = receiver};
+
+	if (receiver->rStartup == NULL)
+		receiver->rStartup = StartupReceiver;
+	receiver->rShutdown = ShutdownReceiver;
+	receiver->rDestroy = ShutdownReceiver;
+	receiver->mydest = DestNone;
+	if (OidIsValid(type))
+	{
+		options.params = makeParamList(1);
+		options.params->params[0].isnull = false;
+		options.params->params[0].pflags = PARAM_FLAG_CONST;
+		options.params->params[0].ptype = type;
+		options.params->params[0].value = value;
+	}
+	return options;
+}
+
+/*
+ * Runs a query with one parameter (type InvalidOid: none) once.  Its rows go to the receiver, which has
+ * a receiveSlot, and may have an rStartup that looks at the columns.  read_only: it sees what the calling
+ * query sees, else what has been committed and done since as well.
+ */
+void
+RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = ReceiverOptions(type, value, read_only, receiver);
+
+	SPI_connect();
+	if (SPI_execute_extended(sql, &options) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	SPI_finish();
+}
+
+/* The same for a query that comes again and again: prepared at its first use, with the active snapshot. */
+void
+RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = ReceiverOptions(type, value, true, receiver);
+
+	SPI_connect();
+	if (SPI_execute_plan_extended(PrepareOnce(sql, OidIsValid(type) ? 1 : 0, &type), &options) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	SPI_finish();
+}
