@@ -75,17 +75,19 @@ pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 		for (int i = 0; i < MF_PANEL; i++)
 			for (int half = 0; half < 2; half++)
 			{
-				uint16_t	word = 0;
+				unsigned	word = 0;
+				uint8_t    *byte = code + g * 64 + i * 4 + half * 2;
 
 				for (int b = 0; b < 4; b++)
 				{
 					float		n = scaled[i * index->coded + g * 8 + place[half][b]] * per_step + 8;
 
 					n = n > 15 ? 15 : n < 0 ? 0 : n;
-					word |= (uint16_t) ((int) n << 4 * b);
+					word |= (unsigned) n << 4 * b;
 					squares[i] += ((int) n - 7.5f) * ((int) n - 7.5f);
 				}
-				memcpy(code + g * 64 + i * 4 + half * 2, &word, sizeof(word));
+				byte[0] = (uint8_t) word;
+				byte[1] = (uint8_t) (word >> 8);
 			}
 	for (int i = 0; i < MF_PANEL; i++)
 		most = squares[i] > most ? squares[i] : most;
