@@ -66,28 +66,25 @@ typedef struct Coding
 static float
 pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 {
-	static const int place[2][4] = {{0, 4, 1, 5}, {2, 6, 3, 7}};
 	float		per_step = 1 / step;
 	float		squares[MF_PANEL] = {0};
 	float		most = 0;
 
 	for (int g = 0; g < index->coded / 8; g++)
 		for (int i = 0; i < MF_PANEL; i++)
-			for (int half = 0; half < 2; half++)
+			for (int b = 0; b < 4; b++)
 			{
-				unsigned	word = 0;
-				uint8_t    *byte = code + g * 64 + i * 4 + half * 2;
+				unsigned	byte = 0;
 
-				for (int b = 0; b < 4; b++)
+				for (int upper = 0; upper < 2; upper++)
 				{
-					float		n = scaled[i * index->coded + g * 8 + place[half][b]] * per_step + 8;
+					float		n = scaled[i * index->coded + g * 8 + upper * 4 + b] * per_step + 8;
 
 					n = n > 15 ? 15 : n < 0 ? 0 : n;
-					word |= (unsigned) n << 4 * b;
+					byte |= (unsigned) n << 4 * upper;
 					squares[i] += ((int) n - 7.5f) * ((int) n - 7.5f);
 				}
-				byte[0] = (uint8_t) word;
-				byte[1] = (uint8_t) (word >> 8);
+				code[g * 64 + i * 4 + b] = (uint8_t) byte;
 			}
 	for (int i = 0; i < MF_PANEL; i++)
 		most = squares[i] > most ? squares[i] : most;

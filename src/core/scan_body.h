@@ -290,11 +290,20 @@ MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32
 
 #else
 
-/* By how many bits the first of a word's two bytes has to be shifted. */
-#define FIRST_BYTE (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 8 : 0)
-
 typedef int16_t MF_KERNEL(shorts) __attribute__((vector_size(16), aligned(4), may_alias));
 typedef uint16_t MF_KERNEL(words) __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* Eight words of two codes or four, of which the first byte is the lower one on every processor. */
+static inline MF_KERNEL(words)
+MF_KERNEL(load_words) (const uint8_t *code)
+{
+	MF_KERNEL(words) word = *(const MF_KERNEL(words) *) code;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = word << 8 | word >> 8;
+#endif
+	return word;
+}
 
 /* Two factors of the query in every pair of 16-bit lanes. */
 static inline MF_KERNEL(shorts)
@@ -319,13 +328,13 @@ MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, in
 
 		for (int end = g + 4 < coded / 8 ? g + 4 : coded / 8; g < end; g++)
 		{
-			MF_KERNEL(words) four = *(const MF_KERNEL(words) *) (code + 64 * g);
+			MF_KERNEL(words) four = MF_KERNEL(load_words) (code + 64 * g);
 			const int8_t *q = query + 8 * g;
 
-			part += (MF_KERNEL(shorts)) (four >> FIRST_BYTE & 15) * MF_KERNEL(pairs) (q, 0);
-			part += (MF_KERNEL(shorts)) (four >> (FIRST_BYTE + 4) & 15) * MF_KERNEL(pairs) (q, 4);
-			part += (MF_KERNEL(shorts)) (four >> (8 - FIRST_BYTE) & 15) * MF_KERNEL(pairs) (q, 1);
-			part += (MF_KERNEL(shorts)) (four >> (12 - FIRST_BYTE) & 15) * MF_KERNEL(pairs) (q, 5);
+			part += (MF_KERNEL(shorts)) (four & 15) * MF_KERNEL(pairs) (q, 0);
+			part += (MF_KERNEL(shorts)) (four >> 4 & 15) * MF_KERNEL(pairs) (q, 4);
+			part += (MF_KERNEL(shorts)) (four >> 8 & 15) * MF_KERNEL(pairs) (q, 1);
+			part += (MF_KERNEL(shorts)) (four >> 12) * MF_KERNEL(pairs) (q, 5);
 		}
 		sum += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
 	}
@@ -489,15 +498,14 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 
 		for (int g = 0; g < ld / 4; g++)
 		{
-			MF_KERNEL(words) four = *(const MF_KERNEL(words) *) (panel + 64 * g + 4 * quarter);
+			MF_KERNEL(words) four = MF_KERNEL(load_words) (panel + 64 * g + 4 * quarter);
 			const int8_t *q = query + 4 * g;
 			int16_t		a = q[0];
 			int16_t		b = q[1];
 			int16_t		c = q[2];
 			int16_t		d = q[3];
-			MF_KERNEL(shorts) part =
-				(MF_KERNEL(shorts)) (four >> FIRST_BYTE & 255) * (MF_KERNEL(shorts)) {a, c, a, c, a, c, a, c} +
-				(MF_KERNEL(shorts)) (four >> (8 - FIRST_BYTE) & 255) * (MF_KERNEL(shorts)) {b, d, b, d, b, d, b, d};
+			MF_KERNEL(shorts) part = (MF_KERNEL(shorts)) (four & 255) * (MF_KERNEL(shorts)) {a, c, a, c, a, c, a, c} +
+				(MF_KERNEL(shorts)) (four >> 8) * (MF_KERNEL(shorts)) {b, d, b, d, b, d, b, d};
 
 			total += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
 		}
@@ -594,4 +602,3 @@ static const MfScan MF_KERNEL(scan) = {
 #undef INTS
 #undef LOAD
 #undef CHOOSE
-#undef FIRST_BYTE
