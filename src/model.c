@@ -266,11 +266,19 @@ CheckTablesAreSeen(const Model *model)
 		ModelTableHasGone(model, model->item_table);
 }
 
+/* Locks a relation, so that it stays; false where it has gone before. */
+static bool
+LockIfThere(Oid relid)
+{
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
 static void
 LockTable(const Model *model, Oid relid, const char *table)
 {
-	LockRelationOid(relid, AccessShareLock);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+	if (!LockIfThere(relid))
 		ModelTableHasGone(model, table);
 }
 
@@ -317,9 +325,7 @@ ModelSourceRelation(const Model *model)
 				 errdetail("Its factors were imported without one."),
 				 errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
 						 quote_literal_cstr(model->name))));
-	if (OidIsValid(relid))
-		LockRelationOid(relid, AccessShareLock);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+	if (!LockIfThere(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,

@@ -11,7 +11,6 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "compat.h"
 #include "query.h"
 
 /* More plans than this are not kept: a session of hundreds of models is no use for them. */
