@@ -22,7 +22,7 @@ OBJS = $(addprefix src/, arguments.o budget.o cells.o columns.o estimator.o eval
 	validation.o vectors.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql
-DATA = $(wildcard sql/mfrec--*--*.sql)
+DATA = $(wildcard sql/mfrec--*.sql)
 
 # make installcheck: for a running server, in which the extension is installed.  The TAP tests start
 # servers of their own, which root cannot.

@@ -1,0 +1,1 @@
+\echo Use "ALTER EXTENSION mfrec UPDATE TO '0.2.0'" to load this file. \quit

@@ -1,0 +1,608 @@
+\echo Use "CREATE EXTENSION mfrec" to load this file. \quit
+
+-- ---------------------------------------------------------------------------------------------
+-- Bookkeeping
+-- ---------------------------------------------------------------------------------------------
+
+CREATE SCHEMA mfrec;
+GRANT USAGE ON SCHEMA mfrec TO PUBLIC;
+COMMENT ON SCHEMA mfrec IS 'bookkeeping of the extension mfrec: models, versions, training log';
+
+CREATE TABLE mfrec.model (
+	name text COLLATE "C" NOT NULL CONSTRAINT model_pkey PRIMARY KEY,
+	is_default boolean NOT NULL,
+	version integer NOT NULL,
+	schema text NOT NULL,
+	user_table text NOT NULL,
+	item_table text NOT NULL,
+	source_schema text,
+	source text,
+	fresh boolean NOT NULL,
+	parameters jsonb NOT NULL
+);
+CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
+COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default and mf_drop only';
+COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
+COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
+COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
+COMMENT ON COLUMN mfrec.model.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mfrec.model.user_table IS 'name of the table of user factors; its owner is the model''s owner';
+COMMENT ON COLUMN mfrec.model.item_table IS 'name of the table of item factors';
+COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the model is trained on; names, not oids, so that a dump can be restored without it; null without one';
+COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained on; null for factors imported without one';
+COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_recommend: true where a user''s rows are cheap to look up in the source';
+COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
+
+CREATE TABLE mfrec.model_version (
+	model text COLLATE "C" NOT NULL,
+	version integer NOT NULL,
+	image uuid NOT NULL,
+	feedback text NOT NULL,
+	factors integer NOT NULL,
+	users bigint NOT NULL,
+	items bigint NOT NULL,
+	ratings bigint NOT NULL,
+	iterations integer NOT NULL,
+	loss double precision,
+	rmse double precision,
+	seconds double precision NOT NULL,
+	trained_at timestamptz NOT NULL,
+	parameters jsonb NOT NULL,
+	CONSTRAINT model_version_pkey PRIMARY KEY (model, version)
+);
+COMMENT ON TABLE mfrec.model_version IS 'one row a kept version of a model';
+COMMENT ON COLUMN mfrec.model_version.model IS 'name in mfrec.model';
+COMMENT ON COLUMN mfrec.model_version.version IS 'number of the version, from 1';
+COMMENT ON COLUMN mfrec.model_version.image IS 'random identity of the version: what is cached under it is never mistaken for another';
+COMMENT ON COLUMN mfrec.model_version.feedback IS 'explicit or implicit';
+COMMENT ON COLUMN mfrec.model_version.factors IS 'length of the vectors';
+COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training';
+COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mfrec.model_version.iterations IS 'iterations that the stored factors have gone through';
+COMMENT ON COLUMN mfrec.model_version.loss IS 'the objective after the last half-sweep';
+COMMENT ON COLUMN mfrec.model_version.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on';
+COMMENT ON COLUMN mfrec.model_version.seconds IS 'how long training took';
+COMMENT ON COLUMN mfrec.model_version.trained_at IS 'start of the transaction that trained it';
+COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled on; what serving needs to fold in a user is here, too';
+
+CREATE TABLE mfrec.training_log (
+	model text COLLATE "C" NOT NULL,
+	version integer NOT NULL,
+	iteration integer NOT NULL,
+	loss double precision,
+	validation double precision,
+	seconds double precision NOT NULL,
+	CONSTRAINT training_log_pkey PRIMARY KEY (model, version, iteration)
+);
+COMMENT ON TABLE mfrec.training_log IS 'one row an iteration of every kept version';
+COMMENT ON COLUMN mfrec.training_log.model IS 'name in mfrec.model';
+COMMENT ON COLUMN mfrec.training_log.version IS 'number of the version';
+COMMENT ON COLUMN mfrec.training_log.iteration IS 'users and items solved once, from 1';
+COMMENT ON COLUMN mfrec.training_log.loss IS 'the objective after the iteration';
+COMMENT ON COLUMN mfrec.training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mfrec.training_log.seconds IS 'since training began';
+
+SELECT pg_catalog.pg_extension_config_dump('mfrec.model', '');
+SELECT pg_catalog.pg_extension_config_dump('mfrec.model_version', '');
+SELECT pg_catalog.pg_extension_config_dump('mfrec.training_log', '');
+GRANT SELECT ON mfrec.model, mfrec.model_version, mfrec.training_log TO PUBLIC;
+
+CREATE FUNCTION mf_image_bytes(image uuid) RETURNS bigint
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'mf_image_bytes';
+COMMENT ON FUNCTION mf_image_bytes(uuid) IS
+'tells the size of the file that serving maps for a version, which is named by mfrec.model_version.image; 0 until a session needs it';
+
+CREATE VIEW mf_models AS
+	SELECT m.name AS model, v.version, v.version OPERATOR(pg_catalog.=) m.version AS serving, m.is_default,
+		m.source_schema, m.source, m.schema, m.user_table, m.item_table,
+		v.feedback, v.factors, v.users, v.items, v.ratings, v.iterations, v.loss, v.rmse,
+		v.seconds, v.trained_at, m.fresh, v.parameters,
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name)
+			OPERATOR(pg_catalog.+)
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
+			AS table_bytes,
+		@extschema@.mf_image_bytes(v.image) AS image_bytes
+	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
+COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
+COMMENT ON COLUMN mf_models.model IS 'name of the model';
+COMMENT ON COLUMN mf_models.version IS 'number of the version';
+COMMENT ON COLUMN mf_models.serving IS 'whether this version is the one that answers';
+COMMENT ON COLUMN mf_models.is_default IS 'whether the model is the one that functions use when none is named';
+COMMENT ON COLUMN mf_models.source_schema IS 'schema of the relation that the model is trained on; null without one';
+COMMENT ON COLUMN mf_models.source IS 'relation that the model is trained on; null for factors imported without one';
+COMMENT ON COLUMN mf_models.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mf_models.user_table IS 'table of user factors';
+COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';
+COMMENT ON COLUMN mf_models.feedback IS 'explicit or implicit';
+COMMENT ON COLUMN mf_models.factors IS 'length of the vectors';
+COMMENT ON COLUMN mf_models.users IS 'users in the training';
+COMMENT ON COLUMN mf_models.items IS 'items in the training';
+COMMENT ON COLUMN mf_models.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mf_models.iterations IS 'iterations that the stored factors have gone through';
+COMMENT ON COLUMN mf_models.loss IS 'the objective after the last half-sweep';
+COMMENT ON COLUMN mf_models.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on; null without a rating part';
+COMMENT ON COLUMN mf_models.seconds IS 'how long training took';
+COMMENT ON COLUMN mf_models.trained_at IS 'start of the transaction that trained it';
+COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recommend';
+COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
+COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
+COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, on this server; 0 until a session needs it';
+GRANT SELECT ON mf_models TO PUBLIC;
+
+CREATE VIEW mf_training_log AS
+	SELECT model, version, iteration, loss, validation, seconds FROM mfrec.training_log;
+COMMENT ON VIEW mf_training_log IS 'loss and validation measure after each iteration of every kept version';
+COMMENT ON COLUMN mf_training_log.model IS 'name of the model';
+COMMENT ON COLUMN mf_training_log.version IS 'number of the version';
+COMMENT ON COLUMN mf_training_log.iteration IS 'users and items solved once, from 1';
+COMMENT ON COLUMN mf_training_log.loss IS 'the objective after the iteration';
+COMMENT ON COLUMN mf_training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mf_training_log.seconds IS 'since training began';
+GRANT SELECT ON mf_training_log TO PUBLIC;
+
+-- ---------------------------------------------------------------------------------------------
+-- Training (fn_train.c)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_train(
+	source regclass,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_train';
+COMMENT ON FUNCTION mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
+
+Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
+    the rating part     sum over observed (u, i) of w * (z - b_u - b_i - p_u . q_i)^2
+                        + regularization * ( sum of t_u |p_u|^2 + sum of t_i |q_i|^2 + 3 * sum of b^2 )
+  + interest_weight * the interest part, which is
+                        sum over ALL (u, i) of c * (x - p_u . s_i)^2
+                        + regularization * ( sum of r_u |p_u - m|^2 + sum of r_i |s_i|^2 )
+where n are numbers of ratings, U users, I items, N ratings, and
+  z = (rating - mean) / deviation; w = the weight column, 1 without one
+  x = 1 where observed, else 0
+  c = 1 + alpha * f(value) where observed, else 1; value = count or strength of implicit feedback times the weight column
+  f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; 1 for explicit feedback
+  alpha = 0.6 / sqrt(N / (U * I)), between 1 and 50, unless it is given
+  t = 6 + 0.04 * n
+  r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
+Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
+regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
+Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';
+
+CREATE FUNCTION mf_retrain(
+	model text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_retrain';
+COMMENT ON FUNCTION mf_retrain(text) IS
+'trains the next version of a model from the same source with the same arguments, starting from its current factors';
+
+CREATE FUNCTION mf_import(
+	model text,
+	users regclass,
+	items regclass,
+	feedback text DEFAULT 'implicit',
+	source regclass DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	regularization_exponent double precision DEFAULT 0,
+	mean double precision DEFAULT NULL,
+	id_column text DEFAULT 'id',
+	factors_column text DEFAULT 'factors',
+	bias_column text DEFAULT NULL,
+	ratings_column text DEFAULT NULL,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	schema text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_import';
+COMMENT ON FUNCTION mf_import(text, regclass, regclass, text, regclass, double precision, double precision, double precision, double precision, text, text, text, text, text, text, text, text) IS
+'makes a model''s next version of factors that were trained elsewhere: two tables or views with an id and a vector, real[] or double precision[], in each row
+feedback: what the product of two vectors says, explicit a rating (mean + both biases + p . q), implicit how much a user would take an item
+source: the ratings, so that recommendations leave out what a user has. With the objective by which the factors were trained, new users and ratings count at once; it is, of a user with n ratings, to minimise
+    explicit   sum over observed (r - mean - b_u - b_i - p . q)^2 + regularization * (n^regularization_exponent |p|^2 + b_u^2)
+    implicit   sum over ALL items of c * (x - p . q)^2 + regularization * n^regularization_exponent |p|^2, where x = 1 and c = 1 + alpha * value where observed, else x = 0 and c = 1
+regularization_exponent is 0 for the library implicit, 1 for Spark. bias_column, ratings_column: optional columns of both tables, the latter a number of ratings';
+
+CREATE FUNCTION mf_estimate(
+	source regclass,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
+	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_estimate';
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
+
+CREATE FUNCTION mf_tune(
+	source regclass,
+	metric text DEFAULT NULL,
+	trials integer DEFAULT 20,
+	seconds double precision DEFAULT NULL,
+	train boolean DEFAULT false,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL)
+RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
+	factors integer, regularization double precision, alpha double precision,
+	interest_weight double precision, taste double precision, seconds double precision)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_tune';
+COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is clearly better. train => true trains on everything with the winner';
+
+CREATE FUNCTION mf_trainings(
+	OUT pid integer, OUT model text, OUT phase text, OUT rows_read bigint, OUT iteration integer,
+	OUT iterations integer, OUT loss double precision, OUT seconds double precision,
+	OUT seconds_left double precision, OUT memory_bytes bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 2
+AS 'MODULE_PATHNAME', 'mf_trainings';
+COMMENT ON FUNCTION mf_trainings() IS 'what trainings of this database report about themselves: read the view mf_progress instead';
+
+CREATE VIEW mf_progress AS
+	SELECT t.pid, t.model, t.phase, t.rows_read, t.iteration, t.iterations, t.loss, t.seconds,
+		t.seconds_left, t.memory_bytes
+	FROM @extschema@.mf_trainings() t
+	WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) t.pid);
+COMMENT ON VIEW mf_progress IS
+	'trainings that run right now in this database: phase (read, sort, sweep, store, switch), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
+COMMENT ON COLUMN mf_progress.pid IS 'process that trains';
+COMMENT ON COLUMN mf_progress.model IS 'name of the model';
+COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch';
+COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far';
+COMMENT ON COLUMN mf_progress.iteration IS 'completed iterations';
+COMMENT ON COLUMN mf_progress.iterations IS 'iterations at most';
+COMMENT ON COLUMN mf_progress.loss IS 'the objective after the last iteration; null before the first';
+COMMENT ON COLUMN mf_progress.seconds IS 'since training began';
+COMMENT ON COLUMN mf_progress.seconds_left IS 'time that the remaining iterations will take; null before the first';
+COMMENT ON COLUMN mf_progress.memory_bytes IS 'memory that the training has allocated';
+GRANT SELECT ON mf_progress TO PUBLIC;
+
+-- ---------------------------------------------------------------------------------------------
+-- Serving (fn_serve.c, fn_item.c, fn_users.c, fn_support.c)
+--
+-- Ids are "any", with a twin that takes text, to which a quoted literal and an untyped parameter
+-- resolve.  Items come back as bigint; item_type => NULL::uuid, right after k, names another type.
+-- STABLE because they read tables and settings.  COST is what a call takes, 100 for a microsecond; where
+-- it depends on the model, with 40,000 items and 100,000 users.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_serve_support(internal) RETURNS internal
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_serve_support';
+COMMENT ON FUNCTION mf_serve_support(internal) IS
+'tells the planner how many rows a list will have, from its arguments k and candidates, and what it costs';
+
+CREATE FUNCTION mf_recommend(
+	user_id "any", k integer DEFAULT 10, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend';
+COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
+candidates: only these items; exclude: not these; fresh: look at the user''s present rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
+
+CREATE FUNCTION mf_recommend(
+	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend';
+COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+'recommends items to a user: the k best by score, ordered by rank (for users given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_recommend(
+	user_id "any", k integer, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
+
+CREATE FUNCTION mf_recommend(
+	user_id text, k integer, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
+	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+'recommends items to a user: the k best by score, ordered by rank, of the type of item_type (for users given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_for';
+COMMENT ON FUNCTION mf_recommend_for(anyarray, real[], integer, text) IS
+'recommends items to somebody of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
+
+CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict("any", "any", text) IS
+'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no); null for an unknown item, the mean user''s answer for an unknown user';
+
+CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict(text, text, text) IS
+'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no) (for ids given as text or as quoted literals)';
+
+CREATE FUNCTION mf_similar_items(item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+COMMENT ON FUNCTION mf_similar_items(anyelement, integer, text) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself';
+
+CREATE FUNCTION mf_similar_items(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+COMMENT ON FUNCTION mf_similar_items(text, integer, text) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself (for items given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_similar_users(user_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+COMMENT ON FUNCTION mf_similar_users(anyelement, integer, text) IS
+'finds the users whose vectors are nearest to a user''s, by cosine; never that user';
+
+CREATE FUNCTION mf_similar_users(user_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+COMMENT ON FUNCTION mf_similar_users(text, integer, text) IS
+'finds the users whose vectors are nearest to a user''s, by cosine; never that user (for users given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain("any", anyelement, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
+
+CREATE FUNCTION mf_explain(user_id "any", item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain("any", text, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for items given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain(text, text, integer, text) IS
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for ids given as text or as quoted literals)';
+
+CREATE FUNCTION mf_recommend_users(item_id "any", k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+COMMENT ON FUNCTION mf_recommend_users("any", integer, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)';
+
+CREATE FUNCTION mf_recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+COMMENT ON FUNCTION mf_recommend_users(text, integer, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it (for items given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_recommend_users(item_id "any", k integer, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+COMMENT ON FUNCTION mf_recommend_users("any", integer, anyelement, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid';
+
+CREATE FUNCTION mf_recommend_users(item_id text, k integer, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+COMMENT ON FUNCTION mf_recommend_users(text, integer, anyelement, text) IS
+'finds the users to tell about an item: the k best by score, without those who have it, of the type of user_type (for items given as text or as a quoted literal)';
+
+CREATE FUNCTION mf_popular(k integer DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular';
+COMMENT ON FUNCTION mf_popular(integer, text) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)';
+
+CREATE FUNCTION mf_popular(k integer, item_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular_typed';
+COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
+
+-- ---------------------------------------------------------------------------------------------
+-- Lists for everybody (fn_batch.c)
+--
+-- Restricted: it starts threads of its own, and is faster alone than beside others of its kind.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_recommend_all(
+	k integer DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_all';
+COMMENT ON FUNCTION mf_recommend_all(integer, text, boolean, integer) IS
+'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
+exclude_seen: leave out what a user has in the source now, which is read once; false reads the model alone; version: an older kept one';
+
+CREATE FUNCTION mf_recommend_all(
+	k integer, user_type anyelement, item_type anycompatible,
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
+COMMENT ON FUNCTION mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer) IS
+'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
+
+-- ---------------------------------------------------------------------------------------------
+-- Measuring (fn_evaluate.c)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_holdout(user_id "any", item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
+'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
+The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text). A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
+
+CREATE FUNCTION mf_holdout(user_id text, item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
+'tells whether a row belongs to the test side of a split that holds out this fraction of the rows (for ids given as text or as quoted literals)';
+
+CREATE FUNCTION mf_evaluate(
+	test regclass, k integer DEFAULT 10, model text DEFAULT NULL, version integer DEFAULT NULL,
+	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
+	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL)
+RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_evaluate';
+COMMENT ON FUNCTION mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text) IS
+'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a figure, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
+
+Lists rank the full catalogue less what the user has in the training rows; figures are means over the users with a relevant test row:
+  precision     hits / k
+  recall        hits / min(k, relevant); full_recall: hits / relevant
+  ndcg          sum over hits of 1 / log2(rank + 1), divided by that of a list whose first min(k, relevant) items are hits
+  map           mean over users of (sum over hits of hits so far / rank) / min(k, relevant)
+  mrr           1 / rank of the first hit, 0 without one; hit_rate: 1 when there is a hit
+  auc           share of pairs of a relevant and another item that the scores order rightly, over all items
+  novelty       mean over the list of -log2(share of the model''s users who have rated the item)
+  coverage      share of the items that are in anybody''s list
+rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
+relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: a user''s figures, one row a user and figure, instead of the means.';
+
+-- ---------------------------------------------------------------------------------------------
+-- Models (fn_model.c)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_rollback';
+COMMENT ON FUNCTION mf_rollback(text, integer) IS
+'lets another kept version of a model serve; without version the newest one before the present; returns the version that serves now';
+
+CREATE FUNCTION mf_drop(model text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_drop';
+COMMENT ON FUNCTION mf_drop(text) IS
+'removes a model: its two tables and all its versions; its source stays';
+
+CREATE FUNCTION mf_set_default(model text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_set_default';
+COMMENT ON FUNCTION mf_set_default(text) IS
+'makes a model the one that a null model argument means, unless the setting mfrec.model names another';
+
+CREATE FUNCTION mf_refresh(model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_refresh';
+COMMENT ON FUNCTION mf_refresh(text) IS
+'lets serving read a model''s tables anew after they were edited by hand, and returns the number of items; no transaction sees a mixture';
+
+CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_forget';
+COMMENT ON FUNCTION mf_forget("any", text) IS
+'erases a user''s vector from every kept version of a model and returns the number of rows erased; the source is not touched, so delete the user''s rows there, too';
+
+CREATE FUNCTION mf_forget(user_id text, model text DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_forget';
+COMMENT ON FUNCTION mf_forget(text, text) IS
+'erases a user''s vector from every kept version of a model and returns the number of rows erased; the source is not touched, so delete the user''s rows there, too (for users given as text or as a quoted literal)';
+
