@@ -22,7 +22,6 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "core/vec.h"
 #include "factors.h"
 #include "image.h"
 #include "image_file.h"
@@ -66,6 +65,7 @@ ViewBlock(Image *image)
 	image->popular = SectionStart(block, SECTION_POPULAR);
 	image->bias = SectionStart(block, SECTION_BIAS);
 	image->gram = SectionStart(block, SECTION_GRAM);
+	image->interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;
 	image->rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
 	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]);
 }
@@ -368,10 +368,11 @@ InterestVector(const Image *image, int32 item, float *space)
 	const float *v = mf_index_vector(&image->index, item);
 	int			ld = image->index.ld;
 
+	if (image->interest)
+		return image->interest + (Size) item * ld;
 	if (image->rating == NULL)
 		return v;
-	memcpy(space, v, sizeof(float) * ld);
-	mf_vec()->add(space, image->rating + (Size) item * ld, -(float) image->objective.taste, ld);
+	mf_interest_vector(&image->objective, v, image->rating + (Size) item * ld, space);
 	return space;
 }
 

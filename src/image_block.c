@@ -152,6 +152,22 @@ ValueBytes(const IdType *type, int64 id)
 	return MAXALIGN(type->typlen > 0 ? type->typlen : (int) VARSIZE_ANY(DatumGetPointer((Datum) id)));
 }
 
+/*
+ * Whether list vectors and q_i do not give every s_i back, so that the block has to have it, which no usual
+ * taste is large enough for.
+ */
+static bool
+LosesInterest(const ImageSource *source)
+{
+	const MfObjective *objective = &source->objective;
+	Size		ld = mf_padded(objective->factors);
+
+	for (int64 i = 0; i < source->ids->count; i++)
+		if (mf_interest_is_lost(objective, source->interest + i * ld, source->rating + i * ld))
+			return true;
+	return false;
+}
+
 /* Fills in the header and lays the sections out; index and size are the largest they can be. */
 static void
 PlanBlock(ImageHeader *header, const ImageSource *source)
@@ -159,6 +175,7 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 	const MfObjective *objective = &source->objective;
 	int64		n = source->ids->count;
 	int64		vectors = n * mf_padded(objective->factors) * sizeof(float);
+	bool		both = objective->has_rating && objective->has_interest;
 
 	memset(header, 0, sizeof(ImageHeader));
 	strlcpy(header->magic, IMAGE_MAGIC, sizeof(header->magic));
@@ -183,7 +200,8 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 	header->length[SECTION_BIAS] = n * sizeof(float);
 	header->length[SECTION_MEAN_USER] = mf_padded(objective->factors) * sizeof(float);
 	header->length[SECTION_GRAM] = (int64) objective->factors * mf_padded(objective->factors) * sizeof(float);
-	header->length[SECTION_RATING] = objective->has_rating && objective->has_interest ? vectors : 0;
+	header->length[SECTION_INTEREST] = both && LosesInterest(source) ? vectors : 0;
+	header->length[SECTION_RATING] = both ? vectors : 0;
 	header->length[SECTION_INDEX] = mf_index_size(n, objective->factors);
 	header->size = sizeof(ImageHeader);
 	for (int s = 0; s < SECTIONS; s++)
@@ -261,6 +279,8 @@ FillVectors(char *block, const ImageSource *source)
 	if (interest)
 		CheckCore(mf_gram(&source->parallel, source->interest, n, d, NULL, SectionStart(block, SECTION_GRAM),
 						  HugeArray(mf_gram_size(d, &source->parallel), 1)));
+	if (header->length[SECTION_INTEREST] > 0)
+		memcpy(SectionStart(block, SECTION_INTEREST), source->interest, n * ld * sizeof(float));
 	if (header->length[SECTION_RATING] > 0)
 		memcpy(SectionStart(block, SECTION_RATING), source->rating, n * ld * sizeof(float));
 	mf_list_vectors(objective, &factors, n, vectors, offsets);

@@ -10,7 +10,7 @@
 #include "model.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 1
+#define IMAGE_FORMAT 2
 
 /* Sections of the block, in the order in which they lie there, each aligned to 64 bytes. */
 typedef enum Section
@@ -23,6 +23,7 @@ typedef enum Section
 	SECTION_BIAS,
 	SECTION_MEAN_USER,
 	SECTION_GRAM,
+	SECTION_INTEREST,
 	SECTION_RATING,
 	SECTION_INDEX,
 	SECTIONS

@@ -74,5 +74,7 @@ extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *pr
 								 const MfRows *by_user, double *sum);
 extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
 							float *vectors, float *offsets);
+extern void mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest);
+extern bool mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating);
 
 #endif
