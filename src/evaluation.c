@@ -89,6 +89,7 @@ OpenTest(Evaluation *e)
 		(options.rating_named || get_attnum(request->test, options.rating_column) != InvalidAttrNumber))
 		options.feedback = FEEDBACK_EXPLICIT;
 	OpenSource(&e->test_source, request->test, &options);
+	e->test_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->test_source);
 	e->with_ratings = options.feedback == FEEDBACK_EXPLICIT;
 	if (e->test_source.value_column == NULL && !isnan(request->relevant_from))
@@ -119,6 +120,7 @@ OpenTrain(Evaluation *e)
 	}
 	else
 		e->train_source = OpenServedSource(e->r.served, explicit)->source;
+	e->train_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->train_source);
 }
 

@@ -239,10 +239,11 @@ CheckBasket(const Recommender *r, const float *ratings, int n)
 				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
 				 errhint("Pass ratings => ARRAY[...], one for each item.")));
 	for (int i = 0; ratings && !objective->has_rating && i < n; i++)
-		if (ratings[i] <= 0)
+		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("values of implicit feedback must be positive")));
+					 objective->fold == MF_FOLD_TRAINED ? errmsg("values of implicit feedback must be positive") :
+					 errmsg("values of implicit feedback must not be negative")));
 }
 
 /*

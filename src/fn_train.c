@@ -165,7 +165,8 @@ RequireImportArgument(FunctionCallInfo fcinfo, int n, const char *name)
 /*
  * mf_import(model text, users, items regclass, feedback text, source regclass, regularization, alpha,
  * regularization_exponent, mean float8, id_column, factors_column, bias_column, ratings_column,
- * user_column, item_column, rating_column, schema text): factors trained elsewhere become a version.
+ * user_column, item_column, rating_column, schema text, value_is_confidence bool): factors trained elsewhere
+ * become a version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_import);
 Datum
@@ -198,6 +199,9 @@ mf_import(PG_FUNCTION_ARGS)
 	options->rating_column = TextArgument(fcinfo, 15);
 	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
 	request.schema = TextArgument(fcinfo, 16);
+
+	/* which the script of 0.1.0 does not have */
+	request.value_is_confidence = PG_NARGS() > 17 && !PG_ARGISNULL(17) && PG_GETARG_BOOL(17);
 	model = Import(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }

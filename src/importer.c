@@ -51,6 +51,27 @@ RefuseArgument(const char *argument, const char *hint)
 			 errhint("%s", hint)));
 }
 
+/* Values that are confidences need the rest of the objective, and something to be multiplied by. */
+static void
+CheckConfidence(const ImportRequest *request)
+{
+	const TrainOptions *options = &request->options;
+
+	if (!request->value_is_confidence)
+		return;
+	if (options->feedback == FEEDBACK_EXPLICIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value_is_confidence has no meaning for factors of explicit feedback"),
+				 errhint("If the products of vectors are no ratings, say feedback => 'implicit'.")));
+	if (!(options->alpha > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value_is_confidence needs regularization, and an alpha above 0"),
+				 errdetail("An observed item weighs alpha * value."),
+				 errhint("Pass both as they were in the training, with alpha => 1 where there was none.")));
+}
+
 /* The arguments must fit each other. */
 static void
 CheckArguments(const ImportRequest *request)
@@ -76,8 +97,9 @@ CheckArguments(const ImportRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("regularization and alpha must be given together"),
-				 errdetail("A user's vector minimises the sum over all items of c (x - p.q)^2, plus regularization times |p|^2, where c = 1 + alpha * value."),
+				 errdetail("A user's vector minimises the sum over all items of c (x - p.q)^2, plus regularization times |p|^2, where c = 1 + alpha * value, or alpha * value with value_is_confidence."),
 				 errhint("Pass both as they were in the training, or neither.")));
+	CheckConfidence(request);
 }
 
 /* The source must speak of the users and items whose vectors there are. */
@@ -139,6 +161,7 @@ BeginImport(Importer *m)
 	if (m->has_source)
 	{
 		OpenSource(&m->source, request->source, &request->options);
+		m->source.keeps_zeros = !m->explicit;
 		CheckSourceIds(&m->source, m->source.user_column, &m->source.user, &m->users);
 		CheckSourceIds(&m->source, m->source.item_column, &m->source.item, &m->items);
 	}
@@ -164,6 +187,7 @@ SettleImported(Importer *m)
 	objective->regularization = request->options.regularization;
 	objective->alpha = m->explicit ? 0 : request->options.alpha;
 	objective->rating_exponent = objective->user_exponent = request->regularization_exponent;
+	objective->value_is_confidence = request->value_is_confidence;
 	objective->bias_regularization = request->columns.bias ? 1 : 0;
 }
 
@@ -213,6 +237,7 @@ CountRatings(Importer *m, const MfParallel *parallel)
 	int32	   *item_places = PlaceIds(ratings->items, &m->items);
 	MfRows		rows;
 
+	ReportSkippedRows(ratings);
 	if (ratings->rows > 0)
 	{
 		m->objective.min = FLT_MAX;

@@ -19,6 +19,7 @@ typedef struct ImportRequest
 	TrainOptions options;		/* feedback, columns of the source, regularization and alpha */
 	double		regularization_exponent;
 	double		mean;
+	bool		value_is_confidence;	/* an observed cell weighs alpha * value, rather than 1 more */
 	char	   *schema;			/* of new model tables; NULL: that of the users' vectors */
 } ImportRequest;
 

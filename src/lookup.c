@@ -198,7 +198,7 @@ typedef struct PresentReceiver
 	void	   *state;
 } PresentReceiver;
 
-/* Hands a row on if training would take it. */
+/* Hands a row on if it has numbers. */
 static bool
 ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -206,10 +206,11 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	const Source *source = receiver->source;
 	float		rating;
 	float		weight;
+	RatingCheck check;
 
 	slot_getallattrs(slot);
-	if (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating,
-					  &weight) == RATING_OK)
+	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
+	if (check == RATING_OK || check == RATING_ZERO)
 		receiver->function(receiver->state,
 						   IdFromColumn(receiver->column ? &source->item : &source->user,
 										slot->tts_values[receiver->column]), rating, weight);
@@ -224,7 +225,7 @@ RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *rece
 	RunPrepared(sql, IdParameterType(idtype), IdToParameter(idtype, id), &receiver->pub);
 }
 
-/* Hands on a user's present rows in the source that training would use. */
+/* Hands on a user's present rows in the source. */
 void
 LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state)
 {

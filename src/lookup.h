@@ -7,7 +7,10 @@
 #include "idmap.h"
 #include "served.h"
 
-/* Takes a present row: the id of the other side, which lives until it returns, and its numbers. */
+/*
+ * Takes a present row: the id of the other side, which lives until it returns, and its numbers.  A weight
+ * of 0 is a row that training would pass over.
+ */
 typedef void (*PresentRowFunction) (void *state, int64 id, float rating, float weight);
 
 extern bool LookupVector(Served *served, int32 version, int64 user, int factors, float *vector, float *bias,

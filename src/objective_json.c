@@ -18,7 +18,7 @@
  * Counts up whenever a version cannot be served from its parameters by the extension as it was
  * before: an older library that meets a newer number says so.
  */
-#define PARAMETERS_FORMAT 1
+#define PARAMETERS_FORMAT 2
 
 static const struct
 {
@@ -52,6 +52,13 @@ Number(const MfObjective *objective, int i)
 	return (double *) ((char *) objective + numbers[i].offset);
 }
 
+/* The oldest format that says all of an objective: 2 knows of values that are confidences. */
+static int
+FormatOf(const MfObjective *objective)
+{
+	return objective->value_is_confidence ? 2 : 1;
+}
+
 /* The objective and the mean user (d floats) as a JSON object. */
 char *
 ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias)
@@ -60,11 +67,13 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
-					 PARAMETERS_FORMAT, objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
+					 FormatOf(objective), objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
 	if (objective->fold != MF_FOLD_TRAINED)
 		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
+	if (objective->value_is_confidence)
+		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
 	for (int k = 0; k < objective->factors; k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
@@ -97,6 +106,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->factors = (int) JsonNumber(json, "factors", 0);
 	objective->iterations = (int) JsonNumber(json, "iterations", 0);
 	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
+	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 }

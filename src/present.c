@@ -55,6 +55,7 @@ typedef struct NumberedRow
 typedef struct RowCollector
 {
 	const Image *image;
+	bool		zeros;			/* an implicit value of 0 is an observation */
 	int64		count;
 	int64		capacity;
 	NumberedRow *rows;
@@ -74,6 +75,7 @@ static void
 InitCollector(RowCollector *collector, const Image *image)
 {
 	collector->image = image;
+	collector->zeros = mf_observes_zeros(&image->objective);
 	collector->count = 0;
 	collector->capacity = BATCH_ROWS;
 	collector->rows = HugeArray(collector->capacity, sizeof(NumberedRow));
@@ -105,6 +107,8 @@ CollectRow(void *state, int64 id, float rating, float weight)
 {
 	RowCollector *collector = state;
 
+	if (weight == 0 && !collector->zeros)
+		return;
 	collector->id[collector->batch] = id;
 	collector->rating[collector->batch] = rating;
 	collector->weight[collector->batch++] = weight;
@@ -213,6 +217,7 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	cells->fold.interest_weight = (float) objective->interest_weight;
 	cells->fold.alpha = (float) objective->alpha;
 	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
+	cells->fold.whole = objective->value_is_confidence;
 	cells->fold.gram = interest ? image->gram : NULL;
 	cells->fold.user_mean = interest ? image->mean_user : NULL;
 	cells->cells.n = cells->n;

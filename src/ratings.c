@@ -113,6 +113,8 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			ratings->null_rows++;
 			return true;
 		case RATING_ZERO:
+			if (source->keeps_zeros || receiver->known_only)
+				break;			/* has the item all the same */
 			ratings->zero_rows++;
 			return true;
 		case RATING_BAD_VALUE:
@@ -163,7 +165,7 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 }
 
 /* Says what was left out. */
-static void
+void
 ReportSkippedRows(const Ratings *ratings)
 {
 	if (ratings->null_rows > 0)

@@ -34,6 +34,7 @@ typedef struct Ratings
 extern void FreeRatings(Ratings *ratings);
 extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
+extern void ReportSkippedRows(const Ratings *ratings);
 extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel);
 
 #endif

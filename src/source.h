@@ -21,6 +21,7 @@ typedef struct Source
 	char	   *item_column;
 	char	   *value_column;	/* rating, or implicit strength; NULL: none */
 	char	   *weight_column;	/* NULL: none */
+	bool		keeps_zeros;	/* implicit values of 0 are observations, as factors from elsewhere take them */
 	IdType		user;
 	IdType		item;
 	Oid			value_type;
@@ -32,7 +33,7 @@ typedef enum RatingCheck
 {
 	RATING_OK,
 	RATING_NULL,				/* a null user, item or number: skipped */
-	RATING_ZERO,				/* an implicit value or a weight of zero: skipped */
+	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
 	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
 	RATING_BAD_WEIGHT
 } RatingCheck;

@@ -114,6 +114,8 @@ typedef struct MfFold
 	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL
 								 * without an interest part */
 	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
+	bool		whole;			/* alpha * weight is all that a cell weighs in the interest part, with
+								 * `unobserved` in it; it may be less than that */
 } MfFold;
 
 /* The cells of one user. */
@@ -128,6 +130,24 @@ typedef struct MfFoldCells
 	float		regularization; /* user_regularization of this user */
 	float		pull;			/* user_pull of this user; 0 without user_mean */
 } MfFoldCells;
+
+/* What cell c weighs in the interest part: the weight of x = 1. */
+static inline float
+mf_fold_weight(const MfFold *fold, const MfFoldCells *cells, int64_t c)
+{
+	float		weight = fold->alpha * (cells->weight != NULL ? cells->weight[c] : 1.0f);
+
+	return fold->whole ? weight : (cells->unobserved != NULL ? cells->unobserved[c] : 1.0f) + weight;
+}
+
+/* The same above what it would weigh unobserved, which is in the Gram matrix: negative where that is more. */
+static inline float
+mf_fold_excess(const MfFold *fold, const MfFoldCells *cells, int64_t c)
+{
+	float		weight = fold->alpha * (cells->weight != NULL ? cells->weight[c] : 1.0f);
+
+	return fold->whole ? weight - (cells->unobserved != NULL ? cells->unobserved[c] : 1.0f) : weight;
+}
 
 /*
  * The vector p_u (d floats written) and bias b_u (0 without a rating part; may be NULL) that a

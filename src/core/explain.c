@@ -50,7 +50,7 @@ build_system(const MfFold *fold, const MfFoldCells *cells, double *matrix)
 		double		weight = cells->weight ? cells->weight[c] : 1;
 
 		if (cells->interest)
-			add_outer(matrix, n, cells->interest[c], 0, fold->interest_weight * fold->alpha * weight);
+			add_outer(matrix, n, cells->interest[c], 0, fold->interest_weight * mf_fold_excess(fold, cells, c));
 		if (cells->rating)
 			add_outer(matrix, n, cells->rating[c], 1, weight);
 	}
@@ -125,11 +125,10 @@ mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vect
 	for (int64_t c = 0; c < cells->n && error == MF_OK; c++)
 	{
 		double		weight = cells->weight ? cells->weight[c] : 1;
-		double		unobserved = cells->unobserved ? cells->unobserved[c] : 1;
 
 		contribution[c] = share;
 		if (cells->interest)
-			contribution[c] += fold->interest_weight * (unobserved + fold->alpha * weight) * dot(cells->interest[c], y, d);
+			contribution[c] += fold->interest_weight * mf_fold_weight(fold, cells, c) * dot(cells->interest[c], y, d);
 		if (cells->rating)
 			contribution[c] += weight * cells->residual[c] * (dot(cells->rating[c], y, d) + y[d]);
 	}

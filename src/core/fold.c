@@ -30,7 +30,47 @@ mf_fold_size(const MfFold *fold)
 	return 64 + mf_taken(MF_PANEL * n) + mf_taken(n * n) + 4 * mf_taken(n) + mf_taken(16 * n);
 }
 
-/* Adds the cells' vectors of one part to the matrix and to right-hand sides. */
+/* The numbers of cell c in one part: what multiplies y y' in the matrix, and y in the right-hand side. */
+static void
+cell_factors(const MfFold *fold, const MfFoldCells *cells, bool rating, int64_t c, float *square, float *target)
+{
+	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+
+	*square = rating ? w : fold->interest_weight * mf_fold_excess(fold, cells, c);
+	*target = rating ? w * cells->residual[c] : fold->interest_weight * mf_fold_weight(fold, cells, c);
+}
+
+/* Takes the products of n rows from the matrix: of cells that weigh less than unobserved ones. */
+static void
+take_products(const MfFold *fold, Space *space, const float *rows, int n, const MfVec *vec)
+{
+	int			ld = mf_padded(fold->factors);
+
+	for (int begin = 0; begin < n; begin += 16)
+	{
+		int			m = n - begin < 16 ? n - begin : 16;
+
+		for (int e = 0; e < m * ld; e++)
+			space->work[e] = -rows[begin * ld + e];
+		vec->rank_update(space->matrix, ld, space->work, rows + begin * ld, m, 0, 1);
+	}
+}
+
+/* Row `at` of the panel = scale times a cell's vector. */
+static void
+lay_row(const MfFold *fold, Space *space, int at, const float *vector, float scale)
+{
+	int			ld = mf_padded(fold->factors);
+	float	   *row = space->panel + at * ld;
+
+	for (int e = 0; e < ld; e++)
+		row[e] = e < fold->factors ? vector[e] * scale : 0.0f;
+}
+
+/*
+ * Adds the cells' vectors of one part to the matrix and to right-hand sides.  In a panel those that add to
+ * the matrix come first.
+ */
 static void
 add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfVec *vec)
 {
@@ -43,24 +83,24 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL)
 	{
 		int			n = cells->n - begin < MF_PANEL ? (int) (cells->n - begin) : MF_PANEL;
+		int			added = 0;
+		int			taken = 0;
 
 		for (int k = 0; k < n; k++)
 		{
-			float		w = cells->weight != NULL ? cells->weight[begin + k] : 1.0f;
-			float		c0 = cells->unobserved != NULL ? cells->unobserved[begin + k] : 1.0f;
-			float		square = rating ? w : fold->interest_weight * fold->alpha * w;
-			float		target = rating ? w * cells->residual[begin + k] :
-				fold->interest_weight * (c0 + fold->alpha * w);
-			float		scale = sqrtf(square);
-			float	   *row = space->panel + k * ld;
+			float		square;
+			float		target;
+			float		scale;
+			int			at;
 
-			memcpy(row, rows[begin + k], (size_t) d * sizeof(float));
-			for (int e = 0; e < ld; e++)
-				row[e] = e < d ? row[e] * scale : 0.0f;
-			factor[k] = scale > 0.0f ? target / scale : 0.0f;
-			weight[k] = scale;
+			cell_factors(fold, cells, rating, begin + k, &square, &target);
+			scale = sqrtf(fabsf(square));
+			at = square < 0.0f ? n - ++taken : added++;
+			lay_row(fold, space, at, rows[begin + k], scale);
+			factor[at] = scale > 0.0f ? target / scale : 0.0f;
+			weight[at] = scale;
 			space->target_sum += rating ? target : 0.0f;
-			space->weight_sum += rating ? w : 0.0f;
+			space->weight_sum += rating ? square : 0.0f;
 			if (scale == 0.0f)
 				for (int e = 0; e < d; e++)
 					space->right[e] += target * rows[begin + k][e];
@@ -68,7 +108,8 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 		vec->weighted_sum(space->right, space->panel, factor, ld, n);
 		if (rating)
 			vec->weighted_sum(space->bias_right, space->panel, weight, ld, n);
-		vec->rank_update(space->matrix, ld, space->panel, space->panel, n, 0, 1);
+		vec->rank_update(space->matrix, ld, space->panel, space->panel, added, 0, 1);
+		take_products(fold, space, space->panel + added * ld, taken, vec);
 	}
 }
 
@@ -174,12 +215,11 @@ add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *u
 {
 	int			ld = mf_padded(fold->factors);
 	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
-	float		c0 = cells->unobserved != NULL ? cells->unobserved[c] : 1.0f;
 
 	if (cells->interest != NULL)
 	{
 		double		score = vec->dot(cells->interest[c], user, ld);
-		double		error = c0 + fold->alpha * w * (1.0 - score);
+		double		error = mf_fold_weight(fold, cells, c) - mf_fold_excess(fold, cells, c) * score;
 
 		vec->add(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
 	}

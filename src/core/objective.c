@@ -92,9 +92,10 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
  *
  *     rating:    sum over observed cells (r - mean - b_u - b_i - p_u.q_i)^2 + regularization * (n_u^e |p_u|^2 + b_u^2)
  *     interest:  sum over all cells c (x - p_u.s_i)^2 + regularization * n_u^e |p_u|^2, c = 1 + alpha * value
+ *               of observed cells, or alpha * value where value_is_confidence
  *
  * with users drawn to 0 and values as they are.  regularization, alpha, the exponent e (rating_exponent or
- * user_exponent), mean and range are the caller's to fill in; bias_regularization is 0 where there are
+ * user_exponent), mean, range and value_is_confidence are the caller's to fill in; bias_regularization is 0 where there are
  * no biases, and 1 where there are.
  */
 void

@@ -47,7 +47,15 @@ typedef struct MfObjective
 	double		min;			/* range of the ratings: predictions stay within it */
 	double		max;
 	MfFoldRule	fold;
+	bool		value_is_confidence;	/* of factors from elsewhere: an observed cell weighs alpha * value */
 } MfObjective;
+
+/* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
+static inline bool
+mf_observes_zeros(const MfObjective *objective)
+{
+	return !objective->has_rating && objective->fold != MF_FOLD_TRAINED;
+}
 
 /* What presets may depend on. */
 typedef struct MfDataShape
