@@ -33,3 +33,261 @@ source: the ratings, so that recommendations leave out what a user has. With the
     explicit   sum over observed (r - mean - b_u - b_i - p . q)^2 + regularization * (n^regularization_exponent |p|^2 + b_u^2)
     implicit   sum over ALL items of c * (x - p . q)^2 + regularization * n^regularization_exponent |p|^2, where x = 1 and c = 1 + alpha * value where observed, else x = 0 and c = 1; value_is_confidence: c = alpha * value where observed
 regularization_exponent is 0 for the library implicit, whose values are confidences, and 1 for Spark. bias_column, ratings_column: optional columns of both tables, the latter a number of ratings';
+-- ---------------------------------------------------------------------------------------------
+-- Arguments that take more types than they did: lengths are bigint, arrays anycompatible
+--
+-- Views may use these functions, so none is dropped.  Each is created once more in another schema, and
+-- what it says of its arguments is taken over, as PostgreSQL's own modules did for 9.6.  The library
+-- reads an argument by the type that the call says, so views go on as they are.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mfrec.take_arguments(old regprocedure, new regprocedure) RETURNS void LANGUAGE sql VOLATILE AS $$
+	UPDATE pg_catalog.pg_proc p
+	SET pronargs = n.pronargs, pronargdefaults = n.pronargdefaults, proargtypes = n.proargtypes,
+		proallargtypes = n.proallargtypes, proargmodes = n.proargmodes, proargnames = n.proargnames,
+		proargdefaults = n.proargdefaults
+	FROM pg_catalog.pg_proc n
+	WHERE p.oid OPERATOR(pg_catalog.=) old AND n.oid OPERATOR(pg_catalog.=) new;
+$$;
+
+CREATE FUNCTION mfrec.mf_recommend(
+	user_id "any", k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend';
+SELECT mfrec.take_arguments('mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any")');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any");
+
+CREATE FUNCTION mfrec.mf_recommend(
+	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend';
+SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any")');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any");
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+'as above, for a user given as text';
+
+CREATE FUNCTION mfrec.mf_recommend(
+	user_id "any", k bigint, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+SELECT mfrec.take_arguments('mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any")');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any");
+
+CREATE FUNCTION mfrec.mf_recommend(
+	user_id text, k bigint, item_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_typed';
+SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any")');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any");
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+'as above, for a user given as text';
+
+CREATE FUNCTION mfrec.mf_recommend_for(
+	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anycompatible, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_for';
+SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text)');
+DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text);
+
+CREATE FUNCTION mfrec.mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+SELECT mfrec.take_arguments('mf_similar_items(anyelement, integer, text)', 'mfrec.mf_similar_items(anyelement, bigint, text)');
+DROP FUNCTION mfrec.mf_similar_items(anyelement, bigint, text);
+
+CREATE FUNCTION mfrec.mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_items';
+SELECT mfrec.take_arguments('mf_similar_items(text, integer, text)', 'mfrec.mf_similar_items(text, bigint, text)');
+DROP FUNCTION mfrec.mf_similar_items(text, bigint, text);
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
+'as above, for items given as text';
+
+CREATE FUNCTION mfrec.mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id anyelement, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+SELECT mfrec.take_arguments('mf_similar_users(anyelement, integer, text)', 'mfrec.mf_similar_users(anyelement, bigint, text)');
+DROP FUNCTION mfrec.mf_similar_users(anyelement, bigint, text);
+
+CREATE FUNCTION mfrec.mf_similar_users(user_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (id text, similarity real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_similar_users';
+SELECT mfrec.take_arguments('mf_similar_users(text, integer, text)', 'mfrec.mf_similar_users(text, bigint, text)');
+DROP FUNCTION mfrec.mf_similar_users(text, bigint, text);
+COMMENT ON FUNCTION mf_similar_users(text, bigint, text) IS
+'as above, for users given as text';
+
+CREATE FUNCTION mfrec.mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+SELECT mfrec.take_arguments('mf_explain("any", anyelement, integer, text)', 'mfrec.mf_explain("any", anyelement, bigint, text)');
+DROP FUNCTION mfrec.mf_explain("any", anyelement, bigint, text);
+
+CREATE FUNCTION mfrec.mf_explain(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+SELECT mfrec.take_arguments('mf_explain("any", text, integer, text)', 'mfrec.mf_explain("any", text, bigint, text)');
+DROP FUNCTION mfrec.mf_explain("any", text, bigint, text);
+COMMENT ON FUNCTION mf_explain("any", text, bigint, text) IS
+'as above, for items given as text';
+
+CREATE FUNCTION mfrec.mf_explain(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id text, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+SELECT mfrec.take_arguments('mf_explain(text, text, integer, text)', 'mfrec.mf_explain(text, text, bigint, text)');
+DROP FUNCTION mfrec.mf_explain(text, text, bigint, text);
+COMMENT ON FUNCTION mf_explain(text, text, bigint, text) IS
+'as above, for ids given as text';
+
+CREATE FUNCTION mfrec.mf_recommend_users(item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+SELECT mfrec.take_arguments('mf_recommend_users("any", integer, text)', 'mfrec.mf_recommend_users("any", bigint, text)');
+DROP FUNCTION mfrec.mf_recommend_users("any", bigint, text);
+
+CREATE FUNCTION mfrec.mf_recommend_users(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users';
+SELECT mfrec.take_arguments('mf_recommend_users(text, integer, text)', 'mfrec.mf_recommend_users(text, bigint, text)');
+DROP FUNCTION mfrec.mf_recommend_users(text, bigint, text);
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text) IS
+'as above, for an item given as text';
+
+CREATE FUNCTION mfrec.mf_recommend_users(item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+SELECT mfrec.take_arguments('mf_recommend_users("any", integer, anyelement, text)', 'mfrec.mf_recommend_users("any", bigint, anyelement, text)');
+DROP FUNCTION mfrec.mf_recommend_users("any", bigint, anyelement, text);
+
+CREATE FUNCTION mfrec.mf_recommend_users(item_id text, k bigint, user_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
+SELECT mfrec.take_arguments('mf_recommend_users(text, integer, anyelement, text)', 'mfrec.mf_recommend_users(text, bigint, anyelement, text)');
+DROP FUNCTION mfrec.mf_recommend_users(text, bigint, anyelement, text);
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
+'as above, for an item given as text';
+
+CREATE FUNCTION mfrec.mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular';
+SELECT mfrec.take_arguments('mf_popular(integer, text)', 'mfrec.mf_popular(bigint, text)');
+DROP FUNCTION mfrec.mf_popular(bigint, text);
+
+CREATE FUNCTION mfrec.mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular_typed';
+SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_popular(bigint, anyelement, text)');
+DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text);
+
+CREATE FUNCTION mfrec.mf_recommend_all(
+	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_all';
+SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint);
+
+CREATE FUNCTION mfrec.mf_recommend_all(
+	k bigint, user_type anyelement, item_type anycompatible,
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
+SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint);
+
+CREATE FUNCTION mfrec.mf_evaluate(
+	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
+	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
+	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL)
+RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_evaluate';
+SELECT mfrec.take_arguments('mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text)', 'mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text)');
+DROP FUNCTION mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text);
+
+CREATE FUNCTION mfrec.mf_rollback(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_rollback';
+SELECT mfrec.take_arguments('mf_rollback(text, integer)', 'mfrec.mf_rollback(text, bigint)');
+DROP FUNCTION mfrec.mf_rollback(text, bigint);
+
+DROP FUNCTION mfrec.take_arguments(regprocedure, regprocedure);
+
+-- ---------------------------------------------------------------------------------------------
+-- Twins that take text, to which an untyped parameter beside a typed argument resolves
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_predict(user_id "any", item_id text, model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict("any", text, text) IS
+'as above, for an item given as text';
+
+CREATE FUNCTION mf_predict(user_id text, item_id "any", model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict(text, "any", text) IS
+'as above, for a user given as text';
+
+CREATE FUNCTION mf_explain(user_id text, item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain(text, anyelement, bigint, text) IS
+'as above, for a user given as text';
+
+CREATE FUNCTION mf_holdout(user_id "any", item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout("any", text, double precision, bigint) IS
+'as above, for items given as text';
+
+CREATE FUNCTION mf_holdout(user_id text, item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout(text, "any", double precision, bigint) IS
+'as above, for users given as text';
+
+COMMENT ON FUNCTION mf_predict(text, text, text) IS
+'as above, for ids given as text';
+COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
+'as above, for ids given as text';
+COMMENT ON FUNCTION mf_forget(text, text) IS
+'as above, for a user given as text';

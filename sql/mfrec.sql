@@ -329,10 +329,15 @@ GRANT SELECT ON mf_progress TO PUBLIC;
 -- ---------------------------------------------------------------------------------------------
 -- Serving (fn_serve.c, fn_item.c, fn_users.c, fn_support.c)
 --
--- Ids are "any", with a twin that takes text, to which a quoted literal and an untyped parameter
--- resolve.  Items come back as bigint; item_type => NULL::uuid, right after k, names another type.
--- STABLE because they read tables and settings.  COST is what a call takes, 100 for a microsecond; where
--- it depends on the model, with 40,000 items and 100,000 users.
+-- Ids are "any", with twins that take text in each position, to which a quoted literal and an untyped
+-- parameter resolve; without a twin for its place beside typed ones such a parameter has no type.  Arrays
+-- are anycompatible where they can be: untyped they are text, or what the other one is.  Groups are of a
+-- type of their own, and a result of type anyelement cannot be told where an anycompatible argument is
+-- left out, so these are "any" and want a cast; twins are not for arguments that calls leave out.
+-- Lengths are bigint, so that what count(*) returns fits.  Items come back as bigint; item_type =>
+-- NULL::uuid, right after k, names another type.  STABLE because they read tables and settings.  COST is
+-- what a call takes, 100 for a microsecond; where it depends on the model, with 40,000 items and 100,000
+-- users.
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_serve_support(internal) RETURNS internal
@@ -342,61 +347,62 @@ COMMENT ON FUNCTION mf_serve_support(internal) IS
 'tells the planner how many rows a list will have, from its arguments k and candidates, and what it costs';
 
 CREATE FUNCTION mf_recommend(
-	user_id "any", k integer DEFAULT 10, model text DEFAULT NULL,
-	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
-	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	user_id "any", k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items; exclude: not these; fresh: look at the user''s present rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
 CREATE FUNCTION mf_recommend(
-	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
-	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
-	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
-'recommends items to a user: the k best by score, ordered by rank (for users given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+'as above, for a user given as text';
 
 CREATE FUNCTION mf_recommend(
-	user_id "any", k integer, item_type anyelement, model text DEFAULT NULL,
+	user_id "any", k bigint, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
-	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend(
-	user_id text, k integer, item_type anyelement, model text DEFAULT NULL,
+	user_id text, k bigint, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL,
-	per_group integer DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
 	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any") IS
-'recommends items to a user: the k best by score, ordered by rank, of the type of item_type (for users given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+'as above, for a user given as text';
 
-CREATE FUNCTION mf_recommend_for(items anyarray, ratings real[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL)
-RETURNS TABLE (item_id anyelement, score real, rank integer)
+CREATE FUNCTION mf_recommend_for(
+	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-COMMENT ON FUNCTION mf_recommend_for(anyarray, real[], integer, text) IS
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text) IS
 'recommends items to somebody of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
@@ -405,101 +411,120 @@ AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict("any", "any", text) IS
 'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no); null for an unknown item, the mean user''s answer for an unknown user';
 
+CREATE FUNCTION mf_predict(user_id "any", item_id text, model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict("any", text, text) IS
+'as above, for an item given as text';
+
+CREATE FUNCTION mf_predict(user_id text, item_id "any", model text DEFAULT NULL) RETURNS real
+LANGUAGE C STABLE PARALLEL SAFE COST 400
+AS 'MODULE_PATHNAME', 'mf_predict';
+COMMENT ON FUNCTION mf_predict(text, "any", text) IS
+'as above, for a user given as text';
+
 CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, text, text) IS
-'predicts a user''s rating of an item, on the ratings'' scale and within its range; in a model of implicit feedback the interest (about 1 yes, about 0 no) (for ids given as text or as quoted literals)';
+'as above, for ids given as text';
 
-CREATE FUNCTION mf_similar_items(item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(anyelement, integer, text) IS
+COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text) IS
 'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself';
 
-CREATE FUNCTION mf_similar_items(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(text, integer, text) IS
-'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself (for items given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
+'as above, for items given as text';
 
-CREATE FUNCTION mf_similar_users(user_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(anyelement, integer, text) IS
+COMMENT ON FUNCTION mf_similar_users(anyelement, bigint, text) IS
 'finds the users whose vectors are nearest to a user''s, by cosine; never that user';
 
-CREATE FUNCTION mf_similar_users(user_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_users(user_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(text, integer, text) IS
-'finds the users whose vectors are nearest to a user''s, by cosine; never that user (for users given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_similar_users(text, bigint, text) IS
+'as above, for users given as text';
 
-CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
-COMMENT ON FUNCTION mf_explain("any", anyelement, integer, text) IS
+COMMENT ON FUNCTION mf_explain("any", anyelement, bigint, text) IS
 'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
 
-CREATE FUNCTION mf_explain(user_id "any", item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_explain(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
-COMMENT ON FUNCTION mf_explain("any", text, integer, text) IS
-'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for items given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_explain("any", text, bigint, text) IS
+'as above, for items given as text';
 
-CREATE FUNCTION mf_explain(user_id text, item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_explain(user_id text, item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (item_id anyelement, contribution real)
+LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain';
+COMMENT ON FUNCTION mf_explain(text, anyelement, bigint, text) IS
+'as above, for a user given as text';
+
+CREATE FUNCTION mf_explain(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
-COMMENT ON FUNCTION mf_explain(text, text, integer, text) IS
-'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i) (for ids given as text or as quoted literals)';
+COMMENT ON FUNCTION mf_explain(text, text, bigint, text) IS
+'as above, for ids given as text';
 
-CREATE FUNCTION mf_recommend_users(item_id "any", k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users("any", integer, text) IS
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)';
 
-CREATE FUNCTION mf_recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users(text, integer, text) IS
-'finds the users to tell about an item: the k best by score, without those who have it (for items given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text) IS
+'as above, for an item given as text';
 
-CREATE FUNCTION mf_recommend_users(item_id "any", k integer, user_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users("any", integer, anyelement, text) IS
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, anyelement, text) IS
 'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid';
 
-CREATE FUNCTION mf_recommend_users(item_id text, k integer, user_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(item_id text, k bigint, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users(text, integer, anyelement, text) IS
-'finds the users to tell about an item: the k best by score, without those who have it, of the type of user_type (for items given as text or as a quoted literal)';
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
+'as above, for an item given as text';
 
-CREATE FUNCTION mf_popular(k integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-COMMENT ON FUNCTION mf_popular(integer, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)';
 
-CREATE FUNCTION mf_popular(k integer, item_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, anyelement, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- ---------------------------------------------------------------------------------------------
@@ -509,21 +534,21 @@ COMMENT ON FUNCTION mf_popular(integer, anyelement, text) IS
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_recommend_all(
-	k integer DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-COMMENT ON FUNCTION mf_recommend_all(integer, text, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
 exclude_seen: leave out what a user has in the source now, which is read once; false reads the model alone; version: an older kept one';
 
 CREATE FUNCTION mf_recommend_all(
-	k integer, user_type anyelement, item_type anycompatible,
-	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version integer DEFAULT NULL)
+	k bigint, user_type anyelement, item_type anycompatible,
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-COMMENT ON FUNCTION mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint) IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------
@@ -538,21 +563,35 @@ COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
 The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text). A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
 
+CREATE FUNCTION mf_holdout(user_id "any", item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout("any", text, double precision, bigint) IS
+'as above, for items given as text';
+
+CREATE FUNCTION mf_holdout(user_id text, item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
+RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_holdout';
+COMMENT ON FUNCTION mf_holdout(text, "any", double precision, bigint) IS
+'as above, for users given as text';
+
 CREATE FUNCTION mf_holdout(user_id text, item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
-'tells whether a row belongs to the test side of a split that holds out this fraction of the rows (for ids given as text or as quoted literals)';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_evaluate(
-	test regclass, k integer DEFAULT 10, model text DEFAULT NULL, version integer DEFAULT NULL,
+	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
 	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL)
 RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_evaluate';
-COMMENT ON FUNCTION mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text) IS
+COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text) IS
 'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a figure, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
 
 Lists rank the full catalogue less what the user has in the training rows; figures are means over the users with a relevant test row:
@@ -571,10 +610,10 @@ relevant_from: only rows rated at least so much are relevant. train: the rows th
 -- Models (fn_model.c)
 -- ---------------------------------------------------------------------------------------------
 
-CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer
+CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_rollback';
-COMMENT ON FUNCTION mf_rollback(text, integer) IS
+COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the present; returns the version that serves now';
 
 CREATE FUNCTION mf_drop(model text) RETURNS void
@@ -605,5 +644,5 @@ CREATE FUNCTION mf_forget(user_id text, model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_forget';
 COMMENT ON FUNCTION mf_forget(text, text) IS
-'erases a user''s vector from every kept version of a model and returns the number of rows erased; the source is not touched, so delete the user''s rows there, too (for users given as text or as a quoted literal)';
+'as above, for a user given as text';
 

@@ -27,31 +27,57 @@ TextArgument(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
+/*
+ * An integer argument that is not null.  It is bigint, so that count(*) and drivers that know nothing
+ * shorter can pass it; in the SQL of 0.1.0, and in views that were made with it, it is integer.
+ */
+static int64
+Int64Argument(FunctionCallInfo fcinfo, int n)
+{
+	return ArgumentType(fcinfo, n) == INT4OID ? PG_GETARG_INT32(n) : PG_GETARG_INT64(n);
+}
+
+/* The same, which must be in the range of an integer. */
+int32
+Int32Argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	int64		value = Int64Argument(fcinfo, n);
+
+	if (value != (int32) value)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s is out of range: %lld", name, (long long) value)));
+	return (int32) value;
+}
+
 /* The argument k: 1 to MAX_LIST, `missing` where it is null. */
 int
 ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing)
 {
-	int			k = PG_ARGISNULL(n) ? missing : PG_GETARG_INT32(n);
+	int64		k = PG_ARGISNULL(n) ? missing : Int64Argument(fcinfo, n);
 
 	if (k < 1 || k > MAX_LIST)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("k must be between 1 and %d, not %d", MAX_LIST, k)));
-	return k;
+				 errmsg("k must be between 1 and %d, not %lld", MAX_LIST, (long long) k)));
+	return (int) k;
 }
 
 /* The argument version, 0 where it is null: the one that serves. */
 int32
 VersionArgument(FunctionCallInfo fcinfo, int n)
 {
+	int32		version;
+
 	if (PG_ARGISNULL(n))
 		return 0;
-	if (PG_GETARG_INT32(n) < 1)
+	version = Int32Argument(fcinfo, n, "version");
+	if (version < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1, not %d", PG_GETARG_INT32(n)),
+				 errmsg("version must be at least 1, not %d", version),
 				 errhint("The view mf_models lists the versions that are kept.")));
-	return PG_GETARG_INT32(n);
+	return version;
 }
 
 /* A user or item id; the argument must not be null. */
@@ -86,24 +112,29 @@ ArgumentElementType(FunctionCallInfo fcinfo, int n)
 	return OidIsValid(type) ? get_base_element_type(type) : InvalidOid;
 }
 
-/* An array of ids in an argument that takes "any": an array, or a quoted literal of one; not null. */
+/* A literal of an array, which a string argument or a quoted literal brings. */
+static Datum
+ParseArray(Datum literal, Oid type, Oid element, int32 typmod)
+{
+	Oid			array = get_array_type(element);
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(array, &input, &ioparam);
+	return OidInputFunctionCall(input, type == UNKNOWNOID ? DatumGetCString(literal) : StringDatumToCString(literal, type),
+								ioparam, typmod);
+}
+
+/* An array of ids in an argument that takes any type: an array, or a literal of one; not null. */
 ArrayType *
 IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	Oid			type = getBaseType(ArgumentType(fcinfo, n));
 	Datum		value = PG_GETARG_DATUM(n);
 
-	if (type == UNKNOWNOID || type == TEXTOID)
-	{
-		char	   *literal = type == TEXTOID ? TextDatumGetCString(value) : DatumGetCString(value);
-		Oid			array = get_array_type(idtype->base);
-		Oid			input;
-		Oid			ioparam;
-
-		getTypeInputInfo(array, &input, &ioparam);
-		value = OidInputFunctionCall(input, literal, ioparam, idtype->typmod);
-	}
-	else if (!OidIsValid(get_element_type(getBaseType(type))))
+	if (type == UNKNOWNOID || IsStringType(type))
+		value = ParseArray(value, type, idtype->base, idtype->typmod);
+	else if (!OidIsValid(get_element_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s must be an array of item ids, not %s", name, format_type_be(type)),
@@ -111,13 +142,15 @@ IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char
 	return DatumGetArrayTypeP(value);
 }
 
-/* An array in an argument that takes "any"; not null. */
+/* An array in an argument that takes any type, a literal as an array of text; not null. */
 ArrayType *
 ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name)
 {
-	Oid			type = ArgumentType(fcinfo, n);
+	Oid			type = getBaseType(ArgumentType(fcinfo, n));
 
-	if (!OidIsValid(type) || !OidIsValid(get_element_type(getBaseType(type))))
+	if (type == UNKNOWNOID || IsStringType(type))
+		return DatumGetArrayTypeP(ParseArray(PG_GETARG_DATUM(n), type, TEXTOID, -1));
+	if (!OidIsValid(get_element_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s must be an array, not %s", name, format_type_be(type)),

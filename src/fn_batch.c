@@ -98,7 +98,7 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 }
 
 /*
- * mf_recommend_all(k int, model text, exclude_seen bool, version int): the k best items for every user of
+ * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint): the k best items for every user of
  * the model, as bigint.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);

@@ -188,7 +188,7 @@ RelevantFromArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * mf_evaluate(test regclass, k int, model text, version int, relevant_from float8, per_user bool,
+ * mf_evaluate(test regclass, k bigint, model text, version bigint, relevant_from float8, per_user bool,
  * train regclass, user_column, item_column, rating_column text): how good a model is on rows that it
  * was not trained on; one row a figure, or one row a user and figure.
  */
@@ -207,7 +207,7 @@ mf_evaluate(PG_FUNCTION_ARGS)
 	request.test = PG_GETARG_OID(0);
 	request.k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	request.model = TextArgument(fcinfo, 2);
-	request.version = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	request.version = PG_ARGISNULL(3) ? 0 : Int32Argument(fcinfo, 3, "version");
 	request.relevant_from = RelevantFromArgument(fcinfo, 4);
 	request.per_user = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 	request.train = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);

@@ -37,7 +37,7 @@ mf_predict(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT4((float) predicted);
 }
 
-/* mf_similar_items(item_id anyelement or text, k int, model text): the nearest items by cosine. */
+/* mf_similar_items(item_id anyelement or text, k bigint, model text): the nearest items by cosine. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
 Datum
 mf_similar_items(PG_FUNCTION_ARGS)
@@ -66,7 +66,7 @@ mf_similar_items(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_explain(user_id "any" or text, item_id anyelement or text, k int, model text): which of the
+ * mf_explain(user_id "any" or text, item_id anyelement or text, k bigint, model text): which of the
  * user's own items carry an item's score.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain);

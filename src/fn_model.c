@@ -38,7 +38,7 @@ OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
 }
 
 /*
- * mf_rollback(model text, version int): makes an older (or again a newer) kept version the one that
+ * mf_rollback(model text, version bigint): makes an older (or again a newer) kept version the one that
  * serves; without version the newest one before the present. Returns the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
@@ -46,7 +46,7 @@ Datum
 mf_rollback(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
-	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : PG_GETARG_INT32(1);
+	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : Int32Argument(fcinfo, 1, "version");
 	pg_uuid_t	image;
 
 	CheckModelTables(model);

@@ -71,10 +71,10 @@ CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const
 				 errmsg("groups need per_group: how many of each a list may have")));
 	if (PG_ARGISNULL(at->per_group))
 		return;
-	if (PG_GETARG_INT32(at->per_group) < 1)
+	if (Int32Argument(fcinfo, at->per_group, "per_group") < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("per_group must be at least 1, not %d", PG_GETARG_INT32(at->per_group))));
+				 errmsg("per_group must be at least 1, not %d", Int32Argument(fcinfo, at->per_group, "per_group"))));
 	if (by_table == by_array || (by_table && (PG_ARGISNULL(at->group_table) || PG_ARGISNULL(at->group_column) ||
 											  PG_ARGISNULL(at->group_id_column))))
 		ereport(ERROR,
@@ -96,7 +96,7 @@ ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 	CheckGroupArguments(fcinfo, at, filter);
 	if (PG_ARGISNULL(at->per_group))
 		return;
-	grouping->per_group = PG_GETARG_INT32(at->per_group);
+	grouping->per_group = Int32Argument(fcinfo, at->per_group, "per_group");
 	if (PG_ARGISNULL(at->groups))
 		GroupByTable(grouping, PG_GETARG_OID(at->group_table), TextArgument(fcinfo, at->group_id_column),
 					 TextArgument(fcinfo, at->group_column));
@@ -184,8 +184,9 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 }
 
 /*
- * mf_recommend(user_id "any" or text, k int, model text, candidates "any", exclude "any",
- * fresh bool, exclude_seen bool, version int): the k best items for a user, as bigint.
+ * mf_recommend(user_id "any" or text, k bigint, model text, candidates, exclude anycompatible, fresh bool,
+ * exclude_seen bool, version bigint, per_group bigint, group_table regclass, group_column text,
+ * group_id_column text, groups "any"): the k best items for a user, as bigint.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
 Datum
@@ -210,6 +211,7 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 {
 	ArrayType  *array;
 	float	   *ratings;
+	bool		is_double;
 
 	if (PG_ARGISNULL(n))
 		return NULL;
@@ -218,12 +220,16 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("ratings must have one element for each item, and no nulls")));
-	ratings = (float *) ARR_DATA_PTR(array);
+	is_double = ARR_ELEMTYPE(array) == FLOAT8OID;	/* real in the SQL of 0.1.0 */
+	ratings = palloc(sizeof(float) * Max(nitems, 1));
 	for (int i = 0; i < nitems; i++)
+	{
+		ratings[i] = is_double ? (float) ((double *) ARR_DATA_PTR(array))[i] : ((float *) ARR_DATA_PTR(array))[i];
 		if (!isfinite(ratings[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("ratings must be finite numbers")));
+	}
 	return ratings;
 }
 
@@ -247,7 +253,7 @@ CheckBasket(const Recommender *r, const float *ratings, int n)
 }
 
 /*
- * mf_recommend_for(items anyarray, ratings real[], k int, model text): the k best items for
+ * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for
  * somebody of whom only these items are known, which the list leaves out.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
@@ -321,7 +327,7 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	CloseRecommender(&r);
 }
 
-/* mf_popular(k int, model text): the items with the most ratings. */
+/* mf_popular(k bigint, model text): the items with the most ratings. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
 mf_popular(PG_FUNCTION_ARGS)
@@ -330,7 +336,7 @@ mf_popular(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* mf_popular(k int, item_type anyelement, model text): the same, items in that type. */
+/* mf_popular(k bigint, item_type anyelement, model text): the same, items in that type. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)

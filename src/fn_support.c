@@ -90,15 +90,17 @@ EstimatedValue(PlannerInfo *root, Node *argument)
 	return root ? estimate_expression_value(root, argument) : argument;
 }
 
-/* The argument k. */
+/* The argument k: bigint, in views that were made with 0.1.0 integer. */
 static double
 EstimateK(PlannerInfo *root, Node *argument)
 {
 	Const	   *value = (Const *) EstimatedValue(root, argument);
 
-	if (!IsA(value, Const) || value->consttype != INT4OID)
+	if (!IsA(value, Const) || (value->consttype != INT8OID && value->consttype != INT4OID))
 		return UNKNOWN_LENGTH;
-	return value->constisnull ? DEFAULT_K : Max(DatumGetInt32(value->constvalue), 1);
+	if (value->constisnull)
+		return DEFAULT_K;
+	return Max(value->consttype == INT8OID ? (double) DatumGetInt64(value->constvalue) : DatumGetInt32(value->constvalue), 1);
 }
 
 /* The number of elements of an array argument; unknown for a null, which means no array. */

@@ -28,7 +28,7 @@ PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search, int k)
 		PutRankedRow(fcinfo, IdToOutput(idtype, users[i], type), (float) scores[i], i + 1);
 }
 
-/* mf_similar_users(user_id anyelement or text, k int, model text): the nearest users by cosine. */
+/* mf_similar_users(user_id anyelement or text, k bigint, model text): the nearest users by cosine. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
 Datum
 mf_similar_users(PG_FUNCTION_ARGS)
@@ -95,7 +95,7 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 	CloseRecommender(&r);
 }
 
-/* mf_recommend_users(item_id "any" or text, k int, model text): whom to tell about an item. */
+/* mf_recommend_users(item_id "any" or text, k bigint, model text): whom to tell about an item. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
 Datum
 mf_recommend_users(PG_FUNCTION_ARGS)

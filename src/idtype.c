@@ -80,9 +80,39 @@ ParseId(const IdType *idtype, char *text)
 	return OidInputFunctionCall(input, text, ioparam, idtype->typmod);
 }
 
+/* Whether a type (not a domain) is a string: text, and what drivers and columns have in its stead. */
+bool
+IsStringType(Oid base)
+{
+	char		category;
+	bool		preferred;
+
+	if (base == TEXTOID || base == VARCHAROID)
+		return true;
+	get_type_category_preferred(base, &category, &preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+/* The value of a string type as a C string, without the blanks behind a character(n). */
+char *
+StringDatumToCString(Datum value, Oid base)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (base == BPCHAROID)
+		value = DirectFunctionCall1(rtrim1, value);
+	else if (base != TEXTOID && base != VARCHAROID)
+	{
+		getTypeOutputInfo(base, &output, &varlena);
+		return OidOutputFunctionCall(output, value);
+	}
+	return TextDatumGetCString(value);
+}
+
 /*
- * Converts an argument to an id: integers of any width to integer ids, a quoted literal or text to
- * any type, otherwise what is binary coercible.  False when the type does not fit.  The id may
+ * Converts an argument to an id: integers of any width to integer ids, a quoted literal or a string
+ * to any type, otherwise what is binary coercible.  False when the type does not fit.  The id may
  * point into value.
  */
 bool
@@ -99,10 +129,12 @@ IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
 	{
 		if (base == UNKNOWNOID)
 			value = ParseId(idtype, DatumGetCString(value));
-		else if (base == TEXTOID && !IsBinaryCoercible(base, idtype->base))
-			value = ParseId(idtype, TextDatumGetCString(value));
 		else if (idtype->is_int || !IsBinaryCoercible(base, idtype->base))
-			return false;
+		{
+			if (!IsStringType(base))
+				return false;
+			value = ParseId(idtype, StringDatumToCString(value, base));
+		}
 	}
 	if (idtype->is_int)
 		return IntegerFromDatum(value, idtype->base, id);
@@ -178,11 +210,22 @@ IdTypeFits(const IdType *idtype, Oid output_type)
 	if (idtype->is_int && output_type == INT8OID)
 		return true;
 	base = getBaseType(output_type);
-	if (base == TEXTOID)
+	if (IsStringType(base))
 		return true;
 	if (idtype->is_int)
 		return base == INT2OID || base == INT4OID || base == INT8OID;
 	return base == idtype->base || IsBinaryCoercible(idtype->base, base);
+}
+
+/* The id as a datum of a string type. */
+static Datum
+StringFromId(const IdType *idtype, int64 id, Oid base)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(base, &input, &ioparam);
+	return OidInputFunctionCall(input, IdToText(idtype, id), ioparam, -1);
 }
 
 /* The id as a datum of a result column's type, which IdTypeFits has accepted. */
@@ -194,15 +237,17 @@ IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 	if (idtype->is_int && output_type == INT8OID)
 		return Int64GetDatum(id);
 	base = getBaseType(output_type);
-	if (base == TEXTOID && !IsBinaryCoercible(idtype->base, TEXTOID))
-		return CStringGetTextDatum(IdToText(idtype, id));
-	if (!idtype->is_int)
+	if (!idtype->is_int && (base == idtype->base || IsBinaryCoercible(idtype->base, base)))
 		return (Datum) id;
+	if (base == TEXTOID || base == VARCHAROID)
+		return CStringGetTextDatum(IdToText(idtype, id));
 	if (base == INT8OID)
 		return Int64GetDatum(id);
 	if (base == INT4OID)
 		return DirectFunctionCall1(int84, Int64GetDatum(id));
-	return DirectFunctionCall1(int82, Int64GetDatum(id));
+	if (base == INT2OID)
+		return DirectFunctionCall1(int82, Int64GetDatum(id));
+	return StringFromId(idtype, id, base);
 }
 
 /* The id as text, for messages. */

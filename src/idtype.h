@@ -22,6 +22,8 @@ typedef struct IdType
 	FmgrInfo	compare;		/* fn_oid is InvalidOid where the type has no order */
 } IdType;
 
+extern bool IsStringType(Oid base);
+extern char *StringDatumToCString(Datum value, Oid base);
 extern void InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation);
 extern bool IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id);
 extern int64 IdFromColumn(const IdType *idtype, Datum value);

@@ -6,7 +6,8 @@ CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS ra
 	FROM generate_series(1, 8) u, generate_series(1, 8) i WHERE (u + i) % 3 <> 0;
 SELECT version FROM mf_train('ratings', factors => 2);
 SELECT version FROM mf_retrain('ratings');
-CREATE TABLE test AS SELECT * FROM ratings;
+CREATE TABLE test AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating FROM generate_series(1, 8) u, generate_series(1, 8) i
+	WHERE (u + i) % 3 = 0;
 
 -- What a call with named arguments gives: its number of rows, or its error.
 CREATE FUNCTION result(call text) RETURNS text LANGUAGE plpgsql AS $$
@@ -20,11 +21,14 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 -- An argument that works, by its name and type.
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
-	SELECT CASE WHEN name = 'source' OR name = 'test' THEN '''test_nulls.ratings''::regclass'
+	SELECT CASE WHEN name IN ('source', 'train') THEN '''test_nulls.ratings''::regclass'
+		WHEN name = 'test' THEN '''test_nulls.test''::regclass'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
 		WHEN name IN ('item_type', 'user_type') THEN '1'
-		WHEN name IN ('candidates', 'exclude', 'items') THEN 'ARRAY[1, 2]'
+		WHEN name IN ('candidates', 'items', 'groups') THEN 'ARRAY[1, 2]'
+		WHEN name = 'exclude' THEN 'ARRAY[3]'
+		WHEN name IN ('group_table', 'group_column', 'group_id_column') THEN 'NULL'
 		WHEN name = 'ratings' THEN 'ARRAY[1, 2]::real[]'
 		WHEN name = 'feedback' THEN '''explicit'''
 		WHEN name = 'user_column' THEN '''user_id'''
@@ -42,7 +46,8 @@ $$;
 -- The call of a function with all its arguments, the n-th one null (0: none).
 CREATE FUNCTION call(f regprocedure, n int) RETURNS text LANGUAGE sql AS $$
 	SELECT 'public.' || p.proname || '(' || string_agg(format('%I => %s', a.name,
-		CASE WHEN a.number = n THEN 'NULL' || CASE WHEN t.type IN ('"any"', 'anyelement') THEN '::int' WHEN t.type = 'anyarray' THEN '::int[]' ELSE '::' || t.type END
+		CASE WHEN a.number = n THEN 'NULL' || CASE WHEN a.name IN ('candidates', 'exclude', 'groups', 'items') THEN '::int[]'
+			WHEN t.type IN ('"any"', 'anyelement') THEN '::int' ELSE '::' || t.type END
 			ELSE good(p.proname, a.name, t.type) END), ', ' ORDER BY a.number) || ')'
 	FROM pg_proc p, unnest(p.proargtypes::oid[], p.proargnames[1:p.pronargs]) WITH ORDINALITY a (type, name, number),
 		LATERAL (SELECT format_type(a.type, NULL) AS type) t

@@ -169,8 +169,21 @@ for my $version (@paths)
 	$node->safe_psql($name, "CREATE EXTENSION mfrec VERSION '$version'; CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, (u + i) % 3 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i");
 	is($node->safe_psql($name, "SELECT version FROM mf_train('ratings', factors => 4)"), '1', "$version: old SQL trains with the new library");
 	my $old = $node->safe_psql($name, 'SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank');
+	# views of users, which depend on functions: they answer as before, and are dumped and restored
+	my @calls = ('mf_recommend(1, 3, fresh => false)', 'mf_recommend(1, k => 2, candidates => ARRAY[1, 3, 5], exclude => ARRAY[1], exclude_seen => false)',
+		"mf_recommend('1', 2, item_type => NULL::text, version => 1)", 'mf_recommend_for(ARRAY[1, 3], ARRAY[1, 2]::real[])', 'mf_similar_items(1, 2)',
+		"mf_similar_users('1', 2)", "mf_explain(1, '3', 2)", 'mf_explain(1, 3, 2)', 'mf_recommend_users(1, 2, user_type => NULL::int)', 'mf_popular(3)',
+		"mf_popular(3, NULL::text, 'ratings')", 'mf_recommend_all(2)', 'mf_recommend_all(2, NULL::int, NULL::text)', 'mf_predict(1, 2)',
+		"mf_holdout('u1', 'i1')", "mf_holdout('u1', 2)");
+	my $asked = join(' ', map { "SELECT $_ AS view, v::text FROM v$_ v ORDER BY v::text COLLATE \"C\";" } 0 .. $#calls);
+	$node->safe_psql($name, join(' ', map { "CREATE VIEW v$_ AS SELECT * FROM $calls[$_];" } 0 .. $#calls));
+	my $viewed = $node->safe_psql($name, $asked);
 	$node->safe_psql($name, 'ALTER EXTENSION mfrec UPDATE');
 	is($node->safe_psql($name, $catalog), $fresh, "$version: updated it is what a fresh install is");
+	is($node->safe_psql($name, $asked), $viewed, "$version: views that were there answer as before");
+	$node->command_ok([ 'pg_dump', '-f', "$folder/$name", $node->connstr($name) ], "$version: pg_dump of the views");
+	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$folder/$name", '-d', new_database("${name}_again") ], 'restored');
+	is($node->safe_psql("${name}_again", $asked), $viewed, "$version: restored they answer as before");
 	is($node->safe_psql($name, 'SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank'), $old, "$version: updated it serves as before");
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extension_versions WHERE name = 'mfrec'"), @paths + 1,
