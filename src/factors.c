@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "factors.h"
 #include "query.h"
+#include "snapshot.h"
 
 #define BATCH_ROWS 500
 
@@ -329,6 +330,7 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
+	CheckRowsAreSeenToWrite(relid);
 	SPI_finish();
 }
 
@@ -355,6 +357,7 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
+	CheckRowsAreSeenToWrite(relid);
 	deleted = SPI_processed;
 	SPI_finish();
 	return deleted;

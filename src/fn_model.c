@@ -27,13 +27,15 @@ OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
 
 	PreventCommandIfReadOnly(command);
 	PreventCommandDuringRecovery(command);
+	EnterPresent();
 	model = OpenModel(TextArgument(fcinfo, n));
+	LeavePresent();
 	CheckModelOwner(model);
 	LockModel(model->name);
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	EnterPresent();
 	model = OpenModel(model->name);
+	LeavePresent();
 	CheckModelOwner(model);
-	PopActiveSnapshot();
 	return model;
 }
 
@@ -50,6 +52,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 	pg_uuid_t	image;
 
 	CheckModelTables(model);
+	EnterPresent();
 	if (VersionParameters(model, version) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -57,6 +60,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 				 : errmsg("model \"%s\" has no version %d", model->name, version),
 				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
 	SupersedeImages(model->name, FindVersionImage(model, version, &image) ? &image : NULL);
+	LeavePresent();
 	model->version = version;
 	UpdateModel(model);
 	PG_RETURN_INT32(version);

@@ -136,10 +136,13 @@ mf_retrain(PG_FUNCTION_ARGS)
 {
 	TrainRequest request = {0};
 	ModelVersion version;
-	Model	   *model = OpenModel(TextArgument(fcinfo, 0));
+	Model	   *model;
 	Acting		acting;
 	char	   *name;
 
+	EnterPresent();
+	model = OpenModel(TextArgument(fcinfo, 0));
+	LeavePresent();
 	CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
 	request.source = ModelSourceRelation(model);

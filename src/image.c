@@ -334,12 +334,13 @@ PublishStoredVersion(const Model *model, int32 version)
 	ImageSource source;
 	pg_uuid_t	uuid;
 
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	LockModelTables(model);
+	EnterPresent();
 	UpdateActiveSnapshotCommandId();
 	if (!FindVersionImage(model, version, &uuid))
 		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
 	ReadImageSource(&source, model, version, &uuid);
-	PopActiveSnapshot();
+	LeavePresent();
 	if (SeesAllItems(model->item_relid))
 		PublishImage(&source);
 	return source.ids->count;

@@ -31,6 +31,7 @@
 #include "factors.h"
 #include "lookup.h"
 #include "query.h"
+#include "snapshot.h"
 
 /* The first columns of a model table's primary key are as training made them. */
 static bool
@@ -121,6 +122,8 @@ ScanVector(Relation rel, const Served *served, int32 version, int64 user, int fa
 		TakeVector(datum, isnull, served, user, factors, vector);
 	}
 	systable_endscan(scan);
+	if (!found)
+		(void) CheckRowsAreSeen(RelationGetRelid(rel));
 	return found;
 }
 
@@ -132,6 +135,7 @@ QueryVector(const Served *served, int32 version, int64 user, int factors, float 
 	Oid			types[2] = {INT4OID, IdParameterType(&served->user_type)};
 	Datum		values[2] = {Int32GetDatum(version), IdToParameter(&served->user_type, user)};
 	StringInfoData sql;
+	SPIPlanPtr	plan;
 	bool		found;
 
 	initStringInfo(&sql);
@@ -140,10 +144,13 @@ QueryVector(const Served *served, int32 version, int64 user, int factors, float 
 					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
 					 IdEqualitySql(&served->user_type));
 	SPI_connect();
-	if (SPI_execute_plan(PrepareOnce(sql.data, 2, types), values, NULL, true, 1) != SPI_OK_SELECT)
+	plan = PrepareOnce(sql.data, 2, types);
+	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
-	if (found)
+	if (!found)
+		(void) CheckPlanIsSeen(plan);
+	else
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[0];
 		TupleDesc	desc = SPI_tuptable->tupdesc;

@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "model.h"
 #include "options.h"
+#include "snapshot.h"
 
 /* Our class among advisory locks, far from the 1 and 2 that SQL's functions use. */
 #define MODEL_LOCK_CLASS 0x6d66
@@ -202,7 +203,7 @@ NoSuchModel(const char *name)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 }
 
-/* FindModel, with an error when there is none. */
+/* FindModel, with an error when there is none, or the snapshot cannot see it any more. */
 Model *
 OpenModel(const char *name)
 {
@@ -211,6 +212,7 @@ OpenModel(const char *name)
 
 	if (model)
 		return model;
+	(void) CheckRowsAreSeen(ModelRelation());
 	if (name == NULL)
 		name = ModelSetting();
 	if (name)
@@ -241,7 +243,6 @@ ModelTableHasGone(const Model *model, const char *table)
 static bool
 IsYoungerThanSnapshot(Oid relid)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
 	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(get_rel_type_id(relid)));
 	TransactionId creator;
 
@@ -249,8 +250,7 @@ IsYoungerThanSnapshot(Oid relid)
 		return false;
 	creator = HeapTupleHeaderGetXmin(tuple->t_data);
 	ReleaseSysCache(tuple);
-	return TransactionIdIsNormal(creator) && !TransactionIdIsCurrentTransactionId(creator) &&
-		XidInMVCCSnapshot(creator, snapshot);
+	return IsAfterSnapshot(creator);
 }
 
 /*
@@ -352,6 +352,8 @@ FindVersion(const Model *model, int32 version, TupleDesc *desc)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
+	else
+		(void) CheckRowsAreSeen(RelationGetRelid(rel));
 	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -443,6 +445,8 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	SPI_finish();
 	SetUserIdAndSecContext(user, context);
+	CheckRowsAreSeenToWrite(RelationGetRelid(rel));
+	CheckRowsAreSeenToWrite(VersionRelation());
 	table_close(rel, AccessShareLock);
 	return result;
 }
@@ -461,9 +465,11 @@ HasDefaultModel(void)
 {
 	bool		found;
 
+	LockRelationOid(ModelRelation(), AccessShareLock);
 	PushActiveSnapshot(GetLatestSnapshot());
 	found = FindDefaultModel() != NULL;
 	PopActiveSnapshot();
+	UnlockRelationOid(ModelRelation(), AccessShareLock);
 	return found;
 }
 
@@ -605,6 +611,27 @@ DeleteModel(const char *name)
 	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
 }
 
+/*
+ * For who is going to write: makes a snapshot active that sees the bookkeeping as it is, and keeps others
+ * from changing the tables themselves until LeavePresent.
+ */
+void
+EnterPresent(void)
+{
+	LockRelationOid(ModelRelation(), AccessShareLock);
+	LockRelationOid(VersionRelation(), AccessShareLock);
+	PushPresentSnapshot();
+}
+
+/* Ends what EnterPresent began; an error does so, too. */
+void
+LeavePresent(void)
+{
+	PopActiveSnapshot();
+	UnlockRelationOid(VersionRelation(), AccessShareLock);
+	UnlockRelationOid(ModelRelation(), AccessShareLock);
+}
+
 /* Waits until no other transaction chooses the default model; returns the present one, or NULL. */
 Model *
 LockDefaultModel(void)
@@ -612,9 +639,9 @@ LockDefaultModel(void)
 	Model	   *model;
 
 	LockModel("");				/* no model's name */
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
+	EnterPresent();
 	model = FindDefaultModel();
-	PopActiveSnapshot();
+	LeavePresent();
 	return model;
 }
 

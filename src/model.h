@@ -83,6 +83,8 @@ extern void InsertVersion(const Model *model, const ModelVersion *version, const
 extern void UpdateModel(const Model *model);
 extern void ForgetVersions(const char *name, int32 before);
 extern void DeleteModel(const char *name);
+extern void EnterPresent(void);
+extern void LeavePresent(void);
 extern Model *LockDefaultModel(void);
 extern void SetDefaultModel(const char *name);
 extern int32 LatestVersion(const char *name);

@@ -1,17 +1,25 @@
 /*
  * query.c - queries whose rows go to a receiver as the executor finds them: no copy, no tuplestore.
  *
- * They run as the caller, with his privileges and row security.  A plan is kept under its text, so
+ * They run as the caller, with their privileges and row security.  A plan is kept under its text, so
  * renaming a table or changing a column makes another plan, never a wrong one; PostgreSQL itself
  * revalidates what it kept.
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "common/hashfn.h"
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "query.h"
+#include "snapshot.h"
 
 /* More plans than this are not kept: a session of hundreds of models is no use for them. */
 #define KEPT_PLANS 256
@@ -22,30 +30,47 @@ typedef struct KeptPlan
 	uint64		key;
 	char	   *sql;
 	SPIPlanPtr	plan;
+	uint64		changes;		/* see CheckKeptPlan; 0: it has not been there */
+	TransactionId youngest;
 } KeptPlan;
 
 static HTAB *plans = NULL;
+static uint64 changes = 1;		/* invalidations of relations so far */
 
-/* The plan of a query, prepared at its first use in the session; the caller has connected SPI. */
-SPIPlanPtr
-PrepareOnce(const char *sql, int nargs, Oid *types)
+/* A relation has changed. */
+static void
+RelationChanged(Datum arg, Oid relid)
+{
+	(void) arg;
+	(void) relid;
+	changes++;
+}
+
+/* The plan of a query and what is kept with it, NULL where it is not kept; the caller has connected SPI. */
+static SPIPlanPtr
+FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
 {
 	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql),
 											 nargs > 0 ? types[nargs - 1] : InvalidOid);
 	KeptPlan   *entry;
 	SPIPlanPtr	plan;
 
+	*kept = NULL;
 	if (plans == NULL)
 	{
 		HASHCTL		control = {0};
 
+		CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
 		control.keysize = sizeof(uint64);
 		control.entrysize = sizeof(KeptPlan);
 		plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
 	entry = hash_search(plans, &key, HASH_FIND, NULL);
 	if (entry && strcmp(entry->sql, sql) == 0)
+	{
+		*kept = entry;
 		return entry->plan;
+	}
 	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare: %s", sql);
@@ -57,7 +82,57 @@ PrepareOnce(const char *sql, int nargs, Oid *types)
 	entry = hash_search(plans, &key, HASH_ENTER, NULL);
 	entry->sql = (char *) sql;
 	entry->plan = plan;
+	entry->changes = 0;
+	*kept = entry;
 	return plan;
+}
+
+/* The plan of a query, prepared at its first use in the session; the caller has connected SPI. */
+SPIPlanPtr
+PrepareOnce(const char *sql, int nargs, Oid *types)
+{
+	KeptPlan   *kept;
+
+	return FindPlan(sql, nargs, types, &kept);
+}
+
+/* CheckRowsAreSeen for all relations that a plan has read. */
+TransactionId
+CheckPlanIsSeen(SPIPlanPtr plan)
+{
+	TransactionId youngest = FrozenTransactionId;
+	ListCell   *source;
+	ListCell   *cell;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+		foreach(cell, ((CachedPlanSource *) lfirst(source))->relationOids)
+		{
+			TransactionId writer = CheckRowsAreSeen(lfirst_oid(cell));
+
+			if (TransactionIdFollows(writer, youngest))
+				youngest = writer;
+		}
+	return youngest;
+}
+
+/*
+ * The same for a plan that runs again and again.  As long as no relation has changed, it is enough that the
+ * snapshot is younger than whoever has last changed one of these.
+ */
+static void
+CheckKeptPlan(SPIPlanPtr plan, KeptPlan *kept)
+{
+	uint64		now = changes;
+
+	if (kept && kept->changes == now && TransactionIdPrecedes(kept->youngest, GetActiveSnapshot()->xmin))
+		return;
+	if (kept == NULL)
+		(void) CheckPlanIsSeen(plan);
+	else
+	{
+		kept->youngest = CheckPlanIsSeen(plan);
+		kept->changes = now;
+	}
 }
 
 static void
@@ -99,16 +174,21 @@ ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
 /*
  * Runs a query with one parameter (type InvalidOid: none) once.  Its rows go to the receiver, which has
  * a receiveSlot, and may have an rStartup that looks at the columns.  read_only: it sees what the calling
- * query sees, else what has been committed and done since as well.
+ * query sees, else what has been committed and done since as well.  An error where its relations' rows have
+ * been replaced since the snapshot was taken; one that is taken with the locks held is young enough.
  */
 void
 RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = ReceiverOptions(type, value, read_only, receiver);
+	SPIPlanPtr	plan;
 
 	SPI_connect();
-	if (SPI_execute_extended(sql, &options) < 0)
+	plan = SPI_prepare_cursor(sql, OidIsValid(type) ? 1 : 0, &type, CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not run: %s", sql);
+	if (read_only || IsolationUsesXactSnapshot())
+		(void) CheckPlanIsSeen(plan);
 	SPI_finish();
 }
 
@@ -117,9 +197,13 @@ void
 RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = ReceiverOptions(type, value, true, receiver);
+	KeptPlan   *kept;
+	SPIPlanPtr	plan;
 
 	SPI_connect();
-	if (SPI_execute_plan_extended(PrepareOnce(sql, OidIsValid(type) ? 1 : 0, &type), &options) < 0)
+	plan = FindPlan(sql, OidIsValid(type) ? 1 : 0, &type, &kept);
+	if (SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not run: %s", sql);
+	CheckKeptPlan(plan, kept);
 	SPI_finish();
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -35,9 +36,11 @@ FindLatestModel(const char *name, bool must_exist)
 	Model	   *model;
 	Model	   *latest;
 
+	LockRelationOid(ModelRelation(), AccessShareLock);
 	PushActiveSnapshot(GetLatestSnapshot());
 	latest = must_exist ? OpenModel(name) : FindModel(name);
 	PopActiveSnapshot();
+	UnlockRelationOid(ModelRelation(), AccessShareLock);
 	if (!IsolationUsesXactSnapshot())
 		return latest;
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -9,8 +9,10 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "factors.h"
@@ -19,6 +21,7 @@
 #include "objective_json.h"
 #include "progress.h"
 #include "release.h"
+#include "snapshot.h"
 #include "trainer.h"
 #include "training.h"
 #include "validation.h"
@@ -103,8 +106,14 @@ TakeItem(void *state, int64 id, int32 count, float bias, int factors, const floa
 static void
 WarmStart(Trainer *t)
 {
-	if (t->request->warm && OidIsValid(t->release.model.item_relid))
-		ReadFactors(t->release.model.item_relid, ITEM_ID, t->release.served, &t->source.item, TakeItem, &t->training);
+	Oid			relid = t->release.model.item_relid;
+
+	if (!t->request->warm || !OidIsValid(relid))
+		return;
+	LockRelationOid(relid, AccessShareLock);
+	PushPresentSnapshot();
+	ReadFactors(relid, ITEM_ID, t->release.served, &t->source.item, TakeItem, &t->training);
+	PopActiveSnapshot();
 }
 
 /* One side's factors as they are stored. */

@@ -1,0 +1,12 @@
+/*
+ * snapshot.h - whether the active snapshot sees the rows of a table that is read now.
+ */
+#ifndef MFREC_SNAPSHOT_H
+#define MFREC_SNAPSHOT_H
+
+extern bool IsAfterSnapshot(TransactionId xid);
+extern TransactionId CheckRowsAreSeen(Oid relid);
+extern void CheckRowsAreSeenToWrite(Oid relid);
+extern void PushPresentSnapshot(void);
+
+#endif
