@@ -1,5 +1,5 @@
 /*
- * compat.h - every difference between PostgreSQL majors that the project meets.
+ * compat.h - every difference between PostgreSQL majors that the project meets, and between minors.
  *
  * Include after postgres.h.  No other file compares PG_VERSION_NUM.
  */
@@ -10,7 +10,15 @@
 #error "mfrec needs PostgreSQL 15.1 or newer"
 #endif
 
+#include "access/htup_details.h"
 #include "fmgr.h"
+
+/*
+ * The headers of some minors, such as 15.20, inline a heap_getattr() that calls what servers of the
+ * minors before do not have: a library built with them would not load there.  The function of
+ * executor/spi.h does the same in the server.
+ */
+#define heap_getattr(tuple, attnum, desc, isnull) SPI_getbinval(tuple, desc, attnum, isnull)
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

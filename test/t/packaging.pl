@@ -60,4 +60,15 @@ $control =~ s/PGVERSION/15/g;
 is(slurp_file("$root/debian/control"), $control, 'debian/control is made of debian/control.in');
 my $license = slurp_file("$root/LICENSE") =~ s/\A.*\n\n//r;
 is(slurp_file("$root/debian/copyright") =~ s/\A.*^License: .*?\n//msr =~ s/^ \.?//mgr, $license, 'debian/copyright has the licence');
+like($control, qr/^ \$\{mfrec:Server\},$/m, 'the package depends on a minor');
+like(slurp_file("$root/debian/rules"), qr/mfrec:Server=postgresql-\$\$major \(>= \$\$version\)/, 'that of the headers, or a later one');
+
+# Built with the headers of 15.20 and its siblings, heap_getattr() would need what minors before do not have.
+chomp(my $folder = `pg_config --pkglibdir`);
+SKIP:
+{
+	my $symbols = `nm -D --undefined-only '$folder/mfrec.so' 2>/dev/null`;
+	skip 'nm or the library is missing', 1 if $symbols !~ /SPI_connect/;
+	unlike($symbols, qr/heap_datum_check/, 'the library needs no function that servers of a minor before lack');
+}
 done_testing();
