@@ -462,7 +462,7 @@ RETURNS TABLE (item_id anyelement, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain("any", anyelement, bigint, text) IS
-'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score''s personal part p_u . (s_i + taste * q_i)';
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score less the item''s own part: taste * b_i, of ratings alone mean + deviation * b_i';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)

@@ -367,11 +367,14 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 
 /*
  * The k items among the user's present ones that add most to an item's score, by decreasing
- * contribution; returns how many.  All of them together give the personal part of the score.
+ * contribution; returns how many.  All of them together give what the user makes of the score that lists
+ * show: p . v, and of a rating, in its unit, the user's bias too.
  */
 int
 ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double **contributions)
 {
+	const MfObjective *objective = &r->image->objective;
+	bool		alone = objective->has_rating && !objective->has_interest;
 	PresentCells cells;
 	double	   *all;
 	MfBest		best;
@@ -381,12 +384,12 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	if (cells.n == 0)
 		return 0;
 	all = HugeArray(cells.n, sizeof(double));
-	CheckCore(mf_explain_cells(&cells.fold, &cells.cells, mf_index_vector(&r->image->index, item), all,
-						 HugeArray(mf_explain_size(&cells.fold), 1)));
+	CheckCore(mf_explain_cells(&cells.fold, &cells.cells, mf_index_vector(&r->image->index, item), alone ? 1 : 0,
+							   all, HugeArray(mf_explain_size(&cells.fold), 1)));
 	k = Min(k, cells.n);
 	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
 	for (int c = 0; c < cells.n; c++)
-		mf_best_offer(&best, cells.item[c], all[c]);
+		mf_best_offer(&best, cells.item[c], alone ? objective->deviation * all[c] : all[c]);
 	mf_best_sort(&best);
 	*items = palloc(sizeof(int32) * k);
 	*contributions = palloc(sizeof(double) * k);

@@ -2,8 +2,8 @@
  * explain.c - what each of a user's own items adds to the score of another item.
  *
  * A user's vector solves M x = sum over his cells c of r_c (with the pull to the mean user),
- * where x = (p, b), so the score p.v of an item with list vector v is the sum over cells of
- * y.r_c with y = M^-1 (v, 0): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
+ * where x = (p, b), so the score p.v + share b of an item with list vector v is the sum over cells of
+ * y.r_c with y = M^-1 (v, share): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
  * The pull to the mean user grows with the cells, so each has an equal share of it.
  */
 #include "explain.h"
@@ -102,12 +102,12 @@ dot(const float *a, const double *b, int n)
 }
 
 /*
- * contribution[c] = what cell c adds to p.v, for v = vector (d floats); cells as for mf_fold_in.
- * They add up to p.v.  O(n d^2 + d^3), in double.
+ * contribution[c] = what cell c adds to p.v + bias_share * b, for v = vector (d floats); cells as for
+ * mf_fold_in, n > 0.  They add up to it.  O(n d^2 + d^3), in double.
  */
 MfError
-mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vector, double *contribution,
-		   void *space)
+mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vector, double bias_share,
+				 double *contribution, void *space)
 {
 	int			d = fold->factors;
 	double	   *matrix = space;
@@ -118,7 +118,7 @@ mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vect
 	build_system(fold, cells, matrix);
 	for (int k = 0; k < d; k++)
 		y[k] = vector[k];
-	y[d] = 0;
+	y[d] = bias_share;
 	error = solve_in_place(matrix, y, d + 1);
 	if (fold->user_mean != NULL && cells->n > 0)
 		share = cells->pull * dot(fold->user_mean, y, d) / (double) cells->n;

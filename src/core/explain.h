@@ -10,6 +10,6 @@
 
 extern size_t mf_explain_size(const MfFold *fold);
 extern MfError mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vector,
-						  double *contribution, void *space);
+								double bias_share, double *contribution, void *space);
 
 #endif

@@ -75,6 +75,17 @@ make_sample(const Case *c, Sample *s)
 	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0};
 }
 
+static void
+free_sample(Sample *s)
+{
+	free(s->vector);
+	free(s->unobserved);
+	free(s->weight);
+	free(s->rows);
+	free(s->gram);
+	free(s->user);
+}
+
 /* Solves a x = b (d unknowns, a of d + 1 columns with b as the last) by elimination with pivots. */
 static void
 eliminate(double *a, double *x, int d)
@@ -148,15 +159,15 @@ largest_difference(const float *got, const double *expected, int d)
 	return largest / scale;
 }
 
-/* The sum of what the cells add to the score of the last item, which none of them is. */
+/* The sum of what the cells add to the score of the last item, which none of them is, and to a share of the bias. */
 static double
-explained(const Case *c, const Sample *s)
+explained(const Case *c, const Sample *s, double bias_share)
 {
 	double	   *contribution = malloc((size_t) (c->ncells + 1) * sizeof(double));
 	void	   *space = malloc(mf_explain_size(&s->fold));
 	double		sum = 0;
 
-	if (mf_explain_cells(&s->fold, &s->cells, s->rows[c->nitems - 1], contribution, space) != MF_OK)
+	if (mf_explain_cells(&s->fold, &s->cells, s->rows[c->nitems - 1], bias_share, contribution, space) != MF_OK)
 		sum = NAN;
 	for (int i = 0; i < c->ncells; i++)
 		sum += contribution[i];
@@ -185,14 +196,40 @@ test_case(const Case *c)
 	ok(mf_fold_gradient(&s.fold, &s.cells, s.user, 0, space) > 1e-5, "%s, d = %d: another vector is not", c->what, c->d);
 	for (int k = 0; k < c->d; k++)
 		score += expected[k] * s.rows[c->nitems - 1][k];
-	is_close(explained(c, &s), score, 1e-4, "contributions add up to the score");
-	free(s.vector);
-	free(s.unobserved);
-	free(s.weight);
-	free(s.rows);
-	free(s.gram);
-	free(s.user);
+	is_close(explained(c, &s, 0), score, 1e-4, "contributions add up to the score");
+	free_sample(&s);
 	free(expected);
+	free(space);
+}
+
+/* Ratings alone, and with interest: explanations of scores with and without the bias, and where there is none. */
+static void
+test_ratings(bool interest, float bias_regularization)
+{
+	static const Case c = {"ratings", 20, 100, 30, 2, false, false, {1, 2, 5}};
+	Sample		s;
+	float		bias;
+	double		score = 0;
+	void	   *space;
+
+	make_sample(&c, &s);
+	for (int i = 0; i < c.nitems; i++)
+		s.unobserved[i] = (float) (i % 7) - 2;	/* residuals */
+	s.cells.rating = s.rows;
+	s.cells.residual = s.unobserved;
+	if (!interest)
+		s.cells.interest = NULL;
+	if (!interest)
+		s.fold.gram = NULL;
+	s.fold.user_bias_regularization = bias_regularization;
+	space = malloc(mf_fold_size(&s.fold));
+	ok(mf_fold_in(&s.fold, &s.cells, s.user, &bias, space) == MF_OK && (bias != 0) == !isinf(bias_regularization),
+	   "folded in, interest %d, bias held by %g", interest, bias_regularization);
+	for (int k = 0; k < c.d; k++)
+		score += s.user[k] * s.rows[c.nitems - 1][k];
+	is_close(explained(&c, &s, 0), score, 1e-4, "contributions add up to the score without the bias");
+	is_close(explained(&c, &s, 1), score + bias, 1e-4, "and with it");
+	free_sample(&s);
 	free(space);
 }
 
@@ -216,5 +253,11 @@ main(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(&cases[i]);
+	for (int interest = 0; interest < 2; interest++)
+	{
+		test_ratings(interest, 0);
+		test_ratings(interest, 3);
+		test_ratings(interest, INFINITY);
+	}
 	return done();
 }
