@@ -646,3 +646,13 @@ AS 'MODULE_PATHNAME', 'mf_forget';
 COMMENT ON FUNCTION mf_forget(text, text) IS
 'as above, for a user given as text';
 
+-- ---------------------------------------------------------------------------------------------
+-- Settings (options.c)
+--
+-- Whoever may set them in a session may keep them: without this ALTER ROLE, ALTER DATABASE and CREATE
+-- FUNCTION ... SET are for superusers alone, in a session that has not loaded the library yet.  The grant
+-- is of the whole server: it outlives the extension, and pg_dumpall has it among the globals.
+-- ---------------------------------------------------------------------------------------------
+
+GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+	mfrec."verbose" TO PUBLIC;
