@@ -72,6 +72,20 @@
 #define PrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
 #endif
 
+/* 18 can leave check constraints unenforced, and compute a generated column where it is read. */
+#if PG_VERSION_NUM >= 180000
+#define CheckIsEnforced(check) ((check)->ccenforced)
+#define IsVirtualColumn(att) ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define CheckIsEnforced(check) true
+#define IsVirtualColumn(att) false
+#endif
+
+/* 19 wants to be told when a descriptor has all of its columns. */
+#if PG_VERSION_NUM < 190000
+#define TupleDescFinalize(desc) ((void) 0)
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define MFREC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mfrec", .version = MFREC_VERSION)
 #else

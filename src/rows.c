@@ -55,6 +55,7 @@ MakeDescriptor(RowShape shape, Oid id_type)
 	TupleDescInitEntry(desc, 1, "id", id_type, -1, 0);
 	for (int i = 0; i < columns->count; i++)
 		TupleDescInitEntry(desc, i + 2, columns->column[i].name, columns->column[i].type, -1, 0);
+	TupleDescFinalize(desc);
 	return desc;
 }
 
