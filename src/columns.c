@@ -89,6 +89,23 @@ NumberColumn(Relation rel, const char *column, const char *argument)
 	return base;
 }
 
+/* What a query delivers must be of a type, or a domain over it. */
+void
+CheckDeliveredType(TupleDesc desc, int column, Oid type)
+{
+	Oid			delivered = TupleDescAttr(desc, column)->atttypid;
+
+	if (delivered != type && getBaseType(delivered) != type)
+		ColumnHasChanged(desc, column, type);
+}
+
+/* The same for a column of numbers, of the type that NumberColumn has found. */
+void
+CheckNumberColumn(TupleDesc desc, int column, Oid type)
+{
+	CheckDeliveredType(desc, column, type == NUMERICOID ? FLOAT8OID : type);
+}
+
 /* The type of a column of ids. */
 void
 IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)

@@ -14,6 +14,8 @@
 extern Relation OpenRows(Oid relid, const char *refusal, const char *hint);
 extern Form_pg_attribute NamedColumn(Relation rel, const char *column, const char *argument);
 extern Oid	NumberColumn(Relation rel, const char *column, const char *argument);
+extern void CheckDeliveredType(TupleDesc desc, int column, Oid type);
+extern void CheckNumberColumn(TupleDesc desc, int column, Oid type);
 extern void IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype);
 extern void AppendNumberColumn(StringInfo sql, const char *column, Oid type);
 

@@ -3,7 +3,8 @@
  *
  * The tables belong to the user, who may add indexes and columns, grant and publish.  Bulk loading
  * goes around the executor, so what only the executor would honour (triggers, constraints,
- * generated columns, row security) is refused with an error instead of being passed over.
+ * generated columns, row security) is refused with an error instead of being passed over: before a row
+ * is read, so that a long training is not for nothing, and again under the lock that stores.
  */
 #include "postgres.h"
 
@@ -14,7 +15,9 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -106,6 +109,29 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
 
+/* The name of a model table; an error where it has gone since it was found. */
+static const char *
+TableName(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a model table does not exist any more"),
+				 errdetail("It was dropped while this statement ran.")));
+	return name;
+}
+
+/* The same for use in SQL. */
+static const char *
+TableSql(Oid relid)
+{
+	const char *name = TableName(relid);
+
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+}
+
 /* The type of the id column of a model table. */
 void
 FactorIdType(Oid relid, const char *id_column, IdType *idtype)
@@ -118,7 +144,7 @@ FactorIdType(Oid relid, const char *id_column, IdType *idtype)
 	if (attnum == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("model table \"%s\" has no column \"%s\"", get_rel_name(relid), id_column),
+				 errmsg("model table \"%s\" has no column \"%s\"", TableName(relid), id_column),
 				 errhint("Drop the model with mf_drop and train it again.")));
 	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
 	InitIdType(idtype, type, typmod, collation);
@@ -134,9 +160,63 @@ RefuseTable(Relation rel, const char *detail)
 			 errhint("Training writes around triggers, constraints and row security; remove it, or put it on a view.")));
 }
 
-/* Columns that the user has added must live with a null. */
+/* Whether a trigger fires in this session, by the rules of ALTER TABLE ... ENABLE TRIGGER. */
+static bool
+TriggerFires(const Trigger *trigger)
+{
+	char		passive = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? TRIGGER_FIRES_ON_ORIGIN :
+		TRIGGER_FIRES_ON_REPLICA;
+
+	return trigger->tgenabled != TRIGGER_DISABLED && trigger->tgenabled != passive;
+}
+
+/* No trigger may wait for what bulk loading does: insert. Versions are deleted by SQL, whose triggers fire. */
 static void
-CheckAddedColumns(Relation rel, const char *id_column)
+CheckTriggers(Relation rel)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype) || !TriggerFires(trigger))
+			continue;
+		if (OidIsValid(trigger->tgconstraint))
+			RefuseTable(rel, psprintf("Its constraint \"%s\" is checked by triggers.",
+									  get_constraint_name(trigger->tgconstraint)));
+		RefuseTable(rel, psprintf("Its trigger \"%s\" fires on INSERT.", trigger->tgname));
+	}
+}
+
+/* No check constraint that is enforced. */
+static void
+CheckConstraints(Relation rel)
+{
+	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constraints && i < constraints->num_check; i++)
+		if (CheckIsEnforced(&constraints->check[i]))
+			RefuseTable(rel, "It has check constraints.");
+	if (rel->rd_rel->relispartition)
+		RefuseTable(rel, "It is a partition.");
+}
+
+/* Whether a column that the user has added gets its right value when nothing is inserted there. */
+static bool
+LivesWithNull(Form_pg_attribute att)
+{
+	if (att->attnotnull || (att->atthasdef && !IsVirtualColumn(att)))
+		return false;
+	if (get_typtype(att->atttypid) != TYPTYPE_DOMAIN)
+		return true;
+	if (get_typdefault(att->atttypid) != NULL)
+		return false;
+	domain_check((Datum) 0, true, att->atttypid, NULL, NULL);
+	return true;
+}
+
+/* Columns of ours must take values, those that the user has added must live with a null. */
+static void
+CheckColumns(Relation rel, const char *id_column)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	static const char *const own[] = {"version", "ratings", "bias", "factors", "rating_factors"};
@@ -146,33 +226,23 @@ CheckAddedColumns(Relation rel, const char *id_column)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		bool		ours = strcmp(NameStr(att->attname), id_column) == 0;
 
+		if (att->attisdropped)
+			continue;
 		for (int j = 0; j < (int) lengthof(own); j++)
 			ours |= strcmp(NameStr(att->attname), own[j]) == 0;
-		if (!ours && !att->attisdropped && (att->attnotnull || att->atthasdef || att->attgenerated))
-			RefuseTable(rel, psprintf("Its added column \"%s\" has a default, is generated or not null.",
-									  NameStr(att->attname)));
+		if (ours ? att->attgenerated : !LivesWithNull(att))
+			RefuseTable(rel, psprintf("Its %scolumn \"%s\" has a default, is generated or not null.",
+									  ours ? "" : "added ", NameStr(att->attname)));
 	}
 }
 
-/* An error unless the table can take another version with ids of this type. */
-void
-CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+/* The column of ids must take ids of this type as they are. */
+static void
+CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
 	IdType		stored;
 
-	if (!OwnsRelation(relid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
-	if (rel->rd_rel->relkind != RELKIND_RELATION)
-		RefuseTable(rel, "It is no longer an ordinary table.");
-	if (rel->trigdesc != NULL)
-		RefuseTable(rel, "It has triggers.");
-	if (RelationGetDescr(rel)->constr && RelationGetDescr(rel)->constr->num_check > 0)
-		RefuseTable(rel, "It has check constraints.");
-	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
-		RefuseTable(rel, "Row security applies to its owner.");
-	CheckAddedColumns(rel, id_column);
-	FactorIdType(relid, id_column, &stored);
+	FactorIdType(RelationGetRelid(rel), id_column, &stored);
 	if (stored.base != idtype->base)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -180,7 +250,34 @@ CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 						id_column, RelationGetRelationName(rel),
 						format_type_be(stored.type), format_type_be(idtype->type)),
 				 errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
-	table_close(rel, AccessShareLock);
+}
+
+/* An error unless rows can be bulk-loaded into an open table, with ids of this type. */
+static void
+CheckTarget(Relation rel, const char *id_column, const IdType *idtype)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		RefuseTable(rel, "It is no longer an ordinary table.");
+	CheckTriggers(rel);
+	CheckConstraints(rel);
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		RefuseTable(rel, "Row security applies to its owner.");
+	CheckColumns(rel, id_column);
+	CheckIdColumnType(rel, id_column, idtype);
+}
+
+/* An error unless the table can take another version with ids of this type; the caller has locked it. */
+void
+CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	Relation	rel = relation_open(relid, NoLock);
+
+	CheckTarget(rel, id_column, idtype);
+	relation_close(rel, NoLock);
 }
 
 /* Where the columns of a model table are; 0 for one that is not there. */
@@ -259,59 +356,99 @@ FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, cons
 
 /* A result relation outside of any plan, as COPY sets one up, with all of its indexes open. */
 static ResultRelInfo *
-OpenTarget(EState *estate, Relation rel)
+OpenResult(EState *estate, Relation rel)
 {
-	ResultRelInfo *target = makeNode(ResultRelInfo);
+	ResultRelInfo *result = makeNode(ResultRelInfo);
 
-	InitResultRelInfo(target, rel, 0, NULL, 0);
-	ExecOpenIndices(target, false);
-	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, target);
-	return target;
+	InitResultRelInfo(result, rel, 0, NULL, 0);
+	ExecOpenIndices(result, false);
+	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, result);
+	return result;
 }
 
-/* Inserts all rows of one side as the given version; the caller has checked the table. */
+/* Where rows go. */
+typedef struct Target
+{
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *result;
+	BulkInsertState bulk;
+	CommandId	command;
+	FactorColumns columns;
+	TupleTableSlot *slots[BATCH_ROWS];
+} Target;
+
+/*
+ * Opens a table for bulk loading, and looks again whether it can be loaded: before the long phase that has
+ * made the rows it could, but what runs in a session, a view's functions too, may have altered it since.
+ */
+static void
+OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *rows)
+{
+	Relation	rel = table_open(relid, RowExclusiveLock);
+	FactorColumns *columns = &target->columns;
+
+	CheckTarget(rel, id_column, rows->ids->type);
+	FindFactorColumns(relid, id_column, columns);
+	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
+		TupleDescAttr(RelationGetDescr(rel), columns->rating_factors - 1)->attnotnull)
+		RefuseTable(rel, "Its column \"rating_factors\" is not null, and this version has none.");
+	target->rel = rel;
+	target->estate = CreateExecutorState();
+	target->result = OpenResult(target->estate, rel);
+	target->bulk = GetBulkInsertState();
+	target->command = GetCurrentCommandId(true);
+	for (int i = 0; i < BATCH_ROWS; i++)
+		target->slots[i] = table_slot_create(rel, NULL);
+}
+
+/* Inserts n rows, at most BATCH_ROWS, from `first` on, and their index entries. */
+static void
+InsertBatch(Target *target, int32 version, const FactorRows *rows, int32 first, int n)
+{
+	for (int i = 0; i < n; i++)
+		FillSlot(target->slots[i], &target->columns, version, rows, first + i);
+	table_multi_insert(target->rel, target->slots, n, target->command, 0, target->bulk);
+	for (int i = 0; i < n && target->result->ri_NumIndices > 0; i++)
+	{
+		InsertIndexTuples(target->result, target->slots[i], target->estate);
+		ResetPerTupleExprContext(target->estate);
+	}
+}
+
+static void
+CloseTarget(Target *target)
+{
+	for (int i = 0; i < BATCH_ROWS; i++)
+		ExecDropSingleTupleTableSlot(target->slots[i]);
+	FreeBulkInsertState(target->bulk);
+	table_finish_bulk_insert(target->rel, 0);
+	ExecCloseIndices(target->result);
+	FreeExecutorState(target->estate);
+	table_close(target->rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Inserts all rows of one side as the given version; an error where the table cannot take them. */
 void
 StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows)
 {
-	Relation	rel = table_open(relid, RowExclusiveLock);
-	EState	   *estate = CreateExecutorState();
-	ResultRelInfo *target = OpenTarget(estate, rel);
-	BulkInsertState bulk = GetBulkInsertState();
-	TupleTableSlot *slots[BATCH_ROWS];
-	FactorColumns columns;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store",
 												ALLOCSET_DEFAULT_SIZES);
-	CommandId	command = GetCurrentCommandId(true);
+	Target		target;
 
-	FindFactorColumns(relid, id_column, &columns);
-	for (int i = 0; i < BATCH_ROWS; i++)
-		slots[i] = table_slot_create(rel, NULL);
+	OpenTarget(&target, relid, id_column, rows);
 	for (int32 row = 0; row < rows->ids->count; row += BATCH_ROWS)
 	{
-		int			n = Min(BATCH_ROWS, rows->ids->count - row);
 		MemoryContext old = MemoryContextSwitchTo(batch);
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < n; i++)
-			FillSlot(slots[i], &columns, version, rows, row + i);
-		table_multi_insert(rel, slots, n, command, 0, bulk);
-		for (int i = 0; i < n && target->ri_NumIndices > 0; i++)
-		{
-			InsertIndexTuples(target, slots[i], estate);
-			ResetPerTupleExprContext(estate);
-		}
+		InsertBatch(&target, version, rows, row, Min(BATCH_ROWS, rows->ids->count - row));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 	}
-	for (int i = 0; i < BATCH_ROWS; i++)
-		ExecDropSingleTupleTableSlot(slots[i]);
-	FreeBulkInsertState(bulk);
-	table_finish_bulk_insert(rel, 0);
-	ExecCloseIndices(target);
-	FreeExecutorState(estate);
-	table_close(rel, NoLock);
+	CloseTarget(&target);
 	MemoryContextDelete(batch);
-	CommandCounterIncrement();
 }
 
 /* Deletes every row of a version older than the given one. */
@@ -324,9 +461,7 @@ DeleteVersionsBefore(Oid relid, int32 version)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												get_rel_name(relid)));
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1", TableSql(relid));
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
@@ -351,9 +486,7 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 				 errhint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
-	appendStringInfo(&sql, "%s WHERE %s %s $1",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												get_rel_name(relid)), id_column, IdEqualitySql(idtype));
+	appendStringInfo(&sql, "%s WHERE %s %s $1", TableSql(relid), id_column, IdEqualitySql(idtype));
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
@@ -432,8 +565,8 @@ CheckFactorColumn(TupleDesc desc, int column, Oid type)
 static void
 StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
-	(void) self;
 	(void) operation;
+	CheckDeliveredId(typeinfo, 0, ((FactorReceiver *) self)->idtype);
 	CheckFactorColumn(typeinfo, 1, INT4OID);
 	CheckFactorColumn(typeinfo, 2, FLOAT4OID);
 	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
@@ -461,9 +594,7 @@ ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtyp
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	appendStringInfo(&sql, "%s, ratings, bias, factors%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
-					 id_column, items ? ", rating_factors" : "",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												get_rel_name(relid)));
+					 id_column, items ? ", rating_factors" : "", TableSql(relid));
 	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);
 	return receiver.rows;
 }

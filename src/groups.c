@@ -153,6 +153,17 @@ ReceiveGroup(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* The columns that the query delivers must be of the types that GroupByTable has found. */
+static void
+StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	GroupReceiver *receiver = (GroupReceiver *) self;
+
+	(void) operation;
+	CheckDeliveredId(typeinfo, 0, &receiver->grouping->id_type);
+	CheckDeliveredId(typeinfo, 1, &receiver->grouping->name_type);
+}
+
 /* Looks up the groups of n more items in the table. */
 static void
 LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
@@ -181,6 +192,7 @@ LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 	memset(grouping->known_group + before, 0, sizeof(int32) * (n + 1));
 	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
 	receiver.pub.receiveSlot = ReceiveGroup;
+	receiver.pub.rStartup = StartupGroupReceiver;
 	RunPrepared(grouping->sql_some, get_array_type(element),
 				PointerGetDatum(construct_array(ids, n, element, typlen, typbyval, typalign)), &receiver.pub);
 }
@@ -193,6 +205,7 @@ LoadGroups(Grouping *grouping, const Image *image)
 
 	grouping->group = NoGroups(image);
 	receiver.pub.receiveSlot = ReceiveGroup;
+	receiver.pub.rStartup = StartupGroupReceiver;
 	RunPrepared(grouping->sql_all, InvalidOid, (Datum) 0, &receiver.pub);
 }
 

@@ -49,6 +49,33 @@ InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
 		fmgr_info_cxt(entry->cmp_proc, &idtype->compare, CurrentMemoryContext);
 }
 
+/* An error for a column that is of another type than it was when it was looked at. */
+void
+ColumnHasChanged(TupleDesc desc, int column, Oid type)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" is of type %s, not %s", NameStr(att->attname), format_type_be(att->atttypid),
+					format_type_be(type)),
+			 errdetail("It was altered while this statement ran."),
+			 errhint("Run the statement again.")));
+}
+
+/*
+ * What a query delivers must be of the type by which its ids are to be read: what a column was when it was
+ * looked at it may no longer be, and an integer is no pointer.
+ */
+void
+CheckDeliveredId(TupleDesc desc, int column, const IdType *idtype)
+{
+	Oid			type = TupleDescAttr(desc, column)->atttypid;
+
+	if (type != idtype->type && getBaseType(type) != idtype->base)
+		ColumnHasChanged(desc, column, idtype->type);
+}
+
 /* The integer in a datum of type int2, int4 or int8; false for any other type. */
 static bool
 IntegerFromDatum(Datum value, Oid type, int64 *result)

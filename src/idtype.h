@@ -4,7 +4,9 @@
 #ifndef MFREC_IDTYPE_H
 #define MFREC_IDTYPE_H
 
-#include "fmgr.h"
+#include "access/tupdesc.h"
+
+#include "compat.h"
 
 /* A type of ids: what is needed to copy, compare, hash and convert its values. */
 typedef struct IdType
@@ -25,6 +27,8 @@ typedef struct IdType
 extern bool IsStringType(Oid base);
 extern char *StringDatumToCString(Datum value, Oid base);
 extern void InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation);
+pg_noreturn extern void ColumnHasChanged(TupleDesc desc, int column, Oid type);
+extern void CheckDeliveredId(TupleDesc desc, int column, const IdType *idtype);
 extern bool IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id);
 extern int64 IdFromColumn(const IdType *idtype, Datum value);
 extern Datum IdToDatum(const IdType *idtype, int64 id);

@@ -224,11 +224,19 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+static void
+StartupPresentReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckSourceColumns(((PresentReceiver *) self)->source, typeinfo);
+}
+
 /* Runs a prepared lookup with one parameter. */
 static void
 RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *receiver)
 {
 	receiver->pub.receiveSlot = ReceivePresentRow;
+	receiver->pub.rStartup = StartupPresentReceiver;
 	RunPrepared(sql, IdParameterType(idtype), IdToParameter(idtype, id), &receiver->pub);
 }
 

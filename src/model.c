@@ -233,7 +233,7 @@ ModelTableHasGone(const Model *model, const char *table)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema, table, model->name),
-			 errdetail("It was dropped while this statement ran.")));
+			 errdetail("It was dropped or renamed while this statement ran.")));
 }
 
 /*

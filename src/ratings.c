@@ -139,12 +139,20 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+static void
+StartupRatingReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckSourceColumns(((RatingReceiver *) self)->source, typeinfo);
+}
+
 static RatingReceiver *
 CreateReceiver(const Source *source, Ratings *ratings)
 {
 	RatingReceiver *receiver = palloc0(sizeof(RatingReceiver));
 
 	receiver->pub.receiveSlot = ReceiveRating;
+	receiver->pub.rStartup = StartupRatingReceiver;
 	receiver->source = source;
 	receiver->ratings = ratings;
 	return receiver;

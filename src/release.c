@@ -119,7 +119,41 @@ PlanNewModel(Release *r, const char *schema, Oid relid)
 	r->version = 1;
 }
 
-/* A model that gets another version: its tables can take it. */
+/* An error where a table that the model had is no longer what its name means. */
+static void
+CheckTable(const Model *model, Oid relid, const char *table)
+{
+	Oid			schema = get_namespace_oid(model->schema, true);
+
+	if (OidIsValid(relid) && (!OidIsValid(schema) || get_relname_relid(table, schema) != relid))
+		ModelTableHasGone(model, table);
+}
+
+/* Locks one of the model's tables, which the current user must own. */
+static void
+HoldTable(const Model *model, Oid relid, const char *table)
+{
+	if (!OidIsValid(relid))
+		return;
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, table);
+	LockRelationOid(relid, RowExclusiveLock);
+	CheckTable(model, relid, table);
+}
+
+/*
+ * Locks the tables of a model that gets a version as inserting will lock them, until the end of the
+ * transaction: nobody alters them, creates a trigger or drops them between a check and what relies on it,
+ * and neither readers nor vacuum nor who writes to them have to wait.
+ */
+static void
+HoldTables(const Model *model)
+{
+	HoldTable(model, model->user_relid, model->user_table);
+	HoldTable(model, model->item_relid, model->item_table);
+}
+
+/* A model that gets another version: its tables can take it, and stay so. */
 static void
 PlanNextVersion(Release *r, const char *schema)
 {
@@ -133,6 +167,7 @@ PlanNextVersion(Release *r, const char *schema)
 						model->schema, schema),
 				 errhint("Drop it with mf_drop first, or train under another name with the argument model.")));
 	ActAsModelOwner(model, &acting);
+	HoldTables(model);
 	if (OidIsValid(model->user_relid))
 		CheckFactorTable(model->user_relid, USER_ID, r->user);
 	if (OidIsValid(model->item_relid))
@@ -165,13 +200,21 @@ SetReleaseParameters(Release *r, const char *json)
 	r->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
 }
 
-/* Writes the new version's rows, into new tables where there are none. */
+/*
+ * Writes the new version's rows, into new tables where there are none.  Others could not change the
+ * tables since they were checked, but this session itself could, in functions of the source: they are
+ * checked again.
+ */
 void
 StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
 {
 	Model	   *model = &r->model;
 	Acting		acting;
 
+	CheckTable(model, model->user_relid, model->user_table);
+	CheckTable(model, model->item_relid, model->item_table);
+	if (!r->is_new)
+		CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
 	if (!OidIsValid(model->user_relid))
 		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);

@@ -91,6 +91,20 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
+/* The columns that a query of the source delivers must be of the types that OpenSource has found. */
+void
+CheckSourceColumns(const Source *source, TupleDesc desc)
+{
+	int			column = 2;
+
+	CheckDeliveredId(desc, 0, &source->user);
+	CheckDeliveredId(desc, 1, &source->item);
+	if (source->value_column)
+		CheckNumberColumn(desc, column++, source->value_type);
+	if (source->weight_column)
+		CheckNumberColumn(desc, column, source->weight_type);
+}
+
 /* The query that reads one user's rows; the user is parameter 1. */
 char *
 SourceLookupSql(const Source *source)

@@ -41,6 +41,7 @@ typedef enum RatingCheck
 extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);
 extern bool SourceServesFresh(const Source *source, const char *hint);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
+extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);
 extern char *SourceReverseLookupSql(const Source *source);
 extern RatingCheck RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts,

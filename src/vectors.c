@@ -272,6 +272,22 @@ ReceiveVector(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* The columns that the query delivers must be of the types that OpenVectors has found. */
+static void
+StartupVectorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	const Vectors *v = ((VectorReceiver *) self)->vectors;
+	int			column = 2;
+
+	(void) operation;
+	CheckDeliveredId(typeinfo, 0, &v->id_type);
+	CheckDeliveredType(typeinfo, 1, v->element_type == FLOAT4OID ? FLOAT4ARRAYOID : FLOAT8ARRAYOID);
+	if (v->columns->bias)
+		CheckNumberColumn(typeinfo, column++, v->bias_type);
+	if (v->columns->ratings)
+		CheckNumberColumn(typeinfo, column, v->ratings_type);
+}
+
 static char *
 VectorQuery(const Vectors *v)
 {
@@ -298,6 +314,7 @@ ReadVectors(Vectors *v, int factors, int64 other_bytes)
 	VectorReceiver receiver = {.vectors = v};
 
 	receiver.pub.receiveSlot = ReceiveVector;
+	receiver.pub.rStartup = StartupVectorReceiver;
 	v->ids = CreateIdMap(&v->id_type);
 	v->factors = factors;
 	v->other_bytes = other_bytes;
