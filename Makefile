@@ -11,7 +11,7 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mfrec.control)
 MODULE_big = mfrec
 PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
-CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o codes.o codes_plan.o csr.o eigen.o explain.o fine.o fold.o gram.o holdout.o index.o \
+CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o codes.o codes_plan.o compare.o csr.o eigen.o explain.o fine.o fold.o gram.o holdout.o index.o \
 	isa.o metrics.o narrow.o objective.o pool.o rng.o scan.o search_codes.o search_filter.o search_visit.o seen.o solve.o \
 	sweep.o sweep_lanes.o sweep_single.o threads.o topk.o vec.o)
 OBJS = $(addprefix src/, arguments.o budget.o cells.o columns.o estimator.o evaluation.o evaluation_block.o everybody.o factors.o \

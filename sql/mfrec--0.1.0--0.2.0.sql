@@ -306,3 +306,34 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 
 GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
 	mfrec."verbose" TO PUBLIC;
+DROP FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text);
+CREATE FUNCTION mf_tune(
+	source regclass,
+	metric text DEFAULT NULL,
+	trials integer DEFAULT 20,
+	seconds double precision DEFAULT NULL,
+	train boolean DEFAULT false,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors integer DEFAULT NULL,
+	iterations integer DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	relevant_from double precision DEFAULT NULL)
+RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
+	factors integer, regularization double precision, alpha double precision,
+	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_tune';
+COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';

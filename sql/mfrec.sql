@@ -289,14 +289,15 @@ CREATE FUNCTION mf_tune(
 	item_column text DEFAULT 'item_id',
 	rating_column text DEFAULT 'rating',
 	weight_column text DEFAULT NULL,
-	schema text DEFAULT NULL)
+	schema text DEFAULT NULL,
+	relevant_from double precision DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
-	interest_weight double precision, taste double precision, seconds double precision)
+	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
-'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is clearly better. train => true trains on everything with the winner';
+COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 CREATE FUNCTION mf_trainings(
 	OUT pid integer, OUT model text, OUT phase text, OUT rows_read bigint, OUT iteration integer,

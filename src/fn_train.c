@@ -272,8 +272,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		const Trial *trial = &trials[i];
 		const MfObjective *o = &trial->objective;
 		bool		both = o->has_rating && o->has_interest;
-		Datum		values[11];
-		bool		nulls[11] = {false};
+		Datum		values[12];
+		bool		nulls[12] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
@@ -286,16 +286,18 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		values[8] = Float8GetDatum(o->interest_weight);
 		values[9] = Float8GetDatum(o->taste);
 		values[10] = Float8GetDatum(trial->seconds);
+		values[11] = Float8GetDatum(trial->confirmed);	/* a column since 0.2.0 */
 		nulls[3] = isnan(trial->value);
 		nulls[7] = !o->has_interest;
 		nulls[8] = nulls[9] = !both;
+		nulls[11] = isnan(trial->confirmed);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }
 
 /*
- * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train):
- * searches parameters on rows held out; a row per trial.
+ * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
+ * relevant_from float8): searches parameters on rows held out; a row per trial.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
 Datum
@@ -312,6 +314,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.has_measure = metric != NULL;
+	tune.relevant_from = PG_NARGS() > 21 ? NumberArgument(fcinfo, 21, "relevant_from") : NAN;	/* since 0.2.0 */
 	tune.measure = metric ? ParseMeasure(metric) : MEASURE_NDCG;
 	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
 	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");

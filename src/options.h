@@ -44,6 +44,7 @@ typedef struct TrainOptions
 	double		taste;
 	double		tolerance;
 	double		validation;
+	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin; of one seed, rows are disjoint where these ranges are */
 	int64		seed;
 	char	   *user_column;
 	char	   *item_column;

@@ -289,10 +289,12 @@ LoadRatings(const Source *source, const TrainOptions *options, const MfParallel 
 	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
 
 	sorting.validation = isnan(options->validation) ? 0 : options->validation;
+	sorting.validation_from = options->validation_from;
 	sorting.seed = (uint64) options->seed;
 	sorting.by_item = true;
 	ReadSource(source, receiver, false);
-	ReportSkippedRows(ratings);
+	if (options->validation_from == 0)	/* else they have been reported */
+		ReportSkippedRows(ratings);
 	if (ratings->rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),

@@ -20,9 +20,11 @@
 
 /* Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together. */
 static inline bool
-IsHeldOut(int32 user, int32 item, double fraction, uint64 seed)
+IsHeldOut(const Sorting *s, int32 user, int32 item)
 {
-	return mf_random_uniform(seed, ((uint64) user << 32) | (uint32) item) < fraction;
+	double		place = mf_random_uniform(s->seed, ((uint64) user << 32) | (uint32) item) - s->validation_from;
+
+	return place >= 0 && place < s->validation;
 }
 
 /* Replaces numbers by their ranks, where these differ. */
@@ -61,7 +63,7 @@ RankBlock(Sorting *s)
 
 		if (i % BLOCK_TRIPLETS == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (IsHeldOut(t->user[i], t->item[i], s->validation, s->seed))
+		if (IsHeldOut(s, t->user[i], t->item[i]))
 		{
 			AddTriplet(held, t->user[i], t->item[i], value, weight);
 			continue;

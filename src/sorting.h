@@ -17,7 +17,8 @@ typedef struct Sorting
 	bool		numbered;		/* numbers are as they shall be, not provisional */
 	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
 	const int32 *item_rank;
-	double		validation;
+	double		validation;		/* fraction to hold out, and where in 0 .. 1 it begins */
+	double		validation_from;
 	uint64		seed;
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */

@@ -2,10 +2,11 @@
  * tuner.c - the search for parameters, on a validation split of its own.
  *
  * Successive halving (Jamieson and Talwalkar 2016): every trial gets a few iterations, the better
- * third of them the full number.  The ratings are read once.  The first trial is the preset, and
- * another one wins only if it is better by more than chance would explain: on the rows held out, by
- * more than one standard error of the paired difference over groups of users.  So tuning on little
- * data ends with the defaults rather than with luck.
+ * quarter of them the full number.  The first trial is the preset.  The best of many is the one that
+ * the rows held out happened to favour most, so it has to prove itself on others: it and the preset are
+ * trained again on further splits, whose held-out rows the search has not seen, and it wins only if
+ * chance alone would hardly give such differences by user: see core/compare.c.  So tuning on little
+ * data, or on noise, ends with the defaults rather than with luck.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "core/compare.h"
 #include "core/rng.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -23,19 +25,49 @@
 
 /* Iterations of a trial in the first round; one in so many goes on to the second. */
 #define FIRST_ITERATIONS 3
-#define ONE_IN 3
+#define ONE_IN 4
+
+/*
+ * Splits on which the best trial is confirmed.  Each has more rows held out than the search, for the same
+ * work; the next one is taken only where the ones before leave it open.
+ */
+#define CONFIRMATIONS 3
+#define CONFIRMATION_SHARE 0.25
+#define CONFIRMATION_USERS 10000
+
+/* After each of them: how likely chance may be for the trial to win, all in all one in 200, and to go on. */
+static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
+#define GO_ON_BELOW 0.3
+#define SIGN_FLIPS 4000
+
+/* A gain below this share is not worth other parameters, however sure it is. */
+#define LEAST_GAIN 0.005
 
 typedef struct Tuner
 {
 	const TuneRequest *request;
+	Source		source;
 	Training	training;		/* of the present trial */
 	Validation *validation;
 	MemoryContext context;		/* of everything that outlives a trial */
+	MemoryContext split_context;	/* of the ratings of a split, and their measure */
 	MemoryContext trial_context;
 	MfObjective preset;
 	Trial	   *trials;
 	int			count;
 } Tuner;
+
+/* What the confirmations of a trial have found so far. */
+typedef struct Confirmation
+{
+	double	   *preset_figures; /* see CollectFigures */
+	double	   *trial_figures;
+	double	   *difference;		/* of the two, positive where the trial is better */
+	int			splits;
+	double		preset_value;	/* sums over the splits */
+	double		trial_value;
+	double		chance;			/* how likely it alone gives such differences */
+} Confirmation;
 
 /* A number in [0, 1); k tells draws of a trial apart. */
 static double
@@ -62,7 +94,7 @@ DrawTrial(Tuner *t, int number)
 
 	memset(trial, 0, sizeof(Trial));
 	trial->number = number;
-	trial->value = NAN;
+	trial->value = trial->confirmed = NAN;
 	*objective = t->preset;
 	if (number == 1)
 		return;
@@ -79,16 +111,69 @@ DrawTrial(Tuner *t, int number)
 	mf_objective_settle(objective);
 }
 
-/* Trains with a trial's parameters for so many iterations, and measures. */
+/*
+ * Reads the ratings, holds a fraction of them out and prepares the measure.  Fractions that begin
+ * elsewhere in 0 .. 1 are of other rows.
+ */
 static void
-RunTrial(Tuner *t, Trial *trial, int iterations)
+LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
+{
+	Training   *training = &t->training;
+	MemoryContext old = MemoryContextSwitchTo(t->split_context);
+
+	training->options.validation_from = from;
+	training->options.validation = fraction;
+	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
+	SettleObjective(training);
+	ReportPhase(PHASE_SWEEP);
+	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
+	if (t->request->has_measure)
+		CheckMeasure(t->request->measure, &training->objective);
+	SetMeasure(t->validation, t->request->has_measure ? t->request->measure :
+			   training->objective.has_interest ? MEASURE_NDCG : MEASURE_RMSE,
+			   t->request->relevant_from, sample_users);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+FreeSplit(Tuner *t)
+{
+	FreeRatings(t->training.ratings);
+	MemoryContextReset(t->split_context);
+}
+
+/* Whether a smaller value of the measure is better. */
+static bool
+LowerIsBetter(const Tuner *t)
+{
+	return MeasureOf(t->validation) == MEASURE_RMSE;
+}
+
+/* The present split's objective, with a trial's parameters. */
+static void
+UseParameters(Training *training, const MfObjective *parameters)
+{
+	MfObjective *objective = &training->objective;
+
+	objective->factors = parameters->factors;
+	objective->regularization = parameters->regularization;
+	objective->alpha = parameters->alpha;
+	objective->interest_weight = parameters->interest_weight;
+	objective->taste = parameters->taste;
+	mf_objective_settle(objective);
+}
+
+/* Trains on the present split with a trial's parameters for so many iterations, and measures. */
+static double
+MeasureTrial(Tuner *t, Trial *trial, int iterations)
 {
 	Training   *training = &t->training;
 	MemoryContext old = MemoryContextSwitchTo(t->trial_context);
 	instr_time	began;
+	double		value;
 
 	INSTR_TIME_SET_CURRENT(began);
-	training->objective = trial->objective;
+	UseParameters(training, &trial->objective);
 	training->objective.iterations = iterations;
 	training->iterations = 0;
 	training->loss = 0;
@@ -97,41 +182,29 @@ RunTrial(Tuner *t, Trial *trial, int iterations)
 	StateProblem(training);
 	StartFactors(training);
 	RunSweeps(training);
-	trial->value = Validate(t->validation, &training->factors);
-	memcpy(trial->group, MeasuredGroups(t->validation), sizeof(trial->group));
-	trial->iterations = training->iterations;
-	trial->complete = iterations == t->preset.iterations;
+	value = Validate(t->validation, &training->factors);
 	trial->seconds += SecondsSince(began);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(t->trial_context);
+	return value;
+}
+
+/* A trial's turn in the search. */
+static void
+RunTrial(Tuner *t, Trial *trial, int iterations)
+{
+	trial->value = MeasureTrial(t, trial, iterations);
+	trial->iterations = t->training.iterations;
+	trial->complete = iterations == t->preset.iterations;
 }
 
 /* Whether a is the better value; what was not measured is worst. */
 static bool
-Better(Measure measure, double a, double b)
+Better(const Tuner *t, double a, double b)
 {
 	if (isnan(a) || isnan(b))
 		return !isnan(a);
-	return measure == MEASURE_RMSE ? a < b : a > b;
-}
-
-/* Whether a trial beats another by more than one standard error of the difference by groups. */
-static bool
-ClearlyBetter(Measure measure, const Trial *a, const Trial *b)
-{
-	double		sum = 0;
-	double		squares = 0;
-	double		mean;
-
-	for (int g = 0; g < MEASURE_GROUPS; g++)
-	{
-		double		difference = measure == MEASURE_RMSE ? b->group[g] - a->group[g] : a->group[g] - b->group[g];
-
-		sum += difference;
-		squares += difference * difference;
-	}
-	mean = sum / MEASURE_GROUPS;
-	return mean > sqrt(Max(squares / MEASURE_GROUPS - mean * mean, 0) / (MEASURE_GROUPS - 1));
+	return LowerIsBetter(t) ? a < b : a > b;
 }
 
 static bool
@@ -177,22 +250,21 @@ TellBestTrial(void *tuner)
 		if (!isnan(t->trials[i].value) &&
 			(best == NULL || t->trials[i].complete > best->complete ||
 			 (t->trials[i].complete == best->complete &&
-			  Better(t->request->measure, t->trials[i].value, best->value))))
+			  Better(t, t->trials[i].value, best->value))))
 			best = &t->trials[i];
 	if (best)
 		errcontext("the best trial so far, number %d, with %s %.5f: %s", best->number,
 				   ValidationMeasure(t->validation), best->value, TrialArguments(best));
 }
 
-/* Whether a trial is among the better third after the first round. */
+/* Whether a trial is among the better ones after the first round. */
 static bool
 GoesOn(const Tuner *t, const Trial *trial)
 {
-	Measure		measure = t->request->measure;
 	int			better = 0;
 
 	for (int i = 0; i < t->count; i++)
-		better += Better(measure, t->trials[i].value, trial->value);
+		better += Better(t, t->trials[i].value, trial->value);
 	return better < Max(1, t->count / ONE_IN);
 }
 
@@ -221,22 +293,126 @@ RunRounds(Tuner *t)
 	error_context_stack = context.previous;
 }
 
-/* The best of those that had all iterations, if it is clearly better than the preset. */
-static void
-ChooseWinner(Tuner *t, Measure measure)
+/* The best of those that had all iterations. */
+static Trial *
+BestTrial(Tuner *t)
 {
-	Trial	   *preset = &t->trials[0];
-	Trial	   *winner = preset;
+	Trial	   *best = &t->trials[0];
 
 	for (int i = 1; i < t->count; i++)
-	{
-		Trial	   *trial = &t->trials[i];
+		if (t->trials[i].complete && Better(t, t->trials[i].value, best->value))
+			best = &t->trials[i];
+	return best;
+}
 
-		if (trial->complete && Better(measure, trial->value, winner->value) &&
-			ClearlyBetter(measure, trial, preset))
-			winner = trial;
+/* The measure of a trial on the present split; adds its users' figures to `figures`. */
+static double
+Confirm(Tuner *t, Trial *trial, double *figures)
+{
+	memset(figures, 0, sizeof(double) * MEASURE_GROUPS);
+	CollectFigures(t->validation, figures);
+	return MeasureTrial(t, trial, t->preset.iterations);
+}
+
+/* How likely chance alone makes such differences. */
+static double
+Chance(const Confirmation *c, uint64 seed)
+{
+	double	   *differences = palloc(sizeof(double) * MEASURE_GROUPS);
+	double		chance;
+	int			n = 0;
+
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		if (c->difference[g] != 0)
+			differences[n++] = c->difference[g];
+	chance = mf_sign_flip(differences, n, SIGN_FLIPS, seed);
+	pfree(differences);
+	return chance;
+}
+
+/* Trains the preset and the best trial on a split that begins there, and compares them on all splits so far. */
+static void
+ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fraction)
+{
+	Trial	   *preset = &t->trials[0];
+
+	LoadSplit(t, from, fraction, CONFIRMATION_USERS);
+	c->preset_value += Confirm(t, preset, c->preset_figures);
+	c->trial_value += Confirm(t, best, c->trial_figures);
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		c->difference[g] += LowerIsBetter(t) ? c->preset_figures[g] - c->trial_figures[g] :
+			c->trial_figures[g] - c->preset_figures[g];
+	c->splits++;
+	c->chance = Chance(c, (uint64) t->request->options.seed);
+	preset->confirmed = c->preset_value / c->splits;
+	best->confirmed = c->trial_value / c->splits;
+	ereport(mfrec_verbose ? NOTICE : DEBUG1,
+			(errmsg("trial %d on rows that the search has not seen: %s %.5f, of the defaults %.5f", best->number,
+					ValidationMeasure(t->validation), best->confirmed, preset->confirmed),
+			 errdetail("Chance alone would do as well with probability %.4f.", c->chance)));
+}
+
+/* Whether the gain is worth it. */
+static bool
+IsWorthIt(const Tuner *t, const Confirmation *c)
+{
+	double		gain = LowerIsBetter(t) ? c->preset_value - c->trial_value : c->trial_value - c->preset_value;
+
+	return gain > 0 && gain >= LEAST_GAIN * c->preset_value;
+}
+
+/* Whether the best trial is better than the preset beyond chance, on rows that the search has not seen. */
+static bool
+IsConfirmed(Tuner *t, Trial *best, double searched)
+{
+	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
+	int			splits = Min(CONFIRMATIONS, Max(1, (int) ((1 - searched) / fraction + 1e-9)));
+	Confirmation c = {0};
+
+	c.preset_figures = palloc(sizeof(double) * MEASURE_GROUPS);
+	c.trial_figures = palloc(sizeof(double) * MEASURE_GROUPS);
+	c.difference = palloc0(sizeof(double) * MEASURE_GROUPS);
+	for (int i = 0; i < splits; i++)
+	{
+		FreeSplit(t);
+		ConfirmOnSplit(t, best, &c, searched + i * fraction, fraction);
+		if (c.chance <= win_below[i])
+			return IsWorthIt(t, &c);
+		if (c.chance > GO_ON_BELOW)
+			return false;
 	}
-	winner->winner = true;
+	return false;
+}
+
+/* Marks the winner: the best trial if it is confirmed, else the preset. */
+static void
+ChooseWinner(Tuner *t, double searched)
+{
+	Trial	   *best = BestTrial(t);
+
+	if (best == &t->trials[0] || IsConfirmed(t, best, searched))
+		best->winner = true;
+	else
+		t->trials[0].winner = true;
+}
+
+/* What can be checked before a row is read; returns the fraction to hold out. */
+static double
+BeginTuning(Tuner *t)
+{
+	const TuneRequest *request = t->request;
+	Training   *training = &t->training;
+	double		searched;
+
+	INSTR_TIME_SET_CURRENT(training->began);
+	InitParallel(&training->parallel);
+	training->options = request->options;
+	if (isnan(training->options.validation) || training->options.validation == 0)
+		training->options.validation = 0.1;
+	searched = training->options.validation;
+	CheckTrainOptions(&training->options);
+	OpenSource(&t->source, request->source, &training->options);
+	return searched;
 }
 
 /*
@@ -246,43 +422,28 @@ ChooseWinner(Tuner *t, Measure measure)
 Trial *
 Tune(const TuneRequest *request, int *count, const char **measure)
 {
-	Tuner		tuner = {.request = request};
+	Tuner		tuner = {.request = request, .count = request->trials};
 	Tuner	   *t = &tuner;
-	Training   *training = &t->training;
-	TuneRequest own = *request;
-	Source		source;
+	MemoryContext caller = CurrentMemoryContext;
+	double		searched = BeginTuning(t);
 
-	t->request = &own;
-	t->context = AllocSetContextCreate(CurrentMemoryContext, "mfrec tuning", ALLOCSET_DEFAULT_SIZES);
+	t->context = AllocSetContextCreate(caller, "mfrec tuning", ALLOCSET_DEFAULT_SIZES);
+	t->split_context = AllocSetContextCreate(t->context, "mfrec split", ALLOCSET_DEFAULT_SIZES);
 	t->trial_context = AllocSetContextCreate(t->context, "mfrec trial", ALLOCSET_DEFAULT_SIZES);
-	INSTR_TIME_SET_CURRENT(training->began);
-	InitParallel(&training->parallel);
-	training->options = request->options;
-	if (isnan(training->options.validation) || training->options.validation == 0)
-		training->options.validation = 0.1;
-	CheckTrainOptions(&training->options);
-	OpenSource(&source, request->source, &training->options);
-	t->count = *count = request->trials;
 	t->trials = palloc(sizeof(Trial) * t->count);
+	*count = t->count;
 	MemoryContextSwitchTo(t->context);
-	BeginProgress(source.name);
-	training->ratings = LoadRatings(&source, &training->options, &training->parallel);
-	SettleObjective(training);
-	t->preset = training->objective;
-	ReportPhase(PHASE_SWEEP);
-	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
-	if (!request->has_measure)
-		own.measure = training->objective.has_interest ? MEASURE_NDCG : MEASURE_RMSE;
-	CheckMeasure(own.measure, &training->objective);
-	SetMeasure(t->validation, own.measure);
-	*measure = MemoryContextStrdup(MemoryContextGetParent(t->context), ValidationMeasure(t->validation));
+	BeginProgress(t->source.name);
+	LoadSplit(t, 0, searched, SAMPLE_USERS);
+	t->preset = t->training.objective;
+	*measure = MemoryContextStrdup(caller, ValidationMeasure(t->validation));
 	for (int i = 1; i <= t->count; i++)
 		DrawTrial(t, i);
 	RunRounds(t);
-	ChooseWinner(t, own.measure);
-	FreeRatings(training->ratings);
+	ChooseWinner(t, searched);
+	FreeSplit(t);
 	EndProgress();
-	MemoryContextSwitchTo(MemoryContextGetParent(t->context));
+	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(t->context);
 	return t->trials;
 }

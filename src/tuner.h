@@ -15,6 +15,7 @@ typedef struct TuneRequest
 	Measure		measure;		/* else the preset's own: ndcg, or rmse of ratings alone */
 	int			trials;
 	double		seconds;		/* stop after so many; infinite: never */
+	double		relevant_from;	/* for lists only rows rated at least so much count; NaN: all */
 } TuneRequest;
 
 /* One set of parameters and how it did. */
@@ -25,7 +26,7 @@ typedef struct Trial
 	int			iterations;		/* that its value is based on */
 	bool		complete;		/* it had all iterations it wanted */
 	double		value;			/* NaN: never measured, out of time */
-	double		group[MEASURE_GROUPS];
+	double		confirmed;		/* the measure on rows that the search had not seen; NaN: not confirmed */
 	double		seconds;		/* spent on it in all */
 	bool		winner;
 } Trial;

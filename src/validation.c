@@ -18,7 +18,6 @@
 #include "validation.h"
 
 #define LIST_LENGTH 10
-#define SAMPLE_USERS 2000
 
 /* The first iterations are still finding their way: what they happen to score does not count. */
 #define SETTLING_ITERATIONS 3
@@ -30,7 +29,9 @@ struct Validation
 	const MfObjective *objective;
 	const MfParallel *parallel;
 	Measure		measure;
-	double		group[MEASURE_GROUPS];	/* the last measure by group: a mean, of rmse the mean square */
+	double		relevant_from;	/* NaN: every row held out is relevant */
+	int64		sample_users;	/* whose lists are measured, about, at most */
+	double	   *group;			/* MEASURE_GROUPS sums of figures or squared errors; NULL: not wanted */
 	/* the sample: user sample[s] has the held-out items relevant[start[s] .. start[s + 1] - 1] */
 	int			nsample;
 	int32	   *sample;
@@ -44,15 +45,6 @@ struct Validation
 	MfFactors	kept;
 	float	   *kept_mean;
 };
-
-static int
-CompareInt32(const void *a, const void *b)
-{
-	int32		x = *(const int32 *) a;
-	int32		y = *(const int32 *) b;
-
-	return (x > y) - (x < y);
-}
 
 static void *
 HugeArray(int64 count, Size width)
@@ -80,27 +72,46 @@ CollectSeen(Validation *v)
 				   sizeof(int32) * (v->seen_start[s + 1] - v->seen_start[s]));
 }
 
-/* Calls a function for every held-out row. */
+/* Calls a function for every held-out row, with its rating or implicit value. */
 static void
 ForEachHeldOut(const Validation *v, void (*function) (void *state, int32 user, int32 item, float rating),
 			   void *state)
 {
 	Triplets   *held = &v->ratings->held_out;
+	const float *value;
 
 	while (ReadTriplets(held))
+	{
+		value = held->value ? held->value : held->weight;
 		for (int64 i = 0; i < held->held; i++)
-			function(state, held->user[i], held->item[i], held->value ? held->value[i] : 1);
+			function(state, held->user[i], held->item[i], value ? value[i] : 1);
+	}
 	EndTriplets(held);
 }
+
+/* A row held out: an item and its rating, or implicit value. */
+typedef struct HeldOutItem
+{
+	int32		item;
+	float		value;
+} HeldOutItem;
 
 /* Held-out rows by user, and where each sampled user's items go. */
 typedef struct Sampling
 {
 	Validation *validation;
 	int32	   *count;			/* of all users */
+	bool	   *wanted;			/* users with a row that is relevant by itself */
 	int32	   *slot;			/* a sampled user's number in the sample, else -1 */
-	int64		users;			/* with rows */
+	int64		users;			/* wanted ones */
+	HeldOutItem *item;			/* of the sample, as validation->start says */
 } Sampling;
+
+static inline bool
+IsRelevant(const Validation *v, double value)
+{
+	return isnan(v->relevant_from) || value >= v->relevant_from;
+}
 
 static void
 CountHeldOut(void *state, int32 user, int32 item, float rating)
@@ -108,74 +119,125 @@ CountHeldOut(void *state, int32 user, int32 item, float rating)
 	Sampling   *sampling = state;
 
 	(void) item;
-	(void) rating;
-	sampling->users += sampling->count[user]++ == 0;
+	sampling->count[user]++;
+	if (sampling->wanted[user] || !IsRelevant(sampling->validation, rating))
+		return;
+	sampling->wanted[user] = true;
+	sampling->users++;
 }
 
 static void
-TakeRelevant(void *state, int32 user, int32 item, float rating)
+TakeHeldOut(void *state, int32 user, int32 item, float rating)
 {
 	Sampling   *sampling = state;
-	Validation *v = sampling->validation;
 	int32		slot = sampling->slot[user];
 
-	(void) rating;
 	if (slot >= 0)
-		v->relevant[v->start[slot] + sampling->count[user]++] = item;
+		sampling->item[sampling->validation->start[slot] + sampling->count[user]++] = (HeldOutItem) {item, rating};
 }
 
-/* Sorts each sampled user's items, once each. */
-static void
-SortRelevant(Validation *v)
+static int
+CompareItems(const void *a, const void *b)
 {
-	int64		to = 0;
+	int32		x = ((const HeldOutItem *) a)->item;
+	int32		y = ((const HeldOutItem *) b)->item;
 
+	return (x > y) - (x < y);
+}
+
+/*
+ * The relevant ones of a user's n rows, by item, once each; returns how many.  Several rows of an item
+ * count as one with the mean of their ratings, or the sum of their implicit values, as in training.
+ */
+static int64
+TakeRelevant(const Validation *v, HeldOutItem *item, int64 n, int32 *relevant)
+{
+	bool		mean = v->ratings->has_ratings;
+	int64		found = 0;
+	int64		end;
+
+	qsort(item, n, sizeof(HeldOutItem), CompareItems);
+	for (int64 i = 0; i < n; i = end)
+	{
+		double		sum = 0;
+
+		for (end = i; end < n && item[end].item == item[i].item; end++)
+			sum += item[end].value;
+		if (IsRelevant(v, mean ? sum / (end - i) : sum))
+			relevant[found++] = item[i].item;
+	}
+	return found;
+}
+
+/* The relevant items of the sampled users; who has none leaves the sample. */
+static void
+KeepRelevant(Validation *v, HeldOutItem *item)
+{
+	int32		kept = 0;
+	int64		to = 0;
+	int64		from = 0;
+
+	v->relevant = HugeArray(v->start[v->nsample], sizeof(int32));
 	for (int s = 0; s < v->nsample; s++)
 	{
-		int64		from = v->start[s];
+		int64		end = v->start[s + 1];
+		int64		found = TakeRelevant(v, item + from, end - from, v->relevant + to);
 
-		qsort(v->relevant + from, v->start[s + 1] - from, sizeof(int32), CompareInt32);
-		v->start[s] = to;
-		for (int64 i = from; i < v->start[s + 1]; i++)
-			if (i == from || v->relevant[i] != v->relevant[i - 1])
-				v->relevant[to++] = v->relevant[i];
+		from = end;
+		if (found == 0)
+			continue;
+		to += found;
+		v->sample[kept++] = v->sample[s];
+		v->start[kept] = to;
 	}
-	v->start[v->nsample] = to;
+	v->nsample = kept;
 }
 
-/* The held-out items of an evenly spaced sample of the users that have any. */
+/* Chooses an evenly spaced sample of the users that have relevant rows, and room for their rows. */
+static void
+ChooseUsers(Validation *v, Sampling *sampling)
+{
+	int32		nusers = v->ratings->users->count;
+	int64		step = Max(1, sampling->users / v->sample_users);
+	int64		met = 0;
+
+	v->sample = HugeArray(sampling->users / step + 1, sizeof(int32));
+	v->start = HugeArray(sampling->users / step + 2, sizeof(int64));
+	v->start[0] = 0;
+	for (int32 u = 0; u < nusers; u++)
+	{
+		sampling->slot[u] = -1;
+		if (!sampling->wanted[u] || met++ % step != 0)
+			continue;
+		sampling->slot[u] = v->nsample;
+		v->sample[v->nsample++] = u;
+		v->start[v->nsample] = v->start[v->nsample - 1] + sampling->count[u];
+		sampling->count[u] = 0;
+	}
+	sampling->item = HugeArray(v->start[v->nsample], sizeof(HeldOutItem));
+}
+
+/* The relevant held-out items of a sample of users. */
 static void
 DrawSample(Validation *v)
 {
 	int32		nusers = v->ratings->users->count;
 	Sampling	sampling = {.validation = v};
-	int64		seen = 0;
-	int64		step;
 
 	sampling.count = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * nusers,
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	sampling.wanted = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(bool) * nusers,
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	sampling.slot = HugeArray(nusers, sizeof(int32));
 	ForEachHeldOut(v, CountHeldOut, &sampling);
-	step = Max(1, sampling.users / SAMPLE_USERS);
-	v->sample = HugeArray(sampling.users / step + 1, sizeof(int32));
-	v->start = HugeArray(sampling.users / step + 2, sizeof(int64));
-	v->start[0] = 0;
-	for (int32 u = 0; u < nusers; u++)
-	{
-		sampling.slot[u] = -1;
-		if (sampling.count[u] == 0 || seen++ % step != 0)
-			continue;
-		sampling.slot[u] = v->nsample;
-		v->sample[v->nsample++] = u;
-		v->start[v->nsample] = v->start[v->nsample - 1] + sampling.count[u];
-		sampling.count[u] = 0;
-	}
-	v->relevant = HugeArray(v->start[v->nsample], sizeof(int32));
-	ForEachHeldOut(v, TakeRelevant, &sampling);
-	SortRelevant(v);
+	ChooseUsers(v, &sampling);
+	ForEachHeldOut(v, TakeHeldOut, &sampling);
+	KeepRelevant(v, sampling.item);
 	CollectSeen(v);
 	pfree(sampling.count);
+	pfree(sampling.wanted);
 	pfree(sampling.slot);
+	pfree(sampling.item);
 }
 
 static float *
@@ -213,13 +275,25 @@ CheckMeasure(Measure measure, const MfObjective *objective)
 				 errhint("Use ndcg, recall, precision, map, mrr or hit_rate.")));
 }
 
-/* Measures something else than ndcg of lists, or rmse of a rating model. */
+/*
+ * Measures something else than ndcg of lists, or rmse of a rating model: of lists by the rows that are
+ * rated at least relevant_from (NaN: all), over about so many users.
+ */
 void
-SetMeasure(Validation *v, Measure measure)
+SetMeasure(Validation *v, Measure measure, double relevant_from, int64 sample_users)
 {
 	v->measure = measure;
-	if (measure != MEASURE_RMSE && v->sample == NULL)
-		DrawSample(v);
+	v->relevant_from = relevant_from;
+	v->sample_users = sample_users;
+	v->nsample = 0;
+	if (measure == MEASURE_RMSE)
+		return;
+	DrawSample(v);
+	if (v->nsample == 0 && !isnan(relevant_from))
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no row that is held out is relevant"),
+				 errhint("Lower the argument relevant_from, or raise validation.")));
 }
 
 /* Prepares the measure; keeps pointers to all arguments. */
@@ -233,22 +307,32 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 	v->problem = problem;
 	v->objective = objective;
 	v->parallel = parallel;
-	SetMeasure(v, problem->has_interest ? MEASURE_NDCG : MEASURE_RMSE);
+	SetMeasure(v, problem->has_interest ? MEASURE_NDCG : MEASURE_RMSE, NAN, SAMPLE_USERS);
 	return v;
 }
 
-/* What Validate measures, for messages. */
+/* What Validate measures. */
+Measure
+MeasureOf(const Validation *validation)
+{
+	return validation->measure;
+}
+
+/* The same, for messages. */
 const char *
 ValidationMeasure(const Validation *validation)
 {
 	return validation->measure == MEASURE_RMSE ? "rmse" : psprintf("%s@%d", measure_names[validation->measure], LIST_LENGTH);
 }
 
-/* The last measure by group of users or rows: means, of rmse mean squares. */
-const double *
-MeasuredGroups(const Validation *validation)
+/*
+ * Has every measure that follows add its users' figures, of rmse their squared errors, to MEASURE_GROUPS
+ * sums: a user's number by that modulus says where.
+ */
+void
+CollectFigures(Validation *validation, double *group)
 {
-	return validation->group;
+	validation->group = group;
 }
 
 /* Predictions for held-out rows on the way to their error. */
@@ -257,7 +341,7 @@ typedef struct ErrorSum
 	const MfObjective *objective;
 	const MfFactors *factors;
 	MfRatingMetrics sum;
-	MfRatingMetrics group[MEASURE_GROUPS];
+	double	   *group;
 } ErrorSum;
 
 static void
@@ -267,20 +351,19 @@ AddError(void *state, int32 user, int32 item, float rating)
 	double		predicted = mf_predicted_rating(error->objective, error->factors, user, item);
 
 	mf_metrics_rating(&error->sum, predicted, rating);
-	mf_metrics_rating(&error->group[user % MEASURE_GROUPS], predicted, rating);
+	if (error->group)
+		error->group[user % MEASURE_GROUPS] += (predicted - rating) * (predicted - rating);
 }
 
 /* Root mean squared error of the predicted ratings on the rows held out; NaN without a rating part. */
 double
 HeldOutError(Validation *v, const MfFactors *factors)
 {
-	ErrorSum	error = {.objective = v->objective, .factors = factors};
+	ErrorSum	error = {.objective = v->objective, .factors = factors, .group = v->group};
 
 	if (!v->problem->has_rating)
 		return NAN;
 	ForEachHeldOut(v, AddError, &error);
-	for (int g = 0; g < MEASURE_GROUPS; g++)
-		v->group[g] = error.group[g].count > 0 ? error.group[g].squares / error.group[g].count : 0;
 	return mf_metrics_rmse(&error.sum);
 }
 
@@ -325,14 +408,12 @@ ListFigure(Measure measure, const MfRankMetrics *figures)
 	}
 }
 
-/* The mean figure of the sample's lists, in all and by group. */
+/* The mean figure of the sample's lists. */
 static double
 RateLists(Validation *v, const MfBatch *batch)
 {
 	double		sum = 0;
-	int			count[MEASURE_GROUPS] = {0};
 
-	memset(v->group, 0, sizeof(v->group));
 	for (int s = 0; s < v->nsample; s++)
 	{
 		MfRankMetrics figures = mf_metrics_rank(batch->item + (int64) s * LIST_LENGTH, batch->count[s], LIST_LENGTH,
@@ -340,11 +421,9 @@ RateLists(Validation *v, const MfBatch *batch)
 		double		figure = ListFigure(v->measure, &figures);
 
 		sum += figure;
-		v->group[s % MEASURE_GROUPS] += figure;
-		count[s % MEASURE_GROUPS]++;
+		if (v->group)
+			v->group[v->sample[s] % MEASURE_GROUPS] += figure;
 	}
-	for (int g = 0; g < MEASURE_GROUPS; g++)
-		v->group[g] /= Max(count[g], 1);
 	return sum / Max(v->nsample, 1);
 }
 

@@ -22,17 +22,21 @@ typedef enum Measure
 	MEASURE_RMSE				/* the lower the better */
 } Measure;
 
-/* The measure also comes split into so many groups of users or rows, by which differences are judged. */
-#define MEASURE_GROUPS 64
+/* Users' figures are added up in so many groups, by which differences are judged; fewer users have one each. */
+#define MEASURE_GROUPS 16384
+
+/* Whose lists are measured, about, unless more are asked for. */
+#define SAMPLE_USERS 2000
 
 extern Measure ParseMeasure(const char *name);
 extern void CheckMeasure(Measure measure, const MfObjective *objective);
 extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 									const MfObjective *objective, const MfParallel *parallel);
-extern void SetMeasure(Validation *validation, Measure measure);
+extern void SetMeasure(Validation *validation, Measure measure, double relevant_from, int64 sample_users);
+extern Measure MeasureOf(const Validation *validation);
 extern const char *ValidationMeasure(const Validation *validation);
 extern double Validate(Validation *validation, const MfFactors *factors);
-extern const double *MeasuredGroups(const Validation *validation);
+extern void CollectFigures(Validation *validation, double *group);
 extern double HeldOutError(Validation *validation, const MfFactors *factors);
 extern bool KeepBest(Validation *validation, double measure, const MfFactors *factors,
 					 const float *mean_user, int iteration);

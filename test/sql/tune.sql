@@ -33,6 +33,46 @@ FROM (SELECT value FROM mf_tune('tune_views', 'recall', 1, validation => 0.15)) 
 	(SELECT value FROM mf_tune('tune_views', 'hit_rate', 1, validation => 0.15)) h (hit_rate);
 DROP TABLE tune_views;
 
+-- Ratings thrown by dice hold no better parameters than the defaults.
+CREATE FUNCTION winners(relation regclass, feedback text, rating_column text, seeds int) RETURNS bigint LANGUAGE sql AS
+$$SELECT count(*) FROM generate_series(1, seeds) s, LATERAL mf_tune(relation, trials => 12, seed => s,
+	feedback => winners.feedback, rating_column => winners.rating_column) t WHERE t.winner AND t.trial > 1$$;
+CREATE TABLE tune_dice AS SELECT u AS user_id, i AS item_id, 1 + abs(hashint8(u * 1000 + i + 7000000)) % 5 AS rating
+	FROM generate_series(1, 400) u, generate_series(1, 100) i WHERE abs(hashint8(u * 1000 + i)) % 100 < 8;
+SELECT winners('tune_dice', 'explicit', 'rating', 4) AS explicit, winners('tune_dice', 'implicit', NULL, 4) AS implicit;
+DROP TABLE tune_dice;
+
+-- Where others are better by some percent they are found: twenty genres, four in ten choices by taste.
+CREATE TABLE tune_genres AS SELECT DISTINCT u AS user_id,
+	CASE WHEN abs(hashint8(u * 100 + n)) % 10 < 4 THEN 20 * (u % 20) + abs(hashint8(u * 100 + n + 1000000)) % 20
+		ELSE abs(hashint8(u * 100 + n + 2000000)) % 400 END AS item_id
+	FROM generate_series(1, 2000) u, generate_series(1, 10) n;
+SELECT winners('tune_genres', 'implicit', NULL, 2) AS winners;
+CREATE TABLE trials_genres AS SELECT * FROM mf_tune('tune_genres', trials => 12, feedback => 'implicit');
+SELECT count(confirmed) AS confirmed, bool_or(w.confirmed > 1.03 * (SELECT confirmed FROM trials_genres WHERE trial = 1)) AS better
+	FROM trials_genres w WHERE w.trial = 1 OR w.winner;
+DROP TABLE tune_genres, trials_genres;
+DROP FUNCTION winners;
+
+-- Only rows rated at least so much count for lists: 30 people who were shown all of 40 things, and like every other one.
+CREATE TABLE tune_shown AS SELECT u AS user_id, i AS item_id, ((u + i) % 2)::int AS rating
+	FROM generate_series(1, 30) u, generate_series(1, 40) i WHERE abs(hashint8(u * 100 + i)) % 3 > 0;
+SELECT (SELECT value FROM mf_tune('tune_shown', 'hit_rate', 1, interest_weight => 0, validation => 0.3, relevant_from => 1)) > 0.9 AS liked,
+	(SELECT value FROM mf_tune('tune_shown', 'recall', 1, relevant_from => 0)) = (SELECT value FROM mf_tune('tune_shown', 'recall', 1)) AS everything,
+	(SELECT value FROM mf_tune('tune_shown', 'recall', 1, validation => 0.3, interest_weight => 0, relevant_from => 1)) >
+	(SELECT value FROM mf_tune('tune_shown', 'recall', 1, validation => 0.3, interest_weight => 0)) AS not_the_same;
+SELECT count(*) FROM mf_tune('tune_shown', trials => 1, relevant_from => 2);
+SELECT count(*) FROM mf_tune('tune_shown', 'rmse', trials => 1, relevant_from => 2);
+SELECT count(*) FROM mf_tune('tune_shown', trials => 1, relevant_from => 'NaN');
+-- Rows of one pair count as one: rated 0 and 2 means 1, viewed once and once more means 2.
+CREATE VIEW tune_twice AS SELECT user_id, item_id, 2 * rating AS rating FROM tune_shown UNION ALL SELECT user_id, item_id, 0 FROM tune_shown;
+SELECT (SELECT value FROM mf_tune('tune_twice', 'recall', 1, relevant_from => 1)) = (SELECT value FROM mf_tune('tune_shown', 'recall', 1, relevant_from => 1)) AS mean;
+SELECT count(*) FROM mf_tune('tune_twice', trials => 1, relevant_from => 1.5);
+SELECT count(*) FROM mf_tune('tune_twice', trials => 1, relevant_from => 1.5, feedback => 'implicit');
+SELECT count(*) FROM mf_tune('tune_twice', trials => 1, relevant_from => 2.5, feedback => 'implicit');
+DROP VIEW tune_twice;
+DROP TABLE tune_shown;
+
 -- Without train nothing is left; with it there is a model.
 SELECT count(*) FROM mf_models;
 SET client_min_messages = notice;

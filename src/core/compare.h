@@ -1,0 +1,11 @@
+/*
+ * compare.h - whether one of two is better by more than chance explains.
+ */
+#ifndef MF_COMPARE_H
+#define MF_COMPARE_H
+
+#include <stdint.h>
+
+extern double mf_sign_flip(const double *difference, int64_t n, int draws, uint64_t seed);
+
+#endif
