@@ -301,7 +301,8 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 --
 -- Whoever may set them in a session may keep them: without this ALTER ROLE, ALTER DATABASE and CREATE
 -- FUNCTION ... SET are for superusers alone, in a session that has not loaded the library yet.  The grant
--- is of the whole server: it outlives the extension, and pg_dumpall has it among the globals.
+-- is of the whole server: it outlives the extension, and pg_dumpall has it among the globals.  So it is given
+-- once, as what an administrator has made of it since is theirs.
 -- ---------------------------------------------------------------------------------------------
 
 GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
@@ -337,3 +338,10 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
+CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
+	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+		mfrec."verbose" TO PUBLIC;
+$$;
+SELECT mfrec.grant_settings()
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_parameter_acl WHERE parname OPERATOR(pg_catalog.~) '^mfrec\.');
+DROP FUNCTION mfrec.grant_settings();

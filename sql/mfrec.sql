@@ -652,8 +652,14 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 --
 -- Whoever may set them in a session may keep them: without this ALTER ROLE, ALTER DATABASE and CREATE
 -- FUNCTION ... SET are for superusers alone, in a session that has not loaded the library yet.  The grant
--- is of the whole server: it outlives the extension, and pg_dumpall has it among the globals.
+-- is of the whole server: it outlives the extension, and pg_dumpall has it among the globals.  So it is given
+-- once, as what an administrator has made of it since is theirs.
 -- ---------------------------------------------------------------------------------------------
 
-GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
-	mfrec."verbose" TO PUBLIC;
+CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
+	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+		mfrec."verbose" TO PUBLIC;
+$$;
+SELECT mfrec.grant_settings()
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_parameter_acl WHERE parname OPERATOR(pg_catalog.~) '^mfrec\.');
+DROP FUNCTION mfrec.grant_settings();

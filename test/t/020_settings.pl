@@ -87,6 +87,8 @@ $other->safe_psql('restored', 'DROP EXTENSION mfrec');
 is(as($other, 'restored', 'regress_plain', "ALTER ROLE regress_plain SET mfrec.model = 'mine'"), '', 'a dropped extension leaves them');
 $other->safe_psql('restored', 'CREATE EXTENSION mfrec');
 is($other->safe_psql('restored', $granted), '6', 'and finds them again');
+$other->safe_psql('restored', 'DROP EXTENSION mfrec; REVOKE SET ON PARAMETER mfrec.threads FROM PUBLIC; CREATE EXTENSION mfrec');
+is($other->safe_psql('restored', $granted), '5', 'but leaves alone what was taken away');
 $other->safe_psql('postgres', 'DROP DATABASE restored; DROP ROLE regress_plain, regress_other');
 $other->stop;
 $node->stop;
