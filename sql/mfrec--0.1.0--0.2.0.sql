@@ -183,21 +183,25 @@ SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_p
 DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text);
 
 CREATE FUNCTION mfrec.mf_recommend_all(
-	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	fresh boolean DEFAULT NULL)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint)');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint);
+SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean);
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean) IS
+'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
+exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone';
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
-	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint)');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint);
+SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean);
 
 CREATE FUNCTION mfrec.mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,

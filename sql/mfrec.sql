@@ -535,21 +535,22 @@ COMMENT ON FUNCTION mf_popular(bigint, anyelement, text) IS
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_recommend_all(
-	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
+	fresh boolean DEFAULT NULL)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
-exclude_seen: leave out what a user has in the source now, which is read once; false reads the model alone; version: an older kept one';
+exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone';
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
-	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL)
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean) IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------

@@ -230,26 +230,23 @@ SolveBiases(Evaluation *e)
 
 /* Keeps the vector of a user of the test relation. */
 static void
-TakeUser(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-		 const float *rating_vector)
+TakeUser(void *state, const StoredRow *row)
 {
 	Evaluation *e = state;
-	int32		user = FindId(e->test->users, id);
+	int32		user = FindId(e->test->users, row->id);
 
-	(void) count;
-	(void) rating_vector;
 	CHECK_FOR_INTERRUPTS();
-	if (user < 0)
+	if (user < 0 || row->factors == 0)
 		return;
-	if (factors != e->r.image->objective.factors)
+	if (row->factors != e->r.image->objective.factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("user %s has %d factors, but its model has %d", IdToText(&e->r.image->user_type, id),
-						factors, e->r.image->objective.factors),
+				 errmsg("user %s has %d factors, but its model has %d", IdToText(&e->r.image->user_type, row->id),
+						row->factors, e->r.image->objective.factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	e->known[user] = true;
-	e->bias[user] = bias;
-	memcpy(e->vector + (Size) user * e->r.image->index.ld, vector, sizeof(float) * factors);
+	e->bias[user] = row->bias;
+	memcpy(e->vector + (Size) user * e->r.image->index.ld, row->vector, sizeof(float) * row->factors);
 }
 
 /* Reads the vectors of the test relation's users. */

@@ -2,11 +2,11 @@
  * everybody.c - the lists of all users of a model, one entry after the other.
  *
  * The users' table and the source are read once, at the beginning, as the calling query sees them.
- * Vectors go to a temporary file in the order in which they come, what users have in the source is
- * sorted by the same order, spilled where it is large.  So block after block of users takes the next of
- * both, and its lists come from threads; they are a block ahead of what is asked for, no more.
- * Vectors are those of the model: what users have rated since the training is left out of their lists,
- * but does not change them.
+ * Vectors, and what users had at the training, go to temporary files in the order in which they come; what
+ * users have in the source is sorted by the same order, spilled where it is large.  So block after block of
+ * users takes the next of all three, and its lists come from threads; they are a block ahead of what is
+ * asked for, no more.  Vectors are those of the model: what users have rated since the training is left out
+ * of their lists, but does not change them.
  */
 #include "postgres.h"
 
@@ -15,10 +15,12 @@
 
 #include "budget.h"
 #include "compat.h"
+#include "core/seen.h"
 #include "everybody.h"
 #include "factors.h"
 #include "interrupt.h"
 #include "options.h"
+#include "seen_items.h"
 
 /* Users at work: so many, or so many for each thread, so that starting threads is nothing beside it. */
 #define BLOCK_USERS 1024
@@ -43,48 +45,73 @@ UserBytes(const Everybody *e)
 	return IdMapBytes(e->users) + (int64) e->users->count * sizeof(int64);
 }
 
-/* Takes note of a stored user. */
+/* Keeps what a user had at the training, as it is stored: its size, and its bytes. */
 static void
-TakeUser(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-		 const float *rating_vector)
+WriteStoredSeen(Everybody *e, Datum stored)
+{
+	bytea	   *seen = stored == (Datum) 0 ? NULL : DatumGetByteaPP(stored);
+	int32		size = seen ? VARSIZE_ANY_EXHDR(seen) : 0;
+
+	BufFileWrite(e->stored, &size, sizeof(size));
+	if (size > 0)
+		BufFileWrite(e->stored, VARDATA_ANY(seen), size);
+	if (seen && PointerGetDatum(seen) != stored)
+		pfree(seen);
+}
+
+/* Takes note of a stored user; of one without a vector there is nothing to list. */
+static void
+TakeUser(void *state, const StoredRow *row)
 {
 	Everybody  *e = state;
 	const Image *image = e->r.image;
 	int32		number = e->users->count;
 
-	(void) count;
-	(void) rating_vector;
-	if (factors != image->objective.factors)
+	if (row->factors == 0)
+		return;
+	if (row->factors != image->objective.factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("user %s has %d factors, but its model has %d", IdToText(&image->user_type, id),
-						factors, image->objective.factors),
+				 errmsg("user %s has %d factors, but its model has %d", IdToText(&image->user_type, row->id),
+						row->factors, image->objective.factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
-	if (AddId(e->users, id) != number)
+	if (AddId(e->users, row->id) != number)
 		return;
 	if (number % CHECK_USERS == 0)
 	{
 		CHECK_FOR_INTERRUPTS();
 		CheckListBudget(UserBytes(e), e->users->count);
 	}
-	e->record[0] = bias;
-	memcpy(e->record + 1, vector, sizeof(float) * factors);
-	BufFileWrite(e->vectors, e->record, sizeof(float) * (1 + factors));
+	e->record[0] = row->bias;
+	memcpy(e->record + 1, row->vector, sizeof(float) * row->factors);
+	BufFileWrite(e->vectors, e->record, sizeof(float) * (1 + row->factors));
+	if (e->stored)
+		WriteStoredSeen(e, row->seen);
 }
 
-/* Reads all users. */
 static void
-ReadUsers(Everybody *e)
+Rewind(BufFile *file)
+{
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not rewind temporary file of vectors")));
+}
+
+/* Reads all users; with_seen: and what they had at the training, if the version says it. */
+static void
+ReadUsers(Everybody *e, bool with_seen)
 {
 	e->users = CreateIdMap(&e->r.image->user_type);
 	e->record = palloc(sizeof(float) * (1 + e->r.image->objective.factors));
 	e->vectors = BufFileCreateTemp(false);
+	if (with_seen && e->r.image->numbered)
+		e->stored = BufFileCreateTemp(false);
 	ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, TakeUser, e);
 	CheckListBudget(UserBytes(e), e->users->count);
-	if (BufFileSeek(e->vectors, 0, 0, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not rewind temporary file of vectors")));
+	Rewind(e->vectors);
+	if (e->stored)
+		Rewind(e->stored);
 }
 
 /* Room for blocks of users, which may be fewer than there is room for where lists are long. */
@@ -104,7 +131,7 @@ AllocateBlock(Everybody *e, int k)
 	e->vector = (float *) TYPEALIGN(64, HugeArray(room * ld * sizeof(float) + 64, 1));
 	memset(e->vector, 0, room * ld * sizeof(float));
 	e->bias = HugeArray(room, sizeof(float));
-	if (e->seen)
+	if (e->seen || e->stored)
 		e->seen_start = HugeArray(room + 1, sizeof(int64));
 }
 
@@ -121,34 +148,36 @@ ReadSeen(Everybody *e)
 		RewindCells(&e->seen->by_user);
 }
 
+/* An error for a version that does not say what users have, where nobody else is to be asked. */
+static void
+CheckVersionSaysSeen(const Recommender *r)
+{
+	if (r->image->numbered == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" does not say what users have", r->version, r->model->name),
+				 errdetail("It was made before 0.2.0, or of factors that were imported without a source."),
+				 errhint("Retrain the model, let fresh be null to ask its source, or say exclude_seen => false.")));
+}
+
 /*
  * Opens a model (NULL: the default one) at a version (0: the current one) for lists of k items for all of
- * its users, in the current memory context, without what they have in its source if they shall be.
+ * its users, in the current memory context.  SEEN_...: without what they have, or not.
  */
 Everybody *
-OpenEverybody(const char *model, int32 version, int k, bool exclude_seen)
+OpenEverybody(const char *model, int32 version, int k, SeenFrom from)
 {
 	Everybody  *e = palloc0(sizeof(Everybody));
 
 	InitParallel(&e->parallel);
 	OpenRecommender(&e->r, model, version);
-	ReadUsers(e);
-	if (exclude_seen)
+	if (from == SEEN_FROM_VERSION)
+		CheckVersionSaysSeen(&e->r);
+	ReadUsers(e, from != SEEN_STAYS);
+	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&e->r)))
 		ReadSeen(e);
 	AllocateBlock(e, k);
 	return e;
-}
-
-/* Users that the next block has: as many as there is room for, if they have not too many seen items. */
-static int
-BlockUsers(const Everybody *e)
-{
-	int64		n = Min(e->lists.room, e->users->count - e->first);
-	const int64 *start = e->seen ? e->seen->by_user.start + e->first : NULL;
-
-	while (e->seen && n > 1 && (start[n] - start[0]) * (int64) sizeof(int32) > e->block_bytes)
-		n = (n + 1) / 2;
-	return (int) n;
 }
 
 /* The next users' vectors and biases. */
@@ -166,13 +195,15 @@ ReadVectors(Everybody *e)
 	}
 }
 
-/* The items that a user has, from the part of the rows that he is in; returns how many. */
+/* The items that a user has in the source, from the part of the rows that they are in; returns how many. */
 static int64
-SeenItems(Everybody *e, int32 user, const int32 **items)
+SourceItems(Everybody *e, int32 user, const int32 **items)
 {
 	MfRows	   *part = &e->part;
 	int64		row;
 
+	if (e->seen == NULL)
+		return 0;
 	while (user >= part->first + part->nrows)
 		if (!NextCells(&e->seen->by_user, part))
 			elog(ERROR, "rows of user %d are missing", user);
@@ -181,29 +212,66 @@ SeenItems(Everybody *e, int32 user, const int32 **items)
 	return part->start[row + 1] - part->start[row];
 }
 
-/* What the block's users have. */
-static void
-GatherSeen(Everybody *e)
+/* The items that the next user had at the training, in memory that the caller frees. */
+static int32 *
+StoredItems(Everybody *e, int32 user, int *count)
 {
-	const int64 *start = e->seen->by_user.start + e->first;
-	int64		total = start[e->n] - start[0];
+	bytea	   *seen;
+	int32	   *items;
+	int32		size;
 
-	if (total > e->seen_room)
-	{
-		if (e->seen_items)
-			pfree(e->seen_items);
-		e->seen_items = HugeArray(total, sizeof(int32));
-		e->seen_room = total;
-	}
+	*count = 0;
+	if (e->stored == NULL)
+		return NULL;
+	ReadTempFile(e->stored, &size, sizeof(size));
+	if (size == 0)
+		return NULL;
+	seen = palloc(VARHDRSZ + size);
+	SET_VARSIZE(seen, VARHDRSZ + size);
+	ReadTempFile(e->stored, VARDATA(seen), size);
+	items = SeenItems(e->r.image, IdAt(e->users, user), seen, count);
+	pfree(seen);
+	return items;
+}
+
+/* Makes room for n items more than the block's users have so far. */
+static void
+ReserveSeen(Everybody *e, int64 held, int64 n)
+{
+	if (held + n <= e->seen_room)
+		return;
+	e->seen_room = Max(held + n, 2 * e->seen_room);
+	if (e->seen_items == NULL)
+		e->seen_items = HugeArray(e->seen_room, sizeof(int32));
+	else
+		e->seen_items = repalloc_huge(e->seen_items, sizeof(int32) * e->seen_room);
+}
+
+/* What the next users have, at most `room` of them and not many more items than a block may have; how many. */
+static int
+GatherSeen(Everybody *e, int room)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec seen", ALLOCSET_DEFAULT_SIZES);
+	int			n = 0;
+
 	e->seen_start[0] = 0;
-	for (int u = 0; u < e->n; u++)
+	while (n < room && e->seen_start[n] * (int64) sizeof(int32) <= e->block_bytes)
 	{
-		const int32 *items;
-		int64		count = SeenItems(e, e->first + u, &items);
+		const int32 *source = NULL;
+		int64		nsource = SourceItems(e, e->first + n, &source);
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+		int			nstored;
+		int32	   *stored = StoredItems(e, e->first + n, &nstored);
 
-		memcpy(e->seen_items + e->seen_start[u], items, sizeof(int32) * count);
-		e->seen_start[u + 1] = e->seen_start[u] + count;
+		MemoryContextSwitchTo(old);
+		ReserveSeen(e, e->seen_start[n], nsource + nstored);
+		e->seen_start[n + 1] = e->seen_start[n] +
+			mf_seen_unite(source, nsource, stored, nstored, e->seen_items + e->seen_start[n]);
+		MemoryContextReset(scratch);
+		n++;
 	}
+	MemoryContextDelete(scratch);
+	return n;
 }
 
 /* Makes the lists of the next users; false when there are none left. */
@@ -211,13 +279,13 @@ static bool
 NextBlock(Everybody *e)
 {
 	e->first += e->n;
-	e->n = BlockUsers(e);
+	e->n = (int) Min(e->lists.room, e->users->count - e->first);
 	e->user = e->entry = 0;
 	if (e->n <= 0)
 		return false;
+	if (e->seen_start)
+		e->n = GatherSeen(e, e->n);
 	ReadVectors(e);
-	if (e->seen)
-		GatherSeen(e);
 	MakeLists(&e->lists, e->n, e->vector, e->seen_start, e->seen_items);
 	return true;
 }
@@ -253,6 +321,8 @@ void
 CloseEverybody(Everybody *e)
 {
 	BufFileClose(e->vectors);
+	if (e->stored)
+		BufFileClose(e->stored);
 	if (e->seen)
 		FreeRatings(e->seen);
 	CloseRecommender(&e->r);

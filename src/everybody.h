@@ -19,6 +19,15 @@ typedef struct ListEntry
 	int			rank;
 } ListEntry;
 
+/* Whether lists are without what users have, and who says what that is. */
+typedef enum SeenFrom
+{
+	SEEN_STAYS,					/* lists have it */
+	SEEN_FROM_ALL,				/* the version, and the source where it is there */
+	SEEN_FROM_SOURCE,			/* both; it must be there */
+	SEEN_FROM_VERSION			/* that alone */
+} SeenFrom;
+
 /* All users of a version, some of them at work. */
 typedef struct Everybody
 {
@@ -26,7 +35,8 @@ typedef struct Everybody
 	MfParallel	parallel;
 	IdMap	   *users;			/* numbers are the order in which they come */
 	BufFile    *vectors;		/* bias and factors of each, in that order */
-	Ratings    *seen;			/* what each has in the source; NULL: nothing is left out */
+	BufFile    *stored;			/* what each had at the training, in that order; NULL: not known or wanted */
+	Ratings    *seen;			/* what each has in the source; NULL: nothing, or not wanted */
 	MfRows		part;			/* the rows of seen that are at hand */
 	Lists		lists;
 	int64		block_bytes;	/* what a block may take, if it can be */
@@ -35,14 +45,14 @@ typedef struct Everybody
 	float	   *record;			/* 1 + d: a record of vectors */
 	float	   *vector;			/* lists.room x ld */
 	float	   *bias;			/* lists.room */
-	int64	   *seen_start;		/* lists.room + 1; NULL without seen */
+	int64	   *seen_start;		/* lists.room + 1; NULL: nothing is left out */
 	int32	   *seen_items;
 	int64		seen_room;
 	int			user;			/* of the block: whose entries are handed out */
 	int			entry;			/* how many of them have been */
 } Everybody;
 
-extern Everybody *OpenEverybody(const char *model, int32 version, int k, bool exclude_seen);
+extern Everybody *OpenEverybody(const char *model, int32 version, int k, SeenFrom from);
 extern bool NextListEntry(Everybody *e, ListEntry *entry);
 extern void CloseEverybody(Everybody *e);
 

@@ -496,55 +496,102 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	return deleted;
 }
 
+/* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
+static AttrNumber
+LaterColumn(Oid relid, const char *column, Oid type)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+
+	return attnum != InvalidAttrNumber && get_atttype(relid, attnum) == type ? attnum : InvalidAttrNumber;
+}
+
+/* The column of a users' table that says what they have. */
+AttrNumber
+SeenColumn(Oid relid)
+{
+	return LaterColumn(relid, "seen", BYTEAOID);
+}
+
+/* The column of an items' table with the numbers by which that means them. */
+AttrNumber
+ItemNumberColumn(Oid relid)
+{
+	return LaterColumn(relid, "number", INT4OID);
+}
+
+/* What a scan of a model table reads; columns after the first four are there or not. */
+#define READ_COLUMNS "ratings, bias, factors"
+#define FIRST_OPTION 4
+
 /* Receives a scan of a model table and hands each row to a function. */
 typedef struct FactorReceiver
 {
 	DestReceiver pub;
 	const IdType *idtype;
-	FactorRowFunction function;
+	StoredRowFunction function;
 	void	   *state;
+	int			rating_factors; /* columns of the result; 0 where they are not read */
+	int			seen;
+	int			number;
 	int64		rows;
 } FactorReceiver;
 
-/* The floats of a real[] without NULLs, and how many; an error for any other array, and for none. */
+/*
+ * The floats of a real[] without NULLs, and how many; an error for any other array, and for none.
+ * may_be_empty: none is a vector, too, as in rows of users of whom nothing is known but what they have.
+ */
 static const float *
-VectorValues(Datum datum, bool isnull, int *count)
+VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count)
 {
 	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
 
-	if (array == NULL || ARR_NDIM(array) != 1 || ARR_HASNULL(array))
+	if (array == NULL || ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 0 && !may_be_empty) || ARR_HASNULL(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("a vector of factors must be a one-dimensional real[] without nulls"),
 				 errhint("A model table was edited by hand; retrain the model.")));
-	*count = ARR_DIMS(array)[0];
+	*count = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
 	return (const float *) ARR_DATA_PTR(array);
+}
+
+/* The vector of ratings of an item, which is as long as its other one; NULL where there is none. */
+static const float *
+RatingValues(const FactorReceiver *receiver, TupleTableSlot *slot, const StoredRow *row)
+{
+	int			column = receiver->rating_factors;
+	const float *vector;
+	int			d;
+
+	if (column == 0 || slot->tts_isnull[column])
+		return NULL;
+	vector = VectorValues(slot->tts_values[column], false, false, &d);
+	if (d != row->factors)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("factors and rating_factors of item %s differ in length",
+						IdToText(receiver->idtype, row->id)),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	return vector;
 }
 
 static bool
 ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	FactorReceiver *receiver = (FactorReceiver *) self;
-	int64		id;
-	int			d;
-	int			rating_d = 0;
-	const float *vector;
-	const float *rating_vector = NULL;
+	StoredRow	row = {.number = -1};
 
 	slot_getallattrs(slot);
-	id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
-	vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], &d);
-	if (slot->tts_tupleDescriptor->natts > 4 && !slot->tts_isnull[4])
-		rating_vector = VectorValues(slot->tts_values[4], false, &rating_d);
-	if (rating_vector && rating_d != d)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("factors and rating_factors of item %s differ in length",
-						IdToText(receiver->idtype, id)),
-				 errhint("A model table was edited by hand; retrain the model.")));
-	receiver->function(receiver->state, id, DatumGetInt32(slot->tts_values[1]),
-					   DatumGetFloat4(slot->tts_values[2]), d, vector, rating_vector);
-	receiver->rows++;
+	row.id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
+	row.count = DatumGetInt32(slot->tts_values[1]);
+	row.bias = DatumGetFloat4(slot->tts_values[2]);
+	row.vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], receiver->seen > 0, &row.factors);
+	row.rating_vector = RatingValues(receiver, slot, &row);
+	if (receiver->seen > 0 && !slot->tts_isnull[receiver->seen])
+		row.seen = slot->tts_values[receiver->seen];
+	if (receiver->number > 0 && !slot->tts_isnull[receiver->number])
+		row.number = DatumGetInt32(slot->tts_values[receiver->number]);
+	receiver->function(receiver->state, &row);
+	receiver->rows += row.factors > 0;
 	return true;
 }
 
@@ -565,26 +612,38 @@ CheckFactorColumn(TupleDesc desc, int column, Oid type)
 static void
 StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	const FactorReceiver *receiver = (FactorReceiver *) self;
+
 	(void) operation;
 	CheckDeliveredId(typeinfo, 0, ((FactorReceiver *) self)->idtype);
 	CheckFactorColumn(typeinfo, 1, INT4OID);
 	CheckFactorColumn(typeinfo, 2, FLOAT4OID);
 	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
-	if (typeinfo->natts > 4)
-		CheckFactorColumn(typeinfo, 4, FLOAT4ARRAYOID);
+	if (receiver->rating_factors > 0)
+		CheckFactorColumn(typeinfo, receiver->rating_factors, FLOAT4ARRAYOID);
+}
+
+/* Has a query read a column more, where it is there; returns its place in the result, 0 for none. */
+static int
+ReadColumn(StringInfo sql, int *columns, const char *column, AttrNumber attnum)
+{
+	if (attnum == InvalidAttrNumber)
+		return 0;
+	appendStringInfo(sql, ", %s", column);
+	return (*columns)++;
 }
 
 /*
  * Hands every row of a version to a function, in no particular order, with the current user's
- * privileges and row security.  Returns how many there were.
+ * privileges and row security.  Returns how many there were that have a vector.
  */
 int64
 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-			FactorRowFunction function, void *state)
+			StoredRowFunction function, void *state)
 {
 	FactorReceiver receiver = {0};
 	StringInfoData sql;
-	bool		items = get_attnum(relid, "rating_factors") != InvalidAttrNumber;
+	int			columns = FIRST_OPTION;
 
 	receiver.pub.receiveSlot = ReceiveFactorRow;
 	receiver.pub.rStartup = StartupFactorReceiver;
@@ -593,8 +652,11 @@ ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtyp
 	receiver.state = state;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
-	appendStringInfo(&sql, "%s, ratings, bias, factors%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
-					 id_column, items ? ", rating_factors" : "", TableSql(relid));
+	appendStringInfo(&sql, "%s, " READ_COLUMNS, id_column);
+	receiver.rating_factors = ReadColumn(&sql, &columns, "rating_factors", get_attnum(relid, "rating_factors"));
+	receiver.seen = ReadColumn(&sql, &columns, "seen", SeenColumn(relid));
+	receiver.number = ReadColumn(&sql, &columns, "number", ItemNumberColumn(relid));
+	appendStringInfo(&sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) $1", TableSql(relid));
 	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);
 	return receiver.rows;
 }

@@ -20,9 +20,20 @@ typedef struct FactorRows
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
 } FactorRows;
 
-/* Receives one stored row; vectors have d floats and live until it returns. */
-typedef void (*FactorRowFunction) (void *state, int64 id, int32 count, float bias, int factors,
-								   const float *vector, const float *rating_vector);
+/* One stored row, which lives until its receiver returns. */
+typedef struct StoredRow
+{
+	int64		id;
+	int32		count;			/* ratings in the training */
+	float		bias;
+	int			factors;		/* d; 0: of this user nothing is known but what they have */
+	const float *vector;		/* d floats */
+	const float *rating_vector; /* d floats; NULL: there is none */
+	Datum		seen;			/* of a user: a bytea, see core/seen.h; 0: it is not known */
+	int32		number;			/* of an item: the number by which seen means it; negative: none */
+} StoredRow;
+
+typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
 
 extern void CheckTableInTheWay(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
@@ -33,7 +44,9 @@ extern void StoreFactors(Oid relid, const char *id_column, int32 version, const 
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-						 FactorRowFunction function, void *state);
+						 StoredRowFunction function, void *state);
+extern AttrNumber SeenColumn(Oid relid);
+extern AttrNumber ItemNumberColumn(Oid relid);
 extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
 
 #endif

@@ -33,6 +33,17 @@ EndRecommendAll(Datum everybody)
 	CloseEverybody((Everybody *) DatumGetPointer(everybody));
 }
 
+/* What the arguments exclude_seen and fresh say together; the latter is not in the SQL of 0.1.0. */
+static SeenFrom
+SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
+{
+	if (!PG_ARGISNULL(exclude_seen) && !PG_GETARG_BOOL(exclude_seen))
+		return SEEN_STAYS;
+	if (PG_NARGS() <= fresh || PG_ARGISNULL(fresh))
+		return SEEN_FROM_ALL;
+	return PG_GETARG_BOOL(fresh) ? SEEN_FROM_SOURCE : SEEN_FROM_VERSION;
+}
+
 /* The first call: opens the model and reads what there is to be read. */
 static void
 BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
@@ -41,7 +52,7 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 	char	   *model = TextArgument(fcinfo, model_argument);
-	bool		exclude_seen = PG_ARGISNULL(model_argument + 1) || PG_GETARG_BOOL(model_argument + 1);
+	SeenFrom	seen = SeenArgument(fcinfo, model_argument + 1, model_argument + 3);
 	int32		version = VersionArgument(fcinfo, model_argument + 2);
 	TupleDesc	desc;
 	Everybody  *everybody;
@@ -50,7 +61,7 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	everybody = OpenEverybody(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), exclude_seen);
+	everybody = OpenEverybody(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
 	CheckIdTypes(fcinfo, desc, everybody->r.image);
 	call->tuple_desc = BlessTupleDesc(desc);
 	call->user_fctx = everybody;
@@ -98,8 +109,8 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 }
 
 /*
- * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint): the k best items for every user of
- * the model, as bigint.
+ * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool): the k best items for
+ * every user of the model, as bigint.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
 Datum

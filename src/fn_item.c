@@ -28,7 +28,7 @@ mf_predict(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
-	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), &user);
+	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), false, &user);
 	if (item >= 0)
 		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
 	CloseRecommender(&r);

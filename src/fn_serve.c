@@ -132,20 +132,21 @@ PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState
 
 /* A user of whom nothing is known gets what the setting says. */
 static void
-ColdStartList(Recommender *r, const ListFilter *filter, Grouping *grouping, int k, int64 user, TopList *list)
+ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
+			  bool leave_out_seen, int k, int64 id, TopList *list)
 {
 	list->count = 0;
 	if (mfrec_cold_start == COLD_START_ERROR)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, user)),
+				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, id)),
 				 errhint("Set mfrec.cold_start to \"popular\" to get the popular items instead.")));
 	if (mfrec_cold_start != COLD_START_POPULAR)
 		return;
 	if (grouping->per_group > 0)
-		MakeGroupedList(r, NULL, filter, grouping, false, k, list);
+		MakeGroupedList(r, user, filter, grouping, leave_out_seen, k, list);
 	else
-		MakePopularList(r, filter, k, list);
+		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
 }
 
 static void
@@ -170,11 +171,11 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	ReadFilter(fcinfo, at, r.image, &filter);
 	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
-	known = LoadUser(&r, id, &user);
+	known = LoadUser(&r, id, exclude_seen, &user);
 	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
 		LookAtUser(&r, id, known, &user);
 	if (user.reason == REASON_POPULAR)
-		ColdStartList(&r, &filter, &grouping, k, id, &list);
+		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
 	else if (grouping.per_group > 0)
 		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
 	else
@@ -291,7 +292,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 			list.score[i] = (float) ShownScore(&r.image->objective, user.bias, list.score[i]);
 	}
 	else
-		MakePopularList(&r, &filter, k, &list);
+		MakePopularList(&r, NULL, &filter, k, &list);
 	type = IdRowType(fcinfo);
 	for (int i = 0; i < list.count; i++)
 		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
@@ -313,7 +314,7 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
 	type = IdRowType(fcinfo);
-	MakePopularList(&r, &filter, k, &list);
+	MakePopularList(&r, NULL, &filter, k, &list);
 	for (int i = 0; i < list.count; i++)
 	{
 		Datum		values[3];

@@ -10,19 +10,20 @@
 #include "lookup.h"
 #include "recommender.h"
 #include "rows.h"
+#include "seen_items.h"
 #include "user_search.h"
 
 #define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
 
-/* Puts out id, score and rank of the k best users of a search. */
+/* Puts out id, score and rank of the best users of a search. */
 static void
-PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search, int k)
+PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search)
 {
 	const IdType *idtype = &search->recommender->image->user_type;
 	Oid			type = IdRowType(fcinfo);
 	int64	   *users;
 	double	   *scores;
-	int			count = FindBestUsers(search, k, &users, &scores);
+	int			count = FindBestUsers(search, &users, &scores);
 
 	for (int i = 0; i < count; i++)
 		PutRankedRow(fcinfo, IdToOutput(idtype, users[i], type), (float) scores[i], i + 1);
@@ -45,13 +46,13 @@ mf_similar_users(PG_FUNCTION_ARGS)
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", "Pass a user id of type %s.");
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
-	InitUserSearch(&search, &r);
-	if (LoadUser(&r, id, &user))
+	InitUserSearch(&search, &r, k);
+	if (LoadUser(&r, id, false, &user))
 	{
 		search.target = user.vector;
 		search.cosine = true;
 		(void) AddId(search.left_out, id);
-		PutBestUsers(fcinfo, &search, k);
+		PutBestUsers(fcinfo, &search);
 	}
 	CloseRecommender(&r);
 	return (Datum) 0;
@@ -66,7 +67,10 @@ LeaveOutUser(void *state, int64 user, float rating, float weight)
 	(void) AddId(state, user);
 }
 
-/* The k best users for an item; those with rows of it in the source, where there is one, are left out. */
+/*
+ * The k best users for an item, without those who have it: had it at the training, or have rows of it in the
+ * source, where there is one.
+ */
 static void
 RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 {
@@ -85,12 +89,13 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 	item = FindId(&r.image->ids, id);
 	if (item >= 0)
 	{
-		InitUserSearch(&search, &r);
-		if (r.model->source)
+		InitUserSearch(&search, &r, k);
+		search.seen_number = ItemNumber(r.image, item);
+		if (r.model->source && ReadsSource(&r))
 			LookupItemRows(OpenServedSource(r.served, r.image->objective.has_rating), id, LeaveOutUser, search.left_out);
 		search.target = mf_index_vector(&r.image->index, item);
 		search.offset = r.image->objective.taste * r.image->bias[item];
-		PutBestUsers(fcinfo, &search, k);
+		PutBestUsers(fcinfo, &search);
 	}
 	CloseRecommender(&r);
 }

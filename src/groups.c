@@ -239,19 +239,19 @@ CutGroups(Grouping *grouping, int k, bool can_grow, TopList *list)
 	return true;
 }
 
-/* A ranking without groups: of a user, or by popularity where there is none. */
+/* A ranking without groups: of a user, or by popularity where nothing is known. */
 static void
 Rank(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k, TopList *list)
 {
-	if (user)
-		MakeList(r, user, filter, leave_out_seen, k, list);
+	if (user->reason == REASON_POPULAR)
+		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
 	else
-		MakePopularList(r, filter, k, list);
+		MakeList(r, user, filter, leave_out_seen, k, list);
 }
 
 /*
- * The best k items for a user (NULL: the most popular ones) with at most so many of each group; items
- * without a group are not limited.
+ * The best k items for a user, the most popular ones where nothing is known, with at most so many of each
+ * group; items without a group are not limited.
  */
 void
 MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
@@ -268,7 +268,7 @@ MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter,
 		CHECK_FOR_INTERRUPTS();
 		if (n > LONG_RANKING && grouping->group == NULL)
 			LoadGroups(grouping, image);
-		if (grouping->group && user)
+		if (grouping->group && user->reason != REASON_POPULAR)
 		{
 			ListFilter	grouped = *filter;
 

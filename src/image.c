@@ -63,6 +63,8 @@ ViewBlock(Image *image)
 	image->ids.mask = header->slots - 1;
 	image->counts = SectionStart(block, SECTION_COUNTS);
 	image->popular = SectionStart(block, SECTION_POPULAR);
+	image->nnumbers = header->length[SECTION_NUMBERED] / sizeof(int32);
+	image->numbered = image->nnumbers > 0 ? SectionStart(block, SECTION_NUMBERED) : NULL;
 	image->bias = SectionStart(block, SECTION_BIAS);
 	image->gram = SectionStart(block, SECTION_GRAM);
 	image->interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;

@@ -31,6 +31,9 @@ typedef struct ItemRows
 	float	   *rating;			/* the column rating_factors; 0 where it is null */
 	float	   *bias;
 	int32	   *counts;
+	int32	   *numbers;
+	int64		nnumbers;		/* items that the version was made with: numbers are below */
+	bool		has_numbers;	/* some item has one */
 } ItemRows;
 
 static void *
@@ -51,6 +54,7 @@ GrowRows(ItemRows *rows)
 		rows->rating = HugeArray(capacity * rows->ld, sizeof(float));
 		rows->bias = HugeArray(capacity, sizeof(float));
 		rows->counts = HugeArray(capacity, sizeof(int32));
+		rows->numbers = HugeArray(capacity, sizeof(int32));
 	}
 	else
 	{
@@ -58,42 +62,61 @@ GrowRows(ItemRows *rows)
 		rows->rating = repalloc_huge(rows->rating, capacity * rows->ld * sizeof(float));
 		rows->bias = repalloc_huge(rows->bias, capacity * sizeof(float));
 		rows->counts = repalloc_huge(rows->counts, capacity * sizeof(int32));
+		rows->numbers = repalloc_huge(rows->numbers, capacity * sizeof(int32));
 	}
 	rows->capacity = capacity;
 }
 
-/* Keeps one row of the item table. */
+/* An error that says what is wrong with an item. */
 static void
-TakeItemRow(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-			const float *rating_vector)
+BadItem(const ItemRows *rows, const StoredRow *row, const char *message)
 {
-	ItemRows   *rows = state;
-	int32		item = AddId(rows->ids, id);
-	float	   *into;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg(message, IdToText(rows->ids->type, row->id)),
+			 errhint("A model table was edited by hand; retrain the model.")));
+}
 
-	if (factors != rows->objective->factors)
+/* An error unless an item's vectors are as the model's must be. */
+static void
+CheckItemVectors(const ItemRows *rows, const StoredRow *row)
+{
+	if (row->factors != rows->objective->factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("item %s has %d factors, but its model has %d", IdToText(rows->ids->type, id),
-						factors, rows->objective->factors),
+				 errmsg("item %s has %d factors, but its model has %d", IdToText(rows->ids->type, row->id),
+						row->factors, rows->objective->factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
-	for (int k = 0; k < factors; k++)
-		if (!isfinite(vector[k]) || (rating_vector && !isfinite(rating_vector[k])))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("the factors of item %s are not finite", IdToText(rows->ids->type, id)),
-					 errhint("A model table was edited by hand; retrain the model.")));
+	for (int k = 0; k < row->factors; k++)
+		if (!isfinite(row->vector[k]) || (row->rating_vector && !isfinite(row->rating_vector[k])))
+			BadItem(rows, row, "the factors of item %s are not finite");
+}
+
+/* Keeps one row of the item table. */
+static void
+TakeItemRow(void *state, const StoredRow *row)
+{
+	ItemRows   *rows = state;
+	int32		item = AddId(rows->ids, row->id);
+	Size		bytes = sizeof(float) * row->factors;
+	float	   *into;
+
+	CheckItemVectors(rows, row);
+	if (row->number >= rows->nnumbers)
+		BadItem(rows, row, "the number of item %s is larger than there are items");
 	if (item >= rows->capacity)
 		GrowRows(rows);
 	into = rows->interest + (Size) item * rows->ld;
 	memset(into, 0, sizeof(float) * rows->ld);
-	memcpy(into, vector, sizeof(float) * factors);
+	memcpy(into, row->vector, bytes);
 	into = rows->rating + (Size) item * rows->ld;
 	memset(into, 0, sizeof(float) * rows->ld);
-	if (rating_vector)
-		memcpy(into, rating_vector, sizeof(float) * factors);
-	rows->bias[item] = bias;
-	rows->counts[item] = count;
+	if (row->rating_vector)
+		memcpy(into, row->rating_vector, bytes);
+	rows->bias[item] = row->bias;
+	rows->counts[item] = row->count;
+	rows->numbers[item] = row->number;
+	rows->has_numbers |= row->number >= 0;
 }
 
 /* Brings rows of `width` 4-byte values into the order of the sorted ids. */
@@ -130,6 +153,7 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	source->parallel.nthreads = 1;	/* a session that serves has one thread */
 	FactorIdType(model->item_relid, ITEM_ID, idtype);
 	rows.objective = &source->objective;
+	rows.nnumbers = VersionItems(model, version);
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(source->objective.factors);
 	GrowRows(&rows);
@@ -141,6 +165,8 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	source->rating = Reorder(rows.rating, rank, n, rows.ld);
 	source->bias = Reorder(rows.bias, rank, n, 1);
 	source->counts = Reorder(rows.counts, rank, n, 1);
+	source->numbers = rows.has_numbers ? Reorder(rows.numbers, rank, n, 1) : NULL;
+	source->nnumbers = rows.nnumbers;
 }
 
 /* The bytes of an id that is not held in its int64 itself, rounded up to 8. */
@@ -197,6 +223,7 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 	header->length[SECTION_SLOTS] = header->slots * sizeof(int32);
 	header->length[SECTION_COUNTS] = n * sizeof(int32);
 	header->length[SECTION_POPULAR] = n * sizeof(int32);
+	header->length[SECTION_NUMBERED] = source->numbers ? source->nnumbers * sizeof(int32) : 0;
 	header->length[SECTION_BIAS] = n * sizeof(float);
 	header->length[SECTION_MEAN_USER] = mf_padded(objective->factors) * sizeof(float);
 	header->length[SECTION_GRAM] = (int64) objective->factors * mf_padded(objective->factors) * sizeof(float);
@@ -257,6 +284,20 @@ FillPopular(char *block, const ImageSource *source)
 	qsort_arg(popular, source->ids->count, sizeof(int32), CompareByCount, (void *) source->counts);
 }
 
+/* The item of each number; of several items with the same one the first, -1 where there is none. */
+static void
+FillNumbered(char *block, const ImageSource *source)
+{
+	int32	   *numbered = SectionStart(block, SECTION_NUMBERED);
+
+	if (source->numbers == NULL)
+		return;
+	memset(numbered, -1, sizeof(int32) * source->nnumbers);
+	for (int32 i = source->ids->count - 1; i >= 0; i--)
+		if (source->numbers[i] >= 0)
+			numbered[source->numbers[i]] = i;
+}
+
 /* The Gram matrix for fold-in and the index for lists, which may turn out smaller than planned. */
 static void
 FillVectors(char *block, const ImageSource *source)
@@ -313,6 +354,7 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	if (source->bias)
 		memcpy(SectionStart(block, SECTION_BIAS), source->bias, sizeof(float) * n);
 	FillPopular(block, source);
+	FillNumbered(block, source);
 	FillVectors(block, source);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);

@@ -10,7 +10,7 @@
 #include "model.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 2
+#define IMAGE_FORMAT 3
 
 /* Sections of the block, in the order in which they lie there, each aligned to 64 bytes. */
 typedef enum Section
@@ -20,6 +20,7 @@ typedef enum Section
 	SECTION_SLOTS,				/* hash table of item numbers */
 	SECTION_COUNTS,
 	SECTION_POPULAR,
+	SECTION_NUMBERED,			/* empty where users have no seen items */
 	SECTION_BIAS,
 	SECTION_MEAN_USER,
 	SECTION_GRAM,
@@ -65,6 +66,8 @@ typedef struct ImageSource
 	const float *rating;		/* nitems x ld: q_i of the joint model; else not used */
 	const float *bias;			/* nitems; NULL: 0 */
 	const int32 *counts;		/* nitems: ratings */
+	const int32 *numbers;		/* nitems: by which users' rows mean them, negative: none; NULL: none has any */
+	int64		nnumbers;		/* numbers are below */
 	const float *users;			/* nusers x ld: users' vectors, to see what searches will be like; or NULL */
 	int64		nusers;
 	MfParallel	parallel;

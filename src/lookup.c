@@ -1,13 +1,15 @@
 /*
- * lookup.c - one user's stored vector, and the present rows of one user or item in the source.
+ * lookup.c - one user's stored row, and the present rows of one user or item in the source.
  *
- * A vector is a row of a table that training made, so its primary key is scanned without a query,
+ * A user is a row of a table that training made, so its primary key is scanned without a query,
  * as the server scans its own catalogs.  Where the table is no longer as it was made, or row security
  * applies to the caller, and for the source, which can be any relation, queries do it that are
  * prepared once a session.  They run as the caller, with the caller's snapshot, privileges and row
  * security.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -60,6 +62,7 @@ ResolvePath(Relation rel, Served *served)
 	path->ratings = get_attnum(relid, "ratings");
 	path->bias = get_attnum(relid, "bias");
 	path->factors = get_attnum(relid, "factors");
+	path->seen = SeenColumn(relid);
 	path->resolved = true;
 	if (!OidIsValid(index) || rel->rd_rel->relkind != RELKIND_RELATION || path->ratings == InvalidAttrNumber ||
 		path->bias == InvalidAttrNumber || path->factors == InvalidAttrNumber ||
@@ -79,12 +82,17 @@ ResolvePath(Relation rel, Served *served)
 	index_close(key, AccessShareLock);
 }
 
-/* Takes a vector out of its array, which must have that many factors. */
-static void
+/*
+ * Takes a vector out of its array, which must have that many factors; false where it has none, as in rows of
+ * users of whom nothing is known but what they have.
+ */
+static bool
 TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int factors, float *vector)
 {
 	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
 
+	if (array && ARR_NDIM(array) == 0)
+		return false;
 	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != factors || ARR_HASNULL(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -92,12 +100,27 @@ TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int facto
 						IdToText(&served->user_type, user), served->model.user_table, factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	memcpy(vector, ARR_DATA_PTR(array), sizeof(float) * factors);
+	return true;
 }
 
-/* LookupVector through the primary key of the open table. */
+/* What a user has, copied to the given memory context; NULL where it is not known. */
+static bytea *
+TakeSeen(Datum datum, bool isnull, MemoryContext context)
+{
+	MemoryContext old;
+	bytea	   *seen;
+
+	if (isnull)
+		return NULL;
+	old = MemoryContextSwitchTo(context);
+	seen = DatumGetByteaPCopy(datum);
+	MemoryContextSwitchTo(old);
+	return seen;
+}
+
+/* LookupUser through the primary key of the open table. */
 static bool
-ScanVector(Relation rel, const Served *served, int32 version, int64 user, int factors, float *vector,
-		   float *bias, int32 *count)
+ScanUser(Relation rel, const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
 	const VectorPath *path = &served->users;
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -114,37 +137,52 @@ ScanVector(Relation rel, const Served *served, int32 version, int64 user, int fa
 	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
-	if (found)
-	{
-		*count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
-		*bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
-		datum = heap_getattr(tuple, path->factors, desc, &isnull);
-		TakeVector(datum, isnull, served, user, factors, vector);
-	}
-	systable_endscan(scan);
 	if (!found)
 		(void) CheckRowsAreSeen(RelationGetRelid(rel));
+	else
+	{
+		stored->count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
+		stored->bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
+		datum = heap_getattr(tuple, path->factors, desc, &isnull);
+		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		if (with_seen && path->seen != InvalidAttrNumber)
+		{
+			datum = heap_getattr(tuple, path->seen, desc, &isnull);
+			stored->seen = TakeSeen(datum, isnull, CurrentMemoryContext);
+		}
+	}
+	systable_endscan(scan);
 	return found;
 }
 
-/* LookupVector by a query. */
+/* The query that reads one user's row of a version. */
+static char *
+UserQuery(const Served *served, bool with_seen)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
+	appendStringInfo(&sql, "%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+					 with_seen ? ", seen" : "",
+					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
+					 IdEqualitySql(&served->user_type));
+	return sql.data;
+}
+
+/* LookupUser by a query. */
 static bool
-QueryVector(const Served *served, int32 version, int64 user, int factors, float *vector, float *bias,
-			int32 *count)
+QueryUser(const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
 	Oid			types[2] = {INT4OID, IdParameterType(&served->user_type)};
 	Datum		values[2] = {Int32GetDatum(version), IdToParameter(&served->user_type, user)};
-	StringInfoData sql;
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	bool		found;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT factors, bias, ratings FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
-					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
-					 IdEqualitySql(&served->user_type));
+	with_seen &= SeenColumn(served->users.relid) != InvalidAttrNumber;
 	SPI_connect();
-	plan = PrepareOnce(sql.data, 2, types);
+	plan = PrepareOnce(UserQuery(served, with_seen), 2, types);
 	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
@@ -160,25 +198,31 @@ QueryVector(const Served *served, int32 version, int64 user, int factors, float 
 		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
 		CheckFactorColumn(desc, 1, FLOAT4OID);
 		CheckFactorColumn(desc, 2, INT4OID);
-		TakeVector(datum, isnull, served, user, factors, vector);
-		*bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
-		*count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		stored->bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
+		stored->count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+		if (with_seen)
+		{
+			datum = SPI_getbinval(tuple, desc, 4, &isnull);
+			stored->seen = TakeSeen(datum, isnull, context);
+		}
 	}
 	SPI_finish();
 	return found;
 }
 
 /*
- * Reads a user's row of a version: the factors (that many floats into vector), bias and number of
- * ratings.  False when there is none.  The caller has checked the right to read the table.
+ * Reads a user's row of a version into `stored`, whose vector is there already.  False when there is no
+ * vector; what the user has may be known all the same.  The caller has checked the right to read the table.
  */
 bool
-LookupVector(Served *served, int32 version, int64 user, int factors, float *vector, float *bias, int32 *count)
+LookupUser(Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
 	VectorPath *path = &served->users;
 	Relation	rel;
 	bool		found;
 
+	stored->seen = NULL;
 	if (!IdFits(&served->user_type, user))
 		return false;
 	rel = try_table_open(path->relid, AccessShareLock);
@@ -188,9 +232,9 @@ LookupVector(Served *served, int32 version, int64 user, int factors, float *vect
 		ResolvePath(rel, served);
 	if (!OidIsValid(path->index) ||
 		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
-		found = QueryVector(served, version, user, factors, vector, bias, count);
+		found = QueryUser(served, version, user, factors, with_seen, stored);
 	else
-		found = ScanVector(rel, served, version, user, factors, vector, bias, count);
+		found = ScanUser(rel, served, version, user, factors, with_seen, stored);
 	table_close(rel, NoLock);
 	return found;
 }
@@ -205,7 +249,7 @@ typedef struct PresentReceiver
 	void	   *state;
 } PresentReceiver;
 
-/* Hands a row on if it has numbers. */
+/* Hands a row on if it has an id. */
 static bool
 ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -216,11 +260,14 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	RatingCheck check;
 
 	slot_getallattrs(slot);
+	if (slot->tts_isnull[receiver->column])
+		return true;
 	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
-	if (check == RATING_OK || check == RATING_ZERO)
-		receiver->function(receiver->state,
-						   IdFromColumn(receiver->column ? &source->item : &source->user,
-										slot->tts_values[receiver->column]), rating, weight);
+	if (check != RATING_OK && check != RATING_ZERO)
+		weight = NAN;
+	receiver->function(receiver->state,
+					   IdFromColumn(receiver->column ? &source->item : &source->user,
+									slot->tts_values[receiver->column]), rating, weight);
 	return true;
 }
 

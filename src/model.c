@@ -45,7 +45,7 @@ enum
 };
 enum
 {
-	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_PARAMETERS = 14
+	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_ITEMS = 7, VERSION_PARAMETERS = 14
 };
 
 /* A bookkeeping relation's oid; an error tells what to do when the extension is not there. */
@@ -308,6 +308,22 @@ CheckModelTables(const Model *model)
 					 quote_literal_cstr(model->name))));
 }
 
+/* The relation of the source's name; InvalidOid where there is none. */
+static Oid
+FindSource(const Model *model)
+{
+	Oid			schema = model->source ? LookupNamespaceNoError(model->source_schema) : InvalidOid;
+
+	return OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
+}
+
+/* Whether the model has a source, which is still there. */
+bool
+SourceIsThere(const Model *model)
+{
+	return OidIsValid(FindSource(model));
+}
+
 /*
  * The relation that a model was trained on, locked, for else it could go before it is read; an error when
  * there is none, or it has gone.
@@ -315,8 +331,7 @@ CheckModelTables(const Model *model)
 Oid
 ModelSourceRelation(const Model *model)
 {
-	Oid			schema = model->source ? LookupNamespaceNoError(model->source_schema) : InvalidOid;
-	Oid			relid = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
+	Oid			relid = FindSource(model);
 
 	if (model->source == NULL)
 		ereport(ERROR,
@@ -409,6 +424,17 @@ VersionParameters(const Model *model, int32 version)
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
 	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
+}
+
+/* The number of items that a version was made with, 0 when there is no such version. */
+int64
+VersionItems(const Model *model, int32 version)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	return HeapTupleIsValid(tuple) ? DatumGetInt64(heap_getattr(tuple, VERSION_ITEMS, desc, &isnull)) : 0;
 }
 
 /*

@@ -72,9 +72,11 @@ pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table)
 extern void LockModelTables(const Model *model);
 extern void CheckTablesAreSeen(const Model *model);
 extern void CheckModelTables(const Model *model);
+extern bool SourceIsThere(const Model *model);
 extern Oid	ModelSourceRelation(const Model *model);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
+extern int64 VersionItems(const Model *model, int32 version);
 extern void LockModel(const char *name);
 
 extern void InsertModel(const Model *model);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "lib/qunique.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -13,6 +14,7 @@
 #include "interrupt.h"
 #include "lookup.h"
 #include "present.h"
+#include "seen_items.h"
 
 /*
  * A gradient at the stored vector as small as this, relative to the terms that cancel in it, says that
@@ -39,6 +41,8 @@ typedef struct PresentCells
 	int32	   *item;			/* ascending, distinct */
 	float	   *rating;			/* on the ratings' scale */
 	float	   *weight;
+	int			nothers;		/* items that the user has besides, ascending, distinct */
+	int32	   *others;
 	MfFold		fold;
 	MfFoldCells cells;
 } PresentCells;
@@ -59,6 +63,9 @@ typedef struct RowCollector
 	int64		count;
 	int64		capacity;
 	NumberedRow *rows;
+	int64		nothers;		/* rows of which training could make nothing, but the user has the item */
+	int64		others_room;
+	int32	   *others;
 	int			batch;			/* rows below, whose items have no numbers yet */
 	int64		id[BATCH_ROWS];
 	float		rating[BATCH_ROWS];
@@ -79,7 +86,22 @@ InitCollector(RowCollector *collector, const Image *image)
 	collector->count = 0;
 	collector->capacity = BATCH_ROWS;
 	collector->rows = HugeArray(collector->capacity, sizeof(NumberedRow));
+	collector->nothers = collector->others_room = 0;
+	collector->others = NULL;
 	collector->batch = 0;
+}
+
+/* Adds an item that the user has to those without numbers. */
+static void
+AddOther(RowCollector *collector, int32 item)
+{
+	if (collector->nothers == collector->others_room)
+	{
+		collector->others_room = Max(BATCH_ROWS, 2 * collector->others_room);
+		collector->others = collector->others == NULL ? HugeArray(collector->others_room, sizeof(int32)) :
+			repalloc_huge(collector->others, sizeof(int32) * collector->others_room);
+	}
+	collector->others[collector->nothers++] = item;
 }
 
 /* Numbers the items of the rows that wait. */
@@ -95,9 +117,16 @@ FlushRows(RowCollector *collector)
 		collector->rows = repalloc_huge(collector->rows, sizeof(NumberedRow) * collector->capacity);
 	}
 	for (int i = 0; i < collector->batch; i++)
-		if (number[i] >= 0)
-			collector->rows[collector->count++] =
-				(NumberedRow) {number[i], collector->rating[i], collector->weight[i]};
+	{
+		float		weight = collector->weight[i];
+
+		if (number[i] < 0)
+			continue;
+		if (weight > 0 || (weight == 0 && collector->zeros))
+			collector->rows[collector->count++] = (NumberedRow) {number[i], collector->rating[i], weight};
+		else
+			AddOther(collector, number[i]);
+	}
 	collector->batch = 0;
 }
 
@@ -107,8 +136,6 @@ CollectRow(void *state, int64 id, float rating, float weight)
 {
 	RowCollector *collector = state;
 
-	if (weight == 0 && !collector->zeros)
-		return;
 	collector->id[collector->batch] = id;
 	collector->rating[collector->batch] = rating;
 	collector->weight[collector->batch++] = weight;
@@ -249,6 +276,26 @@ FoldIn(const PresentCells *cells, UserState *state)
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
 }
 
+static int
+CompareItems(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The items of rows of which training could make nothing, each once. */
+static void
+SortOthers(const RowCollector *collector, PresentCells *cells)
+{
+	cells->others = collector->others;
+	if (collector->nothers == 0)
+		return;
+	qsort(cells->others, collector->nothers, sizeof(int32), CompareItems);
+	cells->nothers = (int) qunique(cells->others, collector->nothers, sizeof(int32), CompareItems);
+}
+
 /* The user's present rows in the source, as cells. */
 static void
 ReadCells(Recommender *r, int64 user, PresentCells *cells)
@@ -261,6 +308,7 @@ ReadCells(Recommender *r, int64 user, PresentCells *cells)
 	InitCollector(&collector, image);
 	LookupUserRows(OpenServedSource(r->served, explicit), user, CollectRow, &collector);
 	FlushRows(&collector);
+	SortOthers(&collector, cells);
 	MergeRows(collector.rows, collector.count, image, cells);
 	if (image->objective.fold != MF_FOLD_NONE)
 		PrepareFold(image, cells, explicit);
@@ -292,8 +340,8 @@ IsSolution(const PresentCells *cells, const UserState *state)
 
 /*
  * Replaces what LoadUser found (known: a stored vector) by what the user's present rows say, and
- * notes the items in them.  A user without any known row stays as he is, or becomes the mean user
- * when his rows have gone.  A model that cannot fold in learns no more than what the user has.
+ * adds their items to what the user has.  A user without any known row stays as they are, or becomes the mean
+ * user when their rows have gone.  A model that cannot fold in learns no more than what the user has.
  */
 void
 LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
@@ -305,8 +353,8 @@ LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 	double		length;
 
 	ReadCells(r, user, &cells);
-	state->seen = cells.item;
-	state->nseen = cells.n;
+	state->seen = UniteItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
+	state->seen = UniteItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
 	if (image->objective.fold == MF_FOLD_NONE)
 		return;
 	if (cells.n == 0)

@@ -29,7 +29,7 @@ typedef struct RatingReceiver
 	DestReceiver pub;
 	const Source *source;
 	Ratings    *ratings;
-	bool		known_only;		/* dictionaries are given: other rows, and bad ones, are passed over */
+	bool		known_only;		/* dictionaries are given: rows of others are passed over, numbers do not matter */
 	Triplets	triplets;
 	int			batch;			/* rows waiting below */
 	int64		user[BATCH_ROWS];
@@ -95,6 +95,29 @@ FlushBatch(RatingReceiver *receiver)
 	ReportRowsRead(triplets->count);
 }
 
+/* Has a row wait; Datums other than integers live only as long as the slot keeps it. */
+static void
+AddRow(RatingReceiver *receiver, int64 user, int64 item, float value, float weight)
+{
+	receiver->value[receiver->batch] = value;
+	receiver->weight[receiver->batch] = weight;
+	receiver->user[receiver->batch] = user;
+	receiver->item[receiver->batch++] = item;
+	if (receiver->batch == BATCH_ROWS || !receiver->source->user.is_int || !receiver->source->item.is_int)
+		FlushBatch(receiver);
+}
+
+/* Keeps a row, whose numbers do not matter, if it says that a user has an item. */
+static void
+ReceivePair(RatingReceiver *receiver, TupleTableSlot *slot)
+{
+	const Source *source = receiver->source;
+
+	if (slot->tts_isnull[0] || slot->tts_isnull[1])
+		return;
+	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]), 1, 1);
+}
+
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -105,6 +128,11 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	float		weight;
 
 	slot_getallattrs(slot);
+	if (receiver->known_only)
+	{
+		ReceivePair(receiver, slot);
+		return true;
+	}
 	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight))
 	{
 		case RATING_OK:
@@ -113,29 +141,19 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			ratings->null_rows++;
 			return true;
 		case RATING_ZERO:
-			if (source->keeps_zeros || receiver->known_only)
-				break;			/* has the item all the same */
+			if (source->keeps_zeros)
+				break;
 			ratings->zero_rows++;
 			return true;
 		case RATING_BAD_VALUE:
-			if (receiver->known_only)
-				return true;
 			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", rating);
 			break;
 		case RATING_BAD_WEIGHT:
-			if (receiver->known_only)
-				return true;
 			BadValue(source, slot, "weight", weight);
 			break;
 	}
-	receiver->value[receiver->batch] = rating;
-	receiver->weight[receiver->batch] = weight;
-	receiver->user[receiver->batch] = IdFromColumn(&source->user, slot->tts_values[0]);
-	receiver->item[receiver->batch++] = IdFromColumn(&source->item, slot->tts_values[1]);
-
-	/* Datums other than integers live only as long as the slot keeps this row. */
-	if (receiver->batch == BATCH_ROWS || !source->user.is_int || !source->item.is_int)
-		FlushBatch(receiver);
+	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]),
+		   rating, weight);
 	return true;
 }
 
@@ -340,8 +358,8 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 
 /*
  * Reads which users have which items, as the calling query sees them, by the numbers that two
- * dictionaries give them; by user only.  Of rows whose ids are in both, those that training would take;
- * there may be none.
+ * dictionaries give them; by user only, of all rows whose ids are in both, whatever their numbers are; there
+ * may be none.
  */
 Ratings *
 ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel)

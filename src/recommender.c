@@ -9,10 +9,12 @@
 #include "utils/memutils.h"
 
 #include "core/best.h"
+#include "core/list.h"
 #include "core/topk.h"
 #include "lookup.h"
 #include "recommender.h"
 #include "rights.h"
+#include "seen_items.h"
 
 static void *
 HugeArray(int64 count, Size width)
@@ -66,6 +68,16 @@ CloseRecommender(Recommender *r)
 	CloseServed(r->served);
 }
 
+/*
+ * Whether to look into the source for what users have, where nobody has said: if it is there; and if the
+ * version does not say it either, which ends in the error that it is not.
+ */
+bool
+ReadsSource(const Recommender *r)
+{
+	return SourceIsThere(r->model) || r->image->numbered == NULL;
+}
+
 /* A user of whom nothing is known yet. */
 void
 InitUser(const Recommender *r, UserState *state, Reason reason)
@@ -76,16 +88,23 @@ InitUser(const Recommender *r, UserState *state, Reason reason)
 }
 
 /*
- * The user's stored vector; of one who is not in the model the mean user's, and false.
+ * The user's stored vector, and what they had at the training where that is wanted; of one who is not in
+ * the model the mean user's vector, and false.
  */
 bool
-LoadUser(Recommender *r, int64 user, UserState *state)
+LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 {
 	const Image *image = r->image;
+	StoredUser	stored = {0};
+	bool		known;
 
 	InitUser(r, state, REASON_MODEL);
-	if (LookupVector(r->served, r->version, user, image->objective.factors, state->vector, &state->bias,
-					 &state->count))
+	stored.vector = state->vector;
+	known = LookupUser(r->served, r->version, user, image->objective.factors, with_seen, &stored);
+	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
+	state->bias = stored.bias;
+	state->count = stored.count;
+	if (known)
 		return true;
 	state->reason = REASON_POPULAR;
 	memcpy(state->vector, image->mean_user, sizeof(float) * image->objective.factors);
@@ -99,13 +118,12 @@ SetBit(uint64_t *bitmap, int32 item)
 	bitmap[item / 64] |= UINT64CONST(1) << (item % 64);
 }
 
-/* The filter as the core takes it. */
+/* The filter as the core takes it; user NULL: nothing is left out because somebody has it. */
 static void
-CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, bool leave_out_seen,
-		   MfFilter *numbered)
+CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, MfFilter *numbered)
 {
 	memset(numbered, 0, sizeof(MfFilter));
-	if (leave_out_seen && user)
+	if (user)
 	{
 		numbered->seen = user->seen;
 		numbered->nseen = user->nseen;
@@ -141,7 +159,7 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 	const Image *image = r->image;
 	MfFilter	numbered;
 
-	CoreFilter(image, filter, user, leave_out_seen, &numbered);
+	CoreFilter(image, filter, leave_out_seen ? user : NULL, &numbered);
 	k = Min(k, image->nitems);
 	InitList(image, k, list);
 	if (k > 0)
@@ -150,15 +168,15 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 									 list->item, list->score, NULL);
 }
 
-/* The k items with the most ratings, which are their scores. */
+/* The k items with the most ratings, which are their scores, without what the user (NULL: nobody) has. */
 void
-MakePopularList(Recommender *r, const ListFilter *filter, int k, TopList *list)
+MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
 	const Image *image = r->image;
 	uint64_t   *allowed = NULL;
 	MfFilter	numbered;
 
-	CoreFilter(image, filter, NULL, false, &numbered);
+	CoreFilter(image, filter, user, &numbered);
 	InitList(image, k, list);
 	if (filter->candidates)
 	{
@@ -173,7 +191,8 @@ MakePopularList(Recommender *r, const ListFilter *filter, int k, TopList *list)
 		uint64_t	bit = UINT64CONST(1) << (item % 64);
 
 		if ((allowed && !(allowed[item / 64] & bit)) ||
-			(numbered.excluded && (numbered.excluded[item / 64] & bit)))
+			(numbered.excluded && (numbered.excluded[item / 64] & bit)) ||
+			mf_list_has(numbered.seen, numbered.nseen, item))
 			continue;
 		list->item[list->count] = item;
 		list->score[list->count++] = image->counts[item];

@@ -24,14 +24,15 @@ typedef enum Reason
 	REASON_POPULAR				/* nothing is known */
 } Reason;
 
-/* A user as a list needs him; vector has ld floats. */
+/* A user as a list needs them; vector has ld floats. */
 typedef struct UserState
 {
 	Reason		reason;
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
-	int32	   *seen;			/* items of the present rows, ascending; none unless they were read */
+	int32	   *seen;			/* what they had at the training and by the present rows, where that was
+								 * read: items, ascending */
 	int			nseen;
 } UserState;
 
@@ -57,12 +58,13 @@ typedef struct TopList
 extern void OpenRecommender(Recommender *r, const char *model, int32 version);
 extern void CloseRecommender(Recommender *r);
 
+extern bool ReadsSource(const Recommender *r);
 extern void InitUser(const Recommender *r, UserState *state, Reason reason);
-extern bool LoadUser(Recommender *r, int64 user, UserState *state);
+extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
 
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
-extern void MakePopularList(Recommender *r, const ListFilter *filter, int k, TopList *list);
+extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
 extern void MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list);
 extern double DotProduct(const float *a, const float *b, int n);
 extern double Cosine(const float *a, const float *b, int n);

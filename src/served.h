@@ -22,6 +22,7 @@ typedef struct VectorPath
 	AttrNumber	ratings;
 	AttrNumber	bias;
 	AttrNumber	factors;
+	AttrNumber	seen;			/* InvalidAttrNumber: there is no such column */
 	Oid			collation;		/* of the id in the index */
 	FmgrInfo	equal;			/* of the index's operator class for ids */
 } VectorPath;

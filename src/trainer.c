@@ -80,25 +80,22 @@ BeginTraining(Trainer *t)
 
 /* Overwrites an item's random factors by those of the current version. */
 static void
-TakeItem(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-		 const float *rating_vector)
+TakeItem(void *state, const StoredRow *row)
 {
 	Training   *t = state;
-	int32		item = FindId(t->ratings->items, id);
+	int32		item = FindId(t->ratings->items, row->id);
 	Size		at = (Size) item * mf_padded(t->problem.factors);
-	Size		bytes = sizeof(float) * factors;
+	Size		bytes = sizeof(float) * row->factors;
+	const float *rating_vector = t->problem.has_interest ? row->rating_vector : row->vector;
 
-	(void) count;
-	if (item < 0 || factors != t->problem.factors)
+	if (item < 0 || row->factors != t->problem.factors)
 		return;
-	if (!t->problem.has_interest)
-		rating_vector = vector;
-	else
-		memcpy(t->factors.interest + at, vector, bytes);
+	if (t->problem.has_interest)
+		memcpy(t->factors.interest + at, row->vector, bytes);
 	if (t->problem.has_rating && rating_vector)
 	{
 		memcpy(t->factors.rating + at, rating_vector, bytes);
-		t->factors.item_bias[item] = bias;
+		t->factors.item_bias[item] = row->bias;
 	}
 }
 

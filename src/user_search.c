@@ -8,43 +8,67 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "core/best.h"
 #include "factors.h"
+#include "seen_items.h"
 #include "user_search.h"
 
 /* A search that leaves nobody out; the caller sets what it looks for. */
 void
-InitUserSearch(UserSearch *search, const Recommender *r)
+InitUserSearch(UserSearch *search, const Recommender *r, int k)
 {
 	memset(search, 0, sizeof(UserSearch));
 	search->recommender = r;
 	search->users = CreateIdMap(&r->image->user_type);
 	search->left_out = CreateIdMap(&r->image->user_type);
+	search->seen_number = -1;
+	search->k = k;
+	mf_best_start(&search->best, palloc(sizeof(MfScored) * k), k);
 	search->capacity = 1024;
 	search->scores = palloc(sizeof(double) * search->capacity);
 }
 
-/* Scores one stored user. */
+/* Whether a user is to be left out: by the ids, or because their row names the item. */
+static bool
+IsLeftOut(const UserSearch *search, const StoredRow *row)
+{
+	bytea	   *seen;
+	bool		has;
+
+	if (FindId(search->left_out, row->id) >= 0)
+		return true;
+	if (search->seen_number < 0 || row->seen == (Datum) 0)
+		return false;
+	seen = DatumGetByteaPP(row->seen);
+	has = HasSeen(search->recommender->image, row->id, seen, search->seen_number);
+	if (PointerGetDatum(seen) != row->seen)
+		pfree(seen);
+	return has;
+}
+
+/* Scores one stored user, and keeps those that may be among the best: so few are asked what they have. */
 static void
-ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const float *vector,
-		  const float *rating_vector)
+ScoreUser(void *state, const StoredRow *row)
 {
 	UserSearch *search = state;
+	MfBest	   *best = &search->best;
+	double		score;
 
-	(void) count;
-	(void) rating_vector;
 	CHECK_FOR_INTERRUPTS();
-	if (factors != search->recommender->image->objective.factors || FindId(search->left_out, id) >= 0)
+	if (row->factors != search->recommender->image->objective.factors)
 		return;
+	score = search->cosine ? Cosine(search->target, row->vector, row->factors) :
+		ShownScore(&search->recommender->image->objective, row->bias,
+				   DotProduct(search->target, row->vector, row->factors) + search->offset);
+	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
+		return;
+	mf_best_offer(best, search->users->count, score);
 	if (search->users->count >= search->capacity)
 	{
 		search->capacity *= 2;
 		search->scores = repalloc_huge(search->scores, sizeof(double) * search->capacity);
 	}
-	search->scores[search->users->count] = search->cosine ? Cosine(search->target, vector, factors) :
-		ShownScore(&search->recommender->image->objective, bias,
-				   DotProduct(search->target, vector, factors) + search->offset);
-	(void) AddId(search->users, id);
+	search->scores[search->users->count] = score;
+	(void) AddId(search->users, row->id);
 }
 
 /*
@@ -52,24 +76,24 @@ ScoreUser(void *state, int64 id, int32 count, float bias, int factors, const flo
  * there are.  Ids live as long as the search.
  */
 int
-FindBestUsers(UserSearch *search, int k, int64 **ids, double **scores)
+FindBestUsers(UserSearch *search, int64 **ids, double **scores)
 {
 	const Recommender *r = search->recommender;
-	MfBest		best;
+	MfBest	   *best = &search->best;
 	int32	   *rank;
 
 	ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search);
 	rank = SortIdMap(search->users);
-	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
+	mf_best_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)
-		mf_best_offer(&best, rank ? rank[i] : i, search->scores[i]);
-	mf_best_sort(&best);
-	*ids = palloc(sizeof(int64) * k);
-	*scores = palloc(sizeof(double) * k);
-	for (int i = 0; i < best.count; i++)
+		mf_best_offer(best, rank ? rank[i] : i, search->scores[i]);
+	mf_best_sort(best);
+	*ids = palloc(sizeof(int64) * search->k);
+	*scores = palloc(sizeof(double) * search->k);
+	for (int i = 0; i < best->count; i++)
 	{
-		(*ids)[i] = IdAt(search->users, best.entry[i].number);
-		(*scores)[i] = best.entry[i].score;
+		(*ids)[i] = IdAt(search->users, best->entry[i].number);
+		(*scores)[i] = best->entry[i].score;
 	}
-	return best.count;
+	return best->count;
 }

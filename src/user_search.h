@@ -4,6 +4,7 @@
 #ifndef MFREC_USER_SEARCH_H
 #define MFREC_USER_SEARCH_H
 
+#include "core/best.h"
 #include "recommender.h"
 
 /* A pass over all users: their ids, and a score of each one's vector. */
@@ -13,13 +14,16 @@ typedef struct UserSearch
 	const float *target;		/* an item's list vector, or a user's to compare with */
 	bool		cosine;
 	double		offset;			/* added to inner products */
-	IdMap	   *left_out;		/* users to leave out */
-	IdMap	   *users;
+	IdMap	   *left_out;		/* users to leave out, */
+	int32		seen_number;	/* and whose rows name the item of this number; -1: none */
+	int			k;
+	MfBest		best;			/* the k best scores so far */
+	IdMap	   *users;			/* who may be among the best, */
 	int64		capacity;
-	double	   *scores;
+	double	   *scores;			/* and their scores */
 } UserSearch;
 
-extern void InitUserSearch(UserSearch *search, const Recommender *r);
-extern int	FindBestUsers(UserSearch *search, int k, int64 **ids, double **scores);
+extern void InitUserSearch(UserSearch *search, const Recommender *r, int k);
+extern int	FindBestUsers(UserSearch *search, int64 **ids, double **scores);
 
 #endif
