@@ -474,8 +474,8 @@ int64
 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id)
 {
 	StringInfoData sql;
-	Oid			types[1] = {IdParameterType(idtype)};
-	Datum		values[1] = {IdToParameter(idtype, id)};
+	Oid			types[1] = {idtype->base};
+	Datum		values[1] = {IdToDatum(idtype, id)};
 	int64		deleted;
 
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
@@ -484,6 +484,8 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 				 errmsg("cannot erase rows of model table \"%s\"", get_rel_name(relid)),
 				 errdetail("Row security applies to its owner, and may hide some of them."),
 				 errhint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
+	if (!IdFits(idtype, id))
+		return 0;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
 	appendStringInfo(&sql, "%s WHERE %s %s $1", TableSql(relid), id_column, IdEqualitySql(idtype));

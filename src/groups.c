@@ -170,12 +170,11 @@ LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 {
 	static IdType number = {.is_int = true};
 	GroupReceiver receiver = {.grouping = grouping,.image = image};
-	Oid			element = IdParameterType(&image->item_type);
+	bool		both_int = grouping->id_type.is_int && image->item_type.is_int;
+	const IdType *type = both_int ? &grouping->id_type : &image->item_type;
 	Datum	   *ids = palloc(sizeof(Datum) * Max(n, 1));
+	int			nids = 0;
 	int			before;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
 
 	if (grouping->known == NULL)
 	{
@@ -185,16 +184,19 @@ LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 	before = grouping->known->count;
 	for (int i = 0; i < n; i++)
 	{
+		int64		id = IdAt(&image->ids, items[i]);
+
 		(void) AddId(grouping->known, items[i]);
-		ids[i] = IdToParameter(&image->item_type, IdAt(&image->ids, items[i]));
+		if (IdFits(type, id))
+			ids[nids++] = IdToDatum(type, id);
 	}
 	grouping->known_group = repalloc(grouping->known_group, sizeof(int32) * (before + n + 1));
 	memset(grouping->known_group + before, 0, sizeof(int32) * (n + 1));
-	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
 	receiver.pub.receiveSlot = ReceiveGroup;
 	receiver.pub.rStartup = StartupGroupReceiver;
-	RunPrepared(grouping->sql_some, get_array_type(element),
-				PointerGetDatum(construct_array(ids, n, element, typlen, typbyval, typalign)), &receiver.pub);
+	RunPrepared(grouping->sql_some, get_array_type(type->base),
+				PointerGetDatum(construct_array(ids, nids, type->base, type->typlen, type->typbyval, type->typalign)),
+				&receiver.pub);
 }
 
 /* Reads the groups of all items in the table. */

@@ -188,7 +188,10 @@ IdFromColumn(const IdType *idtype, Datum value)
 	}
 }
 
-/* The id as a datum of its own column's type. */
+/*
+ * The id as a datum of its own column's type, as queries get it, too: there are indexes (GiST) that find no
+ * other.  One that does not fit (IdFits) would stand for another.
+ */
 Datum
 IdToDatum(const IdType *idtype, int64 id)
 {
@@ -203,22 +206,6 @@ IdToDatum(const IdType *idtype, int64 id)
 		default:
 			return (Datum) id;
 	}
-}
-
-/*
- * An id as a query's parameter, and its type: integers as bigint, so that one that is out of the
- * column's range is found nowhere instead of standing for another.
- */
-Datum
-IdToParameter(const IdType *idtype, int64 id)
-{
-	return idtype->is_int ? Int64GetDatum(id) : (Datum) id;
-}
-
-Oid
-IdParameterType(const IdType *idtype)
-{
-	return idtype->is_int ? INT8OID : idtype->base;
 }
 
 /* Whether the id can be in a column of its type: a larger integer cannot. */
@@ -284,8 +271,10 @@ IdToText(const IdType *idtype, int64 id)
 	Oid			output;
 	bool		varlena;
 
-	getTypeOutputInfo(IdParameterType(idtype), &output, &varlena);
-	return OidOutputFunctionCall(output, IdToParameter(idtype, id));
+	if (idtype->is_int)
+		return psprintf(INT64_FORMAT, id);
+	getTypeOutputInfo(idtype->base, &output, &varlena);
+	return OidOutputFunctionCall(output, (Datum) id);
 }
 
 /* Hash of an id: a finalizer for integers, the type's own hash function for the rest. */

@@ -32,8 +32,6 @@ extern void CheckDeliveredId(TupleDesc desc, int column, const IdType *idtype);
 extern bool IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id);
 extern int64 IdFromColumn(const IdType *idtype, Datum value);
 extern Datum IdToDatum(const IdType *idtype, int64 id);
-extern Datum IdToParameter(const IdType *idtype, int64 id);
-extern Oid	IdParameterType(const IdType *idtype);
 extern Datum IdToOutput(const IdType *idtype, int64 id, Oid output_type);
 extern bool IdFits(const IdType *idtype, int64 id);
 extern bool IdTypeFits(const IdType *idtype, Oid value_type);

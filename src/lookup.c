@@ -174,8 +174,8 @@ UserQuery(const Served *served, bool with_seen)
 static bool
 QueryUser(const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
-	Oid			types[2] = {INT4OID, IdParameterType(&served->user_type)};
-	Datum		values[2] = {Int32GetDatum(version), IdToParameter(&served->user_type, user)};
+	Oid			types[2] = {INT4OID, served->user_type.base};
+	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&served->user_type, user)};
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	bool		found;
@@ -278,13 +278,15 @@ StartupPresentReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckSourceColumns(((PresentReceiver *) self)->source, typeinfo);
 }
 
-/* Runs a prepared lookup with one parameter. */
+/* Runs a prepared lookup with one parameter; an id that the column cannot have has no rows. */
 static void
 RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *receiver)
 {
+	if (!IdFits(idtype, id))
+		return;
 	receiver->pub.receiveSlot = ReceivePresentRow;
 	receiver->pub.rStartup = StartupPresentReceiver;
-	RunPrepared(sql, IdParameterType(idtype), IdToParameter(idtype, id), &receiver->pub);
+	RunPrepared(sql, idtype->base, IdToDatum(idtype, id), &receiver->pub);
 }
 
 /* Hands on a user's present rows in the source. */

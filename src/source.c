@@ -133,7 +133,7 @@ SourceReverseLookupSql(const Source *source)
 static bool
 LookupIsCheap(const Source *source)
 {
-	Oid			types[1] = {IdParameterType(&source->user)};
+	Oid			types[1] = {source->user.base};
 	bool		cheap = false;
 	SPIPlanPtr	plan;
 	CachedPlan *cached;
