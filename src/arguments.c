@@ -114,7 +114,7 @@ ArgumentElementType(FunctionCallInfo fcinfo, int n)
 
 /* A literal of an array, which a string argument or a quoted literal brings. */
 static Datum
-ParseArray(Datum literal, Oid type, Oid element, int32 typmod)
+ParseArray(Datum literal, Oid type, Oid element)
 {
 	Oid			array = get_array_type(element);
 	Oid			input;
@@ -122,7 +122,7 @@ ParseArray(Datum literal, Oid type, Oid element, int32 typmod)
 
 	getTypeInputInfo(array, &input, &ioparam);
 	return OidInputFunctionCall(input, type == UNKNOWNOID ? DatumGetCString(literal) : StringDatumToCString(literal, type),
-								ioparam, typmod);
+								ioparam, -1);
 }
 
 /* An array of ids in an argument that takes any type: an array, or a literal of one; not null. */
@@ -133,7 +133,7 @@ IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char
 	Datum		value = PG_GETARG_DATUM(n);
 
 	if (type == UNKNOWNOID || IsStringType(type))
-		value = ParseArray(value, type, idtype->base, idtype->typmod);
+		value = ParseArray(value, type, idtype->is_int ? INT8OID : idtype->base);
 	else if (!OidIsValid(get_element_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -149,7 +149,7 @@ ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	Oid			type = getBaseType(ArgumentType(fcinfo, n));
 
 	if (type == UNKNOWNOID || IsStringType(type))
-		return DatumGetArrayTypeP(ParseArray(PG_GETARG_DATUM(n), type, TEXTOID, -1));
+		return DatumGetArrayTypeP(ParseArray(PG_GETARG_DATUM(n), type, TEXTOID));
 	if (!OidIsValid(get_element_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

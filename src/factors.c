@@ -8,22 +8,34 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_publication_rel.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -33,6 +45,7 @@
 
 #include "compat.h"
 #include "factors.h"
+#include "idgrowth.h"
 #include "query.h"
 #include "snapshot.h"
 
@@ -75,6 +88,22 @@ CollationSchema(Oid collation)
 	return schema;
 }
 
+/* A type of ids as SQL. */
+static char *
+IdTypeSql(const IdType *idtype)
+{
+	return format_type_extended(idtype->type, idtype->typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* The collation of a column of ids, where the type alone does not give it. */
+static void
+AppendCollation(StringInfo sql, const IdType *idtype)
+{
+	if (OidIsValid(idtype->collation) && idtype->collation != DEFAULT_COLLATION_OID)
+		appendStringInfo(sql, " COLLATE %s", quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
+																	  get_collation_name(idtype->collation)));
+}
+
 /* Creates a side's table in the named schema, as the current user, and returns its oid. */
 Oid
 CreateFactorTable(const char *schema, const char *table, const char *id_column,
@@ -85,12 +114,8 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "CREATE TABLE ");
-	appendStringInfo(&sql, "%s (version integer NOT NULL, %s %s", name, id_column,
-					 format_type_extended(idtype->type, idtype->typmod,
-										  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
-	if (OidIsValid(idtype->collation) && idtype->collation != DEFAULT_COLLATION_OID)
-		appendStringInfo(&sql, " COLLATE %s", quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
-																	   get_collation_name(idtype->collation)));
+	appendStringInfo(&sql, "%s (version integer NOT NULL, %s %s", name, id_column, IdTypeSql(idtype));
+	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
 					 items ? ", rating_factors real[]" : "", id_column);
@@ -236,25 +261,114 @@ CheckColumns(Relation rel, const char *id_column)
 	}
 }
 
-/* The column of ids must take ids of this type as they are. */
+/* The statement that turns a column of ids into one of another type; NULL where there is no cast. */
+char *
+AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to)
+{
+	StringInfoData sql;
+	Oid			function;
+
+	if (find_coercion_pathway(to->base, from->base, COERCION_EXPLICIT, &function) == COERCION_PATH_NONE)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ALTER TABLE ");
+	appendStringInfo(&sql, "%s ALTER COLUMN %s TYPE %s", TableSql(relid), id_column, IdTypeSql(to));
+	AppendCollation(&sql, to);
+	if (find_coercion_pathway(to->base, from->base, COERCION_ASSIGNMENT, &function) == COERCION_PATH_NONE)
+		appendStringInfo(&sql, " USING %s::%s", id_column, IdTypeSql(to));
+	return sql.data;
+}
+
+/* An error for a column of ids that cannot take those that there are now. */
+pg_noreturn static void
+RefuseIds(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
+{
+	char	   *sql = AlterIdSql(RelationGetRelid(rel), id_column, stored, ids);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
+					RelationGetRelationName(rel), format_type_with_typemod(stored->type, stored->typmod),
+					format_type_with_typemod(ids->type, ids->typmod)),
+			 sql ? errhint("Run %s. Or give the new model another name, or drop the old one with mf_drop first.", sql)
+			 : errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
+}
+
+/* Whether what depends on a column keeps ALTER TABLE from changing its type; it rebuilds indexes and constraints. */
+static bool
+BlocksAlter(const ObjectAddress *object)
+{
+	return object->classId == RewriteRelationId || object->classId == TriggerRelationId ||
+		object->classId == PolicyRelationId || object->classId == PublicationRelRelationId ||
+		object->classId == ProcedureRelationId || object->classId == AttrDefaultRelationId;
+}
+
+/* What depends on a column and keeps ALTER TABLE from changing its type, for a message; NULL where nothing does. */
+static char *
+FindDependent(Oid relid, AttrNumber attnum)
+{
+	Relation	catalog = table_open(DependRelationId, AccessShareLock);
+	char	   *found = NULL;
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(attnum));
+	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 3, keys);
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress object;
+
+		ObjectAddressSubSet(object, depend->classid, depend->objid, depend->objsubid);
+		if (BlocksAlter(&object))
+			found = getObjectDescription(&object, true);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/* Nothing may keep the column of ids from being turned into one that takes ids of a type. */
 static void
-CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype)
+CheckIdsGrow(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
+{
+	Oid			relid = RelationGetRelid(rel);
+	IdType		grown;
+	char	   *dependent;
+
+	if (!IdTypeGrows(stored, ids, &grown))
+		RefuseIds(rel, id_column, stored, ids);
+	dependent = FindDependent(relid, get_attnum(relid, id_column));
+	if (dependent)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
+						RelationGetRelationName(rel), format_type_with_typemod(stored->type, stored->typmod),
+						format_type_with_typemod(ids->type, ids->typmod)),
+				 errdetail("Training would alter the column, but cannot because of %s.", dependent),
+				 errhint("Drop that, run %s, and create it again.", AlterIdSql(relid, id_column, stored, &grown))));
+}
+
+/* The column of ids must take ids of this type: as they are, or once AdaptFactorTable has altered it. */
+static void
+CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype, bool grows)
 {
 	IdType		stored;
 
 	FactorIdType(RelationGetRelid(rel), id_column, &stored);
-	if (stored.base != idtype->base)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s",
-						id_column, RelationGetRelationName(rel),
-						format_type_be(stored.type), format_type_be(idtype->type)),
-				 errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
+	if (IdTypeTakes(&stored, idtype))
+		return;
+	if (!grows)
+		RefuseIds(rel, id_column, &stored, idtype);
+	CheckIdsGrow(rel, id_column, &stored, idtype);
 }
 
-/* An error unless rows can be bulk-loaded into an open table, with ids of this type. */
+/* An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above). */
 static void
-CheckTarget(Relation rel, const char *id_column, const IdType *idtype)
+CheckTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows)
 {
 	Oid			relid = RelationGetRelid(rel);
 
@@ -267,7 +381,7 @@ CheckTarget(Relation rel, const char *id_column, const IdType *idtype)
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		RefuseTable(rel, "Row security applies to its owner.");
 	CheckColumns(rel, id_column);
-	CheckIdColumnType(rel, id_column, idtype);
+	CheckIdColumnType(rel, id_column, idtype, grows);
 }
 
 /* An error unless the table can take another version with ids of this type; the caller has locked it. */
@@ -276,8 +390,26 @@ CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 {
 	Relation	rel = relation_open(relid, NoLock);
 
-	CheckTarget(rel, id_column, idtype);
+	CheckTarget(rel, id_column, idtype, true);
 	relation_close(rel, NoLock);
+}
+
+/*
+ * Alters a table that has been checked, where it must be altered to take another version: the column of ids
+ * grows with those of the source.  Returns whether it was; then nobody else can read it until the end of
+ * the transaction.
+ */
+bool
+AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	IdType		stored;
+	IdType		grown;
+
+	FactorIdType(relid, id_column, &stored);
+	if (IdTypeTakes(&stored, idtype) || !IdTypeGrows(&stored, idtype, &grown))
+		return false;
+	RunSql(AlterIdSql(relid, id_column, &stored, &grown));
+	return true;
 }
 
 /* Where the columns of a model table are; 0 for one that is not there. */
@@ -289,6 +421,7 @@ typedef struct FactorColumns
 	AttrNumber	bias;
 	AttrNumber	factors;
 	AttrNumber	rating_factors;
+	IdType		idtype;			/* of the column of ids, which may be wider than the ids */
 } FactorColumns;
 
 static AttrNumber
@@ -314,6 +447,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->bias = RequireColumn(relid, "bias", FLOAT4OID);
 	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
 	columns->rating_factors = get_attnum(relid, "rating_factors");
+	FactorIdType(relid, id_column, &columns->idtype);
 }
 
 /* A real[] of d floats, written straight into its final form. */
@@ -344,7 +478,7 @@ FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, cons
 	memset(slot->tts_isnull, true, natts * sizeof(bool));
 #define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
 	SET(columns->version, Int32GetDatum(version));
-	SET(columns->id, IdToDatum(rows->ids->type, rows->ids->ids[row]));
+	SET(columns->id, IdToDatum(&columns->idtype, rows->ids->ids[row]));
 	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
 	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
 	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
@@ -388,7 +522,7 @@ OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *r
 	Relation	rel = table_open(relid, RowExclusiveLock);
 	FactorColumns *columns = &target->columns;
 
-	CheckTarget(rel, id_column, rows->ids->type);
+	CheckTarget(rel, id_column, rows->ids->type, false);
 	FindFactorColumns(relid, id_column, columns);
 	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
 		TupleDescAttr(RelationGetDescr(rel), columns->rating_factors - 1)->attnotnull)

@@ -40,6 +40,8 @@ extern Oid	CreateFactorTable(const char *schema, const char *table, const char *
 							  const IdType *idtype, bool items);
 extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
+extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
+extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id);

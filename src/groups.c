@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "groups.h"
 #include "idarray.h"
+#include "idgrowth.h"
 #include "query.h"
 
 /* A ranking longer than this is not looked up item by item. */
@@ -158,9 +159,17 @@ static void
 StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
 	GroupReceiver *receiver = (GroupReceiver *) self;
+	const IdType *idtype = &receiver->grouping->id_type;
+	const IdType *items = &receiver->image->item_type;
 
 	(void) operation;
-	CheckDeliveredId(typeinfo, 0, &receiver->grouping->id_type);
+	if (!SameIds(idtype, items))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("group_id_column \"%s\" is of type %s, but the model's items are of type %s",
+						NameStr(TupleDescAttr(typeinfo, 0)->attname), format_type_be(idtype->type), format_type_be(items->type)),
+				 errhint("Cast the column in a view.")));
+	CheckDeliveredId(typeinfo, 0, idtype);
 	CheckDeliveredId(typeinfo, 1, &receiver->grouping->name_type);
 }
 

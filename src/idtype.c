@@ -14,6 +14,7 @@
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -96,15 +97,40 @@ IntegerFromDatum(Datum value, Oid type, int64 *result)
 	}
 }
 
-/* A literal in the id type's own syntax; bad syntax is that type's own error. */
-static Datum
+/* The integer that a string stands for, written as integers are; false for any other string. */
+bool
+IntegerFromString(const char *s, int64 *integer)
+{
+	char	   *end;
+
+	errno = 0;
+	*integer = strtoll(s, &end, 10);
+	return errno == 0 && end != s && *end == '\0' && strcmp(psprintf(INT64_FORMAT, *integer), s) == 0;
+}
+
+/* The integer that a numeric is; false for any other number. */
+bool
+IntegerFromNumeric(Datum value, int64 *integer)
+{
+	value = DirectFunctionCall1(numeric_trim_scale, value);
+	return IntegerFromString(DatumGetCString(DirectFunctionCall1(numeric_out, value)), integer);
+}
+
+/*
+ * The id that a literal means, in the type's own syntax; bad syntax is that type's own error.  What has no
+ * room in the column is an id all the same, which is found nowhere: the source's column may have grown.
+ */
+static int64
 ParseId(const IdType *idtype, char *text)
 {
 	Oid			input;
 	Oid			ioparam;
+	int64		id;
 
+	if (idtype->is_int && IntegerFromString(text, &id))
+		return id;
 	getTypeInputInfo(idtype->base, &input, &ioparam);
-	return OidInputFunctionCall(input, text, ioparam, idtype->typmod);
+	return IdFromColumn(idtype, OidInputFunctionCall(input, text, ioparam, -1));
 }
 
 /* Whether a type (not a domain) is a string: text, and what drivers and columns have in its stead. */
@@ -138,7 +164,7 @@ StringDatumToCString(Datum value, Oid base)
 }
 
 /*
- * Converts an argument to an id: integers of any width to integer ids, a quoted literal or a string
+ * Converts an argument to an id: numbers that are integers to ids that are, a quoted literal or a string
  * to any type, otherwise what is binary coercible.  False when the type does not fit.  The id may
  * point into value.
  */
@@ -146,28 +172,26 @@ bool
 IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
 {
 	Oid			base;
+	bool		integer;
 
 	if (idtype->is_int && IntegerFromDatum(value, value_type, id))
 		return true;
 	base = getBaseType(value_type);
-	if (idtype->is_int && IntegerFromDatum(value, base, id))
+	integer = IntegerFromDatum(value, base, id);
+	if (integer && idtype->base == NUMERICOID)
+		*id = (int64) NumericGetDatum(int64_to_numeric(*id));
+	if (integer && (idtype->is_int || idtype->base == NUMERICOID))
 		return true;
-	if (base != idtype->base)
-	{
-		if (base == UNKNOWNOID)
-			value = ParseId(idtype, DatumGetCString(value));
-		else if (idtype->is_int || !IsBinaryCoercible(base, idtype->base))
-		{
-			if (!IsStringType(base))
-				return false;
-			value = ParseId(idtype, StringDatumToCString(value, base));
-		}
-	}
-	if (idtype->is_int)
-		return IntegerFromDatum(value, idtype->base, id);
-	if (idtype->typlen == -1)
-		value = PointerGetDatum(PG_DETOAST_DATUM(value));
-	*id = (int64) value;
+	if (idtype->is_int && base == NUMERICOID)
+		return IntegerFromNumeric(value, id);
+	if (base == UNKNOWNOID)
+		*id = ParseId(idtype, DatumGetCString(value));
+	else if (base == idtype->base || (!idtype->is_int && IsBinaryCoercible(base, idtype->base)))
+		*id = IdFromColumn(idtype, value);
+	else if (IsStringType(base))
+		*id = ParseId(idtype, StringDatumToCString(value, base));
+	else
+		return false;
 	return true;
 }
 

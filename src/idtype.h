@@ -29,6 +29,8 @@ extern char *StringDatumToCString(Datum value, Oid base);
 extern void InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation);
 pg_noreturn extern void ColumnHasChanged(TupleDesc desc, int column, Oid type);
 extern void CheckDeliveredId(TupleDesc desc, int column, const IdType *idtype);
+extern bool IntegerFromString(const char *s, int64 *integer);
+extern bool IntegerFromNumeric(Datum value, int64 *integer);
 extern bool IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id);
 extern int64 IdFromColumn(const IdType *idtype, Datum value);
 extern Datum IdToDatum(const IdType *idtype, int64 id);

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
@@ -81,6 +82,18 @@ UnmapImage(void *arg)
 		UnmapImageFile(image->block, image->mapped);
 }
 
+/* What was looked at before a wait must be what is read after it. */
+static void
+CheckSameType(const Model *model, const IdType *before, const IdType *now)
+{
+	if (before->base != now->base)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("ids of model \"%s\" are no longer of type %s", model->name, format_type_be(before->type)),
+				 errdetail("Its tables were altered while this statement ran."),
+				 errhint("Run the statement again.")));
+}
+
 /* An image without its block, in a context of its own that ends the map, too. */
 static Image *
 CreateImage(const Served *served, const pg_uuid_t *uuid)
@@ -94,6 +107,8 @@ CreateImage(const Served *served, const pg_uuid_t *uuid)
 	image->uuid = *uuid;
 	FactorIdType(served->model.user_relid, USER_ID, &image->user_type);
 	FactorIdType(served->model.item_relid, ITEM_ID, &image->item_type);
+	CheckSameType(&served->model, &served->user_type, &image->user_type);
+	CheckSameType(&served->model, &served->item_type, &image->item_type);
 	callback->func = UnmapImage;
 	callback->arg = image;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -135,6 +150,7 @@ BuildImage(const Served *served, int32 version, Image *image)
 
 	image->memory = AllocSetContextCreate(image->context, "mfrec image block", ALLOCSET_SMALL_SIZES);
 	ReadImageSource(&source, &served->model, version, &image->uuid);
+	CheckSameType(&served->model, &image->item_type, source.ids->type);
 	image->block = BuildImageBlock(&source, image->memory);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);

@@ -31,6 +31,7 @@
 
 #include "compat.h"
 #include "factors.h"
+#include "idgrowth.h"
 #include "lookup.h"
 #include "query.h"
 #include "snapshot.h"
@@ -245,6 +246,8 @@ typedef struct PresentReceiver
 	DestReceiver pub;
 	const Source *source;
 	int			column;			/* of the id that is handed on: 0 user, 1 item */
+	const IdType *idtype;		/* of the id in the source */
+	const IdType *model_type;	/* of the id that is handed on */
 	PresentRowFunction function;
 	void	   *state;
 } PresentReceiver;
@@ -258,6 +261,7 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	float		rating;
 	float		weight;
 	RatingCheck check;
+	int64		id;
 
 	slot_getallattrs(slot);
 	if (slot->tts_isnull[receiver->column])
@@ -265,9 +269,9 @@ ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
 	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
 	if (check != RATING_OK && check != RATING_ZERO)
 		weight = NAN;
-	receiver->function(receiver->state,
-					   IdFromColumn(receiver->column ? &source->item : &source->user,
-									slot->tts_values[receiver->column]), rating, weight);
+	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
+	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
+		receiver->function(receiver->state, id, rating, weight);
 	return true;
 }
 
@@ -278,11 +282,11 @@ StartupPresentReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckSourceColumns(((PresentReceiver *) self)->source, typeinfo);
 }
 
-/* Runs a prepared lookup with one parameter; an id that the column cannot have has no rows. */
+/* Runs a prepared lookup of an id as the model has it; one that the column cannot have has no rows. */
 static void
-RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *receiver)
+RunLookup(const char *sql, const IdType *model_type, const IdType *idtype, int64 id, PresentReceiver *receiver)
 {
-	if (!IdFits(idtype, id))
+	if (!ConvertId(model_type, idtype, id, &id) || !IdFits(idtype, id))
 		return;
 	receiver->pub.receiveSlot = ReceivePresentRow;
 	receiver->pub.rStartup = StartupPresentReceiver;
@@ -293,16 +297,18 @@ RunLookup(const char *sql, const IdType *idtype, int64 id, PresentReceiver *rece
 void
 LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state)
 {
-	PresentReceiver receiver = {.source = &source->source,.column = 1,.function = function,.state = state};
+	PresentReceiver receiver = {.source = &source->source,.column = 1,.idtype = &source->source.item,
+	.model_type = source->item_type,.function = function,.state = state};
 
-	RunLookup(source->lookup_sql, &source->source.user, user, &receiver);
+	RunLookup(source->lookup_sql, source->user_type, &source->source.user, user, &receiver);
 }
 
 /* The same for the present rows of an item. */
 void
 LookupItemRows(const ServedSource *source, int64 item, PresentRowFunction function, void *state)
 {
-	PresentReceiver receiver = {.source = &source->source,.column = 0,.function = function,.state = state};
+	PresentReceiver receiver = {.source = &source->source,.column = 0,.idtype = &source->source.user,
+	.model_type = source->user_type,.function = function,.state = state};
 
-	RunLookup(source->reverse_sql, &source->source.item, item, &receiver);
+	RunLookup(source->reverse_sql, source->item_type, &source->source.item, item, &receiver);
 }

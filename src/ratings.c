@@ -16,6 +16,7 @@
 
 #include "budget.h"
 #include "compat.h"
+#include "idgrowth.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "query.h"
@@ -107,15 +108,25 @@ AddRow(RatingReceiver *receiver, int64 user, int64 item, float value, float weig
 		FlushBatch(receiver);
 }
 
-/* Keeps a row, whose numbers do not matter, if it says that a user has an item. */
+/*
+ * Keeps a row, whose numbers do not matter, if it says that a user has an item; as the dictionaries
+ * have these ids, where they can.
+ */
 static void
 ReceivePair(RatingReceiver *receiver, TupleTableSlot *slot)
 {
 	const Source *source = receiver->source;
+	const Ratings *ratings = receiver->ratings;
+	int64		user;
+	int64		item;
 
 	if (slot->tts_isnull[0] || slot->tts_isnull[1])
 		return;
-	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]), 1, 1);
+	user = IdFromColumn(&source->user, slot->tts_values[0]);
+	item = IdFromColumn(&source->item, slot->tts_values[1]);
+	if (ConvertId(&source->user, ratings->users->type, user, &user) &&
+		ConvertId(&source->item, ratings->items->type, item, &item))
+		AddRow(receiver, user, item, 1, 1);
 }
 
 static bool

@@ -201,6 +201,25 @@ SetReleaseParameters(Release *r, const char *json)
 }
 
 /*
+ * Alters the tables that the model has, where they must be to take the new version.  That keeps readers out
+ * until the end of the transaction, so it comes as late as it can.  What sessions have made of older
+ * versions is made anew.
+ */
+static void
+AdaptModelTables(const Release *r)
+{
+	const Model *model = &r->model;
+	bool		altered = false;
+
+	if (OidIsValid(model->user_relid))
+		altered = AdaptFactorTable(model->user_relid, USER_ID, r->user);
+	if (OidIsValid(model->item_relid))
+		altered |= AdaptFactorTable(model->item_relid, ITEM_ID, r->item);
+	if (altered)
+		RenewVersionImages(model->name);
+}
+
+/*
  * Writes the new version's rows, into new tables where there are none.  Others could not change the
  * tables since they were checked, but this session itself could, in functions of the source: they are
  * checked again.
@@ -216,6 +235,7 @@ StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
 	if (!r->is_new)
 		CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
+	AdaptModelTables(r);
 	if (!OidIsValid(model->user_relid))
 		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);
 	if (!OidIsValid(model->item_relid))

@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "factors.h"
+#include "idgrowth.h"
 #include "options.h"
 #include "served.h"
 
@@ -221,17 +222,22 @@ CloseServed(Served *served)
 	served->pins--;
 }
 
-/* An error when a column of ids has become of another type than the model's; integers mix. */
+/* An error when a column of ids has become of a type that has nothing to do with the model's. */
 static void
-CheckSameIds(const Source *source, const char *column, const IdType *now, const IdType *trained)
+CheckSameIds(const Source *source, const char *column, const IdType *now, const IdType *trained, Oid relid,
+			 const char *id_column)
 {
-	if (now->base == trained->base || (now->is_int && trained->is_int))
+	const char *sql;
+
+	if (IdsConvert(now, trained))
 		return;
+	sql = AlterIdSql(relid, id_column, trained, now);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but its model was trained on %s", column,
 					source->name, format_type_be(now->type), format_type_be(trained->type)),
-			 errhint("Drop the model with mf_drop and train it again.")));
+			 sql ? errhint("Run %s. Or drop the model with mf_drop and train it again.", sql)
+			 : errhint("Drop the model with mf_drop and train it again.")));
 }
 
 /*
@@ -252,8 +258,12 @@ OpenServedSource(Served *served, bool has_rating)
 	TrainOptionsFromJson(&options, served->model.parameters);
 	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
 	OpenSource(&source->source, ModelSourceRelation(&served->model), &options);
-	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type);
-	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type);
+	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type,
+				 served->model.user_relid, USER_ID);
+	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,
+				 served->model.item_relid, ITEM_ID);
+	source->user_type = &served->user_type;
+	source->item_type = &served->item_type;
 	served->source_relid = source->source.relid;
 	source->reverse_sql = SourceReverseLookupSql(&source->source);
 	source->lookup_sql = SourceLookupSql(&source->source);

@@ -31,6 +31,8 @@ typedef struct VectorPath
 typedef struct ServedSource
 {
 	Source		source;
+	const IdType *user_type;	/* of the model, which may have been trained on other types of ids */
+	const IdType *item_type;
 	char	   *lookup_sql;		/* reads one user's rows; NULL: nothing is resolved yet */
 	char	   *reverse_sql;	/* reads one item's rows */
 } ServedSource;

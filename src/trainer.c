@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "factors.h"
+#include "idgrowth.h"
 #include "image.h"
 #include "interrupt.h"
 #include "objective_json.h"
@@ -78,12 +79,22 @@ BeginTraining(Trainer *t)
 	SetReleaseParameters(release, TrainOptionsToJson(&settled));
 }
 
+/* Items of the current version, whose ids may have been of another type. */
+typedef struct FormerItems
+{
+	Training   *training;
+	IdType		idtype;
+} FormerItems;
+
 /* Overwrites an item's random factors by those of the current version. */
 static void
 TakeItem(void *state, const StoredRow *row)
 {
-	Training   *t = state;
-	int32		item = FindId(t->ratings->items, row->id);
+	const FormerItems *former = state;
+	Training   *t = former->training;
+	const IdMap *items = t->ratings->items;
+	int64		id;
+	int32		item = ConvertId(&former->idtype, items->type, row->id, &id) ? FindId(items, id) : -1;
 	Size		at = (Size) item * mf_padded(t->problem.factors);
 	Size		bytes = sizeof(float) * row->factors;
 	const float *rating_vector = t->problem.has_interest ? row->rating_vector : row->vector;
@@ -103,13 +114,16 @@ TakeItem(void *state, const StoredRow *row)
 static void
 WarmStart(Trainer *t)
 {
+	FormerItems former = {.training = &t->training};
 	Oid			relid = t->release.model.item_relid;
 
 	if (!t->request->warm || !OidIsValid(relid))
 		return;
 	LockRelationOid(relid, AccessShareLock);
 	PushPresentSnapshot();
-	ReadFactors(relid, ITEM_ID, t->release.served, &t->source.item, TakeItem, &t->training);
+	FactorIdType(relid, ITEM_ID, &former.idtype);
+	if (IdsConvert(&former.idtype, &t->source.item))
+		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, TakeItem, &former);
 	PopActiveSnapshot();
 }
 
