@@ -349,3 +349,41 @@ $$;
 SELECT mfrec.grant_settings()
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_parameter_acl WHERE parname OPERATOR(pg_catalog.~) '^mfrec\.');
 DROP FUNCTION mfrec.grant_settings();
+
+-- A model's owner, for when its tables have gone
+ALTER TABLE mfrec.model ADD COLUMN owner text;
+UPDATE mfrec.model m SET owner = pg_catalog.pg_get_userbyid(c.relowner)
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+		AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name;
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default, mf_relink and mf_drop only';
+COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
+CREATE OR REPLACE VIEW mf_models AS
+	SELECT m.name AS model, v.version, v.version OPERATOR(pg_catalog.=) m.version AS serving, m.is_default,
+		m.source_schema, m.source, m.schema, m.user_table, m.item_table,
+		v.feedback, v.factors, v.users, v.items, v.ratings, v.iterations, v.loss, v.rmse,
+		v.seconds, v.trained_at, m.fresh, v.parameters,
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name)
+			OPERATOR(pg_catalog.+)
+		(SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
+			AS table_bytes,
+		@extschema@.mf_image_bytes(v.image) AS image_bytes,
+		coalesce((SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner
+	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
+COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
+
+CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_relink';
+COMMENT ON FUNCTION mf_relink(text, regclass, regclass, regclass) IS
+'says what a model''s source, or its tables of users and items, are called now, after they were renamed or moved to another schema; nothing is trained';

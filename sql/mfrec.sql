@@ -18,11 +18,12 @@ CREATE TABLE mfrec.model (
 	source_schema text,
 	source text,
 	fresh boolean NOT NULL,
-	parameters jsonb NOT NULL
+	parameters jsonb NOT NULL,
+	owner text
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
 COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
-COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default and mf_drop only';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default, mf_relink and mf_drop only';
 COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
@@ -33,6 +34,7 @@ COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the 
 COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained on; null for factors imported without one';
 COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_recommend: true where a user''s rows are cheap to look up in the source';
 COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
+COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
 
 CREATE TABLE mfrec.model_version (
 	model text COLLATE "C" NOT NULL,
@@ -110,7 +112,11 @@ CREATE VIEW mf_models AS
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
 			AS table_bytes,
-		@extschema@.mf_image_bytes(v.image) AS image_bytes
+		@extschema@.mf_image_bytes(v.image) AS image_bytes,
+		coalesce((SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -136,6 +142,7 @@ COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recomm
 COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
 COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
 COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, on this server; 0 until a session needs it';
+COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
@@ -635,6 +642,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_refresh';
 COMMENT ON FUNCTION mf_refresh(text) IS
 'lets serving read a model''s tables anew after they were edited by hand, and returns the number of items; no transaction sees a mixture';
+
+CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_relink';
+COMMENT ON FUNCTION mf_relink(text, regclass, regclass, regclass) IS
+'says what a model''s source, or its tables of users and items, are called now, after they were renamed or moved to another schema; nothing is trained';
 
 CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE

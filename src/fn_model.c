@@ -1,5 +1,5 @@
 /*
- * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_forget.
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_relink, mf_forget.
  */
 #include "postgres.h"
 
@@ -17,6 +17,7 @@
 #include "image.h"
 #include "image_file.h"
 #include "model.h"
+#include "relink.h"
 #include "rights.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */
@@ -154,6 +155,31 @@ mf_refresh(PG_FUNCTION_ARGS)
 	items = PublishStoredVersion(model, model->version);
 	StopActing(&acting);
 	PG_RETURN_INT64(items);
+}
+
+/*
+ * mf_relink(model text, source, users, items regclass): says what the model's source or tables are called
+ * now, after they were renamed or moved.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_relink);
+Datum
+mf_relink(PG_FUNCTION_ARGS)
+{
+	Oid			relid[3];
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_relink needs the name of a model")));
+	for (int i = 0; i < 3; i++)
+		relid[i] = PG_ARGISNULL(i + 1) ? InvalidOid : PG_GETARG_OID(i + 1);
+	if (!OidIsValid(relid[0]) && !OidIsValid(relid[1]) && !OidIsValid(relid[2]))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_relink needs a relation"),
+				 errhint("Name what was renamed or moved with the argument source, users or items.")));
+	Relink(OwnModel(fcinfo, 0, "mf_relink()"), relid[0], relid[1], relid[2]);
+	PG_RETURN_VOID();
 }
 
 /* mf_image_bytes(image uuid): the size of a version's image file, 0 where nothing has built one. */

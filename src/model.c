@@ -41,7 +41,7 @@
 enum
 {
 	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
-	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS
+	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS, MODEL_OWNER	/* since 0.2.0 */
 };
 enum
 {
@@ -121,6 +121,8 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 		model->user_relid = get_relname_relid(model->user_table, schema);
 		model->item_relid = get_relname_relid(model->item_table, schema);
 	}
+	if (!OidIsValid(model->user_relid) && desc->natts >= MODEL_OWNER)
+		model->owner = TextColumn(tuple, desc, MODEL_OWNER);
 	return model;
 }
 
@@ -304,8 +306,8 @@ CheckModelTables(const Model *model)
 			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
 					OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->name),
 			 errdetail("It was dropped or renamed by hand."),
-			 errhint("Rename it back, or remove the model with mf_drop(%s) and train it again.",
-					 quote_literal_cstr(model->name))));
+			 errhint("Rename it back, say what it is called now with mf_relink(%s, users => ..., items => ...), or remove the model with mf_drop(%s) and train it again.",
+					 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
 }
 
 /* The relation of the source's name; InvalidOid where there is none. */
@@ -346,8 +348,8 @@ ModelSourceRelation(const Model *model)
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
 						model->source, model->name),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Train on another relation with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false.",
-						 quote_literal_cstr(model->name))));
+				 errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false.",
+						 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
 	return relid;
 }
 
@@ -535,13 +537,13 @@ InsertModel(const Model *model)
 	}
 }
 
-/* Points a model at its new version and source; the switch that readers see at commit. */
+/* Points a model at its new version, source and tables; the switch that readers see at commit. */
 void
 UpdateModel(const Model *model)
 {
-	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
-	Datum		values[6];
-	char		nulls[] = "      ";
+	Oid			types[9] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[9];
+	char		nulls[] = "         ";
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(model->name);
@@ -550,9 +552,24 @@ UpdateModel(const Model *model)
 	values[3] = NullableText(model->source, &nulls[3]);
 	values[4] = BoolGetDatum(model->fresh);
 	values[5] = JsonbPGetDatum(model->parameters);
+	values[6] = CStringGetTextDatum(model->schema);
+	values[7] = CStringGetTextDatum(model->user_table);
+	values[8] = CStringGetTextDatum(model->item_table);
 	OwnerSql("UPDATE mfrec.model SET version = $2, source_schema = $3, source = $4, fresh = $5,"
-			 " parameters = $6 WHERE name OPERATOR(pg_catalog.=) $1",
-			 6, types, values, nulls, &isnull);
+			 " parameters = $6, schema = $7, user_table = $8, item_table = $9 WHERE name OPERATOR(pg_catalog.=) $1",
+			 9, types, values, nulls, &isnull);
+}
+
+/* Notes who owns a model, for when its tables have gone; bookkeeping that 0.1.0 made has no place for it. */
+void
+RecordOwner(const char *name, const char *owner)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2] = {CStringGetTextDatum(name), CStringGetTextDatum(owner)};
+	bool		isnull;
+
+	if (get_attnum(ModelRelation(), "owner") != InvalidAttrNumber)
+		OwnerSql("UPDATE mfrec.model SET owner = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL, &isnull);
 }
 
 static void

@@ -29,6 +29,7 @@ typedef struct Model
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */
 	Jsonb	   *parameters;		/* what mf_train was asked for */
+	char	   *owner;			/* who owned the table of users when last seen; NULL: not known, or it is there to tell */
 	Oid			user_relid;
 	Oid			item_relid;
 	ItemPointerData tid;		/* where the row is, and the transaction that wrote it */
@@ -83,6 +84,7 @@ extern void InsertModel(const Model *model);
 extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log,
 						  int log_lines);
 extern void UpdateModel(const Model *model);
+extern void RecordOwner(const char *name, const char *owner);
 extern void ForgetVersions(const char *name, int32 before);
 extern void DeleteModel(const char *name);
 extern void EnterPresent(void);

@@ -96,7 +96,29 @@ ChooseSchema(const char *name, Oid relid)
 	return get_namespace_name(schema);
 }
 
-/* A model that is not there yet: names for its tables, which nothing may have taken. */
+/* The schema for the tables of a model that has lost both: where they were unless named, if it is still there. */
+static char *
+ChooseSchemaAnew(const Model *model, const char *name, Oid relid)
+{
+	Oid			schema = get_namespace_oid(model->schema, true);
+
+	if (name == NULL && OidIsValid(schema) && SchemaAclCheck(schema, ACL_CREATE) == ACLCHECK_OK)
+		return model->schema;
+	return ChooseSchema(name, relid);
+}
+
+/* The tables of a model go to this schema, where nothing may have taken their names. */
+static void
+PlanTables(Model *model, char *schema)
+{
+	Oid			namespace = get_namespace_oid(schema, false);
+
+	model->schema = schema;
+	CheckTableInTheWay(namespace, model->user_table, model->name);
+	CheckTableInTheWay(namespace, model->item_table, model->name);
+}
+
+/* A model that is not there yet: names for its tables. */
 static void
 PlanNewModel(Release *r, const char *schema, Oid relid)
 {
@@ -110,11 +132,9 @@ PlanNewModel(Release *r, const char *schema, Oid relid)
 				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
 						   NAMEDATALEN - 1 - (int) strlen("_user_factors")),
 				 errhint("Name the model with the argument model.")));
-	model->schema = ChooseSchema(schema, relid);
 	model->user_table = psprintf("%s_user_factors", name);
 	model->item_table = psprintf("%s_item_factors", name);
-	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->user_table, name);
-	CheckTableInTheWay(get_namespace_oid(model->schema, false), model->item_table, name);
+	PlanTables(model, ChooseSchema(schema, relid));
 	model->is_default = true;		/* if there is none yet */
 	r->version = 1;
 }
@@ -153,14 +173,17 @@ HoldTables(const Model *model)
 	HoldTable(model, model->item_relid, model->item_table);
 }
 
-/* A model that gets another version: its tables can take it, and stay so. */
+/* A model that gets another version: its tables can take it, and stay so, or there will be new ones. */
 static void
-PlanNextVersion(Release *r, const char *schema)
+PlanNextVersion(Release *r, const char *schema, Oid relid)
 {
-	const Model *model = &r->model;
+	Model	   *model = &r->model;
 	Acting		acting;
 
-	if (schema && strcmp(schema, model->schema) != 0)
+	r->is_anew = !OidIsValid(model->user_relid) || !OidIsValid(model->item_relid);
+	if (!OidIsValid(model->user_relid) && !OidIsValid(model->item_relid))
+		PlanTables(model, ChooseSchemaAnew(model, schema, relid));
+	else if (schema && strcmp(schema, model->schema) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has its tables in schema \"%s\", not \"%s\"", model->name,
@@ -189,7 +212,7 @@ PlanRelease(Release *r, const char *schema, Oid relid, IdType *user, IdType *ite
 	if (r->is_new)
 		PlanNewModel(r, schema, relid);
 	else
-		PlanNextVersion(r, schema);
+		PlanNextVersion(r, schema, relid);
 	r->model.version = r->version;
 }
 
@@ -270,6 +293,8 @@ SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_l
 
 	if (mfrec_keep_versions > 1 && r->served > 0)
 		oldest = Min(oldest, r->served);
+	if (r->is_anew)
+		oldest = r->version;
 	version->version = r->version;
 	MakeImageName(&version->image);
 	SupersedeImages(model->name, NULL);
@@ -288,4 +313,5 @@ SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_l
 			StopActing(&acting);
 		}
 	}
+	RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
 }

@@ -13,6 +13,7 @@ typedef struct Release
 	Model		model;			/* as it will be */
 	bool		is_new;			/* no such model yet */
 	int32		version;
+	bool		is_anew;		/* a table of it has gone: no older version can be served */
 	int32		served;			/* the version that serves until this one does; 0: none */
 	IdType	   *user;
 	IdType	   *item;

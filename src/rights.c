@@ -22,18 +22,47 @@
 #include "compat.h"
 #include "rights.h"
 
+/* The owner of a relation. */
+Oid
+RelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Whether the caller owns what is left of a model whose table of users has gone: who owned that may, as far as
+ * the bookkeeping knows and the name is still a role's; not where the other table is somebody else's.
+ */
+static bool
+OwnsRemains(const Model *model)
+{
+	Oid			owner = model->owner ? get_role_oid(model->owner, true) : InvalidOid;
+
+	return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner) &&
+		(!OidIsValid(model->item_relid) || OwnsRelation(model->item_relid));
+}
+
 /* An error unless the caller owns the model, that is its table of users. */
 void
 CheckModelOwner(const Model *model)
 {
-	if (OidIsValid(model->user_relid) ? OwnsRelation(model->user_relid) : superuser())
+	bool		there = OidIsValid(model->user_relid);
+
+	if (there ? OwnsRelation(model->user_relid) : superuser() || OwnsRemains(model))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("must be owner of model \"%s\"", model->name),
-			 OidIsValid(model->user_relid)
-			 ? errdetail("Its owner is the owner of table \"%s.%s\".", model->schema, model->user_table)
-			 : errdetail("Its tables have gone; only a superuser can clean up what is left.")));
+			 there ? errdetail("Its owner is the owner of table \"%s.%s\".", model->schema, model->user_table) :
+			 model->owner ? errdetail("Its table of users has gone. It belonged to \"%s\", who can clean up what is left, if no table of it is another's.", model->owner) :
+			 errdetail("Its tables have gone; only a superuser can clean up what is left.")));
 }
 
 static void
@@ -57,20 +86,6 @@ CheckModelReadable(const Model *model)
 		aclcheck_error(result, OBJECT_SCHEMA, model->schema);
 	CheckReadable(model->user_relid);
 	CheckReadable(model->item_relid);
-}
-
-/* The owner of a relation. */
-static Oid
-RelationOwner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /*

@@ -49,7 +49,7 @@ is($standby->safe_psql('postgres', 'SELECT DISTINCT reason FROM mf_recommend(999
 
 # what writes is refused, cleanly
 for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_import('new', 'ratings', 'ratings')",
-	"mf_rollback('ratings')", "mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)", "mf_refresh('ratings')",
+	"mf_rollback('ratings')", "mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)", "mf_refresh('ratings')", "mf_relink('ratings', 'ratings')",
 	"mf_tune('ratings', trials => 1, train => true)")
 {
 	my ($status, $out, $err) = $standby->psql('postgres', "SELECT $call", extra_params => [ '-v', 'VERBOSITY=verbose' ]);

@@ -154,10 +154,66 @@ SELECT count(*) > 5 FROM mf_recommend(1, 100, fresh => false);
 SQL
 is($both, "t\nt\nt", 'nor does a session mix roles up');
 
-# a superuser cleans up what has lost its tables
-$node->safe_psql('postgres', 'DROP TABLE shop.ratings_user_factors, shop.ratings_item_factors');
-like(as('regress_shop', "SELECT mf_drop('ratings')"), qr/^42501: must be owner of model "ratings"/, 'a model without tables belongs to nobody');
-is($node->safe_psql('postgres', "SELECT mf_drop('ratings')"), '', 'a superuser drops it');
+# what has lost its tables belongs to who owned them, as far as the bookkeeping knows
+$node->safe_psql('postgres', 'DROP TABLE shop.ratings_user_factors, shop.ratings_item_factors; CREATE ROLE regress_deputy IN ROLE regress_shop');
+like(as('regress_app', "SELECT mf_drop('ratings')"), qr/^42501: must be owner of model "ratings"/, 'a model without tables is not for anybody');
+is(as('regress_shop', "BEGIN; SELECT mf_drop('ratings'); SELECT count(*) FROM mf_models WHERE model = 'ratings'; ROLLBACK"), "\n0", 'who owned them drops it');
+is(as('regress_deputy', "BEGIN; SELECT mf_drop('ratings'); ROLLBACK"), '', 'or who has their privileges');
+is($node->safe_psql('postgres', "SELECT mf_drop('ratings')"), '', 'or a superuser');
+
+# a role that drops its own schema can drop the model, or train under its name again
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE regress_tenant; CREATE ROLE regress_mallory;
+GRANT CREATE ON DATABASE postgres TO regress_tenant, regress_mallory;
+SQL
+my $tenant = <<'SQL';
+CREATE SCHEMA tenant;
+CREATE TABLE tenant.orders AS SELECT u AS user_id, i AS item_id, (u + i) % 5 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i;
+CREATE INDEX ON tenant.orders (user_id);
+SQL
+my $owners = "SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname = 'tenant' AND tablename LIKE 'orders_%_factors'";
+is(as('regress_tenant', "$tenant SELECT version FROM mf_train('tenant.orders', factors => 2)"), '1', 'a tenant trains');
+as('regress_tenant', 'DROP SCHEMA tenant CASCADE');
+is(as('regress_nobody', "SELECT owner FROM mf_models WHERE model = 'orders'"), 'regress_tenant', 'the bookkeeping knows whose the model was');
+like(as('regress_tenant', 'SELECT * FROM mf_recommend(1, 3)'), qr/^42(P01|704)/, 'there is nothing to ask');
+# ... which nobody else can take
+as('regress_mallory', <<'SQL');
+CREATE SCHEMA mallory;
+CREATE TABLE mallory.orders AS SELECT u AS user_id, i AS item_id, (u + i) % 5 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i;
+SELECT mf_train('mallory.orders', 'trap', factors => 2);
+SQL
+like(as('regress_mallory', "SELECT $_"), qr/^42501: must be owner of model "orders"/, "$_ by another")
+	for "mf_drop('orders')", "mf_train('mallory.orders', 'orders')", "mf_set_default('orders')",
+	"mf_relink('orders', users => 'mallory.trap_user_factors', items => 'mallory.trap_item_factors')", "mf_relink('orders', 'mallory.orders')";
+is(as('regress_tenant', "$tenant SELECT version FROM mf_train('tenant.orders', factors => 2); SELECT count(*) FROM mf_recommend(1, 3, 'orders', fresh => false)"), "2\n3", 'trained anew');
+is($node->safe_psql('postgres', $owners), 'regress_tenant', 'in tables of their own');
+as('regress_tenant', 'DROP SCHEMA tenant CASCADE');
+is(as('regress_tenant', "SELECT mf_drop('orders')"), '', 'or dropped');
+
+# a table that somebody else puts in the way is neither dropped nor written
+as('regress_tenant', "$tenant SELECT mf_train('tenant.orders', factors => 2); GRANT ALL ON SCHEMA tenant TO regress_mallory; DROP TABLE tenant.orders_user_factors, tenant.orders_item_factors");
+as('regress_mallory', 'CREATE TABLE tenant.orders_item_factors AS SELECT * FROM mallory.trap_item_factors');
+like(as('regress_tenant', "SELECT $_"), qr/^42501: must be owner of model "orders"/, "$_ with another's table in the way")
+	for "mf_drop('orders')", "mf_retrain('orders')";
+is($node->safe_psql('postgres', 'SELECT count(*) FROM tenant.orders_item_factors'), '9', 'it is still there');
+as('regress_mallory', 'DROP TABLE tenant.orders_item_factors');
+is(as('regress_tenant', "SELECT version FROM mf_retrain('orders')"), '2', 'without it all is well');
+# tables of others are not relinked to, nor is what cannot be read a source
+like(as('regress_tenant', "SELECT mf_relink('orders', users => 'mallory.trap_user_factors', items => 'mallory.trap_item_factors')"), qr/^42501/, "another's tables");
+$node->safe_psql('postgres', 'GRANT USAGE ON SCHEMA mallory TO regress_tenant');
+like(as('regress_tenant', "SELECT mf_relink('orders', users => 'mallory.trap_user_factors', items => 'mallory.trap_item_factors')"),
+	qr/^42501: must be owner of table trap_user_factors/, 'named or not');
+like(as('regress_tenant', "SELECT mf_relink('orders', 'mallory.orders')"), qr/^42501: permission denied for table orders/, "another's rows");
+is(as('regress_tenant', "ALTER TABLE tenant.orders RENAME TO bookings; SELECT mf_relink('orders', 'tenant.bookings'); SELECT version FROM mf_retrain('orders')"), "\n3", 'their own they may');
+# the owner that counts is the table's while that is there; a superuser's relink keeps it
+$node->safe_psql('postgres', "ALTER TABLE tenant.orders_user_factors RENAME TO people; ALTER TABLE tenant.orders_item_factors RENAME TO things;
+	ALTER TABLE tenant.people OWNER TO regress_mallory; ALTER TABLE tenant.things OWNER TO regress_mallory; SELECT mf_relink('orders', NULL, 'tenant.people', 'tenant.things')");
+is($node->safe_psql('postgres', "SELECT owner FROM mfrec.model WHERE name = 'orders'"), 'regress_mallory', 'relinking notes the owner');
+like(as('regress_tenant', "SELECT mf_drop('orders')"), qr/^42501: must be owner of model "orders"/, 'who owned it before does not');
+# a role of another name is another role
+$node->safe_psql('postgres', 'DROP TABLE tenant.people, tenant.things; ALTER ROLE regress_mallory RENAME TO regress_renamed');
+like(as('regress_renamed', "SELECT mf_drop('orders')"), qr/^42501: must be owner of model "orders"/, 'a renamed role is not known');
+is($node->safe_psql('postgres', "SELECT mf_drop('orders')"), '', 'a superuser cleans up');
 $node->stop;
 
 done_testing();

@@ -178,12 +178,19 @@ for my $version (@paths)
 	my $asked = join(' ', map { "SELECT $_ AS view, v::text FROM v$_ v ORDER BY v::text COLLATE \"C\";" } 0 .. $#calls);
 	$node->safe_psql($name, join(' ', map { "CREATE VIEW v$_ AS SELECT * FROM $calls[$_];" } 0 .. $#calls));
 	my $viewed = $node->safe_psql($name, $asked);
+	# a dump of the old bookkeeping, which knows no owner, restored beside the present one
+	$node->command_ok([ 'pg_dump', '-f', "$folder/$name.old", $node->connstr($name) ], "$version: pg_dump before the update");
+	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$folder/$name.old", '-d', new_database("${name}_old") ], 'restored');
+	is($node->safe_psql("${name}_old", "SELECT version FROM mf_retrain('ratings'); SELECT owner = current_user FROM mfrec.model"), "2\nt",
+		"$version: restored in the present one it retrains, and then its owner is known");
 	$node->safe_psql($name, 'ALTER EXTENSION mfrec UPDATE');
+	is($node->safe_psql($name, 'SELECT owner = current_user FROM mfrec.model'), 't', "$version: an update notes who owns models");
 	is($node->safe_psql($name, $catalog), $fresh, "$version: updated it is what a fresh install is");
 	is($node->safe_psql($name, $asked), $viewed, "$version: views that were there answer as before");
 	$node->command_ok([ 'pg_dump', '-f', "$folder/$name", $node->connstr($name) ], "$version: pg_dump of the views");
 	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$folder/$name", '-d', new_database("${name}_again") ], 'restored');
 	is($node->safe_psql("${name}_again", $asked), $viewed, "$version: restored they answer as before");
+	is($node->safe_psql("${name}_again", 'SELECT owner = current_user FROM mfrec.model'), 't', 'and the owner is known');
 	is($node->safe_psql($name, 'SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank'), $old, "$version: updated it serves as before");
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extension_versions WHERE name = 'mfrec'"), @paths + 1,
