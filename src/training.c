@@ -18,6 +18,9 @@
 #include "progress.h"
 #include "training.h"
 
+/* A stored number is 0 or at least this: FLT_MIN is 1.2e-38. */
+#define TINY_FACTOR 1.2e-19f
+
 /* Bytes from which an array gets huge pages, if there are any. */
 #define HUGE_ARRAY (4 << 20)
 
@@ -228,6 +231,32 @@ ValidateIteration(Training *t, double *validation)
 }
 
 /*
+ * Makes zeros of numbers so small that the product of two of them would be none that a float has: in SQL
+ * that product is an error.  Iterations bring unused dimensions of tiny catalogues there.
+ */
+static void
+DropTiny(float *values, int64 count)
+{
+	for (int64 i = 0; values && i < count; i++)
+		if (fabsf(values[i]) < TINY_FACTOR)
+			values[i] = 0;
+}
+
+/* The same for all that will be stored.  Users stay what folding in finds, to far below a float's precision. */
+static void
+DropTinyFactors(Training *t)
+{
+	const MfProblem *problem = &t->problem;
+	int64		ld = mf_padded(problem->factors);
+
+	DropTiny(t->factors.user, problem->nusers * ld);
+	DropTiny(t->factors.interest, problem->nitems * ld);
+	DropTiny(t->factors.rating, problem->nitems * ld);
+	DropTiny(t->factors.user_bias, problem->nusers);
+	DropTiny(t->factors.item_bias, problem->nitems);
+}
+
+/*
  * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up;
  * then solves the users once more, exactly, so that a stored user equals what folding the same rows
  * in gives.
@@ -259,6 +288,7 @@ RunSweeps(Training *t)
 	if (t->validation)
 		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
 	t->loss = HalfSweep(t, MF_USERS, true);
+	DropTinyFactors(t);
 }
 
 /* The mean bias of users, for predictions to users of whom nothing is known. */
