@@ -387,3 +387,12 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_relink';
 COMMENT ON FUNCTION mf_relink(text, regclass, regclass, regclass) IS
 'says what a model''s source, or its tables of users and items, are called now, after they were renamed or moved to another schema; nothing is trained';
+-- ---------------------------------------------------------------------------------------------
+-- What comments said wrongly
+-- ---------------------------------------------------------------------------------------------
+
+COMMENT ON COLUMN mfrec.model_version.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
+COMMENT ON COLUMN mf_models.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
+COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
+'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
+The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';

@@ -66,7 +66,7 @@ COMMENT ON COLUMN mfrec.model_version.iterations IS 'iterations that the stored 
 COMMENT ON COLUMN mfrec.model_version.loss IS 'the objective after the last half-sweep';
 COMMENT ON COLUMN mfrec.model_version.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on';
 COMMENT ON COLUMN mfrec.model_version.seconds IS 'how long training took';
-COMMENT ON COLUMN mfrec.model_version.trained_at IS 'start of the transaction that trained it';
+COMMENT ON COLUMN mfrec.model_version.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
 COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled on; what serving needs to fold in a user is here, too';
 
 CREATE TABLE mfrec.training_log (
@@ -137,7 +137,7 @@ COMMENT ON COLUMN mf_models.iterations IS 'iterations that the stored factors ha
 COMMENT ON COLUMN mf_models.loss IS 'the objective after the last half-sweep';
 COMMENT ON COLUMN mf_models.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on; null without a rating part';
 COMMENT ON COLUMN mf_models.seconds IS 'how long training took';
-COMMENT ON COLUMN mf_models.trained_at IS 'start of the transaction that trained it';
+COMMENT ON COLUMN mf_models.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
 COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recommend';
 COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
 COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
@@ -570,7 +570,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
-The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text). A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
+The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
 
 CREATE FUNCTION mf_holdout(user_id "any", item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean

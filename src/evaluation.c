@@ -83,6 +83,7 @@ OpenTest(Evaluation *e)
 	if (request->rating_column)
 		options.rating_column = request->rating_column;
 	options.rating_named = request->rating_column != NULL;
+	options.kept = false;
 	options.weight_column = NULL;
 	options.feedback = FEEDBACK_IMPLICIT;
 	if (explicit && options.rating_column &&
@@ -119,7 +120,7 @@ OpenTrain(Evaluation *e)
 		OpenSource(&e->train_source, e->request->train, &options);
 	}
 	else
-		e->train_source = OpenServedSource(e->r.served, explicit)->source;
+		e->train_source = OpenServedSource(e->r.served, explicit, "mf_evaluate answers with the argument train")->source;
 	e->train_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->train_source);
 }

@@ -139,7 +139,8 @@ AllocateBlock(Everybody *e, int k)
 static void
 ReadSeen(Everybody *e)
 {
-	const ServedSource *source = OpenServedSource(e->r.served, e->r.image->objective.has_rating);
+	const ServedSource *source = OpenServedSource(e->r.served, e->r.image->objective.has_rating,
+												  "mf_recommend_all answers with exclude_seen => false");
 
 	e->seen = ReadPairs(&source->source, e->users, &e->r.image->ids, &e->parallel);
 	if (e->seen->rows == 0)

@@ -5,13 +5,18 @@
 
 #include <math.h>
 
+#include "access/transam.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/tuplestore.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "arguments.h"
@@ -23,14 +28,72 @@
 typedef struct HoldoutId
 {
 	Oid			base;			/* its type, without domains */
+	bool		lower;			/* equal whatever their case: hashed in lower case */
 	FmgrInfo	output;			/* for types that are hashed as their text */
 } HoldoutId;
+
+/* The expression of an argument, NULL where the call is none. */
+static Node *
+ArgumentExpression(FunctionCallInfo fcinfo, int n)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(((FuncExpr *) call)->args) <= n)
+		return NULL;
+	return list_nth(((FuncExpr *) call)->args, n);
+}
+
+/*
+ * The type of what is passed, beneath casts that change nothing: citext comes as text.  By whom it was cast is
+ * not asked, for the planner takes expressions for equal that differ in that alone.
+ */
+static Oid
+PassedType(Node *argument)
+{
+	while (IsA(argument, RelabelType))
+		argument = (Node *) ((RelabelType *) argument)->arg;
+	return getBaseType(exprType(argument));
+}
+
+/* Whether a type takes upper case for lower case, as citext does. */
+static bool
+IgnoresCase(Oid base)
+{
+	Oid			equal;
+	Oid			input;
+	Oid			ioparam;
+
+	if (base < FirstNormalObjectId || !IsStringType(base))
+		return false;
+	equal = lookup_type_cache(base, TYPECACHE_EQ_OPR)->eq_opr;
+	if (!OidIsValid(equal))
+		return false;
+	getTypeInputInfo(base, &input, &ioparam);
+	return DatumGetBool(OidFunctionCall2Coll(get_opcode(equal), DEFAULT_COLLATION_OID,
+											 OidInputFunctionCall(input, pstrdup("A"), ioparam, -1),
+											 OidInputFunctionCall(input, pstrdup("a"), ioparam, -1)));
+}
+
+/* An error for a collation to which ids that read differently are the same. */
+static void
+CheckCollation(Node *argument)
+{
+	Oid			collation = argument ? exprCollation(argument) : InvalidOid;
+
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot split by ids of the nondeterministic collation \"%s\"", get_collation_name(collation)),
+				 errdetail("It takes ids that read differently for the same, and these would not always fall on the same side."),
+				 errhint("Make one of them, for example with lower(id) COLLATE \"C\".")));
+}
 
 /* Finds out how to hash an argument; a type whose text depends on settings is an error. */
 static void
 InitHoldoutId(FunctionCallInfo fcinfo, int n, HoldoutId *id)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, n);
+	Node	   *argument = ArgumentExpression(fcinfo, n);
 	Oid			output;
 	bool		varlena;
 
@@ -39,7 +102,9 @@ InitHoldoutId(FunctionCallInfo fcinfo, int n, HoldoutId *id)
 				(errcode(ERRCODE_INDETERMINATE_DATATYPE),
 				 errmsg("could not determine the type of an id"),
 				 errhint("Cast it to its type.")));
+	CheckCollation(argument);
 	id->base = getBaseType(type);
+	id->lower = argument && IgnoresCase(PassedType(argument));
 	if (id->base == UNKNOWNOID)
 		return;
 	getTypeOutputInfo(id->base, &output, &varlena);
@@ -50,6 +115,16 @@ InitHoldoutId(FunctionCallInfo fcinfo, int n, HoldoutId *id)
 				 errdetail("How its values read depends on settings, so a row would not always fall on the same side."),
 				 errhint("Cast it to a type that always reads the same, such as bigint or text.")));
 	fmgr_info_cxt(output, &id->output, fcinfo->flinfo->fn_mcxt);
+}
+
+/* A string in lower case, as citext compares it. */
+static uint64
+HashLower(const HoldoutId *id, Datum value)
+{
+	char	   *text = OutputFunctionCall((FmgrInfo *) &id->output, value);
+	char	   *lower = str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
+
+	return mf_holdout_text(lower, strlen(lower));
 }
 
 /* A varlena's bytes; the blanks behind a character(n) are none of them. */
@@ -88,6 +163,8 @@ HashHoldoutId(HoldoutId *id, Datum value)
 {
 	char	   *text;
 
+	if (id->lower)
+		return HashLower(id, value);
 	switch (id->base)
 	{
 		case INT2OID:

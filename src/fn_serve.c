@@ -281,7 +281,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("items must not contain nulls")));
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
-	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Pass an array of item ids of type %s.");
 	items = IdsFromArray(&r.image->item_type, array, "items", &n);
 	ratings = BasketRatings(fcinfo, 1, n);
 	CheckBasket(&r, ratings, n);

@@ -6,19 +6,17 @@
  * their names, so that one support function serves all of them.
  *
  * A call's cost is COST in the script: what it takes, in operators, of which a million are about ten
- * milliseconds.  Functions that look at every item or user cost by the size of the model's table, where
- * it is known which model that is.
+ * milliseconds.  Functions that look at every item or user cost by how many the version has, where it is
+ * known which model that is.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "catalog/pg_proc.h"
 #include "funcapi.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/plancat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -124,28 +122,24 @@ EstimateElements(PlannerInfo *root, Node *argument)
 	return UNKNOWN_LENGTH;
 }
 
-/*
- * The rows of a table as the planner estimates them, negative where it has gone.  Its lock is let go: who
- * waits for other tables later, in whatever order, must not keep this one.
- */
-static double
-TableRows(Oid relid)
+/* The argument version: 0 where it is not known, or is left out, for the one that serves. */
+static int32
+EstimateVersion(PlannerInfo *root, Node *argument)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
-	BlockNumber pages;
-	double		rows;
-	double		all_visible;
+	Const	   *value = argument ? (Const *) EstimatedValue(root, argument) : NULL;
 
-	if (rel == NULL)
-		return -1;
-	estimate_rel_size(rel, NULL, &pages, &rows, &all_visible);
-	relation_close(rel, AccessShareLock);
-	return rows;
+	if (value == NULL || !IsA(value, Const) || value->constisnull)
+		return 0;
+	return value->consttype == INT8OID ? (int32) DatumGetInt64(value->constvalue) :
+		value->consttype == INT4OID ? DatumGetInt32(value->constvalue) : 0;
 }
 
-/* The users or items of the model that an argument names, negative where that is not known. */
+/*
+ * The users or items that a call looks at, negative where it is not known which model it means: those of one
+ * version, as its tables have the rows of all that are kept.
+ */
 static double
-ModelRows(PlannerInfo *root, Node *argument, bool users)
+ModelRows(PlannerInfo *root, Node *argument, int32 version, bool users)
 {
 	Const	   *value = (Const *) EstimatedValue(root, argument);
 	Model	   *model;
@@ -153,12 +147,12 @@ ModelRows(PlannerInfo *root, Node *argument, bool users)
 	if (!IsA(value, Const) || value->consttype != TEXTOID || !ActiveSnapshotSet())
 		return -1;
 	model = FindModel(value->constisnull ? NULL : TextDatumGetCString(value->constvalue));
-	return model ? TableRows(users ? model->user_relid : model->item_relid) : -1;
+	return model ? VersionRows(model, version > 0 ? version : model->version, users) : -1;
 }
 
 /* How many lists a call returns, and what it costs whatever their length. */
 static void
-EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, ListEstimate *list)
+EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, int32 version, ListEstimate *list)
 {
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(function);
 
@@ -170,7 +164,7 @@ EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, ListEstimate *l
 
 		if (strcmp(NameStr(form->proname), scans[i].function) != 0)
 			continue;
-		rows = ModelRows(root, model, scans[i].users);
+		rows = ModelRows(root, model, version, scans[i].users);
 		if (rows <= 0)
 			continue;
 		list->operators = scans[i].operators * rows;
@@ -198,7 +192,8 @@ EstimateList(PlannerInfo *root, Oid function, Node *call, ListEstimate *list)
 	candidates = NamedArgument(tuple, arguments, "candidates");
 	list->k = k ? EstimateK(root, k) : UNKNOWN_LENGTH;
 	list->candidates = candidates ? EstimateElements(root, candidates) : UNKNOWN_LENGTH;
-	EstimateScan(root, tuple, NamedArgument(tuple, arguments, "model"), list);
+	EstimateScan(root, tuple, NamedArgument(tuple, arguments, "model"),
+				 EstimateVersion(root, NamedArgument(tuple, arguments, "version")), list);
 	ReleaseSysCache(tuple);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
@@ -74,6 +75,17 @@ VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *versi
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
+/* The second argument is the model's name: who writes a kind of feedback there means the third one. */
+static void
+NoteFeedbackAsModel(const char *model, const char *feedback)
+{
+	if (model && feedback == NULL && (strcmp(model, "explicit") == 0 || strcmp(model, "implicit") == 0))
+		ereport(NOTICE,
+				(errmsg("the model is called \"%s\"", model),
+				 errdetail("That is its name, and says nothing of the feedback that it is trained on."),
+				 errhint("To choose the feedback, write feedback => '%s'.", model)));
+}
+
 /*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.
@@ -88,12 +100,13 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("source must not be null"),
-				 errhint("Name a table or view of ratings: mf_train('ratings').")));
+				 errhint("Name a table or view of ratings: %s('ratings').", get_func_name(fcinfo->flinfo->fn_oid))));
 	memset(request, 0, sizeof(TrainRequest));
 	InitTrainOptions(options);
 	request->source = PG_GETARG_OID(0);
 	request->model = TextArgument(fcinfo, skip + 1);
 	options->feedback = ParseFeedback(feedback);
+	NoteFeedbackAsModel(request->model, feedback);
 	options->factors = IntegerArgument(fcinfo, skip + 3, "factors", MFREC_MAX_FACTORS);
 	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations", MFREC_MAX_ITERATIONS);
 	options->regularization = NumberArgument(fcinfo, skip + 5, "regularization");
@@ -145,7 +158,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	LeavePresent();
 	CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
-	request.source = ModelSourceRelation(model);
+	request.source = ModelSourceRelation(model, UNTIL_LISTS);
 	request.model = model->name;
 	request.warm = true;
 	TrainOptionsFromJson(&request.options, model->parameters);
@@ -306,6 +319,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	TrainRequest request;
 	TuneRequest tune = {0};
 	char	   *metric = TextArgument(fcinfo, 1);
+	bool		train = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	Trial	   *trials;
 	const char *measure;
 	int			count;
@@ -319,10 +333,15 @@ mf_tune(PG_FUNCTION_ARGS)
 	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
 	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
 	InitMaterializedSRF(fcinfo, 0);
+	if (train)
+	{
+		PreventCommandIfReadOnly("mf_tune()");
+		PreventCommandDuringRecovery("mf_tune()");
+	}
 	trials = Tune(&tune, &count, &measure);
 	PutTrials(fcinfo, trials, count, measure);
 	for (int i = 0; i < count; i++)
-		if (trials[i].winner && !PG_ARGISNULL(4) && PG_GETARG_BOOL(4))
+		if (trials[i].winner && train)
 			TrainWinner(&request, &trials[i]);
 	return (Datum) 0;
 }

@@ -153,7 +153,7 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	source->parallel.nthreads = 1;	/* a session that serves has one thread */
 	FactorIdType(model->item_relid, ITEM_ID, idtype);
 	rows.objective = &source->objective;
-	rows.nnumbers = VersionItems(model, version);
+	rows.nnumbers = Max(VersionRows(model, version, false), 0);
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(source->objective.factors);
 	GrowRows(&rows);

@@ -45,7 +45,7 @@ enum
 };
 enum
 {
-	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_ITEMS = 7, VERSION_PARAMETERS = 14
+	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_USERS = 6, VERSION_ITEMS, VERSION_PARAMETERS = 14
 };
 
 /* A bookkeeping relation's oid; an error tells what to do when the extension is not there. */
@@ -328,11 +328,12 @@ SourceIsThere(const Model *model)
 
 /*
  * The relation that a model was trained on, locked, for else it could go before it is read; an error when
- * there is none, or it has gone.
+ * there is none, or it has gone.  Its hint ends with what answers until there is one; NULL: nothing.
  */
 Oid
-ModelSourceRelation(const Model *model)
+ModelSourceRelation(const Model *model, const char *until)
 {
+	const char *name = quote_literal_cstr(model->name);
 	Oid			relid = FindSource(model);
 
 	if (model->source == NULL)
@@ -340,16 +341,16 @@ ModelSourceRelation(const Model *model)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no source of ratings", model->name),
 				 errdetail("Its factors were imported without one."),
-				 errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false, mf_evaluate with the argument train.",
-						 quote_literal_cstr(model->name))));
+				 until ? errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, %s.", name, until)
+				 : errhint("Import them again with the argument source, or train with mf_train(..., model => %s).", name)));
 	if (!LockIfThere(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
 						model->source, model->name),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s). Until then, mf_recommend answers with fresh => false.",
-						 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
+				 until ? errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s). Until then, %s.", name, name, until)
+				 : errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s).", name, name)));
 	return relid;
 }
 
@@ -390,6 +391,19 @@ FindVersionImage(const Model *model, int32 version, pg_uuid_t *image)
 	return true;
 }
 
+/* The users or items in the training of a version; negative when there is no such version. */
+int64
+VersionRows(const Model *model, int32 version, bool users)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return -1;
+	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
+}
+
 /* The identities of all kept versions of a model; returns how many. */
 int
 VersionImages(const char *name, pg_uuid_t **images)
@@ -426,17 +440,6 @@ VersionParameters(const Model *model, int32 version)
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
 	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
-}
-
-/* The number of items that a version was made with, 0 when there is no such version. */
-int64
-VersionItems(const Model *model, int32 version)
-{
-	TupleDesc	desc;
-	HeapTuple	tuple = FindVersion(model, version, &desc);
-	bool		isnull;
-
-	return HeapTupleIsValid(tuple) ? DatumGetInt64(heap_getattr(tuple, VERSION_ITEMS, desc, &isnull)) : 0;
 }
 
 /*

@@ -65,6 +65,7 @@ typedef struct LogLine
 extern Oid	ModelRelation(void);
 extern Oid	VersionRelation(void);
 extern void VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image);
+extern int64 VersionRows(const Model *model, int32 version, bool users);
 extern int	VersionImages(const char *name, pg_uuid_t **images);
 extern void RenewVersionImages(const char *name);
 extern Model *FindModel(const char *name);
@@ -74,10 +75,13 @@ extern void LockModelTables(const Model *model);
 extern void CheckTablesAreSeen(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern bool SourceIsThere(const Model *model);
-extern Oid	ModelSourceRelation(const Model *model);
+
+/* For ModelSourceRelation: the calls that need no source. */
+#define UNTIL_LISTS "mf_recommend answers with fresh => false"
+
+extern Oid	ModelSourceRelation(const Model *model, const char *until);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
-extern int64 VersionItems(const Model *model, int32 version);
 extern void LockModel(const char *name);
 
 extern void InsertModel(const Model *model);

@@ -231,6 +231,7 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	JsonbValue	space;
 
 	InitTrainOptions(options);
+	options->kept = true;
 	options->feedback = ParseFeedback(JsonString(json, "feedback"));
 	options->factors = (int) JsonNumber(json, "factors", -1);
 	options->iterations = (int) JsonNumber(json, "iterations", -1);

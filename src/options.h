@@ -35,6 +35,7 @@ typedef enum Feedback
  */
 typedef struct TrainOptions
 {
+	bool		kept;			/* of an earlier call, which mfrec.model keeps */
 	Feedback	feedback;
 	int			factors;
 	int			iterations;

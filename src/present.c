@@ -306,7 +306,7 @@ ReadCells(Recommender *r, int64 user, PresentCells *cells)
 
 	memset(cells, 0, sizeof(PresentCells));
 	InitCollector(&collector, image);
-	LookupUserRows(OpenServedSource(r->served, explicit), user, CollectRow, &collector);
+	LookupUserRows(OpenServedSource(r->served, explicit, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
 	SortOthers(&collector, cells);
 	MergeRows(collector.rows, collector.count, image, cells);

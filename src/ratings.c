@@ -321,6 +321,8 @@ LoadRatings(const Source *source, const TrainOptions *options, const MfParallel 
 	sorting.validation_from = options->validation_from;
 	sorting.seed = (uint64) options->seed;
 	sorting.by_item = true;
+	if (options->validation_from == 0)	/* else it has been said */
+		NoteRowSecurity(source);
 	ReadSource(source, receiver, false);
 	if (options->validation_from == 0)	/* else they have been reported */
 		ReportSkippedRows(ratings);

@@ -245,7 +245,7 @@ CheckSameIds(const Source *source, const char *column, const IdType *now, const 
  * them; an error when the relation has gone or no longer fits.
  */
 const ServedSource *
-OpenServedSource(Served *served, bool has_rating)
+OpenServedSource(Served *served, bool has_rating, const char *until)
 {
 	ServedSource *source = &served->source[has_rating];
 	MemoryContext old;
@@ -257,7 +257,7 @@ OpenServedSource(Served *served, bool has_rating)
 	old = MemoryContextSwitchTo(served->context);
 	TrainOptionsFromJson(&options, served->model.parameters);
 	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-	OpenSource(&source->source, ModelSourceRelation(&served->model), &options);
+	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &options);
 	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type,
 				 served->model.user_relid, USER_ID);
 	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,

@@ -56,6 +56,6 @@ typedef struct Served
 
 extern Served *OpenServed(const char *name);
 extern void CloseServed(Served *served);
-extern const ServedSource *OpenServedSource(Served *served, bool has_rating);
+extern const ServedSource *OpenServedSource(Served *served, bool has_rating, const char *until);
 
 #endif

@@ -10,6 +10,8 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -26,22 +28,32 @@
  */
 #define CHEAP_LOOKUP_COST 5000.0
 
+/* How a hint names an argument: who retrains or asks a model has none, so whose it is, too. */
+static const char *
+ArgumentName(const TrainOptions *options, const char *name)
+{
+	return options->kept ? psprintf("%s of mf_train or mf_import", name) : name;
+}
+
 /* Chooses the preset: what was asked for, else explicit if there is a value column. */
 static Feedback
-ChooseFeedback(const Source *source, Feedback wanted)
+ChooseFeedback(const Source *source, const TrainOptions *options)
 {
+	Feedback	wanted = options->feedback;
+	const char *argument = ArgumentName(options, "rating_column");
+
 	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("explicit feedback needs a column of ratings, and relation \"%s\" has none", source->name),
-				 errhint("Name it with the argument rating_column, or use feedback => 'implicit'.")));
+				 errhint("Name it with the argument %s, or use feedback => 'implicit'.", argument)));
 	if (wanted != FEEDBACK_AUTO)
 		return wanted;
 	if (source->value_column)
 		return FEEDBACK_EXPLICIT;
 	ereport(NOTICE,
 			(errmsg("relation \"%s\" has no rating column: training on implicit feedback", source->name),
-			 errhint("If it has ratings, name their column with the argument rating_column.")));
+			 errhint("If it has ratings, name their column with the argument %s.", argument)));
 	return FEEDBACK_IMPLICIT;
 }
 
@@ -52,7 +64,7 @@ ChooseFeedback(const Source *source, Feedback wanted)
 void
 OpenSource(Source *source, Oid relid, const TrainOptions *options)
 {
-	Relation	rel = OpenRows(relid, "cannot train on \"%s\"", "Name a table or view of ratings: mf_train('ratings').");
+	Relation	rel = OpenRows(relid, "cannot train on \"%s\"", "Name a table or view of ratings.");
 
 	memset(source, 0, sizeof(Source));
 	source->relid = relid;
@@ -61,20 +73,20 @@ OpenSource(Source *source, Oid relid, const TrainOptions *options)
 	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
 	source->user_column = options->user_column;
 	source->item_column = options->item_column;
-	IdColumn(rel, options->user_column, "user_column", &source->user);
-	IdColumn(rel, options->item_column, "item_column", &source->item);
+	IdColumn(rel, options->user_column, ArgumentName(options, "user_column"), &source->user);
+	IdColumn(rel, options->item_column, ArgumentName(options, "item_column"), &source->item);
 	if (options->rating_column &&
 		(options->rating_named || get_attnum(relid, options->rating_column) != InvalidAttrNumber))
 	{
 		source->value_column = options->rating_column;
-		source->value_type = NumberColumn(rel, source->value_column, "rating_column");
+		source->value_type = NumberColumn(rel, source->value_column, ArgumentName(options, "rating_column"));
 	}
 	if (options->weight_column)
 	{
 		source->weight_column = options->weight_column;
-		source->weight_type = NumberColumn(rel, source->weight_column, "weight_column");
+		source->weight_type = NumberColumn(rel, source->weight_column, ArgumentName(options, "weight_column"));
 	}
-	source->feedback = ChooseFeedback(source, options->feedback);
+	source->feedback = ChooseFeedback(source, options);
 	relation_close(rel, NoLock);
 }
 
@@ -155,6 +167,61 @@ LookupIsCheap(const Source *source)
 	SPI_freeplan(plan);
 	SPI_finish();
 	return cheap;
+}
+
+/* The relations of a query to whose rows policies apply, beneath its views, too: their names. */
+static bool
+CollectProtected(Node *node, void *names)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL)
+		{
+			StringInfo	list = names;
+			char	   *name = get_rel_name(rte->relid);
+
+			appendStringInfo(list, "%s\"%s\"", list->len ? ", " : "", name ? name : "");
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, CollectProtected, names, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, CollectProtected, names);
+}
+
+/*
+ * Says where row security applies to what a training reads: it learns from the rows that the policies show to
+ * who trains, or to the owner of the model or view, and not from others, without any other sign.
+ */
+void
+NoteRowSecurity(const Source *source)
+{
+	StringInfoData sql;
+	StringInfoData names;
+	SPIPlanPtr	plan;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	initStringInfo(&names);
+	AppendSourceQuery(&sql, source);
+	SPI_connect();
+	plan = SPI_prepare(sql.data, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the query of a source");
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		(void) CollectProtected((Node *) linitial_node(Query, ((CachedPlanSource *) lfirst(lc))->query_list), &names);
+	if (names.len > 0)
+		ereport(NOTICE,
+				(errmsg("row security may hide rows of relation \"%s\" from role \"%s\"", source->name,
+						GetUserNameFromId(GetUserId(), false)),
+				 errdetail("Only the rows that its policies show are read. Policies apply to: %s.", names.data),
+				 errhint("If the model is to learn from all rows, train as a role that sees them: the table's owner, or one with BYPASSRLS.")));
+	SPI_freeplan(plan);
+	SPI_finish();
 }
 
 /*

@@ -62,8 +62,10 @@ BeginTraining(Trainer *t)
 	TrainOptions settled = request->options;
 	Release    *release = &t->release;
 
-	PreventCommandIfReadOnly("mf_train()");
-	PreventCommandDuringRecovery("mf_train()");
+	const char *command = request->warm ? "mf_retrain()" : "mf_train()";
+
+	PreventCommandIfReadOnly(command);
+	PreventCommandDuringRecovery(command);
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options);
 	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);

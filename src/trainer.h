@@ -13,7 +13,7 @@ typedef struct TrainRequest
 	Oid			source;
 	char	   *model;			/* NULL: the relation's name */
 	char	   *schema;			/* of new model tables; NULL: the source's */
-	bool		warm;			/* start from the current version's factors */
+	bool		warm;			/* mf_retrain: start from the current version's factors */
 	TrainOptions options;
 } TrainRequest;
 

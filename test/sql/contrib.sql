@@ -23,11 +23,25 @@ SELECT DISTINCT reason FROM mf_recommend('u1'::citext, 3, item_type => NULL::cit
 SELECT mf_predict('U1', 'I1') > 0.5 AS own, mf_predict('u1', 'i2') < 0.5 AS other;
 SELECT substr(id, 2)::int % 2 AS odd FROM mf_similar_items('I1'::citext, 1);
 SELECT mf_drop('names');
+-- a split has equal ids on the same side, and those of lower case where text of lower case is
+SELECT count(*) AS rows, count(*) FILTER (WHERE mf_holdout(a.user_id, a.item_id, 0.5) <> mf_holdout(b.user_id, a.item_id, 0.5)) AS torn,
+	count(*) FILTER (WHERE mf_holdout(a.user_id, 7, 0.5) <> mf_holdout(b.user_id, 7, 0.5)) AS torn_beside_a_number,
+	count(*) FILTER (WHERE mf_holdout(7, a.user_id, 0.5) <> mf_holdout(7, b.user_id, 0.5)) AS torn_behind_one,
+	count(*) FILTER (WHERE mf_holdout(a.user_id, 'i1', 0.5) <> mf_holdout(lower(a.user_id::text), 'i1', 0.5)) AS other_than_text,
+	count(*) FILTER (WHERE mf_holdout(a.user_id::text, 8, 0.5) <> mf_holdout(b.user_id, 8, 0.5)) AS torn_by_a_cast,
+	count(*) FILTER (WHERE mf_holdout(a.user_id || '', 7, 0.5) <> mf_holdout(b.user_id || '', 7, 0.5)) > 0 AS text_differs
+FROM names a JOIN names b ON a.user_id = b.user_id AND a.user_id::text <> b.user_id::text;
+CREATE DOMAIN login AS citext;
+CREATE TABLE logins AS SELECT DISTINCT user_id::text::login AS user_id FROM names;
+SELECT count(*) FILTER (WHERE mf_holdout(a.user_id, 7, 0.5) <> mf_holdout(b.user_id, 7, 0.5)) AS torn FROM logins a JOIN logins b ON a.user_id = b.user_id;
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE loosely AS SELECT (CASE WHEN i % 3 = 0 THEN 'U' ELSE 'u' END || u) COLLATE loose AS user_id, i AS item_id FROM numbers;
 SELECT users, items, ratings FROM mf_train('loosely', factors => 4);
 SELECT DISTINCT reason FROM mf_recommend('U1', 3);
 SELECT DISTINCT reason FROM mf_recommend('U1', 3, fresh => false);
+SELECT count(*) FROM loosely WHERE mf_holdout(user_id, item_id);
+SELECT count(*) FROM loosely WHERE mf_holdout(item_id, user_id);
+SELECT count(DISTINCT held) FROM (SELECT mf_holdout(lower(user_id) COLLATE "C", 7) AS held FROM loosely WHERE user_id = 'u1') h;
 SELECT mf_drop('loosely');
 
 -- GiST indexes find an id of the column's own type only; from 18 on a primary key can be one

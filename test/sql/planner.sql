@@ -75,6 +75,17 @@ SET mfrec.model = 'fewer';
 SELECT expected_cost('SELECT * FROM mf_similar_users(1)') = expected_cost('SELECT * FROM mf_similar_users(1, model => ''fewer'')') AS by_setting;
 RESET mfrec.model;
 
+-- of the version that is asked for, however many are kept
+SELECT version, users FROM mf_retrain('fewer');
+INSERT INTO bought SELECT u, u % 7 FROM generate_series(1, 5) u ON CONFLICT DO NOTHING;
+CREATE OR REPLACE VIEW fewer AS SELECT * FROM bought WHERE user_id <= 30;
+SET mfrec.keep_versions = 3;
+SELECT version, users FROM mf_retrain('fewer');
+RESET mfrec.keep_versions;
+ANALYZE fewer_user_factors;
+SELECT expected_rows('SELECT * FROM mf_recommend_all(7, ''fewer'')') AS serving, expected_rows('SELECT * FROM mf_recommend_all(7, ''fewer'', version => 1)') AS older,
+	expected_rows('SELECT * FROM mf_recommend_all(7, ''fewer'', version => 9)') AS none,
+	expected_rows('SELECT * FROM mf_recommend_all(7, user_type => NULL::int, item_type => NULL::int, model => ''fewer'', version => 2)') AS typed;
 -- a large table is joined through its primary key, for one user and for many
 CREATE TABLE products (id int PRIMARY KEY, name text);
 INSERT INTO products SELECT i, 'product ' || i FROM generate_series(1, 100000) i;

@@ -53,7 +53,8 @@ for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('
 	"mf_tune('ratings', trials => 1, train => true)")
 {
 	my ($status, $out, $err) = $standby->psql('postgres', "SELECT $call", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-	like($err, qr/ERROR:  25006: cannot execute mf_\w+\(\) (during recovery|in a read-only transaction)/, "$call is refused");
+	my ($function) = $call =~ /^(\w+)/;
+	like($err, qr/ERROR:  25006: cannot execute $function\(\) (during recovery|in a read-only transaction)/, "$call is refused by its name");
 }
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'the standby still serves');
 
