@@ -38,9 +38,9 @@ ALTER TABLE rated RENAME TO other;
 SELECT mf_retrain('rated');
 SELECT mf_recommend(1, fresh => true);
 SELECT count(*) FROM mf_recommend(1, 3, fresh => false);
-SELECT mf_recommend_all(1);
+SELECT mf_recommend_all(1, fresh => true);
 SELECT count(*) FROM mf_recommend_all(1, exclude_seen => false);
-SELECT mf_recommend_users(1);
+SELECT count(*) FROM mf_recommend_users(1, 3);
 SELECT mf_evaluate('test', item_column => 'thing');
 ALTER TABLE other RENAME TO rated;
 
