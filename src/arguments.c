@@ -112,17 +112,22 @@ ArgumentElementType(FunctionCallInfo fcinfo, int n)
 	return OidIsValid(type) ? get_base_element_type(type) : InvalidOid;
 }
 
-/* A literal of an array, which a string argument or a quoted literal brings. */
+/*
+ * A literal of an array, which a string argument or a quoted literal brings.  Braces may be missing where no
+ * element has a comma in it: so drivers write an array for which the server has not asked.
+ */
 static Datum
-ParseArray(Datum literal, Oid type, Oid element)
+ParseArray(Datum value, Oid type, Oid element)
 {
+	char	   *literal = type == UNKNOWNOID ? DatumGetCString(value) : StringDatumToCString(value, type);
 	Oid			array = get_array_type(element);
 	Oid			input;
 	Oid			ioparam;
 
+	if (literal[strspn(literal, " \t\n")] != '{' && literal[strspn(literal, " \t\n")] != '[' && !IsStringType(element))
+		literal = psprintf("{%s}", literal);
 	getTypeInputInfo(array, &input, &ioparam);
-	return OidInputFunctionCall(input, type == UNKNOWNOID ? DatumGetCString(literal) : StringDatumToCString(literal, type),
-								ioparam, -1);
+	return OidInputFunctionCall(input, literal, ioparam, -1);
 }
 
 /* An array of ids in an argument that takes any type: an array, or a literal of one; not null. */
