@@ -309,8 +309,14 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 -- once, as what an administrator has made of it since is theirs.
 -- ---------------------------------------------------------------------------------------------
 
-GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
-	mfrec."verbose" TO PUBLIC;
+CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
+	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+		mfrec."verbose" TO PUBLIC;
+$$;
+SELECT mfrec.grant_settings()
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_parameter_acl WHERE parname OPERATOR(pg_catalog.~) '^mfrec\.');
+DROP FUNCTION mfrec.grant_settings();
+
 DROP FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text);
 CREATE FUNCTION mf_tune(
 	source regclass,
@@ -342,13 +348,6 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
-CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
-	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
-		mfrec."verbose" TO PUBLIC;
-$$;
-SELECT mfrec.grant_settings()
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_parameter_acl WHERE parname OPERATOR(pg_catalog.~) '^mfrec\.');
-DROP FUNCTION mfrec.grant_settings();
 
 -- A model's owner, for when its tables have gone
 ALTER TABLE mfrec.model ADD COLUMN owner text;

@@ -89,6 +89,8 @@ $other->safe_psql('restored', 'CREATE EXTENSION mfrec');
 is($other->safe_psql('restored', $granted), '6', 'and finds them again');
 $other->safe_psql('restored', 'DROP EXTENSION mfrec; REVOKE SET ON PARAMETER mfrec.threads FROM PUBLIC; CREATE EXTENSION mfrec');
 is($other->safe_psql('restored', $granted), '5', 'but leaves alone what was taken away');
+$other->safe_psql('restored', "DROP EXTENSION mfrec; CREATE EXTENSION mfrec VERSION '0.1.0'; ALTER EXTENSION mfrec UPDATE");
+is($other->safe_psql('restored', $granted), '5', 'and so does an update');
 $other->safe_psql('postgres', 'DROP DATABASE restored; DROP ROLE regress_plain, regress_other');
 $other->stop;
 $node->stop;
