@@ -40,18 +40,11 @@ CheckCore(MfError error)
 					(errcode(ERRCODE_QUERY_CANCELED),
 					 errmsg("canceling statement due to user request")));
 			break;
-		case MF_NOT_POSITIVE_DEFINITE:
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a row's system of equations is not positive definite"),
-					 errdetail("Without enough regularization the factors are not determined by the data."),
-					 errhint("Raise the argument regularization, or use fewer factors.")));
-			break;
 		case MF_NOT_FINITE:
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("factors grew beyond the range of single precision"),
-					 errhint("Lower alpha or the values, or raise the argument regularization.")));
+					 errhint("Look for ratings, values or weights that are far larger than the others.")));
 			break;
 	}
 }

@@ -45,6 +45,8 @@
  *    exactness is asked for.
  * 6. Side by side, over many cells without weights, the fixed side is first rounded to whole numbers of
  *    13 bits, which halves the work of step 2 (narrow.c), unless exactness is asked for.
+ * 7. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
+ *    system has one solution, however few its cells and whatever they weigh.
  *
  * The loss
  * --------
@@ -52,7 +54,7 @@
  * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
  * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
  * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the end and added in the
- * order of rows.
+ * order of rows; none is less than 0, below which rounding alone leads.
  *
  * The same bits always
  * --------------------
@@ -111,6 +113,7 @@ lay_out(MfAls *als, void *space, const MfProblem *problem, const MfParallel *par
 	als->row_loss = mf_take_space(space, &used, (nrows + 1) * sizeof(double));
 	als->order = mf_take_space(space, &used, nrows * sizeof(int32_t));
 	als->block_start = mf_take_space(space, &used, (nrows + 2) * sizeof(int32_t));
+	als->block_widest = mf_take_space(space, &used, 2 * (nrows / ROWS_PER_BLOCK + 1) * sizeof(float));
 	als->scratch = mf_take_space(space, &used, shared);
 	return used;
 }
@@ -139,17 +142,20 @@ mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 	return als;
 }
 
-/* |x|^2 times a regularization, of row r of x. */
+/* |x|^2 times a regularization, of row r of x; notes the largest |x|^2, or one that is not finite. */
 static double
-penalty(const MfAls *als, const float *x, const float *regularization, int64_t r)
+penalty(const MfAls *als, const float *x, const float *regularization, int64_t r, float *widest)
 {
-	return (double) regularization[r] *
-		als->vec->dot(x + r * als->ld, x + r * als->ld, als->ld);
+	float		square = als->vec->dot(x + r * als->ld, x + r * als->ld, als->ld);
+
+	if (!(square <= *widest))
+		*widest = square;
+	return (double) regularization[r] * square;
 }
 
 /*
  * Block function: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to
- * row_loss[block].
+ * row_loss[block], and their largest squares.
  */
 static void
 sum_penalties(void *state, int64_t block, int worker)
@@ -159,19 +165,25 @@ sum_penalties(void *state, int64_t block, int worker)
 	const MfFactors *factors = &als->factors;
 	int64_t		n = als->side == MF_USERS ? problem->nitems : problem->nusers;
 	int64_t		end = (block + 1) * ROWS_PER_BLOCK < n ? (block + 1) * ROWS_PER_BLOCK : n;
+	float	   *widest = als->block_widest + 2 * block;
+	double		user;
 	double		sum = 0.0;
 
 	(void) worker;
+	widest[MF_INTEREST] = widest[MF_RATING] = 0.0f;
 	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
 	{
 		if (als->side == MF_ITEMS)
-			sum += penalty(als, factors->user, problem->user_regularization, r) +
+		{
+			user = penalty(als, factors->user, problem->user_regularization, r, widest) +
 				mf_sweep_pull(als, r, factors->user + r * als->ld);
+			sum += user < 0.0 ? 0.0 : user; /* rounding, at the mean user */
+		}
 		else if (problem->has_interest)
 			sum += problem->interest_weight *
-				penalty(als, factors->interest, problem->interest_regularization, r);
+				penalty(als, factors->interest, problem->interest_regularization, r, widest);
 		if (als->side == MF_USERS && problem->has_rating)
-			sum += penalty(als, factors->rating, problem->rating_regularization, r) +
+			sum += penalty(als, factors->rating, problem->rating_regularization, r, widest + MF_RATING) +
 				problem->item_bias_regularization * (double) factors->item_bias[r] *
 				factors->item_bias[r];
 		if (als->side == MF_ITEMS && problem->has_rating)
@@ -179,6 +191,24 @@ sum_penalties(void *state, int64_t block, int worker)
 				factors->user_bias[r];
 	}
 	als->row_loss[block] = sum;
+}
+
+/* Adds up what sum_penalties() left of so many blocks. */
+static void
+collect_penalties(MfAls *als, int64_t nblocks)
+{
+	als->fixed_loss = 0.0;
+	als->widest[MF_INTEREST] = als->widest[MF_RATING] = 0.0f;
+	for (int64_t block = 0; block < nblocks; block++)
+	{
+		als->fixed_loss += als->row_loss[block];
+		for (int part = 0; part < 2; part++)
+			if (!(als->block_widest[2 * block + part] <= als->widest[part]))
+				als->widest[part] = als->block_widest[2 * block + part];
+	}
+	/* users have one vector for both parts */
+	if (als->side == MF_ITEMS)
+		als->widest[MF_RATING] = als->widest[MF_INTEREST];
 }
 
 /* Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms. */
@@ -208,9 +238,10 @@ mf_als_begin(MfAls *als, MfSide side, bool exact)
 	}
 	if (!mf_parallel_blocks(als->parallel, nblocks, sum_penalties, als))
 		return MF_CANCELLED;
-	als->fixed_loss = 0.0;
-	for (int64_t block = 0; block < nblocks; block++)
-		als->fixed_loss += als->row_loss[block];
+	collect_penalties(als, nblocks);
+	als->base_sum = 0.0;
+	for (int k = 0; k < als->d; k++)
+		als->base_sum += als->base[k];
 	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
 	if (!exact && problem->narrow && side_by_side(als) && mf_narrow() != NULL)
 		return mf_narrow_begin(als);

@@ -85,7 +85,7 @@ extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint6
  * problem allows it; true solves every row directly, with the fixed side as it is.
  *
  * mf_als_end() gives the objective as it is after the half-sweep (loss may be NULL).  Errors:
- * MF_CANCELLED, MF_NOT_POSITIVE_DEFINITE, MF_NOT_FINITE; after one, only mf_als_begin() may
+ * MF_CANCELLED, and MF_NOT_FINITE where numbers outgrow floats; after one, only mf_als_begin() may
  * follow, and all factors are undefined.
  */
 extern size_t mf_als_size(const MfProblem *problem, const MfParallel *parallel);

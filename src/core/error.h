@@ -8,7 +8,6 @@ typedef enum MfError
 {
 	MF_OK = 0,
 	MF_CANCELLED,				/* the cancel flag was seen; outputs are incomplete */
-	MF_NOT_POSITIVE_DEFINITE,	/* a row's system has no unique solution: more regularization */
 	MF_NOT_FINITE				/* a result overflowed to infinity or NaN */
 } MfError;
 

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "ridge.h"
+
 /* Bytes of `space` for mf_explain_cells: the system in double, with its right-hand side. */
 size_t
 mf_explain_size(const MfFold *fold)
@@ -32,19 +34,40 @@ add_outer(double *matrix, int n, const float *x, double last, double weight)
 	}
 }
 
+/* Adds the Gram matrix and regularization to the lower triangle of the cells' sums, as mf_fold_in() does. */
+static void
+add_regularization(const MfFold *fold, const MfFoldCells *cells, double *matrix)
+{
+	int			n = fold->factors + 1;
+	int			ld = mf_padded(fold->factors);
+	double		trace = 0;
+	double		gram = 0;
+	double		shift;
+
+	for (int i = 0; i < n - 1; i++)
+	{
+		double	   *row = matrix + (size_t) i * n;
+
+		trace += row[i];
+		for (int j = 0; j <= i && fold->gram; j++)
+			row[j] += fold->interest_weight * fold->gram[(size_t) i * ld + j];
+		gram += fold->gram ? fold->interest_weight * fold->gram[(size_t) i * ld + i] : 0;
+	}
+	shift = mf_ridge(cells->regularization, trace, gram);
+	for (int i = 0; i < n - 1; i++)
+		matrix[(size_t) i * n + i] += shift;
+	matrix[(size_t) n * n - 1] = cells->rating ?
+		mf_bias_ridge(fold->user_bias_regularization, matrix[(size_t) n * n - 1]) + matrix[(size_t) n * n - 1] : 1;
+}
+
 /* The lower triangle of the user's system M, n = d + 1; the bias comes last. */
 static void
 build_system(const MfFold *fold, const MfFoldCells *cells, double *matrix)
 {
 	int			n = fold->factors + 1;
-	int			ld = mf_padded(fold->factors);
 
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j <= i; j++)
-			matrix[(size_t) i * n + j] = i < n - 1 && fold->gram ? fold->interest_weight * fold->gram[(size_t) i * ld + j] : 0;
-	for (int i = 0; i < n - 1; i++)
-		matrix[(size_t) i * n + i] += cells->regularization;
-	matrix[(size_t) n * n - 1] = cells->rating ? fold->user_bias_regularization : 1;
+	for (size_t k = 0; k < (size_t) n * n; k++)
+		matrix[k] = 0;
 	for (int64_t c = 0; c < cells->n; c++)
 	{
 		double		weight = cells->weight ? cells->weight[c] : 1;
@@ -54,6 +77,7 @@ build_system(const MfFold *fold, const MfFoldCells *cells, double *matrix)
 		if (cells->rating)
 			add_outer(matrix, n, cells->rating[c], 1, weight);
 	}
+	add_regularization(fold, cells, matrix);
 }
 
 /* Solves M x = x in place by Cholesky's method; M's lower triangle becomes its factor. */
@@ -72,7 +96,7 @@ solve_in_place(double *matrix, double *x, int n)
 			for (int k = 0; k < i; k++)
 				sum -= row[k] * other[k];
 			if (i == j && !(sum > 0))
-				return MF_NOT_POSITIVE_DEFINITE;
+				return MF_NOT_FINITE;
 			row[i] = i == j ? sqrt(sum) : sum / other[i];
 		}
 	}

@@ -20,6 +20,7 @@ typedef struct Space
 	float	   *work;			/* 16 x ld */
 	double		target_sum;
 	double		weight_sum;
+	float		shift;			/* what regularization counts as: see ridge.h */
 } Space;
 
 size_t
@@ -113,7 +114,7 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 	}
 }
 
-/* Takes scratch space, with sums at 0 and the matrix at interest_weight * gram + regularization. */
+/* Takes scratch space, with sums and the matrix at 0. */
 static Space
 lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
 {
@@ -134,14 +135,29 @@ lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
 		space.right[k] = cells->pull * fold->user_mean[k];
 	memset(space.bias_right, 0, n * sizeof(float));
 	memset(space.matrix, 0, n * n * sizeof(float));
-	for (int i = 0; i < ld; i++)
-	{
-		if (i < fold->factors && cells->interest != NULL)
-			for (int j = 0; j < ld; j++)
-				space.matrix[i * ld + j] = fold->interest_weight * fold->gram[i * ld + j];
-		space.matrix[i * ld + i] += i < fold->factors ? cells->regularization : 1.0f;
-	}
 	return space;
+}
+
+/* Adds interest_weight * gram + regularization to the matrix of the cells. */
+static void
+complete_matrix(const MfFold *fold, const MfFoldCells *cells, Space *space)
+{
+	int			d = fold->factors;
+	int			ld = mf_padded(d);
+	double		trace = 0.0;
+	double		gram = 0.0;
+
+	for (int i = 0; i < d; i++)
+		trace += space->matrix[i * ld + i];
+	for (int i = 0; i < d && cells->interest != NULL; i++)
+	{
+		gram += fold->interest_weight * fold->gram[i * ld + i];
+		for (int j = i; j < d; j++)
+			space->matrix[i * ld + j] += fold->interest_weight * fold->gram[i * ld + j];
+	}
+	space->shift = (float) mf_ridge(cells->regularization, trace, gram);
+	for (int i = 0; i < ld; i++)
+		space->matrix[i * ld + i] += i < d ? space->shift : 1.0f;
 }
 
 /* Solves for the user's vector (in space->right) and, with ratings, bias. */
@@ -150,22 +166,22 @@ solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfV
 {
 	const MfSolve *solve = mf_solve();
 	int			ld = mf_padded(fold->factors);
+	double		shift = mf_bias_ridge(fold->user_bias_regularization, space->weight_sum);
 	double		above;
 	double		below;
 
 	*b = 0.0f;
-	if (!solve->factor_one(vec, space->matrix, ld, space->inverse, space->work))
-		return MF_NOT_POSITIVE_DEFINITE;
+	complete_matrix(fold, cells, space);
+	if (!solve->factor_one(vec, space->matrix, ld, space->shift, space->inverse, space->work))
+		return MF_NOT_FINITE;
 	solve->solve_one(space->matrix, ld, space->inverse, space->right);
 	if (cells->rating == NULL)
 		return MF_OK;
 	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
-	below = space->weight_sum + fold->user_bias_regularization -
+	below = space->weight_sum + shift -
 		solve->solve_one(space->matrix, ld, space->inverse, space->bias_right);
 	above = space->target_sum - vec->dot(space->kept, space->right, ld);
-	if (!(below > 0.0))
-		return MF_NOT_POSITIVE_DEFINITE;
-	*b = (float) (above / below);
+	*b = (float) (above / (below < shift ? shift : below));
 	vec->add(space->right, space->bias_right, -*b, ld);
 	return MF_OK;
 }
@@ -194,6 +210,8 @@ mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bia
 			error = MF_NOT_FINITE;
 	if (bias != NULL)
 		*bias = b;
+	if (!isfinite(b) && error == MF_OK)
+		error = MF_NOT_FINITE;
 	return error;
 }
 

@@ -43,6 +43,9 @@ typedef struct MfSolve
 	/* packed triangles from the matrices c + l * stride (ld x ld, upper tiles) times scale */
 	void		(*interleave_matrix) (float *a, const float *c, size_t stride, int ld, float scale);
 
+	/* out[l] = the sum of the diagonal of system l; a: n x n */
+	void		(*traces) (float *out, const float *a, int n);
+
 	/* number i of the diagonal of system l += base[i] * factor[l] + shift[l]; a: n x n */
 	void		(*add_diagonal) (float *a, int n, const float *base, const float *factor,
 								 const float *shift);
@@ -62,9 +65,10 @@ typedef struct MfSolve
 
 	/*
 	 * Cholesky's L of a in place, with the diagonal's inverses; y (nright rows of n numbers)
-	 * becomes L^-1 y.  bad[l] != 0: system l is not positive definite.
+	 * becomes L^-1 y.  least[l] > 0: the least that a pivot of system l can be, but for rounding: a
+	 * smaller one is rounding's and becomes that.  bad[l] != 0: system l is not finite.
 	 */
-	void		(*factor) (float *a, int n, float *y, int nright, int32_t *bad);
+	void		(*factor) (float *a, int n, float *y, int nright, const float *least, int32_t *bad);
 
 	/* y (n numbers) becomes L'^-1 y */
 	void		(*substitute) (const float *a, int n, float *y);
@@ -74,10 +78,11 @@ typedef struct MfSolve
 							int n, int ld);
 
 	/*
-	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld).  work: 16
-	 * x ld. False: not positive definite.
+	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld); least as
+	 * above.  work: 16 x ld.  False: not finite.
 	 */
-	bool		(*factor_one) (const MfVec *vec, float *c, int ld, float *inverse, float *work);
+	bool		(*factor_one) (const MfVec *vec, float *c, int ld, float least, float *inverse,
+							   float *work);
 
 	/* x (ld) becomes the solution of U'U x = x; returns the old x times the new one */
 	float		(*solve_one) (const float *c, int ld, const float *inverse, float *x);

@@ -81,6 +81,17 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, f
 
 /* See MfSolve. */
 static void
+MF_KERNEL(traces) (float *out, const float *a, int n)
+{
+	MF_V		sum = {0};
+
+	for (int i = 0; i < n; i++)
+		sum += MF_LOAD(MF_KERNEL(triangle_row) (a, i) + i * L);
+	MF_STORE(out, sum);
+}
+
+/* See MfSolve. */
+static void
 MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor,
 						 const float *shift)
 {
@@ -227,9 +238,18 @@ MF_KERNEL(factor_tile) (const float *a, float *const *p, int j, const int nrows,
 	}
 }
 
-/* The 4 x 4 block on the diagonal at row i, from what is left of a. */
+/* Lanes of x, or of least where that is more or x is no number. */
+MF_INLINE MF_V
+MF_KERNEL(at_least) (MF_V x, MF_V least)
+{
+	MF_KERNEL(mask) more = x > least;
+
+	return (MF_V) (((MF_KERNEL(mask)) x & more) | ((MF_KERNEL(mask)) least & ~more));
+}
+
+/* The 4 x 4 block on the diagonal at row i, from what is left of a; says which lanes are not finite. */
 MF_INLINE MF_KERNEL(mask)
-MF_KERNEL(factor_diagonal) (float *const *p, int i)
+MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 {
 	MF_KERNEL(mask) bad = {0};
 	MF_V		x[4][4];
@@ -266,8 +286,9 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i)
 		MF_UNROLL
 		for (int k = 0; k < c; k++)
 			x[c][c] -= x[c][k] * x[c][k];
-		bad |= ~(x[c][c] > 0.0f);
-		inverse = 1.0f / MF_ROOT(x[c][c]);
+		/* what is not finite is not itself less itself, which is 0 */
+		bad |= (x[c][c] - x[c][c]) != 0.0f;
+		inverse = 1.0f / MF_ROOT(MF_KERNEL(at_least) (x[c][c], least));
 		MF_STORE(p[c] + (i + c) * L, inverse);
 		MF_UNROLL
 		for (int r = c + 1; r < 4; r++)
@@ -284,7 +305,7 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i)
 
 /* See MfSolve. */
 static void
-MF_KERNEL(factor) (float *a, int n, float *y, int nright, int32_t *bad)
+MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, int32_t *bad)
 {
 	MF_KERNEL(mask) wrong = {0};
 
@@ -297,7 +318,7 @@ MF_KERNEL(factor) (float *a, int n, float *y, int nright, int32_t *bad)
 			p[r] = MF_KERNEL(triangle_row) (a, i + r);
 		for (int j = 0; j < i; j += TILE)
 			MF_KERNEL(factor_tile) (a, p, j, 4, TILE);
-		wrong |= MF_KERNEL(factor_diagonal) (p, i);
+		wrong |= MF_KERNEL(factor_diagonal) (p, i, MF_LOAD(least));
 	}
 	for (int r = 0; r < nright; r++)
 	{
@@ -373,15 +394,15 @@ MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *colum
 
 /* The 16 x 16 block at c becomes U, with zeros below its diagonal; inverse: 16. */
 static bool
-MF_KERNEL(factor_block) (float *c, int ld, float *inverse)
+MF_KERNEL(factor_block) (float *c, int ld, float least, float *inverse)
 {
 	for (int k = 0; k < 16; k++)
 	{
 		float		pivot = c[k * ld + k];
 
-		if (!(pivot > 0.0f))
+		if (!isfinite(pivot))
 			return false;
-		inverse[k] = 1.0f / sqrtf(pivot);
+		inverse[k] = 1.0f / sqrtf(pivot > least ? pivot : least);
 		for (int j = k / L * L; j < 16; j += L)
 			MF_STORE(c + k * ld + j, MF_LOAD(c + k * ld + j) * inverse[k]);
 		for (int i = k + 1; i < 16; i++)
@@ -419,13 +440,13 @@ MF_KERNEL(solve_columns) (float *c, float *negative, const float *u, int ld, con
 
 /* See MfSolve: right-looking, 16 rows at a time. */
 static bool
-MF_KERNEL(factor_one) (const MfVec *vec, float *c, int ld, float *inverse, float *work)
+MF_KERNEL(factor_one) (const MfVec *vec, float *c, int ld, float least, float *inverse, float *work)
 {
 	for (int i = 0; i < ld; i += 16)
 	{
 		float	   *rows = c + i * ld;
 
-		if (!MF_KERNEL(factor_block) (rows + i, ld, inverse + i))
+		if (!MF_KERNEL(factor_block) (rows + i, ld, least, inverse + i))
 			return false;
 		for (int j = i + 16; j < ld; j += L)
 			MF_KERNEL(solve_columns) (rows + j, work + j, rows + i, ld, inverse + i);
@@ -472,6 +493,7 @@ static const MfSolve MF_KERNEL(mf_solve) = {
 	MF_KERNEL(interleave),
 	MF_KERNEL(deinterleave),
 	MF_KERNEL(interleave_matrix),
+	MF_KERNEL(traces),
 	MF_KERNEL(add_diagonal),
 	MF_KERNEL(inverse_roots),
 	MF_KERNEL(dots),

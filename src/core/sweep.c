@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MOST_DUAL 1e3			/* trace of Z Z' in the dual form */
+
 /* Whether the objective has that part. */
 bool
 mf_sweep_has(const MfAls *als, MfPart part)
@@ -191,13 +193,31 @@ mf_sweep_start(const MfAls *als, float pull, float *right)
 	return (double) pull * als->vec->dot(mean, mean, als->ld);
 }
 
-/* Remembers the first error of a half-sweep. */
-void
-mf_sweep_fail(MfAls *als, MfError error)
+/* What a system's shift counts as, for the trace of its cells' part: see ridge.h. */
+double
+mf_sweep_shift(const MfAls *als, const MfSystem *system, double cells)
 {
+	return mf_ridge(system->shift, cells, system->factor * als->base_sum);
+}
+
+/*
+ * Adds what is left of the loss of row r's solved system of a part, less what shifts that were raised
+ * brought in: no less than 0, below which only rounding leads.  A loss that is not finite, or a matrix
+ * that was not (good = false), is the half-sweep's error.
+ */
+void
+mf_sweep_account(MfAls *als, int64_t r, const MfSystem *raised, MfPart part, double loss, bool good)
+{
+	MfSystem	system = mf_sweep_system(als, part, r);
 	int			none = MF_OK;
 
-	atomic_compare_exchange_strong(&als->error, &none, (int) error);
+	if (raised->shift > system.shift)
+		loss -= ((double) raised->shift - system.shift) * als->vec->dot(system.x, system.x, als->ld);
+	if (system.bias != NULL && raised->bias_shift > system.bias_shift)
+		loss -= ((double) raised->bias_shift - system.bias_shift) * *system.bias * *system.bias;
+	if (!good || !isfinite(loss))
+		atomic_compare_exchange_strong(&als->error, &none, (int) MF_NOT_FINITE);
+	als->row_loss[als->rows->first + r] += system.loss_weight * (loss < 0.0 ? 0.0 : loss);
 }
 
 /* Up to a panel of the vectors that come after position c of row r's cells of one part. */
@@ -400,25 +420,84 @@ longest_dual(const MfAls *als)
 	return n;
 }
 
+/* What a cell of weight 1 multiplies the square of its part's vector by, in a row's matrix. */
+static double
+cell_factor(const MfAls *als, MfPart part)
+{
+	if (part == MF_RATING)
+		return 1.0;
+	return als->problem->alpha * (als->side == MF_USERS ? (double) als->problem->interest_weight : 1.0);
+}
+
+/* The squares of the vectors of row r's cells of one part, times their weights: their trace. */
+static double
+cells_trace(const MfAls *als, MfPart part, int64_t r)
+{
+	const MfRows *rows = als->rows;
+	const float *vectors = mf_sweep_vectors(als, part);
+	double		sum = 0.0;
+
+	for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
+	{
+		const float *y = vectors + (int64_t) rows->column[c] * als->ld;
+
+		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->vec->dot(y, y, als->ld);
+	}
+	return sum * cell_factor(als, part);
+}
+
+/*
+ * Whether the matrix 1 + Z Z' of row r's dual form is good enough: numbers above MOST_DUAL beside the 1
+ * leave too little of it.  weight_sum: of the cells.  Mostly the largest vectors there are say so.
+ */
+static bool
+dual_is_conditioned(const MfAls *als, int64_t r, double weight_sum)
+{
+	double		most = 0.0;
+	double		trace = 0.0;
+	double		shift = INFINITY;
+
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+		if (mf_sweep_has(als, (MfPart) part))
+		{
+			MfSystem	system = mf_sweep_system(als, (MfPart) part, r);
+
+			shift = fmin(shift, system.shift);
+			if (!(system.shift > 1e-3f) || mf_sweep_shift(als, &system, 0.0) > system.shift)
+				return false;
+			most += weight_sum * cell_factor(als, (MfPart) part) * als->widest[part];
+		}
+	if (most <= MOST_DUAL * shift || als->narrow != NULL)
+		return most <= MOST_DUAL * shift;
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+		if (mf_sweep_has(als, (MfPart) part))
+			trace += cells_trace(als, (MfPart) part, r);
+	return trace <= MOST_DUAL * shift;
+}
+
 /*
  * Whether row r may be solved in dual form, which divides by the regularization and by the cells'
- * scale: neither may be next to nothing.
+ * scale: neither may be next to nothing, nor the cells be so heavy that they drown it.
  */
 static bool
 dual_is_safe(const MfAls *als, int64_t r)
 {
 	const float *weight = als->rows->weight;
-	bool		safe = true;
+	bool		interest = mf_sweep_has(als, MF_INTEREST);
+	int64_t		end = als->rows->start[r + 1];
+	double		sum = (double) (end - als->rows->start[r]);
 
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-		if (mf_sweep_has(als, (MfPart) part))
-			safe = safe && mf_sweep_system(als, (MfPart) part, r).shift > 1e-3f;
-	if (!mf_sweep_has(als, MF_INTEREST))
-		return safe;
-	safe = safe && als->problem->alpha > 1e-2f && als->problem->interest_weight > 1e-3f;
-	for (int64_t c = als->rows->start[r]; weight != NULL && c < als->rows->start[r + 1]; c++)
-		safe = safe && als->problem->alpha * weight[c] > 1e-2f;
-	return safe;
+	if (interest && !(als->problem->alpha > 1e-2f && als->problem->interest_weight > 1e-3f))
+		return false;
+	if (weight != NULL)
+		sum = 0.0;
+	for (int64_t c = als->rows->start[r]; weight != NULL && c < end; c++)
+	{
+		if (interest && !(als->problem->alpha * weight[c] > 1e-2f))
+			return false;
+		sum += weight[c];
+	}
+	return dual_is_conditioned(als, r, sum);
 }
 
 #define MAX_DUAL 1024			/* lengths that are told apart exactly */

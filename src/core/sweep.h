@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "als.h"
+#include "ridge.h"
 #include "solve.h"
 #include "vec.h"
 
@@ -40,6 +41,9 @@ struct MfAls
 	double		fixed_loss;		/* the fixed side's regularization terms */
 	float	   *step[2];		/* by MfPart, ld: of narrow vectors; see mf_sweep_step() */
 	float	   *base;			/* ld: the Gram matrix's eigenvalues; 0 without an interest part */
+	double		base_sum;		/* their sum: its trace */
+	float		widest[2];		/* by MfPart: the largest square of a vector of the fixed side */
+	float	   *block_widest;	/* the same of each block of the fixed side's rows, 2 x blocks */
 	double	   *row_loss;		/* one per row of the larger side */
 	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
 	int32_t    *block_start;	/* blocks of that order */
@@ -108,7 +112,8 @@ extern void mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const
 								float *matrix, MfRowSums *sums);
 extern double mf_sweep_pull(const MfAls *als, int64_t user, const float *x);
 extern double mf_sweep_start(const MfAls *als, float pull, float *right);
-extern void mf_sweep_fail(MfAls *als, MfError error);
+extern double mf_sweep_shift(const MfAls *als, const MfSystem *system, double cells);
+extern void mf_sweep_account(MfAls *als, int64_t r, const MfSystem *raised, MfPart part, double loss, bool good);
 extern int64_t mf_sweep_order(MfAls *als);
 
 /* sweep_lanes.c, sweep_single.c: rows begin .. end - 1 of the order; bytes of scratch space */

@@ -68,10 +68,13 @@ lay_out(char *scratch, int ld)
 	return space;
 }
 
-/* The lanes' systems for one part; empty lanes get 1 x = 0. */
+/*
+ * The lanes' systems for one part, their shifts raised for these traces of their cells' parts; empty lanes
+ * get 1 x = 0.
+ */
 static void
-collect_systems(const MfAls *als, const Batch *batch, MfPart part, MfSystem *system, float *factor,
-				float *shift)
+collect_systems(const MfAls *als, const Batch *batch, MfPart part, const float *trace, MfSystem *system,
+				float *factor, float *shift)
 {
 	for (int l = 0; l < als->solve->lanes; l++)
 	{
@@ -80,6 +83,7 @@ collect_systems(const MfAls *als, const Batch *batch, MfPart part, MfSystem *sys
 		if (l >= batch->count)
 			continue;
 		system[l] = mf_sweep_system(als, part, batch->row[l]);
+		system[l].shift = (float) mf_sweep_shift(als, &system[l], trace[l]);
 		factor[l] = system[l].factor;
 		shift[l] = system[l].shift;
 	}
@@ -91,8 +95,8 @@ collect_systems(const MfAls *als, const Batch *batch, MfPart part, MfSystem *sys
  * (shift + y2.y2). y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
  */
 static void
-eliminate_bias(const MfAls *als, const Batch *batch, const MfSystem *system, bool dual, float *y,
-			   int n, double *explained, int32_t *bad)
+eliminate_bias(const MfAls *als, const Batch *batch, MfSystem *system, bool dual, float *y, int n,
+			   double *explained)
 {
 	int			lanes = als->solve->lanes;
 	float		y11[MF_MAX_LANES];
@@ -106,20 +110,19 @@ eliminate_bias(const MfAls *als, const Batch *batch, const MfSystem *system, boo
 	for (int l = 0; l < batch->count; l++)
 	{
 		double		above = dual ? y21[l] : batch->sums[l].target_sum - y21[l];
-		double		below = dual ? system[l].bias_shift + (double) y22[l] :
-			batch->sums[l].weight_sum + system[l].bias_shift - y22[l];
+		double		shift = mf_bias_ridge(system[l].bias_shift, batch->sums[l].weight_sum);
+		double		below = shift + (dual ? y22[l] : batch->sums[l].weight_sum - y22[l]);
 
-		if (!(below > 0.0))
-			bad[l] = -1;
-		b[l] = (float) (above / below);
+		/* in the primal form, rounding alone makes it less than shift */
+		b[l] = (float) (above / (below < shift ? shift : below));
+		system[l].bias_shift = (float) shift;
 		*system[l].bias = b[l];
-		explained[l] = dual ? -(y11[l] - (double) b[l] * y21[l]) :
-			y11[l] - (double) b[l] * y21[l] + b[l] * batch->sums[l].target_sum;
+		explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
 	}
 	als->solve->subtract(y, y + n * lanes, b, n);
 }
 
-/* Stores the lanes' vectors and losses; reports systems without a solution. */
+/* Stores the lanes' vectors and losses. */
 static void
 store_solutions(MfAls *als, const Space *space, const Batch *batch, MfPart part,
 				const MfSystem *system, const double *explained, const int32_t *bad)
@@ -130,13 +133,8 @@ store_solutions(MfAls *als, const Space *space, const Batch *batch, MfPart part,
 		row[l] = l < batch->count ? system[l].x : space->panel.rows + l * als->ld;
 	als->solve->deinterleave(row, space->x, als->ld);
 	for (int l = 0; l < batch->count; l++)
-	{
-		if (bad[l])
-			mf_sweep_fail(als, isfinite(batch->sums[l].constant[part]) ?
-						  MF_NOT_POSITIVE_DEFINITE : MF_NOT_FINITE);
-		als->row_loss[als->rows->first + batch->row[l]] += system[l].loss_weight *
-			(batch->sums[l].constant[part] - explained[l]);
-	}
+		mf_sweep_account(als, batch->row[l], &system[l], part, batch->sums[l].constant[part] - explained[l],
+						 bad[l] == 0);
 }
 
 /*
@@ -155,10 +153,12 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_MAX_LANES];
 	double		explained[MF_MAX_LANES];
+	float		trace[MF_MAX_LANES];
 	int32_t		bad[MF_MAX_LANES];
 
-	collect_systems(als, batch, part, system, factor, shift);
 	solve->interleave_matrix(space->packed, space->matrix, stride, ld, scale);
+	solve->traces(trace, space->packed, ld);
+	collect_systems(als, batch, part, trace, system, factor, shift);
 	solve->add_diagonal(space->packed, ld, als->base, factor, shift);
 	for (size_t i = (size_t) als->d; i < (size_t) ld; i++)
 		for (int l = 0; l < lanes; l++)
@@ -174,9 +174,9 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 		}
 		solve->interleave(space->right + r * ld * lanes, &rows, NULL, ld);
 	}
-	solve->factor(space->packed, ld, space->right, bias ? 2 : 1, bad);
+	solve->factor(space->packed, ld, space->right, bias ? 2 : 1, shift, bad);
 	if (bias)
-		eliminate_bias(als, batch, system, false, space->right, ld, explained, bad);
+		eliminate_bias(als, batch, system, false, space->right, ld, explained);
 	else
 	{
 		float		y11[MF_MAX_LANES];
@@ -256,6 +256,7 @@ fill_lane(const MfAls *als, const Space *space, Batch *batch, int lane, MfPart p
 		constant -= (double) cells.target[k] * cells.target[k];
 	}
 	batch->sums[lane].constant[system] += constant;
+	batch->sums[lane].weight_sum += cells.weight_sum;
 }
 
 /* The fixed side's vector that a cell in column i refers to; lanes have a place each for narrow ones. */
@@ -383,10 +384,12 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	float		shift[MF_MAX_LANES];
 	double		explained[MF_MAX_LANES] = {0};
 	double		pulled[MF_MAX_LANES] = {0};
+	float		nothing[MF_MAX_LANES] = {0};	/* cells so light that their trace does not matter */
+	float		ones[MF_MAX_LANES];
 	int32_t		bad[MF_MAX_LANES];
 	bool		pull = als->side == MF_USERS && als->problem->user_pull != NULL;
 
-	collect_systems(als, batch, system_part, system, factor, shift);
+	collect_systems(als, batch, system_part, nothing, system, factor, shift);
 	solve->inverse_roots(space->roots, als->d, als->base, factor, shift);
 	memset(space->roots + als->d * lanes, 0, (size_t) ((ld - als->d) * lanes) * sizeof(float));
 	memset(space->target, 0, (size_t) (lanes * space->length) * sizeof(float));
@@ -409,9 +412,11 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 		pull_lanes(als, space, batch, system, n, pulled);
 	else
 		solve->products(space->packed, space->matrix, n, ld);
-	solve->factor(space->packed, n, space->right, rating ? 2 : 1, bad);
+	for (int l = 0; l < lanes; l++)
+		ones[l] = 1.0f;
+	solve->factor(space->packed, n, space->right, rating ? 2 : 1, ones, bad);
 	if (rating)
-		eliminate_bias(als, batch, system, true, space->right, n, explained, bad);
+		eliminate_bias(als, batch, system, true, space->right, n, explained);
 	else
 	{
 		float		y11[MF_MAX_LANES];

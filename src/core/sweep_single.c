@@ -13,6 +13,7 @@
 #define REACH 8					/* vectors asked for in advance: the best of 0, 4, 8, 16 */
 #define MAX_STEPS 12			/* of conjugate gradients */
 #define TOLERANCE 2e-4			/* of the row's own loss: 0.05% of the loss after ten iterations */
+#define ROUNDING 1e-7			/* of the terms of a loss: what floats make of their sum */
 #define PANEL_FLOATS (1 << 19)	/* vectors of a row that stay in the cache */
 
 /* A worker's scratch space. */
@@ -30,6 +31,7 @@ typedef struct Space
 typedef struct Task
 {
 	MfSystem	system;
+	MfPart		part;
 	const float *right;			/* ld: targets' sum */
 	const float *bias_right;	/* ld: the bias's vector */
 	double		constant;
@@ -80,20 +82,37 @@ fill_diagonal(const MfAls *als, const MfSystem *system, float *out)
 		out[k] = k < als->d ? als->base[k] * system->factor + system->shift : 1.0f;
 }
 
-/* Adds a system's loss; reports one without a solution. */
+/* Brings a task's shifts to what they count as, for the trace of its cells' part: see ridge.h. */
+static void
+raise_shifts(const MfAls *als, Task *task, double trace)
+{
+	task->system.shift = (float) mf_sweep_shift(als, &task->system, trace);
+	task->system.bias_shift = (float) mf_bias_ridge(task->system.bias_shift, task->weight_sum);
+}
+
+/* The sum of a matrix's diagonal. */
+static double
+trace_of(const float *matrix, int ld)
+{
+	double		sum = 0.0;
+
+	for (int k = 0; k < ld; k++)
+		sum += matrix[k * ld + k];
+	return sum;
+}
+
+/* Adds a system's loss. */
 static void
 account(MfAls *als, int64_t r, const Task *task, double explained, bool good)
 {
-	if (!good)
-		mf_sweep_fail(als, isfinite(task->constant) ? MF_NOT_POSITIVE_DEFINITE : MF_NOT_FINITE);
-	als->row_loss[als->rows->first + r] += task->system.loss_weight * (task->constant - explained);
+	mf_sweep_account(als, r, &task->system, task->part, task->constant - explained, good);
 }
 
 /*
  * Solves a task whose matrix (ld x ld, upper tiles, overwritten) is complete but for its diagonal.
  */
 static void
-solve_matrix(MfAls *als, const Space *space, int64_t r, const Task *task, float *matrix)
+solve_matrix(MfAls *als, const Space *space, int64_t r, Task *task, float *matrix)
 {
 	const MfVec *vec = als->vec;
 	int			ld = als->ld;
@@ -102,10 +121,11 @@ solve_matrix(MfAls *als, const Space *space, int64_t r, const Task *task, float 
 	float	   *diagonal = space->vector[2];
 	double		explained;
 
+	raise_shifts(als, task, trace_of(matrix, ld));
 	fill_diagonal(als, &task->system, diagonal);
 	for (int k = 0; k < ld; k++)
 		matrix[k * ld + k] += diagonal[k];
-	if (!als->solve->factor_one(vec, matrix, ld, space->inverse, space->work))
+	if (!als->solve->factor_one(vec, matrix, ld, task->system.shift, space->inverse, space->work))
 	{
 		account(als, r, task, 0.0, false);
 		return;
@@ -121,11 +141,9 @@ solve_matrix(MfAls *als, const Space *space, int64_t r, const Task *task, float 
 		memcpy(h, task->bias_right, (size_t) ld * sizeof(float));
 		below = task->weight_sum + task->system.bias_shift -
 			als->solve->solve_one(matrix, ld, space->inverse, h);
-		if (!(below > 0.0))
-		{
-			account(als, r, task, 0.0, false);
-			return;
-		}
+		/* rounding alone makes it less than its shift */
+		if (below < task->system.bias_shift)
+			below = task->system.bias_shift;
 		*task->system.bias = (float) (above / below);
 		vec->add(x, h, -*task->system.bias, ld);
 		/* with the bias in its place, what is explained grows by (h.x1 - target_sum)^2 / below */
@@ -142,6 +160,7 @@ make_task(const MfAls *als, int64_t r, MfPart part, const float *right, const Mf
 	Task		task = {0};
 
 	task.system = mf_sweep_system(als, part, r);
+	task.part = part;
 	task.right = als->side == MF_ITEMS && part == MF_RATING ? right + als->ld : right;
 	task.bias_right = task.right + als->ld;
 	task.constant = sums->constant[part];
@@ -207,6 +226,7 @@ gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int us
 	}
 	als->vec->gather(&gather);
 	task->constant += cells.constant;
+	task->weight_sum += cells.weight_sum;
 }
 
 /*
@@ -247,7 +267,7 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	vec->rank_update(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
 		space->matrix[k * width + k] += 1.0f;
-	if (!als->solve->factor_one(vec, space->matrix, width, space->inverse, space->work))
+	if (!als->solve->factor_one(vec, space->matrix, width, 1.0f, space->inverse, space->work))
 	{
 		account(als, r, task, 0.0, false);
 		return;
@@ -256,7 +276,7 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	if (task->system.bias != NULL)
 	{
 		double		above = vec->dot(h, c, width);
-		double		below = task->system.bias_shift +
+		double		below = mf_bias_ridge(task->system.bias_shift, task->weight_sum) +
 			als->solve->solve_one(space->matrix, width, space->inverse, h);
 
 		*task->system.bias = (float) (above / below);
@@ -358,6 +378,31 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 		}
 }
 
+/*
+ * Brings the shifts to what they count as, once all cells have been seen: diagonal and preconditioner
+ * (still the matrix's diagonal), and the product with v.
+ */
+static void
+raise_diagonal(Descent *descent, const float *v)
+{
+	const MfAls *als = descent->als;
+	MfSystem   *system = &descent->task->system;
+	float		before = system->shift;
+	double		trace = 0.0;
+
+	for (int k = 0; k < als->d; k++)
+		trace += descent->precondition[k] - descent->diagonal[k];
+	raise_shifts(als, descent->task, fmax(trace, 0.0));
+	for (int k = 0; k < als->d && system->shift > before; k++)
+	{
+		float		more = system->shift - before;
+
+		descent->diagonal[k] += more;
+		descent->precondition[k] += more;
+		descent->product[k] += more * v[k];
+	}
+}
+
 /* product = the system's matrix times v and a bias of b. */
 static void
 apply_matrix(Descent *descent, const float *v, float b, bool first)
@@ -367,6 +412,8 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 	int			ld = descent->als->ld;
 
 	multiply_vectors(descent, v, first);
+	if (first)
+		raise_diagonal(descent, v);
 	descent->bias_product = 0.0f;
 	if (task->system.bias != NULL)
 	{
@@ -376,13 +423,29 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 	}
 }
 
-/* residual = right - matrix [x, bias]; what the present x and bias explain. */
+/* Sets x and bias to 0. */
+static void
+start_at_zero(Descent *descent)
+{
+	int			ld = descent->als->ld;
+
+	memset(descent->x, 0, (size_t) ld * sizeof(float));
+	descent->bias = 0.0f;
+	memcpy(descent->residual, descent->task->right, (size_t) ld * sizeof(float));
+	descent->bias_residual = descent->task->system.bias == NULL ? 0.0f : (float) descent->task->target_sum;
+}
+
+/*
+ * residual = right - matrix [x, bias]; what the present x and bias explain.  Where nothing at all explains
+ * more than these do, it starts from nothing.
+ */
 static double
 start_descent(Descent *descent)
 {
 	const Task *task = descent->task;
 	const MfVec *vec = descent->als->vec;
 	int			ld = descent->als->ld;
+	double		explained;
 
 	memcpy(descent->precondition, descent->diagonal, (size_t) ld * sizeof(float));
 	memset(descent->direction, 0, (size_t) ld * sizeof(float));
@@ -393,10 +456,14 @@ start_descent(Descent *descent)
 	vec->add(descent->residual, descent->product, -1.0f, ld);
 	descent->bias_residual = task->system.bias == NULL ? 0.0f :
 		(float) task->target_sum - descent->bias_product;
-	return (double) vec->dot(task->right, descent->x, ld) +
+	explained = (double) vec->dot(task->right, descent->x, ld) +
 		vec->dot(descent->residual, descent->x, ld) +
 		descent->bias *
 		(task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
+	if (!(explained < 0.0))
+		return explained;
+	start_at_zero(descent);
+	return 0.0;
 }
 
 /*
@@ -421,7 +488,21 @@ move(Descent *descent, float length, float *bias)
 	return gain + (double) *bias * descent->bias_residual;
 }
 
-/* Steps until what is left to gain is a small part of the loss; returns what is explained then. */
+/*
+ * Whether a step is worth its time, which `gain` says about: no longer where little of the loss is left
+ * to gain, nor where that is no more than rounding makes of what cancels in it.
+ */
+static bool
+is_worthwhile(const Task *task, double gain, double explained)
+{
+	return gain > TOLERANCE * (task->constant - explained) &&
+		gain > ROUNDING * task->constant;
+}
+
+/*
+ * Steps until what is left to gain is a small part of the loss; returns what is explained then, no number
+ * where one overflowed.
+ */
 static double
 descend(Descent *descent)
 {
@@ -435,20 +516,24 @@ descend(Descent *descent)
 	{
 		double		curvature;
 		double		next;
+		float		length;
 		float		bias;
 
-		if (!(gain > TOLERANCE * (descent->task->constant - explained)))
+		if (!is_worthwhile(descent->task, gain, explained))
 			break;
 		apply_matrix(descent, descent->direction, descent->bias_direction, false);
 		curvature = (double) vec->dot(descent->direction, descent->product, ld) +
 			(double) descent->bias_direction * descent->bias_product;
+		length = (float) (gain / curvature);
+		if (!(curvature > 0.0) || !isfinite(length))
+			break;
 		explained += gain * gain / curvature;
-		next = move(descent, (float) (gain / curvature), &bias);
+		next = move(descent, length, &bias);
 		vec->turn(descent->direction, descent->product, (float) (next / gain), ld);
 		descent->bias_direction = bias + (float) (next / gain) * descent->bias_direction;
 		gain = next;
 	}
-	return explained;
+	return isfinite(gain) ? explained : NAN;
 }
 
 /*
@@ -468,6 +553,7 @@ solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool i
 	double		explained;
 
 	task.system = mf_sweep_system(als, part, r);
+	task.part = part;
 	task.right = space->vector[6];
 	task.bias_right = space->vector[7];
 	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
@@ -478,7 +564,7 @@ solve_iteratively(MfAls *als, const Space *space, int64_t r, MfPart part, bool i
 	explained = descend(&descent);
 	if (task.system.bias != NULL)
 		*task.system.bias = descent.bias;
-	account(als, r, &task, explained, isfinite(explained));
+	account(als, r, &task, explained, true);
 }
 
 /* Solves one system of a row in its dual form, for the cells of one part or both. */
@@ -489,6 +575,7 @@ solve_from_cells(MfAls *als, const Space *space, int64_t r, MfPart part, bool in
 	Task		task = {0};
 
 	task.system = mf_sweep_system(als, part, r);
+	task.part = part;
 	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
 	if (interest)
 		gather_part(als, space, r, MF_INTEREST, 0, &task);

@@ -260,7 +260,7 @@ is_cancelled(void)
 	return cancel;
 }
 
-/* Users without cells become the mean user; a system without a solution and a flag are reported. */
+/* Users without cells become the mean user; what is not finite and a flag are reported. */
 static void
 test_edges(void)
 {
@@ -279,10 +279,6 @@ test_edges(void)
 	ok(sample_sweep(als, &s, MF_ITEMS, true, 0, NULL) == MF_CANCELLED,
 	   "a cancelled half-sweep says so");
 	cancel = false;
-	s.problem.user_bias_regularization = -1e6f;
-	ok(sample_sweep(als, &s, MF_USERS, true, 0, NULL) == MF_NOT_POSITIVE_DEFINITE,
-	   "no positive definite system: an error");
-	s.problem.user_bias_regularization = 1.0f;
 	s.factors.interest[0] = INFINITY;
 	ok(sample_sweep(als, &s, MF_USERS, true, 0, NULL) != MF_OK, "infinite factors: an error");
 	free(space);

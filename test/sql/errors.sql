@@ -103,8 +103,6 @@ SELECT fails(format('SELECT mf_train(''ratings'', %s)', a)) FROM unnest(ARRAY[
 -- validation that leaves nothing to train on, or to validate
 CREATE TABLE one AS SELECT 1 AS user_id, 1 AS item_id;
 SELECT fails('SELECT mf_train(''one'', validation => 0.9)');
--- no regularization, and more factors than rows determine
-SELECT fails('SELECT mf_train(''ratings'', regularization => 0, interest_weight => 0, factors => 10)');
 
 -- tables in the way
 CREATE TABLE ratings_item_factors (mine int);

@@ -63,6 +63,13 @@ sub measure
 	return;
 }
 
+# ---- many items with a rating or two: no start fails
+load('movietweetings-100k', 'user_id int, item_id int, rating real, at bigint');
+my $seeds = $ENV{MFREC_TEST_ALL} ? 40 : 2;
+is($node->safe_psql('postgres', "SELECT count(*) FROM generate_series(1, $seeds) s, LATERAL mf_train('ratings', 's' || s, seed => s)"), $seeds, "trains with $seeds seeds");
+is($node->safe_psql('postgres', "SELECT ratings FROM mf_estimate('ratings')"), '86326', 'and so does an estimate');
+$node->safe_psql('postgres', "SELECT mf_drop('s' || s) FROM generate_series(1, $seeds) s");
+
 my $implicit = "feedback => 'implicit', rating_column => NULL";
 # folder; the most RMSE; the least NDCG@10 over all test rows, over those of 7 and more, and of an implicit model
 for my $set ([ 'movietweetings-10core', 1.349, 0.204, 0.202, 0.203 ], [ 'movietweetings-5core', 1.400, 0.160, 0.160, 0.159 ])
