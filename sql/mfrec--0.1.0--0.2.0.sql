@@ -254,6 +254,59 @@ source: the ratings, so that recommendations leave out what a user has. With the
     implicit   sum over ALL items of c * (x - p . q)^2 + regularization * n^regularization_exponent |p|^2, where x = 1 and c = 1 + alpha * value where observed, else x = 0 and c = 1; value_is_confidence: c = alpha * value where observed
 regularization_exponent is 0 for the library implicit, whose values are confidences, and 1 for Spark. bias_column, ratings_column: optional columns of both tables, the latter a number of ratings';
 
+CREATE FUNCTION mfrec.mf_train(
+	source regclass,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_train';
+SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)');
+DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text);
+
+CREATE FUNCTION mfrec.mf_estimate(
+	source regclass,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
+	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_estimate';
+SELECT mfrec.take_arguments('mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)');
+DROP FUNCTION mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text);
+
 DROP FUNCTION mfrec.take_arguments(regprocedure, regprocedure);
 
 -- ---------------------------------------------------------------------------------------------
@@ -321,13 +374,13 @@ DROP FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, 
 CREATE FUNCTION mf_tune(
 	source regclass,
 	metric text DEFAULT NULL,
-	trials integer DEFAULT 20,
+	trials bigint DEFAULT 20,
 	seconds double precision DEFAULT NULL,
 	train boolean DEFAULT false,
 	model text DEFAULT NULL,
 	feedback text DEFAULT NULL,
-	factors integer DEFAULT NULL,
-	iterations integer DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
 	regularization double precision DEFAULT NULL,
 	alpha double precision DEFAULT NULL,
 	interest_weight double precision DEFAULT NULL,
@@ -346,7 +399,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 -- A model's owner, for when its tables have gone

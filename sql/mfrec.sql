@@ -164,8 +164,8 @@ CREATE FUNCTION mf_train(
 	source regclass,
 	model text DEFAULT NULL,
 	feedback text DEFAULT NULL,
-	factors integer DEFAULT NULL,
-	iterations integer DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
 	regularization double precision DEFAULT NULL,
 	alpha double precision DEFAULT NULL,
 	interest_weight double precision DEFAULT NULL,
@@ -184,7 +184,7 @@ CREATE FUNCTION mf_train(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -253,8 +253,8 @@ CREATE FUNCTION mf_estimate(
 	source regclass,
 	model text DEFAULT NULL,
 	feedback text DEFAULT NULL,
-	factors integer DEFAULT NULL,
-	iterations integer DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
 	regularization double precision DEFAULT NULL,
 	alpha double precision DEFAULT NULL,
 	interest_weight double precision DEFAULT NULL,
@@ -272,19 +272,19 @@ CREATE FUNCTION mf_estimate(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-COMMENT ON FUNCTION mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
 'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
 
 CREATE FUNCTION mf_tune(
 	source regclass,
 	metric text DEFAULT NULL,
-	trials integer DEFAULT 20,
+	trials bigint DEFAULT 20,
 	seconds double precision DEFAULT NULL,
 	train boolean DEFAULT false,
 	model text DEFAULT NULL,
 	feedback text DEFAULT NULL,
-	factors integer DEFAULT NULL,
-	iterations integer DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
 	regularization double precision DEFAULT NULL,
 	alpha double precision DEFAULT NULL,
 	interest_weight double precision DEFAULT NULL,
@@ -303,7 +303,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, integer, double precision, boolean, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 CREATE FUNCTION mf_trainings(

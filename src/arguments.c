@@ -31,7 +31,7 @@ TextArgument(FunctionCallInfo fcinfo, int n)
  * An integer argument that is not null.  It is bigint, so that count(*) and drivers that know nothing
  * shorter can pass it; in the SQL of 0.1.0, and in views that were made with it, it is integer.
  */
-static int64
+int64
 Int64Argument(FunctionCallInfo fcinfo, int n)
 {
 	return ArgumentType(fcinfo, n) == INT4OID ? PG_GETARG_INT32(n) : PG_GETARG_INT64(n);

@@ -16,6 +16,7 @@
 #define SAME_TYPE_HINT "Pass an item id of type %s."
 
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
+extern int64 Int64Argument(FunctionCallInfo fcinfo, int n);
 extern int32 Int32Argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);

@@ -29,13 +29,16 @@
 static int
 IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max)
 {
+	int64		value;
+
 	if (PG_ARGISNULL(n))
 		return -1;
-	if (PG_GETARG_INT32(n) < 1 || PG_GETARG_INT32(n) > max)
+	value = Int64Argument(fcinfo, n);
+	if (value < 1 || value > max)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be between 1 and %d", name, max)));
-	return PG_GETARG_INT32(n);
+	return (int) value;
 }
 
 /* A number, NaN where it is null; NaN itself is no number. */

@@ -11,12 +11,12 @@ CREATE TABLE products AS SELECT i AS id, i % 2 AS seller FROM generate_series(1,
 SELECT users, items FROM mf_train('board', factors => 4);
 SELECT version FROM mf_retrain('board');
 
--- What a query answers as text, or its error; whatever it writes is undone.  Its parameters get these values.
+-- What a query answers as text, but for times, or its error; whatever it writes is undone.  Its parameters get these values.
 CREATE FUNCTION answer(query text, types text, parameters text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
 BEGIN
-	EXECUTE format('PREPARE one%s AS SELECT string_agg(r::text, '' '') FROM %s r', types, query);
+	EXECUTE format('PREPARE one%s AS SELECT string_agg((to_jsonb(r) - ''seconds'')::text, '' '') FROM (SELECT * FROM %s) r', types, query);
 	BEGIN
 		EXECUTE 'EXECUTE one' || coalesce('(' || (SELECT string_agg(quote_literal(p), ', ' ORDER BY n)
 			FROM unnest(parameters) WITH ORDINALITY AS u (p, n)) || ')', '') INTO result;
@@ -45,7 +45,8 @@ INSERT INTO ways VALUES ('id', '%s::int', NULL), ('id', '%s::bigint', NULL), ('i
 -- what each argument gets; a function with an argument of another name must be added here
 CREATE TABLE places (argument text PRIMARY KEY, kind text, value text);
 INSERT INTO places VALUES ('user_id', 'id', '1'), ('item_id', 'id', '3'), ('items', 'array', '1,3'), ('candidates', 'array', '2,3,4,6,7,9,12'),
-	('exclude', 'array', '6,9'), ('k', 'number', '2'), ('version', 'number', '1'), ('per_group', 'number', '1'), ('ratings', 'ratings', '5,2'),
+	('exclude', 'array', '6,9'), ('k', 'number', '2'), ('version', 'number', '1'), ('per_group', 'number', '1'),
+	('factors', 'number', '3'), ('iterations', 'number', '1'), ('trials', 'number', '1'), ('source', 'type', '''board'''), ('ratings', 'ratings', '5,2'),
 	('item_type', 'type', 'NULL::int'), ('user_type', 'type', 'NULL::int'), ('test', 'type', '''held''');
 -- where a parameter cannot be without a type, as nothing tells it: arrays in the calls that name the items' type
 CREATE TABLE typed_only (proname name, argument text, with_type boolean);
@@ -60,7 +61,7 @@ CREATE TABLE called AS
 	FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec'
 	WHERE p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
-		OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group'];
+		OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials'];
 SELECT proname, arguments FROM called ORDER BY 1, 2;
 -- none that the table of places does not know; groups are tried below
 SELECT proname, argument FROM called, unnest(arguments) argument WHERE argument NOT IN (SELECT argument FROM places) AND argument <> 'groups';
