@@ -43,6 +43,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "factors.h"
 #include "idgrowth.h"
@@ -376,6 +377,12 @@ CheckTarget(Relation rel, const char *id_column, const IdType *idtype, bool grow
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 	if (rel->rd_rel->relkind != RELKIND_RELATION)
 		RefuseTable(rel, "It is no longer an ordinary table.");
+	if (rel->trigdesc && IsCitusTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("Citus keeps its rows elsewhere."),
+				 errhint("Take it back with undistribute_table.")));
 	CheckTriggers(rel);
 	CheckConstraints(rel);
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)

@@ -19,6 +19,7 @@
 #include "image.h"
 #include "importer.h"
 #include "interrupt.h"
+#include "lookup_cost.h"
 #include "objective_json.h"
 #include "progress.h"
 #include "ratings.h"

@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "parser/parse_coerce.h"
@@ -29,6 +30,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "factors.h"
 #include "idgrowth.h"
@@ -42,9 +44,19 @@ KeyFits(Relation index, const VectorPath *path)
 {
 	Form_pg_index key = index->rd_index;
 
-	return index->rd_rel->relam == BTREE_AM_OID && key->indisvalid && key->indnkeyatts == 2 &&
+	return index->rd_rel->relam == BTREE_AM_OID && key->indisvalid && !key->indcheckxmin && key->indnkeyatts == 2 &&
 		key->indkey.values[0] == path->version && key->indkey.values[1] == path->id &&
 		index->rd_opcintype[0] == INT4OID;
+}
+
+/* Whether a table has rows in children, or in Citus' shards; tables that Citus has, have a trigger. */
+static bool
+HasRowsElsewhere(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	return (rel->rd_rel->relhassubclass && find_inheritance_children(relid, NoLock) != NIL) ||
+		(rel->trigdesc && IsCitusTable(relid));
 }
 
 /* Finds out how rows of an open model table are found. */
@@ -69,6 +81,8 @@ ResolvePath(Relation rel, Served *served)
 		path->bias == InvalidAttrNumber || path->factors == InvalidAttrNumber ||
 		get_atttype(relid, path->ratings) != INT4OID || get_atttype(relid, path->bias) != FLOAT4OID ||
 		get_atttype(relid, path->factors) != FLOAT4ARRAYOID)
+		return;
+	if (HasRowsElsewhere(rel))
 		return;
 	key = index_open(index, AccessShareLock);
 	type = key->rd_opcintype[1];

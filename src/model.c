@@ -29,6 +29,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "citus.h"
 #include "compat.h"
 #include "model.h"
 #include "options.h"
@@ -61,6 +62,24 @@ Bookkeeping(const char *name)
 				 errmsg("table mfrec.%s does not exist", name),
 				 errhint("Run CREATE EXTENSION mfrec in this database.")));
 	return relid;
+}
+
+/*
+ * Opens a bookkeeping relation.  One that was handed to Citus reads as it was then, and what is written to it is
+ * not seen again.
+ */
+static Relation
+OpenBookkeeping(const char *name)
+{
+	Relation	rel = table_open(Bookkeeping(name), AccessShareLock);
+
+	if (rel->trigdesc && IsCitusTable(RelationGetRelid(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table mfrec.%s was handed to Citus", name),
+				 errdetail("The bookkeeping of models must be an ordinary table: Citus keeps its rows elsewhere."),
+				 errhint("Citus does not give back a table of an extension: run DROP EXTENSION mfrec, CREATE EXTENSION mfrec, and train again.")));
+	return rel;
 }
 
 /* The oid of mfrec.model_version. */
@@ -130,7 +149,7 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 static Model *
 ScanModel(const char *index, ScanKey key)
 {
-	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	Relation	rel = OpenBookkeeping("model");
 	SysScanDesc scan = systable_beginscan(rel, Bookkeeping(index), true, GetActiveSnapshot(), 1, key);
 	HeapTuple	tuple = systable_getnext(scan);
 	Model	   *model = HeapTupleIsValid(tuple) ? ModelFromTuple(tuple, RelationGetDescr(rel)) : NULL;
@@ -178,7 +197,7 @@ FindModel(const char *name)
 static char *
 ModelNames(void)
 {
-	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	Relation	rel = OpenBookkeeping("model");
 	SysScanDesc scan = systable_beginscan(rel, Bookkeeping("model_pkey"), true, GetActiveSnapshot(), 0, NULL);
 	HeapTuple	tuple;
 	StringInfoData names;
@@ -193,6 +212,13 @@ ModelNames(void)
 	return n > 0 ? names.data : NULL;
 }
 
+/* What to do where Citus has sent a part of a query, and a call with it, to where no models are. */
+static int
+WorkerHint(void)
+{
+	return errhint("Models are served on the node that trained them, and Citus runs this call on a worker. Take the rows that it is called for from a subquery with LIMIT.");
+}
+
 static void
 NoSuchModel(const char *name)
 {
@@ -201,7 +227,7 @@ NoSuchModel(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("model \"%s\" does not exist", name),
-			 names ? errhint("The models are: %s.", names)
+			 IsCitusTask() ? WorkerHint() : names ? errhint("The models are: %s.", names)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 }
 
@@ -223,6 +249,7 @@ OpenModel(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg(names ? "there is no default model" : "there is no model yet"),
+			 IsCitusTask() ? WorkerHint() :
 			 names ? errhint("Name one of these with the argument model, or choose it with mf_set_default: %s.", names)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 	return NULL;				/* keep the compiler quiet */
@@ -358,7 +385,7 @@ ModelSourceRelation(const Model *model, const char *until)
 static HeapTuple
 FindVersion(const Model *model, int32 version, TupleDesc *desc)
 {
-	Relation	rel = table_open(Bookkeeping("model_version"), AccessShareLock);
+	Relation	rel = OpenBookkeeping("model_version");
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -408,7 +435,7 @@ VersionRows(const Model *model, int32 version, bool users)
 int
 VersionImages(const char *name, pg_uuid_t **images)
 {
-	Relation	rel = table_open(VersionRelation(), AccessShareLock);
+	Relation	rel = OpenBookkeeping("model_version");
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -463,7 +490,7 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 {
 	Oid			user;
 	int			context;
-	Relation	rel = table_open(Bookkeeping("model"), AccessShareLock);
+	Relation	rel = OpenBookkeeping("model");
 	Datum		result = (Datum) 0;
 
 	GetUserIdAndSecContext(&user, &context);

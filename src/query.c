@@ -15,9 +15,11 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "plan_scans.h"
 #include "query.h"
 #include "snapshot.h"
 
@@ -30,6 +32,8 @@ typedef struct KeptPlan
 	uint64		key;
 	char	   *sql;
 	SPIPlanPtr	plan;
+	bool		generic;		/* planned without its parameters' values */
+	uint64		planned;		/* changes when that was found right; 0: never */
 	uint64		changes;		/* see CheckKeptPlan; 0: it has not been there */
 	TransactionId youngest;
 } KeptPlan;
@@ -46,6 +50,70 @@ RelationChanged(Datum arg, Oid relid)
 	changes++;
 }
 
+/*
+ * Whether a plan that is good for any parameter has a scan of another extension's.  Citus finds the shards by
+ * the parameter's value, and has no such plan unless there is only one to go to.
+ */
+static bool
+NeedsValue(SPIPlanPtr plan, ResourceOwner owner)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		custom;
+
+	if (cached == NULL)
+		return false;
+	custom = (PlanScans(linitial_node(PlannedStmt, cached->stmt_list)) & SCANS_CUSTOM) != 0;
+	ReleaseCachedPlan(cached, owner);
+	return custom;
+}
+
+/* Prepares a query: planned once, where that is possible. */
+static SPIPlanPtr
+Prepare(const char *sql, int nargs, Oid *types, bool *generic)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+
+	*generic = plan && !NeedsValue(plan, NULL);
+	if (plan && !*generic)
+	{
+		SPI_freeplan(plan);
+		plan = SPI_prepare(sql, nargs, types);
+	}
+	if (plan == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	return plan;
+}
+
+/* Whether a kept plan is still of the right kind: relations may have been handed to another extension. */
+static bool
+StillServes(KeptPlan *entry)
+{
+	if (entry->generic && entry->planned != changes)
+	{
+		uint64		now = changes;
+
+		if (NeedsValue(entry->plan, CurrentResourceOwner))
+			return false;
+		entry->planned = now;
+	}
+	return true;
+}
+
+/* Prepares a kept query anew. */
+static void
+Replan(KeptPlan *entry, int nargs, Oid *types)
+{
+	bool		generic;
+	SPIPlanPtr	plan = Prepare(entry->sql, nargs, types, &generic);
+
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep a plan");
+	SPI_freeplan(entry->plan);
+	entry->plan = plan;
+	entry->generic = generic;
+	entry->planned = entry->changes = 0;
+}
+
 /* The plan of a query and what is kept with it, NULL where it is not kept; the caller has connected SPI. */
 static SPIPlanPtr
 FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
@@ -54,6 +122,7 @@ FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
 											 nargs > 0 ? types[nargs - 1] : InvalidOid);
 	KeptPlan   *entry;
 	SPIPlanPtr	plan;
+	bool		generic;
 
 	*kept = NULL;
 	if (plans == NULL)
@@ -68,12 +137,12 @@ FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
 	entry = hash_search(plans, &key, HASH_FIND, NULL);
 	if (entry && strcmp(entry->sql, sql) == 0)
 	{
+		if (!StillServes(entry))
+			Replan(entry, nargs, types);
 		*kept = entry;
 		return entry->plan;
 	}
-	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare: %s", sql);
+	plan = Prepare(sql, nargs, types, &generic);
 	if (entry || hash_get_num_entries(plans) >= KEPT_PLANS)
 		return plan;
 	sql = MemoryContextStrdup(TopMemoryContext, sql);
@@ -82,6 +151,8 @@ FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
 	entry = hash_search(plans, &key, HASH_ENTER, NULL);
 	entry->sql = (char *) sql;
 	entry->plan = plan;
+	entry->generic = generic;
+	entry->planned = 0;
 	entry->changes = 0;
 	*kept = entry;
 	return plan;

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "factors.h"
 #include "image.h"
+#include "lookup_cost.h"
 #include "options.h"
 #include "relink.h"
 #include "rights.h"

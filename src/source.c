@@ -12,7 +12,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/plannodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -21,12 +20,6 @@
 #include "columns.h"
 #include "compat.h"
 #include "source.h"
-
-/*
- * A lookup of one user's rows counts as cheap below this planner cost: about 10 ms, which an index
- * meets on a table of any size and a sequential scan on a small one.
- */
-#define CHEAP_LOOKUP_COST 5000.0
 
 /* How a hint names an argument: who retrains or asks a model has none, so whose it is, too. */
 static const char *
@@ -141,34 +134,6 @@ SourceReverseLookupSql(const Source *source)
 	return sql.data;
 }
 
-/* Whether the planner can find one user's rows without reading much else. */
-static bool
-LookupIsCheap(const Source *source)
-{
-	Oid			types[1] = {source->user.base};
-	bool		cheap = false;
-	SPIPlanPtr	plan;
-	CachedPlan *cached;
-
-	if (source->temporary)
-		return false;
-	SPI_connect();
-	plan = SPI_prepare_cursor(SourceLookupSql(source), 1, types, CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the lookup of a user's rows");
-	cached = SPI_plan_get_cached_plan(plan);
-	if (cached)
-	{
-		PlannedStmt *statement = linitial_node(PlannedStmt, cached->stmt_list);
-
-		cheap = statement->planTree && statement->planTree->total_cost <= CHEAP_LOOKUP_COST;
-		ReleaseCachedPlan(cached, NULL);
-	}
-	SPI_freeplan(plan);
-	SPI_finish();
-	return cheap;
-}
-
 /* The relations of a query to whose rows policies apply, beneath its views, too: their names. */
 static bool
 CollectProtected(Node *node, void *names)
@@ -222,26 +187,6 @@ NoteRowSecurity(const Source *source)
 				 errhint("If the model is to learn from all rows, train as a role that sees them: the table's owner, or one with BYPASSRLS.")));
 	SPI_freeplan(plan);
 	SPI_finish();
-}
-
-/*
- * Whether mf_recommend is to read a user's rows by default; a notice says so where it is not, with a
- * hint that has a place for the column that lacks an index.
- */
-bool
-SourceServesFresh(const Source *source, const char *hint)
-{
-	bool		fresh = LookupIsCheap(source);
-
-	if (source->temporary)
-		ereport(NOTICE,
-				(errmsg("recommendations will not look at \"%s\" again, because it is a temporary table", source->name)));
-	else if (!fresh)
-		ereport(NOTICE,
-				(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", source->name),
-				 errdetail("There is no index that makes them cheap to find, so new ratings do not count at once and items that a user has rated are not left out."),
-				 errhint(hint, source->user_column)));
-	return fresh;
 }
 
 /*

@@ -40,7 +40,6 @@ typedef enum RatingCheck
 
 extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);
 extern void NoteRowSecurity(const Source *source);
-extern bool SourceServesFresh(const Source *source, const char *hint);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);

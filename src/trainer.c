@@ -19,6 +19,7 @@
 #include "idgrowth.h"
 #include "image.h"
 #include "interrupt.h"
+#include "lookup_cost.h"
 #include "objective_json.h"
 #include "progress.h"
 #include "release.h"

@@ -78,7 +78,10 @@ CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port
 CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user :'me', password :'password');
 CREATE FOREIGN TABLE far (user_id int OPTIONS (column_name 'u'), item_id int OPTIONS (column_name 'i'))
 	SERVER here OPTIONS (schema_name 'test_contrib', table_name 'numbers');
+SET client_min_messages = notice;
 SELECT users, items, ratings FROM mf_train('far', factors => 4);
+SELECT fresh FROM mfrec.model WHERE name = 'far';
+SET client_min_messages = warning;
 SELECT count(*), bool_and((item_id + 1) % 2 = 0) AS own_parity FROM mf_recommend(1, 2, fresh => true);
 INSERT INTO numbers VALUES (101, 2);
 SELECT count(*), bool_and(item_id % 2 = 0) AS even, array_agg(DISTINCT reason) FROM mf_recommend(101, 4, fresh => true);
@@ -90,6 +93,7 @@ CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE lines (user_id int, item_id int) SERVER files
 	OPTIONS (program 'printf "1,1\n1,3\n2,2\n2,4\n3,1\n3,3\n3,5\n"', format 'csv');
 SELECT users, items, ratings FROM mf_train('lines', factors => 2);
+SELECT fresh FROM mfrec.model WHERE name = 'lines';
 SELECT item_id FROM mf_recommend(1, 1, fresh => true);
 SELECT mf_drop('lines');
 
