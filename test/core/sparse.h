@@ -395,7 +395,7 @@ sparse_fold(const Sparse *p)
 		for (int k = 0; k < d && p->tame && cells.n > 0 && wrong == NULL; k++)
 			if (!(fabsf(x[k] - stored[k]) <= 1e-3f + 1e-3f * fabsf(stored[k])))
 				wrong = "fold-in does not give a stored user";
-		if (mf_explain_cells(&fold, &cells, vector, part, space) != MF_OK)
+		if (mf_explain_cells(&fold, &cells, vector, 0, part, space) != MF_OK)
 			wrong = "an explanation fails";
 		for (int64_t c = 0; c < cells.n; c++)
 			sum += part[c];
