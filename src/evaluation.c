@@ -26,6 +26,7 @@
 #include "factors.h"
 #include "interrupt.h"
 #include "lookup.h"
+#include "missing.h"
 
 /* A block of users takes at least this much. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)
@@ -261,6 +262,8 @@ ReadUsers(Evaluation *e)
 	e->vector = AlignedArray(n * e->r.image->index.ld, sizeof(float));
 	e->model_users = ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type,
 								 TakeUser, e);
+	if (e->model_users == 0)
+		CheckNoUsers(e->r.served, e->r.version);
 }
 
 /* Reads both relations. */

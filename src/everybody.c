@@ -19,6 +19,7 @@
 #include "everybody.h"
 #include "factors.h"
 #include "interrupt.h"
+#include "missing.h"
 #include "options.h"
 #include "seen_items.h"
 
@@ -107,7 +108,8 @@ ReadUsers(Everybody *e, bool with_seen)
 	e->vectors = BufFileCreateTemp(false);
 	if (with_seen && e->r.image->numbered)
 		e->stored = BufFileCreateTemp(false);
-	ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, TakeUser, e);
+	if (ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, TakeUser, e) == 0)
+		CheckNoUsers(e->r.served, e->r.version);
 	CheckListBudget(UserBytes(e), e->users->count);
 	Rewind(e->vectors);
 	if (e->stored)

@@ -610,15 +610,54 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	SPI_finish();
 }
 
-/* Deletes an id's rows of all versions, or raises an error; returns how many there were. */
-int64
-DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id)
+/* A column of a model table that is to be read must have kept its type. */
+void
+CheckFactorColumn(TupleDesc desc, int column, Oid type)
 {
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	if (att->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a model table is of type %s, not %s", NameStr(att->attname),
+						format_type_be(att->atttypid), format_type_be(type)),
+				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
+}
+
+/* The integers in the first column of the rows that a statement has returned, without nulls; lives in a context. */
+static List *
+ReturnedIntegers(MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *list = NIL;
+
+	CheckFactorColumn(SPI_tuptable->tupdesc, 0, INT4OID);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		if (!isnull)
+			list = lappend_int(list, DatumGetInt32(value));
+	}
+	MemoryContextSwitchTo(old);
+	return list;
+}
+
+/*
+ * Deletes an id's rows of all versions, or raises an error; returns how many there were, and in which
+ * versions there was a vector.
+ */
+int64
+DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions)
+{
+	MemoryContext context = CurrentMemoryContext;
 	StringInfoData sql;
 	Oid			types[1] = {idtype->base};
 	Datum		values[1] = {IdToDatum(idtype, id)};
 	int64		deleted;
 
+	*versions = NIL;
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -629,12 +668,14 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 		return 0;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
-	appendStringInfo(&sql, "%s WHERE %s %s $1", TableSql(relid), id_column, IdEqualitySql(idtype));
+	appendStringInfo(&sql, "%s WHERE %s %s $1 RETURNING CASE WHEN factors IS NOT NULL THEN version END",
+					 TableSql(relid), id_column, IdEqualitySql(idtype));
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
 	CheckRowsAreSeenToWrite(relid);
 	deleted = SPI_processed;
+	*versions = ReturnedIntegers(context);
 	SPI_finish();
 	return deleted;
 }
@@ -736,20 +777,6 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	receiver->function(receiver->state, &row);
 	receiver->rows += row.factors > 0;
 	return true;
-}
-
-/* A column of a model table that is to be read must have kept its type. */
-void
-CheckFactorColumn(TupleDesc desc, int column, Oid type)
-{
-	Form_pg_attribute att = TupleDescAttr(desc, column);
-
-	if (att->atttypid != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of a model table is of type %s, not %s", NameStr(att->attname),
-						format_type_be(att->atttypid), format_type_be(type)),
-				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
 }
 
 static void

@@ -44,7 +44,7 @@ extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idt
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
-extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id);
+extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
 						 StoredRowFunction function, void *state);
 extern AttrNumber SeenColumn(Oid relid);

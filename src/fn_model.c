@@ -203,6 +203,7 @@ mf_forget(PG_FUNCTION_ARGS)
 	Acting		acting;
 	int64		id;
 	int64		erased;
+	List	   *versions;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
@@ -211,7 +212,8 @@ mf_forget(PG_FUNCTION_ARGS)
 	FactorIdType(model->user_relid, USER_ID, &idtype);
 	id = IdArgument(fcinfo, 0, &idtype, "user", model->name);
 	ActAsModelOwner(model, &acting);
-	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id);
+	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id, &versions);
 	StopActing(&acting);
+	CountForgottenUser(model->name, versions);
 	PG_RETURN_INT64(erased);
 }

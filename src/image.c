@@ -26,6 +26,7 @@
 #include "factors.h"
 #include "image.h"
 #include "image_file.h"
+#include "missing.h"
 
 #define KEPT_IMAGES 4
 
@@ -158,16 +159,6 @@ BuildImage(const Served *served, int32 version, Image *image)
 		elog(ERROR, "item index is damaged");
 }
 
-/*
- * Whether the model's rows have not arrived yet, as during the initial copy of a logical replication, which
- * comes table by table: every version has items.
- */
-static bool
-IsIncomplete(const Image *image)
-{
-	return image->nitems == 0;
-}
-
 /* Builds the image, leaves it to all in a file, and takes it from there. */
 static void
 ShareImage(const Served *served, int32 version, Image *image)
@@ -176,7 +167,9 @@ ShareImage(const Served *served, int32 version, Image *image)
 
 	BuildImage(served, version, image);
 	built = image->block;
-	if (IsIncomplete(image) || !WriteImageFile(&image->uuid, (char *) built))
+	if (image->nitems == 0)
+		CheckNoItems(&served->model, version);
+	if (!WriteImageFile(&image->uuid, (char *) built))
 		return;
 	if (MapImage(image))
 	{
@@ -264,16 +257,6 @@ FindKept(const Served *served, const pg_uuid_t *uuid)
 	return NULL;
 }
 
-/* Whether the caller sees in the item table what everybody sees who may read it in full. */
-static bool
-SeesAllItems(Oid relid)
-{
-	char		kind = get_rel_relkind(relid);
-
-	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW) &&
-		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
-}
-
 /*
  * Opens a version for reading; the caller has checked the model's tables and the right to read
  * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where the
@@ -284,7 +267,7 @@ OpenImage(const Served *served, int32 version)
 {
 	static bool registered = false;
 	const Model *model = &served->model;
-	bool		partial = !SeesAllItems(model->item_relid);
+	bool		partial = !SeesAllRows(model->item_relid);
 	pg_uuid_t	uuid;
 	Image	   *image;
 
@@ -307,8 +290,7 @@ OpenImage(const Served *served, int32 version)
 		if (image == NULL)
 		{
 			image = GetImage(served, version, &uuid);
-			if (!IsIncomplete(image))
-				KeepImage(image);
+			KeepImage(image);
 		}
 	}
 	image->last_use = ++uses;
@@ -358,8 +340,10 @@ PublishStoredVersion(const Model *model, int32 version)
 	if (!FindVersionImage(model, version, &uuid))
 		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
 	ReadImageSource(&source, model, version, &uuid);
+	if (source.ids->count == 0)
+		CheckNoItems(model, version);
 	LeavePresent();
-	if (SeesAllItems(model->item_relid))
+	if (SeesAllRows(model->item_relid))
 		PublishImage(&source);
 	return source.ids->count;
 }

@@ -35,6 +35,7 @@
 #include "factors.h"
 #include "idgrowth.h"
 #include "lookup.h"
+#include "missing.h"
 #include "query.h"
 #include "snapshot.h"
 
@@ -251,6 +252,8 @@ LookupUser(Served *served, int32 version, int64 user, int factors, bool with_see
 	else
 		found = ScanUser(rel, served, version, user, factors, with_seen, stored);
 	table_close(rel, NoLock);
+	if (!found)
+		CheckNoUsers(served, version);
 	return found;
 }
 

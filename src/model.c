@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -469,6 +470,31 @@ VersionParameters(const Model *model, int32 version)
 	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
 }
 
+/* A number in the row of a version, 0 when there is no such version. */
+static int64
+VersionNumber(const Model *model, int32 version, int column)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	return HeapTupleIsValid(tuple) ? DatumGetInt64(heap_getattr(tuple, column, desc, &isnull)) : 0;
+}
+
+/* The number of items that a version was made with. */
+int64
+VersionItems(const Model *model, int32 version)
+{
+	return VersionNumber(model, version, VERSION_ITEMS);
+}
+
+/* The number of users that a version was made with, without those that were forgotten. */
+int64
+VersionUsers(const Model *model, int32 version)
+{
+	return VersionNumber(model, version, VERSION_USERS);
+}
+
 /*
  * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
  * until the end of this one.  Readers never take this lock.
@@ -730,6 +756,24 @@ SetDefaultModel(const char *name)
 			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
 	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
 			 1, types, values, NULL, &isnull);
+}
+
+/* Takes note that versions, in a list of integers, have lost one user each. */
+void
+CountForgottenUser(const char *name, const List *versions)
+{
+	Oid			types[2] = {TEXTOID, INT4ARRAYOID};
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(versions), 1));
+	Datum		values[2];
+	bool		isnull;
+
+	for (int i = 0; i < list_length(versions); i++)
+		elements[i] = Int32GetDatum(list_nth_int(versions, i));
+	values[0] = CStringGetTextDatum(name);
+	values[1] = PointerGetDatum(construct_array(elements, list_length(versions), INT4OID, sizeof(int32), true, TYPALIGN_INT));
+	OwnerSql("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.-) 1"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) ANY ($2)"
+			 " AND users OPERATOR(pg_catalog.>) 0", 2, types, values, NULL, &isnull);
 }
 
 /* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */

@@ -6,6 +6,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -80,8 +81,11 @@ extern bool SourceIsThere(const Model *model);
 #define UNTIL_LISTS "mf_recommend answers with fresh => false"
 
 extern Oid	ModelSourceRelation(const Model *model, const char *until);
+extern void CountForgottenUser(const char *name, const List *versions);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
+extern int64 VersionUsers(const Model *model, int32 version);
+extern int64 VersionItems(const Model *model, int32 version);
 extern void LockModel(const char *name);
 
 extern void InsertModel(const Model *model);

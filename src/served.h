@@ -47,6 +47,7 @@ typedef struct Served
 	IdType		user_type;
 	IdType		item_type;
 	VectorPath	users;
+	int32		has_users;		/* a version of which the table is known to have users; 0: none */
 	Oid			source_relid;
 	ServedSource source[2];		/* for versions without and with ratings */
 	bool		stale;			/* something that it follows from has changed */

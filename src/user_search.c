@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "factors.h"
+#include "missing.h"
 #include "seen_items.h"
 #include "user_search.h"
 
@@ -82,7 +83,8 @@ FindBestUsers(UserSearch *search, int64 **ids, double **scores)
 	MfBest	   *best = &search->best;
 	int32	   *rank;
 
-	ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search);
+	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search) == 0)
+		CheckNoUsers(r->served, r->version);
 	rank = SortIdMap(search->users);
 	mf_best_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)

@@ -257,7 +257,7 @@ SELECT fails('SELECT mf_refresh(''ratings'')');
 UPDATE ratings_item_factors SET factors = ARRAY['NaN', 1]::real[], rating_factors = ARRAY[1, 1];
 SELECT fails('SELECT mf_refresh(''ratings'')');
 DELETE FROM ratings_item_factors;
-SELECT mf_refresh('ratings');
+SELECT fails('SELECT mf_refresh(''ratings'')');
 SELECT fails('SELECT * FROM mf_recommend(1, 3)');
 -- types that were changed, nulls where none can be
 SELECT version FROM mf_retrain('ratings');

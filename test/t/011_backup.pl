@@ -83,6 +83,9 @@ is($node->safe_psql('parallel', $lists), $expected, 'and mf_refresh: serves as b
 # without the tables' contents, as operations.md says
 $node->command_ok([ 'pg_dump', '--exclude-table-data=*_factors', '-f', "$folder/slim", $node->connstr('postgres') ], 'pg_dump without models');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$folder/slim", '-d', new_database('slim') ], 'restored');
+like(($node->psql('slim', "SELECT mf_recommend(1, model => 'ratings')", extra_params => [ '-v', 'VERBOSITY=verbose' ]))[2],
+	qr/ERROR:  XX001: table "public.ratings_item_factors" has no rows of version 2/, 'without models: lists are errors');
+is($node->safe_psql('slim', "SELECT version FROM mf_retrain('ratings')"), '3', 'without models: trains on');
 $node->safe_psql('slim', 'SELECT mf_drop(model) FROM mf_models WHERE serving');
 is($node->safe_psql('slim', "SELECT version FROM mf_train('ratings', factors => 4)"), '1', 'without models: dropped, and trained again');
 
