@@ -46,7 +46,7 @@ MissingRows(const Model *model, int32 version, const char *table, int64 stored)
 void
 CheckNoItems(const Model *model, int32 version)
 {
-	int64		stored = VersionItems(model, version);
+	int64		stored = VersionRows(model, version, false);
 
 	if (stored > 0 && SeesAllRows(model->item_relid))
 		MissingRows(model, version, model->item_table, stored);
@@ -85,7 +85,7 @@ CheckNoUsers(Served *served, int32 version)
 
 	if (served->has_users == version || !SeesAllRows(model->user_relid))
 		return;
-	stored = HasUsers(model, version) ? 0 : VersionUsers(model, version);
+	stored = HasUsers(model, version) ? 0 : VersionRows(model, version, true);
 	if (stored > 0)
 		MissingRows(model, version, model->user_table, stored);
 	served->has_users = version;

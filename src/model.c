@@ -470,31 +470,6 @@ VersionParameters(const Model *model, int32 version)
 	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
 }
 
-/* A number in the row of a version, 0 when there is no such version. */
-static int64
-VersionNumber(const Model *model, int32 version, int column)
-{
-	TupleDesc	desc;
-	HeapTuple	tuple = FindVersion(model, version, &desc);
-	bool		isnull;
-
-	return HeapTupleIsValid(tuple) ? DatumGetInt64(heap_getattr(tuple, column, desc, &isnull)) : 0;
-}
-
-/* The number of items that a version was made with. */
-int64
-VersionItems(const Model *model, int32 version)
-{
-	return VersionNumber(model, version, VERSION_ITEMS);
-}
-
-/* The number of users that a version was made with, without those that were forgotten. */
-int64
-VersionUsers(const Model *model, int32 version)
-{
-	return VersionNumber(model, version, VERSION_USERS);
-}
-
 /*
  * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
  * until the end of this one.  Readers never take this lock.

@@ -84,8 +84,6 @@ extern Oid	ModelSourceRelation(const Model *model, const char *until);
 extern void CountForgottenUser(const char *name, const List *versions);
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
-extern int64 VersionUsers(const Model *model, int32 version);
-extern int64 VersionItems(const Model *model, int32 version);
 extern void LockModel(const char *name);
 
 extern void InsertModel(const Model *model);
