@@ -86,6 +86,11 @@
 #define TupleDescFinalize(desc) ((void) 0)
 #endif
 
+/* 18 has columns that are computed when they are read. */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define MFREC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mfrec", .version = MFREC_VERSION)
 #else

@@ -134,8 +134,7 @@ OpenRatings(Importer *m)
 	}
 	model->source_schema = m->source.temporary ? "pg_temp" : m->source.schema;
 	model->source = m->source.name;
-	model->fresh = SourceServesFresh(&m->source,
-									 "Create an index on column \"%s\" and import again, or call mf_recommend with fresh => true.");
+	model->fresh = SourceServesFresh(&m->source, "import again");
 	if (!m->folds)
 		ereport(NOTICE,
 				(errmsg("new ratings will not change the vectors of model \"%s\"", model->name),

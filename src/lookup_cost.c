@@ -7,8 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/syscache.h"
 
 #include "citus.h"
 #include "compat.h"
@@ -79,10 +84,38 @@ PlannedCost(const Source *source)
 	return cost;
 }
 
+/* Whether a column is computed when it is read: no index can be on it. */
+static bool
+IsVirtual(Oid relid, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
+	bool		is_virtual = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		is_virtual = ((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+		ReleaseSysCache(tuple);
+	}
+	return is_virtual;
+}
+
+/* What index would help, and what then: places for the user column and for what to do again. */
+static const char *
+IndexHint(const Source *source)
+{
+	if (get_rel_relkind(source->relid) == RELKIND_VIEW)
+		return "Create an index on what column \"%s\" of the view comes from, in the table beneath, and %s, or call mf_recommend with fresh => true.";
+	if (IsVirtual(source->relid, source->user_column))
+		return "Create an index on the expression of virtual column \"%s\" and %s, or call mf_recommend with fresh => true.";
+	return "Create an index on column \"%s\" and %s, or call mf_recommend with fresh => true.";
+}
+
 /* Says why lists will not look at a user's rows. */
 static void
-ReportCost(const Source *source, LookupCost cost, const char *hint)
+ReportCost(const Source *source, LookupCost cost, const char *again)
 {
+	const char *hint = IndexHint(source);
+
 	if (cost == LOOKUP_DISTRIBUTED)
 		hint = "Distribute the table by column \"%s\", which needs an index that begins with it, or call mf_recommend with fresh => true.";
 	else if (cost != LOOKUP_DEAR)
@@ -90,15 +123,15 @@ ReportCost(const Source *source, LookupCost cost, const char *hint)
 	ereport(NOTICE,
 			(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", source->name),
 			 errdetail("%s", reasons[cost]),
-			 errhint(hint, source->user_column)));
+			 errhint(hint, source->user_column, again)));
 }
 
 /*
- * Whether mf_recommend is to read a user's rows by default; a notice says so where it is not, with a
- * hint that has a place for the column that lacks an index.
+ * Whether mf_recommend is to read a user's rows by default; a notice says so where it is not, with a hint
+ * that ends with what to do again once there is an index.
  */
 bool
-SourceServesFresh(const Source *source, const char *hint)
+SourceServesFresh(const Source *source, const char *again)
 {
 	LookupCost	cost;
 
@@ -113,6 +146,6 @@ SourceServesFresh(const Source *source, const char *hint)
 	else
 		cost = PlannedCost(source);
 	if (cost != LOOKUP_CHEAP)
-		ReportCost(source, cost, hint);
+		ReportCost(source, cost, again);
 	return cost == LOOKUP_CHEAP;
 }

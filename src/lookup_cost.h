@@ -6,6 +6,6 @@
 
 #include "source.h"
 
-extern bool SourceServesFresh(const Source *source, const char *hint);
+extern bool SourceServesFresh(const Source *source, const char *again);
 
 #endif

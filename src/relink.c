@@ -183,7 +183,7 @@ RelinkSource(Model *model, Oid relid)
 		CheckFactorTable(model->item_relid, ITEM_ID, &source.item);
 	model->source_schema = source.temporary ? "pg_temp" : source.schema;
 	model->source = source.name;
-	model->fresh = SourceServesFresh(&source, "Create an index on column \"%s\" and call mf_relink again, or call mf_recommend with fresh => true.");
+	model->fresh = SourceServesFresh(&source, "call mf_relink again");
 }
 
 /* Tells the bookkeeping what has another name now; InvalidOid for what has not. */

@@ -214,8 +214,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	INSTR_TIME_SET_CURRENT(training->began);
 	InitParallel(&training->parallel);
 	BeginTraining(t);
-	t->release.model.fresh = SourceServesFresh(&t->source,
-											   "Create an index on column \"%s\" and train again, or call mf_recommend with fresh => true.");
+	t->release.model.fresh = SourceServesFresh(&t->source, "train again");
 	BeginProgress(t->release.model.name);
 	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
 	SettleObjective(training);
