@@ -448,3 +448,24 @@ COMMENT ON COLUMN mf_models.trained_at IS 'when its training had stored it, by t
 COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
 The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
+-- Weights are divided by their mean.
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
+
+Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
+    the rating part     sum over observed (u, i) of w * (z - b_u - b_i - p_u . q_i)^2
+                        + regularization * ( sum of t_u |p_u|^2 + sum of t_i |q_i|^2 + 3 * sum of b^2 )
+  + interest_weight * the interest part, which is
+                        sum over ALL (u, i) of c * (x - p_u . s_i)^2
+                        + regularization * ( sum of r_u |p_u - m|^2 + sum of r_i |s_i|^2 )
+where n are numbers of ratings, U users, I items, N ratings, and
+  z = (rating - mean) / deviation; w = the weight column / its mean over all observed cells, 1 without one
+  x = 1 where observed, else 0
+  c = 1 + alpha * f(value) where observed, else 1; value = count or strength of implicit feedback times the weight column
+  f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; w for explicit feedback
+  alpha = 0.6 / sqrt(N / (U * I)), between 1 and 50, unless it is given
+  t = 6 + 0.04 * n
+  r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
+Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
+regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
+Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';

@@ -194,10 +194,10 @@ Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b
                         sum over ALL (u, i) of c * (x - p_u . s_i)^2
                         + regularization * ( sum of r_u |p_u - m|^2 + sum of r_i |s_i|^2 )
 where n are numbers of ratings, U users, I items, N ratings, and
-  z = (rating - mean) / deviation; w = the weight column, 1 without one
+  z = (rating - mean) / deviation; w = the weight column / its mean over all observed cells, 1 without one
   x = 1 where observed, else 0
   c = 1 + alpha * f(value) where observed, else 1; value = count or strength of implicit feedback times the weight column
-  f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; 1 for explicit feedback
+  f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; w for explicit feedback
   alpha = 0.6 / sqrt(N / (U * I)), between 1 and 50, unless it is given
   t = 6 + 0.04 * n
   r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)

@@ -144,10 +144,11 @@ Standardize(float *ratings, int64 n, double mean, double deviation)
 	}
 }
 
+/* Values of implicit feedback (value_scale > 0), or weights as given, become weights of mean 1. */
 static void
-Transform(float *weights, int64 n, double value_scale)
+Transform(float *weights, int64 n, double value_scale, double weight_scale)
 {
-	MfObjective objective = {.value_scale = value_scale};
+	MfObjective objective = {.has_rating = weight_scale > 0,.value_scale = value_scale,.weight_scale = weight_scale};
 
 	for (int64 from = 0; from < n; from += STEP_CELLS)
 	{
@@ -183,8 +184,8 @@ ReadPart(Cells *cells, int64 n)
 	}
 	if (cells->weights)
 		ReadCells(cells->weights, cells->matrix.weight, n);
-	if (cells->weights && cells->value_scale > 0)
-		Transform(cells->matrix.weight, n, cells->value_scale);
+	if (cells->weights && (cells->value_scale > 0 || cells->weight_scale > 0))
+		Transform(cells->matrix.weight, n, cells->value_scale, cells->weight_scale);
 }
 
 /* start[] of a spilled part, whose first cell is cell 0 of the buffers. */
@@ -243,7 +244,28 @@ TransformWeights(Cells *cells, double value_scale)
 {
 	cells->value_scale = value_scale;
 	if (!cells->spilled)
-		Transform(cells->matrix.weight, cells->start[cells->nrows], value_scale);
+		Transform(cells->matrix.weight, cells->start[cells->nrows], value_scale, 0);
+}
+
+/* From now on weights are handed out divided by that. */
+void
+ScaleWeights(Cells *cells, double weight_scale)
+{
+	cells->weight_scale = weight_scale;
+	if (!cells->spilled)
+		Transform(cells->matrix.weight, cells->start[cells->nrows], 0, weight_scale);
+}
+
+/* From now on all cells weigh 1: the solver is faster without weights. */
+void
+DropWeights(Cells *cells)
+{
+	if (cells->weights)
+		BufFileClose(cells->weights);
+	if (cells->matrix.weight)
+		pfree(cells->matrix.weight);
+	cells->weights = NULL;
+	cells->matrix.weight = NULL;
 }
 
 static void

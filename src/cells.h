@@ -27,7 +27,8 @@ typedef struct Cells
 	int64		part_rows;		/* rows that it has room for */
 	double		mean;			/* spilled ratings are standardized on their way out */
 	double		deviation;
-	double		value_scale;	/* and weights transformed, see mf_observation_weight() */
+	double		value_scale;	/* and weights transformed, see mf_observation_weight(): values, */
+	double		weight_scale;	/* or weights as given; 0 where they are not */
 	int64		next;			/* row with which the next part begins */
 } Cells;
 
@@ -39,5 +40,7 @@ extern bool NextCells(Cells *cells, MfRows *rows);
 extern void FreeCells(Cells *cells);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);
 extern void TransformWeights(Cells *cells, double value_scale);
+extern void ScaleWeights(Cells *cells, double weight_scale);
+extern void DropWeights(Cells *cells);
 
 #endif

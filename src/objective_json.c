@@ -40,6 +40,7 @@ static const struct
 	{"item_ratings", offsetof(MfObjective, item_ratings)},
 	{"bias_regularization", offsetof(MfObjective, bias_regularization)},
 	{"value_scale", offsetof(MfObjective, value_scale)},
+	{"weight_scale", offsetof(MfObjective, weight_scale)},
 	{"mean", offsetof(MfObjective, mean)},
 	{"deviation", offsetof(MfObjective, deviation)},
 	{"min", offsetof(MfObjective, min)},
@@ -52,11 +53,11 @@ Number(const MfObjective *objective, int i)
 	return (double *) ((char *) objective + numbers[i].offset);
 }
 
-/* The oldest format that says all of an objective: 2 knows of values that are confidences. */
+/* The oldest format that says all of an objective: 2 knows of values that are confidences, and of weights' scale. */
 static int
 FormatOf(const MfObjective *objective)
 {
-	return objective->value_is_confidence ? 2 : 1;
+	return objective->value_is_confidence || objective->weight_scale != 1 ? 2 : 1;
 }
 
 /* The objective and the mean user (d floats) as a JSON object. */
@@ -96,7 +97,7 @@ CheckFormat(Jsonb *json)
 				 errhint("Install the newer version of mfrec on this server, or train the model again.")));
 }
 
-/* The inverse of ObjectiveToJson; what is missing is 0. */
+/* The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1: version 0.1.0 took them as they are. */
 void
 ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 {
@@ -109,6 +110,8 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
+	if (!(objective->weight_scale > 0))
+		objective->weight_scale = 1;
 }
 
 /* The mean user's vector, d floats; zero where the object has none of that length. */

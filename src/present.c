@@ -197,8 +197,8 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
 		rows = CountingSort(rows, n, image->nitems);
 	for (int64 from = 0, to; from < n; from = to)
 	{
-		float		rating = 0;
-		float		weight = 0;
+		double		rating = 0;
+		double		weight = 0;
 
 		for (to = from + 1; to < n && rows[to].item == rows[from].item;)
 			to++;
@@ -210,8 +210,8 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
 			weight += rows[i].weight;
 		}
 		cells->item[cells->n] = rows[from].item;
-		cells->rating[cells->n] = rating / (to - from);
-		cells->weight[cells->n++] = explicit ? weight / (to - from) : weight;
+		cells->rating[cells->n] = (float) (rating / (to - from));
+		cells->weight[cells->n++] = (float) (explicit ? weight / (to - from) : weight);
 	}
 }
 
@@ -230,8 +230,7 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	{
 		int32		item = cells->item[c];
 
-		if (!objective->has_rating)
-			cells->weight[c] = mf_observation_weight(objective, cells->weight[c]);
+		cells->weight[c] = mf_observation_weight(objective, cells->weight[c]);
 		if (interest)
 			interest[c] = InterestVector(image, item, space ? space + (Size) c * ld : NULL);
 		if (rating)
@@ -400,7 +399,8 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 			continue;
 		rows[known].item = item;
 		rows[known].rating = explicit && ratings ? ratings[i] : 1;
-		rows[known++].weight = !explicit && ratings ? ratings[i] : 1;
+		/* explicit: the weight that counts as 1 */
+		rows[known++].weight = explicit ? image->objective.weight_scale : ratings ? ratings[i] : 1;
 	}
 	MergeRows(rows, known, image, &cells);
 	InitUser(r, state, REASON_FRESH);

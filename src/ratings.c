@@ -258,26 +258,70 @@ Summarize(Ratings *ratings, const Source *source)
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
 }
 
-/* The mean of log(1 + value) over all cells; 0 where all values are 1. */
-static double
-ValueScale(Ratings *ratings)
+/* What weights come to: given ones of explicit ratings, or values of implicit feedback. */
+typedef struct WeightSums
 {
-	double		sum = 0;
+	double		weights;		/* sum over all cells */
+	double		values;			/* the same of log(1 + weight) */
+	float		min;
+	float		max;
+} WeightSums;
+
+/* False without weights. */
+static bool
+SumWeights(Ratings *ratings, WeightSums *sums)
+{
 	MfRows		rows;
 
+	*sums = (WeightSums) {.min = INFINITY,.max = -INFINITY};
 	RewindCells(&ratings->by_user);
 	while (NextCells(&ratings->by_user, &rows))
 	{
 		if (rows.weight == NULL)
-			return 0;
+			return false;
 		for (int64 r = 0; r < rows.nrows; r++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
-				sum += log1p(rows.weight[c]);
+			{
+				sums->weights += rows.weight[c];
+				sums->values += log1p(rows.weight[c]);
+				sums->min = Min(sums->min, rows.weight[c]);
+				sums->max = Max(sums->max, rows.weight[c]);
+			}
 		}
 	}
-	return sum / ratings->rows;
+	return true;
+}
+
+/*
+ * Makes weights' mean 1; see mf_observation_weight().  Equal ones are as good as none, to the bit, so then
+ * there are none.
+ */
+static void
+SettleWeights(Ratings *ratings)
+{
+	Cells	   *sides[] = {&ratings->by_user, &ratings->by_item};
+	WeightSums	sums;
+	bool		equal;
+
+	ratings->weight_scale = 1;
+	if (!SumWeights(ratings, &sums))
+		return;
+	equal = sums.min == sums.max;
+	if (ratings->has_ratings)
+		ratings->weight_scale = equal ? sums.min : sums.weights / ratings->rows;
+	else
+		ratings->value_scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
+	for (int s = 0; s < 2; s++)
+	{
+		if (equal)
+			DropWeights(sides[s]);
+		else if (ratings->has_ratings)
+			ScaleWeights(sides[s], ratings->weight_scale);
+		else
+			TransformWeights(sides[s], ratings->value_scale);
+	}
 }
 
 /* Prepares to read a source into `ratings`; see LoadRatings for the arguments. */
@@ -306,7 +350,7 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 
 /*
  * Reads the whole source for training.  Ratings come back standardized to mean 0 and deviation 1,
- * except the held-out ones; implicit values are weights.  What grows with the number of ratings takes
+ * except the held-out ones; implicit values are weights; weights have a mean of 1.  What grows with the number of ratings takes
  * up to maintenance_work_mem, and temporary files beyond.  Everything lives in the current memory
  * context.
  */
@@ -338,16 +382,12 @@ LoadRatings(const Source *source, const TrainOptions *options, const MfParallel 
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("no ratings are left to train on"),
 				 errhint("Lower the argument validation.")));
+	SettleWeights(ratings);
 	if (source->feedback == FEEDBACK_EXPLICIT)
 	{
 		Summarize(ratings, source);
 		StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
 		StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
-	}
-	else if ((ratings->value_scale = ValueScale(ratings)) > 0)
-	{
-		TransformWeights(&ratings->by_user, ratings->value_scale);
-		TransformWeights(&ratings->by_item, ratings->value_scale);
 	}
 	return ratings;
 }

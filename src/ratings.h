@@ -26,6 +26,7 @@ typedef struct Ratings
 	double		mean;
 	double		deviation;
 	double		value_scale;	/* of implicit values; 0: all are 1 */
+	double		weight_scale;	/* of explicit ratings' weights: their mean */
 	Cells		by_user;		/* ratings standardized, implicit values transformed */
 	Cells		by_item;
 	Triplets	held_out;		/* rows kept from training for validation, as they were read */

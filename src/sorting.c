@@ -303,18 +303,7 @@ SortOnDisk(Sorting *s)
 	}
 }
 
-static void
-DropWeights(Cells *cells)
-{
-	if (cells->spilled)
-		BufFileClose(cells->weights);
-	else
-		pfree(cells->matrix.weight);
-	cells->weights = NULL;
-	cells->matrix.weight = NULL;
-}
-
-/* Weights that are all 1 are no weights: the solver is faster without. */
+/* Weights that are all 1 because there was no column of them are no weights. */
 static void
 DropUnitWeights(Sorting *s)
 {

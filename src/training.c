@@ -83,6 +83,7 @@ SettleObjective(Training *t)
 
 	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
 	objective->value_scale = ratings->value_scale;
+	objective->weight_scale = ratings->weight_scale;
 	if (options->factors > 0)
 		objective->factors = options->factors;
 	if (options->iterations > 0)

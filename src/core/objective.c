@@ -32,6 +32,7 @@
  *
  * alpha = 0.6 / density^(1/2) balances the ones against the zeros as the matrix thins out.  Counts
  * of one cell, which run from one to a million, enter as f(v) = log(1 + v), scaled to a mean of 1.
+ * Weights of explicit feedback are scaled to a mean of 1, too: only what they are to each other counts.
  * Count-scaled regularization follows Rendle, Krichene, Zhang, Koren, "Revisiting the performance
  * of iALS on item recommendation benchmarks" (2022).
  */
@@ -53,8 +54,8 @@
 
 /*
  * The preset for what is there to learn: ratings and interest, or one of them alone.  Constants can
- * be replaced afterwards; then mf_objective_settle(). mean, deviation, range and value_scale are the
- * caller's.
+ * be replaced afterwards; then mf_objective_settle(). mean, deviation, range, value_scale and
+ * weight_scale are the caller's.
  */
 void
 mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
@@ -81,6 +82,7 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 		.user_ratings = cells / (double) shape->nusers,
 		.item_ratings = cells / (double) shape->nitems,
 		.bias_regularization = 3,
+		.weight_scale = 1,
 		.deviation = 1
 	};
 	mf_objective_settle(objective);
@@ -111,6 +113,7 @@ mf_objective_imported(MfObjective *objective, bool has_rating, int factors)
 		.interest_regularization = 1,
 		.user_ratings = 1,
 		.item_ratings = 1,
+		.weight_scale = 1,
 		.deviation = 1,
 		.fold = MF_FOLD_NONE
 	};
@@ -182,10 +185,12 @@ mf_interest_regularization(const MfObjective *objective, int64_t count)
 		share(count, objective->item_ratings, objective->item_exponent);
 }
 
-/* f(value), the weight of an observation: see above. */
+/* The weight of an observation: f(value) with implicit feedback, else a weight as given, scaled; see above. */
 float
 mf_observation_weight(const MfObjective *objective, float value)
 {
+	if (objective->has_rating)
+		return (float) (value / objective->weight_scale);
 	if (objective->fold != MF_FOLD_TRAINED)
 		return value;
 	return objective->value_scale > 0 ? (float) (log1p(value) / objective->value_scale) : 1.0f;

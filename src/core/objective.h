@@ -42,6 +42,7 @@ typedef struct MfObjective
 	double		item_ratings;
 	double		bias_regularization;
 	double		value_scale;	/* f(v) = log(1 + v) / value_scale; 0: f = 1 */
+	double		weight_scale;	/* what weights of explicit feedback are divided by: their mean */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
