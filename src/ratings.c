@@ -129,6 +129,20 @@ ReceivePair(RatingReceiver *receiver, TupleTableSlot *slot)
 		AddRow(receiver, user, item, 1, 1);
 }
 
+/* Counts different ratings, as far as the third. */
+static inline void
+CountValue(Ratings *ratings, float rating)
+{
+	if (ratings->distinct > 2)
+		return;
+	for (int i = 0; i < ratings->distinct; i++)
+		if (ratings->value[i] == rating)
+			return;
+	if (ratings->distinct < 2)
+		ratings->value[ratings->distinct] = rating;
+	ratings->distinct++;
+}
+
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -163,6 +177,7 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			BadValue(source, slot, "weight", weight);
 			break;
 	}
+	CountValue(ratings, rating);
 	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]),
 		   rating, weight);
 	return true;

@@ -21,6 +21,8 @@ typedef struct Ratings
 	int64		temporary;		/* and of temporary files */
 	int64		merged;			/* duplicates of a (user, item) pair */
 	bool		has_ratings;	/* explicit feedback */
+	int			distinct;		/* values of the rows of explicit feedback: 0, 1, 2, or 3 and more */
+	float		value[2];		/* the first two of them */
 	double		min;			/* of explicit ratings */
 	double		max;
 	double		mean;

@@ -23,6 +23,7 @@
 #include "objective_json.h"
 #include "progress.h"
 #include "release.h"
+#include "shown.h"
 #include "snapshot.h"
 #include "trainer.h"
 #include "training.h"
@@ -219,6 +220,8 @@ Train(const TrainRequest *request, ModelVersion *result)
 	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
 	SettleObjective(training);
 	StateProblem(training);
+	if (!request->warm)
+		NoticeShown(training, t->source.name);
 	StartFactors(training);
 	WarmStart(t);
 	if (training->ratings->held_out.count > 0)
