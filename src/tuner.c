@@ -366,13 +366,13 @@ static bool
 IsConfirmed(Tuner *t, Trial *best, double searched)
 {
 	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
-	int			splits = Min(CONFIRMATIONS, Max(1, (int) ((1 - searched) / fraction + 1e-9)));
+	int			splits = Max(1, (int) ((1 - searched) / fraction + 1e-9));
 	Confirmation c = {0};
 
 	c.preset_figures = palloc(sizeof(double) * MEASURE_GROUPS);
 	c.trial_figures = palloc(sizeof(double) * MEASURE_GROUPS);
 	c.difference = palloc0(sizeof(double) * MEASURE_GROUPS);
-	for (int i = 0; i < splits; i++)
+	for (int i = 0; i < CONFIRMATIONS && i < splits; i++)
 	{
 		FreeSplit(t);
 		ConfirmOnSplit(t, best, &c, searched + i * fraction, fraction);
