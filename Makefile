@@ -18,7 +18,7 @@ OBJS = $(addprefix src/, arguments.o budget.o cells.o citus.o columns.o estimato
 	figures.o fn_batch.o fn_evaluate.o fn_item.o fn_model.o fn_serve.o fn_support.o fn_train.o fn_users.o \
 	groups.o idarray.o idgrowth.o idmap.o idtype.o image.o image_block.o image_file.o importer.o interrupt.o lists.o \
 	lookup.o lookup_cost.o mfrec.o missing.o model.o objective_json.o options.o plan_scans.o present.o progress.o query.o ratings.o recommender.o \
-	release.o relink.o rights.o rows.o seen_items.o served.o shown.o snapshot.o sorting.o source.o trainer.o training.o triplets.o tuner.o user_search.o \
+	release.o relink.o rights.o rows.o seen_columns.o seen_items.o seen_rows.o served.o shown.o snapshot.o sorting.o source.o trainer.o training.o triplets.o tuner.o unrated.o user_search.o \
 	validation.o vectors.o) $(CORE_OBJS)
 
 DATA_built = mfrec--$(EXTVERSION).sql

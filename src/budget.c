@@ -94,11 +94,11 @@ OutOfBudget(int64 needed, int64 limit, const char *detail)
 			 errhint("Use fewer factors, or raise mfrec.max_memory if the machine has the memory.")));
 }
 
-/* While ids are being read: the dictionaries alone must not exceed the limit. */
+/* While ids are being read: the dictionaries alone, others with them, must not exceed the limit. */
 void
-CheckDictionaries(const IdMap *users, const IdMap *items)
+CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
 {
-	int64		needed = IdMapBytes(users) + IdMapBytes(items);
+	int64		needed = IdMapBytes(users) + IdMapBytes(items) + others;
 
 	if (needed > MemoryLimit())
 		OutOfBudget(needed, MemoryLimit(),
@@ -119,12 +119,12 @@ CheckImportedBytes(int64 bytes)
 				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
 }
 
-/* Before factors are allocated: an error unless they fit beside the dictionaries. */
+/* Before factors are allocated: an error unless they fit beside the dictionaries (unknown: NULL, or users without factors). */
 void
-CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items, bool validation,
-			const MfParallel *parallel)
+CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items, const IdMap *unknown,
+			bool validation, const MfParallel *parallel)
 {
-	int64		dictionaries = IdMapBytes(users) + IdMapBytes(items);
+	int64		dictionaries = IdMapBytes(users) + IdMapBytes(items) + (unknown ? IdMapBytes(unknown) : 0);
 	int64		factors = FactorBytes(objective, users->count, items->count, validation, parallel);
 	int64		needed = factors;
 

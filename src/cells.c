@@ -84,9 +84,18 @@ void
 RewindCells(Cells *cells)
 {
 	cells->next = 0;
+	cells->columns_only = false;
 	Rewind(cells->columns);
 	Rewind(cells->ratings);
 	Rewind(cells->weights);
+}
+
+/* The same, for who wants no more than columns. */
+void
+RewindColumns(Cells *cells)
+{
+	RewindCells(cells);
+	cells->columns_only = true;
 }
 
 /* The row behind the next part: at least one row, and no more cells than the limit if it can be. */
@@ -177,6 +186,8 @@ ReadPart(Cells *cells, int64 n)
 {
 	MakeRoom(cells, n);
 	ReadCells(cells->columns, cells->matrix.column, n);
+	if (cells->columns_only)
+		return;
 	if (cells->ratings)
 	{
 		ReadCells(cells->ratings, cells->matrix.rating, n);

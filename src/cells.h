@@ -27,6 +27,7 @@ typedef struct Cells
 	int64		part_rows;		/* rows that it has room for */
 	double		mean;			/* spilled ratings are standardized on their way out */
 	double		deviation;
+	bool		columns_only;	/* nobody wants more; of spilled cells no more is read */
 	double		value_scale;	/* and weights transformed, see mf_observation_weight(): values, */
 	double		weight_scale;	/* or weights as given; 0 where they are not */
 	int64		next;			/* row with which the next part begins */
@@ -35,6 +36,7 @@ typedef struct Cells
 extern void InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, int64 part_cells);
 extern void AppendCells(Cells *cells, const MfMatrix *part);
 extern void RewindCells(Cells *cells);
+extern void RewindColumns(Cells *cells);
 extern bool CellsHaveWeights(const Cells *cells);
 extern bool NextCells(Cells *cells, MfRows *rows);
 extern void FreeCells(Cells *cells);

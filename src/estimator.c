@@ -23,6 +23,9 @@
 #define STORE_SPEED 1e8
 #define ROW_BYTES 60
 
+/* Bytes that say that a user has an item. */
+#define SEEN_BYTES 1.2
+
 /* Work of a half-sweep over rows with so many cells, in multiply-adds. */
 static double
 Work(const MfObjective *objective, double rows, double cells)
@@ -80,7 +83,8 @@ StorageBytes(const Training *t)
 	int			parts = t->problem.has_rating + t->problem.has_interest;
 	int64		vector = t->problem.factors * sizeof(float) + 24;
 
-	return t->problem.nusers * (ROW_BYTES + vector) + t->problem.nitems * (ROW_BYTES + parts * vector);
+	return t->problem.nusers * (ROW_BYTES + vector) + t->problem.nitems * (ROW_BYTES + parts * vector) +
+		(int64) (SEEN_BYTES * t->ratings->rows);
 }
 
 /* Reads the source, times a little of the work, and says what all of it would take. */
@@ -102,7 +106,7 @@ EstimateTraining(const TrainRequest *request, Estimate *estimate)
 	CheckTrainOptions(&t->options);
 	OpenSource(&source, request->source, &t->options);
 	BeginProgress(request->model ? request->model : source.name);
-	t->ratings = ratings = LoadRatings(&source, &t->options, &t->parallel);
+	t->ratings = ratings = LoadRatings(&source, &t->options, false, &t->parallel);
 	read = SecondsSince(t->began);
 	SettleObjective(t);
 	ReportPhase(PHASE_SWEEP);

@@ -142,6 +142,7 @@ static void
 ReadSeen(Everybody *e)
 {
 	const ServedSource *source = OpenServedSource(e->r.served, e->r.image->objective.has_rating,
+												  e->r.image->numbered ? "mf_recommend_all answers with fresh => false" :
 												  "mf_recommend_all answers with exclude_seen => false");
 
 	e->seen = ReadPairs(&source->source, e->users, &e->r.image->ids, &e->parallel);

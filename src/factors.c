@@ -10,6 +10,7 @@
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -67,7 +68,7 @@ CheckTableInTheWay(Oid schema, const char *table, const char *model)
 }
 
 /* Runs a utility or DML statement as the current user. */
-static void
+void
 RunSql(const char *sql)
 {
 	SPI_connect();
@@ -105,6 +106,14 @@ AppendCollation(StringInfo sql, const IdType *idtype)
 																	  get_collation_name(idtype->collation)));
 }
 
+/* How a users' table keeps what they have, as actions of ALTER TABLE. */
+static void
+AppendSeenStorage(StringInfo sql)
+{
+	appendStringInfo(sql, ", ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN seen SET STATISTICS 0, "
+					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN);
+}
+
 /* Creates a side's table in the named schema, as the current user, and returns its oid. */
 Oid
 CreateFactorTable(const char *schema, const char *table, const char *id_column,
@@ -119,11 +128,12 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
-					 items ? ", rating_factors real[]" : "", id_column);
+					 items ? ", rating_factors real[], number integer" : ", seen bytea", id_column);
 	RunSql(sql.data);
 
-	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  Statistics
-	 * of them help nobody and cost ANALYZE a third of its time. */
+	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  So does what users
+	 * have where the row fits into a page.  Statistics of them help nobody and cost ANALYZE a third of its
+	 * time. */
 	resetStringInfo(&sql);
 	appendStringInfoString(&sql, "ALTER TABLE ");
 	appendStringInfo(&sql, "%s ALTER COLUMN factors SET STORAGE PLAIN, "
@@ -131,6 +141,8 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	if (items)
 		appendStringInfoString(&sql, ", ALTER COLUMN rating_factors SET STORAGE PLAIN, "
 							   "ALTER COLUMN rating_factors SET STATISTICS 0");
+	else
+		AppendSeenStorage(&sql);
 	RunSql(sql.data);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
@@ -156,6 +168,25 @@ TableSql(Oid relid)
 	const char *name = TableName(relid);
 
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+/* The statement that gives a users' table its column of what they have. */
+char *
+AddSeenSql(Oid relid)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s ADD COLUMN seen bytea", TableSql(relid));
+	AppendSeenStorage(&sql);
+	return sql.data;
+}
+
+/* The statement that gives an items' table its column of the numbers that users' rows name them by. */
+char *
+AddNumberSql(Oid relid)
+{
+	return psprintf("ALTER TABLE %s ADD COLUMN number integer", TableSql(relid));
 }
 
 /* The type of the id column of a model table. */
@@ -419,6 +450,29 @@ AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 	return true;
 }
 
+/* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
+static AttrNumber
+LaterColumn(Oid relid, const char *column, Oid type)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+
+	return attnum != InvalidAttrNumber && get_atttype(relid, attnum) == type ? attnum : InvalidAttrNumber;
+}
+
+/* The column of a users' table that says what they have. */
+AttrNumber
+SeenColumn(Oid relid)
+{
+	return LaterColumn(relid, "seen", BYTEAOID);
+}
+
+/* The column of an items' table with the numbers by which that means them. */
+AttrNumber
+ItemNumberColumn(Oid relid)
+{
+	return LaterColumn(relid, "number", INT4OID);
+}
+
 /* Where the columns of a model table are; 0 for one that is not there. */
 typedef struct FactorColumns
 {
@@ -429,6 +483,8 @@ typedef struct FactorColumns
 	AttrNumber	factors;
 	AttrNumber	rating_factors;
 	IdType		idtype;			/* of the column of ids, which may be wider than the ids */
+	AttrNumber	seen;
+	AttrNumber	number;
 } FactorColumns;
 
 static AttrNumber
@@ -455,6 +511,8 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
 	columns->rating_factors = get_attnum(relid, "rating_factors");
 	FactorIdType(relid, id_column, &columns->idtype);
+	columns->seen = SeenColumn(relid);
+	columns->number = ItemNumberColumn(relid);
 }
 
 /* A real[] of d floats, written straight into its final form. */
@@ -474,26 +532,50 @@ MakeVector(const float *values, int d)
 	return PointerGetDatum(array);
 }
 
+#define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
+
+/* What says of a row who or what it is of. */
+static void
+FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const IdMap *ids, int32 row)
+{
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	SET(columns->version, Int32GetDatum(version));
+	SET(columns->id, IdToDatum(&columns->idtype, ids->ids[row]));
+}
+
 static void
 FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows,
 		 int32 row)
 {
-	int			natts = slot->tts_tupleDescriptor->natts;
 	Size		at = (Size) row * mf_padded(rows->factors);
 
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, true, natts * sizeof(bool));
-#define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
-	SET(columns->version, Int32GetDatum(version));
-	SET(columns->id, IdToDatum(&columns->idtype, rows->ids->ids[row]));
+	FillKey(slot, columns, version, rows->ids, row);
 	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
 	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
 	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
 	if (rows->rating_vectors && columns->rating_factors != InvalidAttrNumber)
 		SET(columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
-#undef SET
+	if (rows->numbers && columns->number != InvalidAttrNumber)
+		SET(columns->number, Int32GetDatum(rows->numbers[row]));
+	if (rows->seen && columns->seen != InvalidAttrNumber)
+		SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, row)));
 	ExecStoreVirtualTuple(slot);
 }
+
+/* A row of a user of whom nothing is known but what they have. */
+static void
+FillUnknown(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows, int32 row)
+{
+	FillKey(slot, columns, version, rows->unknown, row);
+	SET(columns->ratings, Int32GetDatum(0));
+	SET(columns->bias, Float4GetDatum(0));
+	SET(columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
+	SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, (int64) rows->ids->count + row)));
+	ExecStoreVirtualTuple(slot);
+}
+
+#undef SET
 
 /* A result relation outside of any plan, as COPY sets one up, with all of its indexes open. */
 static ResultRelInfo *
@@ -548,7 +630,10 @@ static void
 InsertBatch(Target *target, int32 version, const FactorRows *rows, int32 first, int n)
 {
 	for (int i = 0; i < n; i++)
-		FillSlot(target->slots[i], &target->columns, version, rows, first + i);
+		if (first + i < rows->ids->count)
+			FillSlot(target->slots[i], &target->columns, version, rows, first + i);
+		else
+			FillUnknown(target->slots[i], &target->columns, version, rows, first + i - rows->ids->count);
 	table_multi_insert(target->rel, target->slots, n, target->command, 0, target->bulk);
 	for (int i = 0; i < n && target->result->ri_NumIndices > 0; i++)
 	{
@@ -570,21 +655,29 @@ CloseTarget(Target *target)
 	CommandCounterIncrement();
 }
 
-/* Inserts all rows of one side as the given version; an error where the table cannot take them. */
+/*
+ * Inserts all rows of one side as the given version; an error where the table cannot take them.  with_seen:
+ * the columns with what users have are there, and are filled.
+ */
 void
-StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows)
+StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store",
 												ALLOCSET_DEFAULT_SIZES);
 	Target		target;
+	int32		count = rows->ids->count;
 
 	OpenTarget(&target, relid, id_column, rows);
-	for (int32 row = 0; row < rows->ids->count; row += BATCH_ROWS)
+	if (!with_seen)
+		target.columns.seen = target.columns.number = InvalidAttrNumber;
+	else if (rows->unknown)
+		count += rows->unknown->count;
+	for (int32 row = 0; row < count; row += BATCH_ROWS)
 	{
 		MemoryContext old = MemoryContextSwitchTo(batch);
 
 		CHECK_FOR_INTERRUPTS();
-		InsertBatch(&target, version, rows, row, Min(BATCH_ROWS, rows->ids->count - row));
+		InsertBatch(&target, version, rows, row, Min(BATCH_ROWS, count - row));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 	}
@@ -680,29 +773,6 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	return deleted;
 }
 
-/* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
-static AttrNumber
-LaterColumn(Oid relid, const char *column, Oid type)
-{
-	AttrNumber	attnum = get_attnum(relid, column);
-
-	return attnum != InvalidAttrNumber && get_atttype(relid, attnum) == type ? attnum : InvalidAttrNumber;
-}
-
-/* The column of a users' table that says what they have. */
-AttrNumber
-SeenColumn(Oid relid)
-{
-	return LaterColumn(relid, "seen", BYTEAOID);
-}
-
-/* The column of an items' table with the numbers by which that means them. */
-AttrNumber
-ItemNumberColumn(Oid relid)
-{
-	return LaterColumn(relid, "number", INT4OID);
-}
-
 /* What a scan of a model table reads; columns after the first four are there or not. */
 #define READ_COLUMNS "ratings, bias, factors"
 #define FIRST_OPTION 4
@@ -768,7 +838,7 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	row.id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
 	row.count = DatumGetInt32(slot->tts_values[1]);
 	row.bias = DatumGetFloat4(slot->tts_values[2]);
-	row.vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], receiver->seen > 0, &row.factors);
+	row.vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], receiver->rating_factors == 0, &row.factors);
 	row.rating_vector = RatingValues(receiver, slot, &row);
 	if (receiver->seen > 0 && !slot->tts_isnull[receiver->seen])
 		row.seen = slot->tts_values[receiver->seen];

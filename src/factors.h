@@ -8,6 +8,7 @@
 
 #include "core/als.h"
 #include "idmap.h"
+#include "seen_rows.h"
 
 /* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
 typedef struct FactorRows
@@ -18,6 +19,9 @@ typedef struct FactorRows
 	const float *bias;			/* NULL: stored as 0 */
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
+	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
+	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
+	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
 } FactorRows;
 
 /* One stored row, which lives until its receiver returns. */
@@ -42,11 +46,14 @@ extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
-extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows);
+extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
 						 StoredRowFunction function, void *state);
+extern void RunSql(const char *sql);
+extern char *AddSeenSql(Oid relid);
+extern char *AddNumberSql(Oid relid);
 extern AttrNumber SeenColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
 extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);

@@ -272,20 +272,43 @@ RetrainParameters(const Importer *m)
 static FactorRows
 SideRows(const Vectors *v)
 {
-	return (FactorRows) {v->ids, v->factors, v->count, v->bias, v->vector, NULL};
+	return (FactorRows) {.ids = v->ids, .factors = v->factors, .counts = v->count, .bias = v->bias, .vectors = v->vector};
+}
+
+/*
+ * Writes the version's rows.  With a source, it is read once more for what users have, whatever the values
+ * of their rows are, by the places of the vectors.
+ */
+static void
+StoreVectors(Importer *m, const MfParallel *parallel)
+{
+	FactorRows	users = SideRows(&m->users);
+	FactorRows	items = SideRows(&m->items);
+	Ratings    *pairs = m->has_source ? ReadPairs(&m->source, m->users.ids, m->items.ids, parallel) : NULL;
+	int32	   *numbers;
+	SeenRows	seen;
+
+	if (pairs)
+	{
+		numbers = NumberByRatings(m->items.count, m->items.ids->count);
+		OpenSeenRows(&seen, pairs->rows > 0 ? &pairs->by_user : NULL, NULL, numbers, m->items.ids->count);
+		users.seen = &seen;
+		items.numbers = numbers;
+	}
+	StoreRelease(&m->release, &users, &items);
+	if (pairs && pairs->rows > 0)
+		FreeRatings(pairs);
 }
 
 /* Writes the version's rows, and enters it. */
 static void
-StoreImported(Importer *m, ModelVersion *result)
+StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 {
-	FactorRows	users = SideRows(&m->users);
-	FactorRows	items = SideRows(&m->items);
 	MfProblem	problem = {.nusers = m->users.ids->count,.factors = m->users.factors};
 	float	   *mean_user = palloc0(sizeof(float) * mf_padded(problem.factors));
 	double		mean_bias = 0;
 
-	StoreRelease(&m->release, &users, &items);
+	StoreVectors(m, parallel);
 	mf_mean_user(&problem, m->users.vector, NULL, mean_user);
 	for (int64 u = 0; u < problem.nusers; u++)
 		mean_bias += m->users.bias[u] / problem.nusers;
@@ -327,7 +350,7 @@ Import(const ImportRequest *request, ModelVersion *result)
 		for (int64 u = 0; u < m->users.ids->count; u++)
 			m->ratings += m->users.count[u];
 	ReportPhase(PHASE_STORE);
-	StoreImported(m, result);
+	StoreImported(m, &parallel, result);
 	PublishStoredVersion(&m->release.model, result->version);
 	EndProgress();
 	name = MemoryContextStrdup(caller, m->release.model.name);

@@ -40,11 +40,11 @@ typedef enum LookupCost
 /* Why they are not cheap, and what this means. */
 static const char *const reasons[] = {
 	NULL,
-	"There is no index that makes them cheap to find, so new ratings do not count at once and items that a user has rated are not left out.",
-	"They come from a foreign table, where the cost of finding them is not known, so new ratings do not count at once and items that a user has rated are not left out.",
-	"They come from a function, whose cost is not known, so new ratings do not count at once and items that a user has rated are not left out.",
-	"Another extension stores them, and the cost of finding them is not known, so new ratings do not count at once and items that a user has rated are not left out.",
-	"Citus does not find them on one node through an index, so new ratings do not count at once and items that a user has rated are not left out.",
+	"There is no index that makes them cheap to find, so new ratings do not count at once, and what a user has taken since is not left out.",
+	"They come from a foreign table, where the cost of finding them is not known, so new ratings do not count at once, and what a user has taken since is not left out.",
+	"They come from a function, whose cost is not known, so new ratings do not count at once, and what a user has taken since is not left out.",
+	"Another extension stores them, and the cost of finding them is not known, so new ratings do not count at once, and what a user has taken since is not left out.",
+	"Citus does not find them on one node through an index, so new ratings do not count at once, and what a user has taken since is not left out.",
 };
 
 /* The cost of a plan with scans whose costs are guesses. */

@@ -24,6 +24,9 @@
 
 #define BATCH_ROWS 1024
 
+/* Rows that are no ratings take up to this part of the memory that ratings may take. */
+#define OTHERS_SHARE 8
+
 /* Receives the source's rows. */
 typedef struct RatingReceiver
 {
@@ -67,6 +70,13 @@ FlushKnown(RatingReceiver *receiver)
 	receiver->batch = 0;
 }
 
+/* The dictionaries so far must have room in memory. */
+static void
+CheckIds(const Ratings *ratings)
+{
+	CheckDictionaries(ratings->users, ratings->items, ratings->unrated ? UnratedBytes(ratings->unrated) : 0);
+}
+
 /* Numbers the ids of the rows that wait, and adds them to the triplets. */
 static void
 FlushBatch(RatingReceiver *receiver)
@@ -92,7 +102,7 @@ FlushBatch(RatingReceiver *receiver)
 	triplets->count += n;
 	receiver->batch = 0;
 	if (triplets->count % (1 << 20) < n)
-		CheckDictionaries(receiver->ratings->users, receiver->ratings->items);
+		CheckIds(receiver->ratings);
 	ReportRowsRead(triplets->count);
 }
 
@@ -143,6 +153,20 @@ CountValue(Ratings *ratings, float rating)
 	ratings->distinct++;
 }
 
+/* Keeps a row that is no rating, if it says that a user has an item, and that is wanted. */
+static void
+ReceiveUnrated(RatingReceiver *receiver, TupleTableSlot *slot)
+{
+	const Source *source = receiver->source;
+	Unrated    *unrated = receiver->ratings->unrated;
+
+	if (unrated == NULL || slot->tts_isnull[0] || slot->tts_isnull[1])
+		return;
+	AddUnrated(unrated, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]));
+	if (unrated->pairs.count % (1 << 20) < UNRATED_BATCH && unrated->batch == 0)
+		CheckIds(receiver->ratings);
+}
+
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -164,11 +188,13 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			break;
 		case RATING_NULL:
 			ratings->null_rows++;
+			ReceiveUnrated(receiver, slot);
 			return true;
 		case RATING_ZERO:
 			if (source->keeps_zeros)
 				break;
 			ratings->zero_rows++;
+			ReceiveUnrated(receiver, slot);
 			return true;
 		case RATING_BAD_VALUE:
 			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", rating);
@@ -213,6 +239,8 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 	RunQuery(sql.data, InvalidOid, (Datum) 0, read_only, &receiver->pub);
 	FlushBatch(receiver);
 	EndTriplets(&receiver->triplets);
+	if (receiver->ratings->unrated)
+		EndUnrated(receiver->ratings->unrated);
 	receiver->ratings->rows = receiver->triplets.count;
 }
 
@@ -364,13 +392,44 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 }
 
 /*
+ * What users have besides what training learns of, the rows held out for validation among it, sorted by user.
+ * Takes a small part of the budget in memory, and temporary files beyond.
+ */
+static void
+SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
+{
+	Ratings    *others = palloc0(sizeof(Ratings));
+	Triplets	pairs;
+	Triplets   *held_out = &ratings->held_out;
+	Sorting		sorting = {.source = source,.ratings = others,.triplets = &pairs,.numbered = true,
+	.nitems = ratings->items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = budget,.parallel = parallel};
+
+	InitTriplets(&pairs, false, false, 0, BLOCK_TRIPLETS);
+	pairs.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&pairs, false));
+	ratings->unknown = NumberUnrated(ratings->unrated, ratings->users, ratings->items, &pairs);
+	FreeUnrated(ratings->unrated);
+	ratings->unrated = NULL;
+	while (ReadTriplets(held_out))
+		for (int64 i = 0; i < held_out->held; i++)
+			AddTriplet(&pairs, held_out->user[i], held_out->item[i], 1, 1);
+	EndTriplets(held_out);
+	EndTriplets(&pairs);
+	sorting.nusers = ratings->users->count + (ratings->unknown ? ratings->unknown->count : 0);
+	if (pairs.count == 0)
+		return;
+	SortRatings(&sorting);
+	ratings->others = &others->by_user;
+}
+
+/*
  * Reads the whole source for training.  Ratings come back standardized to mean 0 and deviation 1,
- * except the held-out ones; implicit values are weights; weights have a mean of 1.  What grows with the number of ratings takes
- * up to maintenance_work_mem, and temporary files beyond.  Everything lives in the current memory
+ * except the held-out ones; implicit values are weights; weights have a mean of 1.  What grows with the
+ * number of ratings takes up to maintenance_work_mem, and temporary files beyond.  with_others: what users
+ * have besides is kept, which changes nothing of the ratings.  Everything lives in the current memory
  * context.
  */
 Ratings *
-LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel)
+LoadRatings(const Source *source, const TrainOptions *options, bool with_others, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
@@ -382,6 +441,9 @@ LoadRatings(const Source *source, const TrainOptions *options, const MfParallel 
 	sorting.by_item = true;
 	if (options->validation_from == 0)	/* else it has been said */
 		NoteRowSecurity(source);
+	if (with_others)
+		ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
+										 sorting.budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
 	ReadSource(source, receiver, false);
 	if (options->validation_from == 0)	/* else they have been reported */
 		ReportSkippedRows(ratings);
@@ -404,6 +466,8 @@ LoadRatings(const Source *source, const TrainOptions *options, const MfParallel 
 		StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
 		StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
 	}
+	if (with_others)
+		SortOthers(source, ratings, sorting.budget / OTHERS_SHARE, parallel);
 	return ratings;
 }
 
@@ -435,7 +499,7 @@ ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *pa
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
 	Sorting		sorting = {.source = source,.ratings = ratings,.triplets = &receiver->triplets,.numbered = true,
-	.duplicates = MF_DUPLICATES_MEAN,.budget = RatingsBudget(),.parallel = parallel};
+	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = RatingsBudget(),.parallel = parallel};
 
 	receiver->known_only = true;
 	InitTriplets(&receiver->triplets, false, false, sorting.budget / BytesPerRating(&receiver->triplets, false),
@@ -456,4 +520,6 @@ FreeRatings(Ratings *ratings)
 	FreeCells(&ratings->by_user);
 	FreeCells(&ratings->by_item);
 	FreeTriplets(&ratings->held_out);
+	if (ratings->others)
+		FreeCells(ratings->others);
 }

@@ -8,6 +8,7 @@
 #include "idmap.h"
 #include "source.h"
 #include "triplets.h"
+#include "unrated.h"
 
 /* Rows of the source as they are read, numbered densely, and what was found in passing. */
 typedef struct Ratings
@@ -32,10 +33,14 @@ typedef struct Ratings
 	Cells		by_user;		/* ratings standardized, implicit values transformed */
 	Cells		by_item;
 	Triplets	held_out;		/* rows kept from training for validation, as they were read */
+	Unrated    *unrated;		/* while rows are read: those that are no ratings; NULL: they are not wanted */
+	Cells	   *others;			/* by user, what they have besides their ratings; NULL: nothing, or not wanted */
+	IdMap	   *unknown;		/* users behind the last one in others; NULL: none */
 } Ratings;
 
 extern void FreeRatings(Ratings *ratings);
-extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, const MfParallel *parallel);
+extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, bool with_others,
+							const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 extern void ReportSkippedRows(const Ratings *ratings);
 extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel);

@@ -24,6 +24,7 @@
 #include "options.h"
 #include "release.h"
 #include "rights.h"
+#include "seen_columns.h"
 
 /*
  * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
@@ -263,8 +264,9 @@ StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
 		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);
 	if (!OidIsValid(model->item_relid))
 		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, r->item, true);
-	StoreFactors(model->user_relid, USER_ID, r->version, users);
-	StoreFactors(model->item_relid, ITEM_ID, r->version, items);
+	r->says_seen = users->seen && AddSeenColumns(model);
+	StoreFactors(model->user_relid, USER_ID, r->version, users, r->says_seen);
+	StoreFactors(model->item_relid, ITEM_ID, r->version, items, r->says_seen);
 	StopActing(&acting);
 }
 

@@ -124,19 +124,19 @@ SortInMemory(Sorting *s)
 	Cells	   *by_user = &ratings->by_user;
 	Cells	   *by_item = &ratings->by_item;
 	MfRows		rows;
-	void	   *space = HugeArray(mf_csr_size(s->parallel, n, Max(ratings->users->count, ratings->items->count)), 1);
+	void	   *space = HugeArray(mf_csr_size(s->parallel, n, Max(s->nusers, s->nitems)), 1);
 
-	AllocateMatrix(s, &by_user->matrix, ratings->users->count, n);
-	AllocateMatrix(s, &by_item->matrix, ratings->items->count, n);
+	AllocateMatrix(s, &by_user->matrix, s->nusers, n);
+	AllocateMatrix(s, &by_item->matrix, s->nitems, n);
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, space,
 						   &ratings->merged));
 	rows = mf_matrix_rows(&by_user->matrix);
-	by_user->nrows = ratings->users->count;
+	by_user->nrows = s->nusers;
 	by_user->start = by_user->matrix.start;
 	if (s->by_item)
 	{
 		CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
-		by_item->nrows = ratings->items->count;
+		by_item->nrows = s->nitems;
 		by_item->start = by_item->matrix.start;
 	}
 	else
@@ -221,7 +221,7 @@ PartitionByUser(Sorting *s, Partitions *users)
 static void
 SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMatrix *out)
 {
-	int64		ncolumns = items ? s->ratings->users->count : s->ratings->items->count;
+	int64		ncolumns = items ? s->nusers : s->nitems;
 	int32	   *row;
 	MfTriplets	triplets;
 	MfMatrix	work;
@@ -258,8 +258,8 @@ static void
 SortOnDisk(Sorting *s)
 {
 	Ratings    *ratings = s->ratings;
-	int64		nusers = ratings->users->count;
-	int64		nitems = ratings->items->count;
+	int64		nusers = s->nusers;
+	int64		nitems = s->nitems;
 	int64	   *user_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nusers,
 														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	int64	   *item_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nitems,
@@ -326,6 +326,8 @@ SortRatings(Sorting *s)
 	{
 		s->user_rank = SortIdMap(ratings->users);
 		s->item_rank = SortIdMap(ratings->items);
+		s->nusers = ratings->users->count;
+		s->nitems = ratings->items->count;
 	}
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
 	if (s->triplets->file)

@@ -14,7 +14,9 @@ typedef struct Sorting
 	const Source *source;
 	Ratings    *ratings;
 	Triplets   *triplets;
-	bool		numbered;		/* numbers are as they shall be, not provisional */
+	bool		numbered;		/* numbers are as they shall be, not provisional; then who sorts says */
+	int64		nusers;			/* how many there are */
+	int64		nitems;
 	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
 	const int32 *item_rank;
 	double		validation;		/* fraction to hold out, and where in 0 .. 1 it begins */

@@ -36,6 +36,7 @@ typedef struct Trainer
 	Source		source;
 	Release		release;
 	Training	training;
+	int32	   *numbers;		/* of items, by which users' rows name what they have */
 } Trainer;
 
 /* A model's name that was not given, but is that of the source, must not take over another relation's model. */
@@ -153,7 +154,14 @@ StoreVersion(Trainer *t)
 {
 	FactorRows	users = SideRows(&t->training, false);
 	FactorRows	items = SideRows(&t->training, true);
+	Ratings    *ratings = t->training.ratings;
+	SeenRows	seen;
 
+	t->numbers = NumberByRatings(t->training.item_counts, ratings->items->count);
+	OpenSeenRows(&seen, &ratings->by_user, ratings->others, t->numbers, ratings->items->count);
+	users.seen = &seen;
+	users.unknown = ratings->unknown;
+	items.numbers = t->numbers;
 	StoreRelease(&t->release, &users, &items);
 }
 
@@ -193,6 +201,8 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	source.rating = factors->rating;
 	source.bias = factors->item_bias;
 	source.counts = training->item_counts;
+	source.numbers = t->release.says_seen ? t->numbers : NULL;
+	source.nnumbers = training->problem.nitems;
 	source.users = factors->user;
 	source.nusers = training->problem.nusers;
 	source.parallel = training->parallel;
@@ -217,7 +227,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	BeginTraining(t);
 	t->release.model.fresh = SourceServesFresh(&t->source, "train again");
 	BeginProgress(t->release.model.name);
-	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
+	training->ratings = LoadRatings(&t->source, &training->options, true, &training->parallel);
 	SettleObjective(training);
 	StateProblem(training);
 	if (!request->warm)

@@ -132,7 +132,8 @@ StateProblem(Training *t)
 	const MfObjective *objective = &t->objective;
 	MfProblem  *problem = &t->problem;
 
-	CheckBudget(objective, t->ratings->users, t->ratings->items, t->ratings->held_out.count > 0, &t->parallel);
+	CheckBudget(objective, t->ratings->users, t->ratings->items, t->ratings->unknown,
+				t->ratings->held_out.count > 0, &t->parallel);
 	t->user_counts = CountRows(&t->ratings->by_user);
 	t->item_counts = CountRows(&t->ratings->by_item);
 	problem->nusers = t->ratings->users->count;

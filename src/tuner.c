@@ -123,7 +123,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 
 	training->options.validation_from = from;
 	training->options.validation = fraction;
-	training->ratings = LoadRatings(&t->source, &training->options, &training->parallel);
+	training->ratings = LoadRatings(&t->source, &training->options, false, &training->parallel);
 	SettleObjective(training);
 	ReportPhase(PHASE_SWEEP);
 	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);

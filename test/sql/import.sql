@@ -27,7 +27,7 @@ SET client_min_messages = warning;
 CREATE FUNCTION differences(one text, two text) RETURNS TABLE (what text, line text) LANGUAGE sql AS $$
 	WITH lists AS (
 		SELECT m, 'list' AS what, (u, r.item_id, r.score, r.rank, r.reason)::text AS line
-			FROM unnest(ARRAY[one, two]) m, generate_series(1, 13) u, mf_recommend(u, 20, m, fresh => false) r WHERE reason = 'model'
+			FROM unnest(ARRAY[one, two]) m, generate_series(1, 13) u, mf_recommend(u, 20, m, fresh => false, exclude_seen => false) r WHERE reason = 'model'
 		UNION ALL SELECT m, 'popular', r::text FROM unnest(ARRAY[one, two]) m, mf_popular(20, m) r
 		UNION ALL SELECT m, 'items', (i, r)::text FROM unnest(ARRAY[one, two]) m, generate_series(1, 14) i, mf_similar_items(i, 5, m) r
 		UNION ALL SELECT m, 'users', (u, r)::text FROM unnest(ARRAY[one, two]) m, generate_series(1, 12) u, mf_similar_users(u, 5, m) r
@@ -80,7 +80,8 @@ CREATE TABLE rated_items AS SELECT item_id AS "the user", (bias * :deviation)::n
 SELECT version, users, items, ratings FROM mf_import('rated copy', 'rated_users', 'rated_items', 'explicit', 'rated',
 	mean => :mean, id_column => 'the user', factors_column => 'The Vector', bias_column => 'bias', ratings_column => 'ratings');
 SELECT count(*), max(abs(a.score - b.score)) < 1e-4 AS same_scores, max(abs(a.predicted_rating - b.predicted_rating)) < 1e-4 AS same_ratings
-FROM generate_series(1, 12) u, mf_recommend(u, 14, 'rated', fresh => false) a, mf_recommend(u, 14, 'rated copy', fresh => false) b
+FROM generate_series(1, 12) u, mf_recommend(u, 14, 'rated', fresh => false, exclude_seen => false) a,
+	mf_recommend(u, 14, 'rated copy', fresh => false, exclude_seen => false) b
 WHERE a.item_id = b.item_id;
 SELECT bool_and(mf_predict(u, i, 'rated copy') BETWEEN 1 AND 5) AS in_range FROM generate_series(1, 13) u, generate_series(1, 14) i;
 SELECT count(*), max(abs(a.score - b.score)) < 1e-4 AS same_scores

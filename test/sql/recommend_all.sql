@@ -45,7 +45,7 @@ SELECT count(*), count(*) FILTER (WHERE b.user_id IS NOT NULL) AS bought
 FROM mf_recommend_all(20, exclude_seen => false) r LEFT JOIN bought b USING (user_id, item_id);
 SELECT count(*) FROM mf_recommend_all(20, exclude_seen => NULL);
 
--- What was bought since the training is left out, too; it does not change the vectors, nor make a user.
+-- What was bought since the training is left out, too; it does not change the vectors, nor make a user.  What was bought then stays so.
 BEGIN;
 INSERT INTO bought SELECT 3, i FROM generate_series(1, 20) i ON CONFLICT DO NOTHING;
 INSERT INTO bought VALUES (21, 1), (1, 21);
@@ -161,11 +161,21 @@ SELECT count(*) FROM mf_recommend_all(10001);
 SELECT count(*) FROM mf_recommend_all(model => 'nobody');
 SELECT count(*) FROM mf_recommend_all(model => 'bought', version => 9);
 SELECT count(*) FROM mf_recommend_all(model => 'bought', version => 0);
--- a source that has gone is missed only where it is read
+-- a source that has gone is missed where somebody wants it read, or where the version does not say what users have
 BEGIN;
 DROP TABLE rated;
 SELECT count(*) FROM mf_recommend_all(1, 'both', exclude_seen => false);
 SELECT count(*) FROM mf_recommend_all(1, 'both');
+SELECT count(*) FROM mf_recommend_all(1, 'both', fresh => false);
+SAVEPOINT gone;
+SELECT count(*) FROM mf_recommend_all(1, 'both', fresh => true);
+ROLLBACK TO gone;
+UPDATE both_item_factors SET number = NULL;
+SELECT mf_refresh('both') > 0 AS refreshed;
+SAVEPOINT old;
+SELECT count(*) FROM mf_recommend_all(1, 'both');
+ROLLBACK TO old;
+SELECT count(*) FROM mf_recommend_all(1, 'both', fresh => false);
 ROLLBACK;
 -- a model whose users have got lost
 BEGIN;

@@ -34,7 +34,7 @@ CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, CASE WHEN (u + i) % 2
 CREATE INDEX ON ratings (user_id);
 SELECT mf_train('ratings', 'm', factors => 4);
 SQL
-my $list = "SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM mf_recommend(7, 10, 'm', fresh => false)";
+my $list = "SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM mf_recommend(7, 10, 'm', fresh => false, exclude_seen => false)";
 my $served = answer($list);
 like($served, qr/^\d+(,\d+){9}$/, 'a list');
 
@@ -202,7 +202,7 @@ INSERT INTO mfrec.model_version SELECT 'many' || g, v.version, gen_random_uuid()
 SQL
 $served = answer($list);
 is(answer("SELECT count(*) FROM mf_models WHERE model LIKE 'many%' AND serving AND table_bytes > 0"), $models, "$models models");
-is(answer("SELECT count(DISTINCT l) || ' ' || min(l) FROM (SELECT string_agg(item_id::text, ',' ORDER BY rank) AS l FROM generate_series(1, $ask) m, mf_recommend(7, 10, 'many' || m, fresh => false) GROUP BY m) s"),
+is(answer("SELECT count(DISTINCT l) || ' ' || min(l) FROM (SELECT string_agg(item_id::text, ',' ORDER BY rank) AS l FROM generate_series(1, $ask) m, mf_recommend(7, 10, 'many' || m, fresh => false, exclude_seen => false) GROUP BY m) s"),
 	"1 $served", "$ask of them in one session, each with the right list");
 is(answer("SELECT count(*) FROM mf_models WHERE model LIKE 'many%' AND image_bytes > 0"), $ask, 'and an image');
 like(answer("SELECT mf_popular(1, 'no such')"), qr/^42704: model "no such" does not exist/, 'one that is not there');

@@ -176,7 +176,7 @@ BEGIN
 					($3->>'mean')::float8 + ($3->>'deviation')::float8 * (v.bias + i.bias + dot(v.factors, i.factors))
 				ELSE dot(v.factors, i.factors) + coalesce(($3->>'taste')::float8 * (dot(v.factors, i.rating_factors) + i.bias), 0) END AS score
 			FROM %2$I i LEFT JOIN vector v ON true WHERE version = $1),
-		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => false)),
+		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => false, exclude_seen => false)),
 		joined AS (SELECT l.*, h.score AS right_score FROM list l LEFT JOIN by_hand h USING (item_id)),
 		best AS (SELECT score, row_number() OVER (ORDER BY score DESC) AS rank FROM by_hand ORDER BY score DESC LIMIT $4)
 		SELECT concat_ws(', ',
