@@ -101,6 +101,22 @@ my ($slow_status, $slow_out, $slow_err) = finish_sql($slow);
 like($slow_err, qr/ERROR:  40001: canceling statement due to conflict with recovery/, 'a recovery conflict is the usual error');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'after which the standby serves');
 
+# what waits for the replay of a rewrite has a snapshot from before it
+my $changer = open_session($primary);
+ask($changer, 'BEGIN; ALTER TABLE ratings ADD added uuid DEFAULT gen_random_uuid()');
+$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'ratings'::regclass AND mode = 'AccessExclusiveLock'")
+	or die 'the lock does not arrive';
+my $waiting = start_sql($standby, 'SELECT count(*) FROM mf_recommend(1, 3)', '-v', 'VERBOSITY=verbose');
+$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'ratings'::regclass AND NOT granted")
+	or die 'nobody waits for the lock';
+ask($changer, 'COMMIT');
+my ($waited, $out, $err) = finish_sql($waiting);
+like($err, qr/ERROR:  40001: could not serialize access due to concurrent rewrite of table "public.ratings"/, 'a rewrite of the source');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3)'), '3', 'and afterwards');
+ask($changer, 'ALTER TABLE ratings DROP added');
+close_session($changer);
+
 # promoted, it trains
 $primary->wait_for_catchup($standby);
 $standby->promote;
