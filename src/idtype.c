@@ -288,7 +288,7 @@ IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 	return StringFromId(idtype, id, base);
 }
 
-/* The id as text, for messages. */
+/* The id as text, of a character(n) what a cast to text gives. */
 char *
 IdToText(const IdType *idtype, int64 id)
 {
@@ -297,6 +297,8 @@ IdToText(const IdType *idtype, int64 id)
 
 	if (idtype->is_int)
 		return psprintf(INT64_FORMAT, id);
+	if (idtype->base == BPCHAROID)
+		return StringDatumToCString((Datum) id, BPCHAROID);
 	getTypeOutputInfo(idtype->base, &output, &varlena);
 	return OidOutputFunctionCall(output, (Datum) id);
 }

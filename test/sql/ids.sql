@@ -90,6 +90,9 @@ SELECT mf_drop('board');
 SELECT * FROM board('(''u'' || u)::varchar(10)', '(''i'' || i)::char(5)');
 SELECT DISTINCT reason FROM mf_recommend('u1', 3, item_type => NULL::char(5), model => 'board');
 SELECT mf_predict('u1', 'i1', 'board') > 0.5 AS own, mf_predict('u1', 'i1   ', 'board') > 0.5 AS padded;
+SELECT mf_predict('u1', item_id, 'board') > 0.5 AS own, item_id = 'i1' AS as_cast FROM mf_recommend('u1', 1, NULL::text, 'board', candidates => ARRAY['i1'], exclude_seen => false);
+SELECT id = btrim(id) AS similar FROM mf_similar_items('i1', 1, 'board');
+SELECT bool_and(item_id = btrim(item_id)) AS everybody FROM mf_recommend_all(1, NULL::text, NULL::text, 'board');
 SELECT mf_drop('board');
 SELECT * FROM board('uuid_of(u)', 'uuid_of(i)');
 SELECT i % 2 AS odd FROM mf_recommend(uuid_of(1), 2, NULL::uuid, 'board') r JOIN generate_series(1, 12) i ON uuid_of(i) = r.item_id
