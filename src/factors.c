@@ -311,6 +311,18 @@ AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *t
 	return sql.data;
 }
 
+/* A type of ids for messages, with its collation where another one is told from it by that alone. */
+static char *
+IdTypeName(const IdType *idtype, const IdType *other)
+{
+	char	   *name = format_type_with_typemod(idtype->type, idtype->typmod);
+
+	if (!OidIsValid(idtype->collation) || idtype->collation == other->collation ||
+		strcmp(name, format_type_with_typemod(other->type, other->typmod)) != 0)
+		return name;
+	return psprintf("%s COLLATE %s", name, quote_identifier(get_collation_name(idtype->collation)));
+}
+
 /* An error for a column of ids that cannot take those that there are now. */
 pg_noreturn static void
 RefuseIds(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
@@ -320,8 +332,7 @@ RefuseIds(Relation rel, const char *id_column, const IdType *stored, const IdTyp
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
-					RelationGetRelationName(rel), format_type_with_typemod(stored->type, stored->typmod),
-					format_type_with_typemod(ids->type, ids->typmod)),
+					RelationGetRelationName(rel), IdTypeName(stored, ids), IdTypeName(ids, stored)),
 			 sql ? errhint("Run %s. Or give the new model another name, or drop the old one with mf_drop first.", sql)
 			 : errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
 }
@@ -378,8 +389,7 @@ CheckIdsGrow(Relation rel, const char *id_column, const IdType *stored, const Id
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
-						RelationGetRelationName(rel), format_type_with_typemod(stored->type, stored->typmod),
-						format_type_with_typemod(ids->type, ids->typmod)),
+						RelationGetRelationName(rel), IdTypeName(stored, ids), IdTypeName(ids, stored)),
 				 errdetail("Training would alter the column, but cannot because of %s.", dependent),
 				 errhint("Drop that, run %s, and create it again.", AlterIdSql(relid, id_column, stored, &grown))));
 }

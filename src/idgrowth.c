@@ -73,26 +73,19 @@ TypmodHolds(Oid base, int32 wide, int32 narrow)
 	return wide_before >= before && wide_behind >= behind;
 }
 
-/* Whether values that one type's equality tells apart differ by the other's as well. */
-static bool
-TellsApart(const IdType *type, const IdType *other)
-{
-	return type->collation == other->collation || !OidIsValid(type->collation) ||
-		get_collation_isdeterministic(type->collation);
-}
-
 /* Whether a column takes ids of a type as they are. */
 bool
 IdTypeTakes(const IdType *column, const IdType *ids)
 {
 	if (column->type == ids->type && column->typmod == ids->typmod && column->collation == ids->collation)
 		return true;
+	if (HashCollation(column) != HashCollation(ids))
+		return false;
 	if (column->type != column->base)
 		return column->type == ids->type;	/* a domain may refuse what another type has */
 	if (column->is_int && ids->is_int)
 		return column->typlen >= ids->typlen;
-	return SameIds(column, ids) && TellsApart(column, ids) &&
-		TypmodHolds(column->base, column->typmod, BaseTypmod(ids));
+	return SameIds(column, ids) && TypmodHolds(column->base, column->typmod, BaseTypmod(ids));
 }
 
 /* Whether every id of a column is one of a type, which is no domain, to which ALTER TABLE turns it. */
@@ -102,7 +95,7 @@ Holds(const IdType *wide, const IdType *column)
 	int			before;
 	int			behind;
 
-	if (wide->type != wide->base)
+	if (wide->type != wide->base || (wide->collation != column->collation && OidIsValid(HashCollation(wide))))
 		return false;
 	if (wide->base == NUMERICOID && column->is_int)
 	{

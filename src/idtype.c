@@ -10,6 +10,7 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
@@ -301,6 +302,16 @@ IdToText(const IdType *idtype, int64 id)
 		return StringDatumToCString((Datum) id, BPCHAROID);
 	getTypeOutputInfo(idtype->base, &output, &varlena);
 	return OidOutputFunctionCall(output, (Datum) id);
+}
+
+/* The collation by which ids that differ may be equal, and have a hash that no other collation gives; else InvalidOid. */
+Oid
+HashCollation(const IdType *idtype)
+{
+	if (!OidIsValid(idtype->collation) || idtype->collation == DEFAULT_COLLATION_OID ||
+		get_collation_isdeterministic(idtype->collation))
+		return InvalidOid;
+	return idtype->collation;
 }
 
 /* Hash of an id: a finalizer for integers, the type's own hash function for the rest. */

@@ -38,6 +38,7 @@ extern Datum IdToOutput(const IdType *idtype, int64 id, Oid output_type);
 extern bool IdFits(const IdType *idtype, int64 id);
 extern bool IdTypeFits(const IdType *idtype, Oid value_type);
 extern char *IdToText(const IdType *idtype, int64 id);
+extern Oid HashCollation(const IdType *idtype);
 extern uint32 HashId(const IdType *idtype, int64 id);
 extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
 extern char *IdEqualitySql(const IdType *idtype);

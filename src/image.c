@@ -83,11 +83,18 @@ UnmapImage(void *arg)
 		UnmapImageFile(image->block, image->mapped);
 }
 
+/* Whether what ids of one type are known by holds for the other. */
+static bool
+SameHash(const IdType *a, const IdType *b)
+{
+	return a->base == b->base && HashCollation(a) == HashCollation(b);
+}
+
 /* What was looked at before a wait must be what is read after it. */
 static void
 CheckSameType(const Model *model, const IdType *before, const IdType *now)
 {
-	if (before->base != now->base)
+	if (!SameHash(before, now))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("ids of model \"%s\" are no longer of type %s", model->name, format_type_be(before->type)),
@@ -123,7 +130,7 @@ HasType(const ImageHeader *header, const IdType *idtype)
 {
 	bool		is_int = header->id_type == INT2OID || header->id_type == INT4OID || header->id_type == INT8OID;
 
-	return header->id_type == idtype->base || (is_int && idtype->is_int);
+	return (header->id_type == idtype->base && header->id_collation == HashCollation(idtype)) || (is_int && idtype->is_int);
 }
 
 /* Takes the version's file, if there is a sound one. */
@@ -251,8 +258,7 @@ FindKept(const Served *served, const pg_uuid_t *uuid)
 {
 	for (int i = 0; i < KEPT_IMAGES; i++)
 		if (kept[i] && memcmp(&kept[i]->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
-			kept[i]->item_type.base == served->item_type.base &&
-			kept[i]->user_type.base == served->user_type.base)
+			SameHash(&kept[i]->item_type, &served->item_type) && SameHash(&kept[i]->user_type, &served->user_type))
 			return kept[i];
 	return NULL;
 }

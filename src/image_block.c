@@ -213,6 +213,7 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 	header->database = MyDatabaseId;
 	header->system = GetSystemIdentifier();
 	header->id_type = source->ids->type->base;
+	header->id_collation = HashCollation(source->ids->type);
 	header->objective = *objective;
 	header->mean_bias = source->mean_bias;
 	header->nitems = n;

@@ -10,7 +10,7 @@
 #include "model.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 3
+#define IMAGE_FORMAT 4
 
 /* Sections of the block, in the order in which they lie there, each aligned to 64 bytes. */
 typedef enum Section
@@ -41,6 +41,8 @@ typedef struct ImageHeader
 	pg_uuid_t	uuid;			/* of the version */
 	uint32		database;
 	uint32		id_type;		/* oid of the items' base type */
+	uint32		id_collation;	/* by which ids that differ may be equal, or 0 */
+	uint32		unused;
 	uint64		system;			/* identifier of the cluster */
 	int64		size;			/* of the whole block */
 	int64		stamp;			/* modification time that the file is given when it is known to be sound */
