@@ -264,7 +264,7 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 	int			ld = mf_padded(fold->factors);
 	Pull		pull = {mf_take(&next, ld), (double *) mf_take(&next, 2 * ld), 0.0};
 	double		gradient;
-	double		squares;
+	double		squares = 0.0;
 	double		held = 0.0;
 	double		pulled = 0.0;
 
@@ -277,9 +277,13 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 		for (int k = 0; k < ld; k++)
 			pull.sum[k] += pull.partial[k];
 	}
-	gradient = isinf(fold->user_bias_regularization) ? 0.0 :
-		fold->user_bias_regularization * bias - pull.bias_sum;
-	squares = cells->rating != NULL ? gradient * gradient : 0.0;
+	if (cells->rating != NULL && !isinf(fold->user_bias_regularization))
+	{
+		held = fold->user_bias_regularization * bias;
+		squares = (held - pull.bias_sum) * (held - pull.bias_sum);
+		held *= held;
+		pulled = pull.bias_sum * pull.bias_sum;
+	}
 	for (int k = 0; k < fold->factors; k++)
 	{
 		double		hold = (double) cells->regularization * user[k];

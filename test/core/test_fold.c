@@ -233,6 +233,38 @@ test_ratings(bool interest, float bias_regularization)
 	free(space);
 }
 
+/*
+ * Ratings alone, of which vectors explain next to nothing, as regularization leaves them where there are few
+ * rows: what the bias rounds to is large beside all that vectors say, and no change.
+ */
+static void
+test_biases(float scale)
+{
+	static const Case c = {"biases", 20, 100, 30, 2, false, false, {1, 2, 5}};
+	Sample		s;
+	float		bias;
+	void	   *space;
+
+	make_sample(&c, &s);
+	for (int i = 0; i < c.nitems; i++)
+	{
+		s.unobserved[i] = (float) (i % 7) - 2.3f;
+		for (int k = 0; k < c.d; k++)
+			s.vector[i * s.ld + k] *= scale;
+	}
+	s.cells.rating = s.rows;
+	s.cells.residual = s.unobserved;
+	s.cells.interest = NULL;
+	s.fold.gram = NULL;
+	s.fold.user_bias_regularization = 3;
+	space = malloc(mf_fold_size(&s.fold));
+	ok(mf_fold_in(&s.fold, &s.cells, s.user, &bias, space) == MF_OK &&
+	   mf_fold_gradient(&s.fold, &s.cells, s.user, bias, space) < 1e-5, "vectors of %g: found to be solved", scale);
+	ok(mf_fold_gradient(&s.fold, &s.cells, s.user, bias + 0.001f, space) > 1e-5, "another bias is not");
+	free_sample(&s);
+	free(space);
+}
+
 int
 main(void)
 {
@@ -259,5 +291,8 @@ main(void)
 		test_ratings(interest, 3);
 		test_ratings(interest, INFINITY);
 	}
+	test_biases(1e-4f);
+	test_biases(1e-16f);
+	test_biases(0);
 	return done();
 }
