@@ -79,7 +79,7 @@ OpenBookkeeping(const char *name)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table mfrec.%s was handed to Citus", name),
 				 errdetail("The bookkeeping of models must be an ordinary table: Citus keeps its rows elsewhere."),
-				 errhint("Citus does not give back a table of an extension: run DROP EXTENSION mfrec, CREATE EXTENSION mfrec, and train again.")));
+				 errhint("Citus does not give back a table of an extension: run DROP EXTENSION mfrec CASCADE, CREATE EXTENSION mfrec, and train again.")));
 	return rel;
 }
 
