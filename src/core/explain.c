@@ -53,7 +53,7 @@ add_regularization(const MfFold *fold, const MfFoldCells *cells, double *matrix)
 			row[j] += fold->interest_weight * fold->gram[(size_t) i * ld + j];
 		gram += fold->gram ? fold->interest_weight * fold->gram[(size_t) i * ld + i] : 0;
 	}
-	shift = mf_ridge(cells->regularization, trace, gram);
+	shift = mf_ridge(cells->regularization, trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
 	for (int i = 0; i < n - 1; i++)
 		matrix[(size_t) i * n + i] += shift;
 	matrix[(size_t) n * n - 1] = cells->rating ?

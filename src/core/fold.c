@@ -155,7 +155,7 @@ complete_matrix(const MfFold *fold, const MfFoldCells *cells, Space *space)
 		for (int j = i; j < d; j++)
 			space->matrix[i * ld + j] += fold->interest_weight * fold->gram[i * ld + j];
 	}
-	space->shift = (float) mf_ridge(cells->regularization, trace, gram);
+	space->shift = (float) mf_ridge(cells->regularization, trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
 	for (int i = 0; i < ld; i++)
 		space->matrix[i * ld + i] += i < d ? space->shift : 1.0f;
 }

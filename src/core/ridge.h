@@ -16,11 +16,17 @@
 /* What rounding leaves of a row with hardly any numbers at all. */
 #define MF_LEAST_RIDGE 1e-30
 
-/* A row's shift, for the trace of its cells' part and of its Gram matrix (times its factor). */
+/* Where cells are taken from the Gram matrix, up to all of them, nothing but its rounding may be left of it. */
+#define MF_TAKEN_GRAM 10
+
+/*
+ * A row's shift, for the trace of its cells' part (below 0 where they weigh less than unobserved ones) and
+ * of its Gram matrix (times its factor).
+ */
 static inline double
 mf_ridge(double shift, double cells, double gram)
 {
-	return fmax(shift, 1e-6 * cells + 1e-7 * gram + MF_LEAST_RIDGE);
+	return fmax(shift, 1e-6 * fmax(cells, 0.0) + 1e-7 * gram + MF_LEAST_RIDGE);
 }
 
 /* The same of a bias, whose cells add up to this weight. */

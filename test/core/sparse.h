@@ -262,6 +262,8 @@ sparse_new(const Draws *draws, int most)
 	p.weight_kind = (int) draw(draws, 6);
 	p.constant_kind = (int) draw(draws, 5);
 	p.start_kind = (int) draw(draws, 4);
+	if (p.constant_kind == 4)
+		p.options.narrow = false;	/* vectors so unlike each other are not for 13 bits */
 	if (p.options.weighted && p.weight_kind == 3 && p.rating_kind == 4)
 		p.rating_kind = 2;		/* their squares are no floats */
 	p.sample = sample_new(&p.options);
@@ -359,7 +361,40 @@ sparse_user(const Sparse *p, int64_t u, const float **interest, const float **ra
 	return cells;
 }
 
-/* Folds every user in, and explains their first item: no error, finite, and in tame problems as stored. */
+/* Whether user u can be folded in and explained: no error, finite, and with same = true as stored. */
+static const char *
+sparse_fold_user(const Sparse *p, const MfFold *fold, int64_t u, bool same, void *space, float *x)
+{
+	const Sample *s = &p->sample;
+	int			d = p->options.factors;
+	const float *interest[SPARSE_MOST_ROWS];
+	const float *rating[SPARSE_MOST_ROWS];
+	float		residual[SPARSE_MOST_ROWS];
+	double		part[SPARSE_MOST_ROWS];
+	MfFoldCells cells = sparse_user(p, u, interest, rating, residual);
+	const float *vector = p->options.interest ? s->factors.interest : s->factors.rating;
+	const float *stored = s->factors.user + u * mf_padded(d);
+	float		bias = 0.0f;
+	double		sum = 0.0;
+
+	if (mf_fold_in(fold, &cells, x, &bias, space) != MF_OK || !sparse_finite(x, d) || !isfinite(bias))
+		return "fold-in fails";
+	if (mf_explain_cells(fold, &cells, vector, 0, part, space) != MF_OK)
+		return "an explanation fails";
+	for (int64_t c = 0; c < cells.n; c++)
+		sum += part[c];
+	if (!isfinite(sum))
+		return "an explanation is not finite";
+	/* a user without cells is the mean user, where one is drawn to them */
+	for (int k = 0; k < d && same && cells.n > 0; k++)
+		if (!(fabsf(x[k] - stored[k]) <= 1e-3f + 1e-3f * fabsf(stored[k])))
+			return "fold-in does not give a stored user";
+	if (same && cells.n > 0 && !(fabs(sum - sample_dot(vector, stored, d)) <= 1e-3 * (1 + fabs(sum))))
+		return "an explanation does not add up";
+	return NULL;
+}
+
+/* Folds every user in and explains their first item, also as models of other programs are. */
 static const char *
 sparse_fold(const Sparse *p)
 {
@@ -370,40 +405,18 @@ sparse_fold(const Sparse *p)
 	MfParallel	parallel = {1, NULL};
 	float	   *gram = sample_floats((size_t) d * (size_t) ld);
 	MfFold		fold = {d, problem->interest_weight, problem->alpha, problem->user_bias_regularization,
-	p->options.interest ? gram : NULL, problem->user_mean};
+	p->options.interest ? gram : NULL, problem->user_mean, false};
 	void	   *space = malloc(mf_gram_size(d, &parallel) + mf_fold_size(&fold) + mf_explain_size(&fold));
 	float	   *x = sample_floats((size_t) ld);
-	const float *vector = (p->options.interest ? s->factors.interest : s->factors.rating);
 	const char *wrong = NULL;
 
 	if (p->options.interest)
 		mf_gram(&parallel, s->factors.interest, p->options.nitems, d, NULL, gram, space);
 	for (int64_t u = 0; u < p->options.nusers && wrong == NULL; u++)
-	{
-		const float *interest[SPARSE_MOST_ROWS];
-		const float *rating[SPARSE_MOST_ROWS];
-		float		residual[SPARSE_MOST_ROWS];
-		double		part[SPARSE_MOST_ROWS];
-		MfFoldCells cells = sparse_user(p, u, interest, rating, residual);
-		const float *stored = s->factors.user + u * ld;
-		float		bias = 0.0f;
-		double		sum = 0.0;
-
-		if (mf_fold_in(&fold, &cells, x, &bias, space) != MF_OK || !sparse_finite(x, d) || !isfinite(bias))
-			wrong = "fold-in fails";
-		/* a user without cells is the mean user, where one is drawn to him */
-		for (int k = 0; k < d && p->tame && cells.n > 0 && wrong == NULL; k++)
-			if (!(fabsf(x[k] - stored[k]) <= 1e-3f + 1e-3f * fabsf(stored[k])))
-				wrong = "fold-in does not give a stored user";
-		if (mf_explain_cells(&fold, &cells, vector, 0, part, space) != MF_OK)
-			wrong = "an explanation fails";
-		for (int64_t c = 0; c < cells.n; c++)
-			sum += part[c];
-		if (!isfinite(sum))
-			wrong = "an explanation is not finite";
-		else if (cells.n > 0 && p->tame && !(fabs(sum - sample_dot(vector, stored, d)) <= 1e-3 * (1 + fabs(sum))))
-			wrong = "an explanation does not add up";
-	}
+		wrong = sparse_fold_user(p, &fold, u, p->tame, space, x);
+	fold.whole = true;
+	for (int64_t u = 0; u < p->options.nusers && wrong == NULL && !p->options.rating; u++)
+		wrong = sparse_fold_user(p, &fold, u, false, space, x);
 	free(gram);
 	free(space);
 	free(x);

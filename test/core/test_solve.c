@@ -229,6 +229,34 @@ test_dual_kernels(const MfSolve *solve, int n, int d)
 	free(x);
 }
 
+/* v v' with a ridge that rounding drowns: v' x is 1 for v v' x = v, and x is no longer than it needs. */
+static void
+test_singular(const MfSolve *solve, int ld, float *c, float *x, float *inverse, float *work)
+{
+	double		product = 0.0;
+	double		square = 0.0;
+	double		length = 0.0;
+	float		least;
+
+	for (int i = 0; i < ld; i++)
+	{
+		x[i] = 1e3f * mf_random_normal(14, (uint64_t) i);
+		square += (double) x[i] * x[i];
+	}
+	least = (float) (1e-6 * square);
+	for (int i = 0; i < ld; i++)
+		for (int j = i; j < ld; j++)
+			c[i * ld + j] = x[i] * x[j] + (i == j ? least : 0.0f);
+	ok(solve->factor_one(mf_vec(), c, ld, least, inverse, work), "and one that floats hardly tell from a singular one");
+	solve->solve_one(c, ld, inverse, x);
+	for (int i = 0; i < ld; i++)
+	{
+		product += 1e3 * mf_random_normal(14, (uint64_t) i) * x[i];
+		length += (double) x[i] * x[i];
+	}
+	ok(fabs(product - 1.0) < 1e-3 && length * square < 2.0, "and its solution");
+}
+
 static void
 test_one(const MfSolve *solve, int d)
 {
@@ -261,6 +289,7 @@ test_one(const MfSolve *solve, int d)
 	is_close(got / product, 1.0, 1e-5, "and their inner product");
 	c[(ld - 16) * ld + ld - 16] = NAN;
 	ok(!solve->factor_one(mf_vec(), c, ld, 1e-3f, inverse, work), "and one that is not finite");
+	test_singular(solve, ld, c, b, inverse, work);
 	free(c);
 	free(b);
 	free(inverse);
