@@ -65,6 +65,7 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE WHEN name IN ('source', 'train') AND type = 'regclass' THEN '''ratings''::regclass'
 		WHEN name = 'test' THEN '''held_out''::regclass'
+		WHEN function = 'mf_relink' AND name IN ('users', 'items') THEN format('''ratings_%s_factors''::regclass', rtrim(name, 's'))
 		WHEN name = 'users' THEN '''user_vectors''::regclass'
 		WHEN name = 'items' AND type = 'regclass' THEN '''item_vectors''::regclass'
 		WHEN name = 'group_table' THEN '''products''::regclass'
