@@ -408,58 +408,6 @@ CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype, boo
 	CheckIdsGrow(rel, id_column, &stored, idtype);
 }
 
-/* An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above). */
-static void
-CheckTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows)
-{
-	Oid			relid = RelationGetRelid(rel);
-
-	if (!OwnsRelation(relid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
-	if (rel->rd_rel->relkind != RELKIND_RELATION)
-		RefuseTable(rel, "It is no longer an ordinary table.");
-	if (rel->trigdesc && IsCitusTable(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
-				 errdetail("Citus keeps its rows elsewhere."),
-				 errhint("Take it back with undistribute_table.")));
-	CheckTriggers(rel);
-	CheckConstraints(rel);
-	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
-		RefuseTable(rel, "Row security applies to its owner.");
-	CheckColumns(rel, id_column);
-	CheckIdColumnType(rel, id_column, idtype, grows);
-}
-
-/* An error unless the table can take another version with ids of this type; the caller has locked it. */
-void
-CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
-{
-	Relation	rel = relation_open(relid, NoLock);
-
-	CheckTarget(rel, id_column, idtype, true);
-	relation_close(rel, NoLock);
-}
-
-/*
- * Alters a table that has been checked, where it must be altered to take another version: the column of ids
- * grows with those of the source.  Returns whether it was; then nobody else can read it until the end of
- * the transaction.
- */
-bool
-AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
-{
-	IdType		stored;
-	IdType		grown;
-
-	FactorIdType(relid, id_column, &stored);
-	if (IdTypeTakes(&stored, idtype) || !IdTypeGrows(&stored, idtype, &grown))
-		return false;
-	RunSql(AlterIdSql(relid, id_column, &stored, &grown));
-	return true;
-}
-
 /* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
 static AttrNumber
 LaterColumn(Oid relid, const char *column, Oid type)
@@ -497,32 +445,120 @@ typedef struct FactorColumns
 	AttrNumber	number;
 } FactorColumns;
 
+/* An error for a column of a model table that has not kept its type. */
+static void
+CheckColumnType(const char *column, Oid now, Oid type)
+{
+	if (now != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a model table is of type %s, not %s", column, format_type_be(now), format_type_be(type)),
+				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
+}
+
+/* The same for one that is to be read. */
+void
+CheckFactorColumn(TupleDesc desc, int column, Oid type)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	CheckColumnType(NameStr(att->attname), att->atttypid, type);
+}
+
+/* A column that a model table must have. */
 static AttrNumber
 RequireColumn(Oid relid, const char *column, Oid type)
 {
 	AttrNumber	attnum = get_attnum(relid, column);
 
-	if (attnum == InvalidAttrNumber || (OidIsValid(type) && get_atttype(relid, attnum) != type))
+	if (attnum == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("model table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid),
-						column, OidIsValid(type) ? format_type_be(type) : "any"),
+				 errmsg("model table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid), column, format_type_be(type)),
 				 errhint("Drop the model with mf_drop and train it again.")));
+	CheckColumnType(column, get_atttype(relid, attnum), type);
 	return attnum;
 }
 
+/* An error unless a table of items has room for a second vector of each, as the joint model needs it. */
+void
+CheckRatingColumn(Oid relid)
+{
+	(void) RequireColumn(relid, "rating_factors", FLOAT4ARRAYOID);
+}
+
+/* An error where a column is of another type than what is written there. */
 static void
 FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 {
 	columns->version = RequireColumn(relid, "version", INT4OID);
-	columns->id = RequireColumn(relid, id_column, InvalidOid);
 	columns->ratings = RequireColumn(relid, "ratings", INT4OID);
 	columns->bias = RequireColumn(relid, "bias", FLOAT4OID);
 	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
 	columns->rating_factors = get_attnum(relid, "rating_factors");
-	FactorIdType(relid, id_column, &columns->idtype);
+	if (columns->rating_factors != InvalidAttrNumber)
+		CheckRatingColumn(relid);
+	FactorIdType(relid, id_column, &columns->idtype);	/* or an error */
+	columns->id = get_attnum(relid, id_column);
 	columns->seen = SeenColumn(relid);
 	columns->number = ItemNumberColumn(relid);
+}
+
+/*
+ * An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above); else
+ * where its columns are.
+ */
+static void
+CheckTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		RefuseTable(rel, "It is no longer an ordinary table.");
+	if (rel->trigdesc && IsCitusTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("Citus keeps its rows elsewhere."),
+				 errhint("Take it back with undistribute_table.")));
+	CheckTriggers(rel);
+	CheckConstraints(rel);
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		RefuseTable(rel, "Row security applies to its owner.");
+	CheckColumns(rel, id_column);
+	FindFactorColumns(relid, id_column, columns);
+	CheckIdColumnType(rel, id_column, idtype, grows);
+}
+
+/* An error unless the table can take another version with ids of this type; the caller has locked it. */
+void
+CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	FactorColumns columns;
+
+	CheckTarget(rel, id_column, idtype, true, &columns);
+	relation_close(rel, NoLock);
+}
+
+/*
+ * Alters a table that has been checked, where it must be altered to take another version: the column of ids
+ * grows with those of the source.  Returns whether it was; then nobody else can read it until the end of
+ * the transaction.
+ */
+bool
+AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	IdType		stored;
+	IdType		grown;
+
+	FactorIdType(relid, id_column, &stored);
+	if (IdTypeTakes(&stored, idtype) || !IdTypeGrows(&stored, idtype, &grown))
+		return false;
+	RunSql(AlterIdSql(relid, id_column, &stored, &grown));
+	return true;
 }
 
 /* A real[] of d floats, written straight into its final form. */
@@ -564,7 +600,7 @@ FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, cons
 	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
 	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
 	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
-	if (rows->rating_vectors && columns->rating_factors != InvalidAttrNumber)
+	if (rows->rating_vectors)
 		SET(columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
 	if (rows->numbers && columns->number != InvalidAttrNumber)
 		SET(columns->number, Int32GetDatum(rows->numbers[row]));
@@ -621,8 +657,9 @@ OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *r
 	Relation	rel = table_open(relid, RowExclusiveLock);
 	FactorColumns *columns = &target->columns;
 
-	CheckTarget(rel, id_column, rows->ids->type, false);
-	FindFactorColumns(relid, id_column, columns);
+	CheckTarget(rel, id_column, rows->ids->type, false, columns);
+	if (rows->rating_vectors)
+		CheckRatingColumn(relid);
 	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
 		TupleDescAttr(RelationGetDescr(rel), columns->rating_factors - 1)->attnotnull)
 		RefuseTable(rel, "Its column \"rating_factors\" is not null, and this version has none.");
@@ -711,20 +748,6 @@ DeleteVersionsBefore(Oid relid, int32 version)
 		elog(ERROR, "could not run: %s", sql.data);
 	CheckRowsAreSeenToWrite(relid);
 	SPI_finish();
-}
-
-/* A column of a model table that is to be read must have kept its type. */
-void
-CheckFactorColumn(TupleDesc desc, int column, Oid type)
-{
-	Form_pg_attribute att = TupleDescAttr(desc, column);
-
-	if (att->atttypid != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of a model table is of type %s, not %s", NameStr(att->attname),
-						format_type_be(att->atttypid), format_type_be(type)),
-				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
 }
 
 /* The integers in the first column of the rows that a statement has returned, without nulls; lives in a context. */

@@ -44,6 +44,7 @@ extern Oid	CreateFactorTable(const char *schema, const char *table, const char *
 							  const IdType *idtype, bool items);
 extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
+extern void CheckRatingColumn(Oid relid);
 extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);

@@ -28,7 +28,7 @@ typedef struct ItemRows
 	int64		capacity;
 	int			ld;
 	float	   *interest;		/* the column factors */
-	float	   *rating;			/* the column rating_factors; 0 where it is null */
+	float	   *rating;			/* the column rating_factors; 0 where it is null and not needed */
 	float	   *bias;
 	int32	   *counts;
 	int32	   *numbers;
@@ -102,6 +102,8 @@ TakeItemRow(void *state, const StoredRow *row)
 	float	   *into;
 
 	CheckItemVectors(rows, row);
+	if (row->rating_vector == NULL && rows->objective->has_rating && rows->objective->has_interest)
+		BadItem(rows, row, "item %s has no rating_factors");
 	if (row->number >= rows->nnumbers)
 		BadItem(rows, row, "the number of item %s is larger than there are items");
 	if (item >= rows->capacity)

@@ -196,6 +196,8 @@ PlanNextVersion(Release *r, const char *schema, Oid relid)
 		CheckFactorTable(model->user_relid, USER_ID, r->user);
 	if (OidIsValid(model->item_relid))
 		CheckFactorTable(model->item_relid, ITEM_ID, r->item);
+	if (OidIsValid(model->item_relid) && r->both_parts)
+		CheckRatingColumn(model->item_relid);
 	StopActing(&acting);
 	r->version = LatestVersion(model->name) + 1;
 	r->served = model->version;

@@ -17,6 +17,7 @@ typedef struct Release
 	int32		served;			/* the version that serves until this one does; 0: none */
 	IdType	   *user;
 	IdType	   *item;
+	bool		both_parts;		/* items have two vectors */
 	bool		says_seen;		/* its rows say what users have */
 } Release;
 

@@ -74,6 +74,7 @@ BeginTraining(Trainer *t)
 	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);
 	if (!release->is_new)
 		CheckSameSource(t, &release->model);
+	release->both_parts = t->source.feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
 	PlanRelease(release, request->schema, t->source.relid, &t->source.user, &t->source.item);
 	release->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
 	release->model.source = t->source.name;

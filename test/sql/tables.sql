@@ -65,6 +65,16 @@ ALTER TABLE ratings_item_factors DROP added, ADD added present;
 SELECT fails('SELECT mf_retrain(''ratings'')');
 ALTER TABLE ratings_item_factors DROP added;
 SELECT version > 1 AS trained FROM mf_retrain('ratings');
+-- the second vector of items: of another type it was stored as what memory lies there, and none was taken for zeros
+SELECT fails(format('ALTER TABLE ratings_item_factors ALTER rating_factors TYPE %s; SELECT mf_train(''ratings'', factors => 2)', type))
+	FROM (VALUES ('int USING 1'), ('name USING ''x'''), ('float8[]'), ('text'), ('jsonb USING ''{}''')) AS v (type);
+SELECT fails('ALTER TABLE ratings_item_factors DROP rating_factors; SELECT mf_train(''ratings'', factors => 2)');
+SELECT fails('ALTER TABLE ratings_item_factors DROP rating_factors; SELECT mf_refresh(''ratings'')');
+BEGIN;
+ALTER TABLE ratings_item_factors DROP rating_factors;
+SELECT version > 1 AS trained FROM mf_train('ratings', factors => 2, interest_weight => 0);
+SELECT count(*) FROM mf_recommend(1, 3);
+ROLLBACK;
 BEGIN;
 CREATE TABLE parts (LIKE ratings_item_factors) PARTITION BY LIST (version);
 ALTER TABLE parts ATTACH PARTITION ratings_item_factors DEFAULT;
@@ -82,6 +92,8 @@ SELECT fails(format('SET LOCAL test.meddle = %L; SELECT mf_retrain(''meddled'')'
 	('ALTER TABLE meddled_user_factors ALTER user_id TYPE text'),
 	('ALTER TABLE meddled_item_factors ALTER item_id TYPE text'),
 	('ALTER TABLE meddled_item_factors ALTER factors TYPE text USING ''x'''),
+	('ALTER TABLE meddled_item_factors ALTER rating_factors TYPE int USING 1'),
+	('ALTER TABLE meddled_item_factors DROP rating_factors'),
 	('ALTER TABLE meddled_item_factors ADD added int NOT NULL DEFAULT 1'),
 	('CREATE TRIGGER t AFTER INSERT ON meddled_user_factors FOR EACH ROW EXECUTE FUNCTION nothing()'),
 	('ALTER TABLE meddled_user_factors ADD CHECK (ratings > 0)'),
