@@ -23,6 +23,12 @@
 #include "core/rng.h"
 #include "idtype.h"
 
+static bool
+IsIntegerType(Oid base)
+{
+	return base == INT2OID || base == INT4OID || base == INT8OID;
+}
+
 /* Fills in what is needed to handle ids of a type; a type without hash operator class is an error. */
 void
 InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
@@ -35,7 +41,7 @@ InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
 	idtype->typmod = typmod;
 	idtype->collation = collation;
 	get_typlenbyvalalign(idtype->base, &idtype->typlen, &idtype->typbyval, &idtype->typalign);
-	idtype->is_int = idtype->base == INT2OID || idtype->base == INT4OID || idtype->base == INT8OID;
+	idtype->is_int = IsIntegerType(idtype->base);
 	if (idtype->is_int)
 		return;
 	entry = lookup_type_cache(idtype->base, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
@@ -252,8 +258,23 @@ IdTypeFits(const IdType *idtype, Oid output_type)
 	if (IsStringType(base))
 		return true;
 	if (idtype->is_int)
-		return base == INT2OID || base == INT4OID || base == INT8OID;
-	return base == idtype->base || IsBinaryCoercible(idtype->base, base);
+		return IsIntegerType(base) || base == NUMERICOID;
+	return base == idtype->base || IsBinaryCoercible(idtype->base, base) ||
+		(idtype->base == NUMERICOID && IsIntegerType(base));
+}
+
+/* The integer that a numeric id is; an error for one that is none. */
+static int64
+IntegerFromId(const IdType *idtype, int64 id)
+{
+	int64		integer;
+
+	if (!IntegerFromNumeric((Datum) id, &integer))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("id %s cannot be returned as an integer", IdToText(idtype, id)),
+				 errhint("Ask for ids of type numeric, or of type text.")));
+	return integer;
 }
 
 /* The id as a datum of a string type. */
@@ -280,6 +301,10 @@ IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 		return (Datum) id;
 	if (base == TEXTOID || base == VARCHAROID)
 		return CStringGetTextDatum(IdToText(idtype, id));
+	if (base == NUMERICOID)
+		return NumericGetDatum(int64_to_numeric(id));
+	if (idtype->base == NUMERICOID && IsIntegerType(base))
+		id = IntegerFromId(idtype, id);
 	if (base == INT8OID)
 		return Int64GetDatum(id);
 	if (base == INT4OID)

@@ -123,6 +123,22 @@ SELECT fails('SELECT mf_retrain(''grown'')');
 DROP VIEW fans;
 SELECT version FROM mf_retrain('grown');
 SELECT count(*) FROM mf_recommend(1, 1, 'grown') a, mf_recommend(2::numeric, 1, 'grown') b, mf_recommend('3', 1, 'grown') c;
+-- integers and numeric are passed and come back as either
+SELECT count(*) FROM mf_recommend(1, 2, NULL::numeric, 'grown') r JOIN grown g ON g.item_id = r.item_id AND g.user_id = 2;
+BEGIN;
+ALTER TABLE grown ALTER item_id TYPE numeric;
+SELECT fails('DO $x$ BEGIN PERFORM * FROM mf_similar_items(1::numeric, 3); PERFORM * FROM mf_explain(1, 3::numeric); PERFORM * FROM mf_recommend_for(ARRAY[1::numeric]);
+	PERFORM * FROM mf_recommend_all(3, NULL::numeric, NULL::numeric); PERFORM * FROM mf_popular(3, NULL::numeric); END $x$');
+SELECT version FROM mf_retrain('grown');
+SELECT fails('DO $x$ BEGIN PERFORM * FROM mf_recommend(1, 3); PERFORM * FROM mf_recommend(1::numeric, 3, NULL::int); PERFORM * FROM mf_recommend(1, 3, NULL::numeric);
+	PERFORM * FROM mf_similar_items(1, 3); PERFORM * FROM mf_similar_users(1, 3); PERFORM * FROM mf_explain(1, 3); PERFORM * FROM mf_recommend_for(ARRAY[1]); PERFORM * FROM mf_recommend_users(1);
+	PERFORM * FROM mf_recommend_all(3); PERFORM * FROM mf_popular(3, NULL::smallint); END $x$');
+SELECT bool_and(item_id = item_id::int AND pg_typeof(item_id)::text = 'bigint') AS integers FROM mf_recommend(1, 3);
+INSERT INTO grown VALUES (1.5, 1.5, 2), (2, 1.5, 2);
+SELECT version FROM mf_retrain('grown');
+SELECT fails('SELECT mf_recommend(1, 10, exclude_seen => false)');
+SELECT count(*) FROM mf_recommend(1.5, 10, NULL::numeric) WHERE item_id = 1;
+ROLLBACK;
 
 -- to types that do not hold the values, or not by themselves
 ALTER TABLE grown ALTER user_id TYPE int;
