@@ -302,7 +302,8 @@ sparse_tolerance(const Sparse *p)
 {
 	const MfProblem *problem = &p->sample.problem;
 	bool		held = (p->constant_kind == 0 || p->constant_kind == 3) &&
-		!(p->options.weighted && p->weight_kind == 3) && problem->alpha * problem->interest_weight <= 1e4f;
+		!(p->options.weighted && p->weight_kind == 3) && p->rating_kind != 4 &&
+		fmaxf(problem->alpha, 1.0f) * fmaxf(problem->interest_weight, 1.0f) <= 1e4f;
 
 	return (held ? 1e-4 : 0.02) * p->scale + 1e-17;
 }
