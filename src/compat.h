@@ -58,7 +58,7 @@
 #else
 #define ReadTempFile(file, into, bytes) \
 	do { \
-		if (BufFileRead(file, into, bytes) != (bytes)) \
+		if (BufFileRead(file, into, bytes) != (size_t) (bytes)) \
 			ereport(ERROR, \
 					(errcode_for_file_access(), \
 					 errmsg("could not read from temporary file of ratings"))); \
