@@ -379,7 +379,7 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	int			lanes = solve->lanes;
 	int			longest = longest_row(als, batch);
 	int			n = longest * (interest + rating);
-	MfSystem	system[MF_MAX_LANES];
+	MfSystem	system[MF_MAX_LANES] = {0};
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_MAX_LANES];
 	double		explained[MF_MAX_LANES] = {0};
