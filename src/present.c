@@ -58,6 +58,7 @@ typedef struct NumberedRow
 /* Rows on their way from the source; those of items that the model does not know are left out. */
 typedef struct RowCollector
 {
+	MemoryContext context;		/* rows come in one that ends with the lookup */
 	const Image *image;
 	bool		zeros;			/* an implicit value of 0 is an observation */
 	int64		count;
@@ -81,6 +82,7 @@ HugeArray(int64 count, Size width)
 static void
 InitCollector(RowCollector *collector, const Image *image)
 {
+	collector->context = CurrentMemoryContext;
 	collector->image = image;
 	collector->zeros = mf_observes_zeros(&image->objective);
 	collector->count = 0;
@@ -98,7 +100,8 @@ AddOther(RowCollector *collector, int32 item)
 	if (collector->nothers == collector->others_room)
 	{
 		collector->others_room = Max(BATCH_ROWS, 2 * collector->others_room);
-		collector->others = collector->others == NULL ? HugeArray(collector->others_room, sizeof(int32)) :
+		collector->others = collector->others == NULL ?
+			MemoryContextAllocHuge(collector->context, sizeof(int32) * collector->others_room) :
 			repalloc_huge(collector->others, sizeof(int32) * collector->others_room);
 	}
 	collector->others[collector->nothers++] = item;

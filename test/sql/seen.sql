@@ -34,6 +34,22 @@ SELECT model, array_agg(DISTINCT reason) FROM models, mf_recommend(2, 5, model, 
 
 SELECT mf_drop(model) FROM models ORDER BY model;
 
+-- long rows, and ids that are strings: what is read of a user without a value is kept until the list is made
+CREATE TABLE long AS SELECT 1 AS user_id, i AS item_id, CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN 0 ELSE 1 + i % 5 END AS value FROM generate_series(1, 1500) i
+	UNION ALL SELECT 2, i, 1 + i % 4 FROM generate_series(1, 1600) i;
+CREATE INDEX ON long (user_id);
+CREATE TABLE names AS SELECT 'user' || user_id AS user_id, 'item' || item_id AS item_id, value FROM long;
+CREATE INDEX ON names (user_id);
+SET client_min_messages = warning;
+SELECT ratings FROM mf_train('long', rating_column => 'value', interest_weight => 0, factors => 4, iterations => 2);
+SELECT ratings FROM mf_train('names', rating_column => 'value', interest_weight => 0, factors => 4, iterations => 2);
+RESET client_min_messages;
+INSERT INTO long SELECT 1, i, CASE WHEN i % 2 = 1 THEN 1 + i % 5 END FROM generate_series(1501, 1580) i;
+INSERT INTO names SELECT 'user1', 'item' || i, CASE WHEN i % 2 = 1 THEN 1 + i % 5 END FROM generate_series(1501, 1580) i;
+SELECT count(*), min(item_id) FROM mf_recommend(1, 2000, 'long', fresh => true);
+SELECT count(*), min(item_id) FROM mf_recommend('user1', 2000, item_type => NULL::text, model => 'names', fresh => true);
+SELECT mf_drop('long'), mf_drop('names');
+
 -- What users have belongs to the version: lists leave it out where the source is not read.  User 101 has only rows
 -- without a value, 105 one of an item that nobody has rated; a part of the rows of model both is held out.
 DROP INDEX taken_user_id_idx;
