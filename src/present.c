@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "lib/qunique.h"
@@ -214,7 +215,7 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
 		}
 		cells->item[cells->n] = rows[from].item;
 		cells->rating[cells->n] = (float) (rating / (to - from));
-		cells->weight[cells->n++] = (float) (explicit ? weight / (to - from) : weight);
+		cells->weight[cells->n++] = (float) Min(explicit ? weight / (to - from) : weight, FLT_MAX);
 	}
 }
 

@@ -202,6 +202,9 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 		case RATING_BAD_WEIGHT:
 			BadValue(source, slot, "weight", weight);
 			break;
+		case RATING_BAD_PRODUCT:
+			BadValue(source, slot, "value times weight", weight);
+			break;
 	}
 	CountValue(ratings, rating);
 	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]),

@@ -214,5 +214,7 @@ RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int 
 		return RATING_BAD_WEIGHT;
 	if (implicit)
 		*weight *= *rating;
+	if (!isfinite(*weight))
+		return RATING_BAD_PRODUCT;
 	return *weight == 0 ? RATING_ZERO : RATING_OK;
 }

@@ -35,7 +35,8 @@ typedef enum RatingCheck
 	RATING_NULL,				/* a null user, item or number: skipped */
 	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
 	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
-	RATING_BAD_WEIGHT
+	RATING_BAD_WEIGHT,
+	RATING_BAD_PRODUCT			/* an implicit value times its weight */
 } RatingCheck;
 
 extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);

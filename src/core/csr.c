@@ -12,6 +12,8 @@
  */
 #include "csr.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -399,7 +401,7 @@ merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t 
 	if (m->rating != NULL)
 		m->rating[to] = (float) (rating / n);
 	if (m->weight != NULL)
-		m->weight[to] = (float) (mode == MF_DUPLICATES_SUM ? weight : weight / n);
+		m->weight[to] = (float) fmin(mode == MF_DUPLICATES_SUM ? weight : weight / n, FLT_MAX);
 }
 
 /*

@@ -88,6 +88,8 @@ UPDATE odd SET weight = 'NaN' WHERE user_id = 7;
 SELECT fails('SELECT mf_train(''odd'', weight_column => ''weight'')');
 UPDATE odd SET weight = 0;
 SELECT fails('SELECT mf_train(''odd'', weight_column => ''weight'')');
+UPDATE odd SET rating = 1e30 * user_id, weight = 1e30;
+SELECT fails('SELECT mf_train(''odd'', feedback => ''implicit'', weight_column => ''weight'')');
 CREATE TABLE huge AS SELECT user_id, item_id, (1e300 * rating)::float8 AS rating FROM ratings;
 SELECT fails('SELECT mf_train(''huge'')');
 CREATE TABLE exact AS SELECT user_id, item_id, ('1e400')::numeric * rating AS rating FROM ratings;

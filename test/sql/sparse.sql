@@ -50,4 +50,15 @@ SELECT count(*), bool_and(score BETWEEN -1e15 AND 1e15) AS finite FROM mf_recomm
 SELECT count(*) FROM mf_explain(1, 7, model => 'free') WHERE contribution BETWEEN -1e15 AND 1e15;
 
 SELECT mf_drop('free');
+
+-- values at the end of single precision: sums of equal rows stay within it, and a present row beyond it is no value
+CREATE TABLE vast AS SELECT u AS user_id, i AS item_id, (1 + (u + i) % 3) * 1e38::real AS rating, 1::real AS weight
+	FROM generate_series(1, 12) u, generate_series(1, 9) i, generate_series(1, 1 + (u * i) % 4) WHERE (u + i) % 3 <> 0;
+SELECT trains('vast', ', feedback => ''implicit'', factors => 4');
+SELECT model FROM mf_train('vast', 'vast', feedback => 'implicit', weight_column => 'weight', factors => 4);
+INSERT INTO vast VALUES (1, 2, 1e38, 1e30), (20, 4, 1e38, 1e30), (21, 5, 3e38, 1), (21, 5, 3e38, 1);
+SELECT u AS user_id, reason, count(*) > 0 AS listed, bool_and(score BETWEEN -1e6 AND 1e6) AS finite, count(*) FILTER (WHERE (u, item_id) IN (SELECT user_id, item_id FROM vast)) AS seen
+FROM unnest(ARRAY[1, 20, 21]) u, mf_recommend(u, 20, 'vast', fresh => true) GROUP BY 1, 2 ORDER BY 1;
+SELECT count(*) > 0 AS listed FROM mf_recommend_for(ARRAY[1, 1, 1], ARRAY[3e38, 3e38, 3e38]::real[], model => 'vast');
+SELECT mf_drop('vast');
 DROP SCHEMA test_sparse CASCADE;
