@@ -50,13 +50,19 @@ UserBytes(const Everybody *e)
 static void
 WriteStoredSeen(Everybody *e, Datum stored)
 {
-	bytea	   *seen = stored == (Datum) 0 ? NULL : DatumGetByteaPP(stored);
-	int32		size = seen ? VARSIZE_ANY_EXHDR(seen) : 0;
+	bytea	   *seen;
+	int32		size = 0;
 
+	if (stored == (Datum) 0)
+	{
+		BufFileWrite(e->stored, &size, sizeof(size));
+		return;
+	}
+	seen = DatumGetByteaPP(stored);
+	size = VARSIZE_ANY_EXHDR(seen);
 	BufFileWrite(e->stored, &size, sizeof(size));
-	if (size > 0)
-		BufFileWrite(e->stored, VARDATA_ANY(seen), size);
-	if (seen && PointerGetDatum(seen) != stored)
+	BufFileWrite(e->stored, VARDATA_ANY(seen), size);
+	if (PointerGetDatum(seen) != stored)
 		pfree(seen);
 }
 

@@ -286,8 +286,8 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 		MF_UNROLL
 		for (int k = 0; k < c; k++)
 			x[c][c] -= x[c][k] * x[c][k];
-		/* what is not finite is not itself less itself, which is 0 */
-		bad |= (x[c][c] - x[c][c]) != 0.0f;
+		/* what is finite becomes 0 times 0, and nothing else does */
+		bad |= x[c][c] * 0.0f != 0.0f;
 		inverse = 1.0f / MF_ROOT(MF_KERNEL(at_least) (x[c][c], least));
 		MF_STORE(p[c] + (i + c) * L, inverse);
 		MF_UNROLL
