@@ -261,7 +261,7 @@ ReadUsers(Evaluation *e)
 	e->bias = HugeArray(n, sizeof(float));
 	e->vector = AlignedArray(n * e->r.image->index.ld, sizeof(float));
 	e->model_users = ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type,
-								 TakeUser, e);
+								 false, TakeUser, e);
 	if (e->model_users == 0)
 		CheckNoUsers(e->r.served, e->r.version);
 }

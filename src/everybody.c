@@ -15,7 +15,6 @@
 
 #include "budget.h"
 #include "compat.h"
-#include "core/seen.h"
 #include "everybody.h"
 #include "factors.h"
 #include "interrupt.h"
@@ -114,7 +113,7 @@ ReadUsers(Everybody *e, bool with_seen)
 	e->vectors = BufFileCreateTemp(false);
 	if (with_seen && e->r.image->numbered)
 		e->stored = BufFileCreateTemp(false);
-	if (ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, TakeUser, e) == 0)
+	if (ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, e->stored != NULL, TakeUser, e) == 0)
 		CheckNoUsers(e->r.served, e->r.version);
 	CheckListBudget(UserBytes(e), e->users->count);
 	Rewind(e->vectors);
@@ -275,8 +274,11 @@ GatherSeen(Everybody *e, int room)
 
 		MemoryContextSwitchTo(old);
 		ReserveSeen(e, e->seen_start[n], nsource + nstored);
-		e->seen_start[n + 1] = e->seen_start[n] +
-			mf_seen_unite(source, nsource, stored, nstored, e->seen_items + e->seen_start[n]);
+		if (nsource > 0)
+			memcpy(e->seen_items + e->seen_start[n], source, sizeof(int32) * nsource);
+		if (nstored > 0)
+			memcpy(e->seen_items + e->seen_start[n] + nsource, stored, sizeof(int32) * nstored);
+		e->seen_start[n + 1] = e->seen_start[n] + nsource + nstored;
 		MemoryContextReset(scratch);
 		n++;
 	}

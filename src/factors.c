@@ -908,11 +908,12 @@ ReadColumn(StringInfo sql, int *columns, const char *column, AttrNumber attnum)
 
 /*
  * Hands every row of a version to a function, in no particular order, with the current user's
- * privileges and row security.  Returns how many there were that have a vector.
+ * privileges and row security; with_seen: what users have is read, too.  Returns how many rows there were
+ * that have a vector.
  */
 int64
 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-			StoredRowFunction function, void *state)
+			bool with_seen, StoredRowFunction function, void *state)
 {
 	FactorReceiver receiver = {0};
 	StringInfoData sql;
@@ -927,7 +928,8 @@ ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtyp
 	appendStringInfoString(&sql, "SELECT ");
 	appendStringInfo(&sql, "%s, " READ_COLUMNS, id_column);
 	receiver.rating_factors = ReadColumn(&sql, &columns, "rating_factors", get_attnum(relid, "rating_factors"));
-	receiver.seen = ReadColumn(&sql, &columns, "seen", SeenColumn(relid));
+	if (with_seen)
+		receiver.seen = ReadColumn(&sql, &columns, "seen", SeenColumn(relid));
 	receiver.number = ReadColumn(&sql, &columns, "number", ItemNumberColumn(relid));
 	appendStringInfo(&sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) $1", TableSql(relid));
 	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);

@@ -33,7 +33,7 @@ typedef struct StoredRow
 	int			factors;		/* d; 0: of this user nothing is known but what they have */
 	const float *vector;		/* d floats */
 	const float *rating_vector; /* d floats; NULL: there is none */
-	Datum		seen;			/* of a user: a bytea, see core/seen.h; 0: it is not known */
+	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 } StoredRow;
 
@@ -51,7 +51,7 @@ extern void StoreFactors(Oid relid, const char *id_column, int32 version, const 
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-						 StoredRowFunction function, void *state);
+						 bool with_seen, StoredRowFunction function, void *state);
 extern void RunSql(const char *sql);
 extern char *AddSeenSql(Oid relid);
 extern char *AddNumberSql(Oid relid);

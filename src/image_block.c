@@ -159,7 +159,7 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(source->objective.factors);
 	GrowRows(&rows);
-	ReadFactors(model->item_relid, ITEM_ID, version, idtype, TakeItemRow, &rows);
+	ReadFactors(model->item_relid, ITEM_ID, version, idtype, false, TakeItemRow, &rows);
 	rank = SortIdMap(rows.ids);
 	n = rows.ids->count;
 	source->ids = rows.ids;

@@ -61,7 +61,7 @@ InitLists(Lists *lists, const Image *image, int k, int64 room, bool fine, const 
 
 /*
  * Makes the lists of n users, at most as many as there is room for: their vectors, ld floats each, 64-byte
- * aligned; user q's leaves out seen[seen_start[q]] .. seen[seen_start[q + 1] - 1], ascending.
+ * aligned; user q's leaves out seen[seen_start[q]] .. seen[seen_start[q + 1] - 1], in any order.
  */
 void
 MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen)

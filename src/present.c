@@ -6,7 +6,6 @@
 #include <float.h>
 #include <math.h>
 
-#include "lib/qunique.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -42,7 +41,7 @@ typedef struct PresentCells
 	int32	   *item;			/* ascending, distinct */
 	float	   *rating;			/* on the ratings' scale */
 	float	   *weight;
-	int			nothers;		/* items that the user has besides, ascending, distinct */
+	int			nothers;		/* items that the user has besides, in any order */
 	int32	   *others;
 	MfFold		fold;
 	MfFoldCells cells;
@@ -279,26 +278,6 @@ FoldIn(const PresentCells *cells, UserState *state)
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
 }
 
-static int
-CompareItems(const void *a, const void *b)
-{
-	int32		x = *(const int32 *) a;
-	int32		y = *(const int32 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* The items of rows of which training could make nothing, each once. */
-static void
-SortOthers(const RowCollector *collector, PresentCells *cells)
-{
-	cells->others = collector->others;
-	if (collector->nothers == 0)
-		return;
-	qsort(cells->others, collector->nothers, sizeof(int32), CompareItems);
-	cells->nothers = (int) qunique(cells->others, collector->nothers, sizeof(int32), CompareItems);
-}
-
 /* The user's present rows in the source, as cells. */
 static void
 ReadCells(Recommender *r, int64 user, PresentCells *cells)
@@ -311,7 +290,8 @@ ReadCells(Recommender *r, int64 user, PresentCells *cells)
 	InitCollector(&collector, image);
 	LookupUserRows(OpenServedSource(r->served, explicit, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
-	SortOthers(&collector, cells);
+	cells->others = collector.others;
+	cells->nothers = (int) collector.nothers;
 	MergeRows(collector.rows, collector.count, image, cells);
 	if (image->objective.fold != MF_FOLD_NONE)
 		PrepareFold(image, cells, explicit);
@@ -356,8 +336,8 @@ LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 	double		length;
 
 	ReadCells(r, user, &cells);
-	state->seen = UniteItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
-	state->seen = UniteItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
+	state->seen = JoinItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
+	state->seen = JoinItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
 	if (image->objective.fold == MF_FOLD_NONE)
 		return;
 	if (cells.n == 0)

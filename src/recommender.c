@@ -9,7 +9,6 @@
 #include "utils/memutils.h"
 
 #include "core/best.h"
-#include "core/list.h"
 #include "core/topk.h"
 #include "lookup.h"
 #include "recommender.h"
@@ -112,10 +111,16 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 	return false;
 }
 
-static void
-SetBit(uint64_t *bitmap, int32 item)
+/* A bitmap of items; negative ones are passed over. */
+static uint64_t *
+MarkItems(const Image *image, const int32 *items, int64 n)
 {
-	bitmap[item / 64] |= UINT64CONST(1) << (item % 64);
+	uint64_t   *bitmap = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));
+
+	for (int64 i = 0; i < n; i++)
+		if (items[i] >= 0)
+			bitmap[items[i] / 64] |= UINT64CONST(1) << (items[i] % 64);
+	return bitmap;
 }
 
 /* The filter as the core takes it; user NULL: nothing is left out because somebody has it. */
@@ -133,14 +138,7 @@ CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, 
 	numbered->group = filter->group;
 	numbered->per_group = filter->per_group;
 	if (filter->nexclude > 0)
-	{
-		uint64_t   *excluded = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));
-
-		for (int i = 0; i < filter->nexclude; i++)
-			if (filter->exclude[i] >= 0)
-				SetBit(excluded, filter->exclude[i]);
-		numbered->excluded = excluded;
-	}
+		numbered->excluded = MarkItems(image, filter->exclude, filter->nexclude);
 }
 
 static void
@@ -173,26 +171,18 @@ void
 MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
 	const Image *image = r->image;
-	uint64_t   *allowed = NULL;
-	MfFilter	numbered;
+	const uint64_t *allowed = filter->candidates ? MarkItems(image, filter->candidates, filter->ncandidates) : NULL;
+	const uint64_t *excluded = filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude) : NULL;
+	const uint64_t *seen = user && user->nseen > 0 ? MarkItems(image, user->seen, user->nseen) : NULL;
 
-	CoreFilter(image, filter, user, &numbered);
 	InitList(image, k, list);
-	if (filter->candidates)
-	{
-		allowed = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));
-		for (int64 i = 0; i < numbered.ncandidates; i++)
-			if (numbered.candidates[i] >= 0)
-				SetBit(allowed, numbered.candidates[i]);
-	}
 	for (int64 i = 0; i < image->nitems && list->count < k; i++)
 	{
 		int32		item = image->popular[i];
 		uint64_t	bit = UINT64CONST(1) << (item % 64);
 
-		if ((allowed && !(allowed[item / 64] & bit)) ||
-			(numbered.excluded && (numbered.excluded[item / 64] & bit)) ||
-			mf_list_has(numbered.seen, numbered.nseen, item))
+		if ((allowed && !(allowed[item / 64] & bit)) || (excluded && (excluded[item / 64] & bit)) ||
+			(seen && (seen[item / 64] & bit)))
 			continue;
 		list->item[list->count] = item;
 		list->score[list->count++] = image->counts[item];

@@ -31,8 +31,8 @@ typedef struct UserState
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
-	int32	   *seen;			/* what they had at the training and by the present rows, where that was
-								 * read: items, ascending */
+	int32	   *seen;			/* items that they had at the training and by the present rows, where that
+								 * was read; in any order, some twice */
 	int			nseen;
 } UserState;
 

@@ -38,7 +38,7 @@ SeenBytes(const Image *image, int64 user, bytea *seen, Size *size)
 	return (const uint8 *) VARDATA_ANY(seen);
 }
 
-/* The items that a user's row names, ascending; NULL names none. */
+/* The items that a user's row names, in any order; NULL names none. */
 int32 *
 SeenItems(const Image *image, int64 user, bytea *seen, int *count)
 {
@@ -57,7 +57,6 @@ SeenItems(const Image *image, int64 user, bytea *seen, int *count)
 	n = mf_seen_decode(bytes, size, image->nnumbers, image->numbered, items);
 	if (n < 0)
 		DamagedSeen(image, user);
-	mf_seen_sort(items, n, image->nitems, HugeArray(mf_seen_sort_size(n, image->nitems), 1));
 	*count = (int) n;
 	return items;
 }
@@ -85,9 +84,9 @@ HasSeen(const Image *image, int64 user, bytea *seen, int32 number)
 	return has;
 }
 
-/* Two ascending lists as one; it may be one of them. */
+/* Two lists as one, in any order; it may be one of them. */
 int32 *
-UniteItems(const int32 *a, int na, const int32 *b, int nb, int *count)
+JoinItems(const int32 *a, int na, const int32 *b, int nb, int *count)
 {
 	int32	   *both;
 
@@ -95,6 +94,7 @@ UniteItems(const int32 *a, int na, const int32 *b, int nb, int *count)
 	if (na == 0 || nb == 0)
 		return (int32 *) (na == 0 ? b : a);
 	both = HugeArray((int64) na + nb, sizeof(int32));
-	*count = (int) mf_seen_unite(a, na, b, nb, both);
+	memcpy(both, a, sizeof(int32) * na);
+	memcpy(both + na, b, sizeof(int32) * nb);
 	return both;
 }

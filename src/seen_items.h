@@ -9,6 +9,6 @@
 extern int32 *SeenItems(const Image *image, int64 user, bytea *seen, int *count);
 extern int32 ItemNumber(const Image *image, int32 item);
 extern bool HasSeen(const Image *image, int64 user, bytea *seen, int32 number);
-extern int32 *UniteItems(const int32 *a, int na, const int32 *b, int nb, int *count);
+extern int32 *JoinItems(const int32 *a, int na, const int32 *b, int nb, int *count);
 
 #endif

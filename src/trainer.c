@@ -129,7 +129,7 @@ WarmStart(Trainer *t)
 	PushPresentSnapshot();
 	FactorIdType(relid, ITEM_ID, &former.idtype);
 	if (IdsConvert(&former.idtype, &t->source.item))
-		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, TakeItem, &former);
+		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, false, TakeItem, &former);
 	PopActiveSnapshot();
 }
 

@@ -83,7 +83,7 @@ FindBestUsers(UserSearch *search, int64 **ids, double **scores)
 	MfBest	   *best = &search->best;
 	int32	   *rank;
 
-	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, ScoreUser, search) == 0)
+	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, search->seen_number >= 0, ScoreUser, search) == 0)
 		CheckNoUsers(r->served, r->version);
 	rank = SortIdMap(search->users);
 	mf_best_start(best, best->entry, search->k);

@@ -61,7 +61,10 @@ typedef struct MfSearch
 	const MfFine *fine;			/* fine codes that can be used, of the first blocks or of all; or NULL */
 	MfCodeQuery fine_code;
 	const uint64_t *mask;		/* by position: the candidates; NULL: all */
-	const uint64_t *seen;		/* by item: the seen ones when there are many; or NULL */
+	const uint64_t *seen;		/* by item: the seen ones; or NULL */
+	const int32_t *seen_slot;	/* or a hash table of them, each plus 1, 0 where empty; or NULL */
+	int			seen_shift;		/* of a hash, to a slot */
+	uint32_t	seen_slots;		/* a power of two */
 	MfGroupSlot *slot;
 	uint32_t	nslots;			/* a power of two */
 	MfPool		pool;
@@ -108,7 +111,7 @@ extern void mf_search_cut_groups(MfSearch *search);
 extern int	mf_search_find_candidates(const MfSearch *search, int32_t *position);
 extern void mf_search_mark_candidates(MfSearch *search, uint64_t *mask);
 extern void mf_search_mark_allowed(MfSearch *search, uint64_t *mask);
-extern void mf_search_mark_seen(MfSearch *search, uint64_t *seen);
+extern void mf_search_mark_seen(MfSearch *search, uint64_t *space);
 
 extern void mf_search_score_pool(MfSearch *search);
 extern void mf_search_position(MfSearch *search, int32_t position);

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "list.h"
-
 /* A share of allowed items below one in so many is few. */
 #define FEW_ALLOWED 8
 
@@ -17,6 +15,17 @@ static inline bool
 has_bit(const uint64_t *bitmap, int32_t i)
 {
 	return bitmap[i / 64] >> (i % 64) & 1;
+}
+
+/* The slot of an item in the hash table of seen ones: its own, or the empty one where it belongs. */
+static inline uint32_t
+find_seen(const MfSearch *search, int32_t item)
+{
+	uint32_t	slot = (uint32_t) item * UINT32_C(2654435769) >> search->seen_shift;
+
+	while (search->seen_slot[slot] != 0 && search->seen_slot[slot] != item + 1)
+		slot = (slot + 1) & (search->seen_slots - 1);
+	return slot;
 }
 
 /* Whether the filter lets an item in, candidates apart. */
@@ -31,7 +40,7 @@ mf_search_admits(const MfSearch *search, int32_t item)
 		return false;
 	if (search->seen != NULL)
 		return !has_bit(search->seen, item);
-	return !mf_list_has(filter->seen, filter->nseen, item);
+	return search->seen_slot == NULL || search->seen_slot[find_seen(search, item)] == 0;
 }
 
 /* The slot of a group, 1 or more; a free one where it has none. */
@@ -173,14 +182,32 @@ mf_search_mark_allowed(MfSearch *search, uint64_t *mask)
 	search->mask = mask;
 }
 
-/* Marks many seen items in a bitmap. */
+/*
+ * Readies the seen items, of which there are some, for questions: in a hash table, or where that would be larger
+ * in a bitmap of all items.  Space has the words of that.
+ */
 void
-mf_search_mark_seen(MfSearch *search, uint64_t *seen)
+mf_search_mark_seen(MfSearch *search, uint64_t *space)
 {
 	const MfFilter *filter = search->filter;
+	size_t		words = mf_bitmap_words(search->index);
+	int			bits = 4;
+	int32_t    *slot = (int32_t *) space;
 
-	memset(seen, 0, mf_bitmap_words(search->index) * sizeof(*seen));
+	while (bits < 31 && INT64_C(1) << bits < 4 * filter->nseen)
+		bits++;
+	if ((sizeof(*slot) << bits) <= words * sizeof(*space))
+	{
+		memset(slot, 0, sizeof(*slot) << bits);
+		search->seen_slot = slot;
+		search->seen_slots = UINT32_C(1) << bits;
+		search->seen_shift = 32 - bits;
+		for (int64_t i = 0; i < filter->nseen; i++)
+			slot[find_seen(search, filter->seen[i])] = filter->seen[i] + 1;
+		return;
+	}
+	memset(space, 0, words * sizeof(*space));
 	for (int64_t i = 0; i < filter->nseen; i++)
-		seen[filter->seen[i] / 64] |= UINT64_C(1) << (filter->seen[i] % 64);
-	search->seen = seen;
+		space[filter->seen[i] / 64] |= UINT64_C(1) << (filter->seen[i] % 64);
+	search->seen = space;
 }

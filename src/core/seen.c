@@ -163,7 +163,7 @@ start_reader(Reader *reader, const uint8_t *bytes, size_t size, int32_t limit)
 	return true;
 }
 
-/* Brings bits until there are LONGEST at hand, or all. */
+/* Brings bits until there are at least LONGEST at hand, or all. */
 static inline void
 fill_reader(Reader *reader)
 {
@@ -194,32 +194,38 @@ end_reader(const Reader *reader)
 	return reader->count < BYTE && (reader->bits & 0xff) == (1u << reader->count) - 1 ? NONE_LEFT : DAMAGED;
 }
 
-/* The next number, or one of the above. */
-static inline int64_t
-next_number(Reader *reader)
+/* How many bits the code takes that is next, and its gap, if so many bits are at hand. */
+static inline unsigned
+next_code(const Reader *reader, uint64_t *gap)
 {
 	unsigned	k = parameter(&reader->gaps);
-	unsigned	ones;
-	unsigned	length;
+	unsigned	ones = (unsigned) __builtin_ctzll(~reader->bits | UINT64_C(1) << ESCAPE);
+	unsigned	n;
+
+	if (__builtin_expect(ones < ESCAPE, 1))
+	{
+		*gap = (uint64_t) ones << k | (reader->bits >> (ones + 1) & ((UINT64_C(1) << k) - 1));
+		return ones + 1 + k;
+	}
+	n = 1 + (reader->bits >> ESCAPE & 31);
+	*gap = reader->bits >> (ESCAPE + 5) & ((UINT64_C(1) << n) - 1);
+	return ESCAPE + 5 + n;
+}
+
+/* The next number, or one of the above.  Inlined, so that the reader stays in registers. */
+static inline __attribute__((always_inline)) int64_t
+next_number(Reader *reader)
+{
 	uint64_t	gap;
+	unsigned	length = next_code(reader, &gap);
 
-	if (reader->count < LONGEST)
+	if (length > reader->count)
+	{
 		fill_reader(reader);
-	ones = (unsigned) __builtin_ctzll(~reader->bits | UINT64_C(1) << ESCAPE);
-	if (__builtin_expect(ones == ESCAPE, 0))
-	{
-		unsigned	n = 1 + (reader->bits >> ESCAPE & 31);
-
-		length = ESCAPE + 5 + n;
-		gap = reader->bits >> (ESCAPE + 5) & ((UINT64_C(1) << n) - 1);
+		length = next_code(reader, &gap);
+		if (length > reader->count)
+			return end_reader(reader);
 	}
-	else
-	{
-		length = ones + 1 + k;
-		gap = (uint64_t) ones << k | (reader->bits >> (ones + 1) & ((UINT64_C(1) << k) - 1));
-	}
-	if (__builtin_expect(length > reader->count, 0))
-		return end_reader(reader);
 	if (gap >= reader->limit - reader->next)
 		return DAMAGED;
 	reader->bits >>= length;

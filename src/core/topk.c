@@ -35,9 +35,6 @@
 #include "search.h"
 #include "space.h"
 
-/* More seen items than this become a bitmap. */
-#define FEW_SEEN 1024
-
 /* Where the parts of a search's workspace are. */
 typedef struct Workspace
 {
@@ -52,7 +49,7 @@ typedef struct Workspace
 	uint32_t	nslots;
 	int32_t    *position;		/* MF_FEW_CANDIDATES */
 	uint64_t   *mask;			/* by position */
-	uint64_t   *seen;			/* by item */
+	uint64_t   *seen;			/* a bitmap by item, or a hash table of items */
 	size_t		size;
 } Workspace;
 
@@ -193,7 +190,7 @@ start_search(MfSearch *search, const MfIndex *index, const float *query, int k, 
 	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
 	take_query(search, work, query);
 	mf_pool_start(&search->pool, work->entry, index->item, k);
-	if (filter->nseen > FEW_SEEN)
+	if (filter->nseen > 0)
 		mf_search_mark_seen(search, work->seen);
 }
 

@@ -20,7 +20,7 @@ typedef struct MfFilter
 {
 	const uint64_t *allowed;	/* bitmap: only these; NULL: all */
 	const uint64_t *excluded;	/* bitmap: none of these; NULL: none */
-	const int32_t *seen;		/* nseen items, ascending: none of these */
+	const int32_t *seen;		/* nseen items in any order: none of these */
 	int64_t		nseen;
 	const int32_t *candidates;	/* ncandidates items in any order: only these; NULL: all.  Negative
 								 * numbers and repetitions are passed over */
@@ -45,7 +45,7 @@ typedef struct MfBatch
 	int			k;
 	const MfFilter *filter;		/* for all of them (its seen items are not used); may be NULL */
 	const int64_t *seen_start;	/* nqueries + 1; query q leaves out seen[seen_start[q] ..
-								 * seen_start[q + 1] - 1], ascending; NULL: nothing */
+								 * seen_start[q + 1] - 1], in any order; NULL: nothing */
 	const int32_t *seen;
 	int32_t    *item;			/* result: nqueries x k */
 	float	   *score;			/* result: nqueries x k */

@@ -225,9 +225,9 @@ random_bitmap(int64_t n, double share, uint64_t seed)
 	return bitmap;
 }
 
-/* The items of a bitmap, ascending, or every one twice and in odd order with some -1 between. */
+/* The items of a bitmap, every one twice, the second time backwards; with -1 between where there may be some. */
 static int32_t *
-bitmap_list(int64_t n, const uint64_t *bitmap, bool odd, int64_t *count)
+bitmap_list(int64_t n, const uint64_t *bitmap, bool negative, int64_t *count)
 {
 	int32_t    *list = malloc((size_t) (3 * n + 1) * sizeof(int32_t));
 
@@ -235,13 +235,12 @@ bitmap_list(int64_t n, const uint64_t *bitmap, bool odd, int64_t *count)
 	for (int64_t i = 0; i < n; i++)
 		if (bitmap[i / 64] >> (i % 64) & 1)
 			list[(*count)++] = (int32_t) i;
-	if (odd)
-		for (int64_t i = *count - 1; i >= 0; i--)
-		{
-			list[(*count)++] = list[i];
-			if (i % 5 == 0)
-				list[(*count)++] = -1;
-		}
+	for (int64_t i = *count - 1; i >= 0; i--)
+	{
+		list[(*count)++] = list[i];
+		if (negative && i % 5 == 0)
+			list[(*count)++] = -1;
+	}
 	return list;
 }
 
@@ -253,7 +252,7 @@ filter_agrees(const Catalog *c, int kind, double share, int k)
 	uint64_t   *bitmap = random_bitmap(c->n, share, 31);
 	int32_t    *group = malloc((size_t) (c->n + 1) * sizeof(int32_t));
 	int64_t		count;
-	int32_t    *list = bitmap_list(c->n, bitmap, kind == 3, &count);
+	int32_t    *list = bitmap_list(c->n, bitmap, kind != 2, &count);
 	float	   *query = catalog_space(c->ld * sizeof(float));
 	bool		same = true;
 

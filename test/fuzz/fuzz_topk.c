@@ -50,23 +50,19 @@ take_query(Bytes *bytes, const Catalog *c, float *query)
 		query[j] = (float) take_byte(bytes) - 128;
 }
 
-/* Numbers of items, some negative; ascending ones do not repeat. */
+/* Numbers of items in any order, some more than once, some negative where they may be. */
 static int64_t
-take_items(Bytes *bytes, const Catalog *c, int32_t *item, bool ascending)
+take_items(Bytes *bytes, const Catalog *c, int32_t *item, bool negative)
 {
 	int64_t		n = take_below(bytes, 600);
 	int64_t		kept = 0;
-	int32_t		last = -1;
 
 	for (int64_t i = 0; i < n; i++)
 	{
 		int32_t		next = (int32_t) take_below(bytes, (uint32_t) c->n + 3) - 3;
 
-		if (ascending)
-			next = last + 1 + (int32_t) take_byte(bytes) % 9;
-		if (next >= c->n)
-			continue;
-		item[kept++] = last = next;
+		if (next >= 0 || negative)
+			item[kept++] = next;
 	}
 	return kept;
 }
@@ -112,12 +108,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		filter.excluded = take_bitmap(&bytes, &c);
 	if (parts & 4)
 	{
-		filter.nseen = take_items(&bytes, &c, seen, true);
+		filter.nseen = take_items(&bytes, &c, seen, false);
 		filter.seen = seen;
 	}
 	if (parts & 8)
 	{
-		filter.ncandidates = take_items(&bytes, &c, candidates, false);
+		filter.ncandidates = take_items(&bytes, &c, candidates, true);
 		filter.candidates = candidates;
 	}
 	if (parts & 16)
