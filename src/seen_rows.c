@@ -68,8 +68,6 @@ RowColumns(RowStream *stream, int64 row, const int32 **columns)
 static void
 MakeRoom(SeenRows *seen, int64 n)
 {
-	MemoryContext old;
-
 	if (n <= seen->room)
 		return;
 	if (seen->items)
@@ -79,17 +77,16 @@ MakeRoom(SeenRows *seen, int64 n)
 		pfree(seen->space);
 	}
 	seen->room = Max(n, 2 * seen->room);
-	old = MemoryContextSwitchTo(seen->context);
 	seen->items = HugeArray(seen->room, sizeof(int32));
 	seen->bytes = HugeArray(mf_seen_bound(seen->room), 1);
 	seen->space = HugeArray(mf_seen_sort_size(seen->room, seen->nitems), 1);
-	MemoryContextSwitchTo(old);
 }
 
-/* What a user has, as it is stored; users must come in ascending order. */
+/* What a user has, as it is stored, in the caller's memory context; users must come in ascending order. */
 bytea *
 SeenRow(SeenRows *seen, int64 user)
 {
+	MemoryContext caller = MemoryContextSwitchTo(seen->context);	/* parts of cells outlive a row */
 	const int32 *rated;
 	const int32 *others;
 	int64		nrated = RowColumns(&seen->rated, user, &rated);
@@ -99,6 +96,7 @@ SeenRow(SeenRows *seen, int64 user)
 	int64		n;
 
 	MakeRoom(seen, nrated + nothers);
+	MemoryContextSwitchTo(caller);
 	n = mf_seen_unite(rated, nrated, others, nothers, seen->items);
 	for (int64 i = 0; i < n; i++)
 		seen->items[i] = seen->number[seen->items[i]];

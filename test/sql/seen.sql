@@ -127,6 +127,18 @@ SELECT count(*) FILTER (WHERE seen IS NULL) AS nothing_known FROM imported_user_
 SELECT count(*) FROM mf_recommend(3, 30, 'imported');
 SELECT count(*) FROM mf_recommend_all(1, 'imported', fresh => false);
 
+-- what does not fit in memory is stored as what does: ratings, those held out, and rows without a value
+CREATE TABLE many AS SELECT u AS user_id, i AS item_id, CASE WHEN u > 1180 OR (u * 13 + i) % 2 = 0 THEN NULL ELSE 1 + (u + i) % 5 END AS value
+	FROM generate_series(1, 1200) u, generate_series(1, 900) i WHERE (u * 7 + i * i) % 3 = 0;
+SELECT users, items, ratings FROM mf_train('many', 'held', rating_column => 'value', factors => 2, iterations => 1, validation => 0.1);
+SET maintenance_work_mem = '1MB';
+SELECT users, items, ratings FROM mf_train('many', 'spilled', rating_column => 'value', factors => 2, iterations => 1, validation => 0.1);
+RESET maintenance_work_mem;
+SELECT count(*), count(*) FILTER (WHERE h.seen = s.seen) AS same, count(*) FILTER (WHERE h.factors = '{}') AS unknown
+FROM held_user_factors h JOIN spilled_user_factors s USING (user_id);
+SELECT count(*) AS listed, count(*) FILTER (WHERE (u * 7 + item_id * item_id) % 3 = 0) AS seen FROM generate_series(1, 1200, 109) u, mf_recommend(u, 900, 'spilled', fresh => false);
+SELECT sum(CASE WHEN (u * 7 + i * i) % 3 = 0 THEN 0 ELSE 1 END) AS not_seen FROM generate_series(1, 1200, 109) u, generate_series(1, 900) i;
+
 -- Tables of 0.1.0 have no such columns: lists go by present rows alone, and a training adds the columns.
 CREATE OR REPLACE FUNCTION has(u bigint, i bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM taken WHERE user_id = u AND item_id = i)';
 CREATE FUNCTION make_old(model text) RETURNS bigint LANGUAGE plpgsql AS $$

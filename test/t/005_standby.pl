@@ -46,6 +46,10 @@ is($standby->safe_psql('postgres', $lists), $primary->safe_psql('postgres', $lis
 is($standby->safe_psql('postgres', 'SELECT DISTINCT reason FROM mf_recommend(101, 3)'), 'fresh', 'fresh ratings count');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM mf_recommend(1, 3, version => 1)'), '3', 'the version before, too');
 is($standby->safe_psql('postgres', 'SELECT DISTINCT reason FROM mf_recommend(999, 3)'), 'popular', 'unknown users, too');
+my $had = 'WHERE (user_id, item_id) IN (SELECT user_id, item_id FROM ratings)';
+is($standby->safe_psql('postgres', "SELECT count(*) FROM (SELECT u AS user_id, item_id FROM generate_series(1, 5) u, mf_recommend(u, 100, fresh => false)) l $had"),
+	'0', 'what users have is left out by their rows alone');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM mf_recommend_all(100, fresh => false) $had"), '0', 'for everybody, too');
 
 # what writes is refused, cleanly
 for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_import('new', 'ratings', 'ratings')",
