@@ -65,6 +65,13 @@
 	} while (0)
 #endif
 
+/* 16 gave walkers of trees a prototype; before, C23 takes their empty parentheses for no arguments. */
+#if PG_VERSION_NUM >= 160000
+#define TreeWalker(walker) (walker)
+#else
+#define TreeWalker(walker) ((void *) (walker))
+#endif
+
 /* 18 asks whether a deferrable key will do. */
 #if PG_VERSION_NUM >= 180000
 #define PrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)

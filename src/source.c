@@ -154,8 +154,8 @@ CollectProtected(Node *node, void *names)
 		return false;
 	}
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, CollectProtected, names, QTW_EXAMINE_RTES_BEFORE);
-	return expression_tree_walker(node, CollectProtected, names);
+		return query_tree_walker((Query *) node, TreeWalker(CollectProtected), names, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, TreeWalker(CollectProtected), names);
 }
 
 /*
