@@ -150,7 +150,7 @@ ReadSeen(Everybody *e)
 												  e->r.image->numbered ? "mf_recommend_all answers with fresh => false" :
 												  "mf_recommend_all answers with exclude_seen => false");
 
-	e->seen = ReadPairs(&source->source, e->users, &e->r.image->ids, &e->parallel);
+	e->seen = ReadPairs(&source->source, e->users, &e->r.image->ids, NULL, &e->parallel);
 	if (e->seen->rows == 0)
 		e->seen = NULL;
 	else

@@ -277,14 +277,15 @@ SideRows(const Vectors *v)
 
 /*
  * Writes the version's rows.  With a source, it is read once more for what users have, whatever the values
- * of their rows are, by the places of the vectors.
+ * of their rows are, by the places of the vectors; users without a vector among them.
  */
 static void
 StoreVectors(Importer *m, const MfParallel *parallel)
 {
 	FactorRows	users = SideRows(&m->users);
 	FactorRows	items = SideRows(&m->items);
-	Ratings    *pairs = m->has_source ? ReadPairs(&m->source, m->users.ids, m->items.ids, parallel) : NULL;
+	IdMap	   *unknown = m->has_source ? CreateIdMap(&m->users.id_type) : NULL;
+	Ratings    *pairs = m->has_source ? ReadPairs(&m->source, m->users.ids, m->items.ids, unknown, parallel) : NULL;
 	int32	   *numbers;
 	SeenRows	seen;
 
@@ -293,6 +294,7 @@ StoreVectors(Importer *m, const MfParallel *parallel)
 		numbers = NumberByRatings(m->items.count, m->items.ids->count);
 		OpenSeenRows(&seen, pairs->rows > 0 ? &pairs->by_user : NULL, NULL, numbers, m->items.ids->count);
 		users.seen = &seen;
+		users.unknown = unknown->count > 0 ? unknown : NULL;
 		items.numbers = numbers;
 	}
 	StoreRelease(&m->release, &users, &items);

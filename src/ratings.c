@@ -34,6 +34,7 @@ typedef struct RatingReceiver
 	const Source *source;
 	Ratings    *ratings;
 	bool		known_only;		/* dictionaries are given: rows of others are passed over, numbers do not matter */
+	IdMap	   *unknown;		/* of rows that are passed over: users of known items; NULL: not wanted */
 	Triplets	triplets;
 	int			batch;			/* rows waiting below */
 	int64		user[BATCH_ROWS];
@@ -65,8 +66,14 @@ FlushKnown(RatingReceiver *receiver)
 	FindHashedIds(receiver->ratings->users, receiver->user, receiver->batch, user);
 	FindHashedIds(receiver->ratings->items, receiver->item, receiver->batch, item);
 	for (int i = 0; i < receiver->batch; i++)
+	{
+		if (user[i] < 0 && item[i] >= 0 && receiver->unknown)
+			user[i] = receiver->ratings->users->count + AddId(receiver->unknown, receiver->user[i]);
 		if (user[i] >= 0 && item[i] >= 0)
 			AddTriplet(&receiver->triplets, user[i], item[i], receiver->value[i], receiver->weight[i]);
+	}
+	if (receiver->unknown && receiver->triplets.count % (1 << 20) < receiver->batch)
+		CheckDictionaries(receiver->ratings->users, receiver->ratings->items, IdMapBytes(receiver->unknown));
 	receiver->batch = 0;
 }
 
@@ -494,10 +501,10 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 /*
  * Reads which users have which items, as the calling query sees them, by the numbers that two
  * dictionaries give them; by user only, of all rows whose ids are in both, whatever their numbers are; there
- * may be none.
+ * may be none.  Where other users are wanted, who are added to `unknown`, their numbers come behind.
  */
 Ratings *
-ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel)
+ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
@@ -505,11 +512,14 @@ ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *pa
 	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = RatingsBudget(),.parallel = parallel};
 
 	receiver->known_only = true;
+	receiver->unknown = unknown;
 	InitTriplets(&receiver->triplets, false, false, sorting.budget / BytesPerRating(&receiver->triplets, false),
 				 BLOCK_TRIPLETS);
 	ratings->users = users;
 	ratings->items = items;
 	ReadSource(source, receiver, true);
+	if (unknown)
+		sorting.nusers += unknown->count;
 	if (ratings->rows > 0)
 		SortRatings(&sorting);
 	pfree(receiver);

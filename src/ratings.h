@@ -43,6 +43,6 @@ extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, b
 							const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 extern void ReportSkippedRows(const Ratings *ratings);
-extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, const MfParallel *parallel);
+extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, const MfParallel *parallel);
 
 #endif

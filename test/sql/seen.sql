@@ -114,14 +114,21 @@ SELECT v AS version, count(*) FILTER (WHERE item_id = 1) AS lists_1 FROM generat
 SELECT mf_forget(1);
 SELECT count(*) FROM mf_recommend(1, 30, fresh => false);
 -- an import says it, too, where it has a source; by ids in any order
-CREATE TABLE users AS SELECT user_id AS id, factors FROM implicit_user_factors WHERE factors <> '{}' ORDER BY md5(user_id::text);
-CREATE TABLE items AS SELECT item_id::bigint AS id, factors FROM implicit_item_factors ORDER BY md5(item_id::text);
+CREATE TABLE users AS SELECT user_id AS id, factors FROM implicit_user_factors WHERE version = 2 AND factors <> '{}' ORDER BY md5(user_id::text);
+CREATE TABLE items AS SELECT item_id::bigint AS id, factors FROM implicit_item_factors WHERE version = 2 ORDER BY md5(item_id::text);
+CREATE VIEW part_users AS SELECT * FROM users WHERE id > 10;
 INSERT INTO users SELECT 200, factors FROM users LIMIT 1;
 SELECT users, items FROM mf_import('imported', 'users', 'items', source => 'taken', rating_column => 'value');
 CREATE OR REPLACE FUNCTION has(u bigint, i bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM taken WHERE user_id = u AND item_id = i)';
 SELECT count(*) AS listed, count(*) FILTER (WHERE has(u, item_id)) AS seen FROM generate_series(1, 200) u, mf_recommend(u, 30, 'imported', fresh => false) WHERE reason = 'model';
 SELECT count(*) AS listed, count(*) FILTER (WHERE has(user_id, item_id)) AS seen FROM mf_recommend_all(30, 'imported', fresh => false);
 SELECT count(*) FILTER (WHERE seen IS NULL) AS nothing_known, count(*) FILTER (WHERE seen = '') AS nothing FROM imported_user_factors;
+-- also of users without a vector, who get what is popular
+SELECT users FROM mf_import('part', 'part_users', 'items', source => 'taken', rating_column => 'value');
+SELECT u AS user_id, min(reason) AS reason, count(*) AS listed, count(*) FILTER (WHERE has(u, item_id)) AS seen
+FROM unnest(ARRAY[3, 4, 20, 101, 104, 300]) u, mf_recommend(u, 30, 'part', fresh => false) GROUP BY 1 ORDER BY 1;
+SELECT count(DISTINCT user_id) FROM mf_recommend_all(1, 'part');
+SELECT mf_drop('part');
 SELECT users, items FROM mf_import('imported', 'users', 'items');
 SELECT count(*) FILTER (WHERE seen IS NULL) AS nothing_known FROM imported_user_factors WHERE version = 2;
 SELECT count(*) FROM mf_recommend(3, 30, 'imported');
