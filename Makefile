@@ -14,7 +14,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o choice.o codes.o codes_plan.o compare.o csr.o eigen.o explain.o fine.o fold.o gram.o holdout.o index.o \
 	isa.o metrics.o narrow.o objective.o pool.o rng.o scan.o search_codes.o search_filter.o search_visit.o seen.o solve.o \
 	sweep.o sweep_lanes.o sweep_single.o threads.o topk.o vec.o)
-OBJS = $(addprefix src/, arguments.o budget.o cells.o citus.o columns.o estimator.o evaluation.o evaluation_block.o everybody.o factors.o \
+OBJS = $(addprefix src/, arguments.o budget.o cells.o citus.o columns.o estimator.o evaluation.o evaluation_block.o everybody.o factor_rows.o factors.o \
 	figures.o fn_batch.o fn_evaluate.o fn_item.o fn_model.o fn_serve.o fn_support.o fn_train.o fn_users.o \
 	groups.o idarray.o idgrowth.o idmap.o idtype.o image.o image_block.o image_file.o importer.o interrupt.o lists.o \
 	lookup.o lookup_cost.o mfrec.o missing.o model.o objective_json.o options.o plan_scans.o present.o progress.o query.o ratings.o recommender.o \

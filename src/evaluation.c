@@ -23,7 +23,7 @@
 #include "budget.h"
 #include "evaluation.h"
 #include "evaluation_block.h"
-#include "factors.h"
+#include "factor_rows.h"
 #include "interrupt.h"
 #include "lookup.h"
 #include "missing.h"

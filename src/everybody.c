@@ -16,7 +16,7 @@
 #include "budget.h"
 #include "compat.h"
 #include "everybody.h"
-#include "factors.h"
+#include "factor_rows.h"
 #include "interrupt.h"
 #include "missing.h"
 #include "options.h"

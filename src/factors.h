@@ -1,57 +1,40 @@
 /*
- * factors.h - the model tables: created, filled in bulk, read back.
+ * factors.h - the model tables: created, checked, altered.
  */
 #ifndef MFREC_FACTORS_H
 #define MFREC_FACTORS_H
 
 #include "access/tupdesc.h"
+#include "utils/rel.h"
 
-#include "core/als.h"
-#include "idmap.h"
-#include "seen_rows.h"
+#include "compat.h"
+#include "idtype.h"
 
-/* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
-typedef struct FactorRows
+/* Where the columns of a model table are; 0 for one that is not there. */
+typedef struct FactorColumns
 {
-	IdMap	   *ids;
-	int			factors;		/* d; vectors have mf_padded(d) floats */
-	const int32 *counts;		/* ratings per row */
-	const float *bias;			/* NULL: stored as 0 */
-	const float *vectors;		/* what lists use */
-	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
-	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
-	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
-	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
-} FactorRows;
-
-/* One stored row, which lives until its receiver returns. */
-typedef struct StoredRow
-{
-	int64		id;
-	int32		count;			/* ratings in the training */
-	float		bias;
-	int			factors;		/* d; 0: of this user nothing is known but what they have */
-	const float *vector;		/* d floats */
-	const float *rating_vector; /* d floats; NULL: there is none */
-	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/seen.h; 0: it is not known */
-	int32		number;			/* of an item: the number by which seen means it; negative: none */
-} StoredRow;
-
-typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
+	AttrNumber	version;
+	AttrNumber	id;
+	AttrNumber	ratings;
+	AttrNumber	bias;
+	AttrNumber	factors;
+	AttrNumber	rating_factors;
+	IdType		idtype;			/* of the column of ids, which may be wider than the ids */
+	AttrNumber	seen;
+	AttrNumber	number;
+} FactorColumns;
 
 extern void CheckTableInTheWay(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							  const IdType *idtype, bool items);
 extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
+extern const char *FactorTableSql(Oid relid);
+pg_noreturn extern void RefuseTable(Relation rel, const char *detail);
+extern void CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern void CheckRatingColumn(Oid relid);
 extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
-extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
-extern void DeleteVersionsBefore(Oid relid, int32 version);
-extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
-extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-						 bool with_seen, StoredRowFunction function, void *state);
 extern void RunSql(const char *sql);
 extern char *AddSeenSql(Oid relid);
 extern char *AddNumberSql(Oid relid);

@@ -13,7 +13,7 @@
 
 #include "arguments.h"
 #include "compat.h"
-#include "factors.h"
+#include "factor_rows.h"
 #include "image.h"
 #include "image_file.h"
 #include "model.h"

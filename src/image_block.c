@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "core/als.h"
 #include "core/index.h"
-#include "factors.h"
+#include "factor_rows.h"
 #include "image_block.h"
 #include "interrupt.h"
 #include "objective_json.h"

@@ -4,7 +4,7 @@
 #ifndef MFREC_RELEASE_H
 #define MFREC_RELEASE_H
 
-#include "factors.h"
+#include "factor_rows.h"
 #include "model.h"
 
 /* A model that gets a version.  Who makes it fills in the model's source, parameters and fresh. */

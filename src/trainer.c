@@ -15,7 +15,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "factors.h"
+#include "factor_rows.h"
 #include "idgrowth.h"
 #include "image.h"
 #include "interrupt.h"

@@ -8,7 +8,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "factors.h"
+#include "factor_rows.h"
 #include "missing.h"
 #include "seen_items.h"
 #include "user_search.h"
