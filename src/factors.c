@@ -95,12 +95,12 @@ AppendCollation(StringInfo sql, const IdType *idtype)
 																	  get_collation_name(idtype->collation)));
 }
 
-/* How a users' table keeps what they have, as actions of ALTER TABLE. */
+/* How a users' table keeps what they have, as actions of ALTER TABLE; the same on 32 and 64 bits. */
 static void
 AppendSeenStorage(StringInfo sql)
 {
 	appendStringInfo(sql, ", ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN seen SET STATISTICS 0, "
-					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN);
+					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
 }
 
 /* Creates a side's table in the named schema, as the current user, and returns its oid. */
