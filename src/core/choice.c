@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Steps of popularity: four for each doubling. */
 #define STEPS_PER_DOUBLING 4
@@ -73,29 +74,30 @@ chances(const Popularity *p, int64_t n, double *chance)
 		chance[s] = -expm1(-exp((low + high) / 2) * p->count[s]);
 }
 
-/* How many items two ascending lists have in common. */
-static int64_t
-shared_items(const int32_t *a, const int32_t *end_a, const int32_t *b, const int32_t *end_b)
+/* Turns the bits of a list's items around in a bitmap of all items. */
+static void
+flip_bits(uint64_t *bitmap, const int32_t *item, const int32_t *end)
 {
-	int64_t		shared = 0;
-
-	while (a < end_a && b < end_b)
-	{
-		int32_t		x = *a;
-		int32_t		y = *b;
-
-		shared += x == y;
-		a += x <= y;
-		b += y <= x;
-	}
-	return shared;
+	for (; item < end; item++)
+		bitmap[*item / 64] ^= UINT64_C(1) << (*item % 64);
 }
 
-/* Bytes of workspace for so many users. */
-int64_t
-mf_choice_size(int64_t nusers)
+/* How many items of a list have their bits set. */
+static int64_t
+count_bits(const uint64_t *bitmap, const int32_t *item, const int32_t *end)
 {
-	return nusers * STEPS * (int64_t) sizeof(double);
+	int64_t		count = 0;
+
+	for (; item < end; item++)
+		count += (int64_t) (bitmap[*item / 64] >> (*item % 64) & 1);
+	return count;
+}
+
+/* Bytes of workspace for so many users and items. */
+int64_t
+mf_choice_size(int64_t nusers, int64_t nitems)
+{
+	return nusers * STEPS * (int64_t) sizeof(double) + (nitems / 64 + 1) * (int64_t) sizeof(uint64_t);
 }
 
 /* What chance makes of a pair's number of shared items. */
@@ -146,6 +148,7 @@ mf_choice_excess(const MfChoices *choices, void *space, double *error)
 	const int64_t *start = choices->start;
 	const int32_t *item = choices->item;
 	double	   *chance = space;
+	uint64_t   *has = (uint64_t *) (chance + choices->nusers * STEPS);
 	Popularity	p;
 	double		above = 0;
 	double		above_squares = 0;
@@ -155,11 +158,14 @@ mf_choice_excess(const MfChoices *choices, void *space, double *error)
 	group_items(&p, choices);
 	for (int64_t u = 0; u < choices->nusers; u++)
 		chances(&p, start[u + 1] - start[u], chance + u * STEPS);
+	memset(has, 0, ((size_t) choices->nitems / 64 + 1) * sizeof(*has));
 	for (int64_t u = 0; u < choices->nusers; u++)
+	{
+		flip_bits(has, item + start[u], item + start[u + 1]);
 		for (int64_t v = 0; v < u; v++)
 		{
 			Chance		by_chance = pair_chance(&p, chance + u * STEPS, chance + v * STEPS);
-			int64_t		shared = shared_items(item + start[u], item + start[u + 1], item + start[v], item + start[v + 1]);
+			int64_t		shared = count_bits(has, item + start[v], item + start[v + 1]);
 			double		off = (double) shared - by_chance.mean;
 
 			off = off * off - by_chance.variance;
@@ -168,6 +174,8 @@ mf_choice_excess(const MfChoices *choices, void *space, double *error)
 			expected_squares += by_chance.mean * by_chance.mean;
 			pairs++;
 		}
+		flip_bits(has, item + start[u], item + start[u + 1]);
+	}
 	*error = expected_squares > 0 ? sqrt(fmax(above_squares - above * above / pairs, 0)) / expected_squares : INFINITY;
 	return expected_squares > 0 ? above / expected_squares : 0;
 }

@@ -16,8 +16,8 @@ typedef struct MfChoices
 	const int32_t *count;		/* of all users that have an item; each item has one at least */
 } MfChoices;
 
-/* Bytes of workspace for so many users. */
-extern int64_t mf_choice_size(int64_t nusers);
+/* Bytes of workspace for so many users and items. */
+extern int64_t mf_choice_size(int64_t nusers, int64_t nitems);
 extern double mf_choice_excess(const MfChoices *choices, void *space, double *error);
 
 #endif
