@@ -41,7 +41,7 @@ BEGIN
 		FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = wrong_fresh_list.name;
 	IF NOT FOUND THEN RETURN ''; END IF;
 	EXECUTE format($q$
-		WITH vector AS (SELECT FROM %I WHERE version = $1 AND user_id = $2),
+		WITH vector AS (SELECT FROM %I WHERE version = $1 AND user_id = $2 AND factors <> '{}'),
 		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => true)),
 		explained AS (SELECT l.score, taste.part + (SELECT sum(contribution) FROM mf_explain($2, l.item_id, 10000, $5)) AS sum
 			FROM list l JOIN %I i ON i.version = $1 AND i.item_id = l.item_id, LATERAL (SELECT $3 * i.bias AS part) taste

@@ -169,7 +169,7 @@ BEGIN
 		FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = wrong_list.name;
 	IF NOT FOUND THEN RETURN ''; END IF;
 	EXECUTE format($q$
-		WITH vector AS MATERIALIZED (SELECT bias, factors FROM %1$I WHERE version = $1 AND user_id = $2),
+		WITH vector AS MATERIALIZED (SELECT bias, factors FROM %1$I WHERE version = $1 AND user_id = $2 AND factors <> '{}'),
 		by_hand AS MATERIALIZED (
 			SELECT item_id, CASE WHEN v IS NULL THEN i.ratings
 				WHEN $3->>'has_interest' = '0' THEN
