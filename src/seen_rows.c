@@ -104,6 +104,7 @@ SeenRow(SeenRows *seen, int64 user)
 	size = mf_seen_encode(seen->items, n, seen->bytes);
 	row = palloc(VARHDRSZ + size);
 	SET_VARSIZE(row, VARHDRSZ + size);
-	memcpy(VARDATA(row), seen->bytes, size);
+	if (size > 0)
+		memcpy(VARDATA(row), seen->bytes, size);
 	return row;
 }

@@ -56,13 +56,16 @@ shared_read(const char *name, MfTriplets *ratings, int64_t *nusers, int64_t *nit
 		MOST = 200000
 	};
 	FILE	   *file = fopen(name, "r");
-	int32_t    *user = malloc(MOST * 4);
-	int32_t    *item = malloc(MOST * 4);
-	float	   *value = malloc(MOST * 4);
+	int32_t    *user;
+	int32_t    *item;
+	float	   *value;
 
-	*ratings = (MfTriplets) {0, user, item, value, NULL};
 	if (file == NULL)
 		return false;
+	user = malloc(MOST * 4);
+	item = malloc(MOST * 4);
+	value = malloc(MOST * 4);
+	*ratings = (MfTriplets) {0, user, item, value, NULL};
 	while (ratings->n < MOST &&
 		   fscanf(file, "%d %d %f%*[^\n]", user + ratings->n, item + ratings->n, value + ratings->n) == 3)
 		ratings->n++;
