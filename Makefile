@@ -11,15 +11,31 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mfrec.control)
 MODULE_big = mfrec
 PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
-CORE_OBJS = $(addprefix src/core/, als.o auc.o best.o choice.o codes.o codes_plan.o compare.o csr.o eigen.o explain.o fine.o fold.o gram.o holdout.o index.o \
-	isa.o metrics.o narrow.o objective.o pool.o rng.o scan.o search_codes.o search_filter.o search_visit.o seen.o solve.o \
-	sweep.o sweep_lanes.o sweep_single.o threads.o topk.o vec.o)
-OBJS = $(addprefix src/, arguments.o budget.o cells.o citus.o columns.o estimator.o evaluation.o evaluation_block.o everybody.o factor_rows.o factors.o \
-	figures.o fn_batch.o fn_evaluate.o fn_item.o fn_model.o fn_serve.o fn_support.o fn_train.o fn_users.o \
-	groups.o idarray.o idgrowth.o idmap.o idtype.o image.o image_block.o image_file.o importer.o interrupt.o lists.o \
-	lookup.o lookup_cost.o mfrec.o missing.o model.o objective_json.o options.o plan_scans.o present.o progress.o query.o ratings.o recommender.o \
-	release.o relink.o rights.o rows.o seen_columns.o seen_items.o seen_rows.o served.o shown.o snapshot.o sorting.o source.o trainer.o training.o triplets.o tuner.o unrated.o user_search.o \
-	validation.o vectors.o) $(CORE_OBJS)
+OBJS = \
+	$(addprefix src/, guc.o mfrec.o) \
+	$(addprefix src/sql/, args.o fn_evaluate.o fn_model.o fn_predict.o fn_recommend.o fn_recommend_all.o \
+		fn_train.o fn_users.o planner_support.o srf.o) \
+	$(addprefix src/eval/, evaluate.o evaluate_block.o metrics_report.o) \
+	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o tune.o \
+		validation.o) \
+	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o user_fold_in.o \
+		user_scan.o) \
+	$(addprefix src/image/, image_build.o image_cache.o image_file.o seen_items.o) \
+	$(addprefix src/model/, factor_rows.o factor_table.o missing_rows.o model_acl.o model_cache.o \
+		model_catalog.o model_relink.o objective_json.o seen_columns.o seen_rows.o user_vector.o) \
+	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings_read.o ratings_sort.o relation.o \
+		source.o unrated.o vectors_read.o) \
+	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
+	$(addprefix src/pg/, citus.o core_call.o plan_scans.o progress.o snapshot.o spi_query.o) \
+	$(addprefix src/core/metrics/, auc.o choice.o holdout.o paired_test.o ranking.o) \
+	$(addprefix src/core/als/, als.o als_batched.o als_cells.o als_int16.o als_single.o explain.o fold_in.o \
+		objective.o) \
+	$(addprefix src/core/topk/, candidates.o index.o sq4.o sq4_plan.o sq8.o topk.o topk_filter.o \
+		topk_quantized.o topk_scan.o) \
+	$(addprefix src/core/linalg/, eigen.o gram.o) \
+	$(addprefix src/core/kernels/, cholesky.o dense.o score.o) \
+	$(addprefix src/core/simd/, isa.o) \
+	$(addprefix src/core/base/, csr.o heap.o rng.o seen.o threads.o)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*.sql)
@@ -66,11 +82,11 @@ override CFLAGS += -msse2 -mfpmath=sse
 endif
 
 # A changed header rebuilds everything: few files, and PGXS tracks no dependencies.
-$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
+$(OBJS): $(shell find $(srcdir)/src -name "*.h")
 
 # The types that pgindent must know.
-typedefs.list: $(wildcard $(srcdir)/src/*.[ch] $(srcdir)/src/core/*.[ch])
-	sed -nE -e 's/^\} ([A-Z][A-Za-z0-9]*);.*/\1/p' -e 's/^typedef .*\(\*([A-Za-z0-9]+)\).*/\1/p' \
+typedefs.list: $(shell find $(srcdir)/src -name "*.[ch]")
+	@sed -nE -e 's/^\} ([A-Z][A-Za-z0-9]*);.*/\1/p' -e 's/^typedef .*\(\*([A-Za-z0-9]+)\).*/\1/p' \
 		-e 's/^typedef (struct|enum) ([A-Z][A-Za-z0-9]*)( \2;)?$$/\2/p' \
 		-e 's/^typedef .* ([A-Z][A-Za-z0-9_]*)( __attribute__.*)?;$$/\1/p' $^ | LC_ALL=C sort -u > $@
 

@@ -6,7 +6,7 @@
 #include "fmgr.h"
 
 #include "compat.h"
-#include "options.h"
+#include "guc.h"
 
 MFREC_MODULE_MAGIC;
 

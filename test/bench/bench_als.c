@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "als.h"
+#include "core/als/als.h"
 
 typedef struct Record
 {

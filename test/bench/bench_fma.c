@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "isa.h"
+#include "core/simd/isa.h"
 
 enum
 {

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "catalog.h"
-#include "isa.h"
+#include "core/simd/isa.h"
 
 enum
 {

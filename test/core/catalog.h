@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "als.h"
-#include "index.h"
-#include "rng.h"
-#include "topk.h"
+#include "core/als/als.h"
+#include "core/topk/index.h"
+#include "core/base/rng.h"
+#include "core/topk/topk.h"
 
 /* Items, and what a test does with them. */
 typedef struct Catalog

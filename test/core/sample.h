@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "als.h"
-#include "rng.h"
+#include "core/als/als.h"
+#include "core/base/rng.h"
 
 typedef struct Sample
 {

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "explain.h"
-#include "isa.h"
+#include "core/als/explain.h"
+#include "core/simd/isa.h"
 #include "sample.h"
 
 #define SPARSE_MOST_ROWS 24

@@ -4,7 +4,7 @@
  */
 #include "tap.h"
 
-#include "isa.h"
+#include "core/simd/isa.h"
 #include "sample.h"
 
 static const char *

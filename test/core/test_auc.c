@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "als.h"
-#include "auc.h"
-#include "isa.h"
-#include "list.h"
-#include "metrics.h"
-#include "rng.h"
-#include "topk.h"
+#include "core/als/als.h"
+#include "core/metrics/auc.h"
+#include "core/simd/isa.h"
+#include "core/base/sorted_list.h"
+#include "core/metrics/ranking.h"
+#include "core/base/rng.h"
+#include "core/topk/topk.h"
 
 #define ITEMS 1000
 #define USERS 37

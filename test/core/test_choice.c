@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#include "choice.h"
-#include "rng.h"
+#include "core/metrics/choice.h"
+#include "core/base/rng.h"
 
 #define USERS 300
 #define ITEMS 200

@@ -3,8 +3,8 @@
  */
 #include "tap.h"
 
-#include "compare.h"
-#include "rng.h"
+#include "core/metrics/paired_test.h"
+#include "core/base/rng.h"
 
 #define USERS 400
 #define DRAWS 2000

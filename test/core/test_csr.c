@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csr.h"
-#include "rng.h"
+#include "core/base/csr.h"
+#include "core/base/rng.h"
 
 typedef struct Cell
 {

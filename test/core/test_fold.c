@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "explain.h"
-#include "rng.h"
+#include "core/als/explain.h"
+#include "core/base/rng.h"
 
 /* What a user is folded in with. */
 typedef struct Case

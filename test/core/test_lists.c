@@ -5,8 +5,8 @@
 #include "tap.h"
 
 #include "catalog.h"
-#include "isa.h"
-#include "objective.h"
+#include "core/simd/isa.h"
+#include "core/als/objective.h"
 #include "shared.h"
 
 enum

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "metrics.h"
+#include "core/metrics/ranking.h"
 
 /* Hits at ranks 1, 3 and 6 of a list of six, four relevant items. */
 static void

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "narrow.h"
+#include "core/als/als_int16.h"
 #include "sample.h"
 
 #define MANY 300				/* rows */

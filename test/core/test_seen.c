@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rng.h"
-#include "seen.h"
+#include "core/base/rng.h"
+#include "core/base/seen.h"
 
 /* An ascending list of distinct numbers below a limit, each in it with a probability that falls as number^-fall. */
 static int32_t *

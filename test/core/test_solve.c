@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "als.h"
-#include "eigen.h"
-#include "rng.h"
-#include "solve.h"
+#include "core/als/als.h"
+#include "core/linalg/eigen.h"
+#include "core/base/rng.h"
+#include "core/kernels/cholesky.h"
 
 static float *
 floats(size_t n)

@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "rng.h"
-#include "threads.h"
+#include "core/base/rng.h"
+#include "core/base/threads.h"
 
 #define NBLOCKS 1000
 

@@ -4,9 +4,9 @@
 #include "tap.h"
 
 #include "catalog.h"
-#include "codes.h"
-#include "isa.h"
-#include "scan.h"
+#include "core/topk/sq4.h"
+#include "core/simd/isa.h"
+#include "core/kernels/score.h"
 
 /* How the items of a test are made. */
 typedef enum Shape

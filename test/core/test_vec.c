@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "als.h"
-#include "rng.h"
-#include "vec.h"
+#include "core/als/als.h"
+#include "core/base/rng.h"
+#include "core/kernels/dense.h"
 
 #define ROWS 37					/* not a multiple of anything */
 #define MANY 150				/* rows to gather from */

@@ -3,7 +3,7 @@
  */
 #include "bytes.h"
 
-#include "csr.h"
+#include "core/base/csr.h"
 
 static MfMatrix
 new_matrix(int64_t nrows, int64_t n)

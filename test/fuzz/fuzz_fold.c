@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "als.h"
+#include "core/als/als.h"
 
 #define MOST_CELLS 40
 

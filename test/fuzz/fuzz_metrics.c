@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "holdout.h"
-#include "metrics.h"
+#include "core/metrics/holdout.h"
+#include "core/metrics/ranking.h"
 
 #define MOST_ITEMS 200
 

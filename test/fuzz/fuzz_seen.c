@@ -3,7 +3,7 @@
  */
 #include "bytes.h"
 
-#include "seen.h"
+#include "core/base/seen.h"
 
 /* What decoding makes of any bytes, encoded anew, decodes alike. */
 static void

@@ -1,0 +1,294 @@
+/*
+ * als.c - alternating least squares for the joint objective.
+ *
+ * The objective
+ * -------------
+ * User u has a vector p_u and a bias b_u, item i two vectors q_i (rating) and s_i (interest) and a
+ * bias b_i, all of d numbers.  With z the standardized rating and w the weight of an observed
+ * cell, c0_i the weight of an item's unobserved cells, alpha and w0 (interest_weight) numbers, it
+ * is
+ *
+ *       sum over observed  w (z - b_u - b_i - p_u.q_i)^2
+ *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
+ *     + w0 sum over all others  c0_i (p_u.s_i)^2
+ *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - mean|^2
+ *     + sum_i rq_i |q_i|^2 + w0 sum_i rs_i |s_i|^2
+ *     + user_bias_regularization sum_u b_u^2 + item_bias_regularization sum_i b_i^2.
+ *
+ * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i
+ * s_i' (d x d), less its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the
+ * objective falls apart into one quadratic function per row of the other, and each has its minimum
+ * where
+ *
+ *     user:      (w0 G + ru + sum w0 alpha w s s' + sum w [q,1][q,1]') [p,b]
+ *                                 = pull mean + sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
+ *     interest:  (c0_i G_P + rs + alpha sum w p p') s = sum (c0_i + alpha w) p,   G_P = sum_u p p'
+ *     rating:    (rq + sum w [p,1][p,1]') [q,b] = sum w (z - b_u) [p,1]
+ *
+ * (sums over the row's cells).  A half-sweep solves all of them; two, one for each side, are an
+ * iteration.
+ *
+ * Solving
+ * -------
+ * 1. Everything is turned so that the fixed side's Gram matrix is diagonal (gram.c): w0 G + ru is
+ *    then a diagonal matrix B for any row.
+ * 2. A row with many cells is solved in its primal form: its vectors are gathered, scaled by the
+ *    roots of their weights, into a panel that stays in the cache, and the panel's product Y'Y is
+ *    added to the matrix in register tiles; then Cholesky.
+ * 3. A row with fewer cells n than d is solved in its dual form: with Z = Y B^(-1/2) the solution
+ *    is B^(-1/2) Z' c where (1 + Z Z') c = targets, an n x n system (Woodbury).  Where users are
+ *    drawn to a mean, x is counted from B^-1 pull mean, where a user without cells would be.
+ * 4. A bias is eliminated by a second right-hand side rather than by a further row and column.
+ * 5. Up to 96 factors, systems are solved side by side, one in each lane of the registers
+ *    (als_batched.c); above, one at a time (als_single.c), there also by conjugate gradients
+ *    from where the row stands, in the diagonal coordinates that precondition them, unless
+ *    exactness is asked for.
+ * 6. Side by side, over many cells without weights, the fixed side is first rounded to whole numbers of
+ *    13 bits, which halves the work of step 2 (als_int16.c), unless exactness is asked for.
+ * 7. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
+ *    system has one solution, however few its cells and whatever they weigh.
+ *
+ * The loss
+ * --------
+ * The minimum of a row's quadratic function is what is left of it at 0, less the inner product of
+ * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
+ * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
+ * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the end and added in the
+ * order of rows; none is less than 0, below which rounding alone leads.
+ *
+ * The same bits always
+ * --------------------
+ * What a row gets is a function of its cells and the fixed side alone: neither threads, nor
+ * neighbours in registers, nor the way in which rows were handed over come into it.
+ */
+#include "core/als/als.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/als/als_cells.h"
+#include "core/als/als_int16.h"
+#include "core/base/arena.h"
+#include "core/base/rng.h"
+
+#define ROWS_PER_BLOCK 1024		/* of regularization terms */
+
+/* Fills nrows x mf_padded(nfactors) floats with numbers of mean 0 and standard deviation 0.1. */
+void
+mf_random_factors(float *factors, int64_t nrows, int nfactors, uint64_t seed)
+{
+	int			ld = mf_padded(nfactors);
+
+	for (int64_t r = 0; r < nrows; r++)
+		for (int k = 0; k < ld; k++)
+			factors[r * ld + k] = k < nfactors ?
+				0.1f * mf_random_normal(seed, (uint64_t) r * 1024 + (uint64_t) k) : 0.0f;
+}
+
+/* Whether systems are solved side by side. */
+static bool
+side_by_side(const MfAls *als)
+{
+	return als->ld <= MF_LANES_MOST_LD;
+}
+
+/* Lays a solver out in space (NULL: only measures); returns its bytes. */
+static size_t
+lay_out(MfAls *als, void *space, const MfProblem *problem, const MfParallel *parallel)
+{
+	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
+	size_t		used = 0;
+	size_t		shared;
+
+	als->d = problem->factors;
+	als->ld = mf_padded(als->d);
+	als->scratch_size = side_by_side(als) ? mf_lanes_size(als->ld) : mf_single_size(als->ld);
+	shared = (size_t) mf_workers(parallel) * als->scratch_size;
+	/* the rotation is done before rows are solved */
+	if (problem->has_interest && mf_rotate_size(als->d, parallel) > shared)
+		shared = mf_rotate_size(als->d, parallel);
+	als->base = mf_take_space(space, &used, (size_t) als->ld * sizeof(float));
+	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+		als->step[part] = mf_take_space(space, &used, (size_t) als->ld * sizeof(float));
+	als->row_loss = mf_take_space(space, &used, (nrows + 1) * sizeof(double));
+	als->order = mf_take_space(space, &used, nrows * sizeof(int32_t));
+	als->block_start = mf_take_space(space, &used, (nrows + 2) * sizeof(int32_t));
+	als->block_widest = mf_take_space(space, &used, 2 * (nrows / ROWS_PER_BLOCK + 1) * sizeof(float));
+	als->scratch = mf_take_space(space, &used, shared);
+	return used;
+}
+
+size_t
+mf_als_size(const MfProblem *problem, const MfParallel *parallel)
+{
+	MfAls		als;
+
+	return 128 + mf_taken(sizeof(MfAls) / sizeof(float) + 1) +
+		lay_out(&als, NULL, problem, parallel);
+}
+
+MfAls *
+mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
+			const MfParallel *parallel)
+{
+	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
+	MfAls	   *als = (MfAls *) mf_take(&next, sizeof(MfAls) / sizeof(float) + 1);
+
+	memset(als, 0, sizeof(MfAls));
+	als->problem = problem;
+	als->factors = *factors;
+	als->parallel = parallel;
+	lay_out(als, next, problem, parallel);
+	return als;
+}
+
+/* |x|^2 times a regularization, of row r of x; notes the largest |x|^2, or one that is not finite. */
+static double
+penalty(const MfAls *als, const float *x, const float *regularization, int64_t r, float *widest)
+{
+	float		square = als->vec->dot(x + r * als->ld, x + r * als->ld, als->ld);
+
+	if (!(square <= *widest))
+		*widest = square;
+	return (double) regularization[r] * square;
+}
+
+/*
+ * Block function: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to
+ * row_loss[block], and their largest squares.
+ */
+static void
+sum_penalties(void *state, int64_t block, int worker)
+{
+	MfAls	   *als = state;
+	const MfProblem *problem = als->problem;
+	const MfFactors *factors = &als->factors;
+	int64_t		n = als->side == MF_USERS ? problem->nitems : problem->nusers;
+	int64_t		end = (block + 1) * ROWS_PER_BLOCK < n ? (block + 1) * ROWS_PER_BLOCK : n;
+	float	   *widest = als->block_widest + 2 * block;
+	double		user;
+	double		sum = 0.0;
+
+	(void) worker;
+	widest[MF_INTEREST] = widest[MF_RATING] = 0.0f;
+	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
+	{
+		if (als->side == MF_ITEMS)
+		{
+			user = penalty(als, factors->user, problem->user_regularization, r, widest) +
+				mf_sweep_pull(als, r, factors->user + r * als->ld);
+			sum += user < 0.0 ? 0.0 : user; /* rounding, at the mean user */
+		}
+		else if (problem->has_interest)
+			sum += problem->interest_weight *
+				penalty(als, factors->interest, problem->interest_regularization, r, widest);
+		if (als->side == MF_USERS && problem->has_rating)
+			sum += penalty(als, factors->rating, problem->rating_regularization, r, widest + MF_RATING) +
+				problem->item_bias_regularization * (double) factors->item_bias[r] *
+				factors->item_bias[r];
+		if (als->side == MF_ITEMS && problem->has_rating)
+			sum += problem->user_bias_regularization * (double) factors->user_bias[r] *
+				factors->user_bias[r];
+	}
+	als->row_loss[block] = sum;
+}
+
+/* Adds up what sum_penalties() left of so many blocks. */
+static void
+collect_penalties(MfAls *als, int64_t nblocks)
+{
+	als->fixed_loss = 0.0;
+	als->widest[MF_INTEREST] = als->widest[MF_RATING] = 0.0f;
+	for (int64_t block = 0; block < nblocks; block++)
+	{
+		als->fixed_loss += als->row_loss[block];
+		for (int part = 0; part < 2; part++)
+			if (!(als->block_widest[2 * block + part] <= als->widest[part]))
+				als->widest[part] = als->block_widest[2 * block + part];
+	}
+	/* users have one vector for both parts */
+	if (als->side == MF_ITEMS)
+		als->widest[MF_RATING] = als->widest[MF_INTEREST];
+}
+
+/* Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms. */
+MfError
+mf_als_begin(MfAls *als, MfSide side, bool exact)
+{
+	const MfProblem *problem = als->problem;
+	int64_t		nfixed = side == MF_USERS ? problem->nitems : problem->nusers;
+	int64_t		nrows = side == MF_USERS ? problem->nusers : problem->nitems;
+	int64_t		nblocks = (nfixed + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
+
+	MfError		error = mf_narrow_end(als);	/* where a half-sweep before did not come to its end */
+
+	if (error != MF_OK)
+		return error;
+	als->vec = mf_vec();
+	als->solve = mf_solve();
+	als->side = side;
+	als->exact = exact || side_by_side(als);
+	atomic_init(&als->error, MF_OK);
+	memset(als->base, 0, (size_t) als->ld * sizeof(float));
+	if (problem->has_interest)
+	{
+		error = mf_rotate(als, !als->exact, als->scratch);
+		if (error != MF_OK)
+			return error;
+	}
+	if (!mf_parallel_blocks(als->parallel, nblocks, sum_penalties, als))
+		return MF_CANCELLED;
+	collect_penalties(als, nblocks);
+	als->base_sum = 0.0;
+	for (int k = 0; k < als->d; k++)
+		als->base_sum += als->base[k];
+	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
+	if (!exact && problem->narrow && side_by_side(als) && mf_narrow() != NULL)
+		return mf_narrow_begin(als);
+	return MF_OK;
+}
+
+/* Block function: solves a block of rows. */
+static void
+solve_block(void *state, int64_t block, int worker)
+{
+	MfAls	   *als = state;
+	char	   *scratch = als->scratch + (size_t) worker * als->scratch_size;
+
+	if (side_by_side(als))
+		mf_lanes_block(als, als->block_start[block], als->block_start[block + 1], scratch);
+	else
+		mf_single_block(als, als->block_start[block], als->block_start[block + 1], scratch);
+}
+
+/* Solves some rows. */
+MfError
+mf_als_rows(MfAls *als, const MfRows *rows)
+{
+	int64_t		nblocks;
+
+	als->rows = rows;
+	nblocks = mf_sweep_order(als);
+	if (!mf_parallel_blocks(als->parallel, nblocks, solve_block, als))
+		return MF_CANCELLED;
+	return (MfError) atomic_load(&als->error);
+}
+
+/* Ends a half-sweep: the objective as it is now. */
+MfError
+mf_als_end(MfAls *als, double *loss)
+{
+	int64_t		nrows = als->side == MF_USERS ? als->problem->nusers : als->problem->nitems;
+	double		sum = als->fixed_loss;
+	MfError		error = mf_narrow_end(als);
+
+	for (int64_t r = 0; r < nrows; r++)
+		sum += als->row_loss[r];
+	if (loss != NULL)
+		*loss = sum;
+	if (atomic_load(&als->error) != MF_OK)
+		return (MfError) atomic_load(&als->error);
+	if (error != MF_OK)
+		return error;
+	return isfinite(sum) ? MF_OK : MF_NOT_FINITE;
+}

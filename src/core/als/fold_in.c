@@ -1,0 +1,304 @@
+/*
+ * fold_in.c - the vector of one user from their cells: a row of the user half-sweep, for serving.
+ */
+#include "core/als/als.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/als/als_cells.h"
+
+/* Scratch space. */
+typedef struct Space
+{
+	float	   *panel;			/* MF_PANEL x ld */
+	float	   *matrix;			/* ld x ld */
+	float	   *right;			/* ld: targets' sum, then the solution */
+	float	   *bias_right;		/* ld: the bias's vector, then its solution */
+	float	   *kept;			/* ld: the bias's vector */
+	float	   *inverse;		/* ld */
+	float	   *work;			/* 16 x ld */
+	double		target_sum;
+	double		weight_sum;
+	float		shift;			/* what regularization counts as: see ridge.h */
+} Space;
+
+size_t
+mf_fold_size(const MfFold *fold)
+{
+	size_t		n = (size_t) mf_padded(fold->factors);
+
+	return 64 + mf_taken(MF_PANEL * n) + mf_taken(n * n) + 4 * mf_taken(n) + mf_taken(16 * n);
+}
+
+/* The numbers of cell c in one part: what multiplies y y' in the matrix, and y in the right-hand side. */
+static void
+cell_factors(const MfFold *fold, const MfFoldCells *cells, bool rating, int64_t c, float *square, float *target)
+{
+	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+
+	*square = rating ? w : fold->interest_weight * mf_fold_excess(fold, cells, c);
+	*target = rating ? w * cells->residual[c] : fold->interest_weight * mf_fold_weight(fold, cells, c);
+}
+
+/* Takes the products of n rows from the matrix: of cells that weigh less than unobserved ones. */
+static void
+take_products(const MfFold *fold, Space *space, const float *rows, int n, const MfVec *vec)
+{
+	int			ld = mf_padded(fold->factors);
+
+	for (int begin = 0; begin < n; begin += 16)
+	{
+		int			m = n - begin < 16 ? n - begin : 16;
+
+		for (int e = 0; e < m * ld; e++)
+			space->work[e] = -rows[begin * ld + e];
+		vec->rank_update(space->matrix, ld, space->work, rows + begin * ld, m, 0, 1);
+	}
+}
+
+/* Row `at` of the panel = scale times a cell's vector. */
+static void
+lay_row(const MfFold *fold, Space *space, int at, const float *vector, float scale)
+{
+	int			ld = mf_padded(fold->factors);
+	float	   *row = space->panel + at * ld;
+
+	for (int e = 0; e < ld; e++)
+		row[e] = e < fold->factors ? vector[e] * scale : 0.0f;
+}
+
+/*
+ * Adds the cells' vectors of one part to the matrix and to right-hand sides.  In a panel those that add to
+ * the matrix come first.
+ */
+static void
+add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfVec *vec)
+{
+	int			d = fold->factors;
+	int			ld = mf_padded(d);
+	const float *const *rows = rating ? cells->rating : cells->interest;
+	float		factor[MF_PANEL];
+	float		weight[MF_PANEL];
+
+	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL)
+	{
+		int			n = cells->n - begin < MF_PANEL ? (int) (cells->n - begin) : MF_PANEL;
+		int			added = 0;
+		int			taken = 0;
+
+		for (int k = 0; k < n; k++)
+		{
+			float		square;
+			float		target;
+			float		scale;
+			int			at;
+
+			cell_factors(fold, cells, rating, begin + k, &square, &target);
+			scale = sqrtf(fabsf(square));
+			at = square < 0.0f ? n - ++taken : added++;
+			lay_row(fold, space, at, rows[begin + k], scale);
+			factor[at] = scale > 0.0f ? target / scale : 0.0f;
+			weight[at] = scale;
+			space->target_sum += rating ? target : 0.0f;
+			space->weight_sum += rating ? square : 0.0f;
+			if (scale == 0.0f)
+				for (int e = 0; e < d; e++)
+					space->right[e] += target * rows[begin + k][e];
+		}
+		vec->weighted_sum(space->right, space->panel, factor, ld, n);
+		if (rating)
+			vec->weighted_sum(space->bias_right, space->panel, weight, ld, n);
+		vec->rank_update(space->matrix, ld, space->panel, space->panel, added, 0, 1);
+		take_products(fold, space, space->panel + added * ld, taken, vec);
+	}
+}
+
+/* Takes scratch space, with sums and the matrix at 0. */
+static Space
+lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
+{
+	char	   *next = (char *) (((uintptr_t) scratch + 63) & ~(uintptr_t) 63);
+	int			ld = mf_padded(fold->factors);
+	size_t		n = (size_t) ld;
+	Space		space = {0};
+
+	space.panel = mf_take(&next, MF_PANEL * n);
+	space.matrix = mf_take(&next, n * n);
+	space.right = mf_take(&next, n);
+	space.bias_right = mf_take(&next, n);
+	space.kept = mf_take(&next, n);
+	space.inverse = mf_take(&next, n);
+	space.work = mf_take(&next, 16 * n);
+	memset(space.right, 0, n * sizeof(float));
+	for (int k = 0; k < fold->factors && fold->user_mean != NULL; k++)
+		space.right[k] = cells->pull * fold->user_mean[k];
+	memset(space.bias_right, 0, n * sizeof(float));
+	memset(space.matrix, 0, n * n * sizeof(float));
+	return space;
+}
+
+/* Adds interest_weight * gram + regularization to the matrix of the cells. */
+static void
+complete_matrix(const MfFold *fold, const MfFoldCells *cells, Space *space)
+{
+	int			d = fold->factors;
+	int			ld = mf_padded(d);
+	double		trace = 0.0;
+	double		gram = 0.0;
+
+	for (int i = 0; i < d; i++)
+		trace += space->matrix[i * ld + i];
+	for (int i = 0; i < d && cells->interest != NULL; i++)
+	{
+		gram += fold->interest_weight * fold->gram[i * ld + i];
+		for (int j = i; j < d; j++)
+			space->matrix[i * ld + j] += fold->interest_weight * fold->gram[i * ld + j];
+	}
+	space->shift = (float) mf_ridge(cells->regularization, trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
+	for (int i = 0; i < ld; i++)
+		space->matrix[i * ld + i] += i < d ? space->shift : 1.0f;
+}
+
+/* Solves for the user's vector (in space->right) and, with ratings, bias. */
+static MfError
+solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfVec *vec, float *b)
+{
+	const MfSolve *solve = mf_solve();
+	int			ld = mf_padded(fold->factors);
+	double		shift = mf_bias_ridge(fold->user_bias_regularization, space->weight_sum);
+	double		above;
+	double		below;
+
+	*b = 0.0f;
+	complete_matrix(fold, cells, space);
+	if (!solve->factor_one(vec, space->matrix, ld, space->shift, space->inverse, space->work))
+		return MF_NOT_FINITE;
+	solve->solve_one(space->matrix, ld, space->inverse, space->right);
+	if (cells->rating == NULL)
+		return MF_OK;
+	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
+	below = space->weight_sum + shift -
+		solve->solve_one(space->matrix, ld, space->inverse, space->bias_right);
+	above = space->target_sum - vec->dot(space->kept, space->right, ld);
+	*b = (float) (above / (below < shift ? shift : below));
+	vec->add(space->right, space->bias_right, -*b, ld);
+	return MF_OK;
+}
+
+MfError
+mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias, void *space)
+{
+	const MfVec *vec = mf_vec();
+	Space		own = lay_out(fold, cells, space);
+	MfError		error = MF_OK;
+	float		b = 0.0f;
+
+	if (cells->n > 0)
+	{
+		if (cells->interest != NULL)
+			add_part(fold, cells, false, &own, vec);
+		if (cells->rating != NULL)
+			add_part(fold, cells, true, &own, vec);
+		error = solve_user(fold, cells, &own, vec, &b);
+	}
+	else if (fold->user_mean != NULL)
+		memcpy(own.right, fold->user_mean, (size_t) fold->factors * sizeof(float));
+	memcpy(user, own.right, (size_t) fold->factors * sizeof(float));
+	for (int k = 0; k < fold->factors; k++)
+		if (!isfinite(user[k]) && error == MF_OK)
+			error = MF_NOT_FINITE;
+	if (bias != NULL)
+		*bias = b;
+	if (!isfinite(b) && error == MF_OK)
+		error = MF_NOT_FINITE;
+	return error;
+}
+
+/* The cells' pull on a user: partial sums in float go over to `sum` and `bias_sum` in double. */
+typedef struct Pull
+{
+	float	   *partial;		/* ld */
+	double	   *sum;			/* ld */
+	double		bias_sum;
+} Pull;
+
+/* Cells whose pulls are added up in float. */
+#define PARTIAL 512
+
+/* Adds the pull of one cell: weight times error times vector. */
+static void
+add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias,
+		 Pull *pull, const MfVec *vec)
+{
+	int			ld = mf_padded(fold->factors);
+	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+
+	if (cells->interest != NULL)
+	{
+		double		score = vec->dot(cells->interest[c], user, ld);
+		double		error = mf_fold_weight(fold, cells, c) - mf_fold_excess(fold, cells, c) * score;
+
+		vec->add(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
+	}
+	if (cells->rating != NULL)
+	{
+		double		error = w * (cells->residual[c] - vec->dot(cells->rating[c], user, ld) - bias);
+
+		vec->add(pull->partial, cells->rating[c], (float) error, ld);
+		pull->bias_sum += error;
+	}
+}
+
+/*
+ * How far (user, bias) is from what mf_fold_in() would give for n > 0 cells: the length of the
+ * objective's gradient there, relative to the terms that cancel in it; 0 at the solution.  user and
+ * all vectors have mf_padded(d) floats, padding 0.  O(n d + d^2).  space: mf_fold_size() bytes.
+ */
+double
+mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
+				 void *space)
+{
+	const MfVec *vec = mf_vec();
+	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
+	int			ld = mf_padded(fold->factors);
+	Pull		pull = {mf_take(&next, ld), (double *) mf_take(&next, 2 * ld), 0.0};
+	double		gradient;
+	double		squares = 0.0;
+	double		held = 0.0;
+	double		pulled = 0.0;
+
+	memset(pull.sum, 0, ld * sizeof(double));
+	for (int64_t begin = 0; begin < cells->n; begin += PARTIAL)
+	{
+		memset(pull.partial, 0, ld * sizeof(float));
+		for (int64_t c = begin; c < cells->n && c < begin + PARTIAL; c++)
+			add_pull(fold, cells, c, user, bias, &pull, vec);
+		for (int k = 0; k < ld; k++)
+			pull.sum[k] += pull.partial[k];
+	}
+	if (cells->rating != NULL && !isinf(fold->user_bias_regularization))
+	{
+		held = fold->user_bias_regularization * bias;
+		squares = (held - pull.bias_sum) * (held - pull.bias_sum);
+		held *= held;
+		pulled = pull.bias_sum * pull.bias_sum;
+	}
+	for (int k = 0; k < fold->factors; k++)
+	{
+		double		hold = (double) cells->regularization * user[k];
+
+		if (fold->user_mean != NULL)
+			hold -= (double) cells->pull * fold->user_mean[k];
+		if (cells->interest != NULL)
+			hold += (double) fold->interest_weight *
+				vec->dot(fold->gram + (size_t) k * ld, user, ld);
+		gradient = hold - pull.sum[k];
+		squares += gradient * gradient;
+		held += hold * hold;
+		pulled += pull.sum[k] * pull.sum[k];
+	}
+	if (!(held + pulled > 0.0))
+		return squares > 0.0 ? INFINITY : 0.0;
+	return sqrt(squares) / (sqrt(held) + sqrt(pulled));
+}

@@ -1,0 +1,89 @@
+/*
+ * objective.h - the constants of the objective: presets, and rules that depend on the data.
+ */
+#ifndef MF_OBJECTIVE_H
+#define MF_OBJECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/als/als.h"
+
+/* How a user is folded in. */
+typedef enum MfFoldRule
+{
+	MF_FOLD_TRAINED,			/* as training solves users */
+	MF_FOLD_PLAIN,				/* factors from elsewhere: see mf_objective_imported() */
+	MF_FOLD_NONE				/* factors from elsewhere, of which nothing else is known */
+} MfFoldRule;
+
+/*
+ * All that a model's objective and lists are made of, once a training has settled on it.  Serving
+ * needs the same numbers to fold in a user; they travel as mfrec.model_version.parameters.
+ */
+typedef struct MfObjective
+{
+	bool		has_rating;
+	bool		has_interest;
+	int			factors;
+	int			iterations;		/* at most */
+	double		regularization; /* scales all terms below; 1 = the preset's own */
+	double		interest_weight;
+	double		alpha;			/* an observed cell weighs 1 + alpha * f(value) */
+	double		taste;			/* of the predicted rating in a list's score */
+	double		rating_regularization;	/* of |p_u|^2 and |q_i|^2 in the rating part, a row */
+	double		rating_uncertainty; /* the same, times n^rating_exponent */
+	double		rating_exponent;
+	double		noise;			/* c0 of the noise level, see objective.c */
+	double		interest_regularization;	/* L, the noise level: times (n / mean n)^exponent */
+	double		user_exponent;
+	double		item_exponent;
+	double		user_ratings;	/* mean number of ratings of a user, and of an item */
+	double		item_ratings;
+	double		bias_regularization;
+	double		value_scale;	/* f(v) = log(1 + v) / value_scale; 0: f = 1 */
+	double		weight_scale;	/* what weights of explicit feedback are divided by: their mean */
+	double		mean;			/* of the ratings; 0 and 1 without a rating part */
+	double		deviation;
+	double		min;			/* range of the ratings: predictions stay within it */
+	double		max;
+	MfFoldRule	fold;
+	bool		value_is_confidence;	/* of factors from elsewhere: an observed cell weighs alpha * value */
+} MfObjective;
+
+/* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
+static inline bool
+mf_observes_zeros(const MfObjective *objective)
+{
+	return !objective->has_rating && objective->fold != MF_FOLD_TRAINED;
+}
+
+/* What presets may depend on. */
+typedef struct MfDataShape
+{
+	int64_t		nusers;
+	int64_t		nitems;
+	int64_t		ncells;
+} MfDataShape;
+
+extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
+								const MfDataShape *shape);
+extern void mf_objective_imported(MfObjective *objective, bool has_rating, int factors);
+extern void mf_objective_settle(MfObjective *objective);
+extern double mf_user_pull(const MfObjective *objective, int64_t count);
+extern double mf_user_regularization(const MfObjective *objective, int64_t count);
+extern double mf_user_bias_regularization(const MfObjective *objective);
+extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
+extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
+extern float mf_observation_weight(const MfObjective *objective, float value);
+
+extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
+extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
+extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
+								 const MfRows *by_user, double *sum);
+extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
+							float *vectors, float *offsets);
+extern void mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest);
+extern bool mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * dense.h - dense kernels on rows of floats: gather, rank-k update, multiply, dot products.
+ *
+ * All matrices are row-major; ld is a row's length in floats, a multiple of 16, with zeros behind
+ * the last factor.  A table holds one instruction set level's kernels: take it once per block of
+ * work.
+ */
+#ifndef MF_DENSE_H
+#define MF_DENSE_H
+
+#include <stdint.h>
+
+#include "core/simd/isa.h"
+
+/* Rows of a matrix that become a panel, and weighted sums of them. */
+typedef struct MfGather
+{
+	const float *rows;			/* any number x ld */
+	int			ld;
+	int			n;				/* rows to gather */
+	int			reach;			/* rows are prefetched so many in advance; 0: they are cached */
+	const int32_t *column;		/* n: which rows */
+	const float *scale;			/* n: panel row k = scale[k] * rows[column[k]] */
+	float	   *panel;			/* n x ld; out */
+	int			nsums;			/* 0 .. 3 */
+	const float *factor[3];		/* nsums x n */
+	float	   *sum[3];			/* nsums x ld: sum[s] += factor[s][k] * rows[column[k]] */
+	bool		even[3];		/* nsums: all factors of this sum are the same; only MfNarrow's looks at it */
+} MfGather;
+
+/* Rows that will be gathered next: asked for while a panel is worked on. */
+typedef struct MfAhead
+{
+	const float *rows;			/* any number x ld */
+	const int32_t *column;		/* n: which rows */
+	int			n;
+} MfAhead;
+
+typedef struct MfVec
+{
+	int			lanes;			/* MF_LANES */
+
+	void		(*gather) (const MfGather *gather);
+
+	/*
+	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for
+	 * a and b (n x ld); add: to what c holds.  panel_update: with a = b = panel, first = 0.
+	 */
+	void		(*rank_update) (float *c, int ld, const float *a, const float *b, int n, int first,
+								int add);
+	void		(*panel_update) (float *c, int ld, const float *panel, int n, int add,
+								 const MfAhead *ahead);
+
+	/* out (n x ld) = x (n x ld) times m (ld x ld) */
+	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);
+
+	/*
+	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x
+	 * != out
+	 */
+	void		(*normal_product) (float *out, const float *diagonal, const float *panel,
+								   const float *x, int ld, int n);
+
+	/*
+	 * A step of conjugate gradients on ld numbers: x += length direction, residual -= length
+	 * product, and product = preconditioner residual; returns residual . product.
+	 */
+	float		(*step) (float *x, float *residual, float *product, const float *direction,
+						 const float *preconditioner, float length, int ld);
+
+	/* x = y + f x, for ld floats */
+	void		(*turn) (float *x, const float *y, float f, int ld);
+
+	/* out (ld) += panel' factor for panel (n x ld) and factor (n) */
+	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld,
+								 int n);
+
+	/* out (ld) += the squares of panel's (n x ld) columns */
+	void		(*column_squares) (float *out, const float *panel, int ld, int n);
+
+	/*
+	 * out (ld x width) = panel' for panel (n x ld); width a multiple of 16, at least n; zeros
+	 * behind n
+	 */
+	void		(*transpose_panel) (float *out, const float *panel, int ld, int n, int width);
+
+	/* n floats = value */
+	void		(*fill) (float *x, float value, int n);
+
+	/* x += f y, for ld floats */
+	void		(*add) (float *x, const float *y, float f, int ld);
+
+	/* x *= y, for ld floats */
+	void		(*multiply_by) (float *x, const float *y, int ld);
+
+	/* x . y, for ld floats */
+	float		(*dot) (const float *x, const float *y, int ld);
+} MfVec;
+
+extern const MfVec *mf_vec(void);
+
+#endif

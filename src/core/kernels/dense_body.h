@@ -1,0 +1,448 @@
+/*
+ * dense_body.h - the kernels of dense.c for one instruction set level; included by foreach_isa.h.
+ *
+ * Tiles are as large as the registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with
+ * 16 4 by 3, so that loads keep up with two multiply-adds a cycle.
+ */
+#include "core/simd/simd_f32.h"
+
+#if MF_LANES == 16
+#define TILE_ROWS 8
+#else
+#define TILE_ROWS 4
+#endif
+
+/* sum[r][v] += a[r * row_step] * b[v], for constant nrows and nv. */
+MF_INLINE void
+MF_KERNEL(tile_step) (MF_V sum[TILE_ROWS][3], const float *a, int row_step, const float *b,
+					  const int nrows, const int nv)
+{
+	MF_V		x[3];
+
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+		x[v] = MF_LOAD(b + v * MF_LANES);
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r][v] += a[r * row_step] * x[v];
+	}
+}
+
+/* Asks for the cache line with number `column` of row k of those ahead. */
+MF_INLINE void
+MF_KERNEL(prefetch) (const MfAhead *ahead, int ld, int column, int k)
+{
+	__builtin_prefetch(ahead->rows + (int64_t) ahead->column[k] * ld + column, 0, 2);
+}
+
+/* What a tile multiplies: a[r * row_step + k * k_step] and b[k * ldb ..], for k < n. */
+typedef struct MF_KERNEL(factors)
+{
+	const float *a;
+	int			row_step;
+	int			k_step;
+	const float *b;
+	int			ldb;
+	int			n;
+} MF_KERNEL(factors);
+
+/*
+ * c (nrows rows of nv registers, ldc) (+)= sum over k of a[r] b[..].  nrows and nv are constants
+ * where this is inlined.  Meanwhile, number `column` of the rows ahead is asked for (NULL: none).
+ */
+MF_INLINE void
+MF_KERNEL(tile) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead, int column,
+				 const int nrows, const int nv)
+{
+	MF_V		sum[TILE_ROWS][3];
+	int			nahead = ahead == NULL ? 0 : ahead->n < f.n ? ahead->n : f.n;
+	int			k = 0;
+
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r][v] = add ? MF_LOAD(c + r * ldc + v * MF_LANES) : (MF_V) {0};
+	}
+	for (; k < nahead; k++)
+	{
+		MF_KERNEL(prefetch) (ahead, ldc, column, k);
+		MF_KERNEL(tile_step) (sum, f.a, f.row_step, f.b, nrows, nv);
+		f.a += f.k_step;
+		f.b += f.ldb;
+	}
+	for (; k < f.n; k++)
+	{
+		MF_KERNEL(tile_step) (sum, f.a, f.row_step, f.b, nrows, nv);
+		f.a += f.k_step;
+		f.b += f.ldb;
+	}
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			MF_STORE(c + r * ldc + v * MF_LANES, sum[r][v]);
+	}
+}
+
+/*
+ * The same for `width` columns (a multiple of MF_LANES): in tiles of 3 registers, 2 or 1 at the
+ * end.
+ */
+MF_INLINE void
+MF_KERNEL(tile_row) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead *ahead,
+					 int column, int width, const int nrows)
+{
+	int			nv = width / MF_LANES;
+
+	while (nv > 0)
+	{
+		int			step = nv == 4 || nv == 2 ? 2 : nv >= 3 ? 3 : 1;
+
+		if (step == 3)
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 3);
+		else if (step == 2)
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 2);
+		else
+			MF_KERNEL(tile) (c, ldc, f, add, ahead, column, nrows, 1);
+		nv -= step;
+		f.b += step * MF_LANES;
+		c += step * MF_LANES;
+		ahead = NULL;
+	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(rank_update) (float *c, int ld, const float *a, const float *b, int n, int first, int add)
+{
+	for (int i = first; i < ld; i += TILE_ROWS)
+	{
+		int			j = i / MF_LANES * MF_LANES;
+		MF_KERNEL(factors) f = {a + i, 1, ld, b + j, ld, n};
+
+		MF_KERNEL(tile_row) (c + i * ld + j, ld, f, add, NULL, 0, ld - j, TILE_ROWS);
+	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(panel_update) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead)
+{
+	for (int i = 0; i < ld; i += TILE_ROWS)
+	{
+		int			j = i / MF_LANES * MF_LANES;
+		MF_KERNEL(factors) f = {panel + i, 1, ld, panel + j, ld, n};
+
+		/* a cache line is 16 floats: the first tile of each asks for it */
+		MF_KERNEL(tile_row) (c + i * ld + j, ld, f, add, i % 16 == 0 ? ahead : NULL, i, ld - j,
+							 TILE_ROWS);
+	}
+	for (int k = n; k < ahead->n; k++)
+		for (int j = 0; j < ld; j += 16)
+			MF_KERNEL(prefetch) (ahead, ld, j, k);
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(multiply) (float *out, const float *x, const float *m, int ld, int n)
+{
+	int			r = 0;
+
+	for (; r + TILE_ROWS <= n; r += TILE_ROWS)
+	{
+		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+
+		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, TILE_ROWS);
+	}
+	for (; r < n; r++)
+	{
+		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+
+		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, 1);
+	}
+}
+
+/* Gathers nv registers of every row, from column `offset` on; nsums and nv are constants. */
+MF_INLINE void
+MF_KERNEL(gather_columns) (const MfGather *g, int offset, const int nsums, const int nv)
+{
+	const float *rows = g->rows + offset;
+	float	   *panel = g->panel + offset;
+	int			ld = g->ld;
+	MF_V		sum[3][4];
+
+	MF_UNROLL
+	for (int s = 0; s < nsums; s++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[s][v] = MF_LOAD(g->sum[s] + offset + v * MF_LANES);
+	}
+	for (int k = 0; k < g->n; k++)
+	{
+		const float *row = rows + (int64_t) g->column[k] * ld;
+		float		scale = g->scale[k];
+
+		if (offset == 0 && k < g->n - g->reach)
+		{
+			const float *later = rows + (int64_t) g->column[k + g->reach] * ld;
+
+			for (int j = 0; g->reach > 0 && j < ld; j += 16)
+				__builtin_prefetch(later + j, 0, 3);
+		}
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+		{
+			MF_V		x = MF_LOAD(row + v * MF_LANES);
+
+			MF_STORE(panel + v * MF_LANES, x * scale);
+			MF_UNROLL
+			for (int s = 0; s < nsums; s++)
+				sum[s][v] += x * g->factor[s][k];
+		}
+		panel += ld;
+	}
+	MF_UNROLL
+	for (int s = 0; s < nsums; s++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			MF_STORE(g->sum[s] + offset + v * MF_LANES, sum[s][v]);
+	}
+}
+
+/* Gathers whole rows for a constant number of sums. */
+MF_INLINE void
+MF_KERNEL(gather_rows) (const MfGather *g, const int nsums)
+{
+	int			offset = 0;
+
+	for (; offset + 4 * MF_LANES <= g->ld; offset += 4 * MF_LANES)
+		MF_KERNEL(gather_columns) (g, offset, nsums, 4);
+	for (; offset < g->ld; offset += MF_LANES)
+		MF_KERNEL(gather_columns) (g, offset, nsums, 1);
+}
+
+/* See MfGather. */
+static void
+MF_KERNEL(gather) (const MfGather *g)
+{
+	if (g->nsums == 0)
+		MF_KERNEL(gather_rows) (g, 0);
+	else if (g->nsums == 1)
+		MF_KERNEL(gather_rows) (g, 1);
+	else if (g->nsums == 2)
+		MF_KERNEL(gather_rows) (g, 2);
+	else
+		MF_KERNEL(gather_rows) (g, 3);
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		sum = MF_LOAD(out + j);
+		MF_V		odd = {0};
+		int			k = 0;
+
+		for (; k + 2 <= n; k += 2)
+		{
+			sum += factor[k] * MF_LOAD(panel + k * ld + j);
+			odd += factor[k + 1] * MF_LOAD(panel + (k + 1) * ld + j);
+		}
+		if (k < n)
+			sum += factor[k] * MF_LOAD(panel + k * ld + j);
+		MF_STORE(out + j, sum + odd);
+	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
+{
+	for (int k = 0; k < n; k++)
+		for (int j = 0; j < ld; j += MF_LANES)
+		{
+			MF_V		x = MF_LOAD(panel + k * ld + j);
+
+			MF_STORE(out + j, MF_LOAD(out + j) + x * x);
+		}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int width)
+{
+	for (int k = 0; k < width; k += MF_LANES)
+		for (int j = 0; j < ld; j += MF_LANES)
+		{
+			MF_V		x[MF_LANES];
+
+			MF_UNROLL
+			for (int r = 0; r < MF_LANES; r++)
+				x[r] = k + r < n ? MF_LOAD(panel + (k + r) * ld + j) : (MF_V) {0};
+			MF_TRANSPOSE(x);
+			MF_UNROLL
+			for (int r = 0; r < MF_LANES; r++)
+				MF_STORE(out + (j + r) * width + k, x[r]);
+		}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(fill) (float *x, float value, int n)
+{
+	MF_V		v = (MF_V) {0} + value;
+	int			k = 0;
+
+	for (; k + MF_LANES <= n; k += MF_LANES)
+		MF_STORE(x + k, v);
+	for (; k < n; k++)
+		x[k] = value;
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(add) (float *x, const float *y, float f, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(x + j) + f * MF_LOAD(y + j));
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(x + j) * MF_LOAD(y + j));
+}
+
+/* See MfVec. */
+static float
+MF_KERNEL(dot) (const float *x, const float *y, int ld)
+{
+	MF_V		even = {0};
+	MF_V		odd = {0};
+	int			j = 0;
+
+	for (; j + 2 * MF_LANES <= ld; j += 2 * MF_LANES)
+	{
+		even += MF_LOAD(x + j) * MF_LOAD(y + j);
+		odd += MF_LOAD(x + j + MF_LANES) * MF_LOAD(y + j + MF_LANES);
+	}
+	if (j < ld)
+		even += MF_LOAD(x + j) * MF_LOAD(y + j);
+	return MF_SUM(even + odd);
+}
+
+/*
+ * out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in
+ * L1.
+ */
+MF_INLINE void
+MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, int count)
+{
+	const float *row[MF_SUM_ROWS];
+	MF_V		sum[MF_SUM_ROWS];
+	float		product[MF_SUM_ROWS];
+
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+	{
+		row[r] = panel + (r < count ? r : 0) * ld;
+		sum[r] = (MF_V) {0};
+	}
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		xj = MF_LOAD(x + j);
+
+		MF_UNROLL
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+			sum[r] += xj * MF_LOAD(row[r] + j);
+	}
+	MF_KERNEL(sum_rows) (product, sum);
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+		sum[r] = (MF_V) {0} + (r < count ? product[r] : 0.0f);
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		y = MF_LOAD(out + j);
+
+		MF_UNROLL
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+			y += sum[r] * MF_LOAD(row[r] + j);
+		MF_STORE(out + j, y);
+	}
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
+						   int ld, int n)
+{
+	int			k = 0;
+
+	for (int j = 0; j < ld && diagonal != NULL; j += MF_LANES)
+		MF_STORE(out + j, MF_LOAD(diagonal + j) * MF_LOAD(x + j));
+	for (; k + MF_SUM_ROWS <= n; k += MF_SUM_ROWS)
+		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, MF_SUM_ROWS);
+	if (k < n)
+		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, n - k);
+}
+
+/* See MfVec. */
+static float
+MF_KERNEL(step) (float *x, float *residual, float *product, const float *direction,
+				 const float *preconditioner, float length, int ld)
+{
+	MF_V		sum = {0};
+
+	for (int j = 0; j < ld; j += MF_LANES)
+	{
+		MF_V		r = MF_LOAD(residual + j) - length * MF_LOAD(product + j);
+		MF_V		z = MF_LOAD(preconditioner + j) * r;
+
+		MF_STORE(x + j, MF_LOAD(x + j) + length * MF_LOAD(direction + j));
+		MF_STORE(residual + j, r);
+		MF_STORE(product + j, z);
+		sum += r * z;
+	}
+	return MF_SUM(sum);
+}
+
+/* See MfVec. */
+static void
+MF_KERNEL(turn) (float *x, const float *y, float f, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, MF_LOAD(y + j) + f * MF_LOAD(x + j));
+}
+
+static const MfVec MF_KERNEL(mf_vec) = {
+	MF_LANES,
+	MF_KERNEL(gather),
+	MF_KERNEL(rank_update),
+	MF_KERNEL(panel_update),
+	MF_KERNEL(multiply),
+	MF_KERNEL(normal_product),
+	MF_KERNEL(step),
+	MF_KERNEL(turn),
+	MF_KERNEL(weighted_sum),
+	MF_KERNEL(column_squares),
+	MF_KERNEL(transpose_panel),
+	MF_KERNEL(fill),
+	MF_KERNEL(add),
+	MF_KERNEL(multiply_by),
+	MF_KERNEL(dot)
+};
+
+#undef TILE_ROWS
+#undef MF_SUM_ROWS

@@ -1,0 +1,189 @@
+/*
+ * auc.c - how well scores of all items tell a user's relevant items from the others, for many users.
+ *
+ * The area under the ROC curve is the share of pairs (relevant, other) that the scores order rightly,
+ * ties counting half (Rendle et al. 2009; mf_metrics_auc() is the definition).  It needs the score of
+ * every item, so users share the passes over the items, sixteen at a time, and nothing of the size of
+ * the catalogue is kept: each score is compared with those of the user's relevant items, counted, and
+ * forgotten.  What seen and relevant items have added to the counts is taken off again.
+ */
+#include "core/metrics/auc.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/simd/simd.h"
+#include "core/topk/topk.h"
+
+/* Users scored together, and items scored before they are counted. */
+#define AUC_USERS 16
+#define AUC_ITEMS 256
+
+typedef struct Kernels
+{
+	void		(*score) (const double *query, const float *vector, const float *offset, int d, int ld,
+						  int n, float *score);
+	int64_t		(*below) (const float *score, int n, float mine);
+} Kernels;
+
+#define MF_BODY "core/kernels/auc_body.h"
+#include "core/simd/foreach_isa.h"
+
+/* All queries at work. */
+typedef struct AucState
+{
+	const MfIndex *index;
+	const Kernels *kernels;
+	MfAucQuery *query;
+	int64_t		nqueries;
+	char	   *workspace;		/* one of `size` bytes per worker */
+	size_t		size;
+	const MfParallel *parallel;
+} AucState;
+
+static const Kernels *
+choose_kernels(void)
+{
+#ifdef MF_ISA_X86
+	if (mf_isa() == MF_ISA_AVX512)
+		return &auc_kernels_avx512;
+	if (mf_isa() == MF_ISA_AVX2)
+		return &auc_kernels_avx2;
+#endif
+	return &auc_kernels_plain;
+}
+
+/* Bytes of one worker's scratch space: queries side by side, then scores. */
+static size_t
+worker_size(int factors)
+{
+	return sizeof(double) * AUC_USERS * factors + sizeof(float) * AUC_USERS * AUC_ITEMS;
+}
+
+/* Bytes of 64-byte aligned scratch space that mf_auc() needs. */
+size_t
+mf_auc_workspace(int factors, const MfParallel *parallel)
+{
+	return worker_size(factors) * mf_workers(parallel);
+}
+
+/* Twice the pairs that a scored item is on the right side of, ties once. */
+static int64_t
+pairs_of(const MfAucQuery *query, float score)
+{
+	int64_t		pairs = 0;
+
+	for (int64_t r = 0; r < query->nrelevant; r++)
+		pairs += (score < query->score[r]) + (score <= query->score[r]);
+	return pairs;
+}
+
+/* Twice the pairs of a user's relevant items with other relevant and seen items, ties once. */
+static int64_t
+pairs_to_leave_out(const MfIndex *index, const MfAucQuery *query)
+{
+	int64_t		pairs = 0;
+	float		score;
+
+	for (int64_t r = 0; r < query->nrelevant; r++)
+		pairs += pairs_of(query, query->score[r]);
+	for (int64_t s = 0; s < query->nseen; s++)
+	{
+		mf_topk_score(index, query->query, &query->seen[s], 1, &score);
+		pairs += pairs_of(query, score);
+	}
+	return pairs;
+}
+
+/* One group of users: a pass over all items. */
+static void
+run_group(void *argument, int64_t group, int worker)
+{
+	AucState   *state = argument;
+	const MfIndex *index = state->index;
+	int			d = index->factors;
+	int64_t		first = group * AUC_USERS;
+	int			n = (int) (state->nqueries - first < AUC_USERS ? state->nqueries - first : AUC_USERS);
+	MfAucQuery *query = state->query + first;
+	double	   *side = (double *) (state->workspace + worker * state->size);
+	float	   *score = (float *) (side + AUC_USERS * d);
+	int64_t		pairs[AUC_USERS] = {0};
+
+	memset(side, 0, sizeof(double) * AUC_USERS * d);
+	for (int u = 0; u < n; u++)
+	{
+		for (int j = 0; j < d; j++)
+			side[j * AUC_USERS + u] = query[u].query[j];
+		mf_topk_score(index, query[u].query, query[u].relevant, query[u].nrelevant, query[u].score);
+	}
+	for (int64_t i = 0; i < index->nitems && !mf_cancelled(state->parallel); i += AUC_ITEMS)
+	{
+		int			m = (int) (index->nitems - i < AUC_ITEMS ? index->nitems - i : AUC_ITEMS);
+
+		state->kernels->score(side, index->vector + (size_t) i * index->ld,
+							  index->offset ? index->offset + i : NULL, d, index->ld, m, score);
+		for (int u = 0; u < n; u++)
+			for (int64_t r = 0; r < query[u].nrelevant; r++)
+				pairs[u] += state->kernels->below(score + u * AUC_ITEMS, m, query[u].score[r]);
+	}
+	for (int u = 0; u < n; u++)
+	{
+		int64_t		others = index->nitems - query[u].nseen - query[u].nrelevant;
+
+		query[u].auc = (double) (pairs[u] - pairs_to_leave_out(index, &query[u])) /
+			(2.0 * (double) query[u].nrelevant * (double) others);
+	}
+}
+
+/*
+ * Answers nqueries queries; the workspace has mf_auc_workspace() bytes.  Returns false when it was
+ * cancelled.
+ */
+bool
+mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace, const MfParallel *parallel)
+{
+	AucState	state = {index, choose_kernels(), query, nqueries, workspace, worker_size(index->factors), parallel};
+
+	return mf_parallel_blocks(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
+}
+
+/* Fills in fewer[] and equal[]; popular[]: all items by decreasing count. */
+void
+mf_auc_rank_counts(MfPopularity *popularity, const int32_t *popular)
+{
+	int64_t		n = popularity->nitems;
+
+	for (int64_t from = 0, to; from < n; from = to)
+	{
+		to = from + 1;
+		while (to < n && popularity->count[popular[to]] == popularity->count[popular[from]])
+			to++;
+		for (int64_t i = from; i < to; i++)
+		{
+			popularity->equal[popular[i]] = (int32_t) (to - from);
+			popularity->fewer[popular[i]] = (int32_t) (n - to);
+		}
+	}
+}
+
+/* The same for one user where every item's score is its count. */
+double
+mf_auc_of_counts(const MfPopularity *popularity, const int32_t *seen, int64_t nseen,
+				 const int32_t *relevant, int64_t nrelevant)
+{
+	const int32_t *count = popularity->count;
+	int64_t		others = popularity->nitems - nseen - nrelevant;
+	int64_t		pairs = 0;
+
+	for (int64_t r = 0; r < nrelevant; r++)
+	{
+		int32_t		mine = count[relevant[r]];
+
+		pairs += 2 * (int64_t) popularity->fewer[relevant[r]] + popularity->equal[relevant[r]];
+		for (int64_t s = 0; s < nseen; s++)
+			pairs -= (count[seen[s]] < mine) + (count[seen[s]] <= mine);
+		for (int64_t s = 0; s < nrelevant; s++)
+			pairs -= (count[relevant[s]] < mine) + (count[relevant[s]] <= mine);
+	}
+	return (double) pairs / (2.0 * (double) nrelevant * (double) others);
+}

@@ -1,0 +1,43 @@
+/*
+ * auc.h - how well scores of all items tell a user's relevant items from the others, for many users.
+ */
+#ifndef MF_AUC_H
+#define MF_AUC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/threads.h"
+#include "core/topk/index.h"
+
+/* One user's question and answer; no item is in both lists, both are ascending. */
+typedef struct MfAucQuery
+{
+	const float *query;			/* ld floats, padding 0 */
+	const int32_t *seen;		/* nseen items on neither side */
+	int64_t		nseen;
+	const int32_t *relevant;	/* nrelevant items */
+	int64_t		nrelevant;
+	float	   *score;			/* result: nrelevant scores */
+	double		auc;			/* result: NaN when there are no relevant or no other items */
+} MfAucQuery;
+
+/* Scores that are the same for everybody: how often each item was rated. */
+typedef struct MfPopularity
+{
+	int64_t		nitems;
+	const int32_t *count;		/* nitems */
+	int32_t    *fewer;			/* nitems: how many items have a smaller count */
+	int32_t    *equal;			/* nitems: how many have the same one, the item itself among them */
+} MfPopularity;
+
+extern size_t mf_auc_workspace(int factors, const MfParallel *parallel);
+extern bool mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace,
+				   const MfParallel *parallel);
+
+extern void mf_auc_rank_counts(MfPopularity *popularity, const int32_t *popular);
+extern double mf_auc_of_counts(const MfPopularity *popularity, const int32_t *seen, int64_t nseen,
+							   const int32_t *relevant, int64_t nrelevant);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * sq4.c - 4-bit codes of the items' leading coordinates, and what they say of a score.
+ *
+ * Where norms are flat, no item can be passed over unseen.  So all are looked at in short: let R be
+ * the eigenvectors of V'V, x = R p and y = R v the coordinates of query and item.  The first c of them
+ * carry most of p.v; what is left is bounded by the norms of the rest (FEXIPRO: Li, Chan, Yiu,
+ * Mamoulis, SIGMOD 2017; LEMP: Teflioudi, Gemulla, Mykytiuk, SIGMOD 2015).  A coordinate's unit is its
+ * spread a_j, so that all are worth the same four bits, and a panel has a step s of its own:
+ *
+ *	  y_j / a_j = s (n_j - 7.5) + e_j,    n_j = 0 .. 15
+ *	  x_j a_j = t q_j + f_j,			  q_j = -127 .. 127
+ *
+ *	  p.v = sum_{j <= c} x_j y_j + rest of p . rest of v
+ *		  = s t (sum q_j n_j - 7.5 sum q_j) + s sum f_j (n_j - 7.5) + sum x_j a_j e_j + rest . rest
+ *
+ * The first term is integers.  The others are at most |f| |l|, l_j = s (n_j - 7.5), |x a| |e| and |rest| |rest|
+ * (Cauchy-Schwarz), where |l|, |e| and the rest's norm are the largest ones of the panel, stored with
+ * it.  So p.v + o can reach the floor only if
+ *
+ *	  sum q_j n_j >= (floor - o - |f| |l| - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
+ *
+ * which is one integer a panel, and the sum of products is what processors have instructions for.
+ *
+ * R has been rounded: R R' = I + D.  Then p.v = x.y - x'Dy + rest . rest, with rests p - R'x and
+ * v - R'y, and |rest of p|^2 = |p|^2 - |x|^2 + x'Dx.  Coordinates have been computed in float: each
+ * is off by at most g |p|, all of them by g sqrt(c) |p|.  `skew` is the sum of both, so that the sum
+ * over computed coordinates is off by at most skew |p| |v|, and squared rests by skew |p|^2.
+ */
+#include "core/topk/sq4.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/als/als.h"
+#include "core/base/arena.h"
+
+/* Of normal numbers in four bits, in deviations: the step that leaves the least error, 0.107. */
+#define USUAL_STEP 0.335
+
+/* Floats that a worker needs to code a panel: 16 items' coordinates. */
+static size_t
+fill_floats(int factors)
+{
+	return (size_t) MF_PANEL * mf_padded(factors);
+}
+
+/* Bytes of scratch space that planning and coding need. */
+size_t
+mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+{
+	size_t		plan = mf_codes_plan_workspace(nitems, factors, parallel);
+
+	/* coding still needs the plan's rotation and spread, so its own comes behind */
+	return plan + mf_workers(parallel) * fill_floats(factors) * sizeof(float);
+}
+
+/* State of coding, shared by its workers. */
+typedef struct Coding
+{
+	const MfIndex *index;
+	const MfScan *scan;
+	float	   *scratch;		/* fill_floats() a worker */
+} Coding;
+
+/* Puts the codes of one panel together; returns the largest norm of what they stand for, in steps. */
+static float
+pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
+{
+	float		per_step = 1 / step;
+	float		squares[MF_PANEL] = {0};
+	float		most = 0;
+
+	for (int g = 0; g < index->coded / 8; g++)
+		for (int i = 0; i < MF_PANEL; i++)
+			for (int b = 0; b < 4; b++)
+			{
+				unsigned	byte = 0;
+
+				for (int upper = 0; upper < 2; upper++)
+				{
+					float		n = scaled[i * index->coded + g * 8 + upper * 4 + b] * per_step + 8;
+
+					n = n > 15 ? 15 : n < 0 ? 0 : n;
+					byte |= (unsigned) n << 4 * upper;
+					squares[i] += ((int) n - 7.5f) * ((int) n - 7.5f);
+				}
+				code[g * 64 + i * 4 + b] = (uint8_t) byte;
+			}
+	for (int i = 0; i < MF_PANEL; i++)
+		most = squares[i] > most ? squares[i] : most;
+	return sqrtf(most);
+}
+
+/* The step that leaves the smallest error in the worst item of a panel, and that error squared. */
+static float
+choose_step(const Coding *coding, const float *scaled, float *error)
+{
+	int			n = MF_PANEL * coding->index->coded;
+	double		squares = 0;
+	float		usual;
+	float		step;
+
+	for (int i = 0; i < n; i++)
+		squares += (double) scaled[i] * scaled[i];
+	usual = (float) fmax(USUAL_STEP * sqrt(squares / n), 1e-15);
+	step = usual;
+	*error = coding->scan->code_error(scaled, coding->index->coded, usual);
+	/* outliers want larger steps, shapes with short tails smaller ones */
+	for (int direction = -1; direction <= 1 && step == usual; direction += 2)
+		for (float factor = 1 + 0.13f * direction; factor < 6 && factor > 0.3f; factor *= 1 + 0.13f * direction)
+		{
+			float		other = coding->scan->code_error(scaled, coding->index->coded, usual * factor);
+
+			if (other >= *error)
+				break;
+			*error = other;
+			step = usual * factor;
+		}
+	return step;
+}
+
+/* Codes one panel. */
+static void
+code_panel(const Coding *coding, int64_t panel, float *scaled)
+{
+	const MfIndex *index = coding->index;
+	float		error = 0;
+	float		length;
+	float		least = INFINITY;
+	double		most_rest = 0;
+	bool		coded = true;
+
+	for (int i = 0; i < MF_PANEL; i++)
+	{
+		int64_t		at = panel * MF_PANEL + i;
+		float	   *y = scaled + (size_t) i * index->coded;
+		double		rest = (double) index->norm[at] * index->norm[at];
+
+		rest *= 1 + 1e-6 + index->skew;
+		least = at < index->nitems && index->norm[at] < least ? index->norm[at] : least;
+		coded &= index->norm[at] == 0 || (index->norm[at] > MF_LEAST_CODED && index->norm[at] < MF_MOST_CODED);
+		for (int part = 0; part < index->coded; part += 16)
+		{
+			int32_t		row[MF_PANEL];
+
+			for (int r = 0; r < MF_PANEL; r++)
+				row[r] = part + r;
+			coding->scan->score_rows(index->vector + at * index->ld, index->ld, index->rotation, row,
+									 NULL, NULL, 0, y + part);
+		}
+		for (int j = 0; j < index->coded; j++)
+		{
+			rest -= (double) y[j] * y[j];
+			y[j] /= index->spread[j];
+		}
+		most_rest = rest > most_rest ? rest : most_rest;
+	}
+	if (!coded)
+		memset(scaled, 0, (size_t) MF_PANEL * index->coded * sizeof(float));
+	MF_WRITABLE(float, index->panel_step)[panel] = choose_step(coding, scaled, &error);
+	length = pack_panel(index, scaled, index->panel_step[panel],
+						MF_WRITABLE(uint8_t, index->code) + (size_t) panel * index->coded * 8);
+	MF_WRITABLE(float, index->panel_length)[panel] = length * index->panel_step[panel] * (1 + 1e-5f);
+	/* sums of squares and the steps themselves have been rounded */
+	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * index->panel_step[panel] * sqrt(index->coded));
+	MF_WRITABLE(float, index->panel_error)[panel] = coded ? error : INFINITY;
+	MF_WRITABLE(float, index->panel_rest)[panel] = (float) (sqrt(most_rest) * (1 + 1e-6));
+	MF_WRITABLE(float, index->panel_least)[panel] = least * (1 - 0x1.0p-20f);
+}
+
+/* Codes the panels of one block; those after the last panel are never reached. */
+static void
+code_block(void *state, int64_t block, int worker)
+{
+	const Coding *coding = state;
+	const MfIndex *index = coding->index;
+
+	for (int64_t panel = block * MF_BLOCK_PANELS; panel < (block + 1) * MF_BLOCK_PANELS; panel++)
+	{
+		if (panel < index->npanels)
+			code_panel(coding, panel, coding->scratch + worker * fill_floats(index->factors));
+		else
+		{
+			MF_WRITABLE(float, index->panel_step)[panel] = 1;
+			MF_WRITABLE(float, index->panel_error)[panel] = 0;
+			MF_WRITABLE(float, index->panel_length)[panel] = 0;
+			MF_WRITABLE(float, index->panel_rest)[panel] = 0;
+			MF_WRITABLE(float, index->panel_least)[panel] = 0;
+		}
+	}
+}
+
+/* Fills in the sections of an index that codes are made of; the workspace is the one that the plan was
+ * made in.  Returns false when it was cancelled. */
+bool
+mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, const MfParallel *parallel)
+{
+	size_t		planned = mf_codes_plan_workspace(index->nitems, index->factors, parallel);
+	Coding		coding = {index, mf_scan(), (float *) (void *) ((char *) workspace + planned)};
+	float	   *rotation = MF_WRITABLE(float, index->rotation);
+
+	memset(rotation, 0, (size_t) index->coded * index->ld * sizeof(float));
+	for (int i = 0; i < index->coded; i++)
+	{
+		for (int j = 0; j < index->factors && i < index->factors; j++)
+			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->factors + j];
+		MF_WRITABLE(float, index->spread)[i] = (float) plan->spread[i];
+	}
+	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);
+}
+
+/*
+ * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of an index's codes.  code
+ * has room for its arrays.  Returns false when the query is too long or short for floats; then codes
+ * say nothing.
+ */
+bool
+mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, double norm)
+{
+	const MfScan *scan = mf_scan();
+	float	   *x = code->coordinate;
+	double		rest = norm * norm * (1 + 1e-6 + index->skew);
+	double		squares = 0;
+	double		missed = 0;
+	float		most = 0;
+	int64_t		total = 0;
+
+	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
+		return false;
+	for (int part = 0; part < index->coded; part += 16)
+	{
+		int32_t		row[MF_PANEL];
+
+		for (int r = 0; r < MF_PANEL; r++)
+			row[r] = part + r;
+		scan->score_rows(query, index->ld, index->rotation, row, NULL, NULL, 0, x + part);
+	}
+	for (int j = 0; j < index->coded; j++)
+	{
+		rest -= (double) x[j] * x[j];
+		x[j] *= index->spread[j];
+		squares += (double) x[j] * x[j];
+		most = fabsf(x[j]) > most ? fabsf(x[j]) : most;
+	}
+	code->unit = fmaxf(most / 127, 1e-30f);
+	for (int j = 0; j < index->coded; j++)
+	{
+		double		n = x[j] / code->unit;
+		int			q = (int) (n < 0 ? n - 0.5 : n + 0.5);
+
+		q = q > 127 ? 127 : q < -127 ? -127 : q;
+		code->code[j] = (int8_t) q;
+		total += q;
+		missed += (n - q) * (n - q);
+	}
+	/* times the spread here and by the spread there have rounded x_j y_j twice: 1e-6 more skew */
+	code->per_error = (float) (sqrt(squares) * (1 + 1e-6) + 1e-30);
+	code->per_rest = (float) (sqrt(fmax(rest, 0)) * (1 + 1e-6) + 1e-30);
+	code->per_skew = (float) ((index->skew + 1e-6) * norm * (1 + 1e-6));
+	code->per_length = (float) (sqrt(missed) * code->unit * (1 + 1e-6) + 1e-30);
+	code->shift = (float) (7.5 * (double) total);
+	return true;
+}

@@ -1,0 +1,362 @@
+/*
+ * sq4_plan.c - decides whether an index is to have codes, and of how many coordinates.
+ *
+ * By a sample: some items at even distances, and some queries.  What the queries would cost is
+ * estimated for every number of coordinates; nothing of it matters for exactness.
+ */
+#include "core/topk/sq4.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/als/als.h"
+#include "core/base/arena.h"
+#include "core/linalg/eigen.h"
+
+/* Items and queries that decisions rest on. */
+#define SAMPLE_ITEMS 4096
+#define SAMPLE_QUERIES 16
+#define SAMPLE_BEST 10
+
+/* Codes are for models where a search would look at more items than this. */
+#define ENOUGH_ITEMS 4096
+
+/* Nanoseconds of looking at one coordinate of one item's code, and of scoring an item in float. */
+#define COORDINATE_COST 0.015
+#define SCORE_COST 25.0
+
+/* No coordinate's unit is less than this share of the first one's. */
+#define LEAST_SPREAD 0.02
+
+/* What codes usually miss, in deviations of a normal coordinate: see USUAL_STEP in sq4.c. */
+#define USUAL_ERROR 0.11
+
+/* Sections of the planner's workspace. */
+typedef struct Sample
+{
+	int			n;				/* items: whole panels, at even distances */
+	int			parts;			/* of 16 coordinates that there are */
+	float	   *vector;			/* n x ld */
+	float	   *weight;			/* n: 1 / |v|^2 */
+	int32_t    *position;		/* n: 0 .. n - 1, then positions in the index */
+	float	   *gram;			/* d x ld */
+	double	   *square;			/* d x d: the Gram matrix in double */
+	double	   *rotation;		/* d x d: its eigenvectors, a row each */
+	double	   *value;			/* ld: its eigenvalues, then spreads */
+	double	   *work;			/* d */
+	float	   *row;			/* ld x ld: rotation in float */
+	float	   *scaled;			/* parts x n: sum over the first 16 part coordinates of (y_j / a_j)^2 */
+	float	   *plain;			/* parts x n: of y_j^2 */
+	float	   *score;			/* n + MF_BLOCK */
+	void	   *space;			/* for mf_gram() */
+	size_t		size;
+} Sample;
+
+/* Divides the planner's workspace; it may be NULL to learn the size alone. */
+static Sample
+divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
+{
+	Sample		sample;
+	size_t		used = 0;
+	size_t		ld = mf_padded(d);
+	int64_t		panels = (nitems + MF_PANEL - 1) / MF_PANEL;
+	size_t		n;
+
+	if (panels > SAMPLE_ITEMS / MF_PANEL)
+		panels = SAMPLE_ITEMS / MF_PANEL;
+	n = (size_t) panels * MF_PANEL;
+	sample.n = (int) n;
+	sample.parts = (int) ld / 16;
+	sample.vector = mf_take_space(space, &used, n * ld * sizeof(float));
+	sample.weight = mf_take_space(space, &used, n * sizeof(float));
+	sample.position = mf_take_space(space, &used, 2 * n * sizeof(int32_t));
+	sample.gram = mf_take_space(space, &used, d * ld * sizeof(float));
+	sample.square = mf_take_space(space, &used, (size_t) d * d * sizeof(double));
+	sample.rotation = mf_take_space(space, &used, (size_t) d * d * sizeof(double));
+	sample.value = mf_take_space(space, &used, ld * sizeof(double));
+	sample.work = mf_take_space(space, &used, d * sizeof(double));
+	sample.row = mf_take_space(space, &used, ld * ld * sizeof(float));
+	sample.scaled = mf_take_space(space, &used, sample.parts * n * sizeof(float));
+	sample.plain = mf_take_space(space, &used, sample.parts * n * sizeof(float));
+	sample.score = mf_take_space(space, &used, (n + MF_BLOCK) * sizeof(float));
+	sample.space = mf_take_space(space, &used, mf_gram_size(d, parallel));
+	sample.size = used;
+	return sample;
+}
+
+/* Bytes of scratch space that a plan is made in. */
+size_t
+mf_codes_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+{
+	return divide_space(NULL, nitems, factors, parallel).size;
+}
+
+/*
+ * Finds the basis in which the Gram matrix is diagonal, largest eigenvalue first, and turns the values
+ * into spreads: what a coordinate of a vector of length 1 is like.  False when there is none.
+ */
+static bool
+find_basis(Sample *sample, int d)
+{
+	double	   *value = sample->value;
+	int			ld = mf_padded(d);
+
+	for (int i = 0; i < d; i++)
+		for (int j = 0; j < d; j++)
+			sample->square[(size_t) i * d + j] = sample->gram[(size_t) i * ld + j];
+	if (!mf_eigen(sample->square, d, value, sample->rotation, sample->work))
+		return false;
+	for (int i = 0; i < ld; i++)
+		value[i] = i < d ? sqrt(fmax(value[i], 0) / sample->n) : 0;
+	for (int i = 1; i < ld; i++)
+		value[i] = fmax(value[i], fmax(LEAST_SPREAD * value[0], 1e-6));
+	value[0] = fmax(value[0], 1e-6);
+	return true;
+}
+
+/* Copies the sample out of the index. */
+static void
+take_sample(Sample *sample, const MfIndex *index)
+{
+	int64_t		panels = sample->n / MF_PANEL;
+
+	for (int i = 0; i < sample->n; i++)
+	{
+		int64_t		panel = i / MF_PANEL * index->npanels / panels;
+		int32_t		at = (int32_t) (panel * MF_PANEL + i % MF_PANEL);
+		double		norm = index->norm[at];
+
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): null only where sizes are asked for */
+		sample->position[i] = i;
+		sample->position[sample->n + i] = at;
+		sample->weight[i] = norm > MF_LEAST_CODED && norm < MF_MOST_CODED ? (float) (1 / (norm * norm)) : 0;
+		memcpy(sample->vector + (size_t) i * index->ld, index->vector + (size_t) at * index->ld,
+			   index->ld * sizeof(float));
+		if (sample->weight[i] == 0)
+			memset(sample->vector + (size_t) i * index->ld, 0, index->ld * sizeof(float));
+	}
+}
+
+/* Query number q of the sample: one of those that the caller gave, or an item. */
+static const float *
+sample_query(const Sample *sample, const MfItems *items, int ld, int q)
+{
+	if (items->query != NULL && items->nqueries > 0)
+		return items->query + (size_t) (q * items->nqueries / SAMPLE_QUERIES) * ld;
+	return sample->vector + (size_t) (q * (sample->n - 1) / SAMPLE_QUERIES) * ld;
+}
+
+/* Puts a score among the best so far, ascending. */
+static void
+keep_best(float *best, float score)
+{
+	int			at = 0;
+
+	if (score <= best[0])
+		return;
+	for (; at + 1 < SAMPLE_BEST && best[at + 1] < score; at++)
+		best[at] = best[at + 1];
+	best[at] = score;
+}
+
+/*
+ * What the tenth best score of all items will be about, for a query whose scores on the sample and on
+ * the first block are computed on the way: the tenth of those, or what a normal distribution says.
+ */
+static double
+guess_floor(const Sample *sample, const MfIndex *index, const float *query)
+{
+	const MfScan *scan = mf_scan();
+	float		best[SAMPLE_BEST];
+	double		sum = 0;
+	double		squares = 0;
+	double		share = (double) SAMPLE_BEST / (double) index->nitems;
+	double		z;
+	double		mean;
+	int			first = index->nitems < MF_BLOCK ? 0 : MF_BLOCK;
+
+	for (int i = 0; i < SAMPLE_BEST; i++)
+		best[i] = -INFINITY;
+	for (int i = 0; i < sample->n + first; i += MF_PANEL)
+	{
+		int32_t		position[MF_PANEL];
+
+		for (int r = 0; r < MF_PANEL; r++)
+			position[r] = i < sample->n ? sample->position[sample->n + i + r] : i - sample->n + r;
+		scan->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
+		for (int r = 0; r < MF_PANEL; r++)
+		{
+			float		score = sample->score[i + r] +=
+				index->offset == NULL ? 0 : index->offset[position[r]];
+
+			keep_best(best, score);
+			sum += i < sample->n ? score : 0;
+			squares += i < sample->n ? (double) score * score : 0;
+		}
+	}
+	mean = sum / sample->n;
+	/* the tail of a normal distribution: share = exp(-z^2 / 2) / (z sqrt(2 pi)), nearly */
+	z = sqrt(fmax(0, -2 * log(share * 2.5)));
+	z = z > 1.5 ? sqrt(fmax(0, -2 * log(share * 2.5 * z))) : z;
+	return fmax(best[0], mean + z * sqrt(fmax(0, squares / sample->n - mean * mean)));
+}
+
+/* How many items of the index lie in panels that a floor does not rule out. */
+static double
+count_reached(const MfIndex *index, double norm, double floor)
+{
+	int64_t		count = 0;
+
+	for (int64_t panel = 0; panel < index->npanels; panel++)
+		count += norm * index->panel_norm[panel] +
+			(index->panel_offset == NULL ? 0 : index->panel_offset[panel]) >= floor;
+	return (double) count * MF_PANEL;
+}
+
+/* Sums of squared coordinates over the first 16, 32, ... of each sampled item. */
+static void
+project_sample(Sample *sample, int d, int ld)
+{
+	const MfScan *scan = mf_scan();
+	float		y[MF_PANEL];
+
+	memset(sample->row, 0, (size_t) ld * ld * sizeof(float));
+	for (int i = 0; i < d; i++)
+		for (int j = 0; j < d; j++)
+			sample->row[(size_t) i * ld + j] = (float) sample->rotation[(size_t) i * d + j];
+	for (int part = 0; part < sample->parts; part++)
+		for (int i = 0; i < sample->n; i++)
+		{
+			size_t		at = (size_t) part * sample->n + i;
+			int32_t		position[MF_PANEL];
+			double		scaled = part == 0 ? 0 : sample->scaled[at - sample->n];
+			double		plain = part == 0 ? 0 : sample->plain[at - sample->n];
+
+			for (int r = 0; r < MF_PANEL; r++)
+				position[r] = part * 16 + r;
+			scan->score_rows(sample->vector + (size_t) i * ld, ld, sample->row, position, NULL, NULL, 0, y);
+			for (int r = 0; r < MF_PANEL; r++)
+			{
+				double		unit = sample->value[part * 16 + r];
+
+				scaled += y[r] * y[r] / (unit * unit);
+				plain += (double) y[r] * y[r];
+			}
+			sample->scaled[at] = (float) scaled;
+			sample->plain[at] = (float) plain;
+		}
+}
+
+/* Adds what a query would cost with 16, 32, ... coded coordinates to cost[]. */
+static void
+add_costs(const Sample *sample, const MfIndex *index, const float *query, double floor, double reached,
+		  double *cost)
+{
+	const MfScan *scan = mf_scan();
+	double		norm = mf_norm(query, index->ld);
+	double		rest = norm * norm;
+	double		scaled = 0;
+
+	for (int part = 0; part < sample->parts; part++)
+	{
+		float		x[MF_PANEL];
+		int32_t		position[MF_PANEL];
+		double		passed = 0;
+
+		for (int r = 0; r < MF_PANEL; r++)
+			position[r] = part * 16 + r;
+		scan->score_rows(query, index->ld, sample->row, position, NULL, NULL, 0, x);
+		for (int r = 0; r < MF_PANEL; r++)
+		{
+			rest -= (double) x[r] * x[r];
+			scaled += x[r] * x[r] * sample->value[part * 16 + r] * sample->value[part * 16 + r];
+		}
+		for (int i = 0; i < sample->n; i++)
+		{
+			size_t		at = (size_t) part * sample->n + i;
+			double		left = sample->plain[(size_t) (sample->parts - 1) * sample->n + i] - sample->plain[at];
+
+			passed += sample->score[i] + USUAL_ERROR * sqrt(scaled * sample->scaled[at]) +
+				sqrt(fmax(rest, 0) * fmax(left, 0)) >= floor;
+		}
+		cost[part] += reached * COORDINATE_COST * 16 * (part + 1) +
+			passed / sample->n * (double) index->nitems * SCORE_COST;
+	}
+}
+
+/* How far the first c rows of the rounded rotation are from orthonormal, and what rounding of
+ * coordinates adds; see above. */
+static double
+measure_skew(const Sample *sample, int ld, int c)
+{
+	double		squares = 0;
+
+	for (int i = 0; i < c; i++)
+		for (int j = 0; j <= i; j++)
+		{
+			const float *x = sample->row + (size_t) i * ld;
+			const float *y = sample->row + (size_t) j * ld;
+			double		sum = 0;
+
+			for (int k = 0; k < ld; k++)
+				sum += (double) x[k] * y[k];
+			/* rows beyond d are zero: they add a zero coordinate, which is no skew */
+			if (i == j && sum > 0.5)
+				sum -= 1;
+			squares += (i == j ? 1 : 2) * sum * sum;
+		}
+	return 1.1 * sqrt(squares) + 2.2 * (mf_scan_error(ld) + MF_SCAN_ROUNDING) * sqrt(c);
+}
+
+/*
+ * Decides whether an index is to have codes and of how many coordinates, by what the queries of the
+ * sample would cost.  index holds everything but codes.  Returns false when it was cancelled.
+ */
+bool
+mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCodes codes,
+			  void *workspace, const MfParallel *parallel)
+{
+	Sample		sample = divide_space(workspace, index->nitems, index->factors, parallel);
+	double		cost[64] = {0};
+	double		reached = 0;
+	int			best = 0;
+
+	memset(plan, 0, sizeof(*plan));
+	if (codes == MF_CODES_NEVER || index->nitems == 0 ||
+		(codes == MF_CODES_AUTO && index->nitems < 2 * ENOUGH_ITEMS))
+		return true;
+	take_sample(&sample, index);
+	for (int q = 0; q < SAMPLE_QUERIES && codes == MF_CODES_AUTO; q++)
+	{
+		const float *query = sample_query(&sample, items, index->ld, q);
+
+		reached += count_reached(index, mf_norm(query, index->ld), guess_floor(&sample, index, query));
+	}
+	if (codes == MF_CODES_AUTO && reached < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
+		return true;
+
+	if (mf_gram(parallel, sample.vector, sample.n, index->factors, sample.weight, sample.gram,
+				sample.space) != MF_OK)
+		return !mf_cancelled(parallel);
+	if (!find_basis(&sample, index->factors))
+		return true;
+	if (mf_cancelled(parallel))
+		return false;
+	project_sample(&sample, index->factors, index->ld);
+	for (int q = 0; q < SAMPLE_QUERIES; q++)
+	{
+		const float *query = sample_query(&sample, items, index->ld, q);
+		double		floor = guess_floor(&sample, index, query);
+
+		add_costs(&sample, index, query, floor,
+				  count_reached(index, mf_norm(query, index->ld), floor), cost);
+	}
+	for (int part = 1; part < sample.parts; part++)
+		if (cost[part] < cost[best])
+			best = part;
+	plan->coded = (best + 1) * 16;
+	plan->rotation = sample.rotation;
+	plan->spread = sample.value;
+	plan->skew = (float) measure_skew(&sample, index->ld, plan->coded);
+	return true;
+}

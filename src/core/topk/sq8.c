@@ -1,0 +1,229 @@
+/*
+ * sq8.c - 7-bit codes of whole vectors.
+ *
+ * Where norms are flat, every item is looked at for every query.  For one query that is a matter of
+ * memory, hence the short codes of sq4.c.  Many queries share what is fetched, and then it is a
+ * matter of arithmetic: products of bytes are four times as many an instruction as those of floats.
+ * The same holds where norms prune: the few first items, which every query looks at, are in the cache.
+ * Whatever the vectors, with a step s for a panel of items and t for a query,
+ *
+ *	  v_j = s (n_j - 64) + e_j,    n_j = 1 .. 127
+ *	  p_j = t q_j + f_j,		   q_j = -127 .. 127
+ *
+ *	  p.v = s t (sum q_j n_j - 64 sum q_j) + s sum f_j (n_j - 64) + sum p_j e_j
+ *
+ * by definition of e and f, and the last two terms are at most |f| |l| + |p| |e|, l_j = s (n_j - 64)
+ * (Cauchy-Schwarz), where |l| and |e| are the largest of the panel.  That is the bound of sq4.c
+ * without rotation and rest, so the same kernel makes thresholds of it.  It is so narrow, about a
+ * hundredth of |p| |v|, that little passes but what is among the best so far.
+ *
+ * The sum of products is at most 127 * 127 * 1008 < 2^24, so it is a whole float as well.
+ */
+#include "core/topk/sq8.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+
+/* What stands for 0. */
+#define MIDDLE 64
+
+/* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
+#define ROUNDED_UP (1 + 1e-6)
+
+/* Points fine codes of nblocks blocks at their room: from *used on in space, which may be NULL. */
+void
+mf_fine_lay_out(MfFine *fine, void *space, size_t *used, int ld, int64_t nblocks)
+{
+	size_t		panels = (size_t) nblocks * MF_BLOCK_PANELS;
+
+	fine->nblocks = nblocks;
+	fine->step = mf_take_space(space, used, panels * sizeof(float));
+	fine->error = mf_take_space(space, used, panels * sizeof(float));
+	fine->length = mf_take_space(space, used, panels * sizeof(float));
+	fine->zero = mf_take_space(space, used, MF_BLOCK_PANELS * sizeof(float));
+	fine->code = mf_take_space(space, used, panels * ld * MF_PANEL);
+}
+
+/* Bytes of 64-byte aligned space that the fine codes of an index take. */
+size_t
+mf_fine_size(const MfIndex *index)
+{
+	MfFine		fine;
+	size_t		used = 0;
+
+	mf_fine_lay_out(&fine, NULL, &used, index->ld, index->nblocks);
+	return used;
+}
+
+/* State of coding, shared by its workers. */
+typedef struct Coding
+{
+	const MfIndex *index;
+	const MfFine *fine;
+} Coding;
+
+/* The largest size of a number among a panel's vectors; 0 where one is out of the range of codes. */
+static float
+panel_most(const MfIndex *index, int64_t panel)
+{
+	const float *v = index->vector + (size_t) panel * MF_PANEL * index->ld;
+	float		most = 0;
+
+	for (int i = 0; i < MF_PANEL; i++)
+	{
+		float		norm = index->norm[panel * MF_PANEL + i];
+
+		if (norm != 0 && !(norm > MF_LEAST_CODED && norm < MF_MOST_CODED))
+			return 0;
+	}
+	for (int j = 0; j < MF_PANEL * index->ld; j++)
+	{
+		float		size = fabsf(v[j]);
+
+		most = size > most ? size : most;
+	}
+	return most;
+}
+
+/* Codes one vector in these steps, every fourth of its numbers 64 bytes on; returns squared norms. */
+static void
+code_vector(const float *v, int ld, float step, uint8_t *code, double *length, double *error)
+{
+	float		per_step = 1 / step;
+	double		lengths = 0;
+	double		errors = 0;
+
+	for (int j = 0; j < ld; j++)
+	{
+		float		x = v[j] * per_step + (MIDDLE + 0.5f);
+		int			n;
+		double		stands;
+
+		x = x > 1 ? x : 1;
+		x = x < 2 * MIDDLE - 1 ? x : 2 * MIDDLE - 1;
+		n = (int) x;
+		stands = (double) step * (n - MIDDLE);
+		lengths += stands * stands;
+		errors += (v[j] - stands) * (v[j] - stands);
+		code[j / 4 * 64 + j % 4] = (uint8_t) n;
+	}
+	*length = lengths;
+	*error = errors;
+}
+
+/* Codes one panel; one that is out of the range of codes passes every test. */
+static void
+code_panel(const Coding *coding, int64_t panel)
+{
+	const MfIndex *index = coding->index;
+	const MfFine *fine = coding->fine;
+	uint8_t    *code = MF_WRITABLE(uint8_t, fine->code) + (size_t) panel * MF_PANEL * index->ld;
+	float		most = panel_most(index, panel);
+	float		step = most > 0 ? most / (MIDDLE - 1) : 1;
+	double		length = 0;
+	double		error = 0;
+
+	for (int i = 0; i < MF_PANEL; i++)
+	{
+		double		its_length;
+		double		its_error;
+
+		code_vector(index->vector + ((size_t) panel * MF_PANEL + i) * index->ld, index->ld, step, code + 4 * i,
+					&its_length, &its_error);
+		length = its_length > length ? its_length : length;
+		error = its_error > error ? its_error : error;
+	}
+	if (most == 0 && index->panel_norm[panel] > 0)
+		error = INFINITY;
+	MF_WRITABLE(float, fine->step)[panel] = step;
+	MF_WRITABLE(float, fine->length)[panel] = (float) (sqrt(length) * ROUNDED_UP);
+	MF_WRITABLE(float, fine->error)[panel] = (float) (sqrt(error) * ROUNDED_UP);
+}
+
+/* Codes the panels of one block; those after the last panel are never looked at, but have their bytes. */
+static void
+code_block(void *state, int64_t block, int worker)
+{
+	const Coding *coding = state;
+	const MfFine *fine = coding->fine;
+
+	(void) worker;
+	for (int64_t panel = block * MF_BLOCK_PANELS; panel < (block + 1) * MF_BLOCK_PANELS; panel++)
+	{
+		if (panel < coding->index->npanels)
+			code_panel(coding, panel);
+		else
+		{
+			memset(MF_WRITABLE(uint8_t, fine->code) + (size_t) panel * MF_PANEL * coding->index->ld, 0,
+				   (size_t) MF_PANEL * coding->index->ld);
+			MF_WRITABLE(float, fine->step)[panel] = 1;
+			MF_WRITABLE(float, fine->length)[panel] = 0;
+			MF_WRITABLE(float, fine->error)[panel] = 0;
+		}
+	}
+}
+
+/* Fills in fine codes that have been laid out.  Returns false when it was cancelled. */
+bool
+mf_fine_fill(const MfFine *fine, const MfIndex *index, const MfParallel *parallel)
+{
+	Coding		coding = {index, fine};
+
+	memset(MF_WRITABLE(float, fine->zero), 0, MF_BLOCK_PANELS * sizeof(float));
+	return mf_parallel_blocks(parallel, fine->nblocks, code_block, &coding);
+}
+
+/*
+ * Makes the fine codes of all of an index in space, which has mf_fine_size() bytes and is 64-byte aligned.
+ * Returns false when it was cancelled.
+ */
+bool
+mf_fine_build(MfFine *fine, void *space, const MfIndex *index, const MfParallel *parallel)
+{
+	size_t		used = 0;
+
+	mf_fine_lay_out(fine, space, &used, index->ld, index->nblocks);
+	return mf_fine_fill(fine, index, parallel);
+}
+
+/*
+ * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of fine codes; query->code
+ * has room for ld.  Returns false when the query is too long or short; then codes say nothing.
+ */
+bool
+mf_fine_query(MfCodeQuery *query, const float *p, int ld, double norm)
+{
+	float		most = 0;
+	double		missed = 0;
+	int64_t		total = 0;
+
+	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
+		return false;
+	for (int j = 0; j < ld; j++)
+	{
+		float		size = fabsf(p[j]);
+
+		most = size > most ? size : most;
+	}
+	query->unit = fmaxf(most / 127, 1e-30f);
+	for (int j = 0; j < ld; j++)
+	{
+		int			q = (int) (p[j] / query->unit + 128.5f) - 128;
+		double		left;
+
+		q = q > 127 ? 127 : q < -127 ? -127 : q;
+		left = p[j] - (double) query->unit * q;
+		missed += left * left;
+		total += q;
+		query->code[j] = (int8_t) q;
+	}
+	query->per_error = (float) (norm * ROUNDED_UP);
+	query->per_length = (float) (sqrt(missed) * ROUNDED_UP + 1e-30);
+	query->per_rest = 0;
+	/* what the naive scan's own score may be off by */
+	query->per_skew = (float) (1e-9 * norm);
+	query->shift = (float) (MIDDLE * total);
+	return true;
+}

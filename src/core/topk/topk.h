@@ -1,0 +1,67 @@
+/*
+ * topk.h - the best items for a vector, exactly; see topk.c for why it is exact.
+ */
+#ifndef MF_TOPK_H
+#define MF_TOPK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/threads.h"
+#include "core/topk/index.h"
+#include "core/topk/sq8.h"
+
+/*
+ * Which items may be in a result; all conditions hold together.  Zeroed, it lets every item in.
+ * Bitmaps have bit i % 64 of word i / 64 for item i.
+ */
+typedef struct MfFilter
+{
+	const uint64_t *allowed;	/* bitmap: only these; NULL: all */
+	const uint64_t *excluded;	/* bitmap: none of these; NULL: none */
+	const int32_t *seen;		/* nseen items in any order: none of these */
+	int64_t		nseen;
+	const int32_t *candidates;	/* ncandidates items in any order: only these; NULL: all.  Negative
+								 * numbers and repetitions are passed over */
+	int64_t		ncandidates;
+	const int32_t *group;		/* nitems: the item's group, 1 or more; 0: none.  NULL: no groups */
+	int			per_group;		/* at most so many of a group, the best of it; groups need it >= 1 */
+} MfFilter;
+
+/* What a search did, added to what is there already. */
+typedef struct MfTopkStats
+{
+	int64_t		coded;			/* items looked at by their codes */
+	int64_t		scored;			/* items scored in float */
+	int64_t		rescored;		/* items scored in double */
+} MfTopkStats;
+
+/* Searches for many vectors at once. */
+typedef struct MfBatch
+{
+	int64_t		nqueries;
+	const float *query;			/* nqueries x mf_padded(d) */
+	int			k;
+	const MfFilter *filter;		/* for all of them (its seen items are not used); may be NULL */
+	const int64_t *seen_start;	/* nqueries + 1; query q leaves out seen[seen_start[q] ..
+								 * seen_start[q + 1] - 1], in any order; NULL: nothing */
+	const int32_t *seen;
+	int32_t    *item;			/* result: nqueries x k */
+	float	   *score;			/* result: nqueries x k */
+	int32_t    *count;			/* result: nqueries: how many of the k there are */
+	const MfFine *fine;			/* the index's fine codes, or NULL; they help where it has codes, too */
+} MfBatch;
+
+extern size_t mf_topk_workspace(const MfIndex *index, int k);
+extern int	mf_topk_search(const MfIndex *index, const float *query, int k, const MfFilter *filter,
+						   void *workspace, int32_t *item, float *score, MfTopkStats *stats);
+extern int	mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter *filter,
+							void *workspace, int32_t *item, float *similarity, MfTopkStats *stats);
+extern size_t mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel);
+extern bool mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace,
+						  const MfParallel *parallel);
+extern void mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems,
+						  float *score);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * evaluate.h - how good a model is on rows that it was not trained on.
+ */
+#ifndef MFREC_EVALUATE_H
+#define MFREC_EVALUATE_H
+
+#include "postgres_ext.h"
+
+/* What mf_evaluate was asked for; text that was not given is NULL. */
+typedef struct EvaluationRequest
+{
+	Oid			test;
+	int			k;
+	char	   *model;
+	int32		version;		/* 0: the one that serves */
+	double		relevant_from;	/* NaN: every row is relevant */
+	bool		per_user;		/* a user's figures instead of the totals */
+	Oid			train;			/* InvalidOid: the model's source */
+	char	   *user_column;	/* columns: those of the training unless named */
+	char	   *item_column;
+	char	   *rating_column;
+} EvaluationRequest;
+
+/* Receives a figure and what the baseline reaches (NaN: none); user is NULL for totals. */
+typedef void (*FigureFunction) (void *state, const char *user, const char *metric, double value,
+								double baseline);
+
+extern void Evaluate(const EvaluationRequest *request, FigureFunction put, void *state);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * evaluate_block.h - the users of an evaluation, so many at a time.
+ */
+#ifndef MFREC_EVALUATE_BLOCK_H
+#define MFREC_EVALUATE_BLOCK_H
+
+#include "core/metrics/auc.h"
+#include "eval/metrics_report.h"
+#include "serve/recommend_batch.h"
+#include "serve/recommender.h"
+#include "source/ratings_read.h"
+
+/* The baseline of ratings: biases shrink as if so many more ratings were just average. */
+#define BIAS_DAMPING 3.0
+
+/* A test row of a user in a block. */
+typedef struct TestCell
+{
+	int32		item;			/* number in the image */
+	float		value;
+	bool		relevant;
+} TestCell;
+
+/* Users first .. first + n - 1 of the test relation at work. */
+typedef struct Block
+{
+	int32		first;
+	int			n;
+	double	   *residual;		/* n: sum of the user's training ratings less mean and item biases */
+	int64	   *seen_start;		/* n: seen items of user u are seen[seen_start[u] ..], ascending */
+	int64	   *seen_count;
+	int32	   *seen;
+	int64	   *cell_start;		/* n: the counted test rows likewise, by item */
+	int64	   *cell_count;
+	TestCell   *cell;
+	UserFigures *figures;		/* n */
+	/* users with relevant rows */
+	int			nranked;
+	int32	   *ranked;			/* numbers in the block */
+	int64	   *relevant_start;	/* nranked + 1 */
+	int32	   *relevant;
+	float	   *vector;			/* nranked x ld */
+	int64	   *ranked_start;	/* nranked + 1: seen items, one user's behind the other's */
+	int32	   *ranked_seen;
+	/* the lists of some ranked users */
+	int64		list_first;
+	int32	   *popular;		/* lists.room x k */
+	int32	   *popular_count;
+} Block;
+
+/* An evaluation at work. */
+typedef struct Evaluation
+{
+	const EvaluationRequest *request;
+	FigureFunction put;
+	void	   *put_state;
+	Recommender r;
+	Source		test_source;
+	Source		train_source;
+	Ratings    *test;
+	Ratings    *train;
+	MfParallel	parallel;
+	int64		block_bytes;
+	bool		with_ratings;	/* predicted ratings are compared */
+	int32	   *test_item;		/* item numbers of both relations to numbers in the image, or -1 */
+	int32	   *train_item;
+	int32	   *train_user;		/* users of the test relation to users of the training rows, or -1 */
+	int32	   *slot;			/* users of the training rows to users of the block, or -1 */
+	bool	   *known;			/* of the test relation's users: whether they are in the model */
+	float	   *vector;			/* and their vectors, ld floats each */
+	float	   *bias;
+	double		mean;			/* of the training rows' ratings */
+	double	   *item_bias;		/* of the image's items, by the baseline */
+	MfPopularity popularity;
+	int64	   *counts;			/* of the image's items */
+	int64		model_users;
+	uint64_t   *covered;		/* bitmaps of items */
+	uint64_t   *popular_covered;
+	double		largest;		/* value of a counted row */
+	UserFigures total;
+	int64		unknown_users;
+	int64		irrelevant_users;
+	Lists		lists;
+	Block		block;
+} Evaluation;
+
+extern void StartBlock(Evaluation *e, int32 first);
+extern void CollectBlock(Evaluation *e);
+extern void JudgeBlock(Evaluation *e);
+extern void EndBlock(Evaluation *e);
+
+#endif

@@ -1,0 +1,393 @@
+/*
+ * image_cache.c - a version's items as serving reads them: one block of memory without pointers.
+ *
+ * The model tables are the truth; an image is derived from them and named by the version's uuid,
+ * which no other training ever gets.  So an image can be old, but never wrong: every call reads the
+ * model's row under its own snapshot and takes the image of that uuid.  A session keeps the images
+ * that it used last, mapped from the file that all sessions share (image_file.c).
+ *
+ * A role to which row security of the item table applies sees items of its own choosing, by policies
+ * that may depend on anything, and so does everybody where a view has taken the table's place.  They get
+ * an image built for this one call.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "image/image_cache.h"
+#include "image/image_file.h"
+#include "model/factor_table.h"
+#include "model/missing_rows.h"
+
+#define KEPT_IMAGES 4
+
+static Image *kept[KEPT_IMAGES];
+static uint64 uses = 0;
+
+/* Calls that an error has ended do not close what they use. */
+static void
+TransactionEnds(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
+		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
+		for (int i = 0; i < KEPT_IMAGES; i++)
+			if (kept[i])
+				kept[i]->pins = 0;
+}
+
+/* Points the image's views into its block; false when the block is not what its header says. */
+static bool
+ViewBlock(Image *image)
+{
+	const char *block = image->block;
+	const ImageHeader *header = (const ImageHeader *) block;
+	bool		by_reference = !image->item_type.is_int && !image->item_type.typbyval;
+
+	image->objective = header->objective;
+	image->mean_bias = header->mean_bias;
+	image->mean_user = SectionStart(block, SECTION_MEAN_USER);
+	image->nitems = header->nitems;
+	image->ids.type = &image->item_type;
+	image->ids.count = header->nitems;
+	image->ids.ids = SectionStart(block, SECTION_IDS);
+	image->ids.base = by_reference ? SectionStart(block, SECTION_VALUES) : NULL;
+	image->ids.slots = SectionStart(block, SECTION_SLOTS);
+	image->ids.mask = header->slots - 1;
+	image->counts = SectionStart(block, SECTION_COUNTS);
+	image->popular = SectionStart(block, SECTION_POPULAR);
+	image->nnumbers = header->length[SECTION_NUMBERED] / sizeof(int32);
+	image->numbered = image->nnumbers > 0 ? SectionStart(block, SECTION_NUMBERED) : NULL;
+	image->bias = SectionStart(block, SECTION_BIAS);
+	image->gram = SectionStart(block, SECTION_GRAM);
+	image->interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;
+	image->rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
+	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]);
+}
+
+static void
+UnmapImage(void *arg)
+{
+	Image	   *image = arg;
+
+	if (image->mapped > 0)
+		UnmapImageFile(image->block, image->mapped);
+}
+
+/* Whether what ids of one type are known by holds for the other. */
+static bool
+SameHash(const IdType *a, const IdType *b)
+{
+	return a->base == b->base && HashCollation(a) == HashCollation(b);
+}
+
+/* What was looked at before a wait must be what is read after it. */
+static void
+CheckSameType(const Model *model, const IdType *before, const IdType *now)
+{
+	if (!SameHash(before, now))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("ids of model \"%s\" are no longer of type %s", model->name, format_type_be(before->type)),
+				 errdetail("Its tables were altered while this statement ran."),
+				 errhint("Run the statement again.")));
+}
+
+/* An image without its block, in a context of its own that ends the map, too. */
+static Image *
+CreateImage(const Served *served, const pg_uuid_t *uuid)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec image", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Image	   *image = palloc0(sizeof(Image));
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	image->context = context;
+	image->uuid = *uuid;
+	FactorIdType(served->model.user_relid, USER_ID, &image->user_type);
+	FactorIdType(served->model.item_relid, ITEM_ID, &image->item_type);
+	CheckSameType(&served->model, &served->user_type, &image->user_type);
+	CheckSameType(&served->model, &served->item_type, &image->item_type);
+	callback->func = UnmapImage;
+	callback->arg = image;
+	MemoryContextRegisterResetCallback(context, callback);
+	MemoryContextSwitchTo(old);
+	return image;
+}
+
+/* Whether ids in the block are of the type that the item table has. */
+static bool
+HasType(const ImageHeader *header, const IdType *idtype)
+{
+	bool		is_int = header->id_type == INT2OID || header->id_type == INT4OID || header->id_type == INT8OID;
+
+	return (header->id_type == idtype->base && header->id_collation == HashCollation(idtype)) || (is_int && idtype->is_int);
+}
+
+/* Takes the version's file, if there is a sound one. */
+static bool
+MapImage(Image *image)
+{
+	image->block = MapImageFile(&image->uuid, &image->mapped);
+	if (image->block && HasType((const ImageHeader *) image->block, &image->item_type) && ViewBlock(image))
+		return true;
+	if (image->block)
+		UnmapImageFile(image->block, image->mapped);
+	image->block = NULL;
+	image->mapped = 0;
+	return false;
+}
+
+/* Builds the block in memory, from the model table as the caller sees it. */
+static void
+BuildImage(const Served *served, int32 version, Image *image)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec image source",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	ImageSource source;
+
+	image->memory = AllocSetContextCreate(image->context, "mfrec image block", ALLOCSET_SMALL_SIZES);
+	ReadImageSource(&source, &served->model, version, &image->uuid);
+	CheckSameType(&served->model, &image->item_type, source.ids->type);
+	image->block = BuildImageBlock(&source, image->memory);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	if (!ViewBlock(image))
+		elog(ERROR, "item index is damaged");
+}
+
+/* Builds the image, leaves it to all in a file, and takes it from there. */
+static void
+ShareImage(const Served *served, int32 version, Image *image)
+{
+	const char *built;
+
+	BuildImage(served, version, image);
+	built = image->block;
+	if (image->nitems == 0)
+		CheckNoItems(&served->model, version);
+	if (!WriteImageFile(&image->uuid, (char *) built))
+		return;
+	if (MapImage(image))
+	{
+		MemoryContextDelete(image->memory);
+		image->memory = NULL;
+	}
+	else
+	{
+		image->block = built;
+		(void) ViewBlock(image);
+	}
+	SweepImages();
+}
+
+/*
+ * The image of a version that the caller sees in full: mapped, or built by this session for all.  Who has
+ * the right to build it waits for no table.
+ */
+static Image *
+GetImage(const Served *served, int32 version, const pg_uuid_t *uuid)
+{
+	Image	   *image = CreateImage(served, uuid);
+
+	if (MapImage(image))
+		return image;
+	LockModelTables(&served->model);
+	LockImage(uuid);
+	if (!MapImage(image))
+		ShareImage(served, version, image);
+	UnlockImage(uuid);
+	return image;
+}
+
+/* Puts an image among the kept ones: where one was whose file has gone, or that is long unused. */
+static void
+KeepImage(Image *image)
+{
+	int			place = -1;
+
+	for (int i = 0; i < KEPT_IMAGES; i++)
+	{
+		if (kept[i] && kept[i]->pins == 0 && kept[i]->mapped > 0 && ImageFileBytes(&kept[i]->uuid) == 0)
+		{
+			MemoryContextDelete(kept[i]->context);
+			kept[i] = NULL;
+		}
+	}
+	for (int i = 0; i < KEPT_IMAGES; i++)
+	{
+		if (kept[i] == NULL)
+		{
+			place = i;
+			break;
+		}
+		if (kept[i]->pins == 0 && (place < 0 || kept[i]->last_use < kept[place]->last_use))
+			place = i;
+	}
+	if (place < 0)
+		return;
+	if (kept[place])
+		MemoryContextDelete(kept[place]->context);
+	kept[place] = image;
+	image->kept = true;
+	MemoryContextSetParent(image->context, CacheMemoryContext);
+}
+
+static void
+NoSuchVersion(const Model *model, int32 version)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" has no version %d", model->name, version),
+			 errhint("The view mf_models lists the versions that are kept.")));
+}
+
+/* The kept image of that uuid, or NULL. */
+static Image *
+FindKept(const Served *served, const pg_uuid_t *uuid)
+{
+	for (int i = 0; i < KEPT_IMAGES; i++)
+		if (kept[i] && memcmp(&kept[i]->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
+			SameHash(&kept[i]->item_type, &served->item_type) && SameHash(&kept[i]->user_type, &served->user_type))
+			return kept[i];
+	return NULL;
+}
+
+/*
+ * Opens a version for reading; the caller has checked the model's tables and the right to read
+ * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where the
+ * caller may see other items than others do, the image is of this call alone.
+ */
+Image *
+OpenImage(const Served *served, int32 version)
+{
+	static bool registered = false;
+	const Model *model = &served->model;
+	bool		partial = !SeesAllRows(model->item_relid);
+	pg_uuid_t	uuid;
+	Image	   *image;
+
+	if (!registered)
+		RegisterXactCallback(TransactionEnds, NULL);
+	registered = true;
+	if (version == model->version && served->has_image)
+		uuid = served->image;
+	else if (!FindVersionImage(model, version, &uuid))
+		NoSuchVersion(model, version);
+	if (partial)
+	{
+		image = CreateImage(served, &uuid);
+		LockModelTables(model);
+		BuildImage(served, version, image);
+	}
+	else
+	{
+		image = FindKept(served, &uuid);
+		if (image == NULL)
+		{
+			image = GetImage(served, version, &uuid);
+			KeepImage(image);
+		}
+	}
+	image->last_use = ++uses;
+	image->pins++;
+	return image;
+}
+
+/* Ends a use of an image. */
+void
+CloseImage(Image *image)
+{
+	image->pins--;
+	if (!image->kept && image->pins == 0)
+		MemoryContextDelete(image->context);
+}
+
+/*
+ * Leaves the image of a version that this transaction is about to commit to all sessions, so that
+ * none has to build it.  It goes with the transaction should that abort.
+ */
+void
+PublishImage(const ImageSource *source)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec image block", ALLOCSET_SMALL_SIZES);
+
+	LockImage(&source->uuid);	/* until the end of the transaction: see the sweep */
+	DropImageAtAbort(&source->uuid);
+	(void) WriteImageFile(&source->uuid, BuildImageBlock(source, context));
+	MemoryContextDelete(context);
+	SweepImages();
+}
+
+/*
+ * The same for a version that this transaction has written to the model tables and the bookkeeping, which
+ * is read from there; where the caller may not see it in full nothing is left.  Returns the number of
+ * items that he sees.
+ */
+int64
+PublishStoredVersion(const Model *model, int32 version)
+{
+	ImageSource source;
+	pg_uuid_t	uuid;
+
+	LockModelTables(model);
+	EnterPresent();
+	UpdateActiveSnapshotCommandId();
+	if (!FindVersionImage(model, version, &uuid))
+		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
+	ReadImageSource(&source, model, version, &uuid);
+	if (source.ids->count == 0)
+		CheckNoItems(model, version);
+	LeavePresent();
+	if (SeesAllRows(model->item_relid))
+		PublishImage(&source);
+	return source.ids->count;
+}
+
+/* Once this transaction has committed, takes away the files of all kept versions of a model but one. */
+void
+SupersedeImages(const char *model, const pg_uuid_t *except)
+{
+	pg_uuid_t  *images;
+	int			n = VersionImages(model, &images);
+
+	for (int i = 0; i < n; i++)
+		if (except == NULL || memcmp(&images[i], except, sizeof(pg_uuid_t)) != 0)
+			DropImageAtCommit(&images[i]);
+	pfree(images);
+}
+
+/*
+ * s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together
+ * in space, ld floats, which a model without a rating part does not need.
+ */
+const float *
+InterestVector(const Image *image, int32 item, float *space)
+{
+	const float *v = mf_index_vector(&image->index, item);
+	int			ld = image->index.ld;
+
+	if (image->interest)
+		return image->interest + (Size) item * ld;
+	if (image->rating == NULL)
+		return v;
+	mf_interest_vector(&image->objective, v, image->rating + (Size) item * ld, space);
+	return space;
+}
+
+/* q_i, ld floats: what the rating part multiplies; needs a rating part. */
+const float *
+RatingVector(const Image *image, int32 item)
+{
+	return image->rating ? image->rating + (Size) item * image->index.ld : mf_index_vector(&image->index, item);
+}

@@ -1,0 +1,51 @@
+/*
+ * image_cache.h - a version's items as serving reads them.
+ */
+#ifndef MFREC_IMAGE_CACHE_H
+#define MFREC_IMAGE_CACHE_H
+
+#include "core/als/objective.h"
+#include "core/topk/index.h"
+#include "ids/id_map.h"
+#include "image/image_build.h"
+#include "model/model_cache.h"
+
+/* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
+typedef struct Image
+{
+	pg_uuid_t	uuid;			/* of the version */
+	MemoryContext context;		/* of this */
+	MemoryContext memory;		/* of a private block; NULL: the block is mapped */
+	bool		kept;			/* else it goes with CloseImage */
+	int			pins;			/* users of it right now */
+	uint64		last_use;
+	IdType		user_type;
+	IdType		item_type;
+	const char *block;			/* mapped, or in the context */
+	Size		mapped;			/* bytes of the map; 0: private memory */
+	/* views into the block */
+	MfObjective objective;
+	const float *mean_user;		/* ld floats */
+	double		mean_bias;
+	int64		nitems;
+	IdMap		ids;			/* item id to number and back */
+	MfIndex		index;			/* list vectors v_i */
+	const float *interest;		/* nitems x ld: s_i; NULL where list vectors give it back */
+	const float *rating;		/* nitems x ld: q_i; NULL unless both parts are there */
+	const float *bias;			/* nitems: b_i; 0 without a rating part */
+	const int32 *counts;		/* nitems: ratings */
+	const int32 *popular;		/* nitems: items by decreasing number of ratings */
+	const int32 *numbered;		/* nnumbers: the item that users' rows mean by a number, -1: none; or NULL */
+	int64		nnumbers;
+	const float *gram;			/* d x ld: sum of s_i s_i'; zero without an interest part */
+} Image;
+
+extern Image *OpenImage(const Served *served, int32 version);
+extern void CloseImage(Image *image);
+extern void PublishImage(const ImageSource *source);
+extern int64 PublishStoredVersion(const Model *model, int32 version);
+extern void SupersedeImages(const char *model, const pg_uuid_t *except);
+extern const float *InterestVector(const Image *image, int32 item, float *space);
+extern const float *RatingVector(const Image *image, int32 item);
+
+#endif

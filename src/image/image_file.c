@@ -1,0 +1,514 @@
+/*
+ * image_file.c - the file of a version's image, which all sessions map.
+ *
+ * base/pgsql_tmp/pgsql_tmp_mfrec.<database>.<uuid> is a cache: the model tables are the truth.  Base
+ * backups leave that folder out, and the server clears what starts with pgsql_tmp when it starts, also
+ * after a crash.  So there is nothing to recover and nothing to sync.
+ *
+ * The life of a file.  Whoever misses it takes a lock, looks again, writes <name>.<pid>.tmp and
+ * renames it: no reader ever sees half a file.  Training publishes the file of its new version before
+ * it commits and takes it away when it aborts; files of versions that no longer serve go after the
+ * commit that superseded them.  Sessions that have mapped a file keep what they have; one that still
+ * needs a file that has gone, with an old snapshot, writes it again.  Whoever writes a file sweeps
+ * away those that belong to no database or version.  Nobody writes through a map or shortens a file.
+ *
+ * What is guaranteed.  The header names cluster, database, version and format, and has a checksum of
+ * its own that every session verifies as it maps the file; the file's size must be the header's, so
+ * that no part of the map lies behind its end.  The rest has a checksum that would cost a session's
+ * first call a full read.  So a file that has been written or verified gets a modification time that
+ * its header names, years ago: whoever writes to the file afterwards changes it, and then the next
+ * session to map it verifies all of it, and replaces it where it is damaged.  A medium that alters
+ * bytes behind the file system's back is noticed in the header only.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "common/file_perm.h"
+#include "common/file_utils.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "image/image_build.h"
+#include "image/image_file.h"
+
+#define IMAGE_DIRECTORY "base/" PG_TEMP_FILES_DIR
+#define IMAGE_PREFIX PG_TEMP_FILE_PREFIX "_mfrec."
+
+/* Our class among advisory locks; model_catalog.c has the one before. */
+#define IMAGE_LOCK_CLASS 0x6d67
+
+/* Bytes that are written between two looks for interrupts. */
+#define WRITE_STEP (8 * 1024 * 1024)
+
+/* A file that the end of the transaction takes away. */
+typedef struct PendingDrop
+{
+	pg_uuid_t	uuid;
+	bool		at_commit;		/* else at abort */
+	SubTransactionId subtransaction;
+	struct PendingDrop *next;
+} PendingDrop;
+
+static PendingDrop *pending = NULL;
+
+/* The name of a version's file, relative to the data directory. */
+static void
+ImagePath(const pg_uuid_t *uuid, char *path)
+{
+	int			at = snprintf(path, MAXPGPATH, "%s/%s%u.", IMAGE_DIRECTORY, IMAGE_PREFIX, MyDatabaseId);
+
+	for (int i = 0; i < UUID_LEN; i++)
+		at += snprintf(path + at, MAXPGPATH - at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+					   uuid->data[i]);
+}
+
+/* The size of a version's file, 0 where there is none. */
+int64
+ImageFileBytes(const pg_uuid_t *uuid)
+{
+	char		path[MAXPGPATH];
+	struct stat status;
+
+	ImagePath(uuid, path);
+	return stat(path, &status) == 0 ? (int64) status.st_size : 0;
+}
+
+/* Maps an open file that may be an image; NULL when it is not a sound one of that version. */
+static const char *
+MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
+{
+	struct stat status;
+	ImageHeader header;
+	char	   *block;
+	struct utimbuf times;
+
+	if (fstat(fd, &status) != 0 || pg_pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+		!ImageHeaderFits(&header, uuid, status.st_size))
+		return NULL;
+	block = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (block == MAP_FAILED)
+		ereport(ERROR,			/* not the file's fault; a copy in memory would need as much */
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not map image file \"%s\": %m", path)));
+	*size = status.st_size;
+	if (status.st_mtime == header.stamp)
+		return block;
+	if (ImageBodyChecksum(block) != header.body_checksum)
+	{
+		munmap(block, *size);
+		return NULL;
+	}
+	times.actime = times.modtime = header.stamp;
+	(void) utime(path, &times);
+	return block;
+}
+
+/*
+ * Maps the file of a version, NULL when there is none.  One that is damaged or not ours is taken
+ * away, for others to replace.
+ */
+const char *
+MapImageFile(const pg_uuid_t *uuid, Size *size)
+{
+	char		path[MAXPGPATH];
+	const char *block;
+	int			fd;
+
+	ImagePath(uuid, path);
+	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	if (fd < 0)
+		return NULL;
+	block = MapOpenFile(fd, uuid, path, size);
+	CloseTransientFile(fd);
+	if (block == NULL)
+	{
+		ereport(LOG,
+				(errmsg("image file \"%s\" is damaged or of another version, and will be replaced", path)));
+		(void) unlink(path);
+	}
+	return block;
+}
+
+/* Ends a map. */
+void
+UnmapImageFile(const char *block, Size size)
+{
+	(void) munmap((void *) block, size);
+}
+
+/* Writes a block to a new file; false, with errno, when the system cannot. */
+static bool
+WriteBlock(const char *path, const char *block, int64 size, int64 stamp)
+{
+	struct utimbuf times;
+	int64		at = 0;
+	int			fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+
+	if (fd < 0 && errno == ENOENT)
+	{
+		/* a fresh cluster has no such directory */
+		(void) MakePGDirectory(IMAGE_DIRECTORY);
+		fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+	}
+	if (fd < 0)
+		return false;
+	while (at < size)
+	{
+		ssize_t		written;
+
+		CHECK_FOR_INTERRUPTS();
+		errno = 0;
+		written = write(fd, block + at, Min(WRITE_STEP, size - at));
+		if (written <= 0)
+		{
+			if (errno == EINTR)
+				continue;
+			if (errno == 0)
+				errno = ENOSPC;
+			at = -1;
+			break;
+		}
+		at += written;
+	}
+	if (at < 0)
+	{
+		int			failure = errno;
+
+		CloseTransientFile(fd);
+		errno = failure;
+		return false;
+	}
+	times.actime = times.modtime = stamp;
+	return CloseTransientFile(fd) == 0 && utime(path, &times) == 0;
+}
+
+/*
+ * Writes the file of a version from a block, which is sealed by this.  Where that fails the caller
+ * has to do without: a WARNING says why.
+ */
+bool
+WriteImageFile(const pg_uuid_t *uuid, char *block)
+{
+	const ImageHeader *header = (const ImageHeader *) block;
+	char		path[MAXPGPATH];
+	char		temporary[MAXPGPATH];
+	volatile bool written = false;
+	volatile int failure = 0;
+
+	SealImageBlock(block);
+	ImagePath(uuid, path);
+	snprintf(temporary, MAXPGPATH, "%s.%d.tmp", path, MyProcPid);
+	PG_TRY();
+	{
+		written = WriteBlock(temporary, block, header->size, header->stamp) && rename(temporary, path) == 0;
+		failure = errno;
+	}
+	PG_CATCH();
+	{
+		(void) unlink(temporary);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (written)
+		return true;
+	(void) unlink(temporary);
+	errno = failure;
+	ereport(WARNING,
+			(errcode_for_file_access(),
+			 errmsg("could not write image file \"%s\": %m", path),
+			 errdetail("This session builds the image in its own memory, and so will every other.")));
+	return false;
+}
+
+/* A lock that those who build a version's image take, and no others. */
+static void
+ImageLockTag(LOCKTAG *tag, const pg_uuid_t *uuid)
+{
+	uint32		part[2];
+
+	memcpy(part, uuid->data, sizeof(part));
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, part[0], part[1], IMAGE_LOCK_CLASS);
+}
+
+/* Waits until nobody else builds the version's image. */
+void
+LockImage(const pg_uuid_t *uuid)
+{
+	LOCKTAG		tag;
+
+	ImageLockTag(&tag, uuid);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Lets others build it; without this the lock lasts until the end of the transaction. */
+void
+UnlockImage(const pg_uuid_t *uuid)
+{
+	LOCKTAG		tag;
+
+	ImageLockTag(&tag, uuid);
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+static void
+Unlink(const pg_uuid_t *uuid)
+{
+	char		path[MAXPGPATH];
+
+	ImagePath(uuid, path);
+	(void) unlink(path);
+}
+
+/* Takes away, or forgets, what is due at the end of a transaction. */
+static void
+TransactionEnds(XactEvent event, void *arg)
+{
+	bool		commit = event == XACT_EVENT_COMMIT;
+
+	(void) arg;
+	if (!commit && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	while (pending)
+	{
+		PendingDrop *drop = pending;
+
+		/* of a prepared transaction nobody knows the end: the sweep will see */
+		if (event != XACT_EVENT_PREPARE && drop->at_commit == commit)
+			Unlink(&drop->uuid);
+		pending = drop->next;
+		pfree(drop);
+	}
+}
+
+/* The same for subtransactions; what is due at commit becomes the parent's. */
+static void
+SubtransactionEnds(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId parent, void *arg)
+{
+	PendingDrop **link = &pending;
+
+	(void) arg;
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (*link)
+	{
+		PendingDrop *drop = *link;
+
+		if (drop->subtransaction == subtransaction && event == SUBXACT_EVENT_ABORT_SUB)
+		{
+			if (!drop->at_commit)
+				Unlink(&drop->uuid);
+			*link = drop->next;
+			pfree(drop);
+			continue;
+		}
+		if (drop->subtransaction == subtransaction)
+			drop->subtransaction = parent;
+		link = &drop->next;
+	}
+}
+
+static void
+AddPending(const pg_uuid_t *uuid, bool at_commit)
+{
+	static bool registered = false;
+	PendingDrop *drop;
+
+	if (!registered)
+	{
+		RegisterXactCallback(TransactionEnds, NULL);
+		RegisterSubXactCallback(SubtransactionEnds, NULL);
+		registered = true;
+	}
+	drop = MemoryContextAlloc(TopMemoryContext, sizeof(PendingDrop));
+	drop->uuid = *uuid;
+	drop->at_commit = at_commit;
+	drop->subtransaction = GetCurrentSubTransactionId();
+	drop->next = pending;
+	pending = drop;
+}
+
+/* Takes a version's file away should this (sub)transaction abort: its version will never have been. */
+void
+DropImageAtAbort(const pg_uuid_t *uuid)
+{
+	AddPending(uuid, false);
+}
+
+/* Takes a version's file away once this transaction has committed: it serves no longer. */
+void
+DropImageAtCommit(const pg_uuid_t *uuid)
+{
+	AddPending(uuid, true);
+}
+
+/* What the name of a file in the directory says. */
+typedef struct ImageName
+{
+	Oid			database;
+	pg_uuid_t	uuid;
+	int			pid;			/* 0: not a temporary file */
+} ImageName;
+
+/* What a hexadecimal digit stands for; -1 for any other character. */
+static int
+HexDigit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Takes a name apart; false for one that is not ours. */
+static bool
+ParseName(const char *name, ImageName *parsed)
+{
+	unsigned int database;
+	int			at = 0;
+
+	if (strncmp(name, IMAGE_PREFIX, strlen(IMAGE_PREFIX)) != 0)
+		return false;
+	name += strlen(IMAGE_PREFIX);
+	if (sscanf(name, "%u.%n", &database, &at) != 1 || at == 0)
+		return false;
+	parsed->database = database;
+	parsed->pid = 0;
+	name += at;
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		int			high;
+		int			low;
+
+		if (*name == '-')
+			name++;
+		high = HexDigit(name[0]);
+		low = high < 0 ? -1 : HexDigit(name[1]);
+		if (low < 0)
+			return false;
+		parsed->uuid.data[i] = (unsigned char) (high * 16 + low);
+		name += 2;
+	}
+	return *name == '\0' || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
+}
+
+/* The images that versions of this database have, in ascending order. */
+typedef struct ImageList
+{
+	pg_uuid_t  *uuids;
+	int			count;
+} ImageList;
+
+static int
+CompareImages(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(pg_uuid_t));
+}
+
+/* Reads the images of all versions that are committed by now, or of this transaction. */
+static void
+ListImages(Relation rel, ImageList *list)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	int			room = 64;
+	HeapTuple	tuple;
+
+	list->count = 0;
+	list->uuids = palloc(sizeof(pg_uuid_t) * room);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (list->count == room)
+			list->uuids = repalloc(list->uuids, sizeof(pg_uuid_t) * (room *= 2));
+		VersionImage(tuple, RelationGetDescr(rel), &list->uuids[list->count++]);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	qsort(list->uuids, list->count, sizeof(pg_uuid_t), CompareImages);
+}
+
+static bool
+HasImage(const ImageList *list, const pg_uuid_t *uuid)
+{
+	return bsearch(uuid, list->uuids, list->count, sizeof(pg_uuid_t), CompareImages) != NULL;
+}
+
+/* Whether the end of this transaction decides about the file. */
+static bool
+IsPending(const pg_uuid_t *uuid)
+{
+	for (const PendingDrop *drop = pending; drop; drop = drop->next)
+		if (memcmp(&drop->uuid, uuid, sizeof(pg_uuid_t)) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a file belongs to nobody: a dead process, a dropped database, or no version. */
+static bool
+IsOrphan(const ImageName *name, Relation versions, const ImageList *images)
+{
+	LOCKTAG		tag;
+	ImageList	latest;
+	bool		orphan;
+
+	if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(name->database)))
+		return true;
+	if (name->pid != 0)
+		return kill(name->pid, 0) != 0 && errno == ESRCH;
+	if (name->database != MyDatabaseId || IsPending(&name->uuid) || HasImage(images, &name->uuid))
+		return false;
+
+	/* a training that has not committed yet holds the lock of its image */
+	ImageLockTag(&tag, &name->uuid);
+	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	ListImages(versions, &latest);
+	orphan = !HasImage(&latest, &name->uuid);
+	pfree(latest.uuids);
+	LockRelease(&tag, ExclusiveLock, false);
+	return orphan;
+}
+
+/* Takes away the files that belong to nobody; called by who has just written one. */
+void
+SweepImages(void)
+{
+	Relation	versions;
+	ImageList	images;
+	DIR		   *directory;
+	struct dirent *entry;
+
+	if (IsInParallelMode())
+		return;					/* where no new snapshot may be taken */
+	versions = table_open(VersionRelation(), AccessShareLock);
+	ListImages(versions, &images);
+	directory = AllocateDir(IMAGE_DIRECTORY);
+	while ((entry = ReadDirExtended(directory, IMAGE_DIRECTORY, LOG)) != NULL)
+	{
+		char		path[MAXPGPATH];
+		ImageName	name;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!ParseName(entry->d_name, &name) || !IsOrphan(&name, versions, &images))
+			continue;
+		snprintf(path, MAXPGPATH, "%s/%s", IMAGE_DIRECTORY, entry->d_name);
+		(void) unlink(path);
+	}
+	FreeDir(directory);
+	pfree(images.uuids);
+	table_close(versions, AccessShareLock);
+}

@@ -1,0 +1,401 @@
+/*
+ * factor_rows.c - rows of the model tables: stored in bulk, deleted, read back.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "model/factor_rows.h"
+#include "pg/snapshot.h"
+#include "pg/spi_query.h"
+
+#define BATCH_ROWS 500
+
+/* A real[] of d floats, written straight into its final form. */
+static Datum
+MakeVector(const float *values, int d)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1) + sizeof(float) * d;
+	ArrayType  *array = palloc(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = d;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), values, sizeof(float) * d);
+	return PointerGetDatum(array);
+}
+
+#define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
+
+/* What says of a row who or what it is of. */
+static void
+FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const IdMap *ids, int32 row)
+{
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	SET(columns->version, Int32GetDatum(version));
+	SET(columns->id, IdToDatum(&columns->idtype, ids->ids[row]));
+}
+
+static void
+FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows,
+		 int32 row)
+{
+	Size		at = (Size) row * mf_padded(rows->factors);
+
+	FillKey(slot, columns, version, rows->ids, row);
+	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
+	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
+	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
+	if (rows->rating_vectors)
+		SET(columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
+	if (rows->numbers && columns->number != InvalidAttrNumber)
+		SET(columns->number, Int32GetDatum(rows->numbers[row]));
+	if (rows->seen && columns->seen != InvalidAttrNumber)
+		SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, row)));
+	ExecStoreVirtualTuple(slot);
+}
+
+/* A row of a user of whom nothing is known but what they have. */
+static void
+FillUnknown(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows, int32 row)
+{
+	FillKey(slot, columns, version, rows->unknown, row);
+	SET(columns->ratings, Int32GetDatum(0));
+	SET(columns->bias, Float4GetDatum(0));
+	SET(columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
+	SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, (int64) rows->ids->count + row)));
+	ExecStoreVirtualTuple(slot);
+}
+
+#undef SET
+
+/* A result relation outside of any plan, as COPY sets one up, with all of its indexes open. */
+static ResultRelInfo *
+OpenResult(EState *estate, Relation rel)
+{
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(result, rel, 0, NULL, 0);
+	ExecOpenIndices(result, false);
+	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, result);
+	return result;
+}
+
+/* Where rows go. */
+typedef struct Target
+{
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *result;
+	BulkInsertState bulk;
+	CommandId	command;
+	FactorColumns columns;
+	TupleTableSlot *slots[BATCH_ROWS];
+} Target;
+
+/*
+ * Opens a table for bulk loading, and looks again whether it can be loaded: before the long phase that has
+ * made the rows it could, but what runs in a session, a view's functions too, may have altered it since.
+ */
+static void
+OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *rows)
+{
+	Relation	rel = table_open(relid, RowExclusiveLock);
+	FactorColumns *columns = &target->columns;
+
+	CheckFactorTarget(rel, id_column, rows->ids->type, false, columns);
+	if (rows->rating_vectors)
+		CheckRatingColumn(relid);
+	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
+		TupleDescAttr(RelationGetDescr(rel), columns->rating_factors - 1)->attnotnull)
+		RefuseTable(rel, "Its column \"rating_factors\" is not null, and this version has none.");
+	target->rel = rel;
+	target->estate = CreateExecutorState();
+	target->result = OpenResult(target->estate, rel);
+	target->bulk = GetBulkInsertState();
+	target->command = GetCurrentCommandId(true);
+	for (int i = 0; i < BATCH_ROWS; i++)
+		target->slots[i] = table_slot_create(rel, NULL);
+}
+
+/* Inserts n rows, at most BATCH_ROWS, from `first` on, and their index entries. */
+static void
+InsertBatch(Target *target, int32 version, const FactorRows *rows, int32 first, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (first + i < rows->ids->count)
+			FillSlot(target->slots[i], &target->columns, version, rows, first + i);
+		else
+			FillUnknown(target->slots[i], &target->columns, version, rows, first + i - rows->ids->count);
+	table_multi_insert(target->rel, target->slots, n, target->command, 0, target->bulk);
+	for (int i = 0; i < n && target->result->ri_NumIndices > 0; i++)
+	{
+		InsertIndexTuples(target->result, target->slots[i], target->estate);
+		ResetPerTupleExprContext(target->estate);
+	}
+}
+
+static void
+CloseTarget(Target *target)
+{
+	for (int i = 0; i < BATCH_ROWS; i++)
+		ExecDropSingleTupleTableSlot(target->slots[i]);
+	FreeBulkInsertState(target->bulk);
+	table_finish_bulk_insert(target->rel, 0);
+	ExecCloseIndices(target->result);
+	FreeExecutorState(target->estate);
+	table_close(target->rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * Inserts all rows of one side as the given version; an error where the table cannot take them.  with_seen:
+ * the columns with what users have are there, and are filled.
+ */
+void
+StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
+{
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store",
+												ALLOCSET_DEFAULT_SIZES);
+	Target		target;
+	int32		count = rows->ids->count;
+
+	OpenTarget(&target, relid, id_column, rows);
+	if (!with_seen)
+		target.columns.seen = target.columns.number = InvalidAttrNumber;
+	else if (rows->unknown)
+		count += rows->unknown->count;
+	for (int32 row = 0; row < count; row += BATCH_ROWS)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch);
+
+		CHECK_FOR_INTERRUPTS();
+		InsertBatch(&target, version, rows, row, Min(BATCH_ROWS, count - row));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+	}
+	CloseTarget(&target);
+	MemoryContextDelete(batch);
+}
+
+/* Deletes every row of a version older than the given one. */
+void
+DeleteVersionsBefore(Oid relid, int32 version)
+{
+	StringInfoData sql;
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(version)};
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DELETE FROM ");
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1", FactorTableSql(relid));
+	SPI_connect();
+	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	CheckRowsAreSeenToWrite(relid);
+	SPI_finish();
+}
+
+/* The integers in the first column of the rows that a statement has returned, without nulls; lives in a context. */
+static List *
+ReturnedIntegers(MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *list = NIL;
+
+	CheckFactorColumn(SPI_tuptable->tupdesc, 0, INT4OID);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		if (!isnull)
+			list = lappend_int(list, DatumGetInt32(value));
+	}
+	MemoryContextSwitchTo(old);
+	return list;
+}
+
+/*
+ * Deletes an id's rows of all versions, or raises an error; returns how many there were, and in which
+ * versions there was a vector.
+ */
+int64
+DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions)
+{
+	MemoryContext context = CurrentMemoryContext;
+	StringInfoData sql;
+	Oid			types[1] = {idtype->base};
+	Datum		values[1] = {IdToDatum(idtype, id)};
+	int64		deleted;
+
+	*versions = NIL;
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot erase rows of model table \"%s\"", get_rel_name(relid)),
+				 errdetail("Row security applies to its owner, and may hide some of them."),
+				 errhint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
+	if (!IdFits(idtype, id))
+		return 0;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DELETE FROM ");
+	appendStringInfo(&sql, "%s WHERE %s %s $1 RETURNING CASE WHEN factors IS NOT NULL THEN version END",
+					 FactorTableSql(relid), id_column, IdEqualitySql(idtype));
+	SPI_connect();
+	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	CheckRowsAreSeenToWrite(relid);
+	deleted = SPI_processed;
+	*versions = ReturnedIntegers(context);
+	SPI_finish();
+	return deleted;
+}
+
+/* What a scan of a model table reads; columns after the first four are there or not. */
+#define READ_COLUMNS "ratings, bias, factors"
+#define FIRST_OPTION 4
+
+/* Receives a scan of a model table and hands each row to a function. */
+typedef struct FactorReceiver
+{
+	DestReceiver pub;
+	const IdType *idtype;
+	StoredRowFunction function;
+	void	   *state;
+	int			rating_factors; /* columns of the result; 0 where they are not read */
+	int			seen;
+	int			number;
+	int64		rows;
+} FactorReceiver;
+
+/*
+ * The floats of a real[] without NULLs, and how many; an error for any other array, and for none.
+ * may_be_empty: none is a vector, too, as in rows of users of whom nothing is known but what they have.
+ */
+static const float *
+VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count)
+{
+	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
+
+	if (array == NULL || ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 0 && !may_be_empty) || ARR_HASNULL(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a vector of factors must be a one-dimensional real[] without nulls"),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	*count = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
+	return (const float *) ARR_DATA_PTR(array);
+}
+
+/* The vector of ratings of an item, which is as long as its other one; NULL where there is none. */
+static const float *
+RatingValues(const FactorReceiver *receiver, TupleTableSlot *slot, const StoredRow *row)
+{
+	int			column = receiver->rating_factors;
+	const float *vector;
+	int			d;
+
+	if (column == 0 || slot->tts_isnull[column])
+		return NULL;
+	vector = VectorValues(slot->tts_values[column], false, false, &d);
+	if (d != row->factors)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("factors and rating_factors of item %s differ in length",
+						IdToText(receiver->idtype, row->id)),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	return vector;
+}
+
+static bool
+ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	FactorReceiver *receiver = (FactorReceiver *) self;
+	StoredRow	row = {.number = -1};
+
+	slot_getallattrs(slot);
+	row.id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
+	row.count = DatumGetInt32(slot->tts_values[1]);
+	row.bias = DatumGetFloat4(slot->tts_values[2]);
+	row.vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], receiver->rating_factors == 0, &row.factors);
+	row.rating_vector = RatingValues(receiver, slot, &row);
+	if (receiver->seen > 0 && !slot->tts_isnull[receiver->seen])
+		row.seen = slot->tts_values[receiver->seen];
+	if (receiver->number > 0 && !slot->tts_isnull[receiver->number])
+		row.number = DatumGetInt32(slot->tts_values[receiver->number]);
+	receiver->function(receiver->state, &row);
+	receiver->rows += row.factors > 0;
+	return true;
+}
+
+static void
+StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	const FactorReceiver *receiver = (FactorReceiver *) self;
+
+	(void) operation;
+	CheckDeliveredId(typeinfo, 0, ((FactorReceiver *) self)->idtype);
+	CheckFactorColumn(typeinfo, 1, INT4OID);
+	CheckFactorColumn(typeinfo, 2, FLOAT4OID);
+	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
+	if (receiver->rating_factors > 0)
+		CheckFactorColumn(typeinfo, receiver->rating_factors, FLOAT4ARRAYOID);
+}
+
+/* Has a query read a column more, where it is there; returns its place in the result, 0 for none. */
+static int
+ReadColumn(StringInfo sql, int *columns, const char *column, AttrNumber attnum)
+{
+	if (attnum == InvalidAttrNumber)
+		return 0;
+	appendStringInfo(sql, ", %s", column);
+	return (*columns)++;
+}
+
+/*
+ * Hands every row of a version to a function, in no particular order, with the current user's
+ * privileges and row security; with_seen: what users have is read, too.  Returns how many rows there were
+ * that have a vector.
+ */
+int64
+ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
+			bool with_seen, StoredRowFunction function, void *state)
+{
+	FactorReceiver receiver = {0};
+	StringInfoData sql;
+	int			columns = FIRST_OPTION;
+
+	receiver.pub.receiveSlot = ReceiveFactorRow;
+	receiver.pub.rStartup = StartupFactorReceiver;
+	receiver.idtype = idtype;
+	receiver.function = function;
+	receiver.state = state;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	appendStringInfo(&sql, "%s, " READ_COLUMNS, id_column);
+	receiver.rating_factors = ReadColumn(&sql, &columns, "rating_factors", get_attnum(relid, "rating_factors"));
+	if (with_seen)
+		receiver.seen = ReadColumn(&sql, &columns, "seen", SeenColumn(relid));
+	receiver.number = ReadColumn(&sql, &columns, "number", ItemNumberColumn(relid));
+	appendStringInfo(&sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) $1", FactorTableSql(relid));
+	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);
+	return receiver.rows;
+}

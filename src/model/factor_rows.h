@@ -1,0 +1,47 @@
+/*
+ * factor_rows.h - rows of the model tables: stored in bulk, deleted, read back.
+ */
+#ifndef MFREC_FACTOR_ROWS_H
+#define MFREC_FACTOR_ROWS_H
+
+#include "core/als/als.h"
+#include "ids/id_map.h"
+#include "model/factor_table.h"
+#include "model/seen_rows.h"
+
+/* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
+typedef struct FactorRows
+{
+	IdMap	   *ids;
+	int			factors;		/* d; vectors have mf_padded(d) floats */
+	const int32 *counts;		/* ratings per row */
+	const float *bias;			/* NULL: stored as 0 */
+	const float *vectors;		/* what lists use */
+	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
+	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
+	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
+	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
+} FactorRows;
+
+/* One stored row, which lives until its receiver returns. */
+typedef struct StoredRow
+{
+	int64		id;
+	int32		count;			/* ratings in the training */
+	float		bias;
+	int			factors;		/* d; 0: of this user nothing is known but what they have */
+	const float *vector;		/* d floats */
+	const float *rating_vector; /* d floats; NULL: there is none */
+	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/seen.h; 0: it is not known */
+	int32		number;			/* of an item: the number by which seen means it; negative: none */
+} StoredRow;
+
+typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
+
+extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
+extern void DeleteVersionsBefore(Oid relid, int32 version);
+extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
+extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
+						 bool with_seen, StoredRowFunction function, void *state);
+
+#endif

@@ -1,0 +1,538 @@
+/*
+ * factor_table.c - the model tables: created, checked, altered.
+ *
+ * The tables belong to the user, who may add indexes and columns, grant and publish.  Bulk loading
+ * goes around the executor, so what only the executor would honour (triggers, constraints,
+ * generated columns, row security) is refused with an error instead of being passed over: before a row
+ * is read, so that a long training is not for nothing, and again under the lock that stores.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heaptoast.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_publication_rel.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "ids/id_growth.h"
+#include "model/factor_table.h"
+#include "pg/citus.h"
+
+/* An error if a relation of that name exists already, which no known model owns. */
+void
+CheckTableInTheWay(Oid schema, const char *table, const char *model)
+{
+	if (!OidIsValid(get_relname_relid(table, schema)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_TABLE),
+			 errmsg("relation \"%s\" stands in the way of model \"%s\"", table, model),
+			 errdetail("Schema \"%s\" already has a relation of the name that the model's table would get.",
+					   get_namespace_name(schema)),
+			 errhint("Drop or rename it, or give the model another name with the argument model.")));
+}
+
+/* Runs a utility or DML statement as the current user. */
+void
+RunSql(const char *sql)
+{
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	SPI_finish();
+}
+
+static Oid
+CollationSchema(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Oid			schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	schema = ((Form_pg_collation) GETSTRUCT(tuple))->collnamespace;
+	ReleaseSysCache(tuple);
+	return schema;
+}
+
+/* A type of ids as SQL. */
+static char *
+IdTypeSql(const IdType *idtype)
+{
+	return format_type_extended(idtype->type, idtype->typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* The collation of a column of ids, where the type alone does not give it. */
+static void
+AppendCollation(StringInfo sql, const IdType *idtype)
+{
+	if (OidIsValid(idtype->collation) && idtype->collation != DEFAULT_COLLATION_OID)
+		appendStringInfo(sql, " COLLATE %s", quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
+																	  get_collation_name(idtype->collation)));
+}
+
+/* How a users' table keeps what they have, as actions of ALTER TABLE; the same on 32 and 64 bits. */
+static void
+AppendSeenStorage(StringInfo sql)
+{
+	appendStringInfo(sql, ", ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN seen SET STATISTICS 0, "
+					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
+}
+
+/* Creates a side's table in the named schema, as the current user, and returns its oid. */
+Oid
+CreateFactorTable(const char *schema, const char *table, const char *id_column,
+				  const IdType *idtype, bool items)
+{
+	const char *name = quote_qualified_identifier(schema, table);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "CREATE TABLE ");
+	appendStringInfo(&sql, "%s (version integer NOT NULL, %s %s", name, id_column, IdTypeSql(idtype));
+	AppendCollation(&sql, idtype);
+	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
+					 "PRIMARY KEY (version, %s))",
+					 items ? ", rating_factors real[], number integer" : ", seen bytea", id_column);
+	RunSql(sql.data);
+
+	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  So does what users
+	 * have where the row fits into a page.  Statistics of them help nobody and cost ANALYZE a third of its
+	 * time. */
+	resetStringInfo(&sql);
+	appendStringInfoString(&sql, "ALTER TABLE ");
+	appendStringInfo(&sql, "%s ALTER COLUMN factors SET STORAGE PLAIN, "
+					 "ALTER COLUMN factors SET STATISTICS 0", name);
+	if (items)
+		appendStringInfoString(&sql, ", ALTER COLUMN rating_factors SET STORAGE PLAIN, "
+							   "ALTER COLUMN rating_factors SET STATISTICS 0");
+	else
+		AppendSeenStorage(&sql);
+	RunSql(sql.data);
+	return get_relname_relid(table, get_namespace_oid(schema, false));
+}
+
+/* The name of a model table; an error where it has gone since it was found. */
+static const char *
+TableName(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a model table does not exist any more"),
+				 errdetail("It was dropped while this statement ran.")));
+	return name;
+}
+
+/* The same for use in SQL. */
+const char *
+FactorTableSql(Oid relid)
+{
+	const char *name = TableName(relid);
+
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+/* The statement that gives a users' table its column of what they have. */
+char *
+AddSeenSql(Oid relid)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s ADD COLUMN seen bytea", FactorTableSql(relid));
+	AppendSeenStorage(&sql);
+	return sql.data;
+}
+
+/* The statement that gives an items' table its column of the numbers that users' rows name them by. */
+char *
+AddNumberSql(Oid relid)
+{
+	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
+}
+
+/* The type of the id column of a model table. */
+void
+FactorIdType(Oid relid, const char *id_column, IdType *idtype)
+{
+	AttrNumber	attnum = get_attnum(relid, id_column);
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("model table \"%s\" has no column \"%s\"", TableName(relid), id_column),
+				 errhint("Drop the model with mf_drop and train it again.")));
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	InitIdType(idtype, type, typmod, collation);
+}
+
+/* An error for a table that bulk loading cannot fill, with what keeps it from that. */
+void
+RefuseTable(Relation rel, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("%s", detail),
+			 errhint("Training writes around triggers, constraints and row security; remove it, or put it on a view.")));
+}
+
+/* Whether a trigger fires in this session, by the rules of ALTER TABLE ... ENABLE TRIGGER. */
+static bool
+TriggerFires(const Trigger *trigger)
+{
+	char		passive = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? TRIGGER_FIRES_ON_ORIGIN :
+		TRIGGER_FIRES_ON_REPLICA;
+
+	return trigger->tgenabled != TRIGGER_DISABLED && trigger->tgenabled != passive;
+}
+
+/* No trigger may wait for what bulk loading does: insert. Versions are deleted by SQL, whose triggers fire. */
+static void
+CheckTriggers(Relation rel)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype) || !TriggerFires(trigger))
+			continue;
+		if (OidIsValid(trigger->tgconstraint))
+			RefuseTable(rel, psprintf("Its constraint \"%s\" is checked by triggers.",
+									  get_constraint_name(trigger->tgconstraint)));
+		RefuseTable(rel, psprintf("Its trigger \"%s\" fires on INSERT.", trigger->tgname));
+	}
+}
+
+/* No check constraint that is enforced. */
+static void
+CheckConstraints(Relation rel)
+{
+	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constraints && i < constraints->num_check; i++)
+		if (CheckIsEnforced(&constraints->check[i]))
+			RefuseTable(rel, "It has check constraints.");
+	if (rel->rd_rel->relispartition)
+		RefuseTable(rel, "It is a partition.");
+}
+
+/* Whether a column that the user has added gets its right value when nothing is inserted there. */
+static bool
+LivesWithNull(Form_pg_attribute att)
+{
+	if (att->attnotnull || (att->atthasdef && !IsVirtualColumn(att)))
+		return false;
+	if (get_typtype(att->atttypid) != TYPTYPE_DOMAIN)
+		return true;
+	if (get_typdefault(att->atttypid) != NULL)
+		return false;
+	domain_check((Datum) 0, true, att->atttypid, NULL, NULL);
+	return true;
+}
+
+/* Columns of ours must take values, those that the user has added must live with a null. */
+static void
+CheckColumns(Relation rel, const char *id_column)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	static const char *const own[] = {"version", "ratings", "bias", "factors", "rating_factors"};
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		ours = strcmp(NameStr(att->attname), id_column) == 0;
+
+		if (att->attisdropped)
+			continue;
+		for (int j = 0; j < (int) lengthof(own); j++)
+			ours |= strcmp(NameStr(att->attname), own[j]) == 0;
+		if (ours ? att->attgenerated : !LivesWithNull(att))
+			RefuseTable(rel, psprintf("Its %scolumn \"%s\" has a default, is generated or not null.",
+									  ours ? "" : "added ", NameStr(att->attname)));
+	}
+}
+
+/* The statement that turns a column of ids into one of another type; NULL where there is no cast. */
+char *
+AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to)
+{
+	StringInfoData sql;
+	Oid			function;
+
+	if (find_coercion_pathway(to->base, from->base, COERCION_EXPLICIT, &function) == COERCION_PATH_NONE)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ALTER TABLE ");
+	appendStringInfo(&sql, "%s ALTER COLUMN %s TYPE %s", FactorTableSql(relid), id_column, IdTypeSql(to));
+	AppendCollation(&sql, to);
+	if (find_coercion_pathway(to->base, from->base, COERCION_ASSIGNMENT, &function) == COERCION_PATH_NONE)
+		appendStringInfo(&sql, " USING %s::%s", id_column, IdTypeSql(to));
+	return sql.data;
+}
+
+/* A type of ids for messages, with its collation where another one is told from it by that alone. */
+static char *
+IdTypeName(const IdType *idtype, const IdType *other)
+{
+	char	   *name = format_type_with_typemod(idtype->type, idtype->typmod);
+
+	if (!OidIsValid(idtype->collation) || idtype->collation == other->collation ||
+		strcmp(name, format_type_with_typemod(other->type, other->typmod)) != 0)
+		return name;
+	return psprintf("%s COLLATE %s", name, quote_identifier(get_collation_name(idtype->collation)));
+}
+
+/* An error for a column of ids that cannot take those that there are now. */
+pg_noreturn static void
+RefuseIds(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
+{
+	char	   *sql = AlterIdSql(RelationGetRelid(rel), id_column, stored, ids);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
+					RelationGetRelationName(rel), IdTypeName(stored, ids), IdTypeName(ids, stored)),
+			 sql ? errhint("Run %s. Or give the new model another name, or drop the old one with mf_drop first.", sql)
+			 : errhint("Drop the model with mf_drop first, give the new one another name, or cast the ids in a view.")));
+}
+
+/* Whether what depends on a column keeps ALTER TABLE from changing its type; it rebuilds indexes and constraints. */
+static bool
+BlocksAlter(const ObjectAddress *object)
+{
+	return object->classId == RewriteRelationId || object->classId == TriggerRelationId ||
+		object->classId == PolicyRelationId || object->classId == PublicationRelRelationId ||
+		object->classId == ProcedureRelationId || object->classId == AttrDefaultRelationId;
+}
+
+/* What depends on a column and keeps ALTER TABLE from changing its type, for a message; NULL where nothing does. */
+static char *
+FindDependent(Oid relid, AttrNumber attnum)
+{
+	Relation	catalog = table_open(DependRelationId, AccessShareLock);
+	char	   *found = NULL;
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(attnum));
+	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 3, keys);
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress object;
+
+		ObjectAddressSubSet(object, depend->classid, depend->objid, depend->objsubid);
+		if (BlocksAlter(&object))
+			found = getObjectDescription(&object, true);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/* Nothing may keep the column of ids from being turned into one that takes ids of a type. */
+static void
+CheckIdsGrow(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
+{
+	Oid			relid = RelationGetRelid(rel);
+	IdType		grown;
+	char	   *dependent;
+
+	if (!IdTypeGrows(stored, ids, &grown))
+		RefuseIds(rel, id_column, stored, ids);
+	dependent = FindDependent(relid, get_attnum(relid, id_column));
+	if (dependent)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
+						RelationGetRelationName(rel), IdTypeName(stored, ids), IdTypeName(ids, stored)),
+				 errdetail("Training would alter the column, but cannot because of %s.", dependent),
+				 errhint("Drop that, run %s, and create it again.", AlterIdSql(relid, id_column, stored, &grown))));
+}
+
+/* The column of ids must take ids of this type: as they are, or once AdaptFactorTable has altered it. */
+static void
+CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype, bool grows)
+{
+	IdType		stored;
+
+	FactorIdType(RelationGetRelid(rel), id_column, &stored);
+	if (IdTypeTakes(&stored, idtype))
+		return;
+	if (!grows)
+		RefuseIds(rel, id_column, &stored, idtype);
+	CheckIdsGrow(rel, id_column, &stored, idtype);
+}
+
+/* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
+static AttrNumber
+LaterColumn(Oid relid, const char *column, Oid type)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+
+	return attnum != InvalidAttrNumber && get_atttype(relid, attnum) == type ? attnum : InvalidAttrNumber;
+}
+
+/* The column of a users' table that says what they have. */
+AttrNumber
+SeenColumn(Oid relid)
+{
+	return LaterColumn(relid, "seen", BYTEAOID);
+}
+
+/* The column of an items' table with the numbers by which that means them. */
+AttrNumber
+ItemNumberColumn(Oid relid)
+{
+	return LaterColumn(relid, "number", INT4OID);
+}
+
+/* An error for a column of a model table that has not kept its type. */
+static void
+CheckColumnType(const char *column, Oid now, Oid type)
+{
+	if (now != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a model table is of type %s, not %s", column, format_type_be(now), format_type_be(type)),
+				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
+}
+
+/* The same for one that is to be read. */
+void
+CheckFactorColumn(TupleDesc desc, int column, Oid type)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	CheckColumnType(NameStr(att->attname), att->atttypid, type);
+}
+
+/* A column that a model table must have. */
+static AttrNumber
+RequireColumn(Oid relid, const char *column, Oid type)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("model table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid), column, format_type_be(type)),
+				 errhint("Drop the model with mf_drop and train it again.")));
+	CheckColumnType(column, get_atttype(relid, attnum), type);
+	return attnum;
+}
+
+/* An error unless a table of items has room for a second vector of each, as the joint model needs it. */
+void
+CheckRatingColumn(Oid relid)
+{
+	(void) RequireColumn(relid, "rating_factors", FLOAT4ARRAYOID);
+}
+
+/* An error where a column is of another type than what is written there. */
+static void
+FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
+{
+	columns->version = RequireColumn(relid, "version", INT4OID);
+	columns->ratings = RequireColumn(relid, "ratings", INT4OID);
+	columns->bias = RequireColumn(relid, "bias", FLOAT4OID);
+	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
+	columns->rating_factors = get_attnum(relid, "rating_factors");
+	if (columns->rating_factors != InvalidAttrNumber)
+		CheckRatingColumn(relid);
+	FactorIdType(relid, id_column, &columns->idtype);	/* or an error */
+	columns->id = get_attnum(relid, id_column);
+	columns->seen = SeenColumn(relid);
+	columns->number = ItemNumberColumn(relid);
+}
+
+/*
+ * An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above); else
+ * where its columns are.
+ */
+void
+CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		RefuseTable(rel, "It is no longer an ordinary table.");
+	if (rel->trigdesc && IsCitusTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("Citus keeps its rows elsewhere."),
+				 errhint("Take it back with undistribute_table.")));
+	CheckTriggers(rel);
+	CheckConstraints(rel);
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		RefuseTable(rel, "Row security applies to its owner.");
+	CheckColumns(rel, id_column);
+	FindFactorColumns(relid, id_column, columns);
+	CheckIdColumnType(rel, id_column, idtype, grows);
+}
+
+/* An error unless the table can take another version with ids of this type; the caller has locked it. */
+void
+CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	FactorColumns columns;
+
+	CheckFactorTarget(rel, id_column, idtype, true, &columns);
+	relation_close(rel, NoLock);
+}
+
+/*
+ * Alters a table that has been checked, where it must be altered to take another version: the column of ids
+ * grows with those of the source.  Returns whether it was; then nobody else can read it until the end of
+ * the transaction.
+ */
+bool
+AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
+{
+	IdType		stored;
+	IdType		grown;
+
+	FactorIdType(relid, id_column, &stored);
+	if (IdTypeTakes(&stored, idtype) || !IdTypeGrows(&stored, idtype, &grown))
+		return false;
+	RunSql(AlterIdSql(relid, id_column, &stored, &grown));
+	return true;
+}

@@ -1,0 +1,92 @@
+/*
+ * missing_rows.c - rows of a version that should be there.
+ *
+ * Rows of model tables get lost: a dump leaves them out, a replication has not brought them yet, somebody
+ * deletes them.  A list from what is left would be empty, or the popular items for everybody, without a word.
+ * So whoever finds no row at all compares that with the number that the bookkeeping has.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "model/missing_rows.h"
+#include "pg/spi_query.h"
+
+/* Whether the caller sees in a model table what everybody sees who may read it in full. */
+bool
+SeesAllRows(Oid relid)
+{
+	char		kind = get_rel_relkind(relid);
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW) &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* An error that says which rows are missing. */
+static void
+MissingRows(const Model *model, int32 version, const char *table, int64 stored)
+{
+	char	   *name = quote_literal_cstr(model->name);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("table \"%s.%s\" has no rows of version %d of model \"%s\"", model->schema, table, version, model->name),
+			 errdetail("It should have %lld. They were left out of a dump, have not been replicated yet, or were deleted by hand.",
+					   (long long) stored),
+			 errhint("Restore them and call mf_refresh(%s), or train the model again with mf_retrain(%s).", name, name)));
+}
+
+/* To be called by who has found no items of a version: an error where he should have. */
+void
+CheckNoItems(const Model *model, int32 version)
+{
+	int64		stored = VersionRows(model, version, false);
+
+	if (stored > 0 && SeesAllRows(model->item_relid))
+		MissingRows(model, version, model->item_table, stored);
+}
+
+/* Whether the users' table has a row of a version, by its primary key. */
+static bool
+HasUsers(const Model *model, int32 version)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(version)};
+	StringInfoData sql;
+	bool		found;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT FROM ");
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY " USER_ID " LIMIT 1",
+					 quote_qualified_identifier(model->schema, model->user_table));
+	SPI_connect();
+	if (SPI_execute_plan(PrepareOnce(sql.data, 1, types), values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for users");
+	found = SPI_processed > 0;
+	SPI_finish();
+	return found;
+}
+
+/*
+ * To be called by who has not found a user of a version, or none at all: an error where the version should
+ * have users and has not one.  Looks once a session and version, as long as the table stays as it is.
+ */
+void
+CheckNoUsers(Served *served, int32 version)
+{
+	const Model *model = &served->model;
+	int64		stored;
+
+	if (served->has_users == version || !SeesAllRows(model->user_relid))
+		return;
+	stored = HasUsers(model, version) ? 0 : VersionRows(model, version, true);
+	if (stored > 0)
+		MissingRows(model, version, model->user_table, stored);
+	served->has_users = version;
+}

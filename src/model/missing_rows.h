@@ -1,0 +1,13 @@
+/*
+ * missing_rows.h - rows of a version that should be there.
+ */
+#ifndef MFREC_MISSING_ROWS_H
+#define MFREC_MISSING_ROWS_H
+
+#include "model/model_cache.h"
+
+extern bool SeesAllRows(Oid relid);
+extern void CheckNoItems(const Model *model, int32 version);
+extern void CheckNoUsers(Served *served, int32 version);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * model_acl.c - what the caller may do with a model, and acting as its owner.
+ *
+ * Reading a model is reading its tables, and its source where that is looked at: with the caller's
+ * privileges and row security, and as with any view, functions of a view among them run with the
+ * caller's rights.
+ *
+ * Making a model's next version, erasing from it or dropping it is different: a superuser does that for
+ * others, and model tables may have indexes on expressions and rules, a source may be a view, of which
+ * he knows nothing.  So these act as the model's owner, as REFRESH MATERIALIZED VIEW does.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "model/model_acl.h"
+
+/* The owner of a relation. */
+Oid
+RelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Whether the caller owns what is left of a model whose table of users has gone: who owned that may, as far as
+ * the bookkeeping knows and the name is still a role's; not where the other table is somebody else's.
+ */
+static bool
+OwnsRemains(const Model *model)
+{
+	Oid			owner = model->owner ? get_role_oid(model->owner, true) : InvalidOid;
+
+	return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner) &&
+		(!OidIsValid(model->item_relid) || OwnsRelation(model->item_relid));
+}
+
+/* An error unless the caller owns the model, that is its table of users. */
+void
+CheckModelOwner(const Model *model)
+{
+	bool		there = OidIsValid(model->user_relid);
+
+	if (there ? OwnsRelation(model->user_relid) : superuser() || OwnsRemains(model))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of model \"%s\"", model->name),
+			 there ? errdetail("Its owner is the owner of table \"%s.%s\".", model->schema, model->user_table) :
+			 model->owner ? errdetail("Its table of users has gone. It belonged to \"%s\", who can clean up what is left, if no table of it is another's.", model->owner) :
+			 errdetail("Its tables have gone; only a superuser can clean up what is left.")));
+}
+
+static void
+CheckReadable(Oid relid)
+{
+	AclResult	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* An error unless the caller may read both of the model's tables, as a query that names them would. */
+void
+CheckModelReadable(const Model *model)
+{
+	AclResult	result;
+
+	CheckModelTables(model);
+	result = SchemaAclCheck(get_rel_namespace(model->user_relid), ACL_USAGE);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_SCHEMA, model->schema);
+	CheckReadable(model->user_relid);
+	CheckReadable(model->item_relid);
+}
+
+/*
+ * Until StopActing, or the end of the (sub)transaction should there be an error, whatever runs does so
+ * with the rights of the model's owner, and cannot leave settings behind.  Nothing changes for the owner
+ * himself, nor where both tables have gone: see CheckModelOwner.
+ */
+void
+ActAsModelOwner(const Model *model, Acting *acting)
+{
+	Oid			relid = OidIsValid(model->user_relid) ? model->user_relid : model->item_relid;
+	Oid			owner = OidIsValid(relid) ? RelationOwner(relid) : GetUserId();
+
+	GetUserIdAndSecContext(&acting->user, &acting->context);
+	acting->settings = 0;
+	if (owner == acting->user)
+		return;
+	SetUserIdAndSecContext(owner, acting->context | SECURITY_RESTRICTED_OPERATION);
+	acting->settings = NewGUCNestLevel();
+}
+
+/* Ends what ActAsModelOwner began. */
+void
+StopActing(const Acting *acting)
+{
+	if (acting->settings == 0)
+		return;
+	AtEOXact_GUC(false, acting->settings);
+	SetUserIdAndSecContext(acting->user, acting->context);
+}

@@ -1,0 +1,23 @@
+/*
+ * model_acl.h - what the caller may do with a model, and acting as its owner.
+ */
+#ifndef MFREC_MODEL_ACL_H
+#define MFREC_MODEL_ACL_H
+
+#include "model/model_catalog.h"
+
+/* Whose rights those of the model's owner stand in for. */
+typedef struct Acting
+{
+	Oid			user;
+	int			context;
+	int			settings;		/* nesting of settings; 0: the caller is the owner himself */
+} Acting;
+
+extern void CheckModelOwner(const Model *model);
+extern Oid	RelationOwner(Oid relid);
+extern void CheckModelReadable(const Model *model);
+extern void ActAsModelOwner(const Model *model, Acting *acting);
+extern void StopActing(const Acting *acting);
+
+#endif

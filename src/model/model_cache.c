@@ -1,0 +1,273 @@
+/*
+ * model_cache.c - what a session remembers of the models that it serves.
+ *
+ * Nothing here decides which version a call sees: that is the row of mfrec.model that is visible to
+ * the caller's snapshot, fetched each time.  What was derived from a row is kept under the row's
+ * place and the transaction that wrote it, and used again only when the snapshot sees that very row.
+ * Whoever gives a version another image or takes one away writes the model's row, too.
+ *
+ * What depends on the catalogs (tables, columns, the source) goes stale by their invalidations,
+ * which may come at any time: they only mark, and the next call forgets.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "ids/id_growth.h"
+#include "model/factor_table.h"
+#include "model/model_cache.h"
+
+#define KEPT_MODELS 16
+
+static Served *kept[KEPT_MODELS];
+static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
+static uint64 uses = 0;
+static uint64 changes = 0;		/* invalidations so far */
+static bool registered = false;
+
+/* A relation has changed, or with InvalidOid perhaps all of them. */
+static void
+RelationChanged(Datum arg, Oid relid)
+{
+	bool		all = !OidIsValid(relid) || relid == model_relid;
+
+	(void) arg;
+	changes++;
+	if (all)
+		model_relid = InvalidOid;
+	for (int i = 0; i < KEPT_MODELS; i++)
+	{
+		Served	   *served = kept[i];
+
+		if (served == NULL)
+			continue;
+		if (all || relid == served->model.user_relid || relid == served->model.item_relid ||
+			relid == served->users.index || relid == served->source_relid)
+		{
+			served->stale = true;
+			served->users.resolved = false;
+		}
+	}
+}
+
+/* A schema has changed: names may mean something else now. */
+static void
+SchemaChanged(Datum arg, int cacheid, uint32 hashvalue)
+{
+	(void) cacheid;
+	(void) hashvalue;
+	RelationChanged(arg, InvalidOid);
+}
+
+/* Calls that an error has ended do not close what they use. */
+static void
+TransactionEnds(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
+		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
+		for (int i = 0; i < KEPT_MODELS; i++)
+			if (kept[i])
+				kept[i]->pins = 0;
+}
+
+static void
+Register(void)
+{
+	if (registered)
+		return;
+	CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, SchemaChanged, (Datum) 0);
+	RegisterXactCallback(TransactionEnds, NULL);
+	registered = true;
+}
+
+/* Whether the caller's snapshot sees the row from which this was made. */
+static bool
+IsCurrent(Relation rel, const Served *served)
+{
+	HeapTupleData tuple;
+	Buffer		buffer;
+	bool		visible;
+
+	tuple.t_self = served->model.tid;
+	if (ItemPointerGetBlockNumber(&tuple.t_self) >= RelationGetNumberOfBlocks(rel) ||
+		!heap_fetch(rel, GetActiveSnapshot(), &tuple, &buffer, false))
+		return false;
+	visible = HeapTupleHeaderGetRawXmin(tuple.t_data) == served->model.xmin;
+	ReleaseBuffer(buffer);
+	return visible;
+}
+
+/* The kept model of that name (NULL: the default one) that the snapshot sees, or NULL. */
+static Served *
+FindKept(const char *name)
+{
+	Relation	rel;
+	Served	   *found = NULL;
+
+	if (!OidIsValid(model_relid))
+		return NULL;
+	rel = table_open(model_relid, AccessShareLock);
+	for (int i = 0; i < KEPT_MODELS && found == NULL; i++)
+	{
+		Served	   *served = kept[i];
+
+		if (served && !served->stale &&
+			(name ? strcmp(served->model.name, name) == 0 : served->model.is_default) &&
+			IsCurrent(rel, served))
+			found = served;
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* A free place among the kept ones: an empty one, else that of one that is stale or long unused. */
+static int
+FreePlace(void)
+{
+	int			place = -1;
+
+	for (int i = 0; i < KEPT_MODELS; i++)
+	{
+		if (kept[i] == NULL)
+			return i;
+		if (kept[i]->pins > 0)
+			continue;
+		if (kept[i]->stale)
+		{
+			place = i;
+			break;
+		}
+		if (place < 0 || kept[i]->last_use < kept[place]->last_use)
+			place = i;
+	}
+	if (place >= 0)
+	{
+		Served	   *victim = kept[place];
+
+		kept[place] = NULL;
+		MemoryContextDelete(victim->context);
+	}
+	return place;
+}
+
+/* Reads all about a model under the active snapshot. */
+static Served *
+ReadServed(const char *name)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec model", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Served	   *served = palloc0(sizeof(Served));
+	uint64		before = changes;
+
+	served->context = context;
+	served->model = *OpenModel(name);
+	CheckModelTables(&served->model);
+	CheckTablesAreSeen(&served->model);
+	FactorIdType(served->model.user_relid, USER_ID, &served->user_type);
+	FactorIdType(served->model.item_relid, ITEM_ID, &served->item_type);
+	served->has_image = FindVersionImage(&served->model, served->model.version, &served->image);
+	served->users.relid = served->model.user_relid;
+	served->stale = changes != before;
+	MemoryContextSwitchTo(old);
+	return served;
+}
+
+/*
+ * The model that a model argument means to the active snapshot: see OpenModel.  Valid until
+ * CloseServed, or the end of the transaction where that is not called.
+ */
+Served *
+OpenServed(const char *name)
+{
+	Served	   *served;
+	int			place;
+
+	if (name == NULL && mfrec_model && *mfrec_model)
+		name = mfrec_model;
+	Register();
+	served = FindKept(name);
+	if (served == NULL)
+	{
+		served = ReadServed(name);
+		place = FreePlace();
+		if (place >= 0)
+		{
+			MemoryContextSetParent(served->context, CacheMemoryContext);
+			kept[place] = served;
+			model_relid = ModelRelation();
+		}
+	}
+	served->last_use = ++uses;
+	served->pins++;
+	return served;
+}
+
+/* Ends a use of a model. */
+void
+CloseServed(Served *served)
+{
+	served->pins--;
+}
+
+/* An error when a column of ids has become of a type that has nothing to do with the model's. */
+static void
+CheckSameIds(const Source *source, const char *column, const IdType *now, const IdType *trained, Oid relid,
+			 const char *id_column)
+{
+	const char *sql;
+
+	if (IdsConvert(now, trained))
+		return;
+	sql = AlterIdSql(relid, id_column, trained, now);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but its model was trained on %s", column,
+					source->name, format_type_be(now->type), format_type_be(trained->type)),
+			 sql ? errhint("Run %s. Or drop the model with mf_drop and train it again.", sql)
+			 : errhint("Drop the model with mf_drop and train it again.")));
+}
+
+/*
+ * The relation and columns that the model is trained on, as a version with or without ratings reads
+ * them; an error when the relation has gone or no longer fits.
+ */
+const ServedSource *
+OpenServedSource(Served *served, bool has_rating, const char *until)
+{
+	ServedSource *source = &served->source[has_rating];
+	MemoryContext old;
+	TrainOptions options;
+	uint64		before = changes;
+
+	if (source->lookup_sql)
+		return source;
+	old = MemoryContextSwitchTo(served->context);
+	TrainOptionsFromJson(&options, served->model.parameters);
+	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &options);
+	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type,
+				 served->model.user_relid, USER_ID);
+	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,
+				 served->model.item_relid, ITEM_ID);
+	source->user_type = &served->user_type;
+	source->item_type = &served->item_type;
+	served->source_relid = source->source.relid;
+	source->reverse_sql = SourceReverseLookupSql(&source->source);
+	source->lookup_sql = SourceLookupSql(&source->source);
+	served->stale |= changes != before;
+	MemoryContextSwitchTo(old);
+	return source;
+}

@@ -1,0 +1,62 @@
+/*
+ * model_cache.h - what a session remembers of the models that it serves.
+ */
+#ifndef MFREC_MODEL_CACHE_H
+#define MFREC_MODEL_CACHE_H
+
+#include "access/attnum.h"
+#include "fmgr.h"
+#include "storage/itemptr.h"
+
+#include "model/model_catalog.h"
+#include "source/source.h"
+
+/* How to find a row of a model table by version and id through its primary key. */
+typedef struct VectorPath
+{
+	Oid			relid;
+	bool		resolved;		/* what follows is true of the table */
+	Oid			index;			/* InvalidOid: there is none that serves, ask by SQL */
+	AttrNumber	version;
+	AttrNumber	id;
+	AttrNumber	ratings;
+	AttrNumber	bias;
+	AttrNumber	factors;
+	AttrNumber	seen;			/* InvalidAttrNumber: there is no such column */
+	Oid			collation;		/* of the id in the index */
+	FmgrInfo	equal;			/* of the index's operator class for ids */
+} VectorPath;
+
+/* The source of a model's ratings, and the queries that look into it. */
+typedef struct ServedSource
+{
+	Source		source;
+	const IdType *user_type;	/* of the model, which may have been trained on other types of ids */
+	const IdType *item_type;
+	char	   *lookup_sql;		/* reads one user's rows; NULL: nothing is resolved yet */
+	char	   *reverse_sql;	/* reads one item's rows */
+} ServedSource;
+
+/* A model as one row of mfrec.model describes it, with what follows from it. */
+typedef struct Served
+{
+	MemoryContext context;		/* of all below */
+	Model		model;
+	bool		has_image;		/* model.version has a row, and this in it: */
+	pg_uuid_t	image;
+	IdType		user_type;
+	IdType		item_type;
+	VectorPath	users;
+	int32		has_users;		/* a version of which the table is known to have users; 0: none */
+	Oid			source_relid;
+	ServedSource source[2];		/* for versions without and with ratings */
+	bool		stale;			/* something that it follows from has changed */
+	int			pins;			/* calls that use it right now */
+	uint64		last_use;
+} Served;
+
+extern Served *OpenServed(const char *name);
+extern void CloseServed(Served *served);
+extern const ServedSource *OpenServedSource(Served *served, bool has_rating, const char *until);
+
+#endif

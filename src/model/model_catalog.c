@@ -1,0 +1,793 @@
+/*
+ * model_catalog.c - the bookkeeping: which models and versions there are, and the switch between them.
+ *
+ * Readers look up rows with the caller's snapshot through the tables' indexes, so that a call sees
+ * the version that its transaction sees.  Writers go through SPI as the owner of the bookkeeping
+ * tables, with bound parameters only and after the caller's own right has been checked: nobody
+ * else can write them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "model/model_catalog.h"
+#include "pg/citus.h"
+#include "pg/snapshot.h"
+
+/* Our class among advisory locks, far from the 1 and 2 that SQL's functions use. */
+#define MODEL_LOCK_CLASS 0x6d66
+
+/* Columns of mfrec.model and mfrec.model_version, in the order of the script. */
+enum
+{
+	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
+	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS, MODEL_OWNER	/* since 0.2.0 */
+};
+enum
+{
+	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_USERS = 6, VERSION_ITEMS, VERSION_PARAMETERS = 14
+};
+
+/* A bookkeeping relation's oid; an error tells what to do when the extension is not there. */
+static Oid
+Bookkeeping(const char *name)
+{
+	Oid			schema = get_namespace_oid("mfrec", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table mfrec.%s does not exist", name),
+				 errhint("Run CREATE EXTENSION mfrec in this database.")));
+	return relid;
+}
+
+/*
+ * Opens a bookkeeping relation.  One that was handed to Citus reads as it was then, and what is written to it is
+ * not seen again.
+ */
+static Relation
+OpenBookkeeping(const char *name)
+{
+	Relation	rel = table_open(Bookkeeping(name), AccessShareLock);
+
+	if (rel->trigdesc && IsCitusTable(RelationGetRelid(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table mfrec.%s was handed to Citus", name),
+				 errdetail("The bookkeeping of models must be an ordinary table: Citus keeps its rows elsewhere."),
+				 errhint("Citus does not give back a table of an extension: run DROP EXTENSION mfrec CASCADE, CREATE EXTENSION mfrec, and train again.")));
+	return rel;
+}
+
+/* The oid of mfrec.model_version. */
+Oid
+VersionRelation(void)
+{
+	return Bookkeeping("model_version");
+}
+
+/* The identity in a row of mfrec.model_version. */
+void
+VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image)
+{
+	bool		isnull;
+
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the column is NOT NULL */
+	*image = *DatumGetUUIDP(heap_getattr(tuple, VERSION_IMAGE, desc, &isnull));
+}
+
+/* The oid of mfrec.model. */
+Oid
+ModelRelation(void)
+{
+	return Bookkeeping("model");
+}
+
+static char *
+TextColumn(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static Model *
+ModelFromTuple(HeapTuple tuple, TupleDesc desc)
+{
+	Model	   *model = palloc0(sizeof(Model));
+	bool		isnull;
+	Oid			schema;
+
+	model->name = TextColumn(tuple, desc, MODEL_NAME);
+	model->is_default = DatumGetBool(heap_getattr(tuple, MODEL_DEFAULT, desc, &isnull));
+	model->version = DatumGetInt32(heap_getattr(tuple, MODEL_VERSION, desc, &isnull));
+	model->schema = TextColumn(tuple, desc, MODEL_SCHEMA);
+	model->user_table = TextColumn(tuple, desc, MODEL_USERS);
+	model->item_table = TextColumn(tuple, desc, MODEL_ITEMS);
+	model->source_schema = TextColumn(tuple, desc, MODEL_SOURCE_SCHEMA);
+	model->source = TextColumn(tuple, desc, MODEL_SOURCE);
+	model->fresh = DatumGetBool(heap_getattr(tuple, MODEL_FRESH, desc, &isnull));
+	model->parameters = DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_PARAMETERS, desc, &isnull));
+	model->tid = tuple->t_self;
+	model->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	schema = get_namespace_oid(model->schema, true);
+	if (OidIsValid(schema))
+	{
+		model->user_relid = get_relname_relid(model->user_table, schema);
+		model->item_relid = get_relname_relid(model->item_table, schema);
+	}
+	if (!OidIsValid(model->user_relid) && desc->natts >= MODEL_OWNER)
+		model->owner = TextColumn(tuple, desc, MODEL_OWNER);
+	return model;
+}
+
+/* The first row of mfrec.model that an index scan with one key finds, or NULL. */
+static Model *
+ScanModel(const char *index, ScanKey key)
+{
+	Relation	rel = OpenBookkeeping("model");
+	SysScanDesc scan = systable_beginscan(rel, Bookkeeping(index), true, GetActiveSnapshot(), 1, key);
+	HeapTuple	tuple = systable_getnext(scan);
+	Model	   *model = HeapTupleIsValid(tuple) ? ModelFromTuple(tuple, RelationGetDescr(rel)) : NULL;
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return model;
+}
+
+/* The name in the setting mfrec.model, NULL where it is empty. */
+static const char *
+ModelSetting(void)
+{
+	return mfrec_model && *mfrec_model ? mfrec_model : NULL;
+}
+
+static Model *
+FindDefaultModel(void)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, MODEL_DEFAULT, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+	return ScanModel("model_default", &key);
+}
+
+/*
+ * The model that a model argument means, as the active snapshot sees it, or NULL: that name; where it is
+ * NULL the setting mfrec.model, else the database's default model.
+ */
+Model *
+FindModel(const char *name)
+{
+	ScanKeyData key;
+
+	if (name == NULL)
+		name = ModelSetting();
+	if (name == NULL)
+		return FindDefaultModel();
+	ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(name));
+	return ScanModel("model_pkey", &key);
+}
+
+/* The names of up to ten models, for hints. */
+static char *
+ModelNames(void)
+{
+	Relation	rel = OpenBookkeeping("model");
+	SysScanDesc scan = systable_beginscan(rel, Bookkeeping("model_pkey"), true, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple;
+	StringInfoData names;
+	int			n = 0;
+
+	initStringInfo(&names);
+	while (n < 10 && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		appendStringInfo(&names, "%s%s", n++ > 0 ? ", " : "",
+						 TextColumn(tuple, RelationGetDescr(rel), MODEL_NAME));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return n > 0 ? names.data : NULL;
+}
+
+/* What to do where Citus has sent a part of a query, and a call with it, to where no models are. */
+static int
+WorkerHint(void)
+{
+	return errhint("Models are served on the node that trained them, and Citus runs this call on a worker. Take the rows that it is called for from a subquery with LIMIT.");
+}
+
+static void
+NoSuchModel(const char *name)
+{
+	char	   *names = ModelNames();
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 IsCitusTask() ? WorkerHint() : names ? errhint("The models are: %s.", names)
+			 : errhint("Train one with mf_train('a table of ratings').")));
+}
+
+/* FindModel, with an error when there is none, or the snapshot cannot see it any more. */
+Model *
+OpenModel(const char *name)
+{
+	Model	   *model = FindModel(name);
+	char	   *names;
+
+	if (model)
+		return model;
+	(void) CheckRowsAreSeen(ModelRelation());
+	if (name == NULL)
+		name = ModelSetting();
+	if (name)
+		NoSuchModel(name);
+	names = ModelNames();
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg(names ? "there is no default model" : "there is no model yet"),
+			 IsCitusTask() ? WorkerHint() :
+			 names ? errhint("Name one of these with the argument model, or choose it with mf_set_default: %s.", names)
+			 : errhint("Train one with mf_train('a table of ratings').")));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* An error for a table that was there when the statement began. */
+void
+ModelTableHasGone(const Model *model, const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema, table, model->name),
+			 errdetail("It was dropped or renamed while this statement ran.")));
+}
+
+/*
+ * Whether a relation is younger than the active snapshot, by the row of its type, which hardly anything but
+ * its creation writes.
+ */
+static bool
+IsYoungerThanSnapshot(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(get_rel_type_id(relid)));
+	TransactionId creator;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	creator = HeapTupleHeaderGetXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return IsAfterSnapshot(creator);
+}
+
+/*
+ * Names lead to the tables of today.  Where a model was dropped and trained anew since the snapshot was
+ * taken, that still sees the old model, whose tables have gone, and nothing of the new ones' rows.
+ */
+void
+CheckTablesAreSeen(const Model *model)
+{
+	if (IsYoungerThanSnapshot(model->user_relid))
+		ModelTableHasGone(model, model->user_table);
+	if (IsYoungerThanSnapshot(model->item_relid))
+		ModelTableHasGone(model, model->item_table);
+}
+
+/* Locks a relation, so that it stays; false where it has gone before. */
+static bool
+LockIfThere(Oid relid)
+{
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+static void
+LockTable(const Model *model, Oid relid, const char *table)
+{
+	if (!LockIfThere(relid))
+		ModelTableHasGone(model, table);
+}
+
+/*
+ * To be called before items are read: locks both tables, users first as mf_drop does, for else a reader of
+ * items who goes on to users and one who drops the model could wait for each other.
+ */
+void
+LockModelTables(const Model *model)
+{
+	LockTable(model, model->user_relid, model->user_table);
+	LockTable(model, model->item_relid, model->item_table);
+}
+
+/* An error that names the table when one of the model's tables was dropped or renamed. */
+void
+CheckModelTables(const Model *model)
+{
+	if (OidIsValid(model->user_relid) && OidIsValid(model->item_relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
+					OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->name),
+			 errdetail("It was dropped or renamed by hand."),
+			 errhint("Rename it back, say what it is called now with mf_relink(%s, users => ..., items => ...), or remove the model with mf_drop(%s) and train it again.",
+					 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
+}
+
+/* The relation of the source's name; InvalidOid where there is none. */
+static Oid
+FindSource(const Model *model)
+{
+	Oid			schema = model->source ? LookupNamespaceNoError(model->source_schema) : InvalidOid;
+
+	return OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
+}
+
+/* Whether the model has a source, which is still there. */
+bool
+SourceIsThere(const Model *model)
+{
+	return OidIsValid(FindSource(model));
+}
+
+/*
+ * The relation that a model was trained on, locked, for else it could go before it is read; an error when
+ * there is none, or it has gone.  Its hint ends with what answers until there is one; NULL: nothing.
+ */
+Oid
+ModelSourceRelation(const Model *model, const char *until)
+{
+	const char *name = quote_literal_cstr(model->name);
+	Oid			relid = FindSource(model);
+
+	if (model->source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no source of ratings", model->name),
+				 errdetail("Its factors were imported without one."),
+				 until ? errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, %s.", name, until)
+				 : errhint("Import them again with the argument source, or train with mf_train(..., model => %s).", name)));
+	if (!LockIfThere(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
+						model->source, model->name),
+				 errdetail("It was dropped or renamed since the model was trained."),
+				 until ? errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s). Until then, %s.", name, name, until)
+				 : errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s).", name, name)));
+	return relid;
+}
+
+/* The row of a version, copied, or NULL. */
+static HeapTuple
+FindVersion(const Model *model, int32 version, TupleDesc *desc)
+{
+	Relation	rel = OpenBookkeeping("model_version");
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyEntryInitialize(&keys[0], 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID,
+						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(model->name));
+	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	else
+		(void) CheckRowsAreSeen(RelationGetRelid(rel));
+	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tuple;
+}
+
+/* The identity of a version's contents; false when there is no such version. */
+bool
+FindVersionImage(const Model *model, int32 version, pg_uuid_t *image)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	VersionImage(tuple, desc, image);
+	return true;
+}
+
+/* The users or items in the training of a version; negative when there is no such version. */
+int64
+VersionRows(const Model *model, int32 version, bool users)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return -1;
+	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
+}
+
+/* The identities of all kept versions of a model; returns how many. */
+int
+VersionImages(const char *name, pg_uuid_t **images)
+{
+	Relation	rel = OpenBookkeeping("model_version");
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			n = 0;
+
+	*images = palloc(sizeof(pg_uuid_t) * 8);
+	ScanKeyEntryInitialize(&key, 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(name));
+	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (n >= 8 && (n & (n - 1)) == 0)
+			*images = repalloc(*images, sizeof(pg_uuid_t) * n * 2);
+		VersionImage(tuple, RelationGetDescr(rel), &(*images)[n++]);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return n;
+}
+
+/* All that the training of a version settled on, or NULL when there is no such version. */
+Jsonb *
+VersionParameters(const Model *model, int32 version)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
+}
+
+/*
+ * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
+ * until the end of this one.  Readers never take this lock.
+ */
+void
+LockModel(const char *name)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0,
+						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))),
+						 MODEL_LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Runs one bookkeeping statement as the tables' owner; returns the first column of its first row. */
+static Datum
+OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
+{
+	Oid			user;
+	int			context;
+	Relation	rel = OpenBookkeeping("model");
+	Datum		result = (Datum) 0;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	*isnull = true;
+	if (SPI_tuptable && SPI_processed > 0)
+		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	SPI_finish();
+	SetUserIdAndSecContext(user, context);
+	CheckRowsAreSeenToWrite(RelationGetRelid(rel));
+	CheckRowsAreSeenToWrite(VersionRelation());
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* A text parameter that may be null. */
+static Datum
+NullableText(const char *value, char *null)
+{
+	*null = value ? ' ' : 'n';
+	return value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
+/* Whether there is a default model, for all that is committed by now. */
+static bool
+HasDefaultModel(void)
+{
+	bool		found;
+
+	LockRelationOid(ModelRelation(), AccessShareLock);
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = FindDefaultModel() != NULL;
+	PopActiveSnapshot();
+	UnlockRelationOid(ModelRelation(), AccessShareLock);
+	return found;
+}
+
+/*
+ * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
+ * of two that are first at the same time the later one finds that out here, not in an error.  Where there
+ * is one, nothing is tried: that would wait for whoever is training it.
+ */
+void
+InsertModel(const Model *model)
+{
+	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
+	Datum		values[10];
+	char		nulls[] = "          ";
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = BoolGetDatum(model->is_default && !HasDefaultModel());
+	values[2] = Int32GetDatum(model->version);
+	values[3] = CStringGetTextDatum(model->schema);
+	values[4] = CStringGetTextDatum(model->user_table);
+	values[5] = CStringGetTextDatum(model->item_table);
+	values[6] = NullableText(model->source_schema, &nulls[6]);
+	values[7] = NullableText(model->source, &nulls[7]);
+	values[8] = BoolGetDatum(model->fresh);
+	values[9] = JsonbPGetDatum(model->parameters);
+	for (int i = 0; i < 2; i++)
+	{
+		OwnerSql("INSERT INTO mfrec.model (name, is_default, version, schema, user_table, item_table,"
+				 " source_schema, source, fresh, parameters)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+				 " ON CONFLICT (is_default) WHERE is_default DO NOTHING RETURNING version",
+				 10, types, values, nulls, &isnull);
+		if (!isnull)
+			break;
+		values[1] = BoolGetDatum(false);
+	}
+}
+
+/* Points a model at its new version, source and tables; the switch that readers see at commit. */
+void
+UpdateModel(const Model *model)
+{
+	Oid			types[9] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[9];
+	char		nulls[] = "         ";
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(model->version);
+	values[2] = NullableText(model->source_schema, &nulls[2]);
+	values[3] = NullableText(model->source, &nulls[3]);
+	values[4] = BoolGetDatum(model->fresh);
+	values[5] = JsonbPGetDatum(model->parameters);
+	values[6] = CStringGetTextDatum(model->schema);
+	values[7] = CStringGetTextDatum(model->user_table);
+	values[8] = CStringGetTextDatum(model->item_table);
+	OwnerSql("UPDATE mfrec.model SET version = $2, source_schema = $3, source = $4, fresh = $5,"
+			 " parameters = $6, schema = $7, user_table = $8, item_table = $9 WHERE name OPERATOR(pg_catalog.=) $1",
+			 9, types, values, nulls, &isnull);
+}
+
+/* Notes who owns a model, for when its tables have gone; bookkeeping that 0.1.0 made has no place for it. */
+void
+RecordOwner(const char *name, const char *owner)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2] = {CStringGetTextDatum(name), CStringGetTextDatum(owner)};
+	bool		isnull;
+
+	if (get_attnum(ModelRelation(), "owner") != InvalidAttrNumber)
+		OwnerSql("UPDATE mfrec.model SET owner = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL, &isnull);
+}
+
+static void
+InsertLogLine(const char *name, int32 version, const LogLine *line)
+{
+	Oid			types[6] = {TEXTOID, INT4OID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	Datum		values[6];
+	char		nulls[] = "      ";
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = Int32GetDatum(version);
+	values[2] = Int32GetDatum(line->iteration);
+	values[3] = Float8GetDatum(line->loss);
+	values[4] = Float8GetDatum(line->validation);
+	values[5] = Float8GetDatum(line->seconds);
+	if (isnan(line->loss))
+		nulls[3] = 'n';
+	if (isnan(line->validation))
+		nulls[4] = 'n';
+	OwnerSql("INSERT INTO mfrec.training_log (model, version, iteration, loss, validation, seconds)"
+			 " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, &isnull);
+}
+
+/* Enters a version and its training log. */
+void
+InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
+{
+	Oid			types[13] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
+	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
+	Datum		values[13];
+	char		nulls[] = "             ";
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(version->version);
+	values[2] = UUIDPGetDatum(&version->image);
+	values[3] = CStringGetTextDatum(version->feedback);
+	values[4] = Int32GetDatum(version->factors);
+	values[5] = Int64GetDatum(version->users);
+	values[6] = Int64GetDatum(version->items);
+	values[7] = Int64GetDatum(version->ratings);
+	values[8] = Int32GetDatum(version->iterations);
+	values[9] = Float8GetDatum(version->loss);
+	values[10] = Float8GetDatum(version->rmse);
+	values[11] = Float8GetDatum(version->seconds);
+	values[12] = CStringGetTextDatum(version->parameters);
+	nulls[9] = isnan(version->loss) ? 'n' : ' ';
+	nulls[10] = isnan(version->rmse) ? 'n' : ' ';
+	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
+			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb)",
+			 13, types, values, nulls, &isnull);
+	for (int i = 0; i < log_lines; i++)
+		InsertLogLine(model->name, version->version, &log[i]);
+}
+
+/* Removes the bookkeeping of versions older than the given one. */
+void
+ForgetVersions(const char *name, int32 before)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(before)};
+	bool		isnull;
+
+	OwnerSql("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
+	OwnerSql("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
+}
+
+/* Removes all bookkeeping of a model. */
+void
+DeleteModel(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	ForgetVersions(name, PG_INT32_MAX);
+	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+}
+
+/*
+ * For who is going to write: makes a snapshot active that sees the bookkeeping as it is, and keeps others
+ * from changing the tables themselves until LeavePresent.
+ */
+void
+EnterPresent(void)
+{
+	LockRelationOid(ModelRelation(), AccessShareLock);
+	LockRelationOid(VersionRelation(), AccessShareLock);
+	PushPresentSnapshot();
+}
+
+/* Ends what EnterPresent began; an error does so, too. */
+void
+LeavePresent(void)
+{
+	PopActiveSnapshot();
+	UnlockRelationOid(VersionRelation(), AccessShareLock);
+	UnlockRelationOid(ModelRelation(), AccessShareLock);
+}
+
+/* Waits until no other transaction chooses the default model; returns the present one, or NULL. */
+Model *
+LockDefaultModel(void)
+{
+	Model	   *model;
+
+	LockModel("");				/* no model's name */
+	EnterPresent();
+	model = FindDefaultModel();
+	LeavePresent();
+	return model;
+}
+
+/* Makes a model the default one, and no other; the caller has locked the present one. */
+void
+SetDefaultModel(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
+			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
+	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
+			 1, types, values, NULL, &isnull);
+}
+
+/* Takes note that versions, in a list of integers, have lost one user each. */
+void
+CountForgottenUser(const char *name, const List *versions)
+{
+	Oid			types[2] = {TEXTOID, INT4ARRAYOID};
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(versions), 1));
+	Datum		values[2];
+	bool		isnull;
+
+	for (int i = 0; i < list_length(versions); i++)
+		elements[i] = Int32GetDatum(list_nth_int(versions, i));
+	values[0] = CStringGetTextDatum(name);
+	values[1] = PointerGetDatum(construct_array(elements, list_length(versions), INT4OID, sizeof(int32), true, TYPALIGN_INT));
+	OwnerSql("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.-) 1"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) ANY ($2)"
+			 " AND users OPERATOR(pg_catalog.>) 0", 2, types, values, NULL, &isnull);
+}
+
+/* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */
+void
+RenewVersionImages(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
+			 " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+	OwnerSql("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
+			 1, types, values, NULL, &isnull);
+}
+
+/* The highest version that the model has, 0 for none: what the next one counts from. */
+int32
+LatestVersion(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		isnull;
+	Datum		latest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+								  " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(latest);
+}
+
+/* The highest version below the serving one, 0 for none. */
+int32
+VersionBefore(const Model *model)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version)};
+	bool		isnull;
+	Datum		before = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+								  " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
+								  2, types, values, NULL, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(before);
+}

@@ -1,0 +1,138 @@
+/*
+ * objective_json.c - a version's objective on its way through mfrec.model_version.parameters.
+ *
+ * One table of names serves both directions, so that what is written is what is read.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "model/objective_json.h"
+
+/*
+ * Counts up whenever a version cannot be served from its parameters by the extension as it was
+ * before: an older library that meets a newer number says so.
+ */
+#define PARAMETERS_FORMAT 2
+
+static const struct
+{
+	const char *name;
+	size_t		offset;
+}			numbers[] = {
+	{"regularization", offsetof(MfObjective, regularization)},
+	{"interest_weight", offsetof(MfObjective, interest_weight)},
+	{"alpha", offsetof(MfObjective, alpha)},
+	{"taste", offsetof(MfObjective, taste)},
+	{"rating_regularization", offsetof(MfObjective, rating_regularization)},
+	{"rating_uncertainty", offsetof(MfObjective, rating_uncertainty)},
+	{"rating_exponent", offsetof(MfObjective, rating_exponent)},
+	{"noise", offsetof(MfObjective, noise)},
+	{"interest_regularization", offsetof(MfObjective, interest_regularization)},
+	{"user_exponent", offsetof(MfObjective, user_exponent)},
+	{"item_exponent", offsetof(MfObjective, item_exponent)},
+	{"user_ratings", offsetof(MfObjective, user_ratings)},
+	{"item_ratings", offsetof(MfObjective, item_ratings)},
+	{"bias_regularization", offsetof(MfObjective, bias_regularization)},
+	{"value_scale", offsetof(MfObjective, value_scale)},
+	{"weight_scale", offsetof(MfObjective, weight_scale)},
+	{"mean", offsetof(MfObjective, mean)},
+	{"deviation", offsetof(MfObjective, deviation)},
+	{"min", offsetof(MfObjective, min)},
+	{"max", offsetof(MfObjective, max)},
+};
+
+static double *
+Number(const MfObjective *objective, int i)
+{
+	return (double *) ((char *) objective + numbers[i].offset);
+}
+
+/* The oldest format that says all of an objective: 2 knows of values that are confidences, and of weights' scale. */
+static int
+FormatOf(const MfObjective *objective)
+{
+	return objective->value_is_confidence || objective->weight_scale != 1 ? 2 : 1;
+}
+
+/* The objective and the mean user (d floats) as a JSON object. */
+char *
+ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
+					 FormatOf(objective), objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
+	for (int i = 0; i < (int) lengthof(numbers); i++)
+		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
+	if (objective->fold != MF_FOLD_TRAINED)
+		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
+	if (objective->value_is_confidence)
+		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
+	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
+	for (int k = 0; k < objective->factors; k++)
+		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
+	appendStringInfoString(&json, "]}");
+	return json.data;
+}
+
+/* An error when the parameters are of a newer format than this library knows. */
+static void
+CheckFormat(Jsonb *json)
+{
+	int			format = (int) JsonNumber(json, "format", 1);
+
+	if (format > PARAMETERS_FORMAT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the model was trained by a newer version of the extension mfrec"),
+				 errdetail("Its parameters are of format %d, and this version knows formats up to %d.",
+						   format, PARAMETERS_FORMAT),
+				 errhint("Install the newer version of mfrec on this server, or train the model again.")));
+}
+
+/* The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1: version 0.1.0 took them as they are. */
+void
+ObjectiveFromJson(MfObjective *objective, Jsonb *json)
+{
+	CheckFormat(json);
+	objective->has_rating = JsonNumber(json, "has_rating", 0) != 0;
+	objective->has_interest = JsonNumber(json, "has_interest", 0) != 0;
+	objective->factors = (int) JsonNumber(json, "factors", 0);
+	objective->iterations = (int) JsonNumber(json, "iterations", 0);
+	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
+	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
+	for (int i = 0; i < (int) lengthof(numbers); i++)
+		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
+	if (!(objective->weight_scale > 0))
+		objective->weight_scale = 1;
+}
+
+/* The mean user's vector, d floats; zero where the object has none of that length. */
+float *
+MeanUserFromJson(Jsonb *json, int factors, double *mean_bias)
+{
+	float	   *mean = palloc0(sizeof(float) * factors);
+	JsonbValue	space;
+	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, "mean_user", strlen("mean_user"), &space);
+
+	*mean_bias = JsonNumber(json, "mean_user_bias", 0);
+	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
+		(int) JsonContainerSize(value->val.binary.data) != factors)
+		return mean;
+	for (int k = 0; k < factors; k++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(value->val.binary.data, k);
+
+		if (element && element->type == jbvNumeric)
+			mean[k] = (float) DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+																 NumericGetDatum(element->val.numeric)));
+	}
+	return mean;
+}

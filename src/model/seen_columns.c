@@ -1,0 +1,153 @@
+/*
+ * seen_columns.c - the columns with what users have, in tables of models that are older than they.
+ *
+ * Models of 0.1.0 have tables without them.  A training adds them, once, which keeps readers from the
+ * tables until it commits; so it does that when it is about to store, does not wait long, and goes on without
+ * where it cannot be: then lists leave out what users have by the source alone, as they did.  A table that
+ * is published is left to its owner, for its subscribers must have the columns first.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "compat.h"
+#include "model/factor_table.h"
+#include "model/seen_columns.h"
+
+/* So long others have to wait behind us for a lock that we do not get, below deadlock_timeout, */
+#define LOCK_TIMEOUT "500ms"
+
+/* and so often we try, with a pause of microseconds in between. */
+#define TRIES 3
+#define PAUSE 200000L
+
+/* Whether some publication has a table. */
+static bool
+IsPublished(Oid relid)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2] = {CStringGetTextDatum(get_namespace_name(get_rel_namespace(relid))),
+	CStringGetTextDatum(get_rel_name(relid))};
+	const char *sql = "SELECT FROM pg_catalog.pg_publication_tables"
+		" WHERE schemaname OPERATOR(pg_catalog.=) $1 AND tablename OPERATOR(pg_catalog.=) $2";
+	bool		published;
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, 2, types, values, NULL, true, 1) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	published = SPI_processed > 0;
+	SPI_finish();
+	return published;
+}
+
+/* What keeps us from adding a column to a table, for a message; NULL where nothing does. */
+static const char *
+FindObstacle(Oid relid, const char *column, AttrNumber attnum)
+{
+	if (attnum != InvalidAttrNumber)
+		return NULL;			/* it is there */
+	if (get_attnum(relid, column) != InvalidAttrNumber)
+		return psprintf("table \"%s\" has a column \"%s\" of another type, which must be renamed", get_rel_name(relid), column);
+	if (IsPublished(relid))
+		return psprintf("table \"%s\" is published, and its subscribers must have them first", get_rel_name(relid));
+	return NULL;
+}
+
+/* Runs statements in a subtransaction.  Where one fails, nothing is done: returns the error's message. */
+static char *
+TrySql(const List *statements)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *volatile message = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		int			settings = NewGUCNestLevel();
+		ListCell   *statement;
+
+		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		foreach(statement, statements)
+			RunSql(lfirst(statement));
+		AtEOXact_GUC(false, settings);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+			ReThrowError(error);
+		message = error->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return message;
+}
+
+/* The same again and again for a while. */
+static char *
+TrySqlPatiently(const List *statements)
+{
+	char	   *message = TrySql(statements);
+
+	for (int try = 1; message && try < TRIES; try++)
+	{
+		pg_usleep(PAUSE);
+		CHECK_FOR_INTERRUPTS();
+		message = TrySql(statements);
+	}
+	return message;
+}
+
+/*
+ * Adds the columns where the model's tables lack them; the caller acts as their owner.  Returns whether both
+ * are there; a notice says why not, and what to do.
+ */
+bool
+AddSeenColumns(const Model *model)
+{
+	AttrNumber	seen = SeenColumn(model->user_relid);
+	AttrNumber	number = ItemNumberColumn(model->item_relid);
+	const char *obstacle = FindObstacle(model->user_relid, "seen", seen);
+	List	   *statements = NIL;
+	StringInfoData sql;
+
+	if (seen != InvalidAttrNumber && number != InvalidAttrNumber)
+		return true;
+	if (obstacle == NULL)
+		obstacle = FindObstacle(model->item_relid, "number", number);
+	initStringInfo(&sql);
+	if (seen == InvalidAttrNumber)
+		statements = lappend(statements, AddSeenSql(model->user_relid));
+	if (number == InvalidAttrNumber)
+		statements = lappend(statements, AddNumberSql(model->item_relid));
+	if (obstacle == NULL)
+		obstacle = TrySqlPatiently(statements);
+	if (obstacle == NULL)
+		return true;
+	for (int i = 0; i < list_length(statements); i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? "; " : "", (char *) list_nth(statements, i));
+	ereport(NOTICE,
+			(errmsg("this version of model \"%s\" does not say what users have", model->name),
+			 errdetail("Columns could not be added to its tables: %s. So lists leave out what users have only where they read the source.", obstacle),
+			 errhint("Run %s; and train again.", sql.data)));
+	return false;
+}

@@ -1,0 +1,110 @@
+/*
+ * seen_rows.c - what users have, on the way into their rows.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "core/base/seen.h"
+#include "model/seen_rows.h"
+
+static void *
+HugeArray(int64 count, Size width)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
+}
+
+/* Numbers a version's items by their ratings: those that most users have get the smallest numbers. */
+int32 *
+NumberByRatings(const int32 *counts, int64 nitems)
+{
+	int32	   *number = HugeArray(nitems, sizeof(int32));
+	void	   *space = HugeArray(mf_seen_number_size(nitems), 1);
+
+	mf_seen_number(counts, nitems, number, space);
+	pfree(space);
+	return number;
+}
+
+static void
+OpenStream(RowStream *stream, Cells *cells)
+{
+	memset(stream, 0, sizeof(RowStream));
+	stream->cells = cells;
+	if (cells)
+		RewindColumns(cells);
+}
+
+/* Begins with the first user; others may be NULL.  Cells' columns are items, whose numbers are given. */
+void
+OpenSeenRows(SeenRows *seen, Cells *rated, Cells *others, int32 *number, int64 nitems)
+{
+	memset(seen, 0, sizeof(SeenRows));
+	seen->context = CurrentMemoryContext;
+	OpenStream(&seen->rated, rated);
+	OpenStream(&seen->others, others);
+	seen->number = number;
+	seen->nitems = nitems;
+}
+
+/* The columns of a row, which comes behind those that have been asked for; returns how many. */
+static int64
+RowColumns(RowStream *stream, int64 row, const int32 **columns)
+{
+	MfRows	   *part = &stream->part;
+
+	*columns = NULL;
+	if (stream->cells == NULL)
+		return 0;
+	while (row >= part->first + part->nrows)
+		if (!NextCells(stream->cells, part))
+			return 0;
+	row -= part->first;
+	*columns = part->column + part->start[row];
+	return part->start[row + 1] - part->start[row];
+}
+
+/* Makes room for n items. */
+static void
+MakeRoom(SeenRows *seen, int64 n)
+{
+	if (n <= seen->room)
+		return;
+	if (seen->items)
+	{
+		pfree(seen->items);
+		pfree(seen->bytes);
+		pfree(seen->space);
+	}
+	seen->room = Max(n, 2 * seen->room);
+	seen->items = HugeArray(seen->room, sizeof(int32));
+	seen->bytes = HugeArray(mf_seen_bound(seen->room), 1);
+	seen->space = HugeArray(mf_seen_sort_size(seen->room, seen->nitems), 1);
+}
+
+/* What a user has, as it is stored, in the caller's memory context; users must come in ascending order. */
+bytea *
+SeenRow(SeenRows *seen, int64 user)
+{
+	MemoryContext caller = MemoryContextSwitchTo(seen->context);	/* parts of cells outlive a row */
+	const int32 *rated;
+	const int32 *others;
+	int64		nrated = RowColumns(&seen->rated, user, &rated);
+	int64		nothers = RowColumns(&seen->others, user, &others);
+	Size		size;
+	bytea	   *row;
+	int64		n;
+
+	MakeRoom(seen, nrated + nothers);
+	MemoryContextSwitchTo(caller);
+	n = mf_seen_unite(rated, nrated, others, nothers, seen->items);
+	for (int64 i = 0; i < n; i++)
+		seen->items[i] = seen->number[seen->items[i]];
+	mf_seen_sort(seen->items, n, seen->nitems, seen->space);
+	size = mf_seen_encode(seen->items, n, seen->bytes);
+	row = palloc(VARHDRSZ + size);
+	SET_VARSIZE(row, VARHDRSZ + size);
+	if (size > 0)
+		memcpy(VARDATA(row), seen->bytes, size);
+	return row;
+}

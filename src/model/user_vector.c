@@ -1,0 +1,331 @@
+/*
+ * user_vector.c - one user's stored row, and the present rows of one user or item in the source.
+ *
+ * A user is a row of a table that training made, so its primary key is scanned without a query,
+ * as the server scans its own catalogs.  Where the table is no longer as it was made, or row security
+ * applies to the caller, and for the source, which can be any relation, queries do it that are
+ * prepared once a session.  They run as the caller, with the caller's snapshot, privileges and row
+ * security.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "ids/id_growth.h"
+#include "model/factor_table.h"
+#include "model/missing_rows.h"
+#include "model/user_vector.h"
+#include "pg/citus.h"
+#include "pg/snapshot.h"
+#include "pg/spi_query.h"
+
+/* The first columns of a model table's primary key are as training made them. */
+static bool
+KeyFits(Relation index, const VectorPath *path)
+{
+	Form_pg_index key = index->rd_index;
+
+	return index->rd_rel->relam == BTREE_AM_OID && key->indisvalid && !key->indcheckxmin && key->indnkeyatts == 2 &&
+		key->indkey.values[0] == path->version && key->indkey.values[1] == path->id &&
+		index->rd_opcintype[0] == INT4OID;
+}
+
+/* Whether a table has rows in children, or in Citus' shards; tables that Citus has, have a trigger. */
+static bool
+HasRowsElsewhere(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	return (rel->rd_rel->relhassubclass && find_inheritance_children(relid, NoLock) != NIL) ||
+		(rel->trigdesc && IsCitusTable(relid));
+}
+
+/* Finds out how rows of an open model table are found. */
+static void
+ResolvePath(Relation rel, Served *served)
+{
+	VectorPath *path = &served->users;
+	Oid			relid = RelationGetRelid(rel);
+	Oid			index = PrimaryKeyIndex(rel);
+	Oid			type;
+	Relation	key;
+
+	path->index = InvalidOid;
+	path->version = get_attnum(relid, "version");
+	path->id = get_attnum(relid, USER_ID);
+	path->ratings = get_attnum(relid, "ratings");
+	path->bias = get_attnum(relid, "bias");
+	path->factors = get_attnum(relid, "factors");
+	path->seen = SeenColumn(relid);
+	path->resolved = true;
+	if (!OidIsValid(index) || rel->rd_rel->relkind != RELKIND_RELATION || path->ratings == InvalidAttrNumber ||
+		path->bias == InvalidAttrNumber || path->factors == InvalidAttrNumber ||
+		get_atttype(relid, path->ratings) != INT4OID || get_atttype(relid, path->bias) != FLOAT4OID ||
+		get_atttype(relid, path->factors) != FLOAT4ARRAYOID)
+		return;
+	if (HasRowsElsewhere(rel))
+		return;
+	key = index_open(index, AccessShareLock);
+	type = key->rd_opcintype[1];
+	if (KeyFits(key, path) && (type == served->user_type.base || IsBinaryCoercible(served->user_type.base, type)))
+	{
+		Oid			operator = get_opfamily_member(key->rd_opfamily[1], type, type, BTEqualStrategyNumber);
+
+		fmgr_info_cxt(get_opcode(operator), &path->equal, served->context);
+		path->collation = key->rd_indcollation[1];
+		path->index = index;
+	}
+	index_close(key, AccessShareLock);
+}
+
+/*
+ * Takes a vector out of its array, which must have that many factors; false where it has none, as in rows of
+ * users of whom nothing is known but what they have.
+ */
+static bool
+TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int factors, float *vector)
+{
+	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
+
+	if (array && ARR_NDIM(array) == 0)
+		return false;
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != factors || ARR_HASNULL(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the vector of %s in \"%s\" does not have %d factors",
+						IdToText(&served->user_type, user), served->model.user_table, factors),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	memcpy(vector, ARR_DATA_PTR(array), sizeof(float) * factors);
+	return true;
+}
+
+/* What a user has, copied to the given memory context; NULL where it is not known. */
+static bytea *
+TakeSeen(Datum datum, bool isnull, MemoryContext context)
+{
+	MemoryContext old;
+	bytea	   *seen;
+
+	if (isnull)
+		return NULL;
+	old = MemoryContextSwitchTo(context);
+	seen = DatumGetByteaPCopy(datum);
+	MemoryContextSwitchTo(old);
+	return seen;
+}
+
+/* LookupUser through the primary key of the open table. */
+static bool
+ScanUser(Relation rel, const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+{
+	const VectorPath *path = &served->users;
+	TupleDesc	desc = RelationGetDescr(rel);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Datum		datum;
+	bool		isnull;
+	bool		found;
+
+	ScanKeyInit(&keys[0], path->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	ScanKeyEntryInitializeWithInfo(&keys[1], 0, path->id, BTEqualStrategyNumber, InvalidOid, path->collation,
+								   (FmgrInfo *) &path->equal, IdToDatum(&served->user_type, user));
+	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (!found)
+		(void) CheckRowsAreSeen(RelationGetRelid(rel));
+	else
+	{
+		stored->count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
+		stored->bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
+		datum = heap_getattr(tuple, path->factors, desc, &isnull);
+		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		if (with_seen && path->seen != InvalidAttrNumber)
+		{
+			datum = heap_getattr(tuple, path->seen, desc, &isnull);
+			stored->seen = TakeSeen(datum, isnull, CurrentMemoryContext);
+		}
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/* The query that reads one user's row of a version. */
+static char *
+UserQuery(const Served *served, bool with_seen)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
+	appendStringInfo(&sql, "%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+					 with_seen ? ", seen" : "",
+					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
+					 IdEqualitySql(&served->user_type));
+	return sql.data;
+}
+
+/* LookupUser by a query. */
+static bool
+QueryUser(const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+{
+	Oid			types[2] = {INT4OID, served->user_type.base};
+	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&served->user_type, user)};
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	plan;
+	bool		found;
+
+	with_seen &= SeenColumn(served->users.relid) != InvalidAttrNumber;
+	SPI_connect();
+	plan = PrepareOnce(UserQuery(served, with_seen), 2, types);
+	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look up a vector");
+	found = SPI_processed > 0;
+	if (!found)
+		(void) CheckPlanIsSeen(plan);
+	else
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Datum		datum = SPI_getbinval(tuple, desc, 1, &isnull);
+
+		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
+		CheckFactorColumn(desc, 1, FLOAT4OID);
+		CheckFactorColumn(desc, 2, INT4OID);
+		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		stored->bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
+		stored->count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+		if (with_seen)
+		{
+			datum = SPI_getbinval(tuple, desc, 4, &isnull);
+			stored->seen = TakeSeen(datum, isnull, context);
+		}
+	}
+	SPI_finish();
+	return found;
+}
+
+/*
+ * Reads a user's row of a version into `stored`, whose vector is there already.  False when there is no
+ * vector; what the user has may be known all the same.  The caller has checked the right to read the table.
+ */
+bool
+LookupUser(Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+{
+	VectorPath *path = &served->users;
+	Relation	rel;
+	bool		found;
+
+	stored->seen = NULL;
+	if (!IdFits(&served->user_type, user))
+		return false;
+	rel = try_table_open(path->relid, AccessShareLock);
+	if (rel == NULL)
+		ModelTableHasGone(&served->model, served->model.user_table);
+	if (!path->resolved)
+		ResolvePath(rel, served);
+	if (!OidIsValid(path->index) ||
+		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
+		found = QueryUser(served, version, user, factors, with_seen, stored);
+	else
+		found = ScanUser(rel, served, version, user, factors, with_seen, stored);
+	table_close(rel, NoLock);
+	if (!found)
+		CheckNoUsers(served, version);
+	return found;
+}
+
+/* Receives the rows of a lookup in the source. */
+typedef struct PresentReceiver
+{
+	DestReceiver pub;
+	const Source *source;
+	int			column;			/* of the id that is handed on: 0 user, 1 item */
+	const IdType *idtype;		/* of the id in the source */
+	const IdType *model_type;	/* of the id that is handed on */
+	PresentRowFunction function;
+	void	   *state;
+} PresentReceiver;
+
+/* Hands a row on if it has an id. */
+static bool
+ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	PresentReceiver *receiver = (PresentReceiver *) self;
+	const Source *source = receiver->source;
+	float		rating;
+	float		weight;
+	RatingCheck check;
+	int64		id;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[receiver->column])
+		return true;
+	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
+	if (check != RATING_OK && check != RATING_ZERO)
+		weight = NAN;
+	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
+	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
+		receiver->function(receiver->state, id, rating, weight);
+	return true;
+}
+
+static void
+StartupPresentReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckSourceColumns(((PresentReceiver *) self)->source, typeinfo);
+}
+
+/* Runs a prepared lookup of an id as the model has it; one that the column cannot have has no rows. */
+static void
+RunLookup(const char *sql, const IdType *model_type, const IdType *idtype, int64 id, PresentReceiver *receiver)
+{
+	if (!ConvertId(model_type, idtype, id, &id) || !IdFits(idtype, id))
+		return;
+	receiver->pub.receiveSlot = ReceivePresentRow;
+	receiver->pub.rStartup = StartupPresentReceiver;
+	RunPrepared(sql, idtype->base, IdToDatum(idtype, id), &receiver->pub);
+}
+
+/* Hands on a user's present rows in the source. */
+void
+LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state)
+{
+	PresentReceiver receiver = {.source = &source->source,.column = 1,.idtype = &source->source.item,
+	.model_type = source->item_type,.function = function,.state = state};
+
+	RunLookup(source->lookup_sql, source->user_type, &source->source.user, user, &receiver);
+}
+
+/* The same for the present rows of an item. */
+void
+LookupItemRows(const ServedSource *source, int64 item, PresentRowFunction function, void *state)
+{
+	PresentReceiver receiver = {.source = &source->source,.column = 0,.idtype = &source->source.user,
+	.model_type = source->user_type,.function = function,.state = state};
+
+	RunLookup(source->reverse_sql, source->item_type, &source->source.item, item, &receiver);
+}

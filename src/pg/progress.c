@@ -1,0 +1,196 @@
+/*
+ * progress.c - what a training is doing, for other sessions to see while it runs.
+ *
+ * An extension that is not preloaded has no shared memory to report in, so a training keeps a small
+ * file in base/pgsql_tmp, which base backups skip and a restart clears.  Nothing depends on it: where
+ * it cannot be written, nobody sees the progress, and the training goes on.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file_perm.h"
+#include "miscadmin.h"
+#include "port/pg_crc32c.h"
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#include "pg/progress.h"
+
+#define PROGRESS_MAGIC 0x6d665052
+#define TEMP_FOLDER "base/pgsql_tmp"
+#define FILE_PREFIX "pgsql_tmp_mfrec_progress."
+
+/* Rows between two reports while reading. */
+#define REPORT_ROWS 500000
+
+static Progress current;
+static int64 rows_reported;
+static MemoryContext training_context = NULL;
+
+static void
+ProgressPath(char *path, int pid)
+{
+	snprintf(path, MAXPGPATH, "%s/%s%u.%d", TEMP_FOLDER, FILE_PREFIX, MyDatabaseId, pid);
+}
+
+static uint32
+Checksum(const Progress *progress)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, &progress->database, sizeof(Progress) - offsetof(Progress, database));
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* Writes the file anew; failure is of no consequence. */
+static void
+WriteProgress(void)
+{
+	char		path[MAXPGPATH];
+	int			fd;
+
+	if (training_context == NULL)
+		return;
+	current.memory = MemoryContextMemAllocated(training_context, true);
+	current.checksum = Checksum(&current);
+	ProgressPath(path, MyProcPid);
+	fd = OpenTransientFile(path, O_WRONLY | O_CREAT | PG_BINARY);
+	if (fd < 0)
+		return;
+	if (pwrite(fd, &current, sizeof(current), 0) != sizeof(current))
+		elog(DEBUG1, "could not write \"%s\": %m", path);
+	CloseTransientFile(fd);
+}
+
+/* The training's memory context goes away: so does its file, whether it ended well or not. */
+static void
+RemoveProgress(void *argument)
+{
+	char		path[MAXPGPATH];
+
+	(void) argument;
+	training_context = NULL;
+	ProgressPath(path, MyProcPid);
+	(void) unlink(path);
+}
+
+/* Starts reporting on a training whose memory context is the current one. */
+void
+BeginProgress(const char *model)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	memset(&current, 0, sizeof(current));
+	current.magic = PROGRESS_MAGIC;
+	current.database = MyDatabaseId;
+	current.pid = MyProcPid;
+	strlcpy(current.model, model, NAMEDATALEN);
+	current.loss = NAN;
+	current.started = GetCurrentTimestamp();
+	rows_reported = 0;
+	training_context = CurrentMemoryContext;
+	callback->func = RemoveProgress;
+	MemoryContextRegisterResetCallback(training_context, callback);
+	(void) mkdir(TEMP_FOLDER, pg_dir_create_mode);
+	ReportPhase(PHASE_READ);
+}
+
+/* What a phase is called in mf_progress. */
+const char *
+PhaseName(int phase)
+{
+	static const char *const names[] = {"read", "sort", "sweep", "store", "switch"};
+
+	return phase >= 0 && phase < (int) lengthof(names) ? names[phase] : "unknown";
+}
+
+/* The training enters a phase. */
+void
+ReportPhase(Phase phase)
+{
+	current.phase = phase;
+	if (phase == PHASE_SWEEP)
+		current.sweep_started = GetCurrentTimestamp();
+	elog(DEBUG1, "mfrec: phase %s begins after %.3f s", PhaseName(phase),
+		 (GetCurrentTimestamp() - current.started) / 1e6);
+	WriteProgress();
+}
+
+/* So many rows have been read; writes the file now and then. */
+void
+ReportRowsRead(int64 rows)
+{
+	current.rows = rows;
+	if (rows - rows_reported < REPORT_ROWS)
+		return;
+	rows_reported = rows;
+	WriteProgress();
+}
+
+/* An iteration is complete. */
+void
+ReportIteration(int iteration, int iterations, double loss)
+{
+	current.iteration = iteration;
+	current.iterations = iterations;
+	current.loss = loss;
+	current.iterated = GetCurrentTimestamp();
+	WriteProgress();
+}
+
+/* The training is over. */
+void
+EndProgress(void)
+{
+	RemoveProgress(NULL);
+}
+
+/* One file's contents; false when it is not whole, as when its training has just ended. */
+static bool
+ReadProgressFile(const char *name, Progress *progress)
+{
+	char		path[MAXPGPATH];
+	int			fd;
+	bool		whole;
+
+	snprintf(path, MAXPGPATH, "%s/%s", TEMP_FOLDER, name);
+	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	if (fd < 0)
+		return false;
+	whole = read(fd, progress, sizeof(Progress)) == sizeof(Progress) &&
+		progress->magic == PROGRESS_MAGIC && progress->checksum == Checksum(progress);
+	CloseTransientFile(fd);
+	return whole;
+}
+
+/* The trainings that run in this database, as far as they report; returns how many. */
+int
+ReadProgress(Progress **trainings)
+{
+	DIR		   *dir = AllocateDir(TEMP_FOLDER);
+	struct dirent *entry;
+	int			count = 0;
+	int			room = 8;
+
+	*trainings = palloc(sizeof(Progress) * room);
+	if (dir == NULL)
+		return 0;				/* the folder comes with the first temporary file */
+	while ((entry = ReadDirExtended(dir, TEMP_FOLDER, LOG)) != NULL)
+	{
+		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) != 0)
+			continue;
+		if (count == room)
+			*trainings = repalloc(*trainings, sizeof(Progress) * (room *= 2));
+		if (ReadProgressFile(entry->d_name, &(*trainings)[count]) &&
+			(*trainings)[count].database == MyDatabaseId)
+			count++;
+	}
+	FreeDir(dir);
+	return count;
+}

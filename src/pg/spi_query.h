@@ -1,0 +1,15 @@
+/*
+ * spi_query.h - queries whose rows go to a receiver as the executor finds them.
+ */
+#ifndef MFREC_SPI_QUERY_H
+#define MFREC_SPI_QUERY_H
+
+#include "executor/spi.h"
+#include "tcop/dest.h"
+
+extern SPIPlanPtr PrepareOnce(const char *sql, int nargs, Oid *types);
+extern TransactionId CheckPlanIsSeen(SPIPlanPtr plan);
+extern void RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver);
+extern void RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * group_cap.c - lists with at most so many items of a group: a seller, an artist, a category.
+ *
+ * The best k by that rule, taken greedily from the ranking without it, are exact: an item is left out
+ * only when so many better ones of its group are in.  So where groups come from a table, a somewhat
+ * longer ranking is made, the groups of just these items are looked up, and the ranking grows until
+ * k items are found.  What a call sees of the table is what its snapshot, privileges and row security
+ * show.  Where one group has nearly everything, all groups are read once and the search itself counts.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "ids/id_array.h"
+#include "ids/id_growth.h"
+#include "pg/spi_query.h"
+#include "serve/group_cap.h"
+
+/* A ranking longer than this is not looked up item by item. */
+#define LONG_RANKING 4096
+
+/* The group in a column of this type, numbered from 1; 0 for null. */
+static int32
+NumberGroup(Grouping *grouping, Datum value, bool isnull)
+{
+	return isnull ? 0 : AddId(grouping->names, IdFromColumn(&grouping->name_type, value)) + 1;
+}
+
+static int32 *
+NoGroups(const Image *image)
+{
+	return MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * Max(image->nitems, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Groups from an array that runs parallel to the candidates; a null is no group. */
+void
+GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups)
+{
+	Oid			element = ARR_ELEMTYPE(groups);
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	InitIdType(&grouping->name_type, element, -1, get_typcollation(element));
+	grouping->names = CreateIdMap(&grouping->name_type);
+	deconstruct_array(groups, element, grouping->name_type.typlen, grouping->name_type.typbyval,
+					  grouping->name_type.typalign, &values, &nulls, &n);
+	if (ARR_NDIM(groups) > 1 || n != filter->ncandidates)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("groups must have one element for each of candidates, which has no nulls"),
+				 errdetail("There are %d groups and %d candidates.", n, filter->ncandidates)));
+	grouping->group = NoGroups(image);
+	for (int i = 0; i < n; i++)
+		if (filter->candidates[i] >= 0)
+			grouping->group[filter->candidates[i]] = NumberGroup(grouping, values[i], nulls[i]);
+}
+
+/* The type of a column that must be there; `argument` is what named it. */
+static void
+ColumnType(Relation rel, const char *column, const char *argument, IdType *idtype)
+{
+	Oid			relid = RelationGetRelid(rel);
+	AttrNumber	attnum = get_attnum(relid, column);
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, RelationGetRelationName(rel)),
+				 errhint("Name the column with the argument %s.", argument)));
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	InitIdType(idtype, type, typmod, collation);
+}
+
+/* Groups from a column of a table with a row for each item, found by its id. */
+void
+GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	StringInfoData sql;
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	ColumnType(rel, id_column, "group_id_column", &grouping->id_type);
+	ColumnType(rel, group_column, "group_column", &grouping->name_type);
+	grouping->names = CreateIdMap(&grouping->name_type);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	appendStringInfo(&sql, "%s, %s FROM %s", quote_identifier(id_column), quote_identifier(group_column),
+					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+												RelationGetRelationName(rel)));
+	grouping->sql_all = pstrdup(sql.data);
+	appendStringInfo(&sql, " WHERE %s %s ANY ($1)", quote_identifier(id_column), IdEqualitySql(&grouping->id_type));
+	grouping->sql_some = sql.data;
+	relation_close(rel, NoLock);
+}
+
+/* Where the group of an item that has been looked up is; NULL for any other item. */
+static int32 *
+GroupPlace(const Grouping *grouping, int32 item)
+{
+	int32		known;
+
+	if (grouping->group)
+		return &grouping->group[item];
+	known = FindId(grouping->known, item);
+	return known < 0 ? NULL : &grouping->known_group[known];
+}
+
+/* Rows of the table on their way to the items' groups. */
+typedef struct GroupReceiver
+{
+	DestReceiver pub;
+	Grouping   *grouping;
+	const Image *image;
+} GroupReceiver;
+
+/* Notes the group of an item; the table must have one row for each. */
+static bool
+ReceiveGroup(TupleTableSlot *slot, DestReceiver *self)
+{
+	GroupReceiver *receiver = (GroupReceiver *) self;
+	Grouping   *grouping = receiver->grouping;
+	int32	   *place;
+	int32		item;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0])
+		return true;
+	item = FindId(&receiver->image->ids, IdFromColumn(&grouping->id_type, slot->tts_values[0]));
+	place = item < 0 ? NULL : GroupPlace(grouping, item);
+	if (place == NULL)
+		return true;
+	if (*place > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("item %s has more than one group",
+						IdToText(&receiver->image->item_type, IdAt(&receiver->image->ids, item))),
+				 errhint("group_table needs one row for each item; choose one with a view.")));
+	*place = NumberGroup(grouping, slot->tts_values[1], slot->tts_isnull[1]);
+	return true;
+}
+
+/* The columns that the query delivers must be of the types that GroupByTable has found. */
+static void
+StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	GroupReceiver *receiver = (GroupReceiver *) self;
+	const IdType *idtype = &receiver->grouping->id_type;
+	const IdType *items = &receiver->image->item_type;
+
+	(void) operation;
+	if (!SameIds(idtype, items))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("group_id_column \"%s\" is of type %s, but the model's items are of type %s",
+						NameStr(TupleDescAttr(typeinfo, 0)->attname), format_type_be(idtype->type), format_type_be(items->type)),
+				 errhint("Cast the column in a view.")));
+	CheckDeliveredId(typeinfo, 0, idtype);
+	CheckDeliveredId(typeinfo, 1, &receiver->grouping->name_type);
+}
+
+/* Looks up the groups of n more items in the table. */
+static void
+LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
+{
+	static IdType number = {.is_int = true};
+	GroupReceiver receiver = {.grouping = grouping,.image = image};
+	bool		both_int = grouping->id_type.is_int && image->item_type.is_int;
+	const IdType *type = both_int ? &grouping->id_type : &image->item_type;
+	Datum	   *ids = palloc(sizeof(Datum) * Max(n, 1));
+	int			nids = 0;
+	int			before;
+
+	if (grouping->known == NULL)
+	{
+		grouping->known = CreateIdMap(&number);
+		grouping->known_group = palloc(sizeof(int32));
+	}
+	before = grouping->known->count;
+	for (int i = 0; i < n; i++)
+	{
+		int64		id = IdAt(&image->ids, items[i]);
+
+		(void) AddId(grouping->known, items[i]);
+		if (IdFits(type, id))
+			ids[nids++] = IdToDatum(type, id);
+	}
+	grouping->known_group = repalloc(grouping->known_group, sizeof(int32) * (before + n + 1));
+	memset(grouping->known_group + before, 0, sizeof(int32) * (n + 1));
+	receiver.pub.receiveSlot = ReceiveGroup;
+	receiver.pub.rStartup = StartupGroupReceiver;
+	RunPrepared(grouping->sql_some, get_array_type(type->base),
+				PointerGetDatum(construct_array(ids, nids, type->base, type->typlen, type->typbyval, type->typalign)),
+				&receiver.pub);
+}
+
+/* Reads the groups of all items in the table. */
+static void
+LoadGroups(Grouping *grouping, const Image *image)
+{
+	GroupReceiver receiver = {.grouping = grouping,.image = image};
+
+	grouping->group = NoGroups(image);
+	receiver.pub.receiveSlot = ReceiveGroup;
+	receiver.pub.rStartup = StartupGroupReceiver;
+	RunPrepared(grouping->sql_all, InvalidOid, (Datum) 0, &receiver.pub);
+}
+
+/*
+ * Keeps the first k of a list with at most so many of each group; returns whether there were so many.
+ * Without them the list stays as it is when it can grow.
+ */
+static bool
+CutGroups(Grouping *grouping, int k, bool can_grow, TopList *list)
+{
+	int32	   *taken = palloc0(sizeof(int32) * (grouping->names->count + 1));
+	int32	   *kept = palloc(sizeof(int32) * k);
+	int			n = 0;
+
+	for (int i = 0; i < list->count && n < k; i++)
+	{
+		int32		group = *GroupPlace(grouping, list->item[i]);
+
+		if (group <= 0 || taken[group]++ < grouping->per_group)
+			kept[n++] = i;
+	}
+	pfree(taken);
+	if (n < k && can_grow)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		list->item[i] = list->item[kept[i]];
+		list->score[i] = list->score[kept[i]];
+	}
+	list->count = n;
+	return true;
+}
+
+/* A ranking without groups: of a user, or by popularity where nothing is known. */
+static void
+Rank(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k, TopList *list)
+{
+	if (user->reason == REASON_POPULAR)
+		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
+	else
+		MakeList(r, user, filter, leave_out_seen, k, list);
+}
+
+/*
+ * The best k items for a user, the most popular ones where nothing is known, with at most so many of each
+ * group; items without a group are not limited.
+ */
+void
+MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
+				bool leave_out_seen, int k, TopList *list)
+{
+	const Image *image = r->image;
+	bool		done = false;
+	int			looked_up = 0;
+
+	for (int64 length = 2 * (int64) k + 8; !done; length *= 4)
+	{
+		int			n = (int) Min(length, image->nitems);
+
+		CHECK_FOR_INTERRUPTS();
+		if (n > LONG_RANKING && grouping->group == NULL)
+			LoadGroups(grouping, image);
+		if (grouping->group && user->reason != REASON_POPULAR)
+		{
+			ListFilter	grouped = *filter;
+
+			grouped.group = grouping->group;
+			grouped.per_group = grouping->per_group;
+			MakeList(r, user, &grouped, leave_out_seen, k, list);
+			return;
+		}
+		Rank(r, user, filter, leave_out_seen, n, list);
+		if (grouping->group == NULL)
+			LookUpGroups(grouping, image, list->item + looked_up, list->count - looked_up);
+		looked_up = list->count;
+		done = CutGroups(grouping, k, list->count == n && n < image->nitems, list);
+	}
+}

@@ -1,0 +1,28 @@
+/*
+ * group_cap.h - lists with at most so many items of a group: a seller, an artist, a category.
+ */
+#ifndef MFREC_GROUP_CAP_H
+#define MFREC_GROUP_CAP_H
+
+#include "serve/recommender.h"
+
+/* How items are grouped; per_group 0: not at all. */
+typedef struct Grouping
+{
+	int			per_group;		/* at most so many of each */
+	int32	   *group;			/* by item: 1 or more, 0: none; NULL: look into the table */
+	IdMap	   *known;			/* items that were looked up there, by number */
+	int32	   *known_group;	/* of each of them; 0 until its row has come */
+	IdMap	   *names;			/* groups met so far; group g has number g - 1 */
+	IdType		name_type;
+	IdType		id_type;		/* of the table's ids */
+	char	   *sql_some;		/* groups of the items in an array */
+	char	   *sql_all;		/* groups of all items in the table */
+} Grouping;
+
+extern void GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups);
+extern void GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column);
+extern void MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
+							bool leave_out_seen, int k, TopList *list);
+
+#endif

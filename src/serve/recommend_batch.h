@@ -1,0 +1,25 @@
+/*
+ * recommend_batch.h - the lists of many users at a time, from their stored vectors, by threads.
+ */
+#ifndef MFREC_RECOMMEND_BATCH_H
+#define MFREC_RECOMMEND_BATCH_H
+
+#include "core/topk/topk.h"
+#include "image/image_cache.h"
+
+/* Room for lists, and what making them needs.  List q is batch.item[q * batch.k], ... */
+typedef struct Lists
+{
+	const Image *image;
+	const MfParallel *parallel;
+	int64		room;			/* users whose lists there is room for */
+	MfBatch		batch;
+	MfFine		fine;
+	void	   *space;
+} Lists;
+
+extern int64 FineListBytes(const Image *image, int64 users);
+extern void InitLists(Lists *lists, const Image *image, int k, int64 room, bool fine, const MfParallel *parallel);
+extern void MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen);
+
+#endif

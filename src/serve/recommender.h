@@ -1,0 +1,75 @@
+/*
+ * recommender.h - lists, predictions and explanations from an opened model.
+ */
+#ifndef MFREC_RECOMMENDER_H
+#define MFREC_RECOMMENDER_H
+
+#include "image/image_cache.h"
+#include "model/model_cache.h"
+
+/* A model, one version of it and its items, opened for one call. */
+typedef struct Recommender
+{
+	Served	   *served;
+	const Model *model;			/* of served */
+	int32		version;
+	Image	   *image;
+} Recommender;
+
+/* Where a user's vector comes from. */
+typedef enum Reason
+{
+	REASON_MODEL,				/* the stored vector */
+	REASON_FRESH,				/* folded in from the user's present rows */
+	REASON_POPULAR				/* nothing is known */
+} Reason;
+
+/* A user as a list needs them; vector has ld floats. */
+typedef struct UserState
+{
+	Reason		reason;
+	float	   *vector;
+	float		bias;
+	int32		count;			/* ratings in the training; of a stored vector */
+	int32	   *seen;			/* items that they had at the training and by the present rows, where that
+								 * was read; in any order, some twice */
+	int			nseen;
+} UserState;
+
+/* Which items may be in a list, by their numbers; negative ones mean nothing. */
+typedef struct ListFilter
+{
+	int32	   *candidates;		/* only these; NULL: all */
+	int			ncandidates;
+	int32	   *exclude;		/* none of these */
+	int			nexclude;
+	const int32 *group;			/* by item, 1 or more; NULL: no groups */
+	int			per_group;		/* at most so many of each */
+} ListFilter;
+
+/* A list: item numbers and scores, best first. */
+typedef struct TopList
+{
+	int			count;
+	int32	   *item;
+	float	   *score;
+} TopList;
+
+extern void OpenRecommender(Recommender *r, const char *model, int32 version);
+extern void CloseRecommender(Recommender *r);
+
+extern bool ReadsSource(const Recommender *r);
+extern void InitUser(const Recommender *r, UserState *state, Reason reason);
+extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
+
+extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
+					 int k, TopList *list);
+extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
+extern void MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list);
+extern double DotProduct(const float *a, const float *b, int n);
+extern double Cosine(const float *a, const float *b, int n);
+extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
+extern double ShownScore(const MfObjective *objective, double user_bias, double score);
+extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);
+
+#endif

@@ -1,0 +1,434 @@
+/*
+ * user_fold_in.c - a user as the present rows say: folded in, or known from them to be as stored.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "core/als/explain.h"
+#include "core/base/heap.h"
+#include "image/seen_items.h"
+#include "model/user_vector.h"
+#include "pg/core_call.h"
+#include "serve/user_fold_in.h"
+
+/*
+ * A gradient at the stored vector as small as this, relative to the terms that cancel in it, says that
+ * the vector solves the present rows: what solving in floats leaves is ten times smaller.
+ */
+#define SAME_GRADIENT 1e-5
+
+/*
+ * A folded-in vector as close as this to the stored one, relative to its length, says the same:
+ * floats differ by 1e-5 or so, a changed row by far more.
+ */
+#define SAME_VECTOR 1e-3
+
+/* So many rows are sorted by comparing, more by counting. */
+#define FEW_ROWS 256
+
+/* Ids of rows are looked up so many at a time. */
+#define BATCH_ROWS 256
+
+/* The cells of a user as the core folds them in. */
+typedef struct PresentCells
+{
+	int			n;
+	int32	   *item;			/* ascending, distinct */
+	float	   *rating;			/* on the ratings' scale */
+	float	   *weight;
+	int			nothers;		/* items that the user has besides, in any order */
+	int32	   *others;
+	MfFold		fold;
+	MfFoldCells cells;
+} PresentCells;
+
+/* One row of a user, by the item's number. */
+typedef struct NumberedRow
+{
+	int32		item;
+	float		rating;
+	float		weight;
+} NumberedRow;
+
+/* Rows on their way from the source; those of items that the model does not know are left out. */
+typedef struct RowCollector
+{
+	MemoryContext context;		/* rows come in one that ends with the lookup */
+	const Image *image;
+	bool		zeros;			/* an implicit value of 0 is an observation */
+	int64		count;
+	int64		capacity;
+	NumberedRow *rows;
+	int64		nothers;		/* rows of which training could make nothing, but the user has the item */
+	int64		others_room;
+	int32	   *others;
+	int			batch;			/* rows below, whose items have no numbers yet */
+	int64		id[BATCH_ROWS];
+	float		rating[BATCH_ROWS];
+	float		weight[BATCH_ROWS];
+} RowCollector;
+
+static void *
+HugeArray(int64 count, Size width)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
+}
+
+static void
+InitCollector(RowCollector *collector, const Image *image)
+{
+	collector->context = CurrentMemoryContext;
+	collector->image = image;
+	collector->zeros = mf_observes_zeros(&image->objective);
+	collector->count = 0;
+	collector->capacity = BATCH_ROWS;
+	collector->rows = HugeArray(collector->capacity, sizeof(NumberedRow));
+	collector->nothers = collector->others_room = 0;
+	collector->others = NULL;
+	collector->batch = 0;
+}
+
+/* Adds an item that the user has to those without numbers. */
+static void
+AddOther(RowCollector *collector, int32 item)
+{
+	if (collector->nothers == collector->others_room)
+	{
+		collector->others_room = Max(BATCH_ROWS, 2 * collector->others_room);
+		collector->others = collector->others == NULL ?
+			MemoryContextAllocHuge(collector->context, sizeof(int32) * collector->others_room) :
+			repalloc_huge(collector->others, sizeof(int32) * collector->others_room);
+	}
+	collector->others[collector->nothers++] = item;
+}
+
+/* Numbers the items of the rows that wait. */
+static void
+FlushRows(RowCollector *collector)
+{
+	int32		number[BATCH_ROWS];
+
+	FindIds(&collector->image->ids, collector->id, collector->batch, number);
+	if (collector->count + collector->batch > collector->capacity)
+	{
+		collector->capacity *= 2;
+		collector->rows = repalloc_huge(collector->rows, sizeof(NumberedRow) * collector->capacity);
+	}
+	for (int i = 0; i < collector->batch; i++)
+	{
+		float		weight = collector->weight[i];
+
+		if (number[i] < 0)
+			continue;
+		if (weight > 0 || (weight == 0 && collector->zeros))
+			collector->rows[collector->count++] = (NumberedRow) {number[i], collector->rating[i], weight};
+		else
+			AddOther(collector, number[i]);
+	}
+	collector->batch = 0;
+}
+
+/* Takes a row; an id that is not an integer is looked up before it is gone. */
+static void
+CollectRow(void *state, int64 id, float rating, float weight)
+{
+	RowCollector *collector = state;
+
+	collector->id[collector->batch] = id;
+	collector->rating[collector->batch] = rating;
+	collector->weight[collector->batch++] = weight;
+	if (collector->batch == BATCH_ROWS || !collector->image->ids.type->is_int)
+		FlushRows(collector);
+}
+
+/* By item; equal ones by value, so that their mean does not depend on the order of rows. */
+static int
+CompareRows(const void *a, const void *b)
+{
+	const NumberedRow *x = a;
+	const NumberedRow *y = b;
+
+	if (x->item != y->item)
+		return x->item < y->item ? -1 : 1;
+	if (x->rating != y->rating)
+		return x->rating < y->rating ? -1 : 1;
+	return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+/* Sorts many rows by item, 11 bits a pass; the order within an item stays open.  Returns where they are. */
+static NumberedRow *
+CountingSort(NumberedRow *rows, int64 n, int64 nitems)
+{
+	NumberedRow *other = HugeArray(n, sizeof(NumberedRow));
+
+	for (int shift = 0; nitems >> shift > 0; shift += 11)
+	{
+		int64		start[2049] = {0};
+		NumberedRow *swap = rows;
+
+		for (int64 i = 0; i < n; i++)
+			start[((rows[i].item >> shift) & 2047) + 1]++;
+		for (int b = 0; b < 2048; b++)
+			start[b + 1] += start[b];
+		for (int64 i = 0; i < n; i++)
+			other[start[(rows[i].item >> shift) & 2047]++] = rows[i];
+		rows = other;
+		other = swap;
+	}
+	pfree(other);
+	return rows;
+}
+
+/* Merges rows as training does (explicit: mean, implicit: sum) into distinct cells. */
+static void
+MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
+{
+	bool		explicit = image->objective.has_rating;
+
+	cells->item = HugeArray(n, sizeof(int32));
+	cells->rating = HugeArray(n, sizeof(float));
+	cells->weight = HugeArray(n, sizeof(float));
+	cells->n = 0;
+	if (n <= FEW_ROWS)
+		qsort(rows, n, sizeof(NumberedRow), CompareRows);
+	else
+		rows = CountingSort(rows, n, image->nitems);
+	for (int64 from = 0, to; from < n; from = to)
+	{
+		double		rating = 0;
+		double		weight = 0;
+
+		for (to = from + 1; to < n && rows[to].item == rows[from].item;)
+			to++;
+		if (to - from > 1)
+			qsort(rows + from, to - from, sizeof(NumberedRow), CompareRows);
+		for (int64 i = from; i < to; i++)
+		{
+			rating += rows[i].rating;
+			weight += rows[i].weight;
+		}
+		cells->item[cells->n] = rows[from].item;
+		cells->rating[cells->n] = (float) (rating / (to - from));
+		cells->weight[cells->n++] = (float) Min(explicit ? weight / (to - from) : weight, FLT_MAX);
+	}
+}
+
+/* Points the core's structures at the items' vectors. */
+static void
+PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
+{
+	const MfObjective *objective = &image->objective;
+	int			ld = image->index.ld;
+	const float **interest = objective->has_interest ? HugeArray(cells->n, sizeof(float *)) : NULL;
+	const float **rating = with_ratings ? HugeArray(cells->n, sizeof(float *)) : NULL;
+	float	   *residual = HugeArray(cells->n, sizeof(float));
+	float	   *space = interest && image->rating ? HugeArray((int64) cells->n * ld, sizeof(float)) : NULL;
+
+	for (int c = 0; c < cells->n; c++)
+	{
+		int32		item = cells->item[c];
+
+		cells->weight[c] = mf_observation_weight(objective, cells->weight[c]);
+		if (interest)
+			interest[c] = InterestVector(image, item, space ? space + (Size) c * ld : NULL);
+		if (rating)
+		{
+			rating[c] = RatingVector(image, item);
+			residual[c] = (float) ((cells->rating[c] - objective->mean) / objective->deviation) - image->bias[item];
+		}
+	}
+	cells->fold.factors = objective->factors;
+	cells->fold.interest_weight = (float) objective->interest_weight;
+	cells->fold.alpha = (float) objective->alpha;
+	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
+	cells->fold.whole = objective->value_is_confidence;
+	cells->fold.gram = interest ? image->gram : NULL;
+	cells->fold.user_mean = interest ? image->mean_user : NULL;
+	cells->cells.n = cells->n;
+	cells->cells.interest = interest;
+	cells->cells.rating = rating;
+	cells->cells.residual = residual;
+	cells->cells.weight = cells->weight;
+	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
+	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
+}
+
+/* An error for a model that cannot fold in, because nobody said how its users were solved. */
+static void
+CheckFoldRule(const Recommender *r)
+{
+	if (r->image->objective.fold == MF_FOLD_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" cannot make a user's vector from rows", r->model->name),
+				 errdetail("Its factors were imported without the objective that they were trained by."),
+				 errhint("Import them again with the argument regularization, and alpha with implicit feedback.")));
+}
+
+/* Solves the vector of a user with these cells. */
+static void
+FoldIn(const PresentCells *cells, UserState *state)
+{
+	CheckCore(mf_fold_in(&cells->fold, &cells->cells, state->vector, &state->bias,
+						 HugeArray(mf_fold_size(&cells->fold), 1)));
+}
+
+/* The user's present rows in the source, as cells. */
+static void
+ReadCells(Recommender *r, int64 user, PresentCells *cells)
+{
+	const Image *image = r->image;
+	bool		explicit = image->objective.has_rating;
+	RowCollector collector;
+
+	memset(cells, 0, sizeof(PresentCells));
+	InitCollector(&collector, image);
+	LookupUserRows(OpenServedSource(r->served, explicit, UNTIL_LISTS), user, CollectRow, &collector);
+	FlushRows(&collector);
+	cells->others = collector.others;
+	cells->nothers = (int) collector.nothers;
+	MergeRows(collector.rows, collector.count, image, cells);
+	if (image->objective.fold != MF_FOLD_NONE)
+		PrepareFold(image, cells, explicit);
+}
+
+static double
+SquaredDistance(const float *a, const float *b, int n, double *length)
+{
+	double		sum = 0;
+
+	*length = 0;
+	for (int k = 0; k < n; k++)
+	{
+		sum += ((double) a[k] - b[k]) * ((double) a[k] - b[k]);
+		*length += (double) b[k] * b[k];
+	}
+	return sum;
+}
+
+/*
+ * Whether the stored vector solves these cells already, which costs no more than a look at each.
+ */
+static bool
+IsSolution(const PresentCells *cells, const UserState *state)
+{
+	return mf_fold_gradient(&cells->fold, &cells->cells, state->vector, state->bias,
+							HugeArray(mf_fold_size(&cells->fold), 1)) <= SAME_GRADIENT;
+}
+
+/*
+ * Replaces what LoadUser found (known: a stored vector) by what the user's present rows say, and
+ * adds their items to what the user has.  A user without any known row stays as they are, or becomes the mean
+ * user when their rows have gone.  A model that cannot fold in learns no more than what the user has.
+ */
+void
+LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
+{
+	const Image *image = r->image;
+	int			d = image->objective.factors;
+	PresentCells cells;
+	UserState	present;
+	double		length;
+
+	ReadCells(r, user, &cells);
+	state->seen = JoinItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
+	state->seen = JoinItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
+	if (image->objective.fold == MF_FOLD_NONE)
+		return;
+	if (cells.n == 0)
+	{
+		if (known)
+		{
+			state->reason = REASON_POPULAR;
+			memcpy(state->vector, image->mean_user, sizeof(float) * d);
+			state->bias = image->mean_bias;
+		}
+		return;
+	}
+	if (known && cells.n == state->count && IsSolution(&cells, state))
+		return;
+	InitUser(r, &present, REASON_FRESH);
+	FoldIn(&cells, &present);
+	if (known && SquaredDistance(present.vector, state->vector, d, &length) <= SAME_VECTOR * SAME_VECTOR * length)
+		return;
+	state->reason = REASON_FRESH;
+	state->vector = present.vector;
+	state->bias = present.bias;
+}
+
+/*
+ * A vector for an anonymous basket: items by id, ratings or NULL.  False when the model knows none
+ * of the items.
+ */
+bool
+FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, UserState *state)
+{
+	const Image *image = r->image;
+	bool		explicit = image->objective.has_rating;
+	NumberedRow *rows = HugeArray(n, sizeof(NumberedRow));
+	PresentCells cells = {0};
+	int			known = 0;
+
+	CheckFoldRule(r);
+	for (int i = 0; i < n; i++)
+	{
+		int32		item = FindId(&image->ids, items[i]);
+
+		if (item < 0)
+			continue;
+		rows[known].item = item;
+		rows[known].rating = explicit && ratings ? ratings[i] : 1;
+		/* explicit: the weight that counts as 1 */
+		rows[known++].weight = explicit ? image->objective.weight_scale : ratings ? ratings[i] : 1;
+	}
+	MergeRows(rows, known, image, &cells);
+	InitUser(r, state, REASON_FRESH);
+	state->seen = cells.item;
+	state->nseen = cells.n;
+	if (cells.n == 0)
+		return false;
+	PrepareFold(image, &cells, explicit && ratings);
+	FoldIn(&cells, state);
+	return true;
+}
+
+/*
+ * The k items among the user's present ones that add most to an item's score, by decreasing
+ * contribution; returns how many.  All of them together give what the user makes of the score that lists
+ * show: p . v, and of a rating, in its unit, the user's bias too.
+ */
+int
+ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double **contributions)
+{
+	const MfObjective *objective = &r->image->objective;
+	bool		alone = objective->has_rating && !objective->has_interest;
+	PresentCells cells;
+	double	   *all;
+	MfBest		best;
+
+	CheckFoldRule(r);
+	ReadCells(r, user, &cells);
+	if (cells.n == 0)
+		return 0;
+	all = HugeArray(cells.n, sizeof(double));
+	CheckCore(mf_explain_cells(&cells.fold, &cells.cells, mf_index_vector(&r->image->index, item), alone ? 1 : 0,
+							   all, HugeArray(mf_explain_size(&cells.fold), 1)));
+	k = Min(k, cells.n);
+	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
+	for (int c = 0; c < cells.n; c++)
+		mf_best_offer(&best, cells.item[c], alone ? objective->deviation * all[c] : all[c]);
+	mf_best_sort(&best);
+	*items = palloc(sizeof(int32) * k);
+	*contributions = palloc(sizeof(double) * k);
+	for (int i = 0; i < best.count; i++)
+	{
+		(*items)[i] = (int32) best.entry[i].number;
+		(*contributions)[i] = best.entry[i].score;
+	}
+	return best.count;
+}

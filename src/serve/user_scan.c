@@ -1,0 +1,101 @@
+/*
+ * user_scan.c - the best of all users of a version for an item, or by likeness to a user.
+ *
+ * There is no image of users: a search reads the model's table, as the caller may see it.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "image/seen_items.h"
+#include "model/factor_rows.h"
+#include "model/missing_rows.h"
+#include "serve/user_scan.h"
+
+/* A search that leaves nobody out; the caller sets what it looks for. */
+void
+InitUserSearch(UserSearch *search, const Recommender *r, int k)
+{
+	memset(search, 0, sizeof(UserSearch));
+	search->recommender = r;
+	search->users = CreateIdMap(&r->image->user_type);
+	search->left_out = CreateIdMap(&r->image->user_type);
+	search->seen_number = -1;
+	search->k = k;
+	mf_best_start(&search->best, palloc(sizeof(MfScored) * k), k);
+	search->capacity = 1024;
+	search->scores = palloc(sizeof(double) * search->capacity);
+}
+
+/* Whether a user is to be left out: by the ids, or because their row names the item. */
+static bool
+IsLeftOut(const UserSearch *search, const StoredRow *row)
+{
+	bytea	   *seen;
+	bool		has;
+
+	if (FindId(search->left_out, row->id) >= 0)
+		return true;
+	if (search->seen_number < 0 || row->seen == (Datum) 0)
+		return false;
+	seen = DatumGetByteaPP(row->seen);
+	has = HasSeen(search->recommender->image, row->id, seen, search->seen_number);
+	if (PointerGetDatum(seen) != row->seen)
+		pfree(seen);
+	return has;
+}
+
+/* Scores one stored user, and keeps those that may be among the best: so few are asked what they have. */
+static void
+ScoreUser(void *state, const StoredRow *row)
+{
+	UserSearch *search = state;
+	MfBest	   *best = &search->best;
+	double		score;
+
+	CHECK_FOR_INTERRUPTS();
+	if (row->factors != search->recommender->image->objective.factors)
+		return;
+	score = search->cosine ? Cosine(search->target, row->vector, row->factors) :
+		ShownScore(&search->recommender->image->objective, row->bias,
+				   DotProduct(search->target, row->vector, row->factors) + search->offset);
+	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
+		return;
+	mf_best_offer(best, search->users->count, score);
+	if (search->users->count >= search->capacity)
+	{
+		search->capacity *= 2;
+		search->scores = repalloc_huge(search->scores, sizeof(double) * search->capacity);
+	}
+	search->scores[search->users->count] = score;
+	(void) AddId(search->users, row->id);
+}
+
+/*
+ * The k best of all users, by decreasing score, of equal ones the smaller id first; returns how many
+ * there are.  Ids live as long as the search.
+ */
+int
+FindBestUsers(UserSearch *search, int64 **ids, double **scores)
+{
+	const Recommender *r = search->recommender;
+	MfBest	   *best = &search->best;
+	int32	   *rank;
+
+	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, search->seen_number >= 0, ScoreUser, search) == 0)
+		CheckNoUsers(r->served, r->version);
+	rank = SortIdMap(search->users);
+	mf_best_start(best, best->entry, search->k);
+	for (int32 i = 0; i < search->users->count; i++)
+		mf_best_offer(best, rank ? rank[i] : i, search->scores[i]);
+	mf_best_sort(best);
+	*ids = palloc(sizeof(int64) * search->k);
+	*scores = palloc(sizeof(double) * search->k);
+	for (int i = 0; i < best->count; i++)
+	{
+		(*ids)[i] = IdAt(search->users, best->entry[i].number);
+		(*scores)[i] = best->entry[i].score;
+	}
+	return best->count;
+}

@@ -1,0 +1,29 @@
+/*
+ * user_scan.h - the best of all users of a version for an item, or by likeness to a user.
+ */
+#ifndef MFREC_USER_SCAN_H
+#define MFREC_USER_SCAN_H
+
+#include "core/base/heap.h"
+#include "serve/recommender.h"
+
+/* A pass over all users: their ids, and a score of each one's vector. */
+typedef struct UserSearch
+{
+	const Recommender *recommender;
+	const float *target;		/* an item's list vector, or a user's to compare with */
+	bool		cosine;
+	double		offset;			/* added to inner products */
+	IdMap	   *left_out;		/* users to leave out, */
+	int32		seen_number;	/* and whose rows name the item of this number; -1: none */
+	int			k;
+	MfBest		best;			/* the k best scores so far */
+	IdMap	   *users;			/* who may be among the best, */
+	int64		capacity;
+	double	   *scores;			/* and their scores */
+} UserSearch;
+
+extern void InitUserSearch(UserSearch *search, const Recommender *r, int k);
+extern int	FindBestUsers(UserSearch *search, int64 **ids, double **scores);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * coo_store.h - (user, item, value, weight) in the order in which they come, in memory or spilled.
+ */
+#ifndef MFREC_COO_STORE_H
+#define MFREC_COO_STORE_H
+
+#include "storage/buffile.h"
+
+/*
+ * A sequence of triplets.  Up to `limit` of them stay in memory; then all go to a temporary file, in
+ * blocks of at most block_size.  user, item, value and weight hold what is in memory: all of them,
+ * the end of a sequence that is being written, or the block that ReadTriplets has brought.
+ */
+typedef struct Triplets
+{
+	MemoryContext context;		/* of arrays and file: that of InitTriplets */
+	bool		has_value;
+	bool		has_weight;
+	int64		limit;
+	int64		block_size;
+	int64		count;			/* all of them */
+	int64		held;			/* in the arrays */
+	int64		capacity;		/* of the arrays */
+	int32	   *user;
+	int32	   *item;
+	float	   *value;			/* NULL without values */
+	float	   *weight;			/* NULL without weights */
+	BufFile    *file;			/* NULL: all in memory */
+	bool		complete;		/* nothing more will be added */
+	int64		left;			/* yet to be read */
+} Triplets;
+
+extern void InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, int64 block_size);
+extern int64 TripletBytes(const Triplets *triplets);
+extern void ReserveTriplets(Triplets *triplets, int64 n);
+extern void EndTriplets(Triplets *triplets);
+extern bool ReadTriplets(Triplets *triplets);
+extern void LoadTriplets(Triplets *triplets);
+extern void FreeTriplets(Triplets *triplets);
+
+/* Adds one. */
+static inline void
+AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
+{
+	int64		at = triplets->held;
+
+	if (at == triplets->capacity)
+	{
+		ReserveTriplets(triplets, 1);
+		at = triplets->held;
+	}
+	triplets->held++;
+	triplets->count++;
+	triplets->user[at] = user;
+	triplets->item[at] = item;
+	if (triplets->has_value)
+		triplets->value[at] = value;
+	if (triplets->has_weight)
+		triplets->weight[at] = weight;
+}
+
+#endif

@@ -1,0 +1,343 @@
+/*
+ * ratings_sort.c - from triplets to rows by user and by item.
+ *
+ * In memory that is two counting sorts.  Triplets that were spilled are cut into ranges of users that
+ * fit in memory, each range is sorted and written out, and so is then each range of items.  Either way
+ * a cell's place depends on its ids alone, so results are the same.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "core/base/rng.h"
+#include "pg/core_call.h"
+#include "source/ratings_sort.h"
+
+/* A partition's triplets are written in smaller blocks than others: there are many partitions. */
+#define PARTITION_BLOCK (INT64CONST(1) << 12)
+
+/* Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together. */
+static inline bool
+IsHeldOut(const Sorting *s, int32 user, int32 item)
+{
+	double		place = mf_random_uniform(s->seed, ((uint64) user << 32) | (uint32) item) - s->validation_from;
+
+	return place >= 0 && place < s->validation;
+}
+
+/* Replaces numbers by their ranks, where these differ. */
+static void
+ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
+{
+	for (int64 from = 0; rank && from < n; from += BLOCK_TRIPLETS)
+	{
+		int64		end = Min(from + BLOCK_TRIPLETS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int64 i = from; i < end; i++)
+			numbers[i] = rank[numbers[i]];
+	}
+}
+
+/*
+ * Replaces provisional numbers by ranks in the block of triplets that is in memory, and moves
+ * held-out pairs out of it.  Returns how many are left.
+ */
+static int64
+RankBlock(Sorting *s)
+{
+	Triplets   *t = s->triplets;
+	Triplets   *held = &s->ratings->held_out;
+	int64		kept = 0;
+
+	ReplaceByRank(t->user, t->held, s->user_rank);
+	ReplaceByRank(t->item, t->held, s->item_rank);
+	if (s->validation <= 0)
+		return t->held;
+	for (int64 i = 0; i < t->held; i++)
+	{
+		float		value = t->value ? t->value[i] : 1;
+		float		weight = t->weight ? t->weight[i] : 1;
+
+		if (i % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (IsHeldOut(s, t->user[i], t->item[i]))
+		{
+			AddTriplet(held, t->user[i], t->item[i], value, weight);
+			continue;
+		}
+		t->user[kept] = t->user[i];
+		t->item[kept] = t->item[i];
+		if (t->value)
+			t->value[kept] = value;
+		if (t->weight)
+			t->weight[kept] = weight;
+		kept++;
+	}
+	return kept;
+}
+
+static void *
+HugeArray(int64 count, Size width)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
+}
+
+static void
+AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells)
+{
+	matrix->nrows = nrows;
+	matrix->start = HugeArray(nrows + 1, sizeof(int64));
+	matrix->column = HugeArray(cells, sizeof(int32));
+	matrix->rating = s->triplets->has_value ? HugeArray(cells, sizeof(float)) : NULL;
+	matrix->weight = s->has_weight ? HugeArray(cells, sizeof(float)) : NULL;
+}
+
+static void
+FreeMatrix(MfMatrix *matrix)
+{
+	pfree(matrix->start);
+	pfree(matrix->column);
+	if (matrix->rating)
+		pfree(matrix->rating);
+	if (matrix->weight)
+		pfree(matrix->weight);
+}
+
+/* Bytes that one rating takes while everything is in memory: its triplet, and twice its cell. */
+int64
+BytesPerRating(const Triplets *triplets, bool has_weight)
+{
+	return TripletBytes(triplets) + 2 * (sizeof(int32) + (triplets->has_value + has_weight) * sizeof(float));
+}
+
+/* Sorts triplets that are all in memory into both orientations. */
+static void
+SortInMemory(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+	Triplets   *t = s->triplets;
+	int64		n = RankBlock(s);
+	MfTriplets	triplets = {n, t->user, t->item, t->value, t->weight};
+	Cells	   *by_user = &ratings->by_user;
+	Cells	   *by_item = &ratings->by_item;
+	MfRows		rows;
+	void	   *space = HugeArray(mf_csr_size(s->parallel, n, Max(s->nusers, s->nitems)), 1);
+
+	AllocateMatrix(s, &by_user->matrix, s->nusers, n);
+	AllocateMatrix(s, &by_item->matrix, s->nitems, n);
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, space,
+						   &ratings->merged));
+	rows = mf_matrix_rows(&by_user->matrix);
+	by_user->nrows = s->nusers;
+	by_user->start = by_user->matrix.start;
+	if (s->by_item)
+	{
+		CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
+		by_item->nrows = s->nitems;
+		by_item->start = by_item->matrix.start;
+	}
+	else
+		FreeCells(by_item);
+	pfree(space);
+}
+
+/* Triplets on disk, cut into ranges of one side's numbers that fit in memory one at a time. */
+typedef struct Partitions
+{
+	int			count;
+	int64	   *end;			/* number behind each range's last */
+	uint16	   *of;				/* each number's range */
+	Triplets   *triplets;
+} Partitions;
+
+/* Cuts numbers 0 .. n - 1 into ranges of at most `limit` triplets, if single ones have not more. */
+static void
+InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit, const Sorting *s,
+			   bool has_weight)
+{
+	int64		filled = 0;
+	int64		total = 0;
+
+	for (int64 i = 0; i < n; i++)
+		total += counts[i];
+	limit = Max(limit, total / 1000);	/* each partition costs a file and a buffer */
+	partitions->end = HugeArray(total / Max(limit / 2, 1) + 3, sizeof(int64));
+	partitions->of = HugeArray(n, sizeof(uint16));
+	partitions->count = 0;
+	for (int64 i = 0; i < n; i++)
+	{
+		if (filled > 0 && filled + counts[i] > limit)
+		{
+			partitions->end[partitions->count++] = i;
+			filled = 0;
+		}
+		filled += counts[i];
+		partitions->of[i] = partitions->count;
+	}
+	partitions->end[partitions->count++] = n;
+	partitions->triplets = palloc(sizeof(Triplets) * partitions->count);
+	for (int p = 0; p < partitions->count; p++)
+		InitTriplets(&partitions->triplets[p], s->triplets->has_value, has_weight, 0, PARTITION_BLOCK);
+}
+
+/* Reads all triplets once to count those of each user and item by rank. */
+static void
+CountTriplets(Sorting *s, int64 *users, int64 *items)
+{
+	Triplets   *t = s->triplets;
+
+	while (ReadTriplets(t))
+		for (int64 i = 0; i < t->held; i++)
+		{
+			users[s->user_rank ? s->user_rank[t->user[i]] : t->user[i]]++;
+			items[s->item_rank ? s->item_rank[t->item[i]] : t->item[i]]++;
+		}
+	EndTriplets(t);
+}
+
+/* Distributes the triplets over ranges of users. */
+static void
+PartitionByUser(Sorting *s, Partitions *users)
+{
+	Triplets   *t = s->triplets;
+
+	while (ReadTriplets(t))
+	{
+		int64		n = RankBlock(s);
+
+		for (int64 i = 0; i < n; i++)
+			AddTriplet(&users->triplets[users->of[t->user[i]]], t->user[i], t->item[i],
+					   t->value ? t->value[i] : 1, t->weight ? t->weight[i] : 1);
+	}
+}
+
+/*
+ * Sorts one partition of triplets, of rows first .. end - 1, into a matrix.  items: rows are items
+ * and columns users.
+ */
+static void
+SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMatrix *out)
+{
+	int64		ncolumns = items ? s->nusers : s->nitems;
+	int32	   *row;
+	MfTriplets	triplets;
+	MfMatrix	work;
+	void	   *space = HugeArray(mf_csr_size(s->parallel, t->count, Max(ncolumns, end - first)), 1);
+	int64		merged;
+
+	EndTriplets(t);
+	LoadTriplets(t);
+	row = items ? t->item : t->user;
+	for (int64 i = 0; i < t->held; i++)
+		row[i] -= first;
+	triplets = (MfTriplets) {t->held, row, items ? t->user : t->item, t->value, t->weight};
+	AllocateMatrix(s, out, end - first, t->held);
+	AllocateMatrix(s, &work, ncolumns, t->held);
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, space, &merged));
+	s->ratings->merged += merged;
+	FreeMatrix(&work);
+	pfree(space);
+	FreeTriplets(t);
+}
+
+/* Writes rows of users as triplets to the items' partitions. */
+static void
+ScatterToItems(const MfMatrix *rows, int64 first, Partitions *items)
+{
+	for (int64 r = 0; r < rows->nrows; r++)
+		for (int64 c = rows->start[r]; c < rows->start[r + 1]; c++)
+			AddTriplet(&items->triplets[items->of[rows->column[c]]], first + r, rows->column[c],
+					   rows->rating ? rows->rating[c] : 1, rows->weight ? rows->weight[c] : 1);
+}
+
+/* Sorts triplets that were spilled: range by range of users, then range by range of items. */
+static void
+SortOnDisk(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+	int64		nusers = s->nusers;
+	int64		nitems = s->nitems;
+	int64	   *user_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nusers,
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int64	   *item_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nitems,
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	bool		has_value = s->triplets->has_value;
+	bool		has_weight = s->triplets->has_weight;
+	int64		limit = s->budget / BytesPerRating(s->triplets, s->has_weight);
+	int64		cell_bytes = sizeof(int32) + (has_value + s->has_weight) * sizeof(float);
+	Partitions	users;
+	Partitions	items;
+	MfMatrix	rows;
+
+	CountTriplets(s, user_counts, item_counts);
+	InitPartitions(&users, user_counts, nusers, limit, s, s->triplets->has_weight);
+	InitPartitions(&items, item_counts, nitems, limit, s, s->has_weight);
+	PartitionByUser(s, &users);
+	FreeTriplets(s->triplets);
+	s->triplets->has_value = has_value;
+	s->triplets->has_weight = has_weight;
+	InitSpilledCells(&ratings->by_user, nusers, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	for (int p = 0; p < users.count; p++)
+	{
+		int64		first = p > 0 ? users.end[p - 1] : 0;
+
+		SortPartition(s, &users.triplets[p], false, first, users.end[p], &rows);
+		AppendCells(&ratings->by_user, &rows);
+		if (s->by_item)
+			ScatterToItems(&rows, first, &items);
+		FreeMatrix(&rows);
+	}
+	pfree(user_counts);
+	pfree(item_counts);
+	if (!s->by_item)
+		return;
+	InitSpilledCells(&ratings->by_item, nitems, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	for (int p = 0; p < items.count; p++)
+	{
+		SortPartition(s, &items.triplets[p], true, p > 0 ? items.end[p - 1] : 0, items.end[p], &rows);
+		AppendCells(&ratings->by_item, &rows);
+		FreeMatrix(&rows);
+	}
+}
+
+/* Weights that are all 1 because there was no column of them are no weights. */
+static void
+DropUnitWeights(Sorting *s)
+{
+	if (!s->has_weight || s->triplets->has_weight || s->ratings->merged > 0)
+		return;
+	DropWeights(&s->ratings->by_user);
+	if (s->by_item)
+		DropWeights(&s->ratings->by_item);
+}
+
+/* Sorts what was read into both orientations, and takes the held-out rows apart. */
+void
+SortRatings(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+
+	InitTriplets(&ratings->held_out, s->triplets->has_value, s->triplets->has_weight, s->budget / 8 / 16,
+				 BLOCK_TRIPLETS);
+	if (!s->numbered)
+	{
+		s->user_rank = SortIdMap(ratings->users);
+		s->item_rank = SortIdMap(ratings->items);
+		s->nusers = ratings->users->count;
+		s->nitems = ratings->items->count;
+	}
+	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
+	if (s->triplets->file)
+		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));
+	if (s->triplets->file)
+		SortOnDisk(s);
+	else
+		SortInMemory(s);
+	ratings->rows = ratings->by_user.start[ratings->by_user.nrows];
+	EndTriplets(&ratings->held_out);
+	DropUnitWeights(s);
+	FreeTriplets(s->triplets);
+}

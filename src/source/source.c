@@ -1,0 +1,220 @@
+/*
+ * source.c - the relation that a model is trained on: its columns, and the queries that read it.
+ *
+ * Queries name every object in full and run as the caller, with his privileges and row security.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "source/relation.h"
+#include "source/source.h"
+
+/* How a hint names an argument: who retrains or asks a model has none, so whose it is, too. */
+static const char *
+ArgumentName(const TrainOptions *options, const char *name)
+{
+	return options->kept ? psprintf("%s of mf_train or mf_import", name) : name;
+}
+
+/* Chooses the preset: what was asked for, else explicit if there is a value column. */
+static Feedback
+ChooseFeedback(const Source *source, const TrainOptions *options)
+{
+	Feedback	wanted = options->feedback;
+	const char *argument = ArgumentName(options, "rating_column");
+
+	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("explicit feedback needs a column of ratings, and relation \"%s\" has none", source->name),
+				 errhint("Name it with the argument %s, or use feedback => 'implicit'.", argument)));
+	if (wanted != FEEDBACK_AUTO)
+		return wanted;
+	if (source->value_column)
+		return FEEDBACK_EXPLICIT;
+	ereport(NOTICE,
+			(errmsg("relation \"%s\" has no rating column: training on implicit feedback", source->name),
+			 errhint("If it has ratings, name their column with the argument %s.", argument)));
+	return FEEDBACK_IMPLICIT;
+}
+
+/*
+ * Resolves a source and its columns.  Everything that can be wrong with the arguments is found
+ * here, before a row is read.
+ */
+void
+OpenSource(Source *source, Oid relid, const TrainOptions *options)
+{
+	Relation	rel = OpenRows(relid, "cannot train on \"%s\"", "Name a table or view of ratings.");
+
+	memset(source, 0, sizeof(Source));
+	source->relid = relid;
+	source->name = pstrdup(RelationGetRelationName(rel));
+	source->schema = get_namespace_name(RelationGetNamespace(rel));
+	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
+	source->user_column = options->user_column;
+	source->item_column = options->item_column;
+	IdColumn(rel, options->user_column, ArgumentName(options, "user_column"), &source->user);
+	IdColumn(rel, options->item_column, ArgumentName(options, "item_column"), &source->item);
+	if (options->rating_column &&
+		(options->rating_named || get_attnum(relid, options->rating_column) != InvalidAttrNumber))
+	{
+		source->value_column = options->rating_column;
+		source->value_type = NumberColumn(rel, source->value_column, ArgumentName(options, "rating_column"));
+	}
+	if (options->weight_column)
+	{
+		source->weight_column = options->weight_column;
+		source->weight_type = NumberColumn(rel, source->weight_column, ArgumentName(options, "weight_column"));
+	}
+	source->feedback = ChooseFeedback(source, options);
+	relation_close(rel, NoLock);
+}
+
+/* The query that reads the source; its columns are user, item, then value and weight if there are. */
+void
+AppendSourceQuery(StringInfo sql, const Source *source)
+{
+	appendStringInfoString(sql, "SELECT ");
+	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
+	if (source->value_column)
+		AppendNumberColumn(sql, source->value_column, source->value_type);
+	if (source->weight_column)
+		AppendNumberColumn(sql, source->weight_column, source->weight_type);
+	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+}
+
+/* The columns that a query of the source delivers must be of the types that OpenSource has found. */
+void
+CheckSourceColumns(const Source *source, TupleDesc desc)
+{
+	int			column = 2;
+
+	CheckDeliveredId(desc, 0, &source->user);
+	CheckDeliveredId(desc, 1, &source->item);
+	if (source->value_column)
+		CheckNumberColumn(desc, column++, source->value_type);
+	if (source->weight_column)
+		CheckNumberColumn(desc, column, source->weight_type);
+}
+
+/* The query that reads one user's rows; the user is parameter 1. */
+char *
+SourceLookupSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->user_column), IdEqualitySql(&source->user));
+	return sql.data;
+}
+
+/* The query that reads the users of one item; the item is parameter 1. */
+char *
+SourceReverseLookupSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s $1", quote_identifier(source->item_column), IdEqualitySql(&source->item));
+	return sql.data;
+}
+
+/* The relations of a query to whose rows policies apply, beneath its views, too: their names. */
+static bool
+CollectProtected(Node *node, void *names)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL)
+		{
+			StringInfo	list = names;
+			char	   *name = get_rel_name(rte->relid);
+
+			appendStringInfo(list, "%s\"%s\"", list->len ? ", " : "", name ? name : "");
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, TreeWalker(CollectProtected), names, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, TreeWalker(CollectProtected), names);
+}
+
+/*
+ * Says where row security applies to what a training reads: it learns from the rows that the policies show to
+ * who trains, or to the owner of the model or view, and not from others, without any other sign.
+ */
+void
+NoteRowSecurity(const Source *source)
+{
+	StringInfoData sql;
+	StringInfoData names;
+	SPIPlanPtr	plan;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	initStringInfo(&names);
+	AppendSourceQuery(&sql, source);
+	SPI_connect();
+	plan = SPI_prepare(sql.data, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the query of a source");
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		(void) CollectProtected((Node *) linitial_node(Query, ((CachedPlanSource *) lfirst(lc))->query_list), &names);
+	if (names.len > 0)
+		ereport(NOTICE,
+				(errmsg("row security may hide rows of relation \"%s\" from role \"%s\"", source->name,
+						GetUserNameFromId(GetUserId(), false)),
+				 errdetail("Only the rows that its policies show are read. Policies apply to: %s.", names.data),
+				 errhint("If the model is to learn from all rows, train as a role that sees them: the table's owner, or one with BYPASSRLS.")));
+	SPI_freeplan(plan);
+	SPI_finish();
+}
+
+/*
+ * The rating and weight of a row of the source query: what training and fold-in both go by.  An
+ * implicit value is a weight; what is not there is 1.
+ */
+RatingCheck
+RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, float *rating,
+			  float *weight)
+{
+	bool		implicit = source->feedback == FEEDBACK_IMPLICIT;
+	int			column = 2;
+
+	for (int i = 0; i < natts; i++)
+		if (nulls[i])
+			return RATING_NULL;
+	*rating = *weight = 1;
+	if (source->value_column)
+		*rating = NumberFromDatum(values[column++], source->value_type);
+	if (source->weight_column)
+		*weight = NumberFromDatum(values[column], source->weight_type);
+	if (!isfinite(*rating) || (implicit && *rating < 0))
+		return RATING_BAD_VALUE;
+	if (!isfinite(*weight) || *weight < 0)
+		return RATING_BAD_WEIGHT;
+	if (implicit)
+		*weight *= *rating;
+	if (!isfinite(*weight))
+		return RATING_BAD_PRODUCT;
+	return *weight == 0 ? RATING_ZERO : RATING_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * source.h - the relation that a model is trained on: its columns, and the queries that read it.
+ */
+#ifndef MFREC_SOURCE_H
+#define MFREC_SOURCE_H
+
+#include "lib/stringinfo.h"
+
+#include "guc.h"
+#include "ids/id_map.h"
+
+/* A source of ratings: the relation, and which of its columns mean what. */
+typedef struct Source
+{
+	Oid			relid;
+	char	   *schema;
+	char	   *name;
+	bool		temporary;
+	Feedback	feedback;		/* decided: explicit or implicit */
+	char	   *user_column;
+	char	   *item_column;
+	char	   *value_column;	/* rating, or implicit strength; NULL: none */
+	char	   *weight_column;	/* NULL: none */
+	bool		keeps_zeros;	/* implicit values of 0 are observations, as factors from elsewhere take them */
+	IdType		user;
+	IdType		item;
+	Oid			value_type;
+	Oid			weight_type;
+} Source;
+
+/* Whether a row of the source is an observation, and if not why. */
+typedef enum RatingCheck
+{
+	RATING_OK,
+	RATING_NULL,				/* a null user, item or number: skipped */
+	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
+	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
+	RATING_BAD_WEIGHT,
+	RATING_BAD_PRODUCT			/* an implicit value times its weight */
+} RatingCheck;
+
+extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);
+extern void NoteRowSecurity(const Source *source);
+extern void AppendSourceQuery(StringInfo sql, const Source *source);
+extern void CheckSourceColumns(const Source *source, TupleDesc desc);
+extern char *SourceLookupSql(const Source *source);
+extern char *SourceReverseLookupSql(const Source *source);
+extern RatingCheck RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts,
+								 float *rating, float *weight);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_relink, mf_forget.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "image/image_cache.h"
+#include "image/image_file.h"
+#include "model/factor_rows.h"
+#include "model/model_acl.h"
+#include "model/model_catalog.h"
+#include "model/model_relink.h"
+#include "sql/args.h"
+
+/* The model of an argument, locked against trainings, which the caller must own. */
+static Model *
+OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
+{
+	Model	   *model;
+
+	PreventCommandIfReadOnly(command);
+	PreventCommandDuringRecovery(command);
+	EnterPresent();
+	model = OpenModel(TextArgument(fcinfo, n));
+	LeavePresent();
+	CheckModelOwner(model);
+	LockModel(model->name);
+	EnterPresent();
+	model = OpenModel(model->name);
+	LeavePresent();
+	CheckModelOwner(model);
+	return model;
+}
+
+/*
+ * mf_rollback(model text, version bigint): makes an older (or again a newer) kept version the one that
+ * serves; without version the newest one before the present. Returns the version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
+Datum
+mf_rollback(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
+	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : Int32Argument(fcinfo, 1, "version");
+	pg_uuid_t	image;
+
+	CheckModelTables(model);
+	EnterPresent();
+	if (VersionParameters(model, version) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 PG_ARGISNULL(1) ? errmsg("model \"%s\" has no version before %d", model->name, model->version)
+				 : errmsg("model \"%s\" has no version %d", model->name, version),
+				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
+	SupersedeImages(model->name, FindVersionImage(model, version, &image) ? &image : NULL);
+	LeavePresent();
+	model->version = version;
+	UpdateModel(model);
+	PG_RETURN_INT32(version);
+}
+
+static void
+DropTable(const char *schema, const char *table)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DROP TABLE ");
+	appendStringInfoString(&sql, quote_qualified_identifier(schema, table));
+	SPI_connect();
+	if (SPI_execute(sql.data, false, 0) < 0)
+		elog(ERROR, "could not run: %s", sql.data);
+	SPI_finish();
+}
+
+/* mf_drop(model text): removes a model, its tables and its bookkeeping. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_drop);
+Datum
+mf_drop(PG_FUNCTION_ARGS)
+{
+	Model	   *model;
+	Acting		acting;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_drop needs the name of a model")));
+	model = OwnModel(fcinfo, 0, "mf_drop()");
+	ActAsModelOwner(model, &acting);
+	if (OidIsValid(model->user_relid))
+		DropTable(model->schema, model->user_table);
+	if (OidIsValid(model->item_relid))
+		DropTable(model->schema, model->item_table);
+	StopActing(&acting);
+	SupersedeImages(model->name, NULL);
+	DeleteModel(model->name);
+	PG_RETURN_VOID();
+}
+
+/* An error unless the caller owns the present default model, too: calls that name none are its users'. */
+static void
+CheckDefaultOwner(const char *name, const Model *present)
+{
+	if (present == NULL || strcmp(present->name, name) == 0 || !OidIsValid(present->user_relid) ||
+		OwnsRelation(present->user_relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of default model \"%s\"", present->name),
+			 errdetail("Everybody's calls that name no model would go to another one."),
+			 errhint("For your own calls set mfrec.model, or name the model.")));
+}
+
+/* mf_set_default(model text): what a null model argument means from now on. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_set_default);
+Datum
+mf_set_default(PG_FUNCTION_ARGS)
+{
+	Model	   *model;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_set_default needs the name of a model")));
+	model = OwnModel(fcinfo, 0, "mf_set_default()");
+	CheckDefaultOwner(model->name, LockDefaultModel());
+	SetDefaultModel(model->name);
+	PG_RETURN_VOID();
+}
+
+/*
+ * mf_refresh(model text): after a model table was edited by hand, lets serving read it anew: all kept
+ * versions get new identities, and the one that serves its image.  Returns its number of items.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_refresh);
+Datum
+mf_refresh(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
+	Acting		acting;
+	int64		items;
+
+	CheckModelTables(model);
+	SupersedeImages(model->name, NULL);
+	RenewVersionImages(model->name);
+	ActAsModelOwner(model, &acting);
+	items = PublishStoredVersion(model, model->version);
+	StopActing(&acting);
+	PG_RETURN_INT64(items);
+}
+
+/*
+ * mf_relink(model text, source, users, items regclass): says what the model's source or tables are called
+ * now, after they were renamed or moved.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_relink);
+Datum
+mf_relink(PG_FUNCTION_ARGS)
+{
+	Oid			relid[3];
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_relink needs the name of a model")));
+	for (int i = 0; i < 3; i++)
+		relid[i] = PG_ARGISNULL(i + 1) ? InvalidOid : PG_GETARG_OID(i + 1);
+	if (!OidIsValid(relid[0]) && !OidIsValid(relid[1]) && !OidIsValid(relid[2]))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("mf_relink needs a relation"),
+				 errhint("Name what was renamed or moved with the argument source, users or items.")));
+	Relink(OwnModel(fcinfo, 0, "mf_relink()"), relid[0], relid[1], relid[2]);
+	PG_RETURN_VOID();
+}
+
+/* mf_image_bytes(image uuid): the size of a version's image file, 0 where nothing has built one. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_image_bytes);
+Datum
+mf_image_bytes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(ImageFileBytes(PG_GETARG_UUID_P(0)));
+}
+
+/*
+ * mf_forget(user_id "any" or text, model text): erases a user's vector from every kept version;
+ * returns how many rows that were. The source is not touched.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_forget);
+Datum
+mf_forget(PG_FUNCTION_ARGS)
+{
+	Model	   *model;
+	IdType		idtype;
+	Acting		acting;
+	int64		id;
+	int64		erased;
+	List	   *versions;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
+	model = OwnModel(fcinfo, 1, "mf_forget()");
+	CheckModelTables(model);
+	FactorIdType(model->user_relid, USER_ID, &idtype);
+	id = IdArgument(fcinfo, 0, &idtype, "user", model->name);
+	ActAsModelOwner(model, &acting);
+	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id, &versions);
+	StopActing(&acting);
+	CountForgottenUser(model->name, versions);
+	PG_RETURN_INT64(erased);
+}

@@ -1,0 +1,105 @@
+/*
+ * fn_predict.c - SQL functions that answer questions about one item: how a user would rate it, what is
+ * like it, and what speaks for it.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "serve/recommender.h"
+#include "serve/user_fold_in.h"
+#include "sql/args.h"
+#include "sql/srf.h"
+
+/*
+ * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, in an implicit
+ * model the interest; null for an item that the model does not know.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_predict);
+Datum
+mf_predict(PG_FUNCTION_ARGS)
+{
+	Recommender r;
+	UserState	user;
+	double		predicted = NAN;
+	int32		item;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
+	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), false, &user);
+	if (item >= 0)
+		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
+	CloseRecommender(&r);
+	if (isnan(predicted))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT4((float) predicted);
+}
+
+/* mf_similar_items(item_id anyelement or text, k bigint, model text): the nearest items by cosine. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
+Datum
+mf_similar_items(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	Recommender r;
+	TopList		list;
+	Oid			type;
+	int32		item;
+
+	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
+	type = IdRowType(fcinfo);
+	list.count = 0;
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
+	if (item >= 0)
+		MakeSimilarItems(&r, item, k, &list);
+	for (int i = 0; i < list.count; i++)
+		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
+					 list.score[i], i + 1);
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+/*
+ * mf_explain(user_id "any" or text, item_id anyelement or text, k bigint, model text): which of the
+ * user's own items carry an item's score.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain);
+Datum
+mf_explain(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	Recommender r;
+	int32		item;
+	int32	   *items;
+	double	   *contributions;
+	int			count = 0;
+	Oid			type;
+
+	BeginRows(fcinfo, ROWS_EXPLAINED, ArgumentType(fcinfo, 1));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
+	type = IdRowType(fcinfo);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
+	if (item >= 0)
+		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,
+							&items, &contributions);
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false};
+
+		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, items[i]), type);
+		values[1] = Float4GetDatum((float) contributions[i]);
+		PutRow(fcinfo, values, nulls);
+	}
+	CloseRecommender(&r);
+	return (Datum) 0;
+}

@@ -1,0 +1,347 @@
+/*
+ * fn_recommend.c - SQL functions that make lists of items: for a user, for a basket, for anybody.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "ids/id_array.h"
+#include "serve/group_cap.h"
+#include "serve/recommender.h"
+#include "serve/user_fold_in.h"
+#include "sql/args.h"
+#include "sql/srf.h"
+
+#define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
+
+static const char *const reason_names[] = {"model", "fresh", "popular"};
+
+/* Arguments of mf_recommend, which come in two orders: without and with the type of the items. */
+typedef struct RecommendArguments
+{
+	int			model;
+	int			candidates;
+	int			exclude;
+	int			fresh;
+	int			exclude_seen;
+	int			version;
+	int			per_group;
+	int			group_table;
+	int			group_column;
+	int			group_id_column;
+	int			groups;
+} RecommendArguments;
+
+static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+
+/* An array of item ids, as numbers. */
+static int32 *
+NumbersArgument(FunctionCallInfo fcinfo, int n, const Image *image, const char *name, int *count)
+{
+	return NumbersFromArray(&image->ids, IdArrayArgument(fcinfo, n, &image->item_type, name), name, count);
+}
+
+static void
+ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
+{
+	memset(filter, 0, sizeof(ListFilter));
+	if (!PG_ARGISNULL(at->candidates))
+		filter->candidates = NumbersArgument(fcinfo, at->candidates, image, "candidates", &filter->ncandidates);
+	if (!PG_ARGISNULL(at->exclude))
+		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
+}
+
+/* The arguments of groups must say where groups come from, in one of the two ways. */
+static void
+CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const ListFilter *filter)
+{
+	bool		by_table = !PG_ARGISNULL(at->group_table) || !PG_ARGISNULL(at->group_column);
+	bool		by_array = !PG_ARGISNULL(at->groups);
+
+	if (PG_ARGISNULL(at->per_group) && (by_table || by_array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups need per_group: how many of each a list may have")));
+	if (PG_ARGISNULL(at->per_group))
+		return;
+	if (Int32Argument(fcinfo, at->per_group, "per_group") < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("per_group must be at least 1, not %d", Int32Argument(fcinfo, at->per_group, "per_group"))));
+	if (by_table == by_array || (by_table && (PG_ARGISNULL(at->group_table) || PG_ARGISNULL(at->group_column) ||
+											  PG_ARGISNULL(at->group_id_column))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("per_group needs to know the items' groups, in one way"),
+				 errhint("Write per_group => 2, group_table => 'products', group_column => 'seller_id', or give candidates and an array groups of the same length.")));
+	if (by_array && filter->candidates == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups run parallel to candidates, and there are no candidates")));
+}
+
+/* How the items of the list are grouped. */
+static void
+ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, const ListFilter *filter,
+		   Grouping *grouping)
+{
+	memset(grouping, 0, sizeof(Grouping));
+	CheckGroupArguments(fcinfo, at, filter);
+	if (PG_ARGISNULL(at->per_group))
+		return;
+	grouping->per_group = Int32Argument(fcinfo, at->per_group, "per_group");
+	if (PG_ARGISNULL(at->groups))
+		GroupByTable(grouping, PG_GETARG_OID(at->group_table), TextArgument(fcinfo, at->group_id_column),
+					 TextArgument(fcinfo, at->group_column));
+	else
+		GroupByArray(grouping, image, filter, ArrayArgument(fcinfo, at->groups, "groups"));
+}
+
+/* The rows of a recommendation: a list with predicted ratings and the reason. */
+static void
+PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
+{
+	Oid			type = IdRowType(fcinfo);
+	Datum		reason = CStringGetTextDatum(reason_names[user->reason]);
+
+	for (int i = 0; i < list->count; i++)
+	{
+		Datum		values[5];
+		bool		nulls[5] = {false};
+		double		score = list->score[i];
+		double		predicted = PredictRating(r, user, list->item[i]);
+
+		if (user->reason != REASON_POPULAR)
+			score = ShownScore(&r->image->objective, user->bias, score);
+		values[0] = IdToOutput(&r->image->item_type, IdAt(&r->image->ids, list->item[i]), type);
+		values[1] = Float4GetDatum((float) score);
+		values[2] = Int32GetDatum(i + 1);
+		values[3] = Float4GetDatum((float) predicted);
+		nulls[3] = isnan(predicted);
+		values[4] = reason;
+		PutRow(fcinfo, values, nulls);
+	}
+}
+
+/* A user of whom nothing is known gets what the setting says. */
+static void
+ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
+			  bool leave_out_seen, int k, int64 id, TopList *list)
+{
+	list->count = 0;
+	if (mfrec_cold_start == COLD_START_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, id)),
+				 errhint("Set mfrec.cold_start to \"popular\" to get the popular items instead.")));
+	if (mfrec_cold_start != COLD_START_POPULAR)
+		return;
+	if (grouping->per_group > 0)
+		MakeGroupedList(r, user, filter, grouping, leave_out_seen, k, list);
+	else
+		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
+}
+
+static void
+Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
+{
+	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	int32		version = VersionArgument(fcinfo, at->version);
+	bool		exclude_seen = PG_ARGISNULL(at->exclude_seen) || PG_GETARG_BOOL(at->exclude_seen);
+	Recommender r;
+	ListFilter	filter;
+	Grouping	grouping;
+	UserState	user;
+	TopList		list;
+	int64		id;
+	bool		known;
+
+	BeginRows(fcinfo, ROWS_RECOMMENDED, item_type);
+	if (PG_ARGISNULL(0))
+		return;
+	OpenRecommender(&r, TextArgument(fcinfo, at->model), version);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", ITEM_TYPE_HINT);
+	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
+	ReadFilter(fcinfo, at, r.image, &filter);
+	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
+	known = LoadUser(&r, id, exclude_seen, &user);
+	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
+		LookAtUser(&r, id, known, &user);
+	if (user.reason == REASON_POPULAR)
+		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
+	else if (grouping.per_group > 0)
+		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
+	else
+		MakeList(&r, &user, &filter, exclude_seen, k, &list);
+	PutRecommendation(fcinfo, &r, &user, &list);
+	CloseRecommender(&r);
+}
+
+/*
+ * mf_recommend(user_id "any" or text, k bigint, model text, candidates, exclude anycompatible, fresh bool,
+ * exclude_seen bool, version bigint, per_group bigint, group_table regclass, group_column text,
+ * group_id_column text, groups "any"): the k best items for a user, as bigint.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
+Datum
+mf_recommend(PG_FUNCTION_ARGS)
+{
+	Recommend(fcinfo, &plain_arguments, INT8OID);
+	return (Datum) 0;
+}
+
+/* mf_recommend(user_id, k, item_type anyelement, model, ...): the same, items in that type. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_typed);
+Datum
+mf_recommend_typed(PG_FUNCTION_ARGS)
+{
+	Recommend(fcinfo, &typed_arguments, ArgumentType(fcinfo, 2));
+	return (Datum) 0;
+}
+
+/* The array of a basket's ratings, as long as that of its items; NULL where it is null. */
+static float *
+BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
+{
+	ArrayType  *array;
+	float	   *ratings;
+	bool		is_double;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	array = PG_GETARG_ARRAYTYPE_P(n);
+	if (ARR_NDIM(array) > 1 || ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != nitems || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("ratings must have one element for each item, and no nulls")));
+	is_double = ARR_ELEMTYPE(array) == FLOAT8OID;	/* real in the SQL of 0.1.0 */
+	ratings = palloc(sizeof(float) * Max(nitems, 1));
+	for (int i = 0; i < nitems; i++)
+	{
+		ratings[i] = is_double ? (float) ((double *) ARR_DATA_PTR(array))[i] : ((float *) ARR_DATA_PTR(array))[i];
+		if (!isfinite(ratings[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("ratings must be finite numbers")));
+	}
+	return ratings;
+}
+
+/* The model must be able to make something of a basket. */
+static void
+CheckBasket(const Recommender *r, const float *ratings, int n)
+{
+	const MfObjective *objective = &r->image->objective;
+
+	if (!objective->has_interest && ratings == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
+				 errhint("Pass ratings => ARRAY[...], one for each item.")));
+	for (int i = 0; ratings && !objective->has_rating && i < n; i++)
+		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 objective->fold == MF_FOLD_TRAINED ? errmsg("values of implicit feedback must be positive") :
+					 errmsg("values of implicit feedback must not be negative")));
+}
+
+/*
+ * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for
+ * somebody of whom only these items are known, which the list leaves out.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
+Datum
+mf_recommend_for(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	Recommender r;
+	ListFilter	filter = {0};
+	UserState	user;
+	TopList		list;
+	ArrayType  *array;
+	int64	   *items;
+	float	   *ratings;
+	Oid			type;
+	int			n;
+
+	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	array = PG_GETARG_ARRAYTYPE_P(0);
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("items must not contain nulls")));
+	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Pass an array of item ids of type %s.");
+	items = IdsFromArray(&r.image->item_type, array, "items", &n);
+	ratings = BasketRatings(fcinfo, 1, n);
+	CheckBasket(&r, ratings, n);
+	if (FoldInBasket(&r, items, ratings, n, &user))
+	{
+		MakeList(&r, &user, &filter, true, k, &list);
+		for (int i = 0; i < list.count; i++)
+			list.score[i] = (float) ShownScore(&r.image->objective, user.bias, list.score[i]);
+	}
+	else
+		MakePopularList(&r, NULL, &filter, k, &list);
+	type = IdRowType(fcinfo);
+	for (int i = 0; i < list.count; i++)
+		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
+					 list.score[i], i + 1);
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+static void
+Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
+{
+	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
+	Recommender r;
+	ListFilter	filter = {0};
+	TopList		list;
+	Oid			type;
+
+	BeginRows(fcinfo, ROWS_COUNTED, item_type);
+	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
+	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
+	type = IdRowType(fcinfo);
+	MakePopularList(&r, NULL, &filter, k, &list);
+	for (int i = 0; i < list.count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type);
+		values[1] = Int64GetDatum(r.image->counts[list.item[i]]);
+		values[2] = Int32GetDatum(i + 1);
+		PutRow(fcinfo, values, nulls);
+	}
+	CloseRecommender(&r);
+}
+
+/* mf_popular(k bigint, model text): the items with the most ratings. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
+Datum
+mf_popular(PG_FUNCTION_ARGS)
+{
+	Popular(fcinfo, 1, INT8OID);
+	return (Datum) 0;
+}
+
+/* mf_popular(k bigint, item_type anyelement, model text): the same, items in that type. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
+Datum
+mf_popular_typed(PG_FUNCTION_ARGS)
+{
+	Popular(fcinfo, 2, ArgumentType(fcinfo, 1));
+	return (Datum) 0;
+}

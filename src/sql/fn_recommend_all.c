@@ -1,0 +1,128 @@
+/*
+ * fn_recommend_all.c - SQL functions that make lists for everybody: mf_recommend_all.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "executor/executor.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "serve/recommend_all.h"
+#include "sql/args.h"
+
+#define DEFAULT_K 10
+
+/* An error with a hint unless both ids can be returned in the result's columns. */
+static void
+CheckIdTypes(FunctionCallInfo fcinfo, TupleDesc desc, const Image *image)
+{
+	char	   *user = format_type_be(image->user_type.type);
+	char	   *item = format_type_be(image->item_type.type);
+	char	   *hint = psprintf("Name both types right after k: "
+								"mf_recommend_all(10, user_type => NULL::%s, item_type => NULL::%s).", user, item);
+
+	CheckIdResult(fcinfo, desc, 0, &image->user_type, "user", hint);
+	CheckIdResult(fcinfo, desc, 1, &image->item_type, "item", hint);
+}
+
+/* The call ends, with all of its rows fetched or not; not called where an error ends it. */
+static void
+EndRecommendAll(Datum everybody)
+{
+	CloseEverybody((Everybody *) DatumGetPointer(everybody));
+}
+
+/* What the arguments exclude_seen and fresh say together; the latter is not in the SQL of 0.1.0. */
+static SeenFrom
+SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
+{
+	if (!PG_ARGISNULL(exclude_seen) && !PG_GETARG_BOOL(exclude_seen))
+		return SEEN_STAYS;
+	if (PG_NARGS() <= fresh || PG_ARGISNULL(fresh))
+		return SEEN_FROM_ALL;
+	return PG_GETARG_BOOL(fresh) ? SEEN_FROM_SOURCE : SEEN_FROM_VERSION;
+}
+
+/* The first call: opens the model and reads what there is to be read. */
+static void
+BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
+{
+	FuncCallContext *call = SRF_FIRSTCALL_INIT();
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+	char	   *model = TextArgument(fcinfo, model_argument);
+	SeenFrom	seen = SeenArgument(fcinfo, model_argument + 1, model_argument + 3);
+	int32		version = VersionArgument(fcinfo, model_argument + 2);
+	TupleDesc	desc;
+	Everybody  *everybody;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("could not determine the type of ids to return")));
+	everybody = OpenEverybody(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
+	CheckIdTypes(fcinfo, desc, everybody->r.image);
+	call->tuple_desc = BlessTupleDesc(desc);
+	call->user_fctx = everybody;
+	RegisterExprContextCallback(rsinfo->econtext, EndRecommendAll, PointerGetDatum(everybody));
+	MemoryContextSwitchTo(old);
+}
+
+/* An entry of a list as a row. */
+static Datum
+EntryRow(const Everybody *everybody, const ListEntry *entry, TupleDesc desc)
+{
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	values[0] = IdToOutput(&everybody->r.image->user_type, entry->user, TupleDescAttr(desc, 0)->atttypid);
+	values[1] = IdToOutput(&everybody->r.image->item_type, entry->item, TupleDescAttr(desc, 1)->atttypid);
+	values[2] = Float4GetDatum((float) entry->score);
+	values[3] = Int32GetDatum(entry->rank);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* A row a call, so that nobody keeps the rows of all users. */
+static Datum
+RecommendAll(FunctionCallInfo fcinfo, int model_argument)
+{
+	FuncCallContext *call;
+	Everybody  *everybody;
+	ListEntry	entry;
+	MemoryContext old;
+	bool		more;
+
+	if (SRF_IS_FIRSTCALL())
+		BeginRecommendAll(fcinfo, model_argument);
+	call = SRF_PERCALL_SETUP();
+	everybody = call->user_fctx;
+	old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+	more = NextListEntry(everybody, &entry);
+	MemoryContextSwitchTo(old);
+	if (more)
+		SRF_RETURN_NEXT(call, EntryRow(everybody, &entry, call->tuple_desc));
+	UnregisterExprContextCallback(((ReturnSetInfo *) fcinfo->resultinfo)->econtext, EndRecommendAll,
+								  PointerGetDatum(everybody));
+	CloseEverybody(everybody);
+	SRF_RETURN_DONE(call);
+}
+
+/*
+ * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool): the k best items for
+ * every user of the model, as bigint.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
+Datum
+mf_recommend_all(PG_FUNCTION_ARGS)
+{
+	return RecommendAll(fcinfo, 1);
+}
+
+/* mf_recommend_all(k, user_type anyelement, item_type anycompatible, model, ...): the same, in those types. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all_typed);
+Datum
+mf_recommend_all_typed(PG_FUNCTION_ARGS)
+{
+	return RecommendAll(fcinfo, 3);
+}

@@ -1,0 +1,394 @@
+/*
+ * fn_train.c - SQL functions that make versions, or nearly: mf_train, mf_retrain, mf_import, mf_estimate, mf_tune,
+ * mf_progress.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "model/model_acl.h"
+#include "model/model_catalog.h"
+#include "pg/progress.h"
+#include "sql/args.h"
+#include "train/estimate.h"
+#include "train/import.h"
+#include "train/train.h"
+#include "train/tune.h"
+
+#define MAX_TRIALS 1000
+
+/* A positive integer of at most max, -1 where it is null. */
+static int
+IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max)
+{
+	int64		value;
+
+	if (PG_ARGISNULL(n))
+		return -1;
+	value = Int64Argument(fcinfo, n);
+	if (value < 1 || value > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be between 1 and %d", name, max)));
+	return (int) value;
+}
+
+/* A number, NaN where it is null; NaN itself is no number. */
+static double
+NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		return NAN;
+	if (!isfinite(PG_GETARG_FLOAT8(n)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a finite number", name)));
+	return PG_GETARG_FLOAT8(n);
+}
+
+/* The result row that all functions share that make a version. */
+static Datum
+VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *version)
+{
+	TupleDesc	desc;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(model);
+	values[1] = Int32GetDatum(version->version);
+	values[2] = Int64GetDatum(version->users);
+	values[3] = Int64GetDatum(version->items);
+	values[4] = Int64GetDatum(version->ratings);
+	values[5] = Int32GetDatum(version->iterations);
+	values[6] = Float8GetDatum(version->loss);
+	nulls[6] = isnan(version->loss);
+	values[7] = Float8GetDatum(version->rmse);
+	nulls[7] = isnan(version->rmse);
+	values[8] = Float8GetDatum(version->seconds);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* The second argument is the model's name: who writes a kind of feedback there means the third one. */
+static void
+NoteFeedbackAsModel(const char *model, const char *feedback)
+{
+	if (model && feedback == NULL && (strcmp(model, "explicit") == 0 || strcmp(model, "implicit") == 0))
+		ereport(NOTICE,
+				(errmsg("the model is called \"%s\"", model),
+				 errdetail("That is its name, and says nothing of the feedback that it is trained on."),
+				 errhint("To choose the feedback, write feedback => '%s'.", model)));
+}
+
+/*
+ * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
+ * that follow it from argument 1 + skip on.
+ */
+static void
+ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
+{
+	TrainOptions *options = &request->options;
+	char	   *feedback = TextArgument(fcinfo, skip + 2);
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("source must not be null"),
+				 errhint("Name a table or view of ratings: %s('ratings').", get_func_name(fcinfo->flinfo->fn_oid))));
+	memset(request, 0, sizeof(TrainRequest));
+	InitTrainOptions(options);
+	request->source = PG_GETARG_OID(0);
+	request->model = TextArgument(fcinfo, skip + 1);
+	options->feedback = ParseFeedback(feedback);
+	NoteFeedbackAsModel(request->model, feedback);
+	options->factors = IntegerArgument(fcinfo, skip + 3, "factors", MFREC_MAX_FACTORS);
+	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations", MFREC_MAX_ITERATIONS);
+	options->regularization = NumberArgument(fcinfo, skip + 5, "regularization");
+	options->alpha = NumberArgument(fcinfo, skip + 6, "alpha");
+	options->interest_weight = NumberArgument(fcinfo, skip + 7, "interest_weight");
+	options->taste = NumberArgument(fcinfo, skip + 8, "taste");
+	options->tolerance = NumberArgument(fcinfo, skip + 9, "tolerance");
+	options->validation = NumberArgument(fcinfo, skip + 10, "validation");
+	options->seed = PG_ARGISNULL(skip + 11) ? 1 : PG_GETARG_INT64(skip + 11);
+	options->user_column = TextArgument(fcinfo, skip + 12);
+	options->item_column = TextArgument(fcinfo, skip + 13);
+	options->rating_column = TextArgument(fcinfo, skip + 14);
+	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
+	options->weight_column = TextArgument(fcinfo, skip + 15);
+	request->schema = TextArgument(fcinfo, skip + 16);
+}
+
+/*
+ * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
+ * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
+ * item_column, rating_column, weight_column, schema text): trains a model or its next version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
+Datum
+mf_train(PG_FUNCTION_ARGS)
+{
+	TrainRequest request;
+	ModelVersion version;
+	char	   *model;
+
+	ReadTrainArguments(fcinfo, 0, &request);
+	model = Train(&request, &version);
+	return VersionRow(fcinfo, model, &version);
+}
+
+/* mf_retrain(model text): the next version, from the same source and arguments, warm, as the model's owner. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
+Datum
+mf_retrain(PG_FUNCTION_ARGS)
+{
+	TrainRequest request = {0};
+	ModelVersion version;
+	Model	   *model;
+	Acting		acting;
+	char	   *name;
+
+	EnterPresent();
+	model = OpenModel(TextArgument(fcinfo, 0));
+	LeavePresent();
+	CheckModelOwner(model);
+	ActAsModelOwner(model, &acting);
+	request.source = ModelSourceRelation(model, UNTIL_LISTS);
+	request.model = model->name;
+	request.warm = true;
+	TrainOptionsFromJson(&request.options, model->parameters);
+	name = Train(&request, &version);
+	StopActing(&acting);
+	return VersionRow(fcinfo, name, &version);
+}
+
+/* An error where an argument of mf_import that has no default is null. */
+static void
+RequireImportArgument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errhint("Name the model and two tables or views of vectors: mf_import('model', 'users', 'items').")));
+}
+
+/*
+ * mf_import(model text, users, items regclass, feedback text, source regclass, regularization, alpha,
+ * regularization_exponent, mean float8, id_column, factors_column, bias_column, ratings_column,
+ * user_column, item_column, rating_column, schema text, value_is_confidence bool): factors trained elsewhere
+ * become a version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_import);
+Datum
+mf_import(PG_FUNCTION_ARGS)
+{
+	ImportRequest request = {0};
+	TrainOptions *options = &request.options;
+	ModelVersion version;
+	char	   *model;
+
+	RequireImportArgument(fcinfo, 0, "model");
+	RequireImportArgument(fcinfo, 1, "users");
+	RequireImportArgument(fcinfo, 2, "items");
+	InitTrainOptions(options);
+	request.model = TextArgument(fcinfo, 0);
+	request.users = PG_GETARG_OID(1);
+	request.items = PG_GETARG_OID(2);
+	options->feedback = PG_ARGISNULL(3) ? FEEDBACK_IMPLICIT : ParseFeedback(TextArgument(fcinfo, 3));
+	request.source = PG_ARGISNULL(4) ? InvalidOid : PG_GETARG_OID(4);
+	options->regularization = NumberArgument(fcinfo, 5, "regularization");
+	options->alpha = NumberArgument(fcinfo, 6, "alpha");
+	request.regularization_exponent = PG_ARGISNULL(7) ? 0 : NumberArgument(fcinfo, 7, "regularization_exponent");
+	request.mean = NumberArgument(fcinfo, 8, "mean");
+	request.columns.id = TextArgument(fcinfo, 9);
+	request.columns.factors = TextArgument(fcinfo, 10);
+	request.columns.bias = TextArgument(fcinfo, 11);
+	request.columns.ratings = TextArgument(fcinfo, 12);
+	options->user_column = TextArgument(fcinfo, 13);
+	options->item_column = TextArgument(fcinfo, 14);
+	options->rating_column = TextArgument(fcinfo, 15);
+	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
+	request.schema = TextArgument(fcinfo, 16);
+
+	/* which the script of 0.1.0 does not have */
+	request.value_is_confidence = PG_NARGS() > 17 && !PG_ARGISNULL(17) && PG_GETARG_BOOL(17);
+	model = Import(&request, &version);
+	return VersionRow(fcinfo, model, &version);
+}
+
+/* mf_estimate(source, ... as mf_train): what the training would take. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_estimate);
+Datum
+mf_estimate(PG_FUNCTION_ARGS)
+{
+	TrainRequest request;
+	Estimate	estimate;
+	TupleDesc	desc;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	ReadTrainArguments(fcinfo, 0, &request);
+	EstimateTraining(&request, &estimate);
+	values[0] = Int64GetDatum(estimate.ratings);
+	values[1] = Int64GetDatum(estimate.users);
+	values[2] = Int64GetDatum(estimate.items);
+	values[3] = Int32GetDatum(estimate.factors);
+	values[4] = Int32GetDatum(estimate.iterations);
+	values[5] = Int64GetDatum(estimate.memory);
+	values[6] = Int64GetDatum(estimate.temporary);
+	values[7] = Int64GetDatum(estimate.storage);
+	values[8] = Float8GetDatum(estimate.seconds);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* Trains on everything with the winner's parameters. */
+static void
+TrainWinner(TrainRequest *request, const Trial *winner)
+{
+	TrainOptions *options = &request->options;
+	const MfObjective *objective = &winner->objective;
+	ModelVersion version;
+	char	   *model;
+
+	options->factors = objective->factors;
+	options->regularization = objective->regularization;
+	if (objective->has_interest)
+		options->alpha = objective->alpha;
+	if (objective->has_interest && objective->has_rating)
+	{
+		options->interest_weight = objective->interest_weight;
+		options->taste = objective->taste;
+	}
+	options->validation = NAN;
+	model = Train(request, &version);
+	ereport(NOTICE,
+			(errmsg("trained version %d of model \"%s\" with the parameters of trial %d", version.version,
+					model, winner->number)));
+}
+
+/* The rows of mf_tune. */
+static void
+PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *measure)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	for (int i = 0; i < count; i++)
+	{
+		const Trial *trial = &trials[i];
+		const MfObjective *o = &trial->objective;
+		bool		both = o->has_rating && o->has_interest;
+		Datum		values[12];
+		bool		nulls[12] = {false};
+
+		values[0] = Int32GetDatum(trial->number);
+		values[1] = BoolGetDatum(trial->winner);
+		values[2] = CStringGetTextDatum(measure);
+		values[3] = Float8GetDatum(trial->value);
+		values[4] = Int32GetDatum(trial->iterations);
+		values[5] = Int32GetDatum(o->factors);
+		values[6] = Float8GetDatum(o->regularization);
+		values[7] = Float8GetDatum(o->alpha);
+		values[8] = Float8GetDatum(o->interest_weight);
+		values[9] = Float8GetDatum(o->taste);
+		values[10] = Float8GetDatum(trial->seconds);
+		values[11] = Float8GetDatum(trial->confirmed);	/* a column since 0.2.0 */
+		nulls[3] = isnan(trial->value);
+		nulls[7] = !o->has_interest;
+		nulls[8] = nulls[9] = !both;
+		nulls[11] = isnan(trial->confirmed);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/*
+ * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
+ * relevant_from float8): searches parameters on rows held out; a row per trial.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
+Datum
+mf_tune(PG_FUNCTION_ARGS)
+{
+	TrainRequest request;
+	TuneRequest tune = {0};
+	char	   *metric = TextArgument(fcinfo, 1);
+	bool		train = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	Trial	   *trials;
+	const char *measure;
+	int			count;
+
+	ReadTrainArguments(fcinfo, 4, &request);
+	tune.source = request.source;
+	tune.options = request.options;
+	tune.has_measure = metric != NULL;
+	tune.relevant_from = PG_NARGS() > 21 ? NumberArgument(fcinfo, 21, "relevant_from") : NAN;	/* since 0.2.0 */
+	tune.measure = metric ? ParseMeasure(metric) : MEASURE_NDCG;
+	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
+	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
+	InitMaterializedSRF(fcinfo, 0);
+	if (train)
+	{
+		PreventCommandIfReadOnly("mf_tune()");
+		PreventCommandDuringRecovery("mf_tune()");
+	}
+	trials = Tune(&tune, &count, &measure);
+	PutTrials(fcinfo, trials, count, measure);
+	for (int i = 0; i < count; i++)
+		if (trials[i].winner && train)
+			TrainWinner(&request, &trials[i]);
+	return (Datum) 0;
+}
+
+/* Seconds between two timestamps. */
+static double
+SecondsBetween(TimestampTz from, TimestampTz to)
+{
+	return (to - from) / 1e6;
+}
+
+/* mf_trainings(): the rows of the view mf_progress. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_trainings);
+Datum
+mf_trainings(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Progress   *trainings;
+	int			count;
+	TimestampTz now = GetCurrentTimestamp();
+
+	InitMaterializedSRF(fcinfo, 0);
+	count = ReadProgress(&trainings);
+	for (int i = 0; i < count; i++)
+	{
+		const Progress *p = &trainings[i];
+		Datum		values[10];
+		bool		nulls[10] = {false};
+
+		values[0] = Int32GetDatum(p->pid);
+		values[1] = CStringGetTextDatum(p->model);
+		values[2] = CStringGetTextDatum(PhaseName(p->phase));
+		values[3] = Int64GetDatum(p->rows);
+		values[4] = Int32GetDatum(p->iteration);
+		values[5] = Int32GetDatum(p->iterations);
+		values[6] = Float8GetDatum(p->loss);
+		values[7] = Float8GetDatum(SecondsBetween(p->started, now));
+		values[8] = Float8GetDatum(p->iteration == 0 ? 0 : (p->iterations - p->iteration) *
+								   SecondsBetween(p->sweep_started, p->iterated) / p->iteration);
+		values[9] = Int64GetDatum(p->memory);
+		nulls[5] = p->iterations == 0;
+		nulls[6] = isnan(p->loss);
+		nulls[8] = p->iteration == 0;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

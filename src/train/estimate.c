@@ -1,0 +1,128 @@
+/*
+ * estimate.c - what a training would take.
+ *
+ * The source is read and sorted as training would do it, so rows, users, items, memory and that part
+ * of the time are known rather than guessed; then a part of each half-sweep is timed.  Storing is
+ * reckoned from the rows' size.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "pg/core_call.h"
+#include "pg/progress.h"
+#include "source/source.h"
+#include "train/estimate.h"
+#include "train/train_memory.h"
+
+/* Cells of a side that are solved to see how long that takes. */
+#define TIMED_CELLS 1000000
+
+/* Bytes of rows that are stored in a second, and of a row besides its vectors. */
+#define STORE_SPEED 1e8
+#define ROW_BYTES 60
+
+/* Bytes that say that a user has an item. */
+#define SEEN_BYTES 1.2
+
+/* Work of a half-sweep over rows with so many cells, in multiply-adds. */
+static double
+Work(const MfObjective *objective, double rows, double cells)
+{
+	double		d = mf_padded(objective->factors);
+
+	return cells * d * (d / 2 + 20) + rows * (d * d * d / 4 + 20 * d * d);
+}
+
+/* Seconds of a half-sweep: its beginning as it is, its rows from some of them. */
+static double
+TimeHalfSweep(Training *t, MfSide side)
+{
+	Cells	   *cells = side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item;
+	instr_time	began;
+	MfRows		rows;
+	double		prepared;
+	double		solved;
+	double		timed;
+
+	INSTR_TIME_SET_CURRENT(began);
+	CheckCore(mf_als_begin(t->als, side, false));
+	prepared = SecondsSince(began);
+	RewindCells(cells);
+	if (!NextCells(cells, &rows))
+		return prepared;
+	while (rows.nrows > 1 && rows.start[rows.nrows] - rows.start[0] > TIMED_CELLS)
+		rows.nrows = (rows.nrows + 1) / 2;
+	timed = Work(&t->objective, rows.nrows, rows.start[rows.nrows] - rows.start[0]);
+	INSTR_TIME_SET_CURRENT(began);
+	CheckCore(mf_als_rows(t->als, &rows));
+	solved = SecondsSince(began);
+	return prepared + solved * Work(&t->objective, cells->nrows, t->ratings->rows) / timed;
+}
+
+/* Times one iteration from random factors; the factors are of no further use. */
+static double
+TimeIteration(Training *t)
+{
+	double		seconds;
+
+	StateProblem(t);
+	StartFactors(t);
+	mf_random_factors(t->factors.user, t->problem.nusers, t->problem.factors, 3);
+	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
+						 &t->problem, &t->factors, &t->parallel);
+	seconds = TimeHalfSweep(t, MF_USERS);
+	return seconds + TimeHalfSweep(t, MF_ITEMS);
+}
+
+/* Bytes that a version takes in its tables. */
+static int64
+StorageBytes(const Training *t)
+{
+	int			parts = t->problem.has_rating + t->problem.has_interest;
+	int64		vector = t->problem.factors * sizeof(float) + 24;
+
+	return t->problem.nusers * (ROW_BYTES + vector) + t->problem.nitems * (ROW_BYTES + parts * vector) +
+		(int64) (SEEN_BYTES * t->ratings->rows);
+}
+
+/* Reads the source, times a little of the work, and says what all of it would take. */
+void
+EstimateTraining(const TrainRequest *request, Estimate *estimate)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec estimate",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Training	training = {.options = request->options};
+	Training   *t = &training;
+	Ratings    *ratings;
+	Source		source;
+	double		read;
+	double		iteration;
+
+	INSTR_TIME_SET_CURRENT(t->began);
+	InitParallel(&t->parallel);
+	CheckTrainOptions(&t->options);
+	OpenSource(&source, request->source, &t->options);
+	BeginProgress(request->model ? request->model : source.name);
+	t->ratings = ratings = LoadRatings(&source, &t->options, false, &t->parallel);
+	read = SecondsSince(t->began);
+	SettleObjective(t);
+	ReportPhase(PHASE_SWEEP);
+	iteration = TimeIteration(t);
+	estimate->ratings = ratings->rows;
+	estimate->users = ratings->users->count;
+	estimate->items = ratings->items->count;
+	estimate->factors = t->objective.factors;
+	estimate->iterations = t->objective.iterations;
+	estimate->memory = ratings->memory + IdMapBytes(ratings->users) + IdMapBytes(ratings->items) +
+		FactorBytes(&t->objective, estimate->users, estimate->items, ratings->held_out.count > 0, &t->parallel);
+	estimate->temporary = ratings->temporary;
+	estimate->storage = StorageBytes(t);
+	estimate->seconds = read + (estimate->iterations + 0.5) * iteration + estimate->storage / STORE_SPEED;
+	FreeRatings(ratings);
+	EndProgress();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}

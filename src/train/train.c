@@ -1,0 +1,254 @@
+/*
+ * train.c - from a source of ratings to a new version of a model.
+ *
+ * Train() is the recipe.  Everything happens in the caller's transaction: the new version's rows,
+ * the switch to it and the removal of old ones become visible together at commit, or never.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "ids/id_growth.h"
+#include "image/image_cache.h"
+#include "model/factor_rows.h"
+#include "model/objective_json.h"
+#include "pg/core_call.h"
+#include "pg/progress.h"
+#include "pg/snapshot.h"
+#include "source/lookup_cost.h"
+#include "train/als_loop.h"
+#include "train/new_version.h"
+#include "train/shown.h"
+#include "train/train.h"
+#include "train/validation.h"
+
+/* A model that gets a version. */
+typedef struct Trainer
+{
+	const TrainRequest *request;
+	Source		source;
+	Release		release;
+	Training	training;
+	int32	   *numbers;		/* of items, by which users' rows name what they have */
+} Trainer;
+
+/* A model's name that was not given, but is that of the source, must not take over another relation's model. */
+static void
+CheckSameSource(const Trainer *t, const Model *model)
+{
+	const char *schema = t->source.temporary ? "pg_temp" : t->source.schema;
+
+	if (t->request->model ||
+		(model->source && strcmp(schema, model->source_schema) == 0 && strcmp(t->source.name, model->source) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 model->source == NULL ? errmsg("model \"%s\" was imported, not trained on \"%s.%s\"", model->name, schema, t->source.name) :
+			 errmsg("model \"%s\" is trained on \"%s.%s\", not \"%s.%s\"", model->name,
+					model->source_schema, model->source, schema, t->source.name),
+			 errhint("Give the new model a name with the argument model, or pass model => %s to train that one on other rows.",
+					 quote_literal_cstr(model->name))));
+}
+
+/* Checks everything that can be checked before a row is read, and takes the model's lock. */
+static void
+BeginTraining(Trainer *t)
+{
+	const TrainRequest *request = t->request;
+	TrainOptions settled = request->options;
+	Release    *release = &t->release;
+
+	const char *command = request->warm ? "mf_retrain()" : "mf_train()";
+
+	PreventCommandIfReadOnly(command);
+	PreventCommandDuringRecovery(command);
+	CheckTrainOptions(&request->options);
+	OpenSource(&t->source, request->source, &request->options);
+	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);
+	if (!release->is_new)
+		CheckSameSource(t, &release->model);
+	release->both_parts = t->source.feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
+	PlanRelease(release, request->schema, t->source.relid, &t->source.user, &t->source.item);
+	release->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
+	release->model.source = t->source.name;
+
+	/* Retraining and folding in go by what this training found, whatever columns are added later. */
+	settled.feedback = t->source.feedback;
+	settled.rating_column = t->source.value_column;
+	SetReleaseParameters(release, TrainOptionsToJson(&settled));
+}
+
+/* Items of the current version, whose ids may have been of another type. */
+typedef struct FormerItems
+{
+	Training   *training;
+	IdType		idtype;
+} FormerItems;
+
+/* Overwrites an item's random factors by those of the current version. */
+static void
+TakeItem(void *state, const StoredRow *row)
+{
+	const FormerItems *former = state;
+	Training   *t = former->training;
+	const IdMap *items = t->ratings->items;
+	int64		id;
+	int32		item = ConvertId(&former->idtype, items->type, row->id, &id) ? FindId(items, id) : -1;
+	Size		at = (Size) item * mf_padded(t->problem.factors);
+	Size		bytes = sizeof(float) * row->factors;
+	const float *rating_vector = t->problem.has_interest ? row->rating_vector : row->vector;
+
+	if (item < 0 || row->factors != t->problem.factors)
+		return;
+	if (t->problem.has_interest)
+		memcpy(t->factors.interest + at, row->vector, bytes);
+	if (t->problem.has_rating && rating_vector)
+	{
+		memcpy(t->factors.rating + at, rating_vector, bytes);
+		t->factors.item_bias[item] = row->bias;
+	}
+}
+
+/* Starts where the current version is, as far as it knows the items. */
+static void
+WarmStart(Trainer *t)
+{
+	FormerItems former = {.training = &t->training};
+	Oid			relid = t->release.model.item_relid;
+
+	if (!t->request->warm || !OidIsValid(relid))
+		return;
+	LockRelationOid(relid, AccessShareLock);
+	PushPresentSnapshot();
+	FactorIdType(relid, ITEM_ID, &former.idtype);
+	if (IdsConvert(&former.idtype, &t->source.item))
+		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, false, TakeItem, &former);
+	PopActiveSnapshot();
+}
+
+/* One side's factors as they are stored. */
+static FactorRows
+SideRows(const Training *training, bool items)
+{
+	const MfFactors *factors = &training->factors;
+	FactorRows	rows = {.factors = training->problem.factors};
+
+	rows.ids = items ? training->ratings->items : training->ratings->users;
+	rows.counts = items ? training->item_counts : training->user_counts;
+	rows.bias = items ? factors->item_bias : factors->user_bias;
+	rows.vectors = !items ? factors->user : factors->interest ? factors->interest : factors->rating;
+	if (items && factors->interest)
+		rows.rating_vectors = factors->rating;
+	return rows;
+}
+
+/* Writes the new version's rows. */
+static void
+StoreVersion(Trainer *t)
+{
+	FactorRows	users = SideRows(&t->training, false);
+	FactorRows	items = SideRows(&t->training, true);
+	Ratings    *ratings = t->training.ratings;
+	SeenRows	seen;
+
+	t->numbers = NumberByRatings(t->training.item_counts, ratings->items->count);
+	OpenSeenRows(&seen, &ratings->by_user, ratings->others, t->numbers, ratings->items->count);
+	users.seen = &seen;
+	users.unknown = ratings->unknown;
+	items.numbers = t->numbers;
+	StoreRelease(&t->release, &users, &items);
+}
+
+/* Enters the version with what training found, and switches to it. */
+static void
+SwitchVersion(Trainer *t, ModelVersion *result)
+{
+	Training   *training = &t->training;
+
+	result->feedback = FeedbackName(t->source.feedback);
+	result->factors = training->problem.factors;
+	result->users = training->problem.nusers;
+	result->items = training->problem.nitems;
+	result->ratings = training->ratings->rows;
+	result->iterations = training->iterations;
+	result->loss = training->loss;
+	result->rmse = RatingError(training);
+	result->seconds = SecondsSince(training->began);
+	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
+		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
+	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
+	SwitchToRelease(&t->release, result, training->log, training->iterations);
+}
+
+/* Leaves what serving reads of the new version to all sessions, for when this commits. */
+static void
+PublishVersion(const Trainer *t, const ModelVersion *version)
+{
+	const Training *training = &t->training;
+	const MfFactors *factors = &training->factors;
+	ImageSource source = {.uuid = version->image, .objective = training->objective};
+
+	source.mean_user = training->mean_user;
+	source.mean_bias = MeanBias(training);
+	source.ids = training->ratings->items;
+	source.interest = factors->interest ? factors->interest : factors->rating;
+	source.rating = factors->rating;
+	source.bias = factors->item_bias;
+	source.counts = training->item_counts;
+	source.numbers = t->release.says_seen ? t->numbers : NULL;
+	source.nnumbers = training->problem.nitems;
+	source.users = factors->user;
+	source.nusers = training->problem.nusers;
+	source.parallel = training->parallel;
+	PublishImage(&source);
+}
+
+/* Trains a version of a model in the current transaction; returns the model's name. */
+char *
+Train(const TrainRequest *request, ModelVersion *result)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec training",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Trainer		trainer = {.request = request};
+	Trainer    *t = &trainer;
+	Training   *training = &t->training;
+	char	   *name;
+
+	training->options = request->options;
+	INSTR_TIME_SET_CURRENT(training->began);
+	InitParallel(&training->parallel);
+	BeginTraining(t);
+	t->release.model.fresh = SourceServesFresh(&t->source, "train again");
+	BeginProgress(t->release.model.name);
+	training->ratings = LoadRatings(&t->source, &training->options, true, &training->parallel);
+	SettleObjective(training);
+	StateProblem(training);
+	if (!request->warm)
+		NoticeShown(training, t->source.name);
+	StartFactors(training);
+	WarmStart(t);
+	if (training->ratings->held_out.count > 0)
+		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
+												&training->parallel);
+	ReportPhase(PHASE_SWEEP);
+	RunSweeps(training);
+	ReportPhase(PHASE_STORE);
+	StoreVersion(t);
+	ReportPhase(PHASE_SWITCH);
+	SwitchVersion(t, result);
+	FreeRatings(training->ratings);
+	PublishVersion(t, result);
+	EndProgress();
+	name = MemoryContextStrdup(caller, t->release.model.name);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return name;
+}

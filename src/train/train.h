@@ -1,0 +1,22 @@
+/*
+ * train.h - from a source of ratings to a new version of a model.
+ */
+#ifndef MFREC_TRAIN_H
+#define MFREC_TRAIN_H
+
+#include "guc.h"
+#include "model/model_catalog.h"
+#include "train/als_loop.h"
+
+typedef struct TrainRequest
+{
+	Oid			source;
+	char	   *model;			/* NULL: the relation's name */
+	char	   *schema;			/* of new model tables; NULL: the source's */
+	bool		warm;			/* mf_retrain: start from the current version's factors */
+	TrainOptions options;
+} TrainRequest;
+
+extern char *Train(const TrainRequest *request, ModelVersion *result);
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * tune.c - the search for parameters, on a validation split of its own.
+ *
+ * Successive halving (Jamieson and Talwalkar 2016): every trial gets a few iterations, the better
+ * quarter of them the full number.  The first trial is the preset.  The best of many is the one that
+ * the rows held out happened to favour most, so it has to prove itself on others: it and the preset are
+ * trained again on further splits, whose held-out rows the search has not seen, and it wins only if
+ * chance alone would hardly give such differences by user: see core/compare.c.  So tuning on little
+ * data, or on noise, ends with the defaults rather than with luck.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/base/rng.h"
+#include "core/metrics/paired_test.h"
+#include "pg/core_call.h"
+#include "pg/progress.h"
+#include "source/source.h"
+#include "train/tune.h"
+
+/* Iterations of a trial in the first round; one in so many goes on to the second. */
+#define FIRST_ITERATIONS 3
+#define ONE_IN 4
+
+/*
+ * Splits on which the best trial is confirmed.  Each has more rows held out than the search, for the same
+ * work; the next one is taken only where the ones before leave it open.
+ */
+#define CONFIRMATIONS 3
+#define CONFIRMATION_SHARE 0.25
+#define CONFIRMATION_USERS 10000
+
+/* After each of them: how likely chance may be for the trial to win, all in all one in 200, and to go on. */
+static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
+#define GO_ON_BELOW 0.3
+#define SIGN_FLIPS 4000
+
+/* A gain below this share is not worth other parameters, however sure it is. */
+#define LEAST_GAIN 0.005
+
+typedef struct Tuner
+{
+	const TuneRequest *request;
+	Source		source;
+	Training	training;		/* of the present trial */
+	Validation *validation;
+	MemoryContext context;		/* of everything that outlives a trial */
+	MemoryContext split_context;	/* of the ratings of a split, and their measure */
+	MemoryContext trial_context;
+	MfObjective preset;
+	Trial	   *trials;
+	int			count;
+} Tuner;
+
+/* What the confirmations of a trial have found so far. */
+typedef struct Confirmation
+{
+	double	   *preset_figures; /* see CollectFigures */
+	double	   *trial_figures;
+	double	   *difference;		/* of the two, positive where the trial is better */
+	int			splits;
+	double		preset_value;	/* sums over the splits */
+	double		trial_value;
+	double		chance;			/* how likely it alone gives such differences */
+} Confirmation;
+
+/* A number in [0, 1); k tells draws of a trial apart. */
+static double
+DrawUnit(const Tuner *t, int trial, int k)
+{
+	return mf_random_uniform((uint64) t->request->options.seed + 77, (uint64) trial * 16 + k);
+}
+
+/* A number between low and high, evenly on a logarithmic scale. */
+static double
+Draw(const Tuner *t, int trial, int k, double low, double high)
+{
+	return exp(log(low) + DrawUnit(t, trial, k) * (log(high) - log(low)));
+}
+
+/* The parameters of a trial: the preset's, and others near them for all but the first. */
+static void
+DrawTrial(Tuner *t, int number)
+{
+	static const int factors[] = {32, 48, 64, 96, 128};
+	const TrainOptions *options = &t->request->options;
+	Trial	   *trial = &t->trials[number - 1];
+	MfObjective *objective = &trial->objective;
+
+	memset(trial, 0, sizeof(Trial));
+	trial->number = number;
+	trial->value = trial->confirmed = NAN;
+	*objective = t->preset;
+	if (number == 1)
+		return;
+	if (options->factors < 0)
+		objective->factors = factors[(int) (DrawUnit(t, number, 0) * lengthof(factors))];
+	if (isnan(options->regularization))
+		objective->regularization *= Draw(t, number, 1, 0.3, 3);
+	if (isnan(options->alpha) && objective->has_interest)
+		objective->alpha *= Draw(t, number, 2, 0.3, 3);
+	if (isnan(options->interest_weight) && objective->has_interest && objective->has_rating)
+		objective->interest_weight *= Draw(t, number, 3, 0.3, 3);
+	if (isnan(options->taste) && objective->has_interest && objective->has_rating)
+		objective->taste *= Draw(t, number, 4, 0.2, 5);
+	mf_objective_settle(objective);
+}
+
+/*
+ * Reads the ratings, holds a fraction of them out and prepares the measure.  Fractions that begin
+ * elsewhere in 0 .. 1 are of other rows.
+ */
+static void
+LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
+{
+	Training   *training = &t->training;
+	MemoryContext old = MemoryContextSwitchTo(t->split_context);
+
+	training->options.validation_from = from;
+	training->options.validation = fraction;
+	training->ratings = LoadRatings(&t->source, &training->options, false, &training->parallel);
+	SettleObjective(training);
+	ReportPhase(PHASE_SWEEP);
+	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
+	if (t->request->has_measure)
+		CheckMeasure(t->request->measure, &training->objective);
+	SetMeasure(t->validation, t->request->has_measure ? t->request->measure :
+			   training->objective.has_interest ? MEASURE_NDCG : MEASURE_RMSE,
+			   t->request->relevant_from, sample_users);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+FreeSplit(Tuner *t)
+{
+	FreeRatings(t->training.ratings);
+	MemoryContextReset(t->split_context);
+}
+
+/* Whether a smaller value of the measure is better. */
+static bool
+LowerIsBetter(const Tuner *t)
+{
+	return MeasureOf(t->validation) == MEASURE_RMSE;
+}
+
+/* The present split's objective, with a trial's parameters. */
+static void
+UseParameters(Training *training, const MfObjective *parameters)
+{
+	MfObjective *objective = &training->objective;
+
+	objective->factors = parameters->factors;
+	objective->regularization = parameters->regularization;
+	objective->alpha = parameters->alpha;
+	objective->interest_weight = parameters->interest_weight;
+	objective->taste = parameters->taste;
+	mf_objective_settle(objective);
+}
+
+/* Trains on the present split with a trial's parameters for so many iterations, and measures. */
+static double
+MeasureTrial(Tuner *t, Trial *trial, int iterations)
+{
+	Training   *training = &t->training;
+	MemoryContext old = MemoryContextSwitchTo(t->trial_context);
+	instr_time	began;
+	double		value;
+
+	INSTR_TIME_SET_CURRENT(began);
+	UseParameters(training, &trial->objective);
+	training->objective.iterations = iterations;
+	training->iterations = 0;
+	training->loss = 0;
+	memset(&training->factors, 0, sizeof(MfFactors));
+	memset(&training->problem, 0, sizeof(MfProblem));
+	StateProblem(training);
+	StartFactors(training);
+	RunSweeps(training);
+	value = Validate(t->validation, &training->factors);
+	trial->seconds += SecondsSince(began);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->trial_context);
+	return value;
+}
+
+/* A trial's turn in the search. */
+static void
+RunTrial(Tuner *t, Trial *trial, int iterations)
+{
+	trial->value = MeasureTrial(t, trial, iterations);
+	trial->iterations = t->training.iterations;
+	trial->complete = iterations == t->preset.iterations;
+}
+
+/* Whether a is the better value; what was not measured is worst. */
+static bool
+Better(const Tuner *t, double a, double b)
+{
+	if (isnan(a) || isnan(b))
+		return !isnan(a);
+	return LowerIsBetter(t) ? a < b : a > b;
+}
+
+static bool
+TimeIsUp(const Tuner *t)
+{
+	return SecondsSince(t->training.began) >= t->request->seconds;
+}
+
+/* A trial's parameters as arguments of mf_train. */
+static char *
+TrialArguments(const Trial *trial)
+{
+	const MfObjective *o = &trial->objective;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "factors => %d, regularization => %.3g", o->factors, o->regularization);
+	if (o->has_interest)
+		appendStringInfo(&text, ", alpha => %.3g", o->alpha);
+	if (o->has_interest && o->has_rating)
+		appendStringInfo(&text, ", interest_weight => %.3g, taste => %.3g", o->interest_weight, o->taste);
+	return text.data;
+}
+
+static void
+ReportTrial(const Tuner *t, const Trial *trial)
+{
+	ereport(mfrec_verbose ? NOTICE : DEBUG1,
+			(errmsg("trial %d of %d, %d iterations: %s %.5f", trial->number, t->count, trial->iterations,
+					ValidationMeasure(t->validation), trial->value),
+			 errdetail("%s", TrialArguments(trial))));
+	ReportIteration(trial->number, t->count, NAN);
+}
+
+/* Whatever ends the search early, a cancel above all, tells the best trial so far. */
+static void
+TellBestTrial(void *tuner)
+{
+	const Tuner *t = tuner;
+	const Trial *best = NULL;
+
+	for (int i = 0; i < t->count; i++)
+		if (!isnan(t->trials[i].value) &&
+			(best == NULL || t->trials[i].complete > best->complete ||
+			 (t->trials[i].complete == best->complete &&
+			  Better(t, t->trials[i].value, best->value))))
+			best = &t->trials[i];
+	if (best)
+		errcontext("the best trial so far, number %d, with %s %.5f: %s", best->number,
+				   ValidationMeasure(t->validation), best->value, TrialArguments(best));
+}
+
+/* Whether a trial is among the better ones after the first round. */
+static bool
+GoesOn(const Tuner *t, const Trial *trial)
+{
+	int			better = 0;
+
+	for (int i = 0; i < t->count; i++)
+		better += Better(t, t->trials[i].value, trial->value);
+	return better < Max(1, t->count / ONE_IN);
+}
+
+/* Both rounds. */
+static void
+RunRounds(Tuner *t)
+{
+	ErrorContextCallback context = {error_context_stack, TellBestTrial, t};
+	bool	   *goes_on = palloc0(sizeof(bool) * t->count);
+	int			full = t->preset.iterations;
+
+	error_context_stack = &context;
+	for (int i = 0; i < t->count && (i == 0 || !TimeIsUp(t)); i++)
+	{
+		RunTrial(t, &t->trials[i], Min(FIRST_ITERATIONS, full));
+		ReportTrial(t, &t->trials[i]);
+	}
+	for (int i = 0; i < t->count; i++)
+		goes_on[i] = !isnan(t->trials[i].value) && (i == 0 || GoesOn(t, &t->trials[i]));
+	for (int i = 0; i < t->count && full > FIRST_ITERATIONS; i++)
+		if (goes_on[i] && (i == 0 || !TimeIsUp(t)))
+		{
+			RunTrial(t, &t->trials[i], full);
+			ReportTrial(t, &t->trials[i]);
+		}
+	error_context_stack = context.previous;
+}
+
+/* The best of those that had all iterations. */
+static Trial *
+BestTrial(Tuner *t)
+{
+	Trial	   *best = &t->trials[0];
+
+	for (int i = 1; i < t->count; i++)
+		if (t->trials[i].complete && Better(t, t->trials[i].value, best->value))
+			best = &t->trials[i];
+	return best;
+}
+
+/* The measure of a trial on the present split; adds its users' figures to `figures`. */
+static double
+Confirm(Tuner *t, Trial *trial, double *figures)
+{
+	memset(figures, 0, sizeof(double) * MEASURE_GROUPS);
+	CollectFigures(t->validation, figures);
+	return MeasureTrial(t, trial, t->preset.iterations);
+}
+
+/* How likely chance alone makes such differences. */
+static double
+Chance(const Confirmation *c, uint64 seed)
+{
+	double	   *differences = palloc(sizeof(double) * MEASURE_GROUPS);
+	double		chance;
+	int			n = 0;
+
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		if (c->difference[g] != 0)
+			differences[n++] = c->difference[g];
+	chance = mf_sign_flip(differences, n, SIGN_FLIPS, seed);
+	pfree(differences);
+	return chance;
+}
+
+/* Trains the preset and the best trial on a split that begins there, and compares them on all splits so far. */
+static void
+ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fraction)
+{
+	Trial	   *preset = &t->trials[0];
+
+	LoadSplit(t, from, fraction, CONFIRMATION_USERS);
+	c->preset_value += Confirm(t, preset, c->preset_figures);
+	c->trial_value += Confirm(t, best, c->trial_figures);
+	for (int g = 0; g < MEASURE_GROUPS; g++)
+		c->difference[g] += LowerIsBetter(t) ? c->preset_figures[g] - c->trial_figures[g] :
+			c->trial_figures[g] - c->preset_figures[g];
+	c->splits++;
+	c->chance = Chance(c, (uint64) t->request->options.seed);
+	preset->confirmed = c->preset_value / c->splits;
+	best->confirmed = c->trial_value / c->splits;
+	ereport(mfrec_verbose ? NOTICE : DEBUG1,
+			(errmsg("trial %d on rows that the search has not seen: %s %.5f, of the defaults %.5f", best->number,
+					ValidationMeasure(t->validation), best->confirmed, preset->confirmed),
+			 errdetail("Chance alone would do as well with probability %.4f.", c->chance)));
+}
+
+/* Whether the gain is worth it. */
+static bool
+IsWorthIt(const Tuner *t, const Confirmation *c)
+{
+	double		gain = LowerIsBetter(t) ? c->preset_value - c->trial_value : c->trial_value - c->preset_value;
+
+	return gain > 0 && gain >= LEAST_GAIN * c->preset_value;
+}
+
+/* Whether the best trial is better than the preset beyond chance, on rows that the search has not seen. */
+static bool
+IsConfirmed(Tuner *t, Trial *best, double searched)
+{
+	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
+	int			splits = Max(1, (int) ((1 - searched) / fraction + 1e-9));
+	Confirmation c = {0};
+
+	c.preset_figures = palloc(sizeof(double) * MEASURE_GROUPS);
+	c.trial_figures = palloc(sizeof(double) * MEASURE_GROUPS);
+	c.difference = palloc0(sizeof(double) * MEASURE_GROUPS);
+	for (int i = 0; i < CONFIRMATIONS && i < splits; i++)
+	{
+		FreeSplit(t);
+		ConfirmOnSplit(t, best, &c, searched + i * fraction, fraction);
+		if (c.chance <= win_below[i])
+			return IsWorthIt(t, &c);
+		if (c.chance > GO_ON_BELOW)
+			return false;
+	}
+	return false;
+}
+
+/* Marks the winner: the best trial if it is confirmed, else the preset. */
+static void
+ChooseWinner(Tuner *t, double searched)
+{
+	Trial	   *best = BestTrial(t);
+
+	if (best == &t->trials[0] || IsConfirmed(t, best, searched))
+		best->winner = true;
+	else
+		t->trials[0].winner = true;
+}
+
+/* What can be checked before a row is read; returns the fraction to hold out. */
+static double
+BeginTuning(Tuner *t)
+{
+	const TuneRequest *request = t->request;
+	Training   *training = &t->training;
+	double		searched;
+
+	INSTR_TIME_SET_CURRENT(training->began);
+	InitParallel(&training->parallel);
+	training->options = request->options;
+	if (isnan(training->options.validation) || training->options.validation == 0)
+		training->options.validation = 0.1;
+	searched = training->options.validation;
+	CheckTrainOptions(&training->options);
+	OpenSource(&t->source, request->source, &training->options);
+	return searched;
+}
+
+/*
+ * Searches parameters for a source; everything is in the current memory context.  Returns the trials
+ * by number, the winner marked; *measure: what their values are.
+ */
+Trial *
+Tune(const TuneRequest *request, int *count, const char **measure)
+{
+	Tuner		tuner = {.request = request, .count = request->trials};
+	Tuner	   *t = &tuner;
+	MemoryContext caller = CurrentMemoryContext;
+	double		searched = BeginTuning(t);
+
+	t->context = AllocSetContextCreate(caller, "mfrec tuning", ALLOCSET_DEFAULT_SIZES);
+	t->split_context = AllocSetContextCreate(t->context, "mfrec split", ALLOCSET_DEFAULT_SIZES);
+	t->trial_context = AllocSetContextCreate(t->context, "mfrec trial", ALLOCSET_DEFAULT_SIZES);
+	t->trials = palloc(sizeof(Trial) * t->count);
+	*count = t->count;
+	MemoryContextSwitchTo(t->context);
+	BeginProgress(t->source.name);
+	LoadSplit(t, 0, searched, SAMPLE_USERS);
+	t->preset = t->training.objective;
+	*measure = MemoryContextStrdup(caller, ValidationMeasure(t->validation));
+	for (int i = 1; i <= t->count; i++)
+		DrawTrial(t, i);
+	RunRounds(t);
+	ChooseWinner(t, searched);
+	FreeSplit(t);
+	EndProgress();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(t->context);
+	return t->trials;
+}
