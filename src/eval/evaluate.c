@@ -25,6 +25,7 @@
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
 #include "model/user_vector.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/train_memory.h"
 
@@ -33,20 +34,6 @@
 
 /* How often the biases of the baseline are solved from each other. */
 #define BIAS_SWEEPS 5
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocExtended(CurrentMemoryContext, Max(count, 1) * width,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
-/* The same, 64-byte aligned. */
-static void *
-AlignedArray(int64 count, Size width)
-{
-	return (void *) TYPEALIGN(64, HugeArray(count * width + 64, 1));
-}
 
 /* An error unless a relation's ids can be looked up among the model's. */
 static void
@@ -130,7 +117,7 @@ OpenTrain(Evaluation *e)
 static int32 *
 NumberItems(const Image *image, const IdMap *items)
 {
-	int32	   *numbers = HugeArray(items->count, sizeof(int32));
+	int32	   *numbers = HugeZeroArray(items->count, sizeof(int32));
 
 	for (int32 i = 0; i < items->count; i++)
 	{
@@ -146,13 +133,13 @@ LinkIds(Evaluation *e)
 {
 	e->test_item = NumberItems(e->r.image, e->test->items);
 	e->train_item = NumberItems(e->r.image, e->train->items);
-	e->train_user = HugeArray(e->test->users->count, sizeof(int32));
+	e->train_user = HugeZeroArray(e->test->users->count, sizeof(int32));
 	for (int32 u = 0; u < e->test->users->count; u++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		e->train_user[u] = FindId(e->train->users, IdAt(e->test->users, u));
 	}
-	e->slot = HugeArray(e->train->users->count, sizeof(int32));
+	e->slot = HugeZeroArray(e->train->users->count, sizeof(int32));
 	for (int32 u = 0; u < e->train->users->count; u++)
 		e->slot[u] = -1;
 }
@@ -165,14 +152,14 @@ RankPopularity(Evaluation *e)
 
 	e->popularity.nitems = image->nitems;
 	e->popularity.count = image->counts;
-	e->popularity.fewer = HugeArray(image->nitems, sizeof(int32));
-	e->popularity.equal = HugeArray(image->nitems, sizeof(int32));
+	e->popularity.fewer = HugeZeroArray(image->nitems, sizeof(int32));
+	e->popularity.equal = HugeZeroArray(image->nitems, sizeof(int32));
 	mf_auc_rank_counts(&e->popularity, image->popular);
-	e->counts = HugeArray(image->nitems, sizeof(int64));
+	e->counts = HugeZeroArray(image->nitems, sizeof(int64));
 	for (int64 i = 0; i < image->nitems; i++)
 		e->counts[i] = image->counts[i];
-	e->covered = HugeArray(image->nitems / 64 + 1, sizeof(uint64_t));
-	e->popular_covered = HugeArray(image->nitems / 64 + 1, sizeof(uint64_t));
+	e->covered = HugeZeroArray(image->nitems / 64 + 1, sizeof(uint64_t));
+	e->popular_covered = HugeZeroArray(image->nitems / 64 + 1, sizeof(uint64_t));
 }
 
 /* One pass over the training rows: users' biases from the items' (per number), and these from them. */
@@ -208,9 +195,9 @@ static void
 SolveBiases(Evaluation *e)
 {
 	int32		nitems = e->train->items->count;
-	double	   *item_bias = HugeArray(nitems, sizeof(double));
-	double	   *sum = HugeArray(nitems, sizeof(double));
-	int64	   *count = HugeArray(nitems, sizeof(int64));
+	double	   *item_bias = HugeZeroArray(nitems, sizeof(double));
+	double	   *sum = HugeZeroArray(nitems, sizeof(double));
+	int64	   *count = HugeZeroArray(nitems, sizeof(int64));
 	double		total = 0;
 	MfRows		rows;
 
@@ -221,7 +208,7 @@ SolveBiases(Evaluation *e)
 	e->mean = e->train->rows > 0 ? total / e->train->rows : e->r.image->objective.mean;
 	for (int s = 0; s < BIAS_SWEEPS; s++)
 		SweepBiases(e, item_bias, sum, count);
-	e->item_bias = HugeArray(e->r.image->nitems, sizeof(double));
+	e->item_bias = HugeZeroArray(e->r.image->nitems, sizeof(double));
 	for (int32 i = 0; i < nitems; i++)
 		if (e->train_item[i] >= 0)
 			e->item_bias[e->train_item[i]] = item_bias[i];
@@ -257,8 +244,8 @@ ReadUsers(Evaluation *e)
 {
 	int64		n = e->test->users->count;
 
-	e->known = HugeArray(n, sizeof(bool));
-	e->bias = HugeArray(n, sizeof(float));
+	e->known = HugeZeroArray(n, sizeof(bool));
+	e->bias = HugeZeroArray(n, sizeof(float));
 	e->vector = AlignedArray(n * e->r.image->index.ld, sizeof(float));
 	e->model_users = ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type,
 								 false, TakeUser, e);

@@ -14,21 +14,8 @@
 
 #include "core/base/sorted_list.h"
 #include "eval/evaluate_block.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocExtended(CurrentMemoryContext, Max(count, 1) * width,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
-/* The same, 64-byte aligned. */
-static void *
-AlignedArray(int64 count, Size width)
-{
-	return (void *) TYPEALIGN(64, HugeArray(count * width + 64, 1));
-}
 
 /* Cells of a user of the test relation among the training rows. */
 static int64
@@ -68,12 +55,12 @@ StartBlock(Evaluation *e, int32 first)
 	memset(b, 0, sizeof(Block));
 	b->first = first;
 	b->n = end - first;
-	b->residual = HugeArray(b->n, sizeof(double));
-	b->seen_start = HugeArray(b->n, sizeof(int64));
-	b->seen_count = HugeArray(b->n, sizeof(int64));
-	b->cell_start = HugeArray(b->n, sizeof(int64));
-	b->cell_count = HugeArray(b->n, sizeof(int64));
-	b->figures = HugeArray(b->n, sizeof(UserFigures));
+	b->residual = HugeZeroArray(b->n, sizeof(double));
+	b->seen_start = HugeZeroArray(b->n, sizeof(int64));
+	b->seen_count = HugeZeroArray(b->n, sizeof(int64));
+	b->cell_start = HugeZeroArray(b->n, sizeof(int64));
+	b->cell_count = HugeZeroArray(b->n, sizeof(int64));
+	b->figures = HugeZeroArray(b->n, sizeof(UserFigures));
 	for (int u = 0; u < b->n; u++)
 	{
 		b->seen_start[u] = seen;
@@ -83,8 +70,8 @@ StartBlock(Evaluation *e, int32 first)
 		if (e->train_user[first + u] >= 0)
 			e->slot[e->train_user[first + u]] = u;
 	}
-	b->seen = HugeArray(seen, sizeof(int32));
-	b->cell = HugeArray(cells, sizeof(TestCell));
+	b->seen = HugeZeroArray(seen, sizeof(int32));
+	b->cell = HugeZeroArray(cells, sizeof(TestCell));
 }
 
 /* Forgets whose slots the block had; its memory is the context's. */
@@ -235,12 +222,12 @@ GatherRanked(Evaluation *e)
 			nrelevant += b->figures[u].rows.relevant;
 			nseen += b->seen_count[u];
 		}
-	b->ranked = HugeArray(b->nranked, sizeof(int32));
+	b->ranked = HugeZeroArray(b->nranked, sizeof(int32));
 	b->vector = AlignedArray((int64) b->nranked * ld, sizeof(float));
-	b->relevant_start = HugeArray(b->nranked + 1, sizeof(int64));
-	b->relevant = HugeArray(nrelevant, sizeof(int32));
-	b->ranked_start = HugeArray(b->nranked + 1, sizeof(int64));
-	b->ranked_seen = HugeArray(nseen, sizeof(int32));
+	b->relevant_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
+	b->relevant = HugeZeroArray(nrelevant, sizeof(int32));
+	b->ranked_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
+	b->ranked_seen = HugeZeroArray(nseen, sizeof(int32));
 	for (int u = 0, q = 0; u < b->n; u++)
 	{
 		if (!b->figures[u].ranked)
@@ -302,8 +289,8 @@ JudgeLists(Evaluation *e)
 	MfBatch    *batch = &e->lists.batch;
 	int64		room = Min(e->lists.room, b->nranked);
 
-	b->popular = HugeArray(room * batch->k, sizeof(int32));
-	b->popular_count = HugeArray(room, sizeof(int32));
+	b->popular = HugeZeroArray(room * batch->k, sizeof(int32));
+	b->popular_count = HugeZeroArray(room, sizeof(int32));
 	for (b->list_first = 0; b->list_first < b->nranked; b->list_first += room)
 	{
 		int64		n = Min(room, b->nranked - b->list_first);
@@ -326,8 +313,8 @@ static void
 JudgeOrder(Evaluation *e)
 {
 	Block	   *b = &e->block;
-	MfAucQuery *query = HugeArray(b->nranked, sizeof(MfAucQuery));
-	float	   *score = HugeArray(b->relevant_start[b->nranked], sizeof(float));
+	MfAucQuery *query = HugeZeroArray(b->nranked, sizeof(MfAucQuery));
+	float	   *score = HugeZeroArray(b->relevant_start[b->nranked], sizeof(float));
 	int			ld = e->r.image->index.ld;
 
 	for (int q = 0; q < b->nranked; q++)

@@ -16,6 +16,7 @@
 #include "image/image_build.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 
 #define BYTE_ORDER_MARK 0x01020304
@@ -36,13 +37,6 @@ typedef struct ItemRows
 	bool		has_numbers;	/* some item has one */
 } ItemRows;
 
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocExtended(CurrentMemoryContext, Max(count, 1) * width,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
 static void
 GrowRows(ItemRows *rows)
 {
@@ -50,11 +44,11 @@ GrowRows(ItemRows *rows)
 
 	if (rows->capacity == 0)
 	{
-		rows->interest = HugeArray(capacity * rows->ld, sizeof(float));
-		rows->rating = HugeArray(capacity * rows->ld, sizeof(float));
-		rows->bias = HugeArray(capacity, sizeof(float));
-		rows->counts = HugeArray(capacity, sizeof(int32));
-		rows->numbers = HugeArray(capacity, sizeof(int32));
+		rows->interest = HugeZeroArray(capacity * rows->ld, sizeof(float));
+		rows->rating = HugeZeroArray(capacity * rows->ld, sizeof(float));
+		rows->bias = HugeZeroArray(capacity, sizeof(float));
+		rows->counts = HugeZeroArray(capacity, sizeof(int32));
+		rows->numbers = HugeZeroArray(capacity, sizeof(int32));
 	}
 	else
 	{
@@ -130,7 +124,7 @@ Reorder(void *values, const int32 *rank, int64 nitems, int64 width)
 
 	if (rank == NULL)
 		return values;
-	ordered = HugeArray(nitems, bytes);
+	ordered = HugeZeroArray(nitems, bytes);
 	for (int64 i = 0; i < nitems; i++)
 		memcpy(ordered + rank[i] * bytes, (char *) values + i * bytes, bytes);
 	pfree(values);
@@ -313,8 +307,8 @@ FillVectors(char *block, const ImageSource *source)
 	bool		interest = objective->has_interest;
 	float	   *bias = SectionStart(block, SECTION_BIAS);
 	MfFactors	factors = {.item_bias = bias};
-	float	   *vectors = HugeArray(n * ld, sizeof(float));
-	float	   *offsets = HugeArray(n, sizeof(float));
+	float	   *vectors = HugeZeroArray(n * ld, sizeof(float));
+	float	   *offsets = HugeZeroArray(n, sizeof(float));
 	MfItems		items = {n, d, vectors, offsets, source->users, source->nusers};
 	Size		size;
 
@@ -322,14 +316,14 @@ FillVectors(char *block, const ImageSource *source)
 	factors.rating = !interest ? (float *) source->interest : objective->has_rating ? (float *) source->rating : NULL;
 	if (interest)
 		CheckCore(mf_gram(&source->parallel, source->interest, n, d, NULL, SectionStart(block, SECTION_GRAM),
-						  HugeArray(mf_gram_size(d, &source->parallel), 1)));
+						  HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
 	if (header->length[SECTION_INTEREST] > 0)
 		memcpy(SectionStart(block, SECTION_INTEREST), source->interest, n * ld * sizeof(float));
 	if (header->length[SECTION_RATING] > 0)
 		memcpy(SectionStart(block, SECTION_RATING), source->rating, n * ld * sizeof(float));
 	mf_list_vectors(objective, &factors, n, vectors, offsets);
 	size = mf_index_build(SectionStart(block, SECTION_INDEX),
-						  (void *) TYPEALIGN(64, HugeArray(mf_index_workspace(n, d, &source->parallel) + 64, 1)),
+						  (void *) TYPEALIGN(64, HugeZeroArray(mf_index_workspace(n, d, &source->parallel) + 64, 1)),
 						  &items, MF_CODES_AUTO, &source->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;

@@ -11,12 +11,7 @@
 
 #include "core/base/seen.h"
 #include "image/seen_items.h"
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
+#include "pg/alloc.h"
 
 static void
 DamagedSeen(const Image *image, int64 user)

@@ -7,12 +7,7 @@
 
 #include "core/base/seen.h"
 #include "model/seen_rows.h"
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
+#include "pg/alloc.h"
 
 /* Numbers a version's items by their ratings: those that most users have get the smallest numbers. */
 int32 *

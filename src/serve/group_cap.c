@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "ids/id_array.h"
 #include "ids/id_growth.h"
+#include "pg/alloc.h"
 #include "pg/spi_query.h"
 #include "serve/group_cap.h"
 
@@ -36,8 +37,7 @@ NumberGroup(Grouping *grouping, Datum value, bool isnull)
 static int32 *
 NoGroups(const Image *image)
 {
-	return MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * Max(image->nitems, 1),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return HugeZeroArray(image->nitems, sizeof(int32));
 }
 
 /* Groups from an array that runs parallel to the candidates; a null is no group. */

@@ -18,6 +18,7 @@
 #include "image/seen_items.h"
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/recommend_all.h"
 #include "train/train_memory.h"
@@ -31,12 +32,6 @@
 
 /* How often the dictionary of users is compared with the budget. */
 #define CHECK_USERS 65536
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
 
 /* Bytes that grow with the number of users, and stay. */
 static int64
@@ -135,7 +130,7 @@ AllocateBlock(Everybody *e, int k)
 	room = Min(room, Max(e->block_bytes / bytes, 1));
 	room = Min(room, Max(e->users->count, 1));
 	InitLists(&e->lists, image, k, room, fine > 0 && UserBytes(e) + fine <= MemoryLimit(), &e->parallel);
-	e->vector = (float *) TYPEALIGN(64, HugeArray(room * ld * sizeof(float) + 64, 1));
+	e->vector = AlignedArray(room * ld, sizeof(float));
 	memset(e->vector, 0, room * ld * sizeof(float));
 	e->bias = HugeArray(room, sizeof(float));
 	if (e->seen || e->stored)

@@ -8,24 +8,12 @@
 
 #include "utils/memutils.h"
 
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/recommend_batch.h"
 
 /* With fewer users than this, fine codes take longer to make than they save. */
 #define ENOUGH_USERS 256
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
-
-/* The same, 64-byte aligned. */
-static void *
-AlignedArray(int64 count, Size width)
-{
-	return (void *) TYPEALIGN(64, HugeArray(count * width + 64, 1));
-}
 
 /* Bytes that would make the lists of so many users faster; 0 where nothing would. */
 int64

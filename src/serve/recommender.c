@@ -13,13 +13,8 @@
 #include "image/seen_items.h"
 #include "model/model_acl.h"
 #include "model/user_vector.h"
+#include "pg/alloc.h"
 #include "serve/recommender.h"
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
 
 /*
  * Scratch space of searches, kept for the session: a search must not begin by asking the system for

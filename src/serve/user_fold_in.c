@@ -13,6 +13,7 @@
 #include "core/base/heap.h"
 #include "image/seen_items.h"
 #include "model/user_vector.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
 
@@ -72,12 +73,6 @@ typedef struct RowCollector
 	float		rating[BATCH_ROWS];
 	float		weight[BATCH_ROWS];
 } RowCollector;
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
 
 static void
 InitCollector(RowCollector *collector, const Image *image)

@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "core/als/objective.h"
+#include "pg/alloc.h"
 #include "source/csr_store.h"
 
 /* Cells in memory are handed out in parts, too, so that interrupts act between them. */
@@ -25,7 +26,7 @@ InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, in
 {
 	memset(cells, 0, sizeof(Cells));
 	cells->nrows = nrows;
-	cells->start = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * (nrows + 1));
+	cells->start = HugeArray(nrows + 1, sizeof(int64));
 	cells->start[0] = 0;
 	cells->spilled = true;
 	cells->columns = BufFileCreateTemp(false);
@@ -123,7 +124,7 @@ NewArray(void *array, int64 count)
 {
 	if (array)
 		pfree(array);
-	return MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * count);
+	return HugeArray(count, sizeof(int32));
 }
 
 static void
@@ -210,7 +211,7 @@ PartStart(Cells *cells, int64 end)
 		if (cells->part_start)
 			pfree(cells->part_start);
 		cells->part_rows = nrows;
-		cells->part_start = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * (nrows + 1));
+		cells->part_start = HugeArray(nrows + 1, sizeof(int64));
 	}
 	for (int64 r = 0; r <= nrows; r++)
 		cells->part_start[r] = cells->start[cells->next + r] - cells->start[cells->next];

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "core/base/rng.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "source/ratings_sort.h"
 
@@ -77,12 +78,6 @@ RankBlock(Sorting *s)
 		kept++;
 	}
 	return kept;
-}
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
 }
 
 static void
@@ -260,10 +255,8 @@ SortOnDisk(Sorting *s)
 	Ratings    *ratings = s->ratings;
 	int64		nusers = s->nusers;
 	int64		nitems = s->nitems;
-	int64	   *user_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nusers,
-														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int64	   *item_counts = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int64) * nitems,
-														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int64	   *user_counts = HugeZeroArray(nusers, sizeof(int64));
+	int64	   *item_counts = HugeZeroArray(nitems, sizeof(int64));
 	bool		has_value = s->triplets->has_value;
 	bool		has_weight = s->triplets->has_weight;
 	int64		limit = s->budget / BytesPerRating(s->triplets, s->has_weight);

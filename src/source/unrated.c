@@ -10,6 +10,7 @@
 
 #include "utils/memutils.h"
 
+#include "pg/alloc.h"
 #include "source/ratings_sort.h"
 #include "source/unrated.h"
 
@@ -70,7 +71,7 @@ UnratedBytes(const Unrated *unrated)
 static int32 *
 FindAll(const IdMap *ids, const IdMap *in)
 {
-	int32	   *numbers = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(ids->count, 1));
+	int32	   *numbers = HugeArray(ids->count, sizeof(int32));
 
 	FindHashedIds(in, ids->ids, ids->count, numbers);
 	return numbers;

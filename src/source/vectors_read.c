@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "core/als/als.h"
 #include "guc.h"
+#include "pg/alloc.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "source/relation.h"
@@ -91,12 +92,6 @@ int64
 VectorBytes(const Vectors *v)
 {
 	return v->capacity * (mf_padded(v->factors) * sizeof(float) + sizeof(float) + sizeof(int32)) + IdMapBytes(v->ids);
-}
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, count * width);
 }
 
 /* Makes room for the first rows, once the first one has said how long vectors are, or for twice as many. */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "train/als_loop.h"
@@ -107,7 +108,7 @@ SettleObjective(Training *t)
 static int32 *
 CountRows(const Cells *cells)
 {
-	int32	   *counts = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(cells->nrows, 1));
+	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
 
 	for (int64 i = 0; i < cells->nrows; i++)
 		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
@@ -316,7 +317,7 @@ RatingError(const Training *t)
 		return NAN;
 	if (t->validation)
 		return HeldOutError(t->validation, &t->factors);
-	sums = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(t->problem.nusers, 1));
+	sums = HugeArray(t->problem.nusers, sizeof(double));
 	RewindCells(&t->ratings->by_user);
 	while (NextCells(&t->ratings->by_user, &rows))
 	{

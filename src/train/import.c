@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "image/image_cache.h"
 #include "model/objective_json.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "source/lookup_cost.h"
@@ -195,7 +196,7 @@ SettleImported(Importer *m)
 static int32 *
 PlaceIds(const IdMap *ids, const Vectors *v)
 {
-	int32	   *places = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(ids->count, 1));
+	int32	   *places = HugeArray(ids->count, sizeof(int32));
 
 	for (int32 i = 0; i < ids->count; i++)
 	{

@@ -14,6 +14,7 @@
 #include "core/metrics/ranking.h"
 #include "core/topk/index.h"
 #include "core/topk/topk.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/validation.h"
 
@@ -45,12 +46,6 @@ struct Validation
 	MfFactors	kept;
 	float	   *kept_mean;
 };
-
-static void *
-HugeArray(int64 count, Size width)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * width);
-}
 
 /* What the sample's users were trained on, which their lists leave out. */
 static void
@@ -224,10 +219,8 @@ DrawSample(Validation *v)
 	int32		nusers = v->ratings->users->count;
 	Sampling	sampling = {.validation = v};
 
-	sampling.count = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int32) * nusers,
-												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	sampling.wanted = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(bool) * nusers,
-												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	sampling.count = HugeZeroArray(nusers, sizeof(int32));
+	sampling.wanted = HugeZeroArray(nusers, sizeof(bool));
 	sampling.slot = HugeArray(nusers, sizeof(int32));
 	ForEachHeldOut(v, CountHeldOut, &sampling);
 	ChooseUsers(v, &sampling);
