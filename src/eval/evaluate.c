@@ -246,7 +246,7 @@ ReadUsers(Evaluation *e)
 
 	e->known = HugeZeroArray(n, sizeof(bool));
 	e->bias = HugeZeroArray(n, sizeof(float));
-	e->vector = AlignedArray(n * e->r.image->index.ld, sizeof(float));
+	e->vector = AlignedZeroArray(n * e->r.image->index.ld, sizeof(float));
 	e->model_users = ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type,
 								 false, TakeUser, e);
 	if (e->model_users == 0)

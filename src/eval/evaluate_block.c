@@ -223,7 +223,7 @@ GatherRanked(Evaluation *e)
 			nseen += b->seen_count[u];
 		}
 	b->ranked = HugeZeroArray(b->nranked, sizeof(int32));
-	b->vector = AlignedArray((int64) b->nranked * ld, sizeof(float));
+	b->vector = AlignedZeroArray((int64) b->nranked * ld, sizeof(float));
 	b->relevant_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
 	b->relevant = HugeZeroArray(nrelevant, sizeof(int32));
 	b->ranked_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
@@ -327,7 +327,7 @@ JudgeOrder(Evaluation *e)
 		query[q].score = score + b->relevant_start[q];
 	}
 	if (!mf_auc(&e->r.image->index, query, b->nranked,
-				AlignedArray(mf_auc_workspace(e->r.image->index.factors, &e->parallel), 1), &e->parallel))
+				AlignedZeroArray(mf_auc_workspace(e->r.image->index.factors, &e->parallel), 1), &e->parallel))
 		CheckCore(MF_CANCELLED);
 	for (int q = 0; q < b->nranked; q++)
 		b->figures[b->ranked[q]].list.auc = query[q].auc;

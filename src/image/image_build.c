@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "core/als/als.h"
 #include "core/topk/index.h"
+#include "core/linalg/gram.h"
 #include "image/image_build.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"

@@ -36,4 +36,11 @@ AlignedArray(int64 count, Size width)
 	return (void *) TYPEALIGN(MFREC_CACHE_LINE, HugeArray(count * width + MFREC_CACHE_LINE, 1));
 }
 
+/* The same, all bytes 0. */
+static inline void *
+AlignedZeroArray(int64 count, Size width)
+{
+	return (void *) TYPEALIGN(MFREC_CACHE_LINE, HugeZeroArray(count * width + MFREC_CACHE_LINE, 1));
+}
+
 #endif

@@ -233,19 +233,19 @@ MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list)
 	int			ld = image->index.ld;
 	float	   *space = palloc(sizeof(float) * ld);
 	float	   *target = palloc(sizeof(float) * ld);
-	MfBest		best;
+	MfHeap		best;
 
 	k = Max(1, Min(k, image->nitems));
-	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
+	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
 	memcpy(target, SimilarityVector(image, item, space), sizeof(float) * ld);
 	for (int32 other = 0; other < image->nitems; other++)
 	{
 		if (other % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (other != item)
-			mf_best_offer(&best, other, Cosine(target, SimilarityVector(image, other, space), ld));
+			mf_heap_push(&best, other, Cosine(target, SimilarityVector(image, other, space), ld));
 	}
-	mf_best_sort(&best);
+	mf_heap_sort(&best);
 	InitList(image, k, list);
 	for (list->count = 0; list->count < best.count; list->count++)
 	{

@@ -404,7 +404,7 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	bool		alone = objective->has_rating && !objective->has_interest;
 	PresentCells cells;
 	double	   *all;
-	MfBest		best;
+	MfHeap		best;
 
 	CheckFoldRule(r);
 	ReadCells(r, user, &cells);
@@ -414,10 +414,10 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	CheckCore(mf_explain_cells(&cells.fold, &cells.cells, mf_index_vector(&r->image->index, item), alone ? 1 : 0,
 							   all, HugeArray(mf_explain_size(&cells.fold), 1)));
 	k = Min(k, cells.n);
-	mf_best_start(&best, palloc(sizeof(MfScored) * k), k);
+	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
 	for (int c = 0; c < cells.n; c++)
-		mf_best_offer(&best, cells.item[c], alone ? objective->deviation * all[c] : all[c]);
-	mf_best_sort(&best);
+		mf_heap_push(&best, cells.item[c], alone ? objective->deviation * all[c] : all[c]);
+	mf_heap_sort(&best);
 	*items = palloc(sizeof(int32) * k);
 	*contributions = palloc(sizeof(double) * k);
 	for (int i = 0; i < best.count; i++)

@@ -23,7 +23,7 @@ InitUserSearch(UserSearch *search, const Recommender *r, int k)
 	search->left_out = CreateIdMap(&r->image->user_type);
 	search->seen_number = -1;
 	search->k = k;
-	mf_best_start(&search->best, palloc(sizeof(MfScored) * k), k);
+	mf_heap_start(&search->best, palloc(sizeof(MfScored) * k), k);
 	search->capacity = 1024;
 	search->scores = palloc(sizeof(double) * search->capacity);
 }
@@ -51,7 +51,7 @@ static void
 ScoreUser(void *state, const StoredRow *row)
 {
 	UserSearch *search = state;
-	MfBest	   *best = &search->best;
+	MfHeap	   *best = &search->best;
 	double		score;
 
 	CHECK_FOR_INTERRUPTS();
@@ -62,7 +62,7 @@ ScoreUser(void *state, const StoredRow *row)
 				   DotProduct(search->target, row->vector, row->factors) + search->offset);
 	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
 		return;
-	mf_best_offer(best, search->users->count, score);
+	mf_heap_push(best, search->users->count, score);
 	if (search->users->count >= search->capacity)
 	{
 		search->capacity *= 2;
@@ -80,16 +80,16 @@ int
 FindBestUsers(UserSearch *search, int64 **ids, double **scores)
 {
 	const Recommender *r = search->recommender;
-	MfBest	   *best = &search->best;
+	MfHeap	   *best = &search->best;
 	int32	   *rank;
 
 	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, search->seen_number >= 0, ScoreUser, search) == 0)
 		CheckNoUsers(r->served, r->version);
 	rank = SortIdMap(search->users);
-	mf_best_start(best, best->entry, search->k);
+	mf_heap_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)
-		mf_best_offer(best, rank ? rank[i] : i, search->scores[i]);
-	mf_best_sort(best);
+		mf_heap_push(best, rank ? rank[i] : i, search->scores[i]);
+	mf_heap_sort(best);
 	*ids = palloc(sizeof(int64) * search->k);
 	*scores = palloc(sizeof(double) * search->k);
 	for (int i = 0; i < best->count; i++)

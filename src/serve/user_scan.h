@@ -17,7 +17,7 @@ typedef struct UserSearch
 	IdMap	   *left_out;		/* users to leave out, */
 	int32		seen_number;	/* and whose rows name the item of this number; -1: none */
 	int			k;
-	MfBest		best;			/* the k best scores so far */
+	MfHeap		best;			/* the k best scores so far */
 	IdMap	   *users;			/* who may be among the best, */
 	int64		capacity;
 	double	   *scores;			/* and their scores */

@@ -10,6 +10,7 @@
 
 #include "core/base/csr.h"
 #include "core/base/error.h"
+#include "core/base/padding.h"
 #include "core/base/threads.h"
 
 /* What is minimised.  Arrays belong to the caller and stay while the problem is in use. */
@@ -61,12 +62,6 @@ typedef enum MfSide
 
 typedef struct MfAls MfAls;
 
-static inline int
-mf_padded(int factors)
-{
-	return (factors + 15) & ~15;
-}
-
 /*
  * Fills nrows x mf_padded(nfactors) floats with numbers of mean 0 and standard deviation 0.1
  * (padding 0): number k of row r is a function of (seed, r, k) alone.
@@ -94,15 +89,6 @@ extern MfAls *mf_als_init(void *space, const MfProblem *problem, const MfFactors
 extern MfError mf_als_begin(MfAls *als, MfSide side, bool exact);
 extern MfError mf_als_rows(MfAls *als, const MfRows *rows);
 extern MfError mf_als_end(MfAls *als, double *loss);
-
-/*
- * gram (d x mf_padded(d), both triangles, padding 0) = sum over rows of weight[r] x_r x_r' for
- * factors x (nrows x mf_padded(d)); weight NULL: 1.  space: mf_gram_size() bytes.  What serving
- * keeps for fold-in: x = s, weight = unobserved.
- */
-extern size_t mf_gram_size(int factors, const MfParallel *parallel);
-extern MfError mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows,
-					   int nfactors, const float *weight, float *gram, void *space);
 
 /* What fold-in needs of a model: the same numbers as in MfProblem. */
 typedef struct MfFold

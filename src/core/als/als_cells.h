@@ -17,6 +17,7 @@
 
 #include "core/als/als.h"
 #include "core/als/ridge.h"
+#include "core/base/arena.h"
 #include "core/kernels/cholesky.h"
 #include "core/kernels/dense.h"
 
@@ -122,26 +123,9 @@ extern void mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch
 extern size_t mf_single_size(int ld);
 extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch);
 
-/* gram.c */
+/* als_rotate.c */
 extern size_t mf_rotate_size(int d, const MfParallel *parallel);
 extern MfError mf_rotate(MfAls *als, bool both, char *space);
-
-/* Bytes that mf_take() uses. */
-static inline size_t
-mf_taken(size_t nfloats)
-{
-	return (nfloats * sizeof(float) + 63) & ~(size_t) 63;
-}
-
-/* The next so many floats of scratch space, 64-byte aligned. */
-static inline float *
-mf_take(char **space, size_t nfloats)
-{
-	float	   *taken = (float *) *space;
-
-	*space += mf_taken(nfloats);
-	return taken;
-}
 
 /* Bytes of a panel of that length. */
 static inline size_t

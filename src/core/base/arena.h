@@ -17,6 +17,40 @@ mf_take_space(void *space, size_t *used, size_t size)
 	return place;
 }
 
+/*
+ * A buffer from which sections are taken one after the other.  start NULL only measures: nothing is handed out, and
+ * `used` ends as the bytes that the same taking needs, so a layout is written once.
+ */
+typedef struct MfArena
+{
+	char	   *start;			/* at a multiple of 64 bytes, or NULL */
+	size_t		used;
+} MfArena;
+
+/* The next section of `size` bytes, at a multiple of 64 bytes; NULL where the arena only measures. */
+static inline void *
+mf_arena_take(MfArena *arena, size_t size)
+{
+	return mf_take_space(arena->start, &arena->used, size);
+}
+
+/* Bytes that mf_take() uses. */
+static inline size_t
+mf_taken(size_t nfloats)
+{
+	return (nfloats * sizeof(float) + 63) & ~(size_t) 63;
+}
+
+/* The next so many floats of scratch space, 64-byte aligned. */
+static inline float *
+mf_take(char **space, size_t nfloats)
+{
+	float	   *taken = (float *) *space;
+
+	*space += mf_taken(nfloats);
+	return taken;
+}
+
 /* Writes through a view whose arrays are the caller's own space. */
 #define MF_WRITABLE(type, array) ((type *) (uintptr_t) (array))
 

@@ -1,5 +1,5 @@
 /*
- * heap.c - the k best of a stream of scored numbers.
+ * heap.c - bounded min-heap for top-k selection.
  */
 #include "core/base/heap.h"
 
@@ -35,47 +35,47 @@ sift_down(MfScored *entry, int count, int place)
 
 /* Starts empty; entry has room for k >= 1. */
 void
-mf_best_start(MfBest *best, MfScored *entry, int k)
+mf_heap_start(MfHeap *heap, MfScored *entry, int k)
 {
-	best->k = k;
-	best->count = 0;
-	best->entry = entry;
+	heap->k = k;
+	heap->count = 0;
+	heap->entry = entry;
 }
 
 /* Takes a number in if it is among the k best so far; ties go to the smaller number. */
 void
-mf_best_offer(MfBest *best, int64_t number, double score)
+mf_heap_push(MfHeap *heap, int64_t number, double score)
 {
 	MfScored	offered = {score, number};
 	int			place;
 
-	if (best->count == best->k)
+	if (heap->count == heap->k)
 	{
-		if (!worse(&best->entry[0], &offered))
+		if (!worse(&heap->entry[0], &offered))
 			return;
-		best->entry[0] = offered;
-		sift_down(best->entry, best->count, 0);
+		heap->entry[0] = offered;
+		sift_down(heap->entry, heap->count, 0);
 		return;
 	}
-	for (place = best->count++; place > 0; place = (place - 1) / 2)
+	for (place = heap->count++; place > 0; place = (place - 1) / 2)
 	{
-		if (!worse(&offered, &best->entry[(place - 1) / 2]))
+		if (!worse(&offered, &heap->entry[(place - 1) / 2]))
 			break;
-		best->entry[place] = best->entry[(place - 1) / 2];
+		heap->entry[place] = heap->entry[(place - 1) / 2];
 	}
-	best->entry[place] = offered;
+	heap->entry[place] = offered;
 }
 
 /* Orders the entries, best first; nothing may be offered afterwards. */
 void
-mf_best_sort(MfBest *best)
+mf_heap_sort(MfHeap *heap)
 {
-	for (int last = best->count - 1; last > 0; last--)
+	for (int last = heap->count - 1; last > 0; last--)
 	{
-		MfScored	worst = best->entry[0];
+		MfScored	worst = heap->entry[0];
 
-		best->entry[0] = best->entry[last];
-		best->entry[last] = worst;
-		sift_down(best->entry, last, 0);
+		heap->entry[0] = heap->entry[last];
+		heap->entry[last] = worst;
+		sift_down(heap->entry, last, 0);
 	}
 }

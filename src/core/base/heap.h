@@ -1,5 +1,5 @@
 /*
- * heap.h - the k best of a stream of scored numbers.
+ * heap.h - bounded min-heap for top-k selection.
  */
 #ifndef MF_HEAP_H
 #define MF_HEAP_H
@@ -12,16 +12,16 @@ typedef struct MfScored
 	int64_t		number;
 } MfScored;
 
-/* A heap with the worst of the kept ones on top; entry has room for k. */
-typedef struct MfBest
+/* The root, entry[0], is the worst entry kept; entry has room for k. */
+typedef struct MfHeap
 {
 	int			k;
 	int			count;
 	MfScored   *entry;
-} MfBest;
+} MfHeap;
 
-extern void mf_best_start(MfBest *best, MfScored *entry, int k);
-extern void mf_best_offer(MfBest *best, int64_t number, double score);
-extern void mf_best_sort(MfBest *best);
+extern void mf_heap_start(MfHeap *heap, MfScored *entry, int k);
+extern void mf_heap_push(MfHeap *heap, int64_t number, double score);
+extern void mf_heap_sort(MfHeap *heap);
 
 #endif

@@ -14,8 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als.h"
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/kernels/score.h"
 #include "core/topk/sq4.h"
 #include "core/topk/sq8.h"

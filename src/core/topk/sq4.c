@@ -31,8 +31,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als.h"
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 
 /* Of normal numbers in four bits, in deviations: the step that leaves the least error, 0.107. */
 #define USUAL_STEP 0.335

@@ -9,9 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als.h"
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/linalg/eigen.h"
+#include "core/linalg/gram.h"
 
 /* Items and queries that decisions rest on. */
 #define SAMPLE_ITEMS 4096
