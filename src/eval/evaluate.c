@@ -227,11 +227,11 @@ TakeUser(void *state, const StoredRow *row)
 	CHECK_FOR_INTERRUPTS();
 	if (user < 0 || row->factors == 0)
 		return;
-	if (row->factors != e->r.image->objective.factors)
+	if (row->factors != mf_dimensions(&e->r.image->objective))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("user %s has %d factors, but its model has %d", IdToText(&e->r.image->user_type, row->id),
-						row->factors, e->r.image->objective.factors),
+						row->factors, mf_dimensions(&e->r.image->objective)),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	e->known[user] = true;
 	e->bias[user] = row->bias;

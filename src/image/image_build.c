@@ -76,11 +76,11 @@ BadItem(const ItemRows *rows, const StoredRow *row, const char *message)
 static void
 CheckItemVectors(const ItemRows *rows, const StoredRow *row)
 {
-	if (row->factors != rows->objective->factors)
+	if (row->factors != mf_dimensions(rows->objective))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("item %s has %d factors, but its model has %d", IdToText(rows->ids->type, row->id),
-						row->factors, rows->objective->factors),
+						row->factors, mf_dimensions(rows->objective)),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	for (int k = 0; k < row->factors; k++)
 		if (!isfinite(row->vector[k]) || (row->rating_vector && !isfinite(row->rating_vector[k])))
@@ -145,14 +145,14 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	memset(source, 0, sizeof(ImageSource));
 	source->uuid = *uuid;
 	ObjectiveFromJson(&source->objective, parameters);
-	source->mean_user = MeanUserFromJson(parameters, source->objective.factors, &source->mean_bias);
+	source->mean_user = MeanUserFromJson(parameters, mf_dimensions(&source->objective), &source->mean_bias);
 	InitParallel(&source->parallel);
 	source->parallel.nthreads = 1;	/* a session that serves has one thread */
 	FactorIdType(model->item_relid, ITEM_ID, idtype);
 	rows.objective = &source->objective;
 	rows.nnumbers = Max(VersionRows(model, version, false), 0);
 	rows.ids = CreateIdMap(idtype);
-	rows.ld = mf_padded(source->objective.factors);
+	rows.ld = mf_padded(mf_dimensions(&source->objective));
 	GrowRows(&rows);
 	ReadFactors(model->item_relid, ITEM_ID, version, idtype, false, TakeItemRow, &rows);
 	rank = SortIdMap(rows.ids);
@@ -183,7 +183,7 @@ static bool
 LosesInterest(const ImageSource *source)
 {
 	const MfObjective *objective = &source->objective;
-	Size		ld = mf_padded(objective->factors);
+	Size		ld = mf_padded(mf_dimensions(objective));
 
 	for (int64 i = 0; i < source->ids->count; i++)
 		if (mf_interest_is_lost(objective, source->interest + i * ld, source->rating + i * ld))
@@ -197,7 +197,7 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 {
 	const MfObjective *objective = &source->objective;
 	int64		n = source->ids->count;
-	int64		vectors = n * mf_padded(objective->factors) * sizeof(float);
+	int64		vectors = n * mf_padded(mf_dimensions(objective)) * sizeof(float);
 	bool		both = objective->has_rating && objective->has_interest;
 
 	memset(header, 0, sizeof(ImageHeader));
@@ -223,11 +223,11 @@ PlanBlock(ImageHeader *header, const ImageSource *source)
 	header->length[SECTION_POPULAR] = n * sizeof(int32);
 	header->length[SECTION_NUMBERED] = source->numbers ? source->nnumbers * sizeof(int32) : 0;
 	header->length[SECTION_BIAS] = n * sizeof(float);
-	header->length[SECTION_MEAN_USER] = mf_padded(objective->factors) * sizeof(float);
-	header->length[SECTION_GRAM] = (int64) objective->factors * mf_padded(objective->factors) * sizeof(float);
+	header->length[SECTION_MEAN_USER] = mf_padded(mf_dimensions(objective)) * sizeof(float);
+	header->length[SECTION_GRAM] = (int64) mf_dimensions(objective) * mf_padded(mf_dimensions(objective)) * sizeof(float);
 	header->length[SECTION_INTEREST] = both && LosesInterest(source) ? vectors : 0;
 	header->length[SECTION_RATING] = both ? vectors : 0;
-	header->length[SECTION_INDEX] = mf_index_size(n, objective->factors);
+	header->length[SECTION_INDEX] = mf_index_size(n, mf_dimensions(objective));
 	header->size = sizeof(ImageHeader);
 	for (int s = 0; s < SECTIONS; s++)
 	{
@@ -302,7 +302,7 @@ FillVectors(char *block, const ImageSource *source)
 {
 	ImageHeader *header = (ImageHeader *) block;
 	const MfObjective *objective = &source->objective;
-	int			d = objective->factors;
+	int			d = mf_dimensions(objective);
 	int			ld = mf_padded(d);
 	int64		n = header->nitems;
 	bool		interest = objective->has_interest;
@@ -348,7 +348,7 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	memcpy(block, &header, sizeof(ImageHeader));
 	FillIds(block, source);
 	memcpy(SectionStart(block, SECTION_COUNTS), source->counts, sizeof(int32) * n);
-	memcpy(SectionStart(block, SECTION_MEAN_USER), source->mean_user, sizeof(float) * source->objective.factors);
+	memcpy(SectionStart(block, SECTION_MEAN_USER), source->mean_user, sizeof(float) * mf_dimensions(&source->objective));
 	if (source->bias)
 		memcpy(SectionStart(block, SECTION_BIAS), source->bias, sizeof(float) * n);
 	FillPopular(block, source);

@@ -76,7 +76,7 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (objective->value_is_confidence)
 		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
-	for (int k = 0; k < objective->factors; k++)
+	for (int k = 0; k < mf_dimensions(objective); k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
 	appendStringInfoString(&json, "]}");
 	return json.data;

@@ -70,11 +70,11 @@ TakeUser(void *state, const StoredRow *row)
 
 	if (row->factors == 0)
 		return;
-	if (row->factors != image->objective.factors)
+	if (row->factors != mf_dimensions(&image->objective))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("user %s has %d factors, but its model has %d", IdToText(&image->user_type, row->id),
-						row->factors, image->objective.factors),
+						row->factors, mf_dimensions(&image->objective)),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	if (AddId(e->users, row->id) != number)
 		return;
@@ -104,7 +104,7 @@ static void
 ReadUsers(Everybody *e, bool with_seen)
 {
 	e->users = CreateIdMap(&e->r.image->user_type);
-	e->record = palloc(sizeof(float) * (1 + e->r.image->objective.factors));
+	e->record = palloc(sizeof(float) * (1 + mf_dimensions(&e->r.image->objective)));
 	e->vectors = BufFileCreateTemp(false);
 	if (with_seen && e->r.image->numbered)
 		e->stored = BufFileCreateTemp(false);
@@ -188,7 +188,7 @@ OpenEverybody(const char *model, int32 version, int k, SeenFrom from)
 static void
 ReadVectors(Everybody *e)
 {
-	int			d = e->r.image->objective.factors;
+	int			d = mf_dimensions(&e->r.image->objective);
 	int			ld = e->r.image->index.ld;
 
 	for (int u = 0; u < e->n; u++)

@@ -94,14 +94,14 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 
 	InitUser(r, state, REASON_MODEL);
 	stored.vector = state->vector;
-	known = LookupUser(r->served, r->version, user, image->objective.factors, with_seen, &stored);
+	known = LookupUser(r->served, r->version, user, mf_dimensions(&image->objective), with_seen, &stored);
 	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
 	state->bias = stored.bias;
 	state->count = stored.count;
 	if (known)
 		return true;
 	state->reason = REASON_POPULAR;
-	memcpy(state->vector, image->mean_user, sizeof(float) * image->objective.factors);
+	memcpy(state->vector, image->mean_user, sizeof(float) * mf_dimensions(&image->objective));
 	state->bias = image->mean_bias;
 	return false;
 }
@@ -264,7 +264,7 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
 	if (!objective->has_rating)
 		return NAN;
 	z = user->bias + r->image->bias[item] +
-		DotProduct(user->vector, RatingVector(r->image, item), objective->factors);
+		DotProduct(user->vector, RatingVector(r->image, item), mf_dimensions(objective));
 	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
@@ -286,5 +286,5 @@ PredictInterest(const Recommender *r, const UserState *user, int32 item)
 {
 	const float *vector = InterestVector(r->image, item, palloc(sizeof(float) * r->image->index.ld));
 
-	return DotProduct(user->vector, vector, r->image->objective.factors);
+	return DotProduct(user->vector, vector, mf_dimensions(&r->image->objective));
 }

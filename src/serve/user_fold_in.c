@@ -237,7 +237,8 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 			residual[c] = (float) ((cells->rating[c] - objective->mean) / objective->deviation) - image->bias[item];
 		}
 	}
-	cells->fold.factors = objective->factors;
+	cells->fold.factors = mf_dimensions(objective);
+	cells->fold.shared = objective->factors;
 	cells->fold.interest_weight = (float) objective->interest_weight;
 	cells->fold.alpha = (float) objective->alpha;
 	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
@@ -325,7 +326,7 @@ void
 LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 {
 	const Image *image = r->image;
-	int			d = image->objective.factors;
+	int			d = mf_dimensions(&image->objective);
 	PresentCells cells;
 	UserState	present;
 	double		length;

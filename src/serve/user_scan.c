@@ -55,7 +55,7 @@ ScoreUser(void *state, const StoredRow *row)
 	double		score;
 
 	CHECK_FOR_INTERRUPTS();
-	if (row->factors != search->recommender->image->objective.factors)
+	if (row->factors != mf_dimensions(&search->recommender->image->objective))
 		return;
 	score = search->cosine ? Cosine(search->target, row->vector, row->factors) :
 		ShownScore(&search->recommender->image->objective, row->bias,

@@ -139,14 +139,15 @@ StateProblem(Training *t)
 	t->item_counts = CountRows(&t->ratings->by_item);
 	problem->nusers = t->ratings->users->count;
 	problem->nitems = t->ratings->items->count;
-	problem->factors = objective->factors;
+	problem->factors = mf_dimensions(objective);
+	problem->shared = objective->factors;
 	problem->has_rating = objective->has_rating;
 	problem->has_interest = objective->has_interest;
 	problem->interest_weight = objective->interest_weight;
 	problem->alpha = objective->alpha;
 	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers,
 												  mf_user_regularization);
-	problem->user_mean = t->mean_user = FloatArray(mf_padded(objective->factors));
+	problem->user_mean = t->mean_user = FloatArray(mf_padded(mf_dimensions(objective)));
 	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
 	if (objective->has_rating)
 		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,

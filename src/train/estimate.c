@@ -30,7 +30,7 @@
 static double
 Work(const MfObjective *objective, double rows, double cells)
 {
-	double		d = mf_padded(objective->factors);
+	double		d = mf_padded(mf_dimensions(objective));
 
 	return cells * d * (d / 2 + 20) + rows * (d * d * d / 4 + 20 * d * d);
 }

@@ -65,11 +65,11 @@ AddBytes(int64 *sum, int64 count, int64 width)
 int64
 FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validation, const MfParallel *parallel)
 {
-	int64		vector = sizeof(float) * mf_padded(objective->factors);
+	int64		vector = sizeof(float) * mf_padded(mf_dimensions(objective));
 	int			parts = objective->has_rating + objective->has_interest;
 	int64		bytes = 0;
-	MfProblem	problem = {.nusers = users, .nitems = items, .factors = objective->factors,
-	.has_rating = objective->has_rating, .has_interest = objective->has_interest};
+	MfProblem	problem = {.nusers = users, .nitems = items, .factors = mf_dimensions(objective),
+	.shared = objective->factors,.has_rating = objective->has_rating, .has_interest = objective->has_interest};
 
 	AddBytes(&bytes, users, vector);
 	AddBytes(&bytes, items, parts * vector);
@@ -133,7 +133,7 @@ CheckBudget(const MfObjective *objective, const IdMap *users, const IdMap *items
 	if (needed > MemoryLimit())
 		OutOfBudget(needed, MemoryLimit(),
 					psprintf("%d factors of %d users and %d items take %lld MB, the dictionaries of their ids %lld MB; both must be in memory.",
-							 objective->factors, users->count, items->count,
+							 mf_dimensions(objective), users->count, items->count,
 							 (long long) (factors >> 20), (long long) (dictionaries >> 20)));
 }
 

@@ -39,6 +39,8 @@ typedef struct MfProblem
 								 * part */
 	bool		narrow;			/* half-sweeps that need not be exact may round the fixed side's vectors
 								 * to 13 bits, where that is faster; cells must have no weights then */
+	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
+								 * mean in these alone; 0: all d */
 } MfProblem;
 
 /*
@@ -102,6 +104,7 @@ typedef struct MfFold
 	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
 	bool		whole;			/* alpha * weight is all that a cell weighs in the interest part, with
 								 * `unobserved` in it; it may be less than that */
+	int			shared;			/* as in MfProblem */
 } MfFold;
 
 /* The cells of one user. */

@@ -235,9 +235,9 @@ dot(const float *a, const float *b, int n)
 double
 mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item)
 {
-	int64_t		ld = mf_padded(objective->factors);
+	int64_t		ld = mf_padded(mf_dimensions(objective));
 	double		z = factors->user_bias[user] + factors->item_bias[item] +
-		dot(factors->user + user * ld, factors->rating + item * ld, objective->factors);
+		dot(factors->user + user * ld, factors->rating + item * ld, mf_dimensions(objective));
 
 	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
@@ -300,7 +300,7 @@ void
 mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
 				float *vectors, float *offsets)
 {
-	int64_t		n = nitems * mf_padded(objective->factors);
+	int64_t		n = nitems * mf_padded(mf_dimensions(objective));
 	float		taste = (float) objective->taste;
 
 	for (int64_t k = 0; k < n; k++)
@@ -317,7 +317,7 @@ mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t 
 void
 mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest)
 {
-	int			ld = mf_padded(objective->factors);
+	int			ld = mf_padded(mf_dimensions(objective));
 
 	memcpy(interest, vector, (size_t) ld * sizeof(float));
 	mf_vec()->add(interest, rating, -(float) objective->taste, ld);
@@ -333,7 +333,7 @@ mf_interest_vector(const MfObjective *objective, const float *vector, const floa
 bool
 mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating)
 {
-	int			ld = mf_padded(objective->factors);
+	int			ld = mf_padded(mf_dimensions(objective));
 	double		share = objective->taste * objective->taste * mf_vec()->dot(rating, rating, ld);
 
 	return !(share <= MOST_TASTE * MOST_TASTE * mf_vec()->dot(interest, interest, ld));

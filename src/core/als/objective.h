@@ -25,7 +25,8 @@ typedef struct MfObjective
 {
 	bool		has_rating;
 	bool		has_interest;
-	int			factors;
+	int			factors;		/* dimensions that both parts share */
+	int			rating_factors; /* further ones of p_u and q_i alone, in which s_i is 0; 0 unless there are both parts */
 	int			iterations;		/* at most */
 	double		regularization; /* scales all terms below; 1 = the preset's own */
 	double		interest_weight;
@@ -50,6 +51,13 @@ typedef struct MfObjective
 	MfFoldRule	fold;
 	bool		value_is_confidence;	/* of factors from elsewhere: an observed cell weighs alpha * value */
 } MfObjective;
+
+/* The length of vectors: dimensions that both parts share, and those of ratings alone behind them. */
+static inline int
+mf_dimensions(const MfObjective *objective)
+{
+	return objective->factors + objective->rating_factors;
+}
 
 /* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
 static inline bool
