@@ -16,17 +16,17 @@ OBJS = \
 	$(addprefix src/sql/, args.o fn_evaluate.o fn_model.o fn_predict.o fn_recommend.o fn_recommend_all.o \
 		fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, evaluate.o evaluate_block.o metrics_report.o) \
-	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o tune.o \
-		validation.o) \
+	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o \
+		train_options.o tune.o validation.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o user_fold_in.o \
 		user_scan.o) \
 	$(addprefix src/image/, image_build.o image_cache.o image_file.o seen_items.o) \
 	$(addprefix src/model/, factor_rows.o factor_table.o missing_rows.o model_acl.o model_cache.o \
 		model_catalog.o model_relink.o objective_json.o seen_columns.o seen_rows.o user_vector.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings_read.o ratings_sort.o relation.o \
-		source.o unrated.o vectors_read.o) \
+		source.o source_columns.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, citus.o core_call.o plan_scans.o progress.o snapshot.o spi_query.o) \
+	$(addprefix src/pg/, citus.o core_call.o json.o plan_scans.o progress.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_cells.o als_int16.o als_rotate.o als_single.o explain.o \
 		fold_in.o objective.o) \

@@ -1,12 +1,10 @@
 /*
- * guc.h - the settings, and the arguments of a training.
+ * guc.h - the settings of the extension.
  */
 #ifndef MFREC_GUC_H
 #define MFREC_GUC_H
 
-#include "nodes/pg_list.h"
-#include "utils/jsonb.h"
-
+/* What a list is for a user of whom nothing is known: mfrec.cold_start. */
 typedef enum ColdStart
 {
 	COLD_START_POPULAR,
@@ -14,58 +12,14 @@ typedef enum ColdStart
 	COLD_START_ERROR
 } ColdStart;
 
-/* Settings: see the README's table, which uses the same words. */
-extern char *mfrec_model;
-extern int	mfrec_threads;
-extern int	mfrec_max_memory;
-extern int	mfrec_keep_versions;
-extern int	mfrec_cold_start;
-extern bool mfrec_verbose;
-
-typedef enum Feedback
-{
-	FEEDBACK_AUTO,				/* explicit if there is a rating column */
-	FEEDBACK_EXPLICIT,
-	FEEDBACK_IMPLICIT
-} Feedback;
-
-/*
- * What mf_train was asked for.  A number that was not given is NaN (or -1 where it is an integer)
- * and replaced by the preset's default once the data is known; text that was not given is NULL.
- */
-typedef struct TrainOptions
-{
-	bool		kept;			/* of an earlier call, which mfrec.model keeps */
-	Feedback	feedback;
-	int			factors;
-	int			iterations;
-	double		regularization;
-	double		alpha;
-	double		interest_weight;
-	double		taste;
-	double		tolerance;
-	double		validation;
-	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin; of one seed, rows are disjoint where these ranges are */
-	int64		seed;
-	char	   *user_column;
-	char	   *item_column;
-	char	   *rating_column;	/* NULL: none */
-	bool		rating_named;	/* false: "rating" if there is such a column */
-	char	   *weight_column;	/* NULL: none */
-} TrainOptions;
-
-#define MFREC_MAX_FACTORS 1000
-#define MFREC_MAX_ITERATIONS 10000
+extern char *mfrec_model;		/* mfrec.model; "": none */
+extern int	mfrec_threads;		/* mfrec.threads; 0: as the server's maintenance commands */
+extern int	mfrec_max_memory;	/* mfrec.max_memory in MB; 0: most of the machine's */
+extern int	mfrec_keep_versions;	/* mfrec.keep_versions, at least 1 */
+extern int	mfrec_cold_start;	/* mfrec.cold_start, a ColdStart */
+extern bool mfrec_verbose;		/* mfrec.verbose */
 
 extern void DefineSettings(void);
 extern int	ThreadCount(void);
-extern void InitTrainOptions(TrainOptions *options);
-extern void CheckTrainOptions(const TrainOptions *options);
-extern Feedback ParseFeedback(const char *name);
-extern const char *FeedbackName(Feedback feedback);
-extern char *TrainOptionsToJson(const TrainOptions *options);
-extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);
-extern double JsonNumber(Jsonb *json, const char *key, double missing);
-extern char *JsonString(Jsonb *json, const char *key);
 
 #endif

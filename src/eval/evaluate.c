@@ -61,31 +61,31 @@ OpenTest(Evaluation *e)
 {
 	const EvaluationRequest *request = e->request;
 	bool		explicit = e->r.image->objective.has_rating;
-	TrainOptions options;
+	SourceColumns columns;
 
-	TrainOptionsFromJson(&options, e->r.model->parameters);
+	SourceColumnsFromJson(&columns, e->r.model->parameters);
 	if (request->user_column)
-		options.user_column = request->user_column;
+		columns.user = request->user_column;
 	if (request->item_column)
-		options.item_column = request->item_column;
+		columns.item = request->item_column;
 	if (request->rating_column)
-		options.rating_column = request->rating_column;
-	options.rating_named = request->rating_column != NULL;
-	options.kept = false;
-	options.weight_column = NULL;
-	options.feedback = FEEDBACK_IMPLICIT;
-	if (explicit && options.rating_column &&
-		(options.rating_named || get_attnum(request->test, options.rating_column) != InvalidAttrNumber))
-		options.feedback = FEEDBACK_EXPLICIT;
-	OpenSource(&e->test_source, request->test, &options);
+		columns.rating = request->rating_column;
+	columns.rating_named = request->rating_column != NULL;
+	columns.kept = false;
+	columns.weight = NULL;
+	columns.feedback = FEEDBACK_IMPLICIT;
+	if (explicit && columns.rating &&
+		(columns.rating_named || get_attnum(request->test, columns.rating) != InvalidAttrNumber))
+		columns.feedback = FEEDBACK_EXPLICIT;
+	OpenSource(&e->test_source, request->test, &columns);
 	e->test_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->test_source);
-	e->with_ratings = options.feedback == FEEDBACK_EXPLICIT;
+	e->with_ratings = columns.feedback == FEEDBACK_EXPLICIT;
 	if (e->test_source.value_column == NULL && !isnan(request->relevant_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("relevant_from needs a column of ratings or values"),
-				 explicit ? errdetail("Relation \"%s\" has no column \"%s\".", e->test_source.name, options.rating_column)
+				 explicit ? errdetail("Relation \"%s\" has no column \"%s\".", e->test_source.name, columns.rating)
 				 : errdetail("Model \"%s\" was trained without one.", e->r.model->name),
 				 errhint("Name the column of relation \"%s\" with the argument rating_column.", e->test_source.name)));
 	if (explicit && !e->with_ratings)
@@ -99,13 +99,13 @@ static void
 OpenTrain(Evaluation *e)
 {
 	bool		explicit = e->r.image->objective.has_rating;
-	TrainOptions options;
+	SourceColumns columns;
 
 	if (OidIsValid(e->request->train))
 	{
-		TrainOptionsFromJson(&options, e->r.model->parameters);
-		options.feedback = explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-		OpenSource(&e->train_source, e->request->train, &options);
+		SourceColumnsFromJson(&columns, e->r.model->parameters);
+		columns.feedback = explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+		OpenSource(&e->train_source, e->request->train, &columns);
 	}
 	else
 		e->train_source = OpenServedSource(e->r.served, explicit, "mf_evaluate answers with the argument train")->source;

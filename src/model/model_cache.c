@@ -249,15 +249,15 @@ OpenServedSource(Served *served, bool has_rating, const char *until)
 {
 	ServedSource *source = &served->source[has_rating];
 	MemoryContext old;
-	TrainOptions options;
+	SourceColumns columns;
 	uint64		before = changes;
 
 	if (source->lookup_sql)
 		return source;
 	old = MemoryContextSwitchTo(served->context);
-	TrainOptionsFromJson(&options, served->model.parameters);
-	options.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &options);
+	SourceColumnsFromJson(&columns, served->model.parameters);
+	columns.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &columns);
 	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type,
 				 served->model.user_relid, USER_ID);
 	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,

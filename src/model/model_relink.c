@@ -18,7 +18,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "guc.h"
 #include "image/image_cache.h"
 #include "model/factor_table.h"
 #include "model/model_acl.h"
@@ -171,11 +170,11 @@ CheckSourceReadable(const Source *source)
 static void
 RelinkSource(Model *model, Oid relid)
 {
-	TrainOptions options;
+	SourceColumns columns;
 	Source		source;
 
-	TrainOptionsFromJson(&options, model->parameters);
-	OpenSource(&source, relid, &options);
+	SourceColumnsFromJson(&columns, model->parameters);
+	OpenSource(&source, relid, &columns);
 	CheckSourceReadable(&source);
 	if (OidIsValid(model->user_relid))
 		CheckFactorTable(model->user_relid, USER_ID, &source.user);

@@ -11,8 +11,8 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
-#include "guc.h"
 #include "model/objective_json.h"
+#include "pg/json.h"
 
 /*
  * Counts up whenever a version cannot be served from its parameters by the extension as it was

@@ -14,7 +14,6 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "guc.h"
 #include "image/seen_items.h"
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"

@@ -439,23 +439,21 @@ SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParalle
  * context.
  */
 Ratings *
-LoadRatings(const Source *source, const TrainOptions *options, bool with_others, const MfParallel *parallel)
+LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
 	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
 
-	sorting.validation = isnan(options->validation) ? 0 : options->validation;
-	sorting.validation_from = options->validation_from;
-	sorting.seed = (uint64) options->seed;
+	sorting.holdout = holdout;
 	sorting.by_item = true;
-	if (options->validation_from == 0)	/* else it has been said */
+	if (holdout.from == 0)	/* else it has been said */
 		NoteRowSecurity(source);
 	if (with_others)
 		ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
 										 sorting.budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
 	ReadSource(source, receiver, false);
-	if (options->validation_from == 0)	/* else they have been reported */
+	if (holdout.from == 0)	/* else they have been reported */
 		ReportSkippedRows(ratings);
 	if (ratings->rows == 0)
 		ereport(ERROR,

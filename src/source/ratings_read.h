@@ -10,6 +10,17 @@
 #include "source/source.h"
 #include "source/unrated.h"
 
+/*
+ * Which rows are kept from training, by a hash of seed, user and item in 0 .. 1: those from `from` to
+ * `from` + fraction.  Of one seed, rows are disjoint where these ranges are.
+ */
+typedef struct Holdout
+{
+	double		fraction;		/* 0: none */
+	double		from;
+	uint64		seed;
+} Holdout;
+
 /* Rows of the source as they are read, numbered densely, and what was found in passing. */
 typedef struct Ratings
 {
@@ -39,7 +50,7 @@ typedef struct Ratings
 } Ratings;
 
 extern void FreeRatings(Ratings *ratings);
-extern Ratings *LoadRatings(const Source *source, const TrainOptions *options, bool with_others,
+extern Ratings *LoadRatings(const Source *source, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 extern void ReportSkippedRows(const Ratings *ratings);

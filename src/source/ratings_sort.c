@@ -23,9 +23,9 @@
 static inline bool
 IsHeldOut(const Sorting *s, int32 user, int32 item)
 {
-	double		place = mf_random_uniform(s->seed, ((uint64) user << 32) | (uint32) item) - s->validation_from;
+	double		place = mf_random_uniform(s->holdout.seed, ((uint64) user << 32) | (uint32) item) - s->holdout.from;
 
-	return place >= 0 && place < s->validation;
+	return place >= 0 && place < s->holdout.fraction;
 }
 
 /* Replaces numbers by their ranks, where these differ. */
@@ -55,7 +55,7 @@ RankBlock(Sorting *s)
 
 	ReplaceByRank(t->user, t->held, s->user_rank);
 	ReplaceByRank(t->item, t->held, s->item_rank);
-	if (s->validation <= 0)
+	if (s->holdout.fraction <= 0)
 		return t->held;
 	for (int64 i = 0; i < t->held; i++)
 	{

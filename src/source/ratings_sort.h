@@ -19,9 +19,7 @@ typedef struct Sorting
 	int64		nitems;
 	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
 	const int32 *item_rank;
-	double		validation;		/* fraction to hold out, and where in 0 .. 1 it begins */
-	double		validation_from;
-	uint64		seed;
+	Holdout		holdout;
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
 	bool		by_item;		/* rows by item are wanted, too */

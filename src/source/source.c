@@ -23,17 +23,17 @@
 
 /* How a hint names an argument: who retrains or asks a model has none, so whose it is, too. */
 static const char *
-ArgumentName(const TrainOptions *options, const char *name)
+ArgumentName(const SourceColumns *columns, const char *name)
 {
-	return options->kept ? psprintf("%s of mf_train or mf_import", name) : name;
+	return columns->kept ? psprintf("%s of mf_train or mf_import", name) : name;
 }
 
 /* Chooses the preset: what was asked for, else explicit if there is a value column. */
 static Feedback
-ChooseFeedback(const Source *source, const TrainOptions *options)
+ChooseFeedback(const Source *source, const SourceColumns *columns)
 {
-	Feedback	wanted = options->feedback;
-	const char *argument = ArgumentName(options, "rating_column");
+	Feedback	wanted = columns->feedback;
+	const char *argument = ArgumentName(columns, "rating_column");
 
 	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
 		ereport(ERROR,
@@ -55,7 +55,7 @@ ChooseFeedback(const Source *source, const TrainOptions *options)
  * here, before a row is read.
  */
 void
-OpenSource(Source *source, Oid relid, const TrainOptions *options)
+OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 {
 	Relation	rel = OpenRows(relid, "cannot train on \"%s\"", "Name a table or view of ratings.");
 
@@ -64,22 +64,22 @@ OpenSource(Source *source, Oid relid, const TrainOptions *options)
 	source->name = pstrdup(RelationGetRelationName(rel));
 	source->schema = get_namespace_name(RelationGetNamespace(rel));
 	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
-	source->user_column = options->user_column;
-	source->item_column = options->item_column;
-	IdColumn(rel, options->user_column, ArgumentName(options, "user_column"), &source->user);
-	IdColumn(rel, options->item_column, ArgumentName(options, "item_column"), &source->item);
-	if (options->rating_column &&
-		(options->rating_named || get_attnum(relid, options->rating_column) != InvalidAttrNumber))
+	source->user_column = columns->user;
+	source->item_column = columns->item;
+	IdColumn(rel, columns->user, ArgumentName(columns, "user_column"), &source->user);
+	IdColumn(rel, columns->item, ArgumentName(columns, "item_column"), &source->item);
+	if (columns->rating &&
+		(columns->rating_named || get_attnum(relid, columns->rating) != InvalidAttrNumber))
 	{
-		source->value_column = options->rating_column;
-		source->value_type = NumberColumn(rel, source->value_column, ArgumentName(options, "rating_column"));
+		source->value_column = columns->rating;
+		source->value_type = NumberColumn(rel, source->value_column, ArgumentName(columns, "rating_column"));
 	}
-	if (options->weight_column)
+	if (columns->weight)
 	{
-		source->weight_column = options->weight_column;
-		source->weight_type = NumberColumn(rel, source->weight_column, ArgumentName(options, "weight_column"));
+		source->weight_column = columns->weight;
+		source->weight_type = NumberColumn(rel, source->weight_column, ArgumentName(columns, "weight_column"));
 	}
-	source->feedback = ChooseFeedback(source, options);
+	source->feedback = ChooseFeedback(source, columns);
 	relation_close(rel, NoLock);
 }
 

@@ -6,8 +6,8 @@
 
 #include "lib/stringinfo.h"
 
-#include "guc.h"
 #include "ids/id_map.h"
+#include "source/source_columns.h"
 
 /* A source of ratings: the relation, and which of its columns mean what. */
 typedef struct Source
@@ -39,7 +39,7 @@ typedef enum RatingCheck
 	RATING_BAD_PRODUCT			/* an implicit value times its weight */
 } RatingCheck;
 
-extern void OpenSource(Source *source, Oid relid, const TrainOptions *options);
+extern void OpenSource(Source *source, Oid relid, const SourceColumns *columns);
 extern void NoteRowSecurity(const Source *source);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern void CheckSourceColumns(const Source *source, TupleDesc desc);

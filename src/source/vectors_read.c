@@ -17,7 +17,6 @@
 
 #include "compat.h"
 #include "core/als/als.h"
-#include "guc.h"
 #include "pg/alloc.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
@@ -124,10 +123,10 @@ CheckShape(const Vectors *v, int64 id, ArrayType *array)
 {
 	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 
-	if (ARR_NDIM(array) != 1 || n > MFREC_MAX_FACTORS)
+	if (ARR_NDIM(array) != 1 || n > MF_MAX_FACTORS)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("a vector of factors must be a one-dimensional array of 1 to %d numbers", MFREC_MAX_FACTORS),
+				 errmsg("a vector of factors must be a one-dimensional array of 1 to %d numbers", MF_MAX_FACTORS),
 				 errdetail("That of %s %s in relation \"%s\" has %d dimensions and %d numbers.", v->side,
 						   IdToText(&v->id_type, id), v->name, ARR_NDIM(array), n),
 				 errhint("Correct the row, or leave it out with a view.")));

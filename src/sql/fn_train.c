@@ -108,9 +108,9 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 	InitTrainOptions(options);
 	request->source = PG_GETARG_OID(0);
 	request->model = TextArgument(fcinfo, skip + 1);
-	options->feedback = ParseFeedback(feedback);
+	options->columns.feedback = ParseFeedback(feedback);
 	NoteFeedbackAsModel(request->model, feedback);
-	options->factors = IntegerArgument(fcinfo, skip + 3, "factors", MFREC_MAX_FACTORS);
+	options->factors = IntegerArgument(fcinfo, skip + 3, "factors", MF_MAX_FACTORS);
 	options->iterations = IntegerArgument(fcinfo, skip + 4, "iterations", MFREC_MAX_ITERATIONS);
 	options->regularization = NumberArgument(fcinfo, skip + 5, "regularization");
 	options->alpha = NumberArgument(fcinfo, skip + 6, "alpha");
@@ -119,11 +119,10 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 	options->tolerance = NumberArgument(fcinfo, skip + 9, "tolerance");
 	options->validation = NumberArgument(fcinfo, skip + 10, "validation");
 	options->seed = PG_ARGISNULL(skip + 11) ? 1 : PG_GETARG_INT64(skip + 11);
-	options->user_column = TextArgument(fcinfo, skip + 12);
-	options->item_column = TextArgument(fcinfo, skip + 13);
-	options->rating_column = TextArgument(fcinfo, skip + 14);
-	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
-	options->weight_column = TextArgument(fcinfo, skip + 15);
+	options->columns.user = TextArgument(fcinfo, skip + 12);
+	options->columns.item = TextArgument(fcinfo, skip + 13);
+	NameRatingColumn(&options->columns, TextArgument(fcinfo, skip + 14));
+	options->columns.weight = TextArgument(fcinfo, skip + 15);
 	request->schema = TextArgument(fcinfo, skip + 16);
 }
 
@@ -203,7 +202,7 @@ mf_import(PG_FUNCTION_ARGS)
 	request.model = TextArgument(fcinfo, 0);
 	request.users = PG_GETARG_OID(1);
 	request.items = PG_GETARG_OID(2);
-	options->feedback = PG_ARGISNULL(3) ? FEEDBACK_IMPLICIT : ParseFeedback(TextArgument(fcinfo, 3));
+	options->columns.feedback = PG_ARGISNULL(3) ? FEEDBACK_IMPLICIT : ParseFeedback(TextArgument(fcinfo, 3));
 	request.source = PG_ARGISNULL(4) ? InvalidOid : PG_GETARG_OID(4);
 	options->regularization = NumberArgument(fcinfo, 5, "regularization");
 	options->alpha = NumberArgument(fcinfo, 6, "alpha");
@@ -213,10 +212,9 @@ mf_import(PG_FUNCTION_ARGS)
 	request.columns.factors = TextArgument(fcinfo, 10);
 	request.columns.bias = TextArgument(fcinfo, 11);
 	request.columns.ratings = TextArgument(fcinfo, 12);
-	options->user_column = TextArgument(fcinfo, 13);
-	options->item_column = TextArgument(fcinfo, 14);
-	options->rating_column = TextArgument(fcinfo, 15);
-	options->rating_named = options->rating_column && strcmp(options->rating_column, "rating") != 0;
+	options->columns.user = TextArgument(fcinfo, 13);
+	options->columns.item = TextArgument(fcinfo, 14);
+	NameRatingColumn(&options->columns, TextArgument(fcinfo, 15));
 	request.schema = TextArgument(fcinfo, 16);
 
 	/* which the script of 0.1.0 does not have */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "guc.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"

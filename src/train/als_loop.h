@@ -8,9 +8,9 @@
 
 #include "core/als/als.h"
 #include "core/als/objective.h"
-#include "guc.h"
 #include "model/model_catalog.h"
 #include "source/ratings_read.h"
+#include "train/train_options.h"
 #include "train/validation.h"
 
 /* A training on its way; options, parallel, ratings and began are the caller's to fill in. */

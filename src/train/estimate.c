@@ -104,9 +104,9 @@ EstimateTraining(const TrainRequest *request, Estimate *estimate)
 	INSTR_TIME_SET_CURRENT(t->began);
 	InitParallel(&t->parallel);
 	CheckTrainOptions(&t->options);
-	OpenSource(&source, request->source, &t->options);
+	OpenSource(&source, request->source, &t->options.columns);
 	BeginProgress(request->model ? request->model : source.name);
-	t->ratings = ratings = LoadRatings(&source, &t->options, false, &t->parallel);
+	t->ratings = ratings = LoadRatings(&source, TrainHoldout(&t->options), false, &t->parallel);
 	read = SecondsSince(t->began);
 	SettleObjective(t);
 	ReportPhase(PHASE_SWEEP);

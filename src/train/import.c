@@ -61,7 +61,7 @@ CheckConfidence(const ImportRequest *request)
 
 	if (!request->value_is_confidence)
 		return;
-	if (options->feedback == FEEDBACK_EXPLICIT)
+	if (options->columns.feedback == FEEDBACK_EXPLICIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value_is_confidence has no meaning for factors of explicit feedback"),
@@ -79,7 +79,7 @@ static void
 CheckArguments(const ImportRequest *request)
 {
 	const TrainOptions *options = &request->options;
-	bool		explicit = options->feedback == FEEDBACK_EXPLICIT;
+	bool		explicit = options->columns.feedback == FEEDBACK_EXPLICIT;
 
 	CheckTrainOptions(options);
 	if (!(request->regularization_exponent >= 0 && request->regularization_exponent <= 1))
@@ -154,14 +154,14 @@ BeginImport(Importer *m)
 	PreventCommandIfReadOnly("mf_import()");
 	PreventCommandDuringRecovery("mf_import()");
 	CheckArguments(request);
-	m->explicit = request->options.feedback == FEEDBACK_EXPLICIT;
+	m->explicit = request->options.columns.feedback == FEEDBACK_EXPLICIT;
 	m->folds = !isnan(request->options.regularization);
 	m->has_source = OidIsValid(request->source);
 	OpenVectors(&m->users, "user", request->users, &request->columns);
 	OpenVectors(&m->items, "item", request->items, &request->columns);
 	if (m->has_source)
 	{
-		OpenSource(&m->source, request->source, &request->options);
+		OpenSource(&m->source, request->source, &request->options.columns);
 		m->source.keeps_zeros = !m->explicit;
 		CheckSourceIds(&m->source, m->source.user_column, &m->source.user, &m->users);
 		CheckSourceIds(&m->source, m->source.item_column, &m->source.item, &m->items);
@@ -266,7 +266,7 @@ RetrainParameters(const Importer *m)
 	if (m->explicit)
 		options.interest_weight = 0;
 	if (m->has_source)
-		options.rating_column = m->source.value_column;
+		options.columns.rating = m->source.value_column;
 	return TrainOptionsToJson(&options);
 }
 
@@ -316,7 +316,7 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	for (int64 u = 0; u < problem.nusers; u++)
 		mean_bias += m->users.bias[u] / problem.nusers;
 	memset(result, 0, sizeof(ModelVersion));
-	result->feedback = FeedbackName(m->request->options.feedback);
+	result->feedback = FeedbackName(m->request->options.columns.feedback);
 	result->factors = problem.factors;
 	result->users = problem.nusers;
 	result->items = m->items.ids->count;

@@ -4,9 +4,9 @@
 #ifndef MFREC_IMPORT_H
 #define MFREC_IMPORT_H
 
-#include "guc.h"
 #include "model/model_catalog.h"
 #include "source/vectors_read.h"
+#include "train/train_options.h"
 
 /* What mf_import was asked for; a number that was not given is NaN. */
 typedef struct ImportRequest

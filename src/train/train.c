@@ -70,7 +70,7 @@ BeginTraining(Trainer *t)
 	PreventCommandIfReadOnly(command);
 	PreventCommandDuringRecovery(command);
 	CheckTrainOptions(&request->options);
-	OpenSource(&t->source, request->source, &request->options);
+	OpenSource(&t->source, request->source, &request->options.columns);
 	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);
 	if (!release->is_new)
 		CheckSameSource(t, &release->model);
@@ -80,8 +80,8 @@ BeginTraining(Trainer *t)
 	release->model.source = t->source.name;
 
 	/* Retraining and folding in go by what this training found, whatever columns are added later. */
-	settled.feedback = t->source.feedback;
-	settled.rating_column = t->source.value_column;
+	settled.columns.feedback = t->source.feedback;
+	settled.columns.rating = t->source.value_column;
 	SetReleaseParameters(release, TrainOptionsToJson(&settled));
 }
 
@@ -228,7 +228,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	BeginTraining(t);
 	t->release.model.fresh = SourceServesFresh(&t->source, "train again");
 	BeginProgress(t->release.model.name);
-	training->ratings = LoadRatings(&t->source, &training->options, true, &training->parallel);
+	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
 	SettleObjective(training);
 	StateProblem(training);
 	if (!request->warm)

@@ -4,7 +4,6 @@
 #ifndef MFREC_TRAIN_H
 #define MFREC_TRAIN_H
 
-#include "guc.h"
 #include "model/model_catalog.h"
 #include "train/als_loop.h"
 

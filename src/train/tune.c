@@ -18,6 +18,7 @@
 
 #include "core/base/rng.h"
 #include "core/metrics/paired_test.h"
+#include "guc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "source/source.h"
@@ -123,7 +124,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 
 	training->options.validation_from = from;
 	training->options.validation = fraction;
-	training->ratings = LoadRatings(&t->source, &training->options, false, &training->parallel);
+	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), false, &training->parallel);
 	SettleObjective(training);
 	ReportPhase(PHASE_SWEEP);
 	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
@@ -411,7 +412,7 @@ BeginTuning(Tuner *t)
 		training->options.validation = 0.1;
 	searched = training->options.validation;
 	CheckTrainOptions(&training->options);
-	OpenSource(&t->source, request->source, &training->options);
+	OpenSource(&t->source, request->source, &training->options.columns);
 	return searched;
 }
 

@@ -1,8 +1,11 @@
 /*
- * padding.h - how long a row of factors is in memory.
+ * padding.h - how many factors a vector may have, and how long a row of them is in memory.
  */
 #ifndef MF_PADDING_H
 #define MF_PADDING_H
+
+#define MF_MAX_FACTORS 1000
+#define MF_MAX_PADDED 1008		/* mf_padded(MF_MAX_FACTORS), for arrays on the stack */
 
 /*
  * The leading dimension of a matrix whose rows are vectors of so many factors: the next multiple of 16 floats,

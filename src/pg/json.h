@@ -1,0 +1,17 @@
+/*
+ * json.h - numbers and strings of a JSON object, as parameters are kept: written as text, read from jsonb.
+ */
+#ifndef MFREC_JSON_H
+#define MFREC_JSON_H
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+extern void AppendJsonNumber(StringInfo json, const char *key, double value);
+extern void AppendJsonString(StringInfo json, const char *key, const char *value);
+extern bool JsonHasKey(Jsonb *json, const char *key);
+extern double JsonNumber(Jsonb *json, const char *key, double missing);
+extern int64 JsonInteger(Jsonb *json, const char *key, int64 missing);
+extern char *JsonString(Jsonb *json, const char *key);
+
+#endif

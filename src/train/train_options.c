@@ -1,0 +1,111 @@
+/*
+ * train_options.c - the arguments of a training: ranges, names, and their way through
+ * mfrec.model.parameters, from which mf_retrain reads them back.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "pg/json.h"
+#include "train/train_options.h"
+
+/* Nothing asked for: every value the preset's default. */
+void
+InitTrainOptions(TrainOptions *options)
+{
+	memset(options, 0, sizeof(TrainOptions));
+	InitSourceColumns(&options->columns);
+	options->factors = options->iterations = -1;
+	options->regularization = options->alpha = options->interest_weight = NAN;
+	options->taste = options->tolerance = options->validation = NAN;
+	options->seed = 1;
+}
+
+/* An error for a number out of its range; NaN, which is not given, is in any. */
+static void
+CheckNumber(const char *name, double value, double min, double max)
+{
+	if (isnan(value) || (value >= min && value <= max))
+		return;
+	if (isinf(max))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be at least %g and finite", name, min)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be between %g and %g", name, min, max)));
+}
+
+/* Raises an error for the first value out of its range. */
+void
+CheckTrainOptions(const TrainOptions *options)
+{
+	if (options->factors != -1)
+		CheckNumber("factors", options->factors, 1, MF_MAX_FACTORS);
+	if (options->iterations != -1)
+		CheckNumber("iterations", options->iterations, 1, MFREC_MAX_ITERATIONS);
+	CheckNumber("regularization", options->regularization, 0, 1e9);
+	CheckNumber("alpha", options->alpha, 0, 1e9);
+	CheckNumber("interest_weight", options->interest_weight, 0, 1e9);
+	CheckNumber("taste", options->taste, 0, 1e9);
+	CheckNumber("tolerance", options->tolerance, 0, 1);
+	CheckNumber("validation", options->validation, 0, 0.9);
+}
+
+/* The rows to hold out for validation: none unless asked for. */
+Holdout
+TrainHoldout(const TrainOptions *options)
+{
+	Holdout		holdout;
+
+	holdout.fraction = isnan(options->validation) ? 0 : options->validation;
+	holdout.from = options->validation_from;
+	holdout.seed = (uint64) options->seed;
+	return holdout;
+}
+
+/* A number that was given, NaN and -1 being those that were not. */
+static void
+AppendGiven(StringInfo json, const char *name, double value)
+{
+	if (!isnan(value) && value != -1)
+		AppendJsonNumber(json, name, value);
+}
+
+/* What was asked for, as the JSON object that mfrec.model.parameters keeps; palloc'd. */
+char *
+TrainOptionsToJson(const TrainOptions *options)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"seed\": " INT64_FORMAT, options->seed);
+	AppendGiven(&json, "factors", options->factors);
+	AppendGiven(&json, "iterations", options->iterations);
+	AppendGiven(&json, "regularization", options->regularization);
+	AppendGiven(&json, "alpha", options->alpha);
+	AppendGiven(&json, "interest_weight", options->interest_weight);
+	AppendGiven(&json, "taste", options->taste);
+	AppendGiven(&json, "tolerance", options->tolerance);
+	AppendGiven(&json, "validation", options->validation);
+	AppendSourceColumns(&json, &options->columns);
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* The inverse of TrainOptionsToJson. */
+void
+TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
+{
+	InitTrainOptions(options);
+	SourceColumnsFromJson(&options->columns, json);
+	options->factors = (int) JsonNumber(json, "factors", -1);
+	options->iterations = (int) JsonNumber(json, "iterations", -1);
+	options->regularization = JsonNumber(json, "regularization", NAN);
+	options->alpha = JsonNumber(json, "alpha", NAN);
+	options->interest_weight = JsonNumber(json, "interest_weight", NAN);
+	options->taste = JsonNumber(json, "taste", NAN);
+	options->tolerance = JsonNumber(json, "tolerance", NAN);
+	options->validation = JsonNumber(json, "validation", NAN);
+	options->seed = JsonInteger(json, "seed", 1);
+}

@@ -1,0 +1,38 @@
+/*
+ * train_options.h - the arguments of a training.
+ */
+#ifndef MFREC_TRAIN_OPTIONS_H
+#define MFREC_TRAIN_OPTIONS_H
+
+#include "core/base/padding.h"
+#include "source/ratings_read.h"
+#include "source/source_columns.h"
+
+/*
+ * What mf_train was asked for.  A number that was not given is NaN (or -1 where it is an integer)
+ * and replaced by the preset's default once the data is known; text that was not given is NULL.
+ */
+typedef struct TrainOptions
+{
+	SourceColumns columns;
+	int			factors;
+	int			iterations;
+	double		regularization;
+	double		alpha;
+	double		interest_weight;
+	double		taste;
+	double		tolerance;
+	double		validation;
+	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin, see Holdout */
+	int64		seed;
+} TrainOptions;
+
+#define MFREC_MAX_ITERATIONS 10000
+
+extern void InitTrainOptions(TrainOptions *options);
+extern void CheckTrainOptions(const TrainOptions *options);
+extern Holdout TrainHoldout(const TrainOptions *options);
+extern char *TrainOptionsToJson(const TrainOptions *options);
+extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);
+
+#endif
