@@ -18,8 +18,8 @@ OBJS = \
 	$(addprefix src/eval/, evaluate.o evaluate_block.o metrics_report.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o \
 		train_options.o tune.o validation.o) \
-	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o user_fold_in.o \
-		user_scan.o) \
+	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
+		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_build.o image_cache.o image_file.o seen_items.o) \
 	$(addprefix src/model/, factor_rows.o factor_table.o missing_rows.o model_acl.o model_cache.o \
 		model_catalog.o model_relink.o objective_json.o seen_columns.o seen_rows.o user_vector.o) \

@@ -5,10 +5,9 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "core/base/heap.h"
+#include "core/linalg/dot.h"
 #include "core/topk/topk.h"
 #include "image/seen_items.h"
 #include "model/model_acl.h"
@@ -136,7 +135,8 @@ CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, 
 		numbered->excluded = MarkItems(image, filter->exclude, filter->nexclude);
 }
 
-static void
+/* An empty list with room for k items, or for as many as there are, in the current memory context. */
+void
 InitList(const Image *image, int k, TopList *list)
 {
 	list->count = 0;
@@ -184,76 +184,6 @@ MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter,
 	}
 }
 
-/* The inner product in double.  Four sums: one would wait for its last addition each time. */
-double
-DotProduct(const float *a, const float *b, int n)
-{
-	double		first = 0;
-	double		second = 0;
-	double		third = 0;
-	double		fourth = 0;
-	int			k = 0;
-
-	for (; k + 4 <= n; k += 4)
-	{
-		first += (double) a[k] * b[k];
-		second += (double) a[k + 1] * b[k + 1];
-		third += (double) a[k + 2] * b[k + 2];
-		fourth += (double) a[k + 3] * b[k + 3];
-	}
-	for (; k < n; k++)
-		first += (double) a[k] * b[k];
-	return (first + second) + (third + fourth);
-}
-
-/* The cosine of two vectors; 0 where one of them is zero. */
-double
-Cosine(const float *a, const float *b, int n)
-{
-	double		lengths = DotProduct(a, a, n) * DotProduct(b, b, n);
-
-	return lengths > 0 ? DotProduct(a, b, n) / sqrt(lengths) : 0;
-}
-
-/* The vector by which items resemble each other; space has ld floats. */
-static const float *
-SimilarityVector(const Image *image, int32 item, float *space)
-{
-	return image->objective.has_interest ? InterestVector(image, item, space) : RatingVector(image, item);
-}
-
-/*
- * The k items whose vectors point most in the direction of an item's: cosine of s_i, or of q_i in a
- * rating model; never itself.
- */
-void
-MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list)
-{
-	const Image *image = r->image;
-	int			ld = image->index.ld;
-	float	   *space = palloc(sizeof(float) * ld);
-	float	   *target = palloc(sizeof(float) * ld);
-	MfHeap		best;
-
-	k = Max(1, Min(k, image->nitems));
-	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
-	memcpy(target, SimilarityVector(image, item, space), sizeof(float) * ld);
-	for (int32 other = 0; other < image->nitems; other++)
-	{
-		if (other % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (other != item)
-			mf_heap_push(&best, other, Cosine(target, SimilarityVector(image, other, space), ld));
-	}
-	mf_heap_sort(&best);
-	InitList(image, k, list);
-	for (list->count = 0; list->count < best.count; list->count++)
-	{
-		list->item[list->count] = (int32) best.entry[list->count].number;
-		list->score[list->count] = (float) best.entry[list->count].score;
-	}
-}
-
 /* The rating that a user would give an item, within the ratings' range; NaN without a rating part. */
 double
 PredictRating(const Recommender *r, const UserState *user, int32 item)
@@ -264,7 +194,7 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
 	if (!objective->has_rating)
 		return NAN;
 	z = user->bias + r->image->bias[item] +
-		DotProduct(user->vector, RatingVector(r->image, item), mf_dimensions(objective));
+		mf_dot(user->vector, RatingVector(r->image, item), mf_dimensions(objective));
 	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
@@ -286,5 +216,5 @@ PredictInterest(const Recommender *r, const UserState *user, int32 item)
 {
 	const float *vector = InterestVector(r->image, item, palloc(sizeof(float) * r->image->index.ld));
 
-	return DotProduct(user->vector, vector, mf_dimensions(&r->image->objective));
+	return mf_dot(user->vector, vector, mf_dimensions(&r->image->objective));
 }

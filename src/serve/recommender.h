@@ -62,12 +62,10 @@ extern bool ReadsSource(const Recommender *r);
 extern void InitUser(const Recommender *r, UserState *state, Reason reason);
 extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
 
+extern void InitList(const Image *image, int k, TopList *list);
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
 extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
-extern void MakeSimilarItems(Recommender *r, int32 item, int k, TopList *list);
-extern double DotProduct(const float *a, const float *b, int n);
-extern double Cosine(const float *a, const float *b, int n);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern double ShownScore(const MfObjective *objective, double user_bias, double score);
 extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "core/linalg/dot.h"
 #include "image/seen_items.h"
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
@@ -57,9 +58,9 @@ ScoreUser(void *state, const StoredRow *row)
 	CHECK_FOR_INTERRUPTS();
 	if (row->factors != mf_dimensions(&search->recommender->image->objective))
 		return;
-	score = search->cosine ? Cosine(search->target, row->vector, row->factors) :
+	score = search->cosine ? mf_cosine(search->target, row->vector, row->factors) :
 		ShownScore(&search->recommender->image->objective, row->bias,
-				   DotProduct(search->target, row->vector, row->factors) + search->offset);
+				   mf_dot(search->target, row->vector, row->factors) + search->offset);
 	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
 		return;
 	mf_heap_push(best, search->users->count, score);

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "serve/recommender.h"
+#include "serve/similar_items.h"
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
 #include "sql/srf.h"

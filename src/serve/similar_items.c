@@ -1,0 +1,54 @@
+/*
+ * similar_items.c - the items whose vectors are nearest to an item's.
+ *
+ * By cosine, so popularity, which lives in the length of vectors, counts nothing; every item is looked at.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "core/base/heap.h"
+#include "core/linalg/dot.h"
+#include "serve/similar_items.h"
+
+/*
+ * The vector by which items resemble each other, ld floats: s_i, or q_i in a model of ratings alone.  `space`
+ * has ld floats, and may be where it is.
+ */
+static const float *
+SimilarityVector(const Image *image, int32 item, float *space)
+{
+	return image->objective.has_interest ? InterestVector(image, item, space) : RatingVector(image, item);
+}
+
+/*
+ * The k items whose vectors point most in the direction of an item's, by decreasing cosine, of equal ones
+ * the smaller number first; never the item itself.  The list is in the current memory context.
+ */
+void
+MakeSimilarItems(const Recommender *r, int32 item, int k, TopList *list)
+{
+	const Image *image = r->image;
+	int			ld = image->index.ld;
+	float	   *space = palloc(sizeof(float) * ld);
+	float	   *target = palloc(sizeof(float) * ld);
+	MfHeap		best;
+
+	k = Max(1, Min(k, image->nitems));
+	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
+	memcpy(target, SimilarityVector(image, item, space), sizeof(float) * ld);
+	for (int32 other = 0; other < image->nitems; other++)
+	{
+		if (other % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (other != item)
+			mf_heap_push(&best, other, mf_cosine(target, SimilarityVector(image, other, space), ld));
+	}
+	mf_heap_sort(&best);
+	InitList(image, k, list);
+	for (list->count = 0; list->count < best.count; list->count++)
+	{
+		list->item[list->count] = (int32) best.entry[list->count].number;
+		list->score[list->count] = (float) best.entry[list->count].score;
+	}
+}
