@@ -504,8 +504,8 @@ static void
 test_kernels(void)
 {
 	static const int lengths[] = {16, 32, 48, 64, 80, 1008};
-	const MfScan *table[MF_SCAN_TABLES];
-	int			ntables = mf_scan_tables(table);
+	const MfScore *table[MF_SCORE_TABLES];
+	int			ntables = mf_score_tables(table);
 	uint8_t		code[16 * 1008 / 2];
 	int8_t		query[1008];
 	float		score[16];
@@ -549,7 +549,7 @@ test_kernels(void)
 				if (i == 0)
 					table[t]->score_rows(q, n, c.vector, (int32_t[]) {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 										 NULL, NULL, 0, score);
-				same = same && fabs(score[i] - exact) <= mf_scan_error(n) * sqrt(qq * vv);
+				same = same && fabs(score[i] - exact) <= mf_score_error(n) * sqrt(qq * vv);
 			}
 			for (int i = 0; i < 16; i++)
 				expected |= (uint16_t) ((sum[i] >= threshold) << i);
@@ -566,8 +566,8 @@ test_tile(void)
 	static const int lengths[] = {16, 48, 64, 1008};
 	static uint8_t code[3 * 16 * 1008];
 	static int8_t query[MF_TILE][1008];
-	const MfScan *table[MF_SCAN_TABLES];
-	int			ntables = mf_scan_tables(table);
+	const MfScore *table[MF_SCORE_TABLES];
+	int			ntables = mf_score_tables(table);
 
 	for (int i = 0; i < (int) sizeof(code); i++)
 		code[i] = (uint8_t) (i % 3 == 0 ? 127 : mf_random_bits(1, (uint64_t) i) % 128);
@@ -620,7 +620,7 @@ test_tile(void)
 
 /* Whether every item passes the test of its codes when the floor is its own score. */
 static bool
-codes_admit(const Catalog *c, const MfScan *scan, const float *query, bool cosine)
+codes_admit(const Catalog *c, const MfScore *kernels, const float *query, bool cosine)
 {
 	const MfIndex *x = &c->index;
 	int8_t		code[1008];
@@ -656,8 +656,8 @@ codes_admit(const Catalog *c, const MfScan *scan, const float *query, bool cosin
 
 		if (fabs(score) > 1e37)
 			continue;
-		admitted = scan->bound_codes(&b, threshold) >> p & 1;
-		scan->sum_codes(x->code + (size_t) (at / MF_PANEL) * x->coded * 8, x->coded, code, sum);
+		admitted = kernels->bound_codes(&b, threshold) >> p & 1;
+		kernels->sum_codes(x->code + (size_t) (at / MF_PANEL) * x->coded * 8, x->coded, code, sum);
 		admitted = admitted && sum[at % MF_PANEL] >= threshold[p];
 		if (!admitted)
 			printf("#   position %lld, score %g: sum %d, threshold %d\n", (long long) at, score,
@@ -671,8 +671,8 @@ static void
 test_bound(void)
 {
 	static const int lengths[] = {1, 15, 24, 65, 128};
-	const MfScan *table[MF_SCAN_TABLES];
-	int			ntables = mf_scan_tables(table);
+	const MfScore *table[MF_SCORE_TABLES];
+	int			ntables = mf_score_tables(table);
 
 	for (int shape = 0; shape < SHAPES; shape++)
 	{

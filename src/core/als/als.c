@@ -146,7 +146,7 @@ mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 static double
 penalty(const MfAls *als, const float *x, const float *regularization, int64_t r, float *widest)
 {
-	float		square = als->vec->dot(x + r * als->ld, x + r * als->ld, als->ld);
+	float		square = als->dense->dot(x + r * als->ld, x + r * als->ld, als->ld);
 
 	if (!(square <= *widest))
 		*widest = square;
@@ -224,8 +224,8 @@ mf_als_begin(MfAls *als, MfSide side, bool exact)
 
 	if (error != MF_OK)
 		return error;
-	als->vec = mf_vec();
-	als->solve = mf_solve();
+	als->dense = mf_dense();
+	als->cholesky = mf_cholesky();
 	als->side = side;
 	als->exact = exact || side_by_side(als);
 	atomic_init(&als->error, MF_OK);

@@ -76,7 +76,7 @@ static void
 collect_systems(const MfAls *als, const Batch *batch, MfPart part, const float *trace, MfSystem *system,
 				float *factor, float *shift)
 {
-	for (int l = 0; l < als->solve->lanes; l++)
+	for (int l = 0; l < als->cholesky->lanes; l++)
 	{
 		factor[l] = 0.0f;
 		shift[l] = 1.0f;
@@ -98,15 +98,15 @@ static void
 eliminate_bias(const MfAls *als, const Batch *batch, MfSystem *system, bool dual, float *y, int n,
 			   double *explained)
 {
-	int			lanes = als->solve->lanes;
+	int			lanes = als->cholesky->lanes;
 	float		y11[MF_MAX_LANES];
 	float		y21[MF_MAX_LANES];
 	float		y22[MF_MAX_LANES];
 	float		b[MF_MAX_LANES] = {0};
 
-	als->solve->dots(y11, y, y, n);
-	als->solve->dots(y21, y, y + n * lanes, n);
-	als->solve->dots(y22, y + n * lanes, y + n * lanes, n);
+	als->cholesky->dots(y11, y, y, n);
+	als->cholesky->dots(y21, y, y + n * lanes, n);
+	als->cholesky->dots(y22, y + n * lanes, y + n * lanes, n);
 	for (int l = 0; l < batch->count; l++)
 	{
 		double		above = dual ? y21[l] : batch->sums[l].target_sum - y21[l];
@@ -119,7 +119,7 @@ eliminate_bias(const MfAls *als, const Batch *batch, MfSystem *system, bool dual
 		*system[l].bias = b[l];
 		explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
 	}
-	als->solve->subtract(y, y + n * lanes, b, n);
+	als->cholesky->subtract(y, y + n * lanes, b, n);
 }
 
 /* Stores the lanes' vectors and losses. */
@@ -129,9 +129,9 @@ store_solutions(MfAls *als, const Space *space, const Batch *batch, MfPart part,
 {
 	float	   *row[MF_MAX_LANES];
 
-	for (int l = 0; l < als->solve->lanes; l++)
+	for (int l = 0; l < als->cholesky->lanes; l++)
 		row[l] = l < batch->count ? system[l].x : space->panel.rows + l * als->ld;
-	als->solve->deinterleave(row, space->x, als->ld);
+	als->cholesky->deinterleave(row, space->x, als->ld);
 	for (int l = 0; l < batch->count; l++)
 		mf_sweep_account(als, batch->row[l], &system[l], part, batch->sums[l].constant[part] - explained[l],
 						 bad[l] == 0);
@@ -145,9 +145,9 @@ static void
 solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bool bias,
 			 float scale, int right)
 {
-	const MfSolve *solve = als->solve;
+	const MfCholesky *cholesky = als->cholesky;
 	int			ld = als->ld;
-	int			lanes = solve->lanes;
+	int			lanes = cholesky->lanes;
 	size_t		stride = (size_t) (ld + MF_MAX_RIGHT) * (size_t) ld;
 	MfSystem	system[MF_MAX_LANES];
 	float		factor[MF_MAX_LANES];
@@ -156,10 +156,10 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 	float		trace[MF_MAX_LANES];
 	int32_t		bad[MF_MAX_LANES];
 
-	solve->interleave_matrix(space->packed, space->matrix, stride, ld, scale);
-	solve->traces(trace, space->packed, ld);
+	cholesky->interleave_matrix(space->packed, space->matrix, stride, ld, scale);
+	cholesky->traces(trace, space->packed, ld);
 	collect_systems(als, batch, part, trace, system, factor, shift);
-	solve->add_diagonal(space->packed, ld, als->base, factor, shift);
+	cholesky->add_diagonal(space->packed, ld, als->base, factor, shift);
 	for (size_t i = (size_t) als->d; i < (size_t) ld; i++)
 		for (int l = 0; l < lanes; l++)
 			space->packed[(mf_triangle(i) + i) * (size_t) lanes + (size_t) l] = 1.0f;
@@ -172,20 +172,20 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 			rows.row[l] = space->matrix + (size_t) l * stride + (size_t) ((ld + right + r) * ld);
 			rows.scale[l] = 1.0f;
 		}
-		solve->interleave(space->right + r * ld * lanes, &rows, NULL, ld);
+		cholesky->interleave(space->right + r * ld * lanes, &rows, NULL, ld);
 	}
-	solve->factor(space->packed, ld, space->right, bias ? 2 : 1, shift, bad);
+	cholesky->factor(space->packed, ld, space->right, bias ? 2 : 1, shift, bad);
 	if (bias)
 		eliminate_bias(als, batch, system, false, space->right, ld, explained);
 	else
 	{
 		float		y11[MF_MAX_LANES];
 
-		solve->dots(y11, space->right, space->right, ld);
+		cholesky->dots(y11, space->right, space->right, ld);
 		for (int l = 0; l < batch->count; l++)
 			explained[l] = y11[l];
 	}
-	solve->substitute(space->packed, ld, space->right);
+	cholesky->substitute(space->packed, ld, space->right);
 	memcpy(space->x, space->right, (size_t) (ld * lanes) * sizeof(float));
 	store_solutions(als, space, batch, part, system, explained, bad);
 }
@@ -204,7 +204,7 @@ solve_long_rows(MfAls *als, const Space *space, Batch *batch)
 		if (mf_cancelled(als->parallel))
 			return;
 	}
-	for (int l = batch->count; l < als->solve->lanes; l++)
+	for (int l = batch->count; l < als->cholesky->lanes; l++)
 		memset(space->matrix + (size_t) l * stride, 0, stride * sizeof(float));
 	if (als->side == MF_USERS)
 		solve_primal(als, space, batch, MF_INTEREST, problem->has_rating, 1.0f, 0);
@@ -280,7 +280,7 @@ static void
 interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPart part, int offset,
 				 int n)
 {
-	int			lanes = als->solve->lanes;
+	int			lanes = als->cholesky->lanes;
 	MfLaneRows	rows;
 
 	for (int k = 0; k < n; k++)
@@ -300,7 +300,7 @@ interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPar
 				rows.scale[l] = space->scale[l * space->length + offset + k];
 			}
 		}
-		als->solve->interleave(space->matrix + (size_t) ((offset + k) * als->ld * lanes), &rows,
+		als->cholesky->interleave(space->matrix + (size_t) ((offset + k) * als->ld * lanes), &rows,
 							   space->roots, als->ld);
 	}
 }
@@ -327,14 +327,14 @@ interleave_right(const MfAls *als, const Space *space, int n, int r)
 {
 	MfLaneRows	rows;
 
-	for (int l = 0; l < als->solve->lanes; l++)
+	for (int l = 0; l < als->cholesky->lanes; l++)
 	{
 		rows.row[l] = (r == 0 ? space->target : space->weight) + l * space->length;
 		rows.scale[l] = 1.0f;
 	}
-	als->solve->interleave(space->x, &rows, NULL, (n + 15) & ~15);
-	memcpy(space->right + r * n * als->solve->lanes, space->x,
-		   (size_t) (n * als->solve->lanes) * sizeof(float));
+	als->cholesky->interleave(space->x, &rows, NULL, (n + 15) & ~15);
+	memcpy(space->right + r * n * als->cholesky->lanes, space->x,
+		   (size_t) (n * als->cholesky->lanes) * sizeof(float));
 }
 
 /*
@@ -347,7 +347,7 @@ pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSys
 		   double *pulled)
 {
 	int			ld = als->ld;
-	int			lanes = als->solve->lanes;
+	int			lanes = als->cholesky->lanes;
 	const float *mean = als->problem->user_mean;
 	const float *products = space->packed + mf_triangle((size_t) n) * (size_t) lanes;
 	float		ones[MF_MAX_LANES];
@@ -359,14 +359,14 @@ pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSys
 		rows.scale[l] = l < batch->count ? system[l].pull : 0.0f;
 		ones[l] = 1.0f;
 	}
-	als->solve->interleave(space->matrix + (size_t) (n * ld * lanes), &rows, space->roots, ld);
+	als->cholesky->interleave(space->matrix + (size_t) (n * ld * lanes), &rows, space->roots, ld);
 	memset(space->matrix + (size_t) ((n + 1) * ld * lanes), 0,
 		   3 * (size_t) (ld * lanes) * sizeof(float));
-	als->solve->products(space->packed, space->matrix, n + 4, ld);
-	als->solve->subtract(space->right, products, ones, n);
+	als->cholesky->products(space->packed, space->matrix, n + 4, ld);
+	als->cholesky->subtract(space->right, products, ones, n);
 	for (int l = 0; l < batch->count; l++)
 		pulled[l] = (double) products[n * lanes + l] - 1.0 -
-			(double) system[l].pull * als->vec->dot(mean, mean, ld);
+			(double) system[l].pull * als->dense->dot(mean, mean, ld);
 }
 
 /* One system of each lane in its dual form: the rows' cells of one part, or of both (users). */
@@ -374,9 +374,9 @@ static void
 solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, bool interest,
 		   bool rating)
 {
-	const MfSolve *solve = als->solve;
+	const MfCholesky *cholesky = als->cholesky;
 	int			ld = als->ld;
-	int			lanes = solve->lanes;
+	int			lanes = cholesky->lanes;
 	int			longest = longest_row(als, batch);
 	int			n = longest * (interest + rating);
 	MfSystem	system[MF_MAX_LANES] = {0};
@@ -390,7 +390,7 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	bool		pull = als->side == MF_USERS && als->problem->user_pull != NULL;
 
 	collect_systems(als, batch, system_part, nothing, system, factor, shift);
-	solve->inverse_roots(space->roots, als->d, als->base, factor, shift);
+	cholesky->inverse_roots(space->roots, als->d, als->base, factor, shift);
 	memset(space->roots + als->d * lanes, 0, (size_t) ((ld - als->d) * lanes) * sizeof(float));
 	memset(space->target, 0, (size_t) (lanes * space->length) * sizeof(float));
 	memset(space->weight, 0, (size_t) (lanes * space->length) * sizeof(float));
@@ -411,28 +411,28 @@ solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, boo
 	if (pull)
 		pull_lanes(als, space, batch, system, n, pulled);
 	else
-		solve->products(space->packed, space->matrix, n, ld);
+		cholesky->products(space->packed, space->matrix, n, ld);
 	for (int l = 0; l < lanes; l++)
 		ones[l] = 1.0f;
-	solve->factor(space->packed, n, space->right, rating ? 2 : 1, ones, bad);
+	cholesky->factor(space->packed, n, space->right, rating ? 2 : 1, ones, bad);
 	if (rating)
 		eliminate_bias(als, batch, system, true, space->right, n, explained);
 	else
 	{
 		float		y11[MF_MAX_LANES];
 
-		solve->dots(y11, space->right, space->right, n);
+		cholesky->dots(y11, space->right, space->right, n);
 		for (int l = 0; l < batch->count; l++)
 			explained[l] = -y11[l];
 	}
-	solve->substitute(space->packed, n, space->right);
+	cholesky->substitute(space->packed, n, space->right);
 	for (int l = 0; l < lanes && pull; l++)
 	{
 		explained[l] += pulled[l];
 		for (int k = 0; k < 4; k++)
 			space->right[(n + k) * lanes + l] = k == 0 ? 1.0f : 0.0f;
 	}
-	solve->combine(space->x, space->matrix, space->right, space->roots, pull ? n + 4 : n, ld);
+	cholesky->combine(space->x, space->matrix, space->right, space->roots, pull ? n + 4 : n, ld);
 	store_solutions(als, space, batch, system_part, system, explained, bad);
 }
 
@@ -458,7 +458,7 @@ void
 mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 {
 	Space		space = lay_out(scratch, als->ld);
-	int			lanes = als->solve->lanes;
+	int			lanes = als->cholesky->lanes;
 	int64_t		first_dual = als->first_dual;
 
 	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel);)

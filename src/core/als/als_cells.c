@@ -53,8 +53,8 @@ interest_cells(const MfAls *als, int64_t r, int64_t begin, int n, MfCells *cells
 
 	if (weight == NULL && (!users || problem->unobserved == NULL))
 	{
-		als->vec->fill(cells->scale, scale, n);
-		als->vec->fill(cells->target, target, n);
+		als->dense->fill(cells->scale, scale, n);
+		als->dense->fill(cells->target, target, n);
 		cells->constant += (double) n * target;
 		return;
 	}
@@ -84,8 +84,8 @@ rating_cells(const MfAls *als, int64_t begin, int n, MfCells *cells)
 
 	if (weight == NULL)
 	{
-		als->vec->fill(cells->weight, 1.0f, n);
-		als->vec->fill(cells->scale, 1.0f, n);
+		als->dense->fill(cells->weight, 1.0f, n);
+		als->dense->fill(cells->scale, 1.0f, n);
 	}
 	for (int k = 0; k < n && weight != NULL; k++)
 	{
@@ -171,8 +171,8 @@ mf_sweep_pull(const MfAls *als, int64_t user, const float *x)
 	if (problem->user_pull == NULL)
 		return 0.0;
 	return (double) problem->user_pull[user] *
-		(als->vec->dot(problem->user_mean, problem->user_mean, als->ld) -
-		 2.0 * als->vec->dot(problem->user_mean, x, als->ld));
+		(als->dense->dot(problem->user_mean, problem->user_mean, als->ld) -
+		 2.0 * als->dense->dot(problem->user_mean, x, als->ld));
 }
 
 /*
@@ -190,7 +190,7 @@ mf_sweep_start(const MfAls *als, float pull, float *right)
 	}
 	for (int k = 0; k < als->ld; k++)
 		right[k] = pull * mean[k];
-	return (double) pull * als->vec->dot(mean, mean, als->ld);
+	return (double) pull * als->dense->dot(mean, mean, als->ld);
 }
 
 /* What a system's shift counts as, for the trace of its cells' part: see ridge.h. */
@@ -212,7 +212,7 @@ mf_sweep_account(MfAls *als, int64_t r, const MfSystem *raised, MfPart part, dou
 	int			none = MF_OK;
 
 	if (raised->shift > system.shift)
-		loss -= ((double) raised->shift - system.shift) * als->vec->dot(system.x, system.x, als->ld);
+		loss -= ((double) raised->shift - system.shift) * als->dense->dot(system.x, system.x, als->ld);
 	if (system.bias != NULL && raised->bias_shift > system.bias_shift)
 		loss -= ((double) raised->bias_shift - system.bias_shift) * *system.bias * *system.bias;
 	if (!good || !isfinite(loss))
@@ -269,8 +269,8 @@ add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather,
 								  add, ahead);
 		return;
 	}
-	als->vec->gather(gather);
-	als->vec->panel_update(matrix, als->ld, panel->rows, gather->n, add, ahead);
+	als->dense->gather(gather);
+	als->dense->syrk(matrix, als->ld, panel->rows, gather->n, add, ahead);
 }
 
 /*
@@ -441,7 +441,7 @@ cells_trace(const MfAls *als, MfPart part, int64_t r)
 	{
 		const float *y = vectors + (int64_t) rows->column[c] * als->ld;
 
-		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->vec->dot(y, y, als->ld);
+		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->dense->dot(y, y, als->ld);
 	}
 	return sum * cell_factor(als, part);
 }

@@ -30,8 +30,8 @@ struct MfAls
 	const MfProblem *problem;
 	MfFactors	factors;
 	const MfParallel *parallel;
-	const MfVec *vec;			/* kernels, chosen at mf_als_begin() */
-	const MfSolve *solve;
+	const MfDense *dense;		/* kernels, chosen at mf_als_begin() */
+	const MfCholesky *cholesky;
 	const struct MfNarrow *narrow;	/* the fixed side's vectors are whole numbers: their kernels; or NULL */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;

@@ -23,7 +23,7 @@ typedef struct MfNarrow
 	void		(*widen_row) (float *out, const float *rows, int ld, int64_t r, const float *step);
 
 	/*
-	 * as MfVec's, without scale; at most one sum is not even; the panel holds pairs of rows: (n + 1) / 2 x
+	 * as MfDense's, without scale; at most one sum is not even; the panel holds pairs of rows: (n + 1) / 2 x
 	 * ld of them
 	 */
 	void		(*gather) (const MfGather *gather, const float *step);

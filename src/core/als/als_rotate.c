@@ -17,7 +17,7 @@
 /* Rows to be turned. */
 typedef struct Rotation
 {
-	const MfVec *vec;
+	const MfDense *dense;
 	const float *matrix;		/* ld x ld */
 	float	   *x;				/* nrows x ld */
 	int64_t		nrows;
@@ -36,7 +36,7 @@ rotate_block(void *state, int64_t block, int worker)
 	float	   *x = rotation->x + first * rotation->ld;
 	float	   *out = rotation->scratch + (size_t) worker * ROWS_PER_BLOCK * (size_t) rotation->ld;
 
-	rotation->vec->multiply(out, x, rotation->matrix, rotation->ld, n);
+	rotation->dense->gemm(out, x, rotation->matrix, rotation->ld, n);
 	memcpy(x, out, (size_t) n * (size_t) rotation->ld * sizeof(float));
 }
 
@@ -99,7 +99,7 @@ mf_rotate(MfAls *als, bool both, char *space)
 		rotate_one(problem->user_mean, matrix, ld, (float *) space);
 	for (int t = 0; t < 3; t++)
 	{
-		Rotation	rotation = {als->vec, matrix, turned[t],
+		Rotation	rotation = {als->dense, matrix, turned[t],
 			t == 0 ? problem->nusers : problem->nitems, ld, (float *) space};
 		int64_t		nblocks = (rotation.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 

@@ -114,7 +114,7 @@ account(MfAls *als, int64_t r, const Task *task, double explained, bool good)
 static void
 solve_matrix(MfAls *als, const Space *space, int64_t r, Task *task, float *matrix)
 {
-	const MfVec *vec = als->vec;
+	const MfDense *dense = als->dense;
 	int			ld = als->ld;
 	float	   *x = space->vector[0];
 	float	   *h = space->vector[1];
@@ -125,27 +125,27 @@ solve_matrix(MfAls *als, const Space *space, int64_t r, Task *task, float *matri
 	fill_diagonal(als, &task->system, diagonal);
 	for (int k = 0; k < ld; k++)
 		matrix[k * ld + k] += diagonal[k];
-	if (!als->solve->factor_one(vec, matrix, ld, task->system.shift, space->inverse, space->work))
+	if (!als->cholesky->factor_one(dense, matrix, ld, task->system.shift, space->inverse, space->work))
 	{
 		account(als, r, task, 0.0, false);
 		return;
 	}
 	memcpy(x, task->right, (size_t) ld * sizeof(float));
-	explained = als->solve->solve_one(matrix, ld, space->inverse, x);
+	explained = als->cholesky->solve_one(matrix, ld, space->inverse, x);
 	if (task->system.bias != NULL)
 	{
 		/* A x1 = right, A x2 = h: b = (target_sum - h.x1) / (weight_sum + shift - h.x2) */
 		double		below;
-		double		above = task->target_sum - vec->dot(task->bias_right, x, ld);
+		double		above = task->target_sum - dense->dot(task->bias_right, x, ld);
 
 		memcpy(h, task->bias_right, (size_t) ld * sizeof(float));
 		below = task->weight_sum + task->system.bias_shift -
-			als->solve->solve_one(matrix, ld, space->inverse, h);
+			als->cholesky->solve_one(matrix, ld, space->inverse, h);
 		/* rounding alone makes it less than its shift */
 		if (below < task->system.bias_shift)
 			below = task->system.bias_shift;
 		*task->system.bias = (float) (above / below);
-		vec->add(x, h, -*task->system.bias, ld);
+		dense->axpy(x, h, -*task->system.bias, ld);
 		/* with the bias in its place, what is explained grows by (h.x1 - target_sum)^2 / below */
 		explained += above * above / below;
 	}
@@ -224,7 +224,7 @@ gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int us
 		cells.target[k] = cells.scale[k] > 0.0f ? cells.target[k] / cells.scale[k] : 0.0f;
 		cells.weight[k] = part == MF_RATING ? cells.scale[k] : 0.0f;
 	}
-	als->vec->gather(&gather);
+	als->dense->gather(&gather);
 	task->constant += cells.constant;
 	task->weight_sum += cells.weight_sum;
 }
@@ -236,7 +236,7 @@ gather_part(const MfAls *als, const Space *space, int64_t r, MfPart part, int us
 static void
 solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 {
-	const MfVec *vec = als->vec;
+	const MfDense *dense = als->dense;
 	const MfPanel *panel = &space->panel;
 	int			ld = als->ld;
 	int			width = (n + 15) & ~15;
@@ -250,7 +250,7 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	for (int k = 0; k < ld; k++)
 		root[k] = 1.0f / sqrtf(root[k]);
 	for (int k = 0; k < n; k++)
-		vec->multiply_by(panel->rows + k * ld, root, ld);
+		dense->multiply_by(panel->rows + k * ld, root, ld);
 	for (int k = 0; k < width; k++)
 	{
 		c[k] = k < n ? panel->target[k] : 0.0f;
@@ -259,33 +259,33 @@ solve_dual(MfAls *als, const Space *space, int64_t r, const Task *task, int n)
 	}
 	/* x is counted from where the mean user draws it: targets become t - z start */
 	mf_sweep_start(als, task->system.pull, start);
-	vec->multiply_by(start, root, ld);
+	dense->multiply_by(start, root, ld);
 	for (int k = 0; k < n && task->system.pull != 0.0f; k++)
-		c[k] -= vec->dot(panel->rows + k * ld, start, ld);
-	explained += vec->dot(start, start, ld);
-	vec->transpose_panel(space->other, panel->rows, ld, n, width);
-	vec->rank_update(space->matrix, width, space->other, space->other, ld, 0, 0);
+		c[k] -= dense->dot(panel->rows + k * ld, start, ld);
+	explained += dense->dot(start, start, ld);
+	dense->transpose_panel(space->other, panel->rows, ld, n, width);
+	dense->gemmt(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
 		space->matrix[k * width + k] += 1.0f;
-	if (!als->solve->factor_one(vec, space->matrix, width, 1.0f, space->inverse, space->work))
+	if (!als->cholesky->factor_one(dense, space->matrix, width, 1.0f, space->inverse, space->work))
 	{
 		account(als, r, task, 0.0, false);
 		return;
 	}
-	explained -= als->solve->solve_one(space->matrix, width, space->inverse, c);
+	explained -= als->cholesky->solve_one(space->matrix, width, space->inverse, c);
 	if (task->system.bias != NULL)
 	{
-		double		above = vec->dot(h, c, width);
+		double		above = dense->dot(h, c, width);
 		double		below = mf_bias_ridge(task->system.bias_shift, task->weight_sum) +
-			als->solve->solve_one(space->matrix, width, space->inverse, h);
+			als->cholesky->solve_one(space->matrix, width, space->inverse, h);
 
 		*task->system.bias = (float) (above / below);
-		vec->add(c, h, -*task->system.bias, width);
+		dense->axpy(c, h, -*task->system.bias, width);
 		explained += above * above / below;
 	}
 	memcpy(task->system.x, start, (size_t) ld * sizeof(float));
-	vec->weighted_sum(task->system.x, panel->rows, c, ld, n);
-	vec->multiply_by(task->system.x, root, ld);
+	dense->gemv(task->system.x, panel->rows, c, ld, n);
+	dense->multiply_by(task->system.x, root, ld);
 	for (int k = als->d; k < ld; k++)
 		task->system.x[k] = 0.0f;
 	account(als, r, task, explained, true);
@@ -338,10 +338,10 @@ gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first
 		for (int k = 0; k < n; k++)
 			cells.scale[k] *= root;
 	}
-	als->vec->gather(&gather);
+	als->dense->gather(&gather);
 	if (!first)
 		return;
-	als->vec->column_squares(descent->precondition, gather.panel, als->ld, n);
+	als->dense->column_squares(descent->precondition, gather.panel, als->ld, n);
 	task->constant += cells.constant;
 	task->target_sum += cells.target_sum;
 	task->weight_sum += cells.weight_sum;
@@ -358,7 +358,7 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 	const MfPanel *panel = &descent->space->panel;
 	int64_t		end = als->rows->start[descent->r + 1];
 
-	als->vec->normal_product(descent->product, descent->diagonal, panel->rows, v, als->ld,
+	als->dense->normal_product(descent->product, descent->diagonal, panel->rows, v, als->ld,
 							 first ? 0 : descent->held);
 	if (descent->resident && !first)
 		return;
@@ -371,7 +371,7 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 			if (mf_cancelled(als->parallel))
 				return;
 			gather_cells(descent, (MfPart) part, c, n, at, first);
-			als->vec->normal_product(descent->product, NULL,
+			als->dense->normal_product(descent->product, NULL,
 									 panel->rows + (size_t) at * (size_t) als->ld, v, als->ld, n);
 			if (descent->resident)
 				descent->held += n;
@@ -407,7 +407,7 @@ raise_diagonal(Descent *descent, const float *v)
 static void
 apply_matrix(Descent *descent, const float *v, float b, bool first)
 {
-	const MfVec *vec = descent->als->vec;
+	const MfDense *dense = descent->als->dense;
 	const Task *task = descent->task;
 	int			ld = descent->als->ld;
 
@@ -417,8 +417,8 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 	descent->bias_product = 0.0f;
 	if (task->system.bias != NULL)
 	{
-		vec->add(descent->product, task->bias_right, b, ld);
-		descent->bias_product = vec->dot(task->bias_right, v, ld) +
+		dense->axpy(descent->product, task->bias_right, b, ld);
+		descent->bias_product = dense->dot(task->bias_right, v, ld) +
 			(float) (task->weight_sum + task->system.bias_shift) * b;
 	}
 }
@@ -443,7 +443,7 @@ static double
 start_descent(Descent *descent)
 {
 	const Task *task = descent->task;
-	const MfVec *vec = descent->als->vec;
+	const MfDense *dense = descent->als->dense;
 	int			ld = descent->als->ld;
 	double		explained;
 
@@ -453,11 +453,11 @@ start_descent(Descent *descent)
 	for (int k = 0; k < ld; k++)
 		descent->precondition[k] = 1.0f / descent->precondition[k];
 	memcpy(descent->residual, task->right, (size_t) ld * sizeof(float));
-	vec->add(descent->residual, descent->product, -1.0f, ld);
+	dense->axpy(descent->residual, descent->product, -1.0f, ld);
 	descent->bias_residual = task->system.bias == NULL ? 0.0f :
 		(float) task->target_sum - descent->bias_product;
-	explained = (double) vec->dot(task->right, descent->x, ld) +
-		vec->dot(descent->residual, descent->x, ld) +
+	explained = (double) dense->dot(task->right, descent->x, ld) +
+		dense->dot(descent->residual, descent->x, ld) +
 		descent->bias *
 		(task->system.bias == NULL ? 0.0 : task->target_sum + descent->bias_residual);
 	if (!(explained < 0.0))
@@ -475,7 +475,7 @@ static double
 move(Descent *descent, float length, float *bias)
 {
 	const Task *task = descent->task;
-	double		gain = descent->als->vec->step(descent->x, descent->residual, descent->product,
+	double		gain = descent->als->dense->cg_step(descent->x, descent->residual, descent->product,
 											   descent->direction, descent->precondition, length,
 											   descent->als->ld);
 
@@ -506,7 +506,7 @@ is_worthwhile(const Task *task, double gain, double explained)
 static double
 descend(Descent *descent)
 {
-	const MfVec *vec = descent->als->vec;
+	const MfDense *dense = descent->als->dense;
 	int			ld = descent->als->ld;
 	double		explained = start_descent(descent);
 	double		gain = move(descent, 0.0f, &descent->bias_direction);
@@ -522,14 +522,14 @@ descend(Descent *descent)
 		if (!is_worthwhile(descent->task, gain, explained))
 			break;
 		apply_matrix(descent, descent->direction, descent->bias_direction, false);
-		curvature = (double) vec->dot(descent->direction, descent->product, ld) +
+		curvature = (double) dense->dot(descent->direction, descent->product, ld) +
 			(double) descent->bias_direction * descent->bias_product;
 		length = (float) (gain / curvature);
 		if (!(curvature > 0.0) || !isfinite(length))
 			break;
 		explained += gain * gain / curvature;
 		next = move(descent, length, &bias);
-		vec->turn(descent->direction, descent->product, (float) (next / gain), ld);
+		dense->xpay(descent->direction, descent->product, (float) (next / gain), ld);
 		descent->bias_direction = bias + (float) (next / gain) * descent->bias_direction;
 		gain = next;
 	}

@@ -43,7 +43,7 @@ cell_factors(const MfFold *fold, const MfFoldCells *cells, bool rating, int64_t 
 
 /* Takes the products of n rows from the matrix: of cells that weigh less than unobserved ones. */
 static void
-take_products(const MfFold *fold, Space *space, const float *rows, int n, const MfVec *vec)
+take_products(const MfFold *fold, Space *space, const float *rows, int n, const MfDense *dense)
 {
 	int			ld = mf_padded(fold->factors);
 
@@ -53,7 +53,7 @@ take_products(const MfFold *fold, Space *space, const float *rows, int n, const 
 
 		for (int e = 0; e < m * ld; e++)
 			space->work[e] = -rows[begin * ld + e];
-		vec->rank_update(space->matrix, ld, space->work, rows + begin * ld, m, 0, 1);
+		dense->gemmt(space->matrix, ld, space->work, rows + begin * ld, m, 0, 1);
 	}
 }
 
@@ -73,7 +73,7 @@ lay_row(const MfFold *fold, Space *space, int at, const float *vector, float sca
  * the matrix come first.
  */
 static void
-add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfVec *vec)
+add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfDense *dense)
 {
 	int			d = fold->factors;
 	int			ld = mf_padded(d);
@@ -106,11 +106,11 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 				for (int e = 0; e < d; e++)
 					space->right[e] += target * rows[begin + k][e];
 		}
-		vec->weighted_sum(space->right, space->panel, factor, ld, n);
+		dense->gemv(space->right, space->panel, factor, ld, n);
 		if (rating)
-			vec->weighted_sum(space->bias_right, space->panel, weight, ld, n);
-		vec->rank_update(space->matrix, ld, space->panel, space->panel, added, 0, 1);
-		take_products(fold, space, space->panel + added * ld, taken, vec);
+			dense->gemv(space->bias_right, space->panel, weight, ld, n);
+		dense->gemmt(space->matrix, ld, space->panel, space->panel, added, 0, 1);
+		take_products(fold, space, space->panel + added * ld, taken, dense);
 	}
 }
 
@@ -162,9 +162,9 @@ complete_matrix(const MfFold *fold, const MfFoldCells *cells, Space *space)
 
 /* Solves for the user's vector (in space->right) and, with ratings, bias. */
 static MfError
-solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfVec *vec, float *b)
+solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfDense *dense, float *b)
 {
-	const MfSolve *solve = mf_solve();
+	const MfCholesky *cholesky = mf_cholesky();
 	int			ld = mf_padded(fold->factors);
 	double		shift = mf_bias_ridge(fold->user_bias_regularization, space->weight_sum);
 	double		above;
@@ -172,24 +172,24 @@ solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfV
 
 	*b = 0.0f;
 	complete_matrix(fold, cells, space);
-	if (!solve->factor_one(vec, space->matrix, ld, space->shift, space->inverse, space->work))
+	if (!cholesky->factor_one(dense, space->matrix, ld, space->shift, space->inverse, space->work))
 		return MF_NOT_FINITE;
-	solve->solve_one(space->matrix, ld, space->inverse, space->right);
+	cholesky->solve_one(space->matrix, ld, space->inverse, space->right);
 	if (cells->rating == NULL)
 		return MF_OK;
 	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
 	below = space->weight_sum + shift -
-		solve->solve_one(space->matrix, ld, space->inverse, space->bias_right);
-	above = space->target_sum - vec->dot(space->kept, space->right, ld);
+		cholesky->solve_one(space->matrix, ld, space->inverse, space->bias_right);
+	above = space->target_sum - dense->dot(space->kept, space->right, ld);
 	*b = (float) (above / (below < shift ? shift : below));
-	vec->add(space->right, space->bias_right, -*b, ld);
+	dense->axpy(space->right, space->bias_right, -*b, ld);
 	return MF_OK;
 }
 
 MfError
 mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias, void *space)
 {
-	const MfVec *vec = mf_vec();
+	const MfDense *dense = mf_dense();
 	Space		own = lay_out(fold, cells, space);
 	MfError		error = MF_OK;
 	float		b = 0.0f;
@@ -197,10 +197,10 @@ mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bia
 	if (cells->n > 0)
 	{
 		if (cells->interest != NULL)
-			add_part(fold, cells, false, &own, vec);
+			add_part(fold, cells, false, &own, dense);
 		if (cells->rating != NULL)
-			add_part(fold, cells, true, &own, vec);
-		error = solve_user(fold, cells, &own, vec, &b);
+			add_part(fold, cells, true, &own, dense);
+		error = solve_user(fold, cells, &own, dense, &b);
 	}
 	else if (fold->user_mean != NULL)
 		memcpy(own.right, fold->user_mean, (size_t) fold->factors * sizeof(float));
@@ -229,23 +229,23 @@ typedef struct Pull
 /* Adds the pull of one cell: weight times error times vector. */
 static void
 add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias,
-		 Pull *pull, const MfVec *vec)
+		 Pull *pull, const MfDense *dense)
 {
 	int			ld = mf_padded(fold->factors);
 	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
 
 	if (cells->interest != NULL)
 	{
-		double		score = vec->dot(cells->interest[c], user, ld);
+		double		score = dense->dot(cells->interest[c], user, ld);
 		double		error = mf_fold_weight(fold, cells, c) - mf_fold_excess(fold, cells, c) * score;
 
-		vec->add(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
+		dense->axpy(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
 	}
 	if (cells->rating != NULL)
 	{
-		double		error = w * (cells->residual[c] - vec->dot(cells->rating[c], user, ld) - bias);
+		double		error = w * (cells->residual[c] - dense->dot(cells->rating[c], user, ld) - bias);
 
-		vec->add(pull->partial, cells->rating[c], (float) error, ld);
+		dense->axpy(pull->partial, cells->rating[c], (float) error, ld);
 		pull->bias_sum += error;
 	}
 }
@@ -259,7 +259,7 @@ double
 mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
 				 void *space)
 {
-	const MfVec *vec = mf_vec();
+	const MfDense *dense = mf_dense();
 	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
 	int			ld = mf_padded(fold->factors);
 	Pull		pull = {mf_take(&next, ld), (double *) mf_take(&next, 2 * ld), 0.0};
@@ -273,7 +273,7 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 	{
 		memset(pull.partial, 0, ld * sizeof(float));
 		for (int64_t c = begin; c < cells->n && c < begin + PARTIAL; c++)
-			add_pull(fold, cells, c, user, bias, &pull, vec);
+			add_pull(fold, cells, c, user, bias, &pull, dense);
 		for (int k = 0; k < ld; k++)
 			pull.sum[k] += pull.partial[k];
 	}
@@ -292,7 +292,7 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 			hold -= (double) cells->pull * fold->user_mean[k];
 		if (cells->interest != NULL)
 			hold += (double) fold->interest_weight *
-				vec->dot(fold->gram + (size_t) k * ld, user, ld);
+				dense->dot(fold->gram + (size_t) k * ld, user, ld);
 		gradient = hold - pull.sum[k];
 		squares += gradient * gradient;
 		held += hold * hold;

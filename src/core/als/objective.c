@@ -213,7 +213,7 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 
 		for (int k = 0; k < n; k++)
 			total += weight[k] = weights ? weights[u + k] : 1;
-		mf_vec()->weighted_sum(part, users + u * ld, weight, (int) ld, n);
+		mf_dense()->gemv(part, users + u * ld, weight, (int) ld, n);
 		for (int k = 0; k < d; k++)
 			sum[k] += part[k];
 	}
@@ -248,7 +248,7 @@ typedef struct ErrorSums
 	const MfProblem *problem;
 	const MfFactors *factors;
 	const MfRows *rows;
-	const MfVec *vec;
+	const MfDense *dense;
 	double	   *sum;
 } ErrorSums;
 
@@ -271,7 +271,7 @@ sum_errors(void *state, int64_t block, int worker)
 		{
 			int64_t		item = rows->column[c];
 			double		error = (double) rows->rating[c] - s->factors->user_bias[rows->first + r] -
-				s->factors->item_bias[item] - s->vec->dot(user, s->factors->rating + item * ld, ld);
+				s->factors->item_bias[item] - s->dense->dot(user, s->factors->rating + item * ld, ld);
 
 			s->sum[r] += error * error;
 		}
@@ -286,7 +286,7 @@ MfError
 mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
 				  const MfRows *by_user, double *sum)
 {
-	ErrorSums	sums = {problem, factors, by_user, mf_vec(), sum};
+	ErrorSums	sums = {problem, factors, by_user, mf_dense(), sum};
 
 	return mf_parallel_blocks(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
 		MF_OK : MF_CANCELLED;
@@ -320,7 +320,7 @@ mf_interest_vector(const MfObjective *objective, const float *vector, const floa
 	int			ld = mf_padded(mf_dimensions(objective));
 
 	memcpy(interest, vector, (size_t) ld * sizeof(float));
-	mf_vec()->add(interest, rating, -(float) objective->taste, ld);
+	mf_dense()->axpy(interest, rating, -(float) objective->taste, ld);
 }
 
 /*
@@ -334,7 +334,7 @@ bool
 mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating)
 {
 	int			ld = mf_padded(mf_dimensions(objective));
-	double		share = objective->taste * objective->taste * mf_vec()->dot(rating, rating, ld);
+	double		share = objective->taste * objective->taste * mf_dense()->dot(rating, rating, ld);
 
-	return !(share <= MOST_TASTE * MOST_TASTE * mf_vec()->dot(interest, interest, ld));
+	return !(share <= MOST_TASTE * MOST_TASTE * mf_dense()->dot(interest, interest, ld));
 }

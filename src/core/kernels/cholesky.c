@@ -11,14 +11,14 @@
 #include "core/simd/foreach_isa.h"
 
 /* The kernels of the level in force. */
-const MfSolve *
-mf_solve(void)
+const MfCholesky *
+mf_cholesky(void)
 {
 #ifdef MF_ISA_X86
 	if (mf_isa() == MF_ISA_AVX512)
-		return &mf_solve_avx512;
+		return &mf_cholesky_avx512;
 	if (mf_isa() == MF_ISA_AVX2)
-		return &mf_solve_avx2;
+		return &mf_cholesky_avx2;
 #endif
-	return &mf_solve_plain;
+	return &mf_cholesky_plain;
 }

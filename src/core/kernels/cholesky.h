@@ -7,7 +7,7 @@
  * depend on what is in the others.
  *
  * One: a symmetric ld x ld matrix, row-major, in tiles on and above the diagonal as
- * MfVec.rank_update() leaves it.
+ * MfDense.gemmt() leaves it.
  */
 #ifndef MF_CHOLESKY_H
 #define MF_CHOLESKY_H
@@ -28,7 +28,7 @@ typedef struct MfLaneRows
 	float		scale[MF_MAX_LANES];
 } MfLaneRows;
 
-typedef struct MfSolve
+typedef struct MfCholesky
 {
 	int			lanes;
 
@@ -81,12 +81,12 @@ typedef struct MfSolve
 	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld); least as
 	 * above.  work: 16 x ld.  False: not finite.
 	 */
-	bool		(*factor_one) (const MfVec *vec, float *c, int ld, float least, float *inverse,
+	bool		(*factor_one) (const MfDense *dense, float *c, int ld, float least, float *inverse,
 							   float *work);
 
 	/* x (ld) becomes the solution of U'U x = x; returns the old x times the new one */
 	float		(*solve_one) (const float *c, int ld, const float *inverse, float *x);
-} MfSolve;
+} MfCholesky;
 
 /* Numbers of a packed triangle. */
 static inline size_t
@@ -95,6 +95,6 @@ mf_triangle(size_t n)
 	return n * (n + 1) / 2;
 }
 
-extern const MfSolve *mf_solve(void);
+extern const MfCholesky *mf_cholesky(void);
 
 #endif

@@ -22,7 +22,7 @@ MF_KERNEL(triangle_row) (const float *a, int i)
 	return (float *) a + (size_t) i * (size_t) (i + 1) / 2 * L;
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(interleave) (float *out, const MfLaneRows *rows, const float *column_scale, int ld)
 {
@@ -41,7 +41,7 @@ MF_KERNEL(interleave) (float *out, const MfLaneRows *rows, const float *column_s
 	}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(deinterleave) (float *const *row, const float *in, int ld)
 {
@@ -59,7 +59,7 @@ MF_KERNEL(deinterleave) (float *const *row, const float *in, int ld)
 	}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, float scale)
 {
@@ -79,7 +79,7 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, f
 		}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(traces) (float *out, const float *a, int n)
 {
@@ -90,7 +90,7 @@ MF_KERNEL(traces) (float *out, const float *a, int n)
 	MF_STORE(out, sum);
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor,
 						 const float *shift)
@@ -103,7 +103,7 @@ MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor
 	}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *factor,
 						  const float *shift)
@@ -112,7 +112,7 @@ MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *fac
 		MF_STORE(out + i * L, 1.0f / MF_ROOT(base[i] * MF_LOAD(factor) + MF_LOAD(shift)));
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
 {
@@ -127,7 +127,7 @@ MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
 	MF_STORE(out, (sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(subtract) (float *x, const float *y, const float *factor, int n)
 {
@@ -164,7 +164,7 @@ MF_KERNEL(row_products) (MF_V sum[4][4], float *const *p, float *const *q, int n
 	}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(products) (float *a, const float *z, int n, int ld)
 {
@@ -303,7 +303,7 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 	return bad;
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, int32_t *bad)
 {
@@ -331,7 +331,7 @@ MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, in
 		bad[l] = wrong[l];
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(substitute) (const float *a, int n, float *y)
 {
@@ -365,7 +365,7 @@ MF_KERNEL(substitute) (const float *a, int n, float *y)
 	}
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static void
 MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *column_scale, int n,
 					int ld)
@@ -438,9 +438,9 @@ MF_KERNEL(solve_columns) (float *c, float *negative, const float *u, int ld, con
 	}
 }
 
-/* See MfSolve: right-looking, 16 rows at a time. */
+/* See MfCholesky: right-looking, 16 rows at a time. */
 static bool
-MF_KERNEL(factor_one) (const MfVec *vec, float *c, int ld, float least, float *inverse, float *work)
+MF_KERNEL(factor_one) (const MfDense *dense, float *c, int ld, float least, float *inverse, float *work)
 {
 	for (int i = 0; i < ld; i += 16)
 	{
@@ -451,12 +451,12 @@ MF_KERNEL(factor_one) (const MfVec *vec, float *c, int ld, float least, float *i
 		for (int j = i + 16; j < ld; j += L)
 			MF_KERNEL(solve_columns) (rows + j, work + j, rows + i, ld, inverse + i);
 		if (i + 16 < ld)
-			vec->rank_update(c, ld, work, rows, 16, i + 16, 1);
+			dense->gemmt(c, ld, work, rows, 16, i + 16, 1);
 	}
 	return true;
 }
 
-/* See MfSolve. */
+/* See MfCholesky. */
 static float
 MF_KERNEL(solve_one) (const float *c, int ld, const float *inverse, float *x)
 {
@@ -488,7 +488,7 @@ MF_KERNEL(solve_one) (const float *c, int ld, const float *inverse, float *x)
 	return product;
 }
 
-static const MfSolve MF_KERNEL(mf_solve) = {
+static const MfCholesky MF_KERNEL(mf_cholesky) = {
 	MF_LANES,
 	MF_KERNEL(interleave),
 	MF_KERNEL(deinterleave),

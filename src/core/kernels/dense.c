@@ -11,14 +11,14 @@
 #include "core/simd/foreach_isa.h"
 
 /* The kernels of the level in force. */
-const MfVec *
-mf_vec(void)
+const MfDense *
+mf_dense(void)
 {
 #ifdef MF_ISA_X86
 	if (mf_isa() == MF_ISA_AVX512)
-		return &mf_vec_avx512;
+		return &mf_dense_avx512;
 	if (mf_isa() == MF_ISA_AVX2)
-		return &mf_vec_avx2;
+		return &mf_dense_avx2;
 #endif
-	return &mf_vec_plain;
+	return &mf_dense_plain;
 }

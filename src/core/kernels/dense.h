@@ -1,5 +1,5 @@
 /*
- * dense.h - dense kernels on rows of floats: gather, rank-k update, multiply, dot products.
+ * dense.h - dense kernels on rows of floats: gathering them, and what BLAS calls syrk, gemm, gemv, axpy and dot.
  *
  * All matrices are row-major; ld is a row's length in floats, a multiple of 16, with zeros behind
  * the last factor.  A table holds one instruction set level's kernels: take it once per block of
@@ -36,7 +36,7 @@ typedef struct MfAhead
 	int			n;
 } MfAhead;
 
-typedef struct MfVec
+typedef struct MfDense
 {
 	int			lanes;			/* MF_LANES */
 
@@ -44,15 +44,13 @@ typedef struct MfVec
 
 	/*
 	 * c (ld x ld, only tiles on and above the diagonal, from row and column `first`) (+)= a' b for
-	 * a and b (n x ld); add: to what c holds.  panel_update: with a = b = panel, first = 0.
+	 * a and b (n x ld); add: to what c holds.  syrk: with a = b = panel, first = 0.
 	 */
-	void		(*rank_update) (float *c, int ld, const float *a, const float *b, int n, int first,
-								int add);
-	void		(*panel_update) (float *c, int ld, const float *panel, int n, int add,
-								 const MfAhead *ahead);
+	void		(*gemmt) (float *c, int ld, const float *a, const float *b, int n, int first, int add);
+	void		(*syrk) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead);
 
 	/* out (n x ld) = x (n x ld) times m (ld x ld) */
-	void		(*multiply) (float *out, const float *x, const float *m, int ld, int n);
+	void		(*gemm) (float *out, const float *x, const float *m, int ld, int n);
 
 	/*
 	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x
@@ -65,15 +63,14 @@ typedef struct MfVec
 	 * A step of conjugate gradients on ld numbers: x += length direction, residual -= length
 	 * product, and product = preconditioner residual; returns residual . product.
 	 */
-	float		(*step) (float *x, float *residual, float *product, const float *direction,
-						 const float *preconditioner, float length, int ld);
+	float		(*cg_step) (float *x, float *residual, float *product, const float *direction,
+						const float *preconditioner, float length, int ld);
 
 	/* x = y + f x, for ld floats */
-	void		(*turn) (float *x, const float *y, float f, int ld);
+	void		(*xpay) (float *x, const float *y, float f, int ld);
 
 	/* out (ld) += panel' factor for panel (n x ld) and factor (n) */
-	void		(*weighted_sum) (float *out, const float *panel, const float *factor, int ld,
-								 int n);
+	void		(*gemv) (float *out, const float *panel, const float *factor, int ld, int n);
 
 	/* out (ld) += the squares of panel's (n x ld) columns */
 	void		(*column_squares) (float *out, const float *panel, int ld, int n);
@@ -88,15 +85,15 @@ typedef struct MfVec
 	void		(*fill) (float *x, float value, int n);
 
 	/* x += f y, for ld floats */
-	void		(*add) (float *x, const float *y, float f, int ld);
+	void		(*axpy) (float *x, const float *y, float f, int ld);
 
 	/* x *= y, for ld floats */
 	void		(*multiply_by) (float *x, const float *y, int ld);
 
 	/* x . y, for ld floats */
 	float		(*dot) (const float *x, const float *y, int ld);
-} MfVec;
+} MfDense;
 
-extern const MfVec *mf_vec(void);
+extern const MfDense *mf_dense(void);
 
 #endif

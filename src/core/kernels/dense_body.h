@@ -117,9 +117,9 @@ MF_KERNEL(tile_row) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfA
 	}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(rank_update) (float *c, int ld, const float *a, const float *b, int n, int first, int add)
+MF_KERNEL(gemmt) (float *c, int ld, const float *a, const float *b, int n, int first, int add)
 {
 	for (int i = first; i < ld; i += TILE_ROWS)
 	{
@@ -130,9 +130,9 @@ MF_KERNEL(rank_update) (float *c, int ld, const float *a, const float *b, int n,
 	}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(panel_update) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead)
+MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead)
 {
 	for (int i = 0; i < ld; i += TILE_ROWS)
 	{
@@ -148,9 +148,9 @@ MF_KERNEL(panel_update) (float *c, int ld, const float *panel, int n, int add, c
 			MF_KERNEL(prefetch) (ahead, ld, j, k);
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(multiply) (float *out, const float *x, const float *m, int ld, int n)
+MF_KERNEL(gemm) (float *out, const float *x, const float *m, int ld, int n)
 {
 	int			r = 0;
 
@@ -243,9 +243,9 @@ MF_KERNEL(gather) (const MfGather *g)
 		MF_KERNEL(gather_rows) (g, 3);
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(weighted_sum) (float *out, const float *panel, const float *factor, int ld, int n)
+MF_KERNEL(gemv) (float *out, const float *panel, const float *factor, int ld, int n)
 {
 	for (int j = 0; j < ld; j += MF_LANES)
 	{
@@ -264,7 +264,7 @@ MF_KERNEL(weighted_sum) (float *out, const float *panel, const float *factor, in
 	}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
 MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
 {
@@ -277,7 +277,7 @@ MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
 		}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
 MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int width)
 {
@@ -296,7 +296,7 @@ MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int w
 		}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
 MF_KERNEL(fill) (float *x, float value, int n)
 {
@@ -309,15 +309,15 @@ MF_KERNEL(fill) (float *x, float value, int n)
 		x[k] = value;
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(add) (float *x, const float *y, float f, int ld)
+MF_KERNEL(axpy) (float *x, const float *y, float f, int ld)
 {
 	for (int j = 0; j < ld; j += MF_LANES)
 		MF_STORE(x + j, MF_LOAD(x + j) + f * MF_LOAD(y + j));
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
 MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
 {
@@ -325,7 +325,7 @@ MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
 		MF_STORE(x + j, MF_LOAD(x + j) * MF_LOAD(y + j));
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static float
 MF_KERNEL(dot) (const float *x, const float *y, int ld)
 {
@@ -383,7 +383,7 @@ MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, 
 	}
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
 MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
 						   int ld, int n)
@@ -398,10 +398,10 @@ MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel
 		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, n - k);
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static float
-MF_KERNEL(step) (float *x, float *residual, float *product, const float *direction,
-				 const float *preconditioner, float length, int ld)
+MF_KERNEL(cg_step) (float *x, float *residual, float *product, const float *direction,
+					const float *preconditioner, float length, int ld)
 {
 	MF_V		sum = {0};
 
@@ -418,28 +418,28 @@ MF_KERNEL(step) (float *x, float *residual, float *product, const float *directi
 	return MF_SUM(sum);
 }
 
-/* See MfVec. */
+/* See MfDense. */
 static void
-MF_KERNEL(turn) (float *x, const float *y, float f, int ld)
+MF_KERNEL(xpay) (float *x, const float *y, float f, int ld)
 {
 	for (int j = 0; j < ld; j += MF_LANES)
 		MF_STORE(x + j, MF_LOAD(y + j) + f * MF_LOAD(x + j));
 }
 
-static const MfVec MF_KERNEL(mf_vec) = {
+static const MfDense MF_KERNEL(mf_dense) = {
 	MF_LANES,
 	MF_KERNEL(gather),
-	MF_KERNEL(rank_update),
-	MF_KERNEL(panel_update),
-	MF_KERNEL(multiply),
+	MF_KERNEL(gemmt),
+	MF_KERNEL(syrk),
+	MF_KERNEL(gemm),
 	MF_KERNEL(normal_product),
-	MF_KERNEL(step),
-	MF_KERNEL(turn),
-	MF_KERNEL(weighted_sum),
+	MF_KERNEL(cg_step),
+	MF_KERNEL(xpay),
+	MF_KERNEL(gemv),
 	MF_KERNEL(column_squares),
 	MF_KERNEL(transpose_panel),
 	MF_KERNEL(fill),
-	MF_KERNEL(add),
+	MF_KERNEL(axpy),
 	MF_KERNEL(multiply_by),
 	MF_KERNEL(dot)
 };

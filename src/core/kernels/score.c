@@ -26,29 +26,29 @@ MF_TARGET_END
 
 /* The kernels of every level up to the one in force, the best last; returns how many. */
 int
-mf_scan_tables(const MfScan **table)
+mf_score_tables(const MfScore **table)
 {
 	int			n = 0;
 
-	table[n++] = &scan_plain;
+	table[n++] = &mf_score_plain;
 #ifdef MF_ISA_X86
 	if (mf_isa() >= MF_ISA_AVX2)
-		table[n++] = &scan_avx2;
+		table[n++] = &mf_score_avx2;
 	if (mf_isa() >= MF_ISA_AVX512)
-		table[n++] = &scan_avx512;
+		table[n++] = &mf_score_avx512;
 	if (mf_isa_has_vnni())
-		table[n++] = &scan_vnni;
+		table[n++] = &mf_score_vnni;
 #endif
 	return n;
 }
 
 /* The kernels to use; take them once per search. */
-const MfScan *
-mf_scan(void)
+const MfScore *
+mf_score(void)
 {
-	const MfScan *table[MF_SCAN_TABLES];
+	const MfScore *table[MF_SCORE_TABLES];
 
-	return table[mf_scan_tables(table) - 1];
+	return table[mf_score_tables(table) - 1];
 }
 
 /* |x| of n floats, in double. */

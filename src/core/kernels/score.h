@@ -9,7 +9,7 @@
 /*
  * Scores 16 rows, numbers position[0 .. 15] of those at base, each of ld floats (a multiple of 16):
  * query . row / norm + offset, where norm and offset have 16 floats or are NULL.  Returns the bits
- * of those that are at least threshold.  mf_scan_error() says how exact that is.
+ * of those that are at least threshold.  mf_score_error() says how exact that is.
  */
 typedef uint32_t (*MfScoreRows) (const float *query, int ld, const float *base,
 								 const int32_t *position, const float *norm, const float *offset,
@@ -82,7 +82,7 @@ typedef void (*MfScanTile) (const uint8_t *code, int ld, MfCodeTile *tile);
  */
 typedef float (*MfCodeError) (const float *row, int coded, float step);
 
-typedef struct MfScan
+typedef struct MfScore
 {
 	MfScoreRows score_rows;
 	MfBoundCodes bound_codes;
@@ -91,17 +91,17 @@ typedef struct MfScan
 	MfScanFine	scan_fine;
 	MfScanTile	scan_tile;
 	MfCodeError code_error;
-} MfScan;
+} MfScore;
 
-extern const MfScan *mf_scan(void);
-extern int	mf_scan_tables(const MfScan **table);
+extern const MfScore *mf_score(void);
+extern int	mf_score_tables(const MfScore **table);
 extern double mf_norm(const float *x, int n);
 
-/* mf_scan_tables() gives at most so many. */
-#define MF_SCAN_TABLES 4
+/* mf_score_tables() gives at most so many. */
+#define MF_SCORE_TABLES 4
 
 /*
- * The error of a score is at most mf_scan_error(ld) * |query| * |row| / norm, plus MF_SCAN_ROUNDING
+ * The error of a score is at most mf_score_error(ld) * |query| * |row| / norm, plus MF_SCORE_ROUNDING
  * times the score, plus ld * 2^-149 / norm.
  *
  * Each product suffers at most n = ld / 4 + 4 roundings on its way into the sum, so the sum's error is
@@ -110,9 +110,9 @@ extern double mf_norm(const float *x, int n);
  * roundings of what is nearly the score.  A product that underflows costs up to 2^-150; sums of
  * floats lose nothing to underflow.
  */
-#define MF_SCAN_ROUNDING 0x1.0p-22
+#define MF_SCORE_ROUNDING 0x1.0p-22
 static inline double
-mf_scan_error(int ld)
+mf_score_error(int ld)
 {
 	/* NOLINTNEXTLINE(bugprone-integer-division): ld is a multiple of 16 */
 	return (ld / 4 + 8) * 0x1.0p-24 * 1.001;

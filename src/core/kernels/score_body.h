@@ -593,7 +593,7 @@ MF_KERNEL(code_error) (const float *row, int coded, float step)
 	return most;
 }
 
-static const MfScan MF_KERNEL(scan) = {
+static const MfScore MF_KERNEL(mf_score) = {
 	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
 	MF_KERNEL(scan_fine), MF_KERNEL(scan_tile), MF_KERNEL(code_error)
 };

@@ -21,7 +21,7 @@
 typedef struct Gram
 {
 	const MfParallel *parallel;
-	const MfVec *vec;
+	const MfDense *dense;
 	const float *x;				/* nrows x ld */
 	int64_t		nrows;
 	int			ld;
@@ -81,7 +81,7 @@ add_rows(const Gram *gram, int64_t begin, int n, float *matrix, float *panel, bo
 		}
 		x = panel;
 	}
-	gram->vec->rank_update(matrix, gram->ld, x, x, n, 0, add);
+	gram->dense->gemmt(matrix, gram->ld, x, x, n, 0, add);
 }
 
 /* Block function: the sum over one part of the rows. */
@@ -122,7 +122,7 @@ mf_gram_sums(const MfParallel *parallel, const float *x, int64_t nrows, int d, c
 	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
 	int			ld = mf_padded(d);
 	size_t		size = (size_t) ld * (size_t) ld;
-	Gram		gram = {parallel, mf_vec(), x, nrows, ld, part_count(ld), weight, NULL, NULL};
+	Gram		gram = {parallel, mf_dense(), x, nrows, ld, part_count(ld), weight, NULL, NULL};
 
 	gram.sum = (double *) mf_take(&next, 2 * size * (size_t) gram.nparts);
 	gram.part = mf_take(&next, (size + PANEL * (size_t) ld) * (size_t) gram.nparts);

@@ -58,7 +58,7 @@ mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 typedef struct Coding
 {
 	const MfIndex *index;
-	const MfScan *scan;
+	const MfScore *kernels;
 	float	   *scratch;		/* fill_floats() a worker */
 } Coding;
 
@@ -104,12 +104,12 @@ choose_step(const Coding *coding, const float *scaled, float *error)
 		squares += (double) scaled[i] * scaled[i];
 	usual = (float) fmax(USUAL_STEP * sqrt(squares / n), 1e-15);
 	step = usual;
-	*error = coding->scan->code_error(scaled, coding->index->coded, usual);
+	*error = coding->kernels->code_error(scaled, coding->index->coded, usual);
 	/* outliers want larger steps, shapes with short tails smaller ones */
 	for (int direction = -1; direction <= 1 && step == usual; direction += 2)
 		for (float factor = 1 + 0.13f * direction; factor < 6 && factor > 0.3f; factor *= 1 + 0.13f * direction)
 		{
-			float		other = coding->scan->code_error(scaled, coding->index->coded, usual * factor);
+			float		other = coding->kernels->code_error(scaled, coding->index->coded, usual * factor);
 
 			if (other >= *error)
 				break;
@@ -145,7 +145,7 @@ code_panel(const Coding *coding, int64_t panel, float *scaled)
 
 			for (int r = 0; r < MF_PANEL; r++)
 				row[r] = part + r;
-			coding->scan->score_rows(index->vector + at * index->ld, index->ld, index->rotation, row,
+			coding->kernels->score_rows(index->vector + at * index->ld, index->ld, index->rotation, row,
 									 NULL, NULL, 0, y + part);
 		}
 		for (int j = 0; j < index->coded; j++)
@@ -196,7 +196,7 @@ bool
 mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, const MfParallel *parallel)
 {
 	size_t		planned = mf_codes_plan_workspace(index->nitems, index->factors, parallel);
-	Coding		coding = {index, mf_scan(), (float *) (void *) ((char *) workspace + planned)};
+	Coding		coding = {index, mf_score(), (float *) (void *) ((char *) workspace + planned)};
 	float	   *rotation = MF_WRITABLE(float, index->rotation);
 
 	memset(rotation, 0, (size_t) index->coded * index->ld * sizeof(float));
@@ -217,7 +217,7 @@ mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, con
 bool
 mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, double norm)
 {
-	const MfScan *scan = mf_scan();
+	const MfScore *kernels = mf_score();
 	float	   *x = code->coordinate;
 	double		rest = norm * norm * (1 + 1e-6 + index->skew);
 	double		squares = 0;
@@ -233,7 +233,7 @@ mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, doub
 
 		for (int r = 0; r < MF_PANEL; r++)
 			row[r] = part + r;
-		scan->score_rows(query, index->ld, index->rotation, row, NULL, NULL, 0, x + part);
+		kernels->score_rows(query, index->ld, index->rotation, row, NULL, NULL, 0, x + part);
 	}
 	for (int j = 0; j < index->coded; j++)
 	{

@@ -167,7 +167,7 @@ keep_best(float *best, float score)
 static double
 guess_floor(const Sample *sample, const MfIndex *index, const float *query)
 {
-	const MfScan *scan = mf_scan();
+	const MfScore *kernels = mf_score();
 	float		best[SAMPLE_BEST];
 	double		sum = 0;
 	double		squares = 0;
@@ -184,7 +184,7 @@ guess_floor(const Sample *sample, const MfIndex *index, const float *query)
 
 		for (int r = 0; r < MF_PANEL; r++)
 			position[r] = i < sample->n ? sample->position[sample->n + i + r] : i - sample->n + r;
-		scan->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
+		kernels->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
 		for (int r = 0; r < MF_PANEL; r++)
 		{
 			float		score = sample->score[i + r] +=
@@ -218,7 +218,7 @@ count_reached(const MfIndex *index, double norm, double floor)
 static void
 project_sample(Sample *sample, int d, int ld)
 {
-	const MfScan *scan = mf_scan();
+	const MfScore *kernels = mf_score();
 	float		y[MF_PANEL];
 
 	memset(sample->row, 0, (size_t) ld * ld * sizeof(float));
@@ -235,7 +235,7 @@ project_sample(Sample *sample, int d, int ld)
 
 			for (int r = 0; r < MF_PANEL; r++)
 				position[r] = part * 16 + r;
-			scan->score_rows(sample->vector + (size_t) i * ld, ld, sample->row, position, NULL, NULL, 0, y);
+			kernels->score_rows(sample->vector + (size_t) i * ld, ld, sample->row, position, NULL, NULL, 0, y);
 			for (int r = 0; r < MF_PANEL; r++)
 			{
 				double		unit = sample->value[part * 16 + r];
@@ -253,7 +253,7 @@ static void
 add_costs(const Sample *sample, const MfIndex *index, const float *query, double floor, double reached,
 		  double *cost)
 {
-	const MfScan *scan = mf_scan();
+	const MfScore *kernels = mf_score();
 	double		norm = mf_norm(query, index->ld);
 	double		rest = norm * norm;
 	double		scaled = 0;
@@ -266,7 +266,7 @@ add_costs(const Sample *sample, const MfIndex *index, const float *query, double
 
 		for (int r = 0; r < MF_PANEL; r++)
 			position[r] = part * 16 + r;
-		scan->score_rows(query, index->ld, sample->row, position, NULL, NULL, 0, x);
+		kernels->score_rows(query, index->ld, sample->row, position, NULL, NULL, 0, x);
 		for (int r = 0; r < MF_PANEL; r++)
 		{
 			rest -= (double) x[r] * x[r];
@@ -306,7 +306,7 @@ measure_skew(const Sample *sample, int ld, int c)
 				sum -= 1;
 			squares += (i == j ? 1 : 2) * sum * sum;
 		}
-	return 1.1 * sqrt(squares) + 2.2 * (mf_scan_error(ld) + MF_SCAN_ROUNDING) * sqrt(c);
+	return 1.1 * sqrt(squares) + 2.2 * (mf_score_error(ld) + MF_SCORE_ROUNDING) * sqrt(c);
 }
 
 /*

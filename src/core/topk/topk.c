@@ -156,7 +156,7 @@ take_query(MfSearch *search, const Workspace *work, const float *query)
 		search->query[j] = (float) (search->exact[j] * unit);
 	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
 	/* normalising rounds each coordinate once more */
-	search->error = (mf_scan_error(index->ld) + 0x1.0p-23) * search->norm;
+	search->error = (mf_score_error(index->ld) + 0x1.0p-23) * search->norm;
 	search->code.code = work->code;
 	search->code.coordinate = work->coordinate;
 	search->coded = index->coded > 0 && mf_codes_query(&search->code, index, search->query, search->norm);
@@ -179,7 +179,7 @@ start_search(MfSearch *search, const MfIndex *index, const float *query, int k, 
 {
 	memset(search, 0, sizeof(*search));
 	search->index = index;
-	search->scan = mf_scan();
+	search->kernels = mf_score();
 	search->filter = filter;
 	search->cosine = cosine;
 	search->later = work->later;

@@ -62,7 +62,7 @@ judge_panel(MfSearch *search, int64_t panel, uint32_t passed)
 		code->per_skew * index->panel_norm[panel];
 	int32_t		sum[MF_PANEL];
 
-	search->scan->sum_codes(index->code + (size_t) panel * index->coded * 8, index->coded, code->code, sum);
+	search->kernels->sum_codes(index->code + (size_t) panel * index->coded * 8, index->coded, code->code, sum);
 	for (; passed != 0; passed &= passed - 1)
 	{
 		int			i = __builtin_ctz(passed);
@@ -124,9 +124,9 @@ mf_search_codes(MfSearch *search, int64_t block, uint64_t live)
 	bounds->error = index->panel_error + first;
 	bounds->length = index->panel_length + first;
 	bounds->rest = index->panel_rest + first;
-	live &= search->scan->bound_codes(bounds, threshold);
+	live &= search->kernels->bound_codes(bounds, threshold);
 	count_coded(search, live);
-	live = search->scan->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
+	live = search->kernels->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
 									search->code.code, live, threshold, passed);
 	for (; live != 0; live &= live - 1)
 	{
@@ -159,7 +159,7 @@ bound_fine(MfSearch *search, int64_t block, uint64_t live, int32_t *threshold)
 	bounds.per_skew = query->per_skew;
 	bounds.unit = query->unit;
 	bounds.shift = query->shift;
-	live &= search->scan->bound_codes(&bounds, threshold);
+	live &= search->kernels->bound_codes(&bounds, threshold);
 	count_coded(search, live);
 	return live;
 }
@@ -190,7 +190,7 @@ mf_search_fine(MfSearch *search, int64_t block, uint64_t live)
 	uint16_t	passed[MF_BLOCK_PANELS];
 
 	live = bound_fine(search, block, live, threshold);
-	live = search->scan->scan_fine(code, ld, search->fine_code.code, live, threshold, passed);
+	live = search->kernels->scan_fine(code, ld, search->fine_code.code, live, threshold, passed);
 	take_passed(search, block, live, passed);
 }
 
@@ -207,7 +207,7 @@ search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block,
 		tile->query[i] = search[i]->fine_code.code;
 		tile->live[i] = bound_fine(search[i], block, live[i], tile->threshold[i]);
 	}
-	search[0]->scan->scan_tile(search[0]->fine->code + (size_t) first * index->ld * MF_PANEL, index->ld, tile);
+	search[0]->kernels->scan_tile(search[0]->fine->code + (size_t) first * index->ld * MF_PANEL, index->ld, tile);
 	for (int i = 0; i < n; i++)
 		take_passed(search[i], block, tile->found[i], tile->passed[i]);
 }

@@ -132,7 +132,7 @@ score_sixteen(MfSearch *search, const Sixteen *sixteen)
 		error += index->ld * 0x1.0p-149 / LEAST_NORM;
 	search->stats.scored += count_bits(wanted);
 	if (trusted)
-		wanted &= search->scan->score_rows(search->query, index->ld, index->vector, sixteen->position,
+		wanted &= search->kernels->score_rows(search->query, index->ld, index->vector, sixteen->position,
 										   cosine ? sixteen->norm : NULL, cosine ? NULL : sixteen->offset,
 										   mf_float_below(search->pool.floor - error), score);
 	for (; wanted != 0; wanted &= wanted - 1)
@@ -144,7 +144,7 @@ score_sixteen(MfSearch *search, const Sixteen *sixteen)
 		float		off = INFINITY;
 
 		if (trusted)
-			off = (float) ((error + fabs(about) * MF_SCAN_ROUNDING) * 1.0001);
+			off = (float) ((error + fabs(about) * MF_SCORE_ROUNDING) * 1.0001);
 		if (!mf_search_admits(search, item))
 			continue;
 		if (search->filter->group != NULL && mf_search_crowds_out(search, item, about + off))

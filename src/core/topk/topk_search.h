@@ -47,7 +47,7 @@ typedef struct MfGroupSlot
 typedef struct MfSearch
 {
 	const MfIndex *index;
-	const MfScan *scan;
+	const MfScore *kernels;
 	const MfFilter *filter;
 	bool		cosine;			/* the score is p.v / (|p| |v|) */
 	float	   *query;			/* ld floats: p; of length 1 for cosines */
@@ -85,7 +85,7 @@ mf_bitmap_words(const MfIndex *index)
 	return (size_t) index->nblocks * (MF_BLOCK / 64);
 }
 
-/* A float that is below x by enough for MF_SCAN_ROUNDING of itself and its own rounding. */
+/* A float that is below x by enough for MF_SCORE_ROUNDING of itself and its own rounding. */
 static inline float
 mf_float_below(double x)
 {

@@ -1,5 +1,5 @@
 /*
- * test_compare.c - the test of paired differences: chance is rarely taken for a gain, a gain is found.
+ * test_paired_test.c - the test of paired differences: chance is rarely taken for a gain, a gain is found.
  */
 #include "tap.h"
 

@@ -1,5 +1,5 @@
 /*
- * test_vec.c - dense kernels: every instruction set level against plain loops in double.
+ * test_dense.c - dense kernels: every instruction set level against plain loops in double.
  */
 #include "tap.h"
 
@@ -69,7 +69,7 @@ worse(double worst, double got, double expected)
 }
 
 static void
-test_gather(const MfVec *vec, int d, int nsums)
+test_gather(const MfDense *dense, int d, int nsums)
 {
 	int32_t		column[ROWS];
 	float		scale[ROWS];
@@ -87,7 +87,7 @@ test_gather(const MfVec *vec, int d, int nsums)
 	}
 	for (int k = 0; k < 3 * ld; k++)
 		sum[k] = 1.0f;
-	vec->gather(&gather);
+	dense->gather(&gather);
 	for (int k = 0; k < ROWS; k++)
 		for (int e = 0; e < ld; e++)
 			worst = worse(worst, gathered[k * ld + e], scale[k] * other[column[k] * ld + e]);
@@ -100,7 +100,7 @@ test_gather(const MfVec *vec, int d, int nsums)
 				expected += (double) factor[s + k] * other[column[k] * ld + e];
 			worst = worse(worst, sum[s * ld + e], expected);
 		}
-	ok(worst < 1e-5, "lanes %d, d = %d: gather with %d sums", vec->lanes, d, nsums);
+	ok(worst < 1e-5, "lanes %d, d = %d: gather with %d sums", dense->lanes, d, nsums);
 	free(gathered);
 	free(sum);
 }
@@ -124,32 +124,32 @@ off_product(const float *c, const float *a, const float *b, int n, int first, do
 }
 
 static void
-test_updates(const MfVec *vec, int d)
+test_updates(const MfDense *dense, int d)
 {
 	int32_t		column[2] = {3, 5};
 	MfAhead		ahead = {other, column, 2};
 	double		worst;
 
-	vec->rank_update(out, ld, panel, other, ROWS, 0, 0);
+	dense->gemmt(out, ld, panel, other, ROWS, 0, 0);
 	worst = off_product(out, panel, other, ROWS, 0, 0.0);
 	for (int k = 0; k < ld * ld; k++)
 		out[k] = 2.0f;
-	vec->rank_update(out, ld, panel, other, 16, ld - 16, 1);
+	dense->gemmt(out, ld, panel, other, 16, ld - 16, 1);
 	worst = fmax(worst, off_product(out, panel, other, 16, ld - 16, 2.0));
-	ok(worst < 1e-5, "lanes %d, d = %d: rank update", vec->lanes, d);
-	vec->panel_update(out, ld, panel, ROWS, 0, &ahead);
+	ok(worst < 1e-5, "lanes %d, d = %d: gemmt", dense->lanes, d);
+	dense->syrk(out, ld, panel, ROWS, 0, &ahead);
 	worst = off_product(out, panel, panel, ROWS, 0, 0.0);
-	ok(worst < 1e-5, "lanes %d, d = %d: panel update", vec->lanes, d);
+	ok(worst < 1e-5, "lanes %d, d = %d: syrk", dense->lanes, d);
 }
 
 static void
-test_products(const MfVec *vec, int d)
+test_products(const MfDense *dense, int d)
 {
 	float	   *result = floats(ROWS * ld);
 	float	   *diagonal = other + ld;
 	double		worst = 0.0;
 
-	vec->multiply(result, panel, square, ld, ROWS);
+	dense->gemm(result, panel, square, ld, ROWS);
 	for (int r = 0; r < ROWS; r++)
 		for (int j = 0; j < ld; j++)
 		{
@@ -159,12 +159,12 @@ test_products(const MfVec *vec, int d)
 				expected += (double) panel[r * ld + k] * square[k * ld + j];
 			worst = worse(worst, result[r * ld + j], expected);
 		}
-	ok(worst < 1e-5, "lanes %d, d = %d: multiply", vec->lanes, d);
+	ok(worst < 1e-5, "lanes %d, d = %d: gemm", dense->lanes, d);
 	worst = 0.0;
 	for (int n = 0; n <= ROWS; n += n < 9 ? 1 : 7)
 	{
-		vec->normal_product(out, diagonal, panel, x, ld, n / 2);
-		vec->normal_product(out, NULL, panel + n / 2 * ld, x, ld, n - n / 2);
+		dense->normal_product(out, diagonal, panel, x, ld, n / 2);
+		dense->normal_product(out, NULL, panel + n / 2 * ld, x, ld, n - n / 2);
 		for (int j = 0; j < ld; j++)
 		{
 			double		expected = (double) diagonal[j] * x[j];
@@ -180,12 +180,12 @@ test_products(const MfVec *vec, int d)
 			worst = worse(worst, out[j], expected);
 		}
 	}
-	ok(worst < 2e-5, "lanes %d, d = %d: normal product", vec->lanes, d);
+	ok(worst < 2e-5, "lanes %d, d = %d: normal product", dense->lanes, d);
 	free(result);
 }
 
 static void
-test_sums(const MfVec *vec, int d)
+test_sums(const MfDense *dense, int d)
 {
 	double		worst = 0.0;
 	double		expected = 0.0;
@@ -193,8 +193,8 @@ test_sums(const MfVec *vec, int d)
 
 	for (int k = 0; k < 2 * ld; k++)
 		out[k] = 1.0f;
-	vec->weighted_sum(out, panel, factor, ld, ROWS);
-	vec->column_squares(out + ld, panel, ld, ROWS);
+	dense->gemv(out, panel, factor, ld, ROWS);
+	dense->column_squares(out + ld, panel, ld, ROWS);
 	for (int j = 0; j < ld; j++)
 	{
 		double		sum = 1.0;
@@ -207,20 +207,20 @@ test_sums(const MfVec *vec, int d)
 		}
 		worst = worse(worse(worst, out[j], sum), out[ld + j], squares);
 	}
-	ok(worst < 1e-5, "lanes %d, d = %d: weighted sum, squares", vec->lanes, d);
-	vec->transpose_panel(out, panel, ld, ROWS, width);
+	ok(worst < 1e-5, "lanes %d, d = %d: gemv, squares", dense->lanes, d);
+	dense->transpose_panel(out, panel, ld, ROWS, width);
 	worst = 0.0;
 	for (int r = 0; r < width; r++)
 		for (int j = 0; j < ld; j++)
 			worst = worse(worst, out[j * width + r], r < ROWS ? panel[r * ld + j] : 0.0);
-	ok(worst == 0.0, "lanes %d, d = %d: transpose", vec->lanes, d);
+	ok(worst == 0.0, "lanes %d, d = %d: transpose", dense->lanes, d);
 	for (int k = 0; k < ld; k++)
 		expected += (double) panel[k] * x[k];
-	is_close(vec->dot(panel, x, ld), expected, 1e-5, "dot");
+	is_close(dense->dot(panel, x, ld), expected, 1e-5, "dot");
 }
 
 static void
-test_vectors(const MfVec *vec, int d)
+test_vectors(const MfDense *dense, int d)
 {
 	float	   *v[5];
 	double		worst = 0.0;
@@ -229,16 +229,16 @@ test_vectors(const MfVec *vec, int d)
 
 	for (int i = 0; i < 5; i++)
 		memcpy(v[i] = floats(ld), other + i * ld, (size_t) ld * sizeof(float));
-	vec->add(v[0], v[1], 0.5f, ld);
-	vec->multiply_by(v[2], v[1], ld);
-	vec->turn(v[3], v[1], 0.25f, ld);
+	dense->axpy(v[0], v[1], 0.5f, ld);
+	dense->multiply_by(v[2], v[1], ld);
+	dense->xpay(v[3], v[1], 0.25f, ld);
 	for (int k = 0; k < ld; k++)
 	{
 		worst = worse(worst, v[0][k], other[k] + 0.5 * other[ld + k]);
 		worst = worse(worst, v[2][k], (double) other[2 * ld + k] * other[ld + k]);
 		worst = worse(worst, v[3][k], other[ld + k] + 0.25 * other[3 * ld + k]);
 	}
-	got = vec->step(v[0], v[1], v[2], v[3], v[4], 0.5f, ld);
+	got = dense->cg_step(v[0], v[1], v[2], v[3], v[4], 0.5f, ld);
 	for (int k = 0; k < ld; k++)
 	{
 		double		product = (double) other[2 * ld + k] * other[ld + k];
@@ -249,7 +249,7 @@ test_vectors(const MfVec *vec, int d)
 		worst = worse(worst, v[0][k], other[k] + 0.5 * other[ld + k] + 0.5 * v[3][k]);
 		sum += residual * residual * other[4 * ld + k];
 	}
-	ok(worst < 1e-5, "lanes %d, d = %d: add, multiply, turn, step", vec->lanes, d);
+	ok(worst < 1e-5, "lanes %d, d = %d: axpy, multiply, xpay, step of CG", dense->lanes, d);
 	is_close(got, sum, 1e-4, "and the step's inner product");
 	for (int i = 0; i < 5; i++)
 		free(v[i]);
@@ -268,11 +268,11 @@ main(void)
 		{
 			set_up(sizes[i]);
 			for (int nsums = 0; nsums <= 3; nsums++)
-				test_gather(mf_vec(), sizes[i], nsums);
-			test_updates(mf_vec(), sizes[i]);
-			test_products(mf_vec(), sizes[i]);
-			test_sums(mf_vec(), sizes[i]);
-			test_vectors(mf_vec(), sizes[i]);
+				test_gather(mf_dense(), sizes[i], nsums);
+			test_updates(mf_dense(), sizes[i]);
+			test_products(mf_dense(), sizes[i]);
+			test_sums(mf_dense(), sizes[i]);
+			test_vectors(mf_dense(), sizes[i]);
 			tear_down();
 		}
 	}

@@ -1,5 +1,5 @@
 /*
- * test_solve.c - positive definite systems, side by side and alone, at every instruction set
+ * test_cholesky.c - positive definite systems, side by side and alone, at every instruction set
  * level, against textbook elimination in double; and the eigenvalue decomposition.
  */
 #include "tap.h"
@@ -92,9 +92,9 @@ worse(double worst, double got, double expected)
  * definite.
  */
 static void
-test_lanes(const MfSolve *solve, int d)
+test_lanes(const MfCholesky *cholesky, int d)
 {
-	int			lanes = solve->lanes;
+	int			lanes = cholesky->lanes;
 	int			ld = mf_padded(d);
 	size_t		size = (size_t) (ld * ld);
 	float	   *c = floats((size_t) lanes * size);
@@ -132,16 +132,16 @@ test_lanes(const MfSolve *solve, int d)
 		shift[l] = l == lanes - 1 ? INFINITY : 0.3f;
 		least[l] = 1e-3f;
 	}
-	solve->interleave_matrix(packed, c, size, ld, 2.0f);
-	solve->add_diagonal(packed, ld, base, factor, shift);
-	solve->interleave(y, &rows, NULL, ld);
+	cholesky->interleave_matrix(packed, c, size, ld, 2.0f);
+	cholesky->add_diagonal(packed, ld, base, factor, shift);
+	cholesky->interleave(y, &rows, NULL, ld);
 	memcpy(y + ld * lanes, y, (size_t) (ld * lanes) * sizeof(float));
-	solve->factor(packed, ld, y, 2, least, bad);
-	solve->dots(squares, y, y + ld * lanes, ld);
-	solve->substitute(packed, ld, y);
+	cholesky->factor(packed, ld, y, 2, least, bad);
+	cholesky->dots(squares, y, y + ld * lanes, ld);
+	cholesky->substitute(packed, ld, y);
 	for (int l = 0; l < lanes; l++)
 		result[l] = c + l * ld;
-	solve->deinterleave(result, y, ld);
+	cholesky->deinterleave(result, y, ld);
 	for (int l = 0; l < lanes - 1; l++)
 	{
 		double		square = 0.0;
@@ -175,9 +175,9 @@ test_lanes(const MfSolve *solve, int d)
 
 /* products, inverse_roots, subtract and combine against their definitions. */
 static void
-test_dual_kernels(const MfSolve *solve, int n, int d)
+test_dual_kernels(const MfCholesky *cholesky, int n, int d)
 {
-	int			lanes = solve->lanes;
+	int			lanes = cholesky->lanes;
 	int			ld = mf_padded(d);
 	float	   *z = floats((size_t) (n * ld * lanes));
 	float	   *packed = floats(mf_triangle((size_t) n) * (size_t) lanes);
@@ -196,10 +196,10 @@ test_dual_kernels(const MfSolve *solve, int n, int d)
 		base[k] = 1.0f + (float) k;
 	for (int l = 0; l < lanes; l++)
 		ones[l] = 1.0f;
-	solve->products(packed, z, n, ld);
-	solve->inverse_roots(scale, ld, base, ones, ones);
-	solve->combine(x, z, c, scale, n, ld);
-	solve->subtract(x, scale, ones, ld);
+	cholesky->products(packed, z, n, ld);
+	cholesky->inverse_roots(scale, ld, base, ones, ones);
+	cholesky->combine(x, z, c, scale, n, ld);
+	cholesky->subtract(x, scale, ones, ld);
 	for (int l = 0; l < lanes; l++)
 	{
 		for (int i = 0; i < n; i++)
@@ -231,7 +231,7 @@ test_dual_kernels(const MfSolve *solve, int n, int d)
 
 /* v v' with a ridge that rounding drowns: v' x is 1 for v v' x = v, and x is no longer than it needs. */
 static void
-test_singular(const MfSolve *solve, int ld, float *c, float *x, float *inverse, float *work)
+test_singular(const MfCholesky *cholesky, int ld, float *c, float *x, float *inverse, float *work)
 {
 	double		product = 0.0;
 	double		square = 0.0;
@@ -247,8 +247,8 @@ test_singular(const MfSolve *solve, int ld, float *c, float *x, float *inverse, 
 	for (int i = 0; i < ld; i++)
 		for (int j = i; j < ld; j++)
 			c[i * ld + j] = x[i] * x[j] + (i == j ? least : 0.0f);
-	ok(solve->factor_one(mf_vec(), c, ld, least, inverse, work), "and one that floats hardly tell from a singular one");
-	solve->solve_one(c, ld, inverse, x);
+	ok(cholesky->factor_one(mf_dense(), c, ld, least, inverse, work), "and one that floats hardly tell from a singular one");
+	cholesky->solve_one(c, ld, inverse, x);
 	for (int i = 0; i < ld; i++)
 	{
 		product += 1e3 * mf_random_normal(14, (uint64_t) i) * x[i];
@@ -258,7 +258,7 @@ test_singular(const MfSolve *solve, int ld, float *c, float *x, float *inverse, 
 }
 
 static void
-test_one(const MfSolve *solve, int d)
+test_one(const MfCholesky *cholesky, int d)
 {
 	int			ld = mf_padded(d);
 	float	   *c = floats((size_t) (ld * ld));
@@ -280,16 +280,16 @@ test_one(const MfSolve *solve, int d)
 	eliminate(a, x, d);
 	for (int i = 0; i < d; i++)
 		product += b[i] * x[i];
-	ok(solve->factor_one(mf_vec(), c, ld, 1e-3f, inverse, work), "lanes %d, d = %d: factors of one system",
-	   solve->lanes, d);
-	got = solve->solve_one(c, ld, inverse, b);
+	ok(cholesky->factor_one(mf_dense(), c, ld, 1e-3f, inverse, work), "lanes %d, d = %d: factors of one system",
+	   cholesky->lanes, d);
+	got = cholesky->solve_one(c, ld, inverse, b);
 	for (int i = 0; i < d; i++)
 		worst = worse(worst, b[i], x[i]);
 	ok(worst < 2e-4, "and its solution");
 	is_close(got / product, 1.0, 1e-5, "and their inner product");
 	c[(ld - 16) * ld + ld - 16] = NAN;
-	ok(!solve->factor_one(mf_vec(), c, ld, 1e-3f, inverse, work), "and one that is not finite");
-	test_singular(solve, ld, c, b, inverse, work);
+	ok(!cholesky->factor_one(mf_dense(), c, ld, 1e-3f, inverse, work), "and one that is not finite");
+	test_singular(cholesky, ld, c, b, inverse, work);
 	free(c);
 	free(b);
 	free(inverse);
@@ -363,9 +363,9 @@ main(void)
 			continue;
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		{
-			test_lanes(mf_solve(), sizes[i]);
-			test_one(mf_solve(), sizes[i]);
-			test_dual_kernels(mf_solve(), 4 + 4 * (int) (i % 5), sizes[i]);
+			test_lanes(mf_cholesky(), sizes[i]);
+			test_one(mf_cholesky(), sizes[i]);
+			test_dual_kernels(mf_cholesky(), 4 + 4 * (int) (i % 5), sizes[i]);
 			test_eigen(sizes[i], sizes[i]);
 			test_eigen(sizes[i], sizes[i] * 3 / 4);
 		}
