@@ -27,6 +27,7 @@
 #include "image/image_file.h"
 #include "model/factor_table.h"
 #include "model/missing_rows.h"
+#include "model/model_write.h"
 
 #define KEPT_IMAGES 4
 

@@ -1,28 +1,19 @@
 /*
- * model_catalog.c - the bookkeeping: which models and versions there are, and the switch between them.
+ * model_catalog.c - the bookkeeping is read: which models and versions there are.
  *
- * Readers look up rows with the caller's snapshot through the tables' indexes, so that a call sees
- * the version that its transaction sees.  Writers go through SPI as the owner of the bookkeeping
- * tables, with bound parameters only and after the caller's own right has been checked: nobody
- * else can write them.
+ * Rows are looked up with the caller's snapshot through the tables' indexes, so that a call sees the
+ * version that its transaction sees.  model_write.c writes them.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -35,9 +26,6 @@
 #include "model/model_catalog.h"
 #include "pg/citus.h"
 #include "pg/snapshot.h"
-
-/* Our class among advisory locks, far from the 1 and 2 that SQL's functions use. */
-#define MODEL_LOCK_CLASS 0x6d66
 
 /* Columns of mfrec.model and mfrec.model_version, in the order of the script. */
 enum
@@ -69,7 +57,7 @@ Bookkeeping(const char *name)
  * Opens a bookkeeping relation.  One that was handed to Citus reads as it was then, and what is written to it is
  * not seen again.
  */
-static Relation
+Relation
 OpenBookkeeping(const char *name)
 {
 	Relation	rel = table_open(Bookkeeping(name), AccessShareLock);
@@ -167,7 +155,8 @@ ModelSetting(void)
 	return mfrec_model && *mfrec_model ? mfrec_model : NULL;
 }
 
-static Model *
+/* The database's default model, as the active snapshot sees it, or NULL. */
+Model *
 FindDefaultModel(void)
 {
 	ScanKeyData key;
@@ -468,326 +457,4 @@ VersionParameters(const Model *model, int32 version)
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
 	return DatumGetJsonbPCopy(heap_getattr(tuple, VERSION_PARAMETERS, desc, &isnull));
-}
-
-/*
- * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
- * until the end of this one.  Readers never take this lock.
- */
-void
-LockModel(const char *name)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0,
-						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))),
-						 MODEL_LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
-/* Runs one bookkeeping statement as the tables' owner; returns the first column of its first row. */
-static Datum
-OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
-{
-	Oid			user;
-	int			context;
-	Relation	rel = OpenBookkeeping("model");
-	Datum		result = (Datum) 0;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	*isnull = true;
-	if (SPI_tuptable && SPI_processed > 0)
-		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
-	SPI_finish();
-	SetUserIdAndSecContext(user, context);
-	CheckRowsAreSeenToWrite(RelationGetRelid(rel));
-	CheckRowsAreSeenToWrite(VersionRelation());
-	table_close(rel, AccessShareLock);
-	return result;
-}
-
-/* A text parameter that may be null. */
-static Datum
-NullableText(const char *value, char *null)
-{
-	*null = value ? ' ' : 'n';
-	return value ? CStringGetTextDatum(value) : (Datum) 0;
-}
-
-/* Whether there is a default model, for all that is committed by now. */
-static bool
-HasDefaultModel(void)
-{
-	bool		found;
-
-	LockRelationOid(ModelRelation(), AccessShareLock);
-	PushActiveSnapshot(GetLatestSnapshot());
-	found = FindDefaultModel() != NULL;
-	PopActiveSnapshot();
-	UnlockRelationOid(ModelRelation(), AccessShareLock);
-	return found;
-}
-
-/*
- * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
- * of two that are first at the same time the later one finds that out here, not in an error.  Where there
- * is one, nothing is tried: that would wait for whoever is training it.
- */
-void
-InsertModel(const Model *model)
-{
-	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
-	Datum		values[10];
-	char		nulls[] = "          ";
-	bool		isnull;
-
-	values[0] = CStringGetTextDatum(model->name);
-	values[1] = BoolGetDatum(model->is_default && !HasDefaultModel());
-	values[2] = Int32GetDatum(model->version);
-	values[3] = CStringGetTextDatum(model->schema);
-	values[4] = CStringGetTextDatum(model->user_table);
-	values[5] = CStringGetTextDatum(model->item_table);
-	values[6] = NullableText(model->source_schema, &nulls[6]);
-	values[7] = NullableText(model->source, &nulls[7]);
-	values[8] = BoolGetDatum(model->fresh);
-	values[9] = JsonbPGetDatum(model->parameters);
-	for (int i = 0; i < 2; i++)
-	{
-		OwnerSql("INSERT INTO mfrec.model (name, is_default, version, schema, user_table, item_table,"
-				 " source_schema, source, fresh, parameters)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-				 " ON CONFLICT (is_default) WHERE is_default DO NOTHING RETURNING version",
-				 10, types, values, nulls, &isnull);
-		if (!isnull)
-			break;
-		values[1] = BoolGetDatum(false);
-	}
-}
-
-/* Points a model at its new version, source and tables; the switch that readers see at commit. */
-void
-UpdateModel(const Model *model)
-{
-	Oid			types[9] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[9];
-	char		nulls[] = "         ";
-	bool		isnull;
-
-	values[0] = CStringGetTextDatum(model->name);
-	values[1] = Int32GetDatum(model->version);
-	values[2] = NullableText(model->source_schema, &nulls[2]);
-	values[3] = NullableText(model->source, &nulls[3]);
-	values[4] = BoolGetDatum(model->fresh);
-	values[5] = JsonbPGetDatum(model->parameters);
-	values[6] = CStringGetTextDatum(model->schema);
-	values[7] = CStringGetTextDatum(model->user_table);
-	values[8] = CStringGetTextDatum(model->item_table);
-	OwnerSql("UPDATE mfrec.model SET version = $2, source_schema = $3, source = $4, fresh = $5,"
-			 " parameters = $6, schema = $7, user_table = $8, item_table = $9 WHERE name OPERATOR(pg_catalog.=) $1",
-			 9, types, values, nulls, &isnull);
-}
-
-/* Notes who owns a model, for when its tables have gone; bookkeeping that 0.1.0 made has no place for it. */
-void
-RecordOwner(const char *name, const char *owner)
-{
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2] = {CStringGetTextDatum(name), CStringGetTextDatum(owner)};
-	bool		isnull;
-
-	if (get_attnum(ModelRelation(), "owner") != InvalidAttrNumber)
-		OwnerSql("UPDATE mfrec.model SET owner = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL, &isnull);
-}
-
-static void
-InsertLogLine(const char *name, int32 version, const LogLine *line)
-{
-	Oid			types[6] = {TEXTOID, INT4OID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
-	Datum		values[6];
-	char		nulls[] = "      ";
-	bool		isnull;
-
-	values[0] = CStringGetTextDatum(name);
-	values[1] = Int32GetDatum(version);
-	values[2] = Int32GetDatum(line->iteration);
-	values[3] = Float8GetDatum(line->loss);
-	values[4] = Float8GetDatum(line->validation);
-	values[5] = Float8GetDatum(line->seconds);
-	if (isnan(line->loss))
-		nulls[3] = 'n';
-	if (isnan(line->validation))
-		nulls[4] = 'n';
-	OwnerSql("INSERT INTO mfrec.training_log (model, version, iteration, loss, validation, seconds)"
-			 " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, &isnull);
-}
-
-/* Enters a version and its training log. */
-void
-InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
-{
-	Oid			types[13] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
-	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
-	Datum		values[13];
-	char		nulls[] = "             ";
-	bool		isnull;
-
-	values[0] = CStringGetTextDatum(model->name);
-	values[1] = Int32GetDatum(version->version);
-	values[2] = UUIDPGetDatum(&version->image);
-	values[3] = CStringGetTextDatum(version->feedback);
-	values[4] = Int32GetDatum(version->factors);
-	values[5] = Int64GetDatum(version->users);
-	values[6] = Int64GetDatum(version->items);
-	values[7] = Int64GetDatum(version->ratings);
-	values[8] = Int32GetDatum(version->iterations);
-	values[9] = Float8GetDatum(version->loss);
-	values[10] = Float8GetDatum(version->rmse);
-	values[11] = Float8GetDatum(version->seconds);
-	values[12] = CStringGetTextDatum(version->parameters);
-	nulls[9] = isnan(version->loss) ? 'n' : ' ';
-	nulls[10] = isnan(version->rmse) ? 'n' : ' ';
-	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
-			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
-			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb)",
-			 13, types, values, nulls, &isnull);
-	for (int i = 0; i < log_lines; i++)
-		InsertLogLine(model->name, version->version, &log[i]);
-}
-
-/* Removes the bookkeeping of versions older than the given one. */
-void
-ForgetVersions(const char *name, int32 before)
-{
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(before)};
-	bool		isnull;
-
-	OwnerSql("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
-			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
-	OwnerSql("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
-			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
-}
-
-/* Removes all bookkeeping of a model. */
-void
-DeleteModel(const char *name)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-
-	ForgetVersions(name, PG_INT32_MAX);
-	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
-}
-
-/*
- * For who is going to write: makes a snapshot active that sees the bookkeeping as it is, and keeps others
- * from changing the tables themselves until LeavePresent.
- */
-void
-EnterPresent(void)
-{
-	LockRelationOid(ModelRelation(), AccessShareLock);
-	LockRelationOid(VersionRelation(), AccessShareLock);
-	PushPresentSnapshot();
-}
-
-/* Ends what EnterPresent began; an error does so, too. */
-void
-LeavePresent(void)
-{
-	PopActiveSnapshot();
-	UnlockRelationOid(VersionRelation(), AccessShareLock);
-	UnlockRelationOid(ModelRelation(), AccessShareLock);
-}
-
-/* Waits until no other transaction chooses the default model; returns the present one, or NULL. */
-Model *
-LockDefaultModel(void)
-{
-	Model	   *model;
-
-	LockModel("");				/* no model's name */
-	EnterPresent();
-	model = FindDefaultModel();
-	LeavePresent();
-	return model;
-}
-
-/* Makes a model the default one, and no other; the caller has locked the present one. */
-void
-SetDefaultModel(const char *name)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-
-	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
-			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
-	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
-			 1, types, values, NULL, &isnull);
-}
-
-/* Takes note that versions, in a list of integers, have lost one user each. */
-void
-CountForgottenUser(const char *name, const List *versions)
-{
-	Oid			types[2] = {TEXTOID, INT4ARRAYOID};
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(versions), 1));
-	Datum		values[2];
-	bool		isnull;
-
-	for (int i = 0; i < list_length(versions); i++)
-		elements[i] = Int32GetDatum(list_nth_int(versions, i));
-	values[0] = CStringGetTextDatum(name);
-	values[1] = PointerGetDatum(construct_array(elements, list_length(versions), INT4OID, sizeof(int32), true, TYPALIGN_INT));
-	OwnerSql("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.-) 1"
-			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) ANY ($2)"
-			 " AND users OPERATOR(pg_catalog.>) 0", 2, types, values, NULL, &isnull);
-}
-
-/* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */
-void
-RenewVersionImages(const char *name)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-
-	OwnerSql("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
-			 " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
-	OwnerSql("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
-			 1, types, values, NULL, &isnull);
-}
-
-/* The highest version that the model has, 0 for none: what the next one counts from. */
-int32
-LatestVersion(const char *name)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-	Datum		latest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
-								  " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(latest);
-}
-
-/* The highest version below the serving one, 0 for none. */
-int32
-VersionBefore(const Model *model)
-{
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version)};
-	bool		isnull;
-	Datum		before = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
-								  " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
-								  2, types, values, NULL, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(before);
 }

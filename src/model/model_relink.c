@@ -22,6 +22,7 @@
 #include "model/factor_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
+#include "model/model_write.h"
 #include "source/lookup_cost.h"
 #include "source/source.h"
 

@@ -16,8 +16,8 @@
 #include "image/image_file.h"
 #include "model/factor_rows.h"
 #include "model/model_acl.h"
-#include "model/model_catalog.h"
 #include "model/model_relink.h"
+#include "model/model_write.h"
 #include "sql/args.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */

@@ -15,7 +15,7 @@
 
 #include "compat.h"
 #include "model/model_acl.h"
-#include "model/model_catalog.h"
+#include "model/model_write.h"
 #include "pg/progress.h"
 #include "sql/args.h"
 #include "train/estimate.h"

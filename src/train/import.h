@@ -4,7 +4,7 @@
 #ifndef MFREC_IMPORT_H
 #define MFREC_IMPORT_H
 
-#include "model/model_catalog.h"
+#include "model/model_write.h"
 #include "source/vectors_read.h"
 #include "train/train_options.h"
 

@@ -5,7 +5,7 @@
 #define MFREC_NEW_VERSION_H
 
 #include "model/factor_rows.h"
-#include "model/model_catalog.h"
+#include "model/model_write.h"
 
 /* A model that gets a version.  Who makes it fills in the model's source, parameters and fresh. */
 typedef struct Release

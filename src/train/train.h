@@ -4,7 +4,7 @@
 #ifndef MFREC_TRAIN_H
 #define MFREC_TRAIN_H
 
-#include "model/model_catalog.h"
+#include "model/model_write.h"
 #include "train/als_loop.h"
 
 typedef struct TrainRequest

@@ -1,0 +1,55 @@
+/*
+ * model_write.h - the bookkeeping is written: models and versions, and the switch between them.
+ */
+#ifndef MFREC_MODEL_WRITE_H
+#define MFREC_MODEL_WRITE_H
+
+#include "nodes/pg_list.h"
+
+#include "model/model_catalog.h"
+
+/* A row of mfrec.model_version; see the table's comments. */
+typedef struct ModelVersion
+{
+	int32		version;
+	pg_uuid_t	image;
+	const char *feedback;
+	int32		factors;
+	int64		users;
+	int64		items;
+	int64		ratings;
+	int32		iterations;
+	double		loss;			/* NaN: none */
+	double		rmse;			/* NaN: none */
+	double		seconds;
+	char	   *parameters;		/* JSON: all that training settled on, see ObjectiveToJson */
+} ModelVersion;
+
+/* One line of mfrec.training_log. */
+typedef struct LogLine
+{
+	int32		iteration;
+	double		loss;
+	double		validation;		/* NaN: none */
+	double		seconds;
+} LogLine;
+
+extern void LockModel(const char *name);
+extern void EnterPresent(void);
+extern void LeavePresent(void);
+
+extern void InsertModel(const Model *model);
+extern void UpdateModel(const Model *model);
+extern void RecordOwner(const char *name, const char *owner);
+extern void DeleteModel(const char *name);
+extern Model *LockDefaultModel(void);
+extern void SetDefaultModel(const char *name);
+
+extern int32 LatestVersion(const char *name);
+extern int32 VersionBefore(const Model *model);
+extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines);
+extern void RenewVersionImages(const char *name);
+extern void CountForgottenUser(const char *name, const List *versions);
+extern void ForgetVersions(const char *name, int32 before);
+
+#endif
