@@ -27,7 +27,7 @@
 #include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
-#include "train/train_memory.h"
+#include "pg/memory_limit.h"
 
 /* A block of users takes at least this much. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)

@@ -19,8 +19,8 @@
 #include "model/missing_rows.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
+#include "pg/memory_limit.h"
 #include "serve/recommend_all.h"
-#include "train/train_memory.h"
 
 /* Users at work: so many, or so many for each thread, so that starting threads is nothing beside it. */
 #define BLOCK_USERS 1024
@@ -59,6 +59,21 @@ WriteStoredSeen(Everybody *e, Datum stored)
 		pfree(seen);
 }
 
+/* An error unless what is kept of each user may be in memory. */
+static void
+CheckUserMemory(const Everybody *e)
+{
+	int64		needed = UserBytes(e);
+
+	if (needed > MemoryLimit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("lists of all users need %lld MB of memory, and may have %lld MB",
+						(long long) (needed >> 20), (long long) (MemoryLimit() >> 20)),
+				 errdetail("The dictionary of %lld users, so far, must be in memory.", (long long) e->users->count),
+				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
+}
+
 /* Takes note of a stored user; of one without a vector there is nothing to list. */
 static void
 TakeUser(void *state, const StoredRow *row)
@@ -80,7 +95,7 @@ TakeUser(void *state, const StoredRow *row)
 	if (number % CHECK_USERS == 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		CheckListBudget(UserBytes(e), e->users->count);
+		CheckUserMemory(e);
 	}
 	e->record[0] = row->bias;
 	memcpy(e->record + 1, row->vector, sizeof(float) * row->factors);
@@ -109,7 +124,7 @@ ReadUsers(Everybody *e, bool with_seen)
 		e->stored = BufFileCreateTemp(false);
 	if (ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type, e->stored != NULL, TakeUser, e) == 0)
 		CheckNoUsers(e->r.served, e->r.version);
-	CheckListBudget(UserBytes(e), e->users->count);
+	CheckUserMemory(e);
 	Rewind(e->vectors);
 	if (e->stored)
 		Rewind(e->stored);
@@ -125,7 +140,7 @@ AllocateBlock(Everybody *e, int k)
 	int64		room = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&e->parallel));
 	int64		fine = FineListBytes(image, e->users->count);
 
-	e->block_bytes = Max(RatingsBudget() / 4, LEAST_BLOCK);
+	e->block_bytes = Max(MaintenanceMemory() / 4, LEAST_BLOCK);
 	room = Min(room, Max(e->block_bytes / bytes, 1));
 	room = Min(room, Max(e->users->count, 1));
 	InitLists(&e->lists, image, k, room, fine > 0 && UserBytes(e) + fine <= MemoryLimit(), &e->parallel);

@@ -17,10 +17,10 @@
 #include "compat.h"
 #include "ids/id_growth.h"
 #include "pg/core_call.h"
+#include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "source/ratings_sort.h"
-#include "train/train_memory.h"
 
 #define BATCH_ROWS 1024
 
@@ -54,6 +54,17 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1])), value),
 			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number of single precision."),
 			 errhint("Correct the row, or leave it out with a view.")));
+}
+
+/* While ids are being read: the dictionaries alone, others with them, must not exceed the limit. */
+static void
+CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
+{
+	int64		needed = IdMapBytes(users) + IdMapBytes(items) + others;
+
+	if (needed > MemoryLimit())
+		TrainingExceedsMemory(needed, psprintf("The dictionaries of %d users and %d items, so far, must be in memory.",
+							 users->count, items->count));
 }
 
 /* Adds those of the rows that wait whose ids are known. */
@@ -443,7 +454,7 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, RatingsBudget(), parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, MaintenanceMemory(), parallel);
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
@@ -507,7 +518,7 @@ ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, cons
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
 	Sorting		sorting = {.source = source,.ratings = ratings,.triplets = &receiver->triplets,.numbered = true,
-	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = RatingsBudget(),.parallel = parallel};
+	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = MaintenanceMemory(),.parallel = parallel};
 
 	receiver->known_only = true;
 	receiver->unknown = unknown;

@@ -16,13 +16,13 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/als.h"
+#include "core/base/padding.h"
 #include "pg/alloc.h"
+#include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "source/relation.h"
 #include "source/vectors_read.h"
-#include "train/train_memory.h"
 
 /* Rows for which there is room at first. */
 #define FIRST_ROWS 1024
@@ -91,6 +91,19 @@ int64
 VectorBytes(const Vectors *v)
 {
 	return v->capacity * (mf_padded(v->factors) * sizeof(float) + sizeof(float) + sizeof(int32)) + IdMapBytes(v->ids);
+}
+
+/* While vectors are being read that came from elsewhere: they must not exceed the limit. */
+static void
+CheckImportedBytes(int64 bytes)
+{
+	if (bytes > MemoryLimit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("imported factors need %lld MB of memory, so far, and may have %lld MB",
+						(long long) (bytes >> 20), (long long) (MemoryLimit() >> 20)),
+				 errdetail("All vectors and ids must be in memory."),
+				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
 }
 
 /* Makes room for the first rows, once the first one has said how long vectors are, or for twice as many. */

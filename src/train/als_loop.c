@@ -134,8 +134,8 @@ StateProblem(Training *t)
 	const MfObjective *objective = &t->objective;
 	MfProblem  *problem = &t->problem;
 
-	CheckBudget(objective, t->ratings->users, t->ratings->items, t->ratings->unknown,
-				t->ratings->held_out.count > 0, &t->parallel);
+	CheckFactorMemory(objective, t->ratings->users, t->ratings->items, t->ratings->unknown,
+					  t->ratings->held_out.count > 0, &t->parallel);
 	t->user_counts = CountRows(&t->ratings->by_user);
 	t->item_counts = CountRows(&t->ratings->by_item);
 	problem->nusers = t->ratings->users->count;

@@ -19,6 +19,7 @@
 #include "model/objective_json.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
+#include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "source/lookup_cost.h"
 #include "source/ratings_read.h"
@@ -26,7 +27,6 @@
 #include "train/als_loop.h"
 #include "train/import.h"
 #include "train/new_version.h"
-#include "train/train_memory.h"
 
 /* An import on its way. */
 typedef struct Importer
@@ -233,7 +233,7 @@ CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *it
 static void
 CountRatings(Importer *m, const MfParallel *parallel)
 {
-	Ratings    *ratings = ReadRatings(&m->source, RatingsBudget(), parallel);
+	Ratings    *ratings = ReadRatings(&m->source, MaintenanceMemory(), parallel);
 	int32	   *user_places = PlaceIds(ratings->users, &m->users);
 	int32	   *item_places = PlaceIds(ratings->items, &m->items);
 	MfRows		rows;
