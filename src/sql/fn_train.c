@@ -1,6 +1,5 @@
 /*
- * fn_train.c - SQL functions that make versions, or nearly: mf_train, mf_retrain, mf_import, mf_estimate, mf_tune,
- * mf_progress.
+ * fn_train.c - SQL functions that make versions, or nearly: mf_train, mf_retrain, mf_import, mf_estimate, mf_tune.
  */
 #include "postgres.h"
 
@@ -16,7 +15,6 @@
 #include "compat.h"
 #include "model/model_acl.h"
 #include "model/model_write.h"
-#include "pg/progress.h"
 #include "sql/args.h"
 #include "train/estimate.h"
 #include "train/import.h"
@@ -344,49 +342,5 @@ mf_tune(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 		if (trials[i].winner && train)
 			TrainWinner(&request, &trials[i]);
-	return (Datum) 0;
-}
-
-/* Seconds between two timestamps. */
-static double
-SecondsBetween(TimestampTz from, TimestampTz to)
-{
-	return (to - from) / 1e6;
-}
-
-/* mf_trainings(): the rows of the view mf_progress. */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_trainings);
-Datum
-mf_trainings(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Progress   *trainings;
-	int			count;
-	TimestampTz now = GetCurrentTimestamp();
-
-	InitMaterializedSRF(fcinfo, 0);
-	count = ReadProgress(&trainings);
-	for (int i = 0; i < count; i++)
-	{
-		const Progress *p = &trainings[i];
-		Datum		values[10];
-		bool		nulls[10] = {false};
-
-		values[0] = Int32GetDatum(p->pid);
-		values[1] = CStringGetTextDatum(p->model);
-		values[2] = CStringGetTextDatum(PhaseName(p->phase));
-		values[3] = Int64GetDatum(p->rows);
-		values[4] = Int32GetDatum(p->iteration);
-		values[5] = Int32GetDatum(p->iterations);
-		values[6] = Float8GetDatum(p->loss);
-		values[7] = Float8GetDatum(SecondsBetween(p->started, now));
-		values[8] = Float8GetDatum(p->iteration == 0 ? 0 : (p->iterations - p->iteration) *
-								   SecondsBetween(p->sweep_started, p->iterated) / p->iteration);
-		values[9] = Int64GetDatum(p->memory);
-		nulls[5] = p->iterations == 0;
-		nulls[6] = isnan(p->loss);
-		nulls[8] = p->iteration == 0;
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
 	return (Datum) 0;
 }
