@@ -16,6 +16,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
+#include "source/row_weight.h"
 
 /*
  * A gradient at the stored vector as small as this, relative to the terms that cancel in it, says that
@@ -213,11 +214,21 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
 	}
 }
 
+/* How the model's training makes weights of the numbers of rows. */
+static RowWeight
+TrainedWeighting(const MfObjective *objective)
+{
+	if (objective->has_rating)
+		return LinearWeight(objective->weight_scale);
+	return objective->fold == MF_FOLD_TRAINED ? LogWeight(objective->value_scale) : LinearWeight(1);
+}
+
 /* Points the core's structures at the items' vectors. */
 static void
 PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 {
 	const MfObjective *objective = &image->objective;
+	RowWeight	weighting = TrainedWeighting(objective);
 	int			ld = image->index.ld;
 	const float **interest = objective->has_interest ? HugeArray(cells->n, sizeof(float *)) : NULL;
 	const float **rating = with_ratings ? HugeArray(cells->n, sizeof(float *)) : NULL;
@@ -228,7 +239,7 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	{
 		int32		item = cells->item[c];
 
-		cells->weight[c] = mf_observation_weight(objective, cells->weight[c]);
+		cells->weight[c] = WeightFromNumber(weighting, cells->weight[c]);
 		if (interest)
 			interest[c] = InterestVector(image, item, space ? space + (Size) c * ld : NULL);
 		if (rating)

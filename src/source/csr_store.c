@@ -10,7 +10,6 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/objective.h"
 #include "pg/alloc.h"
 #include "source/csr_store.h"
 
@@ -34,6 +33,7 @@ InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, in
 	cells->weights = has_weight ? BufFileCreateTemp(false) : NULL;
 	cells->part_cells = Max(part_cells, 1);
 	cells->deviation = 1;
+	cells->weighting = LinearWeight(1);
 }
 
 /* Appends n cells' columns, ratings or weights to a file. */
@@ -154,19 +154,16 @@ Standardize(float *ratings, int64 n, double mean, double deviation)
 	}
 }
 
-/* Values of implicit feedback (value_scale > 0), or weights as given, become weights of mean 1. */
 static void
-Transform(float *weights, int64 n, double value_scale, double weight_scale)
+Weight(float *weights, int64 n, RowWeight weighting)
 {
-	MfObjective objective = {.has_rating = weight_scale > 0,.value_scale = value_scale,.weight_scale = weight_scale};
-
 	for (int64 from = 0; from < n; from += STEP_CELLS)
 	{
 		int64		end = Min(from + STEP_CELLS, n);
 
 		CHECK_FOR_INTERRUPTS();
 		for (int64 i = from; i < end; i++)
-			weights[i] = mf_observation_weight(&objective, weights[i]);
+			weights[i] = WeightFromNumber(weighting, weights[i]);
 	}
 }
 
@@ -195,9 +192,10 @@ ReadPart(Cells *cells, int64 n)
 		Standardize(cells->matrix.rating, n, cells->mean, cells->deviation);
 	}
 	if (cells->weights)
+	{
 		ReadCells(cells->weights, cells->matrix.weight, n);
-	if (cells->weights && (cells->value_scale > 0 || cells->weight_scale > 0))
-		Transform(cells->matrix.weight, n, cells->value_scale, cells->weight_scale);
+		Weight(cells->matrix.weight, n, cells->weighting);
+	}
 }
 
 /* start[] of a spilled part, whose first cell is cell 0 of the buffers. */
@@ -250,22 +248,13 @@ StandardizeCells(Cells *cells, double mean, double deviation)
 		Standardize(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
 }
 
-/* From now on weights are handed out as mf_observation_weight() makes them of values. */
+/* From now on weights are handed out as what they are made of numbers; cells must have some. */
 void
-TransformWeights(Cells *cells, double value_scale)
+WeightCells(Cells *cells, RowWeight weighting)
 {
-	cells->value_scale = value_scale;
+	cells->weighting = weighting;
 	if (!cells->spilled)
-		Transform(cells->matrix.weight, cells->start[cells->nrows], value_scale, 0);
-}
-
-/* From now on weights are handed out divided by that. */
-void
-ScaleWeights(Cells *cells, double weight_scale)
-{
-	cells->weight_scale = weight_scale;
-	if (!cells->spilled)
-		Transform(cells->matrix.weight, cells->start[cells->nrows], 0, weight_scale);
+		Weight(cells->matrix.weight, cells->start[cells->nrows], weighting);
 }
 
 /* From now on all cells weigh 1: the solver is faster without weights. */

@@ -5,6 +5,7 @@
 #define MFREC_CSR_STORE_H
 
 #include "core/base/csr.h"
+#include "source/row_weight.h"
 #include "storage/buffile.h"
 
 /*
@@ -27,9 +28,8 @@ typedef struct Cells
 	int64		part_rows;		/* rows that it has room for */
 	double		mean;			/* spilled ratings are standardized on their way out */
 	double		deviation;
-	bool		columns_only;	/* nobody wants more; of spilled cells no more is read */
-	double		value_scale;	/* and weights transformed, see mf_observation_weight(): values, */
-	double		weight_scale;	/* or weights as given; 0 where they are not */
+	RowWeight	weighting;		/* and their numbers become weights */
+	bool		columns_only;	/* no more is wanted, nor read of spilled cells */
 	int64		next;			/* row with which the next part begins */
 } Cells;
 
@@ -41,8 +41,7 @@ extern bool CellsHaveWeights(const Cells *cells);
 extern bool NextCells(Cells *cells, MfRows *rows);
 extern void FreeCells(Cells *cells);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);
-extern void TransformWeights(Cells *cells, double value_scale);
-extern void ScaleWeights(Cells *cells, double weight_scale);
+extern void WeightCells(Cells *cells, RowWeight weighting);
 extern void DropWeights(Cells *cells);
 
 #endif

@@ -4,7 +4,8 @@
 #ifndef MFREC_RATINGS_SORT_H
 #define MFREC_RATINGS_SORT_H
 
-#include "source/ratings_read.h"
+#include "source/ratings.h"
+#include "source/source.h"
 
 #define BLOCK_TRIPLETS (INT64CONST(1) << 16)	/* in a block of a temporary file */
 

@@ -9,7 +9,7 @@
 #include "core/als/als.h"
 #include "core/als/objective.h"
 #include "model/model_write.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 #include "train/train_options.h"
 #include "train/validation.h"
 

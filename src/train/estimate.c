@@ -12,6 +12,7 @@
 
 #include "pg/core_call.h"
 #include "pg/progress.h"
+#include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/estimate.h"
 #include "train/train_memory.h"

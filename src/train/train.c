@@ -23,6 +23,7 @@
 #include "pg/progress.h"
 #include "pg/snapshot.h"
 #include "source/lookup_cost.h"
+#include "source/ratings_read.h"
 #include "train/als_loop.h"
 #include "train/new_version.h"
 #include "train/shown.h"

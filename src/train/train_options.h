@@ -5,7 +5,7 @@
 #define MFREC_TRAIN_OPTIONS_H
 
 #include "core/base/padding.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 #include "source/source_columns.h"
 
 /*

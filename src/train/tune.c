@@ -21,6 +21,7 @@
 #include "guc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"
+#include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/tune.h"
 

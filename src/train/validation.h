@@ -6,7 +6,7 @@
 
 #include "core/als/als.h"
 #include "core/als/objective.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 
 typedef struct Validation Validation;
 

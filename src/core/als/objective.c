@@ -185,17 +185,6 @@ mf_interest_regularization(const MfObjective *objective, int64_t count)
 		share(count, objective->item_ratings, objective->item_exponent);
 }
 
-/* The weight of an observation: f(value) with implicit feedback, else a weight as given, scaled; see above. */
-float
-mf_observation_weight(const MfObjective *objective, float value)
-{
-	if (objective->has_rating)
-		return (float) (value / objective->weight_scale);
-	if (objective->fold != MF_FOLD_TRAINED)
-		return value;
-	return objective->value_scale > 0 ? (float) (log1p(value) / objective->value_scale) : 1.0f;
-}
-
 /* mean (d floats) = sum over users of weight * p_u / sum of weights; users: nusers x mf_padded(d). */
 void
 mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean)

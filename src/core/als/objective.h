@@ -83,7 +83,6 @@ extern double mf_user_regularization(const MfObjective *objective, int64_t count
 extern double mf_user_bias_regularization(const MfObjective *objective);
 extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
 extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
-extern float mf_observation_weight(const MfObjective *objective, float value);
 
 extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
 extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);

@@ -1,0 +1,153 @@
+/*
+ * ratings.c - ratings that have been read and sorted: put on the scale that training works on, and freed.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "source/ratings.h"
+
+/* Says what was left out. */
+void
+ReportSkippedRows(const Ratings *ratings)
+{
+	if (ratings->null_rows > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row with a null user, item or value",
+							   "skipped %lld rows with a null user, item or value",
+							   ratings->null_rows, (long long) ratings->null_rows)));
+	if (ratings->zero_rows > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row whose value or weight is zero",
+							   "skipped %lld rows whose value or weight is zero",
+							   ratings->zero_rows, (long long) ratings->zero_rows)));
+}
+
+/*
+ * Mean, deviation and range of explicit ratings, in one pass in the order of the rows, so that they
+ * are the same in memory and spilled; a constant column is an error.
+ */
+static void
+Summarize(Ratings *ratings, const char *source)
+{
+	double		sum = 0;
+	double		squares = 0;
+	double		weights = 0;
+	double		shift = NAN;
+	MfRows		rows;
+
+	ratings->min = INFINITY;
+	ratings->max = -INFINITY;
+	RewindCells(&ratings->by_user);
+	while (NextCells(&ratings->by_user, &rows))
+		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
+		{
+			double		weight = rows.weight ? rows.weight[c] : 1;
+			double		off;
+
+			if (isnan(shift))
+				shift = rows.rating[c];
+			off = rows.rating[c] - shift;
+			sum += weight * off;
+			squares += weight * off * off;
+			weights += weight;
+			ratings->min = Min(ratings->min, rows.rating[c]);
+			ratings->max = Max(ratings->max, rows.rating[c]);
+		}
+	ratings->mean = shift + sum / weights;
+	ratings->deviation = sqrt(squares / weights - (sum / weights) * (sum / weights));
+	if (ratings->min == ratings->max || !(ratings->deviation > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("all ratings of relation \"%s\" are %g", source, ratings->min),
+				 errdetail("A model of how much has nothing to learn from a single distinct rating."),
+				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
+}
+
+/*
+ * Standardizes explicit ratings to mean 0 and deviation 1 in both orientations; an error where all are the
+ * same.  source: the relation's name.
+ */
+void
+StandardizeRatings(Ratings *ratings, const char *source)
+{
+	Summarize(ratings, source);
+	StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
+	StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
+}
+
+/* What weights come to: given ones of explicit ratings, or values of implicit feedback. */
+typedef struct WeightSums
+{
+	double		weights;		/* sum over all cells */
+	double		values;			/* the same of log(1 + weight) */
+	float		min;
+	float		max;
+} WeightSums;
+
+/* False without weights. */
+static bool
+SumWeights(Ratings *ratings, WeightSums *sums)
+{
+	MfRows		rows;
+
+	*sums = (WeightSums) {.min = INFINITY,.max = -INFINITY};
+	RewindCells(&ratings->by_user);
+	while (NextCells(&ratings->by_user, &rows))
+	{
+		if (rows.weight == NULL)
+			return false;
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
+			{
+				sums->weights += rows.weight[c];
+				sums->values += log1p(rows.weight[c]);
+				sums->min = Min(sums->min, rows.weight[c]);
+				sums->max = Max(sums->max, rows.weight[c]);
+			}
+		}
+	}
+	return true;
+}
+
+/*
+ * Scales weights to a mean of 1.  Equal ones are as good as none, to the bit, so then there are none.
+ */
+void
+SettleWeights(Ratings *ratings)
+{
+	Cells	   *sides[] = {&ratings->by_user, &ratings->by_item};
+	WeightSums	sums;
+	bool		equal;
+
+	ratings->weight_scale = 1;
+	if (!SumWeights(ratings, &sums))
+		return;
+	equal = sums.min == sums.max;
+	if (ratings->has_ratings)
+		ratings->weight_scale = equal ? sums.min : sums.weights / ratings->rows;
+	else
+		ratings->value_scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
+	for (int s = 0; s < 2; s++)
+	{
+		if (equal)
+			DropWeights(sides[s]);
+		else
+			WeightCells(sides[s], ratings->has_ratings ? LinearWeight(ratings->weight_scale) : LogWeight(ratings->value_scale));
+	}
+}
+
+/* Gives cells and their files back; the dictionaries stay. */
+void
+FreeRatings(Ratings *ratings)
+{
+	FreeCells(&ratings->by_user);
+	FreeCells(&ratings->by_item);
+	FreeTriplets(&ratings->held_out);
+	if (ratings->others)
+		FreeCells(ratings->others);
+}
