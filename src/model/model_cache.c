@@ -244,15 +244,15 @@ CheckSameIds(const Source *source, const char *column, const IdType *now, const 
  * The relation and columns that the model is trained on, as a version with or without ratings reads
  * them; an error when the relation has gone or no longer fits.
  */
-const ServedSource *
+const SourceLookup *
 OpenServedSource(Served *served, bool has_rating, const char *until)
 {
-	ServedSource *source = &served->source[has_rating];
+	SourceLookup *source = &served->source[has_rating];
 	MemoryContext old;
 	SourceColumns columns;
 	uint64		before = changes;
 
-	if (source->lookup_sql)
+	if (source->user_sql)
 		return source;
 	old = MemoryContextSwitchTo(served->context);
 	SourceColumnsFromJson(&columns, served->model.parameters);
@@ -262,11 +262,8 @@ OpenServedSource(Served *served, bool has_rating, const char *until)
 				 served->model.user_relid, USER_ID);
 	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,
 				 served->model.item_relid, ITEM_ID);
-	source->user_type = &served->user_type;
-	source->item_type = &served->item_type;
 	served->source_relid = source->source.relid;
-	source->reverse_sql = SourceReverseLookupSql(&source->source);
-	source->lookup_sql = SourceLookupSql(&source->source);
+	PrepareSourceLookup(source, &served->user_type, &served->item_type);
 	served->stale |= changes != before;
 	MemoryContextSwitchTo(old);
 	return source;

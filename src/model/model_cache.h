@@ -9,7 +9,7 @@
 #include "storage/itemptr.h"
 
 #include "model/model_catalog.h"
-#include "source/source.h"
+#include "source/source_lookup.h"
 
 /* How to find a row of a model table by version and id through its primary key. */
 typedef struct VectorPath
@@ -27,16 +27,6 @@ typedef struct VectorPath
 	FmgrInfo	equal;			/* of the index's operator class for ids */
 } VectorPath;
 
-/* The source of a model's ratings, and the queries that look into it. */
-typedef struct ServedSource
-{
-	Source		source;
-	const IdType *user_type;	/* of the model, which may have been trained on other types of ids */
-	const IdType *item_type;
-	char	   *lookup_sql;		/* reads one user's rows; NULL: nothing is resolved yet */
-	char	   *reverse_sql;	/* reads one item's rows */
-} ServedSource;
-
 /* A model as one row of mfrec.model describes it, with what follows from it. */
 typedef struct Served
 {
@@ -49,7 +39,7 @@ typedef struct Served
 	VectorPath	users;
 	int32		has_users;		/* a version of which the table is known to have users; 0: none */
 	Oid			source_relid;
-	ServedSource source[2];		/* for versions without and with ratings */
+	SourceLookup source[2];		/* for versions without and with ratings */
 	bool		stale;			/* something that it follows from has changed */
 	int			pins;			/* calls that use it right now */
 	uint64		last_use;
@@ -57,6 +47,6 @@ typedef struct Served
 
 extern Served *OpenServed(const char *name);
 extern void CloseServed(Served *served);
-extern const ServedSource *OpenServedSource(Served *served, bool has_rating, const char *until);
+extern const SourceLookup *OpenServedSource(Served *served, bool has_rating, const char *until);
 
 #endif

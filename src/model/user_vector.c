@@ -1,15 +1,12 @@
 /*
- * user_vector.c - one user's stored row, and the present rows of one user or item in the source.
+ * user_vector.c - one user's row of a version in the model table: the vector, and what the user has.
  *
- * A user is a row of a table that training made, so its primary key is scanned without a query,
- * as the server scans its own catalogs.  Where the table is no longer as it was made, or row security
- * applies to the caller, and for the source, which can be any relation, queries do it that are
- * prepared once a session.  They run as the caller, with the caller's snapshot, privileges and row
- * security.
+ * The table is one that training made, so its primary key is scanned without a query, as the server scans
+ * its own catalogs: that takes microseconds, and a list begins with it.  Where the table is no longer as it
+ * was made, or row security applies to the caller, a query does it that is prepared once a session.  Both
+ * read as the caller, with the caller's snapshot, privileges and row security.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -255,77 +252,4 @@ LookupUser(Served *served, int32 version, int64 user, int factors, bool with_see
 	if (!found)
 		CheckNoUsers(served, version);
 	return found;
-}
-
-/* Receives the rows of a lookup in the source. */
-typedef struct PresentReceiver
-{
-	DestReceiver pub;
-	const Source *source;
-	int			column;			/* of the id that is handed on: 0 user, 1 item */
-	const IdType *idtype;		/* of the id in the source */
-	const IdType *model_type;	/* of the id that is handed on */
-	PresentRowFunction function;
-	void	   *state;
-} PresentReceiver;
-
-/* Hands a row on if it has an id. */
-static bool
-ReceivePresentRow(TupleTableSlot *slot, DestReceiver *self)
-{
-	PresentReceiver *receiver = (PresentReceiver *) self;
-	const Source *source = receiver->source;
-	float		rating;
-	float		weight;
-	RatingCheck check;
-	int64		id;
-
-	slot_getallattrs(slot);
-	if (slot->tts_isnull[receiver->column])
-		return true;
-	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
-	if (check != RATING_OK && check != RATING_ZERO)
-		weight = NAN;
-	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
-	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
-		receiver->function(receiver->state, id, rating, weight);
-	return true;
-}
-
-static void
-StartupPresentReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-	(void) operation;
-	CheckSourceColumns(((PresentReceiver *) self)->source, typeinfo);
-}
-
-/* Runs a prepared lookup of an id as the model has it; one that the column cannot have has no rows. */
-static void
-RunLookup(const char *sql, const IdType *model_type, const IdType *idtype, int64 id, PresentReceiver *receiver)
-{
-	if (!ConvertId(model_type, idtype, id, &id) || !IdFits(idtype, id))
-		return;
-	receiver->pub.receiveSlot = ReceivePresentRow;
-	receiver->pub.rStartup = StartupPresentReceiver;
-	RunPrepared(sql, idtype->base, IdToDatum(idtype, id), &receiver->pub);
-}
-
-/* Hands on a user's present rows in the source. */
-void
-LookupUserRows(const ServedSource *source, int64 user, PresentRowFunction function, void *state)
-{
-	PresentReceiver receiver = {.source = &source->source,.column = 1,.idtype = &source->source.item,
-	.model_type = source->item_type,.function = function,.state = state};
-
-	RunLookup(source->lookup_sql, source->user_type, &source->source.user, user, &receiver);
-}
-
-/* The same for the present rows of an item. */
-void
-LookupItemRows(const ServedSource *source, int64 item, PresentRowFunction function, void *state)
-{
-	PresentReceiver receiver = {.source = &source->source,.column = 0,.idtype = &source->source.user,
-	.model_type = source->user_type,.function = function,.state = state};
-
-	RunLookup(source->reverse_sql, source->item_type, &source->source.item, item, &receiver);
 }

@@ -155,7 +155,7 @@ AllocateBlock(Everybody *e, int k)
 static void
 ReadSeen(Everybody *e)
 {
-	const ServedSource *source = OpenServedSource(e->r.served, e->r.image->objective.has_rating,
+	const SourceLookup *source = OpenServedSource(e->r.served, e->r.image->objective.has_rating,
 												  e->r.image->numbered ? "mf_recommend_all answers with fresh => false" :
 												  "mf_recommend_all answers with exclude_seen => false");
 

@@ -12,11 +12,11 @@
 #include "core/als/explain.h"
 #include "core/base/heap.h"
 #include "image/seen_items.h"
-#include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
 #include "source/row_weight.h"
+#include "source/source_lookup.h"
 
 /*
  * A gradient at the stored vector as small as this, relative to the terms that cancel in it, says that

@@ -7,9 +7,9 @@
 #include "catalog/pg_type.h"
 
 #include "image/seen_items.h"
-#include "model/user_vector.h"
 #include "serve/recommender.h"
 #include "serve/user_scan.h"
+#include "source/source_lookup.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 

@@ -1,0 +1,98 @@
+/*
+ * source_lookup.c - the current rows of one user or one item in a source.
+ *
+ * A source can be any relation, so a query looks, prepared once a session, with the caller's snapshot,
+ * privileges and row security.  Its ids may have become of another type than the model has, such as bigint
+ * for integer; they are converted on the way in and out, and ids that the other side cannot have are passed over.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "compat.h"
+#include "ids/id_growth.h"
+#include "pg/spi_query.h"
+#include "source/source_lookup.h"
+
+/* Completes a lookup whose source is open: the queries, and the types of ids that the model has. */
+void
+PrepareSourceLookup(SourceLookup *lookup, const IdType *user_type, const IdType *item_type)
+{
+	lookup->user_type = user_type;
+	lookup->item_type = item_type;
+	lookup->item_sql = SourceReverseLookupSql(&lookup->source);
+	lookup->user_sql = SourceLookupSql(&lookup->source);
+}
+
+/* Receives the rows of a lookup in the source. */
+typedef struct LookupReceiver
+{
+	DestReceiver pub;
+	const Source *source;
+	int			column;			/* of the id that is handed on: 0 user, 1 item */
+	const IdType *idtype;		/* of the id in the source */
+	const IdType *model_type;	/* of the id that is handed on */
+	CurrentRowFunction function;
+	void	   *state;
+} LookupReceiver;
+
+/* Hands a row on if it has an id. */
+static bool
+ReceiveCurrentRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	LookupReceiver *receiver = (LookupReceiver *) self;
+	const Source *source = receiver->source;
+	float		rating;
+	float		weight;
+	RatingCheck check;
+	int64		id;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[receiver->column])
+		return true;
+	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
+	if (check != RATING_OK && check != RATING_ZERO)
+		weight = NAN;
+	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
+	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
+		receiver->function(receiver->state, id, rating, weight);
+	return true;
+}
+
+static void
+StartupLookupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckSourceColumns(((LookupReceiver *) self)->source, typeinfo);
+}
+
+/* Runs a prepared lookup of an id as the model has it; one that the column cannot have has no rows. */
+static void
+RunLookup(const char *sql, const IdType *model_type, const IdType *idtype, int64 id, LookupReceiver *receiver)
+{
+	if (!ConvertId(model_type, idtype, id, &id) || !IdFits(idtype, id))
+		return;
+	receiver->pub.receiveSlot = ReceiveCurrentRow;
+	receiver->pub.rStartup = StartupLookupReceiver;
+	RunPrepared(sql, idtype->base, IdToDatum(idtype, id), &receiver->pub);
+}
+
+/* Hands a user's current rows in the source to a function, in no particular order; `user` is an id of the model. */
+void
+LookupUserRows(const SourceLookup *lookup, int64 user, CurrentRowFunction function, void *state)
+{
+	LookupReceiver receiver = {.source = &lookup->source,.column = 1,.idtype = &lookup->source.item,
+	.model_type = lookup->item_type,.function = function,.state = state};
+
+	RunLookup(lookup->user_sql, lookup->user_type, &lookup->source.user, user, &receiver);
+}
+
+/* The same for the current rows of an item, which come with the ids of their users. */
+void
+LookupItemRows(const SourceLookup *lookup, int64 item, CurrentRowFunction function, void *state)
+{
+	LookupReceiver receiver = {.source = &lookup->source,.column = 0,.idtype = &lookup->source.user,
+	.model_type = lookup->user_type,.function = function,.state = state};
+
+	RunLookup(lookup->item_sql, lookup->item_type, &lookup->source.item, item, &receiver);
+}
