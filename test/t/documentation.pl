@@ -1,6 +1,6 @@
 # Whether the documentation is true: every SQL block of README.md runs as it stands, in order, and so do
 # those of the other pages, each in a copy of the database that the README leaves; where a block is
-# followed by its output, the rows are those; links lead somewhere; every function, argument, view, column and setting is described; every object has a comment.
+# followed by its output, the rows are those; links lead somewhere, and files of src are there; every function, argument, view, column and setting is described; every object has a comment.
 use strict;
 use warnings;
 
@@ -94,6 +94,8 @@ for my $name (sort keys %text)
 		ok(-e "$root/$target" && (!defined $anchor || $anchors{$target}{$anchor}),
 			"link of $name to $file" . (defined $anchor ? "#$anchor" : '') . ' leads somewhere');
 	}
+	my @places = $text{$name} =~ m{`(src/[^`\s]+)`}g;
+	is(join(' ', grep { !grep { -e } glob "$root/$_" } @places), '', "files that $name speaks of are there");
 }
 
 # What there is, and what the README and the reference say of it.
