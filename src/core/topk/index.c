@@ -16,6 +16,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/padding.h"
+#include "core/base/rounding.h"
 #include "core/kernels/score.h"
 #include "core/topk/sq4.h"
 #include "core/topk/sq8.h"
@@ -160,13 +161,6 @@ mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 	return sort > codes ? sort : codes;
 }
 
-/* A float that is not below x >= 0; more than the largest float becomes infinity. */
-static float
-float_above(double x)
-{
-	return (float) (x * (1 + 0x1.0p-22) + 0x1.0p-148);
-}
-
 /* An unsigned integer that descends where x ascends. */
 static uint32_t
 descending(float x)
@@ -270,7 +264,7 @@ fill_panel(Build *build, int64_t panel)
 		MF_WRITABLE(int32_t, index->item)[at] = entry->item;
 		MF_WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
 		MF_WRITABLE(float, index->norm)[at] = entry->norm;
-		most = fmaxf(most, float_above(mf_norm(vector, index->ld)));
+		most = fmaxf(most, mf_float_above(mf_norm(vector, index->ld)));
 		if (index->offset != NULL)
 		{
 			MF_WRITABLE(float, index->offset)[at] = items->offset[entry->item];

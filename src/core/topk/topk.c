@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/rounding.h"
 #include "core/kernels/score.h"
 #include "core/topk/candidates.h"
 #include "core/topk/sq4.h"
@@ -94,13 +95,6 @@ mf_topk_workspace(const MfIndex *index, int k)
 	return divide_space(index, useful_k(index, k), NULL).size;
 }
 
-/* A float that is above x >= 0. */
-static float
-float_above(double x)
-{
-	return (float) (x * (1 + 0x1.0p-21) + 0x1.0p-148);
-}
-
 /*
  * A query of length 0 without offsets: every score is 0, so the result is the first k items by number.
  * Returns whether this is such a search, which is over then.
@@ -163,7 +157,7 @@ take_query(MfSearch *search, const Workspace *work, const float *query)
 	search->fine_code.code = work->fine;
 	if (index->head.nblocks > 0 && !search->cosine && mf_fine_query(&search->fine_code, search->query, index->ld, search->norm))
 		search->fine = &index->head;
-	search->bounds.per_norm = search->cosine ? INFINITY : float_above(search->norm);
+	search->bounds.per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
 	search->bounds.per_error = search->code.per_error;
 	search->bounds.per_length = search->code.per_length;
 	search->bounds.per_rest = search->code.per_rest;
