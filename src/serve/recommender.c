@@ -210,6 +210,14 @@ ShownScore(const MfObjective *objective, double user_bias, double score)
 	return objective->mean + objective->deviation * (user_bias + score);
 }
 
+/* Turns the scores of a user's list into those that are shown. */
+void
+ShowScores(const Recommender *r, const UserState *user, TopList *list)
+{
+	for (int i = 0; i < list->count; i++)
+		list->score[i] = (float) ShownScore(&r->image->objective, user->bias, list->score[i]);
+}
+
 /* How much a user would take an item: about 1 yes, about 0 no; needs an interest part. */
 double
 PredictInterest(const Recommender *r, const UserState *user, int32 item)

@@ -67,6 +67,7 @@ extern void MakeList(Recommender *r, const UserState *user, const ListFilter *fi
 					 int k, TopList *list);
 extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
+extern void ShowScores(const Recommender *r, const UserState *user, TopList *list);
 extern double ShownScore(const MfObjective *objective, double user_bias, double score);
 extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);
 

@@ -78,7 +78,7 @@ ScoreUser(void *state, const StoredRow *row)
  * there are.  Ids live as long as the search.
  */
 int
-FindBestUsers(UserSearch *search, int64 **ids, double **scores)
+FindBestUsers(UserSearch *search, int64 **ids, float **scores)
 {
 	const Recommender *r = search->recommender;
 	MfHeap	   *best = &search->best;
@@ -92,11 +92,11 @@ FindBestUsers(UserSearch *search, int64 **ids, double **scores)
 		mf_heap_push(best, rank ? rank[i] : i, search->scores[i]);
 	mf_heap_sort(best);
 	*ids = palloc(sizeof(int64) * search->k);
-	*scores = palloc(sizeof(double) * search->k);
+	*scores = palloc(sizeof(float) * search->k);
 	for (int i = 0; i < best->count; i++)
 	{
 		(*ids)[i] = IdAt(search->users, best->entry[i].number);
-		(*scores)[i] = best->entry[i].score;
+		(*scores)[i] = (float) best->entry[i].score;
 	}
 	return best->count;
 }

@@ -24,6 +24,6 @@ typedef struct UserSearch
 } UserSearch;
 
 extern void InitUserSearch(UserSearch *search, const Recommender *r, int k);
-extern int	FindBestUsers(UserSearch *search, int64 **ids, double **scores);
+extern int	FindBestUsers(UserSearch *search, int64 **ids, float **scores);
 
 #endif

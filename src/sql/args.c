@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -19,6 +21,20 @@
 
 /* More than this is no list to show to anybody. */
 #define MAX_LIST 10000
+
+/*
+ * An error where an argument is null that must not be.  The hint (NULL: none) may name the function with %s, as
+ * several share it.
+ */
+void
+RequireArgument(FunctionCallInfo fcinfo, int n, const char *name, const char *hint)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 hint ? errhint(hint, get_func_name(fcinfo->flinfo->fn_oid)) : 0));
+}
 
 /* A text argument, NULL where it is null. */
 char *
@@ -48,6 +64,35 @@ Int32Argument(FunctionCallInfo fcinfo, int n, const char *name)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s is out of range: %lld", name, (long long) value)));
 	return (int32) value;
+}
+
+/* A positive integer of at most max, -1 where it is null. */
+int
+IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max)
+{
+	int64		value;
+
+	if (PG_ARGISNULL(n))
+		return -1;
+	value = Int64Argument(fcinfo, n);
+	if (value < 1 || value > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be between 1 and %d", name, max)));
+	return (int) value;
+}
+
+/* A number, NaN where it is null; NaN itself is no number. */
+double
+NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		return NAN;
+	if (!isfinite(PG_GETARG_FLOAT8(n)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a finite number", name)));
+	return PG_GETARG_FLOAT8(n);
 }
 
 /* The argument k: 1 to MAX_LIST, `missing` where it is null. */

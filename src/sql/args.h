@@ -15,9 +15,12 @@
 /* For CheckIdColumn, where results have the type of an argument. */
 #define SAME_TYPE_HINT "Pass an item id of type %s."
 
+extern void RequireArgument(FunctionCallInfo fcinfo, int n, const char *name, const char *hint);
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
 extern int64 Int64Argument(FunctionCallInfo fcinfo, int n);
 extern int32 Int32Argument(FunctionCallInfo fcinfo, int n, const char *name);
+extern int	IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max);
+extern double NumberArgument(FunctionCallInfo fcinfo, int n, const char *name);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,

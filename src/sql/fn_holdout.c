@@ -114,10 +114,8 @@ mf_holdout(PG_FUNCTION_ARGS)
 	HoldoutId  *ids = fcinfo->flinfo->fn_extra;
 	double		fraction;
 
-	if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", PG_ARGISNULL(2) ? "fraction" : "seed")));
+	RequireArgument(fcinfo, 2, "fraction", NULL);
+	RequireArgument(fcinfo, 3, "seed", NULL);
 	fraction = FractionArgument(fcinfo, 2);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();

@@ -67,6 +67,16 @@ mf_rollback(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(version);
 }
 
+/* An error where the argument model, the first one, is null and cannot mean the default model. */
+static void
+RequireModelName(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s needs the name of a model", get_func_name(fcinfo->flinfo->fn_oid))));
+}
+
 static void
 DropTable(const char *schema, const char *table)
 {
@@ -89,10 +99,7 @@ mf_drop(PG_FUNCTION_ARGS)
 	Model	   *model;
 	Acting		acting;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("mf_drop needs the name of a model")));
+	RequireModelName(fcinfo);
 	model = OwnModel(fcinfo, 0, "mf_drop()");
 	ActAsModelOwner(model, &acting);
 	if (OidIsValid(model->user_relid))
@@ -126,10 +133,7 @@ mf_set_default(PG_FUNCTION_ARGS)
 {
 	Model	   *model;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("mf_set_default needs the name of a model")));
+	RequireModelName(fcinfo);
 	model = OwnModel(fcinfo, 0, "mf_set_default()");
 	CheckDefaultOwner(model->name, LockDefaultModel());
 	SetDefaultModel(model->name);
@@ -167,10 +171,7 @@ mf_relink(PG_FUNCTION_ARGS)
 {
 	Oid			relid[3];
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("mf_relink needs the name of a model")));
+	RequireModelName(fcinfo);
 	for (int i = 0; i < 3; i++)
 		relid[i] = PG_ARGISNULL(i + 1) ? InvalidOid : PG_GETARG_OID(i + 1);
 	if (!OidIsValid(relid[0]) && !OidIsValid(relid[1]) && !OidIsValid(relid[2]))

@@ -45,8 +45,7 @@ mf_similar_items(PG_FUNCTION_ARGS)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
-	TopList		list;
-	Oid			type;
+	TopList		list = {0};
 	int32		item;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
@@ -54,16 +53,20 @@ mf_similar_items(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	type = IdRowType(fcinfo);
-	list.count = 0;
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
 		MakeSimilarItems(&r, item, k, &list);
-	for (int i = 0; i < list.count; i++)
-		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
-					 list.score[i], i + 1);
+	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
+}
+
+/* The column of ROWS_EXPLAINED; a FillRow of contributions, one double each. */
+static void
+FillContribution(const void *contributions, int i, Datum *values, bool *nulls)
+{
+	(void) nulls;
+	values[1] = Float4GetDatum((float) ((const double *) contributions)[i]);
 }
 
 /*
@@ -77,30 +80,20 @@ mf_explain(PG_FUNCTION_ARGS)
 	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
 	Recommender r;
 	int32		item;
-	int32	   *items;
-	double	   *contributions;
+	int32	   *items = NULL;
+	double	   *contributions = NULL;
 	int			count = 0;
-	Oid			type;
 
 	BeginRows(fcinfo, ROWS_EXPLAINED, ArgumentType(fcinfo, 1));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	type = IdRowType(fcinfo);
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
 		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,
 							&items, &contributions);
-	for (int i = 0; i < count; i++)
-	{
-		Datum		values[2];
-		bool		nulls[2] = {false};
-
-		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, items[i]), type);
-		values[1] = Float4GetDatum((float) contributions[i]);
-		PutRow(fcinfo, values, nulls);
-	}
+	PutItemList(fcinfo, r.image, items, count, FillContribution, contributions);
 	CloseRecommender(&r);
 	return (Datum) 0;
 }

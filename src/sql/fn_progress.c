@@ -8,10 +8,10 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "pg/progress.h"
+#include "sql/srf.h"
 
 /* Seconds from one time to another. */
 static double
@@ -25,7 +25,6 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_trainings);
 Datum
 mf_trainings(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Progress   *trainings;
 	int			count;
 	TimestampTz now = GetCurrentTimestamp();
@@ -52,7 +51,7 @@ mf_trainings(PG_FUNCTION_ARGS)
 		nulls[5] = p->iterations == 0;
 		nulls[6] = isnan(p->loss);
 		nulls[8] = p->iteration == 0;
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		PutRow(fcinfo, values, nulls);
 	}
 	return (Datum) 0;
 }

@@ -104,30 +104,37 @@ ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 		GroupByArray(grouping, image, filter, ArrayArgument(fcinfo, at->groups, "groups"));
 }
 
+/* A list on its way to rows of ROWS_RECOMMENDED. */
+typedef struct Recommendation
+{
+	const Recommender *recommender;
+	const UserState *user;
+	const TopList *list;
+	Datum		reason;			/* text */
+} Recommendation;
+
+/* The columns of such a row; a FillRow. */
+static void
+FillRecommended(const void *state, int i, Datum *values, bool *nulls)
+{
+	const Recommendation *made = state;
+	double		predicted = PredictRating(made->recommender, made->user, made->list->item[i]);
+
+	FillRanked(made->list->score, i, values, nulls);
+	values[3] = Float4GetDatum((float) predicted);
+	nulls[3] = isnan(predicted);
+	values[4] = made->reason;
+}
+
 /* The rows of a recommendation: a list with predicted ratings and the reason. */
 static void
-PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const TopList *list)
+PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, TopList *list)
 {
-	Oid			type = IdRowType(fcinfo);
-	Datum		reason = CStringGetTextDatum(reason_names[user->reason]);
+	Recommendation made = {r, user, list, CStringGetTextDatum(reason_names[user->reason])};
 
-	for (int i = 0; i < list->count; i++)
-	{
-		Datum		values[5];
-		bool		nulls[5] = {false};
-		double		score = list->score[i];
-		double		predicted = PredictRating(r, user, list->item[i]);
-
-		if (user->reason != REASON_POPULAR)
-			score = ShownScore(&r->image->objective, user->bias, score);
-		values[0] = IdToOutput(&r->image->item_type, IdAt(&r->image->ids, list->item[i]), type);
-		values[1] = Float4GetDatum((float) score);
-		values[2] = Int32GetDatum(i + 1);
-		values[3] = Float4GetDatum((float) predicted);
-		nulls[3] = isnan(predicted);
-		values[4] = reason;
-		PutRow(fcinfo, values, nulls);
-	}
+	if (user->reason != REASON_POPULAR)
+		ShowScores(r, user, list);
+	PutItemList(fcinfo, r->image, list->item, list->count, FillRecommended, &made);
 }
 
 /* A user of whom nothing is known gets what the setting says. */
@@ -135,7 +142,6 @@ static void
 ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
 			  bool leave_out_seen, int k, int64 id, TopList *list)
 {
-	list->count = 0;
 	if (mfrec_cold_start == COLD_START_ERROR)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
@@ -159,7 +165,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	ListFilter	filter;
 	Grouping	grouping;
 	UserState	user;
-	TopList		list;
+	TopList		list = {0};
 	int64		id;
 	bool		known;
 
@@ -269,7 +275,6 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	ArrayType  *array;
 	int64	   *items;
 	float	   *ratings;
-	Oid			type;
 	int			n;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
@@ -288,17 +293,31 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	if (FoldInBasket(&r, items, ratings, n, &user))
 	{
 		MakeList(&r, &user, &filter, true, k, &list);
-		for (int i = 0; i < list.count; i++)
-			list.score[i] = (float) ShownScore(&r.image->objective, user.bias, list.score[i]);
+		ShowScores(&r, &user, &list);
 	}
 	else
 		MakePopularList(&r, NULL, &filter, k, &list);
-	type = IdRowType(fcinfo);
-	for (int i = 0; i < list.count; i++)
-		PutRankedRow(fcinfo, IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type),
-					 list.score[i], i + 1);
+	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
+}
+
+/* A list of popular items on its way to rows of ROWS_COUNTED. */
+typedef struct Counted
+{
+	const Image *image;
+	const TopList *list;
+} Counted;
+
+/* The columns of such a row; a FillRow. */
+static void
+FillCounted(const void *state, int i, Datum *values, bool *nulls)
+{
+	const Counted *counted = state;
+
+	(void) nulls;
+	values[1] = Int64GetDatum(counted->image->counts[counted->list->item[i]]);
+	values[2] = Int32GetDatum(i + 1);
 }
 
 static void
@@ -308,23 +327,14 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	Recommender r;
 	ListFilter	filter = {0};
 	TopList		list;
-	Oid			type;
+	Counted		counted;
 
 	BeginRows(fcinfo, ROWS_COUNTED, item_type);
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
-	type = IdRowType(fcinfo);
 	MakePopularList(&r, NULL, &filter, k, &list);
-	for (int i = 0; i < list.count; i++)
-	{
-		Datum		values[3];
-		bool		nulls[3] = {false};
-
-		values[0] = IdToOutput(&r.image->item_type, IdAt(&r.image->ids, list.item[i]), type);
-		values[1] = Int64GetDatum(r.image->counts[list.item[i]]);
-		values[2] = Int32GetDatum(i + 1);
-		PutRow(fcinfo, values, nulls);
-	}
+	counted = (Counted) {r.image, &list};
+	PutItemList(fcinfo, r.image, list.item, list.count, FillCounted, &counted);
 	CloseRecommender(&r);
 }
 

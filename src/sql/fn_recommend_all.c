@@ -11,8 +11,6 @@
 #include "serve/recommend_all.h"
 #include "sql/args.h"
 
-#define DEFAULT_K 10
-
 /* An error with a hint unless both ids can be returned in the result's columns. */
 static void
 CheckIdTypes(FunctionCallInfo fcinfo, TupleDesc desc, const Image *image)

@@ -5,17 +5,15 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "model/model_acl.h"
 #include "model/model_write.h"
 #include "sql/args.h"
+#include "sql/srf.h"
 #include "train/estimate.h"
 #include "train/import.h"
 #include "train/train.h"
@@ -23,45 +21,13 @@
 
 #define MAX_TRIALS 1000
 
-/* A positive integer of at most max, -1 where it is null. */
-static int
-IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max)
-{
-	int64		value;
-
-	if (PG_ARGISNULL(n))
-		return -1;
-	value = Int64Argument(fcinfo, n);
-	if (value < 1 || value > max)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be between 1 and %d", name, max)));
-	return (int) value;
-}
-
-/* A number, NaN where it is null; NaN itself is no number. */
-static double
-NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		return NAN;
-	if (!isfinite(PG_GETARG_FLOAT8(n)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a finite number", name)));
-	return PG_GETARG_FLOAT8(n);
-}
-
 /* The result row that all functions share that make a version. */
 static Datum
 VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *version)
 {
-	TupleDesc	desc;
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(model);
 	values[1] = Int32GetDatum(version->version);
 	values[2] = Int64GetDatum(version->users);
@@ -73,7 +39,7 @@ VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *versi
 	values[7] = Float8GetDatum(version->rmse);
 	nulls[7] = isnan(version->rmse);
 	values[8] = Float8GetDatum(version->seconds);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }
 
 /* The second argument is the model's name: who writes a kind of feedback there means the third one. */
@@ -97,11 +63,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 	TrainOptions *options = &request->options;
 	char	   *feedback = TextArgument(fcinfo, skip + 2);
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("source must not be null"),
-				 errhint("Name a table or view of ratings: %s('ratings').", get_func_name(fcinfo->flinfo->fn_oid))));
+	RequireArgument(fcinfo, 0, "source", "Name a table or view of ratings: %s('ratings').");
 	memset(request, 0, sizeof(TrainRequest));
 	InitTrainOptions(options);
 	request->source = PG_GETARG_OID(0);
@@ -167,17 +129,6 @@ mf_retrain(PG_FUNCTION_ARGS)
 	return VersionRow(fcinfo, name, &version);
 }
 
-/* An error where an argument of mf_import that has no default is null. */
-static void
-RequireImportArgument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name),
-				 errhint("Name the model and two tables or views of vectors: mf_import('model', 'users', 'items').")));
-}
-
 /*
  * mf_import(model text, users, items regclass, feedback text, source regclass, regularization, alpha,
  * regularization_exponent, mean float8, id_column, factors_column, bias_column, ratings_column,
@@ -188,14 +139,15 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_import);
 Datum
 mf_import(PG_FUNCTION_ARGS)
 {
+	const char *hint = "Name the model and two tables or views of vectors: mf_import('model', 'users', 'items').";
 	ImportRequest request = {0};
 	TrainOptions *options = &request.options;
 	ModelVersion version;
 	char	   *model;
 
-	RequireImportArgument(fcinfo, 0, "model");
-	RequireImportArgument(fcinfo, 1, "users");
-	RequireImportArgument(fcinfo, 2, "items");
+	RequireArgument(fcinfo, 0, "model", hint);
+	RequireArgument(fcinfo, 1, "users", hint);
+	RequireArgument(fcinfo, 2, "items", hint);
 	InitTrainOptions(options);
 	request.model = TextArgument(fcinfo, 0);
 	request.users = PG_GETARG_OID(1);
@@ -228,12 +180,9 @@ mf_estimate(PG_FUNCTION_ARGS)
 {
 	TrainRequest request;
 	Estimate	estimate;
-	TupleDesc	desc;
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	ReadTrainArguments(fcinfo, 0, &request);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
@@ -245,7 +194,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	values[6] = Int64GetDatum(estimate.temporary);
 	values[7] = Int64GetDatum(estimate.storage);
 	values[8] = Float8GetDatum(estimate.seconds);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }
 
 /* Trains on everything with the winner's parameters. */
@@ -277,8 +226,6 @@ TrainWinner(TrainRequest *request, const Trial *winner)
 static void
 PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *measure)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
 	for (int i = 0; i < count; i++)
 	{
 		const Trial *trial = &trials[i];
@@ -303,7 +250,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		nulls[7] = !o->has_interest;
 		nulls[8] = nulls[9] = !both;
 		nulls[11] = isnan(trial->confirmed);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		PutRow(fcinfo, values, nulls);
 	}
 }
 

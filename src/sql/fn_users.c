@@ -19,14 +19,11 @@
 static void
 PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search)
 {
-	const IdType *idtype = &search->recommender->image->user_type;
-	Oid			type = IdRowType(fcinfo);
 	int64	   *users;
-	double	   *scores;
+	float	   *scores;
 	int			count = FindBestUsers(search, &users, &scores);
 
-	for (int i = 0; i < count; i++)
-		PutRankedRow(fcinfo, IdToOutput(idtype, users[i], type), (float) scores[i], i + 1);
+	PutIdList(fcinfo, &search->recommender->image->user_type, users, count, FillRanked, scores);
 }
 
 /* mf_similar_users(user_id anyelement or text, k bigint, model text): the nearest users by cosine. */

@@ -1,12 +1,12 @@
 /*
- * srf.c - result rows of set-returning functions.
+ * srf.c - result rows of functions.
  *
  * A recommendation takes microseconds, less than asking the catalogs what its rows look like.  So
- * descriptors of result rows are kept for the session; they depend on nothing but the shape and the
- * type of ids.
+ * descriptors of lists are kept for the session; they depend on nothing but the shape and the type of ids.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
@@ -28,7 +28,7 @@ typedef struct RowColumns
 	{
 		const char *name;
 		Oid			type;
-	}			column[4];
+	}			column[MAX_ROW_COLUMNS - 1];
 } RowColumns;
 
 static const RowColumns shapes[ROW_SHAPES] = {
@@ -83,7 +83,7 @@ RowDescriptor(RowShape shape, Oid id_type)
 	return desc;
 }
 
-/* Prepares the call's result: an empty set of rows, to which PutRow adds. */
+/* Prepares the result of a call that returns a list: an empty set of rows, to which PutRow adds. */
 void
 BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type)
 {
@@ -105,7 +105,7 @@ BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type)
 	MemoryContextSwitchTo(old);
 }
 
-/* Adds a row to the call's result. */
+/* Adds a row to the result of BeginRows or InitMaterializedSRF. */
 void
 PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {
@@ -114,19 +114,51 @@ PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* Adds a row of ROWS_RANKED. */
-void
-PutRankedRow(FunctionCallInfo fcinfo, Datum id, float score, int rank)
+/* Adds a row of a list to the call's result. */
+static void
+PutListRow(FunctionCallInfo fcinfo, const IdType *idtype, int64 id, int i, FillRow fill, const void *state)
 {
-	Datum		values[3] = {id, Float4GetDatum(score), Int32GetDatum(rank)};
-	bool		nulls[3] = {false};
+	TupleDesc	desc = ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc;
+	Datum		values[MAX_ROW_COLUMNS];
+	bool		nulls[MAX_ROW_COLUMNS] = {false};
 
+	values[0] = IdToOutput(idtype, id, TupleDescAttr(desc, 0)->atttypid);
+	fill(state, i, values, nulls);
 	PutRow(fcinfo, values, nulls);
 }
 
-/* The type in which ids are to be returned. */
-Oid
-IdRowType(FunctionCallInfo fcinfo)
+/* Adds a row for each of a list's ids, in order. */
+void
+PutIdList(FunctionCallInfo fcinfo, const IdType *idtype, const int64 *ids, int count, FillRow fill, const void *state)
 {
-	return TupleDescAttr(((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, 0)->atttypid;
+	for (int i = 0; i < count; i++)
+		PutListRow(fcinfo, idtype, ids[i], i, fill, state);
+}
+
+/* The same for items, which are known by their numbers in an image. */
+void
+PutItemList(FunctionCallInfo fcinfo, const Image *image, const int32 *items, int count, FillRow fill, const void *state)
+{
+	for (int i = 0; i < count; i++)
+		PutListRow(fcinfo, &image->item_type, IdAt(&image->ids, items[i]), i, fill, state);
+}
+
+/* Score and rank of ROWS_RANKED; a FillRow of a list's scores, one float each. */
+void
+FillRanked(const void *scores, int i, Datum *values, bool *nulls)
+{
+	(void) nulls;
+	values[1] = Float4GetDatum(((const float *) scores)[i]);
+	values[2] = Int32GetDatum(i + 1);
+}
+
+/* The row of a function that returns one, as the call declares it. */
+Datum
+ResultRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

@@ -1,10 +1,11 @@
 /*
- * srf.h - result rows of set-returning functions.
+ * srf.h - result rows of functions.
  */
 #ifndef MFREC_SRF_H
 #define MFREC_SRF_H
 
 #include "fmgr.h"
+#include "image/image_cache.h"
 
 /* Shapes of results; the first column is an id of a type that the call decides. */
 typedef enum RowShape
@@ -16,9 +17,19 @@ typedef enum RowShape
 	ROW_SHAPES
 } RowShape;
 
+/* The most columns that a shape has, the id among them. */
+#define MAX_ROW_COLUMNS 5
+
+/* Sets the columns of entry i of a list (from 0) that stand behind the id: values[1] and on. */
+typedef void (*FillRow) (const void *state, int i, Datum *values, bool *nulls);
+
 extern void BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type);
 extern void PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
-extern void PutRankedRow(FunctionCallInfo fcinfo, Datum id, float score, int rank);
-extern Oid	IdRowType(FunctionCallInfo fcinfo);
+extern void PutIdList(FunctionCallInfo fcinfo, const IdType *idtype, const int64 *ids, int count, FillRow fill,
+					  const void *state);
+extern void PutItemList(FunctionCallInfo fcinfo, const Image *image, const int32 *items, int count, FillRow fill,
+						const void *state);
+extern void FillRanked(const void *scores, int i, Datum *values, bool *nulls);
+extern Datum ResultRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 #endif
