@@ -1,7 +1,7 @@
 /*
  * bench_topk.c - microseconds of exact search, and the share of items that it looked at.
  *
- *	 cc -O2 -std=gnu11 -Isrc -Itest/core test/bench/bench_topk.c src/core/*/*.c -o bench_topk -lm -lpthread
+ *	 cc -O2 -std=gnu11 -Isrc -Itest/core test/bench/bench_topk.c $(find src/core -name '[a-z]*.c') -o bench_topk -lm -lpthread
  *	 bench_topk [items [factors [what]]]
  *
  * What: popular (norms fall with popularity), flat (random directions, equal norms: the worst case),
