@@ -28,7 +28,7 @@ OBJS = \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
 	$(addprefix src/pg/, citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o snapshot.o \
 		spi_query.o) \
-	$(addprefix src/core/metrics/, auc.o choice.o holdout.o paired_test.o ranking.o) \
+	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_cells.o als_int16.o als_rotate.o als_single.o explain.o \
 		fold_in.o objective.o) \
 	$(addprefix src/core/topk/, candidates.o index.o sq4.o sq4_plan.o sq8.o topk.o topk_filter.o \

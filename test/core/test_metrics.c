@@ -3,9 +3,38 @@
  */
 #include "tap.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-#include "core/metrics/ranking.h"
+#include "core/metrics/metric.h"
+
+/* A metric of a list, by its row in the table. */
+static double
+of_list(MfMetricId metric, const MfListTally *list)
+{
+	return mf_metric[metric].of_list(list);
+}
+
+/* The tally of a list at k. */
+static MfListTally
+tally(const int32_t *list, int length, int k, const int32_t *relevant, int64_t nrelevant)
+{
+	MfListTally made;
+
+	mf_list_tally(&made, list, length, k, relevant, nrelevant);
+	return made;
+}
+
+/* Whether all metrics of hits are this. */
+static bool
+all_are(double value, const MfListTally *list)
+{
+	bool		same = true;
+
+	for (int m = MF_METRIC_PRECISION; m <= MF_METRIC_HIT_RATE; m++)
+		same = same && of_list((MfMetricId) m, list) == value;
+	return same;
+}
 
 /* Hits at ranks 1, 3 and 6 of a list of six, four relevant items. */
 static void
@@ -13,38 +42,40 @@ test_rank(void)
 {
 	static const int32_t list[] = {7, 3, 9, 1, 4, 2};
 	static const int32_t relevant[] = {2, 7, 9, 100};
-	MfRankMetrics m = mf_metrics_rank(list, 6, 5, relevant, 4);
-	MfRankMetrics sum = {0};
+	MfListTally m = tally(list, 6, 5, relevant, 4);
+	MfMetricSums sums = {0};
 	double		ideal = 1 + 1 / log2(3) + 1 / log2(4) + 1 / log2(5);
 
-	is_close(m.precision, 2.0 / 5, 1e-15, "precision at 5");
-	is_close(m.recall, 2.0 / 4, 1e-15, "recall at 5, of min(k, n)");
-	is_close(m.ndcg, (1 + 1 / log2(4)) / ideal, 1e-15, "ndcg at 5");
-	is_close(m.average_precision, (1 + 2.0 / 3) / 4, 1e-15, "average precision at 5");
-	is_close(m.reciprocal_rank, 1, 1e-15, "reciprocal rank");
-	is_close(m.hit_rate, 1, 1e-15, "hit rate");
+	is_close(of_list(MF_METRIC_PRECISION, &m), 2.0 / 5, 1e-15, "precision at 5");
+	is_close(of_list(MF_METRIC_RECALL, &m), 2.0 / 4, 1e-15, "recall at 5, of min(k, n)");
+	is_close(of_list(MF_METRIC_NDCG, &m), (1 + 1 / log2(4)) / ideal, 1e-15, "ndcg at 5");
+	is_close(of_list(MF_METRIC_MAP, &m), (1 + 2.0 / 3) / 4, 1e-15, "average precision at 5");
+	is_close(of_list(MF_METRIC_MRR, &m), 1, 1e-15, "reciprocal rank");
+	is_close(of_list(MF_METRIC_HIT_RATE, &m), 1, 1e-15, "hit rate");
 
-	m = mf_metrics_rank(list, 6, 2, relevant, 4);
-	is_close(m.recall, 1.0 / 2, 1e-15, "recall at 2 divides by k when more are relevant");
-	is_close(m.full_recall, 1.0 / 4, 1e-15, "full recall divides by all of them");
-	is_close(m.ndcg, 1 / (1 + 1 / log2(3)), 1e-15, "ndcg at 2 against an ideal of 2");
+	m = tally(list, 6, 2, relevant, 4);
+	is_close(of_list(MF_METRIC_RECALL, &m), 1.0 / 2, 1e-15, "recall at 2 divides by k when more are relevant");
+	is_close(of_list(MF_METRIC_FULL_RECALL, &m), 1.0 / 4, 1e-15, "full recall divides by all of them");
+	is_close(of_list(MF_METRIC_NDCG, &m), 1 / (1 + 1 / log2(3)), 1e-15, "ndcg at 2 against an ideal of 2");
 
-	m = mf_metrics_rank(list + 1, 1, 5, relevant, 4);
-	ok(m.precision == 0 && m.recall == 0 && m.ndcg == 0 && m.average_precision == 0 &&
-	   m.reciprocal_rank == 0 && m.hit_rate == 0, "a list without hits");
-	m = mf_metrics_rank(list, 1, 5, relevant, 4);
-	is_close(m.precision, 1.0 / 5, 1e-15, "a short list counts as filled up with misses");
-	m = mf_metrics_rank(list, 6, 5, relevant, 0);
-	ok(m.ndcg == 0 && m.recall == 0, "no relevant items");
+	m = tally(list + 1, 5, 5, relevant, 4);
+	is_close(of_list(MF_METRIC_MRR, &m), 1.0 / 2, 1e-15, "reciprocal rank of a first hit at 2");
+	m = tally(list + 1, 1, 5, relevant, 4);
+	ok(all_are(0, &m), "a list without hits");
+	m = tally(list, 1, 5, relevant, 4);
+	is_close(of_list(MF_METRIC_PRECISION, &m), 1.0 / 5, 1e-15, "a short list counts as filled up with misses");
+	m = tally(list, 6, 5, relevant, 0);
+	ok(all_are(0, &m), "no relevant items");
 
-	m = mf_metrics_rank(relevant, 4, 4, relevant, 4);
-	ok(m.precision == 1 && m.recall == 1 && m.full_recall == 1 && m.ndcg == 1 && m.average_precision == 1,
-	   "a perfect list");
-	mf_metrics_add(&sum, &m);
-	m = mf_metrics_rank(list, 6, 2, relevant, 4);
-	mf_metrics_add(&sum, &m);
-	mf_metrics_scale(&sum, 0.5);
-	is_close(sum.recall, 0.75, 1e-15, "the mean over users");
+	m = tally(relevant, 4, 4, relevant, 4);
+	ok(all_are(1, &m), "a perfect list");
+	mf_metric_add(&sums, &m);
+	m = tally(list, 6, 2, relevant, 4);
+	m.auc = 0.25;
+	mf_metric_add(&sums, &m);
+	is_close(mf_metric_mean(&sums, MF_METRIC_RECALL), 0.75, 1e-15, "the mean over users");
+	ok(mf_metric_mean(&sums, MF_METRIC_AUC) == 0.25, "the mean over the users who have one");
+	ok(isnan(mf_metric_mean(&sums, MF_METRIC_RMSE)), "no mean of what is no metric of lists");
 }
 
 /* The share of rightly ordered pairs, pair by pair. */
@@ -85,26 +116,51 @@ test_lists(void)
 {
 	static const int32_t list[] = {0, 2, 3};
 	static const int64_t count[] = {8, 1, 2, 0};
-	uint64_t	covered[2] = {0, 0};
+	int32_t		lists[70] = {0};
+	MfExposure	exposure = {70, lists};
+	MfListTally m = tally(list, 3, 5, list, 1);
 
-	is_close(mf_metrics_novelty(list, 3, count, 16), (1 + 3 + 4) / 3.0, 1e-15, "novelty");
-	is_close(mf_metrics_novelty(list, 0, count, 16), 0, 1e-15, "novelty of an empty list");
-	ok(mf_metrics_cover(covered, list, 3) == 3, "three items covered");
-	ok(mf_metrics_cover(covered, (int32_t[]) {3, 64, 1}, 3) == 2, "two more");
-	ok(covered[0] == 15 && covered[1] == 1, "their bits");
+	m.information = mf_list_information(list, 3, count, 16);
+	is_close(of_list(MF_METRIC_NOVELTY, &m), (1 + 3 + 4) / 3.0, 1e-15, "novelty");
+	m = tally(list, 0, 5, list, 1);
+	is_close(of_list(MF_METRIC_NOVELTY, &m), 0, 1e-15, "novelty of an empty list");
+	mf_exposure_add(&exposure, list, 3);
+	mf_exposure_add(&exposure, (int32_t[]) {3, 64, 1}, 3);
+	ok(lists[0] == 1 && lists[1] == 1 && lists[3] == 2 && lists[64] == 1 && lists[69] == 0, "lists that have an item");
+	is_close(mf_metric[MF_METRIC_COVERAGE].of_exposure(&exposure), 5.0 / 70, 1e-15, "coverage");
 }
 
 static void
 test_ratings(void)
 {
-	MfRatingMetrics sum = {0};
+	double		(*rmse) (const MfErrorSums *errors) = mf_metric[MF_METRIC_RMSE].of_errors;
+	double		(*mae) (const MfErrorSums *errors) = mf_metric[MF_METRIC_MAE].of_errors;
+	MfErrorSums sums = {0};
+	MfErrorSums more = {0};
 
-	ok(isnan(mf_metrics_rmse(&sum)) && isnan(mf_metrics_mae(&sum)), "no predictions");
-	mf_metrics_rating(&sum, 3, 4);
-	mf_metrics_rating(&sum, 5, 3);
-	mf_metrics_rating(&sum, 2, 2);
-	is_close(mf_metrics_rmse(&sum), sqrt(5.0 / 3), 1e-15, "rmse");
-	is_close(mf_metrics_mae(&sum), 1, 1e-15, "mae");
+	ok(isnan(rmse(&sums)) && isnan(mae(&sums)), "no predictions");
+	mf_error_add(&sums, 3, 4);
+	mf_error_add(&sums, 5, 3);
+	mf_error_add(&more, 2, 2);
+	mf_error_merge(&sums, &more);
+	is_close(rmse(&sums), sqrt(5.0 / 3), 1e-15, "rmse");
+	is_close(mae(&sums), 1, 1e-15, "mae");
+}
+
+/* Each row has a name of its own and one formula. */
+static void
+test_table(void)
+{
+	for (int m = 0; m < MF_METRICS; m++)
+	{
+		const MfMetric *metric = &mf_metric[m];
+		bool		unique = true;
+
+		for (int other = 0; other < m; other++)
+			unique = unique && strcmp(metric->name, mf_metric[other].name) != 0;
+		ok(unique && (metric->of_errors != NULL) + (metric->of_list != NULL) + (metric->of_exposure != NULL) == 1,
+		   "the row of %s", metric->name);
+	}
 }
 
 int
@@ -114,5 +170,6 @@ main(void)
 	test_auc();
 	test_lists();
 	test_ratings();
+	test_table();
 	return done();
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "core/metrics/holdout.h"
-#include "core/metrics/ranking.h"
+#include "core/metrics/metric.h"
 
 #define MOST_ITEMS 200
 
@@ -65,7 +65,7 @@ check_metrics(Bytes *bytes)
 	int			nlist = 0;
 	int64_t		nseen = take_ascending(bytes, nitems, seen_items, taken);
 	int64_t		nrelevant = take_ascending(bytes, nitems, relevant_items, taken);
-	MfRankMetrics m;
+	MfListTally m;
 	double		auc;
 	double		expected;
 
@@ -79,9 +79,9 @@ check_metrics(Bytes *bytes)
 		if (nlist < k && (take_byte(bytes) & 1))
 			list[nlist++] = i;
 	}
-	m = mf_metrics_rank(list, nlist, k, relevant_items, nrelevant);
-	require(is_share(m.precision) && is_share(m.recall) && is_share(m.full_recall) && is_share(m.ndcg));
-	require(is_share(m.average_precision) && is_share(m.reciprocal_rank) && is_share(m.hit_rate));
+	mf_list_tally(&m, list, nlist, k, relevant_items, nrelevant);
+	for (int i = MF_METRIC_PRECISION; i <= MF_METRIC_HIT_RATE; i++)
+		require(is_share(mf_metric[i].of_list(&m)));
 	auc = mf_metrics_auc(score, nitems, seen_items, nseen, relevant_items, nrelevant);
 	expected = naive_auc(score, nitems, seen, relevant);
 	require(isnan(expected) ? isnan(auc) : fabs(auc - expected) < 1e-9);

@@ -19,6 +19,70 @@ gain_at(int rank)
 }
 
 /*
+ * Tallies a list, best first, of `length` distinct items, of which the first k count, against nrelevant relevant
+ * items, ascending.  Without any relevant item it counts as if there were one that no list has: all is 0.
+ * information and auc are left to the caller, who knows popularities and scores: 0 and NaN.
+ */
+void
+mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant, int64_t nrelevant)
+{
+	*tally = (MfListTally) {.k = k,.length = length < k ? length : k,.auc = NAN};
+	tally->nrelevant = nrelevant > 0 ? nrelevant : 1;
+	tally->attainable = tally->nrelevant < k ? (int) tally->nrelevant : k;
+	for (int rank = 0; rank < tally->length; rank++)
+	{
+		if (!mf_list_has(relevant, nrelevant, list[rank]))
+			continue;
+		if (tally->hits++ == 0)
+			tally->first_hit = rank + 1;
+		tally->gain += gain_at(rank);
+		tally->precisions += (double) tally->hits / (rank + 1);
+	}
+	for (int rank = 0; rank < tally->attainable; rank++)
+		tally->ideal_gain += gain_at(rank);
+}
+
+/*
+ * The self-information of a list's items in bits: the sum of -log2(count of the item / total), where total is the
+ * number of ratings, or of users (Zhou et al. 2010).  An item without any counts as one that has one.
+ */
+double
+mf_list_information(const int32_t *list, int length, const int64_t *count, double total)
+{
+	double		sum = 0;
+
+	for (int i = 0; i < length; i++)
+		sum -= log2((count[list[i]] > 0 ? (double) count[list[i]] : 1.0) / total);
+	return sum;
+}
+
+/* Counts a list's items as in one more list. */
+void
+mf_exposure_add(MfExposure *exposure, const int32_t *list, int length)
+{
+	for (int i = 0; i < length; i++)
+		exposure->count[list[i]]++;
+}
+
+/* Adds a prediction and what it should have been. */
+void
+mf_error_add(MfErrorSums *sums, double predicted, double actual)
+{
+	sums->count++;
+	sums->squares += (predicted - actual) * (predicted - actual);
+	sums->absolutes += fabs(predicted - actual);
+}
+
+/* Adds sums over other predictions. */
+void
+mf_error_merge(MfErrorSums *sums, const MfErrorSums *more)
+{
+	sums->count += more->count;
+	sums->squares += more->squares;
+	sums->absolutes += more->absolutes;
+}
+
+/*
  * The figures at k of a list, best first, of nlist distinct items, against the n = nrelevant > 0
  * relevant items, ascending.  A list shorter than k counts as if filled up with misses.
  *

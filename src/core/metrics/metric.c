@@ -1,0 +1,125 @@
+/*
+ * metric.c - the table of metrics and their formulas.
+ *
+ * Notation: a list of k items at most, n relevant items, relevance binary.  A list shorter than k counts as if
+ * filled up with misses.  What formulas are made of is counted in ranking.c.
+ */
+#include "core/metrics/metric.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* Root of the mean squared error; NaN without predictions. */
+static double
+rmse(const MfErrorSums *errors)
+{
+	return sqrt(errors->squares / (double) errors->count);
+}
+
+/* Mean absolute error; NaN without predictions. */
+static double
+mae(const MfErrorSums *errors)
+{
+	return errors->absolutes / (double) errors->count;
+}
+
+/* hits / k */
+static double
+precision(const MfListTally *list)
+{
+	return (double) list->hits / list->k;
+}
+
+/* hits / min(k, n): 1 for the best list that there can be. */
+static double
+recall(const MfListTally *list)
+{
+	return (double) list->hits / list->attainable;
+}
+
+/* hits / n */
+static double
+full_recall(const MfListTally *list)
+{
+	return (double) list->hits / (double) list->nrelevant;
+}
+
+/* Sum over hits of 1 / log2(rank + 1), over the same of the best list that there can be (Jarvelin and Kekalainen 2002). */
+static double
+ndcg(const MfListTally *list)
+{
+	return list->gain / list->ideal_gain;
+}
+
+/* Sum over hits of hits so far / rank, over min(k, n); its mean over users is MAP. */
+static double
+average_precision(const MfListTally *list)
+{
+	return list->precisions / list->attainable;
+}
+
+/* 1 / rank of the first hit, 0 without one; its mean over users is MRR (Voorhees 1999). */
+static double
+reciprocal_rank(const MfListTally *list)
+{
+	return list->first_hit > 0 ? 1.0 / list->first_hit : 0;
+}
+
+/* 1 with a hit, 0 without. */
+static double
+hit_rate(const MfListTally *list)
+{
+	return list->hits > 0;
+}
+
+/* Area under the ROC curve over all items (Rendle et al. 2009), which auc.c computes; NaN where there is none. */
+static double
+auc(const MfListTally *list)
+{
+	return list->auc;
+}
+
+/* Mean self-information of the list's items in bits (Zhou et al. 2010); 0 for an empty list. */
+static double
+novelty(const MfListTally *list)
+{
+	return list->length > 0 ? list->information / list->length : 0;
+}
+
+/* Share of the items that are in one list at least. */
+static double
+coverage(const MfExposure *exposure)
+{
+	int64_t		covered = 0;
+
+	for (int64_t i = 0; i < exposure->nitems; i++)
+		covered += exposure->count[i] > 0;
+	return (double) covered / (double) exposure->nitems;
+}
+
+#define MF_METRIC_ROW(id, sql_name, from, formula, selected) \
+	[MF_METRIC_##id] = {.name = sql_name, .selects = selected, .from = formula},
+
+const MfMetric mf_metric[MF_METRICS] = {MF_METRIC_TABLE(MF_METRIC_ROW)};
+
+/* Adds a user's list to the means of all metrics of lists that are defined for it. */
+void
+mf_metric_add(MfMetricSums *sums, const MfListTally *list)
+{
+	for (int m = 0; m < MF_METRICS; m++)
+	{
+		double		value = mf_metric[m].of_list != NULL ? mf_metric[m].of_list(list) : NAN;
+
+		if (isnan(value))
+			continue;
+		sums->sum[m] += value;
+		sums->count[m]++;
+	}
+}
+
+/* The mean of a metric over the users for whom it is defined; NaN without any. */
+double
+mf_metric_mean(const MfMetricSums *sums, MfMetricId metric)
+{
+	return sums->sum[metric] / (double) sums->count[metric];
+}
