@@ -25,6 +25,8 @@
 #include "compat.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
+#include "image/image_pending.h"
+#include "image/image_sweep.h"
 #include "model/factor_table.h"
 #include "model/missing_rows.h"
 #include "model/model_write.h"
@@ -324,7 +326,7 @@ PublishImage(const ImageSource *source)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec image block", ALLOCSET_SMALL_SIZES);
 
 	LockImage(&source->uuid);	/* until the end of the transaction: see the sweep */
-	DropImageAtAbort(&source->uuid);
+	UnlinkImageAtAbort(&source->uuid);
 	(void) WriteImageFile(&source->uuid, BuildImageBlock(source, context));
 	MemoryContextDelete(context);
 	SweepImages();
@@ -364,7 +366,7 @@ SupersedeImages(const char *model, const pg_uuid_t *except)
 
 	for (int i = 0; i < n; i++)
 		if (except == NULL || memcmp(&images[i], except, sizeof(pg_uuid_t)) != 0)
-			DropImageAtCommit(&images[i]);
+			UnlinkImageAtCommit(&images[i]);
 	pfree(images);
 }
 

@@ -23,51 +23,26 @@
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "common/file_perm.h"
 #include "common/file_utils.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/lock.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "compat.h"
 #include "image/image_build.h"
 #include "image/image_file.h"
 
-#define IMAGE_DIRECTORY "base/" PG_TEMP_FILES_DIR
-#define IMAGE_PREFIX PG_TEMP_FILE_PREFIX "_mfrec."
-
-/* Our class among advisory locks; model_catalog.c has the one before. */
+/* Our class among advisory locks; model_write.c has the one before. */
 #define IMAGE_LOCK_CLASS 0x6d67
 
 /* Bytes that are written between two looks for interrupts. */
 #define WRITE_STEP (8 * 1024 * 1024)
-
-/* A file that the end of the transaction takes away. */
-typedef struct PendingDrop
-{
-	pg_uuid_t	uuid;
-	bool		at_commit;		/* else at abort */
-	SubTransactionId subtransaction;
-	struct PendingDrop *next;
-} PendingDrop;
-
-static PendingDrop *pending = NULL;
 
 /* The name of a version's file, relative to the data directory. */
 static void
@@ -145,6 +120,16 @@ MapImageFile(const pg_uuid_t *uuid, Size *size)
 		(void) unlink(path);
 	}
 	return block;
+}
+
+/* Takes a version's file away, if there is one; sessions that have mapped it keep what they have. */
+void
+UnlinkImageFile(const pg_uuid_t *uuid)
+{
+	char		path[MAXPGPATH];
+
+	ImagePath(uuid, path);
+	(void) unlink(path);
 }
 
 /* Ends a map. */
@@ -248,7 +233,7 @@ ImageLockTag(LOCKTAG *tag, const pg_uuid_t *uuid)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, part[0], part[1], IMAGE_LOCK_CLASS);
 }
 
-/* Waits until nobody else builds the version's image. */
+/* Waits until no other session builds the version's image; the lock lasts until the end of the transaction. */
 void
 LockImage(const pg_uuid_t *uuid)
 {
@@ -258,7 +243,17 @@ LockImage(const pg_uuid_t *uuid)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* Lets others build it; without this the lock lasts until the end of the transaction. */
+/* The same without waiting: false where another session builds it, or has published it and not committed yet. */
+bool
+TryLockImage(const pg_uuid_t *uuid)
+{
+	LOCKTAG		tag;
+
+	ImageLockTag(&tag, uuid);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Lets others build it before that. */
 void
 UnlockImage(const pg_uuid_t *uuid)
 {
@@ -266,249 +261,4 @@ UnlockImage(const pg_uuid_t *uuid)
 
 	ImageLockTag(&tag, uuid);
 	(void) LockRelease(&tag, ExclusiveLock, false);
-}
-
-static void
-Unlink(const pg_uuid_t *uuid)
-{
-	char		path[MAXPGPATH];
-
-	ImagePath(uuid, path);
-	(void) unlink(path);
-}
-
-/* Takes away, or forgets, what is due at the end of a transaction. */
-static void
-TransactionEnds(XactEvent event, void *arg)
-{
-	bool		commit = event == XACT_EVENT_COMMIT;
-
-	(void) arg;
-	if (!commit && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	while (pending)
-	{
-		PendingDrop *drop = pending;
-
-		/* of a prepared transaction nobody knows the end: the sweep will see */
-		if (event != XACT_EVENT_PREPARE && drop->at_commit == commit)
-			Unlink(&drop->uuid);
-		pending = drop->next;
-		pfree(drop);
-	}
-}
-
-/* The same for subtransactions; what is due at commit becomes the parent's. */
-static void
-SubtransactionEnds(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId parent, void *arg)
-{
-	PendingDrop **link = &pending;
-
-	(void) arg;
-	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-	while (*link)
-	{
-		PendingDrop *drop = *link;
-
-		if (drop->subtransaction == subtransaction && event == SUBXACT_EVENT_ABORT_SUB)
-		{
-			if (!drop->at_commit)
-				Unlink(&drop->uuid);
-			*link = drop->next;
-			pfree(drop);
-			continue;
-		}
-		if (drop->subtransaction == subtransaction)
-			drop->subtransaction = parent;
-		link = &drop->next;
-	}
-}
-
-static void
-AddPending(const pg_uuid_t *uuid, bool at_commit)
-{
-	static bool registered = false;
-	PendingDrop *drop;
-
-	if (!registered)
-	{
-		RegisterXactCallback(TransactionEnds, NULL);
-		RegisterSubXactCallback(SubtransactionEnds, NULL);
-		registered = true;
-	}
-	drop = MemoryContextAlloc(TopMemoryContext, sizeof(PendingDrop));
-	drop->uuid = *uuid;
-	drop->at_commit = at_commit;
-	drop->subtransaction = GetCurrentSubTransactionId();
-	drop->next = pending;
-	pending = drop;
-}
-
-/* Takes a version's file away should this (sub)transaction abort: its version will never have been. */
-void
-DropImageAtAbort(const pg_uuid_t *uuid)
-{
-	AddPending(uuid, false);
-}
-
-/* Takes a version's file away once this transaction has committed: it serves no longer. */
-void
-DropImageAtCommit(const pg_uuid_t *uuid)
-{
-	AddPending(uuid, true);
-}
-
-/* What the name of a file in the directory says. */
-typedef struct ImageName
-{
-	Oid			database;
-	pg_uuid_t	uuid;
-	int			pid;			/* 0: not a temporary file */
-} ImageName;
-
-/* What a hexadecimal digit stands for; -1 for any other character. */
-static int
-HexDigit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Takes a name apart; false for one that is not ours. */
-static bool
-ParseName(const char *name, ImageName *parsed)
-{
-	unsigned int database;
-	int			at = 0;
-
-	if (strncmp(name, IMAGE_PREFIX, strlen(IMAGE_PREFIX)) != 0)
-		return false;
-	name += strlen(IMAGE_PREFIX);
-	if (sscanf(name, "%u.%n", &database, &at) != 1 || at == 0)
-		return false;
-	parsed->database = database;
-	parsed->pid = 0;
-	name += at;
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		int			high;
-		int			low;
-
-		if (*name == '-')
-			name++;
-		high = HexDigit(name[0]);
-		low = high < 0 ? -1 : HexDigit(name[1]);
-		if (low < 0)
-			return false;
-		parsed->uuid.data[i] = (unsigned char) (high * 16 + low);
-		name += 2;
-	}
-	return *name == '\0' || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
-}
-
-/* The images that versions of this database have, in ascending order. */
-typedef struct ImageList
-{
-	pg_uuid_t  *uuids;
-	int			count;
-} ImageList;
-
-static int
-CompareImages(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(pg_uuid_t));
-}
-
-/* Reads the images of all versions that are committed by now, or of this transaction. */
-static void
-ListImages(Relation rel, ImageList *list)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	int			room = 64;
-	HeapTuple	tuple;
-
-	list->count = 0;
-	list->uuids = palloc(sizeof(pg_uuid_t) * room);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		if (list->count == room)
-			list->uuids = repalloc(list->uuids, sizeof(pg_uuid_t) * (room *= 2));
-		VersionImage(tuple, RelationGetDescr(rel), &list->uuids[list->count++]);
-	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	qsort(list->uuids, list->count, sizeof(pg_uuid_t), CompareImages);
-}
-
-static bool
-HasImage(const ImageList *list, const pg_uuid_t *uuid)
-{
-	return bsearch(uuid, list->uuids, list->count, sizeof(pg_uuid_t), CompareImages) != NULL;
-}
-
-/* Whether the end of this transaction decides about the file. */
-static bool
-IsPending(const pg_uuid_t *uuid)
-{
-	for (const PendingDrop *drop = pending; drop; drop = drop->next)
-		if (memcmp(&drop->uuid, uuid, sizeof(pg_uuid_t)) == 0)
-			return true;
-	return false;
-}
-
-/* Whether a file belongs to nobody: a dead process, a dropped database, or no version. */
-static bool
-IsOrphan(const ImageName *name, Relation versions, const ImageList *images)
-{
-	LOCKTAG		tag;
-	ImageList	latest;
-	bool		orphan;
-
-	if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(name->database)))
-		return true;
-	if (name->pid != 0)
-		return kill(name->pid, 0) != 0 && errno == ESRCH;
-	if (name->database != MyDatabaseId || IsPending(&name->uuid) || HasImage(images, &name->uuid))
-		return false;
-
-	/* a training that has not committed yet holds the lock of its image */
-	ImageLockTag(&tag, &name->uuid);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		return false;
-	ListImages(versions, &latest);
-	orphan = !HasImage(&latest, &name->uuid);
-	pfree(latest.uuids);
-	LockRelease(&tag, ExclusiveLock, false);
-	return orphan;
-}
-
-/* Takes away the files that belong to nobody; called by who has just written one. */
-void
-SweepImages(void)
-{
-	Relation	versions;
-	ImageList	images;
-	DIR		   *directory;
-	struct dirent *entry;
-
-	if (IsInParallelMode())
-		return;					/* where no new snapshot may be taken */
-	versions = table_open(VersionRelation(), AccessShareLock);
-	ListImages(versions, &images);
-	directory = AllocateDir(IMAGE_DIRECTORY);
-	while ((entry = ReadDirExtended(directory, IMAGE_DIRECTORY, LOG)) != NULL)
-	{
-		char		path[MAXPGPATH];
-		ImageName	name;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!ParseName(entry->d_name, &name) || !IsOrphan(&name, versions, &images))
-			continue;
-		snprintf(path, MAXPGPATH, "%s/%s", IMAGE_DIRECTORY, entry->d_name);
-		(void) unlink(path);
-	}
-	FreeDir(directory);
-	pfree(images.uuids);
-	table_close(versions, AccessShareLock);
 }

@@ -4,19 +4,22 @@
 #ifndef MFREC_IMAGE_FILE_H
 #define MFREC_IMAGE_FILE_H
 
-#include "fmgr.h"
+#include "common/file_utils.h"
+#include "storage/fd.h"
 #include "utils/uuid.h"
+
+/* Files are called <directory>/<prefix><oid of the database>.<uuid of the version>, with .<pid>.tmp while written. */
+#define IMAGE_DIRECTORY "base/" PG_TEMP_FILES_DIR
+#define IMAGE_PREFIX PG_TEMP_FILE_PREFIX "_mfrec."
 
 extern const char *MapImageFile(const pg_uuid_t *uuid, Size *size);
 extern void UnmapImageFile(const char *block, Size size);
 extern bool WriteImageFile(const pg_uuid_t *uuid, char *block);
+extern void UnlinkImageFile(const pg_uuid_t *uuid);
 extern int64 ImageFileBytes(const pg_uuid_t *uuid);
 
 extern void LockImage(const pg_uuid_t *uuid);
+extern bool TryLockImage(const pg_uuid_t *uuid);
 extern void UnlockImage(const pg_uuid_t *uuid);
-extern void SweepImages(void);
-
-extern void DropImageAtAbort(const pg_uuid_t *uuid);
-extern void DropImageAtCommit(const pg_uuid_t *uuid);
 
 #endif
