@@ -4,6 +4,7 @@
 #include "tap.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/metrics/metric.h"
@@ -130,6 +131,60 @@ test_lists(void)
 	is_close(mf_metric[MF_METRIC_COVERAGE].of_exposure(&exposure), 5.0 / 70, 1e-15, "coverage");
 }
 
+/* The Gini coefficient of these counts. */
+static double
+gini_of(const int32_t *count, int n)
+{
+	int32_t		sorted[64];
+	MfExposure	exposure = {n, sorted};
+
+	memcpy(sorted, count, sizeof(int32_t) * (size_t) n);
+	mf_exposure_sort(&exposure);
+	return mf_metric[MF_METRIC_GINI].of_exposure(&exposure);
+}
+
+/* The mean difference of all pairs of items, over twice the mean: Gini's own definition, of n - 1 others. */
+static double
+naive_gini(const int32_t *count, int n)
+{
+	double		difference = 0;
+	double		total = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		total += count[i];
+		for (int j = 0; j < n; j++)
+			difference += abs(count[i] - count[j]);
+	}
+	return difference / (2 * (n - 1) * total);
+}
+
+static void
+test_gini(void)
+{
+	static const int32_t first[] = {5, 0, 7, 7, 1, 0, 19, 2, 2, 3};
+	static const int32_t turned[] = {19, 7, 7, 5, 3, 2, 2, 1, 0, 0};
+	int32_t		alike[37];
+	int32_t		alone[37] = {[21] = 1000003};
+	int32_t		same_list[37] = {0};
+	bool		agrees = true;
+
+	for (int i = 0; i < 37; i++)
+		alike[i] = 123457;
+	for (int i = 0; i < 10; i++)
+		same_list[3 * i] = 41;
+	ok(gini_of(alike, 37) == 0 && gini_of(alike, 36) == 0, "gini is exactly 0 when all items appear alike");
+	ok(gini_of(alone, 37) == 1, "and exactly 1 when one item has all places");
+	ok(gini_of(alone, 1) == 0 && gini_of(alike, 1) == 0, "0 of one item");
+	ok(gini_of(alone, 21) == 0, "0 when no item appears");
+	is_close(gini_of(same_list, 37), 27.0 / 36, 1e-15, "(n - k) / (n - 1) when all lists have the same k items");
+	is_close(gini_of((int32_t[]) {1, 3}, 2), 0.5, 1e-15, "a quarter and three quarters");
+	ok(gini_of(first, 10) == gini_of(turned, 10), "in whatever order the items are");
+	for (int n = 2; n <= 10; n++)
+		agrees = agrees && fabs(gini_of(first, n) - naive_gini(first, n)) < 1e-15;
+	ok(agrees, "as the mean difference of all pairs defines it");
+}
+
 static void
 test_ratings(void)
 {
@@ -169,6 +224,7 @@ main(void)
 	test_rank();
 	test_auc();
 	test_lists();
+	test_gini();
 	test_ratings();
 	test_table();
 	return done();

@@ -97,6 +97,33 @@ coverage(const MfExposure *exposure)
 	return (double) covered / (double) exposure->nitems;
 }
 
+/*
+ * Gini coefficient of how often items appear in the lists: with counts c_1 <= ... <= c_n of the n items that a list
+ * may have,
+ *
+ *	  G = sum_i (2 i - n - 1) c_i / ((n - 1) sum_i c_i),
+ *
+ * which is n / (n - 1) times the area between the diagonal and the Lorenz curve over that under the diagonal.  So it
+ * is exactly 0 when all items appear alike (never, or when there is one item, too), and exactly 1 when one item has
+ * all places.  Lists of k different items cannot do that: all alike, they reach (n - k) / (n - 1).
+ *
+ * Items i and n + 1 - i have opposite factors, so terms are taken in pairs: equal counts leave no rounding.
+ */
+static double
+gini(const MfExposure *exposure)
+{
+	const int32_t *count = exposure->count;
+	int64_t		n = exposure->nitems;
+	double		total = 0;
+	double		spread = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		total += count[i];
+	for (int64_t low = 0, high = n - 1; low < high; low++, high--)
+		spread += (double) (high - low) * (double) (count[high] - count[low]);
+	return spread > 0 ? spread / ((double) (n - 1) * total) : 0;
+}
+
 #define MF_METRIC_ROW(id, sql_name, from, formula, selected) \
 	[MF_METRIC_##id] = {.name = sql_name, .selects = selected, .from = formula},
 

@@ -28,7 +28,8 @@
 	METRIC(HIT_RATE, "hit_rate", of_list, hit_rate, true) \
 	METRIC(AUC, "auc", of_list, auc, false) \
 	METRIC(NOVELTY, "novelty", of_list, novelty, false) \
-	METRIC(COVERAGE, "coverage", of_exposure, coverage, false)
+	METRIC(COVERAGE, "coverage", of_exposure, coverage, false) \
+	METRIC(GINI, "gini", of_exposure, gini, false)
 
 /* MF_METRIC_RMSE and so on; MF_METRICS is their number. */
 #define MF_METRIC_ENUMERATOR(id, name, from, formula, selects) MF_METRIC_##id,
@@ -46,7 +47,7 @@ typedef struct MfMetric
 	bool		selects;		/* parameters may be selected by it: computed from ratings or a list alone */
 	double		(*of_errors) (const MfErrorSums *errors);	/* of a user's predicted ratings, or of all together */
 	double		(*of_list) (const MfListTally *list);	/* of a user's list; of all: the mean over users */
-	double		(*of_exposure) (const MfExposure *exposure);	/* of all lists together; none of a user */
+	double		(*of_exposure) (const MfExposure *exposure);	/* of all lists together, sorted; none of a user */
 } MfMetric;
 
 /* The means of metrics of lists in the making; zeroed, they are of no user. */

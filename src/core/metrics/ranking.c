@@ -8,6 +8,7 @@
 #include "core/metrics/ranking.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/base/sorted_list.h"
 
@@ -62,6 +63,22 @@ mf_exposure_add(MfExposure *exposure, const int32_t *list, int length)
 {
 	for (int i = 0; i < length; i++)
 		exposure->count[list[i]]++;
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	int32_t		x = *(const int32_t *) a;
+	int32_t		y = *(const int32_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts the counts, ascending, when all lists are in: metrics ask how often items appear, not which. */
+void
+mf_exposure_sort(MfExposure *exposure)
+{
+	qsort(exposure->count, (size_t) exposure->nitems, sizeof(int32_t), compare_counts);
 }
 
 /* Adds a prediction and what it should have been. */

@@ -34,13 +34,14 @@ typedef struct MfErrorSums
 typedef struct MfExposure
 {
 	int64_t		nitems;			/* items that a list may have */
-	int32_t    *count;			/* nitems: lists that have the item */
+	int32_t    *count;			/* nitems: lists that have the item; by item, or sorted at last */
 } MfExposure;
 
 extern void mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant,
 						  int64_t nrelevant);
 extern double mf_list_information(const int32_t *list, int length, const int64_t *count, double total);
 extern void mf_exposure_add(MfExposure *exposure, const int32_t *list, int length);
+extern void mf_exposure_sort(MfExposure *exposure);
 extern void mf_error_add(MfErrorSums *sums, double predicted, double actual);
 extern void mf_error_merge(MfErrorSums *sums, const MfErrorSums *more);
 
