@@ -25,11 +25,9 @@
 #include "compat.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
-#include "image/image_pending.h"
 #include "image/image_sweep.h"
 #include "model/factor_table.h"
 #include "model/missing_rows.h"
-#include "model/model_write.h"
 
 #define KEPT_IMAGES 4
 
@@ -314,60 +312,6 @@ CloseImage(Image *image)
 	image->pins--;
 	if (!image->kept && image->pins == 0)
 		MemoryContextDelete(image->context);
-}
-
-/*
- * Leaves the image of a version that this transaction is about to commit to all sessions, so that
- * none has to build it.  It goes with the transaction should that abort.
- */
-void
-PublishImage(const ImageSource *source)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec image block", ALLOCSET_SMALL_SIZES);
-
-	LockImage(&source->uuid);	/* until the end of the transaction: see the sweep */
-	UnlinkImageAtAbort(&source->uuid);
-	(void) WriteImageFile(&source->uuid, BuildImageBlock(source, context));
-	MemoryContextDelete(context);
-	SweepImages();
-}
-
-/*
- * The same for a version that this transaction has written to the model tables and the bookkeeping, which
- * is read from there; where the caller may not see it in full nothing is left.  Returns the number of
- * items that he sees.
- */
-int64
-PublishStoredVersion(const Model *model, int32 version)
-{
-	ImageSource source;
-	pg_uuid_t	uuid;
-
-	LockModelTables(model);
-	EnterPresent();
-	UpdateActiveSnapshotCommandId();
-	if (!FindVersionImage(model, version, &uuid))
-		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
-	ReadImageSource(&source, model, version, &uuid);
-	if (source.ids->count == 0)
-		CheckNoItems(model, version);
-	LeavePresent();
-	if (SeesAllRows(model->item_relid))
-		PublishImage(&source);
-	return source.ids->count;
-}
-
-/* Once this transaction has committed, takes away the files of all kept versions of a model but one. */
-void
-SupersedeImages(const char *model, const pg_uuid_t *except)
-{
-	pg_uuid_t  *images;
-	int			n = VersionImages(model, &images);
-
-	for (int i = 0; i < n; i++)
-		if (except == NULL || memcmp(&images[i], except, sizeof(pg_uuid_t)) != 0)
-			UnlinkImageAtCommit(&images[i]);
-	pfree(images);
 }
 
 /*

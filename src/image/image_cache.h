@@ -42,9 +42,6 @@ typedef struct Image
 
 extern Image *OpenImage(const Served *served, int32 version);
 extern void CloseImage(Image *image);
-extern void PublishImage(const ImageSource *source);
-extern int64 PublishStoredVersion(const Model *model, int32 version);
-extern void SupersedeImages(const char *model, const pg_uuid_t *except);
 extern const float *InterestVector(const Image *image, int32 item, float *space);
 extern const float *RatingVector(const Image *image, int32 item);
 

@@ -18,7 +18,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "image/image_cache.h"
 #include "model/factor_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
@@ -122,7 +121,7 @@ CheckTable(const Model *model, Oid relid, const char *id_column)
 	CheckHasVersion(model, relid);
 }
 
-/* Points the model at tables, which get new identities: they need not be those of the images. */
+/* Points the model at tables, which need not be those that it had. */
 static void
 RelinkTables(Model *model, Oid users, Oid items)
 {
@@ -186,8 +185,11 @@ RelinkSource(Model *model, Oid relid)
 	model->fresh = SourceServesFresh(&source, "call mf_relink again");
 }
 
-/* Tells the bookkeeping what has another name now; InvalidOid for what has not. */
-void
+/*
+ * Tells the bookkeeping what has another name now; InvalidOid for what has not.  Returns whether a table of the
+ * model is among it: then images of its versions may not be of what is in there.
+ */
+bool
 Relink(Model *model, Oid source, Oid users, Oid items)
 {
 	bool		tables = OidIsValid(users) || OidIsValid(items);
@@ -202,12 +204,7 @@ Relink(Model *model, Oid source, Oid users, Oid items)
 		StopActing(&acting);
 	}
 	UpdateModel(model);
-	if (!tables)
-		return;
-	RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
-	SupersedeImages(model->name, NULL);
-	RenewVersionImages(model->name);
-	ActAsModelOwner(model, &acting);
-	(void) PublishStoredVersion(model, model->version);
-	StopActing(&acting);
+	if (tables)
+		RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
+	return tables;
 }

@@ -6,6 +6,6 @@
 
 #include "model/model_catalog.h"
 
-extern void Relink(Model *model, Oid source, Oid users, Oid items);
+extern bool Relink(Model *model, Oid source, Oid users, Oid items);
 
 #endif

@@ -12,8 +12,8 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "image/image_cache.h"
 #include "image/image_file.h"
+#include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
@@ -149,16 +149,9 @@ Datum
 mf_refresh(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
-	Acting		acting;
-	int64		items;
 
 	CheckModelTables(model);
-	SupersedeImages(model->name, NULL);
-	RenewVersionImages(model->name);
-	ActAsModelOwner(model, &acting);
-	items = PublishStoredVersion(model, model->version);
-	StopActing(&acting);
-	PG_RETURN_INT64(items);
+	PG_RETURN_INT64(RenewImages(model));
 }
 
 /*
@@ -169,6 +162,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_relink);
 Datum
 mf_relink(PG_FUNCTION_ARGS)
 {
+	Model	   *model;
 	Oid			relid[3];
 
 	RequireModelName(fcinfo);
@@ -179,7 +173,9 @@ mf_relink(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("mf_relink needs a relation"),
 				 errhint("Name what was renamed or moved with the argument source, users or items.")));
-	Relink(OwnModel(fcinfo, 0, "mf_relink()"), relid[0], relid[1], relid[2]);
+	model = OwnModel(fcinfo, 0, "mf_relink()");
+	if (Relink(model, relid[0], relid[1], relid[2]))
+		(void) RenewImages(model);
 	PG_RETURN_VOID();
 }
 

@@ -15,7 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "image/image_cache.h"
+#include "image/image_publish.h"
 #include "model/objective_json.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"

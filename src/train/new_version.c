@@ -21,7 +21,7 @@
 
 #include "compat.h"
 #include "guc.h"
-#include "image/image_cache.h"
+#include "image/image_publish.h"
 #include "model/model_acl.h"
 #include "model/seen_columns.h"
 #include "train/new_version.h"

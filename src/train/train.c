@@ -16,7 +16,7 @@
 
 #include "compat.h"
 #include "ids/id_growth.h"
-#include "image/image_cache.h"
+#include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"
 #include "pg/core_call.h"
