@@ -20,7 +20,7 @@ typedef struct Recommender
 typedef enum Reason
 {
 	REASON_MODEL,				/* the stored vector */
-	REASON_FRESH,				/* folded in from the user's present rows */
+	REASON_FRESH,				/* folded in from the user's current rows */
 	REASON_POPULAR				/* nothing is known */
 } Reason;
 
@@ -31,7 +31,7 @@ typedef struct UserState
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
-	int32	   *seen;			/* items that they had at the training and by the present rows, where that
+	int32	   *seen;			/* items that they had at the training and by the current rows, where that
 								 * was read; in any order, some twice */
 	int			nseen;
 } UserState;

@@ -1,5 +1,5 @@
 /*
- * user_fold_in.c - a user as the present rows say: folded in, or known from them to be as stored.
+ * user_fold_in.c - a user as the current rows say: folded in, or known from them to be as stored.
  */
 #include "postgres.h"
 
@@ -20,7 +20,7 @@
 
 /*
  * A gradient at the stored vector as small as this, relative to the terms that cancel in it, says that
- * the vector solves the present rows: what solving in floats leaves is ten times smaller.
+ * the vector solves the current rows: what solving in floats leaves is ten times smaller.
  */
 #define SAME_GRADIENT 1e-5
 
@@ -285,7 +285,7 @@ FoldIn(const PresentCells *cells, UserState *state)
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
 }
 
-/* The user's present rows in the source, as cells. */
+/* The user's current rows in the source, as cells. */
 static void
 ReadCells(Recommender *r, int64 user, PresentCells *cells)
 {
@@ -329,7 +329,7 @@ IsSolution(const PresentCells *cells, const UserState *state)
 }
 
 /*
- * Replaces what LoadUser found (known: a stored vector) by what the user's present rows say, and
+ * Replaces what LoadUser found (known: a stored vector) by what the user's current rows say, and
  * adds their items to what the user has.  A user without any known row stays as they are, or becomes the mean
  * user when their rows have gone.  A model that cannot fold in learns no more than what the user has.
  */

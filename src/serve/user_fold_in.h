@@ -1,5 +1,5 @@
 /*
- * user_fold_in.h - a user as the present rows say: folded in, or found to be as stored.
+ * user_fold_in.h - a user as the current rows say: folded in, or found to be as stored.
  */
 #ifndef MFREC_USER_FOLD_IN_H
 #define MFREC_USER_FOLD_IN_H

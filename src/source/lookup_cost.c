@@ -121,7 +121,7 @@ ReportCost(const Source *source, LookupCost cost, const char *again)
 	else if (cost != LOOKUP_DEAR)
 		hint = "If they are cheap to find, call mf_recommend with fresh => true.";
 	ereport(NOTICE,
-			(errmsg("recommendations will not look at a user's present rows in \"%s\" unless asked to", source->name),
+			(errmsg("recommendations will not look at a user's current rows in \"%s\" unless asked to", source->name),
 			 errdetail("%s", reasons[cost]),
 			 errhint(hint, source->user_column, again)));
 }

@@ -87,7 +87,7 @@ SELECT count(*) FROM mf_similar_users(101, 50);
 SELECT count(*) FROM mf_similar_users(1, 50);
 SELECT count(*) FROM (SELECT user_id FROM mf_recommend_all(1) UNION SELECT user_id FROM mf_recommend_users(20, 60)) l WHERE user_id > 100;
 SELECT mf_predict(101, 3) = mf_predict(999, 3) AS as_anybody;
--- present rows add to it, where they are read; rows that have gone since do not take from it
+-- current rows add to it, where they are read; rows that have gone since do not take from it
 INSERT INTO taken VALUES (1, 11, NULL), (1, 1, 2), (104, 5, NULL), (3, 2, NULL);
 DELETE FROM taken WHERE user_id = 2;
 CREATE FUNCTION left_out(u int, how boolean) RETURNS text LANGUAGE sql STABLE AS
@@ -146,7 +146,7 @@ FROM held_user_factors h JOIN spilled_user_factors s USING (user_id);
 SELECT count(*) AS listed, count(*) FILTER (WHERE (u * 7 + item_id * item_id) % 3 = 0) AS seen FROM generate_series(1, 1200, 109) u, mf_recommend(u, 900, 'spilled', fresh => false);
 SELECT sum(CASE WHEN (u * 7 + i * i) % 3 = 0 THEN 0 ELSE 1 END) AS not_seen FROM generate_series(1, 1200, 109) u, generate_series(1, 900) i;
 
--- Tables of 0.1.0 have no such columns: lists go by present rows alone, and a training adds the columns.
+-- Tables of 0.1.0 have no such columns: lists go by current rows alone, and a training adds the columns.
 CREATE OR REPLACE FUNCTION has(u bigint, i bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM taken WHERE user_id = u AND item_id = i)';
 CREATE FUNCTION make_old(model text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN

@@ -43,7 +43,7 @@ FROM unnest(ARRAY[', iterations => 4', ', iterations => 4, regularization => 0',
 SELECT ratings, users, factors FROM mf_estimate('tail');
 SELECT ratings, users FROM mf_estimate('equal', factors => 128);
 
--- present rows and baskets are solved alike
+-- current rows and baskets are solved alike
 SELECT model FROM mf_train('equal', 'free', regularization => 0, interest_weight => 0, factors => 128);
 SELECT count(*), bool_and(score BETWEEN -1e15 AND 1e15) AS finite FROM mf_recommend(1, 200, 'free', fresh => true);
 SELECT count(*), bool_and(score BETWEEN -1e15 AND 1e15) AS finite FROM mf_recommend_for(ARRAY[1, 2, 3], ARRAY[5, 5, 1]::real[], k => 10, model => 'free');

@@ -49,7 +49,7 @@ SELECT learnt('large', ', factors => 4, weight_column => ''uneven''') = :'uneven
 RESET maintenance_work_mem;
 DROP TABLE large;
 
--- present rows give the stored user, in whatever unit weights are
+-- current rows give the stored user, in whatever unit weights are
 CREATE FUNCTION agrees(weight text) RETURNS TABLE (stored bigint, basket bigint, explained numeric) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('SELECT count(*) FROM mf_train(''stars'', ''w'', factors => 8, weight_column => %L)', weight);
