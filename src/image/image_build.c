@@ -11,7 +11,8 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/als.h"
+#include "core/als/predict.h"
+#include "core/base/padding.h"
 #include "core/topk/index.h"
 #include "core/linalg/gram.h"
 #include "image/image_build.h"

@@ -23,6 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "core/als/predict.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
 #include "image/image_sweep.h"

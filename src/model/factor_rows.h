@@ -4,7 +4,7 @@
 #ifndef MFREC_FACTOR_ROWS_H
 #define MFREC_FACTOR_ROWS_H
 
-#include "core/als/als.h"
+#include "core/als/problem.h"
 #include "ids/id_map.h"
 #include "model/factor_table.h"
 #include "model/seen_rows.h"

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "core/als/predict.h"
 #include "guc.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
@@ -156,7 +157,7 @@ StateProblem(Training *t)
 	if (objective->has_interest)
 		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														  mf_interest_regularization);
-	problem->narrow = t->ratings->rows >= NARROW_ROWS && !CellsHaveWeights(&t->ratings->by_user);
+	problem->int16 = t->ratings->rows >= NARROW_ROWS && !CellsHaveWeights(&t->ratings->by_user);
 	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
 	problem->item_bias_regularization = problem->user_bias_regularization;
 }

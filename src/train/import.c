@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/als/predict.h"
 #include "image/image_publish.h"
 #include "model/objective_json.h"
 #include "pg/alloc.h"

@@ -15,6 +15,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "core/als/predict.h"
 #include "ids/id_growth.h"
 #include "image/image_publish.h"
 #include "model/factor_rows.h"

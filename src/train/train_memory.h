@@ -4,6 +4,7 @@
 #ifndef MFREC_TRAIN_MEMORY_H
 #define MFREC_TRAIN_MEMORY_H
 
+#include "core/als/als.h"
 #include "core/als/objective.h"
 #include "ids/id_map.h"
 

@@ -11,6 +11,8 @@
 
 #include "utils/memutils.h"
 
+#include "core/als/predict.h"
+#include "core/base/padding.h"
 #include "core/metrics/ranking.h"
 #include "core/topk/index.h"
 #include "core/topk/topk.h"

@@ -4,7 +4,6 @@
 #ifndef MFREC_VALIDATION_H
 #define MFREC_VALIDATION_H
 
-#include "core/als/als.h"
 #include "core/als/objective.h"
 #include "source/ratings.h"
 

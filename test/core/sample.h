@@ -33,7 +33,7 @@ typedef struct SampleOptions
 	bool		weighted;		/* cells weigh 0.5 .. 2, unobserved[i] differs from 1 */
 	int			density;		/* cells per 1000; the last user and item have none */
 	int			long_rows;		/* so many users and items have nearly all cells */
-	bool		narrow;			/* half-sweeps that need not be exact may round the fixed side */
+	bool		int16;			/* half-sweeps that need not be exact may round the fixed side */
 } SampleOptions;
 
 static void *
@@ -137,7 +137,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->narrow};
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, 0};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/als/explain.h"
+#include "core/linalg/gram.h"
 #include "core/simd/isa.h"
 #include "sample.h"
 
@@ -256,14 +257,14 @@ sparse_new(const Draws *draws, int most)
 	memset(&p, 0, sizeof(p));
 	p.options = (SampleOptions) {1 + draw(draws, SPARSE_MOST_ROWS), 1 + draw(draws, SPARSE_MOST_ROWS),
 		draw_factors(draws, most), parts & 1, parts & 2, draw(draws, 2), 0, 0, false};
-	p.options.narrow = !p.options.weighted && draw(draws, 2);
+	p.options.int16 = !p.options.weighted && draw(draws, 2);
 	p.level = (int) draw(draws, MF_ISA_LEVELS);
 	p.rating_kind = (int) draw(draws, 7);
 	p.weight_kind = (int) draw(draws, 6);
 	p.constant_kind = (int) draw(draws, 5);
 	p.start_kind = (int) draw(draws, 4);
 	if (p.constant_kind == 4)
-		p.options.narrow = false;	/* vectors so unlike each other are not for 13 bits */
+		p.options.int16 = false;	/* vectors so unlike each other are not for 13 bits */
 	if (p.options.weighted && p.weight_kind == 3 && p.rating_kind == 4)
 		p.rating_kind = 2;		/* their squares are no floats */
 	p.sample = sample_new(&p.options);
@@ -406,7 +407,7 @@ sparse_fold(const Sparse *p)
 	MfParallel	parallel = {1, NULL};
 	float	   *gram = sample_floats((size_t) d * (size_t) ld);
 	MfFold		fold = {d, problem->interest_weight, problem->alpha, problem->user_bias_regularization,
-	p->options.interest ? gram : NULL, problem->user_mean, false};
+	p->options.interest ? gram : NULL, problem->user_mean, false, 0};
 	void	   *space = malloc(mf_gram_size(d, &parallel) + mf_fold_size(&fold) + mf_explain_size(&fold));
 	float	   *x = sample_floats((size_t) ld);
 	const char *wrong = NULL;
@@ -432,7 +433,7 @@ sparse_print(const Sparse *p, bool exact, const char *wrong)
 
 	printf("# %s: %d x %d, d = %d, level %d,%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
 		   wrong, (int) o->nusers, (int) o->nitems, o->factors, p->level, o->rating ? " rating," : "",
-		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->narrow ? " narrow," : "",
+		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "",
 		   exact ? " exact," : "", p->rating_kind, p->weight_kind, p->constant_kind, p->start_kind,
 		   p->sample.problem.alpha, p->sample.problem.interest_weight);
 }

@@ -4,6 +4,8 @@
  */
 #include "tap.h"
 
+#include "core/als/fold_in.h"
+#include "core/linalg/gram.h"
 #include "core/simd/isa.h"
 #include "sample.h"
 
@@ -20,7 +22,7 @@ preset_name(const SampleOptions *o)
 static void
 test_optimum(const SampleOptions *o, bool exact)
 {
-	bool		direct = exact || o->narrow;
+	bool		direct = exact || o->int16;
 	MfParallel	parallel = {2, NULL};
 	Sample		s = sample_new(o);
 	void	   *space;
@@ -199,7 +201,7 @@ test_fold(const SampleOptions *o)
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
 	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization,
-	o->interest ? gram : NULL, p->user_mean, false};
+	o->interest ? gram : NULL, p->user_mean, false, 0};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	const float **interest = malloc((size_t) o->nitems * sizeof(float *));
 	const float **rating = malloc((size_t) o->nitems * sizeof(float *));
@@ -308,7 +310,7 @@ test_preset(int preset, bool large)
 			test_same_bits(&wide, true);
 		if (weighted || !mf_isa_has_vnni())
 			continue;
-		wide.narrow = true;
+		wide.int16 = true;
 		test_optimum(&wide, false);
 		test_descent(&wide, false);
 		test_same_bits(&wide, false);

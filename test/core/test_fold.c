@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/als/explain.h"
+#include "core/base/padding.h"
 #include "core/base/rng.h"
 
 /* What a user is folded in with. */
@@ -71,7 +72,7 @@ make_sample(const Case *c, Sample *s)
 				sum += (double) s->unobserved[i] * s->rows[i][j] * s->rows[i][k];
 			s->gram[j * s->ld + k] = (float) sum;
 		}
-	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole};
+	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0};
 	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0};
 }
 

@@ -6,7 +6,7 @@
 
 #include "catalog.h"
 #include "core/simd/isa.h"
-#include "core/als/objective.h"
+#include "core/als/predict.h"
 #include "shared.h"
 
 enum

@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (error != MF_OK)
 			break;
 		require(!isnan(loss));
-		require(!tame || loss <= (last + 1) * (1 + (o.narrow ? 1e-3 : 1e-5)));
+		require(!tame || loss <= (last + 1) * (1 + (o.int16 ? 1e-3 : 1e-5)));
 		last = loss;
 		require_finite(s.factors.user, o.nusers * ld);
 		require_finite(s.factors.rating, o.nitems * ld);

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#include "core/als/als.h"
+#include "core/als/fold_in.h"
+#include "core/base/padding.h"
 
 #define MOST_CELLS 40
 
@@ -38,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	float		unobserved[MOST_CELLS];
 	float		scalar[5];
 	float		bias = 0;
-	MfFold		fold = {d, 0, 0, 0, interest ? gram : NULL, parts & 8 ? mean : NULL, parts & 128};
+	MfFold		fold = {d, 0, 0, 0, interest ? gram : NULL, parts & 8 ? mean : NULL, parts & 128, 0};
 	MfFoldCells cells = {n, interest ? rows : NULL, rating ? rows + n : NULL, residual,
 		parts & 16 ? weight : NULL, parts & 32 ? unobserved : NULL, 0, 0};
 	void	   *space = malloc(mf_fold_size(&fold));

@@ -66,7 +66,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als_cells.h"
+#include "core/als/als_state.h"
 #include "core/als/als_int16.h"
 #include "core/base/arena.h"
 #include "core/base/rng.h"
@@ -92,53 +92,50 @@ side_by_side(const MfAls *als)
 	return als->ld <= MF_LANES_MOST_LD;
 }
 
-/* Lays a solver out in space (NULL: only measures); returns its bytes. */
-static size_t
-lay_out(MfAls *als, void *space, const MfProblem *problem, const MfParallel *parallel)
+/* Divides a solver's workspace; start NULL only measures. */
+static void
+lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *parallel)
 {
 	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
-	size_t		used = 0;
-	size_t		shared;
+	size_t		scratch;
 
 	als->d = problem->factors;
 	als->ld = mf_padded(als->d);
 	als->scratch_size = side_by_side(als) ? mf_lanes_size(als->ld) : mf_single_size(als->ld);
-	shared = (size_t) mf_workers(parallel) * als->scratch_size;
+	scratch = (size_t) mf_workers(parallel) * als->scratch_size;
 	/* the rotation is done before rows are solved */
-	if (problem->has_interest && mf_rotate_size(als->d, parallel) > shared)
-		shared = mf_rotate_size(als->d, parallel);
-	als->base = mf_take_space(space, &used, (size_t) als->ld * sizeof(float));
+	if (problem->has_interest && mf_rotate_size(als->d, parallel) > scratch)
+		scratch = mf_rotate_size(als->d, parallel);
+	als->base = mf_arena_floats(arena, (size_t) als->ld);
 	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-		als->step[part] = mf_take_space(space, &used, (size_t) als->ld * sizeof(float));
-	als->row_loss = mf_take_space(space, &used, (nrows + 1) * sizeof(double));
-	als->order = mf_take_space(space, &used, nrows * sizeof(int32_t));
-	als->block_start = mf_take_space(space, &used, (nrows + 2) * sizeof(int32_t));
-	als->block_widest = mf_take_space(space, &used, 2 * (nrows / ROWS_PER_BLOCK + 1) * sizeof(float));
-	als->scratch = mf_take_space(space, &used, shared);
-	return used;
+		als->step[part] = mf_arena_floats(arena, (size_t) als->ld);
+	als->row_loss = mf_arena_take(arena, (nrows + 1) * sizeof(double));
+	als->order = mf_arena_take(arena, nrows * sizeof(int32_t));
+	als->block_start = mf_arena_take(arena, (nrows + 2) * sizeof(int32_t));
+	als->block_widest = mf_arena_floats(arena, 2 * (nrows / ROWS_PER_BLOCK + 1));
+	als->scratch = mf_arena_take(arena, scratch);
 }
 
 size_t
 mf_als_size(const MfProblem *problem, const MfParallel *parallel)
 {
 	MfAls		als;
+	MfArena		arena = {NULL, 0};
 
-	return 128 + mf_taken(sizeof(MfAls) / sizeof(float) + 1) +
-		lay_out(&als, NULL, problem, parallel);
+	mf_arena_take(&arena, sizeof(MfAls));
+	lay_out(&als, &arena, problem, parallel);
+	return arena.used + 64;
 }
 
 MfAls *
 mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 			const MfParallel *parallel)
 {
-	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
-	MfAls	   *als = (MfAls *) mf_take(&next, sizeof(MfAls) / sizeof(float) + 1);
+	MfArena		arena = mf_arena_at(space);
+	MfAls	   *als = mf_arena_take(&arena, sizeof(MfAls));
 
-	memset(als, 0, sizeof(MfAls));
-	als->problem = problem;
-	als->factors = *factors;
-	als->parallel = parallel;
-	lay_out(als, next, problem, parallel);
+	*als = (MfAls) {.problem = problem,.factors = *factors,.parallel = parallel};
+	lay_out(als, &arena, problem, parallel);
 	return als;
 }
 
@@ -220,7 +217,7 @@ mf_als_begin(MfAls *als, MfSide side, bool exact)
 	int64_t		nrows = side == MF_USERS ? problem->nusers : problem->nitems;
 	int64_t		nblocks = (nfixed + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
-	MfError		error = mf_narrow_end(als);	/* where a half-sweep before did not come to its end */
+	MfError		error = mf_int16_end(als);	/* where a half-sweep before did not come to its end */
 
 	if (error != MF_OK)
 		return error;
@@ -243,8 +240,8 @@ mf_als_begin(MfAls *als, MfSide side, bool exact)
 	for (int k = 0; k < als->d; k++)
 		als->base_sum += als->base[k];
 	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
-	if (!exact && problem->narrow && side_by_side(als) && mf_narrow() != NULL)
-		return mf_narrow_begin(als);
+	if (!exact && problem->int16 && side_by_side(als) && mf_int16() != NULL)
+		return mf_int16_begin(als);
 	return MF_OK;
 }
 
@@ -280,7 +277,7 @@ mf_als_end(MfAls *als, double *loss)
 {
 	int64_t		nrows = als->side == MF_USERS ? als->problem->nusers : als->problem->nitems;
 	double		sum = als->fixed_loss;
-	MfError		error = mf_narrow_end(als);
+	MfError		error = mf_int16_end(als);
 
 	for (int64_t r = 0; r < nrows; r++)
 		sum += als->row_loss[r];

@@ -17,7 +17,7 @@ typedef struct Space
 	float	   *scale;			/* MF_MAX_LANES x length; so are the next two */
 	float	   *target;
 	float	   *weight;
-	int			length;			/* cells of a row held at once: MF_PANEL or ld, whichever is more */
+	int			length;			/* cells of a row held at once: MF_PANEL_ROWS or ld, whichever is more */
 	MfPanel		panel;
 	float	   *matrix;			/* MF_MAX_LANES x (ld + MF_MAX_RIGHT) x ld: primal systems; or per
 								 * lane, ld x ld: z */
@@ -35,37 +35,35 @@ typedef struct Batch
 	MfRowSums	sums[MF_MAX_LANES];
 } Batch;
 
-/* Bytes of scratch space for a worker. */
-size_t
-mf_lanes_size(int ld)
-{
-	size_t		n = (size_t) ld;
-	size_t		length = n > MF_PANEL ? n : MF_PANEL;
-
-	return mf_taken(n) + 3 * mf_taken(MF_MAX_LANES * length) + mf_panel_size(MF_PANEL, ld) +
-		mf_taken(MF_MAX_LANES * (n + MF_MAX_RIGHT) * n) + mf_taken(MF_MAX_LANES * mf_triangle(n)) +
-		mf_taken(MF_MAX_LANES * 2 * n) + 2 * mf_taken(MF_MAX_LANES * n);
-}
-
+/* Lays a worker's scratch space out; start NULL only measures. */
 static Space
-lay_out(char *scratch, int ld)
+lay_out(MfArena *arena, int ld)
 {
 	Space		space;
 	size_t		n = (size_t) ld;
 
-	space.length = ld > MF_PANEL ? ld : MF_PANEL;
-	space.zero = mf_take(&scratch, n);
-	memset(space.zero, 0, n * sizeof(float));
-	space.scale = mf_take(&scratch, MF_MAX_LANES * (size_t) space.length);
-	space.target = mf_take(&scratch, MF_MAX_LANES * (size_t) space.length);
-	space.weight = mf_take(&scratch, MF_MAX_LANES * (size_t) space.length);
-	space.panel = mf_panel_take(&scratch, MF_PANEL, ld);
-	space.matrix = mf_take(&scratch, MF_MAX_LANES * (n + MF_MAX_RIGHT) * n);
-	space.packed = mf_take(&scratch, MF_MAX_LANES * mf_triangle(n));
-	space.right = mf_take(&scratch, MF_MAX_LANES * 2 * n);
-	space.roots = mf_take(&scratch, MF_MAX_LANES * n);
-	space.x = mf_take(&scratch, MF_MAX_LANES * n);
+	space.length = ld > MF_PANEL_ROWS ? ld : MF_PANEL_ROWS;
+	space.zero = mf_arena_floats(arena, n);
+	space.scale = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
+	space.target = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
+	space.weight = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
+	space.panel = mf_panel_take(arena, MF_PANEL_ROWS, ld);
+	space.matrix = mf_arena_floats(arena, MF_MAX_LANES * (n + MF_MAX_RIGHT) * n);
+	space.packed = mf_arena_floats(arena, MF_MAX_LANES * mf_triangle(n));
+	space.right = mf_arena_floats(arena, MF_MAX_LANES * 2 * n);
+	space.roots = mf_arena_floats(arena, MF_MAX_LANES * n);
+	space.x = mf_arena_floats(arena, MF_MAX_LANES * n);
 	return space;
+}
+
+/* Bytes of scratch space for a worker. */
+size_t
+mf_lanes_size(int ld)
+{
+	MfArena		arena = {NULL, 0};
+
+	lay_out(&arena, ld);
+	return arena.used;
 }
 
 /*
@@ -266,9 +264,9 @@ fixed_row(const MfAls *als, const Space *space, MfPart part, int lane, int64_t i
 	const float *rows = mf_sweep_vectors(als, part);
 	float	   *wide = space->panel.rows + lane * als->ld;
 
-	if (als->narrow == NULL)
+	if (als->int16 == NULL)
 		return rows + i * als->ld;
-	als->narrow->widen_row(wide, rows, als->ld, i, mf_sweep_step(als, part));
+	als->int16->dequantize_row(wide, rows, als->ld, i, mf_sweep_step(als, part));
 	return wide;
 }
 
@@ -457,10 +455,12 @@ solve_short_rows(MfAls *als, const Space *space, Batch *batch)
 void
 mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 {
-	Space		space = lay_out(scratch, als->ld);
+	MfArena		arena = {scratch, 0};
+	Space		space = lay_out(&arena, als->ld);
 	int			lanes = als->cholesky->lanes;
 	int64_t		first_dual = als->first_dual;
 
+	memset(space.zero, 0, (size_t) als->ld * sizeof(float));
 	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel);)
 	{
 		Batch		batch;

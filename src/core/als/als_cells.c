@@ -1,13 +1,10 @@
 /*
- * als_cells.c - a row's cells as weighted vectors, their sums, and the order in which rows are worked
- * on.
+ * als_cells.c - a row's cells as weighted vectors, and their sums.
  */
 #include "core/als/als_int16.h"
 
 #include <math.h>
 #include <string.h>
-
-#define MOST_DUAL 1e3			/* trace of Z Z' in the dual form */
 
 /* Whether the objective has that part. */
 bool
@@ -244,7 +241,7 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 		return ahead;
 	ahead.rows = mf_sweep_vectors(als, part);
 	ahead.column = rows->column + c;
-	ahead.n = n < MF_PANEL ? (int) n : MF_PANEL;
+	ahead.n = n < MF_PANEL_ROWS ? (int) n : MF_PANEL_ROWS;
 	return ahead;
 }
 
@@ -261,11 +258,11 @@ add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather,
 	gather->ld = als->ld;
 	gather->scale = panel->scale;
 	gather->panel = panel->rows;
-	if (als->narrow != NULL)
+	if (als->int16 != NULL)
 	{
 		/* without weights, all cells have the same scale */
-		als->narrow->gather(gather, step);
-		als->narrow->panel_update(matrix, als->ld, panel->rows, gather->n, step, panel->scale[0] * panel->scale[0],
+		als->int16->gather(gather, step);
+		als->int16->syrk(matrix, als->ld, panel->rows, gather->n, step, panel->scale[0] * panel->scale[0],
 								  add, ahead);
 		return;
 	}
@@ -284,9 +281,9 @@ accumulate_part(const MfAls *als, MfPart part, int64_t r, int64_t next, const Mf
 	float	   *right = matrix + als->ld * als->ld;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
-	for (int64_t c = als->rows->start[r]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
+	for (int64_t c = als->rows->start[r]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
 	{
-		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
+		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
 		MfAhead		ahead = look_ahead(als, part, r, c + n, next);
 		MfGather	gather = {.rows = mf_sweep_vectors(als, part),.n = n,
 			.column = als->rows->column + c,.nsums = part == MF_RATING ? 2 : 1,
@@ -313,9 +310,9 @@ accumulate_item(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
 	MfCells		interest = {panel->scale, panel->interest_target, NULL, 0.0, 0.0, 0.0};
 	MfCells		rating = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
-	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL)
+	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
 	{
-		int			n = end - c < MF_PANEL ? (int) (end - c) : MF_PANEL;
+		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
 		MfAhead		ahead = look_ahead(als, MF_RATING, r, c + n, next);
 		MfGather	gather = {.rows = als->factors.user,.n = n,.column = als->rows->column + c};
 
@@ -367,252 +364,4 @@ mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *pa
 		accumulate_part(als, MF_INTEREST, r, next, panel, matrix, false, sums);
 	if (mf_sweep_has(als, MF_RATING))
 		accumulate_part(als, MF_RATING, r, next, panel, matrix, interest, sums);
-}
-
-/* Vectors that a row of n cells has in its largest system. */
-static double
-vectors_of(const MfAls *als, double n)
-{
-	bool		both = mf_sweep_has(als, MF_INTEREST) && mf_sweep_has(als, MF_RATING);
-
-	return als->side == MF_USERS && both ? 2.0 * n : n;
-}
-
-/*
- * Multiply-adds, or what takes as long, for a row of n cells in primal form: see
- * solve_long_rows().
- */
-static double
-primal_cost(const MfAls *als, double n)
-{
-	double		ld = als->ld;
-	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
-		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
-
-	return vectors_of(als, n) * ((als->narrow != NULL ? 0.4 : 1.0) * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
-		solves * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
-}
-
-/* The same in dual form. */
-static double
-dual_cost(const MfAls *als, double n)
-{
-	double		ld = als->ld;
-	double		m = vectors_of(als, n);
-	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
-		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
-
-	return solves * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
-}
-
-/*
- * The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per part,
- * and so do 4 more for the mean user.
- */
-static int
-longest_dual(const MfAls *als)
-{
-	int			n = 0;
-
-	while (vectors_of(als, (n + 4) & ~3) + 4 <= als->ld &&
-		   dual_cost(als, n + 1) < primal_cost(als, n + 1))
-		n++;
-	return n;
-}
-
-/* What a cell of weight 1 multiplies the square of its part's vector by, in a row's matrix. */
-static double
-cell_factor(const MfAls *als, MfPart part)
-{
-	if (part == MF_RATING)
-		return 1.0;
-	return als->problem->alpha * (als->side == MF_USERS ? (double) als->problem->interest_weight : 1.0);
-}
-
-/* The squares of the vectors of row r's cells of one part, times their weights: their trace. */
-static double
-cells_trace(const MfAls *als, MfPart part, int64_t r)
-{
-	const MfRows *rows = als->rows;
-	const float *vectors = mf_sweep_vectors(als, part);
-	double		sum = 0.0;
-
-	for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
-	{
-		const float *y = vectors + (int64_t) rows->column[c] * als->ld;
-
-		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->dense->dot(y, y, als->ld);
-	}
-	return sum * cell_factor(als, part);
-}
-
-/*
- * Whether the matrix 1 + Z Z' of row r's dual form is good enough: numbers above MOST_DUAL beside the 1
- * leave too little of it.  weight_sum: of the cells.  Mostly the largest vectors there are say so.
- */
-static bool
-dual_is_conditioned(const MfAls *als, int64_t r, double weight_sum)
-{
-	double		most = 0.0;
-	double		trace = 0.0;
-	double		shift = INFINITY;
-
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-		if (mf_sweep_has(als, (MfPart) part))
-		{
-			MfSystem	system = mf_sweep_system(als, (MfPart) part, r);
-
-			shift = fmin(shift, system.shift);
-			if (!(system.shift > 1e-3f) || mf_sweep_shift(als, &system, 0.0) > system.shift)
-				return false;
-			most += weight_sum * cell_factor(als, (MfPart) part) * als->widest[part];
-		}
-	if (most <= MOST_DUAL * shift || als->narrow != NULL)
-		return most <= MOST_DUAL * shift;
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-		if (mf_sweep_has(als, (MfPart) part))
-			trace += cells_trace(als, (MfPart) part, r);
-	return trace <= MOST_DUAL * shift;
-}
-
-/*
- * Whether row r may be solved in dual form, which divides by the regularization and by the cells'
- * scale: neither may be next to nothing, nor the cells be so heavy that they drown it.
- */
-static bool
-dual_is_safe(const MfAls *als, int64_t r)
-{
-	const float *weight = als->rows->weight;
-	bool		interest = mf_sweep_has(als, MF_INTEREST);
-	int64_t		end = als->rows->start[r + 1];
-	double		sum = (double) (end - als->rows->start[r]);
-
-	if (interest && !(als->problem->alpha > 1e-2f && als->problem->interest_weight > 1e-3f))
-		return false;
-	if (weight != NULL)
-		sum = 0.0;
-	for (int64_t c = als->rows->start[r]; weight != NULL && c < end; c++)
-	{
-		if (interest && !(als->problem->alpha * weight[c] > 1e-2f))
-			return false;
-		sum += weight[c];
-	}
-	return dual_is_conditioned(als, r, sum);
-}
-
-#define MAX_DUAL 1024			/* lengths that are told apart exactly */
-#define CLASSES (2 * MAX_DUAL + 64)
-
-/*
- * Rows of a class are alike; higher classes are worked on first, and those from MAX_DUAL on are
- * primal.
- */
-static int
-class_of_row(const MfAls *als, int64_t r, int most_dual)
-{
-	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
-	int			class = n < MAX_DUAL ? (int) n : MAX_DUAL;
-
-	if (n <= most_dual && dual_is_safe(als, r))
-		return class;
-	for (int64_t length = n; length > MAX_DUAL; length /= 2)
-		class++;
-	return MAX_DUAL + class;
-}
-
-/*
- * Sets a user without cells to the mean user; for him the loss is not at its least, but lists are.
- */
-static void
-become_mean(MfAls *als, int64_t r, const MfSystem *system)
-{
-	const float *mean = als->problem->user_mean;
-	double		loss = 0.0;
-
-	memcpy(system->x, mean, (size_t) als->ld * sizeof(float));
-	for (int k = 0; k < als->d; k++)
-		loss += ((double) system->factor * als->base[k] + system->shift - system->pull) *
-			mean[k] * mean[k];
-	als->row_loss[als->rows->first + r] = loss;
-}
-
-/* Sets the vectors and biases of a row without cells to 0, or to the mean user's. */
-static void
-clear_row(MfAls *als, int64_t r)
-{
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-	{
-		MfSystem	system;
-
-		if (!mf_sweep_has(als, (MfPart) part))
-			continue;
-		system = mf_sweep_system(als, (MfPart) part, r);
-		memset(system.x, 0, (size_t) als->ld * sizeof(float));
-		if (system.bias != NULL)
-			*system.bias = 0.0f;
-		if (system.pull != 0.0f)
-			become_mean(als, r, &system);
-	}
-}
-
-/* Cuts the order into blocks of one or two milliseconds; returns how many. */
-static int64_t
-cut_blocks(MfAls *als, int64_t nordered)
-{
-	const double limit = 1e8;	/* multiply-adds */
-	double		cost = 0.0;
-	int64_t		nblocks = 0;
-	int64_t		begin = 0;
-
-	for (int64_t k = 0; k < nordered; k++)
-	{
-		int64_t		r = als->order[k];
-		double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
-		double		row_cost = k < als->first_dual ? primal_cost(als, n) : dual_cost(als, n);
-
-		if (k == begin)
-			als->block_start[nblocks++] = (int32_t) k;
-		cost += row_cost;
-		/* full registers, unless rows are so long that it does not matter */
-		if (cost >= limit && ((k + 1 - begin) % MF_MAX_LANES == 0 || row_cost > limit / 16))
-		{
-			begin = k + 1;
-			cost = 0.0;
-		}
-	}
-	als->block_start[nblocks] = (int32_t) nordered;
-	return nblocks;
-}
-
-/*
- * Puts the rows of als->rows that have cells in order, long ones first and those in dual form last,
- * and clears the others.  Returns the number of blocks.
- */
-int64_t
-mf_sweep_order(MfAls *als)
-{
-	int64_t		place[CLASSES];
-	int64_t		nrows = als->rows->nrows;
-	int64_t		nordered = 0;
-	int			most_dual = longest_dual(als);
-
-	memset(place, 0, sizeof(place));
-	for (int64_t r = 0; r < nrows; r++)
-		if (als->rows->start[r + 1] > als->rows->start[r])
-			place[class_of_row(als, r, most_dual)]++;
-		else
-			clear_row(als, r);
-	for (int class = CLASSES - 1; class >= 0; class--)
-	{
-		int64_t		count = place[class];
-
-		place[class] = nordered;
-		nordered += count;
-		if (class == MAX_DUAL)
-			als->first_dual = nordered;
-	}
-	for (int64_t r = 0; r < nrows; r++)
-		if (als->rows->start[r + 1] > als->rows->start[r])
-			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
-	return cut_blocks(als, nordered);
 }

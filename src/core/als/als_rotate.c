@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "core/als/als_cells.h"
+#include "core/als/als_state.h"
 #include "core/linalg/eigen.h"
 #include "core/linalg/gram.h"
 
@@ -51,14 +51,42 @@ rotate_one(float *x, const float *matrix, int ld, float *scratch)
 	memcpy(x, scratch, sizeof(float) * (size_t) ld);
 }
 
+/* What a rotation is made of. */
+typedef struct Space
+{
+	double	   *gram;			/* d x d */
+	double	   *vectors;		/* d x d: eigenvectors, a row each */
+	double	   *values;			/* d */
+	double	   *work;			/* d */
+	float	   *matrix;			/* ld x ld */
+	void	   *rest;			/* of mf_gram_sums(), then a block of rows of each worker */
+} Space;
+
+/* Divides the space; start NULL only measures. */
+static Space
+lay_out(MfArena *arena, int d, const MfParallel *parallel)
+{
+	Space		space;
+	size_t		n = (size_t) mf_padded(d);
+	size_t		rows = (size_t) mf_workers(parallel) * ROWS_PER_BLOCK * n * sizeof(float);
+
+	space.gram = mf_arena_take(arena, n * n * sizeof(double));
+	space.vectors = mf_arena_take(arena, n * n * sizeof(double));
+	space.values = mf_arena_take(arena, n * sizeof(double));
+	space.work = mf_arena_take(arena, n * sizeof(double));
+	space.matrix = mf_arena_floats(arena, n * n);
+	space.rest = mf_arena_take(arena, rows > mf_gram_sums_size(d) ? rows : mf_gram_sums_size(d));
+	return space;
+}
+
 /* Bytes of space for mf_rotate(). */
 size_t
 mf_rotate_size(int d, const MfParallel *parallel)
 {
-	size_t		n = (size_t) mf_padded(d);
+	MfArena		arena = {NULL, 0};
 
-	return mf_gram_sums_size(d) + 2 * mf_taken(2 * n * n) + 2 * mf_taken(2 * n) + mf_taken(n * n) +
-		(size_t) mf_workers(parallel) * mf_taken(ROWS_PER_BLOCK * n);
+	lay_out(&arena, d, parallel);
+	return arena.used;
 }
 
 /*
@@ -66,7 +94,7 @@ mf_rotate_size(int d, const MfParallel *parallel)
  * user with them, and the other side's too where solvers start from them (`both`).
  */
 MfError
-mf_rotate(MfAls *als, bool both, char *space)
+mf_rotate(MfAls *als, bool both, char *scratch)
 {
 	const MfProblem *problem = als->problem;
 	bool		users = als->side == MF_USERS;
@@ -74,33 +102,30 @@ mf_rotate(MfAls *als, bool both, char *space)
 	int			ld = als->ld;
 	float	   *turned[3] = {!users || both ? als->factors.user : NULL,
 		users || both ? als->factors.interest : NULL, users || both ? als->factors.rating : NULL};
-	double	   *gram = (double *) mf_take(&space, 2 * (size_t) ld * ld);
-	double	   *vectors = (double *) mf_take(&space, 2 * (size_t) ld * ld);
-	double	   *values = (double *) mf_take(&space, 2 * (size_t) ld);
-	double	   *work = (double *) mf_take(&space, 2 * (size_t) ld);
-	float	   *matrix = mf_take(&space, (size_t) ld * ld);
+	MfArena		arena = {scratch, 0};
+	Space		space = lay_out(&arena, d, als->parallel);
 	MfError		error;
 
 	error = mf_gram_sums(als->parallel, users ? als->factors.interest : als->factors.user,
 					 users ? problem->nitems : problem->nusers, d,
-					 users ? problem->unobserved : NULL, gram, space);
+					 users ? problem->unobserved : NULL, space.gram, space.rest);
 	if (error != MF_OK)
 		return error;
-	if (!mf_eigen(gram, d, values, vectors, work))
+	if (!mf_eigen(space.gram, d, space.values, space.vectors, space.work))
 		return MF_NOT_FINITE;
-	memset(matrix, 0, sizeof(float) * (size_t) ld * ld);
+	memset(space.matrix, 0, sizeof(float) * (size_t) ld * ld);
 	for (int k = 0; k < d; k++)
 	{
-		als->base[k] = values[k] > 0.0 ? (float) values[k] : 0.0f;
+		als->base[k] = space.values[k] > 0.0 ? (float) space.values[k] : 0.0f;
 		for (int i = 0; i < d; i++)
-			matrix[i * ld + k] = (float) vectors[k * d + i];
+			space.matrix[i * ld + k] = (float) space.vectors[k * d + i];
 	}
 	if (problem->user_pull != NULL)
-		rotate_one(problem->user_mean, matrix, ld, (float *) space);
+		rotate_one(problem->user_mean, space.matrix, ld, space.rest);
 	for (int t = 0; t < 3; t++)
 	{
-		Rotation	rotation = {als->dense, matrix, turned[t],
-			t == 0 ? problem->nusers : problem->nitems, ld, (float *) space};
+		Rotation	rotation = {als->dense, space.matrix, turned[t],
+			t == 0 ? problem->nusers : problem->nitems, ld, space.rest};
 		int64_t		nblocks = (rotation.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
 		if (turned[t] != NULL &&

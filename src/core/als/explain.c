@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "core/als/ridge.h"
+#include "core/base/padding.h"
 
 /* Bytes of `space` for mf_explain_cells: the system in double, with its right-hand side. */
 size_t

@@ -1,17 +1,17 @@
 /*
  * fold_in.c - the vector of one user from their cells: a row of the user half-sweep, for serving.
  */
-#include "core/als/als.h"
+#include "core/als/fold_in.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als_cells.h"
+#include "core/als/als_state.h"
 
 /* Scratch space. */
 typedef struct Space
 {
-	float	   *panel;			/* MF_PANEL x ld */
+	float	   *panel;			/* MF_PANEL_ROWS x ld */
 	float	   *matrix;			/* ld x ld */
 	float	   *right;			/* ld: targets' sum, then the solution */
 	float	   *bias_right;		/* ld: the bias's vector, then its solution */
@@ -23,12 +23,30 @@ typedef struct Space
 	float		shift;			/* what regularization counts as: see ridge.h */
 } Space;
 
+/* Divides scratch space; start NULL only measures. */
+static Space
+lay_out(MfArena *arena, int factors)
+{
+	size_t		n = (size_t) mf_padded(factors);
+	Space		space = {0};
+
+	space.panel = mf_arena_floats(arena, MF_PANEL_ROWS * n);
+	space.matrix = mf_arena_floats(arena, n * n);
+	space.right = mf_arena_floats(arena, n);
+	space.bias_right = mf_arena_floats(arena, n);
+	space.kept = mf_arena_floats(arena, n);
+	space.inverse = mf_arena_floats(arena, n);
+	space.work = mf_arena_floats(arena, 16 * n);
+	return space;
+}
+
 size_t
 mf_fold_size(const MfFold *fold)
 {
-	size_t		n = (size_t) mf_padded(fold->factors);
+	MfArena		arena = {NULL, 0};
 
-	return 64 + mf_taken(MF_PANEL * n) + mf_taken(n * n) + 4 * mf_taken(n) + mf_taken(16 * n);
+	lay_out(&arena, fold->factors);
+	return arena.used + 64;
 }
 
 /* The numbers of cell c in one part: what multiplies y y' in the matrix, and y in the right-hand side. */
@@ -78,12 +96,12 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 	int			d = fold->factors;
 	int			ld = mf_padded(d);
 	const float *const *rows = rating ? cells->rating : cells->interest;
-	float		factor[MF_PANEL];
-	float		weight[MF_PANEL];
+	float		factor[MF_PANEL_ROWS];
+	float		weight[MF_PANEL_ROWS];
 
-	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL)
+	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL_ROWS)
 	{
-		int			n = cells->n - begin < MF_PANEL ? (int) (cells->n - begin) : MF_PANEL;
+		int			n = cells->n - begin < MF_PANEL_ROWS ? (int) (cells->n - begin) : MF_PANEL_ROWS;
 		int			added = 0;
 		int			taken = 0;
 
@@ -114,22 +132,14 @@ add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space
 	}
 }
 
-/* Takes scratch space, with sums and the matrix at 0. */
+/* Scratch space with sums and the matrix at 0, but for where the mean user draws to. */
 static Space
-lay_out(const MfFold *fold, const MfFoldCells *cells, void *scratch)
+start_sums(const MfFold *fold, const MfFoldCells *cells, void *scratch)
 {
-	char	   *next = (char *) (((uintptr_t) scratch + 63) & ~(uintptr_t) 63);
-	int			ld = mf_padded(fold->factors);
-	size_t		n = (size_t) ld;
-	Space		space = {0};
+	MfArena		arena = mf_arena_at(scratch);
+	Space		space = lay_out(&arena, fold->factors);
+	size_t		n = (size_t) mf_padded(fold->factors);
 
-	space.panel = mf_take(&next, MF_PANEL * n);
-	space.matrix = mf_take(&next, n * n);
-	space.right = mf_take(&next, n);
-	space.bias_right = mf_take(&next, n);
-	space.kept = mf_take(&next, n);
-	space.inverse = mf_take(&next, n);
-	space.work = mf_take(&next, 16 * n);
 	memset(space.right, 0, n * sizeof(float));
 	for (int k = 0; k < fold->factors && fold->user_mean != NULL; k++)
 		space.right[k] = cells->pull * fold->user_mean[k];
@@ -190,7 +200,7 @@ MfError
 mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias, void *space)
 {
 	const MfDense *dense = mf_dense();
-	Space		own = lay_out(fold, cells, space);
+	Space		own = start_sums(fold, cells, space);
 	MfError		error = MF_OK;
 	float		b = 0.0f;
 
@@ -260,9 +270,9 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 				 void *space)
 {
 	const MfDense *dense = mf_dense();
-	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
+	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(fold->factors);
-	Pull		pull = {mf_take(&next, ld), (double *) mf_take(&next, 2 * ld), 0.0};
+	Pull		pull = {mf_arena_floats(&arena, ld), mf_arena_take(&arena, ld * sizeof(double)), 0.0};
 	double		gradient;
 	double		squares = 0.0;
 	double		held = 0.0;

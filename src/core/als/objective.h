@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/als/als.h"
-
 /* How a user is folded in. */
 typedef enum MfFoldRule
 {
@@ -83,14 +81,5 @@ extern double mf_user_regularization(const MfObjective *objective, int64_t count
 extern double mf_user_bias_regularization(const MfObjective *objective);
 extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
 extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
-
-extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
-extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
-extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
-								 const MfRows *by_user, double *sum);
-extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
-							float *vectors, float *offsets);
-extern void mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest);
-extern bool mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating);
 
 #endif

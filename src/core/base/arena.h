@@ -34,21 +34,18 @@ mf_arena_take(MfArena *arena, size_t size)
 	return mf_take_space(arena->start, &arena->used, size);
 }
 
-/* Bytes that mf_take() uses. */
-static inline size_t
-mf_taken(size_t nfloats)
+/* The next section of so many floats. */
+static inline float *
+mf_arena_floats(MfArena *arena, size_t nfloats)
 {
-	return (nfloats * sizeof(float) + 63) & ~(size_t) 63;
+	return mf_arena_take(arena, nfloats * sizeof(float));
 }
 
-/* The next so many floats of scratch space, 64-byte aligned. */
-static inline float *
-mf_take(char **space, size_t nfloats)
+/* An arena over a buffer of any alignment; 64 bytes more than measured are enough for it. */
+static inline MfArena
+mf_arena_at(void *buffer)
 {
-	float	   *taken = (float *) *space;
-
-	*space += mf_taken(nfloats);
-	return taken;
+	return (MfArena) {(char *) (((uintptr_t) buffer + 63) & ~(uintptr_t) 63), 0};
 }
 
 /* Writes through a view whose arrays are the caller's own space. */

@@ -40,28 +40,38 @@ part_count(int ld)
 	return parts < 4 ? 4 : parts > 16 ? 16 : parts;
 }
 
-static size_t
-sums_size(int ld)
+/* The space of mf_gram_sums(); start NULL only measures. */
+static void
+lay_out(Gram *gram, MfArena *arena, int factors)
 {
-	size_t		parts = (size_t) part_count(ld);
-	size_t		n = (size_t) ld;
+	size_t		n = (size_t) mf_padded(factors);
 
-	return 64 + parts * (2 * mf_taken(n * n) + mf_taken((n + PANEL) * n));
+	gram->ld = (int) n;
+	gram->nparts = part_count(gram->ld);
+	gram->sum = mf_arena_take(arena, (size_t) gram->nparts * n * n * sizeof(double));
+	gram->part = mf_arena_floats(arena, (size_t) gram->nparts * (n + PANEL) * n);
 }
 
-/* Bytes of space for mf_gram_sums(). */
+/* Bytes of space for mf_gram_sums(), of any alignment. */
 size_t
 mf_gram_sums_size(int factors)
 {
-	return sums_size(mf_padded(factors));
+	Gram		gram;
+	MfArena		arena = {NULL, 0};
+
+	lay_out(&gram, &arena, factors);
+	return arena.used + 64;
 }
 
 /* Bytes of space for mf_gram(). */
 size_t
 mf_gram_size(int factors, const MfParallel *parallel)
 {
+	MfArena		arena = {NULL, 0};
+
 	(void) parallel;
-	return mf_gram_sums_size(factors) + mf_taken(2 * (size_t) (factors * factors));
+	mf_arena_take(&arena, (size_t) (factors * factors) * sizeof(double));
+	return arena.used + mf_gram_sums_size(factors) + 64;
 }
 
 /* Adds a panel of rows, scaled by the roots of their weights, to a part's float matrix. */
@@ -119,13 +129,12 @@ MfError
 mf_gram_sums(const MfParallel *parallel, const float *x, int64_t nrows, int d, const float *weight,
 		 double *out, void *space)
 {
-	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
+	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(d);
 	size_t		size = (size_t) ld * (size_t) ld;
-	Gram		gram = {parallel, mf_dense(), x, nrows, ld, part_count(ld), weight, NULL, NULL};
+	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.nrows = nrows,.weight = weight};
 
-	gram.sum = (double *) mf_take(&next, 2 * size * (size_t) gram.nparts);
-	gram.part = mf_take(&next, (size + PANEL * (size_t) ld) * (size_t) gram.nparts);
+	lay_out(&gram, &arena, d);
 	if (!mf_parallel_blocks(parallel, gram.nparts, sum_part, &gram))
 		return MF_CANCELLED;
 	for (int i = 0; i < d; i++)
@@ -146,9 +155,9 @@ mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfa
 		const float *weight, float *gram, void *space)
 {
 	int			ld = mf_padded(nfactors);
-	char	   *next = (char *) (((uintptr_t) space + 63) & ~(uintptr_t) 63);
-	double	   *sum = (double *) mf_take(&next, 2 * (size_t) (nfactors * nfactors));
-	MfError		error = mf_gram_sums(parallel, factors, nrows, nfactors, weight, sum, next);
+	MfArena		arena = mf_arena_at(space);
+	double	   *sum = mf_arena_take(&arena, (size_t) (nfactors * nfactors) * sizeof(double));
+	MfError		error = mf_gram_sums(parallel, factors, nrows, nfactors, weight, sum, arena.start + arena.used);
 
 	if (error != MF_OK)
 		return error;

@@ -1,5 +1,5 @@
 /*
- * test_narrow.c - the fixed side as whole numbers: what rounding leaves, sums of products to the last
+ * test_int16.c - the fixed side as whole numbers: what rounding leaves, sums of products to the last
  * digit, and trainings with it beside trainings without.
  */
 #include "tap.h"
@@ -14,7 +14,7 @@
 
 static int	ld;
 static float *rows;				/* MANY x ld */
-static float *wide;				/* MANY x ld: what narrow rows stand for */
+static float *wide;				/* MANY x ld: what quantized rows stand for */
 static float *step;				/* ld */
 
 /* Rows of d random numbers, column j of them at most j + 1; extreme: all of them at their largest size. */
@@ -46,17 +46,17 @@ tear_down(void)
 
 /* Numbers are off by half a step at most, and those that are whole stay as they are. */
 static void
-test_round_trip(const MfNarrow *kernels, int d)
+test_round_trip(const MfInt16 *kernels, int d)
 {
 	float	   *again = sample_floats((size_t) (MANY * ld));
 	double		off = 0.0;
 	bool		padded = true;
 
 	memcpy(wide, rows, (size_t) (MANY * ld) * sizeof(float));
-	kernels->narrow(wide, ld, 0, MANY, step);
+	kernels->quantize(wide, ld, 0, MANY, step);
 	for (int r = 0; r < MANY; r++)
-		kernels->widen_row(again + r * ld, wide, ld, r, step);
-	kernels->widen(wide, ld, 0, MANY, step);
+		kernels->dequantize_row(again + r * ld, wide, ld, r, step);
+	kernels->dequantize(wide, ld, 0, MANY, step);
 	ok(memcmp(wide, again, (size_t) (MANY * ld) * sizeof(float)) == 0, "d = %d: a row is wide as all are", d);
 	for (int r = 0; r < MANY; r++)
 		for (int j = 0; j < ld; j++)
@@ -65,15 +65,15 @@ test_round_trip(const MfNarrow *kernels, int d)
 			padded = padded && (j < d || wide[r * ld + j] == 0.0f);
 		}
 	ok(off <= 0.5001 && padded, "d = %d: rounded to the nearest step", d);
-	kernels->narrow(again, ld, 0, MANY, step);
-	kernels->widen(again, ld, 0, MANY, step);
+	kernels->quantize(again, ld, 0, MANY, step);
+	kernels->dequantize(again, ld, 0, MANY, step);
 	ok(memcmp(wide, again, (size_t) (MANY * ld) * sizeof(float)) == 0, "d = %d: rounding twice is rounding once", d);
 	free(again);
 }
 
 /* Sizes in columns beside plain loops. */
 static void
-test_measure(const MfNarrow *kernels, int d)
+test_measure(const MfInt16 *kernels, int d)
 {
 	float	   *widest = sample_floats((size_t) ld);
 	float	   *sizes = sample_floats((size_t) ld);
@@ -100,9 +100,9 @@ test_measure(const MfNarrow *kernels, int d)
 /* Where gathered sums and a panel's product are to be. */
 typedef struct Product
 {
-	int32_t		column[MF_PANEL];
-	float		factor[MF_PANEL];
-	float		constant[MF_PANEL];
+	int32_t		column[MF_INT16_PANEL];
+	float		factor[MF_INT16_PANEL];
+	float		constant[MF_INT16_PANEL];
 	float	   *sum;			/* 2 x ld */
 	float	   *c;				/* ld x ld */
 } Product;
@@ -147,10 +147,10 @@ off_product(const Product *p, int n, float square, float before)
 
 /* Gathers n rows, some of them twice, and adds up their products. */
 static void
-test_product(const MfNarrow *kernels, int d, int n, bool add)
+test_product(const MfInt16 *kernels, int d, int n, bool add)
 {
 	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * ld))};
-	float	   *panel = sample_floats(MF_PANEL * (size_t) ld);
+	float	   *panel = sample_floats(MF_INT16_PANEL * (size_t) ld);
 	MfGather	gather = {.rows = wide,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
 	MfAhead		ahead = {wide, p.column, n / 2};
@@ -164,10 +164,10 @@ test_product(const MfNarrow *kernels, int d, int n, bool add)
 	}
 	for (int k = 0; k < ld * ld; k++)
 		p.c[k] = 0.25f;
-	kernels->narrow(wide, ld, 0, MANY, step);
+	kernels->quantize(wide, ld, 0, MANY, step);
 	kernels->gather(&gather, step);
-	kernels->panel_update(p.c, ld, panel, n, step, 0.5f, add, &ahead);
-	kernels->widen(wide, ld, 0, MANY, step);
+	kernels->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
+	kernels->dequantize(wide, ld, 0, MANY, step);
 	off = off_product(&p, n, 0.5f, add ? 0.25f : 0.0f);
 	if (!ok(off < 1e-6, "d = %d: %d rows %s", d, n, add ? "added to a product" : "multiplied"))
 		printf("#   off by %g\n", off);
@@ -177,9 +177,9 @@ test_product(const MfNarrow *kernels, int d, int n, bool add)
 }
 
 static void
-test_kernels(const MfNarrow *kernels, int d)
+test_kernels(const MfInt16 *kernels, int d)
 {
-	static const int lengths[] = {1, 2, 37, MF_PANEL};
+	static const int lengths[] = {1, 2, 37, MF_INT16_PANEL};
 
 	for (int extreme = 0; extreme < 2; extreme++)
 	{
@@ -226,7 +226,7 @@ train_both(const SampleOptions *options, float giant, int nsweeps, double *off, 
 	void	   *space[2];
 	double		loss[2] = {0.0, 0.0};
 
-	plain.narrow = false;
+	plain.int16 = false;
 	for (int k = 0; k < 2; k++)
 	{
 		MfAls	   *als;
@@ -302,13 +302,13 @@ main(void)
 {
 	static const int sizes[] = {1, 16, 30, 48, 64, 70, 96};
 
-	if (mf_narrow() == NULL)
+	if (mf_int16() == NULL)
 	{
 		skip("whole numbers", "they are no faster here");
 		return done();
 	}
 	for (int k = 0; k < 7; k++)
-		test_kernels(mf_narrow(), sizes[k]);
+		test_kernels(mf_int16(), sizes[k]);
 	for (int d = 7; d <= 64; d += 57)
 	{
 		test_training(true, false, d);

@@ -1,5 +1,5 @@
 /*
- * als_cells.h - a half-sweep in progress: what als.c shares with the solvers of rows.
+ * als_state.h - a half-sweep in progress: what als.c shares with the solvers of rows.
  *
  * In the terms of als.c: the side that is fixed lends its vectors y, the side being solved gets
  * vectors x.  A row's system is
@@ -9,8 +9,8 @@
  *
  * with a bias where there are ratings: the cell's vector is then [y, 1].
  */
-#ifndef MF_ALS_CELLS_H
-#define MF_ALS_CELLS_H
+#ifndef MF_ALS_STATE_H
+#define MF_ALS_STATE_H
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@
 #include "core/kernels/cholesky.h"
 #include "core/kernels/dense.h"
 
-#define MF_PANEL 128			/* rows gathered at a time */
+#define MF_PANEL_ROWS 128			/* rows gathered at a time */
 #define MF_LANES_MOST_LD 96		/* up to here systems are solved side by side */
 #define MF_MAX_RIGHT 3			/* right-hand sides of a matrix: see mf_sweep_accumulate() */
 
@@ -32,7 +32,7 @@ struct MfAls
 	const MfParallel *parallel;
 	const MfDense *dense;		/* kernels, chosen at mf_als_begin() */
 	const MfCholesky *cholesky;
-	const struct MfNarrow *narrow;	/* the fixed side's vectors are whole numbers: their kernels; or NULL */
+	const struct MfInt16 *int16; /* the fixed side's vectors are whole numbers: their kernels; or NULL */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
 	bool		exact;
@@ -52,13 +52,6 @@ struct MfAls
 	char	   *scratch;		/* per worker, scratch_size bytes each */
 	size_t		scratch_size;
 };
-
-/* The parts of the objective that have cells. */
-typedef enum MfPart
-{
-	MF_INTEREST,
-	MF_RATING
-} MfPart;
 
 /* Some cells of a row, in the terms above; sums are added to. */
 typedef struct MfCells
@@ -115,6 +108,8 @@ extern double mf_sweep_pull(const MfAls *als, int64_t user, const float *x);
 extern double mf_sweep_start(const MfAls *als, float pull, float *right);
 extern double mf_sweep_shift(const MfAls *als, const MfSystem *system, double cells);
 extern void mf_sweep_account(MfAls *als, int64_t r, const MfSystem *raised, MfPart part, double loss, bool good);
+
+/* als_schedule.c */
 extern int64_t mf_sweep_order(MfAls *als);
 
 /* als_batched.c, als_single.c: rows begin .. end - 1 of the order; bytes of scratch space */
@@ -127,24 +122,18 @@ extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratc
 extern size_t mf_rotate_size(int d, const MfParallel *parallel);
 extern MfError mf_rotate(MfAls *als, bool both, char *space);
 
-/* Bytes of a panel of that length. */
-static inline size_t
-mf_panel_size(int length, int ld)
-{
-	return mf_taken((size_t) length * (size_t) ld) + 4 * mf_taken((size_t) length);
-}
-
 static inline MfPanel
-mf_panel_take(char **space, int length, int ld)
+mf_panel_take(MfArena *arena, int length, int ld)
 {
 	MfPanel		panel;
+	size_t		bytes = (size_t) length * sizeof(float);
 
 	panel.length = length;
-	panel.rows = mf_take(space, (size_t) length * (size_t) ld);
-	panel.scale = mf_take(space, (size_t) length);
-	panel.target = mf_take(space, (size_t) length);
-	panel.weight = mf_take(space, (size_t) length);
-	panel.interest_target = mf_take(space, (size_t) length);
+	panel.rows = mf_arena_take(arena, bytes * (size_t) ld);
+	panel.scale = mf_arena_take(arena, bytes);
+	panel.target = mf_arena_take(arena, bytes);
+	panel.weight = mf_arena_take(arena, bytes);
+	panel.interest_target = mf_arena_take(arena, bytes);
 	return panel;
 }
 

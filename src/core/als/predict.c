@@ -1,0 +1,155 @@
+/*
+ * predict.c - what factors say: predicted ratings and their errors, the mean user, and the vectors that lists go by.
+ */
+#include "core/als/predict.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/padding.h"
+#include "core/kernels/dense.h"
+
+#define ROWS_PER_BLOCK 256
+
+/* mean (d floats) = sum over users of weight * p_u / sum of weights; users: nusers x mf_padded(d). */
+void
+mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean)
+{
+	int			d = problem->factors;
+	int64_t		ld = mf_padded(d);
+	double		sum[1008] = {0};
+	double		total = 0;
+
+	for (int64_t u = 0; u < problem->nusers; u += ROWS_PER_BLOCK)
+	{
+		int			n = problem->nusers - u < ROWS_PER_BLOCK ? (int) (problem->nusers - u) : ROWS_PER_BLOCK;
+		float		weight[ROWS_PER_BLOCK];
+		float		part[1008] = {0};
+
+		for (int k = 0; k < n; k++)
+			total += weight[k] = weights ? weights[u + k] : 1;
+		mf_dense()->gemv(part, users + u * ld, weight, (int) ld, n);
+		for (int k = 0; k < d; k++)
+			sum[k] += part[k];
+	}
+	for (int k = 0; k < d; k++)
+		mean[k] = total > 0 ? (float) (sum[k] / total) : 0;
+}
+
+static double
+dot(const float *a, const float *b, int n)
+{
+	double		sum = 0;
+
+	for (int k = 0; k < n; k++)
+		sum += (double) a[k] * b[k];
+	return sum;
+}
+
+/* The rating that a trained user would give an item, on the ratings' scale and within its range. */
+double
+mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item)
+{
+	int64_t		ld = mf_padded(mf_dimensions(objective));
+	double		z = factors->user_bias[user] + factors->item_bias[item] +
+		dot(factors->user + user * ld, factors->rating + item * ld, mf_dimensions(objective));
+
+	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
+}
+
+/* Rows whose errors are being summed. */
+typedef struct ErrorSums
+{
+	const MfProblem *problem;
+	const MfFactors *factors;
+	const MfRows *rows;
+	const MfDense *dense;
+	double	   *sum;
+} ErrorSums;
+
+/* Block function: the squared errors of ROWS_PER_BLOCK users. */
+static void
+sum_errors(void *state, int64_t block, int worker)
+{
+	ErrorSums  *s = state;
+	const MfRows *rows = s->rows;
+	int			ld = mf_padded(s->problem->factors);
+	int64_t		end = (block + 1) * ROWS_PER_BLOCK < rows->nrows ? (block + 1) * ROWS_PER_BLOCK : rows->nrows;
+
+	(void) worker;
+	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
+	{
+		const float *user = s->factors->user + (rows->first + r) * ld;
+
+		s->sum[r] = 0;
+		for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
+		{
+			int64_t		item = rows->column[c];
+			double		error = (double) rows->rating[c] - s->factors->user_bias[rows->first + r] -
+				s->factors->item_bias[item] - s->dense->dot(user, s->factors->rating + item * ld, ld);
+
+			s->sum[r] += error * error;
+		}
+	}
+}
+
+/*
+ * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted.
+ * Returns MF_CANCELLED or MF_OK.
+ */
+MfError
+mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
+				  const MfRows *by_user, double *sum)
+{
+	ErrorSums	sums = {problem, factors, by_user, mf_dense(), sum};
+
+	return mf_parallel_blocks(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
+		MF_OK : MF_CANCELLED;
+}
+
+/*
+ * What lists are sorted by: score(u, i) = p_u . v_i + o_i with v_i = s_i + taste * q_i and
+ * o_i = taste * b_i.  vectors: nitems x mf_padded(d), offsets: nitems.
+ */
+void
+mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
+				float *vectors, float *offsets)
+{
+	int64_t		n = nitems * mf_padded(mf_dimensions(objective));
+	float		taste = (float) objective->taste;
+
+	for (int64_t k = 0; k < n; k++)
+		vectors[k] = (factors->interest ? factors->interest[k] : 0) +
+			(factors->rating ? taste * factors->rating[k] : 0);
+	for (int64_t i = 0; i < nitems; i++)
+		offsets[i] = factors->item_bias ? taste * factors->item_bias[i] : 0;
+}
+
+/*
+ * s_i back from v_i and q_i, ld floats each: as exact as v_i is, which is good enough unless taste * q_i is
+ * much longer than s_i.
+ */
+void
+mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest)
+{
+	int			ld = mf_padded(mf_dimensions(objective));
+
+	memcpy(interest, vector, (size_t) ld * sizeof(float));
+	mf_dense()->axpy(interest, rating, -(float) objective->taste, ld);
+}
+
+/*
+ * Beyond this multiple of s_i's length taste * q_i leaves errors in s_i of more than a millionth.  Sensible
+ * tastes stay far below: 0.05 is about 0.03.
+ */
+#define MOST_TASTE 8.0
+
+/* Whether mf_interest_vector() would give back something else than this s_i (ld floats; so is q_i). */
+bool
+mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating)
+{
+	int			ld = mf_padded(mf_dimensions(objective));
+	double		share = objective->taste * objective->taste * mf_dense()->dot(rating, rating, ld);
+
+	return !(share <= MOST_TASTE * MOST_TASTE * mf_dense()->dot(interest, interest, ld));
+}

@@ -1,0 +1,68 @@
+/*
+ * problem.h - what alternating least squares minimises, and the factors that it looks for; see als.c for the formula.
+ */
+#ifndef MF_PROBLEM_H
+#define MF_PROBLEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/padding.h"
+
+/* What is minimised.  Arrays belong to the caller and stay while the problem is in use. */
+typedef struct MfProblem
+{
+	int64_t		nusers;
+	int64_t		nitems;
+	int			factors;		/* d */
+	bool		has_rating;		/* the rating part: p.q + biases against the standardized rating */
+	bool		has_interest;	/* the interest part: p.s against 1 and 0 over all cells */
+	float		interest_weight;	/* of the whole interest part; 1 where it stands alone */
+	float		alpha;			/* an observed cell weighs unobserved[i] + alpha * weight */
+	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed;
+								 * NULL: 1 */
+	const float *user_regularization;	/* nusers: factor of |p_u|^2 */
+	const float *rating_regularization; /* nitems: factor of |q_i|^2; NULL without that part */
+	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i|^2; or
+											 * NULL */
+	float		user_bias_regularization;	/* of b_u^2 */
+	float		item_bias_regularization;	/* of b_i^2 */
+	float	   *user_mean;		/* mf_padded(d): the point to which users are drawn.  The caller
+								 * may change it between half-sweeps, which turn it with all other
+								 * vectors */
+	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
+								 * user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
+								 * part */
+	bool		int16;			/* half-sweeps that need not be exact may round the fixed side's vectors
+								 * to 13 bits, where that is faster; cells must have no weights then */
+	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
+								 * mean in these alone; 0: all d */
+} MfProblem;
+
+/*
+ * Factors are row-major with a leading dimension of mf_padded(d) floats, 64-byte aligned, padding
+ * 0.
+ */
+typedef struct MfFactors
+{
+	float	   *user;			/* nusers x ld: p_u */
+	float	   *rating;			/* nitems x ld: q_i; NULL without a rating part */
+	float	   *interest;		/* nitems x ld: s_i; NULL without an interest part */
+	float	   *user_bias;		/* nusers: b_u; NULL without a rating part */
+	float	   *item_bias;		/* nitems: b_i; NULL without a rating part */
+} MfFactors;
+
+typedef enum MfSide
+{
+	MF_USERS,					/* solve users, items fixed */
+	MF_ITEMS					/* solve items, users fixed */
+} MfSide;
+
+/* The parts of the objective that have cells. */
+typedef enum MfPart
+{
+	MF_INTEREST,
+	MF_RATING
+} MfPart;
+
+#endif

@@ -1,0 +1,371 @@
+/*
+ * int16.c - kernels on vectors of whole numbers of 13 bits, for AVX-512 VNNI; see int16.h for what they do.
+ *
+ * Whole numbers are kept in the place of the floats that they stand for, of which they take the first half.
+ */
+#include "core/kernels/int16.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/simd/simd.h"
+
+/* Columns 16 .. 31 of a group are kept between its columns 0 .. 15, as instructions pack and unpack them. */
+#define GROUP 32
+#define GROUPED(ld) (((ld) + GROUP - 1) / GROUP * GROUP)
+
+#define STRIDE 4				/* see tile() */
+
+_Static_assert((int64_t) MF_INT16_MOST * MF_INT16_MOST * MF_INT16_PANEL <= INT32_MAX, "sums over a panel are whole numbers");
+
+/* Where the whole numbers of row r are. */
+MF_INLINE int16_t *
+int16_row(const float *rows, int ld, int64_t r)
+{
+	return (int16_t *) (uintptr_t) (rows + r * ld);
+}
+
+#ifdef MF_ISA_X86
+MF_TARGET_BEGIN(MF_TARGETS_VNNI)
+
+/* See MfInt16. */
+static void
+measure_vnni(const float *rows, int ld, int64_t n, float *widest, float *sizes)
+{
+	for (int j = 0; j < ld; j += 16)
+	{
+		__m512		most = _mm512_loadu_ps(widest + j);
+		__m512		sum = _mm512_loadu_ps(sizes + j);
+
+		for (int64_t r = 0; r < n; r++)
+		{
+			__m512		size = _mm512_abs_ps(_mm512_loadu_ps(rows + r * ld + j));
+
+			most = _mm512_max_ps(most, size);
+			sum = _mm512_add_ps(sum, size);
+		}
+		_mm512_storeu_ps(widest + j, most);
+		_mm512_storeu_ps(sizes + j, sum);
+	}
+}
+
+/* See MfInt16. */
+static void
+quantize_vnni(float *rows, int ld, int64_t begin, int64_t end, const float *step)
+{
+	for (int64_t r = begin; r < end; r++)
+	{
+		const float *row = rows + r * ld;
+		int16_t		number[GROUPED(MF_INT16_MOST_LD)];
+
+		for (int j = 0; j < ld; j += GROUP)
+		{
+			__m512		x = _mm512_div_ps(_mm512_loadu_ps(row + j), _mm512_loadu_ps(step + j));
+			__m512		y = _mm512_setzero_ps();
+
+			if (j + 16 < ld)
+				y = _mm512_div_ps(_mm512_loadu_ps(row + j + 16), _mm512_loadu_ps(step + j + 16));
+			_mm512_storeu_si512(number + j, _mm512_packs_epi32(_mm512_cvtps_epi32(x), _mm512_cvtps_epi32(y)));
+		}
+		memcpy(int16_row(rows, ld, r), number, (size_t) GROUPED(ld) * sizeof(int16_t));
+	}
+}
+
+/* See MfInt16. */
+static void
+dequantize_row_vnni(float *out, const float *rows, int ld, int64_t r, const float *step)
+{
+	const int16_t *number = int16_row(rows, ld, r);
+
+	for (int j = 0; j < ld; j += GROUP)
+	{
+		__m512i		n = _mm512_loadu_si512(number + j);
+		__m512		x = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpacklo_epi16(n, n), 16));
+		__m512		y = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpackhi_epi16(n, n), 16));
+
+		_mm512_storeu_ps(out + j, _mm512_mul_ps(x, _mm512_loadu_ps(step + j)));
+		if (j + 16 < ld)
+			_mm512_storeu_ps(out + j + 16, _mm512_mul_ps(y, _mm512_loadu_ps(step + j + 16)));
+	}
+}
+
+/* See MfInt16. */
+static void
+dequantize_vnni(float *rows, int ld, int64_t begin, int64_t end, const float *step)
+{
+	for (int64_t r = begin; r < end; r++)
+	{
+		float		wide[MF_INT16_MOST_LD];
+
+		dequantize_row_vnni(wide, rows, ld, r, step);
+		memcpy(rows + r * ld, wide, (size_t) ld * sizeof(float));
+	}
+}
+
+/*
+ * Every lane's sum, plus the products of both halves of *a with those of the lane of b.  Not as an
+ * intrinsic function: GCC 12 copies every sum before it is added to, which takes twice as long.
+ */
+MF_INLINE __m512i
+add_products(__m512i sum, const int32_t *a, __m512i b)
+{
+	__asm__("vpdpwssd %2%{1to16%}, %1, %0" : "+v" (sum) : "v" (b), "m" (*a));
+	return sum;
+}
+
+/* The lower and the upper halves of lanes, as floats. */
+MF_INLINE __m512
+lower_halves(__m512i pairs)
+{
+	return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16));
+}
+
+MF_INLINE __m512
+upper_halves(__m512i pairs)
+{
+	return _mm512_cvtepi32_ps(_mm512_srai_epi32(pairs, 16));
+}
+
+/* Sums of gathered rows. */
+typedef struct Sums
+{
+	const float *step;
+	const float *factor;		/* of the sum whose factors differ, which goes to */
+	float	   *sum;
+	float	   *total;			/* ld: += the sum of all rows */
+} Sums;
+
+/* to (16 floats) += step times x */
+MF_INLINE void
+add_steps(float *to, __m512 x, const float *step)
+{
+	_mm512_storeu_ps(to, _mm512_fmadd_ps(x, _mm512_loadu_ps(step), _mm512_loadu_ps(to)));
+}
+
+/*
+ * Gathers nv registers of every row, from column `offset` on; nv and varying, whether there are factors that
+ * differ, are constants.
+ */
+MF_INLINE void
+gather_columns(const MfGather *g, const Sums *sums, int offset, const int nv, const bool varying)
+{
+	static const int32_t ones = 0x10001;
+	int32_t    *panel = (int32_t *) g->panel + offset;
+	__m512i		total[4];
+	__m512		sum[4];
+
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+	{
+		total[v] = _mm512_setzero_si512();
+		sum[v] = _mm512_setzero_ps();
+	}
+	for (int k = 0; k < g->n; k += 2)
+	{
+		bool		single = k + 1 == g->n;
+		const int16_t *even = int16_row(g->rows, g->ld, g->column[k]) + offset;
+		const int16_t *odd = int16_row(g->rows, g->ld, g->column[single ? k : k + 1]) + offset;
+
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+		{
+			__m512i		a = _mm512_loadu_si512(even + v / 2 * GROUP);
+			__m512i		b = single ? _mm512_setzero_si512() : _mm512_loadu_si512(odd + v / 2 * GROUP);
+			__m512i		pairs = v % 2 == 0 ? _mm512_unpacklo_epi16(a, b) : _mm512_unpackhi_epi16(a, b);
+
+			_mm512_storeu_si512(panel + v * 16, pairs);
+			total[v] = add_products(total[v], &ones, pairs);
+			if (varying)
+			{
+				float		last = single ? 0.0f : sums->factor[k + 1];
+
+				sum[v] = _mm512_fmadd_ps(lower_halves(pairs), _mm512_set1_ps(sums->factor[k]), sum[v]);
+				sum[v] = _mm512_fmadd_ps(upper_halves(pairs), _mm512_set1_ps(last), sum[v]);
+			}
+		}
+		panel += g->ld;
+	}
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+	{
+		int			j = offset + v * 16;
+
+		add_steps(sums->total + j, _mm512_cvtepi32_ps(total[v]), sums->step + j);
+		if (varying)
+			add_steps(sums->sum + j, sum[v], sums->step + j);
+	}
+}
+
+/* Gathers whole rows. */
+MF_INLINE void
+gather_rows(const MfGather *g, const Sums *sums, const bool varying)
+{
+	int			offset = 0;
+
+	for (; offset + 64 <= g->ld; offset += 64)
+		gather_columns(g, sums, offset, 4, varying);
+	for (; offset + 32 <= g->ld; offset += 32)
+		gather_columns(g, sums, offset, 2, varying);
+	if (offset < g->ld)
+		gather_columns(g, sums, offset, 1, varying);
+}
+
+/* See MfInt16. */
+static void
+gather_vnni(const MfGather *g, const float *step)
+{
+	float		total[MF_INT16_MOST_LD] = {0};
+	Sums		sums = {.step = step, .total = total};
+
+	for (int s = 0; s < g->nsums; s++)
+		if (!g->even[s])
+		{
+			sums.factor = g->factor[s];
+			sums.sum = g->sum[s];
+		}
+	if (sums.factor != NULL)
+		gather_rows(g, &sums, true);
+	else
+		gather_rows(g, &sums, false);
+	for (int s = 0; s < g->nsums; s++)
+		for (int j = 0; g->even[s] && j < g->ld; j++)
+			g->sum[s][j] += g->factor[s][0] * total[j];
+}
+
+/* What tiles of a panel's product are made from. */
+typedef struct Product
+{
+	const int32_t *panel;
+	int			npairs;
+	int			ld;
+	const float *step;
+	float		square;
+	int			add;
+	const MfAhead *ahead;
+	int			nlines;			/* cache lines of a row */
+} Product;
+
+/* Asks for cache line `line` of row k of those ahead. */
+MF_INLINE void
+prefetch(const MfAhead *ahead, int ld, int line, int k)
+{
+	__builtin_prefetch(int16_row(ahead->rows, ld, ahead->column[k]) + GROUP * line, 0, 2);
+}
+
+/*
+ * Rows i .. i + nrows - 1 and columns j .. j + 16 nv - 1 of the product; nrows and nv are constants.
+ * Meanwhile tile number t of all asks for a part of the rows ahead: of every STRIDE-th row a cache line,
+ * and not in a hurry, for a core waits for few lines at a time.
+ */
+MF_INLINE void
+tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int nv)
+{
+	const MfAhead *ahead = p->ahead;
+	const int32_t *a = p->panel + i;
+	const int32_t *b = p->panel + j;
+	int			ld = p->ld;
+	int			line = t % p->nlines;
+	int			row = t / p->nlines < STRIDE ? t / p->nlines : ahead->n;
+	__m512i		sum[16][3];
+
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r][v] = _mm512_setzero_si512();
+	}
+	for (int k = 0; k < p->npairs; k++)
+	{
+		__m512i		x[3];
+
+		if (k % 2 == 0 && row < ahead->n)
+		{
+			prefetch(ahead, ld, line, row);
+			row += STRIDE;
+		}
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			x[v] = _mm512_loadu_si512(b + v * 16);
+		MF_UNROLL
+		for (int r = 0; r < nrows; r++)
+		{
+			MF_UNROLL
+			for (int v = 0; v < nv; v++)
+				sum[r][v] = add_products(sum[r][v], a + r, x[v]);
+		}
+		a += ld;
+		b += ld;
+	}
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		__m512		unit = _mm512_set1_ps(p->square * p->step[i + r]);
+
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+		{
+			float	   *to = c + (i + r) * ld + j + v * 16;
+			__m512		factor = _mm512_mul_ps(unit, _mm512_loadu_ps(p->step + j + v * 16));
+			__m512		before = p->add ? _mm512_loadu_ps(to) : _mm512_setzero_ps();
+
+			_mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][v]), factor, before));
+		}
+	}
+}
+
+/* See MfInt16.  Tiles have 8 rows of 2 or 3 registers, or 16 of 1, for 32 registers are all there are. */
+static void
+syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+				  const MfAhead *ahead)
+{
+	Product		p = {(const int32_t *) panel, (n + 1) / 2, ld, step, square, add, ahead, (ld + GROUP - 1) / GROUP};
+	int			t = 0;
+
+	for (int i = 0; i < ld; i += 16)
+		for (int j = i; j < ld;)
+		{
+			int			left = (ld - j) / 16;
+			int			nv = left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1;
+
+			if (nv == 1)
+				tile(c, &p, i, j, t++, 16, 1);
+			else if (nv == 2)
+			{
+				tile(c, &p, i, j, t++, 8, 2);
+				tile(c, &p, i + 8, j, t++, 8, 2);
+			}
+			else
+			{
+				tile(c, &p, i, j, t++, 8, 3);
+				tile(c, &p, i + 8, j, t++, 8, 3);
+			}
+			j += 16 * nv;
+		}
+	for (int k = 2 * p.npairs; k < ahead->n; k++)
+		for (int line = 0; line < p.nlines; line++)
+			prefetch(ahead, ld, line, k);
+}
+
+static const MfInt16 int16_kernels = {
+	measure_vnni,
+	quantize_vnni,
+	dequantize_vnni,
+	dequantize_row_vnni,
+	gather_vnni,
+	syrk_vnni
+};
+
+MF_TARGET_END
+#endif
+
+/* The kernels; NULL where floats are as fast. */
+const MfInt16 *
+mf_int16(void)
+{
+#ifdef MF_ISA_X86
+	if (mf_isa_has_vnni())
+		return &int16_kernels;
+#endif
+	return NULL;
+}

@@ -1,0 +1,42 @@
+/*
+ * int16.h - kernels on vectors of whole numbers of 13 bits: a register multiplies twice as many of them as of floats.
+ */
+#ifndef MF_INT16_H
+#define MF_INT16_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernels/dense.h"
+
+#define MF_INT16_MOST 4095		/* the largest of the numbers: times itself and MF_INT16_PANEL below 2^31 */
+#define MF_INT16_PANEL 128		/* rows of a panel at most */
+#define MF_INT16_MOST_LD 96		/* floats that a row has at most */
+
+/* Kernels on quantized vectors: row r of a side stands for step[j] times its whole number j. */
+typedef struct MfInt16
+{
+	/* widest (ld) and sizes (ld): raised to the largest size, and by the sizes, in n rows' columns */
+	void		(*measure) (const float *rows, int ld, int64_t n, float *widest, float *sizes);
+
+	/* rows begin .. end - 1 of a side, where they are, to whole numbers and back */
+	void		(*quantize) (float *rows, int ld, int64_t begin, int64_t end, const float *step);
+	void		(*dequantize) (float *rows, int ld, int64_t begin, int64_t end, const float *step);
+
+	/* out (ld floats) = row r */
+	void		(*dequantize_row) (float *out, const float *rows, int ld, int64_t r, const float *step);
+
+	/*
+	 * as MfDense's, without scale; at most one sum is not even; the panel holds pairs of rows: (n + 1) / 2 x
+	 * ld of them
+	 */
+	void		(*gather) (const MfGather *gather, const float *step);
+
+	/* c (ld x ld, upper tiles) (+)= square times the sum over the panel's n rows of y y' */
+	void		(*syrk) (float *c, int ld, const float *panel, int n, const float *step, float square,
+								 int add, const MfAhead *ahead);
+} MfInt16;
+
+extern const MfInt16 *mf_int16(void);
+
+#endif
