@@ -22,8 +22,6 @@
 
 #include "eval/evaluate.h"
 #include "eval/evaluate_block.h"
-#include "model/factor_rows.h"
-#include "model/missing_rows.h"
 #include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
@@ -60,7 +58,7 @@ static void
 OpenTest(Evaluation *e)
 {
 	const EvaluationRequest *request = e->request;
-	bool		explicit = e->r.image->objective.has_rating;
+	bool		explicit = mf_is_explicit(&e->r.image->objective);
 	SourceColumns columns;
 
 	SourceColumnsFromJson(&columns, e->r.model->parameters);
@@ -98,7 +96,7 @@ OpenTest(Evaluation *e)
 static void
 OpenTrain(Evaluation *e)
 {
-	bool		explicit = e->r.image->objective.has_rating;
+	bool		explicit = mf_is_explicit(&e->r.image->objective);
 	SourceColumns columns;
 
 	if (OidIsValid(e->request->train))
@@ -227,12 +225,7 @@ TakeUser(void *state, const StoredRow *row)
 	CHECK_FOR_INTERRUPTS();
 	if (user < 0 || row->factors == 0)
 		return;
-	if (row->factors != mf_dimensions(&e->r.image->objective))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("user %s has %d factors, but its model has %d", IdToText(&e->r.image->user_type, row->id),
-						row->factors, mf_dimensions(&e->r.image->objective)),
-				 errhint("A model table was edited by hand; retrain the model.")));
+	CheckUserRow(&e->r, row);
 	e->known[user] = true;
 	e->bias[user] = row->bias;
 	memcpy(e->vector + (Size) user * e->r.image->index.ld, row->vector, sizeof(float) * row->factors);
@@ -247,10 +240,7 @@ ReadUsers(Evaluation *e)
 	e->known = HugeZeroArray(n, sizeof(bool));
 	e->bias = HugeZeroArray(n, sizeof(float));
 	e->vector = AlignedZeroArray(n * e->r.image->index.ld, sizeof(float));
-	e->model_users = ReadFactors(e->r.model->user_relid, USER_ID, e->r.version, &e->r.image->user_type,
-								 false, TakeUser, e);
-	if (e->model_users == 0)
-		CheckNoUsers(e->r.served, e->r.version);
+	e->model_users = ReadAllUsers(&e->r, false, TakeUser, e);
 }
 
 /* Reads both relations. */

@@ -10,16 +10,16 @@
 #include "serve/recommender.h"
 #include "source/ratings_read.h"
 
-/* An entry of somebody's list. */
+/* An entry of a user's list. */
 typedef struct ListEntry
 {
 	int64		user;			/* ids */
 	int64		item;
-	double		score;
-	int			rank;
+	double		score;			/* as it is shown */
+	int			rank;			/* from 1 */
 } ListEntry;
 
-/* Whether lists are without what users have, and who says what that is. */
+/* Whether lists are without what users have, and where that is read. */
 typedef enum SeenFrom
 {
 	SEEN_STAYS,					/* lists have it */
@@ -28,8 +28,8 @@ typedef enum SeenFrom
 	SEEN_FROM_VERSION			/* that alone */
 } SeenFrom;
 
-/* All users of a version, some of them at work. */
-typedef struct Everybody
+/* All users of a version, and the lists of a block of them. */
+typedef struct AllUsers
 {
 	Recommender r;
 	MfParallel	parallel;
@@ -39,21 +39,21 @@ typedef struct Everybody
 	Ratings    *seen;			/* what each has in the source; NULL: nothing, or not wanted */
 	MfRows		part;			/* the rows of seen that are at hand */
 	Lists		lists;
-	int64		block_bytes;	/* what a block may take, if it can be */
-	int32		first;			/* users first .. first + n - 1 are at work */
+	int64		block_bytes;	/* that a block should not exceed */
+	int32		first;			/* the block is users first .. first + n - 1 */
 	int			n;
-	float	   *record;			/* 1 + d: a record of vectors */
+	float	   *record;			/* 1 + d: a record of the file vectors */
 	float	   *vector;			/* lists.room x ld */
 	float	   *bias;			/* lists.room */
 	int64	   *seen_start;		/* lists.room + 1; NULL: nothing is left out */
-	int32	   *seen_items;
-	int64		seen_room;
+	int32	   *seen_items;		/* user q of the block: from seen_start[q] to seen_start[q + 1] */
+	int64		seen_room;		/* items that there is room for */
 	int			user;			/* of the block: whose entries are handed out */
 	int			entry;			/* how many of them have been */
-} Everybody;
+} AllUsers;
 
-extern Everybody *OpenEverybody(const char *model, int32 version, int k, SeenFrom from);
-extern bool NextListEntry(Everybody *e, ListEntry *entry);
-extern void CloseEverybody(Everybody *e);
+extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from);
+extern bool NextListEntry(AllUsers *all, ListEntry *entry);
+extern void CloseAllUsers(AllUsers *all);
 
 #endif

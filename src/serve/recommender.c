@@ -1,5 +1,9 @@
 /*
- * recommender.c - lists, predictions and explanations from an opened model.
+ * recommender.c - lists and predictions from an opened model.
+ *
+ * A call opens a model, one version of it and its image, which it may read by its own snapshot and privileges;
+ * loads a user; and asks the image.  All vectors have ld floats, d of them and padding of 0, so that kernels need
+ * not know where they end.  What a call allocates is in the current memory context, and goes with it.
  */
 #include "postgres.h"
 
@@ -10,39 +14,44 @@
 #include "core/linalg/dot.h"
 #include "core/topk/topk.h"
 #include "image/seen_items.h"
+#include "model/missing_rows.h"
 #include "model/model_acl.h"
 #include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "serve/recommender.h"
 
-/*
- * Scratch space of searches, kept for the session: a search must not begin by asking the system for
- * memory.  More than KEPT_SPACE is taken for one call only.
- */
-#define KEPT_SPACE (1024 * 1024)
+/* A larger workspace of a search is allocated for one call only. */
+#define KEPT_WORKSPACE (1024 * 1024)
 
+/*
+ * A search's workspace of so many bytes, aligned to a cache line.  It is kept for the session, as a search must not
+ * begin by asking the system for memory, and valid until the next call.
+ */
 static void *
-SearchSpace(Size size)
+SearchWorkspace(Size size)
 {
-	static char *space = NULL;
+	static char *workspace = NULL;
 	static Size room = 0;
 
 	size += 64;
-	if (size > KEPT_SPACE)
+	if (size > KEPT_WORKSPACE)
 		return (void *) TYPEALIGN(64, HugeArray(size, 1));
 	if (size > room)
 	{
-		if (space)
-			pfree(space);
-		space = NULL;
+		if (workspace)
+			pfree(workspace);
+		workspace = NULL;
 		room = 0;
-		space = MemoryContextAlloc(TopMemoryContext, size);
+		workspace = MemoryContextAlloc(TopMemoryContext, size);
 		room = size;
 	}
-	return (void *) TYPEALIGN(64, space);
+	return (void *) TYPEALIGN(64, workspace);
 }
 
-/* Opens a model (NULL: the default one) at a version (0: the current one) that the caller may read. */
+/*
+ * Opens a model (NULL: the default one) at a version (0: the one that serves).  An error for a model that is not there,
+ * or that the caller may not read.
+ */
 void
 OpenRecommender(Recommender *r, const char *model, int32 version)
 {
@@ -53,7 +62,7 @@ OpenRecommender(Recommender *r, const char *model, int32 version)
 	r->image = OpenImage(r->served, r->version);
 }
 
-/* What an error leaves open is closed at the end of the transaction. */
+/* Closes it; what an error leaves open is closed at the end of the transaction. */
 void
 CloseRecommender(Recommender *r)
 {
@@ -62,8 +71,8 @@ CloseRecommender(Recommender *r)
 }
 
 /*
- * Whether to look into the source for what users have, where nobody has said: if it is there; and if the
- * version does not say it either, which ends in the error that it is not.
+ * Whether to look into the source for what users have where the caller has not said: if it is there.  Where the
+ * version does not say what users have, it has to be: looking ends in an error if it is not.
  */
 bool
 ReadsSource(const Recommender *r)
@@ -71,13 +80,41 @@ ReadsSource(const Recommender *r)
 	return SourceIsThere(r->model) || r->image->numbered == NULL;
 }
 
-/* A user of whom nothing is known yet. */
+/* A user of whom nothing is known yet: the vector is 0, and there are no seen items. */
 void
 InitUser(const Recommender *r, UserState *state, Reason reason)
 {
 	memset(state, 0, sizeof(UserState));
 	state->reason = reason;
 	state->vector = palloc0(sizeof(float) * r->image->index.ld);
+}
+
+/*
+ * Calls a function with the row of each user of the version, as the caller may see them; with_seen: and what they had at
+ * the training.  Returns how many there are; an error where there should be some.
+ */
+int64
+ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, void *state)
+{
+	int64		count = ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, with_seen, function, state);
+
+	if (count == 0)
+		CheckNoUsers(r->served, r->version);
+	return count;
+}
+
+/* An error for a user's row whose vector is not as long as those of the version. */
+void
+CheckUserRow(const Recommender *r, const StoredRow *row)
+{
+	int			d = mf_dimensions(&r->image->objective);
+
+	if (row->factors != d)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("user %s has %d factors, but its model has %d", IdToText(&r->image->user_type, row->id),
+						row->factors, d),
+				 errhint("A model table was edited by hand; retrain the model.")));
 }
 
 /*
@@ -105,7 +142,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 	return false;
 }
 
-/* A bitmap of items; negative ones are passed over. */
+/* A bitmap of n items, one bit each, in the current memory context; negative numbers are passed over. */
 static uint64_t *
 MarkItems(const Image *image, const int32 *items, int64 n)
 {
@@ -117,7 +154,7 @@ MarkItems(const Image *image, const int32 *items, int64 n)
 	return bitmap;
 }
 
-/* The filter as the core takes it; user NULL: nothing is left out because somebody has it. */
+/* The filter as the core takes it, without what the user has (NULL: with everything). */
 static void
 CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, MfFilter *numbered)
 {
@@ -144,7 +181,7 @@ InitList(const Image *image, int k, TopList *list)
 	list->score = palloc(sizeof(float) * Max(1, Min(k, image->nitems)));
 }
 
-/* The k best items for a user, exactly. */
+/* The k best items for a user by score, exactly; of equal ones the smaller number first. */
 void
 MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k,
 		 TopList *list)
@@ -157,11 +194,14 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 	InitList(image, k, list);
 	if (k > 0)
 		list->count = mf_topk_search(&image->index, user->vector, k, &numbered,
-									 SearchSpace(mf_topk_workspace(&image->index, k)),
+									 SearchWorkspace(mf_topk_workspace(&image->index, k)),
 									 list->item, list->score, NULL);
 }
 
-/* The k items with the most ratings, which are their scores, without what the user (NULL: nobody) has. */
+/*
+ * The k items with the most ratings, which are their scores, without what the user has (NULL: with everything).  Few are
+ * passed over, so the list of popular items is gone through from its beginning.
+ */
 void
 MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
@@ -191,7 +231,7 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
 	const MfObjective *objective = &r->image->objective;
 	double		z;
 
-	if (!objective->has_rating)
+	if (!mf_is_explicit(objective))
 		return NAN;
 	z = user->bias + r->image->bias[item] +
 		mf_dot(user->vector, RatingVector(r->image, item), mf_dimensions(objective));
@@ -205,7 +245,7 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
 double
 ShownScore(const MfObjective *objective, double user_bias, double score)
 {
-	if (!objective->has_rating || objective->has_interest)
+	if (!mf_ratings_alone(objective))
 		return score;
 	return objective->mean + objective->deviation * (user_bias + score);
 }
@@ -218,11 +258,17 @@ ShowScores(const Recommender *r, const UserState *user, TopList *list)
 		list->score[i] = (float) ShownScore(&r->image->objective, user->bias, list->score[i]);
 }
 
-/* How much a user would take an item: about 1 yes, about 0 no; needs an interest part. */
+/*
+ * What a user makes of an item: the rating that they would give it; with implicit feedback how much they would take it,
+ * about 1 yes, about 0 no.
+ */
 double
-PredictInterest(const Recommender *r, const UserState *user, int32 item)
+Predict(const Recommender *r, const UserState *user, int32 item)
 {
-	const float *vector = InterestVector(r->image, item, palloc(sizeof(float) * r->image->index.ld));
+	const Image *image = r->image;
 
-	return mf_dot(user->vector, vector, mf_dimensions(&r->image->objective));
+	if (mf_is_explicit(&image->objective))
+		return PredictRating(r, user, item);
+	return mf_dot(user->vector, InterestVector(image, item, palloc(sizeof(float) * image->index.ld)),
+				  mf_dimensions(&image->objective));
 }

@@ -1,10 +1,11 @@
 /*
- * recommender.h - lists, predictions and explanations from an opened model.
+ * recommender.h - lists and predictions from an opened model.
  */
 #ifndef MFREC_RECOMMENDER_H
 #define MFREC_RECOMMENDER_H
 
 #include "image/image_cache.h"
+#include "model/factor_rows.h"
 #include "model/model_cache.h"
 
 /* A model, one version of it and its items, opened for one call. */
@@ -31,8 +32,8 @@ typedef struct UserState
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
-	int32	   *seen;			/* items that they had at the training and by the current rows, where that
-								 * was read; in any order, some twice */
+	int32	   *seen;			/* items that they had at the training and by the current rows, where these
+								 * were read; numbers in any order, some twice */
 	int			nseen;
 } UserState;
 
@@ -47,12 +48,12 @@ typedef struct ListFilter
 	int			per_group;		/* at most so many of each */
 } ListFilter;
 
-/* A list: item numbers and scores, best first. */
+/* A list: numbers and scores of items, best first. */
 typedef struct TopList
 {
 	int			count;
 	int32	   *item;
-	float	   *score;
+	float	   *score;			/* as the search gives it: see ShowScores */
 } TopList;
 
 extern void OpenRecommender(Recommender *r, const char *model, int32 version);
@@ -60,6 +61,8 @@ extern void CloseRecommender(Recommender *r);
 
 extern bool ReadsSource(const Recommender *r);
 extern void InitUser(const Recommender *r, UserState *state, Reason reason);
+extern int64 ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, void *state);
+extern void CheckUserRow(const Recommender *r, const StoredRow *row);
 extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
 
 extern void InitList(const Image *image, int k, TopList *list);
@@ -69,6 +72,6 @@ extern void MakePopularList(Recommender *r, const UserState *user, const ListFil
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern void ShowScores(const Recommender *r, const UserState *user, TopList *list);
 extern double ShownScore(const MfObjective *objective, double user_bias, double score);
-extern double PredictInterest(const Recommender *r, const UserState *user, int32 item);
+extern double Predict(const Recommender *r, const UserState *user, int32 item);
 
 #endif

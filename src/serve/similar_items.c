@@ -18,7 +18,7 @@
 static const float *
 SimilarityVector(const Image *image, int32 item, float *space)
 {
-	return image->objective.has_interest ? InterestVector(image, item, space) : RatingVector(image, item);
+	return mf_ratings_alone(&image->objective) ? RatingVector(image, item) : InterestVector(image, item, space);
 }
 
 /*

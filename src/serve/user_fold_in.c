@@ -1,5 +1,13 @@
 /*
- * user_fold_in.c - a user as the current rows say: folded in, or known from them to be as stored.
+ * user_fold_in.c - a user as their current rows say: folded in, or known from these to be as stored.
+ *
+ * With the items' factors fixed a user's vector is the solution of one small system, so who signed up after the
+ * training, or has rated since, need not wait for the next one (fold-in; Hu, Koren and Volinsky 2008, section 4).
+ * Rows are merged and weighed as training does, and the core solves by the objective of the version: so the rows
+ * that a user was trained on fold in to the vector that is stored, but for rounding.
+ *
+ * Where nothing has changed the stored vector stays, whose list a retrain or another session gives, too: that is
+ * found out by the gradient, which takes a look at each row, or else by comparing the two vectors.
  */
 #include "postgres.h"
 
@@ -36,8 +44,8 @@
 /* Ids of rows are looked up so many at a time. */
 #define BATCH_ROWS 256
 
-/* The cells of a user as the core folds them in. */
-typedef struct PresentCells
+/* A user's current rows as cells, one an item, as the core folds them in. */
+typedef struct CurrentCells
 {
 	int			n;
 	int32	   *item;			/* ascending, distinct */
@@ -47,7 +55,7 @@ typedef struct PresentCells
 	int32	   *others;
 	MfFold		fold;
 	MfFoldCells cells;
-} PresentCells;
+} CurrentCells;
 
 /* One row of a user, by the item's number. */
 typedef struct NumberedRow
@@ -75,6 +83,7 @@ typedef struct RowCollector
 	float		weight[BATCH_ROWS];
 } RowCollector;
 
+/* Prepares to collect rows, in the current memory context. */
 static void
 InitCollector(RowCollector *collector, const Image *image)
 {
@@ -89,7 +98,7 @@ InitCollector(RowCollector *collector, const Image *image)
 	collector->batch = 0;
 }
 
-/* Adds an item that the user has to those without numbers. */
+/* Adds an item that the user has, but that says nothing about their taste: training would have left the row out. */
 static void
 AddOther(RowCollector *collector, int32 item)
 {
@@ -103,7 +112,7 @@ AddOther(RowCollector *collector, int32 item)
 	collector->others[collector->nothers++] = item;
 }
 
-/* Numbers the items of the rows that wait. */
+/* Looks up the numbers of the items of the rows that wait, and keeps those that the model knows. */
 static void
 FlushRows(RowCollector *collector)
 {
@@ -182,9 +191,9 @@ CountingSort(NumberedRow *rows, int64 n, int64 nitems)
 
 /* Merges rows as training does (explicit: mean, implicit: sum) into distinct cells. */
 static void
-MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
+MergeRows(NumberedRow *rows, int64 n, const Image *image, CurrentCells *cells)
 {
-	bool		explicit = image->objective.has_rating;
+	bool		explicit = mf_is_explicit(&image->objective);
 
 	cells->item = HugeArray(n, sizeof(int32));
 	cells->rating = HugeArray(n, sizeof(float));
@@ -218,19 +227,22 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, PresentCells *cells)
 static RowWeight
 TrainedWeighting(const MfObjective *objective)
 {
-	if (objective->has_rating)
+	if (mf_is_explicit(objective))
 		return LinearWeight(objective->weight_scale);
 	return objective->fold == MF_FOLD_TRAINED ? LogWeight(objective->value_scale) : LinearWeight(1);
 }
 
-/* Points the core's structures at the items' vectors. */
+/*
+ * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each rating
+ * for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.
+ */
 static void
-PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
+PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)
 {
 	const MfObjective *objective = &image->objective;
 	RowWeight	weighting = TrainedWeighting(objective);
 	int			ld = image->index.ld;
-	const float **interest = objective->has_interest ? HugeArray(cells->n, sizeof(float *)) : NULL;
+	const float **interest = mf_ratings_alone(objective) ? NULL : HugeArray(cells->n, sizeof(float *));
 	const float **rating = with_ratings ? HugeArray(cells->n, sizeof(float *)) : NULL;
 	float	   *residual = HugeArray(cells->n, sizeof(float));
 	float	   *space = interest && image->rating ? HugeArray((int64) cells->n * ld, sizeof(float)) : NULL;
@@ -265,7 +277,7 @@ PrepareFold(const Image *image, PresentCells *cells, bool with_ratings)
 	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
 }
 
-/* An error for a model that cannot fold in, because nobody said how its users were solved. */
+/* An error for a model that cannot fold in, because it is not known how its users were solved. */
 static void
 CheckFoldRule(const Recommender *r)
 {
@@ -277,23 +289,23 @@ CheckFoldRule(const Recommender *r)
 				 errhint("Import them again with the argument regularization, and alpha with implicit feedback.")));
 }
 
-/* Solves the vector of a user with these cells. */
+/* Solves vector and bias of a user with these cells, exactly. */
 static void
-FoldIn(const PresentCells *cells, UserState *state)
+FoldIn(const CurrentCells *cells, UserState *state)
 {
 	CheckCore(mf_fold_in(&cells->fold, &cells->cells, state->vector, &state->bias,
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
 }
 
-/* The user's current rows in the source, as cells. */
+/* Reads the user's current rows from the source, as cells, in the current memory context. */
 static void
-ReadCells(Recommender *r, int64 user, PresentCells *cells)
+ReadCells(Recommender *r, int64 user, CurrentCells *cells)
 {
 	const Image *image = r->image;
-	bool		explicit = image->objective.has_rating;
+	bool		explicit = mf_is_explicit(&image->objective);
 	RowCollector collector;
 
-	memset(cells, 0, sizeof(PresentCells));
+	memset(cells, 0, sizeof(CurrentCells));
 	InitCollector(&collector, image);
 	LookupUserRows(OpenServedSource(r->served, explicit, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
@@ -304,6 +316,7 @@ ReadCells(Recommender *r, int64 user, PresentCells *cells)
 		PrepareFold(image, cells, explicit);
 }
 
+/* The squared distance of two vectors of n floats, and the squared length of the second one. */
 static double
 SquaredDistance(const float *a, const float *b, int n, double *length)
 {
@@ -318,11 +331,9 @@ SquaredDistance(const float *a, const float *b, int n, double *length)
 	return sum;
 }
 
-/*
- * Whether the stored vector solves these cells already, which costs no more than a look at each.
- */
+/* Whether the stored vector solves these cells already, which costs no more than a look at each. */
 static bool
-IsSolution(const PresentCells *cells, const UserState *state)
+IsSolution(const CurrentCells *cells, const UserState *state)
 {
 	return mf_fold_gradient(&cells->fold, &cells->cells, state->vector, state->bias,
 							HugeArray(mf_fold_size(&cells->fold), 1)) <= SAME_GRADIENT;
@@ -334,12 +345,12 @@ IsSolution(const PresentCells *cells, const UserState *state)
  * user when their rows have gone.  A model that cannot fold in learns no more than what the user has.
  */
 void
-LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
+RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 {
 	const Image *image = r->image;
 	int			d = mf_dimensions(&image->objective);
-	PresentCells cells;
-	UserState	present;
+	CurrentCells cells;
+	UserState	folded;
 	double		length;
 
 	ReadCells(r, user, &cells);
@@ -359,13 +370,13 @@ LookAtUser(Recommender *r, int64 user, bool known, UserState *state)
 	}
 	if (known && cells.n == state->count && IsSolution(&cells, state))
 		return;
-	InitUser(r, &present, REASON_FRESH);
-	FoldIn(&cells, &present);
-	if (known && SquaredDistance(present.vector, state->vector, d, &length) <= SAME_VECTOR * SAME_VECTOR * length)
+	InitUser(r, &folded, REASON_FRESH);
+	FoldIn(&cells, &folded);
+	if (known && SquaredDistance(folded.vector, state->vector, d, &length) <= SAME_VECTOR * SAME_VECTOR * length)
 		return;
 	state->reason = REASON_FRESH;
-	state->vector = present.vector;
-	state->bias = present.bias;
+	state->vector = folded.vector;
+	state->bias = folded.bias;
 }
 
 /*
@@ -376,9 +387,9 @@ bool
 FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, UserState *state)
 {
 	const Image *image = r->image;
-	bool		explicit = image->objective.has_rating;
+	bool		explicit = mf_is_explicit(&image->objective);
 	NumberedRow *rows = HugeArray(n, sizeof(NumberedRow));
-	PresentCells cells = {0};
+	CurrentCells cells = {0};
 	int			known = 0;
 
 	CheckFoldRule(r);
@@ -405,7 +416,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 }
 
 /*
- * The k items among the user's present ones that add most to an item's score, by decreasing
+ * The k items among the user's current ones that add most to an item's score, by decreasing
  * contribution; returns how many.  All of them together give what the user makes of the score that lists
  * show: p . v, and of a rating, in its unit, the user's bias too.
  */
@@ -413,8 +424,8 @@ int
 ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double **contributions)
 {
 	const MfObjective *objective = &r->image->objective;
-	bool		alone = objective->has_rating && !objective->has_interest;
-	PresentCells cells;
+	bool		alone = mf_ratings_alone(objective);
+	CurrentCells cells;
 	double	   *all;
 	MfHeap		best;
 

@@ -1,7 +1,9 @@
 /*
  * user_scan.c - the best of all users of a version for an item, or by likeness to a user.
  *
- * There is no image of users: a search reads the model's table, as the caller may see it.
+ * There is no image of users: a search reads the model's table, as the caller may see it.  It takes one pass,
+ * and memory for the users that were among the best when their row came: k * log(users / k) or so, where rows
+ * come in no order.  Whether a user has the item is asked last, of those few alone.
  */
 #include "postgres.h"
 
@@ -10,11 +12,12 @@
 
 #include "core/linalg/dot.h"
 #include "image/seen_items.h"
-#include "model/factor_rows.h"
-#include "model/missing_rows.h"
 #include "serve/user_scan.h"
 
-/* A search that leaves nobody out; the caller sets what it looks for. */
+/*
+ * Prepares a search for the k best users, in the current memory context.  It leaves no user out yet; the caller sets
+ * what it looks for: target and cosine, or target and offset.
+ */
 void
 InitUserSearch(UserSearch *search, const Recommender *r, int k)
 {
@@ -29,7 +32,7 @@ InitUserSearch(UserSearch *search, const Recommender *r, int k)
 	search->scores = palloc(sizeof(double) * search->capacity);
 }
 
-/* Whether a user is to be left out: by the ids, or because their row names the item. */
+/* Whether a user is to be left out: by their id, or because their row says that they had the item at the training. */
 static bool
 IsLeftOut(const UserSearch *search, const StoredRow *row)
 {
@@ -47,7 +50,10 @@ IsLeftOut(const UserSearch *search, const StoredRow *row)
 	return has;
 }
 
-/* Scores one stored user, and keeps those that may be among the best: so few are asked what they have. */
+/*
+ * Scores one stored user, and keeps them where they may be among the best.  A score that equals the worst one kept may
+ * win by its id, which counts at the end: so it is not turned away here.
+ */
 static void
 ScoreUser(void *state, const StoredRow *row)
 {
@@ -84,8 +90,7 @@ FindBestUsers(UserSearch *search, int64 **ids, float **scores)
 	MfHeap	   *best = &search->best;
 	int32	   *rank;
 
-	if (ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, search->seen_number >= 0, ScoreUser, search) == 0)
-		CheckNoUsers(r->served, r->version);
+	(void) ReadAllUsers(r, search->seen_number >= 0, ScoreUser, search);
 	rank = SortIdMap(search->users);
 	mf_heap_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)

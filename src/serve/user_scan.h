@@ -11,16 +11,16 @@
 typedef struct UserSearch
 {
 	const Recommender *recommender;
-	const float *target;		/* an item's list vector, or a user's to compare with */
-	bool		cosine;
+	const float *target;		/* d floats: an item's list vector, or a user's to compare with */
+	bool		cosine;			/* by cosine, else by the inner product */
 	double		offset;			/* added to inner products */
 	IdMap	   *left_out;		/* users to leave out, */
-	int32		seen_number;	/* and whose rows name the item of this number; -1: none */
+	int32		seen_number;	/* and those whose rows name the item of this number; -1: none */
 	int			k;
 	MfHeap		best;			/* the k best scores so far */
-	IdMap	   *users;			/* who may be among the best, */
+	IdMap	   *users;			/* that may be among the best */
 	int64		capacity;
-	double	   *scores;			/* and their scores */
+	double	   *scores;			/* of each of them; room for capacity */
 } UserSearch;
 
 extern void InitUserSearch(UserSearch *search, const Recommender *r, int k);

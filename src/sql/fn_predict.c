@@ -31,7 +31,7 @@ mf_predict(PG_FUNCTION_ARGS)
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
 	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), false, &user);
 	if (item >= 0)
-		predicted = r.image->objective.has_rating ? PredictRating(&r, &user, item) : PredictInterest(&r, &user, item);
+		predicted = Predict(&r, &user, item);
 	CloseRecommender(&r);
 	if (isnan(predicted))
 		PG_RETURN_NULL();

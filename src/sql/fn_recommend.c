@@ -179,7 +179,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
 	known = LoadUser(&r, id, exclude_seen, &user);
 	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
-		LookAtUser(&r, id, known, &user);
+		RefreshUser(&r, id, known, &user);
 	if (user.reason == REASON_POPULAR)
 		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
 	else if (grouping.per_group > 0)
@@ -246,12 +246,12 @@ CheckBasket(const Recommender *r, const float *ratings, int n)
 {
 	const MfObjective *objective = &r->image->objective;
 
-	if (!objective->has_interest && ratings == NULL)
+	if (mf_ratings_alone(objective) && ratings == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
 				 errhint("Pass ratings => ARRAY[...], one for each item.")));
-	for (int i = 0; ratings && !objective->has_rating && i < n; i++)
+	for (int i = 0; ratings && !mf_is_explicit(objective) && i < n; i++)
 		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -1,5 +1,5 @@
 /*
- * fn_recommend_all.c - SQL functions that make lists for everybody: mf_recommend_all.
+ * fn_recommend_all.c - SQL functions that make the lists of all users: mf_recommend_all.
  */
 #include "postgres.h"
 
@@ -26,9 +26,9 @@ CheckIdTypes(FunctionCallInfo fcinfo, TupleDesc desc, const Image *image)
 
 /* The call ends, with all of its rows fetched or not; not called where an error ends it. */
 static void
-EndRecommendAll(Datum everybody)
+EndRecommendAll(Datum all)
 {
-	CloseEverybody((Everybody *) DatumGetPointer(everybody));
+	CloseAllUsers((AllUsers *) DatumGetPointer(all));
 }
 
 /* What the arguments exclude_seen and fresh say together; the latter is not in the SQL of 0.1.0. */
@@ -53,40 +53,40 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 	SeenFrom	seen = SeenArgument(fcinfo, model_argument + 1, model_argument + 3);
 	int32		version = VersionArgument(fcinfo, model_argument + 2);
 	TupleDesc	desc;
-	Everybody  *everybody;
+	AllUsers   *all;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	everybody = OpenEverybody(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
-	CheckIdTypes(fcinfo, desc, everybody->r.image);
+	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
+	CheckIdTypes(fcinfo, desc, all->r.image);
 	call->tuple_desc = BlessTupleDesc(desc);
-	call->user_fctx = everybody;
-	RegisterExprContextCallback(rsinfo->econtext, EndRecommendAll, PointerGetDatum(everybody));
+	call->user_fctx = all;
+	RegisterExprContextCallback(rsinfo->econtext, EndRecommendAll, PointerGetDatum(all));
 	MemoryContextSwitchTo(old);
 }
 
 /* An entry of a list as a row. */
 static Datum
-EntryRow(const Everybody *everybody, const ListEntry *entry, TupleDesc desc)
+EntryRow(const AllUsers *all, const ListEntry *entry, TupleDesc desc)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	values[0] = IdToOutput(&everybody->r.image->user_type, entry->user, TupleDescAttr(desc, 0)->atttypid);
-	values[1] = IdToOutput(&everybody->r.image->item_type, entry->item, TupleDescAttr(desc, 1)->atttypid);
+	values[0] = IdToOutput(&all->r.image->user_type, entry->user, TupleDescAttr(desc, 0)->atttypid);
+	values[1] = IdToOutput(&all->r.image->item_type, entry->item, TupleDescAttr(desc, 1)->atttypid);
 	values[2] = Float4GetDatum((float) entry->score);
 	values[3] = Int32GetDatum(entry->rank);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-/* A row a call, so that nobody keeps the rows of all users. */
+/* Value-per-call, so that the result is never materialized. */
 static Datum
 RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 {
 	FuncCallContext *call;
-	Everybody  *everybody;
+	AllUsers   *all;
 	ListEntry	entry;
 	MemoryContext old;
 	bool		more;
@@ -94,15 +94,15 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 	if (SRF_IS_FIRSTCALL())
 		BeginRecommendAll(fcinfo, model_argument);
 	call = SRF_PERCALL_SETUP();
-	everybody = call->user_fctx;
+	all = call->user_fctx;
 	old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-	more = NextListEntry(everybody, &entry);
+	more = NextListEntry(all, &entry);
 	MemoryContextSwitchTo(old);
 	if (more)
-		SRF_RETURN_NEXT(call, EntryRow(everybody, &entry, call->tuple_desc));
+		SRF_RETURN_NEXT(call, EntryRow(all, &entry, call->tuple_desc));
 	UnregisterExprContextCallback(((ReturnSetInfo *) fcinfo->resultinfo)->econtext, EndRecommendAll,
-								  PointerGetDatum(everybody));
-	CloseEverybody(everybody);
+								  PointerGetDatum(all));
+	CloseAllUsers(all);
 	SRF_RETURN_DONE(call);
 }
 

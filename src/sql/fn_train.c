@@ -208,9 +208,9 @@ TrainWinner(TrainRequest *request, const Trial *winner)
 
 	options->factors = objective->factors;
 	options->regularization = objective->regularization;
-	if (objective->has_interest)
+	if (!mf_ratings_alone(objective))
 		options->alpha = objective->alpha;
-	if (objective->has_interest && objective->has_rating)
+	if (mf_is_joint(objective))
 	{
 		options->interest_weight = objective->interest_weight;
 		options->taste = objective->taste;
@@ -230,7 +230,6 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 	{
 		const Trial *trial = &trials[i];
 		const MfObjective *o = &trial->objective;
-		bool		both = o->has_rating && o->has_interest;
 		Datum		values[12];
 		bool		nulls[12] = {false};
 
@@ -247,8 +246,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		values[10] = Float8GetDatum(trial->seconds);
 		values[11] = Float8GetDatum(trial->confirmed);	/* a column since 0.2.0 */
 		nulls[3] = isnan(trial->value);
-		nulls[7] = !o->has_interest;
-		nulls[8] = nulls[9] = !both;
+		nulls[7] = mf_ratings_alone(o);
+		nulls[8] = nulls[9] = !mf_is_joint(o);
 		nulls[11] = isnan(trial->confirmed);
 		PutRow(fcinfo, values, nulls);
 	}

@@ -57,6 +57,27 @@ mf_dimensions(const MfObjective *objective)
 	return objective->factors + objective->rating_factors;
 }
 
+/* Explicit feedback: there are ratings to learn and to predict. */
+static inline bool
+mf_is_explicit(const MfObjective *objective)
+{
+	return objective->has_rating;
+}
+
+/* Both parts: how much, and whether. */
+static inline bool
+mf_is_joint(const MfObjective *objective)
+{
+	return objective->has_rating && objective->has_interest;
+}
+
+/* The rating part alone: lists are sorted by the predicted rating. */
+static inline bool
+mf_ratings_alone(const MfObjective *objective)
+{
+	return objective->has_rating && !objective->has_interest;
+}
+
 /* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
 static inline bool
 mf_observes_zeros(const MfObjective *objective)
