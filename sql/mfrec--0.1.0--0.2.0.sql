@@ -354,7 +354,7 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 'as above, for a user given as text';
 
 -- ---------------------------------------------------------------------------------------------
--- Settings (options.c)
+-- Settings (src/guc.c)
 --
 -- Whoever may set them in a session may keep them: without this ALTER ROLE, ALTER DATABASE and CREATE
 -- FUNCTION ... SET are for superusers alone, in a session that has not loaded the library yet.  The grant
@@ -400,7 +400,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
-'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 -- A model's owner, for when its tables have gone
 ALTER TABLE mfrec.model ADD COLUMN owner text;
@@ -469,3 +469,14 @@ where n are numbers of ratings, U users, I items, N ratings, and
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';
+-- One word for a thing: metric, current.
+COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON VIEW mf_training_log IS 'loss and validation metric after each iteration of every kept version';
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
+candidates: only these items; exclude: not these; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
+COMMENT ON FUNCTION mf_rollback(text, bigint) IS
+'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';

@@ -83,7 +83,7 @@ COMMENT ON COLUMN mfrec.training_log.model IS 'name in mfrec.model';
 COMMENT ON COLUMN mfrec.training_log.version IS 'number of the version';
 COMMENT ON COLUMN mfrec.training_log.iteration IS 'users and items solved once, from 1';
 COMMENT ON COLUMN mfrec.training_log.loss IS 'the objective after the iteration';
-COMMENT ON COLUMN mfrec.training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mfrec.training_log.seconds IS 'since training began';
 
 SELECT pg_catalog.pg_extension_config_dump('mfrec.model', '');
@@ -147,17 +147,17 @@ GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
 	SELECT model, version, iteration, loss, validation, seconds FROM mfrec.training_log;
-COMMENT ON VIEW mf_training_log IS 'loss and validation measure after each iteration of every kept version';
+COMMENT ON VIEW mf_training_log IS 'loss and validation metric after each iteration of every kept version';
 COMMENT ON COLUMN mf_training_log.model IS 'name of the model';
 COMMENT ON COLUMN mf_training_log.version IS 'number of the version';
 COMMENT ON COLUMN mf_training_log.iteration IS 'users and items solved once, from 1';
 COMMENT ON COLUMN mf_training_log.loss IS 'the objective after the iteration';
-COMMENT ON COLUMN mf_training_log.validation IS 'the measure on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
+COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mf_training_log.seconds IS 'since training began';
 GRANT SELECT ON mf_training_log TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
--- Training (fn_train.c)
+-- Training (src/sql: fn_train, fn_progress; src/train)
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_train(
@@ -304,7 +304,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
-'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both measures there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 CREATE FUNCTION mf_trainings(
 	OUT pid integer, OUT model text, OUT phase text, OUT rows_read bigint, OUT iteration integer,
@@ -335,7 +335,7 @@ COMMENT ON COLUMN mf_progress.memory_bytes IS 'memory that the training has allo
 GRANT SELECT ON mf_progress TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
--- Serving (fn_serve.c, fn_item.c, fn_users.c, fn_support.c)
+-- Serving (src/sql: fn_recommend, fn_predict, fn_users, planner_support; src/serve)
 --
 -- Ids are "any", with twins that take text in each position, to which a quoted literal and an untyped
 -- parameter resolve; without a twin for its place beside typed ones such a parameter has no type.  Arrays
@@ -365,7 +365,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_s
 AS 'MODULE_PATHNAME', 'mf_recommend';
 COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
-candidates: only these items; exclude: not these; fresh: look at the user''s present rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+candidates: only these items; exclude: not these; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
@@ -536,7 +536,7 @@ COMMENT ON FUNCTION mf_popular(bigint, anyelement, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- ---------------------------------------------------------------------------------------------
--- Lists for everybody (fn_batch.c)
+-- Lists for all users (src/sql: fn_recommend_all; src/serve)
 --
 -- Restricted: it starts threads of its own, and is faster alone than beside others of its kind.
 -- ---------------------------------------------------------------------------------------------
@@ -561,7 +561,7 @@ COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, bo
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------
--- Measuring (fn_evaluate.c)
+-- Measuring (src/sql: fn_evaluate, fn_holdout; src/eval)
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_holdout(user_id "any", item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
@@ -616,14 +616,14 @@ rmse and mae compare predicted ratings; null baseline: none. Then counts: users 
 relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: a user''s figures, one row a user and figure, instead of the means.';
 
 -- ---------------------------------------------------------------------------------------------
--- Models (fn_model.c)
+-- Models (src/sql: fn_model; src/model)
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mf_rollback(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_rollback';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS
-'lets another kept version of a model serve; without version the newest one before the present; returns the version that serves now';
+'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';
 
 CREATE FUNCTION mf_drop(model text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -663,7 +663,7 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 'as above, for a user given as text';
 
 -- ---------------------------------------------------------------------------------------------
--- Settings (options.c)
+-- Settings (src/guc.c)
 --
 -- Whoever may set them in a session may keep them: without this ALTER ROLE, ALTER DATABASE and CREATE
 -- FUNCTION ... SET are for superusers alone, in a session that has not loaded the library yet.  The grant
