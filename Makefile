@@ -27,8 +27,8 @@ OBJS = \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings.o ratings_read.o ratings_sort.o \
 		relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o snapshot.o \
-		spi_query.o) \
+	$(addprefix src/pg/, citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o session_cache.o \
+		snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_cells.o als_cg.o als_int16.o als_rotate.o als_schedule.o \
 		als_single.o explain.o fold_in.o objective.o predict.o) \

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -30,22 +29,7 @@
 #include "model/factor_table.h"
 #include "model/missing_rows.h"
 
-#define KEPT_IMAGES 4
-
-static Image *kept[KEPT_IMAGES];
-static uint64 uses = 0;
-
-/* Calls that an error has ended do not close what they use. */
-static void
-TransactionEnds(XactEvent event, void *arg)
-{
-	(void) arg;
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
-		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
-		for (int i = 0; i < KEPT_IMAGES; i++)
-			if (kept[i])
-				kept[i]->pins = 0;
-}
+static SessionCache images = {.places = 4};	/* of Image */
 
 /* Points the image's views into its block; false when the block is not what its header says. */
 static bool
@@ -113,7 +97,7 @@ CreateImage(const Served *served, const pg_uuid_t *uuid)
 	Image	   *image = palloc0(sizeof(Image));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 
-	image->context = context;
+	image->entry.context = context;
 	image->uuid = *uuid;
 	FactorIdType(served->model.user_relid, USER_ID, &image->user_type);
 	FactorIdType(served->model.item_relid, ITEM_ID, &image->item_type);
@@ -158,7 +142,7 @@ BuildImage(const Served *served, int32 version, Image *image)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	ImageSource source;
 
-	image->memory = AllocSetContextCreate(image->context, "mfrec image block", ALLOCSET_SMALL_SIZES);
+	image->memory = AllocSetContextCreate(image->entry.context, "mfrec image block", ALLOCSET_SMALL_SIZES);
 	ReadImageSource(&source, &served->model, version, &image->uuid);
 	CheckSameType(&served->model, &image->item_type, source.ids->type);
 	image->block = BuildImageBlock(&source, image->memory);
@@ -212,37 +196,18 @@ GetImage(const Served *served, int32 version, const pg_uuid_t *uuid)
 	return image;
 }
 
-/* Puts an image among the kept ones: where one was whose file has gone, or that is long unused. */
+/* Keeps an image for the session; kept ones whose file has gone since, as is known only now, go first. */
 static void
 KeepImage(Image *image)
 {
-	int			place = -1;
+	for (int i = 0; i < images.places; i++)
+	{
+		Image	   *other = (Image *) images.entries[i];
 
-	for (int i = 0; i < KEPT_IMAGES; i++)
-	{
-		if (kept[i] && kept[i]->pins == 0 && kept[i]->mapped > 0 && ImageFileBytes(&kept[i]->uuid) == 0)
-		{
-			MemoryContextDelete(kept[i]->context);
-			kept[i] = NULL;
-		}
+		if (other && other->entry.pins == 0 && other->mapped > 0 && ImageFileBytes(&other->uuid) == 0)
+			other->entry.stale = true;
 	}
-	for (int i = 0; i < KEPT_IMAGES; i++)
-	{
-		if (kept[i] == NULL)
-		{
-			place = i;
-			break;
-		}
-		if (kept[i]->pins == 0 && (place < 0 || kept[i]->last_use < kept[place]->last_use))
-			place = i;
-	}
-	if (place < 0)
-		return;
-	if (kept[place])
-		MemoryContextDelete(kept[place]->context);
-	kept[place] = image;
-	image->kept = true;
-	MemoryContextSetParent(image->context, CacheMemoryContext);
+	KeepCacheEntry(&images, &image->entry);
 }
 
 static void
@@ -258,10 +223,14 @@ NoSuchVersion(const Model *model, int32 version)
 static Image *
 FindKept(const Served *served, const pg_uuid_t *uuid)
 {
-	for (int i = 0; i < KEPT_IMAGES; i++)
-		if (kept[i] && memcmp(&kept[i]->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
-			SameHash(&kept[i]->item_type, &served->item_type) && SameHash(&kept[i]->user_type, &served->user_type))
-			return kept[i];
+	for (int i = 0; i < images.places; i++)
+	{
+		Image	   *image = (Image *) images.entries[i];
+
+		if (image && memcmp(&image->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
+			SameHash(&image->item_type, &served->item_type) && SameHash(&image->user_type, &served->user_type))
+			return image;
+	}
 	return NULL;
 }
 
@@ -273,15 +242,11 @@ FindKept(const Served *served, const pg_uuid_t *uuid)
 Image *
 OpenImage(const Served *served, int32 version)
 {
-	static bool registered = false;
 	const Model *model = &served->model;
 	bool		partial = !SeesAllRows(model->item_relid);
 	pg_uuid_t	uuid;
 	Image	   *image;
 
-	if (!registered)
-		RegisterXactCallback(TransactionEnds, NULL);
-	registered = true;
 	if (version == model->version && served->has_image)
 		uuid = served->image;
 	else if (!FindVersionImage(model, version, &uuid))
@@ -301,8 +266,7 @@ OpenImage(const Served *served, int32 version)
 			KeepImage(image);
 		}
 	}
-	image->last_use = ++uses;
-	image->pins++;
+	PinCacheEntry(&image->entry);
 	return image;
 }
 
@@ -310,9 +274,7 @@ OpenImage(const Served *served, int32 version)
 void
 CloseImage(Image *image)
 {
-	image->pins--;
-	if (!image->kept && image->pins == 0)
-		MemoryContextDelete(image->context);
+	UnpinCacheEntry(&image->entry);
 }
 
 /*

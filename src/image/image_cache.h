@@ -9,16 +9,14 @@
 #include "ids/id_map.h"
 #include "image/image_build.h"
 #include "model/model_cache.h"
+#include "pg/session_cache.h"
 
 /* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
 typedef struct Image
 {
+	CacheEntry	entry;			/* first */
 	pg_uuid_t	uuid;			/* of the version */
-	MemoryContext context;		/* of this */
 	MemoryContext memory;		/* of a private block; NULL: the block is mapped */
-	bool		kept;			/* else it goes with CloseImage */
-	int			pins;			/* users of it right now */
-	uint64		last_use;
 	IdType		user_type;
 	IdType		item_type;
 	const char *block;			/* mapped, or in the context */

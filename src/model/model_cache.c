@@ -13,7 +13,6 @@
 
 #include "access/heapam.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -28,13 +27,9 @@
 #include "model/factor_table.h"
 #include "model/model_cache.h"
 
-#define KEPT_MODELS 16
-
-static Served *kept[KEPT_MODELS];
+static SessionCache models = {.places = 16};	/* of Served */
 static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
-static uint64 uses = 0;
 static uint64 changes = 0;		/* invalidations so far */
-static bool registered = false;
 
 /* A relation has changed, or with InvalidOid perhaps all of them. */
 static void
@@ -46,16 +41,16 @@ RelationChanged(Datum arg, Oid relid)
 	changes++;
 	if (all)
 		model_relid = InvalidOid;
-	for (int i = 0; i < KEPT_MODELS; i++)
+	for (int i = 0; i < models.places; i++)
 	{
-		Served	   *served = kept[i];
+		Served	   *served = (Served *) models.entries[i];
 
 		if (served == NULL)
 			continue;
 		if (all || relid == served->model.user_relid || relid == served->model.item_relid ||
 			relid == served->users.index || relid == served->source_relid)
 		{
-			served->stale = true;
+			served->entry.stale = true;
 			served->users.resolved = false;
 		}
 	}
@@ -70,26 +65,16 @@ SchemaChanged(Datum arg, int cacheid, uint32 hashvalue)
 	RelationChanged(arg, InvalidOid);
 }
 
-/* Calls that an error has ended do not close what they use. */
+/* Has invalidations call us, before anything is derived that they concern. */
 static void
-TransactionEnds(XactEvent event, void *arg)
+RegisterCallbacks(void)
 {
-	(void) arg;
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
-		event == XACT_EVENT_PARALLEL_COMMIT || event == XACT_EVENT_PARALLEL_ABORT)
-		for (int i = 0; i < KEPT_MODELS; i++)
-			if (kept[i])
-				kept[i]->pins = 0;
-}
+	static bool registered = false;
 
-static void
-Register(void)
-{
 	if (registered)
 		return;
 	CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, SchemaChanged, (Datum) 0);
-	RegisterXactCallback(TransactionEnds, NULL);
 	registered = true;
 }
 
@@ -120,47 +105,17 @@ FindKept(const char *name)
 	if (!OidIsValid(model_relid))
 		return NULL;
 	rel = table_open(model_relid, AccessShareLock);
-	for (int i = 0; i < KEPT_MODELS && found == NULL; i++)
+	for (int i = 0; i < models.places && found == NULL; i++)
 	{
-		Served	   *served = kept[i];
+		Served	   *served = (Served *) models.entries[i];
 
-		if (served && !served->stale &&
+		if (served && !served->entry.stale &&
 			(name ? strcmp(served->model.name, name) == 0 : served->model.is_default) &&
 			IsCurrent(rel, served))
 			found = served;
 	}
 	table_close(rel, NoLock);
 	return found;
-}
-
-/* A free place among the kept ones: an empty one, else that of one that is stale or long unused. */
-static int
-FreePlace(void)
-{
-	int			place = -1;
-
-	for (int i = 0; i < KEPT_MODELS; i++)
-	{
-		if (kept[i] == NULL)
-			return i;
-		if (kept[i]->pins > 0)
-			continue;
-		if (kept[i]->stale)
-		{
-			place = i;
-			break;
-		}
-		if (place < 0 || kept[i]->last_use < kept[place]->last_use)
-			place = i;
-	}
-	if (place >= 0)
-	{
-		Served	   *victim = kept[place];
-
-		kept[place] = NULL;
-		MemoryContextDelete(victim->context);
-	}
-	return place;
 }
 
 /* Reads all about a model under the active snapshot. */
@@ -172,7 +127,7 @@ ReadServed(const char *name)
 	Served	   *served = palloc0(sizeof(Served));
 	uint64		before = changes;
 
-	served->context = context;
+	served->entry.context = context;
 	served->model = *OpenModel(name);
 	CheckModelTables(&served->model);
 	CheckTablesAreSeen(&served->model);
@@ -180,7 +135,7 @@ ReadServed(const char *name)
 	FactorIdType(served->model.item_relid, ITEM_ID, &served->item_type);
 	served->has_image = FindVersionImage(&served->model, served->model.version, &served->image);
 	served->users.relid = served->model.user_relid;
-	served->stale = changes != before;
+	served->entry.stale = changes != before;
 	MemoryContextSwitchTo(old);
 	return served;
 }
@@ -193,25 +148,18 @@ Served *
 OpenServed(const char *name)
 {
 	Served	   *served;
-	int			place;
 
 	if (name == NULL && mfrec_model && *mfrec_model)
 		name = mfrec_model;
-	Register();
+	RegisterCallbacks();
 	served = FindKept(name);
 	if (served == NULL)
 	{
 		served = ReadServed(name);
-		place = FreePlace();
-		if (place >= 0)
-		{
-			MemoryContextSetParent(served->context, CacheMemoryContext);
-			kept[place] = served;
-			model_relid = ModelRelation();
-		}
+		KeepCacheEntry(&models, &served->entry);
+		model_relid = ModelRelation();
 	}
-	served->last_use = ++uses;
-	served->pins++;
+	PinCacheEntry(&served->entry);
 	return served;
 }
 
@@ -219,7 +167,7 @@ OpenServed(const char *name)
 void
 CloseServed(Served *served)
 {
-	served->pins--;
+	UnpinCacheEntry(&served->entry);
 }
 
 /* An error when a column of ids has become of a type that has nothing to do with the model's. */
@@ -254,7 +202,7 @@ OpenServedSource(Served *served, bool has_rating, const char *until)
 
 	if (source->user_sql)
 		return source;
-	old = MemoryContextSwitchTo(served->context);
+	old = MemoryContextSwitchTo(served->entry.context);
 	SourceColumnsFromJson(&columns, served->model.parameters);
 	columns.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
 	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &columns);
@@ -264,7 +212,7 @@ OpenServedSource(Served *served, bool has_rating, const char *until)
 				 served->model.item_relid, ITEM_ID);
 	served->source_relid = source->source.relid;
 	PrepareSourceLookup(source, &served->user_type, &served->item_type);
-	served->stale |= changes != before;
+	served->entry.stale |= changes != before;
 	MemoryContextSwitchTo(old);
 	return source;
 }

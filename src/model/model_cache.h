@@ -9,6 +9,7 @@
 #include "storage/itemptr.h"
 
 #include "model/model_catalog.h"
+#include "pg/session_cache.h"
 #include "source/source_lookup.h"
 
 /* How to find a row of a model table by version and id through its primary key. */
@@ -30,7 +31,7 @@ typedef struct VectorPath
 /* A model as one row of mfrec.model describes it, with what follows from it. */
 typedef struct Served
 {
-	MemoryContext context;		/* of all below */
+	CacheEntry	entry;			/* first */
 	Model		model;
 	bool		has_image;		/* model.version has a row, and this in it: */
 	pg_uuid_t	image;
@@ -40,9 +41,6 @@ typedef struct Served
 	int32		has_users;		/* a version of which the table is known to have users; 0: none */
 	Oid			source_relid;
 	SourceLookup source[2];		/* for versions without and with ratings */
-	bool		stale;			/* something that it follows from has changed */
-	int			pins;			/* calls that use it right now */
-	uint64		last_use;
 } Served;
 
 extern Served *OpenServed(const char *name);

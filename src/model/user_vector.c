@@ -88,7 +88,7 @@ ResolvePath(Relation rel, Served *served)
 	{
 		Oid			operator = get_opfamily_member(key->rd_opfamily[1], type, type, BTEqualStrategyNumber);
 
-		fmgr_info_cxt(get_opcode(operator), &path->equal, served->context);
+		fmgr_info_cxt(get_opcode(operator), &path->equal, served->entry.context);
 		path->collation = key->rd_indcollation[1];
 		path->index = index;
 	}
