@@ -20,7 +20,7 @@ SELECT count(*), bool_and(item_id % 2 = 1) AS odd, array_agg(DISTINCT reason) FR
 ROLLBACK;
 SELECT DISTINCT reason FROM mf_recommend(101, 3);
 
--- a known user who changes his mind: what he bought is left out, and the list follows
+-- a known user whose taste changes: what they bought is left out, and the list follows
 INSERT INTO bought SELECT 1, i FROM generate_series(2, 16, 2) i;
 DELETE FROM bought WHERE user_id = 1 AND item_id % 2 = 1;
 SELECT array_agg(item_id ORDER BY item_id), array_agg(DISTINCT reason) FROM mf_recommend(1, 2);

@@ -8,7 +8,7 @@ INSERT INTO bought SELECT u, i FROM generate_series(1, 20) u, generate_series(1,
 	WHERE (u + i) % 2 = 0 AND (u * 7 + i * 3) % 5 <> 0;
 SELECT model, version, users, items, ratings, rmse IS NULL AS no_rmse FROM mf_train('bought', factors => 4);
 
--- Two items of his own parity are left for every user, and come before all others.
+-- Two items of their own parity are left for every user, and come before all others.
 SELECT count(*) AS users, bool_and((u + item_id) % 2 = 0) AS own_parity
 FROM generate_series(1, 20) u, mf_recommend(u, 2);
 SELECT bool_and(not_bought) AS nothing_twice
@@ -74,7 +74,7 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
--- a basket of somebody unknown: his parity is that of the basket, which is left out
+-- a basket of somebody unknown: their parity is that of the basket, which is left out
 SELECT count(*), bool_and(item_id % 2 = 0 OR item_id = 21) AS even, bool_or(item_id IN (2, 4, 6)) AS basket
 FROM mf_recommend_for(ARRAY[2, 4, 6], k => 3);
 SELECT count(*), bool_and(item_id % 2 = 1) AS odd FROM mf_recommend_for(ARRAY[1, 3, 5]::bigint[], k => 3);

@@ -8,7 +8,7 @@ INSERT INTO bought SELECT u, i FROM generate_series(1, 20) u, generate_series(1,
 	WHERE (u + i) % 2 = 0 AND (u * 7 + i * 3) % 5 <> 0;
 SELECT model, users, items FROM mf_train('bought', factors => 4);
 
--- Two items of his own parity are left for every user, and come before all others.
+-- Two items of their own parity are left for every user, and come before all others.
 SELECT count(*), count(DISTINCT user_id) AS users, bool_and((user_id + item_id) % 2 = 0) AS own_parity FROM mf_recommend_all(2);
 -- how long lists are; ranks count up in the order of the rows, scores do not
 SELECT count(*), count(*) FILTER (WHERE n = 10) AS full FROM (SELECT user_id, count(*) AS n FROM mf_recommend_all() GROUP BY user_id) l;

@@ -56,7 +56,7 @@ for my $format ('plain', 'custom')
 
 # by a user who owns nothing of the extension
 $node->command_ok([ 'pg_dump', '-U', 'regress_mfrec_dump', '-t', 'ratings*', '-f', "$folder/mine", $node->connstr('postgres') ],
-	'a plain user dumps his tables');
+	'a plain user dumps their own tables');
 
 # a database made after another as template has its own
 $node->safe_psql('postgres', 'CREATE DATABASE copied TEMPLATE restored_plain');

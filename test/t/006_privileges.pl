@@ -36,7 +36,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM mf_models'), '0', 'nothing
 is(as('regress_shop', "SELECT version FROM mf_train('shop.ratings', factors => 4)"), '1', 'the owner trains');
 is($node->safe_psql('postgres', "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'ratings%factors'"), 'regress_shop', 'and owns the tables');
 as('regress_shop', 'GRANT SELECT ON shop.ratings TO regress_analyst');
-is(as('regress_analyst', "SELECT version FROM mf_train('shop.ratings', 'mine', factors => 4, schema => 'own')"), '1', 'a reader of the source trains in a schema of his own');
+is(as('regress_analyst', "SELECT version FROM mf_train('shop.ratings', 'mine', factors => 4, schema => 'own')"), '1', 'a reader of the source trains in a schema of their own');
 
 # reading
 my %calls = (
@@ -81,7 +81,7 @@ like(as('regress_app', "INSERT INTO mfrec.model SELECT * FROM mfrec.model"), qr/
 like(as('regress_shop', "UPDATE mfrec.model SET version = 7"), qr/^42501: permission denied for table model/, 'not even owners');
 like(as('regress_shop', "DELETE FROM mfrec.model_version"), qr/^42501: permission denied for table model_version/, 'of versions');
 is(as('regress_shop', "SELECT version FROM mf_retrain('ratings'); SELECT mf_rollback('ratings'); SELECT mf_forget(20, 'ratings')"), "2\n1\n2", 'the owner does all of it');
-is(as('regress_analyst', "SELECT version FROM mf_retrain('mine')"), '2', 'and of his model the analyst');
+is(as('regress_analyst', "SELECT version FROM mf_retrain('mine')"), '2', 'and of their model the analyst');
 # ownership follows the tables
 $node->safe_psql('postgres', 'REASSIGN OWNED BY regress_analyst TO regress_app');
 is(as('regress_app', "SELECT version FROM mf_retrain('mine')"), '3', 'REASSIGN OWNED hands a model on');
@@ -138,7 +138,7 @@ is(as('regress_app', 'SELECT count(*) FROM mf_similar_users(1, 30)'), '0', 'hidd
 is(as('regress_shop', 'SELECT count(*) > 10 FROM mf_similar_users(1, 30)'), 't', 'for the owner they are');
 is(as('regress_shop', "SELECT version FROM mf_retrain('ratings')"), '4', 'the owner retrains');
 as('regress_shop', 'ALTER TABLE shop.ratings_user_factors FORCE ROW LEVEL SECURITY');
-like(as('regress_shop', "SELECT mf_retrain('ratings')"), qr/^0A000: cannot bulk-load model table "ratings_user_factors"/, 'not where it applies to him');
+like(as('regress_shop', "SELECT mf_retrain('ratings')"), qr/^0A000: cannot bulk-load model table "ratings_user_factors"/, 'not where it applies to them');
 as('regress_shop', <<'SQL');
 ALTER TABLE shop.ratings_user_factors DISABLE ROW LEVEL SECURITY;
 ALTER TABLE shop.ratings_user_factors NO FORCE ROW LEVEL SECURITY;

@@ -68,10 +68,10 @@ my $untouched = plain($path);
 for my $call ("count(*) FROM mf_retrain('m')", "mf_forget(20, 'm')", "mf_rollback('m')", "mf_refresh('m')",
 	"pg_catalog.set_config('mfrec.keep_versions', '1', false) FROM mf_retrain('m')")
 {
-	is(plain("SELECT $call; SELECT current_user; $path") =~ s/^.*\n//r, plain('SELECT current_user') . "\n$untouched", "$call: a superuser keeps his name and settings");
-	like(noted(), qr/^(nobody|regress_mallory)$/, "$call: and nothing runs as him");
+	is(plain("SELECT $call; SELECT current_user; $path") =~ s/^.*\n//r, plain('SELECT current_user') . "\n$untouched", "$call: a superuser keeps name and settings");
+	like(noted(), qr/^(nobody|regress_mallory)$/, "$call: and nothing runs as a superuser");
 }
-# naming the source himself he reads it himself, as with SELECT; what is stored is still mallory's
+# who names the source reads it, as with SELECT; what is stored is still mallory's
 plain("SELECT mf_train('own.rated', 'm', factors => 4)");
 is(noted(), 'regress_mallory', 'nor does mf_train of a table');
 as('regress_mallory', <<'SQL');
@@ -105,7 +105,7 @@ for my $call ('mf_retrain', 'mf_drop')
 	like(plain("SELECT $call('m')"), qr/^42501: must be owner of table m_item_factors/, "$call by a superuser, who means the model, neither");
 }
 is(plain('SELECT count(*) FROM shared.m_item_factors'), '1', 'it is as it was');
-is(plain("DROP TABLE shared.m_item_factors; SELECT mf_drop('m')"), '', 'with that out of the way he drops it');
+is(plain("DROP TABLE shared.m_item_factors; SELECT mf_drop('m')"), '', 'with that out of the way a superuser drops it');
 is(plain("SELECT count(*) FROM pg_class WHERE relnamespace = 'shared'::regnamespace"), '0', 'and all that is left of it');
 # reading is another thing: that a view runs its functions as whoever reads it is PostgreSQL's rule
 as('regress_mallory', "SELECT mf_train('own.ratings', 'm', factors => 4)");
@@ -125,8 +125,8 @@ as('regress_mallory', "SELECT mf_train('own.rated', 'm', factors => 2)");
 is(plain('SELECT model FROM mf_models WHERE is_default'), 'ratings', 'the first model is the default one');
 like(as('regress_mallory', "SELECT mf_set_default('m')"), qr/^42501: must be owner of default model "ratings"/, 'another owner cannot take that over');
 is(as('regress_alice', "SELECT mf_set_default('ratings')"), '', 'its owner may say it again');
-is(plain("SELECT mf_set_default('m'); SELECT mf_set_default('ratings')"), "\n", 'a superuser may do as he likes');
-is(as('regress_mallory', "SET mfrec.model = 'm'; SELECT count(*) FROM mf_popular(3)"), '3', 'everybody for himself by a setting');
+is(plain("SELECT mf_set_default('m'); SELECT mf_set_default('ratings')"), "\n", 'a superuser may do as they like');
+is(as('regress_mallory', "SET mfrec.model = 'm'; SELECT count(*) FROM mf_popular(3)"), '3', 'each role for itself by a setting');
 
 # ---- rights that are there in part
 plain('GRANT USAGE ON SCHEMA alice TO regress_reader, regress_tenant');
@@ -209,11 +209,11 @@ is(as('regress_tenant', $unknown), 't', 'mf_evaluate does not know hidden items'
 is(as('regress_alice', $unknown), 'f', 'which their owner does');
 # an owner to whom row security applies leaves no half an image to others
 as('regress_alice', 'ALTER TABLE alice.ratings_item_factors FORCE ROW LEVEL SECURITY; CREATE POLICY mine ON alice.ratings_item_factors TO regress_alice USING (item_id <= 3)');
-is(as('regress_alice', "SELECT mf_refresh('ratings')"), '3', 'an owner refreshes what he sees');
+is(as('regress_alice', "SELECT mf_refresh('ratings')"), '3', 'an owner refreshes what they see');
 is(plain($all), '20', 'others see what they see');
 is(as('regress_tenant', $own_items), '5 5', 'each of them');
 as('regress_alice', 'DROP POLICY few ON alice.ratings_item_factors; DROP POLICY mine ON alice.ratings_item_factors; ALTER TABLE alice.ratings_item_factors NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY');
-# a view in the place of a table, which shows each what is his
+# a view in the place of a table, which shows each role what is its own
 as('regress_alice', <<'SQL');
 ALTER TABLE alice.ratings_item_factors RENAME TO base;
 CREATE VIEW alice.ratings_item_factors AS SELECT * FROM alice.base WHERE current_user <> 'regress_tenant' OR item_id <= 4;
