@@ -113,8 +113,10 @@ main(int argc, char **argv)
 	}
 #ifdef MF_ISA_X86
 	if (mf_isa() >= MF_ISA_AVX2)
-		burn = mf_isa() == MF_ISA_AVX512 ? burn_avx512 : burn_avx2;
-	lanes = 4 << mf_isa();
+	{
+		burn = mf_isa() >= MF_ISA_AVX512 ? burn_avx512 : burn_avx2;
+		lanes = mf_isa() >= MF_ISA_AVX512 ? 16 : 8;
+	}
 #endif
 	while (run(burn, nthreads, steps) < 0.1)
 		steps *= 2;

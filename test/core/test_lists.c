@@ -14,8 +14,6 @@ enum
 	FACTORS = 32, USERS = 1000, K = 10
 };
 
-static const char *const level_name[] = {"plain", "avx2", "avx512"};
-
 /* The vector of random user number q. */
 static const float *
 random_user(const Sample *model, int q)
@@ -53,17 +51,17 @@ test_codes(Catalog *c, const Sample *model, MfCodes codes, const Scored *list, c
 
 		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
 		{
-			skip(level_name[level], "this machine has not got it");
+			skip(mf_isa_name((MfIsa) level), "this machine has not got it");
 			continue;
 		}
-		if (!ok(catalog_build(c, codes, 2), "%s, %s: an index", level_name[level], what))
+		if (!ok(catalog_build(c, codes, 2), "%s, %s: an index", mf_isa_name((MfIsa) level), what))
 			continue;
 		workspace = catalog_space(mf_topk_workspace(&c->index, K));
 		for (int q = 0; q < USERS; q++)
 		{
 				same += finds(c, random_user(model, q), list + q * K, count[q], workspace);
 		}
-		ok(same == USERS, "%s, %s, %s: %d of %d users' lists are exact", level_name[level], what, codes_name[codes],
+		ok(same == USERS, "%s, %s, %s: %d of %d users' lists are exact", mf_isa_name((MfIsa) level), what, codes_name[codes],
 		   same, USERS);
 		free(workspace);
 	}

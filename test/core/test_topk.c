@@ -499,13 +499,24 @@ test_block(MfCodes codes)
 	catalog_free(&c);
 }
 
+/* The kernels of each level that this machine has; returns how many. */
+static int
+kernels_of_levels(const MfScore **table)
+{
+	int			n = 0;
+
+	for (; n < MF_ISA_LEVELS && mf_isa_limit((MfIsa) n) == (MfIsa) n; n++)
+		table[n] = mf_score();
+	return n;
+}
+
 /* Every table of kernels against plain loops: sums of codes to the bit, scores within their error. */
 static void
 test_kernels(void)
 {
 	static const int lengths[] = {16, 32, 48, 64, 80, 1008};
-	const MfScore *table[MF_SCORE_TABLES];
-	int			ntables = mf_score_tables(table);
+	const MfScore *table[MF_ISA_LEVELS];
+	int			ntables = kernels_of_levels(table);
 	uint8_t		code[16 * 1008 / 2];
 	int8_t		query[1008];
 	float		score[16];
@@ -554,7 +565,7 @@ test_kernels(void)
 			for (int i = 0; i < 16; i++)
 				expected |= (uint16_t) ((sum[i] >= threshold) << i);
 			same = same && table[t]->scan_codes(code, n, query, 1, &threshold, &passed) == 1 && passed == expected;
-			ok(same, "kernels of level %d, %d coordinates", t, n);
+			ok(same, "%s: kernels, %d coordinates", mf_isa_name((MfIsa) t), n);
 			catalog_free(&c);
 		}
 }
@@ -566,8 +577,8 @@ test_tile(void)
 	static const int lengths[] = {16, 48, 64, 1008};
 	static uint8_t code[3 * 16 * 1008];
 	static int8_t query[MF_TILE][1008];
-	const MfScore *table[MF_SCORE_TABLES];
-	int			ntables = mf_score_tables(table);
+	const MfScore *table[MF_ISA_LEVELS];
+	int			ntables = kernels_of_levels(table);
 
 	for (int i = 0; i < (int) sizeof(code); i++)
 		code[i] = (uint8_t) (i % 3 == 0 ? 127 : mf_random_bits(1, (uint64_t) i) % 128);
@@ -614,7 +625,7 @@ test_tile(void)
 							(passed == 0 || (tile.passed[q][p] == passed && alone[p] == passed));
 					}
 				}
-				ok(same, "fine codes of level %d, %d coordinates, %d queries", t, ld, n);
+				ok(same, "%s: fine codes, %d coordinates, %d queries", mf_isa_name((MfIsa) t), ld, n);
 			}
 }
 
@@ -671,8 +682,8 @@ static void
 test_bound(void)
 {
 	static const int lengths[] = {1, 15, 24, 65, 128};
-	const MfScore *table[MF_SCORE_TABLES];
-	int			ntables = mf_score_tables(table);
+	const MfScore *table[MF_ISA_LEVELS];
+	int			ntables = kernels_of_levels(table);
 
 	for (int shape = 0; shape < SHAPES; shape++)
 	{
@@ -723,20 +734,20 @@ test_score(void)
 int
 main(void)
 {
-	static const char *const level_name[] = {"plain", "avx2", "avx512"};
-
 	for (int level = 0; level < MF_ISA_LEVELS; level++)
 	{
+		const char *name = mf_isa_name((MfIsa) level);
+
 		if (mf_isa_limit((MfIsa) level) != (MfIsa) level)
 		{
-			skip(level_name[level], "this machine has not got it");
+			skip(name, "this machine has not got it");
 			continue;
 		}
-		test_shapes(level_name[level], 2500, 24, 8);
-		test_sizes(level_name[level]);
-		test_many(level_name[level]);
-		test_filters(level_name[level]);
-		test_batch(level_name[level]);
+		test_shapes(name, 2500, 24, 8);
+		test_sizes(name);
+		test_many(name);
+		test_filters(name);
+		test_batch(name);
 	}
 	test_kernels();
 	test_tile();

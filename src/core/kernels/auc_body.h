@@ -3,36 +3,31 @@
  *
  * A product of two floats is exact in double, so all levels add up to the same bits.
  */
-#include "core/simd/simd_f32.h"
-
 #define DOUBLES (MF_LANES / 2)
 #define REGISTERS (AUC_USERS / DOUBLES)
 #define MOST_ITEMS (8 / REGISTERS)	/* sums fill half of the registers, or a quarter */
-
-typedef double MF_KERNEL(doubles) __attribute__((vector_size(MF_LANES * 4)));
-typedef int32_t MF_KERNEL(counts) __attribute__((vector_size(MF_LANES * 4)));
 
 /* Scores of m items, a constant where this is inlined; see auc_score below. */
 MF_INLINE void
 MF_KERNEL(auc_score_rows) (const double *query, const float *vector, const float *offset, int d, int ld,
 						   float *score, const int m)
 {
-	MF_KERNEL(doubles) sum[MOST_ITEMS][REGISTERS];
+	MF_VD sum[MOST_ITEMS][REGISTERS];
 
 	MF_UNROLL
 	for (int i = 0; i < m; i++)
 	{
 		MF_UNROLL
 		for (int r = 0; r < REGISTERS; r++)
-			sum[i][r] = (MF_KERNEL(doubles)) {0};
+			sum[i][r] = (MF_VD) {0};
 	}
 	for (int j = 0; j < d; j++)
 	{
-		MF_KERNEL(doubles) side[REGISTERS];
+		MF_VD side[REGISTERS];
 
 		MF_UNROLL
 		for (int r = 0; r < REGISTERS; r++)
-			side[r] = *(const MF_KERNEL(doubles) *) (query + j * AUC_USERS + r * DOUBLES);
+			side[r] = *(const MF_VD *) (query + j * AUC_USERS + r * DOUBLES);
 		MF_UNROLL
 		for (int i = 0; i < m; i++)
 		{
@@ -69,7 +64,7 @@ MF_KERNEL(auc_score) (const double *query, const float *vector, const float *off
 static int64_t
 MF_KERNEL(auc_below) (const float *score, int n, float mine)
 {
-	MF_KERNEL(counts) sum = {0};
+	MF_VI sum = {0};
 	int64_t		total = 0;
 	int			i = 0;
 
@@ -91,4 +86,3 @@ static const Kernels MF_KERNEL(auc_kernels) = {MF_KERNEL(auc_score), MF_KERNEL(a
 #undef DOUBLES
 #undef REGISTERS
 #undef MOST_ITEMS
-#undef MF_SUM_ROWS

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/simd/simd.h"
+#include "core/simd/dispatch.h"
 
 #define MF_BODY "core/kernels/cholesky_body.h"
 #include "core/simd/foreach_isa.h"
@@ -14,11 +14,5 @@
 const MfCholesky *
 mf_cholesky(void)
 {
-#ifdef MF_ISA_X86
-	if (mf_isa() == MF_ISA_AVX512)
-		return &mf_cholesky_avx512;
-	if (mf_isa() == MF_ISA_AVX2)
-		return &mf_cholesky_avx2;
-#endif
-	return &mf_cholesky_plain;
+	return MF_DISPATCH(mf_cholesky);
 }

@@ -4,8 +4,6 @@
  * Side by side, everything is a sum over k of products of two rows, in tiles of 4 rows by TILE
  * columns of registers: L (left-looking Cholesky), L^-1 y and z z' alike.
  */
-#include "core/simd/simd_f32.h"
-
 #if MF_LANES == 16
 #define TILE 4
 #else
@@ -507,5 +505,4 @@ static const MfCholesky MF_KERNEL(mf_cholesky) = {
 };
 
 #undef TILE
-#undef MF_SUM_ROWS
 #undef L

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/simd/simd.h"
+#include "core/simd/dispatch.h"
 
 #define MF_BODY "core/kernels/dense_body.h"
 #include "core/simd/foreach_isa.h"
@@ -14,11 +14,5 @@
 const MfDense *
 mf_dense(void)
 {
-#ifdef MF_ISA_X86
-	if (mf_isa() == MF_ISA_AVX512)
-		return &mf_dense_avx512;
-	if (mf_isa() == MF_ISA_AVX2)
-		return &mf_dense_avx2;
-#endif
-	return &mf_dense_plain;
+	return MF_DISPATCH(mf_dense);
 }

@@ -4,8 +4,6 @@
  * Tiles are as large as the registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with
  * 16 4 by 3, so that loads keep up with two multiply-adds a cycle.
  */
-#include "core/simd/simd_f32.h"
-
 #if MF_LANES == 16
 #define TILE_ROWS 8
 #else
@@ -445,4 +443,3 @@ static const MfDense MF_KERNEL(mf_dense) = {
 };
 
 #undef TILE_ROWS
-#undef MF_SUM_ROWS

@@ -94,11 +94,7 @@ typedef struct MfScore
 } MfScore;
 
 extern const MfScore *mf_score(void);
-extern int	mf_score_tables(const MfScore **table);
 extern double mf_norm(const float *x, int n);
-
-/* mf_score_tables() gives at most so many. */
-#define MF_SCORE_TABLES 4
 
 /*
  * The error of a score is at most mf_score_error(ld) * |query| * |row| / norm, plus MF_SCORE_ROUNDING

@@ -1,10 +1,6 @@
 /*
- * score_body.h - the kernels of score.c for one instruction set level; included by foreach_isa.h, and once
- * more with MF_VNNI defined.
+ * score_body.h - the kernels of score.c for one instruction set level; included by foreach_isa.h.
  */
-
-typedef float MF_KERNEL(floats) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
-typedef int32_t MF_KERNEL(ints) __attribute__((vector_size(4 * MF_LANES), aligned(4), may_alias));
 
 /* Four sums, in parts. */
 #if MF_LANES == 16
@@ -12,12 +8,8 @@ typedef __m512 MF_KERNEL(quad);
 #elif MF_LANES == 8
 typedef __m128 MF_KERNEL(quad);
 #else
-typedef MF_KERNEL(floats) MF_KERNEL(quad);
+typedef MF_V MF_KERNEL(quad);
 #endif
-
-#define FLOATS MF_KERNEL(floats)
-#define INTS MF_KERNEL(ints)
-#define LOAD(place) (*(const FLOATS *) (place))
 
 /* The inner products of the query with four rows, in what dot_rows() puts together. */
 static inline MF_KERNEL(quad)
@@ -27,19 +19,19 @@ MF_KERNEL(dot_quad) (const float *query, int ld, const float *base, const int32_
 	const float *b = base + (size_t) position[1] * ld;
 	const float *c = base + (size_t) position[2] * ld;
 	const float *d = base + (size_t) position[3] * ld;
-	FLOATS		sum_a = {0};
-	FLOATS		sum_b = {0};
-	FLOATS		sum_c = {0};
-	FLOATS		sum_d = {0};
+	MF_V		sum_a = {0};
+	MF_V		sum_b = {0};
+	MF_V		sum_c = {0};
+	MF_V		sum_d = {0};
 
 	for (int j = 0; j < ld; j += MF_LANES)
 	{
-		FLOATS		q = LOAD(query + j);
+		MF_V		q = MF_LOAD(query + j);
 
-		sum_a += q * LOAD(a + j);
-		sum_b += q * LOAD(b + j);
-		sum_c += q * LOAD(c + j);
-		sum_d += q * LOAD(d + j);
+		sum_a += q * MF_LOAD(a + j);
+		sum_b += q * MF_LOAD(b + j);
+		sum_c += q * MF_LOAD(c + j);
+		sum_d += q * MF_LOAD(d + j);
 	}
 #if MF_LANES == 16
 	/* each 128 bits of the result hold parts of the four sums */
@@ -62,7 +54,7 @@ MF_KERNEL(dot_quad) (const float *query, int ld, const float *base, const int32_
 		return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
 	}
 #else
-	return (FLOATS) {(sum_a[0] + sum_a[1]) + (sum_a[2] + sum_a[3]), (sum_b[0] + sum_b[1]) + (sum_b[2] + sum_b[3]),
+	return (MF_V) {(sum_a[0] + sum_a[1]) + (sum_a[2] + sum_a[3]), (sum_b[0] + sum_b[1]) + (sum_b[2] + sum_b[3]),
 		(sum_c[0] + sum_c[1]) + (sum_c[2] + sum_c[3]), (sum_d[0] + sum_d[1]) + (sum_d[2] + sum_d[3])};
 #endif
 }
@@ -119,14 +111,11 @@ MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int3
 {
 	MF_KERNEL(dot_rows) (query, ld, base, position, score);
 	for (int i = 0; norm && i < 16; i += MF_LANES)
-		*(FLOATS *) (score + i) /= LOAD(norm + i);
+		MF_STORE(score + i, MF_LOAD(score + i) / MF_LOAD(norm + i));
 	for (int i = 0; offset && i < 16; i += MF_LANES)
-		*(FLOATS *) (score + i) += LOAD(offset + i);
+		MF_STORE(score + i, MF_LOAD(score + i) + MF_LOAD(offset + i));
 	return MF_KERNEL(compare) (score, threshold);
 }
-
-/* a where mask is -1, b where it is 0. */
-#define CHOOSE(mask, a, b) ((FLOATS) (((INTS) (a) & (mask)) | ((INTS) (b) & ~(mask))))
 
 /*
  * See MfBoundCodes.  All in float: margins of 2^-20 of what is added up cover its rounding, and one
@@ -136,39 +125,39 @@ static uint64_t
 MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 {
 	const float margin = 0x1.0p-20f;
-	const FLOATS zero = {0};
-	const FLOATS most = zero + 0x1.0p30f;
+	const MF_V zero = {0};
+	const MF_V most = zero + 0x1.0p30f;
 	uint64_t	live = 0;
 
 	for (int i = 0; i < 64; i += MF_LANES)
 	{
-		FLOATS		norm = LOAD(bounds->norm + i);
-		FLOATS		floor = zero + bounds->floor;
-		FLOATS		missed;
-		FLOATS		bar;
-		INTS		out;
+		MF_V		norm = MF_LOAD(bounds->norm + i);
+		MF_V		floor = zero + bounds->floor;
+		MF_V		missed;
+		MF_V		bar;
+		MF_VI		out;
 
 		if (bounds->least)
-			floor *= CHOOSE(floor > zero, LOAD(bounds->least + i), norm);
-		floor -= CHOOSE(floor < zero, zero - floor, floor) * margin;
+			floor *= MF_SELECT(floor > zero, MF_LOAD(bounds->least + i), norm);
+		floor -= MF_SELECT(floor < zero, zero - floor, floor) * margin;
 		if (bounds->offset)
 		{
-			FLOATS		offset = LOAD(bounds->offset + i);
+			MF_V		offset = MF_LOAD(bounds->offset + i);
 
-			floor -= offset + CHOOSE(offset < zero, zero - offset, offset) * margin;
+			floor -= offset + MF_SELECT(offset < zero, zero - offset, offset) * margin;
 		}
-		floor -= CHOOSE(floor < zero, zero - floor, floor) * margin;
+		floor -= MF_SELECT(floor < zero, zero - floor, floor) * margin;
 		out = bounds->per_norm * norm * (1 + margin) < floor;
-		missed = bounds->per_error * LOAD(bounds->error + i) + bounds->per_length * LOAD(bounds->length + i) +
-			bounds->per_rest * LOAD(bounds->rest + i) + bounds->per_skew * norm;
+		missed = bounds->per_error * MF_LOAD(bounds->error + i) + bounds->per_length * MF_LOAD(bounds->length + i) +
+			bounds->per_rest * MF_LOAD(bounds->rest + i) + bounds->per_skew * norm;
 		bar = floor - missed * (1 + margin);
-		bar = bar / (LOAD(bounds->step + i) * bounds->unit);
-		bar -= CHOOSE(bar < zero, zero - bar, bar) * margin;
+		bar = bar / (MF_LOAD(bounds->step + i) * bounds->unit);
+		bar -= MF_SELECT(bar < zero, zero - bar, bar) * margin;
 		bar = bar + bounds->shift - 2;
 		/* in this order, so that NaN, infinity less infinity, rules nothing out */
-		bar = CHOOSE(bar > zero - most, bar, zero - most);
-		bar = CHOOSE(bar < most, bar, most);
-		*(INTS *) (threshold + i) = __builtin_convertvector(bar, INTS);
+		bar = MF_SELECT(bar > zero - most, bar, zero - most);
+		bar = MF_SELECT(bar < most, bar, most);
+		MF_STORE_INTS(threshold + i, __builtin_convertvector(bar, MF_VI));
 #if MF_LANES == 16
 		live |= (uint64_t) (uint16_t) ~_mm512_movepi32_mask((__m512i) out) << i;
 #elif MF_LANES == 8
@@ -190,7 +179,7 @@ MF_KERNEL(panel_sums) (const uint8_t *code, int coded, const int8_t *query)
 	const __m512i half = _mm512_set1_epi8(15);
 	const int32_t *word = (const int32_t *) query;
 	__m512i		sum = _mm512_setzero_si512();
-#ifdef MF_VNNI
+#if MF_VNNI
 	__m512i		more = _mm512_setzero_si512();
 
 	for (int g = 0; g < coded / 8; g++)
@@ -319,7 +308,7 @@ MF_KERNEL(pairs) (const int8_t *query, int first)
 static inline void
 MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *total)
 {
-	INTS		sum = {0};
+	MF_VI		sum = {0};
 
 	/* sixteen products of at most 15 * 127 stay within 16 bits */
 	for (int g = 0; g < coded / 8;)
@@ -336,9 +325,9 @@ MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, in
 			part += (MF_KERNEL(shorts)) (four >> 8 & 15) * MF_KERNEL(pairs) (q, 1);
 			part += (MF_KERNEL(shorts)) (four >> 12) * MF_KERNEL(pairs) (q, 5);
 		}
-		sum += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
+		sum += ((MF_VI) part << 16 >> 16) + ((MF_VI) part >> 16);
 	}
-	*(INTS *) total = sum;
+	MF_STORE_INTS(total, sum);
 }
 
 /* See MfSumCodes. */
@@ -403,7 +392,7 @@ MF_KERNEL(note_panel) (MfCodeTile *tile, int q, int p, uint32_t passed)
 	tile->found[q] |= (uint64_t) (passed != 0) << p;
 }
 
-#ifdef MF_VNNI
+#if MF_VNNI
 
 /* The bits of a panel's items whose fine codes reach the threshold. */
 static inline uint16_t
@@ -494,7 +483,7 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 #else
 	for (int quarter = 0; quarter < 16; quarter += 4)
 	{
-		INTS		total = {0};
+		MF_VI		total = {0};
 
 		for (int g = 0; g < ld / 4; g++)
 		{
@@ -507,9 +496,9 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 			MF_KERNEL(shorts) part = (MF_KERNEL(shorts)) (four & 255) * (MF_KERNEL(shorts)) {a, c, a, c, a, c, a, c} +
 				(MF_KERNEL(shorts)) (four >> 8) * (MF_KERNEL(shorts)) {b, d, b, d, b, d, b, d};
 
-			total += ((INTS) part << 16 >> 16) + ((INTS) part >> 16);
+			total += ((MF_VI) part << 16 >> 16) + ((MF_VI) part >> 16);
 		}
-		*(INTS *) (sum + quarter) = total;
+		MF_STORE_INTS(sum + quarter, total);
 	}
 #endif
 }
@@ -565,24 +554,24 @@ MF_KERNEL(scan_fine) (const uint8_t *code, int ld, const int8_t *query, uint64_t
 static float
 MF_KERNEL(code_error) (const float *row, int coded, float step)
 {
-	const FLOATS zero = {0};
-	const FLOATS last = zero + 15;
+	const MF_V zero = {0};
+	const MF_V last = zero + 15;
 	const float per_step = 1 / step;
 	float		most = 0;
 
 	for (int i = 0; i < 16; i++)
 	{
-		FLOATS		squares = zero;
+		MF_V		squares = zero;
 		float		sum = 0;
 
 		for (int j = 0; j < coded; j += MF_LANES)
 		{
-			FLOATS		x = LOAD(row + i * coded + j);
-			FLOATS		n = x * per_step + 8;
+			MF_V		x = MF_LOAD(row + i * coded + j);
+			MF_V		n = x * per_step + 8;
 
-			n = CHOOSE(n < last, n, last);
-			n = CHOOSE(n > zero, n, zero);
-			n = __builtin_convertvector(__builtin_convertvector(n, INTS), FLOATS);
+			n = MF_SELECT(n < last, n, last);
+			n = MF_SELECT(n > zero, n, zero);
+			n = __builtin_convertvector(__builtin_convertvector(n, MF_VI), MF_V);
 			x -= (n - 7.5f) * step;
 			squares += x * x;
 		}
@@ -598,7 +587,3 @@ static const MfScore MF_KERNEL(mf_score) = {
 	MF_KERNEL(scan_fine), MF_KERNEL(scan_tile), MF_KERNEL(code_error)
 };
 
-#undef FLOATS
-#undef INTS
-#undef LOAD
-#undef CHOOSE

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/simd/isa.h"
+#include "core/simd/dispatch.h"
 
 #define MF_BODY "core/kernels/eigen_body.h"
 #include "core/simd/foreach_isa.h"
@@ -20,13 +20,7 @@
 static const MfEigenKernels *
 kernels(void)
 {
-#ifdef MF_ISA_X86
-	if (mf_isa() == MF_ISA_AVX512)
-		return &mf_eigen_avx512;
-	if (mf_isa() == MF_ISA_AVX2)
-		return &mf_eigen_avx2;
-#endif
-	return &mf_eigen_plain;
+	return MF_DISPATCH(mf_eigen);
 }
 
 /*

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/simd/simd.h"
+#include "core/simd/dispatch.h"
 #include "core/topk/topk.h"
 
 /* Users scored together, and items scored before they are counted. */
@@ -40,18 +40,6 @@ typedef struct AucState
 	size_t		size;
 	const MfParallel *parallel;
 } AucState;
-
-static const Kernels *
-choose_kernels(void)
-{
-#ifdef MF_ISA_X86
-	if (mf_isa() == MF_ISA_AVX512)
-		return &auc_kernels_avx512;
-	if (mf_isa() == MF_ISA_AVX2)
-		return &auc_kernels_avx2;
-#endif
-	return &auc_kernels_plain;
-}
 
 /* Bytes of one worker's scratch space: queries side by side, then scores. */
 static size_t
@@ -142,7 +130,7 @@ run_group(void *argument, int64_t group, int worker)
 bool
 mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace, const MfParallel *parallel)
 {
-	AucState	state = {index, choose_kernels(), query, nqueries, workspace, worker_size(index->factors), parallel};
+	AucState	state = {index, MF_DISPATCH(auc_kernels), query, nqueries, workspace, worker_size(index->factors), parallel};
 
 	return mf_parallel_blocks(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
 }

@@ -125,7 +125,7 @@ gini(const MfExposure *exposure)
 }
 
 #define MF_METRIC_ROW(id, sql_name, from, formula, selected) \
-	[MF_METRIC_##id] = {.name = sql_name, .selects = selected, .from = formula},
+	[MF_METRIC_##id] = {.name = (sql_name), .selects = (selected), .from = (formula)},
 
 const MfMetric mf_metric[MF_METRICS] = {MF_METRIC_TABLE(MF_METRIC_ROW)};
 

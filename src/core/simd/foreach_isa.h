@@ -1,33 +1,59 @@
 /*
- * foreach_isa.h - includes the header named by MF_BODY once per instruction set level; see isa.h.
+ * foreach_isa.h - compiles the header named by MF_BODY once per instruction set level; see isa.h.
  *
- * Has no include guard on purpose.  A body must not include anything: what it includes would be
- * compiled for the level too.
+ * Has no include guard on purpose.  A body must not include a system header: what it includes is compiled for the
+ * level, too.
  */
-#include "core/simd/isa.h"
+#include "core/simd/simd.h"
 
-#define MF_LEVEL plain
-#define MF_LANES 4
+#define MF_ISA_ROW MF_ISA_0
+#include "core/simd/simd_f32.h"
 #include MF_BODY
-#undef MF_LEVEL
-#undef MF_LANES
+#undef MF_ISA_ROW
 
-#ifdef MF_ISA_X86
-#define MF_LEVEL avx2
-#define MF_LANES 8
-MF_TARGET_BEGIN(MF_TARGETS_AVX2)
-#include MF_BODY
-MF_TARGET_END
-#undef MF_LEVEL
-#undef MF_LANES
-
-#define MF_LEVEL avx512
-#define MF_LANES 16
-MF_TARGET_BEGIN(MF_TARGETS_AVX512)
+#if MF_ISA_1(MF_ISA_PICK_ONE, ) + 0
+#define MF_ISA_ROW MF_ISA_1
+MF_TARGET_BEGIN(MF_ISA_ROW(MF_ISA_PICK_TARGET, ))
+#include "core/simd/simd_f32.h"
 #include MF_BODY
 MF_TARGET_END
-#undef MF_LEVEL
-#undef MF_LANES
+#undef MF_ISA_ROW
+#endif
+
+#if MF_ISA_2(MF_ISA_PICK_ONE, ) + 0
+#define MF_ISA_ROW MF_ISA_2
+MF_TARGET_BEGIN(MF_ISA_ROW(MF_ISA_PICK_TARGET, ))
+#include "core/simd/simd_f32.h"
+#include MF_BODY
+MF_TARGET_END
+#undef MF_ISA_ROW
+#endif
+
+#if MF_ISA_3(MF_ISA_PICK_ONE, ) + 0
+#define MF_ISA_ROW MF_ISA_3
+MF_TARGET_BEGIN(MF_ISA_ROW(MF_ISA_PICK_TARGET, ))
+#include "core/simd/simd_f32.h"
+#include MF_BODY
+MF_TARGET_END
+#undef MF_ISA_ROW
+#endif
+
+#if MF_ISA_4(MF_ISA_PICK_ONE, ) + 0
+#define MF_ISA_ROW MF_ISA_4
+MF_TARGET_BEGIN(MF_ISA_ROW(MF_ISA_PICK_TARGET, ))
+#include "core/simd/simd_f32.h"
+#include MF_BODY
+MF_TARGET_END
+#undef MF_ISA_ROW
+#endif
+
+#if MF_ISA_5(MF_ISA_PICK_ONE, ) + 0
+#define MF_ISA_ROW MF_ISA_5
+MF_TARGET_BEGIN(MF_ISA_ROW(MF_ISA_PICK_TARGET, ))
+#include "core/simd/simd_f32.h"
+#include MF_BODY
+MF_TARGET_END
+#undef MF_ISA_ROW
 #endif
 
 #undef MF_BODY

@@ -5,27 +5,29 @@
 
 #include <stdatomic.h>
 
-/*
- * The level in force plus one; 0 until somebody asks.  Two threads that race write the same value.
- */
+/* The level in force plus one; 0 until the first question.  Threads that race write the same value. */
 static atomic_int level_in_force;
+
+#define HAS(feature) (__builtin_cpu_supports(#feature) != 0)
+#define IS_SUPPORTED(x, id, name, lanes, vnni, target, support) support,
+#define NAME(x, id, name, lanes, vnni, target, support) #name,
 
 /* The highest level that the processor and the operating system support. */
 static MfIsa
 detect_level(void)
 {
+	int			level = 0;
+
 #ifdef MF_ISA_X86
 	__builtin_cpu_init();
-	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-		!__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2"))
-		return MF_ISA_PLAIN;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-		!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-		return MF_ISA_AVX2;
-	return MF_ISA_AVX512;
-#else
-	return MF_ISA_PLAIN;
 #endif
+	{
+		const bool	supported[] = {MF_ISA_EACH(IS_SUPPORTED, )};
+
+		while (level + 1 < MF_ISA_LEVELS && supported[level + 1])
+			level++;
+	}
+	return (MfIsa) level;
 }
 
 /* The level to use: what the machine has, or less after mf_isa_limit(). */
@@ -36,18 +38,18 @@ mf_isa(void)
 
 	if (level == 0)
 	{
-		level = detect_level() + 1;
+		level = (int) detect_level() + 1;
 		atomic_store_explicit(&level_in_force, level, memory_order_relaxed);
 	}
 	return (MfIsa) (level - 1);
 }
 
-/* Whether 8-bit dot products (AVX-512 VNNI) may be used; they come on top of MF_ISA_AVX512. */
+/* Whether dot products of bytes (AVX-512 VNNI) may be used: of the levels of x86 the highest has them. */
 bool
 mf_isa_has_vnni(void)
 {
 #ifdef MF_ISA_X86
-	return mf_isa() == MF_ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
+	return mf_isa() >= MF_ISA_VNNI;
 #else
 	return false;
 #endif
@@ -63,4 +65,13 @@ mf_isa_limit(MfIsa level)
 		level = most;
 	atomic_store_explicit(&level_in_force, (int) level + 1, memory_order_relaxed);
 	return level;
+}
+
+/* What a level is called in names of kernels. */
+const char *
+mf_isa_name(MfIsa level)
+{
+	static const char *const name[] = {MF_ISA_EACH(NAME, )};
+
+	return name[level];
 }

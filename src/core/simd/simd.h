@@ -1,9 +1,8 @@
 /*
- * simd.h - what kernel bodies are written in: registers of MF_LANES floats by GCC's vector
- * extensions.
+ * simd.h - what kernel bodies are written in: registers of MF_LANES floats by GCC's vector extensions.
  *
- * A kernel file includes this at its top; its body begins with #include "lanes.h", which defines
- * the type MF_V and the functions behind the macros for one level.
+ * foreach_isa.h includes this once and then, for each level, simd_f32.h, which defines the types and functions behind
+ * these macros.  Bodies use intrinsics only where the extensions have no word for an instruction.
  */
 #ifndef MF_SIMD_H
 #define MF_SIMD_H
@@ -17,13 +16,22 @@
 #include <immintrin.h>
 #endif
 
+/* Registers: MF_LANES floats; as many int32, which comparisons of floats give as well; half as many doubles. */
 #define MF_V MF_KERNEL(vector)
-#define MF_VM MF_KERNEL(vector_in_memory)
+#define MF_VI MF_KERNEL(vector_of_ints)
+#define MF_VD MF_KERNEL(vector_of_doubles)
+
+/* Functions on them; see simd_f32.h. */
 #define MF_LOAD MF_KERNEL(load)
 #define MF_STORE MF_KERNEL(store)
+#define MF_STORE_INTS MF_KERNEL(store_ints)
+#define MF_SELECT MF_KERNEL(select)
 #define MF_ROOT MF_KERNEL(root)
 #define MF_SUM MF_KERNEL(sum)
 #define MF_TRANSPOSE MF_KERNEL(transpose)
+
+/* Rows whose sums MF_KERNEL(sum_rows) makes at once. */
+#define MF_SUM_ROWS (MF_LANES >= 8 ? 8 : 4)
 
 /*
  * Loops with a constant number of steps over registers: unrolled, or the registers become memory.

@@ -1,24 +1,43 @@
 /*
  * simd_f32.h - registers of MF_LANES floats, for the kernel bodies of one level.
  *
- * Included by a body, once per level, so without an include guard: it defines MF_KERNEL(lanes), the
- * value type, and a few inline functions on it.  MF_V, MF_LOAD and so on are defined in simd.h.
+ * Included by foreach_isa.h before each body, once per level, so without an include guard.  simd.h names what is
+ * defined here MF_V, MF_LOAD and so on.
  */
 typedef float MF_V __attribute__((vector_size(MF_LANES * 4)));
-typedef float MF_VM __attribute__((vector_size(MF_LANES * 4), aligned(4), may_alias));
+typedef int32_t MF_VI __attribute__((vector_size(MF_LANES * 4)));
+typedef double MF_VD __attribute__((vector_size(MF_LANES * 4)));
+
+/* The same in memory, at any address. */
+typedef float MF_KERNEL(vector_in_memory) __attribute__((vector_size(MF_LANES * 4), aligned(4), may_alias));
+typedef int32_t MF_KERNEL(ints_in_memory) __attribute__((vector_size(MF_LANES * 4), aligned(4), may_alias));
 
 /* A register from any address. */
 MF_INLINE MF_V
 MF_KERNEL(load) (const float *x)
 {
-	return *(const MF_VM *) x;
+	return *(const MF_KERNEL(vector_in_memory) *) x;
 }
 
 /* A register to any address. */
 MF_INLINE void
 MF_KERNEL(store) (float *x, MF_V v)
 {
-	*(MF_VM *) x = v;
+	*(MF_KERNEL(vector_in_memory) *) x = v;
+}
+
+/* A register of int32 to any address. */
+MF_INLINE void
+MF_KERNEL(store_ints) (int32_t *x, MF_VI v)
+{
+	*(MF_KERNEL(ints_in_memory) *) x = v;
+}
+
+/* a where mask is -1, b where it is 0. */
+MF_INLINE MF_V
+MF_KERNEL(select) (MF_VI mask, MF_V a, MF_V b)
+{
+	return (MF_V) (((MF_VI) a & mask) | ((MF_VI) b & ~mask));
 }
 
 /* The square root of every lane. */
@@ -109,13 +128,6 @@ MF_KERNEL(transpose) (MF_V *x)
 #define MF_FOLD(a, b, step) \
 	(MF_SHUFFLE(a, b, MF_TURN(MF_TURN_LOW, step)) + \
 	 MF_SHUFFLE(a, b, MF_TURN(MF_TURN_HIGH, step)))
-
-/* Rows whose sums MF_KERNEL(sum_rows) makes at once. */
-#if MF_LANES >= 8
-#define MF_SUM_ROWS 8
-#else
-#define MF_SUM_ROWS 4
-#endif
 
 /* out[r] = the sum of the lanes of x[r], for MF_SUM_ROWS registers, which are overwritten. */
 MF_INLINE void
