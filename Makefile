@@ -24,8 +24,8 @@ OBJS = \
 		image_sweep.o seen_items.o) \
 	$(addprefix src/model/, factor_rows.o factor_table.o missing_rows.o model_acl.o model_cache.o \
 		model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o user_vector.o) \
-	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings.o ratings_read.o ratings_sort.o \
-		relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
+	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
+		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
 	$(addprefix src/pg/, citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o session_cache.o \
 		snapshot.o spi_query.o) \

@@ -26,6 +26,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
+#include "source/ratings_read.h"
 
 /* A block of users takes at least this much. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)

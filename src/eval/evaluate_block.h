@@ -8,7 +8,7 @@
 #include "eval/metrics_report.h"
 #include "serve/recommend_batch.h"
 #include "serve/recommender.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 
 /* The baseline of ratings: biases shrink as if so many more ratings were just average. */
 #define BIAS_DAMPING 3.0

@@ -5,7 +5,7 @@
 #define MFREC_SEEN_ROWS_H
 
 #include "source/csr_store.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 
 /* A sequence of rows of cells, of which one row after the other is taken. */
 typedef struct RowStream

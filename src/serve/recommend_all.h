@@ -8,7 +8,7 @@
 
 #include "serve/recommend_batch.h"
 #include "serve/recommender.h"
-#include "source/ratings_read.h"
+#include "source/ratings.h"
 
 /* An entry of a user's list. */
 typedef struct ListEntry

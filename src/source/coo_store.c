@@ -3,6 +3,9 @@
  *
  * Temporary files are PostgreSQL's own (BufFile): they count against temp_file_limit, are logged by
  * log_temp_files, and go away with the transaction however it ends.
+ *
+ * A block of n triplets in a file is the n users, the n items, then the n values and the n weights where there
+ * are any, 4 bytes each.  All blocks but the last have block_size triplets, so a reader needs no directory.
  */
 #include "postgres.h"
 
@@ -12,7 +15,10 @@
 #include "compat.h"
 #include "source/coo_store.h"
 
-/* An empty sequence. */
+/*
+ * Makes an empty sequence, which takes no memory before its first triplet. limit: triplets that may stay in
+ * memory, raised to one block.
+ */
 void
 InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, int64 block_size)
 {
@@ -24,13 +30,14 @@ InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, i
 	triplets->block_size = block_size;
 }
 
-/* Bytes that one triplet takes. */
+/* Bytes that one triplet takes, in memory as in a file. */
 int64
 TripletBytes(const Triplets *triplets)
 {
 	return 2 * sizeof(int32) + (triplets->has_value + triplets->has_weight) * sizeof(float);
 }
 
+/* An array of 4-byte elements grown to `count` of them, a new one where it is NULL; in the sequence's context. */
 static void *
 Resize(const Triplets *triplets, void *array, int64 count)
 {
@@ -39,6 +46,7 @@ Resize(const Triplets *triplets, void *array, int64 count)
 	return repalloc_huge(array, sizeof(int32) * count);
 }
 
+/* Resizes all arrays to room for `capacity` triplets. */
 static void
 SetCapacity(Triplets *triplets, int64 capacity)
 {
@@ -51,7 +59,7 @@ SetCapacity(Triplets *triplets, int64 capacity)
 	triplets->capacity = capacity;
 }
 
-/* Moves what is in memory to the file, block by block. */
+/* Writes the triplets in memory to the end of the file, block by block; afterwards none is in memory. */
 static void
 SpillTriplets(Triplets *triplets)
 {
@@ -78,6 +86,29 @@ SpillTriplets(Triplets *triplets)
 }
 
 /*
+ * Spills the whole blocks in memory and moves the rest, less than a block, to the start of the arrays, which
+ * from now on have room for two blocks.
+ */
+static void
+SpillWholeBlocks(Triplets *triplets)
+{
+	int64		rest = triplets->held % triplets->block_size;
+	int64		whole = triplets->held - rest;
+
+	triplets->held = whole;
+	SpillTriplets(triplets);
+	memmove(triplets->user, triplets->user + whole, sizeof(int32) * rest);
+	memmove(triplets->item, triplets->item + whole, sizeof(int32) * rest);
+	if (triplets->has_value)
+		memmove(triplets->value, triplets->value + whole, sizeof(float) * rest);
+	if (triplets->has_weight)
+		memmove(triplets->weight, triplets->weight + whole, sizeof(float) * rest);
+	triplets->held = rest;
+	if (triplets->capacity != 2 * triplets->block_size)
+		SetCapacity(triplets, 2 * triplets->block_size);
+}
+
+/*
  * Makes room for n (at most block_size) more triplets at position `held` of the arrays, spilling if
  * need be.  The caller fills them in and adds n to count and held.
  */
@@ -92,27 +123,13 @@ ReserveTriplets(Triplets *triplets, int64 n)
 		if (triplets->held + n <= triplets->capacity)
 			return;
 	}
-
-	/* Whole blocks only, so that all but the last have the same size in the file. */
-	{
-		int64		rest = triplets->held % triplets->block_size;
-		int64		whole = triplets->held - rest;
-
-		triplets->held = whole;
-		SpillTriplets(triplets);
-		memmove(triplets->user, triplets->user + whole, sizeof(int32) * rest);
-		memmove(triplets->item, triplets->item + whole, sizeof(int32) * rest);
-		if (triplets->has_value)
-			memmove(triplets->value, triplets->value + whole, sizeof(float) * rest);
-		if (triplets->has_weight)
-			memmove(triplets->weight, triplets->weight + whole, sizeof(float) * rest);
-		triplets->held = rest;
-		if (triplets->capacity != 2 * triplets->block_size)
-			SetCapacity(triplets, 2 * triplets->block_size);
-	}
+	SpillWholeBlocks(triplets);
 }
 
-/* Nothing more will be added: readies the sequence for being read from its start, again if need be. */
+/*
+ * Ends the writing, and rewinds: the next ReadTriplets() brings the first block. Called again, it rewinds a
+ * sequence that has been read. A failure to write or seek is an error.
+ */
 void
 EndTriplets(Triplets *triplets)
 {
@@ -128,6 +145,7 @@ EndTriplets(Triplets *triplets)
 				 errmsg("could not rewind temporary file of ratings")));
 }
 
+/* Reads the next block, of n triplets, from the file to position `at` of the arrays. */
 static void
 ReadBlock(Triplets *triplets, int64 n, int64 at)
 {
@@ -141,7 +159,11 @@ ReadBlock(Triplets *triplets, int64 n, int64 at)
 		ReadTempFile(triplets->file, triplets->weight + at, bytes);
 }
 
-/* Brings the next block into the arrays (`held` of them); all at once where nothing was spilled. */
+/*
+ * Brings the next block of a sequence that has ended into the arrays (`held` of them), or all of it where
+ * nothing was spilled; false at the end. The caller may change the arrays: what was spilled is read from the
+ * file again, what was not stays changed.
+ */
 bool
 ReadTriplets(Triplets *triplets)
 {
@@ -157,7 +179,7 @@ ReadTriplets(Triplets *triplets)
 	return true;
 }
 
-/* Brings everything into the arrays. */
+/* Brings all of a sequence that has just ended into the arrays, whatever its limit. */
 void
 LoadTriplets(Triplets *triplets)
 {
@@ -172,7 +194,7 @@ LoadTriplets(Triplets *triplets)
 	triplets->held = triplets->count;
 }
 
-/* Gives memory and file back. */
+/* Frees the arrays, and closes the file, which removes it. All zero afterwards. */
 void
 FreeTriplets(Triplets *triplets)
 {

@@ -6,19 +6,24 @@
 
 #include "storage/buffile.h"
 
+#define BLOCK_TRIPLETS (INT64CONST(1) << 16)	/* in a block of a temporary file */
+
 /*
- * A sequence of triplets.  Up to `limit` of them stay in memory; then all go to a temporary file, in
- * blocks of at most block_size.  user, item, value and weight hold what is in memory: all of them,
- * the end of a sequence that is being written, or the block that ReadTriplets has brought.
+ * A sparse matrix in coordinate format (COO): a sequence of triplets that is written once, then read from its
+ * start any number of times.  Up to `limit` of them stay in memory; then all go to a temporary file, in blocks
+ * of at most block_size.
+ *
+ * The arrays user, item, value and weight hold the `held` triplets that are in memory: all of them, or the end
+ * of a sequence that is being written, or the block that ReadTriplets() has brought.
  */
 typedef struct Triplets
 {
-	MemoryContext context;		/* of arrays and file: that of InitTriplets */
+	MemoryContext context;		/* of arrays and file: the current one of InitTriplets() */
 	bool		has_value;
 	bool		has_weight;
-	int64		limit;
-	int64		block_size;
-	int64		count;			/* all of them */
+	int64		limit;			/* triplets in memory before any are spilled */
+	int64		block_size;		/* triplets in a block of the file; the last one may have fewer */
+	int64		count;			/* of the whole sequence */
 	int64		held;			/* in the arrays */
 	int64		capacity;		/* of the arrays */
 	int32	   *user;
@@ -26,8 +31,8 @@ typedef struct Triplets
 	float	   *value;			/* NULL without values */
 	float	   *weight;			/* NULL without weights */
 	BufFile    *file;			/* NULL: all in memory */
-	bool		complete;		/* nothing more will be added */
-	int64		left;			/* yet to be read */
+	bool		complete;		/* EndTriplets() has been called */
+	int64		left;			/* yet to be read by ReadTriplets() */
 } Triplets;
 
 extern void InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, int64 block_size);
@@ -38,7 +43,7 @@ extern bool ReadTriplets(Triplets *triplets);
 extern void LoadTriplets(Triplets *triplets);
 extern void FreeTriplets(Triplets *triplets);
 
-/* Adds one. */
+/* Appends a triplet; value and weight are dropped where the sequence has none.  Spills when memory is used up. */
 static inline void
 AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
 {

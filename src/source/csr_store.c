@@ -3,6 +3,9 @@
  *
  * A half-sweep reads rows in order, once: so what does not fit in memory streams from temporary
  * files, and the solver never knows the difference.
+ *
+ * Columns, ratings and weights have a file each, so that a pass that needs no more than columns reads no more;
+ * elements are 4 bytes and lie in the order of cells.
  */
 #include "postgres.h"
 
@@ -13,15 +16,18 @@
 #include "pg/alloc.h"
 #include "source/csr_store.h"
 
-/* Cells in memory are handed out in parts, too, so that interrupts act between them. */
+/* Cells of a part of what is in memory: parts are small enough that interrupts act between them. */
 #define MEMORY_PART_CELLS (INT64CONST(1) << 24)
 
-/* Cells that are read, written or computed on between two looks for interrupts. */
+/* Cells that are read, written or scaled between two looks for interrupts: a few milliseconds. */
 #define STEP_CELLS (INT64CONST(1) << 20)
 
-/* Empty cells whose rows are going to be appended in order. */
+/*
+ * Makes empty cells, whose nrows rows are going to be appended in order, with temporary files for them.
+ * part_cells: how many cells the caller has memory for while it reads.
+ */
 void
-InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, int64 part_cells)
+InitSpilledCells(Cells *cells, int64 nrows, bool with_ratings, bool with_weights, int64 part_cells)
 {
 	memset(cells, 0, sizeof(Cells));
 	cells->nrows = nrows;
@@ -29,14 +35,14 @@ InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, in
 	cells->start[0] = 0;
 	cells->spilled = true;
 	cells->columns = BufFileCreateTemp(false);
-	cells->ratings = has_rating ? BufFileCreateTemp(false) : NULL;
-	cells->weights = has_weight ? BufFileCreateTemp(false) : NULL;
+	cells->ratings = with_ratings ? BufFileCreateTemp(false) : NULL;
+	cells->weights = with_weights ? BufFileCreateTemp(false) : NULL;
 	cells->part_cells = Max(part_cells, 1);
 	cells->deviation = 1;
 	cells->weighting = LinearWeight(1);
 }
 
-/* Appends n cells' columns, ratings or weights to a file. */
+/* Appends n elements of 4 bytes, the cells' columns, ratings or weights, to a file. */
 static void
 WriteCells(BufFile *file, const void *values, int64 n)
 {
@@ -47,7 +53,7 @@ WriteCells(BufFile *file, const void *values, int64 n)
 	}
 }
 
-/* Appends the next rows; part->start[0] is 0. */
+/* Appends the next rows; part->start[0] is 0, and part has the same arrays as the cells. */
 void
 AppendCells(Cells *cells, const MfMatrix *part)
 {
@@ -64,6 +70,7 @@ AppendCells(Cells *cells, const MfMatrix *part)
 		WriteCells(cells->weights, part->weight, n);
 }
 
+/* Goes back to the start of a file, if there is one; a failure is an error. */
 static void
 Rewind(BufFile *file)
 {
@@ -73,14 +80,14 @@ Rewind(BufFile *file)
 				 errmsg("could not rewind temporary file of ratings")));
 }
 
-/* Whether cells weigh differently. */
+/* Whether cells weigh differently: without weights each is 1. */
 bool
 CellsHaveWeights(const Cells *cells)
 {
 	return cells->weights || cells->matrix.weight;
 }
 
-/* The next part is the first one. */
+/* Begins a pass: the next part is the first one. */
 void
 RewindCells(Cells *cells)
 {
@@ -91,7 +98,7 @@ RewindCells(Cells *cells)
 	Rewind(cells->weights);
 }
 
-/* The same, for who wants no more than columns. */
+/* Begins a pass that needs columns alone: ratings and weights of what is handed out are undefined. */
 void
 RewindColumns(Cells *cells)
 {
@@ -99,7 +106,10 @@ RewindColumns(Cells *cells)
 	cells->columns_only = true;
 }
 
-/* The row behind the next part: at least one row, and no more cells than the limit if it can be. */
+/*
+ * The row behind the next part, by bisection: the most rows with no more cells than the limit, but at least
+ * one.
+ */
 static int64
 PartEnd(const Cells *cells)
 {
@@ -119,14 +129,16 @@ PartEnd(const Cells *cells)
 	return low;
 }
 
+/* A new array for count elements of 4 bytes in the stead of an old one (NULL: none), whose contents are lost. */
 static void *
-NewArray(void *array, int64 count)
+ReplaceArray(void *array, int64 count)
 {
 	if (array)
 		pfree(array);
 	return HugeArray(count, sizeof(int32));
 }
 
+/* Makes room for a part of n cells; for as many as any part may have at once, so that this seldom happens. */
 static void
 MakeRoom(Cells *cells, int64 n)
 {
@@ -134,15 +146,16 @@ MakeRoom(Cells *cells, int64 n)
 		return;
 	cells->room = Max(n, cells->part_cells);
 	cells->room = Min(cells->room, Max(n, cells->start[cells->nrows]));
-	cells->matrix.column = NewArray(cells->matrix.column, cells->room);
+	cells->matrix.column = ReplaceArray(cells->matrix.column, cells->room);
 	if (cells->ratings)
-		cells->matrix.rating = NewArray(cells->matrix.rating, cells->room);
+		cells->matrix.rating = ReplaceArray(cells->matrix.rating, cells->room);
 	if (cells->weights)
-		cells->matrix.weight = NewArray(cells->matrix.weight, cells->room);
+		cells->matrix.weight = ReplaceArray(cells->matrix.weight, cells->room);
 }
 
+/* Standardizes n ratings in place. */
 static void
-Standardize(float *ratings, int64 n, double mean, double deviation)
+ScaleRatings(float *ratings, int64 n, double mean, double deviation)
 {
 	for (int64 from = 0; from < n; from += STEP_CELLS)
 	{
@@ -154,8 +167,9 @@ Standardize(float *ratings, int64 n, double mean, double deviation)
 	}
 }
 
+/* Makes weights of n numbers of rows in place. */
 static void
-Weight(float *weights, int64 n, RowWeight weighting)
+ScaleWeights(float *weights, int64 n, RowWeight weighting)
 {
 	for (int64 from = 0; from < n; from += STEP_CELLS)
 	{
@@ -167,7 +181,7 @@ Weight(float *weights, int64 n, RowWeight weighting)
 	}
 }
 
-/* The next n cells' columns, ratings or weights out of a file. */
+/* Reads the next n elements of 4 bytes from a file; a file that ends before is an error. */
 static void
 ReadCells(BufFile *file, void *values, int64 n)
 {
@@ -178,7 +192,7 @@ ReadCells(BufFile *file, void *values, int64 n)
 	}
 }
 
-/* Brings n cells from the files. */
+/* Reads the next n cells from the files into `matrix`, ratings and weights on their scale. */
 static void
 ReadPart(Cells *cells, int64 n)
 {
@@ -189,16 +203,16 @@ ReadPart(Cells *cells, int64 n)
 	if (cells->ratings)
 	{
 		ReadCells(cells->ratings, cells->matrix.rating, n);
-		Standardize(cells->matrix.rating, n, cells->mean, cells->deviation);
+		ScaleRatings(cells->matrix.rating, n, cells->mean, cells->deviation);
 	}
 	if (cells->weights)
 	{
 		ReadCells(cells->weights, cells->matrix.weight, n);
-		Weight(cells->matrix.weight, n, cells->weighting);
+		ScaleWeights(cells->matrix.weight, n, cells->weighting);
 	}
 }
 
-/* start[] of a spilled part, whose first cell is cell 0 of the buffers. */
+/* start[] of the spilled part that ends before row `end`: from 0 on, as its cells lie in the arrays. */
 static const int64 *
 PartStart(Cells *cells, int64 end)
 {
@@ -216,7 +230,10 @@ PartStart(Cells *cells, int64 end)
 	return cells->part_start;
 }
 
-/* The next part; false when there is none.  It lives until the next call. */
+/*
+ * Hands out the next part; false when there is none. Its arrays are the cells' own, and live until the next
+ * call.
+ */
 bool
 NextCells(Cells *cells, MfRows *rows)
 {
@@ -238,26 +255,26 @@ NextCells(Cells *cells, MfRows *rows)
 	return true;
 }
 
-/* From now on ratings are handed out less the mean, divided by the deviation. */
+/* From now on ratings are handed out less the mean, divided by the deviation. Once for each matrix. */
 void
 StandardizeCells(Cells *cells, double mean, double deviation)
 {
 	cells->mean = mean;
 	cells->deviation = deviation;
 	if (!cells->spilled)
-		Standardize(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
+		ScaleRatings(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
 }
 
-/* From now on weights are handed out as what they are made of numbers; cells must have some. */
+/* From now on weights are made of the rows' numbers; cells must have some. Once for each matrix. */
 void
 WeightCells(Cells *cells, RowWeight weighting)
 {
 	cells->weighting = weighting;
 	if (!cells->spilled)
-		Weight(cells->matrix.weight, cells->start[cells->nrows], weighting);
+		ScaleWeights(cells->matrix.weight, cells->start[cells->nrows], weighting);
 }
 
-/* From now on all cells weigh 1: the solver is faster without weights. */
+/* From now on all cells weigh 1, for which the solver is faster without weights. Frees what there were. */
 void
 DropWeights(Cells *cells)
 {
@@ -269,6 +286,7 @@ DropWeights(Cells *cells)
 	cells->matrix.weight = NULL;
 }
 
+/* pfree() for an array that there may be. */
 static void
 FreeArray(void *array)
 {
@@ -276,6 +294,7 @@ FreeArray(void *array)
 		pfree(array);
 }
 
+/* Closes a temporary file that there may be, which removes it. */
 static void
 CloseFile(BufFile *file)
 {
@@ -283,7 +302,7 @@ CloseFile(BufFile *file)
 		BufFileClose(file);
 }
 
-/* Gives memory and files back. */
+/* Frees the arrays and closes the files. All zero afterwards. */
 void
 FreeCells(Cells *cells)
 {

@@ -9,31 +9,37 @@
 #include "storage/buffile.h"
 
 /*
- * Rows of one orientation in ascending order.  start[] (nrows + 1) is always in memory; columns,
- * ratings and weights are in `matrix`, or in one temporary file each.
+ * A sparse matrix in compressed sparse row format (CSR), of users x items or of items x users: cells of row r
+ * are start[r] .. start[r + 1] - 1, columns ascending.  start[] (nrows + 1) is always in memory; columns,
+ * ratings and weights are in the arrays of `matrix`, or spilled to one temporary file each.
+ *
+ * Cells are read in parts of whole rows, in order: RewindCells(), then NextCells() until it says that there are
+ * no more.  Spilled ratings and weights are put on their scale on the way out, in memory once and for all.
  */
 typedef struct Cells
 {
 	int64		nrows;
 	int64	   *start;
-	int64		appended;		/* rows in the files so far */
 	bool		spilled;
 	MfMatrix	matrix;			/* all of it; of spilled cells the part handed out last */
+	int64		next;			/* row with which the next part begins */
+
+	/* of spilled cells alone */
 	BufFile    *columns;
 	BufFile    *ratings;		/* NULL without ratings */
 	BufFile    *weights;		/* NULL without weights */
-	int64		part_cells;		/* of spilled cells: how many a part may have */
-	int64		room;			/* cells that matrix has room for */
-	int64	   *part_start;		/* start[] of the spilled part handed out last */
-	int64		part_rows;		/* rows that it has room for */
-	double		mean;			/* spilled ratings are standardized on their way out */
+	int64		appended;		/* rows in the files so far */
+	int64		part_cells;		/* cells that a part may have, unless a single row has more */
+	int64		room;			/* cells that the arrays of matrix have room for */
+	int64	   *part_start;		/* start[] of the part handed out last, from 0 */
+	int64		part_rows;		/* rows that part_start[] has room for */
+	double		mean;			/* ratings leave less the mean, divided by the deviation, */
 	double		deviation;
-	RowWeight	weighting;		/* and their numbers become weights */
-	bool		columns_only;	/* no more is wanted, nor read of spilled cells */
-	int64		next;			/* row with which the next part begins */
+	RowWeight	weighting;		/* and weights as made of the rows' numbers */
+	bool		columns_only;	/* the present pass reads no ratings and weights */
 } Cells;
 
-extern void InitSpilledCells(Cells *cells, int64 nrows, bool has_rating, bool has_weight, int64 part_cells);
+extern void InitSpilledCells(Cells *cells, int64 nrows, bool with_ratings, bool with_weights, int64 part_cells);
 extern void AppendCells(Cells *cells, const MfMatrix *part);
 extern void RewindCells(Cells *cells);
 extern void RewindColumns(Cells *cells);

@@ -1,5 +1,8 @@
 /*
  * ratings.c - ratings that have been read and sorted: put on the scale that training works on, and freed.
+ *
+ * Explicit ratings are standardized, so that regularization means the same for stars and for percents; weights
+ * are divided by their mean, so that it means the same with and without them.
  */
 #include "postgres.h"
 
@@ -7,9 +10,21 @@
 
 #include "miscadmin.h"
 
+#include "pg/memory_limit.h"
 #include "source/ratings.h"
 
-/* Says what was left out. */
+/* While ids are being read: an error where the dictionaries so far, with so many bytes of others, exceed the limit. */
+void
+CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
+{
+	int64		needed = IdMapBytes(users) + IdMapBytes(items) + others;
+
+	if (needed > MemoryLimit())
+		TrainingExceedsMemory(needed, psprintf("The dictionaries of %d users and %d items, so far, must be in memory.",
+							 users->count, items->count));
+}
+
+/* Notices of the rows that were passed over, where there are any. */
 void
 ReportSkippedRows(const Ratings *ratings)
 {
@@ -26,8 +41,9 @@ ReportSkippedRows(const Ratings *ratings)
 }
 
 /*
- * Mean, deviation and range of explicit ratings, in one pass in the order of the rows, so that they
- * are the same in memory and spilled; a constant column is an error.
+ * Mean, deviation and range of explicit ratings, weighted, in one pass in the order of the cells, so that they
+ * are the same in memory and spilled. The first rating is subtracted from all: then squares do not cancel. An
+ * error where all ratings are the same, because a model of them has nothing to learn.
  */
 static void
 Summarize(Ratings *ratings, const char *source)
@@ -87,7 +103,7 @@ typedef struct WeightSums
 	float		max;
 } WeightSums;
 
-/* False without weights. */
+/* Sums over all cells, by user; false where they have no weights. */
 static bool
 SumWeights(Ratings *ratings, WeightSums *sums)
 {
@@ -115,7 +131,8 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 }
 
 /*
- * Scales weights to a mean of 1.  Equal ones are as good as none, to the bit, so then there are none.
+ * Scales weights to a mean of 1 in both orientations. Equal ones are as good as none, to the bit, so then there
+ * are none, and the solver has less to do.
  */
 void
 SettleWeights(Ratings *ratings)
@@ -128,7 +145,7 @@ SettleWeights(Ratings *ratings)
 	if (!SumWeights(ratings, &sums))
 		return;
 	equal = sums.min == sums.max;
-	if (ratings->has_ratings)
+	if (ratings->is_explicit)
 		ratings->weight_scale = equal ? sums.min : sums.weights / ratings->rows;
 	else
 		ratings->value_scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
@@ -137,11 +154,11 @@ SettleWeights(Ratings *ratings)
 		if (equal)
 			DropWeights(sides[s]);
 		else
-			WeightCells(sides[s], ratings->has_ratings ? LinearWeight(ratings->weight_scale) : LogWeight(ratings->value_scale));
+			WeightCells(sides[s], ratings->is_explicit ? LinearWeight(ratings->weight_scale) : LogWeight(ratings->value_scale));
 	}
 }
 
-/* Gives cells and their files back; the dictionaries stay. */
+/* Frees the cells and closes their files. The dictionaries stay, as they do in memory contexts of their own. */
 void
 FreeRatings(Ratings *ratings)
 {

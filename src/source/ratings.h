@@ -20,34 +20,46 @@ typedef struct Holdout
 	uint64		seed;
 } Holdout;
 
-/* Rows of the source as they are read, numbered densely, and what was found in passing. */
+/*
+ * The rows of a source as a sparse matrix of users x items.  Users and items are numbered in the order of their
+ * ids, so that nothing depends on the order in which rows are read.
+ */
 typedef struct Ratings
 {
 	IdMap	   *users;
 	IdMap	   *items;
-	int64		rows;			/* triplets kept */
-	int64		null_rows;		/* skipped: user, item or value is null */
-	int64		zero_rows;		/* skipped: an implicit value of zero is no observation */
-	int64		memory;			/* bytes that sorting took, at most, */
-	int64		temporary;		/* and of temporary files */
-	int64		merged;			/* duplicates of a (user, item) pair */
-	bool		has_ratings;	/* explicit feedback */
-	int			distinct;		/* values of the rows of explicit feedback: 0, 1, 2, or 3 and more */
+	int64		rows;			/* cells of the matrix, after duplicates were merged and rows held out */
+	Cells		by_user;		/* users x items: ratings standardized, weights with a mean of 1 */
+	Cells		by_item;		/* items x users, the same cells; empty where it was not asked for */
+	bool		is_explicit;	/* cells have ratings, else weights at most */
+
+	/* of explicit ratings */
+	int			distinct;		/* different values, counted up to 3 */
 	float		value[2];		/* the first two of them */
-	double		min;			/* of explicit ratings */
+	double		min;
 	double		max;
-	double		mean;
+	double		mean;			/* weighted, as training weighs them */
 	double		deviation;
-	double		value_scale;	/* of implicit values, see LogWeight(); 0: all are 1 */
-	double		weight_scale;	/* of explicit ratings' weights, see LinearWeight(): their mean */
-	Cells		by_user;		/* ratings standardized, implicit values transformed */
-	Cells		by_item;
-	Triplets	held_out;		/* rows kept from training for validation, as they were read */
+	double		weight_scale;	/* the mean of the weights that were given, see LinearWeight() */
+
+	/* of implicit feedback */
+	double		value_scale;	/* see LogWeight(); 0: all weights are 1 */
+
+	/* found in passing */
+	int64		null_rows;		/* rows passed over because user, item or value is null */
+	int64		zero_rows;		/* rows passed over because an implicit value of 0 is no observation */
+	int64		merged;			/* rows merged into others of the same user and item */
+	int64		memory;			/* bytes that sorting took, about, */
+	int64		temporary;		/* and bytes of its temporary files */
+
+	/* what is left out of the matrix */
+	Triplets	held_out;		/* rows kept from training for validation: numbers as given, not standardized */
 	Unrated    *unrated;		/* while rows are read: those that are no ratings; NULL: they are not wanted */
 	Cells	   *others;			/* by user, what they have besides their ratings; NULL: nothing, or not wanted */
 	IdMap	   *unknown;		/* users behind the last one in others; NULL: none */
 } Ratings;
 
+extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
 extern void StandardizeRatings(Ratings *ratings, const char *source);
 extern void SettleWeights(Ratings *ratings);
 extern void ReportSkippedRows(const Ratings *ratings);

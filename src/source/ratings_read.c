@@ -1,21 +1,20 @@
 /*
- * ratings_read.c - from a relation to the two orientations of a sparse matrix.
+ * ratings_read.c - from a relation to a sparse matrix in both orientations.
  *
  * The source is read by one query, with the caller's privileges and row security, whose rows the
  * executor hands to a receiver of our own: no copy, no tuplestore, and a parallel plan where the
  * planner finds one.  Every row becomes a triplet of two dense numbers and a value; the ids
- * themselves stay in two dictionaries.  Then ratings_sort.c makes rows by user and by item.
+ * themselves stay in two dictionaries.  Then ratings_sort.c makes rows by user and by item, and
+ * ratings.c puts them on the scale that training works on.
+ *
+ * Rows are numbered a batch at a time, so that the cache misses of the dictionaries overlap.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "compat.h"
-#include "ids/id_growth.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
@@ -24,6 +23,9 @@
 #include "source/ratings_sort.h"
 
 #define BATCH_ROWS 1024
+
+/* Rows between two looks at the memory that the dictionaries take. */
+#define CHECK_ROWS (1 << 20)
 
 /* Rows that are no ratings take up to this part of the memory that ratings may take. */
 #define OTHERS_SHARE 8
@@ -34,17 +36,15 @@ typedef struct RatingReceiver
 	DestReceiver pub;
 	const Source *source;
 	Ratings    *ratings;
-	bool		known_only;		/* dictionaries are given: rows of others are passed over, numbers do not matter */
-	IdMap	   *unknown;		/* of rows that are passed over: users of known items; NULL: not wanted */
 	Triplets	triplets;
-	int			batch;			/* rows waiting below */
+	int			batch;			/* rows below, whose ids have no numbers yet */
 	int64		user[BATCH_ROWS];
 	int64		item[BATCH_ROWS];
 	float		value[BATCH_ROWS];
 	float		weight[BATCH_ROWS];
 } RatingReceiver;
 
-/* An error that names the row by its ids. */
+/* The error of a number that training cannot take, which names the row by its ids. */
 static void
 BadValue(const Source *source, TupleTableSlot *slot, const char *what, float value)
 {
@@ -57,46 +57,17 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 
-/* While ids are being read: the dictionaries alone, others with them, must not exceed the limit. */
-static void
-CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
-{
-	int64		needed = IdMapBytes(users) + IdMapBytes(items) + others;
-
-	if (needed > MemoryLimit())
-		TrainingExceedsMemory(needed, psprintf("The dictionaries of %d users and %d items, so far, must be in memory.",
-							 users->count, items->count));
-}
-
-/* Adds those of the rows that wait whose ids are known. */
-static void
-FlushKnown(RatingReceiver *receiver)
-{
-	int32		user[BATCH_ROWS];
-	int32		item[BATCH_ROWS];
-
-	FindHashedIds(receiver->ratings->users, receiver->user, receiver->batch, user);
-	FindHashedIds(receiver->ratings->items, receiver->item, receiver->batch, item);
-	for (int i = 0; i < receiver->batch; i++)
-	{
-		if (user[i] < 0 && item[i] >= 0 && receiver->unknown)
-			user[i] = receiver->ratings->users->count + AddId(receiver->unknown, receiver->user[i]);
-		if (user[i] >= 0 && item[i] >= 0)
-			AddTriplet(&receiver->triplets, user[i], item[i], receiver->value[i], receiver->weight[i]);
-	}
-	if (receiver->unknown && receiver->triplets.count % (1 << 20) < receiver->batch)
-		CheckDictionaries(receiver->ratings->users, receiver->ratings->items, IdMapBytes(receiver->unknown));
-	receiver->batch = 0;
-}
-
-/* The dictionaries so far must have room in memory. */
+/*
+ * An error where the dictionaries so far, those of rows that are no ratings included, exceed the limit of
+ * memory.
+ */
 static void
 CheckIds(const Ratings *ratings)
 {
 	CheckDictionaries(ratings->users, ratings->items, ratings->unrated ? UnratedBytes(ratings->unrated) : 0);
 }
 
-/* Numbers the ids of the rows that wait, and adds them to the triplets. */
+/* Numbers the ids of the batch, straight into the triplets' arrays, and empties it. */
 static void
 FlushBatch(RatingReceiver *receiver)
 {
@@ -105,11 +76,6 @@ FlushBatch(RatingReceiver *receiver)
 
 	if (n == 0)
 		return;					/* there may be no arrays yet */
-	if (receiver->known_only)
-	{
-		FlushKnown(receiver);
-		return;
-	}
 	ReserveTriplets(triplets, n);
 	AddIds(receiver->ratings->users, receiver->user, n, triplets->user + triplets->held);
 	AddIds(receiver->ratings->items, receiver->item, n, triplets->item + triplets->held);
@@ -120,12 +86,15 @@ FlushBatch(RatingReceiver *receiver)
 	triplets->held += n;
 	triplets->count += n;
 	receiver->batch = 0;
-	if (triplets->count % (1 << 20) < n)
+	if (triplets->count % CHECK_ROWS < n)
 		CheckIds(receiver->ratings);
 	ReportRowsRead(triplets->count);
 }
 
-/* Has a row wait; Datums other than integers live only as long as the slot keeps it. */
+/*
+ * Adds a row to the batch; Datums other than integers live only as long as the slot keeps them, so then it is
+ * flushed.
+ */
 static void
 AddRow(RatingReceiver *receiver, int64 user, int64 item, float value, float weight)
 {
@@ -137,28 +106,7 @@ AddRow(RatingReceiver *receiver, int64 user, int64 item, float value, float weig
 		FlushBatch(receiver);
 }
 
-/*
- * Keeps a row, whose numbers do not matter, if it says that a user has an item; as the dictionaries
- * have these ids, where they can.
- */
-static void
-ReceivePair(RatingReceiver *receiver, TupleTableSlot *slot)
-{
-	const Source *source = receiver->source;
-	const Ratings *ratings = receiver->ratings;
-	int64		user;
-	int64		item;
-
-	if (slot->tts_isnull[0] || slot->tts_isnull[1])
-		return;
-	user = IdFromColumn(&source->user, slot->tts_values[0]);
-	item = IdFromColumn(&source->item, slot->tts_values[1]);
-	if (ConvertId(&source->user, ratings->users->type, user, &user) &&
-		ConvertId(&source->item, ratings->items->type, item, &item))
-		AddRow(receiver, user, item, 1, 1);
-}
-
-/* Counts different ratings, as far as the third. */
+/* Counts different ratings, as far as the third: whether they are two values or more is all that matters. */
 static inline void
 CountValue(Ratings *ratings, float rating)
 {
@@ -172,7 +120,7 @@ CountValue(Ratings *ratings, float rating)
 	ratings->distinct++;
 }
 
-/* Keeps a row that is no rating, if it says that a user has an item, and that is wanted. */
+/* Takes note of a row that is no rating but says that a user has an item, where such rows are wanted. */
 static void
 ReceiveUnrated(RatingReceiver *receiver, TupleTableSlot *slot)
 {
@@ -182,10 +130,11 @@ ReceiveUnrated(RatingReceiver *receiver, TupleTableSlot *slot)
 	if (unrated == NULL || slot->tts_isnull[0] || slot->tts_isnull[1])
 		return;
 	AddUnrated(unrated, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]));
-	if (unrated->pairs.count % (1 << 20) < UNRATED_BATCH && unrated->batch == 0)
+	if (unrated->pairs.count % CHECK_ROWS < UNRATED_BATCH && unrated->batch == 0)
 		CheckIds(receiver->ratings);
 }
 
+/* Takes a row of the query: an observation, one to pass over, or an error. */
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -196,11 +145,6 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	float		weight;
 
 	slot_getallattrs(slot);
-	if (receiver->known_only)
-	{
-		ReceivePair(receiver, slot);
-		return true;
-	}
 	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight))
 	{
 		case RATING_OK:
@@ -231,6 +175,7 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* The columns that the query delivers must be of the types that OpenSource() has found. */
 static void
 StartupRatingReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
@@ -238,6 +183,10 @@ StartupRatingReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckSourceColumns(((RatingReceiver *) self)->source, typeinfo);
 }
 
+/*
+ * A receiver that adds the rows of a source to `ratings`; the caller prepares its triplets and the
+ * dictionaries.
+ */
 static RatingReceiver *
 CreateReceiver(const Source *source, Ratings *ratings)
 {
@@ -250,7 +199,10 @@ CreateReceiver(const Source *source, Ratings *ratings)
 	return receiver;
 }
 
-/* Reads all rows; read_only: as the calling query sees them. */
+/*
+ * Reads all rows into the receiver's triplets. read_only: as the calling query sees them, else with what has
+ * been committed and done since.
+ */
 static void
 ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 {
@@ -266,7 +218,10 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 	receiver->ratings->rows = receiver->triplets.count;
 }
 
-/* Prepares to read a source into `ratings`; see LoadRatings for the arguments. */
+/*
+ * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out.
+ * Fills in *sorting and returns the receiver for its rows.
+ */
 static RatingReceiver *
 InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
 {
@@ -284,15 +239,16 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 	sorting->parallel = parallel;
 	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
 	receiver->triplets.limit = Max(BLOCK_TRIPLETS, sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
-	ratings->has_ratings = explicit;
+	ratings->is_explicit = explicit;
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	return receiver;
 }
 
 /*
- * What users have besides what training learns of, the rows held out for validation among it, sorted by user.
- * Takes a small part of the budget in memory, and temporary files beyond.
+ * Sorts what users have besides their ratings by user into ratings->others: the rows that are no ratings, and
+ * the rows held out for validation, which training does not learn of but lists must leave out as well. Takes
+ * `budget` bytes in memory, and temporary files beyond; frees ratings->unrated.
  */
 static void
 SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
@@ -321,11 +277,12 @@ SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParalle
 }
 
 /*
- * Reads the whole source for training.  Ratings come back standardized to mean 0 and deviation 1,
- * except the held-out ones; implicit values are weights; weights have a mean of 1.  What grows with the
- * number of ratings takes up to maintenance_work_mem, and temporary files beyond.  with_others: what users
- * have besides is kept, which changes nothing of the ratings.  Everything lives in the current memory
- * context.
+ * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
+ * hold out go to held_out as they are. with_others: what users have besides their ratings is kept, which
+ * changes nothing of the ratings. An error where no row is left to train on.
+ *
+ * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.
+ * Everything lives in the current memory context; FreeRatings() closes the files.
  */
 Ratings *
 LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfParallel *parallel)
@@ -336,13 +293,13 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
-	if (holdout.from == 0)	/* else it has been said */
+	if (holdout.from == 0)		/* a further split of one tuning has no news */
 		NoteRowSecurity(source);
 	if (with_others)
 		ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
 										 sorting.budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
 	ReadSource(source, receiver, false);
-	if (holdout.from == 0)	/* else they have been reported */
+	if (holdout.from == 0)
 		ReportSkippedRows(ratings);
 	if (ratings->rows == 0)
 		ereport(ERROR,
@@ -357,7 +314,7 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 				 errmsg("no ratings are left to train on"),
 				 errhint("Lower the argument validation.")));
 	SettleWeights(ratings);
-	if (ratings->has_ratings)
+	if (ratings->is_explicit)
 		StandardizeRatings(ratings, source->name);
 	if (with_others)
 		SortOthers(source, ratings, sorting.budget / OTHERS_SHARE, parallel);
@@ -365,8 +322,9 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 }
 
 /*
- * Reads the whole source as the calling query sees it, for measuring: by user only, ratings as they
- * are; there may be none.
+ * Reads the whole source for measuring, as the calling query sees it: by user only, ratings and weights as they
+ * are. There may be no rows (rows = 0): then there are no cells either. budget: bytes of memory, beyond which
+ * it spills.
  */
 Ratings *
 ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
@@ -378,33 +336,5 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 	ReadSource(source, receiver, true);
 	if (ratings->rows > 0)
 		SortRatings(&sorting);
-	return ratings;
-}
-
-/*
- * Reads which users have which items, as the calling query sees them, by the numbers that two
- * dictionaries give them; by user only, of all rows whose ids are in both, whatever their numbers are; there
- * may be none.  Where other users are wanted, who are added to `unknown`, their numbers come behind.
- */
-Ratings *
-ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, const MfParallel *parallel)
-{
-	Ratings    *ratings = palloc0(sizeof(Ratings));
-	RatingReceiver *receiver = CreateReceiver(source, ratings);
-	Sorting		sorting = {.source = source,.ratings = ratings,.triplets = &receiver->triplets,.numbered = true,
-	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = MaintenanceMemory(),.parallel = parallel};
-
-	receiver->known_only = true;
-	receiver->unknown = unknown;
-	InitTriplets(&receiver->triplets, false, false, sorting.budget / BytesPerRating(&receiver->triplets, false),
-				 BLOCK_TRIPLETS);
-	ratings->users = users;
-	ratings->items = items;
-	ReadSource(source, receiver, true);
-	if (unknown)
-		sorting.nusers += unknown->count;
-	if (ratings->rows > 0)
-		SortRatings(&sorting);
-	pfree(receiver);
 	return ratings;
 }

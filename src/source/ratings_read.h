@@ -1,5 +1,5 @@
 /*
- * ratings_read.h - from a relation to the two orientations of a sparse matrix.
+ * ratings_read.h - from a relation to a sparse matrix in both orientations.
  */
 #ifndef MFREC_RATINGS_READ_H
 #define MFREC_RATINGS_READ_H
@@ -10,6 +10,5 @@
 extern Ratings *LoadRatings(const Source *source, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
-extern Ratings *ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, const MfParallel *parallel);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * ratings_sort.c - from triplets to rows by user and by item.
  *
- * In memory that is two counting sorts.  Triplets that were spilled are cut into ranges of users that
- * fit in memory, each range is sorted and written out, and so is then each range of items.  Either way
- * a cell's place depends on its ids alone, so results are the same.
+ * In memory that is two counting sorts (core/base/csr.c).  Triplets that were spilled are cut into ranges of
+ * users that fit in memory, each range is sorted and written out, and so is then each range of items: an
+ * external distribution sort with one pass, however large the source is.  Either way a cell's place depends on
+ * its ids alone, so results are the same.
  */
 #include "postgres.h"
 
@@ -16,10 +17,13 @@
 #include "pg/core_call.h"
 #include "source/ratings_sort.h"
 
-/* A partition's triplets are written in smaller blocks than others: there are many partitions. */
+/* Triplets in a block of a partition's file: smaller blocks than others, as there are many partitions. */
 #define PARTITION_BLOCK (INT64CONST(1) << 12)
 
-/* Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together. */
+/*
+ * Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together, and so that it is
+ * the same whatever the order of rows and in memory or spilled.
+ */
 static inline bool
 IsHeldOut(const Sorting *s, int32 user, int32 item)
 {
@@ -28,7 +32,7 @@ IsHeldOut(const Sorting *s, int32 user, int32 item)
 	return place >= 0 && place < s->holdout.fraction;
 }
 
-/* Replaces numbers by their ranks, where these differ. */
+/* Replaces n numbers by their ranks, where these differ. */
 static void
 ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
 {
@@ -43,8 +47,8 @@ ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
 }
 
 /*
- * Replaces provisional numbers by ranks in the block of triplets that is in memory, and moves
- * held-out pairs out of it.  Returns how many are left.
+ * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
+ * held-out pairs out of it. Returns how many are left, at the start of the arrays.
  */
 static int64
 RankBlock(Sorting *s)
@@ -80,6 +84,7 @@ RankBlock(Sorting *s)
 	return kept;
 }
 
+/* Room for a matrix of nrows rows and so many cells, with ratings and weights where the cells have them. */
 static void
 AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells)
 {
@@ -90,6 +95,7 @@ AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells)
 	matrix->weight = s->has_weight ? HugeArray(cells, sizeof(float)) : NULL;
 }
 
+/* Frees what AllocateMatrix() has given. */
 static void
 FreeMatrix(MfMatrix *matrix)
 {
@@ -101,14 +107,14 @@ FreeMatrix(MfMatrix *matrix)
 		pfree(matrix->weight);
 }
 
-/* Bytes that one rating takes while everything is in memory: its triplet, and twice its cell. */
+/* Bytes that one rating takes while everything is in memory: its triplet, and its cell in both orientations. */
 int64
 BytesPerRating(const Triplets *triplets, bool has_weight)
 {
 	return TripletBytes(triplets) + 2 * (sizeof(int32) + (triplets->has_value + has_weight) * sizeof(float));
 }
 
-/* Sorts triplets that are all in memory into both orientations. */
+/* Sorts triplets that are all in memory into both orientations, or by user alone. */
 static void
 SortInMemory(Sorting *s)
 {
@@ -143,12 +149,16 @@ SortInMemory(Sorting *s)
 typedef struct Partitions
 {
 	int			count;
-	int64	   *end;			/* number behind each range's last */
+	int64	   *end;			/* count: number behind each range's last */
 	uint16	   *of;				/* each number's range */
-	Triplets   *triplets;
+	Triplets   *triplets;		/* count: each range's */
 } Partitions;
 
-/* Cuts numbers 0 .. n - 1 into ranges of at most `limit` triplets, if single ones have not more. */
+/*
+ * Cuts numbers 0 .. n - 1 into ranges of at most `limit` triplets, if single ones have not more; counts[i] is
+ * how many number i has. A limit that would make more than about 1000 ranges is raised, as each costs a file
+ * and a buffer.
+ */
 static void
 InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit, const Sorting *s,
 			   bool has_weight)
@@ -178,7 +188,7 @@ InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit
 		InitTriplets(&partitions->triplets[p], s->triplets->has_value, has_weight, 0, PARTITION_BLOCK);
 }
 
-/* Reads all triplets once to count those of each user and item by rank. */
+/* Reads all triplets once to count those of each user and each item by rank. */
 static void
 CountTriplets(Sorting *s, int64 *users, int64 *items)
 {
@@ -193,7 +203,7 @@ CountTriplets(Sorting *s, int64 *users, int64 *items)
 	EndTriplets(t);
 }
 
-/* Distributes the triplets over ranges of users. */
+/* Distributes the triplets over ranges of users, but for those held out. */
 static void
 PartitionByUser(Sorting *s, Partitions *users)
 {
@@ -210,8 +220,8 @@ PartitionByUser(Sorting *s, Partitions *users)
 }
 
 /*
- * Sorts one partition of triplets, of rows first .. end - 1, into a matrix.  items: rows are items
- * and columns users.
+ * Sorts one partition of triplets, of rows first .. end - 1, into a matrix, which the caller frees; duplicates
+ * are merged, and the triplets freed. items: rows are items and columns users.
  */
 static void
 SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMatrix *out)
@@ -238,7 +248,7 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	FreeTriplets(t);
 }
 
-/* Writes rows of users as triplets to the items' partitions. */
+/* Adds the cells of a matrix of users, whose first row is user `first`, to the items' partitions. */
 static void
 ScatterToItems(const MfMatrix *rows, int64 first, Partitions *items)
 {
@@ -307,7 +317,10 @@ DropUnitWeights(Sorting *s)
 		DropWeights(&s->ratings->by_item);
 }
 
-/* Sorts what was read into both orientations, and takes the held-out rows apart. */
+/*
+ * Sorts what was read into both orientations of s->ratings, or by user alone, merges duplicates and takes the
+ * rows to hold out apart. Numbers become the ranks of ids, unless they are final. Frees s->triplets.
+ */
 void
 SortRatings(Sorting *s)
 {

@@ -7,24 +7,22 @@
 #include "source/ratings.h"
 #include "source/source.h"
 
-#define BLOCK_TRIPLETS (INT64CONST(1) << 16)	/* in a block of a temporary file */
-
-/* What sorting into rows needs to know. */
+/* What sorting into rows needs to know: filled in by who reads, but for the ranks. */
 typedef struct Sorting
 {
 	const Source *source;
-	Ratings    *ratings;
-	Triplets   *triplets;
-	bool		numbered;		/* numbers are as they shall be, not provisional; then who sorts says */
-	int64		nusers;			/* how many there are */
+	Ratings    *ratings;		/* takes the cells; has the dictionaries */
+	Triplets   *triplets;		/* what was read, which sorting frees */
+	bool		numbered;		/* numbers are final, and nusers and nitems given; else ids are ranked here */
+	int64		nusers;
 	int64		nitems;
-	const int32 *user_rank;		/* from provisional numbers to ranks of ids; NULL: the same */
+	const int32 *user_rank;		/* from numbers in the order of reading to ranks of ids; NULL: the same */
 	const int32 *item_rank;
 	Holdout		holdout;
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
-	bool		by_item;		/* rows by item are wanted, too */
-	int64		budget;
+	bool		by_item;		/* cells by item are wanted, too */
+	int64		budget;			/* bytes of memory */
 	const MfParallel *parallel;
 } Sorting;
 

@@ -20,14 +20,17 @@ typedef struct RowWeight
 	double		scale;			/* over all observations of a training the mean weight is 1 */
 } RowWeight;
 
-/* Weights in a column of their own, as given up to their mean. */
+/* Weights in a column of their own, which count only by what they are to each other; scale > 0: their mean. */
 static inline RowWeight
 LinearWeight(double scale)
 {
 	return (RowWeight) {WEIGHT_LINEAR, scale};
 }
 
-/* Counts and other values of implicit feedback, which run from one to millions; 0 where all are alike. */
+/*
+ * Counts and other values of implicit feedback, which run from one to millions; scale: the mean of log(1 +
+ * number), or 0 where there is no column of them.
+ */
 static inline RowWeight
 LogWeight(double scale)
 {

@@ -1,20 +1,20 @@
 /*
  * unrated.c - rows that say that a user has an item, and of which training makes nothing else.
  *
- * Their value is null, or it is an implicit one of 0.  They are no ratings: neither of their user nor of
- * their item does a model learn from them, and neither gets into it by them.  But what a user has is not
- * to be recommended.  Whether their ids are in the model is known when all rows have been read, so until
- * then they have dictionaries of their own.
+ * Their value is null, or it is an implicit one of 0.  They are no ratings: a model learns nothing from them
+ * of their user or item, and neither gets into it by them.  But what a user has is not to be recommended.
+ * Whether their ids are in the model is known when all rows have been read, so until then they have
+ * dictionaries of their own.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
 #include "pg/alloc.h"
-#include "source/ratings_sort.h"
+#include "source/coo_store.h"
 #include "source/unrated.h"
 
-/* Nothing so far; of pairs up to `limit` stay in memory. */
+/* Nothing so far; limit: pairs that stay in memory, beyond which they spill. */
 Unrated *
 CreateUnrated(IdType *user, IdType *item, int64 limit)
 {
@@ -26,7 +26,7 @@ CreateUnrated(IdType *user, IdType *item, int64 limit)
 	return unrated;
 }
 
-/* Numbers the ids of the rows that wait. */
+/* Numbers the ids of the batch, straight into the pairs' arrays, and empties it. */
 static void
 FlushUnrated(Unrated *unrated)
 {
@@ -42,7 +42,7 @@ FlushUnrated(Unrated *unrated)
 	unrated->batch = 0;
 }
 
-/* Adds a row; ids that are no integers are copied at once. */
+/* Adds a row to the batch; ids that are no integers are copied at once, while their row is there. */
 void
 AddUnrated(Unrated *unrated, int64 user, int64 item)
 {
@@ -67,7 +67,7 @@ UnratedBytes(const Unrated *unrated)
 	return IdMapBytes(unrated->users) + IdMapBytes(unrated->items);
 }
 
-/* The number of each id of a dictionary in another one, -1 where it is not in it. */
+/* The number of each id of a dictionary in another one, -1 where it is not in it; the caller frees the array. */
 static int32 *
 FindAll(const IdMap *ids, const IdMap *in)
 {
@@ -78,8 +78,8 @@ FindAll(const IdMap *ids, const IdMap *in)
 }
 
 /*
- * Adds the rows whose items are in a dictionary to `pairs`, by the numbers of that and of the users'.  Users
- * who are not in theirs get numbers behind it: returns who they are, or NULL where there are none.
+ * Adds the rows whose items are in a dictionary to `pairs`, by the numbers of that and of the users'. Users who
+ * are not in theirs get numbers behind it: returns who they are, or NULL where there are none.
  */
 IdMap *
 NumberUnrated(Unrated *unrated, const IdMap *users, const IdMap *items, Triplets *pairs)
@@ -108,7 +108,7 @@ NumberUnrated(Unrated *unrated, const IdMap *users, const IdMap *items, Triplets
 	return NULL;
 }
 
-/* Gives memory and file back. */
+/* Frees all of it, and closes the file. */
 void
 FreeUnrated(Unrated *unrated)
 {

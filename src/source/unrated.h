@@ -15,7 +15,7 @@ typedef struct Unrated
 	IdMap	   *users;
 	IdMap	   *items;
 	Triplets	pairs;
-	int			batch;			/* rows waiting below */
+	int			batch;			/* rows below, whose ids have no numbers yet */
 	int64		user[UNRATED_BATCH];
 	int64		item[UNRATED_BATCH];
 } Unrated;

@@ -82,7 +82,7 @@ SettleObjective(Training *t)
 	const Ratings *ratings = t->ratings;
 	MfObjective *objective = &t->objective;
 	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
-	bool		explicit = ratings->has_ratings;
+	bool		explicit = ratings->is_explicit;
 
 	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
 	objective->value_scale = ratings->value_scale;

@@ -23,6 +23,7 @@
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "source/lookup_cost.h"
+#include "source/pairs_read.h"
 #include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/als_loop.h"

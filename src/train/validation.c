@@ -149,7 +149,7 @@ CompareItems(const void *a, const void *b)
 static int64
 TakeRelevant(const Validation *v, HeldOutItem *item, int64 n, int32 *relevant)
 {
-	bool		mean = v->ratings->has_ratings;
+	bool		mean = v->ratings->is_explicit;
 	int64		found = 0;
 	int64		end;
 
