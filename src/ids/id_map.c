@@ -1,5 +1,13 @@
 /*
  * id_map.c - the dictionary that numbers ids densely.
+ *
+ * Everything behind it works with numbers 0 .. count - 1, int32 each, as rows of a matrix are numbered; ids come
+ * back only with an answer.  A hash table with linear probing finds an id; there are no deletions.  Two things
+ * make it fast where most of its time goes, in reading all rows of a source: a batch's hashes are computed before
+ * the first slot is looked at, so that its cache misses overlap, and integers that lie close together are looked
+ * up in an array.
+ *
+ * Numbers follow the order of rows until SortIdMap() gives them the order of ids.
  */
 #include "postgres.h"
 
@@ -10,9 +18,12 @@
 #include "compat.h"
 #include "ids/id_map.h"
 
-#define BATCH_IDS 1024
+#define BATCH_IDS 1024			/* most that AddIds() takes at once */
 
-/* An empty dictionary in a memory context of its own, a child of the current one. */
+/*
+ * An empty dictionary of ids of a type, which must live as long, in a memory context of its own, a child of the
+ * current one.  Freed by deleting that context.
+ */
 IdMap *
 CreateIdMap(IdType *type)
 {
@@ -30,7 +41,7 @@ CreateIdMap(IdType *type)
 	return map;
 }
 
-/* The slot that holds the id, or the empty one where it belongs. */
+/* The slot that holds the id, or the empty one where it belongs: there is always one, the table being half empty. */
 static inline uint32
 FindSlot(const IdMap *map, int64 id, uint32 hash)
 {
@@ -89,6 +100,7 @@ KeepId(IdMap *map, int64 id)
 	return (int64) copy;
 }
 
+/* The number of an id whose hash is known, a new one at its first appearance. */
 static int32
 AddHashedId(IdMap *map, int64 id, uint32 hash)
 {
@@ -129,7 +141,10 @@ AddHashedIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
 		indexes[i] = AddHashedId(map, ids[i], hashes[i]);
 }
 
-/* Makes near[] reach to an integer, at least doubling it; false where that is too far off. */
+/*
+ * Makes near[] reach to an integer, at least doubling it, so that the copying is linear in all.  False where that is
+ * too far off: the array may have four entries an id, and a million in any case.
+ */
 static bool
 ReachNear(IdMap *map, int64 id)
 {
@@ -164,7 +179,10 @@ NearPlace(const IdMap *map, int64 id)
 	return Min((uint64) id - (uint64) map->near_first, map->near_count);
 }
 
-/* Numbers of n integers (at most BATCH_IDS): the few that are not near are left to the hash table. */
+/*
+ * Numbers of n integers (at most BATCH_IDS): the few that are not near are left to the hash table.  far[] and place[]
+ * have these few and where their answers go.
+ */
 static void
 AddIntegers(IdMap *map, const int64 *ids, int n, int32 *indexes)
 {
@@ -191,7 +209,7 @@ AddIntegers(IdMap *map, const int64 *ids, int n, int32 *indexes)
 	}
 }
 
-/* Numbers of n ids (at most BATCH_IDS) at once. */
+/* Numbers of n ids (at most BATCH_IDS) at once, as AddId() would give them one after the other. */
 void
 AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes)
 {
@@ -209,7 +227,10 @@ FindId(const IdMap *map, int64 id)
 	return map->slots[FindSlot(map, id, HashId(map->type, id))];
 }
 
-/* The number of an integer id in a dictionary sorted by id, from a place that is not behind it. */
+/*
+ * The number of an integer id in a dictionary sorted by id, else of the next larger one or the last, from a place that
+ * is not behind it.  Steps double until they pass it, then halve: 2 log2 of the distance.
+ */
 static int32
 GallopToId(const IdMap *map, int64 id, int32 from)
 {
@@ -308,6 +329,7 @@ FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 		FindHashedIds(map, ids, n, numbers);
 }
 
+/* An id and the number that it had. */
 typedef struct SortEntry
 {
 	int64		id;
@@ -361,6 +383,7 @@ SortIdMap(IdMap *map)
 		qsort(entries, map->count, sizeof(SortEntry), CompareIntegerEntries);
 	else
 	{
+		/* what comparisons leave behind, as of detoasted values */
 		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec id sort",
 													  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(scratch);
@@ -389,7 +412,7 @@ SortIdMap(IdMap *map)
 	return rank;
 }
 
-/* Bytes that the dictionary occupies. */
+/* Bytes that the dictionary occupies, copied values included. */
 Size
 IdMapBytes(const IdMap *map)
 {
