@@ -15,7 +15,7 @@ OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
 	$(addprefix src/sql/, args.o fn_evaluate.o fn_holdout.o fn_model.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
-	$(addprefix src/eval/, evaluate.o evaluate_block.o holdout_split.o metrics_report.o) \
+	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o holdout_split.o metrics_report.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o \
 		train_options.o tune.o validation.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \

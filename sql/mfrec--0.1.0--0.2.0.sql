@@ -212,6 +212,21 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_evaluate';
 SELECT mfrec.take_arguments('mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text)', 'mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text)');
 DROP FUNCTION mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text);
+COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text) IS
+'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a metric or count, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
+
+Lists rank the full catalogue less what the user has in the training rows; metrics are means over the users with a relevant test row:
+  precision     hits / k
+  recall        hits / min(k, relevant); full_recall: hits / relevant
+  ndcg          sum over hits of 1 / log2(rank + 1), divided by that of a list whose first min(k, relevant) items are hits
+  map           mean over users of (sum over hits of hits so far / rank) / min(k, relevant)
+  mrr           1 / rank of the first hit, 0 without one; hit_rate: 1 when there is a hit
+  auc           share of pairs of a relevant and another item that the scores order rightly, over all items
+  novelty       mean over the list of -log2(share of the model''s users who have rated the item)
+  coverage      share of the items that are in at least one list
+  gini          how unequally often items are in lists: 0 where all are alike, 1 where one item alone is; the lower the better
+rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
+relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
 
 CREATE FUNCTION mfrec.mf_rollback(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -2,12 +2,12 @@
  * evaluate.c - how good a model is on rows that it was not trained on.
  *
  * The full catalogue is ranked for every user with a relevant row in the test relation; what the user
- * has in the training rows is left out of the list, and of the test rows.  Beside each figure stands
+ * has in the training rows is left out of the list, and of the test rows.  Beside each metric stands
  * what a baseline reaches: the most popular items for lists, biases alone for ratings.
  *
  * Both relations are read once, by user, spilled where they are large, and so are the vectors of the
  * test relation's users, which stay in memory as in training.  Then block after block of users gets
- * its cells from both relations, and its figures from threads; sums run in the order of the users, so
+ * its cells from both relations, and is tallied by threads; sums run in the order of the users, so
  * they are the same for any number of threads.
  */
 #include "postgres.h"
@@ -31,9 +31,6 @@
 /* A block of users takes at least this much. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)
 
-/* How often the biases of the baseline are solved from each other. */
-#define BIAS_SWEEPS 5
-
 /* An error unless a relation's ids can be looked up among the model's. */
 static void
 CheckIdTypes(const Source *source, const char *what, const char *column, const IdType *idtype, const IdType *model)
@@ -56,9 +53,8 @@ CheckSource(const Evaluation *e, const Source *source)
 
 /* Resolves the test relation: its columns are called as those of the training unless named. */
 static void
-OpenTest(Evaluation *e)
+OpenTest(Evaluation *e, const EvaluationRequest *request)
 {
-	const EvaluationRequest *request = e->request;
 	bool		explicit = mf_is_explicit(&e->r.image->objective);
 	SourceColumns columns;
 
@@ -93,18 +89,18 @@ OpenTest(Evaluation *e)
 				 errhint("If it has ratings, name their column with the argument rating_column.")));
 }
 
-/* Resolves the relation whose rows the model has seen. */
+/* Resolves the relation of training rows: the one given, else the source of the model. */
 static void
-OpenTrain(Evaluation *e)
+OpenTrain(Evaluation *e, Oid train)
 {
 	bool		explicit = mf_is_explicit(&e->r.image->objective);
 	SourceColumns columns;
 
-	if (OidIsValid(e->request->train))
+	if (OidIsValid(train))
 	{
 		SourceColumnsFromJson(&columns, e->r.model->parameters);
 		columns.feedback = explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-		OpenSource(&e->train_source, e->request->train, &columns);
+		OpenSource(&e->train_source, train, &columns);
 	}
 	else
 		e->train_source = OpenServedSource(e->r.served, explicit, "mf_evaluate answers with the argument train")->source;
@@ -143,80 +139,22 @@ LinkIds(Evaluation *e)
 		e->slot[u] = -1;
 }
 
-/* Prepares the baseline of lists. */
+/* Prepares what lists are measured by: the baseline, how popular items are, and how often they will appear. */
 static void
-RankPopularity(Evaluation *e)
+InitExposure(Evaluation *e)
 {
 	const Image *image = e->r.image;
 
-	e->popularity.nitems = image->nitems;
-	e->popularity.count = image->counts;
-	e->popularity.fewer = HugeZeroArray(image->nitems, sizeof(int32));
-	e->popularity.equal = HugeZeroArray(image->nitems, sizeof(int32));
-	mf_auc_rank_counts(&e->popularity, image->popular);
+	InitBaseline(&e->baseline, image);
 	e->counts = HugeZeroArray(image->nitems, sizeof(int64));
 	for (int64 i = 0; i < image->nitems; i++)
 		e->counts[i] = image->counts[i];
-	e->covered = HugeZeroArray(image->nitems / 64 + 1, sizeof(uint64_t));
-	e->popular_covered = HugeZeroArray(image->nitems / 64 + 1, sizeof(uint64_t));
+	e->total.model.exposure.nitems = e->total.baseline.exposure.nitems = image->nitems;
+	e->total.model.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
+	e->total.baseline.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
 }
 
-/* One pass over the training rows: users' biases from the items' (per number), and these from them. */
-static void
-SweepBiases(Evaluation *e, double *item_bias, double *sum, int64 *count)
-{
-	Ratings    *train = e->train;
-	MfRows		rows;
-
-	memset(sum, 0, sizeof(double) * train->items->count);
-	memset(count, 0, sizeof(int64) * train->items->count);
-	RewindCells(&train->by_user);
-	while (NextCells(&train->by_user, &rows))
-		for (int64 r = 0; r < rows.nrows; r++)
-		{
-			double		bias = 0;
-
-			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
-				bias += rows.rating[c] - e->mean - item_bias[rows.column[c]];
-			bias /= rows.start[r + 1] - rows.start[r] + BIAS_DAMPING;
-			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
-			{
-				sum[rows.column[c]] += rows.rating[c] - e->mean - bias;
-				count[rows.column[c]]++;
-			}
-		}
-	for (int32 i = 0; i < train->items->count; i++)
-		item_bias[i] = sum[i] / (count[i] + BIAS_DAMPING);
-}
-
-/* Prepares the baseline of ratings: mean + user bias + item bias, by damped least squares. */
-static void
-SolveBiases(Evaluation *e)
-{
-	int32		nitems = e->train->items->count;
-	double	   *item_bias = HugeZeroArray(nitems, sizeof(double));
-	double	   *sum = HugeZeroArray(nitems, sizeof(double));
-	int64	   *count = HugeZeroArray(nitems, sizeof(int64));
-	double		total = 0;
-	MfRows		rows;
-
-	RewindCells(&e->train->by_user);
-	while (NextCells(&e->train->by_user, &rows))
-		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
-			total += rows.rating[c];
-	e->mean = e->train->rows > 0 ? total / e->train->rows : e->r.image->objective.mean;
-	for (int s = 0; s < BIAS_SWEEPS; s++)
-		SweepBiases(e, item_bias, sum, count);
-	e->item_bias = HugeZeroArray(e->r.image->nitems, sizeof(double));
-	for (int32 i = 0; i < nitems; i++)
-		if (e->train_item[i] >= 0)
-			e->item_bias[e->train_item[i]] = item_bias[i];
-	pfree(item_bias);
-	pfree(sum);
-	pfree(count);
-}
-
-/* Keeps the vector of a user of the test relation. */
+/* Keeps the vector of a user, if they are in the test relation. */
 static void
 TakeUser(void *state, const StoredRow *row)
 {
@@ -232,7 +170,7 @@ TakeUser(void *state, const StoredRow *row)
 	memcpy(e->vector + (Size) user * e->r.image->index.ld, row->vector, sizeof(float) * row->factors);
 }
 
-/* Reads the vectors of the test relation's users. */
+/* Reads the vectors of the test relation's users, and how many users the model has. */
 static void
 ReadUsers(Evaluation *e)
 {
@@ -244,7 +182,7 @@ ReadUsers(Evaluation *e)
 	e->model_users = ReadAllUsers(&e->r, false, TakeUser, e);
 }
 
-/* Reads both relations. */
+/* Reads both relations, each sorted by user, and spilled beyond its share of the memory. */
 static void
 ReadRelations(Evaluation *e)
 {
@@ -271,55 +209,51 @@ AddBlock(Evaluation *e)
 		bool		known = e->known[b->first + u];
 
 		e->unknown_users += !known;
-		e->irrelevant_users += known && !b->figures[u].ranked;
-		AddUserFigures(&e->total, &b->figures[u]);
+		e->irrelevant_users += known && b->tally[u].rows.relevant == 0;
+		AddUserTally(&e->total, &b->tally[u]);
 	}
 }
 
-/* Hands out the block user by user. */
+/* Reports the block user by user. */
 static void
-PutBlock(const Evaluation *e)
+ReportBlock(const Evaluation *e, ReportFunction report, void *state)
 {
 	const Block *b = &e->block;
 
 	for (int u = 0; u < b->n; u++)
 	{
-		UserFigures figures = b->figures[u];
+		EvaluationSums sums = {0};
 		char	   *user;
 
 		CHECK_FOR_INTERRUPTS();
-		if (figures.rows.counted == 0)
+		AddUserTally(&sums, &b->tally[u]);
+		if (sums.rows.counted == 0)
 			continue;
-		figures.list.aucs = figures.popular.aucs = 1;
 		user = IdToText(&e->test_source.user, IdAt(e->test->users, b->first + u));
-		PutRatingFigures(&figures, user, e->put, e->put_state);
-		if (figures.ranked)
-			PutListFigures(&figures, user, e->put, e->put_state);
-		e->put(e->put_state, user, "rows", (double) figures.rows.counted, NAN);
-		e->put(e->put_state, user, "rows_relevant", (double) figures.rows.relevant, NAN);
+		ReportMetrics(&sums, user, report, state);
+		report(state, user, "rows", (double) sums.rows.counted, NAN);
+		report(state, user, "rows_relevant", (double) sums.rows.relevant, NAN);
 	}
 }
 
-/* Hands out the totals. */
+/* Reports all users together: metrics, and counts of what they stand on. */
 static void
-PutTotals(const Evaluation *e)
+ReportTotals(Evaluation *e, ReportFunction report, void *state)
 {
-	const UserFigures *total = &e->total;
-	double		nitems = (double) e->r.image->nitems;
-	void	   *state = e->put_state;
+	const RowCounts *rows = &e->total.rows;
 
-	PutRatingFigures(total, NULL, e->put, state);
-	PutListFigures(total, NULL, e->put, state);
-	e->put(state, NULL, "coverage", total->list.covered / nitems, total->popular.covered / nitems);
-	e->put(state, NULL, "users", (double) total->ranked, NAN);
-	e->put(state, NULL, "users_unknown", (double) e->unknown_users, NAN);
-	e->put(state, NULL, "users_without_relevant", (double) e->irrelevant_users, NAN);
-	e->put(state, NULL, "rows", (double) total->rows.counted, NAN);
-	e->put(state, NULL, "rows_relevant", (double) total->rows.relevant, NAN);
-	e->put(state, NULL, "rows_unknown_user", (double) total->rows.unknown_user, NAN);
-	e->put(state, NULL, "rows_unknown_item", (double) total->rows.unknown_item, NAN);
-	e->put(state, NULL, "rows_trained", (double) total->rows.trained, NAN);
-	e->put(state, NULL, "rows_null", (double) (e->test->null_rows + e->test->zero_rows), NAN);
+	mf_exposure_sort(&e->total.model.exposure);
+	mf_exposure_sort(&e->total.baseline.exposure);
+	ReportMetrics(&e->total, NULL, report, state);
+	report(state, NULL, "users", (double) e->total.ranked, NAN);
+	report(state, NULL, "users_unknown", (double) e->unknown_users, NAN);
+	report(state, NULL, "users_without_relevant", (double) e->irrelevant_users, NAN);
+	report(state, NULL, "rows", (double) rows->counted, NAN);
+	report(state, NULL, "rows_relevant", (double) rows->relevant, NAN);
+	report(state, NULL, "rows_unknown_user", (double) rows->unknown_user, NAN);
+	report(state, NULL, "rows_unknown_item", (double) rows->unknown_item, NAN);
+	report(state, NULL, "rows_trained", (double) rows->trained, NAN);
+	report(state, NULL, "rows_null", (double) (e->test->null_rows + e->test->zero_rows), NAN);
 }
 
 /* Stops where nothing could be measured, and says why. */
@@ -353,16 +287,16 @@ AllocateLists(Evaluation *e)
 {
 	const Image *image = e->r.image;
 	int64		users = e->test->users->count;
-	int64		bytes = Max(1, Min(e->request->k, image->nitems)) * 3 * (int64) sizeof(int32);
+	int64		bytes = Max(1, Min(e->k, image->nitems)) * 3 * (int64) sizeof(int32);
 	int64		fine = FineListBytes(image, users);
 
-	InitLists(&e->lists, image, e->request->k, Min(users, Max(1, e->block_bytes / bytes)),
+	InitLists(&e->lists, image, e->k, Min(users, Max(1, e->block_bytes / bytes)),
 			  fine > 0 && fine <= MemoryLimit(), &e->parallel);
 }
 
-/* Evaluates block after block. */
+/* Evaluates block after block; a block's memory goes before the next one is cut off. */
 static void
-RunBlocks(Evaluation *e)
+RunBlocks(Evaluation *e, bool per_user, ReportFunction report, void *state)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec evaluation",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -378,8 +312,8 @@ RunBlocks(Evaluation *e)
 		MemoryContextSwitchTo(scratch);
 		JudgeBlock(e);
 		AddBlock(e);
-		if (e->request->per_user)
-			PutBlock(e);
+		if (per_user)
+			ReportBlock(e, report, state);
 		EndBlock(e);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(scratch);
@@ -387,31 +321,30 @@ RunBlocks(Evaluation *e)
 	MemoryContextDelete(scratch);
 }
 
-/* Evaluates a model on a test relation and hands the figures to a function. */
+/* Evaluates a model on a test relation, and reports metrics and counts to a function. */
 void
-Evaluate(const EvaluationRequest *request, FigureFunction put, void *state)
+Evaluate(const EvaluationRequest *request, ReportFunction report, void *state)
 {
 	Evaluation *e = palloc0(sizeof(Evaluation));
 
-	e->request = request;
-	e->put = put;
-	e->put_state = state;
+	e->k = request->k;
+	e->relevant_from = request->relevant_from;
 	e->largest = -INFINITY;
 	InitParallel(&e->parallel);
 	OpenRecommender(&e->r, request->model, request->version);
-	OpenTest(e);
-	OpenTrain(e);
+	OpenTest(e, request);
+	OpenTrain(e, request->train);
 	ReadRelations(e);
 	LinkIds(e);
 	ReadUsers(e);
-	RankPopularity(e);
+	InitExposure(e);
 	if (e->with_ratings)
-		SolveBiases(e);
+		SolveBiases(&e->baseline, e->train, e->train_item);
 	AllocateLists(e);
-	RunBlocks(e);
+	RunBlocks(e, request->per_user, report, state);
 	CheckTotals(e);
 	if (!request->per_user)
-		PutTotals(e);
+		ReportTotals(e, report, state);
 	FreeRatings(e->test);
 	FreeRatings(e->train);
 	CloseRecommender(&e->r);

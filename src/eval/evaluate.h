@@ -4,7 +4,7 @@
 #ifndef MFREC_EVALUATE_H
 #define MFREC_EVALUATE_H
 
-#include "postgres_ext.h"
+#include "eval/metrics_report.h"
 
 /* What mf_evaluate was asked for; text that was not given is NULL. */
 typedef struct EvaluationRequest
@@ -14,17 +14,13 @@ typedef struct EvaluationRequest
 	char	   *model;
 	int32		version;		/* 0: the one that serves */
 	double		relevant_from;	/* NaN: every row is relevant */
-	bool		per_user;		/* a user's figures instead of the totals */
+	bool		per_user;		/* user by user, instead of all together */
 	Oid			train;			/* InvalidOid: the model's source */
 	char	   *user_column;	/* columns: those of the training unless named */
 	char	   *item_column;
 	char	   *rating_column;
 } EvaluationRequest;
 
-/* Receives a figure and what the baseline reaches (NaN: none); user is NULL for totals. */
-typedef void (*FigureFunction) (void *state, const char *user, const char *metric, double value,
-								double baseline);
-
-extern void Evaluate(const EvaluationRequest *request, FigureFunction put, void *state);
+extern void Evaluate(const EvaluationRequest *request, ReportFunction report, void *state);
 
 #endif

@@ -4,6 +4,9 @@
  * A block takes its cells out of both relations, which are streamed past it, and is then worked on by
  * threads: predicted ratings, lists in batches, the order of all items.  Everything of a block lives in
  * the memory context in which it was started.
+ *
+ * Each user is tallied by themselves; sums over users are made in their order, by the caller, and counts of
+ * items by integers.  So no result depends on the number of threads, nor on where blocks are cut.
  */
 #include "postgres.h"
 
@@ -17,7 +20,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 
-/* Cells of a user of the test relation among the training rows. */
+/* How many training rows a user of the test relation has. */
 static int64
 SeenCells(const Evaluation *e, int32 user)
 {
@@ -26,21 +29,25 @@ SeenCells(const Evaluation *e, int32 user)
 	return row >= 0 ? e->train->by_user.start[row + 1] - e->train->by_user.start[row] : 0;
 }
 
+/* How many test rows they have. */
 static int64
 TestCells(const Evaluation *e, int32 user)
 {
 	return e->test->by_user.start[user + 1] - e->test->by_user.start[user];
 }
 
-/* Bytes that a user takes in a block. */
+/* Bytes that a user takes in a block, with all that is gathered of them. */
 static int64
 UserBytes(const Evaluation *e, int32 user)
 {
-	return sizeof(UserFigures) + sizeof(MfAucQuery) + 8 * sizeof(int64) + e->r.image->index.ld * sizeof(float) +
+	return sizeof(UserTally) + sizeof(MfAucQuery) + 8 * sizeof(int64) + e->r.image->index.ld * sizeof(float) +
 		SeenCells(e, user) * 2 * sizeof(int32) + TestCells(e, user) * (sizeof(TestCell) + 2 * sizeof(int32));
 }
 
-/* Cuts the next block off, in the current memory context. */
+/*
+ * Cuts off the next block, in the current memory context: from user `first` of the test relation on, as many as there is
+ * memory for, one at least.  Its cells have their places, but are not collected yet.
+ */
 void
 StartBlock(Evaluation *e, int32 first)
 {
@@ -60,7 +67,7 @@ StartBlock(Evaluation *e, int32 first)
 	b->seen_count = HugeZeroArray(b->n, sizeof(int64));
 	b->cell_start = HugeZeroArray(b->n, sizeof(int64));
 	b->cell_count = HugeZeroArray(b->n, sizeof(int64));
-	b->figures = HugeZeroArray(b->n, sizeof(UserFigures));
+	b->tally = HugeZeroArray(b->n, sizeof(UserTally));
 	for (int u = 0; u < b->n; u++)
 	{
 		b->seen_start[u] = seen;
@@ -74,7 +81,7 @@ StartBlock(Evaluation *e, int32 first)
 	b->cell = HugeZeroArray(cells, sizeof(TestCell));
 }
 
-/* Forgets whose slots the block had; its memory is the context's. */
+/* Forgets which training users are in the block; its memory goes with the context. */
 void
 EndBlock(Evaluation *e)
 {
@@ -83,6 +90,7 @@ EndBlock(Evaluation *e)
 			e->slot[e->train_user[e->block.first + u]] = -1;
 }
 
+/* Ascending; for qsort. */
 static int
 CompareInt32(const void *a, const void *b)
 {
@@ -92,14 +100,14 @@ CompareInt32(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* By item: the order of numbers differs from that of the relation where their collations do. */
+/* By item: numbers are in another order than in the relation where collations differ, and so must be sorted. */
 static int
 CompareCells(const void *a, const void *b)
 {
 	return CompareInt32(&((const TestCell *) a)->item, &((const TestCell *) b)->item);
 }
 
-/* What the block's users were trained on, and how they rate. */
+/* Passes the training rows by: which items the block's users have, and how far above the baseline they rate. */
 static void
 CollectSeen(Evaluation *e)
 {
@@ -121,20 +129,20 @@ CollectSeen(Evaluation *e)
 					continue;
 				seen[b->seen_count[u]++] = item;
 				if (e->with_ratings)
-					b->residual[u] += rows.rating[c] - e->mean - e->item_bias[item];
+					b->residual[u] += rows.rating[c] - e->baseline.mean - e->baseline.item_bias[item];
 			}
 			if (u >= 0)
 				qsort(seen, b->seen_count[u], sizeof(int32), CompareInt32);
 		}
 }
 
-/* Takes one test row of a user of the block in, or counts it as left out. */
+/* Takes a test row of user u of the block in, or counts why it is left out. */
 static void
 TakeTestCell(Evaluation *e, int u, int32 item, float value)
 {
 	Block	   *b = &e->block;
-	RowCounts  *rows = &b->figures[u].rows;
-	double		from = e->request->relevant_from;
+	RowCounts  *rows = &b->tally[u].rows;
+	double		from = e->relevant_from;
 
 	if (!e->known[b->first + u])
 		rows->unknown_user++;
@@ -153,7 +161,7 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 	}
 }
 
-/* The test rows of the block's users. */
+/* Passes the test rows by, and takes those of the block's users. */
 static void
 CollectTest(Evaluation *e)
 {
@@ -183,80 +191,80 @@ CollectBlock(Evaluation *e)
 	CollectTest(e);
 }
 
-/* Errors of one user's predicted ratings, and of the baseline's; for a thread. */
+/* Errors of predicted ratings of user u of the block, and of the baseline's; for a thread. */
 static void
 JudgeRatings(void *state, int64 u, int worker)
 {
 	Evaluation *e = state;
 	Block	   *b = &e->block;
-	const MfObjective *objective = &e->r.image->objective;
+	UserTally  *tally = &b->tally[u];
 	UserState	user = {.reason = REASON_MODEL, .vector = e->vector + (b->first + u) * e->r.image->index.ld,
 	.bias = e->bias[b->first + u]};
-	double		bias = b->residual[u] / (b->seen_count[u] + BIAS_DAMPING);
+	double		user_bias = BaselineUserBias(b->residual[u], b->seen_count[u]);
 
 	(void) worker;
 	for (int64 c = b->cell_start[u]; c < b->cell_start[u] + b->cell_count[u]; c++)
 	{
-		double		baseline = e->mean + bias + e->item_bias[b->cell[c].item];
+		const TestCell *cell = &b->cell[c];
 
-		baseline = Min(Max(baseline, objective->min), objective->max);
-		mf_metrics_rating(&b->figures[u].rating, PredictRating(&e->r, &user, b->cell[c].item), b->cell[c].value);
-		mf_metrics_rating(&b->figures[u].rating_baseline, baseline, b->cell[c].value);
+		mf_error_add(&tally->errors, PredictRating(&e->r, &user, cell->item), cell->value);
+		mf_error_add(&tally->baseline_errors, BaselineRating(&e->baseline, user_bias, cell->item), cell->value);
 	}
 }
 
-/* Gathers what lists are made and judged by of the users with relevant rows. */
+/* Counts the block's users with relevant rows, and allocates what their lists are made and judged by. */
 static void
-GatherRanked(Evaluation *e)
+AllocateRanked(Evaluation *e)
 {
 	Block	   *b = &e->block;
-	int			ld = e->r.image->index.ld;
 	int64		nrelevant = 0;
 	int64		nseen = 0;
 
 	for (int u = 0; u < b->n; u++)
-		if (b->figures[u].rows.relevant > 0)
+		if (b->tally[u].rows.relevant > 0)
 		{
-			b->figures[u].ranked = 1;
 			b->nranked++;
-			nrelevant += b->figures[u].rows.relevant;
+			nrelevant += b->tally[u].rows.relevant;
 			nseen += b->seen_count[u];
 		}
 	b->ranked = HugeZeroArray(b->nranked, sizeof(int32));
-	b->vector = AlignedZeroArray((int64) b->nranked * ld, sizeof(float));
+	b->vector = AlignedZeroArray((int64) b->nranked * e->r.image->index.ld, sizeof(float));
 	b->relevant_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
 	b->relevant = HugeZeroArray(nrelevant, sizeof(int32));
 	b->ranked_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
 	b->ranked_seen = HugeZeroArray(nseen, sizeof(int32));
-	for (int u = 0, q = 0; u < b->n; u++)
-	{
-		if (!b->figures[u].ranked)
-			continue;
-		b->ranked[q] = u;
-		memcpy(b->vector + (Size) q * ld, e->vector + (Size) (b->first + u) * ld, sizeof(float) * ld);
-		memcpy(b->ranked_seen + b->ranked_start[q], b->seen + b->seen_start[u], sizeof(int32) * b->seen_count[u]);
-		b->ranked_start[q + 1] = b->ranked_start[q] + b->seen_count[u];
-		b->relevant_start[q + 1] = b->relevant_start[q];
-		for (int64 c = b->cell_start[u]; c < b->cell_start[u] + b->cell_count[u]; c++)
-			if (b->cell[c].relevant)
-				b->relevant[b->relevant_start[q + 1]++] = b->cell[c].item;
-		q++;
-	}
 }
 
-/* The most popular items that a user has not seen; returns how many. */
-static int
-PopularList(const Image *image, const int32 *seen, int64 nseen, int k, int32 *list)
+/* Gathers that: for user u of the block, the q-th ranked one, vector, seen items and relevant ones. */
+static void
+GatherUser(Evaluation *e, int u, int q)
 {
-	int			n = 0;
+	Block	   *b = &e->block;
+	int			ld = e->r.image->index.ld;
 
-	for (int64 i = 0; i < image->nitems && n < k; i++)
-		if (!mf_list_has(seen, nseen, image->popular[i]))
-			list[n++] = image->popular[i];
-	return n;
+	b->ranked[q] = u;
+	memcpy(b->vector + (Size) q * ld, e->vector + (Size) (b->first + u) * ld, sizeof(float) * ld);
+	memcpy(b->ranked_seen + b->ranked_start[q], b->seen + b->seen_start[u], sizeof(int32) * b->seen_count[u]);
+	b->ranked_start[q + 1] = b->ranked_start[q] + b->seen_count[u];
+	b->relevant_start[q + 1] = b->relevant_start[q];
+	for (int64 c = b->cell_start[u]; c < b->cell_start[u] + b->cell_count[u]; c++)
+		if (b->cell[c].relevant)
+			b->relevant[b->relevant_start[q + 1]++] = b->cell[c].item;
 }
 
-/* The figures of a ranked user's two lists; for a thread. */
+/* The same for all users with relevant rows, which then stand one behind the other, as searches take them. */
+static void
+GatherRanked(Evaluation *e)
+{
+	Block	   *b = &e->block;
+
+	AllocateRanked(e);
+	for (int u = 0, q = 0; u < b->n; u++)
+		if (b->tally[u].rows.relevant > 0)
+			GatherUser(e, u, q++);
+}
+
+/* Tallies the two lists of ranked user list_first + q; for a thread. */
 static void
 JudgeUser(void *state, int64 q, int worker)
 {
@@ -264,7 +272,7 @@ JudgeUser(void *state, int64 q, int worker)
 	Block	   *b = &e->block;
 	const MfBatch *batch = &e->lists.batch;
 	int64		user = b->list_first + q;
-	UserFigures *figures = &b->figures[b->ranked[user]];
+	UserTally  *tally = &b->tally[b->ranked[user]];
 	const int32 *seen = b->ranked_seen + b->ranked_start[user];
 	int64		nseen = b->ranked_start[user + 1] - b->ranked_start[user];
 	const int32 *relevant = b->relevant + b->relevant_start[user];
@@ -273,15 +281,15 @@ JudgeUser(void *state, int64 q, int worker)
 	int32	   *popular = b->popular + q * batch->k;
 
 	(void) worker;
-	figures->list.rank = mf_metrics_rank(list, batch->count[q], e->request->k, relevant, nrelevant);
-	figures->list.novelty = mf_metrics_novelty(list, batch->count[q], e->counts, (double) e->model_users);
-	b->popular_count[q] = PopularList(e->r.image, seen, nseen, batch->k, popular);
-	figures->popular.rank = mf_metrics_rank(popular, b->popular_count[q], e->request->k, relevant, nrelevant);
-	figures->popular.novelty = mf_metrics_novelty(popular, b->popular_count[q], e->counts, (double) e->model_users);
-	figures->popular.auc = mf_auc_of_counts(&e->popularity, seen, nseen, relevant, nrelevant);
+	mf_list_tally(&tally->list, list, batch->count[q], e->k, relevant, nrelevant);
+	tally->list.information = mf_list_information(list, batch->count[q], e->counts, (double) e->model_users);
+	b->popular_count[q] = PopularList(&e->baseline, seen, nseen, batch->k, popular);
+	mf_list_tally(&tally->popular, popular, b->popular_count[q], e->k, relevant, nrelevant);
+	tally->popular.information = mf_list_information(popular, b->popular_count[q], e->counts, (double) e->model_users);
+	tally->popular.auc = mf_auc_of_counts(&e->baseline.popularity, seen, nseen, relevant, nrelevant);
 }
 
-/* Makes the ranked users' lists and judges them, so many at a time. */
+/* Makes the ranked users' lists and tallies them, as many at a time as there is room for. */
 static void
 JudgeLists(Evaluation *e)
 {
@@ -301,14 +309,13 @@ JudgeLists(Evaluation *e)
 			CheckCore(MF_CANCELLED);
 		for (int64 q = 0; q < n; q++)
 		{
-			e->total.list.covered += mf_metrics_cover(e->covered, batch->item + q * batch->k, batch->count[q]);
-			e->total.popular.covered += mf_metrics_cover(e->popular_covered, b->popular + q * batch->k,
-														 b->popular_count[q]);
+			mf_exposure_add(&e->total.model.exposure, batch->item + q * batch->k, batch->count[q]);
+			mf_exposure_add(&e->total.baseline.exposure, b->popular + q * batch->k, b->popular_count[q]);
 		}
 	}
 }
 
-/* The ranked users' areas under the curve. */
+/* The ranked users' areas under the curve, by the scores of all items. */
 static void
 JudgeOrder(Evaluation *e)
 {
@@ -330,10 +337,10 @@ JudgeOrder(Evaluation *e)
 				AlignedZeroArray(mf_auc_workspace(e->r.image->index.factors, &e->parallel), 1), &e->parallel))
 		CheckCore(MF_CANCELLED);
 	for (int q = 0; q < b->nranked; q++)
-		b->figures[b->ranked[q]].list.auc = query[q].auc;
+		b->tally[b->ranked[q]].list.auc = query[q].auc;
 }
 
-/* Works out the figures of the block's users. */
+/* Tallies the block's users: predicted ratings, lists, and the order of all items. */
 void
 JudgeBlock(Evaluation *e)
 {

@@ -4,14 +4,11 @@
 #ifndef MFREC_EVALUATE_BLOCK_H
 #define MFREC_EVALUATE_BLOCK_H
 
-#include "core/metrics/auc.h"
+#include "eval/baseline.h"
 #include "eval/metrics_report.h"
 #include "serve/recommend_batch.h"
 #include "serve/recommender.h"
 #include "source/ratings.h"
-
-/* The baseline of ratings: biases shrink as if so many more ratings were just average. */
-#define BIAS_DAMPING 3.0
 
 /* A test row of a user in a block. */
 typedef struct TestCell
@@ -33,7 +30,7 @@ typedef struct Block
 	int64	   *cell_start;		/* n: the counted test rows likewise, by item */
 	int64	   *cell_count;
 	TestCell   *cell;
-	UserFigures *figures;		/* n */
+	UserTally  *tally;			/* n */
 	/* users with relevant rows */
 	int			nranked;
 	int32	   *ranked;			/* numbers in the block */
@@ -42,7 +39,7 @@ typedef struct Block
 	float	   *vector;			/* nranked x ld */
 	int64	   *ranked_start;	/* nranked + 1: seen items, one user's behind the other's */
 	int32	   *ranked_seen;
-	/* the lists of some ranked users */
+	/* the lists of some ranked users, from list_first on */
 	int64		list_first;
 	int32	   *popular;		/* lists.room x k */
 	int32	   *popular_count;
@@ -51,10 +48,9 @@ typedef struct Block
 /* An evaluation at work. */
 typedef struct Evaluation
 {
-	const EvaluationRequest *request;
-	FigureFunction put;
-	void	   *put_state;
 	Recommender r;
+	int			k;				/* as it was asked for; lists may be shorter */
+	double		relevant_from;	/* NaN: every row is relevant */
 	Source		test_source;
 	Source		train_source;
 	Ratings    *test;
@@ -69,15 +65,11 @@ typedef struct Evaluation
 	bool	   *known;			/* of the test relation's users: whether they are in the model */
 	float	   *vector;			/* and their vectors, ld floats each */
 	float	   *bias;
-	double		mean;			/* of the training rows' ratings */
-	double	   *item_bias;		/* of the image's items, by the baseline */
-	MfPopularity popularity;
-	int64	   *counts;			/* of the image's items */
+	Baseline	baseline;
+	int64	   *counts;			/* of the image's items: ratings */
 	int64		model_users;
-	uint64_t   *covered;		/* bitmaps of items */
-	uint64_t   *popular_covered;
 	double		largest;		/* value of a counted row */
-	UserFigures total;
+	EvaluationSums total;
 	int64		unknown_users;
 	int64		irrelevant_users;
 	Lists		lists;

@@ -1,5 +1,8 @@
 /*
- * metrics_report.c - how good lists and predicted ratings are: of one user, and of many together.
+ * metrics_report.c - what metrics are computed from, of one user and of all, and their report.
+ *
+ * Which metrics there are, what they are called and how they are computed is in core/metrics/metric.h: the report
+ * walks that table, and a new row of it needs nothing here.
  */
 #include "postgres.h"
 
@@ -7,69 +10,50 @@
 
 #include "eval/metrics_report.h"
 
-static void
-AddErrors(MfRatingMetrics *sum, const MfRatingMetrics *one)
-{
-	sum->count += one->count;
-	sum->squares += one->squares;
-	sum->absolutes += one->absolutes;
-}
-
-static void
-AddList(ListFigures *sum, const ListFigures *one)
-{
-	mf_metrics_add(&sum->rank, &one->rank);
-	sum->novelty += one->novelty;
-	if (isnan(one->auc))
-		return;
-	sum->auc += one->auc;
-	sum->aucs++;
-}
-
-/* Adds a user's figures to a sum. */
+/* Adds a user's tally to sums over users. */
 void
-AddUserFigures(UserFigures *sum, const UserFigures *one)
+AddUserTally(EvaluationSums *sums, const UserTally *tally)
 {
-	sum->rows.counted += one->rows.counted;
-	sum->rows.relevant += one->rows.relevant;
-	sum->rows.unknown_user += one->rows.unknown_user;
-	sum->rows.unknown_item += one->rows.unknown_item;
-	sum->rows.trained += one->rows.trained;
-	AddErrors(&sum->rating, &one->rating);
-	AddErrors(&sum->rating_baseline, &one->rating_baseline);
-	if (!one->ranked)
+	sums->rows.counted += tally->rows.counted;
+	sums->rows.relevant += tally->rows.relevant;
+	sums->rows.unknown_user += tally->rows.unknown_user;
+	sums->rows.unknown_item += tally->rows.unknown_item;
+	sums->rows.trained += tally->rows.trained;
+	mf_error_merge(&sums->model.errors, &tally->errors);
+	mf_error_merge(&sums->baseline.errors, &tally->baseline_errors);
+	if (tally->rows.relevant == 0)
 		return;
-	sum->ranked += one->ranked;
-	AddList(&sum->list, &one->list);
-	AddList(&sum->popular, &one->popular);
+	sums->ranked++;
+	mf_metric_add(&sums->model.lists, &tally->list);
+	mf_metric_add(&sums->baseline.lists, &tally->popular);
 }
 
-/* Hands out the errors of predicted ratings, if there are any. */
-void
-PutRatingFigures(const UserFigures *figures, const char *user, FigureFunction put, void *state)
+/* Whether there is something to compute a metric from. */
+static bool
+IsMeasured(const MfMetric *metric, const EvaluationSums *sums)
 {
-	if (figures->rating.count == 0)
-		return;
-	put(state, user, "rmse", mf_metrics_rmse(&figures->rating), mf_metrics_rmse(&figures->rating_baseline));
-	put(state, user, "mae", mf_metrics_mae(&figures->rating), mf_metrics_mae(&figures->rating_baseline));
+	if (metric->of_errors)
+		return sums->model.errors.count > 0;
+	return sums->ranked > 0 && (metric->of_list || sums->model.exposure.count);
 }
 
-/* Hands out the figures of lists: sums over figures->ranked users, divided by that. */
-void
-PutListFigures(const UserFigures *figures, const char *user, FigureFunction put, void *state)
+/* The value of a metric; NaN where it is defined for no user. */
+static double
+MetricValue(MfMetricId id, const MetricSums *sums)
 {
-	double		n = (double) figures->ranked;
-	const MfRankMetrics *list = &figures->list.rank;
-	const MfRankMetrics *popular = &figures->popular.rank;
+	if (mf_metric[id].of_errors)
+		return mf_metric[id].of_errors(&sums->errors);
+	if (mf_metric[id].of_exposure)
+		return mf_metric[id].of_exposure(&sums->exposure);
+	return mf_metric_mean(&sums->lists, id);
+}
 
-	put(state, user, "precision", list->precision / n, popular->precision / n);
-	put(state, user, "recall", list->recall / n, popular->recall / n);
-	put(state, user, "full_recall", list->full_recall / n, popular->full_recall / n);
-	put(state, user, "ndcg", list->ndcg / n, popular->ndcg / n);
-	put(state, user, "map", list->average_precision / n, popular->average_precision / n);
-	put(state, user, "mrr", list->reciprocal_rank / n, popular->reciprocal_rank / n);
-	put(state, user, "hit_rate", list->hit_rate / n, popular->hit_rate / n);
-	put(state, user, "auc", figures->list.auc / (double) figures->list.aucs,
-		   figures->popular.auc / (double) figures->popular.aucs);
-	put(state, user, "novelty", figures->list.novelty / n, figures->popular.novelty / n);
+/* Reports all metrics, in the order of the table; exposures must be sorted. */
+void
+ReportMetrics(const EvaluationSums *sums, const char *user, ReportFunction report, void *state)
+{
+	for (int m = 0; m < MF_METRICS; m++)
+		if (IsMeasured(&mf_metric[m], sums))
+			report(state, user, mf_metric[m].name, MetricValue((MfMetricId) m, &sums->model),
+				   MetricValue((MfMetricId) m, &sums->baseline));
 }

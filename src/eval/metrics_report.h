@@ -1,45 +1,52 @@
 /*
- * metrics_report.h - how good lists and predicted ratings are: of one user, and of many together.
+ * metrics_report.h - what metrics are computed from, of one user and of all, and their report.
  */
 #ifndef MFREC_METRICS_REPORT_H
 #define MFREC_METRICS_REPORT_H
 
-#include "core/metrics/ranking.h"
-#include "eval/evaluate.h"
+#include "core/metrics/metric.h"
 
-/* The figures of a list, or the sums of many. */
-typedef struct ListFigures
-{
-	MfRankMetrics rank;
-	double		novelty;
-	double		auc;
-	int64		aucs;			/* users that have one */
-	int64		covered;		/* items, of totals */
-} ListFigures;
+/* Receives a metric or count and what the baseline reaches (NaN: none); user is NULL for all users together. */
+typedef void (*ReportFunction) (void *state, const char *user, const char *name, double value, double baseline);
 
-/* What becomes of a test row. */
+/* What becomes of test rows. */
 typedef struct RowCounts
 {
-	int64		counted;
-	int64		relevant;
+	int64		counted;		/* compared: their user and item are known, and they were not trained on */
+	int64		relevant;		/* of these */
 	int64		unknown_user;
 	int64		unknown_item;
 	int64		trained;
 } RowCounts;
 
-/* One user, or all of them. */
-typedef struct UserFigures
+/* What the metrics of one user are computed from; lists count only where the user has relevant rows. */
+typedef struct UserTally
+{
+	RowCounts	rows;
+	MfErrorSums errors;			/* of predicted ratings, and of the baseline's */
+	MfErrorSums baseline_errors;
+	MfListTally list;			/* the model's, and the most popular items */
+	MfListTally popular;
+} UserTally;
+
+/* Sums of many users, for the model or for the baseline. */
+typedef struct MetricSums
+{
+	MfErrorSums errors;			/* count 0: no ratings were compared */
+	MfMetricSums lists;
+	MfExposure	exposure;		/* count NULL: not counted, as of a single user */
+} MetricSums;
+
+/* Sums of many users. */
+typedef struct EvaluationSums
 {
 	RowCounts	rows;
 	int64		ranked;			/* users with relevant rows */
-	MfRatingMetrics rating;
-	MfRatingMetrics rating_baseline;
-	ListFigures list;
-	ListFigures popular;
-} UserFigures;
+	MetricSums	model;
+	MetricSums	baseline;
+} EvaluationSums;
 
-extern void AddUserFigures(UserFigures *sum, const UserFigures *one);
-extern void PutRatingFigures(const UserFigures *figures, const char *user, FigureFunction put, void *state);
-extern void PutListFigures(const UserFigures *figures, const char *user, FigureFunction put, void *state);
+extern void AddUserTally(EvaluationSums *sums, const UserTally *tally);
+extern void ReportMetrics(const EvaluationSums *sums, const char *user, ReportFunction report, void *state);
 
 #endif

@@ -13,14 +13,14 @@
 #include "sql/args.h"
 #include "sql/srf.h"
 
-/* Adds a figure to the result; a FigureFunction. */
+/* Adds a metric or count to the result; a ReportFunction, whose state is the call. */
 static void
-PutFigure(void *state, const char *user, const char *metric, double value, double baseline)
+PutMetric(void *state, const char *user, const char *name, double value, double baseline)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	values[0] = CStringGetTextDatum(metric);
+	values[0] = CStringGetTextDatum(name);
 	values[1] = Float8GetDatum(value);
 	nulls[1] = isnan(value);
 	values[2] = Float8GetDatum(baseline);
@@ -33,7 +33,7 @@ PutFigure(void *state, const char *user, const char *metric, double value, doubl
 /*
  * mf_evaluate(test regclass, k bigint, model text, version bigint, relevant_from float8, per_user bool,
  * train regclass, user_column, item_column, rating_column text): how good a model is on rows that it
- * was not trained on; one row a figure, or one row a user and figure.
+ * was not trained on; one row a metric or count, or one row of these a user.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_evaluate);
 Datum
@@ -54,6 +54,6 @@ mf_evaluate(PG_FUNCTION_ARGS)
 	request.user_column = TextArgument(fcinfo, 7);
 	request.item_column = TextArgument(fcinfo, 8);
 	request.rating_column = TextArgument(fcinfo, 9);
-	Evaluate(&request, PutFigure, fcinfo);
+	Evaluate(&request, PutMetric, fcinfo);
 	return (Datum) 0;
 }

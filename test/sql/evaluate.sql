@@ -1,4 +1,4 @@
--- mf_evaluate against the same figures written in SQL over the model tables.
+-- mf_evaluate against the same metrics written in SQL over the model tables.
 
 -- 60 users like 40 items by their remainder, some more than others; a fifth of the rows is held out.
 CREATE TABLE ev_ratings (user_id int, item_id smallint, rating numeric(3, 1));
@@ -61,7 +61,7 @@ CREATE TABLE ev_scored AS
   SELECT name, c.* FROM unnest(ARRAY['ev', 'ev_classic', 'ev_implicit']) AS name, ev_cells(name) AS c;
 ANALYZE ev_scored;
 
--- The figures of lists, by the score or by popularity.
+-- The metrics of lists, by the score or by popularity.
 CREATE FUNCTION ev_lists(name text, k int, relevant_from double precision, popular boolean)
   RETURNS TABLE (metric text, value double precision) LANGUAGE sql AS $$
 WITH cells AS MATERIALIZED (
@@ -93,6 +93,9 @@ SELECT 'hit_rate', avg((hits > 0)::int) FROM users UNION ALL
 SELECT 'auc', avg(auc) FROM aucs UNION ALL
 SELECT 'novelty', avg(novelty) FROM users UNION ALL
 SELECT 'coverage', count(DISTINCT i) / (SELECT count(DISTINCT item_id) FROM ev_train)::double precision FROM listed UNION ALL
+SELECT 'gini', sum((2 * rank - n - 1) * times)::double precision / ((max(n) - 1) * sum(times)) FROM (
+	SELECT times, row_number() OVER (ORDER BY times) AS rank, count(*) OVER () AS n FROM (
+		SELECT item_id, count(i) AS times FROM (SELECT DISTINCT item_id FROM ev_train) t LEFT JOIN listed ON i = item_id GROUP BY 1) c) r UNION ALL
 SELECT 'users', count(*) FROM users UNION ALL
 SELECT 'users_unknown', 0 UNION ALL
 SELECT 'users_without_relevant', count(DISTINCT u) FILTER (WHERE n = 0) FROM ranked r WHERE EXISTS (SELECT FROM ev_test WHERE user_id = r.u) UNION ALL
@@ -106,7 +109,7 @@ SELECT 'rmse', sqrt(avg((predicted - rating) ^ 2)), sqrt(avg((baseline - rating)
 SELECT 'mae', avg(abs(predicted - rating)), avg(abs(baseline - rating)) FROM cells
 $$;
 
--- Names of the figures that agree, but for rounding of single precision, and of those that do not.
+-- Names of the metrics that agree, but for rounding of single precision, and of those that do not.
 CREATE FUNCTION ev_compare(name text, k int, relevant_from double precision, with_ratings boolean)
   RETURNS TABLE (agree text, differ text) LANGUAGE sql AS $$
 WITH expected AS (
@@ -134,14 +137,14 @@ SELECT differ IS NULL AS same FROM ev_compare('ev_classic', 10, NULL, true);
 SELECT differ IS NULL AS same FROM ev_compare('ev_implicit', 10, NULL, false);
 SELECT differ IS NULL AS same FROM ev_compare('ev_implicit', 3, 4.5, false);
 
--- What cannot be measured is counted and changes no figure.
+-- What cannot be measured is counted and changes no metric.
 SELECT metric, value FROM mf_evaluate('ev_mixed', model => 'ev') WHERE metric ~ 'users|rows' AND metric NOT IN ('rows', 'rows_relevant', 'users');
 SELECT count(*) AS figures, count(*) FILTER (WHERE m.value IS DISTINCT FROM t.value OR m.baseline IS DISTINCT FROM t.baseline) AS differ
   FROM mf_evaluate('ev_mixed', model => 'ev') m JOIN mf_evaluate('ev_test', model => 'ev') t USING (metric)
   WHERE metric !~ 'users_|rows_';
 SELECT (SELECT value FROM mf_evaluate('ev_test', model => 'ev') WHERE metric = 'rows') = count(*) AS all_rows FROM ev_test;
 
--- Per user: one row a user and figure, whose means are the totals; the same for any number of threads.
+-- Per user: one row a user and metric, whose means are the totals; the same for any number of threads.
 SELECT count(DISTINCT p.user_id) AS users, count(DISTINCT metric) AS metrics, bool_and(p.user_id IS NOT NULL) AS named FROM mf_evaluate('ev_test', model => 'ev', per_user => true) p;
 SELECT t.metric, abs(p.value - t.value) < 1e-11 AND abs(p.baseline - t.baseline) < 1e-11 AS same
   FROM mf_evaluate('ev_test', 5, 'ev', relevant_from => 3.5) t
@@ -184,6 +187,19 @@ SELECT users FROM mf_train('ev_live', factors => 6, iterations => 4);
 INSERT INTO ev_live SELECT * FROM ev_test;
 SELECT count(*) FROM mf_evaluate('ev_test', model => 'ev_live');
 SELECT count(*) FILTER (WHERE o IS DISTINCT FROM t) AS differ FROM ev_one o JOIN mf_evaluate('ev_test', model => 'ev_live', train => 'ev_train') t USING (metric);
+
+-- How often items are in lists: 0 where all are alike, 1 where one item is in all lists and no other in any, of k the same
+-- ones among n items (n - k) / (n - 1). Users each like an item of their own, or all the same ones in the same order.
+CREATE TABLE ev_items AS SELECT id, ARRAY[id = 1, id = 2, id = 3, id = 4]::int[]::real[] AS factors FROM generate_series(1, 4) id;
+CREATE TABLE ev_alike AS SELECT id, ARRAY[4, 3, 2, 1]::real[] AS factors FROM generate_series(1, 4) id;
+CREATE TABLE ev_nothing (user_id bigint, item_id bigint);
+CREATE TABLE ev_next AS SELECT id::bigint AS user_id, id::bigint AS item_id FROM ev_items;
+SELECT model, users, items FROM mf_import('ev_own', 'ev_items', 'ev_items');
+SELECT model, users, items FROM mf_import('ev_alike', 'ev_alike', 'ev_items');
+SELECT m.model, k, e.metric, e.value::numeric(5, 4), e.baseline::numeric(5, 4)
+  FROM (VALUES ('ev_own', 1), ('ev_own', 4), ('ev_alike', 1), ('ev_alike', 2)) m (model, k), mf_evaluate('ev_next', k, m.model, train => 'ev_nothing') e
+  WHERE e.metric IN ('coverage', 'gini') ORDER BY 1 DESC, 2, 3;
+SELECT count(*) FROM mf_evaluate('ev_next', 1, 'ev_own', train => 'ev_nothing', per_user => true) WHERE metric IN ('coverage', 'gini');
 
 -- Mistakes.
 CREATE TABLE ev_empty (LIKE ev_ratings);
@@ -242,8 +258,8 @@ SELECT * FROM mf_evaluate('ev_unrated', model => 'ev_pairs');
 \set VERBOSITY default
 SELECT count(*) AS figures FROM mf_evaluate('ev_unrated', model => 'ev_pairs', train => 'ev_pairs_gone');
 
-SELECT count(mf_drop(model)) FROM (VALUES ('ev'), ('ev_classic'), ('ev_implicit'), ('ev_text'), ('ev_live'), ('ev_pairs')) AS t (model);
+SELECT count(mf_drop(model)) FROM (VALUES ('ev'), ('ev_classic'), ('ev_implicit'), ('ev_text'), ('ev_live'), ('ev_pairs'), ('ev_own'), ('ev_alike')) AS t (model);
 SET client_min_messages = warning;
-DROP TABLE ev_ratings, ev_scored, ev_mixed, ev_one, ev_text, ev_live, ev_empty, ev_strangers, ev_new_items CASCADE;
+DROP TABLE ev_ratings, ev_scored, ev_mixed, ev_one, ev_text, ev_live, ev_empty, ev_strangers, ev_new_items, ev_items, ev_alike, ev_nothing, ev_next CASCADE;
 DROP FUNCTION ev_compare, ev_errors, ev_lists, ev_cells, ev_dot;
 DROP ROLE regress_mf_evaluate;
