@@ -90,7 +90,7 @@ CheckSameType(const Model *model, const IdType *before, const IdType *now)
 
 /* An image without its block, in a context of its own that ends the map, too. */
 static Image *
-CreateImage(const Served *served, const pg_uuid_t *uuid)
+CreateImage(const CachedModel *cached, const pg_uuid_t *uuid)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec image", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -99,10 +99,10 @@ CreateImage(const Served *served, const pg_uuid_t *uuid)
 
 	image->entry.context = context;
 	image->uuid = *uuid;
-	FactorIdType(served->model.user_relid, USER_ID, &image->user_type);
-	FactorIdType(served->model.item_relid, ITEM_ID, &image->item_type);
-	CheckSameType(&served->model, &served->user_type, &image->user_type);
-	CheckSameType(&served->model, &served->item_type, &image->item_type);
+	FactorIdType(cached->model.user_relid, USER_ID, &image->user_type);
+	FactorIdType(cached->model.item_relid, ITEM_ID, &image->item_type);
+	CheckSameType(&cached->model, &cached->user_type, &image->user_type);
+	CheckSameType(&cached->model, &cached->item_type, &image->item_type);
 	callback->func = UnmapImage;
 	callback->arg = image;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -135,7 +135,7 @@ MapImage(Image *image)
 
 /* Builds the block in memory, from the model table as the caller sees it. */
 static void
-BuildImage(const Served *served, int32 version, Image *image)
+BuildImage(const CachedModel *cached, int32 version, Image *image)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec image source",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -143,8 +143,8 @@ BuildImage(const Served *served, int32 version, Image *image)
 	ImageSource source;
 
 	image->memory = AllocSetContextCreate(image->entry.context, "mfrec image block", ALLOCSET_SMALL_SIZES);
-	ReadImageSource(&source, &served->model, version, &image->uuid);
-	CheckSameType(&served->model, &image->item_type, source.ids->type);
+	ReadImageSource(&source, &cached->model, version, &image->uuid);
+	CheckSameType(&cached->model, &image->item_type, source.ids->type);
 	image->block = BuildImageBlock(&source, image->memory);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
@@ -154,14 +154,14 @@ BuildImage(const Served *served, int32 version, Image *image)
 
 /* Builds the image, leaves it to all in a file, and takes it from there. */
 static void
-ShareImage(const Served *served, int32 version, Image *image)
+ShareImage(const CachedModel *cached, int32 version, Image *image)
 {
 	const char *built;
 
-	BuildImage(served, version, image);
+	BuildImage(cached, version, image);
 	built = image->block;
 	if (image->nitems == 0)
-		CheckNoItems(&served->model, version);
+		CheckNoItems(&cached->model, version);
 	if (!WriteImageFile(&image->uuid, (char *) built))
 		return;
 	if (MapImage(image))
@@ -182,16 +182,16 @@ ShareImage(const Served *served, int32 version, Image *image)
  * the right to build it waits for no table.
  */
 static Image *
-GetImage(const Served *served, int32 version, const pg_uuid_t *uuid)
+GetImage(const CachedModel *cached, int32 version, const pg_uuid_t *uuid)
 {
-	Image	   *image = CreateImage(served, uuid);
+	Image	   *image = CreateImage(cached, uuid);
 
 	if (MapImage(image))
 		return image;
-	LockModelTables(&served->model);
+	LockModelTables(&cached->model);
 	LockImage(uuid);
 	if (!MapImage(image))
-		ShareImage(served, version, image);
+		ShareImage(cached, version, image);
 	UnlockImage(uuid);
 	return image;
 }
@@ -221,14 +221,14 @@ NoSuchVersion(const Model *model, int32 version)
 
 /* The kept image of that uuid, or NULL. */
 static Image *
-FindKept(const Served *served, const pg_uuid_t *uuid)
+FindKept(const CachedModel *cached, const pg_uuid_t *uuid)
 {
 	for (int i = 0; i < images.places; i++)
 	{
 		Image	   *image = (Image *) images.entries[i];
 
 		if (image && memcmp(&image->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
-			SameHash(&image->item_type, &served->item_type) && SameHash(&image->user_type, &served->user_type))
+			SameHash(&image->item_type, &cached->item_type) && SameHash(&image->user_type, &cached->user_type))
 			return image;
 	}
 	return NULL;
@@ -240,29 +240,29 @@ FindKept(const Served *served, const pg_uuid_t *uuid)
  * caller may see other items than others do, the image is of this call alone.
  */
 Image *
-OpenImage(const Served *served, int32 version)
+OpenImage(const CachedModel *cached, int32 version)
 {
-	const Model *model = &served->model;
+	const Model *model = &cached->model;
 	bool		partial = !SeesAllRows(model->item_relid);
 	pg_uuid_t	uuid;
 	Image	   *image;
 
-	if (version == model->version && served->has_image)
-		uuid = served->image;
+	if (version == model->version && cached->has_image)
+		uuid = cached->image;
 	else if (!FindVersionImage(model, version, &uuid))
 		NoSuchVersion(model, version);
 	if (partial)
 	{
-		image = CreateImage(served, &uuid);
+		image = CreateImage(cached, &uuid);
 		LockModelTables(model);
-		BuildImage(served, version, image);
+		BuildImage(cached, version, image);
 	}
 	else
 	{
-		image = FindKept(served, &uuid);
+		image = FindKept(cached, &uuid);
 		if (image == NULL)
 		{
-			image = GetImage(served, version, &uuid);
+			image = GetImage(cached, version, &uuid);
 			KeepImage(image);
 		}
 	}

@@ -38,7 +38,7 @@ typedef struct Image
 	const float *gram;			/* d x ld: sum of s_i s_i'; zero without an interest part */
 } Image;
 
-extern Image *OpenImage(const Served *served, int32 version);
+extern Image *OpenImage(const CachedModel *cached, int32 version);
 extern void CloseImage(Image *image);
 extern const float *InterestVector(const Image *image, int32 item, float *space);
 extern const float *RatingVector(const Image *image, int32 item);

@@ -46,14 +46,14 @@ PublishStoredVersion(const Model *model, int32 version)
 	pg_uuid_t	uuid;
 
 	LockModelTables(model);
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	UpdateActiveSnapshotCommandId();
 	if (!FindVersionImage(model, version, &uuid))
 		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
 	ReadImageSource(&source, model, version, &uuid);
 	if (source.ids->count == 0)
 		CheckNoItems(model, version);
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	if (SeesAllRows(model->item_relid))
 		PublishImage(&source);
 	return source.ids->count;

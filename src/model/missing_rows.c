@@ -78,15 +78,15 @@ HasUsers(const Model *model, int32 version)
  * have users and has not one.  Looks once a session and version, as long as the table stays as it is.
  */
 void
-CheckNoUsers(Served *served, int32 version)
+CheckNoUsers(CachedModel *cached, int32 version)
 {
-	const Model *model = &served->model;
+	const Model *model = &cached->model;
 	int64		stored;
 
-	if (served->has_users == version || !SeesAllRows(model->user_relid))
+	if (cached->has_users == version || !SeesAllRows(model->user_relid))
 		return;
 	stored = HasUsers(model, version) ? 0 : VersionRows(model, version, true);
 	if (stored > 0)
 		MissingRows(model, version, model->user_table, stored);
-	served->has_users = version;
+	cached->has_users = version;
 }

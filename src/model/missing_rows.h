@@ -8,6 +8,6 @@
 
 extern bool SeesAllRows(Oid relid);
 extern void CheckNoItems(const Model *model, int32 version);
-extern void CheckNoUsers(Served *served, int32 version);
+extern void CheckNoUsers(CachedModel *cached, int32 version);
 
 #endif

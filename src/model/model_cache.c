@@ -1,5 +1,5 @@
 /*
- * model_cache.c - what a session remembers of the models that it serves.
+ * model_cache.c - backend-local cache of models' catalog rows and what is derived from them.
  *
  * Nothing here decides which version a call sees: that is the row of mfrec.model that is visible to
  * the caller's snapshot, fetched each time.  What was derived from a row is kept under the row's
@@ -27,7 +27,7 @@
 #include "model/factor_table.h"
 #include "model/model_cache.h"
 
-static SessionCache models = {.places = 16};	/* of Served */
+static SessionCache models = {.places = 16};	/* of CachedModel */
 static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
 static uint64 changes = 0;		/* invalidations so far */
 
@@ -43,15 +43,15 @@ RelationChanged(Datum arg, Oid relid)
 		model_relid = InvalidOid;
 	for (int i = 0; i < models.places; i++)
 	{
-		Served	   *served = (Served *) models.entries[i];
+		CachedModel	   *cached = (CachedModel *) models.entries[i];
 
-		if (served == NULL)
+		if (cached == NULL)
 			continue;
-		if (all || relid == served->model.user_relid || relid == served->model.item_relid ||
-			relid == served->users.index || relid == served->source_relid)
+		if (all || relid == cached->model.user_relid || relid == cached->model.item_relid ||
+			relid == cached->users.index || relid == cached->source_relid)
 		{
-			served->entry.stale = true;
-			served->users.resolved = false;
+			cached->entry.stale = true;
+			cached->users.resolved = false;
 		}
 	}
 }
@@ -80,94 +80,94 @@ RegisterCallbacks(void)
 
 /* Whether the caller's snapshot sees the row from which this was made. */
 static bool
-IsCurrent(Relation rel, const Served *served)
+IsCurrent(Relation rel, const CachedModel *cached)
 {
 	HeapTupleData tuple;
 	Buffer		buffer;
 	bool		visible;
 
-	tuple.t_self = served->model.tid;
+	tuple.t_self = cached->model.tid;
 	if (ItemPointerGetBlockNumber(&tuple.t_self) >= RelationGetNumberOfBlocks(rel) ||
 		!heap_fetch(rel, GetActiveSnapshot(), &tuple, &buffer, false))
 		return false;
-	visible = HeapTupleHeaderGetRawXmin(tuple.t_data) == served->model.xmin;
+	visible = HeapTupleHeaderGetRawXmin(tuple.t_data) == cached->model.xmin;
 	ReleaseBuffer(buffer);
 	return visible;
 }
 
 /* The kept model of that name (NULL: the default one) that the snapshot sees, or NULL. */
-static Served *
+static CachedModel *
 FindKept(const char *name)
 {
 	Relation	rel;
-	Served	   *found = NULL;
+	CachedModel	   *found = NULL;
 
 	if (!OidIsValid(model_relid))
 		return NULL;
 	rel = table_open(model_relid, AccessShareLock);
 	for (int i = 0; i < models.places && found == NULL; i++)
 	{
-		Served	   *served = (Served *) models.entries[i];
+		CachedModel	   *cached = (CachedModel *) models.entries[i];
 
-		if (served && !served->entry.stale &&
-			(name ? strcmp(served->model.name, name) == 0 : served->model.is_default) &&
-			IsCurrent(rel, served))
-			found = served;
+		if (cached && !cached->entry.stale &&
+			(name ? strcmp(cached->model.name, name) == 0 : cached->model.is_default) &&
+			IsCurrent(rel, cached))
+			found = cached;
 	}
 	table_close(rel, NoLock);
 	return found;
 }
 
 /* Reads all about a model under the active snapshot. */
-static Served *
-ReadServed(const char *name)
+static CachedModel *
+ReadModel(const char *name)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec model", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Served	   *served = palloc0(sizeof(Served));
+	CachedModel	   *cached = palloc0(sizeof(CachedModel));
 	uint64		before = changes;
 
-	served->entry.context = context;
-	served->model = *OpenModel(name);
-	CheckModelTables(&served->model);
-	CheckTablesAreSeen(&served->model);
-	FactorIdType(served->model.user_relid, USER_ID, &served->user_type);
-	FactorIdType(served->model.item_relid, ITEM_ID, &served->item_type);
-	served->has_image = FindVersionImage(&served->model, served->model.version, &served->image);
-	served->users.relid = served->model.user_relid;
-	served->entry.stale = changes != before;
+	cached->entry.context = context;
+	cached->model = *OpenModel(name);
+	CheckModelTables(&cached->model);
+	CheckTablesAreSeen(&cached->model);
+	FactorIdType(cached->model.user_relid, USER_ID, &cached->user_type);
+	FactorIdType(cached->model.item_relid, ITEM_ID, &cached->item_type);
+	cached->has_image = FindVersionImage(&cached->model, cached->model.version, &cached->image);
+	cached->users.relid = cached->model.user_relid;
+	cached->entry.stale = changes != before;
 	MemoryContextSwitchTo(old);
-	return served;
+	return cached;
 }
 
 /*
  * The model that a model argument means to the active snapshot: see OpenModel.  Valid until
- * CloseServed, or the end of the transaction where that is not called.
+ * CloseCachedModel, or the end of the transaction where that is not called.
  */
-Served *
-OpenServed(const char *name)
+CachedModel *
+OpenCachedModel(const char *name)
 {
-	Served	   *served;
+	CachedModel	   *cached;
 
 	if (name == NULL && mfrec_model && *mfrec_model)
 		name = mfrec_model;
 	RegisterCallbacks();
-	served = FindKept(name);
-	if (served == NULL)
+	cached = FindKept(name);
+	if (cached == NULL)
 	{
-		served = ReadServed(name);
-		KeepCacheEntry(&models, &served->entry);
+		cached = ReadModel(name);
+		KeepCacheEntry(&models, &cached->entry);
 		model_relid = ModelRelation();
 	}
-	PinCacheEntry(&served->entry);
-	return served;
+	PinCacheEntry(&cached->entry);
+	return cached;
 }
 
 /* Ends a use of a model. */
 void
-CloseServed(Served *served)
+CloseCachedModel(CachedModel *cached)
 {
-	UnpinCacheEntry(&served->entry);
+	UnpinCacheEntry(&cached->entry);
 }
 
 /* An error when a column of ids has become of a type that has nothing to do with the model's. */
@@ -189,30 +189,31 @@ CheckSameIds(const Source *source, const char *column, const IdType *now, const 
 }
 
 /*
- * The relation and columns that the model is trained on, as a version with or without ratings reads
- * them; an error when the relation has gone or no longer fits.
+ * The relation and columns that the model is trained on, opened for lookups as a version reads them whose values
+ * are ratings, or are not.  It belongs to the cached model.  An error when the relation has gone or no longer
+ * fits, with a hint that ends in `until`: see ModelSourceRelation.
  */
 const SourceLookup *
-OpenServedSource(Served *served, bool has_rating, const char *until)
+OpenModelSource(CachedModel *cached, bool is_explicit, const char *until)
 {
-	SourceLookup *source = &served->source[has_rating];
+	SourceLookup *source = &cached->source[is_explicit];
 	MemoryContext old;
 	SourceColumns columns;
 	uint64		before = changes;
 
 	if (source->user_sql)
 		return source;
-	old = MemoryContextSwitchTo(served->entry.context);
-	SourceColumnsFromJson(&columns, served->model.parameters);
-	columns.feedback = has_rating ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-	OpenSource(&source->source, ModelSourceRelation(&served->model, until), &columns);
-	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &served->user_type,
-				 served->model.user_relid, USER_ID);
-	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &served->item_type,
-				 served->model.item_relid, ITEM_ID);
-	served->source_relid = source->source.relid;
-	PrepareSourceLookup(source, &served->user_type, &served->item_type);
-	served->entry.stale |= changes != before;
+	old = MemoryContextSwitchTo(cached->entry.context);
+	SourceColumnsFromJson(&columns, cached->model.parameters);
+	columns.feedback = is_explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+	OpenSource(&source->source, ModelSourceRelation(&cached->model, until), &columns);
+	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &cached->user_type,
+				 cached->model.user_relid, USER_ID);
+	CheckSameIds(&source->source, source->source.item_column, &source->source.item, &cached->item_type,
+				 cached->model.item_relid, ITEM_ID);
+	cached->source_relid = source->source.relid;
+	PrepareSourceLookup(source, &cached->user_type, &cached->item_type);
+	cached->entry.stale |= changes != before;
 	MemoryContextSwitchTo(old);
 	return source;
 }

@@ -1,5 +1,5 @@
 /*
- * model_cache.h - what a session remembers of the models that it serves.
+ * model_cache.h - backend-local cache of models' catalog rows and what is derived from them.
  */
 #ifndef MFREC_MODEL_CACHE_H
 #define MFREC_MODEL_CACHE_H
@@ -29,7 +29,7 @@ typedef struct VectorPath
 } VectorPath;
 
 /* A model as one row of mfrec.model describes it, with what follows from it. */
-typedef struct Served
+typedef struct CachedModel
 {
 	CacheEntry	entry;			/* first */
 	Model		model;
@@ -40,11 +40,11 @@ typedef struct Served
 	VectorPath	users;
 	int32		has_users;		/* a version of which the table is known to have users; 0: none */
 	Oid			source_relid;
-	SourceLookup source[2];		/* for versions without and with ratings */
-} Served;
+	SourceLookup source[2];		/* as versions of implicit and of explicit feedback read it */
+} CachedModel;
 
-extern Served *OpenServed(const char *name);
-extern void CloseServed(Served *served);
-extern const SourceLookup *OpenServedSource(Served *served, bool has_rating, const char *until);
+extern CachedModel *OpenCachedModel(const char *name);
+extern void CloseCachedModel(CachedModel *cached);
+extern const SourceLookup *OpenModelSource(CachedModel *cached, bool is_explicit, const char *until);
 
 #endif

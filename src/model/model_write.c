@@ -246,39 +246,39 @@ DeleteModel(const char *name)
 
 /*
  * For who is going to write: makes a snapshot active that sees the bookkeeping as it is, and keeps others
- * from changing the tables themselves until LeavePresent.
+ * from changing the tables themselves until PopBookkeepingSnapshot.
  */
 void
-EnterPresent(void)
+PushBookkeepingSnapshot(void)
 {
 	LockRelationOid(ModelRelation(), AccessShareLock);
 	LockRelationOid(VersionRelation(), AccessShareLock);
-	PushPresentSnapshot();
+	PushLatestSnapshot();
 }
 
-/* Ends what EnterPresent began; an error does so, too. */
+/* Ends what PushBookkeepingSnapshot began; an error does so, too. */
 void
-LeavePresent(void)
+PopBookkeepingSnapshot(void)
 {
 	PopActiveSnapshot();
 	UnlockRelationOid(VersionRelation(), AccessShareLock);
 	UnlockRelationOid(ModelRelation(), AccessShareLock);
 }
 
-/* Waits until no other transaction chooses the default model; returns the present one, or NULL. */
+/* Waits until no other transaction chooses the default model; returns the current one, or NULL. */
 Model *
 LockDefaultModel(void)
 {
 	Model	   *model;
 
 	LockModel("");				/* no model's name */
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	model = FindDefaultModel();
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	return model;
 }
 
-/* Makes a model the default one, and no other; the caller has locked the present one. */
+/* Makes a model the default one, and no other; the caller has locked the current one. */
 void
 SetDefaultModel(const char *name)
 {

@@ -35,8 +35,8 @@ typedef struct LogLine
 } LogLine;
 
 extern void LockModel(const char *name);
-extern void EnterPresent(void);
-extern void LeavePresent(void);
+extern void PushBookkeepingSnapshot(void);
+extern void PopBookkeepingSnapshot(void);
 
 extern void InsertModel(const Model *model);
 extern void UpdateModel(const Model *model);

@@ -59,9 +59,9 @@ HasRowsElsewhere(Relation rel)
 
 /* Finds out how rows of an open model table are found. */
 static void
-ResolvePath(Relation rel, Served *served)
+ResolvePath(Relation rel, CachedModel *cached)
 {
-	VectorPath *path = &served->users;
+	VectorPath *path = &cached->users;
 	Oid			relid = RelationGetRelid(rel);
 	Oid			index = PrimaryKeyIndex(rel);
 	Oid			type;
@@ -84,11 +84,11 @@ ResolvePath(Relation rel, Served *served)
 		return;
 	key = index_open(index, AccessShareLock);
 	type = key->rd_opcintype[1];
-	if (KeyFits(key, path) && (type == served->user_type.base || IsBinaryCoercible(served->user_type.base, type)))
+	if (KeyFits(key, path) && (type == cached->user_type.base || IsBinaryCoercible(cached->user_type.base, type)))
 	{
 		Oid			operator = get_opfamily_member(key->rd_opfamily[1], type, type, BTEqualStrategyNumber);
 
-		fmgr_info_cxt(get_opcode(operator), &path->equal, served->entry.context);
+		fmgr_info_cxt(get_opcode(operator), &path->equal, cached->entry.context);
 		path->collation = key->rd_indcollation[1];
 		path->index = index;
 	}
@@ -100,7 +100,7 @@ ResolvePath(Relation rel, Served *served)
  * users of whom nothing is known but what they have.
  */
 static bool
-TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int factors, float *vector)
+TakeVector(Datum datum, bool isnull, const CachedModel *cached, int64 user, int factors, float *vector)
 {
 	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
 
@@ -110,7 +110,7 @@ TakeVector(Datum datum, bool isnull, const Served *served, int64 user, int facto
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("the vector of %s in \"%s\" does not have %d factors",
-						IdToText(&served->user_type, user), served->model.user_table, factors),
+						IdToText(&cached->user_type, user), cached->model.user_table, factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	memcpy(vector, ARR_DATA_PTR(array), sizeof(float) * factors);
 	return true;
@@ -133,9 +133,9 @@ TakeSeen(Datum datum, bool isnull, MemoryContext context)
 
 /* LookupUser through the primary key of the open table. */
 static bool
-ScanUser(Relation rel, const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
-	const VectorPath *path = &served->users;
+	const VectorPath *path = &cached->users;
 	TupleDesc	desc = RelationGetDescr(rel);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -146,7 +146,7 @@ ScanUser(Relation rel, const Served *served, int32 version, int64 user, int fact
 
 	ScanKeyInit(&keys[0], path->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
 	ScanKeyEntryInitializeWithInfo(&keys[1], 0, path->id, BTEqualStrategyNumber, InvalidOid, path->collation,
-								   (FmgrInfo *) &path->equal, IdToDatum(&served->user_type, user));
+								   (FmgrInfo *) &path->equal, IdToDatum(&cached->user_type, user));
 	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
@@ -157,7 +157,7 @@ ScanUser(Relation rel, const Served *served, int32 version, int64 user, int fact
 		stored->count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
 		stored->bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
 		datum = heap_getattr(tuple, path->factors, desc, &isnull);
-		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		found = TakeVector(datum, isnull, cached, user, factors, stored->vector);
 		if (with_seen && path->seen != InvalidAttrNumber)
 		{
 			datum = heap_getattr(tuple, path->seen, desc, &isnull);
@@ -170,7 +170,7 @@ ScanUser(Relation rel, const Served *served, int32 version, int64 user, int fact
 
 /* The query that reads one user's row of a version. */
 static char *
-UserQuery(const Served *served, bool with_seen)
+UserQuery(const CachedModel *cached, bool with_seen)
 {
 	StringInfoData sql;
 
@@ -178,24 +178,24 @@ UserQuery(const Served *served, bool with_seen)
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
 	appendStringInfo(&sql, "%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
 					 with_seen ? ", seen" : "",
-					 quote_qualified_identifier(served->model.schema, served->model.user_table), USER_ID,
-					 IdEqualitySql(&served->user_type));
+					 quote_qualified_identifier(cached->model.schema, cached->model.user_table), USER_ID,
+					 IdEqualitySql(&cached->user_type));
 	return sql.data;
 }
 
 /* LookupUser by a query. */
 static bool
-QueryUser(const Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
-	Oid			types[2] = {INT4OID, served->user_type.base};
-	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&served->user_type, user)};
+	Oid			types[2] = {INT4OID, cached->user_type.base};
+	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&cached->user_type, user)};
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	bool		found;
 
-	with_seen &= SeenColumn(served->users.relid) != InvalidAttrNumber;
+	with_seen &= SeenColumn(cached->users.relid) != InvalidAttrNumber;
 	SPI_connect();
-	plan = PrepareOnce(UserQuery(served, with_seen), 2, types);
+	plan = PrepareOnce(UserQuery(cached, with_seen), 2, types);
 	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
@@ -211,7 +211,7 @@ QueryUser(const Served *served, int32 version, int64 user, int factors, bool wit
 		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
 		CheckFactorColumn(desc, 1, FLOAT4OID);
 		CheckFactorColumn(desc, 2, INT4OID);
-		found = TakeVector(datum, isnull, served, user, factors, stored->vector);
+		found = TakeVector(datum, isnull, cached, user, factors, stored->vector);
 		stored->bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
 		stored->count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
 		if (with_seen)
@@ -229,27 +229,27 @@ QueryUser(const Served *served, int32 version, int64 user, int factors, bool wit
  * vector; what the user has may be known all the same.  The caller has checked the right to read the table.
  */
 bool
-LookupUser(Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
-	VectorPath *path = &served->users;
+	VectorPath *path = &cached->users;
 	Relation	rel;
 	bool		found;
 
 	stored->seen = NULL;
-	if (!IdFits(&served->user_type, user))
+	if (!IdFits(&cached->user_type, user))
 		return false;
 	rel = try_table_open(path->relid, AccessShareLock);
 	if (rel == NULL)
-		ModelTableHasGone(&served->model, served->model.user_table);
+		ModelTableHasGone(&cached->model, cached->model.user_table);
 	if (!path->resolved)
-		ResolvePath(rel, served);
+		ResolvePath(rel, cached);
 	if (!OidIsValid(path->index) ||
 		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
-		found = QueryUser(served, version, user, factors, with_seen, stored);
+		found = QueryUser(cached, version, user, factors, with_seen, stored);
 	else
-		found = ScanUser(rel, served, version, user, factors, with_seen, stored);
+		found = ScanUser(rel, cached, version, user, factors, with_seen, stored);
 	table_close(rel, NoLock);
 	if (!found)
-		CheckNoUsers(served, version);
+		CheckNoUsers(cached, version);
 	return found;
 }

@@ -16,6 +16,6 @@ typedef struct StoredUser
 	bytea	   *seen;			/* what the user has, see core/seen.h; NULL: it is not known */
 } StoredUser;
 
-extern bool LookupUser(Served *served, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored);
+extern bool LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored);
 
 #endif

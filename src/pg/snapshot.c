@@ -6,7 +6,7 @@
  * That is right as long as writers leave old rows in place; but ALTER TABLE, TRUNCATE, REPACK (CONCURRENTLY)
  * and a few more replace a table's file by one whose rows are all their own, in which an older snapshot sees
  * an empty table.  So whoever may have met that compares the file that the snapshot sees in pg_class with
- * the present one.  VACUUM FULL and CLUSTER replace the file too, but keep who sees which row: there the
+ * the current one.  VACUUM FULL and CLUSTER replace the file too, but keep who sees which row: there the
  * snapshot sees some row, after the others none.
  */
 #include "postgres.h"
@@ -194,7 +194,7 @@ CheckRowsAreSeenToWrite(Oid relid)
  * What is to be read should be locked before.
  */
 void
-PushPresentSnapshot(void)
+PushLatestSnapshot(void)
 {
 	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
 }

@@ -7,6 +7,6 @@
 extern bool IsAfterSnapshot(TransactionId xid);
 extern TransactionId CheckRowsAreSeen(Oid relid);
 extern void CheckRowsAreSeenToWrite(Oid relid);
-extern void PushPresentSnapshot(void);
+extern void PushLatestSnapshot(void);
 
 #endif

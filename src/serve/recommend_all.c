@@ -156,7 +156,7 @@ AllocateBlock(AllUsers *all, int k)
 static void
 ReadSeen(AllUsers *all)
 {
-	const SourceLookup *source = OpenServedSource(all->r.served, mf_is_explicit(&all->r.image->objective),
+	const SourceLookup *source = OpenModelSource(all->r.cached, mf_is_explicit(&all->r.image->objective),
 												  all->r.image->numbered ? "mf_recommend_all answers with fresh => false" :
 												  "mf_recommend_all answers with exclude_seen => false");
 

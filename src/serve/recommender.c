@@ -55,11 +55,11 @@ SearchWorkspace(Size size)
 void
 OpenRecommender(Recommender *r, const char *model, int32 version)
 {
-	r->served = OpenServed(model);
-	r->model = &r->served->model;
+	r->cached = OpenCachedModel(model);
+	r->model = &r->cached->model;
 	CheckModelReadable(r->model);
 	r->version = version > 0 ? version : r->model->version;
-	r->image = OpenImage(r->served, r->version);
+	r->image = OpenImage(r->cached, r->version);
 }
 
 /* Closes it; what an error leaves open is closed at the end of the transaction. */
@@ -67,7 +67,7 @@ void
 CloseRecommender(Recommender *r)
 {
 	CloseImage(r->image);
-	CloseServed(r->served);
+	CloseCachedModel(r->cached);
 }
 
 /*
@@ -99,7 +99,7 @@ ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, v
 	int64		count = ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, with_seen, function, state);
 
 	if (count == 0)
-		CheckNoUsers(r->served, r->version);
+		CheckNoUsers(r->cached, r->version);
 	return count;
 }
 
@@ -130,7 +130,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 
 	InitUser(r, state, REASON_MODEL);
 	stored.vector = state->vector;
-	known = LookupUser(r->served, r->version, user, mf_dimensions(&image->objective), with_seen, &stored);
+	known = LookupUser(r->cached, r->version, user, mf_dimensions(&image->objective), with_seen, &stored);
 	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
 	state->bias = stored.bias;
 	state->count = stored.count;

@@ -11,8 +11,8 @@
 /* A model, one version of it and its items, opened for one call. */
 typedef struct Recommender
 {
-	Served	   *served;
-	const Model *model;			/* of served */
+	CachedModel *cached;
+	const Model *model;			/* of cached */
 	int32		version;
 	Image	   *image;
 } Recommender;

@@ -307,7 +307,7 @@ ReadCells(Recommender *r, int64 user, CurrentCells *cells)
 
 	memset(cells, 0, sizeof(CurrentCells));
 	InitCollector(&collector, image);
-	LookupUserRows(OpenServedSource(r->served, explicit, UNTIL_LISTS), user, CollectRow, &collector);
+	LookupUserRows(OpenModelSource(r->cached, explicit, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
 	cells->others = collector.others;
 	cells->nothers = (int) collector.nothers;

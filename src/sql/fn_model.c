@@ -28,21 +28,21 @@ OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
 
 	PreventCommandIfReadOnly(command);
 	PreventCommandDuringRecovery(command);
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	model = OpenModel(TextArgument(fcinfo, n));
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	CheckModelOwner(model);
 	LockModel(model->name);
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	model = OpenModel(model->name);
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	CheckModelOwner(model);
 	return model;
 }
 
 /*
  * mf_rollback(model text, version bigint): makes an older (or again a newer) kept version the one that
- * serves; without version the newest one before the present. Returns the version.
+ * serves; without version the newest one before the current. Returns the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
 Datum
@@ -53,7 +53,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 	pg_uuid_t	image;
 
 	CheckModelTables(model);
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	if (VersionParameters(model, version) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -61,7 +61,7 @@ mf_rollback(PG_FUNCTION_ARGS)
 				 : errmsg("model \"%s\" has no version %d", model->name, version),
 				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
 	SupersedeImages(model->name, FindVersionImage(model, version, &image) ? &image : NULL);
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	model->version = version;
 	UpdateModel(model);
 	PG_RETURN_INT32(version);
@@ -112,16 +112,16 @@ mf_drop(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* An error unless the caller owns the present default model, too: calls that name none are its users'. */
+/* An error unless the caller owns the current default model, too: calls that name none are its users'. */
 static void
-CheckDefaultOwner(const char *name, const Model *present)
+CheckDefaultOwner(const char *name, const Model *current)
 {
-	if (present == NULL || strcmp(present->name, name) == 0 || !OidIsValid(present->user_relid) ||
-		OwnsRelation(present->user_relid))
+	if (current == NULL || strcmp(current->name, name) == 0 || !OidIsValid(current->user_relid) ||
+		OwnsRelation(current->user_relid))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("must be owner of default model \"%s\"", present->name),
+			 errmsg("must be owner of default model \"%s\"", current->name),
 			 errdetail("Everybody's calls that name no model would go to another one."),
 			 errhint("For your own calls set mfrec.model, or name the model.")));
 }

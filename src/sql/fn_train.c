@@ -115,9 +115,9 @@ mf_retrain(PG_FUNCTION_ARGS)
 	Acting		acting;
 	char	   *name;
 
-	EnterPresent();
+	PushBookkeepingSnapshot();
 	model = OpenModel(TextArgument(fcinfo, 0));
-	LeavePresent();
+	PopBookkeepingSnapshot();
 	CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
 	request.source = ModelSourceRelation(model, UNTIL_LISTS);

@@ -89,7 +89,7 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 		InitUserSearch(&search, &r, k);
 		search.seen_number = ItemNumber(r.image, item);
 		if (r.model->source && ReadsSource(&r))
-			LookupItemRows(OpenServedSource(r.served, mf_is_explicit(&r.image->objective), NULL), id, LeaveOutUser, search.left_out);
+			LookupItemRows(OpenModelSource(r.cached, mf_is_explicit(&r.image->objective), NULL), id, LeaveOutUser, search.left_out);
 		search.target = mf_index_vector(&r.image->index, item);
 		search.offset = r.image->objective.taste * r.image->bias[item];
 		PutBestUsers(fcinfo, &search);

@@ -128,7 +128,7 @@ WarmStart(Trainer *t)
 	if (!t->request->warm || !OidIsValid(relid))
 		return;
 	LockRelationOid(relid, AccessShareLock);
-	PushPresentSnapshot();
+	PushLatestSnapshot();
 	FactorIdType(relid, ITEM_ID, &former.idtype);
 	if (IdsConvert(&former.idtype, &t->source.item))
 		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, false, TakeItem, &former);
