@@ -1,9 +1,9 @@
 /*
  * lookup_cost.c - whether a user's rows in a source are cheap to find, so that lists may look at them each time.
  *
- * For tables of this database the planner knows.  Where its cost is a guess, of foreign tables, of scans that
- * other extensions bring, of functions, a list that reads all rows would cost seconds, so they are looked at
- * only when asked for.
+ * For tables of this database the planner knows.  Its cost is a guess for foreign tables, for scans that other
+ * extensions bring and for functions; there a list that reads all rows would take seconds, so current rows are
+ * read only on request (fresh => true).
  */
 #include "postgres.h"
 
@@ -26,7 +26,7 @@
  */
 #define CHEAP_LOOKUP_COST 5000.0
 
-/* What is known of a lookup. */
+/* What is known of a lookup; any but the first one is a reason not to look. */
 typedef enum LookupCost
 {
 	LOOKUP_CHEAP,
@@ -37,7 +37,7 @@ typedef enum LookupCost
 	LOOKUP_DISTRIBUTED			/* by Citus, and not so that one place has a user's rows and an index */
 } LookupCost;
 
-/* Why they are not cheap, and what this means. */
+/* For a LookupCost: why current rows are not cheap to find, and what this means. */
 static const char *const reasons[] = {
 	NULL,
 	"There is no index that makes them cheap to find, so new ratings do not count at once, and what a user has taken since is not left out.",
@@ -47,14 +47,14 @@ static const char *const reasons[] = {
 	"Citus does not find them on one node through an index, so new ratings do not count at once, and what a user has taken since is not left out.",
 };
 
-/* The cost of a plan with scans whose costs are guesses. */
+/* The cost of a plan with such scans (bits of pg/plan_scans.h) that the planner's costs say nothing of. */
 static LookupCost
 GuessedCost(int scans)
 {
 	return scans & SCANS_FOREIGN ? LOOKUP_FOREIGN : scans & SCANS_FUNCTION ? LOOKUP_FUNCTION : LOOKUP_STORAGE;
 }
 
-/* What the planner makes of the lookup of one user's rows. */
+/* What the planner makes of the lookup of one user's rows, by a generic plan, which is what sessions will run. */
 static LookupCost
 PlannedCost(const Source *source)
 {
@@ -99,7 +99,7 @@ IsVirtual(Oid relid, const char *column)
 	return is_virtual;
 }
 
-/* What index would help, and what then: places for the user column and for what to do again. */
+/* A hint to create an index, with places for the user column and for what to do again. */
 static const char *
 IndexHint(const Source *source)
 {
@@ -110,7 +110,7 @@ IndexHint(const Source *source)
 	return "Create an index on column \"%s\" and %s, or call mf_recommend with fresh => true.";
 }
 
-/* Says why lists will not look at a user's rows. */
+/* The notice that lists will not look at a user's rows, why, and what would help. */
 static void
 ReportCost(const Source *source, LookupCost cost, const char *again)
 {
@@ -127,8 +127,8 @@ ReportCost(const Source *source, LookupCost cost, const char *again)
 }
 
 /*
- * Whether mf_recommend is to read a user's rows by default; a notice says so where it is not, with a hint
- * that ends with what to do again once there is an index.
+ * Whether mf_recommend is to read a user's current rows by default; a notice says so where it is not, with a
+ * hint that ends with `again`, what to do once there is an index.
  */
 bool
 SourceServesFresh(const Source *source, const char *again)

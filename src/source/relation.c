@@ -13,8 +13,9 @@
 #include "source/relation.h"
 
 /*
- * Opens a relation that has rows to read; `refusal` is the message about one that has none, with a place
- * for its name, `hint` helps where there is no relation.
+ * Opens a relation that has rows to read, with a lock that stays until the end of the transaction; the caller
+ * closes it. refusal: the message about one that has none, with a place for its name; hint: helps where there
+ * is no relation.
  */
 Relation
 OpenRows(Oid relid, const char *refusal, const char *hint)
@@ -38,7 +39,7 @@ OpenRows(Oid relid, const char *refusal, const char *hint)
 	return rel;
 }
 
-/* The relation's columns, for a detail. */
+/* The relation's columns as a list, for a detail; palloc'd. */
 static char *
 ColumnNames(Relation rel)
 {
@@ -52,7 +53,10 @@ ColumnNames(Relation rel)
 	return names.data;
 }
 
-/* A column that must be there, found by name; `argument` is what names another one. */
+/*
+ * A column that must be there, found by name: it lives as long as the relation is open. argument: what names
+ * another one, for the hint.
+ */
 Form_pg_attribute
 NamedColumn(Relation rel, const char *column, const char *argument)
 {
@@ -71,7 +75,10 @@ NamedColumn(Relation rel, const char *column, const char *argument)
 	return TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 }
 
-/* The type of a column of numbers; anything that has no cast to double precision is an error. */
+/*
+ * The type of a column of numbers, domains resolved; an error for anything that has no cast to double
+ * precision.
+ */
 Oid
 NumberColumn(Relation rel, const char *column, const char *argument)
 {
@@ -89,7 +96,10 @@ NumberColumn(Relation rel, const char *column, const char *argument)
 	return base;
 }
 
-/* What a query delivers must be of a type, or a domain over it. */
+/*
+ * Column `column`, from 0, of what a query delivers must be of a type, or a domain over it: it may have been
+ * altered.
+ */
 void
 CheckDeliveredType(TupleDesc desc, int column, Oid type)
 {
@@ -99,14 +109,17 @@ CheckDeliveredType(TupleDesc desc, int column, Oid type)
 		ColumnHasChanged(desc, column, type);
 }
 
-/* The same for a column of numbers, of the type that NumberColumn has found. */
+/*
+ * The same for a column of numbers, of the type that NumberColumn() has found: numeric is read as double
+ * precision.
+ */
 void
 CheckNumberColumn(TupleDesc desc, int column, Oid type)
 {
 	CheckDeliveredType(desc, column, type == NUMERICOID ? FLOAT8OID : type);
 }
 
-/* The type of a column of ids. */
+/* Fills in the type of a column of ids; an error for a type that has no hash function or no equality. */
 void
 IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
 {
@@ -115,7 +128,7 @@ IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
 	InitIdType(idtype, att->atttypid, att->atttypmod, att->attcollation);
 }
 
-/* A further column of numbers in a select list: numeric as double precision, everything else as it is. */
+/* Appends a further column of numbers to a select list: numeric as double precision, everything else as it is. */
 void
 AppendNumberColumn(StringInfo sql, const char *column, Oid type)
 {

@@ -1,7 +1,8 @@
 /*
  * source.c - the relation that a model is trained on: its columns, and the queries that read it.
  *
- * Queries name every object in full and run as the caller, with his privileges and row security.
+ * Queries name every object in full and run as the caller, with their privileges and row security.  A source is
+ * whatever SQL can read by name: a table, a view, a partitioned or a foreign table.
  */
 #include "postgres.h"
 
@@ -21,14 +22,17 @@
 #include "source/relation.h"
 #include "source/source.h"
 
-/* How a hint names an argument: who retrains or asks a model has none, so whose it is, too. */
+/* How a hint names an argument: callers of mf_retrain and mf_recommend pass none, so they are told whose it is. */
 static const char *
 ArgumentName(const SourceColumns *columns, const char *name)
 {
 	return columns->kept ? psprintf("%s of mf_train or mf_import", name) : name;
 }
 
-/* Chooses the preset: what was asked for, else explicit if there is a value column. */
+/*
+ * Chooses the preset: what was asked for, else explicit if there is a value column, with a notice if there is
+ * none. An error where ratings are asked for and there are none.
+ */
 static Feedback
 ChooseFeedback(const Source *source, const SourceColumns *columns)
 {
@@ -51,8 +55,9 @@ ChooseFeedback(const Source *source, const SourceColumns *columns)
 }
 
 /*
- * Resolves a source and its columns.  Everything that can be wrong with the arguments is found
- * here, before a row is read.
+ * Resolves a source and its columns into *source. Everything that can be wrong with the arguments is found
+ * here, before a row is read: no such relation or column, a type that cannot be an id or a number. Locks the
+ * relation until the end of the transaction; strings are those of `columns`, or palloc'd.
  */
 void
 OpenSource(Source *source, Oid relid, const SourceColumns *columns)
@@ -83,7 +88,7 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 	relation_close(rel, NoLock);
 }
 
-/* The query that reads the source; its columns are user, item, then value and weight if there are. */
+/* Appends the query that reads the source; its columns are user, item, then value and weight if there are any. */
 void
 AppendSourceQuery(StringInfo sql, const Source *source)
 {
@@ -96,7 +101,10 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
-/* The columns that a query of the source delivers must be of the types that OpenSource has found. */
+/*
+ * The columns that a query of the source delivers must be of the types that OpenSource() has found: an error if
+ * the relation was altered in between.
+ */
 void
 CheckSourceColumns(const Source *source, TupleDesc desc)
 {
@@ -110,7 +118,7 @@ CheckSourceColumns(const Source *source, TupleDesc desc)
 		CheckNumberColumn(desc, column, source->weight_type);
 }
 
-/* The query that reads one user's rows; the user is parameter 1. */
+/* The query that reads one user's rows, palloc'd; parameter 1 is the user, of the column's type. */
 char *
 SourceLookupSql(const Source *source)
 {
@@ -122,7 +130,7 @@ SourceLookupSql(const Source *source)
 	return sql.data;
 }
 
-/* The query that reads the users of one item; the item is parameter 1. */
+/* The query that reads one item's rows, palloc'd; parameter 1 is the item, of the column's type. */
 char *
 SourceReverseLookupSql(const Source *source)
 {
@@ -134,7 +142,10 @@ SourceReverseLookupSql(const Source *source)
 	return sql.data;
 }
 
-/* The relations of a query to whose rows policies apply, beneath its views, too: their names. */
+/*
+ * Appends the names of a query's relations to which row security applies, those beneath its views included; a
+ * walker as query_tree_walker() wants it.
+ */
 static bool
 CollectProtected(Node *node, void *names)
 {
@@ -159,8 +170,8 @@ CollectProtected(Node *node, void *names)
 }
 
 /*
- * Says where row security applies to what a training reads: it learns from the rows that the policies show to
- * who trains, or to the owner of the model or view, and not from others, without any other sign.
+ * Notices where row security applies to what a training reads: the model then learns from the rows that the
+ * policies show to the current role, or to the owner of a view, and nothing else would tell.
  */
 void
 NoteRowSecurity(const Source *source)
@@ -190,8 +201,9 @@ NoteRowSecurity(const Source *source)
 }
 
 /*
- * The rating and weight of a row of the source query: what training and fold-in both go by.  An
- * implicit value is a weight; what is not there is 1.
+ * The rating and weight of a row of the source query, by which training and fold-in both go. values, nulls: its
+ * natts columns. An implicit value is a weight; what is not there is 1. With another answer than RATING_OK the
+ * numbers are those at fault, or undefined.
  */
 RatingCheck
 RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, float *rating,

@@ -15,20 +15,21 @@ typedef struct Source
 	Oid			relid;
 	char	   *schema;
 	char	   *name;
-	bool		temporary;
-	Feedback	feedback;		/* decided: explicit or implicit */
+	bool		temporary;		/* a temporary table, or a view of one */
+	Feedback	feedback;		/* explicit or implicit, not auto */
 	char	   *user_column;
 	char	   *item_column;
 	char	   *value_column;	/* rating, or implicit strength; NULL: none */
 	char	   *weight_column;	/* NULL: none */
-	bool		keeps_zeros;	/* implicit values of 0 are observations, as factors from elsewhere take them */
+	bool		keeps_zeros;	/* implicit values of 0 are observations, as other programs take them whose factors
+								 * are imported */
 	IdType		user;
 	IdType		item;
 	Oid			value_type;
 	Oid			weight_type;
 } Source;
 
-/* Whether a row of the source is an observation, and if not why. */
+/* What a row of the source is: an observation, or why not. */
 typedef enum RatingCheck
 {
 	RATING_OK,

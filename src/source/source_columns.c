@@ -26,7 +26,7 @@ NameRatingColumn(SourceColumns *columns, char *rating)
 	columns->rating_named = rating && strcmp(rating, "rating") != 0;
 }
 
-/* A preset's name as an argument; NULL means to choose by the columns. */
+/* The feedback that an argument means; NULL leaves the choice to the columns, and anything else is an error. */
 Feedback
 ParseFeedback(const char *name)
 {

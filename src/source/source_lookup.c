@@ -36,7 +36,10 @@ typedef struct LookupReceiver
 	void	   *state;
 } LookupReceiver;
 
-/* Hands a row on if it has an id. */
+/*
+ * Hands a row on, unless its id is null or none of the model's type. A row that is no observation has a weight
+ * of NaN.
+ */
 static bool
 ReceiveCurrentRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -59,6 +62,7 @@ ReceiveCurrentRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* The columns that the query delivers must be of the types that OpenSource() has found. */
 static void
 StartupLookupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {

@@ -2,7 +2,8 @@
  * vectors_read.c - vectors of factors in a relation of the user's: found, checked, read.
  *
  * What is read was made by another program, so nothing is taken on trust: an error names the row by its
- * id.  The query runs as the caller, with his privileges and row security.
+ * id.  The query runs as the caller, with their privileges and row security.  All vectors are kept in memory,
+ * in rows of mf_padded(factors) floats, which double as they fill up.
  */
 #include "postgres.h"
 
@@ -24,14 +25,14 @@
 #include "source/relation.h"
 #include "source/vectors_read.h"
 
-/* Rows for which there is room at first. */
+/* Rows that there is room for at first. */
 #define FIRST_ROWS 1024
 
 /* The row that an error is about. */
 #define ROW_DETAIL(v, id) \
 	errdetail("It is in the row of %s %s in relation \"%s\".", (v)->side, IdToText(&(v)->id_type, id), (v)->name)
 
-/* The type of the elements of a column of vectors. */
+/* The type of the elements of a column of vectors: float4 or float8, or an error. */
 static Oid
 FactorsColumn(Relation rel, const char *column)
 {
@@ -49,7 +50,7 @@ FactorsColumn(Relation rel, const char *column)
 	return base == FLOAT4ARRAYOID ? FLOAT4OID : FLOAT8OID;
 }
 
-/* The type of a column of counts. */
+/* The type of a column of counts: an integer type, or an error. */
 static Oid
 CountColumn(Relation rel, const char *column)
 {
@@ -65,7 +66,10 @@ CountColumn(Relation rel, const char *column)
 	return base;
 }
 
-/* Resolves one side's relation and columns: all that can be wrong before a row is read. */
+/*
+ * Resolves one side's relation and columns into *v: all that can be wrong before a row is read is an error
+ * here. side: "user" or "item", for messages. *columns must live as long as *v.
+ */
 void
 OpenVectors(Vectors *v, const char *side, Oid relid, const VectorColumns *columns)
 {
@@ -93,7 +97,7 @@ VectorBytes(const Vectors *v)
 	return v->capacity * (mf_padded(v->factors) * sizeof(float) + sizeof(float) + sizeof(int32)) + IdMapBytes(v->ids);
 }
 
-/* While vectors are being read that came from elsewhere: they must not exceed the limit. */
+/* An error where vectors that are being read, and those read before, exceed the limit of memory. */
 static void
 CheckImportedBytes(int64 bytes)
 {
@@ -130,7 +134,10 @@ GrowVectors(Vectors *v)
 	v->count = repalloc_huge(v->count, v->capacity * sizeof(int32));
 }
 
-/* An array of numbers as a vector must be: its shape, and no null. */
+/*
+ * An error for an array that is no vector as all must be: of one dimension, as long as those before, without
+ * nulls.
+ */
 static void
 CheckShape(const Vectors *v, int64 id, ArrayType *array)
 {
@@ -158,7 +165,7 @@ CheckShape(const Vectors *v, int64 id, ArrayType *array)
 				 errhint("Correct the row, or leave it out with a view.")));
 }
 
-/* Takes one number of a row, which must be finite in single precision. */
+/* A number of a row in single precision; an error where it is none, or not finite. */
 static float
 FiniteNumber(const Vectors *v, int64 id, const char *column, double number)
 {
@@ -171,7 +178,7 @@ FiniteNumber(const Vectors *v, int64 id, const char *column, double number)
 	return (float) number;
 }
 
-/* Takes the vector of the row that was added last. */
+/* Stores a row's array, which CheckShape() has passed, as vector `row`, padded with zeros. */
 static void
 TakeVector(Vectors *v, int64 id, int32 row, ArrayType *array)
 {
@@ -196,7 +203,7 @@ CheckNotNull(const Vectors *v, int64 id, const char *column, bool isnull)
 				 errhint("Correct the row, or leave it out with a view.")));
 }
 
-/* A number of ratings. */
+/* A row's number of ratings; an error for one that is negative or beyond 32 bits. */
 static int32
 CountFromDatum(const Vectors *v, int64 id, Datum value)
 {
@@ -211,7 +218,10 @@ CountFromDatum(const Vectors *v, int64 id, Datum value)
 	return (int32) count;
 }
 
-/* Adds a row: id, factors, then bias and ratings where there are such columns. */
+/*
+ * Adds a row of the query: id, factors, then bias and ratings where there are such columns. A second row of one
+ * id is an error.
+ */
 static void
 AddRow(Vectors *v, Datum *values, bool *nulls)
 {
@@ -264,6 +274,7 @@ typedef struct VectorReceiver
 	Vectors    *vectors;
 } VectorReceiver;
 
+/* Takes a row of the query; what it leaves behind is freed at once. */
 static bool
 ReceiveVector(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -279,7 +290,7 @@ ReceiveVector(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* The columns that the query delivers must be of the types that OpenVectors has found. */
+/* The columns that the query delivers must be of the types that OpenVectors() has found. */
 static void
 StartupVectorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
@@ -295,6 +306,7 @@ StartupVectorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 		CheckNumberColumn(typeinfo, column, v->ratings_type);
 }
 
+/* The query that reads the vectors, palloc'd. */
 static char *
 VectorQuery(const Vectors *v)
 {
@@ -312,8 +324,8 @@ VectorQuery(const Vectors *v)
 }
 
 /*
- * Reads all rows into the current memory context.  factors: the length that all must have, 0 for that of
- * the first; other_bytes: what is in memory already and counts with these vectors.
+ * Reads all rows into the current memory context; an error where there are none. factors: the length that all
+ * must have, 0 for that of the first; other_bytes: what is in memory already and counts with these vectors.
  */
 void
 ReadVectors(Vectors *v, int factors, int64 other_bytes)

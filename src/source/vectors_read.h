@@ -6,7 +6,7 @@
 
 #include "ids/id_map.h"
 
-/* What the columns are called, and by which arguments. */
+/* Names of columns: the arguments id_column, factors_column, bias_column and ratings_column of mf_import. */
 typedef struct VectorColumns
 {
 	char	   *id;
@@ -15,7 +15,10 @@ typedef struct VectorColumns
 	char	   *ratings;		/* NULL: none */
 } VectorColumns;
 
-/* One side's vectors; row i belongs to the i-th id. */
+/*
+ * One side's vectors, users x factors or items x factors: row i belongs to id i of the dictionary.  The first
+ * fields are OpenVectors()'s, the others ReadVectors()'s.
+ */
 typedef struct Vectors
 {
 	const char *side;			/* "user" or "item" */
@@ -34,7 +37,7 @@ typedef struct Vectors
 	int32	   *count;			/* ratings; 0 without such a column */
 	int64		other_bytes;	/* that the other side takes */
 	MemoryContext context;		/* of the arrays */
-	MemoryContext row;			/* of what a row leaves behind */
+	MemoryContext row;			/* emptied after each row */
 } Vectors;
 
 extern void OpenVectors(Vectors *v, const char *side, Oid relid, const VectorColumns *columns);
