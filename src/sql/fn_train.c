@@ -224,7 +224,7 @@ TrainWinner(TrainRequest *request, const Trial *winner)
 
 /* The rows of mf_tune. */
 static void
-PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *measure)
+PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *metric)
 {
 	for (int i = 0; i < count; i++)
 	{
@@ -235,7 +235,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
-		values[2] = CStringGetTextDatum(measure);
+		values[2] = CStringGetTextDatum(metric);
 		values[3] = Float8GetDatum(trial->value);
 		values[4] = Int32GetDatum(trial->iterations);
 		values[5] = Int32GetDatum(o->factors);
@@ -263,18 +263,16 @@ mf_tune(PG_FUNCTION_ARGS)
 {
 	TrainRequest request;
 	TuneRequest tune = {0};
-	char	   *metric = TextArgument(fcinfo, 1);
 	bool		train = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	Trial	   *trials;
-	const char *measure;
+	const char *metric;
 	int			count;
 
 	ReadTrainArguments(fcinfo, 4, &request);
 	tune.source = request.source;
 	tune.options = request.options;
-	tune.has_measure = metric != NULL;
+	tune.metric = TextArgument(fcinfo, 1);
 	tune.relevant_from = PG_NARGS() > 21 ? NumberArgument(fcinfo, 21, "relevant_from") : NAN;	/* since 0.2.0 */
-	tune.measure = metric ? ParseMeasure(metric) : MEASURE_NDCG;
 	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
 	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
 	InitMaterializedSRF(fcinfo, 0);
@@ -283,8 +281,8 @@ mf_tune(PG_FUNCTION_ARGS)
 		PreventCommandIfReadOnly("mf_tune()");
 		PreventCommandDuringRecovery("mf_tune()");
 	}
-	trials = Tune(&tune, &count, &measure);
-	PutTrials(fcinfo, trials, count, measure);
+	trials = Tune(&tune, &count, &metric);
+	PutTrials(fcinfo, trials, count, metric);
 	for (int i = 0; i < count; i++)
 		if (trials[i].winner && train)
 			TrainWinner(&request, &trials[i]);

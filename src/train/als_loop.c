@@ -215,7 +215,7 @@ LogIteration(Training *t, double validation)
 		ereport(NOTICE,
 				(errmsg("iteration %d of %d: loss %.6g", t->iterations, t->objective.iterations, t->loss),
 				 isnan(validation) ? 0 :
-				 errdetail("%s on the rows held out: %.4f", ValidationMeasure(t->validation), validation)));
+				 errdetail("%s on the rows held out: %.4f", ValidationMetric(t->validation), validation)));
 }
 
 /* The point to which users are drawn follows them. */

@@ -24,6 +24,7 @@
 #include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/tune.h"
+#include "train/tune_metric.h"
 
 /* Iterations of a trial in the first round; one in so many goes on to the second. */
 #define FIRST_ITERATIONS 3
@@ -49,10 +50,11 @@ typedef struct Tuner
 {
 	const TuneRequest *request;
 	Source		source;
-	Training	training;		/* of the present trial */
+	Training	training;		/* of the current trial */
 	Validation *validation;
+	MfMetricId	metric;
 	MemoryContext context;		/* of everything that outlives a trial */
-	MemoryContext split_context;	/* of the ratings of a split, and their measure */
+	MemoryContext split_context;	/* of the ratings of a split, and their validation */
 	MemoryContext trial_context;
 	MfObjective preset;
 	Trial	   *trials;
@@ -62,8 +64,8 @@ typedef struct Tuner
 /* What the confirmations of a trial have found so far. */
 typedef struct Confirmation
 {
-	double	   *preset_figures; /* see CollectFigures */
-	double	   *trial_figures;
+	double	   *preset_groups;	/* see CollectMetric */
+	double	   *trial_groups;
 	double	   *difference;		/* of the two, positive where the trial is better */
 	int			splits;
 	double		preset_value;	/* sums over the splits */
@@ -114,7 +116,7 @@ DrawTrial(Tuner *t, int number)
 }
 
 /*
- * Reads the ratings, holds a fraction of them out and prepares the measure.  Fractions that begin
+ * Reads the ratings, holds a fraction of them out and prepares the metric.  Fractions that begin
  * elsewhere in 0 .. 1 are of other rows.
  */
 static void
@@ -129,11 +131,11 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 	SettleObjective(training);
 	ReportPhase(PHASE_SWEEP);
 	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
-	if (t->request->has_measure)
-		CheckMeasure(t->request->measure, &training->objective);
-	SetMeasure(t->validation, t->request->has_measure ? t->request->measure :
-			   training->objective.has_interest ? MEASURE_NDCG : MEASURE_RMSE,
-			   t->request->relevant_from, sample_users);
+	if (t->request->metric)
+		CheckTuneMetric(t->metric, &training->objective);
+	else
+		t->metric = mf_ratings_alone(&training->objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
+	SetMetric(t->validation, t->metric, t->request->relevant_from, sample_users);
 	MemoryContextSwitchTo(old);
 }
 
@@ -144,14 +146,7 @@ FreeSplit(Tuner *t)
 	MemoryContextReset(t->split_context);
 }
 
-/* Whether a smaller value of the measure is better. */
-static bool
-LowerIsBetter(const Tuner *t)
-{
-	return MeasureOf(t->validation) == MEASURE_RMSE;
-}
-
-/* The present split's objective, with a trial's parameters. */
+/* The current split's objective, with a trial's parameters. */
 static void
 UseParameters(Training *training, const MfObjective *parameters)
 {
@@ -165,7 +160,7 @@ UseParameters(Training *training, const MfObjective *parameters)
 	mf_objective_settle(objective);
 }
 
-/* Trains on the present split with a trial's parameters for so many iterations, and measures. */
+/* Trains on the current split with a trial's parameters for so many iterations, and measures. */
 static double
 MeasureTrial(Tuner *t, Trial *trial, int iterations)
 {
@@ -206,7 +201,7 @@ Better(const Tuner *t, double a, double b)
 {
 	if (isnan(a) || isnan(b))
 		return !isnan(a);
-	return LowerIsBetter(t) ? a < b : a > b;
+	return LowerIsBetter(t->validation) ? a < b : a > b;
 }
 
 static bool
@@ -236,7 +231,7 @@ ReportTrial(const Tuner *t, const Trial *trial)
 {
 	ereport(mfrec_verbose ? NOTICE : DEBUG1,
 			(errmsg("trial %d of %d, %d iterations: %s %.5f", trial->number, t->count, trial->iterations,
-					ValidationMeasure(t->validation), trial->value),
+					ValidationMetric(t->validation), trial->value),
 			 errdetail("%s", TrialArguments(trial))));
 	ReportIteration(trial->number, t->count, NAN);
 }
@@ -256,7 +251,7 @@ TellBestTrial(void *tuner)
 			best = &t->trials[i];
 	if (best)
 		errcontext("the best trial so far, number %d, with %s %.5f: %s", best->number,
-				   ValidationMeasure(t->validation), best->value, TrialArguments(best));
+				   ValidationMetric(t->validation), best->value, TrialArguments(best));
 }
 
 /* Whether a trial is among the better ones after the first round. */
@@ -307,12 +302,12 @@ BestTrial(Tuner *t)
 	return best;
 }
 
-/* The measure of a trial on the present split; adds its users' figures to `figures`. */
+/* The metric of a trial on the current split; adds those of its users to `groups`. */
 static double
-Confirm(Tuner *t, Trial *trial, double *figures)
+Confirm(Tuner *t, Trial *trial, double *groups)
 {
-	memset(figures, 0, sizeof(double) * MEASURE_GROUPS);
-	CollectFigures(t->validation, figures);
+	memset(groups, 0, sizeof(double) * METRIC_GROUPS);
+	CollectMetric(t->validation, groups);
 	return MeasureTrial(t, trial, t->preset.iterations);
 }
 
@@ -320,11 +315,11 @@ Confirm(Tuner *t, Trial *trial, double *figures)
 static double
 Chance(const Confirmation *c, uint64 seed)
 {
-	double	   *differences = palloc(sizeof(double) * MEASURE_GROUPS);
+	double	   *differences = palloc(sizeof(double) * METRIC_GROUPS);
 	double		chance;
 	int			n = 0;
 
-	for (int g = 0; g < MEASURE_GROUPS; g++)
+	for (int g = 0; g < METRIC_GROUPS; g++)
 		if (c->difference[g] != 0)
 			differences[n++] = c->difference[g];
 	chance = mf_sign_flip(differences, n, SIGN_FLIPS, seed);
@@ -339,18 +334,18 @@ ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fract
 	Trial	   *preset = &t->trials[0];
 
 	LoadSplit(t, from, fraction, CONFIRMATION_USERS);
-	c->preset_value += Confirm(t, preset, c->preset_figures);
-	c->trial_value += Confirm(t, best, c->trial_figures);
-	for (int g = 0; g < MEASURE_GROUPS; g++)
-		c->difference[g] += LowerIsBetter(t) ? c->preset_figures[g] - c->trial_figures[g] :
-			c->trial_figures[g] - c->preset_figures[g];
+	c->preset_value += Confirm(t, preset, c->preset_groups);
+	c->trial_value += Confirm(t, best, c->trial_groups);
+	for (int g = 0; g < METRIC_GROUPS; g++)
+		c->difference[g] += LowerIsBetter(t->validation) ? c->preset_groups[g] - c->trial_groups[g] :
+			c->trial_groups[g] - c->preset_groups[g];
 	c->splits++;
 	c->chance = Chance(c, (uint64) t->request->options.seed);
 	preset->confirmed = c->preset_value / c->splits;
 	best->confirmed = c->trial_value / c->splits;
 	ereport(mfrec_verbose ? NOTICE : DEBUG1,
 			(errmsg("trial %d on rows that the search has not seen: %s %.5f, of the defaults %.5f", best->number,
-					ValidationMeasure(t->validation), best->confirmed, preset->confirmed),
+					ValidationMetric(t->validation), best->confirmed, preset->confirmed),
 			 errdetail("Chance alone would do as well with probability %.4f.", c->chance)));
 }
 
@@ -358,7 +353,7 @@ ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fract
 static bool
 IsWorthIt(const Tuner *t, const Confirmation *c)
 {
-	double		gain = LowerIsBetter(t) ? c->preset_value - c->trial_value : c->trial_value - c->preset_value;
+	double		gain = LowerIsBetter(t->validation) ? c->preset_value - c->trial_value : c->trial_value - c->preset_value;
 
 	return gain > 0 && gain >= LEAST_GAIN * c->preset_value;
 }
@@ -371,9 +366,9 @@ IsConfirmed(Tuner *t, Trial *best, double searched)
 	int			splits = Max(1, (int) ((1 - searched) / fraction + 1e-9));
 	Confirmation c = {0};
 
-	c.preset_figures = palloc(sizeof(double) * MEASURE_GROUPS);
-	c.trial_figures = palloc(sizeof(double) * MEASURE_GROUPS);
-	c.difference = palloc0(sizeof(double) * MEASURE_GROUPS);
+	c.preset_groups = palloc(sizeof(double) * METRIC_GROUPS);
+	c.trial_groups = palloc(sizeof(double) * METRIC_GROUPS);
+	c.difference = palloc0(sizeof(double) * METRIC_GROUPS);
 	for (int i = 0; i < CONFIRMATIONS && i < splits; i++)
 	{
 		FreeSplit(t);
@@ -406,6 +401,8 @@ BeginTuning(Tuner *t)
 	Training   *training = &t->training;
 	double		searched;
 
+	if (request->metric)
+		t->metric = ParseTuneMetric(request->metric);
 	INSTR_TIME_SET_CURRENT(training->began);
 	InitParallel(&training->parallel);
 	training->options = request->options;
@@ -419,10 +416,10 @@ BeginTuning(Tuner *t)
 
 /*
  * Searches parameters for a source; everything is in the current memory context.  Returns the trials
- * by number, the winner marked; *measure: what their values are.
+ * by number, the winner marked; *metric: what their values are.
  */
 Trial *
-Tune(const TuneRequest *request, int *count, const char **measure)
+Tune(const TuneRequest *request, int *count, const char **metric)
 {
 	Tuner		tuner = {.request = request, .count = request->trials};
 	Tuner	   *t = &tuner;
@@ -438,7 +435,7 @@ Tune(const TuneRequest *request, int *count, const char **measure)
 	BeginProgress(t->source.name);
 	LoadSplit(t, 0, searched, SAMPLE_USERS);
 	t->preset = t->training.objective;
-	*measure = MemoryContextStrdup(caller, ValidationMeasure(t->validation));
+	*metric = MemoryContextStrdup(caller, ValidationMetric(t->validation));
 	for (int i = 1; i <= t->count; i++)
 		DrawTrial(t, i);
 	RunRounds(t);

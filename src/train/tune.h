@@ -11,8 +11,7 @@ typedef struct TuneRequest
 {
 	Oid			source;
 	TrainOptions options;		/* what is given here is not searched */
-	bool		has_measure;
-	Measure		measure;		/* else the preset's own: ndcg, or rmse of ratings alone */
+	char	   *metric;			/* to choose by; NULL: the preset's own, ndcg, or rmse of ratings alone */
 	int			trials;
 	double		seconds;		/* stop after so many; infinite: never */
 	double		relevant_from;	/* for lists only rows rated at least so much count; NaN: all */
@@ -26,11 +25,11 @@ typedef struct Trial
 	int			iterations;		/* that its value is based on */
 	bool		complete;		/* it had all iterations it wanted */
 	double		value;			/* NaN: never measured, out of time */
-	double		confirmed;		/* the measure on rows that the search had not seen; NaN: not confirmed */
+	double		confirmed;		/* the metric on rows that the search had not seen; NaN: not confirmed */
 	double		seconds;		/* spent on it in all */
 	bool		winner;
 } Trial;
 
-extern Trial *Tune(const TuneRequest *request, int *count, const char **measure);
+extern Trial *Tune(const TuneRequest *request, int *count, const char **metric);
 
 #endif

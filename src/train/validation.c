@@ -13,7 +13,6 @@
 
 #include "core/als/predict.h"
 #include "core/base/padding.h"
-#include "core/metrics/ranking.h"
 #include "core/topk/index.h"
 #include "core/topk/topk.h"
 #include "pg/alloc.h"
@@ -31,10 +30,10 @@ struct Validation
 	const MfProblem *problem;
 	const MfObjective *objective;
 	const MfParallel *parallel;
-	Measure		measure;
+	MfMetricId	metric;
 	double		relevant_from;	/* NaN: every row held out is relevant */
 	int64		sample_users;	/* whose lists are measured, about, at most */
-	double	   *group;			/* MEASURE_GROUPS sums of figures or squared errors; NULL: not wanted */
+	double	   *group;			/* METRIC_GROUPS sums of a metric or of squared errors; NULL: not wanted */
 	/* the sample: user sample[s] has the held-out items relevant[start[s] .. start[s + 1] - 1] */
 	int			nsample;
 	int32	   *sample;
@@ -243,45 +242,18 @@ RoomLike(const float *source, int64 count)
 	return (float *) TYPEALIGN(64, HugeArray(count + 16, sizeof(float)));
 }
 
-static const char *const measure_names[] = {"ndcg", "recall", "precision", "map", "mrr", "hit_rate", "rmse"};
-
-/* A measure by name; an unknown one is an error that lists them. */
-Measure
-ParseMeasure(const char *name)
-{
-	for (int m = 0; m < (int) lengthof(measure_names); m++)
-		if (strcmp(name, measure_names[m]) == 0)
-			return (Measure) m;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unrecognized metric \"%s\"", name),
-			 errhint("Use ndcg, recall, precision, map, mrr or hit_rate for lists, or rmse for predicted ratings.")));
-	return MEASURE_NDCG;		/* keep the compiler quiet */
-}
-
-/* An error when the model has not what is to be measured. */
-void
-CheckMeasure(Measure measure, const MfObjective *objective)
-{
-	if (measure == MEASURE_RMSE && !objective->has_rating)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("implicit feedback has no ratings to measure by rmse"),
-				 errhint("Use ndcg, recall, precision, map, mrr or hit_rate.")));
-}
-
 /*
  * Measures something else than ndcg of lists, or rmse of a rating model: of lists by the rows that are
  * rated at least relevant_from (NaN: all), over about so many users.
  */
 void
-SetMeasure(Validation *v, Measure measure, double relevant_from, int64 sample_users)
+SetMetric(Validation *v, MfMetricId metric, double relevant_from, int64 sample_users)
 {
-	v->measure = measure;
+	v->metric = metric;
 	v->relevant_from = relevant_from;
 	v->sample_users = sample_users;
 	v->nsample = 0;
-	if (measure == MEASURE_RMSE)
+	if (mf_metric[metric].of_errors)
 		return;
 	DrawSample(v);
 	if (v->nsample == 0 && !isnan(relevant_from))
@@ -291,7 +263,7 @@ SetMeasure(Validation *v, Measure measure, double relevant_from, int64 sample_us
 				 errhint("Lower the argument relevant_from, or raise validation.")));
 }
 
-/* Prepares the measure; keeps pointers to all arguments. */
+/* Prepares the metric; keeps pointers to all arguments. */
 Validation *
 CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *objective,
 				 const MfParallel *parallel)
@@ -302,30 +274,32 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 	v->problem = problem;
 	v->objective = objective;
 	v->parallel = parallel;
-	SetMeasure(v, problem->has_interest ? MEASURE_NDCG : MEASURE_RMSE, NAN, SAMPLE_USERS);
+	SetMetric(v, problem->has_interest ? MF_METRIC_NDCG : MF_METRIC_RMSE, NAN, SAMPLE_USERS);
 	return v;
 }
 
-/* What Validate measures. */
-Measure
-MeasureOf(const Validation *validation)
+/* Whether a smaller value of what Validate measures is better. */
+bool
+LowerIsBetter(const Validation *validation)
 {
-	return validation->measure;
+	return mf_metric[validation->metric].of_errors != NULL;
 }
 
-/* The same, for messages. */
+/* What Validate measures, for messages. */
 const char *
-ValidationMeasure(const Validation *validation)
+ValidationMetric(const Validation *validation)
 {
-	return validation->measure == MEASURE_RMSE ? "rmse" : psprintf("%s@%d", measure_names[validation->measure], LIST_LENGTH);
+	const MfMetric *metric = &mf_metric[validation->metric];
+
+	return metric->of_errors ? metric->name : psprintf("%s@%d", metric->name, LIST_LENGTH);
 }
 
 /*
- * Has every measure that follows add its users' figures, of rmse their squared errors, to MEASURE_GROUPS
+ * Has every Validate that follows add its users' metrics, of rmse their squared errors, to METRIC_GROUPS
  * sums: a user's number by that modulus says where.
  */
 void
-CollectFigures(Validation *validation, double *group)
+CollectMetric(Validation *validation, double *group)
 {
 	validation->group = group;
 }
@@ -335,7 +309,7 @@ typedef struct ErrorSum
 {
 	const MfObjective *objective;
 	const MfFactors *factors;
-	MfRatingMetrics sum;
+	MfErrorSums sum;
 	double	   *group;
 } ErrorSum;
 
@@ -345,9 +319,9 @@ AddError(void *state, int32 user, int32 item, float rating)
 	ErrorSum   *error = state;
 	double		predicted = mf_predicted_rating(error->objective, error->factors, user, item);
 
-	mf_metrics_rating(&error->sum, predicted, rating);
+	mf_error_add(&error->sum, predicted, rating);
 	if (error->group)
-		error->group[user % MEASURE_GROUPS] += (predicted - rating) * (predicted - rating);
+		error->group[user % METRIC_GROUPS] += (predicted - rating) * (predicted - rating);
 }
 
 /* Root mean squared error of the predicted ratings on the rows held out; NaN without a rating part. */
@@ -359,7 +333,7 @@ HeldOutError(Validation *v, const MfFactors *factors)
 	if (!v->problem->has_rating)
 		return NAN;
 	ForEachHeldOut(v, AddError, &error);
-	return mf_metrics_rmse(&error.sum);
+	return mf_metric[MF_METRIC_RMSE].of_errors(&error.sum);
 }
 
 /* The items' index as serving would build it from these factors. */
@@ -382,28 +356,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 		elog(ERROR, "could not open an index just built");
 }
 
-/* The figure of one user's list that is measured. */
-static double
-ListFigure(Measure measure, const MfRankMetrics *figures)
-{
-	switch (measure)
-	{
-		case MEASURE_RECALL:
-			return figures->recall;
-		case MEASURE_PRECISION:
-			return figures->precision;
-		case MEASURE_MAP:
-			return figures->average_precision;
-		case MEASURE_MRR:
-			return figures->reciprocal_rank;
-		case MEASURE_HIT_RATE:
-			return figures->hit_rate;
-		default:
-			return figures->ndcg;
-	}
-}
-
-/* The mean figure of the sample's lists. */
+/* The mean of the metric over the sample's lists. */
 static double
 RateLists(Validation *v, const MfBatch *batch)
 {
@@ -411,13 +364,15 @@ RateLists(Validation *v, const MfBatch *batch)
 
 	for (int s = 0; s < v->nsample; s++)
 	{
-		MfRankMetrics figures = mf_metrics_rank(batch->item + (int64) s * LIST_LENGTH, batch->count[s], LIST_LENGTH,
-												v->relevant + v->start[s], v->start[s + 1] - v->start[s]);
-		double		figure = ListFigure(v->measure, &figures);
+		MfListTally tally;
+		double		value;
 
-		sum += figure;
+		mf_list_tally(&tally, batch->item + (int64) s * LIST_LENGTH, batch->count[s], LIST_LENGTH,
+					  v->relevant + v->start[s], v->start[s + 1] - v->start[s]);
+		value = mf_metric[v->metric].of_list(&tally);
+		sum += value;
 		if (v->group)
-			v->group[v->sample[s] % MEASURE_GROUPS] += figure;
+			v->group[v->sample[s] % METRIC_GROUPS] += value;
 	}
 	return sum / Max(v->nsample, 1);
 }
@@ -453,11 +408,11 @@ ListQuality(Validation *v, const MfFactors *factors)
 	return quality;
 }
 
-/* The measure for these factors: see ValidationMeasure. */
+/* The metric for these factors: see ValidationMetric. */
 double
 Validate(Validation *validation, const MfFactors *factors)
 {
-	return validation->measure == MEASURE_RMSE ? HeldOutError(validation, factors) : ListQuality(validation, factors);
+	return LowerIsBetter(validation) ? HeldOutError(validation, factors) : ListQuality(validation, factors);
 }
 
 static void
@@ -475,14 +430,14 @@ CopyItems(const Validation *v, MfFactors *to, const MfFactors *from)
 }
 
 /*
- * Keeps the items' factors and the mean user if the measure is the best so far: the users' follow from them.  Returns
+ * Keeps the items' factors and the mean user if the metric is the best so far: the users' follow from them.  Returns
  * false when the last three iterations brought no better one.
  */
 bool
-KeepBest(Validation *v, double measure, const MfFactors *factors, const float *mean_user, int iteration)
+KeepBest(Validation *v, double value, const MfFactors *factors, const float *mean_user, int iteration)
 {
 	bool		better = v->best_iteration < SETTLING_ITERATIONS ||
-		(v->measure == MEASURE_RMSE ? measure < v->best : measure > v->best);
+		(LowerIsBetter(v) ? value < v->best : value > v->best);
 	int64		vectors = v->problem->nitems * mf_padded(v->problem->factors);
 
 	if (better)
@@ -496,7 +451,7 @@ KeepBest(Validation *v, double measure, const MfFactors *factors, const float *m
 		}
 		CopyItems(v, &v->kept, factors);
 		memcpy(v->kept_mean, mean_user, sizeof(float) * v->problem->factors);
-		v->best = measure;
+		v->best = value;
 		v->best_iteration = iteration;
 	}
 	return iteration - v->best_iteration < 3;

@@ -83,6 +83,7 @@ SELECT mf_drop('tuned');
 
 -- Mistakes.
 SELECT mf_tune('tune_ratings', 'accuracy');
+SELECT mf_tune('tune_ratings', 'gini');
 SELECT mf_tune('tune_ratings', 'rmse', rating_column => NULL, feedback => 'implicit');
 SELECT mf_tune('tune_ratings', trials => 0);
 SELECT mf_tune('tune_ratings', trials => 1001);
