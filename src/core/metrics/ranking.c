@@ -1,7 +1,7 @@
 /*
- * ranking.c - how good lists and predictions are.
+ * ranking.c - what metrics of lists and predictions are computed from.
  *
- * One user at a time; sums run in the order of the list, so a figure depends on nothing but the list.
+ * One user at a time; sums run in the order of the list, so a metric depends on nothing but the list.
  * A mean over users adds theirs up in the users' order.  Users without relevant items count for no
  * ranking metric.  Relevance is binary.
  */
@@ -100,74 +100,6 @@ mf_error_merge(MfErrorSums *sums, const MfErrorSums *more)
 }
 
 /*
- * The figures at k of a list, best first, of nlist distinct items, against the n = nrelevant > 0
- * relevant items, ascending.  A list shorter than k counts as if filled up with misses.
- *
- *	  precision = hits / k, recall = hits / min(k, n), full recall = hits / n
- *	  ndcg = sum over hits of 1 / log2(rank + 1) / sum over the first min(k, n) ranks of the same
- *		(Jarvelin and Kekalainen 2002)
- *	  average precision = sum over hits of (hits so far / rank) / min(k, n)
- *	  reciprocal rank = 1 / rank of the first hit, 0 without one (Voorhees 1999)
- */
-MfRankMetrics
-mf_metrics_rank(const int32_t *list, int nlist, int k, const int32_t *relevant, int64_t nrelevant)
-{
-	MfRankMetrics metrics = {0};
-	int			best = nrelevant < k ? (int) nrelevant : k;
-	int			hits = 0;
-	double		got = 0;
-	double		ideal = 0;
-	double		precisions = 0;
-
-	if (best <= 0)
-		return metrics;
-	for (int rank = 0; rank < nlist && rank < k; rank++)
-	{
-		if (!mf_list_has(relevant, nrelevant, list[rank]))
-			continue;
-		if (hits++ == 0)
-			metrics.reciprocal_rank = 1.0 / (rank + 1);
-		got += gain_at(rank);
-		precisions += (double) hits / (rank + 1);
-	}
-	for (int rank = 0; rank < best; rank++)
-		ideal += gain_at(rank);
-	metrics.precision = (double) hits / k;
-	metrics.recall = (double) hits / best;
-	metrics.full_recall = (double) hits / (double) nrelevant;
-	metrics.ndcg = got / ideal;
-	metrics.average_precision = precisions / best;
-	metrics.hit_rate = hits > 0;
-	return metrics;
-}
-
-/* Adds one user's figures to a sum. */
-void
-mf_metrics_add(MfRankMetrics *sum, const MfRankMetrics *one)
-{
-	sum->precision += one->precision;
-	sum->recall += one->recall;
-	sum->full_recall += one->full_recall;
-	sum->ndcg += one->ndcg;
-	sum->average_precision += one->average_precision;
-	sum->reciprocal_rank += one->reciprocal_rank;
-	sum->hit_rate += one->hit_rate;
-}
-
-/* Multiplies all figures: a sum over n users by 1 / n is their mean. */
-void
-mf_metrics_scale(MfRankMetrics *sum, double factor)
-{
-	sum->precision *= factor;
-	sum->recall *= factor;
-	sum->full_recall *= factor;
-	sum->ndcg *= factor;
-	sum->average_precision *= factor;
-	sum->reciprocal_rank *= factor;
-	sum->hit_rate *= factor;
-}
-
-/*
  * The share of (relevant, other) pairs of items that the scores order rightly, ties counting half
  * (Rendle et al. 2009): score[i] of all nitems items; seen items, ascending, are on neither side.
  * Takes nrelevant passes over the scores.  NaN when either side is empty.
@@ -211,61 +143,4 @@ mf_metrics_auc(const float *score, int64_t nitems, const int32_t *seen, int64_t 
 		pairs += (double) others;
 	}
 	return right / pairs;
-}
-
-/*
- * How far from popular a list is: the mean of -log2(count of the item / total) over its items, where
- * total is the number of ratings, or of users (Zhou et al. 2010).  An item without any counts as one
- * that has one.  0 for an empty list.
- */
-double
-mf_metrics_novelty(const int32_t *list, int nlist, const int64_t *count, double total)
-{
-	double		sum = 0;
-
-	for (int i = 0; i < nlist; i++)
-		sum -= log2((count[list[i]] > 0 ? (double) count[list[i]] : 1.0) / total);
-	return nlist > 0 ? sum / nlist : 0;
-}
-
-/*
- * Marks a list's items in a bitmap of all items; returns how many were not in it.  Coverage is the sum
- * of that over users divided by the number of items.
- */
-int64_t
-mf_metrics_cover(uint64_t *covered, const int32_t *list, int nlist)
-{
-	int64_t		fresh = 0;
-
-	for (int i = 0; i < nlist; i++)
-	{
-		uint64_t	bit = UINT64_C(1) << (list[i] % 64);
-
-		fresh += (covered[list[i] / 64] & bit) == 0;
-		covered[list[i] / 64] |= bit;
-	}
-	return fresh;
-}
-
-/* Adds a prediction and what it should have been. */
-void
-mf_metrics_rating(MfRatingMetrics *sum, double predicted, double actual)
-{
-	sum->count++;
-	sum->squares += (predicted - actual) * (predicted - actual);
-	sum->absolutes += fabs(predicted - actual);
-}
-
-/* Root of the mean squared error; NaN without predictions. */
-double
-mf_metrics_rmse(const MfRatingMetrics *sum)
-{
-	return sqrt(sum->squares / (double) sum->count);
-}
-
-/* Mean absolute error; NaN without predictions. */
-double
-mf_metrics_mae(const MfRatingMetrics *sum)
-{
-	return sum->absolutes / (double) sum->count;
 }
