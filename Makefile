@@ -32,7 +32,7 @@ OBJS = \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_cells.o als_cg.o als_int16.o als_rotate.o als_schedule.o \
 		als_single.o explain.o fold_in.o objective.o predict.o) \
-	$(addprefix src/core/topk/, candidates.o index.o sq4.o sq4_plan.o sq8.o topk.o topk_filter.o \
+	$(addprefix src/core/topk/, index.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_filter.o \
 		topk_quantized.o topk_scan.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o score.o) \

@@ -32,7 +32,7 @@
 #include "core/base/arena.h"
 #include "core/base/rounding.h"
 #include "core/kernels/score.h"
-#include "core/topk/candidates.h"
+#include "core/topk/reservoir.h"
 #include "core/topk/sq4.h"
 #include "core/topk/topk_search.h"
 

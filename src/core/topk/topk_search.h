@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "core/kernels/score.h"
-#include "core/topk/candidates.h"
+#include "core/topk/reservoir.h"
 #include "core/topk/index.h"
 #include "core/topk/sq4.h"
 #include "core/topk/sq8.h"

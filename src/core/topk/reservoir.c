@@ -1,10 +1,10 @@
 /*
- * candidates.c - the best k of a stream of scored items, where a score may be known to within an error only.
+ * reservoir.c - the best k of a stream of scored items, where a score may be known to within an error only.
  *
  * Entries collect until there are about twice as many as are wanted; then all that cannot be among the
  * best k go.  The caller owns the entries, and knows how to make a score exact.
  */
-#include "core/topk/candidates.h"
+#include "core/topk/reservoir.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /*
- * candidates.h - the best k of a stream of scored items, where a score may be known to within an error only.
+ * reservoir.h - the best k of a stream of scored items, where a score may be known to within an error only.
  */
-#ifndef MF_CANDIDATES_H
-#define MF_CANDIDATES_H
+#ifndef MF_RESERVOIR_H
+#define MF_RESERVOIR_H
 
 #include <stdbool.h>
 #include <stddef.h>
