@@ -288,10 +288,10 @@ AllocateLists(Evaluation *e)
 	const Image *image = e->r.image;
 	int64		users = e->test->users->count;
 	int64		bytes = Max(1, Min(e->k, image->nitems)) * 3 * (int64) sizeof(int32);
-	int64		fine = FineListBytes(image, users);
+	int64		sq8 = Sq8Bytes(image, users);
 
 	InitLists(&e->lists, image, e->k, Min(users, Max(1, e->block_bytes / bytes)),
-			  fine > 0 && fine <= MemoryLimit(), &e->parallel);
+			  sq8 > 0 && sq8 <= MemoryLimit(), &e->parallel);
 }
 
 /* Evaluates block after block; a block's memory goes before the next one is cut off. */

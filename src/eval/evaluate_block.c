@@ -270,7 +270,7 @@ JudgeUser(void *state, int64 q, int worker)
 {
 	Evaluation *e = state;
 	Block	   *b = &e->block;
-	const MfBatch *batch = &e->lists.batch;
+	const MfTopkBatch *batch = &e->lists.batch;
 	int64		user = b->list_first + q;
 	UserTally  *tally = &b->tally[b->ranked[user]];
 	const int32 *seen = b->ranked_seen + b->ranked_start[user];
@@ -294,7 +294,7 @@ static void
 JudgeLists(Evaluation *e)
 {
 	Block	   *b = &e->block;
-	MfBatch    *batch = &e->lists.batch;
+	MfTopkBatch *batch = &e->lists.batch;
 	int64		room = Min(e->lists.room, b->nranked);
 
 	b->popular = HugeZeroArray(room * batch->k, sizeof(int32));

@@ -326,7 +326,7 @@ FillVectors(char *block, const ImageSource *source)
 	mf_list_vectors(objective, &factors, n, vectors, offsets);
 	size = mf_index_build(SectionStart(block, SECTION_INDEX),
 						  (void *) TYPEALIGN(64, HugeZeroArray(mf_index_workspace(n, d, &source->parallel) + 64, 1)),
-						  &items, MF_CODES_AUTO, &source->parallel);
+						  &items, MF_QUANTIZE_AUTO, &source->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;
 	header->size = header->offset[SECTION_INDEX] + size;

@@ -129,7 +129,7 @@ ReadUsers(AllUsers *all, bool with_seen)
 }
 
 /*
- * Allocates what a block of users takes; there are fewer of them where lists are long.  Fine codes are built where they
+ * Allocates what a block of users takes; there are fewer of them where lists are long.  8-bit codes are built where they
  * pay and fit.
  */
 static void
@@ -139,12 +139,12 @@ AllocateBlock(AllUsers *all, int k)
 	int			ld = image->index.ld;
 	int64		bytes = sizeof(float) * (ld + 1) + sizeof(int64) + 3 * sizeof(int32) * Min(k, image->nitems);
 	int64		room = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&all->parallel));
-	int64		fine = FineListBytes(image, all->users->count);
+	int64		sq8 = Sq8Bytes(image, all->users->count);
 
 	all->block_bytes = Max(MaintenanceMemory() / 4, LEAST_BLOCK);
 	room = Min(room, Max(all->block_bytes / bytes, 1));
 	room = Min(room, Max(all->users->count, 1));
-	InitLists(&all->lists, image, k, room, fine > 0 && UserBytes(all) + fine <= MemoryLimit(), &all->parallel);
+	InitLists(&all->lists, image, k, room, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
 	all->vector = AlignedArray(room * ld, sizeof(float));
 	memset(all->vector, 0, room * ld * sizeof(float));
 	all->bias = HugeArray(room, sizeof(float));
@@ -325,7 +325,7 @@ NextBlock(AllUsers *all)
 bool
 NextListEntry(AllUsers *all, ListEntry *entry)
 {
-	const MfBatch *batch = &all->lists.batch;
+	const MfTopkBatch *batch = &all->lists.batch;
 	const Image *image = all->r.image;
 	int64		at;
 

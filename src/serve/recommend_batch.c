@@ -2,7 +2,7 @@
  * recommend_batch.c - the lists of many users at a time, from their stored vectors, by threads.
  *
  * The search is that of a single user; where it has to look at all items, as the image's index knows,
- * users go through them together (core/fine.c).
+ * users go through them together (core/topk/sq8.c).
  */
 #include "postgres.h"
 
@@ -12,24 +12,24 @@
 #include "pg/core_call.h"
 #include "serve/recommend_batch.h"
 
-/* With fewer users than this, fine codes take longer to make than they save. */
+/* With fewer users than this, 8-bit codes take longer to make than they save. */
 #define ENOUGH_USERS 256
 
 /* Bytes that would make the lists of so many users faster; 0 where nothing would. */
 int64
-FineListBytes(const Image *image, int64 users)
+Sq8Bytes(const Image *image, int64 users)
 {
-	return image->index.coded > 0 && users >= ENOUGH_USERS ? mf_fine_size(&image->index) : 0;
+	return image->index.sq4.dims > 0 && users >= ENOUGH_USERS ? mf_sq8_size(&image->index) : 0;
 }
 
 /*
- * Room for lists of at most k items for `room` users at a time, in the current memory context; fine: with
- * FineListBytes.
+ * Room for lists of at most k items for `room` users at a time, in the current memory context; sq8: with
+ * Sq8Bytes.
  */
 void
-InitLists(Lists *lists, const Image *image, int k, int64 room, bool fine, const MfParallel *parallel)
+InitLists(Lists *lists, const Image *image, int k, int64 room, bool sq8, const MfParallel *parallel)
 {
-	MfBatch    *batch = &lists->batch;
+	MfTopkBatch *batch = &lists->batch;
 
 	memset(lists, 0, sizeof(Lists));
 	lists->image = image;
@@ -40,11 +40,11 @@ InitLists(Lists *lists, const Image *image, int k, int64 room, bool fine, const 
 	batch->score = HugeArray(lists->room * batch->k, sizeof(float));
 	batch->count = HugeArray(lists->room, sizeof(int32));
 	lists->space = AlignedArray(mf_topk_batch_workspace(&image->index, batch->k, parallel), 1);
-	if (!fine)
+	if (!sq8)
 		return;
-	if (!mf_fine_build(&lists->fine, AlignedArray(mf_fine_size(&image->index), 1), &image->index, parallel))
+	if (!mf_sq8_build(&lists->sq8, AlignedArray(mf_sq8_size(&image->index), 1), &image->index, parallel))
 		CheckCore(MF_CANCELLED);
-	batch->fine = &lists->fine;
+	batch->sq8 = &lists->sq8;
 }
 
 /*
@@ -54,7 +54,7 @@ InitLists(Lists *lists, const Image *image, int k, int64 room, bool fine, const 
 void
 MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen)
 {
-	MfBatch    *batch = &lists->batch;
+	MfTopkBatch *batch = &lists->batch;
 
 	batch->nqueries = n;
 	batch->query = vectors;

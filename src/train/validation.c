@@ -350,7 +350,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 
 	mf_list_vectors(v->objective, factors, nitems, vectors, offsets);
 	size = mf_index_build(space, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
-						  MF_CODES_NEVER, v->parallel);
+						  MF_QUANTIZE_NEVER, v->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	if (!mf_index_open(index, space, size))
 		elog(ERROR, "could not open an index just built");
@@ -358,7 +358,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 
 /* The mean of the metric over the sample's lists. */
 static double
-RateLists(Validation *v, const MfBatch *batch)
+RateLists(Validation *v, const MfTopkBatch *batch)
 {
 	double		sum = 0;
 
@@ -386,7 +386,7 @@ ListQuality(Validation *v, const MfFactors *factors)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	int			ld = mf_padded(v->problem->factors);
 	MfIndex		index;
-	MfBatch		batch = {.nqueries = v->nsample, .k = LIST_LENGTH};
+	MfTopkBatch batch = {.nqueries = v->nsample, .k = LIST_LENGTH};
 	float	   *query = (float *) TYPEALIGN(64, HugeArray((int64) v->nsample * ld + 16, sizeof(float)));
 	double		quality;
 

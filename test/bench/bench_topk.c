@@ -108,15 +108,15 @@ time_batch(const Catalog *c, const float *query, int64_t nqueries, const char *w
 {
 	MfParallel	parallel = {2, NULL};
 	void	   *workspace = catalog_space(mf_topk_batch_workspace(&c->index, K, &parallel));
-	MfBatch		batch = {nqueries, query, K, NULL, NULL, NULL, malloc((size_t) nqueries * K * 4),
+	MfTopkBatch batch = {nqueries, query, K, NULL, NULL, NULL, malloc((size_t) nqueries * K * 4),
 	malloc((size_t) nqueries * K * 4), malloc((size_t) nqueries * 4)};
-	void	   *space = catalog_space(mf_fine_size(&c->index));
-	MfFine		fine;
+	void	   *space = catalog_space(mf_sq8_size(&c->index));
+	MfSq8		sq8;
 	double		start = seconds();
 	clock_t		cpu = clock();
 
-	if (c->index.coded > 0 && mf_fine_build(&fine, space, &c->index, &parallel))
-		batch.fine = &fine;
+	if (c->index.sq4.dims > 0 && mf_sq8_build(&sq8, space, &c->index, &parallel))
+		batch.sq8 = &sq8;
 	mf_topk_batch(&c->index, &batch, workspace, &parallel);
 	printf("%-8s batch of %lld, 2 threads: %.3f s, %.3f s of processor time\n", what, (long long) nqueries,
 		   seconds() - start, (double) (clock() - cpu) / CLOCKS_PER_SEC);
@@ -138,9 +138,9 @@ bench(int64_t n, int d, const char *what)
 	shape(&c, what);
 	make_queries(&c, query, nqueries, strcmp(what, "classic") == 0);
 	start = seconds();
-	catalog_build(&c, MF_CODES_AUTO, 2);
+	catalog_build(&c, MF_QUANTIZE_AUTO, 2);
 	printf("%-8s %lld x %d: built in %.2f s, %.1f MB, %d coordinates coded\n", what, (long long) n, d,
-		   seconds() - start, (double) c.size / 1e6, c.index.coded);
+		   seconds() - start, (double) c.size / 1e6, c.index.sq4.dims);
 	time_queries(&c, query, what, false);
 	time_queries(&c, query, what, true);
 	time_batch(&c, query, nqueries, what);

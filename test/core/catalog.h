@@ -86,7 +86,7 @@ catalog_offsets(Catalog *c, float factor, uint64_t seed)
 
 /* Builds and opens the index. */
 __attribute__((unused)) static bool
-catalog_build(Catalog *c, MfCodes codes, int nthreads)
+catalog_build(Catalog *c, MfQuantization codes, int nthreads)
 {
 	MfParallel	parallel = {nthreads, NULL};
 	MfItems		items = {c->n, c->d, c->vector, c->offset, NULL, 0};

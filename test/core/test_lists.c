@@ -40,7 +40,7 @@ finds(const Catalog *c, const float *query, const Scored *list, int n, void *wor
 
 /* Lists of random users out of an index of these codes, at every level, beside those of the naive scan. */
 static void
-test_codes(Catalog *c, const Sample *model, MfCodes codes, const Scored *list, const int *count, const char *what)
+test_codes(Catalog *c, const Sample *model, MfQuantization codes, const Scored *list, const int *count, const char *what)
 {
 	static const char *const codes_name[] = {"codes as chosen", "no codes", "4-bit codes"};
 
@@ -88,8 +88,8 @@ test_model(const Sample *model, bool interest, float taste, const char *what)
 		count[q] = naive_scan(&c, random_user(model, q), K, NULL, false, all);
 		memcpy(list + q * K, all, (size_t) count[q] * sizeof(Scored));
 	}
-	for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
-		test_codes(&c, model, (MfCodes) codes, list, count, what);
+	for (int codes = MF_QUANTIZE_AUTO; codes <= MF_QUANTIZE_SQ4; codes++)
+		test_codes(&c, model, (MfQuantization) codes, list, count, what);
 	free(all);
 	free(list);
 	free(count);

@@ -140,11 +140,11 @@ test_shapes(const char *level, int64_t n, int d, int nqueries)
 		bool		same = true;
 
 		for (int o = 0; o < 3; o++)
-			for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
+			for (int codes = MF_QUANTIZE_AUTO; codes <= MF_QUANTIZE_SQ4; codes++)
 			{
 				Catalog		c = shaped((Shape) shape, n, d, offsets[o]);
 
-				same = same && catalog_build(&c, (MfCodes) codes, 2) && queries_agree(&c, nqueries, 10);
+				same = same && catalog_build(&c, (MfQuantization) codes, 2) && queries_agree(&c, nqueries, 10);
 				if (!same)
 					printf("#   offsets %g, codes %d\n", offsets[o], codes);
 				catalog_free(&c);
@@ -153,7 +153,7 @@ test_shapes(const char *level, int64_t n, int d, int nqueries)
 	}
 }
 
-/* All lengths of vectors, and numbers of items around the sizes of panels and blocks. */
+/* All lengths of vectors, and numbers of items around the sizes of packs and blocks. */
 static void
 test_sizes(const char *level)
 {
@@ -168,7 +168,7 @@ test_sizes(const char *level)
 		{
 			Catalog		c = shaped((Shape) shape, 1500, lengths[l], shape == FLAT ? 1 : 0);
 
-			same = same && catalog_build(&c, shape == POPULAR ? MF_CODES_AUTO : MF_CODES_ALWAYS, 1) &&
+			same = same && catalog_build(&c, shape == POPULAR ? MF_QUANTIZE_AUTO : MF_QUANTIZE_SQ4, 1) &&
 				queries_agree(&c, 6, 7);
 			catalog_free(&c);
 		}
@@ -178,11 +178,11 @@ test_sizes(const char *level)
 	{
 		bool		same = true;
 
-		for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
+		for (int codes = MF_QUANTIZE_AUTO; codes <= MF_QUANTIZE_SQ4; codes++)
 		{
 			Catalog		c = shaped(RANDOM, counts[l], 19, 0.3f);
 
-			same = same && catalog_build(&c, (MfCodes) codes, 2) && queries_agree(&c, 4, 5) &&
+			same = same && catalog_build(&c, (MfQuantization) codes, 2) && queries_agree(&c, 4, 5) &&
 				queries_agree(&c, 2, 3000);
 			catalog_free(&c);
 		}
@@ -200,11 +200,11 @@ test_many(const char *level)
 	{
 		bool		same = true;
 
-		for (int codes = MF_CODES_AUTO; codes <= MF_CODES_ALWAYS; codes++)
+		for (int codes = MF_QUANTIZE_AUTO; codes <= MF_QUANTIZE_SQ4; codes++)
 		{
 			Catalog		c = shaped((Shape) shape, 5000, 24, shape == FLAT ? 0.1f : 0);
 
-			same = same && catalog_build(&c, (MfCodes) codes, 1);
+			same = same && catalog_build(&c, (MfQuantization) codes, 1);
 			for (int i = 0; i < 7; i++)
 				same = same && queries_agree(&c, 3, ks[i]);
 			catalog_free(&c);
@@ -306,7 +306,7 @@ test_filters(const char *level)
 		{
 			Catalog		c = shaped((Shape) shape, 4000, 16, shape == RANDOM ? 0.2f : 0);
 
-			same = same && catalog_build(&c, MF_CODES_ALWAYS, 1);
+			same = same && catalog_build(&c, MF_QUANTIZE_SQ4, 1);
 			for (int s = 0; s < 7; s++)
 				same = same && filter_agrees(&c, kind, shares[s], 10) &&
 					filter_agrees(&c, kind, shares[s], 700);
@@ -330,14 +330,14 @@ typedef struct Many
 	int32_t		item[BATCH_QUERIES * BATCH_K];
 	float		score[BATCH_QUERIES * BATCH_K];
 	int32_t		count[BATCH_QUERIES];
-	MfBatch		batch;
+	MfTopkBatch batch;
 } Many;
 
 /* Query 5 has seen everything, query 6 all but three, the others a few items. */
 static void
 make_many(Many *many, const Catalog *c)
 {
-	MfBatch		batch = {BATCH_QUERIES, NULL, BATCH_K, NULL, many->start, NULL, many->item, many->score, many->count, NULL};
+	MfTopkBatch batch = {BATCH_QUERIES, NULL, BATCH_K, NULL, many->start, NULL, many->item, many->score, many->count, NULL};
 
 	batch.query = many->query = catalog_space(BATCH_QUERIES * c->ld * sizeof(float));
 	batch.seen = many->seen = malloc((size_t) (2 * c->n + BATCH_QUERIES * 10) * sizeof(int32_t));
@@ -392,14 +392,14 @@ many_agree(const Many *many, const Catalog *c)
 	return same;
 }
 
-/* A batch on 1, 2 and 3 threads, without and with fine codes. */
+/* A batch on 1, 2 and 3 threads, without and with 8-bit codes. */
 static bool
-batch_agrees(const Catalog *c, bool fine)
+batch_agrees(const Catalog *c, bool sq8)
 {
 	Many		many;
 	Many		one;			/* after the run on one thread */
-	MfFine		codes;
-	void	   *space = catalog_space(mf_fine_size(&c->index));
+	MfSq8		codes;
+	void	   *space = catalog_space(mf_sq8_size(&c->index));
 	bool		same = true;
 
 	make_many(&many, c);
@@ -410,8 +410,8 @@ batch_agrees(const Catalog *c, bool fine)
 		MfParallel	parallel = {threads, NULL};
 		void	   *workspace = catalog_space(mf_topk_batch_workspace(&c->index, BATCH_K, &parallel));
 
-		if (fine && mf_fine_build(&codes, space, &c->index, &parallel))
-			many.batch.fine = &codes;
+		if (sq8 && mf_sq8_build(&codes, space, &c->index, &parallel))
+			many.batch.sq8 = &codes;
 		memset(many.count, -1, sizeof(many.count));
 		same = mf_topk_batch(&c->index, &many.batch, workspace, &parallel);
 		if (threads == 1)
@@ -448,7 +448,7 @@ test_batch(const char *level)
 		{
 			Catalog		c = shaped((Shape) shape, 1500, 33, (float) o);
 
-			same = same && catalog_build(&c, shape == POPULAR ? MF_CODES_NEVER : MF_CODES_ALWAYS, 2) &&
+			same = same && catalog_build(&c, shape == POPULAR ? MF_QUANTIZE_NEVER : MF_QUANTIZE_SQ4, 2) &&
 				batch_agrees(&c, false) && batch_agrees(&c, true);
 			catalog_free(&c);
 		}
@@ -461,7 +461,7 @@ test_batch(const char *level)
 		MfParallel	parallel = {2, always};
 		void	   *workspace;
 
-		ok(catalog_build(&c, MF_CODES_ALWAYS, 1) && batch_agrees(&c, true), "%s: a batch on %d items", level, counts[i]);
+		ok(catalog_build(&c, MF_QUANTIZE_SQ4, 1) && batch_agrees(&c, true), "%s: a batch on %d items", level, counts[i]);
 		workspace = catalog_space(mf_topk_batch_workspace(&c.index, BATCH_K, &parallel));
 		make_many(&many, &c);
 		ok(!mf_topk_batch(&c.index, &many.batch, workspace, &parallel), "%s: a cancelled batch says so", level);
@@ -473,7 +473,7 @@ test_batch(const char *level)
 
 /* The block itself: the same bytes for any number of threads, vectors by item, damaged headers. */
 static void
-test_block(MfCodes codes)
+test_block(MfQuantization codes)
 {
 	Catalog		c = shaped(POPULAR, 3000, 20, 0.3f);
 	void	   *copy = catalog_space(mf_index_size(c.n, c.d));
@@ -528,7 +528,7 @@ test_kernels(void)
 			int			n = lengths[l];
 			Catalog		c = catalog_new(17, n, 3);
 			const float *q = c.vector + 16 * n;
-			int32_t		threshold = 0;
+			int32_t		least_sum = 0;
 			uint16_t	passed = 0;
 			uint16_t	expected = 0;
 			bool		same = true;
@@ -537,7 +537,7 @@ test_kernels(void)
 				code[i] = (uint8_t) (i % 5 == 0 ? 255 : mf_random_bits(1, (uint64_t) i));
 			for (int j = 0; j < n; j++)
 				query[j] = (int8_t) (j % 7 < 4 ? 127 : (int) (mf_random_bits(2, (uint64_t) j) % 255) - 127);
-			table[t]->sum_codes(code, n, query, sum);
+			table[t]->sq4_sums(code, n, query, sum);
 			for (int i = 0; i < 16; i++)
 			{
 				int32_t		total = 0;
@@ -555,7 +555,7 @@ test_kernels(void)
 					vv += v * v;
 					qq += (double) q[j] * q[j];
 				}
-				threshold = i == 3 ? total : threshold;
+				least_sum = i == 3 ? total : least_sum;
 				same = same && sum[i] == total;
 				if (i == 0)
 					table[t]->score_rows(q, n, c.vector, (int32_t[]) {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
@@ -563,34 +563,34 @@ test_kernels(void)
 				same = same && fabs(score[i] - exact) <= mf_score_error(n) * sqrt(qq * vv);
 			}
 			for (int i = 0; i < 16; i++)
-				expected |= (uint16_t) ((sum[i] >= threshold) << i);
-			same = same && table[t]->scan_codes(code, n, query, 1, &threshold, &passed) == 1 && passed == expected;
+				expected |= (uint16_t) ((sum[i] >= least_sum) << i);
+			same = same && table[t]->sq4_scan(code, n, query, 1, &least_sum, &passed) == 1 && passed == expected;
 			ok(same, "%s: kernels, %d coordinates", mf_isa_name((MfIsa) t), n);
 			catalog_free(&c);
 		}
 }
 
-/* Every table's kernel of fine codes against plain loops, with the largest numbers there are among them. */
+/* Every table's kernel of 8-bit codes against plain loops, with the largest numbers there are among them. */
 static void
 test_tile(void)
 {
 	static const int lengths[] = {16, 48, 64, 1008};
 	static uint8_t code[3 * 16 * 1008];
-	static int8_t query[MF_TILE][1008];
+	static int8_t query[MF_SQ8_TILE][1008];
 	const MfScore *table[MF_ISA_LEVELS];
 	int			ntables = kernels_of_levels(table);
 
 	for (int i = 0; i < (int) sizeof(code); i++)
 		code[i] = (uint8_t) (i % 3 == 0 ? 127 : mf_random_bits(1, (uint64_t) i) % 128);
-	for (int q = 0; q < MF_TILE; q++)
+	for (int q = 0; q < MF_SQ8_TILE; q++)
 		for (int j = 0; j < 1008; j++)
 			query[q][j] = (int8_t) (q == 1 ? 127 : q == 2 ? -127 : (int) (mf_random_bits(2, (uint64_t) (q * 1008 + j)) % 255) - 127);
 	for (int t = 0; t < ntables; t++)
 		for (int l = 0; l < 4; l++)
-			for (int n = 1; n <= MF_TILE; n += 3)
+			for (int n = 1; n <= MF_SQ8_TILE; n += 3)
 			{
 				int			ld = lengths[l];
-				MfCodeTile	tile = {.nqueries = n};
+				MfSq8Tile	tile = {.nqueries = n};
 				bool		same = true;
 
 				for (int q = 0; q < n; q++)
@@ -598,13 +598,13 @@ test_tile(void)
 					tile.query[q] = query[q];
 					tile.live[q] = q == 3 ? 5 : 7;
 					for (int p = 0; p < 3; p++)
-						tile.threshold[q][p] = p == 1 ? INT32_MAX : 100 * ld * (q - 2);
+						tile.least_sum[q][p] = p == 1 ? INT32_MAX : 100 * ld * (q - 2);
 				}
-				table[t]->scan_tile(code, ld, &tile);
+				table[t]->sq8_scan_tile(code, ld, &tile);
 				for (int q = 0; q < n; q++)
 				{
 					uint16_t	alone[64];
-					uint64_t	found = table[t]->scan_fine(code, ld, query[q], tile.live[q], tile.threshold[q], alone);
+					uint64_t	found = table[t]->sq8_scan(code, ld, query[q], tile.live[q], tile.least_sum[q], alone);
 
 					same = same && found == tile.found[q];
 					for (int p = 0; p < 3; p++)
@@ -617,7 +617,7 @@ test_tile(void)
 
 							for (int j = 0; j < ld; j++)
 								sum += query[q][j] * code[p * 16 * ld + j / 4 * 64 + i * 4 + j % 4];
-							passed |= (uint16_t) ((sum >= tile.threshold[q][p]) << i);
+							passed |= (uint16_t) ((sum >= tile.least_sum[q][p]) << i);
 						}
 						if ((tile.live[q] >> p & 1) == 0)
 							passed = 0;
@@ -625,11 +625,11 @@ test_tile(void)
 							(passed == 0 || (tile.passed[q][p] == passed && alone[p] == passed));
 					}
 				}
-				ok(same, "%s: fine codes, %d coordinates, %d queries", mf_isa_name((MfIsa) t), ld, n);
+				ok(same, "%s: 8-bit codes, %d coordinates, %d queries", mf_isa_name((MfIsa) t), ld, n);
 			}
 }
 
-/* Whether every item passes the test of its codes when the floor is its own score. */
+/* Whether every item passes the test of its codes when the threshold is its own score. */
 static bool
 codes_admit(const Catalog *c, const MfScore *kernels, const float *query, bool cosine)
 {
@@ -637,7 +637,7 @@ codes_admit(const Catalog *c, const MfScore *kernels, const float *query, bool c
 	int8_t		code[1008];
 	float		coordinate[1008];
 	float		unit[1008] = {0};
-	MfCodeQuery q = {.code = code,.coordinate = coordinate};
+	MfSqQuery	q = {.code = code,.coordinate = coordinate};
 	double		norm = 0;
 	bool		admitted = true;
 
@@ -649,35 +649,35 @@ codes_admit(const Catalog *c, const MfScore *kernels, const float *query, bool c
 	if (cosine)
 		norm = norm > 0 ? 1 : 0;
 	norm *= 1 + 1e-6;
-	if (!mf_codes_query(&q, x, unit, norm))
+	if (!mf_sq4_query(&q, x, unit, norm))
 		return true;
 	for (int64_t at = 0; at < c->n && admitted; at++)
 	{
-		int64_t		first = at / MF_BLOCK * MF_BLOCK_PANELS;
-		int64_t		p = at / MF_PANEL - first;
+		int64_t		first = at / MF_BLOCK * MF_BLOCK_PACKS;
+		int64_t		p = at / MF_PACK - first;
 		double		score = naive_score(c, query, x->item[at], cosine);
-		MfCodeBounds b = {x->panel_norm + first,
-			cosine || x->panel_offset == NULL ? NULL : x->panel_offset + first,
-			cosine ? x->panel_least + first : NULL, x->panel_step + first, x->panel_error + first,
-			x->panel_length + first, x->panel_rest + first,
+		MfSqBounds	b = {x->pack_norm + first,
+			cosine || x->pack_offset == NULL ? NULL : x->pack_offset + first,
+			cosine ? x->sq4.least_norm + first : NULL, x->sq4.step + first, x->sq4.error + first,
+			x->sq4.length + first, x->sq4.rest + first,
 			(float) (score - fabs(score) * 0x1.0p-21 - 0x1.0p-148), cosine ? INFINITY : (float) (norm * (1 + 1e-6)),
 		q.per_error, q.per_length, q.per_rest, q.per_skew, q.unit, q.shift};
-		int32_t		threshold[MF_BLOCK_PANELS];
-		int32_t		sum[MF_PANEL];
+		int32_t		least_sum[MF_BLOCK_PACKS];
+		int32_t		sum[MF_PACK];
 
 		if (fabs(score) > 1e37)
 			continue;
-		admitted = kernels->bound_codes(&b, threshold) >> p & 1;
-		kernels->sum_codes(x->code + (size_t) (at / MF_PANEL) * x->coded * 8, x->coded, code, sum);
-		admitted = admitted && sum[at % MF_PANEL] >= threshold[p];
+		admitted = kernels->sq_bound(&b, least_sum) >> p & 1;
+		kernels->sq4_sums(x->sq4.code + (size_t) (at / MF_PACK) * x->sq4.dims * 8, x->sq4.dims, code, sum);
+		admitted = admitted && sum[at % MF_PACK] >= least_sum[p];
 		if (!admitted)
-			printf("#   position %lld, score %g: sum %d, threshold %d\n", (long long) at, score,
-				   sum[at % MF_PANEL], threshold[p]);
+			printf("#   position %lld, score %g: sum %d, least_sum %d\n", (long long) at, score,
+				   sum[at % MF_PACK], least_sum[p]);
 	}
 	return admitted;
 }
 
-/* The bound of the codes, directly: on every shape, no item is ruled out by a floor that it reaches. */
+/* The bound of the codes, directly: on every shape, no item is ruled out by a threshold that it reaches. */
 static void
 test_bound(void)
 {
@@ -695,7 +695,7 @@ test_bound(void)
 				Catalog		c = shaped((Shape) shape, 1100, lengths[l], offsets * 2.0f);
 				float	   *query = catalog_space(c.ld * sizeof(float));
 
-				admitted = admitted && catalog_build(&c, MF_CODES_ALWAYS, 1) && c.index.coded > 0;
+				admitted = admitted && catalog_build(&c, MF_QUANTIZE_SQ4, 1) && c.index.sq4.dims > 0;
 				for (int q = 0; q < 8; q++)
 				{
 					make_query(&c, q, query);
@@ -706,7 +706,7 @@ test_bound(void)
 				free(query);
 				catalog_free(&c);
 			}
-		ok(admitted, "codes rule out no item that reaches the floor: %s", shape_name[shape]);
+		ok(admitted, "codes rule out no item that reaches the threshold: %s", shape_name[shape]);
 	}
 }
 
@@ -720,7 +720,7 @@ test_score(void)
 	float		score[100];
 	bool		same = true;
 
-	catalog_build(&c, MF_CODES_AUTO, 1);
+	catalog_build(&c, MF_QUANTIZE_AUTO, 1);
 	make_query(&c, 0, query);
 	for (int i = 0; i < 100; i++)
 		item[i] = 99 - i;
@@ -752,8 +752,8 @@ main(void)
 	test_kernels();
 	test_tile();
 	test_bound();
-	test_block(MF_CODES_AUTO);
-	test_block(MF_CODES_ALWAYS);
+	test_block(MF_QUANTIZE_AUTO);
+	test_block(MF_QUANTIZE_SQ4);
 	test_score();
 	return done();
 }

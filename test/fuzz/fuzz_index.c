@@ -24,8 +24,8 @@ touch(const void *array, size_t size)
 static void
 touch_all(const MfIndex *index)
 {
-	size_t		places = (size_t) index->npanels * MF_PANEL;
-	size_t		panels = (size_t) index->nblocks * MF_BLOCK_PANELS * sizeof(float);
+	size_t		places = (size_t) index->npacks * MF_PACK;
+	size_t		packs = (size_t) index->nblocks * MF_BLOCK_PACKS * sizeof(float);
 	size_t		blocks = (size_t) index->nblocks * sizeof(float);
 
 	touch(index->item, places * sizeof(int32_t));
@@ -33,25 +33,25 @@ touch_all(const MfIndex *index)
 	touch(index->vector, places * (size_t) index->ld * sizeof(float));
 	touch(index->norm, places * sizeof(float));
 	touch(index->offset, places * sizeof(float));
-	touch(index->panel_norm, panels);
-	touch(index->panel_offset, panels);
+	touch(index->pack_norm, packs);
+	touch(index->pack_offset, packs);
 	touch(index->block_norm, blocks);
 	touch(index->block_offset, blocks);
 	touch(index->tail_offset, blocks);
-	touch(index->rotation, (size_t) index->coded * index->ld * sizeof(float));
-	touch(index->spread, (size_t) index->coded * sizeof(float));
-	touch(index->code, (size_t) index->npanels * index->coded * 8);
-	touch(index->panel_least, panels);
-	touch(index->panel_step, panels);
-	touch(index->panel_error, panels);
-	touch(index->panel_length, panels);
-	touch(index->panel_rest, panels);
-	panels = (size_t) index->head.nblocks * MF_BLOCK_PANELS * sizeof(float);
-	touch(index->head.code, (size_t) index->head.nblocks * MF_BLOCK_PANELS * index->ld * MF_PANEL);
-	touch(index->head.step, panels);
-	touch(index->head.error, panels);
-	touch(index->head.length, panels);
-	touch(index->head.zero, index->head.nblocks > 0 ? MF_BLOCK_PANELS * sizeof(float) : 0);
+	touch(index->sq4.rotation, (size_t) index->sq4.dims * index->ld * sizeof(float));
+	touch(index->sq4.spread, (size_t) index->sq4.dims * sizeof(float));
+	touch(index->sq4.code, (size_t) index->npacks * index->sq4.dims * 8);
+	touch(index->sq4.least_norm, packs);
+	touch(index->sq4.step, packs);
+	touch(index->sq4.error, packs);
+	touch(index->sq4.length, packs);
+	touch(index->sq4.rest, packs);
+	packs = (size_t) index->sq8.nblocks * MF_BLOCK_PACKS * sizeof(float);
+	touch(index->sq8.code, (size_t) index->sq8.nblocks * MF_BLOCK_PACKS * index->ld * MF_PACK);
+	touch(index->sq8.step, packs);
+	touch(index->sq8.error, packs);
+	touch(index->sq8.length, packs);
+	touch(index->sq8.zero, index->sq8.nblocks > 0 ? MF_BLOCK_PACKS * sizeof(float) : 0);
 }
 
 int
@@ -60,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	Bytes		bytes = {data, size};
 	Catalog		c = catalog_new(take_below(&bytes, 200), 1 + (int) take_below(&bytes, 40), 1);
 	bool		offsets = take_byte(&bytes) & 1;
-	MfCodes		codes = (MfCodes) take_below(&bytes, 3);
+	MfQuantization codes = (MfQuantization) take_below(&bytes, 3);
 	MfIndex		index;
 	size_t		length;
 	char	   *copy;

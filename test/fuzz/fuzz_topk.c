@@ -92,7 +92,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Bytes		bytes = {data, size};
-	MfCodes		codes = (MfCodes) take_below(&bytes, 3);
+	MfQuantization codes = (MfQuantization) take_below(&bytes, 3);
 	uint8_t		parts = take_byte(&bytes);
 	Catalog		c = take_catalog(&bytes);
 	int			k = 1 + (int) take_below(&bytes, 300);

@@ -15,8 +15,8 @@ typedef uint32_t (*MfScoreRows) (const float *query, int ld, const float *base,
 								 const int32_t *position, const float *norm, const float *offset,
 								 float threshold, float *score);
 
-/* What the codes of a block's 64 panels are held against; sq4.h has the formula. */
-typedef struct MfCodeBounds
+/* What the codes of a block's 64 packs are held against; sq4.h has the formula. */
+typedef struct MfSqBounds
 {
 	const float *norm;			/* 64 of each: see MfIndex */
 	const float *offset;		/* NULL: all 0 */
@@ -25,7 +25,7 @@ typedef struct MfCodeBounds
 	const float *error;
 	const float *length;
 	const float *rest;
-	float		floor;			/* nothing below is wanted */
+	float		threshold;			/* nothing below is wanted */
 	float		per_norm;		/* bound of a score: this * norm + offset */
 	float		per_error;		/* what codes may miss: this * error + ... */
 	float		per_length;		/* ... this * length + ... */
@@ -33,64 +33,64 @@ typedef struct MfCodeBounds
 	float		per_skew;		/* ... this * norm */
 	float		unit;			/* what one step of the query's codes is worth */
 	float		shift;			/* sum of products that stands for 0 */
-} MfCodeBounds;
+} MfSqBounds;
 
-/* The least sum of products of codes that each of a block's 64 panels is interested in.  Returns the
- * bits of the panels that are not ruled out by their norms. */
-typedef uint64_t (*MfBoundCodes) (const MfCodeBounds *bounds, int32_t *threshold);
+/* The least sum of products of codes that each of a block's 64 packs is interested in.  Returns the
+ * bits of the packs that are not ruled out by their norms. */
+typedef uint64_t (*MfSqBound) (const MfSqBounds *bounds, int32_t *least_sum);
 
 /*
- * The sums of products of codes of one panel's items: over coordinates j < coded of query[j] * code,
- * codes 0 .. 15 and -127 <= query[j] <= 127.  A panel is coded / 8 chunks of 16 x 4 bytes: byte b of an
+ * The sums of products of codes of one pack's items: over coordinates j < coded of query[j] * code,
+ * codes 0 .. 15 and -127 <= query[j] <= 127.  A pack is coded / 8 chunks of 16 x 4 bytes: byte b of an
  * item's four in chunk g has coordinate 8 g + b in its lower half and 8 g + 4 + b in its upper half
  * (in a 16-bit word, the lower byte first).
  */
-typedef void (*MfSumCodes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum);
+typedef void (*MfSq4Sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum);
 
-/* For each panel in the bits `live` of the 64 at code, the bits of its items whose sums reach the
- * panel's threshold.  Returns the bits of the panels that have such items. */
-typedef uint64_t (*MfScanCodes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
-								 const int32_t *threshold, uint16_t *passed);
+/* For each pack in the bits `live` of the 64 at code, the bits of its items whose sums reach the
+ * pack's least_sum.  Returns the bits of the packs that have such items. */
+typedef uint64_t (*MfSq4Scan) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
+								 const int32_t *least_sum, uint16_t *passed);
 
-/* The same by fine codes, of ld x 16 bytes a panel: see MfScanTile. */
-typedef MfScanCodes MfScanFine;
+/* The same by 8-bit codes, of ld x 16 bytes a pack: see MfSq8ScanTile. */
+typedef MfSq4Scan MfSq8Scan;
 
-/* Queries that go through the fine codes of a block together. */
-#define MF_TILE 8
+/* Queries that go through the 8-bit codes of a block together. */
+#define MF_SQ8_TILE 8
 
-/* Some queries' way through the fine codes of a block's 64 panels. */
-typedef struct MfCodeTile
+/* Some queries' way through the 8-bit codes of a block's 64 packs. */
+typedef struct MfSq8Tile
 {
-	int			nqueries;		/* 1 .. MF_TILE */
-	const int8_t *query[MF_TILE];
-	uint64_t	live[MF_TILE];	/* the panels that each is interested in */
-	int32_t		threshold[MF_TILE][64];
-	uint64_t	found[MF_TILE]; /* result: the panels with items whose sums reach the threshold */
-	uint16_t	passed[MF_TILE][64];	/* result: the bits of such items, in panels of found[] */
-} MfCodeTile;
+	int			nqueries;		/* 1 .. MF_SQ8_TILE */
+	const int8_t *query[MF_SQ8_TILE];
+	uint64_t	live[MF_SQ8_TILE];	/* the packs that each is interested in */
+	int32_t		least_sum[MF_SQ8_TILE][64];
+	uint64_t	found[MF_SQ8_TILE]; /* result: the packs with items whose sums reach the least_sum */
+	uint16_t	passed[MF_SQ8_TILE][64];	/* result: the bits of such items, in packs of found[] */
+} MfSq8Tile;
 
 /*
- * The sums of products of the fine codes of 64 panels: over coordinates j < ld of query[j] * code, codes
- * 0 .. 127 and -127 <= query[j] <= 127.  A panel is ld / 4 chunks of 16 x 4 bytes: item i's coordinate
+ * The sums of products of the 8-bit codes of 64 packs: over coordinates j < ld of query[j] * code, codes
+ * 0 .. 127 and -127 <= query[j] <= 127.  A pack is ld / 4 chunks of 16 x 4 bytes: item i's coordinate
  * 4 g + b is byte b of its four in chunk g.
  */
-typedef void (*MfScanTile) (const uint8_t *code, int ld, MfCodeTile *tile);
+typedef void (*MfSq8ScanTile) (const uint8_t *code, int ld, MfSq8Tile *tile);
 
 /*
  * The largest squared error over the 16 rows of coded coordinates (a multiple of 16) when they are
  * coded in 16 steps: the sum of (x - step * (n - 7.5))^2, n = x / step + 8 cut to 0 .. 15.
  */
-typedef float (*MfCodeError) (const float *row, int coded, float step);
+typedef float (*MfSq4Error) (const float *row, int coded, float step);
 
 typedef struct MfScore
 {
 	MfScoreRows score_rows;
-	MfBoundCodes bound_codes;
-	MfSumCodes	sum_codes;
-	MfScanCodes scan_codes;
-	MfScanFine	scan_fine;
-	MfScanTile	scan_tile;
-	MfCodeError code_error;
+	MfSqBound	sq_bound;
+	MfSq4Sums	sq4_sums;
+	MfSq4Scan	sq4_scan;
+	MfSq8Scan	sq8_scan;
+	MfSq8ScanTile sq8_scan_tile;
+	MfSq4Error	sq4_error;
 } MfScore;
 
 extern const MfScore *mf_score(void);

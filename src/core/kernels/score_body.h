@@ -118,11 +118,11 @@ MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int3
 }
 
 /*
- * See MfBoundCodes.  All in float: margins of 2^-20 of what is added up cover its rounding, and one
- * whole step that of the threshold.
+ * See MfSqBound.  All in float: margins of 2^-20 of what is added up cover its rounding, and one
+ * whole step that of the least_sum.
  */
 static uint64_t
-MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
+MF_KERNEL(sq_bound) (const MfSqBounds *bounds, int32_t *least_sum)
 {
 	const float margin = 0x1.0p-20f;
 	const MF_V zero = {0};
@@ -132,32 +132,32 @@ MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 	for (int i = 0; i < 64; i += MF_LANES)
 	{
 		MF_V		norm = MF_LOAD(bounds->norm + i);
-		MF_V		floor = zero + bounds->floor;
+		MF_V		threshold = zero + bounds->threshold;
 		MF_V		missed;
 		MF_V		bar;
 		MF_VI		out;
 
 		if (bounds->least)
-			floor *= MF_SELECT(floor > zero, MF_LOAD(bounds->least + i), norm);
-		floor -= MF_SELECT(floor < zero, zero - floor, floor) * margin;
+			threshold *= MF_SELECT(threshold > zero, MF_LOAD(bounds->least + i), norm);
+		threshold -= MF_SELECT(threshold < zero, zero - threshold, threshold) * margin;
 		if (bounds->offset)
 		{
 			MF_V		offset = MF_LOAD(bounds->offset + i);
 
-			floor -= offset + MF_SELECT(offset < zero, zero - offset, offset) * margin;
+			threshold -= offset + MF_SELECT(offset < zero, zero - offset, offset) * margin;
 		}
-		floor -= MF_SELECT(floor < zero, zero - floor, floor) * margin;
-		out = bounds->per_norm * norm * (1 + margin) < floor;
+		threshold -= MF_SELECT(threshold < zero, zero - threshold, threshold) * margin;
+		out = bounds->per_norm * norm * (1 + margin) < threshold;
 		missed = bounds->per_error * MF_LOAD(bounds->error + i) + bounds->per_length * MF_LOAD(bounds->length + i) +
 			bounds->per_rest * MF_LOAD(bounds->rest + i) + bounds->per_skew * norm;
-		bar = floor - missed * (1 + margin);
+		bar = threshold - missed * (1 + margin);
 		bar = bar / (MF_LOAD(bounds->step + i) * bounds->unit);
 		bar -= MF_SELECT(bar < zero, zero - bar, bar) * margin;
 		bar = bar + bounds->shift - 2;
 		/* in this order, so that NaN, infinity less infinity, rules nothing out */
 		bar = MF_SELECT(bar > zero - most, bar, zero - most);
 		bar = MF_SELECT(bar < most, bar, most);
-		MF_STORE_INTS(threshold + i, __builtin_convertvector(bar, MF_VI));
+		MF_STORE_INTS(least_sum + i, __builtin_convertvector(bar, MF_VI));
 #if MF_LANES == 16
 		live |= (uint64_t) (uint16_t) ~_mm512_movepi32_mask((__m512i) out) << i;
 #elif MF_LANES == 8
@@ -172,9 +172,9 @@ MF_KERNEL(bound_codes) (const MfCodeBounds *bounds, int32_t *threshold)
 
 #if MF_LANES == 16
 
-/* The sums of products of one panel. */
+/* The sums of products of one pack. */
 static inline __m512i
-MF_KERNEL(panel_sums) (const uint8_t *code, int coded, const int8_t *query)
+MF_KERNEL(pack_sums) (const uint8_t *code, int coded, const int8_t *query)
 {
 	const __m512i half = _mm512_set1_epi8(15);
 	const int32_t *word = (const int32_t *) query;
@@ -214,23 +214,23 @@ MF_KERNEL(panel_sums) (const uint8_t *code, int coded, const int8_t *query)
 #endif
 }
 
-/* The bits of a panel's items whose codes reach the threshold. */
+/* The bits of a pack's items whose codes reach least_sum. */
 static inline uint16_t
-MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+MF_KERNEL(sq4_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t least_sum)
 {
-	return _mm512_cmpge_epi32_mask(MF_KERNEL(panel_sums) (code, coded, query), _mm512_set1_epi32(threshold));
+	return _mm512_cmpge_epi32_mask(MF_KERNEL(pack_sums) (code, coded, query), _mm512_set1_epi32(least_sum));
 }
 
-/* See MfSumCodes. */
+/* See MfSq4Sums. */
 static void
-MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+MF_KERNEL(sq4_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
 {
-	_mm512_storeu_si512(sum, MF_KERNEL(panel_sums) (code, coded, query));
+	_mm512_storeu_si512(sum, MF_KERNEL(pack_sums) (code, coded, query));
 }
 
 #elif MF_LANES == 8
 
-/* The sums of products of eight of a panel's items. */
+/* The sums of products of eight of a pack's items. */
 static inline __m256i
 MF_KERNEL(half_sums) (const uint8_t *code, int coded, const int8_t *query)
 {
@@ -258,20 +258,20 @@ MF_KERNEL(half_sums) (const uint8_t *code, int coded, const int8_t *query)
 	return sum;
 }
 
-/* The bits of a panel's items whose codes reach the threshold. */
+/* The bits of a pack's items whose codes reach least_sum. */
 static inline uint16_t
-MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+MF_KERNEL(sq4_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t least_sum)
 {
-	__m256i		bar = _mm256_set1_epi32(threshold);
+	__m256i		bar = _mm256_set1_epi32(least_sum);
 	__m256i		low = _mm256_cmpgt_epi32(bar, MF_KERNEL(half_sums) (code, coded, query));
 	__m256i		high = _mm256_cmpgt_epi32(bar, MF_KERNEL(half_sums) (code + 32, coded, query));
 
 	return (uint16_t) ~(_mm256_movemask_ps((__m256) low) | _mm256_movemask_ps((__m256) high) << 8);
 }
 
-/* See MfSumCodes. */
+/* See MfSq4Sums. */
 static void
-MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+MF_KERNEL(sq4_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
 {
 	_mm256_storeu_si256((__m256i *) sum, MF_KERNEL(half_sums) (code, coded, query));
 	_mm256_storeu_si256((__m256i *) (sum + 8), MF_KERNEL(half_sums) (code + 32, coded, query));
@@ -304,7 +304,7 @@ MF_KERNEL(pairs) (const int8_t *query, int first)
 	return (MF_KERNEL(shorts)) {a, b, a, b, a, b, a, b};
 }
 
-/* The sums of products of four of a panel's items, two 16-bit lanes each. */
+/* The sums of products of four of a pack's items, two 16-bit lanes each. */
 static inline void
 MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *total)
 {
@@ -330,33 +330,33 @@ MF_KERNEL(quarter_sums) (const uint8_t *code, int coded, const int8_t *query, in
 	MF_STORE_INTS(total, sum);
 }
 
-/* See MfSumCodes. */
+/* See MfSq4Sums. */
 static void
-MF_KERNEL(sum_codes) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
+MF_KERNEL(sq4_sums) (const uint8_t *code, int coded, const int8_t *query, int32_t *sum)
 {
 	for (int quarter = 0; quarter < 4; quarter++)
 		MF_KERNEL(quarter_sums) (code + 16 * quarter, coded, query, sum + 4 * quarter);
 }
 
-/* The bits of a panel's items whose codes reach the threshold. */
+/* The bits of a pack's items whose codes reach least_sum. */
 static inline uint16_t
-MF_KERNEL(code_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t threshold)
+MF_KERNEL(sq4_bits) (const uint8_t *code, int coded, const int8_t *query, int32_t least_sum)
 {
 	int32_t		sum[16];
 	int			passed = 0;
 
-	MF_KERNEL(sum_codes) (code, coded, query, sum);
+	MF_KERNEL(sq4_sums) (code, coded, query, sum);
 	for (int i = 0; i < 16; i++)
-		passed |= (sum[i] >= threshold) << i;
+		passed |= (sum[i] >= least_sum) << i;
 	return (uint16_t) passed;
 }
 
 #endif
 
-/* See MfScanCodes. */
+/* See MfSq4Scan. */
 static uint64_t
-MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
-					   const int32_t *threshold, uint16_t *passed)
+MF_KERNEL(sq4_scan) (const uint8_t *code, int coded, const int8_t *query, uint64_t live,
+					   const int32_t *least_sum, uint16_t *passed)
 {
 	uint64_t	found = 0;
 
@@ -364,15 +364,15 @@ MF_KERNEL(scan_codes) (const uint8_t *code, int coded, const int8_t *query, uint
 	{
 		int			p = __builtin_ctzll(live);
 
-		passed[p] = MF_KERNEL(code_bits) (code + (size_t) p * coded * 8, coded, query, threshold[p]);
+		passed[p] = MF_KERNEL(sq4_bits) (code + (size_t) p * coded * 8, coded, query, least_sum[p]);
 		found |= (uint64_t) (passed[p] != 0) << p;
 	}
 	return found;
 }
 
-/* The panels that some query of a tile is interested in. */
+/* The packs that some query of a tile is interested in. */
 static inline uint64_t
-MF_KERNEL(tile_panels) (MfCodeTile *tile)
+MF_KERNEL(tile_packs) (MfSq8Tile *tile)
 {
 	uint64_t	live = 0;
 
@@ -384,9 +384,9 @@ MF_KERNEL(tile_panels) (MfCodeTile *tile)
 	return live;
 }
 
-/* Notes what a query has found in a panel. */
+/* Notes what a query has found in a pack. */
 static inline void
-MF_KERNEL(note_panel) (MfCodeTile *tile, int q, int p, uint32_t passed)
+MF_KERNEL(note_pack) (MfSq8Tile *tile, int q, int p, uint32_t passed)
 {
 	tile->passed[q][p] = (uint16_t) passed;
 	tile->found[q] |= (uint64_t) (passed != 0) << p;
@@ -394,9 +394,9 @@ MF_KERNEL(note_panel) (MfCodeTile *tile, int q, int p, uint32_t passed)
 
 #if MF_VNNI
 
-/* The bits of a panel's items whose fine codes reach the threshold. */
+/* The bits of a pack's items whose 8-bit codes reach least_sum. */
 static inline uint16_t
-MF_KERNEL(fine_bits) (const uint8_t *panel, int ld, const int8_t *query, int32_t threshold)
+MF_KERNEL(sq8_bits) (const uint8_t *pack, int ld, const int8_t *query, int32_t least_sum)
 {
 	const int32_t *word = (const int32_t *) query;
 	__m512i		sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -404,44 +404,44 @@ MF_KERNEL(fine_bits) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 	for (int g = 0; g < ld / 4; g += 4)
 		MF_UNROLL
 		for (int i = 0; i < 4; i++)
-			sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_loadu_si512(panel + 64 * (g + i)), _mm512_set1_epi32(word[g + i]));
+			sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_loadu_si512(pack + 64 * (g + i)), _mm512_set1_epi32(word[g + i]));
 	return _mm512_cmpge_epi32_mask(_mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]), _mm512_add_epi32(sum[2], sum[3])),
-								   _mm512_set1_epi32(threshold));
+								   _mm512_set1_epi32(least_sum));
 }
 
-/* See MfScanTile. */
+/* See MfSq8ScanTile. */
 static void
-MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
+MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 {
-	int32_t		word[1008 / 4][MF_TILE];
+	int32_t		word[1008 / 4][MF_SQ8_TILE];
 
-	for (int q = 0; q < MF_TILE; q++)
+	for (int q = 0; q < MF_SQ8_TILE; q++)
 		for (int g = 0; g < ld / 4; g++)
 			memcpy(&word[g][q], tile->query[q < tile->nqueries ? q : 0] + 4 * g, sizeof(int32_t));
-	for (uint64_t live = MF_KERNEL(tile_panels) (tile); live != 0; live &= live - 1)
+	for (uint64_t live = MF_KERNEL(tile_packs) (tile); live != 0; live &= live - 1)
 	{
 		int			p = __builtin_ctzll(live);
-		const uint8_t *panel = code + (size_t) p * ld * 16;
-		__m512i		sum[MF_TILE];
+		const uint8_t *pack = code + (size_t) p * ld * 16;
+		__m512i		sum[MF_SQ8_TILE];
 
 		MF_UNROLL
-		for (int q = 0; q < MF_TILE; q++)
+		for (int q = 0; q < MF_SQ8_TILE; q++)
 			sum[q] = _mm512_setzero_si512();
 		for (int g = 0; g < ld / 4; g++)
 		{
-			__m512i		four = _mm512_loadu_si512(panel + 64 * g);
+			__m512i		four = _mm512_loadu_si512(pack + 64 * g);
 
 			MF_UNROLL
-			for (int q = 0; q < MF_TILE; q++)
+			for (int q = 0; q < MF_SQ8_TILE; q++)
 				sum[q] = _mm512_dpbusd_epi32(sum[q], four, _mm512_set1_epi32(word[g][q]));
 		}
 		MF_UNROLL
-		for (int q = 0; q < MF_TILE; q++)
+		for (int q = 0; q < MF_SQ8_TILE; q++)
 		{
-			__mmask16	passed = _mm512_cmpge_epi32_mask(sum[q], _mm512_set1_epi32(tile->threshold[q][p]));
+			__mmask16	passed = _mm512_cmpge_epi32_mask(sum[q], _mm512_set1_epi32(tile->least_sum[q][p]));
 
 			if (passed != 0)
-				MF_KERNEL(note_panel) (tile, q, p, passed);
+				MF_KERNEL(note_pack) (tile, q, p, passed);
 		}
 	}
 	for (int q = 0; q < tile->nqueries; q++)
@@ -450,9 +450,9 @@ MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
 
 #else
 
-/* The sums of products of one panel's fine codes. */
+/* The sums of products of one pack's 8-bit codes. */
 static inline void
-MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t *sum)
+MF_KERNEL(sq8_sums) (const uint8_t *pack, int ld, const int8_t *query, int32_t *sum)
 {
 #if MF_LANES == 16
 	const __m512i ones = _mm512_set1_epi16(1);
@@ -461,7 +461,7 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 
 	/* two products of at most 127 * 127 stay within 16 bits */
 	for (int g = 0; g < ld / 4; g++)
-		total = _mm512_add_epi32(total, _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_loadu_si512(panel + 64 * g),
+		total = _mm512_add_epi32(total, _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_loadu_si512(pack + 64 * g),
 																			   _mm512_set1_epi32(word[g])), ones));
 	_mm512_storeu_si512(sum, total);
 #elif MF_LANES == 8
@@ -472,7 +472,7 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 
 	for (int g = 0; g < ld / 4; g++)
 	{
-		const __m256i *four = (const __m256i *) (panel + 64 * g);
+		const __m256i *four = (const __m256i *) (pack + 64 * g);
 		__m256i		q = _mm256_set1_epi32(word[g]);
 
 		low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_loadu_si256(four), q), ones));
@@ -487,7 +487,7 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 
 		for (int g = 0; g < ld / 4; g++)
 		{
-			MF_KERNEL(words) four = MF_KERNEL(load_words) (panel + 64 * g + 4 * quarter);
+			MF_KERNEL(words) four = MF_KERNEL(load_words) (pack + 64 * g + 4 * quarter);
 			const int8_t *q = query + 4 * g;
 			int16_t		a = q[0];
 			int16_t		b = q[1];
@@ -503,40 +503,40 @@ MF_KERNEL(fine_sums) (const uint8_t *panel, int ld, const int8_t *query, int32_t
 #endif
 }
 
-/* The bits of a panel's items whose fine codes reach the threshold. */
+/* The bits of a pack's items whose 8-bit codes reach least_sum. */
 static inline uint16_t
-MF_KERNEL(fine_bits) (const uint8_t *panel, int ld, const int8_t *query, int32_t threshold)
+MF_KERNEL(sq8_bits) (const uint8_t *pack, int ld, const int8_t *query, int32_t least_sum)
 {
 	int32_t		sum[16];
 	int			passed = 0;
 
-	MF_KERNEL(fine_sums) (panel, ld, query, sum);
+	MF_KERNEL(sq8_sums) (pack, ld, query, sum);
 	for (int i = 0; i < 16; i++)
-		passed |= (sum[i] >= threshold) << i;
+		passed |= (sum[i] >= least_sum) << i;
 	return (uint16_t) passed;
 }
 
-/* See MfScanTile. */
+/* See MfSq8ScanTile. */
 static void
-MF_KERNEL(scan_tile) (const uint8_t *code, int ld, MfCodeTile *tile)
+MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 {
-	for (uint64_t live = MF_KERNEL(tile_panels) (tile); live != 0; live &= live - 1)
+	for (uint64_t live = MF_KERNEL(tile_packs) (tile); live != 0; live &= live - 1)
 	{
 		int			p = __builtin_ctzll(live);
 
 		for (int q = 0; q < tile->nqueries; q++)
 			if ((tile->live[q] >> p & 1) != 0)
-				MF_KERNEL(note_panel) (tile, q, p, MF_KERNEL(fine_bits) (code + (size_t) p * ld * 16, ld, tile->query[q],
-																		 tile->threshold[q][p]));
+				MF_KERNEL(note_pack) (tile, q, p, MF_KERNEL(sq8_bits) (code + (size_t) p * ld * 16, ld, tile->query[q],
+																		 tile->least_sum[q][p]));
 	}
 }
 
 #endif
 
-/* See MfScanFine. */
+/* See MfSq8Scan. */
 static uint64_t
-MF_KERNEL(scan_fine) (const uint8_t *code, int ld, const int8_t *query, uint64_t live,
-					  const int32_t *threshold, uint16_t *passed)
+MF_KERNEL(sq8_scan) (const uint8_t *code, int ld, const int8_t *query, uint64_t live,
+					  const int32_t *least_sum, uint16_t *passed)
 {
 	uint64_t	found = 0;
 
@@ -544,15 +544,15 @@ MF_KERNEL(scan_fine) (const uint8_t *code, int ld, const int8_t *query, uint64_t
 	{
 		int			p = __builtin_ctzll(live);
 
-		passed[p] = MF_KERNEL(fine_bits) (code + (size_t) p * ld * 16, ld, query, threshold[p]);
+		passed[p] = MF_KERNEL(sq8_bits) (code + (size_t) p * ld * 16, ld, query, least_sum[p]);
 		found |= (uint64_t) (passed[p] != 0) << p;
 	}
 	return found;
 }
 
-/* See MfCodeError. */
+/* See MfSq4Error. */
 static float
-MF_KERNEL(code_error) (const float *row, int coded, float step)
+MF_KERNEL(sq4_error) (const float *row, int coded, float step)
 {
 	const MF_V zero = {0};
 	const MF_V last = zero + 15;
@@ -583,7 +583,7 @@ MF_KERNEL(code_error) (const float *row, int coded, float step)
 }
 
 static const MfScore MF_KERNEL(mf_score) = {
-	MF_KERNEL(score_rows), MF_KERNEL(bound_codes), MF_KERNEL(sum_codes), MF_KERNEL(scan_codes),
-	MF_KERNEL(scan_fine), MF_KERNEL(scan_tile), MF_KERNEL(code_error)
+	MF_KERNEL(score_rows), MF_KERNEL(sq_bound), MF_KERNEL(sq4_sums), MF_KERNEL(sq4_scan),
+	MF_KERNEL(sq8_scan), MF_KERNEL(sq8_scan_tile), MF_KERNEL(sq4_error)
 };
 

@@ -7,7 +7,7 @@
  * Items are ordered by descending norm, because |p| |v| bounds p.v: a search that has k items better
  * than |p| times the next norm is done.  With offsets the bound is |p| |v| + o, whose order depends
  * on |p|.  So items are cut into strips within which norms differ by at most 3%, and a strip is
- * ordered by descending offset: its panels are then alike in both, whatever |p|.
+ * ordered by descending offset: its packs are then alike in both, whatever |p|.
  */
 #include "core/topk/index.h"
 
@@ -28,8 +28,8 @@
 /* A strip ends where the norm has fallen below this share of its first one. */
 #define STRIP_SHARE 0.97f
 
-/* Where norms prune, most searches end within so many blocks: those have fine codes. */
-#define HEAD_BLOCKS 4
+/* Where norms prune, most searches end within so many blocks: those have 8-bit codes. */
+#define SQ8_BLOCKS 4
 
 /* What the block begins with; everything else follows from it. */
 typedef struct Header
@@ -39,10 +39,10 @@ typedef struct Header
 	uint32_t	order;
 	int64_t		nitems;
 	int32_t		factors;
-	int32_t		coded;
+	int32_t		sq4_dims;
 	int32_t		has_offset;
-	float		skew;
-	int32_t		head;			/* blocks with fine codes */
+	float		sq4_skew;
+	int32_t		sq8_blocks;		/* the first ones */
 } Header;
 
 /* An item on its way to its position. */
@@ -69,31 +69,31 @@ lay_out(MfIndex *index, const void *block, const Header *header)
 	void	   *space = (void *) (uintptr_t) block;	/* only taken apart here */
 	int64_t		n = header->nitems;
 	size_t		rows;
-	size_t		panels;
+	size_t		packs;
 	size_t		blocks;
-	size_t		coded = header->coded;
+	size_t		coded = header->sq4_dims;
 	size_t		used = 0;
 
 	memset(index, 0, sizeof(*index));
 	index->nitems = n;
 	index->factors = header->factors;
 	index->ld = mf_padded(header->factors);
-	index->npanels = (n + MF_PANEL - 1) / MF_PANEL;
+	index->npacks = (n + MF_PACK - 1) / MF_PACK;
 	index->nblocks = (n + MF_BLOCK - 1) / MF_BLOCK;
-	index->coded = header->coded;
-	index->skew = header->skew;
-	rows = (size_t) index->npanels * MF_PANEL;
-	panels = (size_t) index->nblocks * MF_BLOCK_PANELS;
-	blocks = ((size_t) index->nblocks + MF_PANEL - 1) / MF_PANEL * MF_PANEL;
+	index->sq4.dims = header->sq4_dims;
+	index->sq4.skew = header->sq4_skew;
+	rows = (size_t) index->npacks * MF_PACK;
+	packs = (size_t) index->nblocks * MF_BLOCK_PACKS;
+	blocks = ((size_t) index->nblocks + MF_PACK - 1) / MF_PACK * MF_PACK;
 
 	mf_take_space(space, &used, sizeof(Header));
 	index->block_norm = mf_take_space(space, &used, blocks * sizeof(float));
-	index->panel_norm = mf_take_space(space, &used, panels * sizeof(float));
+	index->pack_norm = mf_take_space(space, &used, packs * sizeof(float));
 	if (header->has_offset)
 	{
 		index->block_offset = mf_take_space(space, &used, blocks * sizeof(float));
 		index->tail_offset = mf_take_space(space, &used, blocks * sizeof(float));
-		index->panel_offset = mf_take_space(space, &used, panels * sizeof(float));
+		index->pack_offset = mf_take_space(space, &used, packs * sizeof(float));
 		index->offset = mf_take_space(space, &used, rows * sizeof(float));
 	}
 	index->norm = mf_take_space(space, &used, rows * sizeof(float));
@@ -101,29 +101,29 @@ lay_out(MfIndex *index, const void *block, const Header *header)
 	index->position = mf_take_space(space, &used, rows * sizeof(int32_t));
 	index->vector = mf_take_space(space, &used, rows * index->ld * sizeof(float));
 	/* last, so that all else has its place before it is known whether there are codes */
-	if (header->head > 0)
-		mf_fine_lay_out(&index->head, space, &used, index->ld, header->head);
+	if (header->sq8_blocks > 0)
+		mf_sq8_lay_out(&index->sq8, space, &used, index->ld, header->sq8_blocks);
 	if (coded > 0)
 	{
-		index->rotation = mf_take_space(space, &used, coded * index->ld * sizeof(float));
-		index->spread = mf_take_space(space, &used, coded * sizeof(float));
-		index->panel_least = mf_take_space(space, &used, panels * sizeof(float));
-		index->panel_step = mf_take_space(space, &used, panels * sizeof(float));
-		index->panel_error = mf_take_space(space, &used, panels * sizeof(float));
-		index->panel_length = mf_take_space(space, &used, panels * sizeof(float));
-		index->panel_rest = mf_take_space(space, &used, panels * sizeof(float));
-		index->code = mf_take_space(space, &used, (size_t) index->npanels * coded * 8);
+		index->sq4.rotation = mf_take_space(space, &used, coded * index->ld * sizeof(float));
+		index->sq4.spread = mf_take_space(space, &used, coded * sizeof(float));
+		index->sq4.least_norm = mf_take_space(space, &used, packs * sizeof(float));
+		index->sq4.step = mf_take_space(space, &used, packs * sizeof(float));
+		index->sq4.error = mf_take_space(space, &used, packs * sizeof(float));
+		index->sq4.length = mf_take_space(space, &used, packs * sizeof(float));
+		index->sq4.rest = mf_take_space(space, &used, packs * sizeof(float));
+		index->sq4.code = mf_take_space(space, &used, (size_t) index->npacks * coded * 8);
 	}
 	index->size = used;
 }
 
-/* Blocks that have fine codes where norms prune. */
+/* Blocks that have 8-bit codes where norms prune. */
 static int32_t
-head_blocks(int64_t nitems)
+sq8_blocks(int64_t nitems)
 {
 	int64_t		nblocks = (nitems + MF_BLOCK - 1) / MF_BLOCK;
 
-	return nblocks < HEAD_BLOCKS ? (int32_t) nblocks : HEAD_BLOCKS;
+	return nblocks < SQ8_BLOCKS ? (int32_t) nblocks : SQ8_BLOCKS;
 }
 
 /* The largest header that a build of this shape can end with. */
@@ -134,9 +134,9 @@ largest_header(int64_t nitems, int factors)
 
 	header.nitems = nitems;
 	header.factors = factors;
-	header.coded = mf_padded(factors);
+	header.sq4_dims = mf_padded(factors);
 	header.has_offset = 1;
-	header.head = head_blocks(nitems);
+	header.sq8_blocks = sq8_blocks(nitems);
 	return header;
 }
 
@@ -156,7 +156,7 @@ size_t
 mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
 	size_t		sort = 2 * (size_t) nitems * sizeof(Entry);
-	size_t		codes = mf_codes_workspace(nitems, factors, parallel);
+	size_t		codes = mf_sq4_workspace(nitems, factors, parallel);
 
 	return sort > codes ? sort : codes;
 }
@@ -235,9 +235,9 @@ sort_strips(Build *build)
 	sort_entries(build);
 }
 
-/* One panel: moves its items in, the last panel's free places are zeros, and bounds them. */
+/* One pack: moves its items in, the last pack's free places are zeros, and bounds them. */
 static void
-fill_panel(Build *build, int64_t panel)
+fill_pack(Build *build, int64_t pack)
 {
 	const MfItems *items = build->items;
 	MfIndex    *index = &build->index;
@@ -245,7 +245,7 @@ fill_panel(Build *build, int64_t panel)
 	float		most = 0;
 	float		most_offset = -INFINITY;
 
-	for (int64_t at = panel * MF_PANEL; at < (panel + 1) * MF_PANEL; at++)
+	for (int64_t at = pack * MF_PACK; at < (pack + 1) * MF_PACK; at++)
 	{
 		float	   *vector = MF_WRITABLE(float, index->vector) + (size_t) at * index->ld;
 		const Entry *entry = &build->entry[at];
@@ -271,12 +271,12 @@ fill_panel(Build *build, int64_t panel)
 			most_offset = fmaxf(most_offset, items->offset[entry->item]);
 		}
 	}
-	MF_WRITABLE(float, index->panel_norm)[panel] = most;
+	MF_WRITABLE(float, index->pack_norm)[pack] = most;
 	if (index->offset != NULL)
-		MF_WRITABLE(float, index->panel_offset)[panel] = most_offset;
+		MF_WRITABLE(float, index->pack_offset)[pack] = most_offset;
 }
 
-/* One block: its panels, and the bounds of it all. */
+/* One block: its packs, and the bounds of it all. */
 static void
 fill_block(void *state, int64_t block, int worker)
 {
@@ -286,19 +286,19 @@ fill_block(void *state, int64_t block, int worker)
 	float		most_offset = -INFINITY;
 
 	(void) worker;
-	for (int64_t panel = block * MF_BLOCK_PANELS; panel < (block + 1) * MF_BLOCK_PANELS; panel++)
+	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
-		if (panel < index->npanels)
-			fill_panel(build, panel);
+		if (pack < index->npacks)
+			fill_pack(build, pack);
 		else
 		{
-			MF_WRITABLE(float, index->panel_norm)[panel] = 0;
+			MF_WRITABLE(float, index->pack_norm)[pack] = 0;
 			if (index->offset != NULL)
-				MF_WRITABLE(float, index->panel_offset)[panel] = -INFINITY;
+				MF_WRITABLE(float, index->pack_offset)[pack] = -INFINITY;
 		}
-		most = fmaxf(most, index->panel_norm[panel]);
+		most = fmaxf(most, index->pack_norm[pack]);
 		if (index->offset != NULL)
-			most_offset = fmaxf(most_offset, index->panel_offset[panel]);
+			most_offset = fmaxf(most_offset, index->pack_offset[pack]);
 	}
 	MF_WRITABLE(float, index->block_norm)[block] = most;
 	if (index->offset != NULL)
@@ -312,7 +312,7 @@ fill_tails(MfIndex *index)
 	float		norm = 0;
 	float		offset = -INFINITY;
 
-	for (int64_t block = (index->nblocks + MF_PANEL - 1) / MF_PANEL * MF_PANEL - 1; block >= 0; block--)
+	for (int64_t block = (index->nblocks + MF_PACK - 1) / MF_PACK * MF_PACK - 1; block >= 0; block--)
 	{
 		if (block < index->nblocks)
 			norm = fmaxf(norm, index->block_norm[block]);
@@ -333,12 +333,12 @@ fill_tails(MfIndex *index)
  * of threads.
  */
 size_t
-mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes,
+mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization codes,
 			   const MfParallel *parallel)
 {
 	Header		header = {.magic = INDEX_MAGIC,.format = INDEX_FORMAT,.order = INDEX_ORDER};
 	Build		build;
-	MfCodePlan	plan;
+	MfSq4Plan	plan;
 	int64_t		nblocks = (items->nitems + MF_BLOCK - 1) / MF_BLOCK;
 
 	header.nitems = items->nitems;
@@ -357,15 +357,15 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfCodes codes
 	if (!mf_parallel_blocks(parallel, nblocks, fill_block, &build))
 		return 0;
 	fill_tails(&build.index);
-	if (!mf_codes_plan(&plan, &build.index, items, codes, workspace, parallel))
+	if (!mf_sq4_plan(&plan, &build.index, items, codes, workspace, parallel))
 		return 0;
-	header.coded = plan.coded;
-	header.skew = plan.skew;
-	header.head = plan.coded > 0 || codes == MF_CODES_NEVER ? 0 : head_blocks(items->nitems);
+	header.sq4_dims = plan.dims;
+	header.sq4_skew = plan.skew;
+	header.sq8_blocks = plan.dims > 0 || codes == MF_QUANTIZE_NEVER ? 0 : sq8_blocks(items->nitems);
 	lay_out(&build.index, space, &header);
-	if (plan.coded > 0 && !mf_codes_fill(&build.index, &plan, workspace, parallel))
+	if (plan.dims > 0 && !mf_sq4_fill(&build.index, &plan, workspace, parallel))
 		return 0;
-	if (header.head > 0 && !mf_fine_fill(&build.index.head, &build.index, parallel))
+	if (header.sq8_blocks > 0 && !mf_sq8_fill(&build.index.sq8, &build.index, parallel))
 		return 0;
 	memset(space, 0, 64);
 	memcpy(space, &header, sizeof(header));
@@ -389,8 +389,8 @@ mf_index_open(MfIndex *index, const void *space, size_t size)
 		return false;
 	if (header.nitems < 0 || header.nitems > INT32_MAX ||
 		header.factors < 1 || header.factors > 1000 ||
-		header.coded < 0 || header.coded > mf_padded(header.factors) || header.coded % 16 != 0 ||
-		header.head < 0 || header.head > head_blocks(header.nitems))
+		header.sq4_dims < 0 || header.sq4_dims > mf_padded(header.factors) || header.sq4_dims % 16 != 0 ||
+		header.sq8_blocks < 0 || header.sq8_blocks > sq8_blocks(header.nitems))
 		return false;
 	lay_out(index, space, &header);
 	return index->size <= size;

@@ -8,30 +8,30 @@
 
 #include <math.h>
 
-/* A comparison of a pool's entries: whether a comes before b. */
-typedef bool (*Before) (const MfPool *pool, const MfPoolEntry *a, const MfPoolEntry *b);
+/* A comparison of a reservoir's entries: whether a comes before b. */
+typedef bool (*Before) (const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b);
 
 /* Descending by what the score is at least. */
 static inline bool
-before_by_least(const MfPool *pool, const MfPoolEntry *a, const MfPoolEntry *b)
+before_by_least(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
 {
-	(void) pool;
+	(void) reservoir;
 	return a->score - a->error > b->score - b->error;
 }
 
 /* Descending by exact score, ties by item: the order of results, in which no two entries are equal. */
 static inline bool
-before_by_rank(const MfPool *pool, const MfPoolEntry *a, const MfPoolEntry *b)
+before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
 {
 	if (a->score != b->score)
 		return a->score > b->score;
-	return pool->item[a->position] < pool->item[b->position];
+	return reservoir->item[a->position] < reservoir->item[b->position];
 }
 
 static inline void
-swap_entries(MfPoolEntry *a, MfPoolEntry *b)
+swap_entries(MfReservoirEntry *a, MfReservoirEntry *b)
 {
-	MfPoolEntry c = *a;
+	MfReservoirEntry c = *a;
 
 	*a = *b;
 	*b = c;
@@ -39,14 +39,14 @@ swap_entries(MfPoolEntry *a, MfPoolEntry *b)
 
 /* Sorts a few entries by insertion. */
 static inline void
-sort_few(const MfPool *pool, MfPoolEntry *entry, int n, Before before)
+sort_few(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, Before before)
 {
 	for (int i = 1; i < n; i++)
 	{
-		MfPoolEntry moving = entry[i];
+		MfReservoirEntry moving = entry[i];
 		int			hole = i;
 
-		for (; hole > 0 && before(pool, &moving, &entry[hole - 1]); hole--)
+		for (; hole > 0 && before(reservoir, &moving, &entry[hole - 1]); hole--)
 			entry[hole] = entry[hole - 1];
 		entry[hole] = moving;
 	}
@@ -58,9 +58,9 @@ sort_few(const MfPool *pool, MfPoolEntry *entry, int n, Before before)
  * arrival is a bad one.
  */
 static inline int
-split(const MfPool *pool, MfPoolEntry *entry, int n, uint32_t *random, Before before)
+split(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, uint32_t *random, Before before)
 {
-	MfPoolEntry pivot;
+	MfReservoirEntry pivot;
 	int			low = -1;
 	int			high = n;
 
@@ -71,10 +71,10 @@ split(const MfPool *pool, MfPoolEntry *entry, int n, uint32_t *random, Before be
 	{
 		do
 			low++;
-		while (before(pool, &entry[low], &pivot));
+		while (before(reservoir, &entry[low], &pivot));
 		do
 			high--;
-		while (before(pool, &pivot, &entry[high]));
+		while (before(reservoir, &pivot, &entry[high]));
 		if (low >= high)
 			return high + 1;
 		swap_entries(&entry[low], &entry[high]);
@@ -83,13 +83,13 @@ split(const MfPool *pool, MfPoolEntry *entry, int n, uint32_t *random, Before be
 
 /* Moves the first k of n entries, 0 < k < n, to the front, in any order. */
 static inline void
-select_first(const MfPool *pool, MfPoolEntry *entry, int n, int k, Before before)
+select_first(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, int k, Before before)
 {
 	uint32_t	random = 1;
 
 	while (n > 16)
 	{
-		int			m = split(pool, entry, n, &random, before);
+		int			m = split(reservoir, entry, n, &random, before);
 
 		if (m == k)
 			return;
@@ -102,104 +102,104 @@ select_first(const MfPool *pool, MfPoolEntry *entry, int n, int k, Before before
 			k -= m;
 		}
 	}
-	sort_few(pool, entry, n, before);
+	sort_few(reservoir, entry, n, before);
 }
 
 /* Sorts n entries by rank; the smaller part first, so that the depth is logarithmic. */
 static void
-sort_by_rank(const MfPool *pool, MfPoolEntry *entry, int n, uint32_t random)
+sort_by_rank(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, uint32_t random)
 {
 	while (n > 16)
 	{
-		int			m = split(pool, entry, n, &random, before_by_rank);
+		int			m = split(reservoir, entry, n, &random, before_by_rank);
 
 		if (m < n - m)
 		{
-			sort_by_rank(pool, entry, m, random);
+			sort_by_rank(reservoir, entry, m, random);
 			entry += m;
 			n -= m;
 		}
 		else
 		{
-			sort_by_rank(pool, entry + m, n - m, random);
+			sort_by_rank(reservoir, entry + m, n - m, random);
 			n = m;
 		}
 	}
-	sort_few(pool, entry, n, before_by_rank);
+	sort_few(reservoir, entry, n, before_by_rank);
 }
 
-/* How many entries a pool for the best k should shrink at. */
+/* How many entries a reservoir for the best k should shrink at. */
 int
-mf_pool_limit(int k)
+mf_reservoir_limit(int k)
 {
 	return k + (k < 32 ? 8 : k / 4);
 }
 
-/* Makes an empty pool of entries for mf_pool_limit(k) + MF_POOL_MARGIN. */
+/* Makes an empty reservoir of entries for mf_reservoir_limit(k) + MF_RESERVOIR_MARGIN. */
 void
-mf_pool_start(MfPool *pool, MfPoolEntry *entry, const int32_t *item, int k)
+mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, int k)
 {
-	pool->entry = entry;
-	pool->item = item;
-	pool->k = k;
-	pool->count = 0;
-	pool->limit = mf_pool_limit(k);
-	pool->floor = -INFINITY;
+	reservoir->entry = entry;
+	reservoir->item = item;
+	reservoir->k = k;
+	reservoir->count = 0;
+	reservoir->limit = mf_reservoir_limit(k);
+	reservoir->threshold = -INFINITY;
 }
 
 /*
- * Raises the floor to the k-th largest of what the scores are at least, and drops what is at most
+ * Raises the threshold to the k-th largest of what the scores are at least, and drops what is at most
  * less.  Returns false when too many stay, because they are too close to tell apart: make the scores
  * exact and cut.
  */
 bool
-mf_pool_shrink(MfPool *pool)
+mf_reservoir_shrink(MfReservoir *reservoir)
 {
-	int			kept = pool->k;
-	double		floor = INFINITY;
+	int			kept = reservoir->k;
+	double		threshold = INFINITY;
 
-	if (pool->count < pool->k)
+	if (reservoir->count < reservoir->k)
 		return true;
-	if (pool->count > pool->k)
-		select_first(pool, pool->entry, pool->count, pool->k, before_by_least);
-	for (int i = 0; i < pool->k; i++)
+	if (reservoir->count > reservoir->k)
+		select_first(reservoir, reservoir->entry, reservoir->count, reservoir->k, before_by_least);
+	for (int i = 0; i < reservoir->k; i++)
 		{
-		double		least = pool->entry[i].score - pool->entry[i].error;
+		double		least = reservoir->entry[i].score - reservoir->entry[i].error;
 
-		floor = least < floor ? least : floor;
+		threshold = least < threshold ? least : threshold;
 	}
-	for (int i = pool->k; i < pool->count; i++)
+	for (int i = reservoir->k; i < reservoir->count; i++)
 	{
-		if (pool->entry[i].score + pool->entry[i].error >= floor)
-			pool->entry[kept++] = pool->entry[i];
+		if (reservoir->entry[i].score + reservoir->entry[i].error >= threshold)
+			reservoir->entry[kept++] = reservoir->entry[i];
 	}
-	pool->count = kept;
-	pool->floor = floor > pool->floor ? floor : pool->floor;
-	return kept <= pool->k + (pool->limit - pool->k) / 2;
+	reservoir->count = kept;
+	reservoir->threshold = threshold > reservoir->threshold ? threshold : reservoir->threshold;
+	return kept <= reservoir->k + (reservoir->limit - reservoir->k) / 2;
 }
 
 /* Keeps the first k by rank; all scores are exact. */
 void
-mf_pool_cut(MfPool *pool)
+mf_reservoir_cut(MfReservoir *reservoir)
 {
-	if (pool->count > pool->k)
+	if (reservoir->count > reservoir->k)
 	{
-		select_first(pool, pool->entry, pool->count, pool->k, before_by_rank);
-		pool->count = pool->k;
+		select_first(reservoir, reservoir->entry, reservoir->count, reservoir->k, before_by_rank);
+		reservoir->count = reservoir->k;
 	}
-	if (pool->count == pool->k)
+	if (reservoir->count == reservoir->k)
 	{
-		double		floor = INFINITY;
+		double		threshold = INFINITY;
 
-		for (int i = 0; i < pool->k; i++)
-			floor = pool->entry[i].score < floor ? pool->entry[i].score : floor;
-		pool->floor = floor > pool->floor ? floor : pool->floor;
+		for (int i = 0; i < reservoir->k; i++)
+			threshold = reservoir->entry[i].score < threshold ? reservoir->entry[i].score : threshold;
+		reservoir->threshold = threshold > reservoir->threshold ? threshold : reservoir->threshold;
 	}
 }
 
 /* Sorts by rank; all scores are exact. */
 void
-mf_pool_sort(MfPool *pool)
+mf_reservoir_sort(MfReservoir *reservoir)
 {
-	sort_by_rank(pool, pool->entry, pool->count, 1);
+	sort_by_rank(reservoir, reservoir->entry, reservoir->count, 1);
 }

@@ -9,37 +9,37 @@
 #include <stdint.h>
 
 /* An item that may be among the best: its score is within error of `score`; error 0: it is `score`. */
-typedef struct MfPoolEntry
+typedef struct MfReservoirEntry
 {
 	double		score;
 	float		error;
 	int32_t		position;
-} MfPoolEntry;
+} MfReservoirEntry;
 
-typedef struct MfPool
+typedef struct MfReservoir
 {
-	MfPoolEntry *entry;
+	MfReservoirEntry *entry;
 	const int32_t *item;		/* by position: breaks ties */
 	int			k;
 	int			count;			/* entries there are */
 	int			limit;			/* time to shrink */
-	double		floor;			/* k items score at least this; -INFINITY before there are k */
-} MfPool;
+	double		threshold;			/* k items score at least this; -INFINITY before there are k */
+} MfReservoir;
 
-/* A pool takes a panel more than its limit before somebody must look. */
-#define MF_POOL_MARGIN 16
+/* A reservoir takes a pack more than its limit before somebody must look. */
+#define MF_RESERVOIR_MARGIN 16
 
-extern int	mf_pool_limit(int k);
-extern void mf_pool_start(MfPool *pool, MfPoolEntry *entry, const int32_t *item, int k);
-extern bool mf_pool_shrink(MfPool *pool);
-extern void mf_pool_cut(MfPool *pool);
-extern void mf_pool_sort(MfPool *pool);
+extern int	mf_reservoir_limit(int k);
+extern void mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, int k);
+extern bool mf_reservoir_shrink(MfReservoir *reservoir);
+extern void mf_reservoir_cut(MfReservoir *reservoir);
+extern void mf_reservoir_sort(MfReservoir *reservoir);
 
 /* Adds an item whose score is within error of score; there must be room. */
 static inline void
-mf_pool_add(MfPool *pool, double score, float error, int32_t position)
+mf_reservoir_add(MfReservoir *reservoir, double score, float error, int32_t position)
 {
-	MfPoolEntry *entry = &pool->entry[pool->count++];
+	MfReservoirEntry *entry = &reservoir->entry[reservoir->count++];
 
 	entry->score = score;
 	entry->error = error;

@@ -5,7 +5,7 @@
  * the eigenvectors of V'V, x = R p and y = R v the coordinates of query and item.  The first c of them
  * carry most of p.v; what is left is bounded by the norms of the rest (FEXIPRO: Li, Chan, Yiu,
  * Mamoulis, SIGMOD 2017; LEMP: Teflioudi, Gemulla, Mykytiuk, SIGMOD 2015).  A coordinate's unit is its
- * spread a_j, so that all are worth the same four bits, and a panel has a step s of its own:
+ * spread a_j, so that all are worth the same four bits, and a pack has a step s of its own:
  *
  *	  y_j / a_j = s (n_j - 7.5) + e_j,    n_j = 0 .. 15
  *	  x_j a_j = t q_j + f_j,			  q_j = -127 .. 127
@@ -14,12 +14,12 @@
  *		  = s t (sum q_j n_j - 7.5 sum q_j) + s sum f_j (n_j - 7.5) + sum x_j a_j e_j + rest . rest
  *
  * The first term is integers.  The others are at most |f| |l|, l_j = s (n_j - 7.5), |x a| |e| and |rest| |rest|
- * (Cauchy-Schwarz), where |l|, |e| and the rest's norm are the largest ones of the panel, stored with
- * it.  So p.v + o can reach the floor only if
+ * (Cauchy-Schwarz), where |l|, |e| and the rest's norm are the largest ones of the pack, stored with
+ * it.  So p.v + o can reach the threshold only if
  *
- *	  sum q_j n_j >= (floor - o - |f| |l| - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
+ *	  sum q_j n_j >= (threshold - o - |f| |l| - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
  *
- * which is one integer a panel, and the sum of products is what processors have instructions for.
+ * which is one integer a pack, and the sum of products is what processors have instructions for.
  *
  * R has been rounded: R R' = I + D.  Then p.v = x.y - x'Dy + rest . rest, with rests p - R'x and
  * v - R'y, and |rest of p|^2 = |p|^2 - |x|^2 + x'Dx.  Coordinates have been computed in float: each
@@ -37,18 +37,18 @@
 /* Of normal numbers in four bits, in deviations: the step that leaves the least error, 0.107. */
 #define USUAL_STEP 0.335
 
-/* Floats that a worker needs to code a panel: 16 items' coordinates. */
+/* Floats that a worker needs to code a pack: 16 items' coordinates. */
 static size_t
 fill_floats(int factors)
 {
-	return (size_t) MF_PANEL * mf_padded(factors);
+	return (size_t) MF_PACK * mf_padded(factors);
 }
 
 /* Bytes of scratch space that planning and coding need. */
 size_t
-mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
-	size_t		plan = mf_codes_plan_workspace(nitems, factors, parallel);
+	size_t		plan = mf_sq4_plan_workspace(nitems, factors, parallel);
 
 	/* coding still needs the plan's rotation and spread, so its own comes behind */
 	return plan + mf_workers(parallel) * fill_floats(factors) * sizeof(float);
@@ -62,23 +62,23 @@ typedef struct Coding
 	float	   *scratch;		/* fill_floats() a worker */
 } Coding;
 
-/* Puts the codes of one panel together; returns the largest norm of what they stand for, in steps. */
+/* Puts the codes of one pack together; returns the largest norm of what they stand for, in steps. */
 static float
-pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
+pack_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 {
 	float		per_step = 1 / step;
-	float		squares[MF_PANEL] = {0};
+	float		squares[MF_PACK] = {0};
 	float		most = 0;
 
-	for (int g = 0; g < index->coded / 8; g++)
-		for (int i = 0; i < MF_PANEL; i++)
+	for (int g = 0; g < index->sq4.dims / 8; g++)
+		for (int i = 0; i < MF_PACK; i++)
 			for (int b = 0; b < 4; b++)
 			{
 				unsigned	byte = 0;
 
 				for (int upper = 0; upper < 2; upper++)
 				{
-					float		n = scaled[i * index->coded + g * 8 + upper * 4 + b] * per_step + 8;
+					float		n = scaled[i * index->sq4.dims + g * 8 + upper * 4 + b] * per_step + 8;
 
 					n = n > 15 ? 15 : n < 0 ? 0 : n;
 					byte |= (unsigned) n << 4 * upper;
@@ -86,16 +86,16 @@ pack_panel(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 				}
 				code[g * 64 + i * 4 + b] = (uint8_t) byte;
 			}
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 		most = squares[i] > most ? squares[i] : most;
 	return sqrtf(most);
 }
 
-/* The step that leaves the smallest error in the worst item of a panel, and that error squared. */
+/* The step that leaves the smallest error in the worst item of a pack, and that error squared. */
 static float
 choose_step(const Coding *coding, const float *scaled, float *error)
 {
-	int			n = MF_PANEL * coding->index->coded;
+	int			n = MF_PACK * coding->index->sq4.dims;
 	double		squares = 0;
 	float		usual;
 	float		step;
@@ -104,12 +104,12 @@ choose_step(const Coding *coding, const float *scaled, float *error)
 		squares += (double) scaled[i] * scaled[i];
 	usual = (float) fmax(USUAL_STEP * sqrt(squares / n), 1e-15);
 	step = usual;
-	*error = coding->kernels->code_error(scaled, coding->index->coded, usual);
+	*error = coding->kernels->sq4_error(scaled, coding->index->sq4.dims, usual);
 	/* outliers want larger steps, shapes with short tails smaller ones */
 	for (int direction = -1; direction <= 1 && step == usual; direction += 2)
 		for (float factor = 1 + 0.13f * direction; factor < 6 && factor > 0.3f; factor *= 1 + 0.13f * direction)
 		{
-			float		other = coding->kernels->code_error(scaled, coding->index->coded, usual * factor);
+			float		other = coding->kernels->sq4_error(scaled, coding->index->sq4.dims, usual * factor);
 
 			if (other >= *error)
 				break;
@@ -119,9 +119,9 @@ choose_step(const Coding *coding, const float *scaled, float *error)
 	return step;
 }
 
-/* Codes one panel. */
+/* Codes one pack. */
 static void
-code_panel(const Coding *coding, int64_t panel, float *scaled)
+code_pack(const Coding *coding, int64_t pack, float *scaled)
 {
 	const MfIndex *index = coding->index;
 	float		error = 0;
@@ -130,62 +130,62 @@ code_panel(const Coding *coding, int64_t panel, float *scaled)
 	double		most_rest = 0;
 	bool		coded = true;
 
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 	{
-		int64_t		at = panel * MF_PANEL + i;
-		float	   *y = scaled + (size_t) i * index->coded;
+		int64_t		at = pack * MF_PACK + i;
+		float	   *y = scaled + (size_t) i * index->sq4.dims;
 		double		rest = (double) index->norm[at] * index->norm[at];
 
-		rest *= 1 + 1e-6 + index->skew;
+		rest *= 1 + 1e-6 + index->sq4.skew;
 		least = at < index->nitems && index->norm[at] < least ? index->norm[at] : least;
 		coded &= index->norm[at] == 0 || (index->norm[at] > MF_LEAST_CODED && index->norm[at] < MF_MOST_CODED);
-		for (int part = 0; part < index->coded; part += 16)
+		for (int part = 0; part < index->sq4.dims; part += 16)
 		{
-			int32_t		row[MF_PANEL];
+			int32_t		row[MF_PACK];
 
-			for (int r = 0; r < MF_PANEL; r++)
+			for (int r = 0; r < MF_PACK; r++)
 				row[r] = part + r;
-			coding->kernels->score_rows(index->vector + at * index->ld, index->ld, index->rotation, row,
+			coding->kernels->score_rows(index->vector + at * index->ld, index->ld, index->sq4.rotation, row,
 									 NULL, NULL, 0, y + part);
 		}
-		for (int j = 0; j < index->coded; j++)
+		for (int j = 0; j < index->sq4.dims; j++)
 		{
 			rest -= (double) y[j] * y[j];
-			y[j] /= index->spread[j];
+			y[j] /= index->sq4.spread[j];
 		}
 		most_rest = rest > most_rest ? rest : most_rest;
 	}
 	if (!coded)
-		memset(scaled, 0, (size_t) MF_PANEL * index->coded * sizeof(float));
-	MF_WRITABLE(float, index->panel_step)[panel] = choose_step(coding, scaled, &error);
-	length = pack_panel(index, scaled, index->panel_step[panel],
-						MF_WRITABLE(uint8_t, index->code) + (size_t) panel * index->coded * 8);
-	MF_WRITABLE(float, index->panel_length)[panel] = length * index->panel_step[panel] * (1 + 1e-5f);
+		memset(scaled, 0, (size_t) MF_PACK * index->sq4.dims * sizeof(float));
+	MF_WRITABLE(float, index->sq4.step)[pack] = choose_step(coding, scaled, &error);
+	length = pack_pack(index, scaled, index->sq4.step[pack],
+						MF_WRITABLE(uint8_t, index->sq4.code) + (size_t) pack * index->sq4.dims * 8);
+	MF_WRITABLE(float, index->sq4.length)[pack] = length * index->sq4.step[pack] * (1 + 1e-5f);
 	/* sums of squares and the steps themselves have been rounded */
-	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * index->panel_step[panel] * sqrt(index->coded));
-	MF_WRITABLE(float, index->panel_error)[panel] = coded ? error : INFINITY;
-	MF_WRITABLE(float, index->panel_rest)[panel] = (float) (sqrt(most_rest) * (1 + 1e-6));
-	MF_WRITABLE(float, index->panel_least)[panel] = least * (1 - 0x1.0p-20f);
+	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * index->sq4.step[pack] * sqrt(index->sq4.dims));
+	MF_WRITABLE(float, index->sq4.error)[pack] = coded ? error : INFINITY;
+	MF_WRITABLE(float, index->sq4.rest)[pack] = (float) (sqrt(most_rest) * (1 + 1e-6));
+	MF_WRITABLE(float, index->sq4.least_norm)[pack] = least * (1 - 0x1.0p-20f);
 }
 
-/* Codes the panels of one block; those after the last panel are never reached. */
+/* Codes the packs of one block; those after the last pack are never reached. */
 static void
 code_block(void *state, int64_t block, int worker)
 {
 	const Coding *coding = state;
 	const MfIndex *index = coding->index;
 
-	for (int64_t panel = block * MF_BLOCK_PANELS; panel < (block + 1) * MF_BLOCK_PANELS; panel++)
+	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
-		if (panel < index->npanels)
-			code_panel(coding, panel, coding->scratch + worker * fill_floats(index->factors));
+		if (pack < index->npacks)
+			code_pack(coding, pack, coding->scratch + worker * fill_floats(index->factors));
 		else
 		{
-			MF_WRITABLE(float, index->panel_step)[panel] = 1;
-			MF_WRITABLE(float, index->panel_error)[panel] = 0;
-			MF_WRITABLE(float, index->panel_length)[panel] = 0;
-			MF_WRITABLE(float, index->panel_rest)[panel] = 0;
-			MF_WRITABLE(float, index->panel_least)[panel] = 0;
+			MF_WRITABLE(float, index->sq4.step)[pack] = 1;
+			MF_WRITABLE(float, index->sq4.error)[pack] = 0;
+			MF_WRITABLE(float, index->sq4.length)[pack] = 0;
+			MF_WRITABLE(float, index->sq4.rest)[pack] = 0;
+			MF_WRITABLE(float, index->sq4.least_norm)[pack] = 0;
 		}
 	}
 }
@@ -193,18 +193,18 @@ code_block(void *state, int64_t block, int worker)
 /* Fills in the sections of an index that codes are made of; the workspace is the one that the plan was
  * made in.  Returns false when it was cancelled. */
 bool
-mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, const MfParallel *parallel)
+mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, void *workspace, const MfParallel *parallel)
 {
-	size_t		planned = mf_codes_plan_workspace(index->nitems, index->factors, parallel);
+	size_t		planned = mf_sq4_plan_workspace(index->nitems, index->factors, parallel);
 	Coding		coding = {index, mf_score(), (float *) (void *) ((char *) workspace + planned)};
-	float	   *rotation = MF_WRITABLE(float, index->rotation);
+	float	   *rotation = MF_WRITABLE(float, index->sq4.rotation);
 
-	memset(rotation, 0, (size_t) index->coded * index->ld * sizeof(float));
-	for (int i = 0; i < index->coded; i++)
+	memset(rotation, 0, (size_t) index->sq4.dims * index->ld * sizeof(float));
+	for (int i = 0; i < index->sq4.dims; i++)
 	{
 		for (int j = 0; j < index->factors && i < index->factors; j++)
 			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->factors + j];
-		MF_WRITABLE(float, index->spread)[i] = (float) plan->spread[i];
+		MF_WRITABLE(float, index->sq4.spread)[i] = (float) plan->spread[i];
 	}
 	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);
 }
@@ -215,11 +215,11 @@ mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace, con
  * say nothing.
  */
 bool
-mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, double norm)
+mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double norm)
 {
 	const MfScore *kernels = mf_score();
 	float	   *x = code->coordinate;
-	double		rest = norm * norm * (1 + 1e-6 + index->skew);
+	double		rest = norm * norm * (1 + 1e-6 + index->sq4.skew);
 	double		squares = 0;
 	double		missed = 0;
 	float		most = 0;
@@ -227,23 +227,23 @@ mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, doub
 
 	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
 		return false;
-	for (int part = 0; part < index->coded; part += 16)
+	for (int part = 0; part < index->sq4.dims; part += 16)
 	{
-		int32_t		row[MF_PANEL];
+		int32_t		row[MF_PACK];
 
-		for (int r = 0; r < MF_PANEL; r++)
+		for (int r = 0; r < MF_PACK; r++)
 			row[r] = part + r;
-		kernels->score_rows(query, index->ld, index->rotation, row, NULL, NULL, 0, x + part);
+		kernels->score_rows(query, index->ld, index->sq4.rotation, row, NULL, NULL, 0, x + part);
 	}
-	for (int j = 0; j < index->coded; j++)
+	for (int j = 0; j < index->sq4.dims; j++)
 	{
 		rest -= (double) x[j] * x[j];
-		x[j] *= index->spread[j];
+		x[j] *= index->sq4.spread[j];
 		squares += (double) x[j] * x[j];
 		most = fabsf(x[j]) > most ? fabsf(x[j]) : most;
 	}
 	code->unit = fmaxf(most / 127, 1e-30f);
-	for (int j = 0; j < index->coded; j++)
+	for (int j = 0; j < index->sq4.dims; j++)
 	{
 		double		n = x[j] / code->unit;
 		int			q = (int) (n < 0 ? n - 0.5 : n + 0.5);
@@ -256,7 +256,7 @@ mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, doub
 	/* times the spread here and by the spread there have rounded x_j y_j twice: 1e-6 more skew */
 	code->per_error = (float) (sqrt(squares) * (1 + 1e-6) + 1e-30);
 	code->per_rest = (float) (sqrt(fmax(rest, 0)) * (1 + 1e-6) + 1e-30);
-	code->per_skew = (float) ((index->skew + 1e-6) * norm * (1 + 1e-6));
+	code->per_skew = (float) ((index->sq4.skew + 1e-6) * norm * (1 + 1e-6));
 	code->per_length = (float) (sqrt(missed) * code->unit * (1 + 1e-6) + 1e-30);
 	code->shift = (float) (7.5 * (double) total);
 	return true;

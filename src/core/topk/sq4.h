@@ -16,33 +16,33 @@
 #define MF_MOST_CODED 1e15f
 
 /* How an index is going to be coded; arrays are in the builder's workspace. */
-typedef struct MfCodePlan
+typedef struct MfSq4Plan
 {
-	int			coded;			/* leading coordinates, a multiple of 16; 0: no codes */
+	int			dims;			/* leading coordinates, a multiple of 16; 0: no codes */
 	float		skew;			/* see MfIndex */
 	double	   *rotation;		/* d x d, orthonormal rows */
 	double	   *spread;			/* ld */
-} MfCodePlan;
+} MfSq4Plan;
 
 /* A query in the terms of codes. */
-typedef struct MfCodeQuery
+typedef struct MfSqQuery
 {
 	int8_t	   *code;			/* one of each coded coordinate, -127 .. 127 */
 	float	   *coordinate;		/* scratch: one of each */
-	float		per_error;		/* see MfCodeBounds */
+	float		per_error;		/* see MfSqBounds */
 	float		per_length;
 	float		per_rest;
 	float		per_skew;
 	float		unit;
 	float		shift;
-} MfCodeQuery;
+} MfSqQuery;
 
-extern size_t mf_codes_workspace(int64_t nitems, int factors, const MfParallel *parallel);
-extern bool mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCodes codes,
+extern size_t mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel);
+extern bool mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization codes,
 						  void *workspace, const MfParallel *parallel);
-extern size_t mf_codes_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel);
-extern bool mf_codes_fill(const MfIndex *index, const MfCodePlan *plan, void *workspace,
+extern size_t mf_sq4_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel);
+extern bool mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, void *workspace,
 						  const MfParallel *parallel);
-extern bool mf_codes_query(MfCodeQuery *code, const MfIndex *index, const float *query, double norm);
+extern bool mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double norm);
 
 #endif

@@ -35,7 +35,7 @@
 /* Sections of the planner's workspace. */
 typedef struct Sample
 {
-	int			n;				/* items: whole panels, at even distances */
+	int			n;				/* items: whole packs, at even distances */
 	int			parts;			/* of 16 coordinates that there are */
 	float	   *vector;			/* n x ld */
 	float	   *weight;			/* n: 1 / |v|^2 */
@@ -60,12 +60,12 @@ divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
 	Sample		sample;
 	size_t		used = 0;
 	size_t		ld = mf_padded(d);
-	int64_t		panels = (nitems + MF_PANEL - 1) / MF_PANEL;
+	int64_t		packs = (nitems + MF_PACK - 1) / MF_PACK;
 	size_t		n;
 
-	if (panels > SAMPLE_ITEMS / MF_PANEL)
-		panels = SAMPLE_ITEMS / MF_PANEL;
-	n = (size_t) panels * MF_PANEL;
+	if (packs > SAMPLE_ITEMS / MF_PACK)
+		packs = SAMPLE_ITEMS / MF_PACK;
+	n = (size_t) packs * MF_PACK;
 	sample.n = (int) n;
 	sample.parts = (int) ld / 16;
 	sample.vector = mf_take_space(space, &used, n * ld * sizeof(float));
@@ -87,7 +87,7 @@ divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
 
 /* Bytes of scratch space that a plan is made in. */
 size_t
-mf_codes_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+mf_sq4_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
 	return divide_space(NULL, nitems, factors, parallel).size;
 }
@@ -119,12 +119,12 @@ find_basis(Sample *sample, int d)
 static void
 take_sample(Sample *sample, const MfIndex *index)
 {
-	int64_t		panels = sample->n / MF_PANEL;
+	int64_t		packs = sample->n / MF_PACK;
 
 	for (int i = 0; i < sample->n; i++)
 	{
-		int64_t		panel = i / MF_PANEL * index->npanels / panels;
-		int32_t		at = (int32_t) (panel * MF_PANEL + i % MF_PANEL);
+		int64_t		pack = i / MF_PACK * index->npacks / packs;
+		int32_t		at = (int32_t) (pack * MF_PACK + i % MF_PACK);
 		double		norm = index->norm[at];
 
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): null only where sizes are asked for */
@@ -165,7 +165,7 @@ keep_best(float *best, float score)
  * the first block are computed on the way: the tenth of those, or what a normal distribution says.
  */
 static double
-guess_floor(const Sample *sample, const MfIndex *index, const float *query)
+guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 {
 	const MfScore *kernels = mf_score();
 	float		best[SAMPLE_BEST];
@@ -178,14 +178,14 @@ guess_floor(const Sample *sample, const MfIndex *index, const float *query)
 
 	for (int i = 0; i < SAMPLE_BEST; i++)
 		best[i] = -INFINITY;
-	for (int i = 0; i < sample->n + first; i += MF_PANEL)
+	for (int i = 0; i < sample->n + first; i += MF_PACK)
 	{
-		int32_t		position[MF_PANEL];
+		int32_t		position[MF_PACK];
 
-		for (int r = 0; r < MF_PANEL; r++)
+		for (int r = 0; r < MF_PACK; r++)
 			position[r] = i < sample->n ? sample->position[sample->n + i + r] : i - sample->n + r;
 		kernels->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
-		for (int r = 0; r < MF_PANEL; r++)
+		for (int r = 0; r < MF_PACK; r++)
 		{
 			float		score = sample->score[i + r] +=
 				index->offset == NULL ? 0 : index->offset[position[r]];
@@ -202,16 +202,16 @@ guess_floor(const Sample *sample, const MfIndex *index, const float *query)
 	return fmax(best[0], mean + z * sqrt(fmax(0, squares / sample->n - mean * mean)));
 }
 
-/* How many items of the index lie in panels that a floor does not rule out. */
+/* How many items of the index lie in packs that a threshold does not rule out. */
 static double
-count_reached(const MfIndex *index, double norm, double floor)
+count_reached(const MfIndex *index, double norm, double threshold)
 {
 	int64_t		count = 0;
 
-	for (int64_t panel = 0; panel < index->npanels; panel++)
-		count += norm * index->panel_norm[panel] +
-			(index->panel_offset == NULL ? 0 : index->panel_offset[panel]) >= floor;
-	return (double) count * MF_PANEL;
+	for (int64_t pack = 0; pack < index->npacks; pack++)
+		count += norm * index->pack_norm[pack] +
+			(index->pack_offset == NULL ? 0 : index->pack_offset[pack]) >= threshold;
+	return (double) count * MF_PACK;
 }
 
 /* Sums of squared coordinates over the first 16, 32, ... of each sampled item. */
@@ -219,7 +219,7 @@ static void
 project_sample(Sample *sample, int d, int ld)
 {
 	const MfScore *kernels = mf_score();
-	float		y[MF_PANEL];
+	float		y[MF_PACK];
 
 	memset(sample->row, 0, (size_t) ld * ld * sizeof(float));
 	for (int i = 0; i < d; i++)
@@ -229,14 +229,14 @@ project_sample(Sample *sample, int d, int ld)
 		for (int i = 0; i < sample->n; i++)
 		{
 			size_t		at = (size_t) part * sample->n + i;
-			int32_t		position[MF_PANEL];
+			int32_t		position[MF_PACK];
 			double		scaled = part == 0 ? 0 : sample->scaled[at - sample->n];
 			double		plain = part == 0 ? 0 : sample->plain[at - sample->n];
 
-			for (int r = 0; r < MF_PANEL; r++)
+			for (int r = 0; r < MF_PACK; r++)
 				position[r] = part * 16 + r;
 			kernels->score_rows(sample->vector + (size_t) i * ld, ld, sample->row, position, NULL, NULL, 0, y);
-			for (int r = 0; r < MF_PANEL; r++)
+			for (int r = 0; r < MF_PACK; r++)
 			{
 				double		unit = sample->value[part * 16 + r];
 
@@ -250,7 +250,7 @@ project_sample(Sample *sample, int d, int ld)
 
 /* Adds what a query would cost with 16, 32, ... coded coordinates to cost[]. */
 static void
-add_costs(const Sample *sample, const MfIndex *index, const float *query, double floor, double reached,
+add_costs(const Sample *sample, const MfIndex *index, const float *query, double threshold, double reached,
 		  double *cost)
 {
 	const MfScore *kernels = mf_score();
@@ -260,14 +260,14 @@ add_costs(const Sample *sample, const MfIndex *index, const float *query, double
 
 	for (int part = 0; part < sample->parts; part++)
 	{
-		float		x[MF_PANEL];
-		int32_t		position[MF_PANEL];
+		float		x[MF_PACK];
+		int32_t		position[MF_PACK];
 		double		passed = 0;
 
-		for (int r = 0; r < MF_PANEL; r++)
+		for (int r = 0; r < MF_PACK; r++)
 			position[r] = part * 16 + r;
 		kernels->score_rows(query, index->ld, sample->row, position, NULL, NULL, 0, x);
-		for (int r = 0; r < MF_PANEL; r++)
+		for (int r = 0; r < MF_PACK; r++)
 		{
 			rest -= (double) x[r] * x[r];
 			scaled += x[r] * x[r] * sample->value[part * 16 + r] * sample->value[part * 16 + r];
@@ -278,7 +278,7 @@ add_costs(const Sample *sample, const MfIndex *index, const float *query, double
 			double		left = sample->plain[(size_t) (sample->parts - 1) * sample->n + i] - sample->plain[at];
 
 			passed += sample->score[i] + USUAL_ERROR * sqrt(scaled * sample->scaled[at]) +
-				sqrt(fmax(rest, 0) * fmax(left, 0)) >= floor;
+				sqrt(fmax(rest, 0) * fmax(left, 0)) >= threshold;
 		}
 		cost[part] += reached * COORDINATE_COST * 16 * (part + 1) +
 			passed / sample->n * (double) index->nitems * SCORE_COST;
@@ -314,7 +314,7 @@ measure_skew(const Sample *sample, int ld, int c)
  * sample would cost.  index holds everything but codes.  Returns false when it was cancelled.
  */
 bool
-mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCodes codes,
+mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization codes,
 			  void *workspace, const MfParallel *parallel)
 {
 	Sample		sample = divide_space(workspace, index->nitems, index->factors, parallel);
@@ -323,17 +323,17 @@ mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCo
 	int			best = 0;
 
 	memset(plan, 0, sizeof(*plan));
-	if (codes == MF_CODES_NEVER || index->nitems == 0 ||
-		(codes == MF_CODES_AUTO && index->nitems < 2 * ENOUGH_ITEMS))
+	if (codes == MF_QUANTIZE_NEVER || index->nitems == 0 ||
+		(codes == MF_QUANTIZE_AUTO && index->nitems < 2 * ENOUGH_ITEMS))
 		return true;
 	take_sample(&sample, index);
-	for (int q = 0; q < SAMPLE_QUERIES && codes == MF_CODES_AUTO; q++)
+	for (int q = 0; q < SAMPLE_QUERIES && codes == MF_QUANTIZE_AUTO; q++)
 	{
 		const float *query = sample_query(&sample, items, index->ld, q);
 
-		reached += count_reached(index, mf_norm(query, index->ld), guess_floor(&sample, index, query));
+		reached += count_reached(index, mf_norm(query, index->ld), guess_threshold(&sample, index, query));
 	}
-	if (codes == MF_CODES_AUTO && reached < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
+	if (codes == MF_QUANTIZE_AUTO && reached < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
 		return true;
 
 	if (mf_gram(parallel, sample.vector, sample.n, index->factors, sample.weight, sample.gram,
@@ -347,17 +347,17 @@ mf_codes_plan(MfCodePlan *plan, const MfIndex *index, const MfItems *items, MfCo
 	for (int q = 0; q < SAMPLE_QUERIES; q++)
 	{
 		const float *query = sample_query(&sample, items, index->ld, q);
-		double		floor = guess_floor(&sample, index, query);
+		double		threshold = guess_threshold(&sample, index, query);
 
-		add_costs(&sample, index, query, floor,
-				  count_reached(index, mf_norm(query, index->ld), floor), cost);
+		add_costs(&sample, index, query, threshold,
+				  count_reached(index, mf_norm(query, index->ld), threshold), cost);
 	}
 	for (int part = 1; part < sample.parts; part++)
 		if (cost[part] < cost[best])
 			best = part;
-	plan->coded = (best + 1) * 16;
+	plan->dims = (best + 1) * 16;
 	plan->rotation = sample.rotation;
 	plan->spread = sample.value;
-	plan->skew = (float) measure_skew(&sample, index->ld, plan->coded);
+	plan->skew = (float) measure_skew(&sample, index->ld, plan->dims);
 	return true;
 }

@@ -5,7 +5,7 @@
  * memory, hence the short codes of sq4.c.  Many queries share what is fetched, and then it is a
  * matter of arithmetic: products of bytes are four times as many an instruction as those of floats.
  * The same holds where norms prune: the few first items, which every query looks at, are in the cache.
- * Whatever the vectors, with a step s for a panel of items and t for a query,
+ * Whatever the vectors, with a step s for a pack of items and t for a query,
  *
  *	  v_j = s (n_j - 64) + e_j,    n_j = 1 .. 127
  *	  p_j = t q_j + f_j,		   q_j = -127 .. 127
@@ -13,7 +13,7 @@
  *	  p.v = s t (sum q_j n_j - 64 sum q_j) + s sum f_j (n_j - 64) + sum p_j e_j
  *
  * by definition of e and f, and the last two terms are at most |f| |l| + |p| |e|, l_j = s (n_j - 64)
- * (Cauchy-Schwarz), where |l| and |e| are the largest of the panel.  That is the bound of sq4.c
+ * (Cauchy-Schwarz), where |l| and |e| are the largest of the pack.  That is the bound of sq4.c
  * without rotation and rest, so the same kernel makes thresholds of it.  It is so narrow, about a
  * hundredth of |p| |v|, that little passes but what is among the best so far.
  *
@@ -32,28 +32,28 @@
 /* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
 #define ROUNDED_UP (1 + 1e-6)
 
-/* Points fine codes of nblocks blocks at their room: from *used on in space, which may be NULL. */
+/* Points 8-bit codes of nblocks blocks at their room: from *used on in space, which may be NULL. */
 void
-mf_fine_lay_out(MfFine *fine, void *space, size_t *used, int ld, int64_t nblocks)
+mf_sq8_lay_out(MfSq8 *sq8, void *space, size_t *used, int ld, int64_t nblocks)
 {
-	size_t		panels = (size_t) nblocks * MF_BLOCK_PANELS;
+	size_t		packs = (size_t) nblocks * MF_BLOCK_PACKS;
 
-	fine->nblocks = nblocks;
-	fine->step = mf_take_space(space, used, panels * sizeof(float));
-	fine->error = mf_take_space(space, used, panels * sizeof(float));
-	fine->length = mf_take_space(space, used, panels * sizeof(float));
-	fine->zero = mf_take_space(space, used, MF_BLOCK_PANELS * sizeof(float));
-	fine->code = mf_take_space(space, used, panels * ld * MF_PANEL);
+	sq8->nblocks = nblocks;
+	sq8->step = mf_take_space(space, used, packs * sizeof(float));
+	sq8->error = mf_take_space(space, used, packs * sizeof(float));
+	sq8->length = mf_take_space(space, used, packs * sizeof(float));
+	sq8->zero = mf_take_space(space, used, MF_BLOCK_PACKS * sizeof(float));
+	sq8->code = mf_take_space(space, used, packs * ld * MF_PACK);
 }
 
-/* Bytes of 64-byte aligned space that the fine codes of an index take. */
+/* Bytes of 64-byte aligned space that the 8-bit codes of an index take. */
 size_t
-mf_fine_size(const MfIndex *index)
+mf_sq8_size(const MfIndex *index)
 {
-	MfFine		fine;
+	MfSq8		sq8;
 	size_t		used = 0;
 
-	mf_fine_lay_out(&fine, NULL, &used, index->ld, index->nblocks);
+	mf_sq8_lay_out(&sq8, NULL, &used, index->ld, index->nblocks);
 	return used;
 }
 
@@ -61,24 +61,24 @@ mf_fine_size(const MfIndex *index)
 typedef struct Coding
 {
 	const MfIndex *index;
-	const MfFine *fine;
+	const MfSq8 *sq8;
 } Coding;
 
-/* The largest size of a number among a panel's vectors; 0 where one is out of the range of codes. */
+/* The largest size of a number among a pack's vectors; 0 where one is out of the range of codes. */
 static float
-panel_most(const MfIndex *index, int64_t panel)
+pack_most(const MfIndex *index, int64_t pack)
 {
-	const float *v = index->vector + (size_t) panel * MF_PANEL * index->ld;
+	const float *v = index->vector + (size_t) pack * MF_PACK * index->ld;
 	float		most = 0;
 
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 	{
-		float		norm = index->norm[panel * MF_PANEL + i];
+		float		norm = index->norm[pack * MF_PACK + i];
 
 		if (norm != 0 && !(norm > MF_LEAST_CODED && norm < MF_MOST_CODED))
 			return 0;
 	}
-	for (int j = 0; j < MF_PANEL * index->ld; j++)
+	for (int j = 0; j < MF_PACK * index->ld; j++)
 	{
 		float		size = fabsf(v[j]);
 
@@ -113,87 +113,87 @@ code_vector(const float *v, int ld, float step, uint8_t *code, double *length, d
 	*error = errors;
 }
 
-/* Codes one panel; one that is out of the range of codes passes every test. */
+/* Codes one pack; one that is out of the range of codes passes every test. */
 static void
-code_panel(const Coding *coding, int64_t panel)
+code_pack(const Coding *coding, int64_t pack)
 {
 	const MfIndex *index = coding->index;
-	const MfFine *fine = coding->fine;
-	uint8_t    *code = MF_WRITABLE(uint8_t, fine->code) + (size_t) panel * MF_PANEL * index->ld;
-	float		most = panel_most(index, panel);
+	const MfSq8 *sq8 = coding->sq8;
+	uint8_t    *code = MF_WRITABLE(uint8_t, sq8->code) + (size_t) pack * MF_PACK * index->ld;
+	float		most = pack_most(index, pack);
 	float		step = most > 0 ? most / (MIDDLE - 1) : 1;
 	double		length = 0;
 	double		error = 0;
 
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 	{
 		double		its_length;
 		double		its_error;
 
-		code_vector(index->vector + ((size_t) panel * MF_PANEL + i) * index->ld, index->ld, step, code + 4 * i,
+		code_vector(index->vector + ((size_t) pack * MF_PACK + i) * index->ld, index->ld, step, code + 4 * i,
 					&its_length, &its_error);
 		length = its_length > length ? its_length : length;
 		error = its_error > error ? its_error : error;
 	}
-	if (most == 0 && index->panel_norm[panel] > 0)
+	if (most == 0 && index->pack_norm[pack] > 0)
 		error = INFINITY;
-	MF_WRITABLE(float, fine->step)[panel] = step;
-	MF_WRITABLE(float, fine->length)[panel] = (float) (sqrt(length) * ROUNDED_UP);
-	MF_WRITABLE(float, fine->error)[panel] = (float) (sqrt(error) * ROUNDED_UP);
+	MF_WRITABLE(float, sq8->step)[pack] = step;
+	MF_WRITABLE(float, sq8->length)[pack] = (float) (sqrt(length) * ROUNDED_UP);
+	MF_WRITABLE(float, sq8->error)[pack] = (float) (sqrt(error) * ROUNDED_UP);
 }
 
-/* Codes the panels of one block; those after the last panel are never looked at, but have their bytes. */
+/* Codes the packs of one block; those after the last pack are never looked at, but have their bytes. */
 static void
 code_block(void *state, int64_t block, int worker)
 {
 	const Coding *coding = state;
-	const MfFine *fine = coding->fine;
+	const MfSq8 *sq8 = coding->sq8;
 
 	(void) worker;
-	for (int64_t panel = block * MF_BLOCK_PANELS; panel < (block + 1) * MF_BLOCK_PANELS; panel++)
+	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
-		if (panel < coding->index->npanels)
-			code_panel(coding, panel);
+		if (pack < coding->index->npacks)
+			code_pack(coding, pack);
 		else
 		{
-			memset(MF_WRITABLE(uint8_t, fine->code) + (size_t) panel * MF_PANEL * coding->index->ld, 0,
-				   (size_t) MF_PANEL * coding->index->ld);
-			MF_WRITABLE(float, fine->step)[panel] = 1;
-			MF_WRITABLE(float, fine->length)[panel] = 0;
-			MF_WRITABLE(float, fine->error)[panel] = 0;
+			memset(MF_WRITABLE(uint8_t, sq8->code) + (size_t) pack * MF_PACK * coding->index->ld, 0,
+				   (size_t) MF_PACK * coding->index->ld);
+			MF_WRITABLE(float, sq8->step)[pack] = 1;
+			MF_WRITABLE(float, sq8->length)[pack] = 0;
+			MF_WRITABLE(float, sq8->error)[pack] = 0;
 		}
 	}
 }
 
-/* Fills in fine codes that have been laid out.  Returns false when it was cancelled. */
+/* Fills in 8-bit codes that have been laid out.  Returns false when it was cancelled. */
 bool
-mf_fine_fill(const MfFine *fine, const MfIndex *index, const MfParallel *parallel)
+mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel)
 {
-	Coding		coding = {index, fine};
+	Coding		coding = {index, sq8};
 
-	memset(MF_WRITABLE(float, fine->zero), 0, MF_BLOCK_PANELS * sizeof(float));
-	return mf_parallel_blocks(parallel, fine->nblocks, code_block, &coding);
+	memset(MF_WRITABLE(float, sq8->zero), 0, MF_BLOCK_PACKS * sizeof(float));
+	return mf_parallel_blocks(parallel, sq8->nblocks, code_block, &coding);
 }
 
 /*
- * Makes the fine codes of all of an index in space, which has mf_fine_size() bytes and is 64-byte aligned.
+ * Makes the 8-bit codes of all of an index in space, which has mf_sq8_size() bytes and is 64-byte aligned.
  * Returns false when it was cancelled.
  */
 bool
-mf_fine_build(MfFine *fine, void *space, const MfIndex *index, const MfParallel *parallel)
+mf_sq8_build(MfSq8 *sq8, void *space, const MfIndex *index, const MfParallel *parallel)
 {
 	size_t		used = 0;
 
-	mf_fine_lay_out(fine, space, &used, index->ld, index->nblocks);
-	return mf_fine_fill(fine, index, parallel);
+	mf_sq8_lay_out(sq8, space, &used, index->ld, index->nblocks);
+	return mf_sq8_fill(sq8, index, parallel);
 }
 
 /*
- * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of fine codes; query->code
+ * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of 8-bit codes; query->code
  * has room for ld.  Returns false when the query is too long or short; then codes say nothing.
  */
 bool
-mf_fine_query(MfCodeQuery *query, const float *p, int ld, double norm)
+mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm)
 {
 	float		most = 0;
 	double		missed = 0;

@@ -14,10 +14,10 @@
 #include "core/topk/index.h"
 #include "core/topk/sq4.h"
 
-extern size_t mf_fine_size(const MfIndex *index);
-extern void mf_fine_lay_out(MfFine *fine, void *space, size_t *used, int ld, int64_t nblocks);
-extern bool mf_fine_fill(const MfFine *fine, const MfIndex *index, const MfParallel *parallel);
-extern bool mf_fine_build(MfFine *fine, void *space, const MfIndex *index, const MfParallel *parallel);
-extern bool mf_fine_query(MfCodeQuery *query, const float *p, int ld, double norm);
+extern size_t mf_sq8_size(const MfIndex *index);
+extern void mf_sq8_lay_out(MfSq8 *sq8, void *space, size_t *used, int ld, int64_t nblocks);
+extern bool mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel);
+extern bool mf_sq8_build(MfSq8 *sq8, void *space, const MfIndex *index, const MfParallel *parallel);
+extern bool mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm);
 
 #endif

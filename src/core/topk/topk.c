@@ -5,16 +5,16 @@
  * what a naive scan computes.  The result is the first k items by (score descending, number
  * ascending) that the filter lets in.  It is found without computing most of the scores:
  *
- * 1. The floor.  As soon as k items are known to score at least t, an item that is known to score
+ * 1. The threshold.  As soon as k items are known to score at least t, an item that is known to score
  *	  less than t cannot be in the result.  It would be behind those k, whatever the rest holds.  The
- *	  pool of candidates keeps the largest such t, its floor, which only rises.
- * 2. Panels.  p.v <= |p| |v| (Cauchy-Schwarz), so no item of a panel scores more than |p| times the
- *	  panel's largest norm plus its largest offset.  Panels and blocks whose bound is below the floor
+ *	  reservoir of candidates keeps the largest such t, its threshold, which only rises.
+ * 2. Packs.  p.v <= |p| |v| (Cauchy-Schwarz), so no item of a pack scores more than |p| times the
+ *	  pack's largest norm plus its largest offset.  Packs and blocks whose bound is below the threshold
  *	  are passed over, and a search ends where no later block can reach it: norms descend.
  * 3. Floats.  An item that is looked at is scored in float, which is off by at most e (score.h).  It
- *	  goes into the pool when float score + e reaches the floor, and an item of the pool counts
- *	  towards the floor with float score - e.
- * 4. Doubles.  What is left in the pool at the end, or when it overflows, is scored in double; those
+ *	  goes into the reservoir when float score + e reaches the threshold, and an item of the reservoir counts
+ *	  towards the threshold with float score - e.
+ * 4. Doubles.  What is left in the reservoir at the end, or when it overflows, is scored in double; those
  *	  scores alone decide who is in and in which order.
  *
  * Bounds are rounded upwards: norms are stored a little larger than they are, which also covers the
@@ -43,9 +43,9 @@ typedef struct Workspace
 	double	   *exact;
 	float	   *coordinate;
 	int8_t	   *code;
-	int8_t	   *fine;
-	MfLater	   *later;
-	MfPoolEntry *entry;
+	int8_t	   *sq8;
+	MfDeferred *deferred;
+	MfReservoirEntry *entry;
 	MfGroupSlot *slot;
 	uint32_t	nslots;
 	int32_t    *position;		/* MF_FEW_CANDIDATES */
@@ -60,18 +60,18 @@ divide_space(const MfIndex *index, int k, void *space)
 {
 	Workspace	work;
 	size_t		used = 0;
-	size_t		entries = (size_t) mf_pool_limit(k) + MF_POOL_MARGIN;
+	size_t		entries = (size_t) mf_reservoir_limit(k) + MF_RESERVOIR_MARGIN;
 
 	work.nslots = 16;
 	while (work.nslots < 2 * entries)
 		work.nslots *= 2;
 	work.query = mf_take_space(space, &used, index->ld * sizeof(float));
 	work.exact = mf_take_space(space, &used, index->ld * sizeof(double));
-	work.coordinate = mf_take_space(space, &used, index->coded * sizeof(float));
-	work.code = mf_take_space(space, &used, index->coded);
-	work.fine = mf_take_space(space, &used, index->coded > 0 || index->head.nblocks > 0 ? index->ld : 0);
-	work.later = mf_take_space(space, &used, index->coded > 0 ? MF_LATER * sizeof(MfLater) : 0);
-	work.entry = mf_take_space(space, &used, entries * sizeof(MfPoolEntry));
+	work.coordinate = mf_take_space(space, &used, index->sq4.dims * sizeof(float));
+	work.code = mf_take_space(space, &used, index->sq4.dims);
+	work.sq8 = mf_take_space(space, &used, index->sq4.dims > 0 || index->sq8.nblocks > 0 ? index->ld : 0);
+	work.deferred = mf_take_space(space, &used, index->sq4.dims > 0 ? MF_DEFERRED * sizeof(MfDeferred) : 0);
+	work.entry = mf_take_space(space, &used, entries * sizeof(MfReservoirEntry));
 	work.slot = mf_take_space(space, &used, work.nslots * sizeof(MfGroupSlot));
 	work.position = mf_take_space(space, &used, MF_FEW_CANDIDATES * sizeof(int32_t));
 	work.mask = mf_take_space(space, &used, mf_bitmap_words(index) * sizeof(uint64_t));
@@ -104,15 +104,15 @@ search_zero(MfSearch *search)
 {
 	const MfIndex *index = search->index;
 	const MfFilter *filter = search->filter;
-	MfPool	   *pool = &search->pool;
+	MfReservoir *reservoir = &search->reservoir;
 
 	if (search->exact_norm > 0 || filter->candidates != NULL ||
 		(index->offset != NULL && !search->cosine))
 		return false;
-	for (int32_t item = 0; item < index->nitems && pool->count < pool->k; item++)
+	for (int32_t item = 0; item < index->nitems && reservoir->count < reservoir->k; item++)
 		if (mf_search_admits(search, item) &&
 			(filter->group == NULL || mf_search_take(search, filter->group[item], 0)))
-			mf_pool_add(pool, 0, 0, index->position[item]);
+			mf_reservoir_add(reservoir, 0, 0, index->position[item]);
 	return true;
 }
 
@@ -151,19 +151,19 @@ take_query(MfSearch *search, const Workspace *work, const float *query)
 	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
 	/* normalising rounds each coordinate once more */
 	search->error = (mf_score_error(index->ld) + 0x1.0p-23) * search->norm;
-	search->code.code = work->code;
-	search->code.coordinate = work->coordinate;
-	search->coded = index->coded > 0 && mf_codes_query(&search->code, index, search->query, search->norm);
-	search->fine_code.code = work->fine;
-	if (index->head.nblocks > 0 && !search->cosine && mf_fine_query(&search->fine_code, search->query, index->ld, search->norm))
-		search->fine = &index->head;
-	search->bounds.per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
-	search->bounds.per_error = search->code.per_error;
-	search->bounds.per_length = search->code.per_length;
-	search->bounds.per_rest = search->code.per_rest;
-	search->bounds.per_skew = search->code.per_skew;
-	search->bounds.unit = search->code.unit;
-	search->bounds.shift = search->code.shift;
+	search->sq4_query.code = work->code;
+	search->sq4_query.coordinate = work->coordinate;
+	search->sq4 = index->sq4.dims > 0 && mf_sq4_query(&search->sq4_query, index, search->query, search->norm);
+	search->sq8_query.code = work->sq8;
+	if (index->sq8.nblocks > 0 && !search->cosine && mf_sq8_query(&search->sq8_query, search->query, index->ld, search->norm))
+		search->sq8 = &index->sq8;
+	search->sq4_bounds.per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
+	search->sq4_bounds.per_error = search->sq4_query.per_error;
+	search->sq4_bounds.per_length = search->sq4_query.per_length;
+	search->sq4_bounds.per_rest = search->sq4_query.per_rest;
+	search->sq4_bounds.per_skew = search->sq4_query.per_skew;
+	search->sq4_bounds.unit = search->sq4_query.unit;
+	search->sq4_bounds.shift = search->sq4_query.shift;
 }
 
 /* Makes a search for the best k, k <= nitems, with no item looked at yet. */
@@ -176,14 +176,14 @@ start_search(MfSearch *search, const MfIndex *index, const float *query, int k, 
 	search->kernels = mf_score();
 	search->filter = filter;
 	search->cosine = cosine;
-	search->later = work->later;
+	search->deferred = work->deferred;
 	search->slot = work->slot;
 	search->nslots = work->nslots;
 	if (filter->group != NULL)
 		memset(work->slot, 0, work->nslots * sizeof(MfGroupSlot));
 	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
 	take_query(search, work, query);
-	mf_pool_start(&search->pool, work->entry, index->item, k);
+	mf_reservoir_start(&search->reservoir, work->entry, index->item, k);
 	if (filter->nseen > 0)
 		mf_search_mark_seen(search, work->seen);
 }
@@ -192,21 +192,21 @@ start_search(MfSearch *search, const MfIndex *index, const float *query, int k, 
 static int
 finish_search(MfSearch *search, int32_t *item, float *score, MfTopkStats *stats)
 {
-	MfPool	   *pool = &search->pool;
+	MfReservoir *reservoir = &search->reservoir;
 
 	if (search->filter->group != NULL)
 		mf_search_cut_groups(search);
 	else
 	{
-		mf_pool_shrink(pool);
-		mf_search_score_pool(search);
-		mf_pool_cut(pool);
-		mf_pool_sort(pool);
+		mf_reservoir_shrink(reservoir);
+		mf_search_score_reservoir(search);
+		mf_reservoir_cut(reservoir);
+		mf_reservoir_sort(reservoir);
 	}
-	for (int i = 0; i < pool->count; i++)
+	for (int i = 0; i < reservoir->count; i++)
 	{
-		item[i] = search->index->item[pool->entry[i].position];
-		score[i] = (float) pool->entry[i].score;
+		item[i] = search->index->item[reservoir->entry[i].position];
+		score[i] = (float) reservoir->entry[i].score;
 	}
 	if (stats != NULL)
 	{
@@ -214,7 +214,7 @@ finish_search(MfSearch *search, int32_t *item, float *score, MfTopkStats *stats)
 		stats->scored += search->stats.scored;
 		stats->rescored += search->stats.rescored;
 	}
-	return pool->count;
+	return reservoir->count;
 }
 
 /* A whole search by score or by cosine; see mf_topk_search(). */
@@ -224,7 +224,7 @@ run_search(const MfIndex *index, const float *query, int k, const MfFilter *filt
 {
 	static const MfFilter everything = {0};
 	Workspace	work;
-	MfSearch		search;
+	MfSearch	search;
 
 	k = useful_k(index, k);
 	if (k <= 0)
@@ -273,13 +273,13 @@ mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter 
 }
 
 /* Queries that go through an index together, so that codes are fetched from memory once for all. */
-#define BATCH_QUERIES (4 * MF_TILE)
+#define BATCH_QUERIES (4 * MF_SQ8_TILE)
 
 /* A batch at work. */
 typedef struct BatchState
 {
 	const MfIndex *index;
-	const MfBatch *batch;
+	const MfTopkBatch *batch;
 	const MfParallel *parallel;
 	char	   *workspace;		/* worker_size bytes a worker: BATCH_QUERIES of `size`, and a tile */
 	size_t		size;
@@ -293,7 +293,7 @@ batch_worker_size(const MfIndex *index, int k)
 	size_t		used = 0;
 
 	mf_take_space(NULL, &used, BATCH_QUERIES * mf_topk_workspace(index, k));
-	mf_take_space(NULL, &used, sizeof(MfCodeTile));
+	mf_take_space(NULL, &used, sizeof(MfSq8Tile));
 	return used;
 }
 
@@ -306,7 +306,7 @@ mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel)
 
 /* What query q of a batch lets in. */
 static MfFilter
-batch_filter(const MfBatch *batch, int64_t q)
+batch_filter(const MfTopkBatch *batch, int64_t q)
 {
 	MfFilter	filter = {0};
 
@@ -326,7 +326,7 @@ batch_filter(const MfBatch *batch, int64_t q)
 static void
 search_each(const BatchState *state, int64_t first, int n, char *workspace)
 {
-	const MfBatch *batch = state->batch;
+	const MfTopkBatch *batch = state->batch;
 
 	for (int64_t q = first; q < first + n; q++)
 	{
@@ -343,13 +343,13 @@ static void
 search_together(const BatchState *state, int64_t first, int n, char *workspace)
 {
 	const MfIndex *index = state->index;
-	const MfBatch *batch = state->batch;
+	const MfTopkBatch *batch = state->batch;
 	int			k = useful_k(index, batch->k);
-	MfSearch		search[BATCH_QUERIES];
+	MfSearch	search[BATCH_QUERIES];
 	MfFilter	filter[BATCH_QUERIES];
 	bool		more[BATCH_QUERIES];
 	uint64_t	live[BATCH_QUERIES];
-	MfCodeTile *tile = (MfCodeTile *) (void *) (workspace + BATCH_QUERIES * state->size);
+	MfSq8Tile  *tile = (MfSq8Tile *) (void *) (workspace + BATCH_QUERIES * state->size);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -357,8 +357,8 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 
 		filter[i] = batch_filter(batch, first + i);
 		start_search(&search[i], index, batch->query + (first + i) * index->ld, k, &filter[i], &work, false);
-		if (batch->fine != NULL && mf_fine_query(&search[i].fine_code, search[i].query, index->ld, search[i].norm))
-			search[i].fine = batch->fine;
+		if (batch->sq8 != NULL && mf_sq8_query(&search[i].sq8_query, search[i].query, index->ld, search[i].norm))
+			search[i].sq8 = batch->sq8;
 		more[i] = !search_zero(&search[i]);
 		if (more[i])
 			mf_search_first(&search[i]);
@@ -368,7 +368,7 @@ search_together(const BatchState *state, int64_t first, int n, char *workspace)
 		for (int i = 0; i < n; i++)
 		{
 			live[i] = 0;
-			more[i] = more[i] && mf_search_next_panels(&search[i], block, &live[i]);
+			more[i] = more[i] && mf_search_next_packs(&search[i], block, &live[i]);
 		}
 		mf_search_together(search, live, n, block, tile);
 	}
@@ -387,13 +387,13 @@ static void
 run_batch(void *argument, int64_t part, int worker)
 {
 	const BatchState *state = argument;
-	const MfBatch *batch = state->batch;
+	const MfTopkBatch *batch = state->batch;
 	int64_t		first = part * BATCH_QUERIES;
 	int64_t		left = batch->nqueries - first;
 	int			n = left < BATCH_QUERIES ? (int) left : BATCH_QUERIES;
 	char	   *workspace = state->workspace + worker * state->worker_size;
 
-	if (state->index->coded > 0 && batch->k > 0 &&
+	if (state->index->sq4.dims > 0 && batch->k > 0 &&
 		(batch->filter == NULL || batch->filter->candidates == NULL))
 		search_together(state, first, n, workspace);
 	else
@@ -405,7 +405,7 @@ run_batch(void *argument, int64_t part, int worker)
  * mf_topk_batch_workspace() bytes.  Returns false when it was cancelled.
  */
 bool
-mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace, const MfParallel *parallel)
+mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace, const MfParallel *parallel)
 {
 	BatchState	state = {index, batch, parallel, workspace, mf_topk_workspace(index, batch->k),
 	batch_worker_size(index, batch->k)};

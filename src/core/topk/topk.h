@@ -38,7 +38,7 @@ typedef struct MfTopkStats
 } MfTopkStats;
 
 /* Searches for many vectors at once. */
-typedef struct MfBatch
+typedef struct MfTopkBatch
 {
 	int64_t		nqueries;
 	const float *query;			/* nqueries x mf_padded(d) */
@@ -50,8 +50,8 @@ typedef struct MfBatch
 	int32_t    *item;			/* result: nqueries x k */
 	float	   *score;			/* result: nqueries x k */
 	int32_t    *count;			/* result: nqueries: how many of the k there are */
-	const MfFine *fine;			/* the index's fine codes, or NULL; they help where it has codes, too */
-} MfBatch;
+	const MfSq8 *sq8;			/* 8-bit codes of the whole index, or NULL; they help where it has 4-bit ones, too */
+} MfTopkBatch;
 
 extern size_t mf_topk_workspace(const MfIndex *index, int k);
 extern int	mf_topk_search(const MfIndex *index, const float *query, int k, const MfFilter *filter,
@@ -59,7 +59,7 @@ extern int	mf_topk_search(const MfIndex *index, const float *query, int k, const
 extern int	mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter *filter,
 							void *workspace, int32_t *item, float *similarity, MfTopkStats *stats);
 extern size_t mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel);
-extern bool mf_topk_batch(const MfIndex *index, const MfBatch *batch, void *workspace,
+extern bool mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace,
 						  const MfParallel *parallel);
 extern void mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems,
 						  float *score);

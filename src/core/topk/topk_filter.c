@@ -58,7 +58,7 @@ find_group(const MfSearch *search, int32_t group)
 bool
 mf_search_take(MfSearch *search, int32_t group, double score)
 {
-	MfGroupSlot  *slot;
+	MfGroupSlot *slot;
 
 	if (group <= 0)
 		return true;
@@ -88,21 +88,21 @@ mf_search_crowds_out(const MfSearch *search, int32_t item, double most)
 void
 mf_search_cut_groups(MfSearch *search)
 {
-	MfPool	   *pool = &search->pool;
+	MfReservoir *reservoir = &search->reservoir;
 	int			kept = 0;
 
-	mf_search_score_pool(search);
-	mf_pool_sort(pool);
+	mf_search_score_reservoir(search);
+	mf_reservoir_sort(reservoir);
 	memset(search->slot, 0, search->nslots * sizeof(MfGroupSlot));
-	for (int i = 0; i < pool->count && kept < pool->k; i++)
+	for (int i = 0; i < reservoir->count && kept < reservoir->k; i++)
 	{
-		int32_t		item = search->index->item[pool->entry[i].position];
+		int32_t		item = search->index->item[reservoir->entry[i].position];
 
-		if (mf_search_take(search, search->filter->group[item], pool->entry[i].score))
-			pool->entry[kept++] = pool->entry[i];
+		if (mf_search_take(search, search->filter->group[item], reservoir->entry[i].score))
+			reservoir->entry[kept++] = reservoir->entry[i];
 	}
-	pool->count = kept;
-	mf_pool_cut(pool);
+	reservoir->count = kept;
+	mf_reservoir_cut(reservoir);
 }
 
 /* The positions of a few candidates, ascending, each once; returns how many. */

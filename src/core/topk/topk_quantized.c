@@ -9,70 +9,70 @@
 /* An item is scored at once when codes need to have missed only this share of what they can miss. */
 #define LIKELY 0.25f
 
-/* So many searches together are worth a kernel for MF_TILE. */
+/* So many searches together are worth a kernel for MF_SQ8_TILE. */
 #define ENOUGH_SEARCHES 3
 
-/* Looks again at what was put off: drops what the floor has outrun, or scores it all. */
+/* Looks again at what was put off: drops what the threshold has outrun, or scores it all. */
 void
 mf_search_review(MfSearch *search, bool score)
 {
 	int			kept = 0;
 
-	for (int i = 0; i < search->nlater; i++)
+	for (int i = 0; i < search->ndeferred; i++)
 	{
-		MfLater		later = search->later[i];
+		MfDeferred	deferred = search->deferred[i];
 
-		if (later.most < search->pool.floor)
+		if (deferred.most < search->reservoir.threshold)
 			continue;
 		if (score)
-			mf_search_position(search, later.position);
+			mf_search_position(search, deferred.position);
 		else
-			search->later[kept++] = later;
+			search->deferred[kept++] = deferred;
 	}
-	search->nlater = kept;
-	if (kept > MF_LATER / 2)
+	search->ndeferred = kept;
+	if (kept > MF_DEFERRED / 2)
 		mf_search_review(search, true);
 }
 
 /* Puts an item off that scores at most this. */
 static inline void
-add_later(MfSearch *search, float most, int32_t position)
+defer(MfSearch *search, float most, int32_t position)
 {
-	MfLater	   *later = &search->later[search->nlater++];
+	MfDeferred *deferred = &search->deferred[search->ndeferred++];
 
-	later->most = most;
-	later->position = position;
-	if (search->nlater == MF_LATER)
+	deferred->most = most;
+	deferred->position = position;
+	if (search->ndeferred == MF_DEFERRED)
 		mf_search_review(search, false);
 }
 
 /*
- * Goes through a panel's items whose codes have passed.  Those that are likely to be good are scored
- * now, and push the floor up.  The others can mostly be dropped at the end, without a look at their
+ * Goes through a pack's items whose codes have passed.  Those that are likely to be good are scored
+ * now, and push the threshold up.  The others can mostly be dropped at the end, without a look at their
  * vectors: codes miss much less than the bound of it says.
  */
 static void
-judge_panel(MfSearch *search, int64_t panel, uint32_t passed)
+judge_pack(MfSearch *search, int64_t pack, uint32_t passed)
 {
 	const MfIndex *index = search->index;
-	const MfCodeQuery *code = &search->code;
-	float		scale = code->unit * index->panel_step[panel];
-	float		missed = code->per_error * index->panel_error[panel] +
-		code->per_length * index->panel_length[panel] + code->per_rest * index->panel_rest[panel] +
-		code->per_skew * index->panel_norm[panel];
-	int32_t		sum[MF_PANEL];
+	const MfSqQuery *code = &search->sq4_query;
+	float		scale = code->unit * index->sq4.step[pack];
+	float		missed = code->per_error * index->sq4.error[pack] +
+		code->per_length * index->sq4.length[pack] + code->per_rest * index->sq4.rest[pack] +
+		code->per_skew * index->pack_norm[pack];
+	int32_t		sum[MF_PACK];
 
-	search->kernels->sum_codes(index->code + (size_t) panel * index->coded * 8, index->coded, code->code, sum);
+	search->kernels->sq4_sums(index->sq4.code + (size_t) pack * index->sq4.dims * 8, index->sq4.dims, code->code, sum);
 	for (; passed != 0; passed &= passed - 1)
 	{
 		int			i = __builtin_ctz(passed);
-		int32_t		position = (int32_t) (panel * MF_PANEL + i);
+		int32_t		position = (int32_t) (pack * MF_PACK + i);
 		float		about = scale * ((float) sum[i] - code->shift);
 		float		most = about + missed + 2 * scale;
 
 		if (search->cosine)
 		{
-			most /= most > 0 ? index->panel_least[panel] : index->panel_norm[panel];
+			most /= most > 0 ? index->sq4.least_norm[pack] : index->pack_norm[pack];
 			about /= index->norm[position];
 		}
 		else if (index->offset != NULL)
@@ -82,159 +82,159 @@ judge_panel(MfSearch *search, int64_t panel, uint32_t passed)
 		}
 		/* two steps are for rounding, as in the thresholds */
 		most += fabsf(most) * 0x1.0p-18f + missed * 0x1.0p-18f;
-		if (about + LIKELY * missed >= search->pool.floor)
+		if (about + LIKELY * missed >= search->reservoir.threshold)
 			mf_search_position(search, position);
-		else if (!(most < search->pool.floor))
-			add_later(search, most, position);
+		else if (!(most < search->reservoir.threshold))
+			defer(search, most, position);
 	}
 }
 
-/* Points bounds at a block's panels: what norms, offsets and the floor say, whatever the codes. */
+/* Points bounds at a block's packs: what norms, offsets and the threshold say, whatever the codes. */
 static void
-bound_block(const MfSearch *search, int64_t block, MfCodeBounds *bounds)
+bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 {
 	const MfIndex *index = search->index;
-	int64_t		first = block * MF_BLOCK_PANELS;
+	int64_t		first = block * MF_BLOCK_PACKS;
 
-	bounds->norm = index->panel_norm + first;
-	bounds->offset = search->cosine || index->panel_offset == NULL ? NULL : index->panel_offset + first;
-	bounds->least = search->cosine ? index->panel_least + first : NULL;
-	bounds->floor = mf_float_below(search->pool.floor);
+	bounds->norm = index->pack_norm + first;
+	bounds->offset = search->cosine || index->pack_offset == NULL ? NULL : index->pack_offset + first;
+	bounds->least = search->cosine ? index->sq4.least_norm + first : NULL;
+	bounds->threshold = mf_float_below(search->reservoir.threshold);
 }
 
-/* Counts the items in these panels of a block as looked at by their codes. */
+/* Counts the items in these packs of a block as looked at by their codes. */
 static void
 count_coded(MfSearch *search, uint64_t live)
 {
-	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PANEL * __builtin_popcountll(live);
+	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PACK * __builtin_popcountll(live);
 }
 
-/* Looks at the codes of a block's panels, those among `live`, and at the items that they cannot rule out. */
+/* Looks at the codes of a block's packs, those among `live`, and at the items that they cannot rule out. */
 void
-mf_search_codes(MfSearch *search, int64_t block, uint64_t live)
+mf_search_sq4(MfSearch *search, int64_t block, uint64_t live)
 {
 	const MfIndex *index = search->index;
-	int64_t		first = block * MF_BLOCK_PANELS;
-	MfCodeBounds *bounds = &search->bounds;
-	int32_t		threshold[MF_BLOCK_PANELS];
-	uint16_t	passed[MF_BLOCK_PANELS];
+	int64_t		first = block * MF_BLOCK_PACKS;
+	MfSqBounds *bounds = &search->sq4_bounds;
+	int32_t		least_sum[MF_BLOCK_PACKS];
+	uint16_t	passed[MF_BLOCK_PACKS];
 
 	bound_block(search, block, bounds);
-	bounds->step = index->panel_step + first;
-	bounds->error = index->panel_error + first;
-	bounds->length = index->panel_length + first;
-	bounds->rest = index->panel_rest + first;
-	live &= search->kernels->bound_codes(bounds, threshold);
+	bounds->step = index->sq4.step + first;
+	bounds->error = index->sq4.error + first;
+	bounds->length = index->sq4.length + first;
+	bounds->rest = index->sq4.rest + first;
+	live &= search->kernels->sq_bound(bounds, least_sum);
 	count_coded(search, live);
-	live = search->kernels->scan_codes(index->code + (size_t) first * index->coded * 8, index->coded,
-									search->code.code, live, threshold, passed);
+	live = search->kernels->sq4_scan(index->sq4.code + (size_t) first * index->sq4.dims * 8, index->sq4.dims,
+									search->sq4_query.code, live, least_sum, passed);
 	for (; live != 0; live &= live - 1)
 	{
-		int64_t		panel = first + __builtin_ctzll(live);
+		int64_t		pack = first + __builtin_ctzll(live);
 
-		judge_panel(search, panel, passed[panel - first] & mf_search_panel_mask(search, panel));
+		judge_pack(search, pack, passed[pack - first] & mf_search_pack_mask(search, pack));
 	}
-	/* what waits would let the floor rise */
+	/* what waits would let the threshold rise */
 	mf_search_catch_up(search);
 }
 
-/* The panels among `live` that a search has to look at by their fine codes, and its thresholds. */
+/* The packs among `live` that a search has to look at by their 8-bit codes, and its thresholds. */
 static uint64_t
-bound_fine(MfSearch *search, int64_t block, uint64_t live, int32_t *threshold)
+bound_sq8(MfSearch *search, int64_t block, uint64_t live, int32_t *least_sum)
 {
-	const MfFine *fine = search->fine;
-	const MfCodeQuery *query = &search->fine_code;
-	int64_t		first = block * MF_BLOCK_PANELS;
-	MfCodeBounds bounds;
+	const MfSq8 *sq8 = search->sq8;
+	const MfSqQuery *query = &search->sq8_query;
+	int64_t		first = block * MF_BLOCK_PACKS;
+	MfSqBounds	bounds;
 
 	bound_block(search, block, &bounds);
-	bounds.step = fine->step + first;
-	bounds.error = fine->error + first;
-	bounds.length = fine->length + first;
-	bounds.rest = fine->zero;
-	bounds.per_norm = search->bounds.per_norm;
+	bounds.step = sq8->step + first;
+	bounds.error = sq8->error + first;
+	bounds.length = sq8->length + first;
+	bounds.rest = sq8->zero;
+	bounds.per_norm = search->sq4_bounds.per_norm;
 	bounds.per_error = query->per_error;
 	bounds.per_length = query->per_length;
 	bounds.per_rest = query->per_rest;
 	bounds.per_skew = query->per_skew;
 	bounds.unit = query->unit;
 	bounds.shift = query->shift;
-	live &= search->kernels->bound_codes(&bounds, threshold);
+	live &= search->kernels->sq_bound(&bounds, least_sum);
 	count_coded(search, live);
 	return live;
 }
 
-/* Scores the items of a block whose fine codes have passed, in panels `found`. */
+/* Scores the items of a block whose 8-bit codes have passed, in packs `found`. */
 static void
 take_passed(MfSearch *search, int64_t block, uint64_t found, const uint16_t *passed)
 {
 	for (; found != 0; found &= found - 1)
 	{
 		int			p = __builtin_ctzll(found);
-		int64_t		panel = block * MF_BLOCK_PANELS + p;
-		uint32_t	items = passed[p] & mf_search_panel_mask(search, panel);
+		int64_t		pack = block * MF_BLOCK_PACKS + p;
+		uint32_t	items = passed[p] & mf_search_pack_mask(search, pack);
 
 		for (; items != 0; items &= items - 1)
-			mf_search_position(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(items)));
+			mf_search_position(search, (int32_t) (pack * MF_PACK + __builtin_ctz(items)));
 	}
 	mf_search_catch_up(search);
 }
 
-/* Looks at the fine codes of a block's panels, those among `live`, and at the items that they cannot rule out. */
+/* Looks at the 8-bit codes of a block's packs, those among `live`, and at the items that they cannot rule out. */
 void
-mf_search_fine(MfSearch *search, int64_t block, uint64_t live)
+mf_search_sq8(MfSearch *search, int64_t block, uint64_t live)
 {
 	int			ld = search->index->ld;
-	const uint8_t *code = search->fine->code + (size_t) block * MF_BLOCK * ld;
-	int32_t		threshold[MF_BLOCK_PANELS];
-	uint16_t	passed[MF_BLOCK_PANELS];
+	const uint8_t *code = search->sq8->code + (size_t) block * MF_BLOCK * ld;
+	int32_t		least_sum[MF_BLOCK_PACKS];
+	uint16_t	passed[MF_BLOCK_PACKS];
 
-	live = bound_fine(search, block, live, threshold);
-	live = search->kernels->scan_fine(code, ld, search->fine_code.code, live, threshold, passed);
+	live = bound_sq8(search, block, live, least_sum);
+	live = search->kernels->sq8_scan(code, ld, search->sq8_query.code, live, least_sum, passed);
 	take_passed(search, block, live, passed);
 }
 
-/* Takes up to MF_TILE searches through a block by its fine codes, each through its panels live[]. */
+/* Takes up to MF_SQ8_TILE searches through a block by its 8-bit codes, each through its packs live[]. */
 static void
-search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block, MfCodeTile *tile)
+search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block, MfSq8Tile *tile)
 {
 	const MfIndex *index = search[0]->index;
-	int64_t		first = block * MF_BLOCK_PANELS;
+	int64_t		first = block * MF_BLOCK_PACKS;
 
 	tile->nqueries = n;
 	for (int i = 0; i < n; i++)
 	{
-		tile->query[i] = search[i]->fine_code.code;
-		tile->live[i] = bound_fine(search[i], block, live[i], tile->threshold[i]);
+		tile->query[i] = search[i]->sq8_query.code;
+		tile->live[i] = bound_sq8(search[i], block, live[i], tile->least_sum[i]);
 	}
-	search[0]->kernels->scan_tile(search[0]->fine->code + (size_t) first * index->ld * MF_PANEL, index->ld, tile);
+	search[0]->kernels->sq8_scan_tile(search[0]->sq8->code + (size_t) first * index->ld * MF_PACK, index->ld, tile);
 	for (int i = 0; i < n; i++)
 		take_passed(search[i], block, tile->found[i], tile->passed[i]);
 }
 
-/* Looks at a block's codes for n searches, at the panels live[i] for search i. */
+/* Looks at a block's codes for n searches, at the packs live[i] for search i. */
 void
-mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block, MfCodeTile *tile)
+mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block, MfSq8Tile *tile)
 {
-	MfSearch   *member[MF_TILE];
-	uint64_t	panels[MF_TILE];
+	MfSearch   *member[MF_SQ8_TILE];
+	uint64_t	packs[MF_SQ8_TILE];
 	int			count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		if (live[i] != 0 && search[i].fine == NULL)
-			mf_search_codes(&search[i], block, live[i]);
+		if (live[i] != 0 && search[i].sq8 == NULL)
+			mf_search_sq4(&search[i], block, live[i]);
 		else if (live[i] != 0)
 		{
 			member[count] = &search[i];
-			panels[count++] = live[i];
+			packs[count++] = live[i];
 		}
-		if (count == MF_TILE || (i == n - 1 && count >= ENOUGH_SEARCHES))
+		if (count == MF_SQ8_TILE || (i == n - 1 && count >= ENOUGH_SEARCHES))
 		{
-			search_tile(member, panels, count, block, tile);
+			search_tile(member, packs, count, block, tile);
 			count = 0;
 		}
 	}
 	for (int i = 0; i < count; i++)
-		mf_search_codes(member[i], block, panels[i]);
+		mf_search_sq4(member[i], block, packs[i]);
 }

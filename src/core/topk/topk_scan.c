@@ -1,5 +1,5 @@
 /*
- * topk_scan.c - looks at items: blocks, panels, floats and doubles; topk.c says why that is exact.
+ * topk_scan.c - looks at items: blocks, packs, floats and doubles; topk.c says why that is exact.
  */
 #include "core/topk/topk_search.h"
 
@@ -9,8 +9,8 @@
 /* Products of norms beyond this are not trusted to floats. */
 #define FLOAT_RANGE 1e37
 
-/* The panels, by bits, of the first block that set a floor before the codes of others are looked at. */
-#define FIRST_PANELS 0xf
+/* The packs, by bits, of the first block that set a threshold before the codes of others are looked at. */
+#define FIRST_PACKS 0xf
 
 /* Vectors shorter than this are not normalised in float. */
 #define LEAST_NORM 1e-30f
@@ -20,7 +20,7 @@
  * is a chain of additions that wait for each other; four of them fill the time.
  */
 static void
-score_four(MfSearch *search, MfPoolEntry *const *entry)
+score_four(MfSearch *search, MfReservoirEntry *const *entry)
 {
 	const MfIndex *index = search->index;
 	const double *exact = search->exact;
@@ -54,16 +54,16 @@ score_four(MfSearch *search, MfPoolEntry *const *entry)
 
 /* Makes the scores of all entries exact. */
 void
-mf_search_score_pool(MfSearch *search)
+mf_search_score_reservoir(MfSearch *search)
 {
-	MfPoolEntry *four[4];
+	MfReservoirEntry *four[4];
 	int			n = 0;
 
-	for (int i = 0; i < search->pool.count; i++)
+	for (int i = 0; i < search->reservoir.count; i++)
 	{
-		if (search->pool.entry[i].error == 0)
+		if (search->reservoir.entry[i].error == 0)
 			continue;
-		four[n++] = &search->pool.entry[i];
+		four[n++] = &search->reservoir.entry[i];
 		search->stats.rescored++;
 		if (n < 4)
 			continue;
@@ -77,32 +77,32 @@ mf_search_score_pool(MfSearch *search)
 	score_four(search, four);
 }
 
-/* Makes room in the pool and raises its floor, when that is due. */
+/* Makes room in the reservoir and raises its threshold, when that is due. */
 static void
-tend_pool(MfSearch *search)
+tend_reservoir(MfSearch *search)
 {
-	MfPool	   *pool = &search->pool;
+	MfReservoir *reservoir = &search->reservoir;
 
 	if (search->filter->group != NULL)
 	{
-		if (pool->count >= pool->limit)
+		if (reservoir->count >= reservoir->limit)
 			mf_search_cut_groups(search);
 		return;
 	}
-	if (pool->count < pool->limit && (pool->floor > -INFINITY || pool->count < pool->k))
+	if (reservoir->count < reservoir->limit && (reservoir->threshold > -INFINITY || reservoir->count < reservoir->k))
 		return;
-	if (!mf_pool_shrink(pool))
+	if (!mf_reservoir_shrink(reservoir))
 	{
-		mf_search_score_pool(search);
-		mf_pool_cut(pool);
+		mf_search_score_reservoir(search);
+		mf_reservoir_cut(reservoir);
 	}
 }
 
-/* How many bits of a panel's mask are set: mostly all of them. */
+/* How many bits of a pack's mask are set: mostly all of them. */
 static inline int
 count_bits(uint32_t mask)
 {
-	return mask == 0xffff ? MF_PANEL : __builtin_popcount(mask);
+	return mask == 0xffff ? MF_PACK : __builtin_popcount(mask);
 }
 
 /* Sixteen items to be scored. */
@@ -116,14 +116,14 @@ typedef struct Sixteen
 	float		least;			/* nor smaller; matters for cosines */
 } Sixteen;
 
-/* Scores sixteen items and puts those into the pool that may be among the best. */
+/* Scores sixteen items and puts those into the reservoir that may be among the best. */
 static void
 score_sixteen(MfSearch *search, const Sixteen *sixteen)
 {
 	const MfIndex *index = search->index;
 	bool		cosine = search->cosine;
 	uint32_t	wanted = sixteen->wanted;
-	float		score[MF_PANEL];
+	float		score[MF_PACK];
 	double		error = search->error * (cosine ? 1.0 : sixteen->most) + index->ld * 0x1.0p-149;
 	bool		trusted = cosine ? sixteen->least > LEAST_NORM && sixteen->most < 1 / LEAST_NORM :
 		search->norm * sixteen->most < FLOAT_RANGE;
@@ -134,7 +134,7 @@ score_sixteen(MfSearch *search, const Sixteen *sixteen)
 	if (trusted)
 		wanted &= search->kernels->score_rows(search->query, index->ld, index->vector, sixteen->position,
 										   cosine ? sixteen->norm : NULL, cosine ? NULL : sixteen->offset,
-										   mf_float_below(search->pool.floor - error), score);
+										   mf_float_below(search->reservoir.threshold - error), score);
 	for (; wanted != 0; wanted &= wanted - 1)
 	{
 		int			i = __builtin_ctz(wanted);
@@ -149,9 +149,9 @@ score_sixteen(MfSearch *search, const Sixteen *sixteen)
 			continue;
 		if (search->filter->group != NULL && mf_search_crowds_out(search, item, about + off))
 			continue;
-		mf_pool_add(&search->pool, about, off, position);
+		mf_reservoir_add(&search->reservoir, about, off, position);
 	}
-	tend_pool(search);
+	tend_reservoir(search);
 }
 
 /* Scores sixteen of the pending positions, or what there is. */
@@ -159,15 +159,15 @@ static void
 score_pending(MfSearch *search)
 {
 	const MfIndex *index = search->index;
-	int			n = search->npending < MF_PANEL ? search->npending : MF_PANEL;
+	int			n = search->npending < MF_PACK ? search->npending : MF_PACK;
 	int32_t    *position = search->pending + search->npending - n;
-	float		norm[MF_PANEL];
-	float		offset[MF_PANEL];
+	float		norm[MF_PACK];
+	float		offset[MF_PACK];
 	Sixteen		sixteen = {position, norm, NULL, (uint32_t) ((UINT64_C(1) << n) - 1), 0, INFINITY};
 
-	for (int i = n; i < MF_PANEL; i++)
+	for (int i = n; i < MF_PACK; i++)
 		position[i] = position[0];
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 	{
 		norm[i] = index->norm[position[i]];
 		sixteen.most = norm[i] > sixteen.most ? norm[i] : sixteen.most;
@@ -175,7 +175,7 @@ score_pending(MfSearch *search)
 	}
 	if (index->offset != NULL)
 	{
-		for (int i = 0; i < MF_PANEL; i++)
+		for (int i = 0; i < MF_PACK; i++)
 			offset[i] = index->offset[position[i]];
 		sixteen.offset = offset;
 	}
@@ -185,11 +185,11 @@ score_pending(MfSearch *search)
 	search->npending -= n;
 }
 
-/* Scores what is pending, if only so many are left that they do not fill a panel: by the next time. */
+/* Scores what is pending, if only so many are left that they do not fill a pack: by the next time. */
 void
 mf_search_catch_up(MfSearch *search)
 {
-	while (search->npending >= MF_PANEL)
+	while (search->npending >= MF_PACK)
 		score_pending(search);
 }
 
@@ -214,16 +214,16 @@ mf_search_position(MfSearch *search, int32_t position)
 		score_pending(search);
 }
 
-/* No item of the panel scores more. */
+/* No item of the pack scores more. */
 static inline double
-panel_bound(const MfSearch *search, int64_t panel)
+pack_bound(const MfSearch *search, int64_t pack)
 {
 	const MfIndex *index = search->index;
 
 	if (search->cosine)
 		return INFINITY;
-	return search->norm * index->panel_norm[panel] +
-		(index->panel_offset == NULL ? 0 : index->panel_offset[panel]);
+	return search->norm * index->pack_norm[pack] +
+		(index->pack_offset == NULL ? 0 : index->pack_offset[pack]);
 }
 
 /* No item of the block scores more. */
@@ -238,16 +238,16 @@ block_bound(const MfSearch *search, int64_t block)
 		(index->block_offset == NULL ? 0 : index->block_offset[block]);
 }
 
-/* Scores the items of a panel that are in mask. */
+/* Scores the items of a pack that are in mask. */
 static void
-search_panel(MfSearch *search, int64_t panel, uint32_t mask)
+search_pack(MfSearch *search, int64_t pack, uint32_t mask)
 {
 	const MfIndex *index = search->index;
-	int32_t		first = (int32_t) (panel * MF_PANEL);
-	int32_t		position[MF_PANEL];
-	Sixteen		sixteen = {position, index->norm + first, NULL, mask, index->panel_norm[panel], INFINITY};
+	int32_t		first = (int32_t) (pack * MF_PACK);
+	int32_t		position[MF_PACK];
+	Sixteen		sixteen = {position, index->norm + first, NULL, mask, index->pack_norm[pack], INFINITY};
 
-	for (int i = 0; i < MF_PANEL; i++)
+	for (int i = 0; i < MF_PACK; i++)
 	{
 		position[i] = first + i;
 		if (search->cosine)
@@ -258,28 +258,28 @@ search_panel(MfSearch *search, int64_t panel, uint32_t mask)
 	score_sixteen(search, &sixteen);
 }
 
-/* Scores the items of a panel that are in mask, at once or with others later. */
+/* Scores the items of a pack that are in mask, at once or with others later. */
 static void
-visit_panel(MfSearch *search, int64_t panel, uint32_t mask)
+visit_pack(MfSearch *search, int64_t pack, uint32_t mask)
 {
-	if (count_bits(mask) >= MF_PANEL / 2)
-		search_panel(search, panel, mask);
+	if (count_bits(mask) >= MF_PACK / 2)
+		search_pack(search, pack, mask);
 	else
 		for (; mask != 0; mask &= mask - 1)
-			mf_search_position(search, (int32_t) (panel * MF_PANEL + __builtin_ctz(mask)));
+			mf_search_position(search, (int32_t) (pack * MF_PACK + __builtin_ctz(mask)));
 }
 
-/* The panels of a block that hold candidates. */
+/* The packs of a block that hold candidates. */
 static uint64_t
 block_mask(const MfSearch *search, int64_t block)
 {
 	const uint64_t *word;
-	int64_t		left = search->index->npanels - block * MF_BLOCK_PANELS;
-	uint64_t	panels = left >= MF_BLOCK_PANELS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
+	int64_t		left = search->index->npacks - block * MF_BLOCK_PACKS;
+	uint64_t	packs = left >= MF_BLOCK_PACKS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
 	uint64_t	masked = 0;
 
 	if (search->mask == NULL)
-		return panels;
+		return packs;
 	word = search->mask + block * (MF_BLOCK / 64);
 	for (int w = 0; w < MF_BLOCK / 64; w++)
 		for (int p = 0; word[w] != 0 && p < 4; p++)
@@ -287,16 +287,16 @@ block_mask(const MfSearch *search, int64_t block)
 	return masked;
 }
 
-/* Looks at the panels `live` of a block that may hold one of the best, by their vectors. */
+/* Looks at the packs `live` of a block that may hold one of the best, by their vectors. */
 static void
-search_panels(MfSearch *search, int64_t block, uint64_t live)
+search_packs(MfSearch *search, int64_t block, uint64_t live)
 {
 	for (; live != 0; live &= live - 1)
 	{
-		int64_t		panel = block * MF_BLOCK_PANELS + __builtin_ctzll(live);
+		int64_t		pack = block * MF_BLOCK_PACKS + __builtin_ctzll(live);
 
-		if (panel_bound(search, panel) >= search->pool.floor)
-			visit_panel(search, panel, mf_search_panel_mask(search, panel));
+		if (pack_bound(search, pack) >= search->reservoir.threshold)
+			visit_pack(search, pack, mf_search_pack_mask(search, pack));
 	}
 }
 
@@ -334,38 +334,38 @@ best_block(const MfSearch *search)
 static inline bool
 has_codes(const MfSearch *search, int64_t block)
 {
-	return search->coded || (search->fine != NULL && block < search->fine->nblocks);
+	return search->sq4 || (search->sq8 != NULL && block < search->sq8->nblocks);
 }
 
-/* Begins with the most promising block, where it has codes with a few of its panels. */
+/* Begins with the most promising block, where it has codes with a few of its packs. */
 void
 mf_search_first(MfSearch *search)
 {
 	search->first = best_block(search);
-	search->begun = search->fine != NULL && has_codes(search, search->first) ? FIRST_PANELS : UINT64_MAX;
+	search->begun = search->sq8 != NULL && has_codes(search, search->first) ? FIRST_PACKS : UINT64_MAX;
 	if (search->index->nblocks > 0)
-		search_panels(search, search->first, block_mask(search, search->first) & search->begun);
+		search_packs(search, search->first, block_mask(search, search->first) & search->begun);
 }
 
 /*
- * Goes on with a block, if it may hold one of the best; false when no later one can.  Panels that are to
+ * Goes on with a block, if it may hold one of the best; false when no later one can.  Packs that are to
  * be looked at by their codes are left to the caller: the bits of *live.
  */
 bool
-mf_search_next_panels(MfSearch *search, int64_t block, uint64_t *live)
+mf_search_next_packs(MfSearch *search, int64_t block, uint64_t *live)
 {
-	uint64_t	panels;
+	uint64_t	packs;
 
 	*live = 0;
-	if (tail_bound(search, block) < search->pool.floor)
+	if (tail_bound(search, block) < search->reservoir.threshold)
 		return false;
-	if (block_bound(search, block) < search->pool.floor)
+	if (block_bound(search, block) < search->reservoir.threshold)
 		return true;
-	panels = block_mask(search, block) & ~(block == search->first ? search->begun : 0);
-	if (has_codes(search, block) && fabs(search->pool.floor) < FLOAT_RANGE)
-		*live = panels;
+	packs = block_mask(search, block) & ~(block == search->first ? search->begun : 0);
+	if (has_codes(search, block) && fabs(search->reservoir.threshold) < FLOAT_RANGE)
+		*live = packs;
 	else
-		search_panels(search, block, panels);
+		search_packs(search, block, packs);
 	return true;
 }
 
@@ -375,12 +375,12 @@ mf_search_next(MfSearch *search, int64_t block)
 {
 	uint64_t	live;
 
-	if (!mf_search_next_panels(search, block, &live))
+	if (!mf_search_next_packs(search, block, &live))
 		return false;
-	if (live != 0 && search->coded)
-		mf_search_codes(search, block, live);
+	if (live != 0 && search->sq4)
+		mf_search_sq4(search, block, live);
 	else if (live != 0)
-		mf_search_fine(search, block, live);
+		mf_search_sq8(search, block, live);
 	return true;
 }
 

@@ -20,7 +20,7 @@
 #include "core/topk/topk.h"
 
 /* Items that codes put off before somebody must look again. */
-#define MF_LATER 4096
+#define MF_DEFERRED 4096
 
 /* Positions that wait for their rows to be fetched. */
 #define MF_PENDING 48
@@ -29,11 +29,11 @@
 #define MF_FEW_CANDIDATES 256
 
 /* An item that codes could not rule out, nor make likely. */
-typedef struct MfLater
+typedef struct MfDeferred
 {
 	float		most;			/* what it can score at most */
 	int32_t		position;
-} MfLater;
+} MfDeferred;
 
 /* How many of a group are in the result so far: a slot of an open-addressing table. */
 typedef struct MfGroupSlot
@@ -55,11 +55,11 @@ typedef struct MfSearch
 	double		exact_norm;		/* |p|, as a naive scan computes it */
 	double		norm;			/* not below the norm of query, above 0 */
 	double		error;			/* of a float score, per unit of norm of the item */
-	bool		coded;			/* codes can be used */
-	MfCodeQuery code;
-	MfCodeBounds bounds;		/* what is the same for all blocks */
-	const MfFine *fine;			/* fine codes that can be used, of the first blocks or of all; or NULL */
-	MfCodeQuery fine_code;
+	bool		sq4;			/* 4-bit codes can be used */
+	MfSqQuery	sq4_query;
+	MfSqBounds	sq4_bounds;		/* what is the same for all blocks */
+	const MfSq8 *sq8;			/* 8-bit codes that can be used, of the first blocks or of all; or NULL */
+	MfSqQuery	sq8_query;
 	const uint64_t *mask;		/* by position: the candidates; NULL: all */
 	const uint64_t *seen;		/* by item: the seen ones; or NULL */
 	const int32_t *seen_slot;	/* or a hash table of them, each plus 1, 0 where empty; or NULL */
@@ -67,14 +67,14 @@ typedef struct MfSearch
 	uint32_t	seen_slots;		/* a power of two */
 	MfGroupSlot *slot;
 	uint32_t	nslots;			/* a power of two */
-	MfPool		pool;
-	MfLater	   *later;			/* MF_LATER items that were put off */
-	int			nlater;
+	MfReservoir reservoir;
+	MfDeferred *deferred;			/* MF_DEFERRED items that were put off */
+	int			ndeferred;
 	int64_t		first;			/* the block that the search began with */
-	uint64_t	begun;			/* its panels that were searched then */
+	uint64_t	begun;			/* its packs that were searched then */
 	int			npending;
 	int			prefetch;		/* bytes of a row to be fetched ahead */
-	int32_t		pending[MF_PENDING + MF_PANEL]; /* positions to be scored together */
+	int32_t		pending[MF_PENDING + MF_PACK]; /* positions to be scored together */
 	MfTopkStats stats;
 } MfSearch;
 
@@ -92,15 +92,15 @@ mf_float_below(double x)
 	return (float) (x - fabs(x) * 0x1.0p-21 - 0x1.0p-148);
 }
 
-/* The positions of a panel that hold candidates. */
+/* The positions of a pack that hold candidates. */
 static inline uint32_t
-mf_search_panel_mask(const MfSearch *search, int64_t panel)
+mf_search_pack_mask(const MfSearch *search, int64_t pack)
 {
-	int64_t		left = search->index->nitems - panel * MF_PANEL;
-	uint32_t	mask = left >= MF_PANEL ? 0xffff : (UINT32_C(1) << left) - 1;
+	int64_t		left = search->index->nitems - pack * MF_PACK;
+	uint32_t	mask = left >= MF_PACK ? 0xffff : (UINT32_C(1) << left) - 1;
 
 	if (search->mask != NULL)
-		mask &= search->mask[panel / 4] >> (panel % 4 * 16) & 0xffff;
+		mask &= search->mask[pack / 4] >> (pack % 4 * 16) & 0xffff;
 	return mask;
 }
 
@@ -113,18 +113,18 @@ extern void mf_search_mark_candidates(MfSearch *search, uint64_t *mask);
 extern void mf_search_mark_allowed(MfSearch *search, uint64_t *mask);
 extern void mf_search_mark_seen(MfSearch *search, uint64_t *space);
 
-extern void mf_search_score_pool(MfSearch *search);
+extern void mf_search_score_reservoir(MfSearch *search);
 extern void mf_search_position(MfSearch *search, int32_t position);
 extern void mf_search_first(MfSearch *search);
 extern bool mf_search_next(MfSearch *search, int64_t block);
-extern bool mf_search_next_panels(MfSearch *search, int64_t block, uint64_t *live);
+extern bool mf_search_next_packs(MfSearch *search, int64_t block, uint64_t *live);
 extern void mf_search_catch_up(MfSearch *search);
 extern void mf_search_last(MfSearch *search);
 
-extern void mf_search_codes(MfSearch *search, int64_t block, uint64_t live);
-extern void mf_search_fine(MfSearch *search, int64_t block, uint64_t live);
+extern void mf_search_sq4(MfSearch *search, int64_t block, uint64_t live);
+extern void mf_search_sq8(MfSearch *search, int64_t block, uint64_t live);
 extern void mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block,
-							   MfCodeTile *tile);
+							   MfSq8Tile *tile);
 extern void mf_search_review(MfSearch *search, bool score);
 
 #endif
