@@ -210,7 +210,7 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
-	CheckRowsAreSeenToWrite(relid);
+	CheckRowsVisibleToWriter(relid);
 	SPI_finish();
 }
 
@@ -263,7 +263,7 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
-	CheckRowsAreSeenToWrite(relid);
+	CheckRowsVisibleToWriter(relid);
 	deleted = SPI_processed;
 	*versions = ReturnedIntegers(context);
 	SPI_finish();

@@ -230,7 +230,7 @@ OpenModel(const char *name)
 
 	if (model)
 		return model;
-	(void) CheckRowsAreSeen(ModelRelation());
+	(void) CheckRowsVisible(ModelRelation());
 	if (name == NULL)
 		name = ModelSetting();
 	if (name)
@@ -388,7 +388,7 @@ FindVersion(const Model *model, int32 version, TupleDesc *desc)
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
 	else
-		(void) CheckRowsAreSeen(RelationGetRelid(rel));
+		(void) CheckRowsVisible(RelationGetRelid(rel));
 	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

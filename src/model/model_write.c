@@ -63,8 +63,8 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	SPI_finish();
 	SetUserIdAndSecContext(user, context);
-	CheckRowsAreSeenToWrite(RelationGetRelid(rel));
-	CheckRowsAreSeenToWrite(VersionRelation());
+	CheckRowsVisibleToWriter(RelationGetRelid(rel));
+	CheckRowsVisibleToWriter(VersionRelation());
 	table_close(rel, AccessShareLock);
 	return result;
 }

@@ -151,7 +151,7 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (!found)
-		(void) CheckRowsAreSeen(RelationGetRelid(rel));
+		(void) CheckRowsVisible(RelationGetRelid(rel));
 	else
 	{
 		stored->count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
@@ -200,7 +200,7 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
 	if (!found)
-		(void) CheckPlanIsSeen(plan);
+		(void) CheckPlanRowsVisible(plan);
 	else
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[0];

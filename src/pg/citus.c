@@ -30,7 +30,10 @@
 /* A table that has no distribution column: each of its nodes has all rows. */
 #define WHOLE_TABLE (-1)
 
-/* Whether Citus has a table, and the attribute that it is distributed by. */
+/*
+ * Whether Citus has a table, and the attribute that it is distributed by: *column, WHOLE_TABLE where there is
+ * none.  Reads Citus's catalog, whose columns are found by name as their order is of no promise.
+ */
 static bool
 FindCitusTable(Oid relid, int *column)
 {
@@ -72,7 +75,7 @@ IsCitusTable(Oid relid)
 	return FindCitusTable(relid, &column);
 }
 
-/* Whether an index that is good for all rows begins with a column. */
+/* Whether an index that serves all rows, valid and not partial, begins with a column. */
 static bool
 HasIndexOn(Relation rel, AttrNumber column)
 {
@@ -93,8 +96,8 @@ HasIndexOn(Relation rel, AttrNumber column)
 }
 
 /*
- * Whether Citus finds rows of a table of its by the value of a column in one place and through an index, which
- * all shards have that the table has.  The planner's costs say nothing of that.
+ * Whether Citus finds rows of one of its tables by the value of a column in one place and through an index,
+ * which all shards have that the table has.  The planner's costs say nothing of that.
  */
 bool
 CitusFindsRows(Oid relid, const char *column)
@@ -112,7 +115,7 @@ CitusFindsRows(Oid relid, const char *column)
 	return found;
 }
 
-/* Whether Citus runs this on a worker, as a part of a query. */
+/* Whether this session is one in which Citus runs a part of a query on a worker. */
 bool
 IsCitusTask(void)
 {

@@ -2,7 +2,7 @@
  * core_call.c - how the core's threads and errors meet the server's.
  *
  * Threads know nothing of the server: they look at the flags that its signal handlers set, and leave
- * early.  Then the main thread, alone again, raises the error.
+ * early.  Then the main thread, alone again, raises the error: only it may call into PostgreSQL.
  */
 #include "postgres.h"
 
@@ -11,22 +11,25 @@
 #include "guc.h"
 #include "pg/core_call.h"
 
-/* True when this query shall end: cancelled, timed out, or its session terminated. */
+/* True if cancellation was requested: of the query, by a timeout, or of the session.  Threads call it. */
 static bool
-QueryEnds(void)
+CancelRequested(void)
 {
 	return QueryCancelPending || ProcDiePending;
 }
 
-/* The number of threads of the setting, stopped by cancel and terminate. */
+/* How the core's loops are to run: with the threads of the setting, until cancellation is requested. */
 void
 InitParallel(MfParallel *parallel)
 {
 	parallel->nthreads = ThreadCount();
-	parallel->cancelled = QueryEnds;
+	parallel->cancelled = CancelRequested;
 }
 
-/* Turns what a function of the core answered into an error; also a point where interrupts act. */
+/*
+ * Raises the error that a function of the core has returned, if any; also a point where interrupts act, so
+ * that a cancelled query ends with PostgreSQL's own message for what has cancelled it.
+ */
 void
 CheckCore(MfError error)
 {

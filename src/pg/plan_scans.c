@@ -21,7 +21,7 @@
 /* Storage by columns: finding a row through an index reads a block of thousands. */
 #define COLUMNAR "columnar"
 
-/* What a scan of a table tells of its storage. */
+/* What a scan of a table says of its storage: whether the planner's costs are made for it. */
 static int
 TableScans(const PlannedStmt *statement, const Scan *scan)
 {
@@ -59,6 +59,7 @@ FunctionScans(const FunctionScan *scan)
 
 static int	NodeScans(const PlannedStmt *statement, Plan *plan);
 
+/* The scans of several plans. */
 static int
 ListScans(const PlannedStmt *statement, List *plans)
 {
@@ -70,7 +71,10 @@ ListScans(const PlannedStmt *statement, List *plans)
 	return scans;
 }
 
-/* What is above other plans only chooses among them or adds them up, and goes by their costs. */
+/*
+ * The scans of another extension's node.  One above other plans only chooses among them or adds them up, and
+ * goes by their costs.
+ */
 static int
 CustomScans(const PlannedStmt *statement, const CustomScan *scan)
 {
@@ -113,7 +117,7 @@ NodeScans(const PlannedStmt *statement, Plan *plan)
 	}
 }
 
-/* The kinds of such scans in a plan and its subplans. */
+/* The kinds of such scans in a plan and its subplans, as bits; 0 where the planner's costs can be trusted. */
 int
 PlanScans(const PlannedStmt *statement)
 {

@@ -10,7 +10,7 @@
 #define SCANS_FOREIGN 1			/* foreign tables */
 #define SCANS_CUSTOM 2			/* what another extension reads in its own way */
 #define SCANS_STORAGE 4			/* all rows of a table that is not stored as a heap */
-#define SCANS_FUNCTION 8		/* what a function returns that somebody has written */
+#define SCANS_FUNCTION 8		/* what a function returns that is not PostgreSQL's own */
 
 extern int	PlanScans(const PlannedStmt *statement);
 

@@ -1,9 +1,12 @@
 /*
  * progress.c - what a training is doing, for other sessions to see while it runs.
  *
- * An extension that is not preloaded has no shared memory to report in, so a training keeps a small
- * file in base/pgsql_tmp, which base backups skip and a restart clears.  Nothing depends on it: where
- * it cannot be written, nobody sees the progress, and the training goes on.
+ * An extension that is not preloaded has no shared memory to report in, and pg_stat_progress_* has no place for
+ * commands of extensions.  So a training keeps a small file in base/pgsql_tmp, which base backups skip and a
+ * restart clears.  Nothing depends on it: where it cannot be written, progress is not visible, and the training
+ * goes on.
+ *
+ * The file is overwritten in place, without a lock; a checksum tells readers whether they have met a write.
  */
 #include "postgres.h"
 
@@ -27,16 +30,19 @@
 /* Rows between two reports while reading. */
 #define REPORT_ROWS 500000
 
+/* What this session's training reports; of no meaning unless training_context is set. */
 static Progress current;
-static int64 rows_reported;
-static MemoryContext training_context = NULL;
+static int64 rows_reported;		/* as the file has them */
+static MemoryContext training_context = NULL;	/* NULL: no training runs in this session */
 
+/* The file of the training that runs in the session of a process; path: MAXPGPATH bytes. */
 static void
 ProgressPath(char *path, int pid)
 {
 	snprintf(path, MAXPGPATH, "%s/%s%u.%d", TEMP_FOLDER, FILE_PREFIX, MyDatabaseId, pid);
 }
 
+/* CRC-32C of what follows the checksum in the file. */
 static uint32
 Checksum(const Progress *progress)
 {
@@ -48,7 +54,7 @@ Checksum(const Progress *progress)
 	return crc;
 }
 
-/* Writes the file anew; failure is of no consequence. */
+/* Overwrites the file of this session's training; does nothing without one, and a failure is of no consequence. */
 static void
 WriteProgress(void)
 {
@@ -68,7 +74,7 @@ WriteProgress(void)
 	CloseTransientFile(fd);
 }
 
-/* The training's memory context goes away: so does its file, whether it ended well or not. */
+/* Reset callback of the training's memory context, which goes away however the training ends: removes the file. */
 static void
 RemoveProgress(void *argument)
 {
@@ -80,7 +86,10 @@ RemoveProgress(void *argument)
 	(void) unlink(path);
 }
 
-/* Starts reporting on a training whose memory context is the current one. */
+/*
+ * Starts to report on a training whose memory context is the current one: when that goes away, so does the
+ * report.
+ */
 void
 BeginProgress(const char *model)
 {
@@ -101,7 +110,7 @@ BeginProgress(const char *model)
 	ReportPhase(PHASE_READ);
 }
 
-/* What a phase is called in mf_progress. */
+/* What a phase is called in mf_progress; `phase` may come from a file. */
 const char *
 PhaseName(int phase)
 {
@@ -122,7 +131,7 @@ ReportPhase(Phase phase)
 	WriteProgress();
 }
 
-/* So many rows have been read; writes the file now and then. */
+/* So many rows have been read; written to the file only now and then, so it may be called for every batch. */
 void
 ReportRowsRead(int64 rows)
 {
@@ -133,7 +142,7 @@ ReportRowsRead(int64 rows)
 	WriteProgress();
 }
 
-/* An iteration is complete. */
+/* An iteration, of at most `iterations`, is complete, with that loss (NaN: there is none). */
 void
 ReportIteration(int iteration, int iterations, double loss)
 {
@@ -151,7 +160,7 @@ EndProgress(void)
 	RemoveProgress(NULL);
 }
 
-/* One file's contents; false when it is not whole, as when its training has just ended. */
+/* Reads one file; false when it is not whole, as when it is written right now, or its training has just ended. */
 static bool
 ReadProgressFile(const char *name, Progress *progress)
 {
@@ -169,7 +178,7 @@ ReadProgressFile(const char *name, Progress *progress)
 	return whole;
 }
 
-/* The trainings that run in this database, as far as they report; returns how many. */
+/* The trainings that run in this database, as far as they report: *trainings is palloc'd; returns how many. */
 int
 ReadProgress(Progress **trainings)
 {

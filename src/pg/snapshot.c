@@ -5,8 +5,8 @@
  * run with its snapshot and lock theirs later, so what they wait for commits after the snapshot was taken.
  * That is right as long as writers leave old rows in place; but ALTER TABLE, TRUNCATE, REPACK (CONCURRENTLY)
  * and a few more replace a table's file by one whose rows are all their own, in which an older snapshot sees
- * an empty table.  So whoever may have met that compares the file that the snapshot sees in pg_class with
- * the current one.  VACUUM FULL and CLUSTER replace the file too, but keep who sees which row: there the
+ * an empty table.  So readers that may have met that compare the file that the snapshot sees in pg_class with
+ * the current one.  VACUUM FULL and CLUSTER replace the file too, but keep the visibility of rows: there the
  * snapshot sees some row, after the others none.
  */
 #include "postgres.h"
@@ -47,7 +47,7 @@ IsAfterSnapshot(TransactionId xid)
 
 /* The file of a relation by its row in pg_class that the active snapshot sees; InvalidOid where it sees none. */
 static Oid
-SeenFile(Oid relid)
+VisibleFile(Oid relid)
 {
 	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
 	Oid			file = InvalidOid;
@@ -67,7 +67,7 @@ SeenFile(Oid relid)
 
 /* Whether the first blocks of a table have a row for the snapshot. */
 static bool
-HasSeenRow(Relation rel, Snapshot snapshot)
+HasVisibleRow(Relation rel, Snapshot snapshot)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TableScanDesc scan = table_beginscan_strat(rel, snapshot, 0, NULL, true, false);
@@ -81,25 +81,25 @@ HasSeenRow(Relation rel, Snapshot snapshot)
 }
 
 /*
- * Whether rows that the active snapshot should see may be hidden from it.  In a table that it does not know
- * those may be that came from another one, so there must be none; in a file that it does not know, some of
- * the rows must be old.
+ * Whether rows that the active snapshot should see may be hidden from it.  In a table that is new to it rows
+ * may have come from another one, so there must be none; in a file that is new to it some rows must be old.
  */
 static bool
 HidesRows(Relation rel)
 {
-	Oid			seen = SeenFile(RelationGetRelid(rel));
+	Oid			seen = VisibleFile(RelationGetRelid(rel));
 	bool		is_heap = rel->rd_rel->relam == HEAP_TABLE_AM_OID;
 
 	if (seen == rel->rd_rel->relfilenode)
 		return false;
 	if (OidIsValid(seen))
-		return !is_heap || !HasSeenRow(rel, GetActiveSnapshot());
-	return is_heap ? HasSeenRow(rel, SnapshotSelf) : RelationGetNumberOfBlocks(rel) > 0;
+		return !is_heap || !HasVisibleRow(rel, GetActiveSnapshot());
+	return is_heap ? HasVisibleRow(rel, SnapshotSelf) : RelationGetNumberOfBlocks(rel) > 0;
 }
 
+/* The error, a serialization failure, of a table whose rows were replaced after the snapshot was taken. */
 static void
-RefuseRewritten(Relation rel)
+ReportRewrite(Relation rel)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -111,11 +111,11 @@ RefuseRewritten(Relation rel)
 }
 
 /*
- * Checks one relation, whose row in pg_class was written after the snapshot.  One whose lock is not to be had
- * has not been read, for who has read it has the lock.
+ * Checks one relation, whose row in pg_class was written after the snapshot.  One whose lock cannot be had at
+ * once has not been read, since a reader has the lock.
  */
 static void
-CheckChanged(Oid relid)
+CheckChangedRelation(Oid relid)
 {
 	Relation	rel;
 
@@ -128,11 +128,11 @@ CheckChanged(Oid relid)
 		return;
 	}
 	if (HidesRows(rel))
-		RefuseRewritten(rel);
+		ReportRewrite(rel);
 	relation_close(rel, AccessShareLock);
 }
 
-/* CheckRowsAreSeen without the relation's children; says whether it may have some. */
+/* CheckRowsVisible() without the relation's children; says whether it may have some. */
 static TransactionId
 CheckOneRelation(Oid relid, bool *has_children)
 {
@@ -150,17 +150,17 @@ CheckOneRelation(Oid relid, bool *has_children)
 	writer = HeapTupleHeaderGetXmin(tuple->t_data);
 	ReleaseSysCache(tuple);
 	if (has_rows && IsAfterSnapshot(writer))
-		CheckChanged(relid);
+		CheckChangedRelation(relid);
 	return writer;
 }
 
 /*
- * An error where the rows of a relation or one of its children have been replaced since the active snapshot
- * was taken.  To be called after it was read, when its lock is held.  Returns the youngest transaction that
- * has written their rows in pg_class: every snapshot that sees all before it and itself may pass.
+ * An error where the rows of a relation or one of its children have been replaced since the active snapshot was
+ * taken.  To be called after it was read, when its lock is held.  Returns the youngest transaction that has
+ * written their rows in pg_class: every snapshot that sees all before it and itself may pass.
  */
 TransactionId
-CheckRowsAreSeen(Oid relid)
+CheckRowsVisible(Oid relid)
 {
 	bool		has_children;
 	TransactionId youngest = CheckOneRelation(relid, &has_children);
@@ -179,14 +179,14 @@ CheckRowsAreSeen(Oid relid)
 }
 
 /*
- * The same for who has written to a relation by SQL, which takes a snapshot of its own once it has the lock,
- * but for transactions that have one snapshot for all.
+ * The same after writing to a relation by SQL, which takes a snapshot of its own once it has the lock, except
+ * in transactions that have one snapshot for all.
  */
 void
-CheckRowsAreSeenToWrite(Oid relid)
+CheckRowsVisibleToWriter(Oid relid)
 {
 	if (IsolationUsesXactSnapshot())
-		(void) CheckRowsAreSeen(relid);
+		(void) CheckRowsVisible(relid);
 }
 
 /*

@@ -5,8 +5,8 @@
 #define MFREC_SNAPSHOT_H
 
 extern bool IsAfterSnapshot(TransactionId xid);
-extern TransactionId CheckRowsAreSeen(Oid relid);
-extern void CheckRowsAreSeenToWrite(Oid relid);
+extern TransactionId CheckRowsVisible(Oid relid);
+extern void CheckRowsVisibleToWriter(Oid relid);
 extern void PushLatestSnapshot(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * spi_query.c - queries whose rows go to a receiver as the executor finds them: no copy, no tuplestore.
  *
- * They run as the caller, with their privileges and row security.  A plan is kept under its text, so
+ * They run as the caller, with their privileges and row security.  A plan is saved under its text, so
  * renaming a table or changing a column makes another plan, never a wrong one; PostgreSQL itself
- * revalidates what it kept.
+ * revalidates the plans that it has saved.
  */
 #include "postgres.h"
 
@@ -23,39 +23,43 @@
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
-/* More plans than this are not kept: a session of hundreds of models is no use for them. */
-#define KEPT_PLANS 256
+/* More plans than this are not saved: a session of hundreds of models has no use for them. */
+#define MAX_SAVED_PLANS 256
 
-/* A kept plan; the key is a hash of the text and the last parameter's type. */
-typedef struct KeptPlan
+/* A saved plan; the key is a hash of the text and the last parameter's type. */
+typedef struct SavedPlan
 {
 	uint64		key;
-	char	   *sql;
+	char	   *sql;			/* in TopMemoryContext, as the plan */
 	SPIPlanPtr	plan;
 	bool		generic;		/* planned without its parameters' values */
-	uint64		planned;		/* changes when that was found right; 0: never */
-	uint64		changes;		/* see CheckKeptPlan; 0: it has not been there */
-	TransactionId youngest;
-} KeptPlan;
+	uint64		planned_at;		/* relcache_changes when `generic` was last found right; 0: never */
+	uint64		visible_at;		/* relcache_changes when CheckSavedPlanRows() last looked; 0: never */
+	TransactionId youngest;		/* what it found then */
+} SavedPlan;
 
-static HTAB *plans = NULL;
-static uint64 changes = 1;		/* invalidations of relations so far */
+/* Backend-local cache of plans, by SavedPlan.key; NULL before its first use. */
+static HTAB *saved_plans = NULL;
 
-/* A relation has changed. */
+/* Invalidations of relations so far in this session: as long as there are no more, nothing has changed. */
+static uint64 relcache_changes = 1;
+
+/* Relcache callback: some relation has changed. */
 static void
-RelationChanged(Datum arg, Oid relid)
+PlanRelcacheCallback(Datum arg, Oid relid)
 {
 	(void) arg;
 	(void) relid;
-	changes++;
+	relcache_changes++;
 }
 
 /*
- * Whether a plan that is good for any parameter has a scan of another extension's.  Citus finds the shards by
- * the parameter's value, and has no such plan unless there is only one to go to.
+ * Whether a plan without its parameters' values has a scan of another extension's.  Citus finds the shards by a
+ * parameter's value, and has no such plan unless there is only one shard to go to.  owner: CurrentResourceOwner
+ * for a plan that is kept, else NULL.
  */
 static bool
-NeedsValue(SPIPlanPtr plan, ResourceOwner owner)
+NeedsParameterValues(SPIPlanPtr plan, ResourceOwner owner)
 {
 	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
 	bool		custom;
@@ -67,13 +71,16 @@ NeedsValue(SPIPlanPtr plan, ResourceOwner owner)
 	return custom;
 }
 
-/* Prepares a query: planned once, where that is possible. */
+/*
+ * Prepares a query with a generic plan, planned once for all values, where that is possible: *generic.  The plan
+ * goes away with the caller's SPI connection unless it is kept.
+ */
 static SPIPlanPtr
-Prepare(const char *sql, int nargs, Oid *types, bool *generic)
+PreparePlan(const char *sql, int nargs, Oid *types, bool *generic)
 {
 	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
 
-	*generic = plan && !NeedsValue(plan, NULL);
+	*generic = plan && !NeedsParameterValues(plan, NULL);
 	if (plan && !*generic)
 	{
 		SPI_freeplan(plan);
@@ -84,92 +91,115 @@ Prepare(const char *sql, int nargs, Oid *types, bool *generic)
 	return plan;
 }
 
-/* Whether a kept plan is still of the right kind: relations may have been handed to another extension. */
+/* Whether a saved plan is still of the right kind: relations may have been handed to another extension. */
 static bool
-StillServes(KeptPlan *entry)
+IsPlanCurrent(SavedPlan *saved)
 {
-	if (entry->generic && entry->planned != changes)
-	{
-		uint64		now = changes;
+	uint64		now = relcache_changes;
 
-		if (NeedsValue(entry->plan, CurrentResourceOwner))
-			return false;
-		entry->planned = now;
-	}
+	if (!saved->generic || saved->planned_at == now)
+		return true;
+	if (NeedsParameterValues(saved->plan, CurrentResourceOwner))
+		return false;
+	saved->planned_at = now;
 	return true;
 }
 
-/* Prepares a kept query anew. */
+/* Moves a plan to where it stays until the end of the session. */
 static void
-Replan(KeptPlan *entry, int nargs, Oid *types)
+KeepPlan(SPIPlanPtr plan)
 {
-	bool		generic;
-	SPIPlanPtr	plan = Prepare(entry->sql, nargs, types, &generic);
-
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep a plan");
-	SPI_freeplan(entry->plan);
-	entry->plan = plan;
-	entry->generic = generic;
-	entry->planned = entry->changes = 0;
 }
 
-/* The plan of a query and what is kept with it, NULL where it is not kept; the caller has connected SPI. */
+/* Makes a kept plan that of an entry. */
+static void
+SetSavedPlan(SavedPlan *saved, SPIPlanPtr plan, bool generic)
+{
+	saved->plan = plan;
+	saved->generic = generic;
+	saved->planned_at = saved->visible_at = 0;
+}
+
+/* Prepares a saved query anew. */
+static void
+ReplaceSavedPlan(SavedPlan *saved, int nargs, Oid *types)
+{
+	bool		generic;
+	SPIPlanPtr	old = saved->plan;
+	SPIPlanPtr	plan = PreparePlan(saved->sql, nargs, types, &generic);
+
+	KeepPlan(plan);
+	SetSavedPlan(saved, plan, generic);
+	SPI_freeplan(old);
+}
+
+/* Looks a query up by the hash of its text and last parameter's type; NULL where no query of that hash is saved. */
+static SavedPlan *
+LookUpPlan(uint64 key)
+{
+	HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(SavedPlan)};
+
+	if (saved_plans == NULL)
+	{
+		CacheRegisterRelcacheCallback(PlanRelcacheCallback, (Datum) 0);
+		saved_plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	return hash_search(saved_plans, &key, HASH_FIND, NULL);
+}
+
+/*
+ * The plan of a query; *saved is its entry in the cache, or NULL where it has none, because the cache is full or
+ * another text has the same hash: then the plan goes away with the caller's SPI connection.
+ */
 static SPIPlanPtr
-FindPlan(const char *sql, int nargs, Oid *types, KeptPlan **kept)
+FindPlan(const char *sql, int nargs, Oid *types, SavedPlan **saved)
 {
 	uint64		key = hash_bytes_extended((const unsigned char *) sql, strlen(sql),
-											 nargs > 0 ? types[nargs - 1] : InvalidOid);
-	KeptPlan   *entry;
+										  nargs > 0 ? types[nargs - 1] : InvalidOid);
+	SavedPlan  *found = LookUpPlan(key);
 	SPIPlanPtr	plan;
 	bool		generic;
 
-	*kept = NULL;
-	if (plans == NULL)
+	*saved = NULL;
+	if (found && strcmp(found->sql, sql) == 0)
 	{
-		HASHCTL		control = {0};
-
-		CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
-		control.keysize = sizeof(uint64);
-		control.entrysize = sizeof(KeptPlan);
-		plans = hash_create("mfrec plans", 16, &control, HASH_ELEM | HASH_BLOBS);
+		if (!IsPlanCurrent(found))
+			ReplaceSavedPlan(found, nargs, types);
+		*saved = found;
+		return found->plan;
 	}
-	entry = hash_search(plans, &key, HASH_FIND, NULL);
-	if (entry && strcmp(entry->sql, sql) == 0)
-	{
-		if (!StillServes(entry))
-			Replan(entry, nargs, types);
-		*kept = entry;
-		return entry->plan;
-	}
-	plan = Prepare(sql, nargs, types, &generic);
-	if (entry || hash_get_num_entries(plans) >= KEPT_PLANS)
+	plan = PreparePlan(sql, nargs, types, &generic);
+	if (found || hash_get_num_entries(saved_plans) >= MAX_SAVED_PLANS)
 		return plan;
 	sql = MemoryContextStrdup(TopMemoryContext, sql);
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not keep a plan");
-	entry = hash_search(plans, &key, HASH_ENTER, NULL);
-	entry->sql = (char *) sql;
-	entry->plan = plan;
-	entry->generic = generic;
-	entry->planned = 0;
-	entry->changes = 0;
-	*kept = entry;
+	KeepPlan(plan);
+	found = hash_search(saved_plans, &key, HASH_ENTER, NULL);
+	found->sql = (char *) sql;
+	SetSavedPlan(found, plan, generic);
+	*saved = found;
 	return plan;
 }
 
-/* The plan of a query, prepared at its first use in the session; the caller has connected SPI. */
+/*
+ * The plan of a query, prepared at its first use in the session.  The caller has connected SPI, and does not
+ * free the plan.
+ */
 SPIPlanPtr
 PrepareOnce(const char *sql, int nargs, Oid *types)
 {
-	KeptPlan   *kept;
+	SavedPlan  *saved;
 
-	return FindPlan(sql, nargs, types, &kept);
+	return FindPlan(sql, nargs, types, &saved);
 }
 
-/* CheckRowsAreSeen for all relations that a plan has read. */
+/*
+ * CheckRowsVisible() for all relations that a plan has read; returns the youngest transaction that has written
+ * to any of them in pg_class.
+ */
 TransactionId
-CheckPlanIsSeen(SPIPlanPtr plan)
+CheckPlanRowsVisible(SPIPlanPtr plan)
 {
 	TransactionId youngest = FrozenTransactionId;
 	ListCell   *source;
@@ -178,7 +208,7 @@ CheckPlanIsSeen(SPIPlanPtr plan)
 	foreach(source, SPI_plan_get_plan_sources(plan))
 		foreach(cell, ((CachedPlanSource *) lfirst(source))->relationOids)
 		{
-			TransactionId writer = CheckRowsAreSeen(lfirst_oid(cell));
+			TransactionId writer = CheckRowsVisible(lfirst_oid(cell));
 
 			if (TransactionIdFollows(writer, youngest))
 				youngest = writer;
@@ -187,25 +217,24 @@ CheckPlanIsSeen(SPIPlanPtr plan)
 }
 
 /*
- * The same for a plan that runs again and again.  As long as no relation has changed, it is enough that the
- * snapshot is younger than whoever has last changed one of these.
+ * The same for a saved plan (NULL: it is none) that has just run.  As long as no relation has changed, it is
+ * enough that the snapshot is younger than whoever has last changed one of its.
  */
 static void
-CheckKeptPlan(SPIPlanPtr plan, KeptPlan *kept)
+CheckSavedPlanRows(SPIPlanPtr plan, SavedPlan *saved)
 {
-	uint64		now = changes;
+	uint64		now = relcache_changes;
 
-	if (kept && kept->changes == now && TransactionIdPrecedes(kept->youngest, GetActiveSnapshot()->xmin))
-		return;
-	if (kept == NULL)
-		(void) CheckPlanIsSeen(plan);
-	else
+	if (saved == NULL)
+		(void) CheckPlanRowsVisible(plan);
+	else if (saved->visible_at != now || !TransactionIdPrecedes(saved->youngest, GetActiveSnapshot()->xmin))
 	{
-		kept->youngest = CheckPlanIsSeen(plan);
-		kept->changes = now;
+		saved->youngest = CheckPlanRowsVisible(plan);
+		saved->visible_at = now;
 	}
 }
 
+/* rStartup of receivers that take what columns there are. */
 static void
 StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
@@ -214,13 +243,14 @@ StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	(void) typeinfo;
 }
 
+/* rShutdown and rDestroy of all receivers: they are the caller's, who frees them. */
 static void
 ShutdownReceiver(DestReceiver *self)
 {
 	(void) self;
 }
 
-/* How a query with one parameter (type InvalidOid: none) runs for a receiver. */
+/* How a query with one parameter (type InvalidOid: none) runs for a receiver, whose callbacks are completed. */
 static SPIExecuteOptions
 ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
 {
@@ -243,10 +273,12 @@ ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
 }
 
 /*
- * Runs a query with one parameter (type InvalidOid: none) once.  Its rows go to the receiver, which has
- * a receiveSlot, and may have an rStartup that looks at the columns.  read_only: it sees what the calling
- * query sees, else what has been committed and done since as well.  An error where its relations' rows have
- * been replaced since the snapshot was taken; one that is taken with the locks held is young enough.
+ * Runs a query with one parameter (type InvalidOid: none) once, with a parallel plan where there is one.  Its
+ * rows go to the receiver, which has a receiveSlot, and may have an rStartup that looks at the columns.
+ *
+ * read_only: the query sees what the calling query sees, else what has been committed and done since as well.
+ * An error where its relations' rows have been replaced since the snapshot was taken; a snapshot that is taken
+ * with the locks held is young enough.
  */
 void
 RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver)
@@ -259,22 +291,22 @@ RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *r
 	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not run: %s", sql);
 	if (read_only || IsolationUsesXactSnapshot())
-		(void) CheckPlanIsSeen(plan);
+		(void) CheckPlanRowsVisible(plan);
 	SPI_finish();
 }
 
-/* The same for a query that comes again and again: prepared at its first use, with the active snapshot. */
+/* The same for a query that comes again and again: its plan is saved, and it runs with the active snapshot. */
 void
 RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = ReceiverOptions(type, value, true, receiver);
-	KeptPlan   *kept;
+	SavedPlan  *saved;
 	SPIPlanPtr	plan;
 
 	SPI_connect();
-	plan = FindPlan(sql, OidIsValid(type) ? 1 : 0, &type, &kept);
+	plan = FindPlan(sql, OidIsValid(type) ? 1 : 0, &type, &saved);
 	if (SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not run: %s", sql);
-	CheckKeptPlan(plan, kept);
+	CheckSavedPlanRows(plan, saved);
 	SPI_finish();
 }

@@ -8,7 +8,7 @@
 #include "tcop/dest.h"
 
 extern SPIPlanPtr PrepareOnce(const char *sql, int nargs, Oid *types);
-extern TransactionId CheckPlanIsSeen(SPIPlanPtr plan);
+extern TransactionId CheckPlanRowsVisible(SPIPlanPtr plan);
 extern void RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver);
 extern void RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver);
 

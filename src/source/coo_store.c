@@ -127,8 +127,8 @@ ReserveTriplets(Triplets *triplets, int64 n)
 }
 
 /*
- * Ends the writing, and rewinds: the next ReadTriplets() brings the first block. Called again, it rewinds a
- * sequence that has been read. A failure to write or seek is an error.
+ * Ends the writing, and rewinds: the next ReadTriplets() brings the first block.  Called again, it rewinds a
+ * sequence that has been read.  A failure to write or seek is an error.
  */
 void
 EndTriplets(Triplets *triplets)
@@ -161,7 +161,7 @@ ReadBlock(Triplets *triplets, int64 n, int64 at)
 
 /*
  * Brings the next block of a sequence that has ended into the arrays (`held` of them), or all of it where
- * nothing was spilled; false at the end. The caller may change the arrays: what was spilled is read from the
+ * nothing was spilled; false at the end.  The caller may change the arrays: what was spilled is read from the
  * file again, what was not stays changed.
  */
 bool
@@ -194,7 +194,7 @@ LoadTriplets(Triplets *triplets)
 	triplets->held = triplets->count;
 }
 
-/* Frees the arrays, and closes the file, which removes it. All zero afterwards. */
+/* Frees the arrays, and closes the file, which removes it.  All zero afterwards. */
 void
 FreeTriplets(Triplets *triplets)
 {

@@ -231,7 +231,7 @@ PartStart(Cells *cells, int64 end)
 }
 
 /*
- * Hands out the next part; false when there is none. Its arrays are the cells' own, and live until the next
+ * Hands out the next part; false when there is none.  Its arrays are the cells' own, and live until the next
  * call.
  */
 bool
@@ -255,7 +255,7 @@ NextCells(Cells *cells, MfRows *rows)
 	return true;
 }
 
-/* From now on ratings are handed out less the mean, divided by the deviation. Once for each matrix. */
+/* From now on ratings are handed out less the mean, divided by the deviation.  Once for each matrix. */
 void
 StandardizeCells(Cells *cells, double mean, double deviation)
 {
@@ -265,7 +265,7 @@ StandardizeCells(Cells *cells, double mean, double deviation)
 		ScaleRatings(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
 }
 
-/* From now on weights are made of the rows' numbers; cells must have some. Once for each matrix. */
+/* From now on weights are made of the rows' numbers; cells must have some.  Once for each matrix. */
 void
 WeightCells(Cells *cells, RowWeight weighting)
 {
@@ -274,7 +274,7 @@ WeightCells(Cells *cells, RowWeight weighting)
 		ScaleWeights(cells->matrix.weight, cells->start[cells->nrows], weighting);
 }
 
-/* From now on all cells weigh 1, for which the solver is faster without weights. Frees what there were. */
+/* From now on all cells weigh 1, for which the solver is faster without weights.  Frees what there were. */
 void
 DropWeights(Cells *cells)
 {
@@ -302,7 +302,7 @@ CloseFile(BufFile *file)
 		BufFileClose(file);
 }
 
-/* Frees the arrays and closes the files. All zero afterwards. */
+/* Frees the arrays and closes the files.  All zero afterwards. */
 void
 FreeCells(Cells *cells)
 {

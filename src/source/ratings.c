@@ -42,7 +42,7 @@ ReportSkippedRows(const Ratings *ratings)
 
 /*
  * Mean, deviation and range of explicit ratings, weighted, in one pass in the order of the cells, so that they
- * are the same in memory and spilled. The first rating is subtracted from all: then squares do not cancel. An
+ * are the same in memory and spilled.  The first rating is subtracted from all: then squares do not cancel.  An
  * error where all ratings are the same, because a model of them has nothing to learn.
  */
 static void
@@ -131,7 +131,7 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 }
 
 /*
- * Scales weights to a mean of 1 in both orientations. Equal ones are as good as none, to the bit, so then there
+ * Scales weights to a mean of 1 in both orientations.  Equal ones are as good as none, to the bit, so then there
  * are none, and the solver has less to do.
  */
 void
@@ -158,7 +158,7 @@ SettleWeights(Ratings *ratings)
 	}
 }
 
-/* Frees the cells and closes their files. The dictionaries stay, as they do in memory contexts of their own. */
+/* Frees the cells and closes their files.  The dictionaries stay, as they do in memory contexts of their own. */
 void
 FreeRatings(Ratings *ratings)
 {

@@ -247,7 +247,7 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 
 /*
  * Sorts what users have besides their ratings by user into ratings->others: the rows that are no ratings, and
- * the rows held out for validation, which training does not learn of but lists must leave out as well. Takes
+ * the rows held out for validation, which training does not learn of but lists must leave out as well.  Takes
  * `budget` bytes in memory, and temporary files beyond; frees ratings->unrated.
  */
 static void
@@ -279,7 +279,7 @@ SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParalle
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
  * hold out go to held_out as they are. with_others: what users have besides their ratings is kept, which
- * changes nothing of the ratings. An error where no row is left to train on.
+ * changes nothing of the ratings.  An error where no row is left to train on.
  *
  * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.
  * Everything lives in the current memory context; FreeRatings() closes the files.
@@ -323,7 +323,7 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 
 /*
  * Reads the whole source for measuring, as the calling query sees it: by user only, ratings and weights as they
- * are. There may be no rows (rows = 0): then there are no cells either. budget: bytes of memory, beyond which
+ * are.  There may be no rows (rows = 0): then there are no cells either. budget: bytes of memory, beyond which
  * it spills.
  */
 Ratings *

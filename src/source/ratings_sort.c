@@ -48,7 +48,7 @@ ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
 
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
- * held-out pairs out of it. Returns how many are left, at the start of the arrays.
+ * held-out pairs out of it.  Returns how many are left, at the start of the arrays.
  */
 static int64
 RankBlock(Sorting *s)
@@ -156,7 +156,7 @@ typedef struct Partitions
 
 /*
  * Cuts numbers 0 .. n - 1 into ranges of at most `limit` triplets, if single ones have not more; counts[i] is
- * how many number i has. A limit that would make more than about 1000 ranges is raised, as each costs a file
+ * how many number i has.  A limit that would make more than about 1000 ranges is raised, as each costs a file
  * and a buffer.
  */
 static void
@@ -319,7 +319,7 @@ DropUnitWeights(Sorting *s)
 
 /*
  * Sorts what was read into both orientations of s->ratings, or by user alone, merges duplicates and takes the
- * rows to hold out apart. Numbers become the ranks of ids, unless they are final. Frees s->triplets.
+ * rows to hold out apart.  Numbers become the ranks of ids, unless they are final.  Frees s->triplets.
  */
 void
 SortRatings(Sorting *s)

@@ -31,7 +31,7 @@ ArgumentName(const SourceColumns *columns, const char *name)
 
 /*
  * Chooses the preset: what was asked for, else explicit if there is a value column, with a notice if there is
- * none. An error where ratings are asked for and there are none.
+ * none.  An error where ratings are asked for and there are none.
  */
 static Feedback
 ChooseFeedback(const Source *source, const SourceColumns *columns)
@@ -55,8 +55,8 @@ ChooseFeedback(const Source *source, const SourceColumns *columns)
 }
 
 /*
- * Resolves a source and its columns into *source. Everything that can be wrong with the arguments is found
- * here, before a row is read: no such relation or column, a type that cannot be an id or a number. Locks the
+ * Resolves a source and its columns into *source.  Everything that can be wrong with the arguments is found
+ * here, before a row is read: no such relation or column, a type that cannot be an id or a number.  Locks the
  * relation until the end of the transaction; strings are those of `columns`, or palloc'd.
  */
 void
@@ -202,7 +202,7 @@ NoteRowSecurity(const Source *source)
 
 /*
  * The rating and weight of a row of the source query, by which training and fold-in both go. values, nulls: its
- * natts columns. An implicit value is a weight; what is not there is 1. With another answer than RATING_OK the
+ * natts columns.  An implicit value is a weight; what is not there is 1.  With another answer than RATING_OK the
  * numbers are those at fault, or undefined.
  */
 RatingCheck

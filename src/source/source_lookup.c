@@ -37,7 +37,7 @@ typedef struct LookupReceiver
 } LookupReceiver;
 
 /*
- * Hands a row on, unless its id is null or none of the model's type. A row that is no observation has a weight
+ * Hands a row on, unless its id is null or none of the model's type.  A row that is no observation has a weight
  * of NaN.
  */
 static bool

@@ -78,7 +78,7 @@ FindAll(const IdMap *ids, const IdMap *in)
 }
 
 /*
- * Adds the rows whose items are in a dictionary to `pairs`, by the numbers of that and of the users'. Users who
+ * Adds the rows whose items are in a dictionary to `pairs`, by the numbers of that and of the users'.  Users who
  * are not in theirs get numbers behind it: returns who they are, or NULL where there are none.
  */
 IdMap *

@@ -219,7 +219,7 @@ CountFromDatum(const Vectors *v, int64 id, Datum value)
 }
 
 /*
- * Adds a row of the query: id, factors, then bias and ratings where there are such columns. A second row of one
+ * Adds a row of the query: id, factors, then bias and ratings where there are such columns.  A second row of one
  * id is an error.
  */
 static void
