@@ -197,31 +197,6 @@ mf_estimate(PG_FUNCTION_ARGS)
 	return ResultRow(fcinfo, values, nulls);
 }
 
-/* Trains on everything with the winner's parameters. */
-static void
-TrainWinner(TrainRequest *request, const Trial *winner)
-{
-	TrainOptions *options = &request->options;
-	const MfObjective *objective = &winner->objective;
-	ModelVersion version;
-	char	   *model;
-
-	options->factors = objective->factors;
-	options->regularization = objective->regularization;
-	if (!mf_ratings_alone(objective))
-		options->alpha = objective->alpha;
-	if (mf_is_joint(objective))
-	{
-		options->interest_weight = objective->interest_weight;
-		options->taste = objective->taste;
-	}
-	options->validation = NAN;
-	model = Train(request, &version);
-	ereport(NOTICE,
-			(errmsg("trained version %d of model \"%s\" with the parameters of trial %d", version.version,
-					model, winner->number)));
-}
-
 /* The rows of mf_tune. */
 static void
 PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *metric)
@@ -283,8 +258,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	}
 	trials = Tune(&tune, &count, &metric);
 	PutTrials(fcinfo, trials, count, metric);
-	for (int i = 0; i < count; i++)
-		if (trials[i].winner && train)
-			TrainWinner(&request, &trials[i]);
+	if (train)
+		TrainWinner(&request, trials);
 	return (Datum) 0;
 }

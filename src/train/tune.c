@@ -446,3 +446,32 @@ Tune(const TuneRequest *request, int *count, const char **metric)
 	MemoryContextDelete(t->context);
 	return t->trials;
 }
+
+/* Trains on all rows with the parameters of the winner among these trials, which there is. */
+void
+TrainWinner(TrainRequest *request, const Trial *trials)
+{
+	const Trial *winner = trials;
+	TrainOptions *options = &request->options;
+	const MfObjective *objective;
+	ModelVersion version;
+	char	   *model;
+
+	while (!winner->winner)
+		winner++;
+	objective = &winner->objective;
+	options->factors = objective->factors;
+	options->regularization = objective->regularization;
+	if (!mf_ratings_alone(objective))
+		options->alpha = objective->alpha;
+	if (mf_is_joint(objective))
+	{
+		options->interest_weight = objective->interest_weight;
+		options->taste = objective->taste;
+	}
+	options->validation = NAN;
+	model = Train(request, &version);
+	ereport(NOTICE,
+			(errmsg("trained version %d of model \"%s\" with the parameters of trial %d", version.version,
+					model, winner->number)));
+}

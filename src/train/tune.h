@@ -31,5 +31,6 @@ typedef struct Trial
 } Trial;
 
 extern Trial *Tune(const TuneRequest *request, int *count, const char **metric);
+extern void TrainWinner(TrainRequest *request, const Trial *trials);
 
 #endif
