@@ -79,39 +79,6 @@ test_rank(void)
 	ok(isnan(mf_metric_mean(&sums, MF_METRIC_RMSE)), "no mean of what is no metric of lists");
 }
 
-/* The share of rightly ordered pairs, pair by pair. */
-static double
-naive_auc(const float *score, int n, const char *kind)
-{
-	double		right = 0;
-	double		pairs = 0;
-
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++)
-			if (kind[i] == 'r' && kind[j] == '-')
-			{
-				right += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
-				pairs++;
-			}
-	return right / pairs;
-}
-
-/* Relevant, seen and other items with ties among all of them; a relevant one has been seen too. */
-static void
-test_auc(void)
-{
-	static const float score[] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7};
-	static const char kind[] = "--r-rs-r--s-r-";
-	static const int32_t relevant[] = {2, 4, 5, 7, 12};
-	static const int32_t seen[] = {5, 10};
-	static const int32_t all[] = {0, 1};
-
-	is_close(mf_metrics_auc(score, 14, seen, 2, relevant, 5), naive_auc(score, 14, kind), 1e-15, "auc with ties");
-	ok(isnan(mf_metrics_auc(score, 14, seen, 2, relevant, 0)), "auc without relevant items");
-	ok(isnan(mf_metrics_auc(score, 2, NULL, 0, all, 2)), "auc without other items");
-	is_close(mf_metrics_auc(score, 2, NULL, 0, all, 1), 1, 1e-15, "auc of a single pair");
-}
-
 static void
 test_lists(void)
 {
@@ -222,7 +189,6 @@ int
 main(void)
 {
 	test_rank();
-	test_auc();
 	test_lists();
 	test_gini();
 	test_ratings();

@@ -2,7 +2,7 @@
  * auc.c - how well scores of all items tell a user's relevant items from the others, for many users.
  *
  * The area under the ROC curve is the share of pairs (relevant, other) that the scores order rightly,
- * ties counting half (Rendle et al. 2009; mf_metrics_auc() is the definition).  It needs the score of
+ * ties counting half (Rendle et al. 2009; test_auc.c has the definition).  It needs the score of
  * every item, so users share the passes over the items, sixteen at a time, and nothing of the size of
  * the catalogue is kept: each score is compared with those of the user's relevant items, counted, and
  * forgotten.  What seen and relevant items have added to the counts is taken off again.

@@ -1,9 +1,8 @@
 /*
- * ranking.c - what metrics of lists and predictions are computed from.
+ * ranking.c - counts of lists and sums over predictions, from which metrics are computed.
  *
- * One user at a time; sums run in the order of the list, so a metric depends on nothing but the list.
- * A mean over users adds theirs up in the users' order.  Users without relevant items count for no
- * ranking metric.  Relevance is binary.
+ * One user at a time; sums run in the order of the list, so a metric depends on nothing but the list.  A mean over
+ * users adds theirs up in the users' order, so that threads do not matter.  Relevance is binary.
  */
 #include "core/metrics/ranking.h"
 
@@ -97,50 +96,4 @@ mf_error_merge(MfErrorSums *sums, const MfErrorSums *more)
 	sums->count += more->count;
 	sums->squares += more->squares;
 	sums->absolutes += more->absolutes;
-}
-
-/*
- * The share of (relevant, other) pairs of items that the scores order rightly, ties counting half
- * (Rendle et al. 2009): score[i] of all nitems items; seen items, ascending, are on neither side.
- * Takes nrelevant passes over the scores.  NaN when either side is empty.
- */
-double
-mf_metrics_auc(const float *score, int64_t nitems, const int32_t *seen, int64_t nseen,
-			   const int32_t *relevant, int64_t nrelevant)
-{
-	double		right = 0;
-	double		pairs = 0;
-
-	for (int64_t r = 0; r < nrelevant; r++)
-	{
-		float		mine = score[relevant[r]];
-		int64_t		below = 0;
-		int64_t		equal = 0;
-		int64_t		others = nitems;
-
-		if (mf_list_has(seen, nseen, relevant[r]))
-			continue;
-		for (int64_t i = 0; i < nitems; i++)
-		{
-			below += score[i] < mine;
-			equal += score[i] == mine;
-		}
-		for (int64_t s = 0; s < nseen; s++)
-		{
-			below -= score[seen[s]] < mine;
-			equal -= score[seen[s]] == mine;
-			others--;
-		}
-		for (int64_t s = 0; s < nrelevant; s++)
-		{
-			if (mf_list_has(seen, nseen, relevant[s]))
-				continue;
-			below -= score[relevant[s]] < mine;
-			equal -= score[relevant[s]] == mine;
-			others--;
-		}
-		right += (double) below + (double) equal / 2;
-		pairs += (double) others;
-	}
-	return right / pairs;
 }

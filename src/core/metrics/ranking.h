@@ -1,5 +1,5 @@
 /*
- * ranking.h - what metrics of lists and predictions are computed from; see metric.c for the formulas.
+ * ranking.h - counts of lists and sums over predictions, from which metrics are computed (metric.h).
  */
 #ifndef MF_RANKING_H
 #define MF_RANKING_H
@@ -44,8 +44,5 @@ extern void mf_exposure_add(MfExposure *exposure, const int32_t *list, int lengt
 extern void mf_exposure_sort(MfExposure *exposure);
 extern void mf_error_add(MfErrorSums *sums, double predicted, double actual);
 extern void mf_error_merge(MfErrorSums *sums, const MfErrorSums *more);
-
-extern double mf_metrics_auc(const float *score, int64_t nitems, const int32_t *seen, int64_t nseen,
-							 const int32_t *relevant, int64_t nrelevant);
 
 #endif
