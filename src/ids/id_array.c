@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "ids/id_array.h"
 
+/* Ids that are sought at once. */
 #define BATCH_IDS 1024
 
 /* An error for an array of more than one dimension. */
@@ -25,7 +26,7 @@ CheckDimensions(ArrayType *array, const char *argument)
 				 errmsg("%s must be a one-dimensional array", argument)));
 }
 
-/* Widens n integers from place `from` of an array's data on; false for any other type. */
+/* Widens n integers from element `from` of an array's data on; false for elements of any other type. */
 static bool
 WidenIntegers(const void *data, Oid type, int from, int n, int64 *ids)
 {
@@ -47,7 +48,7 @@ WidenIntegers(const void *data, Oid type, int from, int n, int64 *ids)
 	}
 }
 
-/* IdsFromArray for arrays of any type, with nulls. */
+/* IdsFromArray() for arrays of any type, with nulls; returns how many ids there are. */
 static int
 DeconstructIds(const IdType *idtype, ArrayType *array, const char *argument, int64 *ids)
 {
@@ -77,8 +78,8 @@ DeconstructIds(const IdType *idtype, ArrayType *array, const char *argument, int
 }
 
 /*
- * The elements of an array argument as ids; NULL elements are left out.  An array of another
- * type, or of more than one dimension, is an error that names the argument.
+ * The elements of an array argument as ids, palloc'd; nulls are left out, *count is how many are left.  An
+ * array of another type, or of more than one dimension, is an error that names the argument.
  */
 int64 *
 IdsFromArray(const IdType *idtype, ArrayType *array, const char *argument, int *count)
@@ -95,7 +96,10 @@ IdsFromArray(const IdType *idtype, ArrayType *array, const char *argument, int *
 	return ids;
 }
 
-/* The numbers of the elements in an image's dictionary, -1 for unknown ones; else as IdsFromArray. */
+/*
+ * The numbers of an array argument's elements in an image's dictionary, palloc'd; -1 for unknown ones, *count
+ * with them.  Else as IdsFromArray().
+ */
 int32 *
 NumbersFromArray(const IdMap *map, ArrayType *array, const char *argument, int *count)
 {

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "ids/id_growth.h"
 
+/* Whether values of a type are text in memory. */
 static bool
 IsText(const IdType *type)
 {
@@ -28,7 +29,7 @@ SameIds(const IdType *a, const IdType *b)
 	return a->base == b->base || (a->is_int && b->is_int) || (IsText(a) && IsText(b));
 }
 
-/* The modifier of a type's values, a domain's is that of the type beneath. */
+/* The modifier of a type's values; a domain's is that of the type beneath. */
 static int32
 BaseTypmod(const IdType *type)
 {
@@ -38,7 +39,10 @@ BaseTypmod(const IdType *type)
 	return typmod;
 }
 
-/* Digits before and behind the point that a numeric modifier leaves room for. */
+/*
+ * Digits before and behind the point that a modifier of numeric leaves room for (see numeric.c: the scale is 11
+ * bits, signed).
+ */
 static void
 NumericDigits(int32 typmod, int *before, int *behind)
 {
@@ -46,14 +50,14 @@ NumericDigits(int32 typmod, int *before, int *behind)
 	*before = (((typmod - VARHDRSZ) >> 16) & 0xffff) - *behind;
 }
 
-/* The digits that an integer can have. */
+/* The most decimal digits that an integer of a type has. */
 static int
 IntegerDigits(const IdType *type)
 {
 	return type->base == INT2OID ? 5 : type->base == INT4OID ? 10 : 19;
 }
 
-/* Whether every value of a modifier of a type has room in another one. */
+/* Whether every value of a modifier `narrow` of a base type has room in `wide`; a negative modifier is none. */
 static bool
 TypmodHolds(Oid base, int32 wide, int32 narrow)
 {
@@ -73,7 +77,7 @@ TypmodHolds(Oid base, int32 wide, int32 narrow)
 	return wide_before >= before && wide_behind >= behind;
 }
 
-/* Whether a column takes ids of a type as they are. */
+/* Whether a column of the model's tables takes ids of a type as they are, without being altered. */
 bool
 IdTypeTakes(const IdType *column, const IdType *ids)
 {
@@ -88,7 +92,10 @@ IdTypeTakes(const IdType *column, const IdType *ids)
 	return SameIds(column, ids) && TypmodHolds(column->base, column->typmod, BaseTypmod(ids));
 }
 
-/* Whether every id of a column is one of a type, which is no domain, to which ALTER TABLE turns it. */
+/*
+ * Whether every id of a column is one of a type, which must be no domain and to which ALTER TABLE can turn the
+ * column.
+ */
 static bool
 Holds(const IdType *wide, const IdType *column)
 {
@@ -110,8 +117,8 @@ Holds(const IdType *wide, const IdType *column)
 }
 
 /*
- * The type that a column of ids must become to take ids of a type and keep those that it has: that very
- * type, or what is beneath it.  False where there is none.
+ * The type that a column of ids must become to take ids of a type and keep those that it has: that very type,
+ * or what is beneath it; *grown.  False where there is none.
  */
 bool
 IdTypeGrows(const IdType *column, const IdType *ids, IdType *grown)
@@ -123,7 +130,7 @@ IdTypeGrows(const IdType *column, const IdType *ids, IdType *grown)
 	return Holds(grown, column);
 }
 
-/* Whether ids of either type can be turned into the other's: see ConvertId. */
+/* Whether ids of either type can be turned into the other's by ConvertId(). */
 bool
 IdsConvert(const IdType *from, const IdType *to)
 {
@@ -134,7 +141,10 @@ IdsConvert(const IdType *from, const IdType *to)
 		(from->is_int && to->base == NUMERICOID) || (from->base == NUMERICOID && to->is_int);
 }
 
-/* Turns an id of one type into the other's, for which IdsConvert must hold; false where that has no such value. */
+/*
+ * Turns an id of one type into the other's, for which IdsConvert() must hold; false where that has no such
+ * value.  A value that is made is palloc'd.
+ */
 bool
 ConvertId(const IdType *from, const IdType *to, int64 id, int64 *converted)
 {

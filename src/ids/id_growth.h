@@ -6,6 +6,7 @@
 
 #include "ids/id_type.h"
 
+/* `column` is the type of a column of a model table, `ids` that of the source's ids as they are now. */
 extern bool SameIds(const IdType *a, const IdType *b);
 extern bool IdTypeTakes(const IdType *column, const IdType *ids);
 extern bool IdTypeGrows(const IdType *column, const IdType *ids, IdType *grown);

@@ -67,7 +67,7 @@ FillSlots(IdMap *map)
 	}
 }
 
-/* Doubles the dictionary; more than 2^30 ids of one side are an error. */
+/* Doubles the dictionary; more than 2^29 ids of one side are an error. */
 static void
 GrowIdMap(IdMap *map)
 {

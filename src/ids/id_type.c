@@ -23,13 +23,17 @@
 #include "core/base/rng.h"
 #include "ids/id_type.h"
 
+/* Whether ids of a base type are kept as int64 rather than as Datums. */
 static bool
 IsIntegerType(Oid base)
 {
 	return base == INT2OID || base == INT4OID || base == INT8OID;
 }
 
-/* Fills in what is needed to handle ids of a type; a type without hash operator class is an error. */
+/*
+ * Fills in what is needed to handle ids of a type, in the current memory context; an error for a type without a
+ * hash function or an equality.  typmod and collation are the column's.
+ */
 void
 InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
 {
@@ -57,7 +61,7 @@ InitIdType(IdType *idtype, Oid type, int32 typmod, Oid collation)
 		fmgr_info_cxt(entry->cmp_proc, &idtype->compare, CurrentMemoryContext);
 }
 
-/* An error for a column that is of another type than it was when it was looked at. */
+/* The error of a column that is of another type than it was when it was looked at. */
 void
 ColumnHasChanged(TupleDesc desc, int column, Oid type)
 {
@@ -72,8 +76,8 @@ ColumnHasChanged(TupleDesc desc, int column, Oid type)
 }
 
 /*
- * What a query delivers must be of the type by which its ids are to be read: what a column was when it was
- * looked at it may no longer be, and an integer is no pointer.
+ * What a query delivers in column `column`, from 0, must be of the type by which its ids are to be read: a
+ * column may have been altered since it was looked at, and an integer is no pointer.
  */
 void
 CheckDeliveredId(TupleDesc desc, int column, const IdType *idtype)
@@ -104,7 +108,10 @@ IntegerFromDatum(Datum value, Oid type, int64 *result)
 	}
 }
 
-/* The integer that a string stands for, written as integers are; false for any other string. */
+/*
+ * The integer that a string stands for, written as integers are, without blanks or leading zeros; false for any
+ * other string.
+ */
 bool
 IntegerFromString(const char *s, int64 *integer)
 {
@@ -115,7 +122,7 @@ IntegerFromString(const char *s, int64 *integer)
 	return errno == 0 && end != s && *end == '\0' && strcmp(psprintf(INT64_FORMAT, *integer), s) == 0;
 }
 
-/* The integer that a numeric is; false for any other number. */
+/* The integer that a numeric is, as 2 is and 2.00; false for any other number. */
 bool
 IntegerFromNumeric(Datum value, int64 *integer)
 {
@@ -140,7 +147,7 @@ ParseId(const IdType *idtype, char *text)
 	return IdFromColumn(idtype, OidInputFunctionCall(input, text, ioparam, -1));
 }
 
-/* Whether a type (not a domain) is a string: text, and what drivers and columns have in its stead. */
+/* Whether a base type is a string: text, and what drivers and columns have in its stead. */
 bool
 IsStringType(Oid base)
 {
@@ -153,7 +160,7 @@ IsStringType(Oid base)
 	return category == TYPCATEGORY_STRING;
 }
 
-/* The value of a string type as a C string, without the blanks behind a character(n). */
+/* The value of a string type as a C string, palloc'd, without the blanks behind a character(n). */
 char *
 StringDatumToCString(Datum value, Oid base)
 {
@@ -202,7 +209,10 @@ IdFromDatum(const IdType *idtype, Datum value, Oid value_type, int64 *id)
 	return true;
 }
 
-/* The id in a datum of the id type itself, as a column delivers it; it may point into value. */
+/*
+ * The id in a datum that a query delivers, of a type that CheckDeliveredId() has passed.  A toasted value is
+ * detoasted: the id lives as long as the datum, or the current memory context.
+ */
 int64
 IdFromColumn(const IdType *idtype, Datum value)
 {
@@ -220,8 +230,8 @@ IdFromColumn(const IdType *idtype, Datum value)
 }
 
 /*
- * The id as a datum of its own column's type, as queries get it, too: there are indexes (GiST) that find no
- * other.  One that does not fit (IdFits) would stand for another.
+ * The id as a datum of its own column's type, in which queries must have it: some indexes (GiST) find no other.
+ * An id that does not fit, see IdFits(), would stand for another one.
  */
 Datum
 IdToDatum(const IdType *idtype, int64 id)
@@ -239,14 +249,17 @@ IdToDatum(const IdType *idtype, int64 id)
 	}
 }
 
-/* Whether the id can be in a column of its type: a larger integer cannot. */
+/*
+ * Whether the id can be in a column of its type: larger integers cannot, which a source's column may have if it
+ * has grown.
+ */
 bool
 IdFits(const IdType *idtype, int64 id)
 {
 	return idtype->base == INT4OID ? id == (int32) id : idtype->base == INT2OID ? id == (int16) id : true;
 }
 
-/* Whether ids can be returned in a result column of this type: see IdToOutput. */
+/* Whether ids can be returned in a result column of this type, by IdToOutput(). */
 bool
 IdTypeFits(const IdType *idtype, Oid output_type)
 {
@@ -277,7 +290,7 @@ IntegerFromId(const IdType *idtype, int64 id)
 	return integer;
 }
 
-/* The id as a datum of a string type. */
+/* The id as a datum of a string type, by that type's input function. */
 static Datum
 StringFromId(const IdType *idtype, int64 id, Oid base)
 {
@@ -288,7 +301,10 @@ StringFromId(const IdType *idtype, int64 id, Oid base)
 	return OidInputFunctionCall(input, IdToText(idtype, id), ioparam, -1);
 }
 
-/* The id as a datum of a result column's type, which IdTypeFits has accepted. */
+/*
+ * The id as a datum of a result column's type, which IdTypeFits() has accepted; an error for an id that has no
+ * value there.
+ */
 Datum
 IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 {
@@ -314,7 +330,7 @@ IdToOutput(const IdType *idtype, int64 id, Oid output_type)
 	return StringFromId(idtype, id, base);
 }
 
-/* The id as text, of a character(n) what a cast to text gives. */
+/* The id as text, palloc'd, as messages and results have it; of a character(n) what a cast to text gives. */
 char *
 IdToText(const IdType *idtype, int64 id)
 {
@@ -329,7 +345,10 @@ IdToText(const IdType *idtype, int64 id)
 	return OidOutputFunctionCall(output, (Datum) id);
 }
 
-/* The collation by which ids that differ may be equal, and have a hash that no other collation gives; else InvalidOid. */
+/*
+ * The collation by which ids that differ may be equal and hash alike, so that a dictionary made by it serves no
+ * other; InvalidOid for all others, which only equal bytes are equal to.
+ */
 Oid
 HashCollation(const IdType *idtype)
 {
@@ -339,7 +358,7 @@ HashCollation(const IdType *idtype)
 	return idtype->collation;
 }
 
-/* Hash of an id: a finalizer for integers, the type's own hash function for the rest. */
+/* Hash of an id: a finalizer for integers, else the type's own hash function, with the column's collation. */
 uint32
 HashId(const IdType *idtype, int64 id)
 {
@@ -348,7 +367,7 @@ HashId(const IdType *idtype, int64 id)
 	return DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &idtype->hash, idtype->collation, (Datum) id));
 }
 
-/* Whether two ids are the same one, by the type's equality. */
+/* Whether two ids are the same one, by the type's equality and the column's collation. */
 bool
 EqualIds(const IdType *idtype, int64 a, int64 b)
 {
@@ -358,7 +377,7 @@ EqualIds(const IdType *idtype, int64 a, int64 b)
 										  (Datum) a, (Datum) b));
 }
 
-/* The operator as SQL that no search_path can turn into another one. */
+/* The operator in SQL with its schema, palloc'd, so that no search_path can turn it into another one. */
 static char *
 QualifiedOperator(Oid operator)
 {
@@ -375,7 +394,10 @@ QualifiedOperator(Oid operator)
 	return sql;
 }
 
-/* The type's equality as an operator in SQL. */
+/*
+ * The type's equality as an operator in SQL, palloc'd: a query that compares ids by it means what HashId() and
+ * EqualIds() mean, whatever the search_path is.
+ */
 char *
 IdEqualitySql(const IdType *idtype)
 {
