@@ -22,8 +22,9 @@ OBJS = \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_build.o image_cache.o image_file.o image_pending.o image_publish.o \
 		image_sweep.o seen_items.o) \
-	$(addprefix src/model/, factor_rows.o factor_table.o missing_rows.o model_acl.o model_cache.o \
-		model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o user_vector.o) \
+	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o missing_rows.o model_acl.o \
+		model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
+		user_vector.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \

@@ -26,7 +26,6 @@
 #include "image/image_cache.h"
 #include "image/image_file.h"
 #include "image/image_sweep.h"
-#include "model/factor_table.h"
 #include "model/missing_rows.h"
 
 static SessionCache images = {.places = 4};	/* of Image */

@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "model/factor_rows.h"
+#include "model/factor_table.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
@@ -196,6 +197,23 @@ StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *
 	MemoryContextDelete(batch);
 }
 
+/*
+ * Whether a model table has a row of a version, by its primary key.  read_only: for the calling query's snapshot,
+ * else for one that is taken now.
+ */
+bool
+HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only)
+{
+	StringInfoData sql;
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(version)};
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT FROM ");
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY %s LIMIT 1", FactorTableSql(relid), id_column);
+	return RunSql(sql.data, 1, types, values, read_only) > 0;
+}
+
 /* Deletes every row of a version older than the given one. */
 void
 DeleteVersionsBefore(Oid relid, int32 version)
@@ -207,11 +225,8 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
 	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1", FactorTableSql(relid));
-	SPI_connect();
-	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not run: %s", sql.data);
+	(void) RunSql(sql.data, 1, types, values, false);
 	CheckRowsVisibleToWriter(relid);
-	SPI_finish();
 }
 
 /* The integers in the first column of the rows that a statement has returned, without nulls; lives in a context. */

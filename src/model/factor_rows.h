@@ -6,7 +6,7 @@
 
 #include "core/als/problem.h"
 #include "ids/id_map.h"
-#include "model/factor_table.h"
+#include "model/factor_columns.h"
 #include "model/seen_rows.h"
 
 /* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
@@ -39,6 +39,7 @@ typedef struct StoredRow
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
 
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
+extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,

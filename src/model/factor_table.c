@@ -26,7 +26,6 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
 #include "utils/acl.h"
@@ -41,6 +40,7 @@
 #include "ids/id_growth.h"
 #include "model/factor_table.h"
 #include "pg/citus.h"
+#include "pg/spi_query.h"
 
 /* An error if a relation of that name exists already, which no known model owns. */
 void
@@ -54,16 +54,6 @@ CheckTableInTheWay(Oid schema, const char *table, const char *model)
 			 errdetail("Schema \"%s\" already has a relation of the name that the model's table would get.",
 					   get_namespace_name(schema)),
 			 errhint("Drop or rename it, or give the model another name with the argument model.")));
-}
-
-/* Runs a utility or DML statement as the current user. */
-void
-RunSql(const char *sql)
-{
-	SPI_connect();
-	if (SPI_execute(sql, false, 0) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	SPI_finish();
 }
 
 static Oid
@@ -118,7 +108,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
 					 items ? ", rating_factors real[], number integer" : ", seen bytea", id_column);
-	RunSql(sql.data);
+	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  So does what users
 	 * have where the row fits into a page.  Statistics of them help nobody and cost ANALYZE a third of its
@@ -132,31 +122,20 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							   "ALTER COLUMN rating_factors SET STATISTICS 0");
 	else
 		AppendSeenStorage(&sql);
-	RunSql(sql.data);
+	(void) RunSql(sql.data, 0, NULL, NULL, false);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
 
-/* The name of a model table; an error where it has gone since it was found. */
-static const char *
-TableName(Oid relid)
+/* Drops a model table, as the current user; an error where something depends on it. */
+void
+DropFactorTable(Oid relid)
 {
-	const char *name = get_rel_name(relid);
+	StringInfoData sql;
 
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("a model table does not exist any more"),
-				 errdetail("It was dropped while this statement ran.")));
-	return name;
-}
-
-/* The same for use in SQL. */
-const char *
-FactorTableSql(Oid relid)
-{
-	const char *name = TableName(relid);
-
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DROP TABLE ");
+	appendStringInfoString(&sql, FactorTableSql(relid));
+	(void) RunSql(sql.data, 0, NULL, NULL, false);
 }
 
 /* The statement that gives a users' table its column of what they have. */
@@ -176,24 +155,6 @@ char *
 AddNumberSql(Oid relid)
 {
 	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
-}
-
-/* The type of the id column of a model table. */
-void
-FactorIdType(Oid relid, const char *id_column, IdType *idtype)
-{
-	AttrNumber	attnum = get_attnum(relid, id_column);
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
-
-	if (attnum == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("model table \"%s\" has no column \"%s\"", TableName(relid), id_column),
-				 errhint("Drop the model with mf_drop and train it again.")));
-	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
-	InitIdType(idtype, type, typmod, collation);
 }
 
 /* An error for a table that bulk loading cannot fill, with what keeps it from that. */
@@ -398,88 +359,6 @@ CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype, boo
 	CheckIdsGrow(rel, id_column, &stored, idtype);
 }
 
-/* A column that versions since 0.2.0 have; InvalidAttrNumber where there is none of that name and type. */
-static AttrNumber
-LaterColumn(Oid relid, const char *column, Oid type)
-{
-	AttrNumber	attnum = get_attnum(relid, column);
-
-	return attnum != InvalidAttrNumber && get_atttype(relid, attnum) == type ? attnum : InvalidAttrNumber;
-}
-
-/* The column of a users' table that says what they have. */
-AttrNumber
-SeenColumn(Oid relid)
-{
-	return LaterColumn(relid, "seen", BYTEAOID);
-}
-
-/* The column of an items' table with the numbers by which that means them. */
-AttrNumber
-ItemNumberColumn(Oid relid)
-{
-	return LaterColumn(relid, "number", INT4OID);
-}
-
-/* An error for a column of a model table that has not kept its type. */
-static void
-CheckColumnType(const char *column, Oid now, Oid type)
-{
-	if (now != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of a model table is of type %s, not %s", column, format_type_be(now), format_type_be(type)),
-				 errhint("Change it back, or drop the model with mf_drop and train it again.")));
-}
-
-/* The same for one that is to be read. */
-void
-CheckFactorColumn(TupleDesc desc, int column, Oid type)
-{
-	Form_pg_attribute att = TupleDescAttr(desc, column);
-
-	CheckColumnType(NameStr(att->attname), att->atttypid, type);
-}
-
-/* A column that a model table must have. */
-static AttrNumber
-RequireColumn(Oid relid, const char *column, Oid type)
-{
-	AttrNumber	attnum = get_attnum(relid, column);
-
-	if (attnum == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("model table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid), column, format_type_be(type)),
-				 errhint("Drop the model with mf_drop and train it again.")));
-	CheckColumnType(column, get_atttype(relid, attnum), type);
-	return attnum;
-}
-
-/* An error unless a table of items has room for a second vector of each, as the joint model needs it. */
-void
-CheckRatingColumn(Oid relid)
-{
-	(void) RequireColumn(relid, "rating_factors", FLOAT4ARRAYOID);
-}
-
-/* An error where a column is of another type than what is written there. */
-static void
-FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
-{
-	columns->version = RequireColumn(relid, "version", INT4OID);
-	columns->ratings = RequireColumn(relid, "ratings", INT4OID);
-	columns->bias = RequireColumn(relid, "bias", FLOAT4OID);
-	columns->factors = RequireColumn(relid, "factors", FLOAT4ARRAYOID);
-	columns->rating_factors = get_attnum(relid, "rating_factors");
-	if (columns->rating_factors != InvalidAttrNumber)
-		CheckRatingColumn(relid);
-	FactorIdType(relid, id_column, &columns->idtype);	/* or an error */
-	columns->id = get_attnum(relid, id_column);
-	columns->seen = SeenColumn(relid);
-	columns->number = ItemNumberColumn(relid);
-}
-
 /*
  * An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above); else
  * where its columns are.
@@ -504,7 +383,7 @@ CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, boo
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		RefuseTable(rel, "Row security applies to its owner.");
 	CheckColumns(rel, id_column);
-	FindFactorColumns(relid, id_column, columns);
+	RequireFactorColumns(relid, id_column, columns);
 	CheckIdColumnType(rel, id_column, idtype, grows);
 }
 
@@ -533,6 +412,6 @@ AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 	FactorIdType(relid, id_column, &stored);
 	if (IdTypeTakes(&stored, idtype) || !IdTypeGrows(&stored, idtype, &grown))
 		return false;
-	RunSql(AlterIdSql(relid, id_column, &stored, &grown));
+	(void) RunSql(AlterIdSql(relid, id_column, &stored, &grown), 0, NULL, NULL, false);
 	return true;
 }

@@ -8,15 +8,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
 #include "compat.h"
+#include "model/factor_rows.h"
 #include "model/missing_rows.h"
-#include "pg/spi_query.h"
 
 /* Whether the caller sees in a model table what everybody sees who may read it in full. */
 bool
@@ -52,27 +50,6 @@ CheckNoItems(const Model *model, int32 version)
 		MissingRows(model, version, model->item_table, stored);
 }
 
-/* Whether the users' table has a row of a version, by its primary key. */
-static bool
-HasUsers(const Model *model, int32 version)
-{
-	Oid			types[1] = {INT4OID};
-	Datum		values[1] = {Int32GetDatum(version)};
-	StringInfoData sql;
-	bool		found;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY " USER_ID " LIMIT 1",
-					 quote_qualified_identifier(model->schema, model->user_table));
-	SPI_connect();
-	if (SPI_execute_plan(PrepareOnce(sql.data, 1, types), values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for users");
-	found = SPI_processed > 0;
-	SPI_finish();
-	return found;
-}
-
 /*
  * To be called by who has not found a user of a version, or none at all: an error where the version should
  * have users and has not one.  Looks once a session and version, as long as the table stays as it is.
@@ -85,7 +62,7 @@ CheckNoUsers(CachedModel *cached, int32 version)
 
 	if (cached->has_users == version || !SeesAllRows(model->user_relid))
 		return;
-	stored = HasUsers(model, version) ? 0 : VersionRows(model, version, true);
+	stored = HasVersionRows(model->user_relid, USER_ID, version, true) ? 0 : VersionRows(model, version, true);
 	if (stored > 0)
 		MissingRows(model, version, model->user_table, stored);
 	cached->has_users = version;

@@ -4,10 +4,9 @@
 #ifndef MFREC_MODEL_CACHE_H
 #define MFREC_MODEL_CACHE_H
 
-#include "access/attnum.h"
 #include "fmgr.h"
-#include "storage/itemptr.h"
 
+#include "model/factor_columns.h"
 #include "model/model_catalog.h"
 #include "pg/session_cache.h"
 #include "source/source_lookup.h"
@@ -18,12 +17,7 @@ typedef struct VectorPath
 	Oid			relid;
 	bool		resolved;		/* what follows is true of the table */
 	Oid			index;			/* InvalidOid: there is none that serves, ask by SQL */
-	AttrNumber	version;
-	AttrNumber	id;
-	AttrNumber	ratings;
-	AttrNumber	bias;
-	AttrNumber	factors;
-	AttrNumber	seen;			/* InvalidAttrNumber: there is no such column */
+	FactorColumns columns;
 	Oid			collation;		/* of the id in the index */
 	FmgrInfo	equal;			/* of the index's operator class for ids */
 } VectorPath;

@@ -9,7 +9,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -18,10 +17,12 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "model/factor_rows.h"
 #include "model/factor_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
+#include "pg/spi_query.h"
 #include "source/lookup_cost.h"
 #include "source/source.h"
 
@@ -67,26 +68,14 @@ SameName(const Model *model, Oid schema, const char *table, const char *argument
 	return relid;
 }
 
-/* An error unless a table has rows of the version that serves. */
+/* An error unless a table has rows of the current version. */
 static void
-CheckHasVersion(const Model *model, Oid relid)
+CheckHasVersion(const Model *model, Oid relid, const char *id_column)
 {
-	char	   *name = get_rel_name(relid);
-	Oid			types[1] = {INT4OID};
-	Datum		values[1] = {Int32GetDatum(model->version)};
-	bool		found;
-
-	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
-									   quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name)),
-							  1, types, values, NULL, false, 1) < 0)
-		elog(ERROR, "could not look for a version");
-	found = SPI_processed > 0;
-	SPI_finish();
-	if (!found)
+	if (!HasVersionRows(relid, id_column, model->version, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has no rows of version %d of model \"%s\"", name, model->version, model->name),
+				 errmsg("table \"%s\" has no rows of version %d of model \"%s\"", get_rel_name(relid), model->version, model->name),
 				 errdetail("That is the version that serves.")));
 }
 
@@ -118,7 +107,7 @@ CheckTable(const Model *model, Oid relid, const char *id_column)
 	CheckHasColumn(model, relid, "factors", FLOAT4ARRAYOID);
 	FactorIdType(relid, id_column, &idtype);
 	CheckFactorTable(relid, id_column, &idtype);
-	CheckHasVersion(model, relid);
+	CheckHasVersion(model, relid, id_column);
 }
 
 /* Points the model at tables, which need not be those that it had. */
@@ -160,10 +149,7 @@ CheckSourceReadable(const Source *source)
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
 	appendStringInfoString(&sql, " LIMIT 0");
-	SPI_connect();
-	if (SPI_execute(sql.data, true, 0) < 0)
-		elog(ERROR, "could not run: %s", sql.data);
-	SPI_finish();
+	(void) RunSql(sql.data, 0, NULL, NULL, true);
 }
 
 /* Points the model at a relation with the columns of its last training; the caller acts as the model's owner. */

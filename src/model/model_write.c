@@ -69,6 +69,17 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 	return result;
 }
 
+/* OwnerSql with a model's name as the first parameter and another one, or InvalidOid for none; returns nothing. */
+static void
+OwnerSqlForModel(const char *sql, const char *name, Oid type, Datum value)
+{
+	Oid			types[2] = {TEXTOID, type};
+	Datum		values[2] = {CStringGetTextDatum(name), value};
+	bool		isnull;
+
+	(void) OwnerSql(sql, OidIsValid(type) ? 2 : 1, types, values, NULL, &isnull);
+}
+
 /* A text parameter that may be null. */
 static Datum
 NullableText(const char *value, char *null)
@@ -154,12 +165,9 @@ UpdateModel(const Model *model)
 void
 RecordOwner(const char *name, const char *owner)
 {
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2] = {CStringGetTextDatum(name), CStringGetTextDatum(owner)};
-	bool		isnull;
-
 	if (get_attnum(ModelRelation(), "owner") != InvalidAttrNumber)
-		OwnerSql("UPDATE mfrec.model SET owner = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL, &isnull);
+		OwnerSqlForModel("UPDATE mfrec.model SET owner = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+						 name, TEXTOID, CStringGetTextDatum(owner));
 }
 
 static void
@@ -222,26 +230,18 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 void
 ForgetVersions(const char *name, int32 before)
 {
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(before)};
-	bool		isnull;
-
-	OwnerSql("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
-			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
-	OwnerSql("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
-			 " AND version OPERATOR(pg_catalog.<) $2", 2, types, values, NULL, &isnull);
+	OwnerSqlForModel("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
+					 " AND version OPERATOR(pg_catalog.<) $2", name, INT4OID, Int32GetDatum(before));
+	OwnerSqlForModel("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
+					 " AND version OPERATOR(pg_catalog.<) $2", name, INT4OID, Int32GetDatum(before));
 }
 
 /* Removes all bookkeeping of a model. */
 void
 DeleteModel(const char *name)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-
 	ForgetVersions(name, PG_INT32_MAX);
-	OwnerSql("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
+	OwnerSqlForModel("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", name, InvalidOid, (Datum) 0);
 }
 
 /*
@@ -282,71 +282,61 @@ LockDefaultModel(void)
 void
 SetDefaultModel(const char *name)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-
-	OwnerSql("UPDATE mfrec.model SET is_default = false WHERE is_default"
-			 " AND name OPERATOR(pg_catalog.<>) $1", 1, types, values, NULL, &isnull);
-	OwnerSql("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
-			 1, types, values, NULL, &isnull);
+	OwnerSqlForModel("UPDATE mfrec.model SET is_default = false WHERE is_default"
+					 " AND name OPERATOR(pg_catalog.<>) $1", name, InvalidOid, (Datum) 0);
+	OwnerSqlForModel("UPDATE mfrec.model SET is_default = true WHERE name OPERATOR(pg_catalog.=) $1",
+					 name, InvalidOid, (Datum) 0);
 }
 
 /* Takes note that versions, in a list of integers, have lost one user each. */
 void
 CountForgottenUser(const char *name, const List *versions)
 {
-	Oid			types[2] = {TEXTOID, INT4ARRAYOID};
 	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(versions), 1));
-	Datum		values[2];
-	bool		isnull;
+	ArrayType  *array;
 
 	for (int i = 0; i < list_length(versions); i++)
 		elements[i] = Int32GetDatum(list_nth_int(versions, i));
-	values[0] = CStringGetTextDatum(name);
-	values[1] = PointerGetDatum(construct_array(elements, list_length(versions), INT4OID, sizeof(int32), true, TYPALIGN_INT));
-	OwnerSql("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.-) 1"
-			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) ANY ($2)"
-			 " AND users OPERATOR(pg_catalog.>) 0", 2, types, values, NULL, &isnull);
+	array = construct_array(elements, list_length(versions), INT4OID, sizeof(int32), true, TYPALIGN_INT);
+	OwnerSqlForModel("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.-) 1"
+					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) ANY ($2)"
+					 " AND users OPERATOR(pg_catalog.>) 0", name, INT4ARRAYOID, PointerGetDatum(array));
 }
 
 /* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */
 void
 RenewVersionImages(const char *name)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
+	OwnerSqlForModel("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
+					 " WHERE model OPERATOR(pg_catalog.=) $1", name, InvalidOid, (Datum) 0);
+	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
+					 name, InvalidOid, (Datum) 0);
+}
 
-	OwnerSql("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
-			 " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
-	OwnerSql("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
-			 1, types, values, NULL, &isnull);
+/* The highest version that a model has below a number, 0 for none. */
+static int32
+HighestVersion(const char *name, int64 below)
+{
+	Oid			types[2] = {TEXTOID, INT8OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int64GetDatum(below)};
+	bool		isnull;
+	Datum		highest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+								   " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
+								   2, types, values, NULL, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(highest);
 }
 
 /* The highest version that the model has, 0 for none: what the next one counts from. */
 int32
 LatestVersion(const char *name)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		isnull;
-	Datum		latest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
-								  " WHERE model OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(latest);
+	return HighestVersion(name, PG_INT64_MAX);
 }
 
-/* The highest version below the serving one, 0 for none. */
+/* The highest version below the current one, 0 for none. */
 int32
 VersionBefore(const Model *model)
 {
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version)};
-	bool		isnull;
-	Datum		before = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
-								  " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
-								  2, types, values, NULL, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(before);
+	return HighestVersion(model->name, model->version);
 }

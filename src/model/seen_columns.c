@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -21,6 +20,7 @@
 #include "compat.h"
 #include "model/factor_table.h"
 #include "model/seen_columns.h"
+#include "pg/spi_query.h"
 
 /* So long others have to wait behind us for a lock that we do not get, below deadlock_timeout, */
 #define LOCK_TIMEOUT "500ms"
@@ -36,16 +36,10 @@ IsPublished(Oid relid)
 	Oid			types[2] = {TEXTOID, TEXTOID};
 	Datum		values[2] = {CStringGetTextDatum(get_namespace_name(get_rel_namespace(relid))),
 	CStringGetTextDatum(get_rel_name(relid))};
-	const char *sql = "SELECT FROM pg_catalog.pg_publication_tables"
-		" WHERE schemaname OPERATOR(pg_catalog.=) $1 AND tablename OPERATOR(pg_catalog.=) $2";
-	bool		published;
 
-	SPI_connect();
-	if (SPI_execute_with_args(sql, 2, types, values, NULL, true, 1) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	published = SPI_processed > 0;
-	SPI_finish();
-	return published;
+	return RunSql("SELECT FROM pg_catalog.pg_publication_tables"
+				  " WHERE schemaname OPERATOR(pg_catalog.=) $1 AND tablename OPERATOR(pg_catalog.=) $2 LIMIT 1",
+				  2, types, values, true) > 0;
 }
 
 /* What keeps us from adding a column to a table, for a message; NULL where nothing does. */
@@ -78,7 +72,7 @@ TrySql(const List *statements)
 
 		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		foreach(statement, statements)
-			RunSql(lfirst(statement));
+			(void) RunSql(lfirst(statement), 0, NULL, NULL, false);
 		AtEOXact_GUC(false, settings);
 		ReleaseCurrentSubTransaction();
 	}

@@ -29,7 +29,6 @@
 
 #include "compat.h"
 #include "ids/id_growth.h"
-#include "model/factor_table.h"
 #include "model/missing_rows.h"
 #include "model/user_vector.h"
 #include "pg/citus.h"
@@ -38,12 +37,12 @@
 
 /* The first columns of a model table's primary key are as training made them. */
 static bool
-KeyFits(Relation index, const VectorPath *path)
+KeyFits(Relation index, const FactorColumns *columns)
 {
 	Form_pg_index key = index->rd_index;
 
 	return index->rd_rel->relam == BTREE_AM_OID && key->indisvalid && !key->indcheckxmin && key->indnkeyatts == 2 &&
-		key->indkey.values[0] == path->version && key->indkey.values[1] == path->id &&
+		key->indkey.values[0] == columns->version && key->indkey.values[1] == columns->id &&
 		index->rd_opcintype[0] == INT4OID;
 }
 
@@ -62,29 +61,22 @@ static void
 ResolvePath(Relation rel, CachedModel *cached)
 {
 	VectorPath *path = &cached->users;
+	FactorColumns *columns = &path->columns;
 	Oid			relid = RelationGetRelid(rel);
 	Oid			index = PrimaryKeyIndex(rel);
 	Oid			type;
 	Relation	key;
 
 	path->index = InvalidOid;
-	path->version = get_attnum(relid, "version");
-	path->id = get_attnum(relid, USER_ID);
-	path->ratings = get_attnum(relid, "ratings");
-	path->bias = get_attnum(relid, "bias");
-	path->factors = get_attnum(relid, "factors");
-	path->seen = SeenColumn(relid);
+	FindFactorColumns(relid, USER_ID, columns);
 	path->resolved = true;
-	if (!OidIsValid(index) || rel->rd_rel->relkind != RELKIND_RELATION || path->ratings == InvalidAttrNumber ||
-		path->bias == InvalidAttrNumber || path->factors == InvalidAttrNumber ||
-		get_atttype(relid, path->ratings) != INT4OID || get_atttype(relid, path->bias) != FLOAT4OID ||
-		get_atttype(relid, path->factors) != FLOAT4ARRAYOID)
-		return;
-	if (HasRowsElsewhere(rel))
+	if (!OidIsValid(index) || rel->rd_rel->relkind != RELKIND_RELATION || columns->version == InvalidAttrNumber ||
+		columns->ratings == InvalidAttrNumber || columns->bias == InvalidAttrNumber ||
+		columns->factors == InvalidAttrNumber || HasRowsElsewhere(rel))
 		return;
 	key = index_open(index, AccessShareLock);
 	type = key->rd_opcintype[1];
-	if (KeyFits(key, path) && (type == cached->user_type.base || IsBinaryCoercible(cached->user_type.base, type)))
+	if (KeyFits(key, columns) && (type == cached->user_type.base || IsBinaryCoercible(cached->user_type.base, type)))
 	{
 		Oid			operator = get_opfamily_member(key->rd_opfamily[1], type, type, BTEqualStrategyNumber);
 
@@ -136,6 +128,7 @@ static bool
 ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
 	const VectorPath *path = &cached->users;
+	const FactorColumns *columns = &path->columns;
 	TupleDesc	desc = RelationGetDescr(rel);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -144,8 +137,8 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 	bool		isnull;
 	bool		found;
 
-	ScanKeyInit(&keys[0], path->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
-	ScanKeyEntryInitializeWithInfo(&keys[1], 0, path->id, BTEqualStrategyNumber, InvalidOid, path->collation,
+	ScanKeyInit(&keys[0], columns->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	ScanKeyEntryInitializeWithInfo(&keys[1], 0, columns->id, BTEqualStrategyNumber, InvalidOid, path->collation,
 								   (FmgrInfo *) &path->equal, IdToDatum(&cached->user_type, user));
 	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
 	tuple = systable_getnext(scan);
@@ -154,13 +147,13 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 		(void) CheckRowsVisible(RelationGetRelid(rel));
 	else
 	{
-		stored->count = DatumGetInt32(heap_getattr(tuple, path->ratings, desc, &isnull));
-		stored->bias = DatumGetFloat4(heap_getattr(tuple, path->bias, desc, &isnull));
-		datum = heap_getattr(tuple, path->factors, desc, &isnull);
+		stored->count = DatumGetInt32(heap_getattr(tuple, columns->ratings, desc, &isnull));
+		stored->bias = DatumGetFloat4(heap_getattr(tuple, columns->bias, desc, &isnull));
+		datum = heap_getattr(tuple, columns->factors, desc, &isnull);
 		found = TakeVector(datum, isnull, cached, user, factors, stored->vector);
-		if (with_seen && path->seen != InvalidAttrNumber)
+		if (with_seen && columns->seen != InvalidAttrNumber)
 		{
-			datum = heap_getattr(tuple, path->seen, desc, &isnull);
+			datum = heap_getattr(tuple, columns->seen, desc, &isnull);
 			stored->seen = TakeSeen(datum, isnull, CurrentMemoryContext);
 		}
 	}
@@ -178,7 +171,7 @@ UserQuery(const CachedModel *cached, bool with_seen)
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
 	appendStringInfo(&sql, "%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
 					 with_seen ? ", seen" : "",
-					 quote_qualified_identifier(cached->model.schema, cached->model.user_table), USER_ID,
+					 FactorTableSql(cached->users.relid), USER_ID,
 					 IdEqualitySql(&cached->user_type));
 	return sql.data;
 }

@@ -234,6 +234,23 @@ CheckSavedPlanRows(SPIPlanPtr plan, SavedPlan *saved)
 	}
 }
 
+/*
+ * Runs a statement as the current user; returns how many rows it has returned or changed.  read_only: it sees
+ * what the calling query sees, else what has been committed and done since as well.
+ */
+uint64
+RunSql(const char *sql, int nargs, Oid *types, Datum *values, bool read_only)
+{
+	uint64		rows;
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, read_only, 0) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	rows = SPI_processed;
+	SPI_finish();
+	return rows;
+}
+
 /* rStartup of receivers that take what columns there are. */
 static void
 StartupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)

@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -15,6 +14,7 @@
 #include "image/image_file.h"
 #include "image/image_publish.h"
 #include "model/factor_rows.h"
+#include "model/factor_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
@@ -77,20 +77,6 @@ RequireModelName(FunctionCallInfo fcinfo)
 				 errmsg("%s needs the name of a model", get_func_name(fcinfo->flinfo->fn_oid))));
 }
 
-static void
-DropTable(const char *schema, const char *table)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "DROP TABLE ");
-	appendStringInfoString(&sql, quote_qualified_identifier(schema, table));
-	SPI_connect();
-	if (SPI_execute(sql.data, false, 0) < 0)
-		elog(ERROR, "could not run: %s", sql.data);
-	SPI_finish();
-}
-
 /* mf_drop(model text): removes a model, its tables and its bookkeeping. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_drop);
 Datum
@@ -103,9 +89,9 @@ mf_drop(PG_FUNCTION_ARGS)
 	model = OwnModel(fcinfo, 0, "mf_drop()");
 	ActAsModelOwner(model, &acting);
 	if (OidIsValid(model->user_relid))
-		DropTable(model->schema, model->user_table);
+		DropFactorTable(model->user_relid);
 	if (OidIsValid(model->item_relid))
-		DropTable(model->schema, model->item_table);
+		DropFactorTable(model->item_relid);
 	StopActing(&acting);
 	SupersedeImages(model->name, NULL);
 	DeleteModel(model->name);

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "image/image_publish.h"
+#include "model/factor_table.h"
 #include "model/model_acl.h"
 #include "model/seen_columns.h"
 #include "train/new_version.h"

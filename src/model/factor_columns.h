@@ -1,0 +1,35 @@
+/*
+ * factor_columns.h - what a model table and its columns are called, and of which types they are.
+ */
+#ifndef MFREC_FACTOR_COLUMNS_H
+#define MFREC_FACTOR_COLUMNS_H
+
+#include "access/attnum.h"
+#include "access/tupdesc.h"
+
+#include "ids/id_type.h"
+
+/* The columns of a model table; InvalidAttrNumber for one that is not there. */
+typedef struct FactorColumns
+{
+	AttrNumber	version;		/* int4 */
+	AttrNumber	id;
+	IdType		idtype;			/* of that, which may be wider than the ids; RequireFactorColumns finds it */
+	AttrNumber	ratings;		/* int4 */
+	AttrNumber	bias;			/* float4 */
+	AttrNumber	factors;		/* float4[] */
+	AttrNumber	rating_factors; /* float4[], of items */
+	AttrNumber	seen;			/* bytea, of users */
+	AttrNumber	number;			/* int4, of items */
+} FactorColumns;
+
+extern const char *FactorTableSql(Oid relid);
+extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
+extern AttrNumber SeenColumn(Oid relid);
+extern AttrNumber ItemNumberColumn(Oid relid);
+extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
+extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
+extern void CheckRatingColumn(Oid relid);
+extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
+
+#endif
