@@ -103,7 +103,7 @@ OpenTrain(Evaluation *e, Oid train)
 		OpenSource(&e->train_source, train, &columns);
 	}
 	else
-		e->train_source = OpenModelSource(e->r.cached, explicit, "mf_evaluate answers with the argument train")->source;
+		e->train_source = OpenSourceOf(&e->r, "mf_evaluate answers with the argument train")->source;
 	e->train_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->train_source);
 }

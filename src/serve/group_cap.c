@@ -15,7 +15,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 #include "ids/id_array.h"
@@ -23,6 +22,7 @@
 #include "pg/alloc.h"
 #include "pg/spi_query.h"
 #include "serve/group_cap.h"
+#include "source/relation.h"
 
 /* A ranking longer than this is not looked up item by item. */
 #define LONG_RANKING 4096
@@ -64,38 +64,16 @@ GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, A
 			grouping->group[filter->candidates[i]] = NumberGroup(grouping, values[i], nulls[i]);
 }
 
-/* The type of a column that must be there; `argument` is what named it. */
-static void
-ColumnType(Relation rel, const char *column, const char *argument, IdType *idtype)
-{
-	Oid			relid = RelationGetRelid(rel);
-	AttrNumber	attnum = get_attnum(relid, column);
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
-
-	if (attnum <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, RelationGetRelationName(rel)),
-				 errhint("Name the column with the argument %s.", argument)));
-	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
-	InitIdType(idtype, type, typmod, collation);
-}
-
 /* Groups from a column of a table with a row for each item, found by its id. */
 void
 GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
+	Relation	rel = OpenRows(relid, "cannot take groups from \"%s\"",
+							   "Name a table or view with a row for each item with the argument group_table.");
 	StringInfoData sql;
 
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	ColumnType(rel, id_column, "group_id_column", &grouping->id_type);
-	ColumnType(rel, group_column, "group_column", &grouping->name_type);
+	IdColumn(rel, id_column, "group_id_column", &grouping->id_type);
+	IdColumn(rel, group_column, "group_column", &grouping->name_type);
 	grouping->names = CreateIdMap(&grouping->name_type);
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");

@@ -156,9 +156,9 @@ AllocateBlock(AllUsers *all, int k)
 static void
 ReadSeen(AllUsers *all)
 {
-	const SourceLookup *source = OpenModelSource(all->r.cached, mf_is_explicit(&all->r.image->objective),
-												  all->r.image->numbered ? "mf_recommend_all answers with fresh => false" :
-												  "mf_recommend_all answers with exclude_seen => false");
+	const SourceLookup *source = OpenSourceOf(&all->r, all->r.image->numbered ?
+											  "mf_recommend_all answers with fresh => false" :
+											  "mf_recommend_all answers with exclude_seen => false");
 
 	all->seen = ReadPairs(&source->source, all->users, &all->r.image->ids, NULL, &all->parallel);
 	if (all->seen->rows == 0)

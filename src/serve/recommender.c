@@ -80,6 +80,16 @@ ReadsSource(const Recommender *r)
 	return SourceIsThere(r->model) || r->image->numbered == NULL;
 }
 
+/*
+ * The source as this version reads it, with ratings or without; an error where it has gone or no longer fits, whose hint
+ * says what answers until it is back (NULL: nothing).
+ */
+const SourceLookup *
+OpenSourceOf(const Recommender *r, const char *until)
+{
+	return OpenModelSource(r->cached, mf_is_explicit(&r->image->objective), until);
+}
+
 /* A user of whom nothing is known yet: the vector is 0, and there are no seen items. */
 void
 InitUser(const Recommender *r, UserState *state, Reason reason)

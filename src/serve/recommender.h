@@ -60,6 +60,7 @@ extern void OpenRecommender(Recommender *r, const char *model, int32 version);
 extern void CloseRecommender(Recommender *r);
 
 extern bool ReadsSource(const Recommender *r);
+extern const SourceLookup *OpenSourceOf(const Recommender *r, const char *until);
 extern void InitUser(const Recommender *r, UserState *state, Reason reason);
 extern int64 ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, void *state);
 extern void CheckUserRow(const Recommender *r, const StoredRow *row);

@@ -307,7 +307,7 @@ ReadCells(Recommender *r, int64 user, CurrentCells *cells)
 
 	memset(cells, 0, sizeof(CurrentCells));
 	InitCollector(&collector, image);
-	LookupUserRows(OpenModelSource(r->cached, explicit, UNTIL_LISTS), user, CollectRow, &collector);
+	LookupUserRows(OpenSourceOf(r, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
 	cells->others = collector.others;
 	cells->nothers = (int) collector.nothers;
@@ -379,6 +379,25 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 	state->bias = folded.bias;
 }
 
+/* An error unless the model can make something of a basket of n items: of ratings, or of none (NULL). */
+static void
+CheckBasket(const Recommender *r, const float *ratings, int n)
+{
+	const MfObjective *objective = &r->image->objective;
+
+	if (mf_ratings_alone(objective) && ratings == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
+				 errhint("Pass ratings => ARRAY[...], one for each item.")));
+	for (int i = 0; ratings && !mf_is_explicit(objective) && i < n; i++)
+		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 objective->fold == MF_FOLD_TRAINED ? errmsg("values of implicit feedback must be positive") :
+					 errmsg("values of implicit feedback must not be negative")));
+}
+
 /*
  * A vector for an anonymous basket: items by id, ratings or NULL.  False when the model knows none
  * of the items.
@@ -392,6 +411,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 	CurrentCells cells = {0};
 	int			known = 0;
 
+	CheckBasket(r, ratings, n);
 	CheckFoldRule(r);
 	for (int i = 0; i < n; i++)
 	{

@@ -10,15 +10,32 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "core/base/heap.h"
 #include "core/linalg/dot.h"
 #include "image/seen_items.h"
 #include "serve/user_scan.h"
+
+/* A pass over all users: their ids, and a score of each one's vector. */
+typedef struct UserSearch
+{
+	const Recommender *recommender;
+	const float *target;		/* d floats: an item's list vector, or a user's to compare with */
+	bool		cosine;			/* by cosine, else by the inner product */
+	double		offset;			/* added to inner products */
+	IdMap	   *left_out;		/* users to leave out, */
+	int32		seen_number;	/* and those whose rows name the item of this number; -1: none */
+	int			k;
+	MfHeap		best;			/* the k best scores so far */
+	IdMap	   *users;			/* that may be among the best */
+	int64		capacity;
+	double	   *scores;			/* of each of them; room for capacity */
+} UserSearch;
 
 /*
  * Prepares a search for the k best users, in the current memory context.  It leaves no user out yet; the caller sets
  * what it looks for: target and cosine, or target and offset.
  */
-void
+static void
 InitUserSearch(UserSearch *search, const Recommender *r, int k)
 {
 	memset(search, 0, sizeof(UserSearch));
@@ -50,6 +67,16 @@ IsLeftOut(const UserSearch *search, const StoredRow *row)
 	return has;
 }
 
+/* How good a stored user is: by likeness, or by the score that a list of theirs would show. */
+static double
+UserScore(const UserSearch *search, const StoredRow *row)
+{
+	if (search->cosine)
+		return mf_cosine(search->target, row->vector, row->factors);
+	return ShownScore(&search->recommender->image->objective, row->bias,
+					  mf_dot(search->target, row->vector, row->factors) + search->offset);
+}
+
 /*
  * Scores one stored user, and keeps them where they may be among the best.  A score that equals the worst one kept may
  * win by its id, which counts at the end: so it is not turned away here.
@@ -64,9 +91,7 @@ ScoreUser(void *state, const StoredRow *row)
 	CHECK_FOR_INTERRUPTS();
 	if (row->factors != mf_dimensions(&search->recommender->image->objective))
 		return;
-	score = search->cosine ? mf_cosine(search->target, row->vector, row->factors) :
-		ShownScore(&search->recommender->image->objective, row->bias,
-				   mf_dot(search->target, row->vector, row->factors) + search->offset);
+	score = UserScore(search, row);
 	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
 		return;
 	mf_heap_push(best, search->users->count, score);
@@ -79,29 +104,73 @@ ScoreUser(void *state, const StoredRow *row)
 	(void) AddId(search->users, row->id);
 }
 
-/*
- * The k best of all users, by decreasing score, of equal ones the smaller id first; returns how many
- * there are.  Ids live as long as the search.
- */
-int
-FindBestUsers(UserSearch *search, int64 **ids, float **scores)
+/* Lists the k best of all users, by decreasing score, of equal ones the smaller id first. */
+static void
+ListBestUsers(UserSearch *search, UserList *list)
 {
-	const Recommender *r = search->recommender;
 	MfHeap	   *best = &search->best;
 	int32	   *rank;
 
-	(void) ReadAllUsers(r, search->seen_number >= 0, ScoreUser, search);
+	(void) ReadAllUsers(search->recommender, search->seen_number >= 0, ScoreUser, search);
 	rank = SortIdMap(search->users);
 	mf_heap_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)
 		mf_heap_push(best, rank ? rank[i] : i, search->scores[i]);
 	mf_heap_sort(best);
-	*ids = palloc(sizeof(int64) * search->k);
-	*scores = palloc(sizeof(float) * search->k);
-	for (int i = 0; i < best->count; i++)
+	list->user = palloc(sizeof(int64) * search->k);
+	list->score = palloc(sizeof(float) * search->k);
+	for (list->count = 0; list->count < best->count; list->count++)
 	{
-		(*ids)[i] = IdAt(search->users, best->entry[i].number);
-		(*scores)[i] = (float) best->entry[i].score;
+		list->user[list->count] = IdAt(search->users, best->entry[list->count].number);
+		list->score[list->count] = (float) best->entry[list->count].score;
 	}
-	return best->count;
+}
+
+/* Leaves out a user who has a row of the item; a CurrentRowFunction. */
+static void
+LeaveOutUser(void *state, int64 user, float rating, float weight)
+{
+	(void) rating;
+	(void) weight;
+	(void) AddId(state, user);
+}
+
+/*
+ * The k best users for an item, by the score that their lists would show, without those who have it: had it at the
+ * training, or have rows of it in the source, where there is one.  None for an item that the model does not know.
+ */
+void
+MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
+{
+	const Image *image = r->image;
+	int32		number = FindId(&image->ids, item);
+	UserSearch	search;
+
+	memset(list, 0, sizeof(UserList));
+	if (number < 0)
+		return;
+	InitUserSearch(&search, r, k);
+	search.seen_number = ItemNumber(image, number);
+	if (r->model->source && ReadsSource(r))
+		LookupItemRows(OpenSourceOf(r, NULL), item, LeaveOutUser, search.left_out);
+	search.target = mf_index_vector(&image->index, number);
+	search.offset = image->objective.taste * image->bias[number];
+	ListBestUsers(&search, list);
+}
+
+/* The k users whose vectors are nearest to a user's, by cosine; never that user.  None for one who is not in the model. */
+void
+MakeSimilarUsers(Recommender *r, int64 user, int k, UserList *list)
+{
+	UserState	state;
+	UserSearch	search;
+
+	memset(list, 0, sizeof(UserList));
+	if (!LoadUser(r, user, false, &state))
+		return;
+	InitUserSearch(&search, r, k);
+	search.target = state.vector;
+	search.cosine = true;
+	(void) AddId(search.left_out, user);
+	ListBestUsers(&search, list);
 }

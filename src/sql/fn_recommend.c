@@ -240,25 +240,6 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 	return ratings;
 }
 
-/* The model must be able to make something of a basket. */
-static void
-CheckBasket(const Recommender *r, const float *ratings, int n)
-{
-	const MfObjective *objective = &r->image->objective;
-
-	if (mf_ratings_alone(objective) && ratings == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
-				 errhint("Pass ratings => ARRAY[...], one for each item.")));
-	for (int i = 0; ratings && !mf_is_explicit(objective) && i < n; i++)
-		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 objective->fold == MF_FOLD_TRAINED ? errmsg("values of implicit feedback must be positive") :
-					 errmsg("values of implicit feedback must not be negative")));
-}
-
 /*
  * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for
  * somebody of whom only these items are known, which the list leaves out.
@@ -289,7 +270,6 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Pass an array of item ids of type %s.");
 	items = IdsFromArray(&r.image->item_type, array, "items", &n);
 	ratings = BasketRatings(fcinfo, 1, n);
-	CheckBasket(&r, ratings, n);
 	if (FoldInBasket(&r, items, ratings, n, &user))
 	{
 		MakeList(&r, &user, &filter, true, k, &list);

@@ -6,25 +6,11 @@
 
 #include "catalog/pg_type.h"
 
-#include "image/seen_items.h"
-#include "serve/recommender.h"
 #include "serve/user_scan.h"
-#include "source/source_lookup.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 
 #define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
-
-/* Puts out id, score and rank of the best users of a search. */
-static void
-PutBestUsers(FunctionCallInfo fcinfo, UserSearch *search)
-{
-	int64	   *users;
-	float	   *scores;
-	int			count = FindBestUsers(search, &users, &scores);
-
-	PutIdList(fcinfo, &search->recommender->image->user_type, users, count, FillRanked, scores);
-}
 
 /* mf_similar_users(user_id anyelement or text, k bigint, model text): the nearest users by cosine. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
@@ -33,67 +19,34 @@ mf_similar_users(PG_FUNCTION_ARGS)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
-	UserState	user;
-	UserSearch	search;
-	int64		id;
+	UserList	list;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", "Pass a user id of type %s.");
-	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
-	InitUserSearch(&search, &r, k);
-	if (LoadUser(&r, id, false, &user))
-	{
-		search.target = user.vector;
-		search.cosine = true;
-		(void) AddId(search.left_out, id);
-		PutBestUsers(fcinfo, &search);
-	}
+	MakeSimilarUsers(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), k, &list);
+	PutIdList(fcinfo, &r.image->user_type, list.user, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
 }
 
-/* Takes note of a user who has the item already. */
-static void
-LeaveOutUser(void *state, int64 user, float rating, float weight)
-{
-	(void) rating;
-	(void) weight;
-	(void) AddId(state, user);
-}
-
-/*
- * The k best users for an item, without those who have it: had it at the training, or have rows of it in the
- * source, where there is one.
- */
+/* The rows of mf_recommend_users: the k best users for an item; its two forms have the model in different places. */
 static void
 RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
-	UserSearch	search;
-	int64		id;
-	int32		item;
+	UserList	list;
 
 	BeginRows(fcinfo, ROWS_RANKED, user_type);
 	if (PG_ARGISNULL(0))
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", USER_TYPE_HINT);
-	id = IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name);
-	item = FindId(&r.image->ids, id);
-	if (item >= 0)
-	{
-		InitUserSearch(&search, &r, k);
-		search.seen_number = ItemNumber(r.image, item);
-		if (r.model->source && ReadsSource(&r))
-			LookupItemRows(OpenModelSource(r.cached, mf_is_explicit(&r.image->objective), NULL), id, LeaveOutUser, search.left_out);
-		search.target = mf_index_vector(&r.image->index, item);
-		search.offset = r.image->objective.taste * r.image->bias[item];
-		PutBestUsers(fcinfo, &search);
-	}
+	MakeUserList(&r, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name), k, &list);
+	PutIdList(fcinfo, &r.image->user_type, list.user, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 }
 
