@@ -41,7 +41,7 @@ AS 'MODULE_PATHNAME', 'mf_recommend';
 SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any")');
 DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any");
 COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend(
 	user_id "any", k bigint, item_type anyelement, model text DEFAULT NULL,
@@ -67,7 +67,7 @@ AS 'MODULE_PATHNAME', 'mf_recommend_typed';
 SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any")');
 DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any");
 COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend_for(
 	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -76,6 +76,8 @@ LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_s
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
 SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text)');
 DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text);
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text) IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
 
 CREATE FUNCTION mfrec.mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
@@ -91,7 +93,7 @@ AS 'MODULE_PATHNAME', 'mf_similar_items';
 SELECT mfrec.take_arguments('mf_similar_items(text, integer, text)', 'mfrec.mf_similar_items(text, bigint, text)');
 DROP FUNCTION mfrec.mf_similar_items(text, bigint, text);
 COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
@@ -107,7 +109,7 @@ AS 'MODULE_PATHNAME', 'mf_similar_users';
 SELECT mfrec.take_arguments('mf_similar_users(text, integer, text)', 'mfrec.mf_similar_users(text, bigint, text)');
 DROP FUNCTION mfrec.mf_similar_users(text, bigint, text);
 COMMENT ON FUNCTION mf_similar_users(text, bigint, text) IS
-'as above, for users given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
@@ -125,7 +127,7 @@ AS 'MODULE_PATHNAME', 'mf_explain';
 SELECT mfrec.take_arguments('mf_explain("any", text, integer, text)', 'mfrec.mf_explain("any", text, bigint, text)');
 DROP FUNCTION mfrec.mf_explain("any", text, bigint, text);
 COMMENT ON FUNCTION mf_explain("any", text, bigint, text) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_explain(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
@@ -150,7 +152,7 @@ AS 'MODULE_PATHNAME', 'mf_recommend_users';
 SELECT mfrec.take_arguments('mf_recommend_users(text, integer, text)', 'mfrec.mf_recommend_users(text, bigint, text)');
 DROP FUNCTION mfrec.mf_recommend_users(text, bigint, text);
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend_users(item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
@@ -166,7 +168,7 @@ AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 SELECT mfrec.take_arguments('mf_recommend_users(text, integer, anyelement, text)', 'mfrec.mf_recommend_users(text, bigint, anyelement, text)');
 DROP FUNCTION mfrec.mf_recommend_users(text, bigint, anyelement, text);
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
@@ -332,41 +334,41 @@ CREATE FUNCTION mf_predict(user_id "any", item_id text, model text DEFAULT NULL)
 LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict("any", text, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_predict(user_id text, item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, "any", text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id text, item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain(text, anyelement, bigint, text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_holdout(user_id "any", item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout("any", text, double precision, bigint) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_holdout(user_id text, item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout(text, "any", double precision, bigint) IS
-'as above, for users given as text';
+'as above, for ids given as text';
 
 COMMENT ON FUNCTION mf_predict(text, text, text) IS
 'as above, for ids given as text';
 COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
 'as above, for ids given as text';
 COMMENT ON FUNCTION mf_forget(text, text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 -- ---------------------------------------------------------------------------------------------
 -- Settings (src/guc.c)

@@ -379,7 +379,7 @@ RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, 
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
 COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend(
 	user_id "any", k bigint, item_type anyelement, model text DEFAULT NULL,
@@ -403,7 +403,7 @@ RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating re
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
 COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend_for(
 	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -411,7 +411,7 @@ RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
 COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text) IS
-'recommends items to somebody of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
@@ -423,13 +423,13 @@ CREATE FUNCTION mf_predict(user_id "any", item_id text, model text DEFAULT NULL)
 LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict("any", text, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_predict(user_id text, item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
 AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, "any", text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_predict(user_id text, item_id text, model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
@@ -449,7 +449,7 @@ RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
 COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
@@ -463,7 +463,7 @@ RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
 COMMENT ON FUNCTION mf_similar_users(text, bigint, text) IS
-'as above, for users given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
@@ -477,14 +477,14 @@ RETURNS TABLE (item_id text, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain("any", text, bigint, text) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id text, item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, contribution real)
 LANGUAGE C STABLE PARALLEL SAFE COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain(text, anyelement, bigint, text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
@@ -505,7 +505,7 @@ RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend_users(item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
@@ -519,7 +519,7 @@ RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
-'as above, for an item given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
@@ -577,14 +577,14 @@ RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout("any", text, double precision, bigint) IS
-'as above, for items given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_holdout(user_id text, item_id "any", fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout(text, "any", double precision, bigint) IS
-'as above, for users given as text';
+'as above, for ids given as text';
 
 CREATE FUNCTION mf_holdout(user_id text, item_id text, fraction double precision DEFAULT 0.2, seed bigint DEFAULT 1)
 RETURNS boolean
@@ -661,7 +661,7 @@ CREATE FUNCTION mf_forget(user_id text, model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_forget';
 COMMENT ON FUNCTION mf_forget(text, text) IS
-'as above, for a user given as text';
+'as above, for ids given as text';
 
 -- ---------------------------------------------------------------------------------------------
 -- Settings (src/guc.c)

@@ -108,7 +108,7 @@ CheckDefaultOwner(const char *name, const Model *current)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("must be owner of default model \"%s\"", current->name),
-			 errdetail("Everybody's calls that name no model would go to another one."),
+			 errdetail("All roles' calls that name no model would go to another one."),
 			 errhint("For your own calls set mfrec.model, or name the model.")));
 }
 

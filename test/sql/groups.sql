@@ -82,6 +82,8 @@ SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, candidates => ARRAY[1, 2
 SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, group_table => ''products'', group_column => ''seller_id'')');
 SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, group_table => ''products'', group_column => ''nothing'', group_id_column => ''product'')');
 SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, group_table => 4294967295::oid, group_column => ''seller_id'')');
+SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, group_table => ''products_pkey'', group_column => ''seller_id'')');
+SELECT mf_recommend(1, 3, per_group => 1, group_table => 'products', group_column => 'seller_id');
 CREATE VIEW twice AS SELECT product AS id, seller_id FROM products UNION ALL SELECT product, seller_id + 1 FROM products;
 SELECT fails('SELECT mf_recommend(1, 3, per_group => 1, group_table => ''twice'', group_column => ''seller_id'')') ~ 'has more than one group' AS twice;
 
