@@ -41,7 +41,7 @@ typedef struct Importer
 	Source		source;
 	Vectors		users;
 	Vectors		items;
-	Release		release;
+	NewVersion	version;
 	MfObjective objective;
 	int64		ratings;
 } Importer;
@@ -123,7 +123,7 @@ CheckSourceIds(const Source *source, const char *column, const IdType *ids, cons
 static void
 OpenRatings(Importer *m)
 {
-	Model	   *model = &m->release.model;
+	Model	   *model = &m->version.model;
 
 	model->fresh = false;
 	model->source_schema = model->source = NULL;
@@ -151,7 +151,7 @@ static void
 BeginImport(Importer *m)
 {
 	const ImportRequest *request = m->request;
-	Release    *release = &m->release;
+	NewVersion *version = &m->version;
 
 	PreventCommandIfReadOnly("mf_import()");
 	PreventCommandDuringRecovery("mf_import()");
@@ -168,8 +168,8 @@ BeginImport(Importer *m)
 		CheckSourceIds(&m->source, m->source.user_column, &m->source.user, &m->users);
 		CheckSourceIds(&m->source, m->source.item_column, &m->source.item, &m->items);
 	}
-	BeginRelease(release, request->model, false);
-	PlanRelease(release, request->schema, request->users, &m->users.id_type, &m->items.id_type);
+	BeginNewVersion(version, request->model, false);
+	PlanNewVersion(version, request->schema, request->users, &m->users.id_type, &m->items.id_type);
 	OpenRatings(m);
 }
 
@@ -300,7 +300,7 @@ StoreVectors(Importer *m, const MfParallel *parallel)
 		users.unknown = unknown->count > 0 ? unknown : NULL;
 		items.numbers = numbers;
 	}
-	StoreRelease(&m->release, &users, &items);
+	StoreNewVersion(&m->version, &users, &items);
 	if (pairs && pairs->rows > 0)
 		FreeRatings(pairs);
 }
@@ -325,10 +325,10 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	result->ratings = m->ratings;
 	result->loss = result->rmse = NAN;
 	result->parameters = ObjectiveToJson(&m->objective, mean_user, mean_bias);
-	SetReleaseParameters(&m->release, RetrainParameters(m));
+	SetNewVersionParameters(&m->version, RetrainParameters(m));
 	ReportPhase(PHASE_SWITCH);
 	result->seconds = SecondsSince(m->began);
-	SwitchToRelease(&m->release, result, NULL, 0);
+	SwitchToNewVersion(&m->version, result, NULL, 0);
 }
 
 /* Imports a version of a model in the current transaction; returns the model's name. */
@@ -345,7 +345,7 @@ Import(const ImportRequest *request, ModelVersion *result)
 	INSTR_TIME_SET_CURRENT(m->began);
 	InitParallel(&parallel);
 	BeginImport(m);
-	BeginProgress(m->release.model.name);
+	BeginProgress(m->version.model.name);
 	ReadVectors(&m->users, 0, 0);
 	ReadVectors(&m->items, m->users.factors, VectorBytes(&m->users));
 	SettleImported(m);
@@ -356,9 +356,9 @@ Import(const ImportRequest *request, ModelVersion *result)
 			m->ratings += m->users.count[u];
 	ReportPhase(PHASE_STORE);
 	StoreImported(m, &parallel, result);
-	PublishStoredVersion(&m->release.model, result->version);
+	PublishStoredVersion(&m->version.model, result->version);
 	EndProgress();
-	name = MemoryContextStrdup(caller, m->release.model.name);
+	name = MemoryContextStrdup(caller, m->version.model.name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return name;

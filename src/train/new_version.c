@@ -1,9 +1,13 @@
 /*
  * new_version.c - a model's next version on its way: planned, stored, switched to.
  *
- * Whoever makes versions, by training or from factors that came from elsewhere, takes the same steps
- * in the caller's transaction: the new version's rows, the switch to it and the removal of old ones
- * become visible together at commit, or never.
+ * Training and import take the same steps, in the caller's transaction: the new version's rows, the switch to it
+ * and the removal of old ones become visible together at commit, or never.
+ *
+ *     BeginNewVersion     lock and find the model
+ *     PlanNewVersion      check all that can be checked before there is a row to store
+ *     StoreNewVersion     write rows into the model's tables
+ *     SwitchToNewVersion  enter the version, point the model at it, remove the oldest ones
  */
 #include "postgres.h"
 
@@ -28,9 +32,9 @@
 #include "train/new_version.h"
 
 /*
- * The model as this transaction sees it; NULL, or an error, where there is none.  What a training that
- * we waited for has committed must be seen; where the transaction's snapshot hides it, there is no
- * next version to make.
+ * The model as this transaction sees it; NULL, or with must_exist an error, where there is none.  What a
+ * training has committed that we waited for must be visible; where the transaction's snapshot hides it, there
+ * is no next version to make: a serialization failure.
  */
 static Model *
 FindLatestModel(const char *name, bool must_exist)
@@ -56,26 +60,32 @@ FindLatestModel(const char *name, bool must_exist)
 	return model;
 }
 
-/* Takes the model's lock and finds the model, which the caller must own where it exists. */
+/*
+ * Takes the model's lock, until the end of the transaction, and finds the model, which the caller must own
+ * where it exists.  must_exist: an error where it does not.
+ */
 void
-BeginRelease(Release *r, char *name, bool must_exist)
+BeginNewVersion(NewVersion *v, char *name, bool must_exist)
 {
 	Model	   *model;
 
 	LockModel(name);
 	model = FindLatestModel(name, must_exist);
-	memset(r, 0, sizeof(Release));
-	r->is_new = model == NULL;
-	if (r->is_new)
-		r->model.name = name;
+	memset(v, 0, sizeof(NewVersion));
+	v->is_new = model == NULL;
+	if (v->is_new)
+		v->model.name = name;
 	else
 	{
 		CheckModelOwner(model);
-		r->model = *model;
+		v->model = *model;
 	}
 }
 
-/* The schema for new model tables, where the caller must be able to create: that of a relation unless named. */
+/*
+ * The schema for new model tables, in which the caller must be able to create tables: that of a relation unless
+ * one is named.
+ */
 static char *
 ChooseSchema(const char *name, Oid relid)
 {
@@ -100,7 +110,7 @@ ChooseSchema(const char *name, Oid relid)
 
 /* The schema for the tables of a model that has lost both: where they were unless named, if it is still there. */
 static char *
-ChooseSchemaAnew(const Model *model, const char *name, Oid relid)
+ChooseSchemaAgain(const Model *model, const char *name, Oid relid)
 {
 	Oid			schema = get_namespace_oid(model->schema, true);
 
@@ -109,7 +119,7 @@ ChooseSchemaAnew(const Model *model, const char *name, Oid relid)
 	return ChooseSchema(name, relid);
 }
 
-/* The tables of a model go to this schema, where nothing may have taken their names. */
+/* The tables of a model go to this schema; an error where a relation has one of their names. */
 static void
 PlanTables(Model *model, char *schema)
 {
@@ -120,11 +130,14 @@ PlanTables(Model *model, char *schema)
 	CheckTableInTheWay(namespace, model->item_table, model->name);
 }
 
-/* A model that is not there yet: names for its tables. */
+/*
+ * A model that is not there yet gets names for its tables, and version 1; an error for a name that is empty or
+ * too long.
+ */
 static void
-PlanNewModel(Release *r, const char *schema, Oid relid)
+PlanNewModel(NewVersion *v, const char *schema, Oid relid)
 {
-	Model	   *model = &r->model;
+	Model	   *model = &v->model;
 	char	   *name = model->name;
 
 	if (strlen(name) == 0 || strlen(name) + strlen("_user_factors") >= NAMEDATALEN)
@@ -138,10 +151,10 @@ PlanNewModel(Release *r, const char *schema, Oid relid)
 	model->item_table = psprintf("%s_item_factors", name);
 	PlanTables(model, ChooseSchema(schema, relid));
 	model->is_default = true;		/* if there is none yet */
-	r->version = 1;
+	v->version = 1;
 }
 
-/* An error where a table that the model had is no longer what its name means. */
+/* An error where a table that the model has is no longer what its name means. */
 static void
 CheckTable(const Model *model, Oid relid, const char *table)
 {
@@ -151,7 +164,7 @@ CheckTable(const Model *model, Oid relid, const char *table)
 		ModelTableHasGone(model, table);
 }
 
-/* Locks one of the model's tables, which the current user must own. */
+/* Locks one of the model's tables, which the current user must own; nothing where there is none. */
 static void
 HoldTable(const Model *model, Oid relid, const char *table)
 {
@@ -165,8 +178,8 @@ HoldTable(const Model *model, Oid relid, const char *table)
 
 /*
  * Locks the tables of a model that gets a version as inserting will lock them, until the end of the
- * transaction: nobody alters them, creates a trigger or drops them between a check and what relies on it,
- * and neither readers nor vacuum nor who writes to them have to wait.
+ * transaction.  No session alters them, creates a trigger or drops them between a check and what relies on it;
+ * readers, vacuum and other writers do not have to wait.
  */
 static void
 HoldTables(const Model *model)
@@ -177,14 +190,14 @@ HoldTables(const Model *model)
 
 /* A model that gets another version: its tables can take it, and stay so, or there will be new ones. */
 static void
-PlanNextVersion(Release *r, const char *schema, Oid relid)
+PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 {
-	Model	   *model = &r->model;
+	Model	   *model = &v->model;
 	Acting		acting;
 
-	r->is_anew = !OidIsValid(model->user_relid) || !OidIsValid(model->item_relid);
+	v->tables_lost = !OidIsValid(model->user_relid) || !OidIsValid(model->item_relid);
 	if (!OidIsValid(model->user_relid) && !OidIsValid(model->item_relid))
-		PlanTables(model, ChooseSchemaAnew(model, schema, relid));
+		PlanTables(model, ChooseSchemaAgain(model, schema, relid));
 	else if (schema && strcmp(schema, model->schema) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -194,88 +207,88 @@ PlanNextVersion(Release *r, const char *schema, Oid relid)
 	ActAsModelOwner(model, &acting);
 	HoldTables(model);
 	if (OidIsValid(model->user_relid))
-		CheckFactorTable(model->user_relid, USER_ID, r->user);
+		CheckFactorTable(model->user_relid, USER_ID, v->user);
 	if (OidIsValid(model->item_relid))
-		CheckFactorTable(model->item_relid, ITEM_ID, r->item);
-	if (OidIsValid(model->item_relid) && r->both_parts)
+		CheckFactorTable(model->item_relid, ITEM_ID, v->item);
+	if (OidIsValid(model->item_relid) && v->both_parts)
 		CheckRatingColumn(model->item_relid);
 	StopActing(&acting);
-	r->version = LatestVersion(model->name) + 1;
-	r->served = model->version;
+	v->version = LatestVersion(model->name) + 1;
+	v->served = model->version;
 }
 
 /*
- * Checks all that can be checked before there is a row to store.  New model tables go to the named
- * schema, or where that is NULL to the relation's.  The types of ids must live as long as the release.
+ * Checks all that can be checked before there is a row to store.  New model tables go to the named schema, or
+ * where that is NULL to that of the relation relid.  The types of ids must live as long as *v.
  */
 void
-PlanRelease(Release *r, const char *schema, Oid relid, IdType *user, IdType *item)
+PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item)
 {
-	r->user = user;
-	r->item = item;
-	if (r->is_new)
-		PlanNewModel(r, schema, relid);
+	v->user = user;
+	v->item = item;
+	if (v->is_new)
+		PlanNewModel(v, schema, relid);
 	else
-		PlanNextVersion(r, schema, relid);
-	r->model.version = r->version;
+		PlanNextVersion(v, schema, relid);
+	v->model.version = v->version;
 }
 
-/* The arguments that mfrec.model.parameters keeps. */
+/* Takes over the arguments, a JSON object, that mfrec.model.parameters is to keep. */
 void
-SetReleaseParameters(Release *r, const char *json)
+SetNewVersionParameters(NewVersion *v, const char *json)
 {
-	r->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	v->model.parameters = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
 }
 
 /*
- * Alters the tables that the model has, where they must be to take the new version.  That keeps readers out
- * until the end of the transaction, so it comes as late as it can.  What sessions have made of older
- * versions is made anew.
+ * Alters the tables that the model has, where they must be to take the new version's ids.  That keeps readers
+ * out until the end of the transaction, so it comes as late as it can.  What sessions have cached of older
+ * versions becomes invalid.
  */
 static void
-AdaptModelTables(const Release *r)
+AdaptModelTables(const NewVersion *v)
 {
-	const Model *model = &r->model;
+	const Model *model = &v->model;
 	bool		altered = false;
 
 	if (OidIsValid(model->user_relid))
-		altered = AdaptFactorTable(model->user_relid, USER_ID, r->user);
+		altered = AdaptFactorTable(model->user_relid, USER_ID, v->user);
 	if (OidIsValid(model->item_relid))
-		altered |= AdaptFactorTable(model->item_relid, ITEM_ID, r->item);
+		altered |= AdaptFactorTable(model->item_relid, ITEM_ID, v->item);
 	if (altered)
 		RenewVersionImages(model->name);
 }
 
 /*
- * Writes the new version's rows, into new tables where there are none.  Others could not change the
- * tables since they were checked, but this session itself could, in functions of the source: they are
- * checked again.
+ * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
+ * tables since they were checked, but this session itself could, in functions of the source: they are checked
+ * again.
  */
 void
-StoreRelease(Release *r, const FactorRows *users, const FactorRows *items)
+StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items)
 {
-	Model	   *model = &r->model;
+	Model	   *model = &v->model;
 	Acting		acting;
 
 	CheckTable(model, model->user_relid, model->user_table);
 	CheckTable(model, model->item_relid, model->item_table);
-	if (!r->is_new)
+	if (!v->is_new)
 		CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
-	AdaptModelTables(r);
+	AdaptModelTables(v);
 	if (!OidIsValid(model->user_relid))
-		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, r->user, false);
+		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, v->user, false);
 	if (!OidIsValid(model->item_relid))
-		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, r->item, true);
-	r->says_seen = users->seen && AddSeenColumns(model);
-	StoreFactors(model->user_relid, USER_ID, r->version, users, r->says_seen);
-	StoreFactors(model->item_relid, ITEM_ID, r->version, items, r->says_seen);
+		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true);
+	v->stores_seen = users->seen && AddSeenColumns(model);
+	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
+	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
 	StopActing(&acting);
 }
 
-/* A random identity, as gen_random_uuid() makes them. */
+/* A random identity of the version, as gen_random_uuid() makes them; its image is called by it. */
 static void
-MakeImageName(pg_uuid_t *image)
+MakeVersionId(pg_uuid_t *image)
 {
 	if (!pg_strong_random(image, sizeof(pg_uuid_t)))
 		ereport(ERROR,
@@ -286,37 +299,48 @@ MakeImageName(pg_uuid_t *image)
 }
 
 /*
- * Enters the version, which gets its number and identity here, switches to it and removes what is
- * older than the setting wants kept.
+ * Removes the model's versions that are older than mfrec.keep_versions keeps, but for the one that serves until
+ * commit; all of them where a table was lost.
  */
-void
-SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_lines)
+static void
+RemoveOldVersions(const NewVersion *v)
 {
-	Model	   *model = &r->model;
-	int32		oldest = r->version - mfrec_keep_versions + 1;
+	const Model *model = &v->model;
+	int32		oldest = v->version - mfrec_keep_versions + 1;
 	Acting		acting;
 
-	if (mfrec_keep_versions > 1 && r->served > 0)
-		oldest = Min(oldest, r->served);
-	if (r->is_anew)
-		oldest = r->version;
-	version->version = r->version;
-	MakeImageName(&version->image);
+	if (mfrec_keep_versions > 1 && v->served > 0)
+		oldest = Min(oldest, v->served);
+	if (v->tables_lost)
+		oldest = v->version;
+	ForgetVersions(model->name, oldest);
+	if (oldest <= 1)
+		return;
+	ActAsModelOwner(model, &acting);
+	DeleteVersionsBefore(model->user_relid, oldest);
+	DeleteVersionsBefore(model->item_relid, oldest);
+	StopActing(&acting);
+}
+
+/*
+ * Enters the version, which gets its number and identity here, points the model at it and removes old ones.
+ * log: log_lines lines of mfrec.training_log.
+ */
+void
+SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines)
+{
+	Model	   *model = &v->model;
+
+	version->version = v->version;
+	MakeVersionId(&version->image);
 	SupersedeImages(model->name, NULL);
 	InsertVersion(model, version, log, log_lines);
-	if (r->is_new)
+	if (v->is_new)
 		InsertModel(model);
 	else
 	{
 		UpdateModel(model);
-		ForgetVersions(model->name, oldest);
-		if (oldest > 1)
-		{
-			ActAsModelOwner(model, &acting);
-			DeleteVersionsBefore(model->user_relid, oldest);
-			DeleteVersionsBefore(model->item_relid, oldest);
-			StopActing(&acting);
-		}
+		RemoveOldVersions(v);
 	}
 	RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
 }

@@ -7,24 +7,27 @@
 #include "model/factor_rows.h"
 #include "model/model_write.h"
 
-/* A model that gets a version.  Who makes it fills in the model's source, parameters and fresh. */
-typedef struct Release
+/*
+ * A model's next version, or the first one of a new model.  Training and import fill in source, parameters and
+ * fresh of the model, and both_parts before they plan.
+ */
+typedef struct NewVersion
 {
 	Model		model;			/* as it will be */
 	bool		is_new;			/* no such model yet */
 	int32		version;
-	bool		is_anew;		/* a table of it has gone: no older version can be served */
+	bool		tables_lost;	/* a table of the model has gone: no older version can be served */
 	int32		served;			/* the version that serves until this one does; 0: none */
-	IdType	   *user;
+	IdType	   *user;			/* types of ids, as the source has them now */
 	IdType	   *item;
-	bool		both_parts;		/* items have two vectors */
-	bool		says_seen;		/* its rows say what users have */
-} Release;
+	bool		both_parts;		/* items have two vectors, s_i and q_i */
+	bool		stores_seen;	/* its rows say what users have */
+} NewVersion;
 
-extern void BeginRelease(Release *r, char *name, bool must_exist);
-extern void PlanRelease(Release *r, const char *schema, Oid relid, IdType *user, IdType *item);
-extern void SetReleaseParameters(Release *r, const char *json);
-extern void StoreRelease(Release *r, const FactorRows *users, const FactorRows *items);
-extern void SwitchToRelease(Release *r, ModelVersion *version, const LogLine *log, int log_lines);
+extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
+extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
+extern void SetNewVersionParameters(NewVersion *v, const char *json);
+extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items);
+extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 
 #endif

@@ -36,7 +36,7 @@ typedef struct Trainer
 {
 	const TrainRequest *request;
 	Source		source;
-	Release		release;
+	NewVersion	version;
 	Training	training;
 	int32	   *numbers;		/* of items, by which users' rows name what they have */
 } Trainer;
@@ -65,7 +65,7 @@ BeginTraining(Trainer *t)
 {
 	const TrainRequest *request = t->request;
 	TrainOptions settled = request->options;
-	Release    *release = &t->release;
+	NewVersion *version = &t->version;
 
 	const char *command = request->warm ? "mf_retrain()" : "mf_train()";
 
@@ -73,18 +73,18 @@ BeginTraining(Trainer *t)
 	PreventCommandDuringRecovery(command);
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
-	BeginRelease(release, request->model ? request->model : t->source.name, request->warm);
-	if (!release->is_new)
-		CheckSameSource(t, &release->model);
-	release->both_parts = t->source.feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
-	PlanRelease(release, request->schema, t->source.relid, &t->source.user, &t->source.item);
-	release->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
-	release->model.source = t->source.name;
+	BeginNewVersion(version, request->model ? request->model : t->source.name, request->warm);
+	if (!version->is_new)
+		CheckSameSource(t, &version->model);
+	version->both_parts = t->source.feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
+	PlanNewVersion(version, request->schema, t->source.relid, &t->source.user, &t->source.item);
+	version->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
+	version->model.source = t->source.name;
 
 	/* Retraining and folding in go by what this training found, whatever columns are added later. */
 	settled.columns.feedback = t->source.feedback;
 	settled.columns.rating = t->source.value_column;
-	SetReleaseParameters(release, TrainOptionsToJson(&settled));
+	SetNewVersionParameters(version, TrainOptionsToJson(&settled));
 }
 
 /* Items of the current version, whose ids may have been of another type. */
@@ -123,7 +123,7 @@ static void
 WarmStart(Trainer *t)
 {
 	FormerItems former = {.training = &t->training};
-	Oid			relid = t->release.model.item_relid;
+	Oid			relid = t->version.model.item_relid;
 
 	if (!t->request->warm || !OidIsValid(relid))
 		return;
@@ -131,7 +131,7 @@ WarmStart(Trainer *t)
 	PushLatestSnapshot();
 	FactorIdType(relid, ITEM_ID, &former.idtype);
 	if (IdsConvert(&former.idtype, &t->source.item))
-		ReadFactors(relid, ITEM_ID, t->release.served, &former.idtype, false, TakeItem, &former);
+		ReadFactors(relid, ITEM_ID, t->version.served, &former.idtype, false, TakeItem, &former);
 	PopActiveSnapshot();
 }
 
@@ -165,7 +165,7 @@ StoreVersion(Trainer *t)
 	users.seen = &seen;
 	users.unknown = ratings->unknown;
 	items.numbers = t->numbers;
-	StoreRelease(&t->release, &users, &items);
+	StoreNewVersion(&t->version, &users, &items);
 }
 
 /* Enters the version with what training found, and switches to it. */
@@ -186,7 +186,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
-	SwitchToRelease(&t->release, result, training->log, training->iterations);
+	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 
 /* Leaves what serving reads of the new version to all sessions, for when this commits. */
@@ -204,7 +204,7 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	source.rating = factors->rating;
 	source.bias = factors->item_bias;
 	source.counts = training->item_counts;
-	source.numbers = t->release.says_seen ? t->numbers : NULL;
+	source.numbers = t->version.stores_seen ? t->numbers : NULL;
 	source.nnumbers = training->problem.nitems;
 	source.users = factors->user;
 	source.nusers = training->problem.nusers;
@@ -228,8 +228,8 @@ Train(const TrainRequest *request, ModelVersion *result)
 	INSTR_TIME_SET_CURRENT(training->began);
 	InitParallel(&training->parallel);
 	BeginTraining(t);
-	t->release.model.fresh = SourceServesFresh(&t->source, "train again");
-	BeginProgress(t->release.model.name);
+	t->version.model.fresh = SourceServesFresh(&t->source, "train again");
+	BeginProgress(t->version.model.name);
 	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
 	SettleObjective(training);
 	StateProblem(training);
@@ -249,7 +249,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	FreeRatings(training->ratings);
 	PublishVersion(t, result);
 	EndProgress();
-	name = MemoryContextStrdup(caller, t->release.model.name);
+	name = MemoryContextStrdup(caller, t->version.model.name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return name;
