@@ -20,8 +20,8 @@ OBJS = \
 		train_options.o tune.o tune_metric.o validation.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
-	$(addprefix src/image/, image_build.o image_cache.o image_file.o image_pending.o image_publish.o \
-		image_sweep.o seen_items.o) \
+	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \
+		image_publish.o image_read.o image_sweep.o seen_items.o) \
 	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o missing_rows.o model_acl.o \
 		model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \

@@ -23,8 +23,10 @@
 
 #include "compat.h"
 #include "core/als/predict.h"
+#include "image/image_block.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
+#include "image/image_read.h"
 #include "image/image_sweep.h"
 #include "model/missing_rows.h"
 

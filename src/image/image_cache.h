@@ -7,7 +7,6 @@
 #include "core/als/objective.h"
 #include "core/topk/index.h"
 #include "ids/id_map.h"
-#include "image/image_build.h"
 #include "model/model_cache.h"
 #include "pg/session_cache.h"
 

@@ -35,7 +35,7 @@
 #include "storage/lock.h"
 
 #include "compat.h"
-#include "image/image_build.h"
+#include "image/image_block.h"
 #include "image/image_file.h"
 
 /* Our class among advisory locks; model_write.c has the one before. */

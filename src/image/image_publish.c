@@ -13,6 +13,7 @@
 #include "image/image_file.h"
 #include "image/image_pending.h"
 #include "image/image_publish.h"
+#include "image/image_read.h"
 #include "image/image_sweep.h"
 #include "model/missing_rows.h"
 #include "model/model_acl.h"

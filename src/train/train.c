@@ -200,7 +200,7 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	source.mean_user = training->mean_user;
 	source.mean_bias = MeanBias(training);
 	source.ids = training->ratings->items;
-	source.interest = factors->interest ? factors->interest : factors->rating;
+	source.interest = factors->interest;
 	source.rating = factors->rating;
 	source.bias = factors->item_bias;
 	source.counts = training->item_counts;

@@ -1,0 +1,73 @@
+/*
+ * image_block.h - the block of memory that serving reads: how it is laid out, and what its file is recognised by.
+ */
+#ifndef MFREC_IMAGE_BLOCK_H
+#define MFREC_IMAGE_BLOCK_H
+
+#include "utils/uuid.h"
+
+#include "core/als/objective.h"
+
+#define IMAGE_MAGIC "mfimage"
+#define IMAGE_FORMAT 4
+#define IMAGE_BYTE_ORDER 0x01020304
+
+/*
+ * Sections of the block, in the order in which they lie there, each aligned to 64 bytes.  It has n items; vectors
+ * have d floats, and ld = mf_padded(d) from one to the next.
+ */
+typedef enum Section
+{
+	SECTION_IDS,				/* int64[n], ascending: id, or distance in bytes into the values */
+	SECTION_VALUES,				/* ids of other types than integers, each aligned to 8 bytes */
+	SECTION_SLOTS,				/* int32[slots]: hash table of item numbers */
+	SECTION_COUNTS,				/* int32[n]: ratings */
+	SECTION_POPULAR,			/* int32[n]: items by decreasing number of ratings */
+	SECTION_NUMBERED,			/* int32[]: the item of each number; empty where users have no seen items */
+	SECTION_BIAS,				/* float[n]: b_i; 0 without a rating part */
+	SECTION_MEAN_USER,			/* float[ld] */
+	SECTION_GRAM,				/* float[d x ld]: sum of s_i s_i'; 0 without an interest part */
+	SECTION_INTEREST,			/* float[n x ld]: s_i; empty where list vectors and q_i give it back */
+	SECTION_RATING,				/* float[n x ld]: q_i; empty unless there are both parts */
+	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
+	SECTIONS
+} Section;
+
+/* What the block begins with.  A block without pointers means the same wherever it is mapped. */
+typedef struct ImageHeader
+{
+	char		magic[8];
+	uint32		format;
+	uint32		order;			/* tells the byte order */
+	uint32		header_size;	/* of this struct, and of the objective in it */
+	uint32		objective_size;
+	pg_uuid_t	uuid;			/* of the version */
+	uint32		database;
+	uint32		id_type;		/* oid of the items' base type */
+	uint32		id_collation;	/* by which ids that differ may be equal, or 0 */
+	uint32		unused;
+	uint64		system;			/* identifier of the cluster */
+	int64		size;			/* of the whole block */
+	int64		stamp;			/* modification time that the file is given when it is known to be sound */
+	int64		nitems;
+	int64		slots;			/* entries of the hash table, a power of two */
+	int64		offset[SECTIONS];
+	int64		length[SECTIONS];
+	MfObjective objective;
+	double		mean_bias;
+	uint32		body_checksum;	/* of all behind the header */
+	uint32		header_checksum;	/* of all before this field */
+} ImageHeader;
+
+/* Where a section of a block begins. */
+static inline void *
+SectionStart(const char *block, Section section)
+{
+	return (char *) block + ((const ImageHeader *) block)->offset[section];
+}
+
+extern void SealImageBlock(char *block);
+extern bool ImageHeaderFits(const ImageHeader *header, const pg_uuid_t *uuid, int64 size);
+extern uint32 ImageBodyChecksum(const char *block);
+
+#endif
