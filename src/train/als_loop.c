@@ -193,7 +193,7 @@ HalfSweep(Training *t, MfSide side, bool exact)
 	MfRows		rows;
 	double		loss;
 
-	CheckCore(mf_als_begin(t->als, side, exact));
+	CheckCore(mf_als_begin(t->als, side, exact, NULL));
 	RewindCells(cells);
 	while (NextCells(cells, &rows))
 		CheckCore(mf_als_rows(t->als, &rows));

@@ -48,7 +48,7 @@ TimeHalfSweep(Training *t, MfSide side)
 	double		timed;
 
 	INSTR_TIME_SET_CURRENT(began);
-	CheckCore(mf_als_begin(t->als, side, false));
+	CheckCore(mf_als_begin(t->als, side, false, NULL));
 	prepared = SecondsSince(began);
 	RewindCells(cells);
 	if (!NextCells(cells, &rows))

@@ -28,7 +28,7 @@ FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validat
 	int			parts = objective->has_rating + objective->has_interest;
 	int64		bytes = 0;
 	MfProblem	problem = {.nusers = users, .nitems = items, .factors = mf_dimensions(objective),
-	.shared = objective->factors,.has_rating = objective->has_rating, .has_interest = objective->has_interest};
+	.shared = objective->factors,.has_rating = objective->has_rating, .has_interest = objective->has_interest,.int16 = true};
 
 	AddBytes(&bytes, users, vector);
 	AddBytes(&bytes, items, parts * vector);

@@ -131,7 +131,7 @@ half_sweep(MfAls *als, MfSide side, bool exact, const MfMatrix *m)
 {
 	MfRows		rows = mf_matrix_rows(m);
 	double		loss;
-	MfError		error = mf_als_begin(als, side, exact);
+	MfError		error = mf_als_begin(als, side, exact, NULL);
 
 	if (error == MF_OK)
 		error = mf_als_rows(als, &rows);

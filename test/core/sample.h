@@ -21,6 +21,7 @@ typedef struct Sample
 	float	   *regularization; /* nusers + 2 nitems */
 	float	   *unobserved;
 	float	   *pull;
+	float	   *mean;
 } Sample;
 
 typedef struct SampleOptions
@@ -152,11 +153,12 @@ sample_new(const SampleOptions *o)
 		p.unobserved = s.unobserved;
 	if (o->interest)
 	{
-		p.user_mean = sample_floats(ld);
+		s.mean = sample_floats(ld);
+		p.user_mean = s.mean;
 		s.pull = sample_floats((size_t) o->nusers);
 		for (int64_t u = 0; u < o->nusers; u++)
 			s.pull[u] = r[u] * sample_uniform(23, u);
-		mf_random_factors(p.user_mean, 1, o->factors, 24);
+		mf_random_factors(s.mean, 1, o->factors, 24);
 		p.user_pull = s.pull;
 	}
 	s.problem = p;
@@ -196,7 +198,7 @@ sample_free(Sample *s)
 	free(s->regularization);
 	free(s->unobserved);
 	free(s->pull);
-	free(s->problem.user_mean);
+	free(s->mean);
 	free(s->factors.user);
 	free(s->factors.rating);
 	free(s->factors.interest);
@@ -318,7 +320,7 @@ static MfError
 sample_sweep(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part, double *loss)
 {
 	const MfRows *all = side == MF_USERS ? &s->users : &s->items;
-	MfError		error = mf_als_begin(als, side, exact);
+	MfError		error = mf_als_begin(als, side, exact, NULL);
 
 	if (part == 0)
 		part = all->nrows;

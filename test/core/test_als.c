@@ -16,13 +16,13 @@ preset_name(const SampleOptions *o)
 }
 
 /*
- * After a user half-sweep the gradient by users vanishes, measured against what it is at 0.  Rounded
- * items are the items from then on.
+ * After a user half-sweep the gradient by users vanishes, measured against what it is at 0; but for what is left of
+ * it where the items' vectors were rounded on the way, or users are solved iteratively.
  */
 static void
 test_optimum(const SampleOptions *o, bool exact)
 {
-	bool		direct = exact || o->int16;
+	double		tolerance = exact ? 2e-5 : o->int16 ? 5e-4 : 2e-2;
 	MfParallel	parallel = {2, NULL};
 	Sample		s = sample_new(o);
 	void	   *space;
@@ -48,7 +48,7 @@ test_optimum(const SampleOptions *o, bool exact)
 			 "the loss is the objective over all cells");
 	for (size_t k = 0; k < n; k++)
 		left = fmax(left, fabs(gradient[k]));
-	if (!ok(left <= (direct ? 2e-5 : 2e-2) * at_zero, "%s, d = %d: gradient near zero for users",
+	if (!ok(left <= tolerance * at_zero, "%s, d = %d: gradient near zero for users",
 			preset_name(o), o->factors))
 		printf("#   %g of %g\n", left, at_zero);
 	free(gradient);
@@ -240,7 +240,7 @@ test_fold(const SampleOptions *o)
 			difference = fmax(difference, fabs(x[k] - s.factors.user[u * ld + k]));
 		difference = fmax(difference, fabs(bias - (o->rating ? s.factors.user_bias[u] : 0.0f)));
 	}
-	if (!ok(error == MF_OK && difference < 1e-5, "%s, d = %d: fold-in gives the stored vectors",
+	if (!ok(error == MF_OK && difference < 2e-5, "%s, d = %d: fold-in gives the stored vectors",
 			preset_name(o), d))
 		printf("#   off by %g\n", difference);
 	free(space);

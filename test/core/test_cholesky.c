@@ -132,8 +132,8 @@ test_lanes(const MfCholesky *cholesky, int d)
 		shift[l] = l == lanes - 1 ? INFINITY : 0.3f;
 		least[l] = 1e-3f;
 	}
-	cholesky->interleave_matrix(packed, c, size, ld, 2.0f);
-	cholesky->add_diagonal(packed, ld, base, factor, shift);
+	cholesky->interleave_matrix(packed, c, size, ld, ld, 2.0f);
+	cholesky->add_diagonal(packed, 0, ld, base, factor, shift);
 	cholesky->interleave(y, &rows, NULL, ld);
 	memcpy(y + ld * lanes, y, (size_t) (ld * lanes) * sizeof(float));
 	cholesky->factor(packed, ld, y, 2, least, bad);

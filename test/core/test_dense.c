@@ -75,7 +75,7 @@ test_gather(const MfDense *dense, int d, int nsums)
 	float		scale[ROWS];
 	float	   *gathered = floats(ROWS * ld);
 	float	   *sum = floats(3 * ld);
-	MfGather	gather = {.rows = other,.ld = ld,.n = ROWS,.reach = nsums * 4,.column = column,
+	MfGather	gather = {.rows = other,.stride = ld,.ld = ld,.n = ROWS,.reach = nsums * 4,.column = column,
 		.scale = scale,.panel = gathered,.nsums = nsums,.factor = {factor, factor + 1, factor + 2},
 	.sum = {sum, sum + ld, sum + 2 * ld}};
 	double		worst = 0.0;
@@ -127,7 +127,7 @@ static void
 test_updates(const MfDense *dense, int d)
 {
 	int32_t		column[2] = {3, 5};
-	MfAhead		ahead = {other, column, 2};
+	MfAhead		ahead = {other, ld, column, 2};
 	double		worst;
 
 	dense->gemmt(out, ld, panel, other, ROWS, 0, 0);
@@ -149,7 +149,7 @@ test_products(const MfDense *dense, int d)
 	float	   *diagonal = other + ld;
 	double		worst = 0.0;
 
-	dense->gemm(result, panel, square, ld, ROWS);
+	dense->gemm(result, ld, panel, ld, square, ld, ROWS);
 	for (int r = 0; r < ROWS; r++)
 		for (int j = 0; j < ld; j++)
 		{

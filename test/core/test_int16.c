@@ -44,6 +44,19 @@ tear_down(void)
 	free(step);
 }
 
+/* Back to floats, in place. */
+static void
+dequantize(const MfInt16 *kernels, float *x)
+{
+	float		row[MF_INT16_MOST_LD];
+
+	for (int r = 0; r < MANY; r++)
+	{
+		kernels->dequantize_row(row, x, ld, ld, r, step);
+		memcpy(x + r * ld, row, (size_t) ld * sizeof(float));
+	}
+}
+
 /* Numbers are off by half a step at most, and those that are whole stay as they are. */
 static void
 test_round_trip(const MfInt16 *kernels, int d)
@@ -52,12 +65,8 @@ test_round_trip(const MfInt16 *kernels, int d)
 	double		off = 0.0;
 	bool		padded = true;
 
-	memcpy(wide, rows, (size_t) (MANY * ld) * sizeof(float));
-	kernels->quantize(wide, ld, 0, MANY, step);
-	for (int r = 0; r < MANY; r++)
-		kernels->dequantize_row(again + r * ld, wide, ld, r, step);
-	kernels->dequantize(wide, ld, 0, MANY, step);
-	ok(memcmp(wide, again, (size_t) (MANY * ld) * sizeof(float)) == 0, "d = %d: a row is wide as all are", d);
+	kernels->quantize(wide, rows, ld, ld, 0, MANY, step);
+	dequantize(kernels, wide);
 	for (int r = 0; r < MANY; r++)
 		for (int j = 0; j < ld; j++)
 		{
@@ -65,8 +74,9 @@ test_round_trip(const MfInt16 *kernels, int d)
 			padded = padded && (j < d || wide[r * ld + j] == 0.0f);
 		}
 	ok(off <= 0.5001 && padded, "d = %d: rounded to the nearest step", d);
-	kernels->quantize(again, ld, 0, MANY, step);
-	kernels->dequantize(again, ld, 0, MANY, step);
+	memcpy(again, wide, (size_t) (MANY * ld) * sizeof(float));
+	kernels->quantize(again, again, ld, ld, 0, MANY, step);
+	dequantize(kernels, again);
 	ok(memcmp(wide, again, (size_t) (MANY * ld) * sizeof(float)) == 0, "d = %d: rounding twice is rounding once", d);
 	free(again);
 }
@@ -79,7 +89,7 @@ test_measure(const MfInt16 *kernels, int d)
 	float	   *sizes = sample_floats((size_t) ld);
 	double		off = 0.0;
 
-	kernels->measure(rows, ld, MANY, widest, sizes);
+	kernels->measure(rows, ld, ld, MANY, widest, sizes);
 	for (int j = 0; j < d; j++)
 	{
 		double		most = 0.0;
@@ -151,9 +161,9 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 {
 	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * ld))};
 	float	   *panel = sample_floats(MF_INT16_PANEL * (size_t) ld);
-	MfGather	gather = {.rows = wide,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
+	MfGather	gather = {.rows = wide,.stride = ld,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
-	MfAhead		ahead = {wide, p.column, n / 2};
+	MfAhead		ahead = {wide, ld, p.column, n / 2};
 	double		off;
 
 	for (int k = 0; k < n; k++)
@@ -164,10 +174,10 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 	}
 	for (int k = 0; k < ld * ld; k++)
 		p.c[k] = 0.25f;
-	kernels->quantize(wide, ld, 0, MANY, step);
+	kernels->quantize(wide, wide, ld, ld, 0, MANY, step);
 	kernels->gather(&gather, step);
 	kernels->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
-	kernels->dequantize(wide, ld, 0, MANY, step);
+	dequantize(kernels, wide);
 	off = off_product(&p, n, 0.5f, add ? 0.25f : 0.0f);
 	if (!ok(off < 1e-6, "d = %d: %d rows %s", d, n, add ? "added to a product" : "multiplied"))
 		printf("#   off by %g\n", off);
@@ -285,7 +295,7 @@ test_broken_off(void)
 	double		again = 0.0;
 
 	sample_sweep(als, &s, MF_USERS, false, 0, &loss);
-	ok(mf_als_begin(als, MF_USERS, false) == MF_OK, "a half-sweep begins");
+	ok(mf_als_begin(als, MF_USERS, false, NULL) == MF_OK, "a half-sweep begins");
 	cancel = true;
 	ok(mf_als_rows(als, &s.users) == MF_CANCELLED, "and is cancelled");
 	cancel = false;

@@ -30,8 +30,8 @@
  *
  * Solving
  * -------
- * 1. Everything is turned so that the fixed side's Gram matrix is diagonal (gram.c): w0 G + ru is
- *    then a diagonal matrix B for any row.
+ * 1. The fixed side is copied into the basis in which its Gram matrix is diagonal (als_rotate.c): w0 G + ru is
+ *    then a diagonal matrix B for any row.  The caller's factors stay in the basis that they have.
  * 2. A row with many cells is solved in its primal form: its vectors are gathered, scaled by the
  *    roots of their weights, into a panel that stays in the cache, and the panel's product Y'Y is
  *    added to the matrix in register tiles; then Cholesky.
@@ -92,34 +92,85 @@ side_by_side(const MfAls *als)
 	return als->ld <= MF_LANES_MOST_LD;
 }
 
+/* A block of dimensions that begins at `offset` of a vector: the shared ones, the private ones, or both. */
+static MfBlock
+make_block(const MfAls *als, int offset, bool shared, bool own)
+{
+	MfBlock		block = {.offset = offset};
+
+	if (shared)
+	{
+		block.end[MF_SHARED] = als->shared;
+		block.width = als->shared_width;
+	}
+	block.begin[MF_PRIVATE] = block.end[MF_PRIVATE] = block.width;
+	if (own)
+	{
+		block.end[MF_PRIVATE] += als->own;
+		block.width += als->ld - als->shared_width;
+	}
+	return block;
+}
+
+/* What a solver works in: terms, and the form of vectors. */
+static void
+choose_form(MfAls *als, const MfProblem *problem)
+{
+	mf_problem_terms(problem, als->term);
+	als->given_ld = mf_padded(problem->factors);
+	als->shared = mf_shared_dimensions(als->term, problem->factors);
+	als->own = problem->factors - als->shared;
+	als->shared_width = mf_padded(als->shared);
+	als->ld = als->shared_width + mf_padded(als->own);
+	als->turned = als->term[MF_INTEREST].present;
+	als->shared_block = make_block(als, 0, true, false);
+}
+
+/* Floats of the copy of the fixed side: none where it is used as it is. */
+static size_t
+copied_floats(const MfAls *als, const MfProblem *problem)
+{
+	int64_t		parts = als->term[MF_INTEREST].present + als->term[MF_RATING].present;
+	int64_t		items = parts * problem->nitems;
+
+	if (!als->turned && !problem->int16)
+		return 0;
+	return (size_t) (items > problem->nusers ? items : problem->nusers) * (size_t) als->ld;
+}
+
 /* Divides a solver's workspace; start NULL only measures. */
 static void
 lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *parallel)
 {
 	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
+	size_t		square;
 	size_t		scratch;
 
-	als->d = problem->factors;
-	als->ld = mf_padded(als->d);
-	als->scratch_size = side_by_side(als) ? mf_lanes_size(als->ld) : mf_single_size(als->ld);
+	choose_form(als, problem);
+	square = (size_t) als->shared_width * (size_t) als->shared_width;
+	als->scratch_size = side_by_side(als) ? mf_lanes_size(als) : mf_single_size(als);
 	scratch = (size_t) mf_workers(parallel) * als->scratch_size;
 	/* the rotation is done before rows are solved */
-	if (problem->has_interest && mf_rotate_size(als->d, parallel) > scratch)
-		scratch = mf_rotate_size(als->d, parallel);
+	if (als->turned && mf_rotate_size(als) > scratch)
+		scratch = mf_rotate_size(als);
+	als->copy = mf_arena_floats(arena, copied_floats(als, problem));
+	als->rotation = mf_arena_floats(arena, als->turned ? square : 0);
+	als->back = mf_arena_floats(arena, als->turned ? square : 0);
+	als->mean = mf_arena_floats(arena, (size_t) als->ld);
 	als->base = mf_arena_floats(arena, (size_t) als->ld);
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+	for (int part = 0; part < MF_TERMS; part++)
 		als->step[part] = mf_arena_floats(arena, (size_t) als->ld);
 	als->row_loss = mf_arena_take(arena, (nrows + 1) * sizeof(double));
 	als->order = mf_arena_take(arena, nrows * sizeof(int32_t));
 	als->block_start = mf_arena_take(arena, (nrows + 2) * sizeof(int32_t));
-	als->block_widest = mf_arena_floats(arena, 2 * (nrows / ROWS_PER_BLOCK + 1));
+	als->block_widest = mf_arena_floats(arena, MF_TERMS * (nrows / ROWS_PER_BLOCK + 1));
 	als->scratch = mf_arena_take(arena, scratch);
 }
 
 size_t
 mf_als_size(const MfProblem *problem, const MfParallel *parallel)
 {
-	MfAls		als;
+	MfAls		als = {0};
 	MfArena		arena = {NULL, 0};
 
 	mf_arena_take(&arena, sizeof(MfAls));
@@ -143,11 +194,47 @@ mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 static double
 penalty(const MfAls *als, const float *x, const float *regularization, int64_t r, float *widest)
 {
-	float		square = als->dense->dot(x + r * als->ld, x + r * als->ld, als->ld);
+	float		square = als->dense->dot(x + r * als->given_ld, x + r * als->given_ld, als->given_ld);
 
 	if (!(square <= *widest))
 		*widest = square;
 	return (double) regularization[r] * square;
+}
+
+/* The regularization terms of a user. */
+static double
+user_penalty(const MfAls *als, int64_t r, float *widest)
+{
+	const MfProblem *problem = als->problem;
+	double		sum = penalty(als, als->factors.user, problem->user_regularization, r, widest) +
+		mf_sweep_pull(als, r, als->factors.user + r * als->given_ld);
+
+	/* rounding, at the mean user */
+	if (sum < 0.0)
+		sum = 0.0;
+	if (als->factors.user_bias != NULL)
+		sum += problem->user_bias_regularization * (double) als->factors.user_bias[r] * als->factors.user_bias[r];
+	return sum;
+}
+
+/* Those of an item, for all terms. */
+static double
+item_penalty(const MfAls *als, int64_t r, float *widest)
+{
+	double		sum = 0.0;
+
+	for (int part = 0; part < MF_TERMS; part++)
+	{
+		const MfTerm *term = &als->term[part];
+
+		if (!term->present)
+			continue;
+		sum += term->weight * penalty(als, als->fixed[part], term->regularization, r, widest + part);
+		if (term->bias)
+			sum += als->problem->item_bias_regularization * (double) als->factors.item_bias[r] *
+				als->factors.item_bias[r];
+	}
+	return sum;
 }
 
 /*
@@ -158,35 +245,15 @@ static void
 sum_penalties(void *state, int64_t block, int worker)
 {
 	MfAls	   *als = state;
-	const MfProblem *problem = als->problem;
-	const MfFactors *factors = &als->factors;
-	int64_t		n = als->side == MF_USERS ? problem->nitems : problem->nusers;
+	int64_t		n = als->side == MF_USERS ? als->problem->nitems : als->problem->nusers;
 	int64_t		end = (block + 1) * ROWS_PER_BLOCK < n ? (block + 1) * ROWS_PER_BLOCK : n;
-	float	   *widest = als->block_widest + 2 * block;
-	double		user;
+	float	   *widest = als->block_widest + MF_TERMS * block;
 	double		sum = 0.0;
 
 	(void) worker;
-	widest[MF_INTEREST] = widest[MF_RATING] = 0.0f;
+	memset(widest, 0, MF_TERMS * sizeof(float));
 	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
-	{
-		if (als->side == MF_ITEMS)
-		{
-			user = penalty(als, factors->user, problem->user_regularization, r, widest) +
-				mf_sweep_pull(als, r, factors->user + r * als->ld);
-			sum += user < 0.0 ? 0.0 : user; /* rounding, at the mean user */
-		}
-		else if (problem->has_interest)
-			sum += problem->interest_weight *
-				penalty(als, factors->interest, problem->interest_regularization, r, widest);
-		if (als->side == MF_USERS && problem->has_rating)
-			sum += penalty(als, factors->rating, problem->rating_regularization, r, widest + MF_RATING) +
-				problem->item_bias_regularization * (double) factors->item_bias[r] *
-				factors->item_bias[r];
-		if (als->side == MF_ITEMS && problem->has_rating)
-			sum += problem->user_bias_regularization * (double) factors->user_bias[r] *
-				factors->user_bias[r];
-	}
+		sum += als->side == MF_ITEMS ? user_penalty(als, r, widest) : item_penalty(als, r, widest);
 	als->row_loss[block] = sum;
 }
 
@@ -195,49 +262,60 @@ static void
 collect_penalties(MfAls *als, int64_t nblocks)
 {
 	als->fixed_loss = 0.0;
-	als->widest[MF_INTEREST] = als->widest[MF_RATING] = 0.0f;
+	memset(als->widest, 0, sizeof(als->widest));
 	for (int64_t block = 0; block < nblocks; block++)
 	{
 		als->fixed_loss += als->row_loss[block];
-		for (int part = 0; part < 2; part++)
-			if (!(als->block_widest[2 * block + part] <= als->widest[part]))
-				als->widest[part] = als->block_widest[2 * block + part];
+		for (int part = 0; part < MF_TERMS; part++)
+			if (!(als->block_widest[MF_TERMS * block + part] <= als->widest[part]))
+				als->widest[part] = als->block_widest[MF_TERMS * block + part];
 	}
-	/* users have one vector for both parts */
-	if (als->side == MF_ITEMS)
-		als->widest[MF_RATING] = als->widest[MF_INTEREST];
+	/* users have one vector for all terms */
+	for (int part = 1; part < MF_TERMS && als->side == MF_ITEMS; part++)
+		als->widest[part] = als->widest[0];
+}
+
+/* Kernels, the blocks of dimensions, and the fixed side as the caller has it. */
+static void
+start_side(MfAls *als, MfSide side, bool exact)
+{
+	als->dense = mf_dense();
+	als->cholesky = mf_cholesky();
+	als->int16 = NULL;
+	als->side = side;
+	als->exact = exact || side_by_side(als);
+	als->nblocks = !exact && als->own > 0 && side_by_side(als) ? 2 : 1;
+	als->block[0] = make_block(als, 0, true, als->nblocks == 1);
+	if (als->nblocks == 2)
+		als->block[1] = make_block(als, als->shared_width, false, true);
+	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;
+	als->fixed[MF_RATING] = side == MF_ITEMS ? als->factors.user : als->factors.rating;
+	atomic_init(&als->error, MF_OK);
+	memset(als->base, 0, (size_t) als->ld * sizeof(float));
 }
 
 /* Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms. */
 MfError
-mf_als_begin(MfAls *als, MfSide side, bool exact)
+mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 {
 	const MfProblem *problem = als->problem;
 	int64_t		nfixed = side == MF_USERS ? problem->nitems : problem->nusers;
 	int64_t		nrows = side == MF_USERS ? problem->nusers : problem->nitems;
 	int64_t		nblocks = (nfixed + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
-	MfError		error = mf_int16_end(als);	/* where a half-sweep before did not come to its end */
-
-	if (error != MF_OK)
-		return error;
-	als->dense = mf_dense();
-	als->cholesky = mf_cholesky();
-	als->side = side;
-	als->exact = exact || side_by_side(als);
-	atomic_init(&als->error, MF_OK);
-	memset(als->base, 0, (size_t) als->ld * sizeof(float));
-	if (problem->has_interest)
-	{
-		error = mf_rotate(als, !als->exact, als->scratch);
-		if (error != MF_OK)
-			return error;
-	}
+	start_side(als, side, exact);
 	if (!mf_parallel_blocks(als->parallel, nblocks, sum_penalties, als))
 		return MF_CANCELLED;
 	collect_penalties(als, nblocks);
+	if (als->turned)
+	{
+		MfError		error = mf_rotate(als, gram, als->scratch);
+
+		if (error != MF_OK)
+			return error;
+	}
 	als->base_sum = 0.0;
-	for (int k = 0; k < als->d; k++)
+	for (int k = 0; k < als->shared; k++)
 		als->base_sum += als->base[k];
 	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
 	if (!exact && problem->int16 && side_by_side(als) && mf_int16() != NULL)
@@ -277,7 +355,6 @@ mf_als_end(MfAls *als, double *loss)
 {
 	int64_t		nrows = als->side == MF_USERS ? als->problem->nusers : als->problem->nitems;
 	double		sum = als->fixed_loss;
-	MfError		error = mf_int16_end(als);
 
 	for (int64_t r = 0; r < nrows; r++)
 		sum += als->row_loss[r];
@@ -285,7 +362,5 @@ mf_als_end(MfAls *als, double *loss)
 		*loss = sum;
 	if (atomic_load(&als->error) != MF_OK)
 		return (MfError) atomic_load(&als->error);
-	if (error != MF_OK)
-		return error;
 	return isfinite(sum) ? MF_OK : MF_NOT_FINITE;
 }

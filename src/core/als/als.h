@@ -27,20 +27,25 @@ extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint6
  * parts that together are all rows of the side (rows without cells too: they become 0, or the mean
  * user) in any order, and mf_als_end().  All memory is the caller's: `space` of mf_als_size()
  * bytes, any alignment, to be kept as long as the MfAls is used.  The same problem, factors and
- * rows give the same bits for any number of threads and any way of cutting rows into parts.
+ * rows give the same bits for any number of threads and any way of cutting rows into parts.  The fixed side's
+ * factors are only read, and must not change until the half-sweep ends.
  *
- * exact: false lets rows be solved by an iterative method where that is faster (many factors),
- * which starts from the row's present factors, and the fixed side's vectors be rounded where the
+ * exact: false lets rows be solved by an iterative method where that is faster (many factors, or two kinds of
+ * dimensions), which starts from the row's present factors, and the fixed side's vectors be rounded where the
  * problem allows it; true solves every row directly, with the fixed side as it is.
+ *
+ * gram: with an interest part, the sum of y y' over all rows of the fixed side (with `unobserved` as weights, if these
+ * are items) in the dimensions that the parts share, shared x shared numbers as mf_gram_sums() makes them: for callers
+ * that have only some of the rows, or that have it already.  NULL: made here.
  *
  * mf_als_end() gives the objective as it is after the half-sweep (loss may be NULL).  Errors:
  * MF_CANCELLED, and MF_NOT_FINITE where numbers outgrow floats; after one, only mf_als_begin() may
- * follow, and all factors are undefined.
+ * follow, and the factors of the side that was solved are undefined.
  */
 extern size_t mf_als_size(const MfProblem *problem, const MfParallel *parallel);
 extern MfAls *mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 						  const MfParallel *parallel);
-extern MfError mf_als_begin(MfAls *als, MfSide side, bool exact);
+extern MfError mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram);
 extern MfError mf_als_rows(MfAls *als, const MfRows *rows);
 extern MfError mf_als_end(MfAls *als, double *loss);
 

@@ -4,86 +4,101 @@
  *
  * Rows come in the order of their length, so that neighbours are alike.  What one row gets does not
  * depend on its neighbours: lanes never meet.
+ *
+ * Where ratings have dimensions of their own and exactness is not asked for, a row is solved in two blocks, one after
+ * the other (block coordinate descent; Rendle, Krichene, Zhang, Koren, "iALS++", 2021): the shared dimensions and the
+ * bias while the private ones stay, then the private ones by how far they are to move.  That leaves out the products
+ * of one kind with the other, which are most of the work of a system of all dimensions.
  */
-#include "core/als/als_int16.h"
+#include "core/als/als_batched.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A worker's scratch space; "per lane" arrays have one number per system and place. */
-typedef struct Space
-{
-	float	   *zero;			/* ld: the row of an empty lane */
-	float	   *scale;			/* MF_MAX_LANES x length; so are the next two */
-	float	   *target;
-	float	   *weight;
-	int			length;			/* cells of a row held at once: MF_PANEL_ROWS or ld, whichever is more */
-	MfPanel		panel;
-	float	   *matrix;			/* MF_MAX_LANES x (ld + MF_MAX_RIGHT) x ld: primal systems; or per
-								 * lane, ld x ld: z */
-	float	   *packed;			/* per lane: a triangle of ld rows */
-	float	   *right;			/* per lane: 2 x ld right-hand sides */
-	float	   *roots;			/* per lane: ld */
-	float	   *x;				/* per lane: ld */
-} Space;
-
-/* Some rows and what is known of them. */
-typedef struct Batch
-{
-	int			count;
-	int64_t		row[MF_MAX_LANES];	/* within als->rows */
-	MfRowSums	sums[MF_MAX_LANES];
-} Batch;
-
 /* Lays a worker's scratch space out; start NULL only measures. */
-static Space
-lay_out(MfArena *arena, int ld)
+static MfBatchSpace
+lay_out(MfArena *arena, const MfAls *als)
 {
-	Space		space;
-	size_t		n = (size_t) ld;
+	MfBatchSpace		space;
+	size_t		n = (size_t) als->ld;
 
-	space.length = ld > MF_PANEL_ROWS ? ld : MF_PANEL_ROWS;
+	space.length = als->ld > MF_PANEL_ROWS ? als->ld : MF_PANEL_ROWS;
 	space.zero = mf_arena_floats(arena, n);
 	space.scale = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
 	space.target = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
 	space.weight = mf_arena_floats(arena, MF_MAX_LANES * (size_t) space.length);
-	space.panel = mf_panel_take(arena, MF_PANEL_ROWS, ld);
+	space.panel = mf_panel_take(arena, MF_PANEL_ROWS, als->ld);
 	space.matrix = mf_arena_floats(arena, MF_MAX_LANES * (n + MF_MAX_RIGHT) * n);
 	space.packed = mf_arena_floats(arena, MF_MAX_LANES * mf_triangle(n));
 	space.right = mf_arena_floats(arena, MF_MAX_LANES * 2 * n);
 	space.roots = mf_arena_floats(arena, MF_MAX_LANES * n);
 	space.x = mf_arena_floats(arena, MF_MAX_LANES * n);
+	space.moved = mf_arena_floats(arena, MF_MAX_LANES * n);
+	for (int part = 0; part < MF_TERMS; part++)
+		space.solved[part] = mf_arena_floats(arena, MF_MAX_LANES * n);
+	space.kept = mf_arena_floats(arena, als->own > 0 ? MF_MAX_LANES * MF_KEPT_CELLS : 0);
 	return space;
 }
 
 /* Bytes of scratch space for a worker. */
 size_t
-mf_lanes_size(int ld)
+mf_lanes_size(const MfAls *als)
 {
 	MfArena		arena = {NULL, 0};
 
-	lay_out(&arena, ld);
+	lay_out(&arena, als);
 	return arena.used;
 }
 
+/* The vectors of a batch's rows that a term's cells give: users have one for all terms. */
+static float *
+solved_vectors(const MfAls *als, const MfBatchSpace *space, MfPart part)
+{
+	return space->solved[als->side == MF_USERS ? MF_INTEREST : part];
+}
+
+/* Lane l's row on its way through the blocks. */
+MfRowState
+mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, int l)
+{
+	const int64_t *start = als->rows->start + batch->row[l];
+	MfRowState	row = {batch->row[l], NULL, NULL};
+
+	if (als->nblocks == 1)
+		return row;
+	row.x = solved_vectors(als, space, MF_RATING) + l * als->ld;
+	if (start[1] - start[0] <= MF_KEPT_CELLS)
+		row.kept = space->kept + l * MF_KEPT_CELLS;
+	return row;
+}
+
 /*
- * The lanes' systems for one part, their shifts raised for these traces of their cells' parts; empty lanes
- * get 1 x = 0.
+ * The lanes' systems for one term, their shifts raised for these traces of their cells' parts, by kind of dimensions;
+ * empty lanes get 1 x = 0.
  */
-static void
-collect_systems(const MfAls *als, const Batch *batch, MfPart part, const float *trace, MfSystem *system,
-				float *factor, float *shift)
+void
+mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][MF_MAX_LANES], MfSystems *systems)
 {
 	for (int l = 0; l < als->cholesky->lanes; l++)
 	{
-		factor[l] = 0.0f;
-		shift[l] = 1.0f;
+		MfSystem   *system = &systems->system[l];
+
+		systems->factor[l] = 0.0f;
+		systems->shift[MF_SHARED][l] = systems->shift[MF_PRIVATE][l] = systems->least[l] = 1.0f;
 		if (l >= batch->count)
 			continue;
-		system[l] = mf_sweep_system(als, part, batch->row[l]);
-		system[l].shift = (float) mf_sweep_shift(als, &system[l], trace[l]);
-		factor[l] = system[l].factor;
-		shift[l] = system[l].shift;
+		*system = mf_sweep_system(als, systems->part, batch->row[l]);
+		if (!systems->bias)
+			system->bias = NULL;
+		systems->least[l] = INFINITY;
+		for (int kind = 0; kind < MF_KINDS; kind++)
+			if (mf_block_has(systems->block, (MfKind) kind))
+			{
+				system->raised[kind] = mf_sweep_shift(als, system, (MfKind) kind, trace[kind][l]);
+				systems->shift[kind][l] = system->raised[kind];
+				systems->least[l] = fminf(systems->least[l], system->raised[kind]);
+			}
+		systems->factor[l] = system->factor;
 	}
 }
 
@@ -92,9 +107,8 @@ collect_systems(const MfAls *als, const Batch *batch, MfPart part, const float *
  * primal form b = (target_sum - y2.y1) / (weight_sum + shift - y2.y2), in the dual b = y2.y1 /
  * (shift + y2.y2). y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
  */
-static void
-eliminate_bias(const MfAls *als, const Batch *batch, MfSystem *system, bool dual, float *y, int n,
-			   double *explained)
+void
+mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual, float *y, int n)
 {
 	int			lanes = als->cholesky->lanes;
 	float		y11[MF_MAX_LANES];
@@ -107,61 +121,133 @@ eliminate_bias(const MfAls *als, const Batch *batch, MfSystem *system, bool dual
 	als->cholesky->dots(y22, y + n * lanes, y + n * lanes, n);
 	for (int l = 0; l < batch->count; l++)
 	{
+		MfSystem   *system = &systems->system[l];
 		double		above = dual ? y21[l] : batch->sums[l].target_sum - y21[l];
-		double		shift = mf_bias_ridge(system[l].bias_shift, batch->sums[l].weight_sum);
+		double		shift = mf_bias_ridge(system->bias_shift, batch->sums[l].weight_sum);
 		double		below = shift + (dual ? y22[l] : batch->sums[l].weight_sum - y22[l]);
 
 		/* in the primal form, rounding alone makes it less than shift */
 		b[l] = (float) (above / (below < shift ? shift : below));
-		system[l].bias_shift = (float) shift;
-		*system[l].bias = b[l];
-		explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
+		system->raised_bias = (float) shift;
+		*system->bias = b[l];
+		systems->explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
 	}
 	als->cholesky->subtract(y, y + n * lanes, b, n);
 }
 
-/* Stores the lanes' vectors and losses. */
-static void
-store_solutions(MfAls *als, const Space *space, const Batch *batch, MfPart part,
-				const MfSystem *system, const double *explained, const int32_t *bad)
+/* The same where there is no bias. */
+void
+mf_batch_explain(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual, const float *y, int n)
 {
-	float	   *row[MF_MAX_LANES];
+	float		y11[MF_MAX_LANES];
 
-	for (int l = 0; l < als->cholesky->lanes; l++)
-		row[l] = l < batch->count ? system[l].x : space->panel.rows + l * als->ld;
-	als->cholesky->deinterleave(row, space->x, als->ld);
+	als->cholesky->dots(y11, y, y, n);
 	for (int l = 0; l < batch->count; l++)
-		mf_sweep_account(als, batch->row[l], &system[l], part, batch->sums[l].constant[part] - explained[l],
-						 bad[l] == 0);
+		systems->explained[l] = dual ? -y11[l] : y11[l];
 }
 
 /*
- * Solves the lanes' matrices times `scale`, with right-hand side `right` (and the next for a
- * bias).
+ * Moves lane l's vector by x, and accounts for what that gains: `explained`, but for the part of a raised shift.
  */
 static void
-solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bool bias,
-			 float scale, int right)
+move_row(MfAls *als, const MfBatch *batch, const MfSystems *systems, int l, const float *x, float *to)
+{
+	const MfSystem *system = &systems->system[l];
+	double		before = mf_sweep_square(systems->block, MF_PRIVATE, to);
+	double	   *loss = &als->row_loss[als->rows->first + batch->row[l]];
+	double		gain;
+
+	for (int k = 0; k < systems->block->width; k++)
+		to[k] += x[k];
+	gain = systems->explained[l] - ((double) system->raised[MF_PRIVATE] - system->shift[MF_PRIVATE]) *
+		(before - mf_sweep_square(systems->block, MF_PRIVATE, to));
+	if (systems->bad[l] != 0 || !isfinite(gain))
+		gain = NAN;
+	*loss -= system->loss_weight * gain;
+	if (*loss < 0.0)
+		*loss = 0.0;
+	if (!isfinite(*loss))
+		mf_sweep_account(als, batch->row[l], system, systems->block, to, NAN, false);
+}
+
+/* Stores the lanes' vectors, which are in space->x, and their losses. */
+void
+mf_batch_store(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems)
+{
+	int			ld = als->ld;
+	float	   *row[MF_MAX_LANES];
+
+	for (int l = 0; l < als->cholesky->lanes; l++)
+		row[l] = l < batch->count && !systems->moves ? systems->solved + l * ld : space->moved + l * ld;
+	als->cholesky->deinterleave(row, space->x, systems->block->width);
+	for (int l = 0; l < batch->count; l++)
+	{
+		const MfSystem *system = &systems->system[l];
+		double		left = batch->sums[l].constant[systems->part] - systems->explained[l];
+
+		if (systems->moves)
+		{
+			move_row(als, batch, systems, l, row[l], systems->solved + l * ld);
+			continue;
+		}
+		/* private dimensions that are yet to move are held by their own shift */
+		if (als->nblocks > 1 && solved_vectors(als, space, systems->part) == solved_vectors(als, space, MF_RATING))
+			left += system->shift[MF_PRIVATE] *
+				mf_sweep_square(&als->block[1], MF_PRIVATE, row[l] + als->block[1].offset);
+		mf_sweep_account(als, batch->row[l], system, systems->block, row[l], left, systems->bad[l] == 0);
+	}
+}
+
+/* The lanes' vectors as they stand, side by side in space->x. */
+static void
+interleave_solved(const MfAls *als, const MfBatchSpace *space, const MfSystems *systems)
+{
+	MfLaneRows	rows;
+
+	for (int l = 0; l < als->cholesky->lanes; l++)
+	{
+		rows.row[l] = systems->solved + l * als->ld;
+		rows.scale[l] = 1.0f;
+	}
+	als->cholesky->interleave(space->x, &rows, NULL, systems->block->width);
+}
+
+/* Completes the lanes' matrices, of which the cells' parts are in place, by the diagonal. */
+static void
+complete_diagonal(const MfAls *als, const MfBatchSpace *space, const MfSystems *systems)
+{
+	const MfBlock *block = systems->block;
+	size_t		lanes = (size_t) als->cholesky->lanes;
+
+	for (int i = 0; i < block->width; i++)
+		if ((i < block->begin[MF_SHARED] || i >= block->end[MF_SHARED]) &&
+			(i < block->begin[MF_PRIVATE] || i >= block->end[MF_PRIVATE]))
+			for (size_t l = 0; l < lanes; l++)
+				space->packed[(mf_triangle((size_t) i) + (size_t) i) * lanes + l] = 1.0f;
+	for (int kind = 0; kind < MF_KINDS; kind++)
+		als->cholesky->add_diagonal(space->packed, block->begin[kind], block->end[kind], als->base + block->offset,
+									systems->factor, systems->shift[kind]);
+}
+
+/*
+ * Solves the lanes' matrices, which begin those of ld x ld that were accumulated, times `scale`, with right-hand side
+ * `right` (and the next for a bias).
+ */
+static void
+solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSystems *systems, int ld, float scale, int right)
 {
 	const MfCholesky *cholesky = als->cholesky;
-	int			ld = als->ld;
+	int			n = systems->block->width;
 	int			lanes = cholesky->lanes;
 	size_t		stride = (size_t) (ld + MF_MAX_RIGHT) * (size_t) ld;
-	MfSystem	system[MF_MAX_LANES];
-	float		factor[MF_MAX_LANES];
-	float		shift[MF_MAX_LANES];
-	double		explained[MF_MAX_LANES];
-	float		trace[MF_MAX_LANES];
-	int32_t		bad[MF_MAX_LANES];
+	float		trace[MF_KINDS][MF_MAX_LANES];
 
-	cholesky->interleave_matrix(space->packed, space->matrix, stride, ld, scale);
-	cholesky->traces(trace, space->packed, ld);
-	collect_systems(als, batch, part, trace, system, factor, shift);
-	cholesky->add_diagonal(space->packed, ld, als->base, factor, shift);
-	for (size_t i = (size_t) als->d; i < (size_t) ld; i++)
-		for (int l = 0; l < lanes; l++)
-			space->packed[(mf_triangle(i) + i) * (size_t) lanes + (size_t) l] = 1.0f;
-	for (int r = 0; r < (bias ? 2 : 1); r++)
+	cholesky->interleave_matrix(space->packed, space->matrix, stride, ld, n, scale);
+	for (int kind = 0; kind < MF_KINDS; kind++)
+		cholesky->traces(trace[kind], space->packed, systems->block->begin[kind], systems->block->end[kind]);
+	mf_batch_systems(als, batch, trace, systems);
+	complete_diagonal(als, space, systems);
+	for (int r = 0; r < (systems->bias ? 2 : 1); r++)
 	{
 		MfLaneRows	rows;
 
@@ -170,285 +256,96 @@ solve_primal(MfAls *als, const Space *space, const Batch *batch, MfPart part, bo
 			rows.row[l] = space->matrix + (size_t) l * stride + (size_t) ((ld + right + r) * ld);
 			rows.scale[l] = 1.0f;
 		}
-		cholesky->interleave(space->right + r * ld * lanes, &rows, NULL, ld);
+		cholesky->interleave(space->right + r * n * lanes, &rows, NULL, n);
 	}
-	cholesky->factor(space->packed, ld, space->right, bias ? 2 : 1, shift, bad);
-	if (bias)
-		eliminate_bias(als, batch, system, false, space->right, ld, explained);
-	else
+	if (systems->moves)
 	{
-		float		y11[MF_MAX_LANES];
-
-		cholesky->dots(y11, space->right, space->right, ld);
-		for (int l = 0; l < batch->count; l++)
-			explained[l] = y11[l];
+		interleave_solved(als, space, systems);
+		cholesky->subtract(space->right, space->x, systems->shift[MF_PRIVATE], n);
 	}
-	cholesky->substitute(space->packed, ld, space->right);
-	memcpy(space->x, space->right, (size_t) (ld * lanes) * sizeof(float));
-	store_solutions(als, space, batch, part, system, explained, bad);
+	cholesky->factor(space->packed, n, space->right, systems->bias ? 2 : 1, systems->least, systems->bad);
+	if (systems->bias)
+		mf_batch_eliminate_bias(als, batch, systems, false, space->right, n);
+	else
+		mf_batch_explain(als, batch, systems, false, space->right, n);
+	cholesky->substitute(space->packed, n, space->right);
+	memcpy(space->x, space->right, (size_t) (n * lanes) * sizeof(float));
+	mf_batch_store(als, space, batch, systems);
 }
 
-/* Solves rows in their primal form: ld x ld systems. */
-static void
-solve_long_rows(MfAls *als, const Space *space, Batch *batch)
+/* The systems of one term of a batch, in a block of dimensions. */
+MfSystems
+mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block)
 {
-	const MfProblem *problem = als->problem;
-	size_t		stride = (size_t) (als->ld + MF_MAX_RIGHT) * (size_t) als->ld;
+	MfSystems		systems = {.part = part};
+
+	systems.moves = als->nblocks > 1 && block == &als->block[1];
+	systems.block = als->side == MF_ITEMS && als->term[part].dimensions <= als->shared && als->own > 0 ?
+		&als->shared_block : block;
+	systems.bias = !systems.moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
+	systems.solved = solved_vectors(als, space, part) + block->offset;
+	return systems;
+}
+
+/* Whether items have a system of that term in a block. */
+bool
+mf_batch_has(const MfAls *als, MfPart part, const MfBlock *block)
+{
+	return als->term[part].present &&
+		(mf_block_has(block, MF_SHARED) || als->term[part].dimensions > als->shared);
+}
+
+/* Solves a block of rows in their primal form. */
+static void
+solve_long_rows(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const MfBlock *block)
+{
+	int			ld = block->width;
+	size_t		stride = (size_t) (ld + MF_MAX_RIGHT) * (size_t) ld;
+	MfSystems		systems;
 
 	for (int l = 0; l < batch->count; l++)
 	{
-		mf_sweep_accumulate(als, batch->row[l], l + 1 < batch->count ? batch->row[l + 1] : -1,
-							&space->panel, space->matrix + (size_t) l * stride, &batch->sums[l]);
+		MfRowState	row = mf_batch_row(als, space, batch, l);
+
+		mf_sweep_accumulate(als, block, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
+							space->matrix + (size_t) l * stride, &batch->sums[l]);
 		if (mf_cancelled(als->parallel))
 			return;
 	}
 	for (int l = batch->count; l < als->cholesky->lanes; l++)
 		memset(space->matrix + (size_t) l * stride, 0, stride * sizeof(float));
 	if (als->side == MF_USERS)
-		solve_primal(als, space, batch, MF_INTEREST, problem->has_rating, 1.0f, 0);
-	else
 	{
-		if (problem->has_interest)
-			solve_primal(als, space, batch, MF_INTEREST, false, problem->alpha, 0);
-		if (problem->has_rating)
-			solve_primal(als, space, batch, MF_RATING, true, 1.0f, 1);
+		systems = mf_batch_make(als, space, MF_INTEREST, block);
+		solve_primal(als, space, batch, &systems, ld, 1.0f, 0);
+		return;
 	}
+	for (int part = 0; part < MF_TERMS; part++)
+		if (mf_batch_has(als, (MfPart) part, block))
+		{
+			systems = mf_batch_make(als, space, (MfPart) part, block);
+			solve_primal(als, space, batch, &systems, ld, als->term[part].observed, part);
+		}
 }
 
-/*
- * One lane's cells in dual form, from place `offset` of its per-lane arrays on: scale, and
- * target and weight divided by scale.
- */
+/* Solves a batch that ends at place `end` of the order, block after block. */
 static void
-fill_lane(const MfAls *als, const Space *space, Batch *batch, int lane, MfPart part, MfPart system,
-		  int offset)
+solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 {
-	int64_t		begin = als->rows->start[batch->row[lane]];
-	int			n = (int) (als->rows->start[batch->row[lane] + 1] - begin);
-	size_t		place = (size_t) lane * space->length + offset;
-	MfCells		cells = {0};
-	double		constant;
-
-	cells.scale = space->scale + place;
-	cells.target = space->target + place;
-	cells.weight = space->weight + place;
-	mf_sweep_cells(als, part, batch->row[lane], begin, n, &cells);
-	constant = cells.constant;
-	for (int k = 0; k < n; k++)
+	if (als->nblocks > 1)
+		mf_sweep_load(als, MF_RATING, batch->row, batch->count, solved_vectors(als, space, MF_RATING), space->moved);
+	for (int b = 0; b < als->nblocks; b++)
 	{
-		float		scale = cells.scale[k];
-
-		if (part == MF_INTEREST)
-		{
-			if (als->side == MF_ITEMS)
-				scale = cells.scale[k] *= sqrtf(als->problem->alpha);
-			cells.weight[k] = 0.0f;
-			cells.target[k] /= scale;
-		}
+		if (end <= als->first_dual[b])
+			solve_long_rows(als, space, batch, &als->block[b]);
 		else
-		{
-			/* scale^2 is the weight, which may be 0 */
-			cells.target[k] = scale > 0.0f ? cells.target[k] / scale : 0.0f;
-			cells.weight[k] = scale;
-		}
-		constant -= (double) cells.target[k] * cells.target[k];
+			mf_batch_solve_dual(als, space, batch, &als->block[b]);
+		if (mf_cancelled(als->parallel))
+			return;
 	}
-	batch->sums[lane].constant[system] += constant;
-	batch->sums[lane].weight_sum += cells.weight_sum;
-}
-
-/* The fixed side's vector that a cell in column i refers to; lanes have a place each for narrow ones. */
-static const float *
-fixed_row(const MfAls *als, const Space *space, MfPart part, int lane, int64_t i)
-{
-	const float *rows = mf_sweep_vectors(als, part);
-	float	   *wide = space->panel.rows + lane * als->ld;
-
-	if (als->int16 == NULL)
-		return rows + i * als->ld;
-	als->int16->dequantize_row(wide, rows, als->ld, i, mf_sweep_step(als, part));
-	return wide;
-}
-
-/*
- * z, side by side, of one part's cells, as its rows offset .. offset + n - 1; shorter lanes get
- * zeros.
- */
-static void
-interleave_cells(const MfAls *als, const Space *space, const Batch *batch, MfPart part, int offset,
-				 int n)
-{
-	int			lanes = als->cholesky->lanes;
-	MfLaneRows	rows;
-
-	for (int k = 0; k < n; k++)
-	{
-		for (int l = 0; l < lanes; l++)
-		{
-			const int32_t *column;
-
-			rows.row[l] = space->zero;
-			rows.scale[l] = 0.0f;
-			if (l >= batch->count)
-				continue;
-			column = als->rows->column + als->rows->start[batch->row[l]];
-			if (k < als->rows->start[batch->row[l] + 1] - als->rows->start[batch->row[l]])
-			{
-				rows.row[l] = fixed_row(als, space, part, l, column[k]);
-				rows.scale[l] = space->scale[l * space->length + offset + k];
-			}
-		}
-		als->cholesky->interleave(space->matrix + (size_t) ((offset + k) * als->ld * lanes), &rows,
-							   space->roots, als->ld);
-	}
-}
-
-/* The length of the longest row of a batch, rounded up to a multiple of 4. */
-static int
-longest_row(const MfAls *als, const Batch *batch)
-{
-	int			longest = 0;
-
-	for (int l = 0; l < batch->count; l++)
-	{
-		const int64_t *start = als->rows->start + batch->row[l];
-
-		if (start[1] - start[0] > longest)
-			longest = (int) (start[1] - start[0]);
-	}
-	return (longest + 3) & ~3;
-}
-
-/* Right-hand side r (0: targets, 1: weights) of n numbers per lane from the per-lane arrays. */
-static void
-interleave_right(const MfAls *als, const Space *space, int n, int r)
-{
-	MfLaneRows	rows;
-
-	for (int l = 0; l < als->cholesky->lanes; l++)
-	{
-		rows.row[l] = (r == 0 ? space->target : space->weight) + l * space->length;
-		rows.scale[l] = 1.0f;
-	}
-	als->cholesky->interleave(space->x, &rows, NULL, (n + 15) & ~15);
-	memcpy(space->right + r * n * als->cholesky->lanes, space->x,
-		   (size_t) (n * als->cholesky->lanes) * sizeof(float));
-}
-
-/*
- * Counts the lanes' vectors from where the mean user draws them: h = B^(-1/2) pull mean follows
- * the n rows of z (and 3 of zeros), so that the products, which are made here, hold z h and h h.
- * Targets become t - z h, and what is explained grows.
- */
-static void
-pull_lanes(const MfAls *als, const Space *space, const Batch *batch, const MfSystem *system, int n,
-		   double *pulled)
-{
-	int			ld = als->ld;
-	int			lanes = als->cholesky->lanes;
-	const float *mean = als->problem->user_mean;
-	const float *products = space->packed + mf_triangle((size_t) n) * (size_t) lanes;
-	float		ones[MF_MAX_LANES];
-	MfLaneRows	rows;
-
-	for (int l = 0; l < lanes; l++)
-	{
-		rows.row[l] = mean;
-		rows.scale[l] = l < batch->count ? system[l].pull : 0.0f;
-		ones[l] = 1.0f;
-	}
-	als->cholesky->interleave(space->matrix + (size_t) (n * ld * lanes), &rows, space->roots, ld);
-	memset(space->matrix + (size_t) ((n + 1) * ld * lanes), 0,
-		   3 * (size_t) (ld * lanes) * sizeof(float));
-	als->cholesky->products(space->packed, space->matrix, n + 4, ld);
-	als->cholesky->subtract(space->right, products, ones, n);
-	for (int l = 0; l < batch->count; l++)
-		pulled[l] = (double) products[n * lanes + l] - 1.0 -
-			(double) system[l].pull * als->dense->dot(mean, mean, ld);
-}
-
-/* One system of each lane in its dual form: the rows' cells of one part, or of both (users). */
-static void
-solve_dual(MfAls *als, const Space *space, Batch *batch, MfPart system_part, bool interest,
-		   bool rating)
-{
-	const MfCholesky *cholesky = als->cholesky;
-	int			ld = als->ld;
-	int			lanes = cholesky->lanes;
-	int			longest = longest_row(als, batch);
-	int			n = longest * (interest + rating);
-	MfSystem	system[MF_MAX_LANES] = {0};
-	float		factor[MF_MAX_LANES];
-	float		shift[MF_MAX_LANES];
-	double		explained[MF_MAX_LANES] = {0};
-	double		pulled[MF_MAX_LANES] = {0};
-	float		nothing[MF_MAX_LANES] = {0};	/* cells so light that their trace does not matter */
-	float		ones[MF_MAX_LANES];
-	int32_t		bad[MF_MAX_LANES];
-	bool		pull = als->side == MF_USERS && als->problem->user_pull != NULL;
-
-	collect_systems(als, batch, system_part, nothing, system, factor, shift);
-	cholesky->inverse_roots(space->roots, als->d, als->base, factor, shift);
-	memset(space->roots + als->d * lanes, 0, (size_t) ((ld - als->d) * lanes) * sizeof(float));
-	memset(space->target, 0, (size_t) (lanes * space->length) * sizeof(float));
-	memset(space->weight, 0, (size_t) (lanes * space->length) * sizeof(float));
-	for (int l = 0; l < batch->count; l++)
-	{
-		if (interest)
-			fill_lane(als, space, batch, l, MF_INTEREST, system_part, 0);
-		if (rating)
-			fill_lane(als, space, batch, l, MF_RATING, system_part, interest ? longest : 0);
-	}
-	if (interest)
-		interleave_cells(als, space, batch, MF_INTEREST, 0, longest);
-	if (rating)
-		interleave_cells(als, space, batch, MF_RATING, interest ? longest : 0, longest);
-	interleave_right(als, space, n, 0);
-	if (rating)
-		interleave_right(als, space, n, 1);
-	if (pull)
-		pull_lanes(als, space, batch, system, n, pulled);
-	else
-		cholesky->products(space->packed, space->matrix, n, ld);
-	for (int l = 0; l < lanes; l++)
-		ones[l] = 1.0f;
-	cholesky->factor(space->packed, n, space->right, rating ? 2 : 1, ones, bad);
-	if (rating)
-		eliminate_bias(als, batch, system, true, space->right, n, explained);
-	else
-	{
-		float		y11[MF_MAX_LANES];
-
-		cholesky->dots(y11, space->right, space->right, n);
-		for (int l = 0; l < batch->count; l++)
-			explained[l] = -y11[l];
-	}
-	cholesky->substitute(space->packed, n, space->right);
-	for (int l = 0; l < lanes && pull; l++)
-	{
-		explained[l] += pulled[l];
-		for (int k = 0; k < 4; k++)
-			space->right[(n + k) * lanes + l] = k == 0 ? 1.0f : 0.0f;
-	}
-	cholesky->combine(space->x, space->matrix, space->right, space->roots, pull ? n + 4 : n, ld);
-	store_solutions(als, space, batch, system_part, system, explained, bad);
-}
-
-/* Solves rows in their dual form: one number per cell. */
-static void
-solve_short_rows(MfAls *als, const Space *space, Batch *batch)
-{
-	const MfProblem *problem = als->problem;
-
-	if (als->side == MF_USERS)
-		solve_dual(als, space, batch, MF_INTEREST, problem->has_interest, problem->has_rating);
-	else
-	{
-		if (problem->has_interest)
-			solve_dual(als, space, batch, MF_INTEREST, true, false);
-		if (problem->has_rating)
-			solve_dual(als, space, batch, MF_RATING, false, true);
-	}
+	for (int part = 0; part < MF_TERMS; part++)
+		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+			mf_sweep_store(als, (MfPart) part, batch->row, batch->count, space->solved[part], space->moved);
 }
 
 /* Solves the rows begin .. end - 1 of als->order. */
@@ -456,22 +353,22 @@ void
 mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 {
 	MfArena		arena = {scratch, 0};
-	Space		space = lay_out(&arena, als->ld);
-	int			lanes = als->cholesky->lanes;
-	int64_t		first_dual = als->first_dual;
+	MfBatchSpace		space = lay_out(&arena, als);
 
 	memset(space.zero, 0, (size_t) als->ld * sizeof(float));
+	for (int part = 0; part < MF_TERMS; part++)
+		memset(space.solved[part], 0, (size_t) (MF_MAX_LANES * als->ld) * sizeof(float));
 	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel);)
 	{
-		Batch		batch;
-		int64_t		stop = k < first_dual && first_dual < end ? first_dual : end;
+		MfBatch		batch = {0};
+		int64_t		stop = end;
 
-		memset(&batch, 0, sizeof(batch));
-		while (batch.count < lanes && k < stop)
+		/* all rows of a batch are solved in the same form */
+		for (int b = 0; b < als->nblocks; b++)
+			if (k < als->first_dual[b] && als->first_dual[b] < stop)
+				stop = als->first_dual[b];
+		while (batch.count < als->cholesky->lanes && k < stop)
 			batch.row[batch.count++] = als->order[k++];
-		if (k <= first_dual)
-			solve_long_rows(als, &space, &batch);
-		else
-			solve_short_rows(als, &space, &batch);
+		solve_batch(als, &space, &batch, k);
 	}
 }

@@ -14,18 +14,17 @@
 #define TOLERANCE 2e-4			/* of the row's own loss: 0.05% of the loss after ten iterations */
 #define ROUNDING 1e-7			/* of the terms of a loss: what floats make of their sum */
 
-/* The state of conjugate gradients on a row's [x, bias]. */
+/* The state of conjugate gradients on a row's [x, bias]; vectors have the width of the task's block. */
 typedef struct Descent
 {
 	const MfAls *als;
 	const MfSingleSpace *space;
 	MfTask	   *task;
-	int64_t		r;
-	bool		has[2];			/* by MfPart: whose cells the system has */
+	int			ld;				/* the block's width */
 	bool		resident;		/* all vectors stay in the panel: `held` of them */
 	int			held;
-	float	   *diagonal;		/* ld: base * factor + shift */
-	float	   *precondition;	/* ld: 1 / the matrix's diagonal */
+	float	   *diagonal;		/* base * factor + shift */
+	float	   *precondition;	/* 1 / the matrix's diagonal */
 	float	   *x;
 	float	   *residual;
 	float	   *direction;
@@ -37,34 +36,31 @@ typedef struct Descent
 } Descent;
 
 /*
- * Gathers n cells of one part from position c on, scaled, into the panel at row `at`.  first: they
+ * Gathers n cells of one term from position c on, scaled, into the panel at row `at`.  first: they
  * are seen for the first time, so right-hand sides and the diagonal's squares are added up too.
  */
 static void
 gather_cells(Descent *descent, MfPart part, int64_t c, int n, int at, bool first)
 {
 	const MfAls *als = descent->als;
+	const MfTerm *term = &als->term[part];
 	const MfPanel *panel = &descent->space->panel;
 	MfTask	   *task = descent->task;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
-	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
+	MfGather	gather = {.rows = als->fixed[part],.stride = als->ld,.ld = descent->ld,.n = n,
 		.reach = REACH,.column = als->rows->column + c,.scale = cells.scale,
-		.panel = panel->rows + (size_t) at * (size_t) als->ld,
-		.nsums = !first ? 0 : part == MF_RATING ? 2 : 1,.factor = {cells.target, cells.weight},
+		.panel = panel->rows + (size_t) at * (size_t) descent->ld,
+		.nsums = !first ? 0 : term->bias ? 2 : 1,.factor = {cells.target, cells.weight},
 	.sum = {descent->space->vector[6], descent->space->vector[7]}};
+	float		root = als->side == MF_ITEMS ? sqrtf(term->observed) : 1.0f;
 
-	mf_sweep_cells(als, part, descent->r, c, n, &cells);
-	if (als->side == MF_ITEMS && part == MF_INTEREST)
-	{
-		float		root = sqrtf(als->problem->alpha);
-
-		for (int k = 0; k < n; k++)
-			cells.scale[k] *= root;
-	}
+	mf_sweep_cells(als, part, task->block, &task->row, c, n, &cells);
+	for (int k = 0; k < n && root != 1.0f; k++)
+		cells.scale[k] *= root;
 	als->dense->gather(&gather);
 	if (!first)
 		return;
-	als->dense->column_squares(descent->precondition, gather.panel, als->ld, n);
+	als->dense->column_squares(descent->precondition, gather.panel, descent->ld, n);
 	task->constant += cells.constant;
 	task->target_sum += cells.target_sum;
 	task->weight_sum += cells.weight_sum;
@@ -79,14 +75,15 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 {
 	const MfAls *als = descent->als;
 	const MfPanel *panel = &descent->space->panel;
-	int64_t		end = als->rows->start[descent->r + 1];
+	int64_t		end = als->rows->start[descent->task->row.row + 1];
 
-	als->dense->normal_product(descent->product, descent->diagonal, panel->rows, v, als->ld,
-							 first ? 0 : descent->held);
+	als->dense->normal_product(descent->product, descent->diagonal, panel->rows, v, descent->ld,
+							   first ? 0 : descent->held);
 	if (descent->resident && !first)
 		return;
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-		for (int64_t c = als->rows->start[descent->r]; descent->has[part] && c < end; c += MF_PANEL_ROWS)
+	for (int part = 0; part < MF_TERMS; part++)
+		for (int64_t c = als->rows->start[descent->task->row.row]; descent->task->has[part] && c < end;
+			 c += MF_PANEL_ROWS)
 		{
 			int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
 			int			at = descent->resident ? descent->held : 0;
@@ -94,8 +91,8 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 			if (mf_cancelled(als->parallel))
 				return;
 			gather_cells(descent, (MfPart) part, c, n, at, first);
-			als->dense->normal_product(descent->product, NULL,
-									 panel->rows + (size_t) at * (size_t) als->ld, v, als->ld, n);
+			als->dense->normal_product(descent->product, NULL, panel->rows + (size_t) at * (size_t) descent->ld, v,
+									   descent->ld, n);
 			if (descent->resident)
 				descent->held += n;
 		}
@@ -108,21 +105,19 @@ multiply_vectors(Descent *descent, const float *v, bool first)
 static void
 raise_diagonal(Descent *descent, const float *v)
 {
-	const MfAls *als = descent->als;
-	MfSystem   *system = &descent->task->system;
-	float		before = system->shift;
-	double		trace = 0.0;
+	MfTask	   *task = descent->task;
 
-	for (int k = 0; k < als->d; k++)
-		trace += descent->precondition[k] - descent->diagonal[k];
-	mf_single_raise(als, descent->task, fmax(trace, 0.0));
-	for (int k = 0; k < als->d && system->shift > before; k++)
+	mf_single_raise(descent->als, task, descent->precondition, descent->diagonal, 1);
+	for (int kind = 0; kind < MF_KINDS; kind++)
 	{
-		float		more = system->shift - before;
+		float		more = task->system.raised[kind] - task->system.shift[kind];
 
-		descent->diagonal[k] += more;
-		descent->precondition[k] += more;
-		descent->product[k] += more * v[k];
+		for (int k = task->block->begin[kind]; k < task->block->end[kind] && more > 0.0f; k++)
+		{
+			descent->diagonal[k] += more;
+			descent->precondition[k] += more;
+			descent->product[k] += more * v[k];
+		}
 	}
 }
 
@@ -132,7 +127,7 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 {
 	const MfDense *dense = descent->als->dense;
 	const MfTask *task = descent->task;
-	int			ld = descent->als->ld;
+	int			ld = descent->ld;
 
 	multiply_vectors(descent, v, first);
 	if (first)
@@ -142,7 +137,7 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 	{
 		dense->axpy(descent->product, task->bias_right, b, ld);
 		descent->bias_product = dense->dot(task->bias_right, v, ld) +
-			(float) (task->weight_sum + task->system.bias_shift) * b;
+			(float) (task->weight_sum + task->system.raised_bias) * b;
 	}
 }
 
@@ -150,7 +145,7 @@ apply_matrix(Descent *descent, const float *v, float b, bool first)
 static void
 start_at_zero(Descent *descent)
 {
-	int			ld = descent->als->ld;
+	int			ld = descent->ld;
 
 	memset(descent->x, 0, (size_t) ld * sizeof(float));
 	descent->bias = 0.0f;
@@ -167,7 +162,7 @@ start_descent(Descent *descent)
 {
 	const MfTask *task = descent->task;
 	const MfDense *dense = descent->als->dense;
-	int			ld = descent->als->ld;
+	int			ld = descent->ld;
 	double		explained;
 
 	memcpy(descent->precondition, descent->diagonal, (size_t) ld * sizeof(float));
@@ -200,14 +195,14 @@ move(Descent *descent, float length, float *bias)
 	const MfTask *task = descent->task;
 	double		gain = descent->als->dense->cg_step(descent->x, descent->residual, descent->product,
 											   descent->direction, descent->precondition, length,
-											   descent->als->ld);
+											   descent->ld);
 
 	*bias = 0.0f;
 	if (task->system.bias == NULL)
 		return gain;
 	descent->bias += length * descent->bias_direction;
 	descent->bias_residual -= length * descent->bias_product;
-	*bias = descent->bias_residual / (float) (task->weight_sum + task->system.bias_shift);
+	*bias = descent->bias_residual / (float) (task->weight_sum + task->system.raised_bias);
 	return gain + (double) *bias * descent->bias_residual;
 }
 
@@ -230,7 +225,7 @@ static double
 descend(Descent *descent)
 {
 	const MfDense *dense = descent->als->dense;
-	int			ld = descent->als->ld;
+	int			ld = descent->ld;
 	double		explained = start_descent(descent);
 	double		gain = move(descent, 0.0f, &descent->bias_direction);
 
@@ -260,31 +255,26 @@ descend(Descent *descent)
 }
 
 /*
- * Improves a row's x and bias by conjugate gradients, for one system with the cells of one part or
- * both.
+ * Improves a task's x and bias by conjugate gradients.
  */
 void
-mf_cg_solve(MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, bool interest, bool rating)
+mf_cg_solve(MfAls *als, const MfSingleSpace *space, MfTask *task)
 {
-	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
-	MfTask		task = {0};
-	Descent		descent = {.als = als,.space = space,.task = &task,.r = r,.has = {interest, rating},
-		.resident = n * (interest + rating) <= space->panel.length,.diagonal = space->vector[0],
-		.precondition = space->vector[1],.residual = space->vector[2],
+	int64_t		n = als->rows->start[task->row.row + 1] - als->rows->start[task->row.row];
+	Descent		descent = {.als = als,.space = space,.task = task,.ld = task->block->width,
+		.diagonal = space->vector[0],.precondition = space->vector[1],.x = task->x,.residual = space->vector[2],
 	.direction = space->vector[3],.product = space->vector[4]};
 	double		explained;
 
-	task.system = mf_sweep_system(als, part, r);
-	task.part = part;
-	task.right = space->vector[6];
-	task.bias_right = space->vector[7];
-	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
-	memset(space->vector[7], 0, (size_t) als->ld * sizeof(float));
-	mf_single_diagonal(als, &task.system, descent.diagonal);
-	descent.x = task.system.x;
-	descent.bias = task.system.bias != NULL ? *task.system.bias : 0.0f;
+	descent.resident = n * (task->has[MF_INTEREST] + task->has[MF_RATING]) <= space->panel.length;
+	task->right = space->vector[6];
+	task->bias_right = space->vector[7];
+	task->constant = mf_sweep_start(als, task->block, task->system.pull, space->vector[6]);
+	memset(space->vector[7], 0, (size_t) descent.ld * sizeof(float));
+	mf_single_diagonal(als, task, descent.diagonal);
+	descent.bias = task->system.bias != NULL ? *task->system.bias : 0.0f;
 	explained = descend(&descent);
-	if (task.system.bias != NULL)
-		*task.system.bias = descent.bias;
-	mf_single_account(als, r, &task, explained, true);
+	if (task->system.bias != NULL)
+		*task->system.bias = descent.bias;
+	mf_single_account(als, task, explained, true);
 }

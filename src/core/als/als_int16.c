@@ -8,7 +8,7 @@
  *
  *	  y_j = step_j n_j,    n_j = -4095 .. 4095.
  *
- * From then on this is the fixed side, and solutions are as exact as ever: sums of products over a
+ * For this half-sweep that is the fixed side, and solutions are as exact as ever: sums of products over a
  * panel of 128 rows are below 128 * 4095^2 < 2^31, so they are whole numbers too, and only sums over
  * panels are rounded to floats.  What rounding costs is the fixed side's distance from where it was,
  * at the bottom of the objective: the objective rises by the square of the distance.  Where few
@@ -28,33 +28,33 @@
 #define ROWS_AT_ONCE 256		/* summed in float before they are added in double */
 #define ROWS_PER_BLOCK 1024
 
-/* A matrix of the fixed side on its way to whole numbers or back. */
+/* A matrix of the fixed side on its way to whole numbers. */
 typedef struct Side
 {
+	const MfAls *als;
 	const MfInt16 *kernels;
-	const MfParallel *parallel;
-	float	   *rows;			/* nrows x ld */
+	const float *from;			/* nrows x ld */
+	float	   *to;				/* the same, or as much space */
 	int64_t		nrows;
-	int			ld;
 	float	   *step;			/* ld */
 	double	   *mean;			/* ld x PARTS: of sizes */
 	float	   *widest;			/* PARTS x ld */
 } Side;
 
-/* The matrices of the fixed side; returns how many: of items, one for each part of the objective. */
+/* The matrices of the fixed side; returns how many: of items, one for each term. */
 static int
 fixed_sides(const MfAls *als, Side *side)
 {
 	bool		users = als->side == MF_ITEMS;
-	float	   *rows[2] = {users ? als->factors.user : als->factors.interest, users ? NULL : als->factors.rating};
+	int64_t		nrows = users ? als->problem->nusers : als->problem->nitems;
 	int			n = 0;
 
-	for (int part = 0; part < 2; part++)
+	for (int part = 0; part < MF_TERMS; part++)
 	{
-		if (rows[part] == NULL)
+		if (users ? part > 0 : !als->term[part].present)
 			continue;
-		side[n] = (Side) {.kernels = mf_int16(), .parallel = als->parallel, .rows = rows[part], .ld = als->ld};
-		side[n].nrows = users ? als->problem->nusers : als->problem->nitems;
+		side[n] = (Side) {.als = als,.kernels = mf_int16(),.from = als->fixed[part],.nrows = nrows};
+		side[n].to = als->copy + n * nrows * als->ld;
 		side[n].step = als->step[part];
 		side[n].mean = (double *) als->scratch;
 		side[n].widest = (float *) (side[n].mean + PARTS * als->ld);
@@ -75,7 +75,7 @@ static void
 measure_part(void *state, int64_t part, int worker)
 {
 	const Side *side = state;
-	int			ld = side->ld;
+	int			ld = side->als->ld;
 	float	   *widest = side->widest + part * ld;
 	int64_t		begin = part_start(side, part);
 	int64_t		end = part_start(side, part + 1);
@@ -87,7 +87,7 @@ measure_part(void *state, int64_t part, int worker)
 	{
 		float		sizes[MF_INT16_MOST_LD] = {0};
 
-		side->kernels->measure(side->rows + r * ld, ld, end - r < ROWS_AT_ONCE ? end - r : ROWS_AT_ONCE, widest,
+		side->kernels->measure(side->from + r * ld, ld, ld, end - r < ROWS_AT_ONCE ? end - r : ROWS_AT_ONCE, widest,
 							   sizes);
 		for (int j = 0; j < ld; j++)
 			total[j] += sizes[j];
@@ -126,12 +126,12 @@ typical_size(const Side *side, int j)
 static bool
 choose_steps(const Side *side)
 {
-	for (int j = 0; j < side->ld; j++)
+	for (int j = 0; j < side->als->ld; j++)
 	{
 		float		widest = 0.0f;
 
 		for (int part = 0; part < PARTS; part++)
-			widest = fmaxf(widest, side->widest[part * side->ld + j]);
+			widest = fmaxf(widest, side->widest[part * side->als->ld + j]);
 		side->step[j] = widest > 0.0f ? widest / MF_INT16_MOST : 1.0f;
 		if (side->step[j] < 1e-30f || (widest > 0.0f && !(typical_size(side, j) >= LEAST_MEAN * side->step[j])))
 			return false;
@@ -139,49 +139,31 @@ choose_steps(const Side *side)
 	return true;
 }
 
-/* Block function: ROWS_PER_BLOCK rows to whole numbers. */
+/* Block function: ROWS_PER_BLOCK rows to whole numbers, those of each block of dimensions in its place. */
 static void
 quantize_block(void *state, int64_t block, int worker)
 {
 	const Side *side = state;
-	int64_t		end = (block + 1) * ROWS_PER_BLOCK;
+	const MfAls *als = side->als;
+	int64_t		end = (block + 1) * ROWS_PER_BLOCK < side->nrows ? (block + 1) * ROWS_PER_BLOCK : side->nrows;
 
 	(void) worker;
-	side->kernels->quantize(side->rows, side->ld, block * ROWS_PER_BLOCK, end < side->nrows ? end : side->nrows,
-						  side->step);
-}
+	for (int b = 0; b < als->nblocks; b++)
+	{
+		int			offset = als->block[b].offset;
 
-/* Block function: and back. */
-static void
-dequantize_block(void *state, int64_t block, int worker)
-{
-	const Side *side = state;
-	int64_t		end = (block + 1) * ROWS_PER_BLOCK;
-
-	(void) worker;
-	side->kernels->dequantize(side->rows, side->ld, block * ROWS_PER_BLOCK, end < side->nrows ? end : side->nrows,
-						 side->step);
-}
-
-/* Does that to all of the fixed side's rows. */
-static MfError
-over_blocks(Side *side, int nsides, MfBlockFunction function)
-{
-	for (int k = 0; k < nsides; k++)
-		if (!mf_parallel_blocks(side[k].parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, function,
-								&side[k]))
-			return MF_CANCELLED;
-	return MF_OK;
+		side->kernels->quantize(side->to + offset, side->from + offset, als->ld, als->block[b].width,
+								block * ROWS_PER_BLOCK, end, side->step + offset);
+	}
 }
 
 /* Quantizes the fixed side and sets als->int16, unless the vectors' sizes differ too much. */
 MfError
 mf_int16_begin(MfAls *als)
 {
-	Side		side[2];
+	Side		side[MF_TERMS];
 	int			nsides = fixed_sides(als, side);
 	bool		good = true;
-	MfError		error;
 
 	for (int k = 0; k < nsides; k++)
 	{
@@ -191,20 +173,14 @@ mf_int16_begin(MfAls *als)
 	}
 	if (!good)
 		return MF_OK;
-	error = over_blocks(side, nsides, quantize_block);
-	if (error == MF_OK)
-		als->int16 = mf_int16();
-	return error;
-}
-
-/* Makes the fixed side floats again. */
-MfError
-mf_int16_end(MfAls *als)
-{
-	Side		side[2];
-
-	if (als->int16 == NULL)
-		return MF_OK;
-	als->int16 = NULL;
-	return over_blocks(side, fixed_sides(als, side), dequantize_block);
+	for (int k = 0; k < nsides; k++)
+		if (!mf_parallel_blocks(als->parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, quantize_block,
+								&side[k]))
+			return MF_CANCELLED;
+	/* a matrix that is copied is in the place of its copy already */
+	for (int k = 0, part = 0; part < MF_TERMS; part++)
+		if (als->term[part].present)
+			als->fixed[part] = side[als->side == MF_ITEMS ? 0 : k++].to;
+	als->int16 = mf_int16();
+	return MF_OK;
 }

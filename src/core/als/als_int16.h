@@ -8,6 +8,5 @@
 #include "core/kernels/int16.h"
 
 extern MfError mf_int16_begin(MfAls *als);
-extern MfError mf_int16_end(MfAls *als);
 
 #endif

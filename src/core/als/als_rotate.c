@@ -1,10 +1,10 @@
 /*
- * als_rotate.c - the rotation that makes the fixed side's Gram matrix diagonal.
+ * als_rotate.c - from the caller's vectors to those of a half-sweep and back.
  *
- * The objective knows vectors by their inner products and lengths only, so all of them may be
- * turned by the same rotation.  Every half-sweep turns the fixed side so that its Gram matrix is
- * diagonal: then c0 * Gram + regularization is a diagonal matrix for every row, whatever its c0
- * and regularization.
+ * The objective knows vectors by their inner products and lengths only, so all of them may be turned by the same
+ * rotation, in the dimensions that all terms share.  A half-sweep copies the fixed side into the basis in which its
+ * Gram matrix is diagonal: then c0 * Gram + regularization is a diagonal matrix for every row, whatever its c0 and
+ * regularization.  Rows that are solved are turned back as they are stored, so the caller's factors keep their basis.
  */
 #include <string.h>
 
@@ -14,123 +14,206 @@
 
 #define ROWS_PER_BLOCK 256		/* rotated at a time */
 
-/* Rows to be turned. */
-typedef struct Rotation
-{
-	const MfDense *dense;
-	const float *matrix;		/* ld x ld */
-	float	   *x;				/* nrows x ld */
-	int64_t		nrows;
-	int			ld;
-	float	   *scratch;		/* per worker: ROWS_PER_BLOCK x ld */
-} Rotation;
-
-/* Block function: turns ROWS_PER_BLOCK rows. */
-static void
-rotate_block(void *state, int64_t block, int worker)
-{
-	Rotation   *rotation = state;
-	int64_t		first = block * ROWS_PER_BLOCK;
-	int			n = rotation->nrows - first < ROWS_PER_BLOCK ? (int) (rotation->nrows - first) :
-		ROWS_PER_BLOCK;
-	float	   *x = rotation->x + first * rotation->ld;
-	float	   *out = rotation->scratch + (size_t) worker * ROWS_PER_BLOCK * (size_t) rotation->ld;
-
-	rotation->dense->gemm(out, x, rotation->matrix, rotation->ld, n);
-	memcpy(x, out, (size_t) n * (size_t) rotation->ld * sizeof(float));
-}
-
-/* Turns a single vector; scratch: ld. */
-static void
-rotate_one(float *x, const float *matrix, int ld, float *scratch)
-{
-	memset(scratch, 0, sizeof(float) * (size_t) ld);
-	for (int i = 0; i < ld; i++)
-		for (int k = 0; k < ld; k++)
-			scratch[k] += x[i] * matrix[i * ld + k];
-	memcpy(x, scratch, sizeof(float) * (size_t) ld);
-}
-
-/* What a rotation is made of. */
+/* What a rotation is made of: d dimensions, of shared_width floats. */
 typedef struct Space
 {
 	double	   *gram;			/* d x d */
 	double	   *vectors;		/* d x d: eigenvectors, a row each */
 	double	   *values;			/* d */
 	double	   *work;			/* d */
-	float	   *matrix;			/* ld x ld */
-	void	   *rest;			/* of mf_gram_sums(), then a block of rows of each worker */
+	void	   *rest;			/* of mf_gram_sums() */
 } Space;
 
 /* Divides the space; start NULL only measures. */
 static Space
-lay_out(MfArena *arena, int d, const MfParallel *parallel)
+lay_out(MfArena *arena, int d)
 {
 	Space		space;
-	size_t		n = (size_t) mf_padded(d);
-	size_t		rows = (size_t) mf_workers(parallel) * ROWS_PER_BLOCK * n * sizeof(float);
+	size_t		n = (size_t) d;
 
 	space.gram = mf_arena_take(arena, n * n * sizeof(double));
 	space.vectors = mf_arena_take(arena, n * n * sizeof(double));
 	space.values = mf_arena_take(arena, n * sizeof(double));
 	space.work = mf_arena_take(arena, n * sizeof(double));
-	space.matrix = mf_arena_floats(arena, n * n);
-	space.rest = mf_arena_take(arena, rows > mf_gram_sums_size(d) ? rows : mf_gram_sums_size(d));
+	space.rest = mf_arena_take(arena, mf_gram_sums_size(d));
 	return space;
 }
 
 /* Bytes of space for mf_rotate(). */
 size_t
-mf_rotate_size(int d, const MfParallel *parallel)
+mf_rotate_size(const MfAls *als)
 {
 	MfArena		arena = {NULL, 0};
 
-	lay_out(&arena, d, parallel);
+	lay_out(&arena, als->shared);
 	return arena.used;
 }
 
-/*
- * Turns the fixed side's vectors so that their Gram matrix becomes the diagonal als->base, the mean
- * user with them, and the other side's too where solvers start from them (`both`).
- */
-MfError
-mf_rotate(MfAls *als, bool both, char *scratch)
+/* Fixed vectors to be copied: nrows of given_ld floats to nrows of ld. */
+typedef struct Copying
 {
-	const MfProblem *problem = als->problem;
-	bool		users = als->side == MF_USERS;
-	int			d = als->d;
-	int			ld = als->ld;
-	float	   *turned[3] = {!users || both ? als->factors.user : NULL,
-		users || both ? als->factors.interest : NULL, users || both ? als->factors.rating : NULL};
-	MfArena		arena = {scratch, 0};
-	Space		space = lay_out(&arena, d, als->parallel);
-	MfError		error;
+	const MfAls *als;
+	const float *from;
+	float	   *to;
+	int64_t		nrows;
+	bool		has_own;		/* they have numbers beyond the shared ones */
+} Copying;
 
-	error = mf_gram_sums(als->parallel, users ? als->factors.interest : als->factors.user,
-					 users ? problem->nitems : problem->nusers, d,
-					 users ? problem->unobserved : NULL, space.gram, space.rest);
-	if (error != MF_OK)
-		return error;
-	if (!mf_eigen(space.gram, d, space.values, space.vectors, space.work))
-		return MF_NOT_FINITE;
-	memset(space.matrix, 0, sizeof(float) * (size_t) ld * ld);
-	for (int k = 0; k < d; k++)
+/* Block function: copies ROWS_PER_BLOCK rows. */
+static void
+copy_block(void *state, int64_t block, int worker)
+{
+	const Copying *c = state;
+	const MfAls *als = c->als;
+	int64_t		first = block * ROWS_PER_BLOCK;
+	int			n = c->nrows - first < ROWS_PER_BLOCK ? (int) (c->nrows - first) : ROWS_PER_BLOCK;
+	const float *from = c->from + first * als->given_ld;
+	float	   *to = c->to + first * als->ld;
+
+	(void) worker;
+	/* private numbers beside the last shared ones meet zeros of the rotation */
+	als->dense->gemm(to, als->ld, from, als->given_ld, als->rotation, als->shared_width, n);
+	for (int r = 0; r < n && als->own > 0; r++)
 	{
-		als->base[k] = space.values[k] > 0.0 ? (float) space.values[k] : 0.0f;
-		for (int i = 0; i < d; i++)
-			space.matrix[i * ld + k] = (float) space.vectors[k * d + i];
+		float	   *own = to + r * als->ld + als->shared_width;
+
+		memset(own, 0, (size_t) (als->ld - als->shared_width) * sizeof(float));
+		if (c->has_own)
+			memcpy(own, from + r * als->given_ld + als->shared, (size_t) als->own * sizeof(float));
 	}
-	if (problem->user_pull != NULL)
-		rotate_one(problem->user_mean, space.matrix, ld, space.rest);
-	for (int t = 0; t < 3; t++)
-	{
-		Rotation	rotation = {als->dense, space.matrix, turned[t],
-			t == 0 ? problem->nusers : problem->nitems, ld, space.rest};
-		int64_t		nblocks = (rotation.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
+}
 
-		if (turned[t] != NULL &&
-			!mf_parallel_blocks(als->parallel, nblocks, rotate_block, &rotation))
+/* Copies the fixed side's vectors, and sets als->fixed. */
+static MfError
+copy_fixed(MfAls *als)
+{
+	bool		users = als->side == MF_ITEMS;
+	float	   *to = als->copy;
+
+	for (int part = 0; part < MF_TERMS; part++)
+	{
+		Copying		copying = {als, als->fixed[part], to, users ? als->problem->nusers : als->problem->nitems,
+		als->term[part].dimensions > als->shared || users};
+
+		if (!als->term[part].present)
+			continue;
+		als->fixed[part] = to;
+		/* users have the same vectors for all terms */
+		if (users && to > als->copy)
+			als->fixed[part] = als->copy;
+		else if (!mf_parallel_blocks(als->parallel, (copying.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, copy_block,
+									 &copying))
 			return MF_CANCELLED;
+		to += copying.nrows * als->ld;
 	}
 	return MF_OK;
+}
+
+/* Sets the rotation to the eigenvectors and als->base to the eigenvalues of space->gram, which is overwritten. */
+static bool
+choose_basis(MfAls *als, const Space *space)
+{
+	int			d = als->shared;
+	int			ld = als->shared_width;
+
+	if (!mf_eigen(space->gram, d, space->values, space->vectors, space->work))
+		return false;
+	memset(als->rotation, 0, sizeof(float) * (size_t) ld * (size_t) ld);
+	memset(als->back, 0, sizeof(float) * (size_t) ld * (size_t) ld);
+	for (int k = 0; k < d; k++)
+	{
+		als->base[k] = space->values[k] > 0.0 ? (float) space->values[k] : 0.0f;
+		for (int i = 0; i < d; i++)
+			als->rotation[i * ld + k] = als->back[k * ld + i] = (float) space->vectors[k * d + i];
+	}
+	return true;
+}
+
+/* als->mean = the mean user, turned. */
+static void
+turn_mean(MfAls *als)
+{
+	const float *mean = als->problem->user_mean;
+
+	memset(als->mean, 0, sizeof(float) * (size_t) als->ld);
+	for (int i = 0; i < als->shared && als->problem->user_pull != NULL; i++)
+		als->dense->axpy(als->mean, als->rotation + i * als->shared_width, mean[i], als->shared_width);
+}
+
+/*
+ * Copies the fixed side's vectors into the basis in which their Gram matrix is the diagonal als->base, with rotation,
+ * mean user and als->fixed to match.  gram (shared x shared): that matrix, NULL: made here.  scratch: mf_rotate_size()
+ * bytes.
+ */
+MfError
+mf_rotate(MfAls *als, const double *gram, char *scratch)
+{
+	const MfProblem *problem = als->problem;
+	bool		users = als->side == MF_ITEMS;
+	int			d = als->shared;
+	MfArena		arena = {scratch, 0};
+	Space		space = lay_out(&arena, d);
+
+	if (gram != NULL)
+		memcpy(space.gram, gram, (size_t) d * (size_t) d * sizeof(double));
+	else
+	{
+		MfError		error = mf_gram_sums(als->parallel, als->fixed[MF_INTEREST], als->given_ld,
+										 users ? problem->nusers : problem->nitems, d,
+										 users ? NULL : problem->unobserved, space.gram, space.rest);
+
+		if (error != MF_OK)
+			return error;
+	}
+	if (!choose_basis(als, &space))
+		return MF_NOT_FINITE;
+	turn_mean(als);
+	return copy_fixed(als);
+}
+
+/* The vector of row r of als->rows as the caller has it. */
+static float *
+given_row(const MfAls *als, MfPart part, int64_t r)
+{
+	return mf_sweep_solved(als, part) + (als->rows->first + r) * als->given_ld;
+}
+
+/* x (MF_GROUP x ld) = the present vectors of n rows of als->rows; scratch: MF_GROUP x ld, not x. */
+void
+mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *scratch)
+{
+	int			ld = als->ld;
+
+	memset(x, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
+	memset(scratch, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
+	for (int k = 0; k < n; k++)
+	{
+		const float *from = given_row(als, part, rows[k]);
+
+		memcpy((als->turned ? scratch : x) + k * ld, from, (size_t) als->shared * sizeof(float));
+		memcpy(x + k * ld + als->shared_width, from + als->shared, (size_t) als->own * sizeof(float));
+	}
+	/* always as many rows, so that none of them depends on how many there are */
+	if (als->turned)
+		als->dense->gemm(x, ld, scratch, ld, als->rotation, als->shared_width, MF_GROUP);
+}
+
+/* Stores n solved rows (x: MF_GROUP x ld); scratch as above. */
+void
+mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x, float *scratch)
+{
+	int			ld = als->ld;
+	bool		own = als->term[part].dimensions > als->shared || als->side == MF_USERS;
+
+	if (als->turned)
+		als->dense->gemm(scratch, ld, x, ld, als->back, als->shared_width, MF_GROUP);
+	for (int k = 0; k < n; k++)
+	{
+		float	   *to = given_row(als, part, rows[k]);
+
+		memcpy(to, (als->turned ? scratch : x) + k * ld, (size_t) als->shared * sizeof(float));
+		memset(to + als->shared, 0, (size_t) (als->given_ld - als->shared) * sizeof(float));
+		if (own)
+			memcpy(to + als->shared, x + k * ld + als->shared_width, (size_t) als->own * sizeof(float));
+	}
 }

@@ -11,81 +11,99 @@
 #define MAX_DUAL 1024			/* lengths that are told apart exactly */
 #define CLASSES (2 * MAX_DUAL + 64)
 
-/* Vectors that a row of n cells has in its largest system. */
+/* Systems that rows have in a block of dimensions, and vectors of a row of n cells in the largest of them. */
 static double
-vectors_of(const MfAls *als, double n)
+systems_of(const MfAls *als, const MfBlock *block)
 {
 	bool		both = mf_sweep_has(als, MF_INTEREST) && mf_sweep_has(als, MF_RATING);
 
-	return als->side == MF_USERS && both ? 2.0 * n : n;
+	return als->side == MF_ITEMS && both && mf_block_has(block, MF_SHARED) ? 2.0 : 1.0;
 }
 
-/*
- * Multiply-adds, or what takes as long, for a row of n cells in primal form: see
- * solve_long_rows().
- */
 static double
-primal_cost(const MfAls *als, double n)
+vectors_of(const MfAls *als, const MfBlock *block, double n)
 {
-	double		ld = als->ld;
-	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
-		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
+	bool		both = mf_sweep_has(als, MF_INTEREST) && mf_sweep_has(als, MF_RATING);
 
-	return vectors_of(als, n) * ((als->int16 != NULL ? 0.4 : 1.0) * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
-		solves * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
+	return als->side == MF_USERS && both && mf_block_has(block, MF_SHARED) ? 2.0 * n : n;
+}
+
+/* Multiply-adds, or what takes as long, for a block of a row of n cells in primal form: see als_batched.c. */
+static double
+primal_cost(const MfAls *als, const MfBlock *block, double n)
+{
+	double		ld = block->width;
+
+	return vectors_of(als, block, n) * ((als->int16 != NULL ? 0.4 : 1.0) * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
+		systems_of(als, block) * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
 }
 
 /* The same in dual form. */
 static double
-dual_cost(const MfAls *als, double n)
+dual_cost(const MfAls *als, const MfBlock *block, double n)
 {
-	double		ld = als->ld;
-	double		m = vectors_of(als, n);
-	double		solves = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
-		mf_sweep_has(als, MF_RATING) ? 2.0 : 1.0;
+	double		ld = block->width;
+	double		m = vectors_of(als, block, n);
 
-	return solves * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
+	return systems_of(als, block) * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
 }
 
 /*
- * The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per part,
+ * The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per term,
  * and so do 4 more for the mean user.
  */
 static int
-longest_dual(const MfAls *als)
+longest_dual(const MfAls *als, const MfBlock *block)
 {
 	int			n = 0;
 
-	while (vectors_of(als, (n + 4) & ~3) + 4 <= als->ld &&
-		   dual_cost(als, n + 1) < primal_cost(als, n + 1))
+	while (vectors_of(als, block, (n + 4) & ~3) + 4 <= als->ld &&
+		   dual_cost(als, block, n + 1) < primal_cost(als, block, n + 1))
 		n++;
 	return n;
 }
 
-/* What a cell of weight 1 multiplies the square of its part's vector by, in a row's matrix. */
+/* What a cell of weight 1 multiplies the square of its term's vector by, in a row's matrix. */
 static double
 cell_factor(const MfAls *als, MfPart part)
 {
-	if (part == MF_RATING)
-		return 1.0;
-	return als->problem->alpha * (als->side == MF_USERS ? (double) als->problem->interest_weight : 1.0);
+	const MfTerm *term = &als->term[part];
+
+	return (double) mf_cell_excess(term, 1.0f, 0.0f) * (als->side == MF_USERS ? (double) term->weight : 1.0);
 }
 
-/* The squares of the vectors of row r's cells of one part, times their weights: their trace. */
+/* The squares of the vectors of row r's cells of one term, times their weights: their trace. */
 static double
 cells_trace(const MfAls *als, MfPart part, int64_t r)
 {
 	const MfRows *rows = als->rows;
-	const float *vectors = mf_sweep_vectors(als, part);
 	double		sum = 0.0;
 
 	for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
 	{
-		const float *y = vectors + (int64_t) rows->column[c] * als->ld;
+		const float *y = als->fixed[part] + (int64_t) rows->column[c] * als->ld;
 
 		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->dense->dot(y, y, als->ld);
 	}
 	return sum * cell_factor(als, part);
+}
+
+/* The least shift of row r's system of a term, or 0 where it has to be raised. */
+static double
+least_shift(const MfAls *als, MfPart part, int64_t r)
+{
+	MfSystem	system = mf_sweep_system(als, part, r);
+	double		least = system.shift[MF_SHARED];
+
+	for (int kind = 0; kind < MF_KINDS; kind++)
+	{
+		if (kind == MF_PRIVATE && als->own == 0)
+			continue;
+		if (mf_sweep_shift(als, &system, (MfKind) kind, 0.0) > system.shift[kind])
+			return 0.0;
+		least = fmin(least, system.shift[kind]);
+	}
+	return least;
 }
 
 /*
@@ -99,19 +117,17 @@ dual_is_conditioned(const MfAls *als, int64_t r, double weight_sum)
 	double		trace = 0.0;
 	double		shift = INFINITY;
 
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_has(als, (MfPart) part))
 		{
-			MfSystem	system = mf_sweep_system(als, (MfPart) part, r);
-
-			shift = fmin(shift, system.shift);
-			if (!(system.shift > 1e-3f) || mf_sweep_shift(als, &system, 0.0) > system.shift)
-				return false;
+			shift = fmin(shift, least_shift(als, (MfPart) part, r));
 			most += weight_sum * cell_factor(als, (MfPart) part) * als->widest[part];
 		}
+	if (!(shift > 1e-3f))
+		return false;
 	if (most <= MOST_DUAL * shift || als->int16 != NULL)
 		return most <= MOST_DUAL * shift;
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
+	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_has(als, (MfPart) part))
 			trace += cells_trace(als, (MfPart) part, r);
 	return trace <= MOST_DUAL * shift;
@@ -124,18 +140,18 @@ dual_is_conditioned(const MfAls *als, int64_t r, double weight_sum)
 static bool
 dual_is_safe(const MfAls *als, int64_t r)
 {
+	const MfTerm *term = &als->term[MF_INTEREST];
 	const float *weight = als->rows->weight;
-	bool		interest = mf_sweep_has(als, MF_INTEREST);
 	int64_t		end = als->rows->start[r + 1];
 	double		sum = (double) (end - als->rows->start[r]);
 
-	if (interest && !(als->problem->alpha > 1e-2f && als->problem->interest_weight > 1e-3f))
+	if (term->present && !(mf_cell_excess(term, 1.0f, 0.0f) > 1e-2f && term->weight > 1e-3f))
 		return false;
 	if (weight != NULL)
 		sum = 0.0;
 	for (int64_t c = als->rows->start[r]; weight != NULL && c < end; c++)
 	{
-		if (interest && !(als->problem->alpha * weight[c] > 1e-2f))
+		if (term->present && !(mf_cell_excess(term, weight[c], 0.0f) > 1e-2f))
 			return false;
 		sum += weight[c];
 	}
@@ -159,41 +175,6 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	return MAX_DUAL + class;
 }
 
-/*
- * Sets a user without cells to the mean user; for him the loss is not at its least, but lists are.
- */
-static void
-become_mean(MfAls *als, int64_t r, const MfSystem *system)
-{
-	const float *mean = als->problem->user_mean;
-	double		loss = 0.0;
-
-	memcpy(system->x, mean, (size_t) als->ld * sizeof(float));
-	for (int k = 0; k < als->d; k++)
-		loss += ((double) system->factor * als->base[k] + system->shift - system->pull) *
-			mean[k] * mean[k];
-	als->row_loss[als->rows->first + r] = loss;
-}
-
-/* Sets the vectors and biases of a row without cells to 0, or to the mean user's. */
-static void
-clear_row(MfAls *als, int64_t r)
-{
-	for (int part = MF_INTEREST; part <= MF_RATING; part++)
-	{
-		MfSystem	system;
-
-		if (!mf_sweep_has(als, (MfPart) part))
-			continue;
-		system = mf_sweep_system(als, (MfPart) part, r);
-		memset(system.x, 0, (size_t) als->ld * sizeof(float));
-		if (system.bias != NULL)
-			*system.bias = 0.0f;
-		if (system.pull != 0.0f)
-			become_mean(als, r, &system);
-	}
-}
-
 /* Cuts the order into blocks of one or two milliseconds; returns how many. */
 static int64_t
 cut_blocks(MfAls *als, int64_t nordered)
@@ -207,7 +188,10 @@ cut_blocks(MfAls *als, int64_t nordered)
 	{
 		int64_t		r = als->order[k];
 		double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
-		double		row_cost = k < als->first_dual ? primal_cost(als, n) : dual_cost(als, n);
+		double		row_cost = 0.0;
+
+		for (int b = 0; b < als->nblocks; b++)
+			row_cost += k < als->first_dual[b] ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
 
 		if (k == begin)
 			als->block_start[nblocks++] = (int32_t) k;
@@ -233,25 +217,29 @@ mf_sweep_order(MfAls *als)
 	int64_t		place[CLASSES];
 	int64_t		nrows = als->rows->nrows;
 	int64_t		nordered = 0;
-	int			most_dual = longest_dual(als);
+	int			most_dual[MF_MAX_BLOCKS];
 
+	for (int b = 0; b < als->nblocks; b++)
+		most_dual[b] = longest_dual(als, &als->block[b]);
 	memset(place, 0, sizeof(place));
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
-			place[class_of_row(als, r, most_dual)]++;
+			place[class_of_row(als, r, most_dual[0])]++;
 		else
-			clear_row(als, r);
+			mf_sweep_clear(als, r);
 	for (int class = CLASSES - 1; class >= 0; class--)
 	{
 		int64_t		count = place[class];
 
 		place[class] = nordered;
 		nordered += count;
-		if (class == MAX_DUAL)
-			als->first_dual = nordered;
+		/* in a smaller block, only shorter rows are worth the dual form */
+		for (int b = 0; b < als->nblocks; b++)
+			if (class == MAX_DUAL || (class < MAX_DUAL && class > most_dual[b]))
+				als->first_dual[b] = nordered;
 	}
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
-			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
+			als->order[place[class_of_row(als, r, most_dual[0])]++] = (int32_t) r;
 	return cut_blocks(als, nordered);
 }

@@ -24,7 +24,7 @@ panel_length(int ld)
 static MfSingleSpace
 lay_out(MfArena *arena, int ld)
 {
-	MfSingleSpace		space;
+	MfSingleSpace space;
 	size_t		n = (size_t) ld;
 
 	space.panel = mf_panel_take(arena, panel_length(ld), ld);
@@ -34,73 +34,86 @@ lay_out(MfArena *arena, int ld)
 	space.work = mf_arena_floats(arena, 16 * n);
 	for (int v = 0; v < 8; v++)
 		space.vector[v] = mf_arena_floats(arena, n);
+	for (int part = 0; part < MF_TERMS; part++)
+		space.solved[part] = mf_arena_floats(arena, MF_GROUP * n);
+	space.turned = mf_arena_floats(arena, MF_GROUP * n);
 	return space;
 }
 
 /* Bytes of scratch space for a worker. */
 size_t
-mf_single_size(int ld)
+mf_single_size(const MfAls *als)
 {
 	MfArena		arena = {NULL, 0};
 
-	lay_out(&arena, ld);
+	lay_out(&arena, als->ld);
 	return arena.used;
 }
 
-/* out[k] = base[k] * factor + shift, and 1 where there are no factors. */
+/* out[k] = base[k] * factor + shift of its kind, and 1 where there are no dimensions. */
 void
-mf_single_diagonal(const MfAls *als, const MfSystem *system, float *out)
+mf_single_diagonal(const MfAls *als, const MfTask *task, float *out)
 {
-	for (int k = 0; k < als->ld; k++)
-		out[k] = k < als->d ? als->base[k] * system->factor + system->shift : 1.0f;
+	const MfBlock *block = task->block;
+
+	for (int k = 0; k < block->width; k++)
+		out[k] = 1.0f;
+	for (int kind = 0; kind < MF_KINDS; kind++)
+		for (int k = block->begin[kind]; k < block->end[kind]; k++)
+			out[k] = als->base[k] * task->system.factor + task->system.raised[kind];
 }
 
-/* Brings a task's shifts to what they count as, for the trace of its cells' part: see ridge.h. */
+/*
+ * Brings a task's shifts to what they count as, for the traces of its cells' part: the sums of diagonal[k * step],
+ * less those of before (NULL: 0), over each kind of dimensions; see ridge.h.
+ */
 void
-mf_single_raise(const MfAls *als, MfTask *task, double trace)
+mf_single_raise(const MfAls *als, MfTask *task, const float *diagonal, const float *before, int step)
 {
-	task->system.shift = (float) mf_sweep_shift(als, &task->system, trace);
-	task->system.bias_shift = (float) mf_bias_ridge(task->system.bias_shift, task->weight_sum);
-}
+	for (int kind = 0; kind < MF_KINDS; kind++)
+	{
+		double		trace = 0.0;
 
-/* The sum of a matrix's diagonal. */
-static double
-trace_of(const float *matrix, int ld)
-{
-	double		sum = 0.0;
-
-	for (int k = 0; k < ld; k++)
-		sum += matrix[k * ld + k];
-	return sum;
+		if (!mf_block_has(task->block, (MfKind) kind))
+			continue;
+		for (int k = task->block->begin[kind]; diagonal != NULL && k < task->block->end[kind]; k++)
+			trace += diagonal[k * step] - (before != NULL ? before[k] : 0.0f);
+		task->system.raised[kind] = mf_sweep_shift(als, &task->system, (MfKind) kind, trace);
+	}
+	task->system.raised_bias = (float) mf_bias_ridge(task->system.bias_shift, task->weight_sum);
 }
 
 /* Adds a system's loss. */
 void
-mf_single_account(MfAls *als, int64_t r, const MfTask *task, double explained, bool good)
+mf_single_account(MfAls *als, const MfTask *task, double explained, bool good)
 {
-	mf_sweep_account(als, r, &task->system, task->part, task->constant - explained, good);
+	mf_sweep_account(als, task->row.row, &task->system, task->block, task->x, task->constant - explained, good);
 }
 
 /*
- * Solves a task whose matrix (ld x ld, upper tiles, overwritten) is complete but for its diagonal.
+ * Solves a task whose matrix (rows ld apart, upper tiles, overwritten) is complete but for its diagonal.
  */
 static void
-solve_matrix(MfAls *als, const MfSingleSpace *space, int64_t r, MfTask *task, float *matrix)
+solve_matrix(MfAls *als, const MfSingleSpace *space, MfTask *task, float *matrix)
 {
 	const MfDense *dense = als->dense;
-	int			ld = als->ld;
+	int			ld = task->block->width;
 	float	   *x = space->vector[0];
 	float	   *h = space->vector[1];
 	float	   *diagonal = space->vector[2];
+	float		least = INFINITY;
 	double		explained;
 
-	mf_single_raise(als, task, trace_of(matrix, ld));
-	mf_single_diagonal(als, &task->system, diagonal);
+	mf_single_raise(als, task, matrix, NULL, ld + 1);
+	mf_single_diagonal(als, task, diagonal);
 	for (int k = 0; k < ld; k++)
 		matrix[k * ld + k] += diagonal[k];
-	if (!als->cholesky->factor_one(dense, matrix, ld, task->system.shift, space->inverse, space->work))
+	for (int kind = 0; kind < MF_KINDS; kind++)
+		if (mf_block_has(task->block, (MfKind) kind))
+			least = fminf(least, task->system.raised[kind]);
+	if (!als->cholesky->factor_one(dense, matrix, ld, least, space->inverse, space->work))
 	{
-		mf_single_account(als, r, task, 0.0, false);
+		mf_single_account(als, task, 0.0, false);
 		return;
 	}
 	memcpy(x, task->right, (size_t) ld * sizeof(float));
@@ -112,90 +125,101 @@ solve_matrix(MfAls *als, const MfSingleSpace *space, int64_t r, MfTask *task, fl
 		double		above = task->target_sum - dense->dot(task->bias_right, x, ld);
 
 		memcpy(h, task->bias_right, (size_t) ld * sizeof(float));
-		below = task->weight_sum + task->system.bias_shift -
+		below = task->weight_sum + task->system.raised_bias -
 			als->cholesky->solve_one(matrix, ld, space->inverse, h);
 		/* rounding alone makes it less than its shift */
-		if (below < task->system.bias_shift)
-			below = task->system.bias_shift;
+		if (below < task->system.raised_bias)
+			below = task->system.raised_bias;
 		*task->system.bias = (float) (above / below);
 		dense->axpy(x, h, -*task->system.bias, ld);
 		/* with the bias in its place, what is explained grows by (h.x1 - target_sum)^2 / below */
 		explained += above * above / below;
 	}
-	memcpy(task->system.x, x, (size_t) ld * sizeof(float));
-	mf_single_account(als, r, task, explained, true);
+	memcpy(task->x, x, (size_t) ld * sizeof(float));
+	mf_single_account(als, task, explained, true);
 }
 
-/* The task of a row's system, with right-hand sides as mf_sweep_accumulate() leaves them. */
+/* A row's system of one term, or of all of them for a user; its vector is number `slot` of the rows at hand. */
 static MfTask
-make_task(const MfAls *als, int64_t r, MfPart part, const float *right, const MfRowSums *sums)
+make_task(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, int slot)
 {
-	MfTask		task = {0};
+	bool		users = als->side == MF_USERS;
+	MfTask		task = {.part = part,.row = {r, NULL, NULL}};
 
+	task.block = !users && als->term[part].dimensions <= als->shared && als->own > 0 ? &als->shared_block :
+		&als->block[0];
 	task.system = mf_sweep_system(als, part, r);
-	task.part = part;
-	task.right = als->side == MF_ITEMS && part == MF_RATING ? right + als->ld : right;
-	task.bias_right = task.right + als->ld;
-	task.constant = sums->constant[part];
-	task.target_sum = sums->target_sum;
-	task.weight_sum = sums->weight_sum;
+	task.x = space->solved[part] + slot * als->ld;
+	for (int t = 0; t < MF_TERMS; t++)
+		task.has[t] = als->term[t].present && (users || t == (int) part);
 	return task;
 }
 
-/* A row by its ld x ld matrix. */
+/* matrix (width x width) = scale times the first of what was accumulated (ld x ld); the two may be the same. */
 static void
-solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r)
+take_matrix(float *matrix, const float *from, int width, int ld, float scale)
 {
-	size_t		size = (size_t) als->ld * (size_t) als->ld;
-	bool		both = als->side == MF_ITEMS && mf_sweep_has(als, MF_INTEREST) &&
-		mf_sweep_has(als, MF_RATING);
-	const float *right = space->matrix + size;
-	MfRowSums	sums;
-	MfTask		task;
+	for (int i = 0; i < width; i++)
+		for (int k = 0; k < width; k++)
+			matrix[i * width + k] = from[i * ld + k] * scale;
+}
 
-	mf_sweep_accumulate(als, r, -1, &space->panel, space->matrix, &sums);
+/* A row by its matrices: one of all terms for a user; for an item, one of each, which cells' products share. */
+static void
+solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
+{
+	int			ld = als->ld;
+	const float *right = space->matrix + ld * ld;
+	MfRowState	row = {r, NULL, NULL};
+	MfRowSums	sums;
+
+	mf_sweep_accumulate(als, &als->block[0], &row, -1, &space->panel, space->matrix, &sums);
 	if (mf_cancelled(als->parallel))
 		return;
-	if (als->side == MF_USERS || mf_sweep_has(als, MF_INTEREST))
+	for (int part = 0; part < MF_TERMS; part++)
 	{
-		float	   *matrix = both ? space->other : space->matrix;
+		MfTask		task;
+		bool		users = als->side == MF_USERS;
+		float	   *matrix = space->matrix;
 
-		if (als->side == MF_ITEMS)
-			for (size_t k = 0; k < size; k++)
-				matrix[k] = space->matrix[k] * als->problem->alpha;
-		task = make_task(als, r, MF_INTEREST, right, &sums);
-		solve_matrix(als, space, r, &task, matrix);
-	}
-	if (als->side == MF_ITEMS && mf_sweep_has(als, MF_RATING))
-	{
-		task = make_task(als, r, MF_RATING, right, &sums);
-		solve_matrix(als, space, r, &task, space->matrix);
+		if (users ? part != MF_INTEREST : !als->term[part].present)
+			continue;
+		task = make_task(als, space, r, (MfPart) part, slot);
+		task.right = users || part == MF_INTEREST ? right : right + ld;
+		task.bias_right = task.right + ld;
+		task.constant = sums.constant[part];
+		task.target_sum = sums.target_sum;
+		task.weight_sum = sums.weight_sum;
+		if (!users && part == MF_INTEREST)
+			take_matrix(matrix = space->other, space->matrix, task.block->width, ld, als->term[part].observed);
+		solve_matrix(als, space, &task, matrix);
 	}
 }
 
 /*
- * Gathers all of a row's vectors of one part, scaled, behind the `used` rows that the panel holds,
+ * Gathers all of a row's vectors of one term, scaled, behind the `used` rows that the panel holds,
  * with the dual form's targets: divided by scale, and for a bias the scale itself.
  */
 static void
-gather_part(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, int used, MfTask *task)
+gather_part(const MfAls *als, const MfSingleSpace *space, MfPart part, int used, MfTask *task)
 {
+	const MfTerm *term = &als->term[part];
 	const MfPanel *panel = &space->panel;
-	int64_t		begin = als->rows->start[r];
-	int			n = (int) (als->rows->start[r + 1] - begin);
+	int64_t		begin = als->rows->start[task->row.row];
+	int			n = (int) (als->rows->start[task->row.row + 1] - begin);
+	float		root = als->side == MF_ITEMS ? sqrtf(term->observed) : 1.0f;
 	MfCells		cells = {panel->scale + used, panel->target + used, panel->weight + used, 0.0, 0.0,
 	0.0};
-	MfGather	gather = {.rows = mf_sweep_vectors(als, part),.ld = als->ld,.n = n,
+	MfGather	gather = {.rows = als->fixed[part],.stride = als->ld,.ld = task->block->width,.n = n,
 		.column = als->rows->column + begin,.scale = cells.scale,
-	.panel = panel->rows + (size_t) used * (size_t) als->ld};
+	.panel = panel->rows + (size_t) used * (size_t) task->block->width};
 
-	mf_sweep_cells(als, part, r, begin, n, &cells);
+	mf_sweep_cells(als, part, task->block, &task->row, begin, n, &cells);
 	for (int k = 0; k < n; k++)
 	{
-		if (als->side == MF_ITEMS && part == MF_INTEREST)
-			cells.scale[k] *= sqrtf(als->problem->alpha);
+		cells.scale[k] *= root;
 		cells.target[k] = cells.scale[k] > 0.0f ? cells.target[k] / cells.scale[k] : 0.0f;
-		cells.weight[k] = part == MF_RATING ? cells.scale[k] : 0.0f;
+		cells.weight[k] = term->bias ? cells.scale[k] : 0.0f;
 	}
 	als->dense->gather(&gather);
 	task->constant += cells.constant;
@@ -207,11 +231,11 @@ gather_part(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part
  * The dual form of Woodbury's identity; a bias as in eliminate_bias() of als_batched.c.
  */
 static void
-solve_dual(MfAls *als, const MfSingleSpace *space, int64_t r, const MfTask *task, int n)
+solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 {
 	const MfDense *dense = als->dense;
 	const MfPanel *panel = &space->panel;
-	int			ld = als->ld;
+	int			ld = task->block->width;
 	int			width = (n + 15) & ~15;
 	float	   *root = space->vector[0];
 	float	   *c = space->vector[1];
@@ -219,7 +243,7 @@ solve_dual(MfAls *als, const MfSingleSpace *space, int64_t r, const MfTask *task
 	float	   *start = space->vector[3];
 	double		explained = 0.0;
 
-	mf_single_diagonal(als, &task->system, root);
+	mf_single_diagonal(als, task, root);
 	for (int k = 0; k < ld; k++)
 		root[k] = 1.0f / sqrtf(root[k]);
 	for (int k = 0; k < n; k++)
@@ -231,7 +255,7 @@ solve_dual(MfAls *als, const MfSingleSpace *space, int64_t r, const MfTask *task
 		explained += (double) c[k] * c[k];
 	}
 	/* x is counted from where the mean user draws it: targets become t - z start */
-	mf_sweep_start(als, task->system.pull, start);
+	mf_sweep_start(als, task->block, task->system.pull, start);
 	dense->multiply_by(start, root, ld);
 	for (int k = 0; k < n && task->system.pull != 0.0f; k++)
 		c[k] -= dense->dot(panel->rows + k * ld, start, ld);
@@ -242,7 +266,7 @@ solve_dual(MfAls *als, const MfSingleSpace *space, int64_t r, const MfTask *task
 		space->matrix[k * width + k] += 1.0f;
 	if (!als->cholesky->factor_one(dense, space->matrix, width, 1.0f, space->inverse, space->work))
 	{
-		mf_single_account(als, r, task, 0.0, false);
+		mf_single_account(als, task, 0.0, false);
 		return;
 	}
 	explained -= als->cholesky->solve_one(space->matrix, width, space->inverse, c);
@@ -256,29 +280,70 @@ solve_dual(MfAls *als, const MfSingleSpace *space, int64_t r, const MfTask *task
 		dense->axpy(c, h, -*task->system.bias, width);
 		explained += above * above / below;
 	}
-	memcpy(task->system.x, start, (size_t) ld * sizeof(float));
-	dense->gemv(task->system.x, panel->rows, c, ld, n);
-	dense->multiply_by(task->system.x, root, ld);
-	for (int k = als->d; k < ld; k++)
-		task->system.x[k] = 0.0f;
-	mf_single_account(als, r, task, explained, true);
+	memcpy(task->x, start, (size_t) ld * sizeof(float));
+	dense->gemv(task->x, panel->rows, c, ld, n);
+	dense->multiply_by(task->x, root, ld);
+	mf_single_account(als, task, explained, true);
 }
 
-/* Solves one system of a row in its dual form, for the cells of one part or both. */
+/* Solves one system of a row in its dual form. */
 static void
-solve_from_cells(MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, bool interest, bool rating)
+solve_from_cells(MfAls *als, const MfSingleSpace *space, MfTask *task)
 {
-	int			n = (int) (als->rows->start[r + 1] - als->rows->start[r]);
-	MfTask		task = {0};
+	int			n = (int) (als->rows->start[task->row.row + 1] - als->rows->start[task->row.row]);
+	int			used = 0;
 
-	task.system = mf_sweep_system(als, part, r);
-	task.part = part;
-	task.constant = mf_sweep_start(als, task.system.pull, space->vector[6]);
-	if (interest)
-		gather_part(als, space, r, MF_INTEREST, 0, &task);
-	if (rating)
-		gather_part(als, space, r, MF_RATING, interest ? n : 0, &task);
-	solve_dual(als, space, r, &task, n * (interest + rating));
+	task->constant = mf_sweep_start(als, task->block, task->system.pull, space->vector[6]);
+	for (int part = 0; part < MF_TERMS; part++)
+		if (task->has[part])
+		{
+			gather_part(als, space, (MfPart) part, used, task);
+			used += n;
+		}
+	solve_dual(als, space, task, used);
+}
+
+/* Solves all systems of the row at a place of the order. */
+static void
+solve_row(MfAls *als, const MfSingleSpace *space, int64_t place, int slot)
+{
+	int64_t		r = als->order[place];
+
+	if (als->exact && place < als->first_dual[0])
+	{
+		solve_primal(als, space, r, slot);
+		return;
+	}
+	for (int part = 0; part < MF_TERMS; part++)
+	{
+		MfTask		task;
+
+		if (als->side == MF_USERS ? part != MF_INTEREST : !als->term[part].present)
+			continue;
+		task = make_task(als, space, r, (MfPart) part, slot);
+		if (als->exact)
+			solve_from_cells(als, space, &task);
+		else
+			mf_cg_solve(als, space, &task);
+	}
+}
+
+/* Solves the n rows of als->order from a place on. */
+static void
+solve_group(MfAls *als, const MfSingleSpace *space, int64_t place, int n)
+{
+	int64_t		row[MF_GROUP];
+
+	for (int k = 0; k < n; k++)
+		row[k] = als->order[place + k];
+	for (int part = 0; part < MF_TERMS && !als->exact; part++)
+		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+			mf_sweep_load(als, (MfPart) part, row, n, space->solved[part], space->turned);
+	for (int k = 0; k < n && !mf_cancelled(als->parallel); k++)
+		solve_row(als, space, place + k, k);
+	for (int part = 0; part < MF_TERMS; part++)
+		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+			mf_sweep_store(als, (MfPart) part, row, n, space->solved[part], space->turned);
 }
 
 /* Solves the rows begin .. end - 1 of als->order. */
@@ -286,26 +351,10 @@ void
 mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 {
 	MfArena		arena = {scratch, 0};
-	MfSingleSpace		space = lay_out(&arena, als->ld);
-	bool		interest = mf_sweep_has(als, MF_INTEREST);
-	bool		rating = mf_sweep_has(als, MF_RATING);
-	void		(*solve) (MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, bool interest,
-						  bool rating) = als->exact ? solve_from_cells : mf_cg_solve;
+	MfSingleSpace space = lay_out(&arena, als->ld);
 
-	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel); k++)
-	{
-		int64_t		r = als->order[k];
-
-		if (als->exact && k < als->first_dual)
-			solve_primal(als, &space, r);
-		else if (als->side == MF_USERS)
-			solve(als, &space, r, MF_INTEREST, interest, rating);
-		else
-		{
-			if (interest)
-				solve(als, &space, r, MF_INTEREST, true, false);
-			if (rating)
-				solve(als, &space, r, MF_RATING, false, true);
-		}
-	}
+	for (int part = 0; part < MF_TERMS; part++)
+		memset(space.solved[part], 0, (size_t) (MF_GROUP * als->ld) * sizeof(float));
+	for (int64_t k = begin; k < end && !mf_cancelled(als->parallel); k += MF_GROUP)
+		solve_group(als, &space, k, end - k < MF_GROUP ? (int) (end - k) : MF_GROUP);
 }

@@ -1,13 +1,17 @@
 /*
  * als_state.h - a half-sweep in progress: what als.c shares with the solvers of rows.
  *
- * In the terms of als.c: the side that is fixed lends its vectors y, the side being solved gets
- * vectors x.  A row's system is
+ * In the terms of als.c: the side that is fixed lends its vectors y, the side being solved gets vectors x.  A row's
+ * system is
  *
  *     (diag(base * factor + shift) + sum over cells of scale^2 y y') x
  *                                              = pull * mean + sum over cells of target * y,
  *
- * with a bias where there are ratings: the cell's vector is then [y, 1].
+ * with a bias where the term has one: the cell's vector is then [y, 1].
+ *
+ * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, turned so that the Gram matrix
+ * is diagonal and padded to shared_width, then those that ratings have for themselves, as they are and padded.  The
+ * fixed side is copied into that form, the solved side stored from it.
  */
 #ifndef MF_ALS_STATE_H
 #define MF_ALS_STATE_H
@@ -17,38 +21,72 @@
 
 #include "core/als/als.h"
 #include "core/als/ridge.h"
+#include "core/als/term.h"
 #include "core/base/arena.h"
 #include "core/kernels/cholesky.h"
 #include "core/kernels/dense.h"
 
-#define MF_PANEL_ROWS 128			/* rows gathered at a time */
+#define MF_PANEL_ROWS 128		/* rows gathered at a time */
 #define MF_LANES_MOST_LD 96		/* up to here systems are solved side by side */
 #define MF_MAX_RIGHT 3			/* right-hand sides of a matrix: see mf_sweep_accumulate() */
+#define MF_GROUP 16				/* rows that are loaded and stored together */
+
+/* The kinds of dimensions, which regularization tells apart. */
+typedef enum MfKind
+{
+	MF_SHARED,					/* of all terms */
+	MF_PRIVATE,					/* of ratings alone */
+	MF_KINDS
+} MfKind;
+
+/* Dimensions that are solved for at once. */
+typedef struct MfBlock
+{
+	int			offset;			/* where they begin in a vector of ld floats */
+	int			width;			/* floats, a multiple of 16 */
+	int			begin[MF_KINDS];	/* within the block: where the numbers of each kind begin and end; between */
+	int			end[MF_KINDS];	/* and behind them are zeros */
+} MfBlock;
+
+#define MF_MAX_BLOCKS 2
 
 struct MfAls
 {
 	const MfProblem *problem;
 	MfFactors	factors;
 	const MfParallel *parallel;
+	MfTerm		term[MF_TERMS];	/* by MfPart */
 	const MfDense *dense;		/* kernels, chosen at mf_als_begin() */
 	const MfCholesky *cholesky;
-	const struct MfInt16 *int16; /* the fixed side's vectors are whole numbers: their kernels; or NULL */
+	const struct MfInt16 *int16;	/* the fixed side is quantized: the kernels for it; or NULL */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
 	bool		exact;
-	int			d;
+	bool		turned;			/* vectors are in the basis of the Gram matrix */
+	int			given_ld;		/* floats of a vector of the caller's */
+	int			shared;			/* dimensions of each kind */
+	int			own;
+	int			shared_width;	/* floats that they take inside */
 	int			ld;
+	MfBlock		block[MF_MAX_BLOCKS];	/* one for all dimensions, or one for each kind */
+	int			nblocks;
+	MfBlock		shared_block;	/* of systems that have shared dimensions alone */
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */
-	float	   *step[2];		/* by MfPart, ld: of narrow vectors; see mf_sweep_step() */
-	float	   *base;			/* ld: the Gram matrix's eigenvalues; 0 without an interest part */
+	const float *fixed[MF_TERMS];	/* the fixed side's vectors that a term's cells refer to, x ld */
+	float	   *copy;			/* where they are, if they are not the caller's own */
+	float	   *step[MF_TERMS];	/* ld: of quantized vectors; see mf_sweep_step() */
+	float	   *rotation;		/* shared_width x shared_width: the caller's basis to that of the Gram matrix */
+	float	   *back;			/* and its transpose */
+	float	   *mean;			/* ld: the mean user */
+	float	   *base;			/* ld: the Gram matrix's eigenvalues; 0 without one */
 	double		base_sum;		/* their sum: its trace */
-	float		widest[2];		/* by MfPart: the largest square of a vector of the fixed side */
-	float	   *block_widest;	/* the same of each block of the fixed side's rows, 2 x blocks */
+	float		widest[MF_TERMS];	/* the largest square of a vector of the fixed side */
+	float	   *block_widest;	/* the same of each block of the fixed side's rows, MF_TERMS x blocks */
 	double	   *row_loss;		/* one per row of the larger side */
 	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
 	int32_t    *block_start;	/* blocks of that order */
-	int64_t		first_dual;		/* from this place of the order on rows are solved in dual form */
+	int64_t		first_dual[MF_MAX_BLOCKS];	/* from this place of the order on rows are solved in dual form */
 	char	   *scratch;		/* per worker, scratch_size bytes each */
 	size_t		scratch_size;
 };
@@ -58,9 +96,9 @@ typedef struct MfCells
 {
 	float	   *scale;			/* n */
 	float	   *target;			/* n */
-	float	   *weight;			/* n: scale^2, the target of a bias's vector; rating part only */
+	float	   *weight;			/* n: scale^2, the target of a bias's vector; only with one */
 	double		constant;		/* what is left of the objective at x = 0 */
-	double		target_sum;		/* rating part only */
+	double		target_sum;		/* only with a bias */
 	double		weight_sum;
 } MfCells;
 
@@ -78,62 +116,85 @@ typedef struct MfPanel
 /* What a row's cells add up to besides matrix and right-hand sides. */
 typedef struct MfRowSums
 {
-	double		constant[2];	/* by MfPart; a user has one system, so all is at MF_INTEREST */
+	double		constant[MF_TERMS]; /* a user has one system, so all is at MF_INTEREST */
 	double		target_sum;
 	double		weight_sum;
 } MfRowSums;
+
+/* A row on its way through the blocks. */
+typedef struct MfRowState
+{
+	int64_t		row;			/* within als->rows */
+	const float *x;				/* ld: as it stands; where there are several blocks, else NULL */
+	float	   *kept;			/* ratings' targets, from one block to the next; NULL: too many to keep */
+} MfRowState;
 
 /* One row's system besides its cells. */
 typedef struct MfSystem
 {
 	float		factor;
-	float		shift;
+	float		shift[MF_KINDS];
+	float		raised[MF_KINDS];	/* what they count as: see ridge.h */
 	float		bias_shift;
+	float		raised_bias;
 	float		pull;			/* towards the mean user */
 	double		loss_weight;	/* of the system's loss in the objective */
-	float	   *x;				/* ld; out */
 	float	   *bias;			/* out; NULL: none */
 } MfSystem;
 
 /* als_cells.c */
 extern bool mf_sweep_has(const MfAls *als, MfPart part);
-extern const float *mf_sweep_vectors(const MfAls *als, MfPart part);
 extern const float *mf_sweep_step(const MfAls *als, MfPart part);
-extern void mf_sweep_cells(const MfAls *als, MfPart part, int64_t r, int64_t begin, int n,
-						   MfCells *cells);
+extern void mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, const MfRowState *row, int64_t begin,
+						   int n, MfCells *cells);
+extern void mf_sweep_accumulate(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t next,
+								const MfPanel *panel, float *matrix, MfRowSums *sums);
+
+/* als_system.c */
+extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
-extern void mf_sweep_accumulate(const MfAls *als, int64_t r, int64_t next, const MfPanel *panel,
-								float *matrix, MfRowSums *sums);
 extern double mf_sweep_pull(const MfAls *als, int64_t user, const float *x);
-extern double mf_sweep_start(const MfAls *als, float pull, float *right);
-extern double mf_sweep_shift(const MfAls *als, const MfSystem *system, double cells);
-extern void mf_sweep_account(MfAls *als, int64_t r, const MfSystem *raised, MfPart part, double loss, bool good);
+extern double mf_sweep_start(const MfAls *als, const MfBlock *block, float pull, float *right);
+extern float mf_sweep_shift(const MfAls *als, const MfSystem *system, MfKind kind, double cells);
+extern double mf_sweep_square(const MfBlock *block, MfKind kind, const float *x);
+extern void mf_sweep_account(MfAls *als, int64_t r, const MfSystem *system, const MfBlock *block, const float *x,
+							 double loss, bool good);
+extern void mf_sweep_clear(MfAls *als, int64_t r);
 
 /* als_schedule.c */
 extern int64_t mf_sweep_order(MfAls *als);
 
 /* als_batched.c, als_single.c: rows begin .. end - 1 of the order; bytes of scratch space */
-extern size_t mf_lanes_size(int ld);
+extern size_t mf_lanes_size(const MfAls *als);
 extern void mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch);
-extern size_t mf_single_size(int ld);
+extern size_t mf_single_size(const MfAls *als);
 extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch);
 
 /* als_rotate.c */
-extern size_t mf_rotate_size(int d, const MfParallel *parallel);
-extern MfError mf_rotate(MfAls *als, bool both, char *space);
+extern size_t mf_rotate_size(const MfAls *als);
+extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
+extern void mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *scratch);
+extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,
+						   float *scratch);
+
+/* Whether a block has dimensions of that kind. */
+static inline bool
+mf_block_has(const MfBlock *block, MfKind kind)
+{
+	return block->end[kind] > block->begin[kind];
+}
 
 static inline MfPanel
 mf_panel_take(MfArena *arena, int length, int ld)
 {
 	MfPanel		panel;
-	size_t		bytes = (size_t) length * sizeof(float);
 
 	panel.length = length;
-	panel.rows = mf_arena_take(arena, bytes * (size_t) ld);
-	panel.scale = mf_arena_take(arena, bytes);
-	panel.target = mf_arena_take(arena, bytes);
-	panel.weight = mf_arena_take(arena, bytes);
-	panel.interest_target = mf_arena_take(arena, bytes);
+	panel.rows = mf_arena_floats(arena, (size_t) length * (size_t) ld);
+	panel.scale = mf_arena_floats(arena, (size_t) length);
+	panel.target = mf_arena_floats(arena, (size_t) length);
+	panel.weight = mf_arena_floats(arena, (size_t) length);
+	panel.interest_target = mf_arena_floats(arena, (size_t) length);
 	return panel;
 }
 

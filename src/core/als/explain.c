@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "core/als/ridge.h"
+#include "core/als/term.h"
 #include "core/base/padding.h"
 
 /* Bytes of `space` for mf_explain_cells: the system in double, with its right-hand side. */
@@ -22,63 +23,69 @@ mf_explain_size(const MfFold *fold)
 	return sizeof(double) * (n * n + n);
 }
 
-/* Adds weight * (x, last)(x, last)' to the lower triangle of an n x n matrix. */
+/* Adds weight * (x, last)(x, last)' to the lower triangle of an n x n matrix; x has d numbers, with zeros up to last. */
 static void
-add_outer(double *matrix, int n, const float *x, double last, double weight)
+add_outer(double *matrix, int n, const float *x, int d, double last, double weight)
 {
 	for (int i = 0; i < n; i++)
 	{
-		double		xi = weight * (i < n - 1 ? x[i] : last);
+		double		xi = weight * (i < d ? x[i] : i == n - 1 ? last : 0);
 
-		for (int j = 0; j <= i; j++)
-			matrix[(size_t) i * n + j] += xi * (j < n - 1 ? x[j] : last);
+		for (int j = 0; j <= i && xi != 0; j++)
+			matrix[(size_t) i * n + j] += xi * (j < d ? x[j] : j == n - 1 ? last : 0);
 	}
 }
 
 /* Adds the Gram matrix and regularization to the lower triangle of the cells' sums, as mf_fold_in() does. */
 static void
-add_regularization(const MfFold *fold, const MfFoldCells *cells, double *matrix)
+add_regularization(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, double *matrix)
 {
 	int			n = fold->factors + 1;
 	int			ld = mf_padded(fold->factors);
-	double		trace = 0;
-	double		gram = 0;
-	double		shift;
+	int			begin[] = {0, mf_shared_dimensions(terms, fold->factors), fold->factors};
+	double	   *last = matrix + (size_t) n * n - 1;
 
-	for (int i = 0; i < n - 1; i++)
+	for (int kind = 0; kind < 2; kind++)
 	{
-		double	   *row = matrix + (size_t) i * n;
+		double		trace = 0;
+		double		gram = 0;
+		double		shift;
 
-		trace += row[i];
-		for (int j = 0; j <= i && fold->gram; j++)
-			row[j] += fold->interest_weight * fold->gram[(size_t) i * ld + j];
-		gram += fold->gram ? fold->interest_weight * fold->gram[(size_t) i * ld + i] : 0;
+		for (int i = begin[kind]; i < begin[kind + 1]; i++)
+		{
+			double	   *row = matrix + (size_t) i * n;
+
+			trace += row[i];
+			if (!terms[MF_INTEREST].present || i >= terms[MF_INTEREST].dimensions)
+				continue;
+			for (int j = 0; j <= i; j++)
+				row[j] += fold->interest_weight * fold->gram[(size_t) i * ld + j];
+			gram += fold->interest_weight * fold->gram[(size_t) i * ld + i];
+		}
+		shift = mf_ridge(mf_fold_shift(cells, kind == 0), trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
+		for (int i = begin[kind]; i < begin[kind + 1]; i++)
+			matrix[(size_t) i * n + i] += shift;
 	}
-	shift = mf_ridge(cells->regularization, trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
-	for (int i = 0; i < n - 1; i++)
-		matrix[(size_t) i * n + i] += shift;
-	matrix[(size_t) n * n - 1] = cells->rating ?
-		mf_bias_ridge(fold->user_bias_regularization, matrix[(size_t) n * n - 1]) + matrix[(size_t) n * n - 1] : 1;
+	*last = terms[MF_RATING].present ? mf_bias_ridge(fold->user_bias_regularization, *last) + *last : 1;
 }
 
 /* The lower triangle of the user's system M, n = d + 1; the bias comes last. */
 static void
-build_system(const MfFold *fold, const MfFoldCells *cells, double *matrix)
+build_system(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, double *matrix)
 {
 	int			n = fold->factors + 1;
 
 	for (size_t k = 0; k < (size_t) n * n; k++)
 		matrix[k] = 0;
 	for (int64_t c = 0; c < cells->n; c++)
-	{
-		double		weight = cells->weight ? cells->weight[c] : 1;
+		for (int part = 0; part < MF_TERMS; part++)
+			if (terms[part].present)
+			{
+				MfTermCell	cell = mf_fold_cell(&terms[part], (MfPart) part, cells, c);
 
-		if (cells->interest)
-			add_outer(matrix, n, cells->interest[c], 0, fold->interest_weight * mf_fold_excess(fold, cells, c));
-		if (cells->rating)
-			add_outer(matrix, n, cells->rating[c], 1, weight);
-	}
-	add_regularization(fold, cells, matrix);
+				add_outer(matrix, n, cell.y, terms[part].dimensions, terms[part].bias, cell.square);
+			}
+	add_regularization(fold, terms, cells, matrix);
 }
 
 /* Solves M x = x in place by Cholesky's method; M's lower triangle becomes its factor. */
@@ -137,25 +144,28 @@ mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vect
 	int			d = fold->factors;
 	double	   *matrix = space;
 	double	   *y = matrix + (size_t) (d + 1) * (d + 1);
+	MfTerm		terms[MF_TERMS];
 	double		share = 0;
 	MfError		error;
 
-	build_system(fold, cells, matrix);
+	mf_fold_terms(fold, cells, terms);
+	build_system(fold, terms, cells, matrix);
 	for (int k = 0; k < d; k++)
 		y[k] = vector[k];
 	y[d] = bias_share;
 	error = solve_in_place(matrix, y, d + 1);
 	if (fold->user_mean != NULL && cells->n > 0)
-		share = cells->pull * dot(fold->user_mean, y, d) / (double) cells->n;
+		share = cells->pull * dot(fold->user_mean, y, mf_shared_dimensions(terms, d)) / (double) cells->n;
 	for (int64_t c = 0; c < cells->n && error == MF_OK; c++)
 	{
-		double		weight = cells->weight ? cells->weight[c] : 1;
-
 		contribution[c] = share;
-		if (cells->interest)
-			contribution[c] += fold->interest_weight * mf_fold_weight(fold, cells, c) * dot(cells->interest[c], y, d);
-		if (cells->rating)
-			contribution[c] += weight * cells->residual[c] * (dot(cells->rating[c], y, d) + y[d]);
+		for (int part = 0; part < MF_TERMS; part++)
+			if (terms[part].present)
+			{
+				MfTermCell	cell = mf_fold_cell(&terms[part], (MfPart) part, cells, c);
+
+				contribution[c] += cell.right * (dot(cell.y, y, terms[part].dimensions) + (terms[part].bias ? y[d] : 0));
+			}
 	}
 	return error;
 }

@@ -6,12 +6,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/als/als_state.h"
+#include "core/als/ridge.h"
+#include "core/als/term.h"
+#include "core/base/arena.h"
+#include "core/base/padding.h"
+#include "core/kernels/cholesky.h"
+#include "core/kernels/dense.h"
+
+#define PANEL_ROWS 128		/* rows whose products are added at a time */
 
 /* Scratch space. */
 typedef struct Space
 {
-	float	   *panel;			/* MF_PANEL_ROWS x ld */
+	float	   *panel;			/* PANEL_ROWS x ld */
 	float	   *matrix;			/* ld x ld */
 	float	   *right;			/* ld: targets' sum, then the solution */
 	float	   *bias_right;		/* ld: the bias's vector, then its solution */
@@ -20,7 +27,7 @@ typedef struct Space
 	float	   *work;			/* 16 x ld */
 	double		target_sum;
 	double		weight_sum;
-	float		shift;			/* what regularization counts as: see ridge.h */
+	float		shift;			/* what regularization counts as at least: see ridge.h */
 } Space;
 
 /* Divides scratch space; start NULL only measures. */
@@ -30,7 +37,7 @@ lay_out(MfArena *arena, int factors)
 	size_t		n = (size_t) mf_padded(factors);
 	Space		space = {0};
 
-	space.panel = mf_arena_floats(arena, MF_PANEL_ROWS * n);
+	space.panel = mf_arena_floats(arena, PANEL_ROWS * n);
 	space.matrix = mf_arena_floats(arena, n * n);
 	space.right = mf_arena_floats(arena, n);
 	space.bias_right = mf_arena_floats(arena, n);
@@ -49,16 +56,6 @@ mf_fold_size(const MfFold *fold)
 	return arena.used + 64;
 }
 
-/* The numbers of cell c in one part: what multiplies y y' in the matrix, and y in the right-hand side. */
-static void
-cell_factors(const MfFold *fold, const MfFoldCells *cells, bool rating, int64_t c, float *square, float *target)
-{
-	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
-
-	*square = rating ? w : fold->interest_weight * mf_fold_excess(fold, cells, c);
-	*target = rating ? w * cells->residual[c] : fold->interest_weight * mf_fold_weight(fold, cells, c);
-}
-
 /* Takes the products of n rows from the matrix: of cells that weigh less than unobserved ones. */
 static void
 take_products(const MfFold *fold, Space *space, const float *rows, int n, const MfDense *dense)
@@ -75,104 +72,126 @@ take_products(const MfFold *fold, Space *space, const float *rows, int n, const 
 	}
 }
 
-/* Row `at` of the panel = scale times a cell's vector. */
+/* Row `at` of the panel = scale times a vector, of which the first `dimensions` numbers count. */
 static void
-lay_row(const MfFold *fold, Space *space, int at, const float *vector, float scale)
+lay_row(const MfFold *fold, Space *space, int at, const float *vector, int dimensions, float scale)
 {
 	int			ld = mf_padded(fold->factors);
 	float	   *row = space->panel + at * ld;
 
 	for (int e = 0; e < ld; e++)
-		row[e] = e < fold->factors ? vector[e] * scale : 0.0f;
+		row[e] = e < dimensions ? vector[e] * scale : 0.0f;
 }
 
-/*
- * Adds the cells' vectors of one part to the matrix and to right-hand sides.  In a panel those that add to
- * the matrix come first.
- */
-static void
-add_part(const MfFold *fold, const MfFoldCells *cells, bool rating, Space *space, const MfDense *dense)
+/* The sums that a panel of rows is on its way into. */
+typedef struct Panel
 {
-	int			d = fold->factors;
-	int			ld = mf_padded(d);
-	const float *const *rows = rating ? cells->rating : cells->interest;
-	float		factor[MF_PANEL_ROWS];
-	float		weight[MF_PANEL_ROWS];
+	int			n;				/* cells */
+	int			added;			/* of which so many add to the matrix: the first rows */
+	int			taken;			/* and so many take from it: the last */
+	float		factor[PANEL_ROWS];	/* of the right-hand side */
+	float		weight[PANEL_ROWS];	/* of the bias's vector */
+} Panel;
 
-	for (int64_t begin = 0; begin < cells->n; begin += MF_PANEL_ROWS)
+/* Lays a cell into the panel, scaled by the root of what it adds to the matrix or takes from it. */
+static void
+lay_cell(const MfFold *fold, const MfTerm *term, MfTermCell cell, Space *space, Panel *panel)
+{
+	float		square = (float) cell.square;
+	float		right = (float) cell.right;
+	float		scale = sqrtf(fabsf(square));
+	int			at = square < 0.0f ? panel->n - ++panel->taken : panel->added++;
+
+	lay_row(fold, space, at, cell.y, term->dimensions, scale);
+	panel->factor[at] = scale > 0.0f ? right / scale : 0.0f;
+	panel->weight[at] = scale;
+	space->target_sum += term->bias ? right : 0.0f;
+	space->weight_sum += term->bias ? square : 0.0f;
+	if (scale == 0.0f)
+		for (int e = 0; e < term->dimensions; e++)
+			space->right[e] += right * cell.y[e];
+}
+
+/* Adds the cells of one term to the matrix and to right-hand sides. */
+static void
+add_term(const MfFold *fold, const MfTerm *terms, MfPart part, const MfFoldCells *cells, Space *space,
+		 const MfDense *dense)
+{
+	int			ld = mf_padded(fold->factors);
+
+	for (int64_t begin = 0; begin < cells->n; begin += PANEL_ROWS)
 	{
-		int			n = cells->n - begin < MF_PANEL_ROWS ? (int) (cells->n - begin) : MF_PANEL_ROWS;
-		int			added = 0;
-		int			taken = 0;
+		Panel		panel;
 
-		for (int k = 0; k < n; k++)
-		{
-			float		square;
-			float		target;
-			float		scale;
-			int			at;
-
-			cell_factors(fold, cells, rating, begin + k, &square, &target);
-			scale = sqrtf(fabsf(square));
-			at = square < 0.0f ? n - ++taken : added++;
-			lay_row(fold, space, at, rows[begin + k], scale);
-			factor[at] = scale > 0.0f ? target / scale : 0.0f;
-			weight[at] = scale;
-			space->target_sum += rating ? target : 0.0f;
-			space->weight_sum += rating ? square : 0.0f;
-			if (scale == 0.0f)
-				for (int e = 0; e < d; e++)
-					space->right[e] += target * rows[begin + k][e];
-		}
-		dense->gemv(space->right, space->panel, factor, ld, n);
-		if (rating)
-			dense->gemv(space->bias_right, space->panel, weight, ld, n);
-		dense->gemmt(space->matrix, ld, space->panel, space->panel, added, 0, 1);
-		take_products(fold, space, space->panel + added * ld, taken, dense);
+		panel.n = cells->n - begin < PANEL_ROWS ? (int) (cells->n - begin) : PANEL_ROWS;
+		panel.added = panel.taken = 0;
+		for (int k = 0; k < panel.n; k++)
+			lay_cell(fold, &terms[part], mf_fold_cell(&terms[part], part, cells, begin + k), space, &panel);
+		dense->gemv(space->right, space->panel, panel.factor, ld, panel.n);
+		if (terms[part].bias)
+			dense->gemv(space->bias_right, space->panel, panel.weight, ld, panel.n);
+		dense->gemmt(space->matrix, ld, space->panel, space->panel, panel.added, 0, 1);
+		take_products(fold, space, space->panel + panel.added * ld, panel.taken, dense);
 	}
 }
 
 /* Scratch space with sums and the matrix at 0, but for where the mean user draws to. */
 static Space
-start_sums(const MfFold *fold, const MfFoldCells *cells, void *scratch)
+start_sums(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, void *scratch)
 {
 	MfArena		arena = mf_arena_at(scratch);
 	Space		space = lay_out(&arena, fold->factors);
 	size_t		n = (size_t) mf_padded(fold->factors);
 
 	memset(space.right, 0, n * sizeof(float));
-	for (int k = 0; k < fold->factors && fold->user_mean != NULL; k++)
+	for (int k = 0; k < mf_shared_dimensions(terms, fold->factors) && fold->user_mean != NULL; k++)
 		space.right[k] = cells->pull * fold->user_mean[k];
 	memset(space.bias_right, 0, n * sizeof(float));
 	memset(space.matrix, 0, n * n * sizeof(float));
 	return space;
 }
 
-/* Adds interest_weight * gram + regularization to the matrix of the cells. */
+/*
+ * Adds interest_weight * gram and regularization to the matrix of the cells, whose shifts count as no less than ridge.h
+ * says, by kind of dimensions.
+ */
 static void
-complete_matrix(const MfFold *fold, const MfFoldCells *cells, Space *space)
+complete_matrix(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, Space *space)
 {
-	int			d = fold->factors;
-	int			ld = mf_padded(d);
-	double		trace = 0.0;
-	double		gram = 0.0;
+	const MfTerm *interest = &terms[MF_INTEREST];
+	int			ld = mf_padded(fold->factors);
+	int			begin[] = {0, mf_shared_dimensions(terms, fold->factors), fold->factors};
 
-	for (int i = 0; i < d; i++)
-		trace += space->matrix[i * ld + i];
-	for (int i = 0; i < d && cells->interest != NULL; i++)
+	space->shift = INFINITY;
+	for (int kind = 0; kind < 2; kind++)
 	{
-		gram += fold->interest_weight * fold->gram[i * ld + i];
-		for (int j = i; j < d; j++)
-			space->matrix[i * ld + j] += fold->interest_weight * fold->gram[i * ld + j];
+		double		trace = 0.0;
+		double		gram = 0.0;
+		float		shift;
+
+		for (int i = begin[kind]; i < begin[kind + 1]; i++)
+		{
+			trace += space->matrix[i * ld + i];
+			if (!interest->present || i >= interest->dimensions)
+				continue;
+			gram += interest->weight * fold->gram[i * ld + i];
+			for (int j = i; j < interest->dimensions; j++)
+				space->matrix[i * ld + j] += interest->weight * fold->gram[i * ld + j];
+		}
+		shift = (float) mf_ridge(mf_fold_shift(cells, kind == 0), trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
+		for (int i = begin[kind]; i < begin[kind + 1]; i++)
+			space->matrix[i * ld + i] += shift;
+		if (begin[kind + 1] > begin[kind])
+			space->shift = fminf(space->shift, shift);
 	}
-	space->shift = (float) mf_ridge(cells->regularization, trace, fold->whole ? MF_TAKEN_GRAM * gram : gram);
-	for (int i = 0; i < ld; i++)
-		space->matrix[i * ld + i] += i < d ? space->shift : 1.0f;
+	for (int i = fold->factors; i < ld; i++)
+		space->matrix[i * ld + i] += 1.0f;
 }
 
 /* Solves for the user's vector (in space->right) and, with ratings, bias. */
 static MfError
-solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfDense *dense, float *b)
+solve_user(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, Space *space, const MfDense *dense,
+		   float *b)
 {
 	const MfCholesky *cholesky = mf_cholesky();
 	int			ld = mf_padded(fold->factors);
@@ -181,11 +200,11 @@ solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfD
 	double		below;
 
 	*b = 0.0f;
-	complete_matrix(fold, cells, space);
+	complete_matrix(fold, terms, cells, space);
 	if (!cholesky->factor_one(dense, space->matrix, ld, space->shift, space->inverse, space->work))
 		return MF_NOT_FINITE;
 	cholesky->solve_one(space->matrix, ld, space->inverse, space->right);
-	if (cells->rating == NULL)
+	if (!terms[MF_RATING].present)
 		return MF_OK;
 	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
 	below = space->weight_sum + shift -
@@ -196,24 +215,30 @@ solve_user(const MfFold *fold, const MfFoldCells *cells, Space *space, const MfD
 	return MF_OK;
 }
 
+/*
+ * The vector p_u (d floats written) and bias b_u (0 without a rating part; may be NULL) that a half-sweep over users
+ * would give this user: single thread, no allocation.  space: mf_fold_size() bytes.
+ */
 MfError
 mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias, void *space)
 {
 	const MfDense *dense = mf_dense();
-	Space		own = start_sums(fold, cells, space);
+	MfTerm		terms[MF_TERMS];
+	Space		own;
 	MfError		error = MF_OK;
 	float		b = 0.0f;
 
+	mf_fold_terms(fold, cells, terms);
+	own = start_sums(fold, terms, cells, space);
 	if (cells->n > 0)
 	{
-		if (cells->interest != NULL)
-			add_part(fold, cells, false, &own, dense);
-		if (cells->rating != NULL)
-			add_part(fold, cells, true, &own, dense);
-		error = solve_user(fold, cells, &own, dense, &b);
+		for (int part = 0; part < MF_TERMS; part++)
+			if (terms[part].present)
+				add_term(fold, terms, (MfPart) part, cells, &own, dense);
+		error = solve_user(fold, terms, cells, &own, dense, &b);
 	}
 	else if (fold->user_mean != NULL)
-		memcpy(own.right, fold->user_mean, (size_t) fold->factors * sizeof(float));
+		memcpy(own.right, fold->user_mean, (size_t) mf_shared_dimensions(terms, fold->factors) * sizeof(float));
 	memcpy(user, own.right, (size_t) fold->factors * sizeof(float));
 	for (int k = 0; k < fold->factors; k++)
 		if (!isfinite(user[k]) && error == MF_OK)
@@ -236,34 +261,43 @@ typedef struct Pull
 /* Cells whose pulls are added up in float. */
 #define PARTIAL 512
 
-/* Adds the pull of one cell: weight times error times vector. */
+/* Adds the pull of one cell in one term: weight times error times vector. */
 static void
-add_pull(const MfFold *fold, const MfFoldCells *cells, int64_t c, const float *user, double bias,
-		 Pull *pull, const MfDense *dense)
+add_pull(const MfTerm *term, MfTermCell cell, const float *user, double bias, int ld, Pull *pull, const MfDense *dense)
 {
-	int			ld = mf_padded(fold->factors);
-	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+	double		score = dense->dot(cell.y, user, ld) + (term->bias ? bias : 0.0);
+	double		error = cell.right - cell.square * score;
 
-	if (cells->interest != NULL)
-	{
-		double		score = dense->dot(cells->interest[c], user, ld);
-		double		error = mf_fold_weight(fold, cells, c) - mf_fold_excess(fold, cells, c) * score;
-
-		dense->axpy(pull->partial, cells->interest[c], (float) (fold->interest_weight * error), ld);
-	}
-	if (cells->rating != NULL)
-	{
-		double		error = w * (cells->residual[c] - dense->dot(cells->rating[c], user, ld) - bias);
-
-		dense->axpy(pull->partial, cells->rating[c], (float) error, ld);
+	dense->axpy(pull->partial, cell.y, (float) error, ld);
+	if (term->bias)
 		pull->bias_sum += error;
+}
+
+/* Adds the pulls of all cells. */
+static void
+add_pulls(const MfTerm *terms, const MfFoldCells *cells, const float *user, double bias, int ld, Pull *pull)
+{
+	const MfDense *dense = mf_dense();
+
+	memset(pull->sum, 0, (size_t) ld * sizeof(double));
+	for (int64_t begin = 0; begin < cells->n; begin += PARTIAL)
+	{
+		memset(pull->partial, 0, (size_t) ld * sizeof(float));
+		for (int64_t c = begin; c < cells->n && c < begin + PARTIAL; c++)
+			for (int part = 0; part < MF_TERMS; part++)
+				if (terms[part].present)
+					add_pull(&terms[part], mf_fold_cell(&terms[part], (MfPart) part, cells, c), user, bias, ld, pull,
+							 dense);
+		for (int k = 0; k < ld; k++)
+			pull->sum[k] += pull->partial[k];
 	}
 }
 
 /*
  * How far (user, bias) is from what mf_fold_in() would give for n > 0 cells: the length of the
  * objective's gradient there, relative to the terms that cancel in it; 0 at the solution.  user and
- * all vectors have mf_padded(d) floats, padding 0.  O(n d + d^2).  space: mf_fold_size() bytes.
+ * all vectors have mf_padded(d) floats, padding 0 (and s_i 0 beyond shared dimensions).  O(n d + d^2).  space:
+ * mf_fold_size() bytes.
  */
 double
 mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user, float bias,
@@ -272,22 +306,17 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 	const MfDense *dense = mf_dense();
 	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(fold->factors);
-	Pull		pull = {mf_arena_floats(&arena, ld), mf_arena_take(&arena, ld * sizeof(double)), 0.0};
-	double		gradient;
+	Pull		pull = {mf_arena_floats(&arena, (size_t) ld), mf_arena_take(&arena, (size_t) ld * sizeof(double)), 0.0};
+	MfTerm		terms[MF_TERMS];
 	double		squares = 0.0;
 	double		held = 0.0;
 	double		pulled = 0.0;
+	int			shared;
 
-	memset(pull.sum, 0, ld * sizeof(double));
-	for (int64_t begin = 0; begin < cells->n; begin += PARTIAL)
-	{
-		memset(pull.partial, 0, ld * sizeof(float));
-		for (int64_t c = begin; c < cells->n && c < begin + PARTIAL; c++)
-			add_pull(fold, cells, c, user, bias, &pull, dense);
-		for (int k = 0; k < ld; k++)
-			pull.sum[k] += pull.partial[k];
-	}
-	if (cells->rating != NULL && !isinf(fold->user_bias_regularization))
+	mf_fold_terms(fold, cells, terms);
+	shared = mf_shared_dimensions(terms, fold->factors);
+	add_pulls(terms, cells, user, bias, ld, &pull);
+	if (terms[MF_RATING].present && !isinf(fold->user_bias_regularization))
 	{
 		held = fold->user_bias_regularization * bias;
 		squares = (held - pull.bias_sum) * (held - pull.bias_sum);
@@ -296,15 +325,14 @@ mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user
 	}
 	for (int k = 0; k < fold->factors; k++)
 	{
-		double		hold = (double) cells->regularization * user[k];
+		double		hold = (double) mf_fold_shift(cells, k < shared) * user[k];
 
-		if (fold->user_mean != NULL)
+		if (fold->user_mean != NULL && k < shared)
 			hold -= (double) cells->pull * fold->user_mean[k];
-		if (cells->interest != NULL)
+		if (terms[MF_INTEREST].present && k < terms[MF_INTEREST].dimensions)
 			hold += (double) fold->interest_weight *
-				dense->dot(fold->gram + (size_t) k * ld, user, ld);
-		gradient = hold - pull.sum[k];
-		squares += gradient * gradient;
+				dense->dot(fold->gram + (size_t) k * (size_t) ld, user, ld);
+		squares += (hold - pull.sum[k]) * (hold - pull.sum[k]);
 		held += hold * hold;
 		pulled += pull.sum[k] * pull.sum[k];
 	}

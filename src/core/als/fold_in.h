@@ -1,5 +1,5 @@
 /*
- * fold_in.h - the vector of one user from their cells; see fold_in.c.
+ * fold_in.h - the vector of one user from their cells: a row of the users' half-sweep, for serving.
  */
 #ifndef MF_FOLD_IN_H
 #define MF_FOLD_IN_H
@@ -22,7 +22,8 @@ typedef struct MfFold
 	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
 	bool		whole;			/* alpha * weight is all that a cell weighs in the interest part, with
 								 * `unobserved` in it; it may be less than that */
-	int			shared;			/* as in MfProblem */
+	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
+								 * mean in these alone; 0: all d */
 } MfFold;
 
 /* The cells of one user. */
@@ -38,34 +39,10 @@ typedef struct MfFoldCells
 	float		pull;			/* user_pull of this user; 0 without user_mean */
 } MfFoldCells;
 
-/* What cell c weighs in the interest part: the weight of x = 1. */
-static inline float
-mf_fold_weight(const MfFold *fold, const MfFoldCells *cells, int64_t c)
-{
-	float		weight = fold->alpha * (cells->weight != NULL ? cells->weight[c] : 1.0f);
-
-	return fold->whole ? weight : (cells->unobserved != NULL ? cells->unobserved[c] : 1.0f) + weight;
-}
-
-/* The same above what it would weigh unobserved, which is in the Gram matrix: negative where that is more. */
-static inline float
-mf_fold_excess(const MfFold *fold, const MfFoldCells *cells, int64_t c)
-{
-	float		weight = fold->alpha * (cells->weight != NULL ? cells->weight[c] : 1.0f);
-
-	return fold->whole ? weight - (cells->unobserved != NULL ? cells->unobserved[c] : 1.0f) : weight;
-}
-
-/*
- * The vector p_u (d floats written) and bias b_u (0 without a rating part; may be NULL) that a
- * half-sweep over users would give this user: single thread, no allocation.  space: mf_fold_size()
- * bytes.
- */
 extern size_t mf_fold_size(const MfFold *fold);
 extern MfError mf_fold_in(const MfFold *fold, const MfFoldCells *cells, float *user, float *bias,
 						  void *space);
 extern double mf_fold_gradient(const MfFold *fold, const MfFoldCells *cells, const float *user,
-							   float bias,
-							   void *space);
+							   float bias, void *space);
 
 #endif

@@ -27,9 +27,8 @@ typedef struct MfProblem
 											 * NULL */
 	float		user_bias_regularization;	/* of b_u^2 */
 	float		item_bias_regularization;	/* of b_i^2 */
-	float	   *user_mean;		/* mf_padded(d): the point to which users are drawn.  The caller
-								 * may change it between half-sweeps, which turn it with all other
-								 * vectors */
+	const float *user_mean;		/* mf_padded(d): the point to which users are drawn, 0 beyond shared dimensions.  The
+								 * caller may change it between half-sweeps */
 	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
 								 * user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
 								 * part */

@@ -40,14 +40,14 @@ typedef struct MfCholesky
 	/* row[l][e] = number e of system l */
 	void		(*deinterleave) (float *const *row, const float *x, int ld);
 
-	/* packed triangles from the matrices c + l * stride (ld x ld, upper tiles) times scale */
-	void		(*interleave_matrix) (float *a, const float *c, size_t stride, int ld, float scale);
+	/* packed n x n triangles from what is first in the matrices c + l * stride (ld x ld, upper tiles), times scale */
+	void		(*interleave_matrix) (float *a, const float *c, size_t stride, int ld, int n, float scale);
 
-	/* out[l] = the sum of the diagonal of system l; a: n x n */
-	void		(*traces) (float *out, const float *a, int n);
+	/* out[l] = the sum of the diagonal of system l, places first .. end - 1 */
+	void		(*traces) (float *out, const float *a, int first, int end);
 
-	/* number i of the diagonal of system l += base[i] * factor[l] + shift[l]; a: n x n */
-	void		(*add_diagonal) (float *a, int n, const float *base, const float *factor,
+	/* place i of the diagonal of system l += base[i] * factor[l] + shift[l], for first .. end - 1 */
+	void		(*add_diagonal) (float *a, int first, int end, const float *base, const float *factor,
 								 const float *shift);
 
 	/* number e of system l = (base[e] * factor[l] + shift[l]) ^ -1/2, for n numbers */

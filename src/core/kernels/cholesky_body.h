@@ -59,10 +59,10 @@ MF_KERNEL(deinterleave) (float *const *row, const float *in, int ld)
 
 /* See MfCholesky. */
 static void
-MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, float scale)
+MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, int n, float scale)
 {
-	for (int j = 0; j < ld; j++)
-		for (int first = j / L * L; first < ld; first += L)
+	for (int j = 0; j < n; j++)
+		for (int first = j / L * L; first < n; first += L)
 		{
 			MF_V		x[L];
 
@@ -79,21 +79,21 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, f
 
 /* See MfCholesky. */
 static void
-MF_KERNEL(traces) (float *out, const float *a, int n)
+MF_KERNEL(traces) (float *out, const float *a, int first, int end)
 {
 	MF_V		sum = {0};
 
-	for (int i = 0; i < n; i++)
+	for (int i = first; i < end; i++)
 		sum += MF_LOAD(MF_KERNEL(triangle_row) (a, i) + i * L);
 	MF_STORE(out, sum);
 }
 
 /* See MfCholesky. */
 static void
-MF_KERNEL(add_diagonal) (float *a, int n, const float *base, const float *factor,
+MF_KERNEL(add_diagonal) (float *a, int first, int end, const float *base, const float *factor,
 						 const float *shift)
 {
-	for (int i = 0; i < n; i++)
+	for (int i = first; i < end; i++)
 	{
 		float	   *x = MF_KERNEL(triangle_row) (a, i) + i * L;
 

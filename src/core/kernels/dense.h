@@ -15,8 +15,9 @@
 /* Rows of a matrix that become a panel, and weighted sums of them. */
 typedef struct MfGather
 {
-	const float *rows;			/* any number x ld */
-	int			ld;
+	const float *rows;			/* any number of rows, `stride` floats apart */
+	int			stride;
+	int			ld;				/* floats of a row that are gathered */
 	int			n;				/* rows to gather */
 	int			reach;			/* rows are prefetched so many in advance; 0: they are cached */
 	const int32_t *column;		/* n: which rows */
@@ -31,7 +32,8 @@ typedef struct MfGather
 /* Rows that will be gathered next: asked for while a panel is worked on. */
 typedef struct MfAhead
 {
-	const float *rows;			/* any number x ld */
+	const float *rows;			/* any number of rows, `stride` floats apart */
+	int			stride;
 	const int32_t *column;		/* n: which rows */
 	int			n;
 } MfAhead;
@@ -49,8 +51,12 @@ typedef struct MfDense
 	void		(*gemmt) (float *c, int ld, const float *a, const float *b, int n, int first, int add);
 	void		(*syrk) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead);
 
-	/* out (n x ld) = x (n x ld) times m (ld x ld) */
-	void		(*gemm) (float *out, const float *x, const float *m, int ld, int n);
+	/* out (n x width, rows ldo apart) = x (n x width, rows ldx apart) times m (width x width) */
+	void		(*gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int width, int n);
+
+	/* out[k] -= the inner product of x and row column[k] of rows, for width floats of n rows, `stride` apart */
+	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
+									  int width, int n);
 
 	/*
 	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x

@@ -31,9 +31,9 @@ MF_KERNEL(tile_step) (MF_V sum[TILE_ROWS][3], const float *a, int row_step, cons
 
 /* Asks for the cache line with number `column` of row k of those ahead. */
 MF_INLINE void
-MF_KERNEL(prefetch) (const MfAhead *ahead, int ld, int column, int k)
+MF_KERNEL(prefetch) (const MfAhead *ahead, int column, int k)
 {
-	__builtin_prefetch(ahead->rows + (int64_t) ahead->column[k] * ld + column, 0, 2);
+	__builtin_prefetch(ahead->rows + (int64_t) ahead->column[k] * ahead->stride + column, 0, 2);
 }
 
 /* What a tile multiplies: a[r * row_step + k * k_step] and b[k * ldb ..], for k < n. */
@@ -68,7 +68,7 @@ MF_KERNEL(tile) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfAhead
 	}
 	for (; k < nahead; k++)
 	{
-		MF_KERNEL(prefetch) (ahead, ldc, column, k);
+		MF_KERNEL(prefetch) (ahead, column, k);
 		MF_KERNEL(tile_step) (sum, f.a, f.row_step, f.b, nrows, nv);
 		f.a += f.k_step;
 		f.b += f.ldb;
@@ -143,26 +143,26 @@ MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfA
 	}
 	for (int k = n; k < ahead->n; k++)
 		for (int j = 0; j < ld; j += 16)
-			MF_KERNEL(prefetch) (ahead, ld, j, k);
+			MF_KERNEL(prefetch) (ahead, j, k);
 }
 
 /* See MfDense. */
 static void
-MF_KERNEL(gemm) (float *out, const float *x, const float *m, int ld, int n)
+MF_KERNEL(gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int width, int n)
 {
 	int			r = 0;
 
 	for (; r + TILE_ROWS <= n; r += TILE_ROWS)
 	{
-		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, width};
 
-		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, TILE_ROWS);
+		MF_KERNEL(tile_row) (out + r * ldo, ldo, f, 0, NULL, 0, width, TILE_ROWS);
 	}
 	for (; r < n; r++)
 	{
-		MF_KERNEL(factors) f = {x + r * ld, ld, 1, m, ld, ld};
+		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, width};
 
-		MF_KERNEL(tile_row) (out + r * ld, ld, f, 0, NULL, 0, ld, 1);
+		MF_KERNEL(tile_row) (out + r * ldo, ldo, f, 0, NULL, 0, width, 1);
 	}
 }
 
@@ -184,12 +184,12 @@ MF_KERNEL(gather_columns) (const MfGather *g, int offset, const int nsums, const
 	}
 	for (int k = 0; k < g->n; k++)
 	{
-		const float *row = rows + (int64_t) g->column[k] * ld;
+		const float *row = rows + (int64_t) g->column[k] * g->stride;
 		float		scale = g->scale[k];
 
 		if (offset == 0 && k < g->n - g->reach)
 		{
-			const float *later = rows + (int64_t) g->column[k + g->reach] * ld;
+			const float *later = rows + (int64_t) g->column[k + g->reach] * g->stride;
 
 			for (int j = 0; g->reach > 0 && j < ld; j += 16)
 				__builtin_prefetch(later + j, 0, 3);
@@ -259,6 +259,38 @@ MF_KERNEL(gemv) (float *out, const float *panel, const float *factor, int ld, in
 		if (k < n)
 			sum += factor[k] * MF_LOAD(panel + k * ld + j);
 		MF_STORE(out + j, sum + odd);
+	}
+}
+
+/* See MfDense. */
+static void
+MF_KERNEL(subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
+							  int width, int n)
+{
+	for (int k = 0; k < n; k += MF_SUM_ROWS)
+	{
+		int			count = n - k < MF_SUM_ROWS ? n - k : MF_SUM_ROWS;
+		const float *row[MF_SUM_ROWS];
+		MF_V		sum[MF_SUM_ROWS];
+		float		product[MF_SUM_ROWS];
+
+		MF_UNROLL
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+		{
+			row[r] = rows + (int64_t) column[k + (r < count ? r : 0)] * stride;
+			sum[r] = (MF_V) {0};
+		}
+		for (int j = 0; j < width; j += MF_LANES)
+		{
+			MF_V		xj = MF_LOAD(x + j);
+
+			MF_UNROLL
+			for (int r = 0; r < MF_SUM_ROWS; r++)
+				sum[r] += xj * MF_LOAD(row[r] + j);
+		}
+		MF_KERNEL(sum_rows) (product, sum);
+		for (int r = 0; r < count; r++)
+			out[k + r] -= product[r];
 	}
 }
 
@@ -430,6 +462,7 @@ static const MfDense MF_KERNEL(mf_dense) = {
 	MF_KERNEL(gemmt),
 	MF_KERNEL(syrk),
 	MF_KERNEL(gemm),
+	MF_KERNEL(subtract_products),
 	MF_KERNEL(normal_product),
 	MF_KERNEL(cg_step),
 	MF_KERNEL(xpay),

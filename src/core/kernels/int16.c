@@ -5,6 +5,7 @@
  */
 #include "core/kernels/int16.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,9 +21,9 @@ _Static_assert((int64_t) MF_INT16_MOST * MF_INT16_MOST * MF_INT16_PANEL <= INT32
 
 /* Where the whole numbers of row r are. */
 MF_INLINE int16_t *
-int16_row(const float *rows, int ld, int64_t r)
+int16_row(const float *rows, int stride, int64_t r)
 {
-	return (int16_t *) (uintptr_t) (rows + r * ld);
+	return (int16_t *) (uintptr_t) (rows + r * stride);
 }
 
 #ifdef MF_ISA_X86
@@ -30,16 +31,16 @@ MF_TARGET_BEGIN(MF_TARGETS_VNNI)
 
 /* See MfInt16. */
 static void
-measure_vnni(const float *rows, int ld, int64_t n, float *widest, float *sizes)
+measure_vnni(const float *rows, int stride, int width, int64_t n, float *widest, float *sizes)
 {
-	for (int j = 0; j < ld; j += 16)
+	for (int j = 0; j < width; j += 16)
 	{
 		__m512		most = _mm512_loadu_ps(widest + j);
 		__m512		sum = _mm512_loadu_ps(sizes + j);
 
 		for (int64_t r = 0; r < n; r++)
 		{
-			__m512		size = _mm512_abs_ps(_mm512_loadu_ps(rows + r * ld + j));
+			__m512		size = _mm512_abs_ps(_mm512_loadu_ps(rows + r * stride + j));
 
 			most = _mm512_max_ps(most, size);
 			sum = _mm512_add_ps(sum, size);
@@ -49,56 +50,46 @@ measure_vnni(const float *rows, int ld, int64_t n, float *widest, float *sizes)
 	}
 }
 
+/* The whole numbers of 16 floats over their steps; 0 behind the last of width. */
+MF_INLINE __m512i
+whole_numbers(const float *row, const float *step, int j, int width)
+{
+	if (j >= width)
+		return _mm512_setzero_si512();
+	return _mm512_cvtps_epi32(_mm512_div_ps(_mm512_loadu_ps(row + j), _mm512_loadu_ps(step + j)));
+}
+
 /* See MfInt16. */
 static void
-quantize_vnni(float *rows, int ld, int64_t begin, int64_t end, const float *step)
+quantize_vnni(float *to, const float *from, int stride, int width, int64_t begin, int64_t end, const float *step)
 {
 	for (int64_t r = begin; r < end; r++)
 	{
-		const float *row = rows + r * ld;
+		const float *row = from + r * stride;
 		int16_t		number[GROUPED(MF_INT16_MOST_LD)];
 
-		for (int j = 0; j < ld; j += GROUP)
-		{
-			__m512		x = _mm512_div_ps(_mm512_loadu_ps(row + j), _mm512_loadu_ps(step + j));
-			__m512		y = _mm512_setzero_ps();
-
-			if (j + 16 < ld)
-				y = _mm512_div_ps(_mm512_loadu_ps(row + j + 16), _mm512_loadu_ps(step + j + 16));
-			_mm512_storeu_si512(number + j, _mm512_packs_epi32(_mm512_cvtps_epi32(x), _mm512_cvtps_epi32(y)));
-		}
-		memcpy(int16_row(rows, ld, r), number, (size_t) GROUPED(ld) * sizeof(int16_t));
+		for (int j = 0; j < width; j += GROUP)
+			_mm512_storeu_si512(number + j, _mm512_packs_epi32(whole_numbers(row, step, j, width),
+															   whole_numbers(row, step, j + 16, width)));
+		memcpy(int16_row(to, stride, r), number, (size_t) GROUPED(width) * sizeof(int16_t));
 	}
 }
 
 /* See MfInt16. */
 static void
-dequantize_row_vnni(float *out, const float *rows, int ld, int64_t r, const float *step)
+dequantize_row_vnni(float *out, const float *rows, int stride, int width, int64_t r, const float *step)
 {
-	const int16_t *number = int16_row(rows, ld, r);
+	const int16_t *number = int16_row(rows, stride, r);
 
-	for (int j = 0; j < ld; j += GROUP)
+	for (int j = 0; j < width; j += GROUP)
 	{
 		__m512i		n = _mm512_loadu_si512(number + j);
 		__m512		x = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpacklo_epi16(n, n), 16));
 		__m512		y = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpackhi_epi16(n, n), 16));
 
 		_mm512_storeu_ps(out + j, _mm512_mul_ps(x, _mm512_loadu_ps(step + j)));
-		if (j + 16 < ld)
+		if (j + 16 < width)
 			_mm512_storeu_ps(out + j + 16, _mm512_mul_ps(y, _mm512_loadu_ps(step + j + 16)));
-	}
-}
-
-/* See MfInt16. */
-static void
-dequantize_vnni(float *rows, int ld, int64_t begin, int64_t end, const float *step)
-{
-	for (int64_t r = begin; r < end; r++)
-	{
-		float		wide[MF_INT16_MOST_LD];
-
-		dequantize_row_vnni(wide, rows, ld, r, step);
-		memcpy(rows + r * ld, wide, (size_t) ld * sizeof(float));
 	}
 }
 
@@ -111,6 +102,105 @@ add_products(__m512i sum, const int32_t *a, __m512i b)
 {
 	__asm__("vpdpwssd %2%{1to16%}, %1, %0" : "+v" (sum) : "v" (b), "m" (*a));
 	return sum;
+}
+
+/*
+ * x (width floats) times step as whole numbers of 16 bits, in the order of rows; returns what one of them stands for.
+ * A lane's sum over a row is below 2 * 3 * 4095 * 32767 < 2^31.
+ */
+MF_INLINE float
+round_factors(__m512i *number, const float *x, const float *step, int width)
+{
+	float		product[GROUPED(MF_INT16_MOST_LD)] = {0};
+	__m512		most = _mm512_setzero_ps();
+	float		unit;
+
+	for (int j = 0; j < width; j += 16)
+	{
+		__m512		v = _mm512_mul_ps(_mm512_loadu_ps(x + j), _mm512_loadu_ps(step + j));
+
+		_mm512_storeu_ps(product + j, v);
+		most = _mm512_max_ps(most, _mm512_abs_ps(v));
+	}
+	unit = fmaxf(_mm512_reduce_max_ps(most) / 32767.0f, 1e-37f);
+	for (int j = 0; j < width; j += GROUP)
+	{
+		__m512		inverse = _mm512_set1_ps(1.0f / unit);
+
+		number[j / GROUP] = _mm512_packs_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(product + j), inverse)),
+											   _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(product + j + 16), inverse)));
+	}
+	return unit;
+}
+
+/* The sums of the lanes of 16 registers, which are overwritten, as one register of them. */
+MF_INLINE __m512i
+sum_lanes(__m512i *x)
+{
+	MF_UNROLL
+	for (int r = 0; r < 8; r++)
+	{
+		__m512i		low = _mm512_unpacklo_epi32(x[2 * r], x[2 * r + 1]);
+
+		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi32(x[2 * r], x[2 * r + 1]));
+	}
+	MF_UNROLL
+	for (int r = 0; r < 4; r++)
+	{
+		__m512i		low = _mm512_unpacklo_epi64(x[2 * r], x[2 * r + 1]);
+
+		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi64(x[2 * r], x[2 * r + 1]));
+	}
+	/* each 128 bits of x[r] are parts of the sums of rows 4 r .. 4 r + 3 */
+	MF_UNROLL
+	for (int r = 0; r < 2; r++)
+	{
+		__m512i		low = _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0x88);
+
+		x[r] = _mm512_add_epi32(low, _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0xdd));
+	}
+	/* now parts of rows 8 r .. 8 r + 7: two 128s each of the first four and of the others */
+	return _mm512_add_epi32(_mm512_shuffle_i32x4(x[0], x[1], 0x88), _mm512_shuffle_i32x4(x[0], x[1], 0xdd));
+}
+
+/* The products of 16 rows (the last of them again where there are fewer) with factors of nv registers, a constant. */
+MF_INLINE __m512i
+row_products(const float *rows, int stride, const int32_t *column, int count, const __m512i *factor, const int nv)
+{
+	__m512i		sum[16];
+
+	MF_UNROLL
+	for (int r = 0; r < 16; r++)
+	{
+		const int16_t *row = int16_row(rows, stride, column[r < count ? r : count - 1]);
+
+		sum[r] = _mm512_setzero_si512();
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r] = _mm512_dpwssd_epi32(sum[r], _mm512_loadu_si512(row + v * GROUP), factor[v]);
+	}
+	return sum_lanes(sum);
+}
+
+/* See MfInt16. */
+static void
+subtract_products_vnni(float *out, const float *rows, int stride, const int32_t *column, const float *x,
+					   const float *step, int width, int n)
+{
+	__m512i		factor[GROUPED(MF_INT16_MOST_LD) / GROUP];
+	__m512		unit = _mm512_set1_ps(round_factors(factor, x, step, width));
+
+	for (int k = 0; k < n; k += 16)
+	{
+		int			count = n - k < 16 ? n - k : 16;
+		__mmask16	mask = (__mmask16) ((1u << count) - 1);
+		__m512i		sum = width <= GROUP ? row_products(rows, stride, column + k, count, factor, 1) :
+			width <= 2 * GROUP ? row_products(rows, stride, column + k, count, factor, 2) :
+			row_products(rows, stride, column + k, count, factor, 3);
+		__m512		before = _mm512_maskz_loadu_ps(mask, out + k);
+
+		_mm512_mask_storeu_ps(out + k, mask, _mm512_fnmadd_ps(_mm512_cvtepi32_ps(sum), unit, before));
+	}
 }
 
 /* The lower and the upper halves of lanes, as floats. */
@@ -163,8 +253,8 @@ gather_columns(const MfGather *g, const Sums *sums, int offset, const int nv, co
 	for (int k = 0; k < g->n; k += 2)
 	{
 		bool		single = k + 1 == g->n;
-		const int16_t *even = int16_row(g->rows, g->ld, g->column[k]) + offset;
-		const int16_t *odd = int16_row(g->rows, g->ld, g->column[single ? k : k + 1]) + offset;
+		const int16_t *even = int16_row(g->rows, g->stride, g->column[k]) + offset;
+		const int16_t *odd = int16_row(g->rows, g->stride, g->column[single ? k : k + 1]) + offset;
 
 		MF_UNROLL
 		for (int v = 0; v < nv; v++)
@@ -247,9 +337,9 @@ typedef struct Product
 
 /* Asks for cache line `line` of row k of those ahead. */
 MF_INLINE void
-prefetch(const MfAhead *ahead, int ld, int line, int k)
+prefetch(const MfAhead *ahead, int line, int k)
 {
-	__builtin_prefetch(int16_row(ahead->rows, ld, ahead->column[k]) + GROUP * line, 0, 2);
+	__builtin_prefetch(int16_row(ahead->rows, ahead->stride, ahead->column[k]) + GROUP * line, 0, 2);
 }
 
 /*
@@ -281,7 +371,7 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 
 		if (k % 2 == 0 && row < ahead->n)
 		{
-			prefetch(ahead, ld, line, row);
+			prefetch(ahead, line, row);
 			row += STRIDE;
 		}
 		MF_UNROLL
@@ -344,14 +434,14 @@ syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float 
 		}
 	for (int k = 2 * p.npairs; k < ahead->n; k++)
 		for (int line = 0; line < p.nlines; line++)
-			prefetch(ahead, ld, line, k);
+			prefetch(ahead, line, k);
 }
 
 static const MfInt16 int16_kernels = {
 	measure_vnni,
 	quantize_vnni,
-	dequantize_vnni,
 	dequantize_row_vnni,
+	subtract_products_vnni,
 	gather_vnni,
 	syrk_vnni
 };

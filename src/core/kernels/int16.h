@@ -13,18 +13,25 @@
 #define MF_INT16_PANEL 128		/* rows of a panel at most */
 #define MF_INT16_MOST_LD 96		/* floats that a row has at most */
 
-/* Kernels on quantized vectors: row r of a side stands for step[j] times its whole number j. */
+/*
+ * Kernels on quantized vectors: row r of a side stands for step[j] times its whole number j.  Rows are `stride` floats
+ * apart and have `width` numbers.
+ */
 typedef struct MfInt16
 {
-	/* widest (ld) and sizes (ld): raised to the largest size, and by the sizes, in n rows' columns */
-	void		(*measure) (const float *rows, int ld, int64_t n, float *widest, float *sizes);
+	/* widest and sizes (width each): raised to the largest size, and by the sizes, in n rows of floats */
+	void		(*measure) (const float *rows, int stride, int width, int64_t n, float *widest, float *sizes);
 
-	/* rows begin .. end - 1 of a side, where they are, to whole numbers and back */
-	void		(*quantize) (float *rows, int ld, int64_t begin, int64_t end, const float *step);
-	void		(*dequantize) (float *rows, int ld, int64_t begin, int64_t end, const float *step);
+	/* rows begin .. end - 1 of `to` = those of `from` as whole numbers; the two may be the same */
+	void		(*quantize) (float *to, const float *from, int stride, int width, int64_t begin, int64_t end,
+							 const float *step);
 
-	/* out (ld floats) = row r */
-	void		(*dequantize_row) (float *out, const float *rows, int ld, int64_t r, const float *step);
+	/* out (width floats) = row r */
+	void		(*dequantize_row) (float *out, const float *rows, int stride, int width, int64_t r, const float *step);
+
+	/* as MfDense's; x is rounded to 16 bits, too */
+	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
+									  const float *step, int width, int n);
 
 	/*
 	 * as MfDense's, without scale; at most one sum is not even; the panel holds pairs of rows: (n + 1) / 2 x
@@ -33,8 +40,8 @@ typedef struct MfInt16
 	void		(*gather) (const MfGather *gather, const float *step);
 
 	/* c (ld x ld, upper tiles) (+)= square times the sum over the panel's n rows of y y' */
-	void		(*syrk) (float *c, int ld, const float *panel, int n, const float *step, float square,
-								 int add, const MfAhead *ahead);
+	void		(*syrk) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+						 const MfAhead *ahead);
 } MfInt16;
 
 extern const MfInt16 *mf_int16(void);

@@ -22,8 +22,10 @@ typedef struct Gram
 {
 	const MfParallel *parallel;
 	const MfDense *dense;
-	const float *x;				/* nrows x ld */
+	const float *x;				/* nrows, `stride` floats apart */
+	int			stride;
 	int64_t		nrows;
+	int			d;
 	int			ld;
 	int			nparts;
 	const float *weight;
@@ -78,16 +80,16 @@ mf_gram_size(int factors, const MfParallel *parallel)
 static void
 add_rows(const Gram *gram, int64_t begin, int n, float *matrix, float *panel, bool add)
 {
-	const float *x = gram->x + begin * gram->ld;
+	const float *x = gram->x + begin * gram->stride;
 
-	if (gram->weight != NULL)
+	if (gram->weight != NULL || gram->stride != gram->ld)
 	{
 		for (int r = 0; r < n; r++)
 		{
-			float		root = sqrtf(gram->weight[begin + r]);
+			float		root = gram->weight != NULL ? sqrtf(gram->weight[begin + r]) : 1.0f;
 
 			for (int k = 0; k < gram->ld; k++)
-				panel[r * gram->ld + k] = x[r * gram->ld + k] * root;
+				panel[r * gram->ld + k] = k < gram->d ? x[r * gram->stride + k] * root : 0.0f;
 		}
 		x = panel;
 	}
@@ -122,17 +124,18 @@ sum_part(void *state, int64_t part, int worker)
 }
 
 /*
- * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for x (nrows x mf_padded(d)); weight
- * NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
+ * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows, which are
+ * `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
  */
 MfError
-mf_gram_sums(const MfParallel *parallel, const float *x, int64_t nrows, int d, const float *weight,
-		 double *out, void *space)
+mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nrows, int d, const float *weight,
+			 double *out, void *space)
 {
 	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(d);
 	size_t		size = (size_t) ld * (size_t) ld;
-	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.nrows = nrows,.weight = weight};
+	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.stride = stride,.nrows = nrows,.d = d,
+	.weight = weight};
 
 	lay_out(&gram, &arena, d);
 	if (!mf_parallel_blocks(parallel, gram.nparts, sum_part, &gram))
@@ -157,7 +160,7 @@ mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfa
 	int			ld = mf_padded(nfactors);
 	MfArena		arena = mf_arena_at(space);
 	double	   *sum = mf_arena_take(&arena, (size_t) (nfactors * nfactors) * sizeof(double));
-	MfError		error = mf_gram_sums(parallel, factors, nrows, nfactors, weight, sum, arena.start + arena.used);
+	MfError		error = mf_gram_sums(parallel, factors, ld, nrows, nfactors, weight, sum, arena.start + arena.used);
 
 	if (error != MF_OK)
 		return error;
