@@ -1,7 +1,7 @@
 /*
  * seen_items.c - what users have by their rows of a version, as items of its image.
  *
- * A version carries what everybody had when it was made, so lists leave that out without a look into the
+ * A version carries what all users had when it was made, so lists leave that out without a look into the
  * source.  Rows name items by numbers that items' rows have (core/seen.c); an image knows the item of each.
  * A number whose item is not in the image, because its row has gone or is hidden, is passed over.
  */

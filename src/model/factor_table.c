@@ -111,7 +111,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  So does what users
-	 * have where the row fits into a page.  Statistics of them help nobody and cost ANALYZE a third of its
+	 * have where the row fits into a page.  Statistics of them are of no use and cost ANALYZE a third of its
 	 * time. */
 	resetStringInfo(&sql);
 	appendStringInfoString(&sql, "ALTER TABLE ");
@@ -400,8 +400,8 @@ CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype)
 
 /*
  * Alters a table that has been checked, where it must be altered to take another version: the column of ids
- * grows with those of the source.  Returns whether it was; then nobody else can read it until the end of
- * the transaction.
+ * grows with those of the source.  Returns whether it was; then no other session can read it until the end
+ * of the transaction.
  */
 bool
 AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype)

@@ -1,8 +1,8 @@
 /*
  * missing_rows.c - rows of a version that should be there.
  *
- * Rows of model tables get lost: a dump leaves them out, a replication has not brought them yet, somebody
- * deletes them.  A list from what is left would be empty, or the popular items for everybody, without a word.
+ * Rows of model tables get lost: a dump leaves them out, a replication has not brought them yet, a hand
+ * deletes them.  A list from what is left would be empty, or the popular items for every user, without a word.
  * So whoever finds no row at all compares that with the number that the bookkeeping has.
  */
 #include "postgres.h"
@@ -16,7 +16,7 @@
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
 
-/* Whether the caller sees in a model table what everybody sees who may read it in full. */
+/* Whether what the caller sees of a model table is all that is in it: no view stands in its place, no policy applies. */
 bool
 SeesAllRows(Oid relid)
 {
@@ -40,7 +40,7 @@ MissingRows(const Model *model, int32 version, const char *table, int64 stored)
 			 errhint("Restore them and call mf_refresh(%s), or train the model again with mf_retrain(%s).", name, name)));
 }
 
-/* To be called by who has found no items of a version: an error where he should have. */
+/* To be called where no items of a version were found: an error where there should be some. */
 void
 CheckNoItems(const Model *model, int32 version)
 {

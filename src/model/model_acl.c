@@ -7,7 +7,7 @@
  *
  * Making a model's next version, erasing from it or dropping it is different: a superuser does that for
  * others, and model tables may have indexes on expressions and rules, a source may be a view, of which
- * he knows nothing.  So these act as the model's owner, as REFRESH MATERIALIZED VIEW does.
+ * they know nothing.  So these act as the model's owner, as REFRESH MATERIALIZED VIEW does.
  */
 #include "postgres.h"
 
@@ -38,7 +38,7 @@ RelationOwner(Oid relid)
 
 /*
  * Whether the caller owns what is left of a model whose table of users has gone: who owned that may, as far as
- * the bookkeeping knows and the name is still a role's; not where the other table is somebody else's.
+ * the bookkeeping knows and the name is still a role's; not where the other table is another role's.
  */
 static bool
 OwnsRemains(const Model *model)

@@ -26,7 +26,7 @@
 #include "source/lookup_cost.h"
 #include "source/source.h"
 
-/* Locks a table as inserting does, so that nobody alters or drops it, which the caller must own. */
+/* Locks a table as inserting does, so that it is neither altered nor dropped meanwhile; the caller must own it. */
 static void
 HoldTable(Oid relid)
 {

@@ -19,7 +19,7 @@
 #include "compat.h"
 #include "sql/args.h"
 
-/* More than this is no list to show to anybody. */
+/* A longer list is not one that can be shown. */
 #define MAX_LIST 10000
 
 /*

@@ -59,7 +59,7 @@ MakeDescriptor(RowShape shape, Oid id_type)
 	return desc;
 }
 
-/* The descriptor of a shape; types that somebody may drop are looked at each time. */
+/* The descriptor of a shape; types that may be dropped are looked up each time. */
 static TupleDesc
 RowDescriptor(RowShape shape, Oid id_type)
 {
@@ -75,7 +75,7 @@ RowDescriptor(RowShape shape, Oid id_type)
 	desc = MakeDescriptor(shape, id_type);
 	MemoryContextSwitchTo(old);
 
-	/* the executor frees a descriptor that nobody counts */
+	/* the executor frees a descriptor that is not reference-counted */
 	desc->tdrefcount = 1;
 	kept[nkept].shape = shape;
 	kept[nkept].id_type = id_type;

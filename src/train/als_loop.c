@@ -27,8 +27,8 @@
 /* Bytes from which an array gets huge pages, if there are any. */
 #define HUGE_ARRAY (4 << 20)
 
-/* From so many ratings on, half-sweeps may round the fixed side's vectors: below, nobody would notice. */
-#define NARROW_ROWS 1000000
+/* From so many ratings on, half-sweeps may round the fixed side's vectors to int16; below, the time saved is not worth it. */
+#define INT16_ROWS 1000000
 
 double
 SecondsSince(instr_time began)
@@ -157,7 +157,7 @@ StateProblem(Training *t)
 	if (objective->has_interest)
 		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														  mf_interest_regularization);
-	problem->int16 = t->ratings->rows >= NARROW_ROWS && !CellsHaveWeights(&t->ratings->by_user);
+	problem->int16 = t->ratings->rows >= INT16_ROWS && !CellsHaveWeights(&t->ratings->by_user);
 	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
 	problem->item_bias_regularization = problem->user_bias_regularization;
 }

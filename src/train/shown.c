@@ -24,7 +24,7 @@
 /* Of fewer users nothing is said about choice. */
 #define LEAST_USERS 30
 
-/* An excess of shared items above that of chance (see core/choice.c) below which nobody chose. */
+/* An excess of shared items above that of chance (see core/choice.c) below which users have not chosen. */
 #define NO_CHOICE 0.03
 
 /* Copies the rows of users drawn by chance out of those that come first. */

@@ -1,7 +1,7 @@
 /*
  * explain.c - what each of a user's own items adds to the score of another item.
  *
- * A user's vector solves M x = sum over his cells c of r_c (with the pull to the mean user),
+ * A user's vector solves M x = sum over their cells c of r_c (with the pull to the mean user),
  * where x = (p, b), so the score p.v + share b of an item with list vector v is the sum over cells of
  * y.r_c with y = M^-1 (v, share): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
  * The pull to the mean user grows with the cells, so each has an equal share of it.

@@ -13,7 +13,7 @@
  *
  * with z the standardized rating, x = 1 and c = 1 + alpha f(value) where observed, else x = 0 and
  * c = 1.  A user of whom little is known is drawn not to nothing but to the mean user, sum R_u p_u /
- * sum R_u, which is the best such point: so lists of newcomers resemble those of everybody.
+ * sum R_u, which is the best such point: so lists of newcomers resemble those of all.
  *
  * The rating part: t = rating_regularization + rating_uncertainty * n for a row of n ratings.  Were
  * the other side's vectors known, a prior of its own would be all that a row needs, whatever its

@@ -3,7 +3,7 @@
  *
  * Items are numbered by popularity, 0 the one with the most ratings.  Of an ascending list of numbers the
  * gaps are stored: what lies between one and the next.  They are small at the beginning, where nearly
- * everybody has most items, and grow towards the rare ones, so each is written by a Rice code whose
+ * all users have most items, and grow towards the rare ones, so each is written by a Rice code whose
  * parameter k follows the gaps before it: the gap / 2^k in ones and a zero, then its low k bits.  That
  * takes about what knowing the popularity of every item allows at best: half a byte an item where users have
  * one of twenty of them, a little over a byte where they have one of a thousand.

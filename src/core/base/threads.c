@@ -27,7 +27,7 @@ typedef struct Worker
 	int			number;
 } Worker;
 
-/* Whether the caller wants everybody to leave. */
+/* True if cancellation was requested. */
 bool
 mf_cancelled(const MfParallel *parallel)
 {

@@ -23,7 +23,7 @@ typedef struct MfAucQuery
 	double		auc;			/* result: NaN when there are no relevant or no other items */
 } MfAucQuery;
 
-/* Scores that are the same for everybody: how often each item was rated. */
+/* Scores that are the same for all users: how often each item was rated. */
 typedef struct MfPopularity
 {
 	int64_t		nitems;

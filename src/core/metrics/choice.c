@@ -2,7 +2,7 @@
  * choice.c - whether users share more items than chance makes them share.
  *
  * Who chooses by taste shares many items with some users and few with others.  Who was shown a random
- * choice, or answered everything, shares with anybody what the number of their rows and the items'
+ * choice, or answered everything, shares with any other user what the number of their rows and the items'
  * popularity make of it.  So of pairs of users the items that both have are counted, and the variance of
  * these counts above that of chance is set against the square of what chance expects: the excess is the
  * squared variation of how much tastes make users share, 0 where who has what says nothing about taste.
