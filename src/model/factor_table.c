@@ -42,16 +42,16 @@
 #include "pg/citus.h"
 #include "pg/spi_query.h"
 
-/* An error if a relation of that name exists already, which no known model owns. */
+/* An error unless a table of a model that is not there yet can get its name. */
 void
-CheckTableInTheWay(Oid schema, const char *table, const char *model)
+CheckNameIsFree(Oid schema, const char *table, const char *model)
 {
 	if (!OidIsValid(get_relname_relid(table, schema)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_TABLE),
-			 errmsg("relation \"%s\" stands in the way of model \"%s\"", table, model),
-			 errdetail("Schema \"%s\" already has a relation of the name that the model's table would get.",
+			 errmsg("relation \"%s\" already exists", table),
+			 errdetail("Model \"%s\" needs that name in schema \"%s\" for one of its tables.", model,
 					   get_namespace_name(schema)),
 			 errhint("Drop or rename it, or give the model another name with the argument model.")));
 }

@@ -9,7 +9,7 @@
 #include "compat.h"
 #include "model/factor_columns.h"
 
-extern void CheckTableInTheWay(Oid schema, const char *table, const char *model);
+extern void CheckNameIsFree(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							  const IdType *idtype, bool items);
 extern void DropFactorTable(Oid relid);

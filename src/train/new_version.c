@@ -126,8 +126,8 @@ PlanTables(Model *model, char *schema)
 	Oid			namespace = get_namespace_oid(schema, false);
 
 	model->schema = schema;
-	CheckTableInTheWay(namespace, model->user_table, model->name);
-	CheckTableInTheWay(namespace, model->item_table, model->name);
+	CheckNameIsFree(namespace, model->user_table, model->name);
+	CheckNameIsFree(namespace, model->item_table, model->name);
 }
 
 /*

@@ -106,7 +106,7 @@ SELECT fails(format('SELECT mf_train(''ratings'', %s)', a)) FROM unnest(ARRAY[
 CREATE TABLE one AS SELECT 1 AS user_id, 1 AS item_id;
 SELECT fails('SELECT mf_train(''one'', validation => 0.9)');
 
--- tables in the way
+-- relations that have the name of a model's table
 CREATE TABLE ratings_item_factors (mine int);
 SELECT fails('SELECT mf_train(''ratings'')');
 SELECT fails('SELECT mf_train(''ratings'', ''ratings'')');

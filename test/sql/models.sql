@@ -97,7 +97,7 @@ SELECT * FROM mf_recommend(1, 1);
 \set VERBOSITY default
 CREATE EXTENSION mfrec SCHEMA public;
 SELECT count(*) FROM mf_models;
--- which then stand in the way of a model of that name
+-- which then have the names that a model of that name needs
 SELECT mf_train('evens', factors => 2);
 DROP TABLE evens_user_factors, evens_item_factors;
 SELECT version FROM mf_train('evens', factors => 2);
