@@ -151,16 +151,14 @@ sample_new(const SampleOptions *o)
 		s.unobserved[i] = 0.5f + sample_uniform(22, i);
 	if (o->weighted)
 		p.unobserved = s.unobserved;
+	s.mean = sample_floats(ld);
+	s.pull = sample_floats((size_t) o->nusers);
+	for (int64_t u = 0; u < o->nusers && o->interest; u++)
+		s.pull[u] = r[u] * sample_uniform(23, u);
 	if (o->interest)
-	{
-		s.mean = sample_floats(ld);
-		p.user_mean = s.mean;
-		s.pull = sample_floats((size_t) o->nusers);
-		for (int64_t u = 0; u < o->nusers; u++)
-			s.pull[u] = r[u] * sample_uniform(23, u);
 		mf_random_factors(s.mean, 1, o->factors, 24);
-		p.user_pull = s.pull;
-	}
+	p.user_mean = s.mean;
+	p.user_pull = s.pull;
 	s.problem = p;
 	s.factors.user = sample_floats((size_t) o->nusers * ld);
 	if (o->rating)
@@ -307,11 +305,12 @@ sample_objective(const Sample *s, double *gradient)
 	return sum;
 }
 
-/* A solver for the sample; the space is to be freed with *space. */
+/* A solver for the sample, in space that begins as no numbers at all, to be freed with *space. */
 static MfAls *
 sample_als(const Sample *s, const MfParallel *parallel, void **space)
 {
 	*space = malloc(mf_als_size(&s->problem, parallel));
+	memset(*space, 0xff, mf_als_size(&s->problem, parallel));
 	return mf_als_init(*space, &s->problem, &s->factors, parallel);
 }
 

@@ -292,6 +292,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->fixed[MF_RATING] = side == MF_ITEMS ? als->factors.user : als->factors.rating;
 	atomic_init(&als->error, MF_OK);
 	memset(als->base, 0, (size_t) als->ld * sizeof(float));
+	memset(als->mean, 0, (size_t) als->ld * sizeof(float));
 }
 
 /* Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms. */

@@ -129,13 +129,12 @@ choose_basis(MfAls *als, const Space *space)
 	return true;
 }
 
-/* als->mean = the mean user, turned. */
+/* Sets als->mean, which is 0, to the mean user, turned. */
 static void
 turn_mean(MfAls *als)
 {
 	const float *mean = als->problem->user_mean;
 
-	memset(als->mean, 0, sizeof(float) * (size_t) als->ld);
 	for (int i = 0; i < als->shared && als->problem->user_pull != NULL; i++)
 		als->dense->axpy(als->mean, als->rotation + i * als->shared_width, mean[i], als->shared_width);
 }
