@@ -17,7 +17,7 @@ OBJS = \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o holdout_split.o metrics_report.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o \
-		train_options.o tune.o tune_metric.o validation.o) \
+		train_options.o train_problem.o tune.o tune_metric.o validation.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \
@@ -28,8 +28,8 @@ OBJS = \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o session_cache.o \
-		snapshot.o spi_query.o) \
+	$(addprefix src/pg/, alloc.o citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o \
+		session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_cells.o als_cg.o als_int16.o \
 		als_rotate.o als_schedule.o als_single.o als_system.o explain.o fold_in.o objective.o predict.o term.o) \

@@ -43,4 +43,6 @@ AlignedZeroArray(int64 count, Size width)
 	return (void *) TYPEALIGN(MFREC_CACHE_LINE, HugeZeroArray(count * width + MFREC_CACHE_LINE, 1));
 }
 
+extern void *HugePageArray(int64 count, Size width);
+
 #endif

@@ -1,17 +1,13 @@
 /*
- * als_loop.c - alternating least squares over ratings that have been read: objective, factors, sweeps.
+ * als_loop.c - alternating least squares over ratings that have been read: factors, half-sweeps, iterations.
  *
- * Knows neither tables nor models: the trainer stores what comes out, tuning tries one training after
- * another, an estimate runs the beginning of one.
+ * Knows neither tables nor models: a training stores what comes out, tuning tries one set of parameters after
+ * another, an estimate runs the beginning of one.  The solver is core/als; here its half-sweeps are fed with rows,
+ * which may come from temporary files, measured and logged.
  */
 #include "postgres.h"
 
 #include <math.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "core/als/predict.h"
 #include "guc.h"
@@ -19,16 +15,9 @@
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "train/als_loop.h"
-#include "train/train_memory.h"
 
 /* A stored number is 0 or at least this: FLT_MIN is 1.2e-38. */
 #define TINY_FACTOR 1.2e-19f
-
-/* Bytes from which an array gets huge pages, if there are any. */
-#define HUGE_ARRAY (4 << 20)
-
-/* From so many ratings on, half-sweeps may round the fixed side's vectors to int16; below, the time saved is not worth it. */
-#define INT16_ROWS 1000000
 
 double
 SecondsSince(instr_time began)
@@ -40,128 +29,6 @@ SecondsSince(instr_time began)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-/*
- * Asks for huge pages where an array is large: its rows are met in any order, and with small pages most of
- * them would have to be looked up.  Where there are none nothing is lost.
- */
-static void
-AdviseHugePages(char *space, Size size)
-{
-#ifdef MADV_HUGEPAGE
-	Size		page = getpagesize();
-
-	if (size >= HUGE_ARRAY)
-		(void) madvise((void *) TYPEALIGN(page, space), TYPEALIGN_DOWN(page, size - page), MADV_HUGEPAGE);
-#endif
-}
-
-/* Room for floats that the core's kernels want: zeroed, on a cache line. */
-static float *
-FloatArray(int64 count)
-{
-	char	   *space = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * count + 64);
-	float	   *array = (float *) TYPEALIGN(64, space);
-
-	AdviseHugePages(space, sizeof(float) * count);
-	memset(array, 0, sizeof(float) * count);
-	return array;
-}
-
-static void
-Override(double *value, double option)
-{
-	if (!isnan(option))
-		*value = option;
-}
-
-/* The preset for this data, and what the caller wants otherwise. */
-void
-SettleObjective(Training *t)
-{
-	const TrainOptions *options = &t->options;
-	const Ratings *ratings = t->ratings;
-	MfObjective *objective = &t->objective;
-	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
-	bool		explicit = ratings->is_explicit;
-
-	mf_objective_preset(objective, explicit, !explicit || options->interest_weight != 0, &shape);
-	objective->value_scale = ratings->value_scale;
-	objective->weight_scale = ratings->weight_scale;
-	if (options->factors > 0)
-		objective->factors = options->factors;
-	if (options->iterations > 0)
-		objective->iterations = options->iterations;
-	Override(&objective->regularization, options->regularization);
-	Override(&objective->alpha, options->alpha);
-	if (explicit)
-	{
-		Override(&objective->interest_weight, options->interest_weight);
-		if (objective->has_interest)
-			Override(&objective->taste, options->taste);
-		objective->mean = ratings->mean;
-		objective->deviation = ratings->deviation;
-		objective->min = ratings->min;
-		objective->max = ratings->max;
-	}
-	mf_objective_settle(objective);
-}
-
-/* Row lengths of one orientation. */
-static int32 *
-CountRows(const Cells *cells)
-{
-	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
-
-	for (int64 i = 0; i < cells->nrows; i++)
-		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
-	return counts;
-}
-
-static float *
-Regularization(const MfObjective *objective, const int32 *counts, int64 n,
-			   double (*rule) (const MfObjective *, int64))
-{
-	float	   *values = FloatArray(n);
-
-	for (int64 i = 0; i < n; i++)
-		values[i] = (float) rule(objective, counts[i]);
-	return values;
-}
-
-/* The objective as the core minimises it; first of all, whether there is memory for it. */
-void
-StateProblem(Training *t)
-{
-	const MfObjective *objective = &t->objective;
-	MfProblem  *problem = &t->problem;
-
-	CheckFactorMemory(objective, t->ratings->users, t->ratings->items, t->ratings->unknown,
-					  t->ratings->held_out.count > 0, &t->parallel);
-	t->user_counts = CountRows(&t->ratings->by_user);
-	t->item_counts = CountRows(&t->ratings->by_item);
-	problem->nusers = t->ratings->users->count;
-	problem->nitems = t->ratings->items->count;
-	problem->factors = mf_dimensions(objective);
-	problem->shared = objective->factors;
-	problem->has_rating = objective->has_rating;
-	problem->has_interest = objective->has_interest;
-	problem->interest_weight = objective->interest_weight;
-	problem->alpha = objective->alpha;
-	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers,
-												  mf_user_regularization);
-	problem->user_mean = t->mean_user = FloatArray(mf_padded(mf_dimensions(objective)));
-	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
-	if (objective->has_rating)
-		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														mf_rating_regularization);
-	if (objective->has_interest)
-		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														  mf_interest_regularization);
-	problem->int16 = t->ratings->rows >= INT16_ROWS && !CellsHaveWeights(&t->ratings->by_user);
-	problem->user_bias_regularization = objective->regularization * objective->bias_regularization;
-	problem->item_bias_regularization = problem->user_bias_regularization;
-}
-
 /* Room for the factors; the items', from which the first half-sweep starts, are random. */
 void
 StartFactors(Training *t)
@@ -170,19 +37,28 @@ StartFactors(Training *t)
 	int64		ld = mf_padded(problem->factors);
 	uint64		seed = (uint64) t->options.seed;
 
-	t->factors.user = FloatArray(problem->nusers * ld);
-	if (problem->has_rating)
+	t->factors.user = HugePageArray(problem->nusers * ld, sizeof(float));
+	if (problem->rating_regularization)
 	{
-		t->factors.rating = FloatArray(problem->nitems * ld);
-		t->factors.user_bias = FloatArray(problem->nusers);
-		t->factors.item_bias = FloatArray(problem->nitems);
+		t->factors.rating = HugePageArray(problem->nitems * ld, sizeof(float));
+		t->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
+		t->factors.item_bias = HugePageArray(problem->nitems, sizeof(float));
 		mf_random_factors(t->factors.rating, problem->nitems, problem->factors, 2 * seed);
 	}
-	if (problem->has_interest)
+	if (problem->interest_regularization)
 	{
-		t->factors.interest = FloatArray(problem->nitems * ld);
+		t->factors.interest = HugePageArray(problem->nitems * ld, sizeof(float));
 		mf_random_factors(t->factors.interest, problem->nitems, problem->factors, 2 * seed + 1);
 	}
+}
+
+/* The solver for this problem and these factors, with its workspace. */
+MfAls *
+CreateSolver(const Training *t)
+{
+	void	   *workspace = HugeArray(mf_als_size(&t->problem, &t->parallel), 1);
+
+	return mf_als_init(workspace, &t->problem, &t->factors, &t->parallel);
 }
 
 /* One half-sweep: every row of one side solved, the other side fixed; returns the loss. */
@@ -222,7 +98,7 @@ LogIteration(Training *t, double validation)
 static void
 UpdateMeanUser(Training *t)
 {
-	if (t->problem.has_interest)
+	if (t->factors.interest)
 		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
 }
 
@@ -274,8 +150,7 @@ RunSweeps(Training *t)
 	bool		go_on = true;
 
 	t->log = palloc0(sizeof(LogLine) * t->objective.iterations);
-	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
-						 &t->problem, &t->factors, &t->parallel);
+	t->als = CreateSolver(t);
 	while (go_on && t->iterations < t->objective.iterations)
 	{
 		double		before = t->loss;
@@ -316,7 +191,7 @@ RatingError(const Training *t)
 	double	   *sums;
 	double		squares = 0;
 
-	if (!t->problem.has_rating)
+	if (t->factors.rating == NULL)
 		return NAN;
 	if (t->validation)
 		return HeldOutError(t->validation, &t->factors);

@@ -14,8 +14,10 @@
 #include "pg/progress.h"
 #include "source/ratings_read.h"
 #include "source/source.h"
+#include "train/als_loop.h"
 #include "train/estimate.h"
 #include "train/train_memory.h"
+#include "train/train_problem.h"
 
 /* Cells of a side that are solved to see how long that takes. */
 #define TIMED_CELLS 1000000
@@ -71,8 +73,7 @@ TimeIteration(Training *t)
 	StateProblem(t);
 	StartFactors(t);
 	mf_random_factors(t->factors.user, t->problem.nusers, t->problem.factors, 3);
-	t->als = mf_als_init(MemoryContextAllocHuge(CurrentMemoryContext, mf_als_size(&t->problem, &t->parallel)),
-						 &t->problem, &t->factors, &t->parallel);
+	t->als = CreateSolver(t);
 	seconds = TimeHalfSweep(t, MF_USERS);
 	return seconds + TimeHalfSweep(t, MF_ITEMS);
 }
@@ -118,7 +119,7 @@ EstimateTraining(const TrainRequest *request, Estimate *estimate)
 	estimate->factors = t->objective.factors;
 	estimate->iterations = t->objective.iterations;
 	estimate->memory = ratings->memory + IdMapBytes(ratings->users) + IdMapBytes(ratings->items) +
-		FactorBytes(&t->objective, estimate->users, estimate->items, ratings->held_out.count > 0, &t->parallel);
+		FactorBytes(&t->problem, ratings->held_out.count > 0, &t->parallel);
 	estimate->temporary = ratings->temporary;
 	estimate->storage = StorageBytes(t);
 	estimate->seconds = read + (estimate->iterations + 0.5) * iteration + estimate->storage / STORE_SPEED;

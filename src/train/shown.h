@@ -4,7 +4,7 @@
 #ifndef MFREC_SHOWN_H
 #define MFREC_SHOWN_H
 
-#include "train/als_loop.h"
+#include "train/training.h"
 
 extern void NoticeShown(const Training *t, const char *source);
 

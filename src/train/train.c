@@ -3,6 +3,9 @@
  *
  * Train() is the recipe.  Everything happens in the caller's transaction: the new version's rows,
  * the switch to it and the removal of old ones become visible together at commit, or never.
+ *
+ * Solving is als_loop.c's, storing new_version.c's; here the two meet, and a retraining starts from the
+ * factors of the version before.
  */
 #include "postgres.h"
 
@@ -29,9 +32,10 @@
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
+#include "train/train_problem.h"
 #include "train/validation.h"
 
-/* A model that gets a version. */
+/* A training of a model's next version. */
 typedef struct Trainer
 {
 	const TrainRequest *request;
@@ -59,32 +63,54 @@ CheckSameSource(const Trainer *t, const Model *model)
 					 quote_literal_cstr(model->name))));
 }
 
-/* Checks everything that can be checked before a row is read, and takes the model's lock. */
+/*
+ * The arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the columns that this training
+ * found, whatever columns are added later.
+ */
+static void
+KeepArguments(Trainer *t)
+{
+	TrainOptions options = t->request->options;
+
+	options.columns.feedback = t->source.feedback;
+	options.columns.rating = t->source.value_column;
+	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
+}
+
+/* Takes the model's lock, and plans its next version. */
+static void
+PlanVersion(Trainer *t)
+{
+	const TrainRequest *request = t->request;
+	const Source *source = &t->source;
+	NewVersion *version = &t->version;
+
+	BeginNewVersion(version, request->model ? request->model : source->name, request->warm);
+	if (!version->is_new)
+		CheckSameSource(t, &version->model);
+	version->both_parts = source->feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
+	PlanNewVersion(version, request->schema, source->relid, &t->source.user, &t->source.item);
+	version->model.source_schema = source->temporary ? "pg_temp" : t->source.schema;
+	version->model.source = t->source.name;
+	version->model.fresh = SourceServesFresh(source, "train again");
+	KeepArguments(t);
+}
+
+/* Checks everything that can be checked before a row is read, and plans the version. */
 static void
 BeginTraining(Trainer *t)
 {
 	const TrainRequest *request = t->request;
-	TrainOptions settled = request->options;
-	NewVersion *version = &t->version;
-
 	const char *command = request->warm ? "mf_retrain()" : "mf_train()";
 
+	t->training.options = request->options;
+	INSTR_TIME_SET_CURRENT(t->training.began);
+	InitParallel(&t->training.parallel);
 	PreventCommandIfReadOnly(command);
 	PreventCommandDuringRecovery(command);
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
-	BeginNewVersion(version, request->model ? request->model : t->source.name, request->warm);
-	if (!version->is_new)
-		CheckSameSource(t, &version->model);
-	version->both_parts = t->source.feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
-	PlanNewVersion(version, request->schema, t->source.relid, &t->source.user, &t->source.item);
-	version->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
-	version->model.source = t->source.name;
-
-	/* Retraining and folding in go by what this training found, whatever columns are added later. */
-	settled.columns.feedback = t->source.feedback;
-	settled.columns.rating = t->source.value_column;
-	SetNewVersionParameters(version, TrainOptionsToJson(&settled));
+	PlanVersion(t);
 }
 
 /* Items of the current version, whose ids may have been of another type. */
@@ -105,13 +131,13 @@ TakeItem(void *state, const StoredRow *row)
 	int32		item = ConvertId(&former->idtype, items->type, row->id, &id) ? FindId(items, id) : -1;
 	Size		at = (Size) item * mf_padded(t->problem.factors);
 	Size		bytes = sizeof(float) * row->factors;
-	const float *rating_vector = t->problem.has_interest ? row->rating_vector : row->vector;
+	const float *rating_vector = t->factors.interest ? row->rating_vector : row->vector;
 
 	if (item < 0 || row->factors != t->problem.factors)
 		return;
-	if (t->problem.has_interest)
+	if (t->factors.interest)
 		memcpy(t->factors.interest + at, row->vector, bytes);
-	if (t->problem.has_rating && rating_vector)
+	if (t->factors.rating && rating_vector)
 	{
 		memcpy(t->factors.rating + at, rating_vector, bytes);
 		t->factors.item_bias[item] = row->bias;
@@ -160,6 +186,7 @@ StoreVersion(Trainer *t)
 	Ratings    *ratings = t->training.ratings;
 	SeenRows	seen;
 
+	ReportPhase(PHASE_STORE);
 	t->numbers = NumberByRatings(t->training.item_counts, ratings->items->count);
 	OpenSeenRows(&seen, &ratings->by_user, ratings->others, t->numbers, ratings->items->count);
 	users.seen = &seen;
@@ -174,6 +201,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 {
 	Training   *training = &t->training;
 
+	ReportPhase(PHASE_SWITCH);
 	result->feedback = FeedbackName(t->source.feedback);
 	result->factors = training->problem.factors;
 	result->users = training->problem.nusers;
@@ -183,7 +211,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->loss = training->loss;
 	result->rmse = RatingError(training);
 	result->seconds = SecondsSince(training->began);
-	if (!training->problem.has_interest)	/* users were drawn to 0, but are not there */
+	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
@@ -212,7 +240,39 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	PublishImage(&source);
 }
 
-/* Trains a version of a model in the current transaction; returns the model's name. */
+/* Reads the source, and settles what is to be minimised on it. */
+static void
+LoadTraining(Trainer *t)
+{
+	Training   *training = &t->training;
+
+	BeginProgress(t->version.model.name);
+	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
+	SettleObjective(training);
+	StateProblem(training);
+	if (!t->request->warm)
+		NoticeShown(training, t->source.name);
+}
+
+/* Gives factors their first values, solves for them, and stops where rows held out say so. */
+static void
+SolveTraining(Trainer *t)
+{
+	Training   *training = &t->training;
+
+	StartFactors(training);
+	WarmStart(t);
+	if (training->ratings->held_out.count > 0)
+		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
+												&training->parallel);
+	ReportPhase(PHASE_SWEEP);
+	RunSweeps(training);
+}
+
+/*
+ * Trains a version of a model in the current transaction.  Returns the model's name, in the caller's memory
+ * context, and fills in *result, whose strings are gone with the training.
+ */
 char *
 Train(const TrainRequest *request, ModelVersion *result)
 {
@@ -221,32 +281,14 @@ Train(const TrainRequest *request, ModelVersion *result)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Trainer		trainer = {.request = request};
 	Trainer    *t = &trainer;
-	Training   *training = &t->training;
 	char	   *name;
 
-	training->options = request->options;
-	INSTR_TIME_SET_CURRENT(training->began);
-	InitParallel(&training->parallel);
 	BeginTraining(t);
-	t->version.model.fresh = SourceServesFresh(&t->source, "train again");
-	BeginProgress(t->version.model.name);
-	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
-	SettleObjective(training);
-	StateProblem(training);
-	if (!request->warm)
-		NoticeShown(training, t->source.name);
-	StartFactors(training);
-	WarmStart(t);
-	if (training->ratings->held_out.count > 0)
-		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
-												&training->parallel);
-	ReportPhase(PHASE_SWEEP);
-	RunSweeps(training);
-	ReportPhase(PHASE_STORE);
+	LoadTraining(t);
+	SolveTraining(t);
 	StoreVersion(t);
-	ReportPhase(PHASE_SWITCH);
 	SwitchVersion(t, result);
-	FreeRatings(training->ratings);
+	FreeRatings(t->training.ratings);
 	PublishVersion(t, result);
 	EndProgress();
 	name = MemoryContextStrdup(caller, t->version.model.name);

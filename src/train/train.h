@@ -5,7 +5,7 @@
 #define MFREC_TRAIN_H
 
 #include "model/model_write.h"
-#include "train/als_loop.h"
+#include "train/train_options.h"
 
 typedef struct TrainRequest
 {

@@ -10,7 +10,7 @@
 #include "pg/memory_limit.h"
 #include "train/train_memory.h"
 
-/* count * width more bytes; too many for an int64 are the largest number. */
+/* Adds count * width bytes to a sum; too many for an int64 are the largest number. */
 static void
 AddBytes(int64 *sum, int64 count, int64 width)
 {
@@ -20,41 +20,53 @@ AddBytes(int64 *sum, int64 count, int64 width)
 		*sum = PG_INT64_MAX;
 }
 
-/* Bytes of everything that grows with the numbers of users and items, dictionaries apart. */
-int64
-FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validation, const MfParallel *parallel)
+/* Bytes of the dictionaries of ids, those of users without factors included. */
+static int64
+DictionaryBytes(const Ratings *ratings)
 {
-	int64		vector = sizeof(float) * mf_padded(mf_dimensions(objective));
-	int			parts = objective->has_rating + objective->has_interest;
-	int64		bytes = 0;
-	MfProblem	problem = {.nusers = users, .nitems = items, .factors = mf_dimensions(objective),
-	.shared = objective->factors,.has_rating = objective->has_rating, .has_interest = objective->has_interest,.int16 = true};
+	return IdMapBytes(ratings->users) + IdMapBytes(ratings->items) +
+		(ratings->unknown ? IdMapBytes(ratings->unknown) : 0);
+}
 
-	AddBytes(&bytes, users, vector);
-	AddBytes(&bytes, items, parts * vector);
+/*
+ * Bytes of everything that grows with the numbers of users and items, dictionaries apart: factors and what each
+ * row has besides, and the solver's workspace.  validation: the best iteration's items are kept, too.
+ */
+int64
+FactorBytes(const MfProblem *problem, bool validation, const MfParallel *parallel)
+{
+	int64		vector = sizeof(float) * mf_padded(problem->factors);
+	int			parts = problem->has_rating + problem->has_interest;
+	int64		bytes = 0;
+
+	AddBytes(&bytes, problem->nusers, vector);
+	AddBytes(&bytes, problem->nitems, parts * vector);
 	if (validation)
-		AddBytes(&bytes, items, parts * vector);	/* those of the best iteration */
+		AddBytes(&bytes, problem->nitems, parts * vector);
 
 	/* Row starts, counts, regularization, pull and biases. */
-	AddBytes(&bytes, users, sizeof(int64) + 4 * sizeof(float));
-	AddBytes(&bytes, items, sizeof(int64) + 4 * sizeof(float));
-	AddBytes(&bytes, 1, mf_als_size(&problem, parallel));
+	AddBytes(&bytes, problem->nusers, sizeof(int64) + 4 * sizeof(float));
+	AddBytes(&bytes, problem->nitems, sizeof(int64) + 4 * sizeof(float));
+	AddBytes(&bytes, 1, mf_als_size(problem, parallel));
 	return bytes;
 }
 
-/* Before factors are allocated: an error unless they fit beside the dictionaries (unknown: NULL, or users without factors). */
+/*
+ * Before factors are allocated: an error unless they fit beside the dictionaries of their ids.  problem: without
+ * its arrays.
+ */
 void
-CheckFactorMemory(const MfObjective *objective, const IdMap *users, const IdMap *items, const IdMap *unknown,
-			bool validation, const MfParallel *parallel)
+CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const MfParallel *parallel)
 {
-	int64		dictionaries = IdMapBytes(users) + IdMapBytes(items) + (unknown ? IdMapBytes(unknown) : 0);
-	int64		factors = FactorBytes(objective, users->count, items->count, validation, parallel);
+	int64		dictionaries = DictionaryBytes(ratings);
+	int64		factors = FactorBytes(problem, ratings->held_out.count > 0, parallel);
 	int64		needed = factors;
 
 	AddBytes(&needed, 1, dictionaries);
 	elog(DEBUG1, "mfrec: factors take %lld bytes, dictionaries %lld", (long long) factors, (long long) dictionaries);
 	if (needed > MemoryLimit())
-		TrainingExceedsMemory(needed, psprintf("%d factors of %d users and %d items take %lld MB, the dictionaries of their ids %lld MB; both must be in memory.",
-							 mf_dimensions(objective), users->count, items->count,
-							 (long long) (factors >> 20), (long long) (dictionaries >> 20)));
+		TrainingExceedsMemory(needed,
+							  psprintf("%d factors of %lld users and %lld items take %lld MB, the dictionaries of their ids %lld MB; both must be in memory.",
+									   problem->factors, (long long) problem->nusers, (long long) problem->nitems,
+									   (long long) (factors >> 20), (long long) (dictionaries >> 20)));
 }

@@ -5,12 +5,9 @@
 #define MFREC_TRAIN_MEMORY_H
 
 #include "core/als/als.h"
-#include "core/als/objective.h"
-#include "ids/id_map.h"
+#include "source/ratings.h"
 
-extern int64 FactorBytes(const MfObjective *objective, int64 users, int64 items, bool validation,
-						 const MfParallel *parallel);
-extern void CheckFactorMemory(const MfObjective *objective, const IdMap *users, const IdMap *items,
-							  const IdMap *unknown, bool validation, const MfParallel *parallel);
+extern int64 FactorBytes(const MfProblem *problem, bool validation, const MfParallel *parallel);
+extern void CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const MfParallel *parallel);
 
 #endif

@@ -23,6 +23,8 @@
 #include "pg/progress.h"
 #include "source/ratings_read.h"
 #include "source/source.h"
+#include "train/als_loop.h"
+#include "train/train_problem.h"
 #include "train/tune.h"
 #include "train/tune_metric.h"
 

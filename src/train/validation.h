@@ -5,6 +5,7 @@
 #define MFREC_VALIDATION_H
 
 #include "core/als/objective.h"
+#include "core/als/problem.h"
 #include "core/metrics/metric.h"
 #include "source/ratings.h"
 

@@ -1,0 +1,135 @@
+/*
+ * train_problem.c - what a training minimises: constants by preset and argument, regularization by row.
+ *
+ * The formulas are in core/als/objective.c; here they meet the data and the arguments.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "pg/alloc.h"
+#include "train/train_memory.h"
+#include "train/train_problem.h"
+
+/*
+ * From so many ratings on half-sweeps may round the fixed side's vectors to 16 bits, which is faster.  On smaller
+ * sets a training takes seconds either way.
+ */
+#define INT16_RATINGS 1000000
+
+/* Replaces a constant of the preset by an argument, if that was given. */
+static void
+Override(double *value, double option)
+{
+	if (!isnan(option))
+		*value = option;
+}
+
+/* Takes over how ratings were standardized and weights scaled: predictions and fold-in need the same. */
+static void
+TakeScales(MfObjective *objective, const Ratings *ratings)
+{
+	objective->value_scale = ratings->value_scale;
+	objective->weight_scale = ratings->weight_scale;
+	if (!ratings->is_explicit)
+		return;
+	objective->mean = ratings->mean;
+	objective->deviation = ratings->deviation;
+	objective->min = ratings->min;
+	objective->max = ratings->max;
+}
+
+/* t->objective: the preset for these ratings, with what the arguments say otherwise. */
+void
+SettleObjective(Training *t)
+{
+	const TrainOptions *options = &t->options;
+	const Ratings *ratings = t->ratings;
+	MfObjective *objective = &t->objective;
+	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
+	bool		interest = !ratings->is_explicit || options->interest_weight != 0;
+
+	mf_objective_preset(objective, ratings->is_explicit, interest, &shape);
+	TakeScales(objective, ratings);
+	if (options->factors > 0)
+		objective->factors = options->factors;
+	if (options->iterations > 0)
+		objective->iterations = options->iterations;
+	Override(&objective->regularization, options->regularization);
+	Override(&objective->alpha, options->alpha);
+	if (ratings->is_explicit)
+		Override(&objective->interest_weight, options->interest_weight);
+	if (mf_is_joint(objective))
+		Override(&objective->taste, options->taste);
+	mf_objective_settle(objective);
+}
+
+/* The number of cells in each row. */
+static int32 *
+CountRows(const Cells *cells)
+{
+	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
+
+	for (int64 i = 0; i < cells->nrows; i++)
+		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
+	return counts;
+}
+
+/* A rule of the objective for each of n rows, by its number of ratings. */
+static float *
+Regularization(const MfObjective *objective, const int32 *counts, int64 n,
+			   double (*rule) (const MfObjective *, int64))
+{
+	float	   *values = HugePageArray(n, sizeof(float));
+
+	for (int64 i = 0; i < n; i++)
+		values[i] = (float) rule(objective, counts[i]);
+	return values;
+}
+
+/* The problem but for what every row has of its own. */
+static MfProblem
+ShapeProblem(const MfObjective *objective, const Ratings *ratings)
+{
+	MfProblem	problem = {
+		.nusers = ratings->users->count,
+		.nitems = ratings->items->count,
+		.factors = mf_dimensions(objective),
+		.shared = objective->factors,
+		.has_rating = mf_is_explicit(objective),
+		.has_interest = !mf_ratings_alone(objective),
+		.interest_weight = objective->interest_weight,
+		.alpha = objective->alpha,
+		.user_bias_regularization = objective->regularization * objective->bias_regularization,
+		.item_bias_regularization = objective->regularization * objective->bias_regularization,
+		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user)
+	};
+
+	return problem;
+}
+
+/*
+ * t->problem: the objective as the core minimises it, with the regularization of every row.  First of all an
+ * error where there is no memory for its factors.
+ */
+void
+StateProblem(Training *t)
+{
+	const MfObjective *objective = &t->objective;
+	MfProblem  *problem = &t->problem;
+
+	*problem = ShapeProblem(objective, t->ratings);
+	CheckFactorMemory(problem, t->ratings, &t->parallel);
+	t->user_counts = CountRows(&t->ratings->by_user);
+	t->item_counts = CountRows(&t->ratings->by_item);
+	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
+	problem->user_mean = t->mean_user;
+	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
+	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers, mf_user_regularization);
+	if (mf_is_explicit(objective))
+		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
+														mf_rating_regularization);
+	if (!mf_ratings_alone(objective))
+		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
+														  mf_interest_regularization);
+}

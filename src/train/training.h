@@ -1,0 +1,44 @@
+/*
+ * training.h - a training on its way: what all of its steps read and write.
+ */
+#ifndef MFREC_TRAINING_H
+#define MFREC_TRAINING_H
+
+#include "portability/instr_time.h"
+
+#include "core/als/als.h"
+#include "core/als/objective.h"
+#include "model/model_write.h"
+#include "source/ratings.h"
+#include "train/train_options.h"
+#include "train/validation.h"
+
+/*
+ * A training of ratings that have been read: it knows neither tables nor models.  The caller fills in options,
+ * began, parallel and ratings; then come SettleObjective(), StateProblem(), StartFactors() and RunSweeps().  All
+ * arrays live in the memory context that is current at these calls.
+ */
+typedef struct Training
+{
+	TrainOptions options;
+	instr_time	began;
+	MfParallel	parallel;
+	Ratings    *ratings;
+
+	/* by SettleObjective and StateProblem */
+	MfObjective objective;		/* constants */
+	MfProblem	problem;		/* the same, with the regularization of every row */
+	int32	   *user_counts;	/* nusers: ratings of each user */
+	int32	   *item_counts;	/* nitems */
+	float	   *mean_user;		/* mf_padded(d): the point to which users are drawn */
+
+	/* by StartFactors and RunSweeps */
+	MfFactors	factors;
+	MfAls	   *als;
+	Validation *validation;		/* NULL: no rows are held out */
+	LogLine    *log;			/* a line for each iteration */
+	int			iterations;		/* done; with validation at last that of the best one */
+	double		loss;
+} Training;
+
+#endif
