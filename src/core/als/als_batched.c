@@ -10,7 +10,7 @@
  * bias while the private ones stay, then the private ones by how far they are to move.  That leaves out the products
  * of one kind with the other, which are most of the work of a system of all dimensions.
  */
-#include "core/als/als_batched.h"
+#include "core/als/als_batched_system.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,154 +48,6 @@ mf_lanes_size(const MfAls *als)
 
 	lay_out(&arena, als);
 	return arena.used;
-}
-
-/* The vectors of a batch's rows that a term's cells give: users have one for all terms. */
-static float *
-solved_vectors(const MfAls *als, const MfBatchSpace *space, MfPart part)
-{
-	return space->solved[als->side == MF_USERS ? MF_INTEREST : part];
-}
-
-/* Lane l's row on its way through the blocks. */
-MfRowState
-mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, int l)
-{
-	const int64_t *start = als->rows->start + batch->row[l];
-	MfRowState	row = {batch->row[l], NULL, NULL};
-
-	if (als->nblocks == 1)
-		return row;
-	row.x = solved_vectors(als, space, MF_RATING) + l * als->ld;
-	if (start[1] - start[0] <= MF_KEPT_CELLS)
-		row.kept = space->kept + l * MF_KEPT_CELLS;
-	return row;
-}
-
-/*
- * The lanes' systems for one term, their shifts raised for these traces of their cells' parts, by kind of dimensions;
- * empty lanes get 1 x = 0.
- */
-void
-mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][MF_MAX_LANES], MfSystems *systems)
-{
-	for (int l = 0; l < als->cholesky->lanes; l++)
-	{
-		MfSystem   *system = &systems->system[l];
-
-		systems->factor[l] = 0.0f;
-		systems->shift[MF_SHARED][l] = systems->shift[MF_PRIVATE][l] = systems->least[l] = 1.0f;
-		if (l >= batch->count)
-			continue;
-		*system = mf_sweep_system(als, systems->part, batch->row[l]);
-		if (!systems->bias)
-			system->bias = NULL;
-		systems->least[l] = INFINITY;
-		for (int kind = 0; kind < MF_KINDS; kind++)
-			if (mf_block_has(systems->block, (MfKind) kind))
-			{
-				system->raised[kind] = mf_sweep_shift(als, system, (MfKind) kind, trace[kind][l]);
-				systems->shift[kind][l] = system->raised[kind];
-				systems->least[l] = fminf(systems->least[l], system->raised[kind]);
-			}
-		systems->factor[l] = system->factor;
-	}
-}
-
-/*
- * Eliminates the biases.  With y the two transformed right-hand sides (n numbers per lane): in the
- * primal form b = (target_sum - y2.y1) / (weight_sum + shift - y2.y2), in the dual b = y2.y1 /
- * (shift + y2.y2). y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
- */
-void
-mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual, float *y, int n)
-{
-	int			lanes = als->cholesky->lanes;
-	float		y11[MF_MAX_LANES];
-	float		y21[MF_MAX_LANES];
-	float		y22[MF_MAX_LANES];
-	float		b[MF_MAX_LANES] = {0};
-
-	als->cholesky->dots(y11, y, y, n);
-	als->cholesky->dots(y21, y, y + n * lanes, n);
-	als->cholesky->dots(y22, y + n * lanes, y + n * lanes, n);
-	for (int l = 0; l < batch->count; l++)
-	{
-		MfSystem   *system = &systems->system[l];
-		double		above = dual ? y21[l] : batch->sums[l].target_sum - y21[l];
-		double		shift = mf_bias_ridge(system->bias_shift, batch->sums[l].weight_sum);
-		double		below = shift + (dual ? y22[l] : batch->sums[l].weight_sum - y22[l]);
-
-		/* in the primal form, rounding alone makes it less than shift */
-		b[l] = (float) (above / (below < shift ? shift : below));
-		system->raised_bias = (float) shift;
-		*system->bias = b[l];
-		systems->explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
-	}
-	als->cholesky->subtract(y, y + n * lanes, b, n);
-}
-
-/* The same where there is no bias. */
-void
-mf_batch_explain(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual, const float *y, int n)
-{
-	float		y11[MF_MAX_LANES];
-
-	als->cholesky->dots(y11, y, y, n);
-	for (int l = 0; l < batch->count; l++)
-		systems->explained[l] = dual ? -y11[l] : y11[l];
-}
-
-/*
- * Moves lane l's vector by x, and accounts for what that gains: `explained`, but for the part of a raised shift.
- */
-static void
-move_row(MfAls *als, const MfBatch *batch, const MfSystems *systems, int l, const float *x, float *to)
-{
-	const MfSystem *system = &systems->system[l];
-	double		before = mf_sweep_square(systems->block, MF_PRIVATE, to);
-	double	   *loss = &als->row_loss[als->rows->first + batch->row[l]];
-	double		gain;
-
-	for (int k = 0; k < systems->block->width; k++)
-		to[k] += x[k];
-	gain = systems->explained[l] - ((double) system->raised[MF_PRIVATE] - system->shift[MF_PRIVATE]) *
-		(before - mf_sweep_square(systems->block, MF_PRIVATE, to));
-	if (systems->bad[l] != 0 || !isfinite(gain))
-		gain = NAN;
-	*loss -= system->loss_weight * gain;
-	if (*loss < 0.0)
-		*loss = 0.0;
-	if (!isfinite(*loss))
-		mf_sweep_account(als, batch->row[l], system, systems->block, to, NAN, false);
-}
-
-/* Stores the lanes' vectors, which are in space->x, and their losses. */
-void
-mf_batch_store(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems)
-{
-	int			ld = als->ld;
-	float	   *row[MF_MAX_LANES];
-
-	for (int l = 0; l < als->cholesky->lanes; l++)
-		row[l] = l < batch->count && !systems->moves ? systems->solved + l * ld : space->moved + l * ld;
-	als->cholesky->deinterleave(row, space->x, systems->block->width);
-	for (int l = 0; l < batch->count; l++)
-	{
-		const MfSystem *system = &systems->system[l];
-		double		left = batch->sums[l].constant[systems->part] - systems->explained[l];
-
-		if (systems->moves)
-		{
-			move_row(als, batch, systems, l, row[l], systems->solved + l * ld);
-			continue;
-		}
-		/* private dimensions that are yet to move are held by their own shift */
-		if (als->nblocks > 1 && solved_vectors(als, space, systems->part) == solved_vectors(als, space, MF_RATING))
-			left += system->shift[MF_PRIVATE] *
-				mf_sweep_square(&als->block[1], MF_PRIVATE, row[l] + als->block[1].offset);
-		mf_sweep_account(als, batch->row[l], system, systems->block, row[l], left, systems->bad[l] == 0);
-	}
 }
 
 /* The lanes' vectors as they stand, side by side in space->x. */
@@ -273,28 +125,6 @@ solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSyst
 	mf_batch_store(als, space, batch, systems);
 }
 
-/* The systems of one term of a batch, in a block of dimensions. */
-MfSystems
-mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block)
-{
-	MfSystems		systems = {.part = part};
-
-	systems.moves = als->nblocks > 1 && block == &als->block[1];
-	systems.block = als->side == MF_ITEMS && als->term[part].dimensions <= als->shared && als->own > 0 ?
-		&als->shared_block : block;
-	systems.bias = !systems.moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
-	systems.solved = solved_vectors(als, space, part) + block->offset;
-	return systems;
-}
-
-/* Whether items have a system of that term in a block. */
-bool
-mf_batch_has(const MfAls *als, MfPart part, const MfBlock *block)
-{
-	return als->term[part].present &&
-		(mf_block_has(block, MF_SHARED) || als->term[part].dimensions > als->shared);
-}
-
 /* Solves a block of rows in their primal form. */
 static void
 solve_long_rows(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const MfBlock *block)
@@ -333,7 +163,7 @@ static void
 solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 {
 	if (als->nblocks > 1)
-		mf_sweep_load(als, MF_RATING, batch->row, batch->count, solved_vectors(als, space, MF_RATING), space->moved);
+		mf_sweep_load(als, MF_RATING, batch->row, batch->count, mf_batch_solved(als, space, MF_RATING), space->moved);
 	for (int b = 0; b < als->nblocks; b++)
 	{
 		if (end <= als->first_dual[b])

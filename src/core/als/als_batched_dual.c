@@ -4,7 +4,7 @@
  * With Z the cells' vectors, scaled and divided by the roots of B = base * factor + shift, x = B^(-1/2) Z' c where
  * (1 + Z Z') c = targets (Woodbury's identity).
  */
-#include "core/als/als_batched.h"
+#include "core/als/als_batched_system.h"
 
 #include <math.h>
 #include <string.h>

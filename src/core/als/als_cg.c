@@ -4,7 +4,7 @@
  * Coordinates are those in which the Gram matrix is diagonal, and the preconditioner is the matrix's diagonal.  A
  * row's vectors are gathered once and kept in the cache.
  */
-#include "core/als/als_single.h"
+#include "core/als/als_single_task.h"
 
 #include <math.h>
 #include <string.h>

@@ -19,10 +19,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "core/als/als.h"
+#include "core/als/problem.h"
 #include "core/als/ridge.h"
 #include "core/als/term.h"
 #include "core/base/arena.h"
+#include "core/base/csr.h"
+#include "core/base/error.h"
+#include "core/base/threads.h"
 #include "core/kernels/cholesky.h"
 #include "core/kernels/dense.h"
 
@@ -50,7 +53,7 @@ typedef struct MfBlock
 
 #define MF_MAX_BLOCKS 2
 
-struct MfAls
+typedef struct MfAls
 {
 	const MfProblem *problem;
 	MfFactors	factors;
@@ -89,7 +92,7 @@ struct MfAls
 	int64_t		first_dual[MF_MAX_BLOCKS];	/* from this place of the order on rows are solved in dual form */
 	char	   *scratch;		/* per worker, scratch_size bytes each */
 	size_t		scratch_size;
-};
+} MfAls;
 
 /* Some cells of a row, in the terms above; sums are added to. */
 typedef struct MfCells

@@ -19,9 +19,10 @@
 #define MF_TERM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "core/als/fold_in.h"
+#include "core/als/fold_problem.h"
 #include "core/als/problem.h"
 
 #define MF_TERMS 2				/* by MfPart */

@@ -1,8 +1,8 @@
 /*
- * als_single.h - one system at a time: what Cholesky's method and conjugate gradients share.
+ * als_single_task.h - one system at a time: what Cholesky's method and conjugate gradients share.
  */
-#ifndef MF_ALS_SINGLE_H
-#define MF_ALS_SINGLE_H
+#ifndef MF_ALS_SINGLE_TASK_H
+#define MF_ALS_SINGLE_TASK_H
 
 #include "core/als/als_state.h"
 
@@ -35,7 +35,6 @@ typedef struct MfTask
 	double		weight_sum;
 } MfTask;
 
-/* als_single.c */
 extern void mf_single_diagonal(const MfAls *als, const MfTask *task, float *out);
 extern void mf_single_raise(const MfAls *als, MfTask *task, const float *diagonal, const float *before, int step);
 extern void mf_single_account(MfAls *als, const MfTask *task, double explained, bool good);

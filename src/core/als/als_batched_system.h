@@ -1,8 +1,8 @@
 /*
- * als_batched.h - systems side by side: what their primal and their dual form share.
+ * als_batched_system.h - systems side by side: what their primal and their dual form share.
  */
-#ifndef MF_ALS_BATCHED_H
-#define MF_ALS_BATCHED_H
+#ifndef MF_ALS_BATCHED_SYSTEM_H
+#define MF_ALS_BATCHED_SYSTEM_H
 
 #include "core/als/als_int16.h"
 
@@ -52,7 +52,7 @@ typedef struct MfSystems
 	int32_t		bad[MF_MAX_LANES];
 } MfSystems;
 
-/* als_batched.c */
+extern float *mf_batch_solved(const MfAls *als, const MfBatchSpace *space, MfPart part);
 extern MfRowState mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, int l);
 extern void mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][MF_MAX_LANES],
 							MfSystems *systems);
