@@ -28,10 +28,13 @@
 #include "pg/memory_limit.h"
 #include "source/ratings_read.h"
 
-/* A block of users takes at least this much. */
+/* Bytes that a block of users may take at least, however small maintenance_work_mem is. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)
 
-/* An error unless a relation's ids can be looked up among the model's. */
+/*
+ * An error unless a relation's ids can be looked up among the model's: integers of any width, or values whose
+ * bytes mean the same in both types.
+ */
 static void
 CheckIdTypes(const Source *source, const char *what, const char *column, const IdType *idtype, const IdType *model)
 {
@@ -44,6 +47,7 @@ CheckIdTypes(const Source *source, const char *what, const char *column, const I
 			 errhint("Cast the column in a view, or name another column.")));
 }
 
+/* The same for both ids of a relation. */
 static void
 CheckSource(const Evaluation *e, const Source *source)
 {
@@ -51,7 +55,10 @@ CheckSource(const Evaluation *e, const Source *source)
 	CheckIdTypes(source, "item", source->item_column, &source->item, &e->r.image->item_type);
 }
 
-/* Resolves the test relation: its columns are called as those of the training unless named. */
+/*
+ * Resolves the test relation.  Its columns are called as those of the training unless named; without the rating
+ * column lists alone are measured, and a notice says so.  Weights do not count: a row is a row.
+ */
 static void
 OpenTest(Evaluation *e, const EvaluationRequest *request)
 {
@@ -122,7 +129,7 @@ NumberItems(const Image *image, const IdMap *items)
 	return numbers;
 }
 
-/* Links the ids of test relation, training rows and model. */
+/* Links the ids of test relation, training rows and image by their numbers. */
 static void
 LinkIds(Evaluation *e)
 {
@@ -139,7 +146,10 @@ LinkIds(Evaluation *e)
 		e->slot[u] = -1;
 }
 
-/* Prepares what lists are measured by: the baseline, how popular items are, and how often they will appear. */
+/*
+ * Prepares what lists are measured by: the baseline of lists, how popular each item is, and how often items
+ * appear in lists, which is counted for both.
+ */
 static void
 InitExposure(Evaluation *e)
 {
@@ -154,7 +164,7 @@ InitExposure(Evaluation *e)
 	e->total.baseline.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
 }
 
-/* Keeps the vector of a user, if they are in the test relation. */
+/* Keeps vector and bias of a user, if they are in the test relation; one without a vector is unknown. */
 static void
 TakeUser(void *state, const StoredRow *row)
 {
@@ -170,7 +180,11 @@ TakeUser(void *state, const StoredRow *row)
 	memcpy(e->vector + (Size) user * e->r.image->index.ld, row->vector, sizeof(float) * row->factors);
 }
 
-/* Reads the vectors of the test relation's users, and how many users the model has. */
+/*
+ * Reads the vectors of the test relation's users, which stay in memory: blocks take users in the relation's
+ * order, the model's table has them in its own.  All of its users are counted, as novelty is by the share that
+ * has an item.
+ */
 static void
 ReadUsers(Evaluation *e)
 {
@@ -182,7 +196,10 @@ ReadUsers(Evaluation *e)
 	e->model_users = ReadAllUsers(&e->r, false, TakeUser, e);
 }
 
-/* Reads both relations, each sorted by user, and spilled beyond its share of the memory. */
+/*
+ * Reads both relations, each sorted by user.  Each has a quarter of maintenance_work_mem and is spilled beyond
+ * that, a block has another one; the last is for what is not counted.
+ */
 static void
 ReadRelations(Evaluation *e)
 {
@@ -198,7 +215,7 @@ ReadRelations(Evaluation *e)
 	e->block_bytes = Max(budget / 4, LEAST_BLOCK);
 }
 
-/* Adds the block's users to the totals, in their order. */
+/* Adds the block's users to the totals, in their order: sums of floats depend on it. */
 static void
 AddBlock(Evaluation *e)
 {
@@ -214,7 +231,10 @@ AddBlock(Evaluation *e)
 	}
 }
 
-/* Reports the block user by user. */
+/*
+ * Reports the block user by user: the metrics that a user has, and how many rows they stand on.  Without such
+ * rows: nothing.
+ */
 static void
 ReportBlock(const Evaluation *e, ReportFunction report, void *state)
 {
@@ -236,7 +256,7 @@ ReportBlock(const Evaluation *e, ReportFunction report, void *state)
 	}
 }
 
-/* Reports all users together: metrics, and counts of what they stand on. */
+/* Reports all users together: metrics, and counts of what they stand on and of what was left out. */
 static void
 ReportTotals(Evaluation *e, ReportFunction report, void *state)
 {
@@ -256,7 +276,7 @@ ReportTotals(Evaluation *e, ReportFunction report, void *state)
 	report(state, NULL, "rows_null", (double) (e->test->null_rows + e->test->zero_rows), NAN);
 }
 
-/* Stops where nothing could be measured, and says why. */
+/* An error where nothing could be measured, which says why: no row that counts, or none that is relevant. */
 static void
 CheckTotals(const Evaluation *e)
 {
@@ -281,7 +301,10 @@ CheckTotals(const Evaluation *e)
 				 errhint("Lower the argument relevant_from.")));
 }
 
-/* Room for lists, of as many users at a time as a block may take. */
+/*
+ * Allocates lists, of as many users at a time as a block may take: item and score for the model, item for the
+ * baseline.  8-bit codes of the items make them faster where there are many users, if they fit.
+ */
 static void
 AllocateLists(Evaluation *e)
 {

@@ -6,7 +6,7 @@
 
 #include "eval/metrics_report.h"
 
-/* What mf_evaluate was asked for; text that was not given is NULL. */
+/* What mf_evaluate was asked for, its arguments; text that was not given is NULL. */
 typedef struct EvaluationRequest
 {
 	Oid			test;

@@ -20,7 +20,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 
-/* How many training rows a user of the test relation has. */
+/* How many training rows a user of the test relation has; 0 where they have none. */
 static int64
 SeenCells(const Evaluation *e, int32 user)
 {
@@ -36,7 +36,10 @@ TestCells(const Evaluation *e, int32 user)
 	return e->test->by_user.start[user + 1] - e->test->by_user.start[user];
 }
 
-/* Bytes that a user takes in a block, with all that is gathered of them. */
+/*
+ * Bytes that a user takes in a block, with all that is gathered of them: what they were trained on and their
+ * test rows stand there twice, the second time behind those of other ranked users.
+ */
 static int64
 UserBytes(const Evaluation *e, int32 user)
 {
@@ -45,8 +48,8 @@ UserBytes(const Evaluation *e, int32 user)
 }
 
 /*
- * Cuts off the next block, in the current memory context: from user `first` of the test relation on, as many as there is
- * memory for, one at least.  Its cells have their places, but are not collected yet.
+ * Cuts off the next block, in the current memory context: from user `first` of the test relation on, as many as
+ * there is memory for, one at least.  Its cells have their places, but are not collected yet.
  */
 void
 StartBlock(Evaluation *e, int32 first)
@@ -100,14 +103,21 @@ CompareInt32(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* By item: numbers are in another order than in the relation where collations differ, and so must be sorted. */
+/*
+ * By item; for qsort.  Rows come by the relation's order of ids, which is not that of numbers in the image where
+ * their collations or types differ.
+ */
 static int
 CompareCells(const void *a, const void *b)
 {
 	return CompareInt32(&((const TestCell *) a)->item, &((const TestCell *) b)->item);
 }
 
-/* Passes the training rows by: which items the block's users have, and how far above the baseline they rate. */
+/*
+ * Takes from the training rows what the block's users have, sorted by item, and by how much they rate above mean and
+ * item biases in all.  All rows pass by for each block, in their order, in memory or from temporary files: so
+ * blocks are as large as can be, and one of them is the rule.
+ */
 static void
 CollectSeen(Evaluation *e)
 {
@@ -136,7 +146,10 @@ CollectSeen(Evaluation *e)
 		}
 }
 
-/* Takes a test row of user u of the block in, or counts why it is left out. */
+/*
+ * Takes a test row of user u of the block in, or counts why it is left out; what the user was trained on must be
+ * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.
+ */
 static void
 TakeTestCell(Evaluation *e, int u, int32 item, float value)
 {
@@ -161,7 +174,7 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 	}
 }
 
-/* Passes the test rows by, and takes those of the block's users. */
+/* Takes the test rows of the block's users, sorted by item; a row without a value counts as 1. */
 static void
 CollectTest(Evaluation *e)
 {
@@ -183,7 +196,10 @@ CollectTest(Evaluation *e)
 		}
 }
 
-/* Collects the cells of the block's users; in a memory context that outlives the block. */
+/*
+ * Collects the cells of the block's users.  In a memory context that outlives the block, as reading from
+ * temporary files keeps buffers from one block to the next.
+ */
 void
 CollectBlock(Evaluation *e)
 {
@@ -191,7 +207,10 @@ CollectBlock(Evaluation *e)
 	CollectTest(e);
 }
 
-/* Errors of predicted ratings of user u of the block, and of the baseline's; for a thread. */
+/*
+ * Adds up errors of predicted ratings of user u of the block, and of the baseline's; for a thread, which has a
+ * user alone.
+ */
 static void
 JudgeRatings(void *state, int64 u, int worker)
 {
@@ -264,7 +283,11 @@ GatherRanked(Evaluation *e)
 			GatherUser(e, u, q++);
 }
 
-/* Tallies the two lists of ranked user list_first + q; for a thread. */
+/*
+ * Tallies the two lists of ranked user list_first + q, which is list q of the batch; for a thread.  The
+ * baseline's list is made here.  The area under the curve of the model's scores comes later, that of popularity
+ * needs no scores.
+ */
 static void
 JudgeUser(void *state, int64 q, int worker)
 {
@@ -289,7 +312,10 @@ JudgeUser(void *state, int64 q, int worker)
 	tally->popular.auc = mf_auc_of_counts(&e->baseline.popularity, seen, nseen, relevant, nrelevant);
 }
 
-/* Makes the ranked users' lists and tallies them, as many at a time as there is room for. */
+/*
+ * Makes the ranked users' lists and tallies them, as many at a time as there is room for.  How often items appear is
+ * counted outside of threads: users share these counts.
+ */
 static void
 JudgeLists(Evaluation *e)
 {
@@ -315,7 +341,10 @@ JudgeLists(Evaluation *e)
 	}
 }
 
-/* The ranked users' areas under the curve, by the scores of all items. */
+/*
+ * The ranked users' areas under the curve: how many pairs of a relevant and another item, without those of the
+ * training, their scores of all items order rightly.
+ */
 static void
 JudgeOrder(Evaluation *e)
 {

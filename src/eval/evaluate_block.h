@@ -10,7 +10,7 @@
 #include "serve/recommender.h"
 #include "source/ratings.h"
 
-/* A test row of a user in a block. */
+/* A test row of a user in a block, of an item that the model knows and the user was not trained on. */
 typedef struct TestCell
 {
 	int32		item;			/* number in the image */
@@ -18,7 +18,10 @@ typedef struct TestCell
 	bool		relevant;
 } TestCell;
 
-/* Users first .. first + n - 1 of the test relation at work. */
+/*
+ * A block: users first .. first + n - 1 of the test relation.  Those with relevant rows, of whom lists are
+ * made, stand once more one behind the other, as searches take them; they are the ranked ones.
+ */
 typedef struct Block
 {
 	int32		first;
@@ -31,7 +34,7 @@ typedef struct Block
 	int64	   *cell_count;
 	TestCell   *cell;
 	UserTally  *tally;			/* n */
-	/* users with relevant rows */
+	/* of users with relevant rows: */
 	int			nranked;
 	int32	   *ranked;			/* numbers in the block */
 	int64	   *relevant_start;	/* nranked + 1 */
@@ -45,7 +48,11 @@ typedef struct Block
 	int32	   *popular_count;
 } Block;
 
-/* An evaluation at work. */
+/*
+ * An evaluation at work.  Users and items have numbers of three kinds: in the test relation, in the training
+ * rows, and items in the image.  Tables lead from the first two to others, -1 where there is no such user or
+ * item.
+ */
 typedef struct Evaluation
 {
 	Recommender r;

@@ -43,7 +43,7 @@ InitHoldoutId(HoldoutId *id, Oid type, bool lower, MemoryContext context)
 	fmgr_info_cxt(output, &id->output, context);
 }
 
-/* A string in lower case, as citext compares it. */
+/* A string in lower case by the database's collation, as citext compares it; equal ones are on the same side. */
 static uint64
 HashLower(HoldoutId *id, Datum value)
 {
@@ -53,7 +53,7 @@ HashLower(HoldoutId *id, Datum value)
 	return mf_holdout_text(lower, strlen(lower));
 }
 
-/* A varlena's bytes; the blanks behind a character(n) are none of them. */
+/* The bytes of a string or bytea; padded: without the blanks behind a character(n), which do not count there. */
 static uint64
 HashBytes(Datum value, bool padded)
 {
@@ -83,7 +83,10 @@ HashUuid(const pg_uuid_t *uuid)
 	return mf_holdout_text(text, n);
 }
 
-/* Equal values hash alike, whatever their type: see core/metrics/holdout.c. */
+/*
+ * The hash of an id.  Equal values hash alike, whatever their type: numbers as numbers, all else as it reads (see
+ * core/metrics/holdout.c).  A quoted literal without a type is text.
+ */
 static uint64
 HashHoldoutId(HoldoutId *id, Datum value)
 {
@@ -124,8 +127,8 @@ HashHoldoutId(HoldoutId *id, Datum value)
 }
 
 /*
- * Where a row falls between 0 and 1, by its ids and the seed alone, evenly over all rows: it is held out by every
- * fraction above that.
+ * Where a row falls in [0, 1), by its ids and the seed alone, evenly over all rows: it is held out by every fraction
+ * above that.  So a larger fraction holds out the same rows and more, and another seed is another split.
  */
 double
 HoldoutPlace(int64 seed, HoldoutId *user, Datum user_id, HoldoutId *item, Datum item_id)

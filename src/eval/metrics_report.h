@@ -37,7 +37,7 @@ typedef struct MetricSums
 	MfExposure	exposure;		/* count NULL: not counted, as of a single user */
 } MetricSums;
 
-/* Sums of many users. */
+/* Sums over users, or over a single one: what a report is computed from. */
 typedef struct EvaluationSums
 {
 	RowCounts	rows;

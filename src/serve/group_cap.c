@@ -6,6 +6,9 @@
  * longer ranking is made, the groups of just these items are looked up, and the ranking grows until
  * k items are found.  What a call sees of the table is what its snapshot, privileges and row security
  * show.  Where one group has nearly everything, all groups are read once and the search itself counts.
+ *
+ * Groups are numbered from 1 as they are met, so that any type will do as a name; an item without a group, or
+ * with a null one, has 0 and is not limited.
  */
 #include "postgres.h"
 
@@ -34,13 +37,17 @@ NumberGroup(Grouping *grouping, Datum value, bool isnull)
 	return isnull ? 0 : AddId(grouping->names, IdFromColumn(&grouping->name_type, value)) + 1;
 }
 
+/* An array of the groups of all items of the image, none of which has one yet. */
 static int32 *
 NoGroups(const Image *image)
 {
 	return HugeZeroArray(image->nitems, sizeof(int32));
 }
 
-/* Groups from an array that runs parallel to the candidates; a null is no group. */
+/*
+ * Groups from an array of any type that runs parallel to the candidates, and must be as long; a null is no
+ * group.  Candidates that the model does not know are passed over.
+ */
 void
 GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups)
 {
@@ -64,7 +71,10 @@ GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, A
 			grouping->group[filter->candidates[i]] = NumberGroup(grouping, values[i], nulls[i]);
 }
 
-/* Groups from a column of a table with a row for each item, found by its id. */
+/*
+ * Groups from a column of a relation with a row for each item, found by its id.  An error where the relation or
+ * a column is not there; rows are read later, by SQL.
+ */
 void
 GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column)
 {
@@ -86,7 +96,7 @@ GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *g
 	relation_close(rel, NoLock);
 }
 
-/* Where the group of an item that has been looked up is; NULL for any other item. */
+/* The place of an item's group, to be read or set; NULL for an item that has not been looked up. */
 static int32 *
 GroupPlace(const Grouping *grouping, int32 item)
 {
@@ -106,7 +116,10 @@ typedef struct GroupReceiver
 	const Image *image;
 } GroupReceiver;
 
-/* Notes the group of an item; the table must have one row for each. */
+/*
+ * Takes a row of the relation: an id and a group.  A second row of an item that has a group is an error; ids
+ * that the model does not know, or that were not asked for, are passed over.
+ */
 static bool
 ReceiveGroup(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -132,7 +145,10 @@ ReceiveGroup(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* The columns that the query delivers must be of the types that GroupByTable has found. */
+/*
+ * The ids must be of the model's type, and both columns of the types that GroupByTable has found: the relation
+ * may have been altered since.
+ */
 static void
 StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
@@ -151,7 +167,10 @@ StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckDeliveredId(typeinfo, 1, &receiver->grouping->name_type);
 }
 
-/* Looks up the groups of n more items in the table. */
+/*
+ * Looks up the groups of n more items in the relation, by one query with an array of their ids.  Integers are
+ * passed as the relation has them, so that its index serves; one beyond that type has no row there.
+ */
 static void
 LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 {
@@ -186,7 +205,7 @@ LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 				&receiver.pub);
 }
 
-/* Reads the groups of all items in the table. */
+/* Reads the groups of all items in the relation. */
 static void
 LoadGroups(Grouping *grouping, const Image *image)
 {
@@ -228,7 +247,7 @@ CutGroups(Grouping *grouping, int k, bool can_grow, TopList *list)
 	return true;
 }
 
-/* A ranking without groups: of a user, or by popularity where nothing is known. */
+/* The k best items whatever their groups: for a user, or by popularity where nothing is known of them. */
 static void
 Rank(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k, TopList *list)
 {

@@ -6,7 +6,10 @@
 
 #include "serve/recommender.h"
 
-/* How items are grouped; per_group 0: not at all. */
+/*
+ * How items are grouped, for one call; per_group 0: not at all.  Either all groups are known (group), or those
+ * of items that were looked up so far (known, known_group).
+ */
 typedef struct Grouping
 {
 	int			per_group;		/* at most so many of each */

@@ -33,7 +33,10 @@
 /* The memory of the dictionary is compared with the limit each time that so many users have come. */
 #define CHECK_USERS 65536
 
-/* Bytes that grow with the number of users, and stay until the call ends: their ids, and where each one's rows begin. */
+/*
+ * Bytes that grow with the number of users, and stay until the call ends: their ids, and where each one's rows
+ * begin.
+ */
 static int64
 UserBytes(const AllUsers *all)
 {
@@ -129,8 +132,8 @@ ReadUsers(AllUsers *all, bool with_seen)
 }
 
 /*
- * Allocates what a block of users takes; there are fewer of them where lists are long.  8-bit codes are built where they
- * pay and fit.
+ * Allocates what a block of users takes; there are fewer of them where lists are long.  8-bit codes are built
+ * where they pay and fit.
  */
 static void
 AllocateBlock(AllUsers *all, int k)
@@ -215,8 +218,8 @@ ReadVectors(AllUsers *all)
 }
 
 /*
- * The items that a user has in the source, as numbers in the image; returns how many.  Users come in ascending order, as
- * the rows do, of which one part at a time is in memory; items are valid until the next part is read.
+ * The items that a user has in the source, as numbers in the image; returns how many.  Users come in ascending
+ * order, as the rows do, of which one part at a time is in memory; items are valid until the next part is read.
  */
 static int64
 SourceItems(AllUsers *all, int32 user, const int32 **items)
@@ -234,7 +237,10 @@ SourceItems(AllUsers *all, int32 user, const int32 **items)
 	return part->start[row + 1] - part->start[row];
 }
 
-/* The items that the next user of the file had at the training, as numbers in the image, in the current memory context. */
+/*
+ * The items that the next user of the file had at the training, as numbers in the image, in the current memory
+ * context.
+ */
 static int32 *
 StoredItems(AllUsers *all, int32 user, int *count)
 {
@@ -270,8 +276,8 @@ ReserveSeen(AllUsers *all, int64 held, int64 n)
 }
 
 /*
- * What the next users have, from both, into seen_start and seen_items: of at most `limit` users, and of fewer where their
- * items would take more than a block may.  Returns of how many, 1 at least.
+ * What the next users have, from both, into seen_start and seen_items: of at most `limit` users, and of fewer
+ * where their items would take more than a block may.  Returns of how many, 1 at least.
  */
 static int
 GatherSeen(AllUsers *all, int limit)

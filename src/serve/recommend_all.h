@@ -19,7 +19,10 @@ typedef struct ListEntry
 	int			rank;			/* from 1 */
 } ListEntry;
 
-/* Whether lists are without what users have, and where that is read. */
+/*
+ * Whether lists are without what users have, and where that is read: arguments exclude_seen and fresh of
+ * mf_recommend_all.
+ */
 typedef enum SeenFrom
 {
 	SEEN_STAYS,					/* lists have it */
@@ -28,7 +31,10 @@ typedef enum SeenFrom
 	SEEN_FROM_VERSION			/* that alone */
 } SeenFrom;
 
-/* All users of a version, and the lists of a block of them. */
+/*
+ * All users of a version, and the lists of a block of them.  A user is known by their number in `users`;
+ * vectors, stored and seen have users in that order, and are read on from where the last block ended.
+ */
 typedef struct AllUsers
 {
 	Recommender r;

@@ -7,7 +7,10 @@
 #include "core/topk/topk.h"
 #include "image/image_cache.h"
 
-/* Room for lists, and what making them needs.  List q is batch.item[q * batch.k], ... */
+/*
+ * Room for lists, and what making them needs.  List q has batch.count[q] items, best first, in batch.item from
+ * element q * batch.k on, and scores likewise.
+ */
 typedef struct Lists
 {
 	const Image *image;

@@ -49,8 +49,8 @@ SearchWorkspace(Size size)
 }
 
 /*
- * Opens a model (NULL: the default one) at a version (0: the one that serves).  An error for a model that is not there,
- * or that the caller may not read.
+ * Opens a model (NULL: the default one) at a version (0: the one that serves).  An error for a model that is
+ * not there, or that the caller may not read.
  */
 void
 OpenRecommender(Recommender *r, const char *model, int32 version)
@@ -81,8 +81,8 @@ ReadsSource(const Recommender *r)
 }
 
 /*
- * The source as this version reads it, with ratings or without; an error where it has gone or no longer fits, whose hint
- * says what answers until it is back (NULL: nothing).
+ * The source as this version reads it, with ratings or without; an error where it has gone or no longer fits,
+ * whose hint says what answers until it is back (NULL: nothing).
  */
 const SourceLookup *
 OpenSourceOf(const Recommender *r, const char *until)
@@ -100,8 +100,8 @@ InitUser(const Recommender *r, UserState *state, Reason reason)
 }
 
 /*
- * Calls a function with the row of each user of the version, as the caller may see them; with_seen: and what they had at
- * the training.  Returns how many there are; an error where there should be some.
+ * Calls a function with the row of each user of the version, as the caller may see them; with_seen: and what
+ * they had at the training.  Returns how many there are; an error where there should be some.
  */
 int64
 ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, void *state)
@@ -209,8 +209,8 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 }
 
 /*
- * The k items with the most ratings, which are their scores, without what the user has (NULL: with everything).  Few are
- * passed over, so the list of popular items is gone through from its beginning.
+ * The k items with the most ratings, which are their scores, without what the user has (NULL: with everything).
+ * Few are passed over, so the list of popular items is gone through from its beginning.
  */
 void
 MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
@@ -269,8 +269,8 @@ ShowScores(const Recommender *r, const UserState *user, TopList *list)
 }
 
 /*
- * What a user makes of an item: the rating that they would give it; with implicit feedback how much they would take it,
- * about 1 yes, about 0 no.
+ * What a user makes of an item: the rating that they would give it; with implicit feedback how much they would
+ * take it, about 1 yes, about 0 no.
  */
 double
 Predict(const Recommender *r, const UserState *user, int32 item)

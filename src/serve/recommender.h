@@ -17,7 +17,7 @@ typedef struct Recommender
 	Image	   *image;
 } Recommender;
 
-/* Where a user's vector comes from. */
+/* Where a user's vector comes from; the column reason of mf_recommend. */
 typedef enum Reason
 {
 	REASON_MODEL,				/* the stored vector */
@@ -25,7 +25,7 @@ typedef enum Reason
 	REASON_POPULAR				/* nothing is known */
 } Reason;
 
-/* A user as a list needs them; vector has ld floats. */
+/* A user as a list needs them; the vector has ld floats, padding 0. */
 typedef struct UserState
 {
 	Reason		reason;
@@ -37,7 +37,10 @@ typedef struct UserState
 	int			nseen;
 } UserState;
 
-/* Which items may be in a list, by their numbers; negative ones mean nothing. */
+/*
+ * Which items may be in a list, by their numbers in the image; negative ones are of items that the model does
+ * not know.
+ */
 typedef struct ListFilter
 {
 	int32	   *candidates;		/* only these; NULL: all */

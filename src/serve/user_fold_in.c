@@ -57,7 +57,7 @@ typedef struct CurrentCells
 	MfFoldCells cells;
 } CurrentCells;
 
-/* One row of a user, by the item's number. */
+/* One current row of a user, by the number of its item in the image. */
 typedef struct NumberedRow
 {
 	int32		item;
@@ -138,7 +138,10 @@ FlushRows(RowCollector *collector)
 	collector->batch = 0;
 }
 
-/* Takes a row; an id that is not an integer is looked up before it is gone. */
+/*
+ * Takes a row; a CurrentRowFunction.  An id that is not an integer is gone when it returns, so it is looked up
+ * at once.
+ */
 static void
 CollectRow(void *state, int64 id, float rating, float weight)
 {
@@ -189,7 +192,10 @@ CountingSort(NumberedRow *rows, int64 n, int64 nitems)
 	return rows;
 }
 
-/* Merges rows as training does (explicit: mean, implicit: sum) into distinct cells. */
+/*
+ * Merges n rows as training does (explicit: mean, implicit: sum) into distinct cells, by ascending item.
+ * Values of one item are added in ascending order, so that the order in which rows come does not show.
+ */
 static void
 MergeRows(NumberedRow *rows, int64 n, const Image *image, CurrentCells *cells)
 {
@@ -233,8 +239,8 @@ TrainedWeighting(const MfObjective *objective)
 }
 
 /*
- * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each rating
- * for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.
+ * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each
+ * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.
  */
 static void
 PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)

@@ -78,8 +78,8 @@ UserScore(const UserSearch *search, const StoredRow *row)
 }
 
 /*
- * Scores one stored user, and keeps them where they may be among the best.  A score that equals the worst one kept may
- * win by its id, which counts at the end: so it is not turned away here.
+ * Scores one stored user, and keeps them where they may be among the best.  A score that equals the worst one
+ * kept may win by its id, which counts at the end: so it is not turned away here.
  */
 static void
 ScoreUser(void *state, const StoredRow *row)
@@ -158,7 +158,10 @@ MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
 	ListBestUsers(&search, list);
 }
 
-/* The k users whose vectors are nearest to a user's, by cosine; never that user.  None for one who is not in the model. */
+/*
+ * The k users whose vectors are nearest to a user's, by cosine; never that user.  None for one who is not in
+ * the model.
+ */
 void
 MakeSimilarUsers(Recommender *r, int64 user, int k, UserList *list)
 {

@@ -19,7 +19,7 @@
 #include "compat.h"
 #include "sql/args.h"
 
-/* A longer list is not one that can be shown. */
+/* The longest list: more than this is no list to show to a user. */
 #define MAX_LIST 10000
 
 /*
@@ -36,7 +36,7 @@ RequireArgument(FunctionCallInfo fcinfo, int n, const char *name, const char *hi
 				 hint ? errhint(hint, get_func_name(fcinfo->flinfo->fn_oid)) : 0));
 }
 
-/* A text argument, NULL where it is null. */
+/* A text argument in the current memory context, NULL where it is null. */
 char *
 TextArgument(FunctionCallInfo fcinfo, int n)
 {
@@ -125,7 +125,11 @@ VersionArgument(FunctionCallInfo fcinfo, int n)
 	return version;
 }
 
-/* A user or item id; the argument must not be null. */
+/*
+ * A user or item id in an argument that takes any type, which must not be null; `what` says which of them it
+ * is.  A type that does not fit the model is an error; a value that the model's type has no room for is an id
+ * that there is not.
+ */
 int64
 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what, const char *model)
 {
@@ -175,7 +179,10 @@ ParseArray(Datum value, Oid type, Oid element)
 	return OidInputFunctionCall(input, literal, ioparam, -1);
 }
 
-/* An array of ids in an argument that takes any type: an array, or a literal of one; not null. */
+/*
+ * An array of ids in an argument that takes any type: an array, or a literal of one, which is read as one of
+ * the model's type.  The argument must not be null.
+ */
 ArrayType *
 IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name)
 {
@@ -208,14 +215,17 @@ ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_ARRAYTYPE_P(n);
 }
 
-/* An error with a hint unless ids can be returned in a column (from 0) of the result. */
+/* An error with a hint unless ids can be returned in a column (from 0) of the result of BeginRows. */
 void
 CheckIdColumn(FunctionCallInfo fcinfo, int column, const IdType *idtype, const char *what, const char *hint)
 {
 	CheckIdResult(fcinfo, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, column, idtype, what, hint);
 }
 
-/* The same for a result of this row type. */
+/*
+ * The same for a result of this row type.  Where the call expects another type than that, an argument that
+ * names the type stands in the wrong place.
+ */
 void
 CheckIdResult(FunctionCallInfo fcinfo, TupleDesc desc, int column, const IdType *idtype, const char *what,
 			  const char *hint)

@@ -105,7 +105,8 @@ FractionArgument(FunctionCallInfo fcinfo, int n)
 
 /*
  * mf_holdout(user_id "any" or text, item_id "any" or text, fraction float8, seed bigint): whether a
- * row belongs to the test side of a split.  Null where an id is: such a row is on neither side.
+ * row belongs to the test side of a split, which has that fraction of all pairs of ids.  Null where an id is:
+ * such a row is on neither side.  How ids are hashed is found out once a query.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_holdout);
 Datum

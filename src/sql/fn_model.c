@@ -1,5 +1,9 @@
 /*
- * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_relink, mf_forget.
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_relink,
+ * mf_forget.
+ *
+ * They are for a model's owner.  Each takes the lock that a training holds, and then reads the model once more by
+ * what is committed by now: what it waited for may have changed or dropped it.
  */
 #include "postgres.h"
 
@@ -77,7 +81,7 @@ RequireModelName(FunctionCallInfo fcinfo)
 				 errmsg("%s needs the name of a model", get_func_name(fcinfo->flinfo->fn_oid))));
 }
 
-/* mf_drop(model text): removes a model, its tables and its bookkeeping. */
+/* mf_drop(model text): removes a model, its tables and its bookkeeping; the source stays. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_drop);
 Datum
 mf_drop(PG_FUNCTION_ARGS)
@@ -112,7 +116,7 @@ CheckDefaultOwner(const char *name, const Model *current)
 			 errhint("For your own calls set mfrec.model, or name the model.")));
 }
 
-/* mf_set_default(model text): what a null model argument means from now on. */
+/* mf_set_default(model text): what a null model argument means from now on, where mfrec.model names none. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_set_default);
 Datum
 mf_set_default(PG_FUNCTION_ARGS)

@@ -1,6 +1,9 @@
 /*
  * fn_predict.c - SQL functions that answer questions about one item: how a user would rate it, what is
  * like it, and what speaks for it.
+ *
+ * All go by the vectors of the version that serves, but for mf_explain, which reads the user's current rows
+ * from the source: an explanation names rows that are there.
  */
 #include "postgres.h"
 
@@ -13,8 +16,9 @@
 #include "sql/srf.h"
 
 /*
- * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, in an implicit
- * model the interest; null for an item that the model does not know.
+ * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, within the ratings' range; in an
+ * implicit model the interest, about 1 yes, about 0 no.  Null for an item that the model does not know, and
+ * where an id is null; the mean user's answer for a user whom it does not know.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_predict);
 Datum
@@ -38,7 +42,11 @@ mf_predict(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT4((float) predicted);
 }
 
-/* mf_similar_items(item_id anyelement or text, k bigint, model text): the nearest items by cosine. */
+/*
+ * mf_similar_items(item_id anyelement or text, k bigint, model text): the k nearest items by cosine, never the
+ * item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that the
+ * model does not know.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
 Datum
 mf_similar_items(PG_FUNCTION_ARGS)
@@ -70,8 +78,9 @@ FillContribution(const void *contributions, int i, Datum *values, bool *nulls)
 }
 
 /*
- * mf_explain(user_id "any" or text, item_id anyelement or text, k bigint, model text): which of the
- * user's own items carry an item's score.
+ * mf_explain(user_id "any" or text, item_id anyelement or text, k bigint, model text): which of the user's
+ * current items carry an item's score, as item_id and contribution, largest first.  No rows where an id is
+ * null, the model does not know the item, or the user has no row that it knows.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain);
 Datum

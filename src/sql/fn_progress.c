@@ -1,5 +1,8 @@
 /*
  * fn_progress.c - SQL function that shows the trainings that run right now: mf_trainings.
+ *
+ * A training writes what it does to a file of its own (pg/progress.c), as others cannot see its rows before it
+ * commits.
  */
 #include "postgres.h"
 
@@ -20,7 +23,11 @@ SecondsBetween(TimestampTz from, TimestampTz to)
 	return (to - from) / 1e6;
 }
 
-/* mf_trainings(): the rows of the view mf_progress. */
+/*
+ * mf_trainings(): a row a training of this database, of which the view mf_progress shows those whose process lives.
+ * iterations is null until it is known, loss and seconds_left until an iteration has ended; the time left is that of
+ * the remaining iterations, at the pace of those so far.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_trainings);
 Datum
 mf_trainings(PG_FUNCTION_ARGS)

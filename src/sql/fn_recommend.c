@@ -1,5 +1,9 @@
 /*
- * fn_recommend.c - SQL functions that make lists of items: for a user, for a basket, for anybody.
+ * fn_recommend.c - SQL functions that list items: for a user, for a basket, the popular ones.
+ *
+ * Each reads its arguments, opens the model, checks that the ids it is given and asked for are of the model's
+ * types, and hands the rest to src/serve.  Functions with a typed form return ids in the type of an argument
+ * that comes right after k and is null; the plain form returns bigint.
  */
 #include "postgres.h"
 
@@ -20,9 +24,13 @@
 
 #define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
 
+/* The column reason, by Reason. */
 static const char *const reason_names[] = {"model", "fresh", "popular"};
 
-/* Arguments of mf_recommend, which come in two orders: without and with the type of the items. */
+/*
+ * Where the arguments of mf_recommend stand, from 0; user_id and k are the first two.  They come in two orders:
+ * without and with the type of the items.
+ */
 typedef struct RecommendArguments
 {
 	int			model;
@@ -41,13 +49,14 @@ typedef struct RecommendArguments
 static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 
-/* An array of item ids, as numbers. */
+/* An array of item ids, as numbers in the image; negative where the model does not know one.  Nulls are an error. */
 static int32 *
 NumbersArgument(FunctionCallInfo fcinfo, int n, const Image *image, const char *name, int *count)
 {
 	return NumbersFromArray(&image->ids, IdArrayArgument(fcinfo, n, &image->item_type, name), name, count);
 }
 
+/* The arguments candidates and exclude: which items may be in the list; null: all, and none. */
 static void
 ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
 {
@@ -58,7 +67,10 @@ ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *i
 		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
 }
 
-/* The arguments of groups must say where groups come from, in one of the two ways. */
+/*
+ * The arguments of groups must say where groups come from, in one of the two ways: a table, or an array that
+ * runs parallel to the candidates.
+ */
 static void
 CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const ListFilter *filter)
 {
@@ -87,7 +99,7 @@ CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const
 				 errmsg("groups run parallel to candidates, and there are no candidates")));
 }
 
-/* How the items of the list are grouped. */
+/* How the items of the list are grouped: per_group is 0 where they are not. */
 static void
 ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, const ListFilter *filter,
 		   Grouping *grouping)
@@ -137,7 +149,7 @@ PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState
 	PutItemList(fcinfo, r->image, list->item, list->count, FillRecommended, &made);
 }
 
-/* A user of whom nothing is known gets what the setting says. */
+/* The list of a user of whom nothing is known, as mfrec.cold_start says: popular items, none, or an error. */
 static void
 ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
 			  bool leave_out_seen, int k, int64 id, TopList *list)
@@ -155,6 +167,11 @@ ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, G
 		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
 }
 
+/*
+ * The rows of mf_recommend.  Where the user's current rows are read, which is the argument fresh or else what
+ * the training found to be cheap, they decide what is known of the user and what they have; else the version
+ * does.
+ */
 static void
 Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 {
@@ -193,7 +210,8 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 /*
  * mf_recommend(user_id "any" or text, k bigint, model text, candidates, exclude anycompatible, fresh bool,
  * exclude_seen bool, version bigint, per_group bigint, group_table regclass, group_column text,
- * group_id_column text, groups "any"): the k best items for a user, as bigint.
+ * group_id_column text, groups "any"): the k best items for a user, best first, as item_id bigint, score,
+ * rank, predicted_rating (null without a rating part) and reason.  No rows for a null user.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
 Datum
@@ -212,7 +230,7 @@ mf_recommend_typed(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The array of a basket's ratings, as long as that of its items; NULL where it is null. */
+/* The argument ratings of a basket: as many as there are items, finite and without nulls; NULL where it is null. */
 static float *
 BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 {
@@ -241,8 +259,9 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 }
 
 /*
- * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for
- * somebody of whom only these items are known, which the list leaves out.
+ * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for a
+ * user of whom only these items are known, which the list leaves out; popular ones where the model knows none
+ * of them.  Nothing is stored.  Items come back in the array's type; no rows for a null array.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
 Datum
@@ -300,6 +319,7 @@ FillCounted(const void *state, int i, Datum *values, bool *nulls)
 	values[2] = Int32GetDatum(i + 1);
 }
 
+/* The rows of mf_popular; its two forms have the model in different places. */
 static void
 Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 {
@@ -318,7 +338,10 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	CloseRecommender(&r);
 }
 
-/* mf_popular(k bigint, model text): the items with the most ratings. */
+/*
+ * mf_popular(k bigint, model text): the items with the most ratings in the training, with their number and
+ * rank; of equal ones the smaller id first.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
 mf_popular(PG_FUNCTION_ARGS)

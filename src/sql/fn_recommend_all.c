@@ -1,5 +1,9 @@
 /*
  * fn_recommend_all.c - SQL functions that make the lists of all users: mf_recommend_all.
+ *
+ * The result has k rows a user, so it must not be kept: rows are returned one a call, and lists are made a block
+ * of users ahead.  What is open meanwhile is closed when the last row is fetched, or when the executor gives
+ * the call up before that (LIMIT, a cursor that is closed).
  */
 #include "postgres.h"
 
@@ -31,7 +35,7 @@ EndRecommendAll(Datum all)
 	CloseAllUsers((AllUsers *) DatumGetPointer(all));
 }
 
-/* What the arguments exclude_seen and fresh say together; the latter is not in the SQL of 0.1.0. */
+/* What the arguments exclude_seen and fresh (which the SQL of 0.1.0 does not have) say together. */
 static SeenFrom
 SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
 {
@@ -42,7 +46,7 @@ SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
 	return PG_GETARG_BOOL(fresh) ? SEEN_FROM_SOURCE : SEEN_FROM_VERSION;
 }
 
-/* The first call: opens the model and reads what there is to be read. */
+/* The first call: opens the model and reads what there is to be read, into memory that lives until the last one. */
 static void
 BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 {
@@ -108,7 +112,8 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 
 /*
  * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool): the k best items for
- * every user of the model, as bigint.
+ * every user of the model by the vectors that are stored, as user_id and item_id bigint, score and rank; a
+ * user's rows follow each other, by rank.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
 Datum

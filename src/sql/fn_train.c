@@ -1,5 +1,8 @@
 /*
  * fn_train.c - SQL functions that make versions, or nearly: mf_train, mf_retrain, mf_import, mf_estimate, mf_tune.
+ *
+ * Arguments are read here, and checked where that needs nothing but the argument; what depends on each other, or on
+ * the source, is checked in src/train.  Several functions have the arguments of mf_train, in its order.
  */
 #include "postgres.h"
 
@@ -21,7 +24,10 @@
 
 #define MAX_TRIALS 1000
 
-/* The result row that all functions share that make a version. */
+/*
+ * The row that all functions return that make a version: its model, its number, what it was made of and how
+ * good it is.
+ */
 static Datum
 VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *version)
 {
@@ -42,7 +48,10 @@ VersionRow(FunctionCallInfo fcinfo, const char *model, const ModelVersion *versi
 	return ResultRow(fcinfo, values, nulls);
 }
 
-/* The second argument is the model's name: who writes a kind of feedback there means the third one. */
+/*
+ * A notice to callers who write a kind of feedback where the model's name stands: they probably mean the argument
+ * behind it.
+ */
 static void
 NoteFeedbackAsModel(const char *model, const char *feedback)
 {
@@ -55,7 +64,7 @@ NoteFeedbackAsModel(const char *model, const char *feedback)
 
 /*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
- * that follow it from argument 1 + skip on.
+ * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
  */
 static void
 ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
@@ -89,7 +98,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 /*
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
- * item_column, rating_column, weight_column, schema text): trains a model or its next version.
+ * item_column, rating_column, weight_column, schema text): trains a model, or its next version where there is one
+ * of that name, stores it and lets it serve.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
@@ -104,7 +114,10 @@ mf_train(PG_FUNCTION_ARGS)
 	return VersionRow(fcinfo, model, &version);
 }
 
-/* mf_retrain(model text): the next version, from the same source and arguments, warm, as the model's owner. */
+/*
+ * mf_retrain(model text): the next version, from the same source and arguments, beginning with the factors that
+ * there are.  Whoever may act as the model's owner may call it, and it runs as that role.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
 Datum
 mf_retrain(PG_FUNCTION_ARGS)
@@ -132,8 +145,8 @@ mf_retrain(PG_FUNCTION_ARGS)
 /*
  * mf_import(model text, users, items regclass, feedback text, source regclass, regularization, alpha,
  * regularization_exponent, mean float8, id_column, factors_column, bias_column, ratings_column,
- * user_column, item_column, rating_column, schema text, value_is_confidence bool): factors trained elsewhere
- * become a version.
+ * user_column, item_column, rating_column, schema text, value_is_confidence bool): factors trained elsewhere,
+ * in two relations with an id and a vector a row, become a model's next version.  Returns a row about it.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_import);
 Datum
@@ -173,7 +186,10 @@ mf_import(PG_FUNCTION_ARGS)
 	return VersionRow(fcinfo, model, &version);
 }
 
-/* mf_estimate(source, ... as mf_train): what the training would take. */
+/*
+ * mf_estimate(source, ... as mf_train): what the training would take, as one row: counts, memory, temporary
+ * files and tables in bytes, seconds.  Reads the source, trains a little, and changes nothing.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_estimate);
 Datum
 mf_estimate(PG_FUNCTION_ARGS)
@@ -197,7 +213,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	return ResultRow(fcinfo, values, nulls);
 }
 
-/* The rows of mf_tune. */
+/* The rows of mf_tune; a parameter of which the model has no use is null. */
 static void
 PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *metric)
 {
@@ -230,7 +246,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
- * relevant_from float8): searches parameters on rows held out; a row per trial.
+ * relevant_from float8): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
 Datum

@@ -1,6 +1,7 @@
 /*
- * fn_users.c - SQL functions that look through all users: whom to tell about an item, who is like a
- * user.
+ * fn_users.c - SQL functions that look through all users: whom to tell about an item, who is like a user.
+ *
+ * They read the model's table of users, so they cost by its size, and see of it what the caller sees.
  */
 #include "postgres.h"
 
@@ -12,7 +13,11 @@
 
 #define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
 
-/* mf_similar_users(user_id anyelement or text, k bigint, model text): the nearest users by cosine. */
+/*
+ * mf_similar_users(user_id anyelement or text, k bigint, model text): the k nearest users by cosine, never that
+ * user, as id in the type of user_id, similarity and rank.  No rows for a null user, or one who is not in the
+ * model.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
 Datum
 mf_similar_users(PG_FUNCTION_ARGS)
@@ -50,7 +55,11 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 	CloseRecommender(&r);
 }
 
-/* mf_recommend_users(item_id "any" or text, k bigint, model text): whom to tell about an item. */
+/*
+ * mf_recommend_users(item_id "any" or text, k bigint, model text): whom to tell about an item: the k users with
+ * the best score for it who do not have it, as user_id bigint, score and rank.  No rows for a null or unknown
+ * item.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
 Datum
 mf_recommend_users(PG_FUNCTION_ARGS)

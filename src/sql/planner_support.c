@@ -88,7 +88,7 @@ EstimatedValue(PlannerInfo *root, Node *argument)
 	return root ? estimate_expression_value(root, argument) : argument;
 }
 
-/* The argument k: bigint, in views that were made with 0.1.0 integer. */
+/* The argument k, as far as it is known: bigint, in views that were made with 0.1.0 integer; null is the default. */
 static double
 EstimateK(PlannerInfo *root, Node *argument)
 {
@@ -173,7 +173,7 @@ EstimateScan(PlannerInfo *root, HeapTuple function, Node *model, int32 version, 
 	}
 }
 
-/* Reads the arguments of a call; false where there are none to read. */
+/* Reads the arguments of a call of a function by their names; false where there are none to read. */
 static bool
 EstimateList(PlannerInfo *root, Oid function, Node *call, ListEstimate *list)
 {
@@ -207,6 +207,7 @@ ListRows(const ListEstimate *list)
 	return clamp_row_est(Min(list->candidates, list->k < 0 ? DEFAULT_K : list->k));
 }
 
+/* Answers how many rows a call returns; false leaves it to ROWS in the script. */
 static bool
 EstimateRows(SupportRequestRows *request)
 {
@@ -218,6 +219,7 @@ EstimateRows(SupportRequestRows *request)
 	return true;
 }
 
+/* Answers what a call costs; false leaves it to COST in the script. */
 static bool
 EstimateCost(SupportRequestCost *request)
 {
@@ -232,7 +234,10 @@ EstimateCost(SupportRequestCost *request)
 	return true;
 }
 
-/* mf_serve_support(internal) internal: rows and cost of a function that returns a list. */
+/*
+ * mf_serve_support(internal) internal: rows and cost of a function that returns a list, for the planner; null
+ * for whatever else it asks, and where a call says nothing.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_serve_support);
 Datum
 mf_serve_support(PG_FUNCTION_ARGS)

@@ -20,7 +20,7 @@
 
 #define KEPT_DESCRIPTORS 16
 
-/* The columns after the id. */
+/* The columns after the id, as the script declares them; their names there may be others. */
 typedef struct RowColumns
 {
 	int			count;
@@ -32,12 +32,13 @@ typedef struct RowColumns
 } RowColumns;
 
 static const RowColumns shapes[ROW_SHAPES] = {
-	{4, {{"score", FLOAT4OID}, {"rank", INT4OID}, {"predicted_rating", FLOAT4OID}, {"reason", TEXTOID}}},
-	{2, {{"score", FLOAT4OID}, {"rank", INT4OID}}},
-	{2, {{"ratings", INT8OID}, {"rank", INT4OID}}},
-	{1, {{"contribution", FLOAT4OID}}},
+	[ROWS_RECOMMENDED] = {4, {{"score", FLOAT4OID}, {"rank", INT4OID}, {"predicted_rating", FLOAT4OID}, {"reason", TEXTOID}}},
+	[ROWS_RANKED] = {2, {{"score", FLOAT4OID}, {"rank", INT4OID}}},
+	[ROWS_COUNTED] = {2, {{"ratings", INT8OID}, {"rank", INT4OID}}},
+	[ROWS_EXPLAINED] = {1, {{"contribution", FLOAT4OID}}},
 };
 
+/* Descriptors so far, in TopMemoryContext. */
 static struct
 {
 	RowShape	shape;
@@ -46,6 +47,7 @@ static struct
 }			kept[KEPT_DESCRIPTORS];
 static int	nkept = 0;
 
+/* Makes a descriptor in the current memory context. */
 static TupleDesc
 MakeDescriptor(RowShape shape, Oid id_type)
 {
@@ -59,7 +61,10 @@ MakeDescriptor(RowShape shape, Oid id_type)
 	return desc;
 }
 
-/* The descriptor of a shape; types that may be dropped are looked up each time. */
+/*
+ * The descriptor of a shape; one with a type that may be dropped, or for which there is no place left, is not
+ * kept.
+ */
 static TupleDesc
 RowDescriptor(RowShape shape, Oid id_type)
 {
@@ -75,7 +80,7 @@ RowDescriptor(RowShape shape, Oid id_type)
 	desc = MakeDescriptor(shape, id_type);
 	MemoryContextSwitchTo(old);
 
-	/* the executor frees a descriptor that is not reference-counted */
+	/* the executor frees a descriptor without a reference count */
 	desc->tdrefcount = 1;
 	kept[nkept].shape = shape;
 	kept[nkept].id_type = id_type;
@@ -83,7 +88,10 @@ RowDescriptor(RowShape shape, Oid id_type)
 	return desc;
 }
 
-/* Prepares the result of a call that returns a list: an empty set of rows, to which PutRow adds. */
+/*
+ * Prepares the result of a call that returns a list: an empty set of rows of this shape, to which PutRow adds,
+ * with ids of this type.  An error where the call cannot take a set, or the type is not known.
+ */
 void
 BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type)
 {
