@@ -4,9 +4,8 @@
 #include "core/kernels/score.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <string.h>
 
+#include "core/base/padding.h"
 #include "core/simd/dispatch.h"
 
 #define MF_BODY "core/kernels/score_body.h"

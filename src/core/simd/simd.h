@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/simd/isa.h"
 
@@ -21,11 +22,17 @@
 #define MF_VI MF_KERNEL(vector_of_ints)
 #define MF_VD MF_KERNEL(vector_of_doubles)
 
+/* And twice as many int16, four times as many bytes; see simd_i8.h. */
+#define MF_VS MF_KERNEL(vector_of_shorts)
+#define MF_VB MF_KERNEL(vector_of_bytes)
+
 /* Functions on them; see simd_f32.h. */
 #define MF_LOAD MF_KERNEL(load)
 #define MF_STORE MF_KERNEL(store)
 #define MF_STORE_INTS MF_KERNEL(store_ints)
 #define MF_SELECT MF_KERNEL(select)
+#define MF_ABS MF_KERNEL(absolute)
+#define MF_BITS MF_KERNEL(bits)
 #define MF_ROOT MF_KERNEL(root)
 #define MF_SUM MF_KERNEL(sum)
 #define MF_TRANSPOSE MF_KERNEL(transpose)

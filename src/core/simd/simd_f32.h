@@ -40,6 +40,32 @@ MF_KERNEL(select) (MF_VI mask, MF_V a, MF_V b)
 	return (MF_V) (((MF_VI) a & mask) | ((MF_VI) b & ~mask));
 }
 
+/* |v| */
+MF_INLINE MF_V
+MF_KERNEL(absolute) (MF_V v)
+{
+	return MF_SELECT(v < 0, -v, v);
+}
+
+/* Bit l of the result is set where lane l of the mask is -1. */
+MF_INLINE uint32_t
+MF_KERNEL(bits) (MF_VI mask)
+{
+#if defined(MF_ISA_X86) && MF_LANES == 16
+	return _mm512_movepi32_mask((__m512i) mask);
+#elif defined(MF_ISA_X86) && MF_LANES == 8
+	return (uint32_t) _mm256_movemask_ps((__m256) mask);
+#elif defined(MF_ISA_X86)
+	return (uint32_t) _mm_movemask_ps((__m128) mask);
+#else
+	uint32_t	bits = 0;
+
+	for (int l = 0; l < MF_LANES; l++)
+		bits |= (uint32_t) (mask[l] != 0) << l;
+	return bits;
+#endif
+}
+
 /* The square root of every lane. */
 MF_INLINE MF_V
 MF_KERNEL(root) (MF_V v)

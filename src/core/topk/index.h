@@ -12,17 +12,13 @@
 #include <stdint.h>
 
 #include "core/base/threads.h"
-
-/* Items are kept in packs of 16, packs in blocks of 64. */
-#define MF_PACK 16
-#define MF_BLOCK_PACKS 64
-#define MF_BLOCK (MF_PACK * MF_BLOCK_PACKS)
+#include "core/kernels/score.h"
 
 /* What an index is built from.  Item i's number is the rank of its id: smaller number, smaller id. */
 typedef struct MfItems
 {
 	int64_t		nitems;			/* 0 .. 2^31 - 1 */
-	int			factors;		/* d, 1 .. 1000 */
+	int			factors;		/* d, 1 .. MF_MAX_FACTORS */
 	const float *vector;		/* nitems x mf_padded(d), row-major, padding 0, finite */
 	const float *offset;		/* nitems: added to the score; NULL: 0 */
 	const float *query;			/* nqueries x mf_padded(d): some users' vectors, by which it is
@@ -31,24 +27,24 @@ typedef struct MfItems
 } MfItems;
 
 /*
- * What codes an index carries: of 4 bits, by which all items are looked at where norms are flat, or sq8
- * ones of the first items, where norms prune.
+ * How an index is quantized: by codes of 4 bits of all items where norms are flat, and of 8 bits of the first items
+ * where norms prune.
  */
 typedef enum MfQuantization
 {
-	MF_QUANTIZE_AUTO,				/* 4 bits where the sample says that norms prune badly, else 8-bit ones */
-	MF_QUANTIZE_NEVER,				/* none */
-	MF_QUANTIZE_SQ4				/* 4 bits */
+	MF_QUANTIZE_AUTO,			/* 4 bits where a sample says that norms prune badly, else 8 bits */
+	MF_QUANTIZE_NEVER,
+	MF_QUANTIZE_SQ4				/* 4 bits, whatever norms are like */
 } MfQuantization;
 
 /*
- * Codes of 7 bits of whole vectors, of an index's first blocks or of all: see sq8.c.  Arrays but code are
- * of whole blocks, a number for each pack.
+ * Codes of 8 bits of whole vectors, of an index's first blocks or of all: see sq8.c.  Arrays but code are of whole
+ * blocks, a number for each pack.  All zero where there are none.
  */
 typedef struct MfSq8
 {
 	int64_t		nblocks;		/* that have such codes: the first ones of the index */
-	const uint8_t *code;		/* ld x 16 bytes a pack: see MfSq8ScanTile */
+	const uint8_t *code;		/* ld x 16 bytes a pack: see MfScore.sq8_scan */
 	const float *step;			/* what one step of a code is worth */
 	const float *error;			/* largest norm of what the codes miss */
 	const float *length;		/* largest norm of what the codes stand for */
@@ -98,7 +94,7 @@ typedef struct MfIndex
 
 extern size_t mf_index_size(int64_t nitems, int factors);
 extern size_t mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel);
-extern size_t mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization codes,
+extern size_t mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization quantization,
 							 const MfParallel *parallel);
 extern bool mf_index_open(MfIndex *index, const void *space, size_t size);
 

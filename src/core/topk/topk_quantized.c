@@ -98,7 +98,7 @@ bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 
 	bounds->norm = index->pack_norm + first;
 	bounds->offset = search->cosine || index->pack_offset == NULL ? NULL : index->pack_offset + first;
-	bounds->least = search->cosine ? index->sq4.least_norm + first : NULL;
+	bounds->least_norm = search->cosine ? index->sq4.least_norm + first : NULL;
 	bounds->threshold = mf_float_below(search->reservoir.threshold);
 }
 
