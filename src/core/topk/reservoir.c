@@ -1,19 +1,21 @@
 /*
  * reservoir.c - the best k of a stream of scored items, where a score may be known to within an error only.
  *
- * Entries collect until there are about twice as many as are wanted; then all that cannot be among the
- * best k go.  The caller owns the entries, and knows how to make a score exact.
+ * Entries collect until there are about a quarter more than are wanted; then a selection in linear time (quickselect)
+ * finds the k with the highest lower bounds, and entries whose upper bound is below all of these go.  So adding is a
+ * few instructions, where a heap would sift each entry.  The caller owns the entries, and knows how to make a score
+ * exact.
  */
 #include "core/topk/reservoir.h"
 
 #include <math.h>
 
-/* A comparison of a reservoir's entries: whether a comes before b. */
+/* A comparison of two entries: true if a comes before b. */
 typedef bool (*Before) (const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b);
 
-/* Descending by what the score is at least. */
+/* Descending by lower bound. */
 static inline bool
-before_by_least(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
+before_by_lower_bound(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
 {
 	(void) reservoir;
 	return a->score - a->error > b->score - b->error;
@@ -28,6 +30,7 @@ before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const Mf
 	return reservoir->item[a->position] < reservoir->item[b->position];
 }
 
+/* Exchanges two entries. */
 static inline void
 swap_entries(MfReservoirEntry *a, MfReservoirEntry *b)
 {
@@ -128,7 +131,7 @@ sort_by_rank(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, uint3
 	sort_few(reservoir, entry, n, before_by_rank);
 }
 
-/* How many entries a reservoir for the best k should shrink at. */
+/* How many entries a reservoir for the best k should shrink at: often enough for a high threshold, seldom enough to pay. */
 int
 mf_reservoir_limit(int k)
 {
@@ -147,10 +150,17 @@ mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_
 	reservoir->threshold = -INFINITY;
 }
 
+/* Raises the threshold, which never falls. */
+static void
+raise_threshold(MfReservoir *reservoir, double threshold)
+{
+	if (threshold > reservoir->threshold)
+		reservoir->threshold = threshold;
+}
+
 /*
- * Raises the threshold to the k-th largest of what the scores are at least, and drops what is at most
- * less.  Returns false when too many stay, because they are too close to tell apart: make the scores
- * exact and cut.
+ * Raises the threshold to the k-th largest lower bound and discards candidates whose upper bound is below it.
+ * Returns false when too many stay, because they are too close to tell apart: make the scores exact and cut.
  */
 bool
 mf_reservoir_shrink(MfReservoir *reservoir)
@@ -161,12 +171,12 @@ mf_reservoir_shrink(MfReservoir *reservoir)
 	if (reservoir->count < reservoir->k)
 		return true;
 	if (reservoir->count > reservoir->k)
-		select_first(reservoir, reservoir->entry, reservoir->count, reservoir->k, before_by_least);
+		select_first(reservoir, reservoir->entry, reservoir->count, reservoir->k, before_by_lower_bound);
 	for (int i = 0; i < reservoir->k; i++)
-		{
-		double		least = reservoir->entry[i].score - reservoir->entry[i].error;
+	{
+		double		lower = reservoir->entry[i].score - reservoir->entry[i].error;
 
-		threshold = least < threshold ? least : threshold;
+		threshold = lower < threshold ? lower : threshold;
 	}
 	for (int i = reservoir->k; i < reservoir->count; i++)
 	{
@@ -174,27 +184,26 @@ mf_reservoir_shrink(MfReservoir *reservoir)
 			reservoir->entry[kept++] = reservoir->entry[i];
 	}
 	reservoir->count = kept;
-	reservoir->threshold = threshold > reservoir->threshold ? threshold : reservoir->threshold;
+	raise_threshold(reservoir, threshold);
 	return kept <= reservoir->k + (reservoir->limit - reservoir->k) / 2;
 }
 
-/* Keeps the first k by rank; all scores are exact. */
+/* Keeps the first k by rank, and raises the threshold to the last of them; all scores are exact. */
 void
 mf_reservoir_cut(MfReservoir *reservoir)
 {
+	double		threshold = INFINITY;
+
 	if (reservoir->count > reservoir->k)
 	{
 		select_first(reservoir, reservoir->entry, reservoir->count, reservoir->k, before_by_rank);
 		reservoir->count = reservoir->k;
 	}
-	if (reservoir->count == reservoir->k)
-	{
-		double		threshold = INFINITY;
-
-		for (int i = 0; i < reservoir->k; i++)
-			threshold = reservoir->entry[i].score < threshold ? reservoir->entry[i].score : threshold;
-		reservoir->threshold = threshold > reservoir->threshold ? threshold : reservoir->threshold;
-	}
+	if (reservoir->count < reservoir->k)
+		return;
+	for (int i = 0; i < reservoir->k; i++)
+		threshold = reservoir->entry[i].score < threshold ? reservoir->entry[i].score : threshold;
+	raise_threshold(reservoir, threshold);
 }
 
 /* Sorts by rank; all scores are exact. */

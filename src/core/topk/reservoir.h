@@ -1,5 +1,8 @@
 /*
  * reservoir.h - the best k of a stream of scored items, where a score may be known to within an error only.
+ *
+ * What FAISS calls a reservoir: items are added without order, and a selection throws the worst away whenever it is
+ * full.  Its threshold is what a search may prune by.
  */
 #ifndef MF_RESERVOIR_H
 #define MF_RESERVOIR_H
@@ -13,20 +16,20 @@ typedef struct MfReservoirEntry
 {
 	double		score;
 	float		error;
-	int32_t		position;
+	int32_t		position;		/* of the item, in the index */
 } MfReservoirEntry;
 
 typedef struct MfReservoir
 {
-	MfReservoirEntry *entry;
+	MfReservoirEntry *entry;	/* mf_reservoir_limit(k) + MF_RESERVOIR_MARGIN */
 	const int32_t *item;		/* by position: breaks ties */
 	int			k;
 	int			count;			/* entries there are */
 	int			limit;			/* time to shrink */
-	double		threshold;			/* k items score at least this; -INFINITY before there are k */
+	double		threshold;		/* k items score at least this; -INFINITY before there are k */
 } MfReservoir;
 
-/* A reservoir takes a pack more than its limit before somebody must look. */
+/* A reservoir takes a pack of items more than its limit before it must shrink. */
 #define MF_RESERVOIR_MARGIN 16
 
 extern int	mf_reservoir_limit(int k);

@@ -1,5 +1,5 @@
 /*
- * sq4.c - 4-bit codes of the items' leading coordinates, and what they say of a score.
+ * sq4.c - 4-bit scalar quantization of the items' leading coordinates, and what codes say of a score.
  *
  * Where norms are flat, no item can be passed over unseen.  So all are looked at in short: let R be
  * the eigenvectors of V'V, x = R p and y = R v the coordinates of query and item.  The first c of them
@@ -32,39 +32,32 @@
 #include <string.h>
 
 #include "core/base/arena.h"
-#include "core/base/padding.h"
 
 /* Of normal numbers in four bits, in deviations: the step that leaves the least error, 0.107. */
 #define USUAL_STEP 0.335
-
-/* Floats that a worker needs to code a pack: 16 items' coordinates. */
-static size_t
-fill_floats(int factors)
-{
-	return (size_t) MF_PACK * mf_padded(factors);
-}
-
-/* Bytes of scratch space that planning and coding need. */
-size_t
-mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
-{
-	size_t		plan = mf_sq4_plan_workspace(nitems, factors, parallel);
-
-	/* coding still needs the plan's rotation and spread, so its own comes behind */
-	return plan + mf_workers(parallel) * fill_floats(factors) * sizeof(float);
-}
 
 /* State of coding, shared by its workers. */
 typedef struct Coding
 {
 	const MfIndex *index;
 	const MfScore *kernels;
-	float	   *scratch;		/* fill_floats() a worker */
+	float	   *scratch;		/* MF_PACK x ld a worker */
 } Coding;
 
-/* Puts the codes of one pack together; returns the largest norm of what they stand for, in steps. */
+/* The coded coordinates of a vector of ld floats: out (dims) = rotation (dims x ld) times it. */
+static void
+rotate(const MfScore *kernels, const MfIndex *index, const float *vector, float *out)
+{
+	for (int first = 0; first < index->sq4.dims; first += MF_PACK)
+		mf_sq4_rotate(kernels, index->sq4.rotation, first, vector, index->ld, out + first);
+}
+
+/*
+ * Codes one pack: its coordinates in units, scaled (MF_PACK x dims), in these steps; see MfScore.sq4_sums for where
+ * each code is.  Returns the largest norm of what an item's codes stand for, in steps.
+ */
 static float
-pack_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code)
+encode_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code)
 {
 	float		per_step = 1 / step;
 	float		squares[MF_PACK] = {0};
@@ -119,84 +112,99 @@ choose_step(const Coding *coding, const float *scaled, float *error)
 	return step;
 }
 
-/* Codes one pack. */
-static void
-code_pack(const Coding *coding, int64_t pack, float *scaled)
+/* What is known of a pack before its coordinates become codes. */
+typedef struct PackShape
+{
+	double		rest;			/* largest squared norm beyond the coded coordinates */
+	float		least_norm;		/* of its items; infinite without any */
+	bool		in_range;		/* all norms are such that codes are made */
+} PackShape;
+
+/* Coordinates of a pack's items in units: scaled (MF_PACK x dims). */
+static PackShape
+scale_pack(const Coding *coding, int64_t pack, float *scaled)
 {
 	const MfIndex *index = coding->index;
-	float		error = 0;
-	float		length;
-	float		least = INFINITY;
-	double		most_rest = 0;
-	bool		coded = true;
+	PackShape	shape = {0, INFINITY, true};
 
 	for (int i = 0; i < MF_PACK; i++)
 	{
 		int64_t		at = pack * MF_PACK + i;
 		float	   *y = scaled + (size_t) i * index->sq4.dims;
-		double		rest = (double) index->norm[at] * index->norm[at];
+		float		norm = index->norm[at];
+		double		rest = (double) norm * norm * (1 + 1e-6 + index->sq4.skew);
 
-		rest *= 1 + 1e-6 + index->sq4.skew;
-		least = at < index->nitems && index->norm[at] < least ? index->norm[at] : least;
-		coded &= index->norm[at] == 0 || (index->norm[at] > MF_LEAST_CODED && index->norm[at] < MF_MOST_CODED);
-		for (int part = 0; part < index->sq4.dims; part += 16)
-		{
-			int32_t		row[MF_PACK];
-
-			for (int r = 0; r < MF_PACK; r++)
-				row[r] = part + r;
-			coding->kernels->score_rows(index->vector + at * index->ld, index->ld, index->sq4.rotation, row,
-									 NULL, NULL, 0, y + part);
-		}
+		if (at < index->nitems && norm < shape.least_norm)
+			shape.least_norm = norm;
+		shape.in_range &= norm == 0 || (norm > MF_LEAST_CODED && norm < MF_MOST_CODED);
+		rotate(coding->kernels, index, index->vector + at * index->ld, y);
 		for (int j = 0; j < index->sq4.dims; j++)
 		{
 			rest -= (double) y[j] * y[j];
 			y[j] /= index->sq4.spread[j];
 		}
-		most_rest = rest > most_rest ? rest : most_rest;
+		shape.rest = rest > shape.rest ? rest : shape.rest;
 	}
-	if (!coded)
+	if (!shape.in_range)
 		memset(scaled, 0, (size_t) MF_PACK * index->sq4.dims * sizeof(float));
-	MF_WRITABLE(float, index->sq4.step)[pack] = choose_step(coding, scaled, &error);
-	length = pack_pack(index, scaled, index->sq4.step[pack],
-						MF_WRITABLE(uint8_t, index->sq4.code) + (size_t) pack * index->sq4.dims * 8);
-	MF_WRITABLE(float, index->sq4.length)[pack] = length * index->sq4.step[pack] * (1 + 1e-5f);
-	/* sums of squares and the steps themselves have been rounded */
-	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * index->sq4.step[pack] * sqrt(index->sq4.dims));
-	MF_WRITABLE(float, index->sq4.error)[pack] = coded ? error : INFINITY;
-	MF_WRITABLE(float, index->sq4.rest)[pack] = (float) (sqrt(most_rest) * (1 + 1e-6));
-	MF_WRITABLE(float, index->sq4.least_norm)[pack] = least * (1 - 0x1.0p-20f);
+	return shape;
 }
 
-/* Codes the packs of one block; those after the last pack are never reached. */
+/* What is known of a pack and its codes, with what covers the rounding of it. */
+static void
+set_bounds(const MfSq4 *sq4, int64_t pack, const PackShape *shape, float step, float length, float error)
+{
+	MF_WRITABLE(float, sq4->step)[pack] = step;
+	MF_WRITABLE(float, sq4->length)[pack] = length * step * (1 + 1e-5f);
+	/* sums of squares and the steps themselves have been rounded */
+	error = (float) (sqrt(error) * (1 + 1e-4) + 1e-5 * step * sqrt(sq4->dims));
+	MF_WRITABLE(float, sq4->error)[pack] = shape->in_range ? error : INFINITY;
+	MF_WRITABLE(float, sq4->rest)[pack] = (float) (sqrt(shape->rest) * (1 + 1e-6));
+	MF_WRITABLE(float, sq4->least_norm)[pack] = shape->least_norm * (1 - 0x1.0p-20f);
+}
+
+/* Codes one pack; scaled: MF_PACK x dims of scratch space. */
+static void
+code_pack(const Coding *coding, int64_t pack, float *scaled)
+{
+	const MfSq4 *sq4 = &coding->index->sq4;
+	PackShape	shape = scale_pack(coding, pack, scaled);
+	float		error;
+	float		step = choose_step(coding, scaled, &error);
+	float		length = encode_pack(coding->index, scaled, step,
+									 MF_WRITABLE(uint8_t, sq4->code) + (size_t) pack * sq4->dims * 8);
+
+	set_bounds(sq4, pack, &shape, step, length, error);
+}
+
+/* Block function: codes the packs of one block; those after the last pack are never reached. */
 static void
 code_block(void *state, int64_t block, int worker)
 {
 	const Coding *coding = state;
 	const MfIndex *index = coding->index;
+	float	   *scratch = coding->scratch + (size_t) worker * MF_PACK * index->ld;
 
 	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
 		if (pack < index->npacks)
-			code_pack(coding, pack, coding->scratch + worker * fill_floats(index->factors));
-		else
 		{
-			MF_WRITABLE(float, index->sq4.step)[pack] = 1;
-			MF_WRITABLE(float, index->sq4.error)[pack] = 0;
-			MF_WRITABLE(float, index->sq4.length)[pack] = 0;
-			MF_WRITABLE(float, index->sq4.rest)[pack] = 0;
-			MF_WRITABLE(float, index->sq4.least_norm)[pack] = 0;
+			code_pack(coding, pack, scratch);
+			continue;
 		}
+		MF_WRITABLE(float, index->sq4.step)[pack] = 1;
+		MF_WRITABLE(float, index->sq4.error)[pack] = 0;
+		MF_WRITABLE(float, index->sq4.length)[pack] = 0;
+		MF_WRITABLE(float, index->sq4.rest)[pack] = 0;
+		MF_WRITABLE(float, index->sq4.least_norm)[pack] = 0;
 	}
 }
 
-/* Fills in the sections of an index that codes are made of; the workspace is the one that the plan was
- * made in.  Returns false when it was cancelled. */
+/* Fills in the codes of an index, as planned.  Returns false when it was cancelled. */
 bool
-mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, void *workspace, const MfParallel *parallel)
+mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *parallel)
 {
-	size_t		planned = mf_sq4_plan_workspace(index->nitems, index->factors, parallel);
-	Coding		coding = {index, mf_score(), (float *) (void *) ((char *) workspace + planned)};
+	Coding		coding = {index, mf_score(), plan->scratch};
 	float	   *rotation = MF_WRITABLE(float, index->sq4.rotation);
 
 	memset(rotation, 0, (size_t) index->sq4.dims * index->ld * sizeof(float));
@@ -209,41 +217,15 @@ mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, void *workspace, const 
 	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);
 }
 
-/*
- * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of an index's codes.  code
- * has room for its arrays.  Returns false when the query is too long or short for floats; then codes
- * say nothing.
- */
-bool
-mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double norm)
+/* Rounds a query's scaled coordinates x (dims) to codes, in units of which the largest has 127. */
+static void
+encode_query(MfSqQuery *code, const float *x, int dims, float most)
 {
-	const MfScore *kernels = mf_score();
-	float	   *x = code->coordinate;
-	double		rest = norm * norm * (1 + 1e-6 + index->sq4.skew);
-	double		squares = 0;
 	double		missed = 0;
-	float		most = 0;
 	int64_t		total = 0;
 
-	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
-		return false;
-	for (int part = 0; part < index->sq4.dims; part += 16)
-	{
-		int32_t		row[MF_PACK];
-
-		for (int r = 0; r < MF_PACK; r++)
-			row[r] = part + r;
-		kernels->score_rows(query, index->ld, index->sq4.rotation, row, NULL, NULL, 0, x + part);
-	}
-	for (int j = 0; j < index->sq4.dims; j++)
-	{
-		rest -= (double) x[j] * x[j];
-		x[j] *= index->sq4.spread[j];
-		squares += (double) x[j] * x[j];
-		most = fabsf(x[j]) > most ? fabsf(x[j]) : most;
-	}
 	code->unit = fmaxf(most / 127, 1e-30f);
-	for (int j = 0; j < index->sq4.dims; j++)
+	for (int j = 0; j < dims; j++)
 	{
 		double		n = x[j] / code->unit;
 		int			q = (int) (n < 0 ? n - 0.5 : n + 0.5);
@@ -253,11 +235,37 @@ mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double n
 		total += q;
 		missed += (n - q) * (n - q);
 	}
+	code->per_length = (float) (sqrt(missed) * code->unit * (1 + 1e-6) + 1e-30);
+	code->shift = (float) (7.5 * (double) total);
+}
+
+/*
+ * Expresses a query of ld floats, whose norm is at most `norm`, in the terms of an index's 4-bit codes; code has room
+ * for dims codes and coordinates.  Returns false when the query is too long or short for floats: codes say nothing.
+ */
+bool
+mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double norm)
+{
+	const MfSq4 *sq4 = &index->sq4;
+	float	   *x = code->coordinate;
+	double		rest = norm * norm * (1 + 1e-6 + sq4->skew);
+	double		squares = 0;
+	float		most = 0;
+
+	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
+		return false;
+	rotate(mf_score(), index, query, x);
+	for (int j = 0; j < sq4->dims; j++)
+	{
+		rest -= (double) x[j] * x[j];
+		x[j] *= sq4->spread[j];
+		squares += (double) x[j] * x[j];
+		most = fabsf(x[j]) > most ? fabsf(x[j]) : most;
+	}
+	encode_query(code, x, sq4->dims, most);
 	/* times the spread here and by the spread there have rounded x_j y_j twice: 1e-6 more skew */
 	code->per_error = (float) (sqrt(squares) * (1 + 1e-6) + 1e-30);
 	code->per_rest = (float) (sqrt(fmax(rest, 0)) * (1 + 1e-6) + 1e-30);
-	code->per_skew = (float) ((index->sq4.skew + 1e-6) * norm * (1 + 1e-6));
-	code->per_length = (float) (sqrt(missed) * code->unit * (1 + 1e-6) + 1e-30);
-	code->shift = (float) (7.5 * (double) total);
+	code->per_skew = (float) ((sq4->skew + 1e-6) * norm * (1 + 1e-6));
 	return true;
 }

@@ -39,7 +39,7 @@ typedef struct Sample
 	int			parts;			/* of 16 coordinates that there are */
 	float	   *vector;			/* n x ld */
 	float	   *weight;			/* n: 1 / |v|^2 */
-	int32_t    *position;		/* n: 0 .. n - 1, then positions in the index */
+	int32_t    *position;		/* n: of the items, in the index */
 	float	   *gram;			/* d x ld */
 	double	   *square;			/* d x d: the Gram matrix in double */
 	double	   *rotation;		/* d x d: its eigenvectors, a row each */
@@ -50,15 +50,13 @@ typedef struct Sample
 	float	   *plain;			/* parts x n: of y_j^2 */
 	float	   *score;			/* n + MF_BLOCK */
 	void	   *space;			/* for mf_gram() */
-	size_t		size;
+	float	   *scratch;		/* see MfSq4Plan */
 } Sample;
 
-/* Divides the planner's workspace; it may be NULL to learn the size alone. */
-static Sample
-divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
+/* Divides the planner's workspace, for an index of nitems x d. */
+static void
+lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfParallel *parallel)
 {
-	Sample		sample;
-	size_t		used = 0;
 	size_t		ld = mf_padded(d);
 	int64_t		packs = (nitems + MF_PACK - 1) / MF_PACK;
 	size_t		n;
@@ -66,30 +64,33 @@ divide_space(void *space, int64_t nitems, int d, const MfParallel *parallel)
 	if (packs > SAMPLE_ITEMS / MF_PACK)
 		packs = SAMPLE_ITEMS / MF_PACK;
 	n = (size_t) packs * MF_PACK;
-	sample.n = (int) n;
-	sample.parts = (int) ld / 16;
-	sample.vector = mf_take_space(space, &used, n * ld * sizeof(float));
-	sample.weight = mf_take_space(space, &used, n * sizeof(float));
-	sample.position = mf_take_space(space, &used, 2 * n * sizeof(int32_t));
-	sample.gram = mf_take_space(space, &used, d * ld * sizeof(float));
-	sample.square = mf_take_space(space, &used, (size_t) d * d * sizeof(double));
-	sample.rotation = mf_take_space(space, &used, (size_t) d * d * sizeof(double));
-	sample.value = mf_take_space(space, &used, ld * sizeof(double));
-	sample.work = mf_take_space(space, &used, d * sizeof(double));
-	sample.row = mf_take_space(space, &used, ld * ld * sizeof(float));
-	sample.scaled = mf_take_space(space, &used, sample.parts * n * sizeof(float));
-	sample.plain = mf_take_space(space, &used, sample.parts * n * sizeof(float));
-	sample.score = mf_take_space(space, &used, (n + MF_BLOCK) * sizeof(float));
-	sample.space = mf_take_space(space, &used, mf_gram_size(d, parallel));
-	sample.size = used;
-	return sample;
+	sample->n = (int) n;
+	sample->parts = (int) ld / MF_PACK;
+	sample->vector = mf_arena_floats(arena, n * ld);
+	sample->weight = mf_arena_floats(arena, n);
+	sample->position = mf_arena_take(arena, n * sizeof(int32_t));
+	sample->gram = mf_arena_floats(arena, d * ld);
+	sample->square = mf_arena_take(arena, (size_t) d * d * sizeof(double));
+	sample->rotation = mf_arena_take(arena, (size_t) d * d * sizeof(double));
+	sample->value = mf_arena_take(arena, ld * sizeof(double));
+	sample->work = mf_arena_take(arena, d * sizeof(double));
+	sample->row = mf_arena_floats(arena, ld * ld);
+	sample->scaled = mf_arena_floats(arena, sample->parts * n);
+	sample->plain = mf_arena_floats(arena, sample->parts * n);
+	sample->score = mf_arena_floats(arena, n + MF_BLOCK);
+	sample->space = mf_arena_take(arena, mf_gram_size(d, parallel));
+	sample->scratch = mf_arena_floats(arena, mf_workers(parallel) * MF_PACK * ld);
 }
 
-/* Bytes of scratch space that a plan is made in. */
+/* Bytes of 64-byte aligned scratch space for a plan and for coding by it. */
 size_t
-mf_sq4_plan_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
-	return divide_space(NULL, nitems, factors, parallel).size;
+	MfArena		arena = {NULL, 0};
+	Sample		sample;
+
+	lay_out_sample(&sample, &arena, nitems, factors, parallel);
+	return arena.used;
 }
 
 /*
@@ -128,8 +129,7 @@ take_sample(Sample *sample, const MfIndex *index)
 		double		norm = index->norm[at];
 
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): null only where sizes are asked for */
-		sample->position[i] = i;
-		sample->position[sample->n + i] = at;
+		sample->position[i] = at;
 		sample->weight[i] = norm > MF_LEAST_CODED && norm < MF_MOST_CODED ? (float) (1 / (norm * norm)) : 0;
 		memcpy(sample->vector + (size_t) i * index->ld, index->vector + (size_t) at * index->ld,
 			   index->ld * sizeof(float));
@@ -161,8 +161,23 @@ keep_best(float *best, float score)
 }
 
 /*
- * What the tenth best score of all items will be about, for a query whose scores on the sample and on
- * the first block are computed on the way: the tenth of those, or what a normal distribution says.
+ * The score that a share of items exceeds when scores are spread like a normal distribution.  Its tail beyond z
+ * deviations is exp(-z^2 / 2) / (z sqrt(2 pi)), nearly: solved for z, first without the factor, then with it.
+ */
+static double
+normal_quantile(double mean, double variance, double share)
+{
+	double		z = sqrt(fmax(0, -2 * log(share * 2.5)));
+
+	if (z > 1.5)
+		z = sqrt(fmax(0, -2 * log(share * 2.5 * z)));
+	return mean + z * sqrt(fmax(0, variance));
+}
+
+/*
+ * What the tenth best score of all items will be about, for a query (ld floats): the tenth among those of the sample
+ * and of the first block, or what a normal distribution with the sample's mean and variance says.  The sample's
+ * scores are left in sample->score.
  */
 static double
 guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
@@ -171,8 +186,6 @@ guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 	float		best[SAMPLE_BEST];
 	double		sum = 0;
 	double		squares = 0;
-	double		share = (double) SAMPLE_BEST / (double) index->nitems;
-	double		z;
 	double		mean;
 	int			first = index->nitems < MF_BLOCK ? 0 : MF_BLOCK;
 
@@ -183,7 +196,7 @@ guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 		int32_t		position[MF_PACK];
 
 		for (int r = 0; r < MF_PACK; r++)
-			position[r] = i < sample->n ? sample->position[sample->n + i + r] : i - sample->n + r;
+			position[r] = i < sample->n ? sample->position[i + r] : i - sample->n + r;
 		kernels->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
 		for (int r = 0; r < MF_PACK; r++)
 		{
@@ -196,10 +209,8 @@ guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 		}
 	}
 	mean = sum / sample->n;
-	/* the tail of a normal distribution: share = exp(-z^2 / 2) / (z sqrt(2 pi)), nearly */
-	z = sqrt(fmax(0, -2 * log(share * 2.5)));
-	z = z > 1.5 ? sqrt(fmax(0, -2 * log(share * 2.5 * z))) : z;
-	return fmax(best[0], mean + z * sqrt(fmax(0, squares / sample->n - mean * mean)));
+	return fmax(best[0], normal_quantile(mean, squares / sample->n - mean * mean,
+										 (double) SAMPLE_BEST / (double) index->nitems));
 }
 
 /* How many items of the index lie in packs that a threshold does not rule out. */
@@ -214,7 +225,10 @@ count_reached(const MfIndex *index, double norm, double threshold)
 	return (double) count * MF_PACK;
 }
 
-/* Sums of squared coordinates over the first 16, 32, ... of each sampled item. */
+/*
+ * What is kept of each sampled item: the sums of its squared coordinates over the first 16, 32, ..., in units and
+ * plain (parts x n each), and for that the rotation in float.
+ */
 static void
 project_sample(Sample *sample, int d, int ld)
 {
@@ -229,16 +243,13 @@ project_sample(Sample *sample, int d, int ld)
 		for (int i = 0; i < sample->n; i++)
 		{
 			size_t		at = (size_t) part * sample->n + i;
-			int32_t		position[MF_PACK];
 			double		scaled = part == 0 ? 0 : sample->scaled[at - sample->n];
 			double		plain = part == 0 ? 0 : sample->plain[at - sample->n];
 
-			for (int r = 0; r < MF_PACK; r++)
-				position[r] = part * 16 + r;
-			kernels->score_rows(sample->vector + (size_t) i * ld, ld, sample->row, position, NULL, NULL, 0, y);
+			mf_sq4_rotate(kernels, sample->row, part * MF_PACK, sample->vector + (size_t) i * ld, ld, y);
 			for (int r = 0; r < MF_PACK; r++)
 			{
-				double		unit = sample->value[part * 16 + r];
+				double		unit = sample->value[part * MF_PACK + r];
 
 				scaled += y[r] * y[r] / (unit * unit);
 				plain += (double) y[r] * y[r];
@@ -248,7 +259,32 @@ project_sample(Sample *sample, int d, int ld)
 		}
 }
 
-/* Adds what a query would cost with 16, 32, ... coded coordinates to cost[]. */
+/*
+ * The share of the sample that codes of parts 0 .. part would let pass: whose score, plus what codes usually miss of
+ * it, plus what is left of query and item, reaches the threshold.  scaled: the query's sum of squared coordinates
+ * times units; rest: its squared norm beyond.
+ */
+static double
+share_passed(const Sample *sample, int part, double scaled, double rest, double threshold)
+{
+	const float *all = sample->plain + (size_t) (sample->parts - 1) * sample->n;
+	double		passed = 0;
+
+	for (int i = 0; i < sample->n; i++)
+	{
+		size_t		at = (size_t) part * sample->n + i;
+		double		left = all[i] - sample->plain[at];
+
+		passed += sample->score[i] + USUAL_ERROR * sqrt(scaled * sample->scaled[at]) +
+			sqrt(fmax(rest, 0) * fmax(left, 0)) >= threshold;
+	}
+	return passed / sample->n;
+}
+
+/*
+ * Adds what a query would cost with 16, 32, ... coded coordinates to cost[]: looking at the codes of the items that
+ * are reached, and scoring those that pass.
+ */
 static void
 add_costs(const Sample *sample, const MfIndex *index, const float *query, double threshold, double reached,
 		  double *cost)
@@ -261,32 +297,22 @@ add_costs(const Sample *sample, const MfIndex *index, const float *query, double
 	for (int part = 0; part < sample->parts; part++)
 	{
 		float		x[MF_PACK];
-		int32_t		position[MF_PACK];
-		double		passed = 0;
 
-		for (int r = 0; r < MF_PACK; r++)
-			position[r] = part * 16 + r;
-		kernels->score_rows(query, index->ld, sample->row, position, NULL, NULL, 0, x);
+		mf_sq4_rotate(kernels, sample->row, part * MF_PACK, query, index->ld, x);
 		for (int r = 0; r < MF_PACK; r++)
 		{
+			double		unit = sample->value[part * MF_PACK + r];
+
 			rest -= (double) x[r] * x[r];
-			scaled += x[r] * x[r] * sample->value[part * 16 + r] * sample->value[part * 16 + r];
+			scaled += x[r] * x[r] * unit * unit;
 		}
-		for (int i = 0; i < sample->n; i++)
-		{
-			size_t		at = (size_t) part * sample->n + i;
-			double		left = sample->plain[(size_t) (sample->parts - 1) * sample->n + i] - sample->plain[at];
-
-			passed += sample->score[i] + USUAL_ERROR * sqrt(scaled * sample->scaled[at]) +
-				sqrt(fmax(rest, 0) * fmax(left, 0)) >= threshold;
-		}
-		cost[part] += reached * COORDINATE_COST * 16 * (part + 1) +
-			passed / sample->n * (double) index->nitems * SCORE_COST;
+		cost[part] += reached * COORDINATE_COST * MF_PACK * (part + 1) +
+			share_passed(sample, part, scaled, rest, threshold) * (double) index->nitems * SCORE_COST;
 	}
 }
 
-/* How far the first c rows of the rounded rotation are from orthonormal, and what rounding of
- * coordinates adds; see above. */
+/* How far the first c rows of the rounded rotation are from orthonormal, and what rounding of coordinates adds: see
+ * MfSq4.skew and sq4.c. */
 static double
 measure_skew(const Sample *sample, int ld, int c)
 {
@@ -310,30 +336,63 @@ measure_skew(const Sample *sample, int ld, int c)
 }
 
 /*
- * Decides whether an index is to have codes and of how many coordinates, by what the queries of the
- * sample would cost.  index holds everything but codes.  Returns false when it was cancelled.
+ * The items that the sample's queries have to look at in spite of the bounds of norms, all queries together: what
+ * codes could save.
  */
-bool
-mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization codes,
-			  void *workspace, const MfParallel *parallel)
+static double
+count_all_reached(const Sample *sample, const MfIndex *index, const MfItems *items)
 {
-	Sample		sample = divide_space(workspace, index->nitems, index->factors, parallel);
-	double		cost[64] = {0};
 	double		reached = 0;
+
+	for (int q = 0; q < SAMPLE_QUERIES; q++)
+	{
+		const float *query = sample_query(sample, items, index->ld, q);
+
+		reached += count_reached(index, mf_norm(query, index->ld), guess_threshold(sample, index, query));
+	}
+	return reached;
+}
+
+/* How many coordinates are to be coded: those with which the sample's queries cost least. */
+static int
+choose_dims(const Sample *sample, const MfIndex *index, const MfItems *items)
+{
+	double		cost[(MF_MAX_PADDED + MF_PACK - 1) / MF_PACK] = {0};
 	int			best = 0;
 
-	memset(plan, 0, sizeof(*plan));
-	if (codes == MF_QUANTIZE_NEVER || index->nitems == 0 ||
-		(codes == MF_QUANTIZE_AUTO && index->nitems < 2 * ENOUGH_ITEMS))
-		return true;
-	take_sample(&sample, index);
-	for (int q = 0; q < SAMPLE_QUERIES && codes == MF_QUANTIZE_AUTO; q++)
+	for (int q = 0; q < SAMPLE_QUERIES; q++)
 	{
-		const float *query = sample_query(&sample, items, index->ld, q);
+		const float *query = sample_query(sample, items, index->ld, q);
+		double		threshold = guess_threshold(sample, index, query);
 
-		reached += count_reached(index, mf_norm(query, index->ld), guess_threshold(&sample, index, query));
+		add_costs(sample, index, query, threshold, count_reached(index, mf_norm(query, index->ld), threshold), cost);
 	}
-	if (codes == MF_QUANTIZE_AUTO && reached < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
+	for (int part = 1; part < sample->parts; part++)
+		if (cost[part] < cost[best])
+			best = part;
+	return (best + 1) * MF_PACK;
+}
+
+/*
+ * Decides whether an index is to have 4-bit codes and of how many coordinates, by what the queries of the sample
+ * would cost; without, plan->dims is 0.  index holds everything but codes.  The workspace has mf_sq4_workspace()
+ * bytes, and keeps what the plan points to.  Returns false when it was cancelled.
+ */
+bool
+mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization quantization,
+			void *workspace, const MfParallel *parallel)
+{
+	MfArena		arena = {workspace, 0};
+	Sample		sample;
+
+	memset(plan, 0, sizeof(*plan));
+	if (quantization == MF_QUANTIZE_NEVER || index->nitems == 0 ||
+		(quantization == MF_QUANTIZE_AUTO && index->nitems < 2 * ENOUGH_ITEMS))
+		return true;
+	lay_out_sample(&sample, &arena, index->nitems, index->factors, parallel);
+	take_sample(&sample, index);
+	if (quantization == MF_QUANTIZE_AUTO &&
+		count_all_reached(&sample, index, items) < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
 		return true;
 
 	if (mf_gram(parallel, sample.vector, sample.n, index->factors, sample.weight, sample.gram,
@@ -344,20 +403,10 @@ mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuant
 	if (mf_cancelled(parallel))
 		return false;
 	project_sample(&sample, index->factors, index->ld);
-	for (int q = 0; q < SAMPLE_QUERIES; q++)
-	{
-		const float *query = sample_query(&sample, items, index->ld, q);
-		double		threshold = guess_threshold(&sample, index, query);
-
-		add_costs(&sample, index, query, threshold,
-				  count_reached(index, mf_norm(query, index->ld), threshold), cost);
-	}
-	for (int part = 1; part < sample.parts; part++)
-		if (cost[part] < cost[best])
-			best = part;
-	plan->dims = (best + 1) * 16;
+	plan->dims = choose_dims(&sample, index, items);
 	plan->rotation = sample.rotation;
 	plan->spread = sample.value;
+	plan->scratch = sample.scratch;
 	plan->skew = (float) measure_skew(&sample, index->ld, plan->dims);
 	return true;
 }

@@ -32,29 +32,29 @@
 /* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
 #define ROUNDED_UP (1 + 1e-6)
 
-/* Points 8-bit codes of nblocks blocks at their room: from *used on in space, which may be NULL. */
+/* Points the codes of nblocks blocks of vectors at their sections. */
 void
-mf_sq8_lay_out(MfSq8 *sq8, void *space, size_t *used, int ld, int64_t nblocks)
+mf_sq8_lay_out(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks)
 {
 	size_t		packs = (size_t) nblocks * MF_BLOCK_PACKS;
 
 	sq8->nblocks = nblocks;
-	sq8->step = mf_take_space(space, used, packs * sizeof(float));
-	sq8->error = mf_take_space(space, used, packs * sizeof(float));
-	sq8->length = mf_take_space(space, used, packs * sizeof(float));
-	sq8->zero = mf_take_space(space, used, MF_BLOCK_PACKS * sizeof(float));
-	sq8->code = mf_take_space(space, used, packs * ld * MF_PACK);
+	sq8->step = mf_arena_floats(arena, packs);
+	sq8->error = mf_arena_floats(arena, packs);
+	sq8->length = mf_arena_floats(arena, packs);
+	sq8->zero = mf_arena_floats(arena, MF_BLOCK_PACKS);
+	sq8->code = mf_arena_take(arena, packs * (size_t) ld * MF_PACK);
 }
 
-/* Bytes of 64-byte aligned space that the 8-bit codes of an index take. */
+/* Bytes of 64-byte aligned space that the codes of all of an index take. */
 size_t
 mf_sq8_size(const MfIndex *index)
 {
+	MfArena		arena = {NULL, 0};
 	MfSq8		sq8;
-	size_t		used = 0;
 
-	mf_sq8_lay_out(&sq8, NULL, &used, index->ld, index->nblocks);
-	return used;
+	mf_sq8_lay_out(&sq8, &arena, index->ld, index->nblocks);
+	return arena.used;
 }
 
 /* State of coding, shared by its workers. */
@@ -182,9 +182,9 @@ mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel)
 bool
 mf_sq8_build(MfSq8 *sq8, void *space, const MfIndex *index, const MfParallel *parallel)
 {
-	size_t		used = 0;
+	MfArena		arena = {space, 0};
 
-	mf_sq8_lay_out(sq8, space, &used, index->ld, index->nblocks);
+	mf_sq8_lay_out(sq8, &arena, index->ld, index->nblocks);
 	return mf_sq8_fill(sq8, index, parallel);
 }
 

@@ -1,0 +1,287 @@
+/*
+ * index_build.c - builds the item index that serving reads.
+ *
+ * Items are ordered by descending norm, because |p| |v| bounds p.v: a search that has k items better than |p| times
+ * the next norm is done.  With offsets the bound is |p| |v| + o, whose order depends on |p|.  So items are cut into
+ * strips within which norms differ by at most 3%, and a strip is ordered by descending offset: its packs are then
+ * alike in both, whatever |p|.
+ *
+ * The rounds are parallel over blocks and write to places of their own, so the bytes of an index do not depend on
+ * the number of threads.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+#include "core/base/rounding.h"
+#include "core/kernels/score.h"
+#include "core/topk/index.h"
+#include "core/topk/index_layout.h"
+#include "core/topk/sq4.h"
+#include "core/topk/sq8.h"
+
+/* A strip ends where the norm has fallen below this share of its first one. */
+#define STRIP_SHARE 0.97f
+
+/* An item on its way to its position. */
+typedef struct Entry
+{
+	uint64_t	key;			/* ascending */
+	int32_t		item;
+	float		norm;
+} Entry;
+
+/* State of a build, shared by its parallel rounds. */
+typedef struct Build
+{
+	const MfItems *items;
+	Entry	   *entry;			/* nitems, in the order reached so far */
+	Entry	   *spare;			/* nitems: the other side of a sort */
+	MfIndex		index;			/* arrays point into the caller's space */
+} Build;
+
+/* Divides the part of the workspace that items are ordered in. */
+static void
+lay_out_entries(Build *build, MfArena *arena, int64_t nitems)
+{
+	build->entry = mf_arena_take(arena, (size_t) nitems * sizeof(Entry));
+	build->spare = mf_arena_take(arena, (size_t) nitems * sizeof(Entry));
+}
+
+/* Bytes of 64-byte aligned scratch space that mf_index_build() needs: first to order items, then for codes. */
+size_t
+mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
+{
+	size_t		codes = mf_sq4_workspace(nitems, factors, parallel);
+	MfArena		arena = {NULL, 0};
+	Build		build;
+
+	lay_out_entries(&build, &arena, nitems);
+	return arena.used > codes ? arena.used : codes;
+}
+
+/* An unsigned integer that descends where x ascends: a float's bits ascend with its size, behind the sign. */
+static uint32_t
+descending(float x)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits & UINT32_C(0x80000000) ? bits : ~(bits | UINT32_C(0x80000000));
+}
+
+/* One block of items: their norms, as entries to be sorted. */
+static void
+measure_block(void *state, int64_t block, int worker)
+{
+	Build	   *build = state;
+	const MfItems *items = build->items;
+	int64_t		end = (block + 1) * MF_BLOCK;
+
+	(void) worker;
+	for (int64_t i = block * MF_BLOCK; i < end && i < items->nitems; i++)
+	{
+		Entry	   *entry = &build->entry[i];
+
+		entry->item = (int32_t) i;
+		entry->norm = (float) mf_norm(items->vector + (size_t) i * build->index.ld, build->index.ld);
+		entry->key = descending(entry->norm);
+	}
+}
+
+/* Sorts entries by key, equal keys staying in order: a radix sort of 8 bits a pass. */
+static void
+sort_entries(Build *build)
+{
+	int64_t		n = build->items->nitems;
+
+	for (int shift = 0; shift < 64; shift += 8)
+	{
+		int64_t		start[257] = {0};
+		Entry	   *swap = build->entry;
+
+		for (int64_t i = 0; i < n; i++)
+			start[((build->entry[i].key >> shift) & 255) + 1]++;
+		if (n == 0 || start[((build->entry[0].key >> shift) & 255) + 1] == n)
+			continue;
+		for (int b = 0; b < 256; b++)
+			start[b + 1] += start[b];
+		for (int64_t i = 0; i < n; i++)
+			build->spare[start[(build->entry[i].key >> shift) & 255]++] = build->entry[i];
+		build->entry = build->spare;
+		build->spare = swap;
+	}
+}
+
+/* Orders the items within each strip by descending offset; entries are sorted by norm already. */
+static void
+sort_strips(Build *build)
+{
+	uint64_t	strip = 0;
+	float		first = 0;
+
+	for (int64_t i = 0; i < build->items->nitems; i++)
+	{
+		Entry	   *entry = &build->entry[i];
+
+		if (i == 0 || entry->norm < first * STRIP_SHARE)
+		{
+			strip++;
+			first = entry->norm;
+		}
+		entry->key = strip << 32 | descending(build->items->offset[entry->item]);
+	}
+	sort_entries(build);
+}
+
+/* Moves the item of an entry to its position. */
+static void
+fill_position(Build *build, int64_t at)
+{
+	const MfItems *items = build->items;
+	MfIndex    *index = &build->index;
+	const Entry *entry = &build->entry[at];
+
+	memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, items->vector + (int64_t) entry->item * index->ld,
+		   (size_t) index->ld * sizeof(float));
+	MF_WRITABLE(int32_t, index->item)[at] = entry->item;
+	MF_WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
+	MF_WRITABLE(float, index->norm)[at] = entry->norm;
+	if (index->offset != NULL)
+		MF_WRITABLE(float, index->offset)[at] = items->offset[entry->item];
+}
+
+/* Makes a position behind the last item that of no item: its scores are 0, and none is asked for. */
+static void
+clear_position(MfIndex *index, int64_t at)
+{
+	memset(MF_WRITABLE(float, index->vector) + at * index->ld, 0, (size_t) index->ld * sizeof(float));
+	MF_WRITABLE(int32_t, index->item)[at] = -1;
+	MF_WRITABLE(int32_t, index->position)[at] = -1;
+	MF_WRITABLE(float, index->norm)[at] = 0;
+	if (index->offset != NULL)
+		MF_WRITABLE(float, index->offset)[at] = 0;
+}
+
+/* One pack: its items, and the bounds of their norms, rounded upwards, and offsets. */
+static void
+fill_pack(Build *build, int64_t pack)
+{
+	MfIndex    *index = &build->index;
+	float		norm = 0;
+	float		offset = -INFINITY;
+
+	for (int64_t at = pack * MF_PACK; at < (pack + 1) * MF_PACK; at++)
+	{
+		if (at >= index->nitems)
+		{
+			clear_position(index, at);
+			continue;
+		}
+		fill_position(build, at);
+		norm = fmaxf(norm, mf_float_above(mf_norm(index->vector + at * index->ld, index->ld)));
+		if (index->offset != NULL)
+			offset = fmaxf(offset, index->offset[at]);
+	}
+	MF_WRITABLE(float, index->pack_norm)[pack] = norm;
+	if (index->offset != NULL)
+		MF_WRITABLE(float, index->pack_offset)[pack] = offset;
+}
+
+/* One block: its packs, also those behind the last one, and the bounds of them all. */
+static void
+fill_block(void *state, int64_t block, int worker)
+{
+	Build	   *build = state;
+	MfIndex    *index = &build->index;
+	float		norm = 0;
+	float		offset = -INFINITY;
+
+	(void) worker;
+	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
+	{
+		if (pack < index->npacks)
+			fill_pack(build, pack);
+		else
+		{
+			MF_WRITABLE(float, index->pack_norm)[pack] = 0;
+			if (index->offset != NULL)
+				MF_WRITABLE(float, index->pack_offset)[pack] = -INFINITY;
+		}
+		norm = fmaxf(norm, index->pack_norm[pack]);
+		if (index->offset != NULL)
+			offset = fmaxf(offset, index->pack_offset[pack]);
+	}
+	MF_WRITABLE(float, index->block_norm)[block] = norm;
+	if (index->offset != NULL)
+		MF_WRITABLE(float, index->block_offset)[block] = offset;
+}
+
+/* Makes bounds of blocks bounds of all that follow; those after the last block are zeros. */
+static void
+fill_tails(MfIndex *index)
+{
+	float		norm = 0;
+	float		offset = -INFINITY;
+
+	for (int64_t block = (index->nblocks + MF_PACK - 1) / MF_PACK * MF_PACK - 1; block >= 0; block--)
+	{
+		if (block < index->nblocks)
+			norm = fmaxf(norm, index->block_norm[block]);
+		MF_WRITABLE(float, index->block_norm)[block] = norm;
+		if (index->offset == NULL)
+			continue;
+		if (block < index->nblocks)
+			offset = fmaxf(offset, index->block_offset[block]);
+		else
+			MF_WRITABLE(float, index->block_offset)[block] = -INFINITY;
+		MF_WRITABLE(float, index->tail_offset)[block] = offset;
+	}
+}
+
+/*
+ * Builds the index of these items in space, which is 64-byte aligned and has mf_index_size() bytes; the workspace,
+ * 64-byte aligned, has mf_index_workspace() bytes and may be freed afterwards.  Returns the bytes that the index
+ * takes, or 0 when it was cancelled.  They are the same for any number of threads.
+ */
+size_t
+mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization quantization,
+			   const MfParallel *parallel)
+{
+	MfIndexHeader header = {.magic = MF_INDEX_MAGIC,.format = MF_INDEX_FORMAT,.order = MF_INDEX_ORDER};
+	MfArena		arena = {workspace, 0};
+	Build		build;
+	MfSq4Plan	plan;
+	int64_t		nblocks = (items->nitems + MF_BLOCK - 1) / MF_BLOCK;
+
+	header.nitems = items->nitems;
+	header.factors = items->factors;
+	header.has_offset = items->offset != NULL;
+	build.items = items;
+	lay_out_entries(&build, &arena, items->nitems);
+	mf_index_lay_out(&build.index, space, &header);
+	/* order the items, and move them */
+	if (!mf_parallel_blocks(parallel, nblocks, measure_block, &build))
+		return 0;
+	sort_entries(&build);
+	if (items->offset != NULL)
+		sort_strips(&build);
+	if (!mf_parallel_blocks(parallel, nblocks, fill_block, &build))
+		return 0;
+	fill_tails(&build.index);
+	/* what codes there are to be is known now: they come behind what is there already */
+	if (!mf_sq4_plan(&plan, &build.index, items, quantization, workspace, parallel))
+		return 0;
+	header.sq4_dims = plan.dims;
+	header.sq4_skew = plan.skew;
+	header.sq8_blocks = plan.dims > 0 || quantization == MF_QUANTIZE_NEVER ? 0 : mf_index_sq8_blocks(items->nitems);
+	mf_index_lay_out(&build.index, space, &header);
+	if (plan.dims > 0 && !mf_sq4_fill(&build.index, &plan, parallel))
+		return 0;
+	if (header.sq8_blocks > 0 && !mf_sq8_fill(&build.index.sq8, &build.index, parallel))
+		return 0;
+	memset(space, 0, 64);
+	memcpy(space, &header, sizeof(header));
+	return build.index.size;
+}
+
