@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "core/als/fold_problem.h"
+#include "core/als/problem.h"
 #include "core/base/error.h"
 
 extern size_t mf_fold_size(const MfFold *fold);

@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/als/fold_problem.h"
 #include "core/als/problem.h"
 
 #define MF_TERMS 2				/* by MfPart */
