@@ -321,13 +321,13 @@ JudgeLists(Evaluation *e)
 {
 	Block	   *b = &e->block;
 	MfTopkBatch *batch = &e->lists.batch;
-	int64		room = Min(e->lists.room, b->nranked);
+	int64		capacity = Min(e->lists.capacity, b->nranked);
 
-	b->popular = HugeZeroArray(room * batch->k, sizeof(int32));
-	b->popular_count = HugeZeroArray(room, sizeof(int32));
-	for (b->list_first = 0; b->list_first < b->nranked; b->list_first += room)
+	b->popular = HugeZeroArray(capacity * batch->k, sizeof(int32));
+	b->popular_count = HugeZeroArray(capacity, sizeof(int32));
+	for (b->list_first = 0; b->list_first < b->nranked; b->list_first += capacity)
 	{
-		int64		n = Min(room, b->nranked - b->list_first);
+		int64		n = Min(capacity, b->nranked - b->list_first);
 
 		MakeLists(&e->lists, n, b->vector + (Size) b->list_first * e->r.image->index.ld,
 				  b->ranked_start + b->list_first, b->ranked_seen);

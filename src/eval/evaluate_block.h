@@ -44,7 +44,7 @@ typedef struct Block
 	int32	   *ranked_seen;
 	/* the lists of some ranked users, from list_first on */
 	int64		list_first;
-	int32	   *popular;		/* lists.room x k */
+	int32	   *popular;		/* lists.capacity x k */
 	int32	   *popular_count;
 } Block;
 

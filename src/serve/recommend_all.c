@@ -141,18 +141,18 @@ AllocateBlock(AllUsers *all, int k)
 	const Image *image = all->r.image;
 	int			ld = image->index.ld;
 	int64		bytes = sizeof(float) * (ld + 1) + sizeof(int64) + 3 * sizeof(int32) * Min(k, image->nitems);
-	int64		room = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&all->parallel));
+	int64		capacity = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&all->parallel));
 	int64		sq8 = Sq8Bytes(image, all->users->count);
 
 	all->block_bytes = Max(MaintenanceMemory() / 4, LEAST_BLOCK);
-	room = Min(room, Max(all->block_bytes / bytes, 1));
-	room = Min(room, Max(all->users->count, 1));
-	InitLists(&all->lists, image, k, room, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
-	all->vector = AlignedArray(room * ld, sizeof(float));
-	memset(all->vector, 0, room * ld * sizeof(float));
-	all->bias = HugeArray(room, sizeof(float));
+	capacity = Min(capacity, Max(all->block_bytes / bytes, 1));
+	capacity = Min(capacity, Max(all->users->count, 1));
+	InitLists(&all->lists, image, k, capacity, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
+	all->vector = AlignedArray(capacity * ld, sizeof(float));
+	memset(all->vector, 0, capacity * ld * sizeof(float));
+	all->bias = HugeArray(capacity, sizeof(float));
 	if (all->seen || all->stored)
-		all->seen_start = HugeArray(room + 1, sizeof(int64));
+		all->seen_start = HugeArray(capacity + 1, sizeof(int64));
 }
 
 /* Reads what users have in the source, sorted by user in the order of the dictionary; spilled where it is large. */
@@ -266,13 +266,13 @@ StoredItems(AllUsers *all, int32 user, int *count)
 static void
 ReserveSeen(AllUsers *all, int64 held, int64 n)
 {
-	if (held + n <= all->seen_room)
+	if (held + n <= all->seen_capacity)
 		return;
-	all->seen_room = Max(held + n, 2 * all->seen_room);
+	all->seen_capacity = Max(held + n, 2 * all->seen_capacity);
 	if (all->seen_items == NULL)
-		all->seen_items = HugeArray(all->seen_room, sizeof(int32));
+		all->seen_items = HugeArray(all->seen_capacity, sizeof(int32));
 	else
-		all->seen_items = repalloc_huge(all->seen_items, sizeof(int32) * all->seen_room);
+		all->seen_items = repalloc_huge(all->seen_items, sizeof(int32) * all->seen_capacity);
 }
 
 /*
@@ -313,7 +313,7 @@ static bool
 NextBlock(AllUsers *all)
 {
 	all->first += all->n;
-	all->n = (int) Min(all->lists.room, all->users->count - all->first);
+	all->n = (int) Min(all->lists.capacity, all->users->count - all->first);
 	all->user = all->entry = 0;
 	if (all->n <= 0)
 		return false;

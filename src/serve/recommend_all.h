@@ -49,11 +49,11 @@ typedef struct AllUsers
 	int32		first;			/* the block is users first .. first + n - 1 */
 	int			n;
 	float	   *record;			/* 1 + d: a record of the file vectors */
-	float	   *vector;			/* lists.room x ld */
-	float	   *bias;			/* lists.room */
-	int64	   *seen_start;		/* lists.room + 1; NULL: nothing is left out */
+	float	   *vector;			/* lists.capacity x ld */
+	float	   *bias;			/* lists.capacity */
+	int64	   *seen_start;		/* lists.capacity + 1; NULL: nothing is left out */
 	int32	   *seen_items;		/* user q of the block: from seen_start[q] to seen_start[q + 1] */
-	int64		seen_room;		/* items that there is room for */
+	int64		seen_capacity;	/* items that there is room for */
 	int			user;			/* of the block: whose entries are handed out */
 	int			entry;			/* how many of them have been */
 } AllUsers;

@@ -23,22 +23,22 @@ Sq8Bytes(const Image *image, int64 users)
 }
 
 /*
- * Room for lists of at most k items for `room` users at a time, in the current memory context; sq8: with
+ * Room for lists of at most k items for `capacity` users at a time, in the current memory context; sq8: with
  * Sq8Bytes.
  */
 void
-InitLists(Lists *lists, const Image *image, int k, int64 room, bool sq8, const MfParallel *parallel)
+InitLists(Lists *lists, const Image *image, int k, int64 capacity, bool sq8, const MfParallel *parallel)
 {
 	MfTopkBatch *batch = &lists->batch;
 
 	memset(lists, 0, sizeof(Lists));
 	lists->image = image;
 	lists->parallel = parallel;
-	lists->room = Max(room, 1);
+	lists->capacity = Max(capacity, 1);
 	batch->k = (int) Min(k, image->nitems);
-	batch->item = HugeArray(lists->room * batch->k, sizeof(int32));
-	batch->score = HugeArray(lists->room * batch->k, sizeof(float));
-	batch->count = HugeArray(lists->room, sizeof(int32));
+	batch->item = HugeArray(lists->capacity * batch->k, sizeof(int32));
+	batch->score = HugeArray(lists->capacity * batch->k, sizeof(float));
+	batch->count = HugeArray(lists->capacity, sizeof(int32));
 	lists->space = AlignedArray(mf_topk_batch_workspace(&image->index, batch->k, parallel), 1);
 	if (!sq8)
 		return;

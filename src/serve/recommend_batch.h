@@ -15,14 +15,14 @@ typedef struct Lists
 {
 	const Image *image;
 	const MfParallel *parallel;
-	int64		room;			/* users whose lists there is room for */
+	int64		capacity;		/* users whose lists there is room for */
 	MfTopkBatch batch;
 	MfSq8		sq8;
 	void	   *space;
 } Lists;
 
 extern int64 Sq8Bytes(const Image *image, int64 users);
-extern void InitLists(Lists *lists, const Image *image, int k, int64 room, bool sq8, const MfParallel *parallel);
+extern void InitLists(Lists *lists, const Image *image, int k, int64 capacity, bool sq8, const MfParallel *parallel);
 extern void MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen);
 
 #endif

@@ -31,19 +31,19 @@ static void *
 SearchWorkspace(Size size)
 {
 	static char *workspace = NULL;
-	static Size room = 0;
+	static Size capacity = 0;
 
 	size += 64;
 	if (size > KEPT_WORKSPACE)
 		return (void *) TYPEALIGN(64, HugeArray(size, 1));
-	if (size > room)
+	if (size > capacity)
 	{
 		if (workspace)
 			pfree(workspace);
 		workspace = NULL;
-		room = 0;
+		capacity = 0;
 		workspace = MemoryContextAlloc(TopMemoryContext, size);
-		room = size;
+		capacity = size;
 	}
 	return (void *) TYPEALIGN(64, workspace);
 }
