@@ -35,7 +35,6 @@ StartFactors(Training *t)
 {
 	const MfProblem *problem = &t->problem;
 	int64		ld = mf_padded(problem->factors);
-	uint64		seed = (uint64) t->options.seed;
 
 	t->factors.user = HugePageArray(problem->nusers * ld, sizeof(float));
 	if (problem->rating_regularization)
@@ -43,20 +42,18 @@ StartFactors(Training *t)
 		t->factors.rating = HugePageArray(problem->nitems * ld, sizeof(float));
 		t->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
 		t->factors.item_bias = HugePageArray(problem->nitems, sizeof(float));
-		mf_random_factors(t->factors.rating, problem->nitems, problem->factors, 2 * seed);
 	}
 	if (problem->interest_regularization)
-	{
 		t->factors.interest = HugePageArray(problem->nitems * ld, sizeof(float));
-		mf_random_factors(t->factors.interest, problem->nitems, problem->factors, 2 * seed + 1);
-	}
+	mf_random_start(problem, &t->factors, (uint64) t->options.seed);
 }
 
 /* The solver for this problem and these factors, with its workspace. */
 MfAls *
 CreateSolver(const Training *t)
 {
-	void	   *workspace = HugeArray(mf_als_size(&t->problem, &t->parallel), 1);
+	/* huge pages: half-sweeps read copies of the fixed side here, in no order */
+	void	   *workspace = HugePageArray(mf_als_size(&t->problem, &t->parallel), 1);
 
 	return mf_als_init(workspace, &t->problem, &t->factors, &t->parallel);
 }

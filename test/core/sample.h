@@ -35,6 +35,7 @@ typedef struct SampleOptions
 	int			density;		/* cells per 1000; the last user and item have none */
 	int			long_rows;		/* so many users and items have nearly all cells */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side */
+	int			shared;			/* dimensions of both parts; 0: all */
 } SampleOptions;
 
 static void *
@@ -112,6 +113,13 @@ sample_rows(Sample *s, const SampleOptions *o)
 	free(space);
 }
 
+/* Dimensions that both parts share. */
+static int
+sample_shared(const MfProblem *p)
+{
+	return p->shared > 0 && p->has_rating && p->has_interest ? p->shared : p->factors;
+}
+
 /* Random starting factors of items (and users: an iterative solver starts from them). */
 static void
 sample_start(Sample *s, uint64_t seed)
@@ -129,6 +137,9 @@ sample_start(Sample *s, uint64_t seed)
 	}
 	if (p->has_interest)
 		mf_random_factors(f->interest, p->nitems, p->factors, seed + 2);
+	for (int64_t i = 0; p->has_interest && i < p->nitems; i++)
+		for (int k = sample_shared(p); k < p->factors; k++)
+			f->interest[i * mf_padded(p->factors) + k] = 0.0f;
 }
 
 static Sample
@@ -138,7 +149,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, 0};
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->shared};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -154,9 +165,11 @@ sample_new(const SampleOptions *o)
 	s.mean = sample_floats(ld);
 	s.pull = sample_floats((size_t) o->nusers);
 	for (int64_t u = 0; u < o->nusers && o->interest; u++)
-		s.pull[u] = r[u] * sample_uniform(23, u);
+		s.pull[u] = r[u] * (o->shared > 0 ? 0.7f : 1.0f) * sample_uniform(23, u);
 	if (o->interest)
 		mf_random_factors(s.mean, 1, o->factors, 24);
+	for (int k = sample_shared(&p); k < p.factors; k++)
+		s.mean[k] = 0.0f;
 	p.user_mean = s.mean;
 	p.user_pull = s.pull;
 	s.problem = p;
@@ -222,6 +235,7 @@ sample_penalty(const Sample *s)
 	const MfFactors *f = &s->factors;
 	int			d = p->factors;
 	int			ld = mf_padded(d);
+	int			shared = sample_shared(p);
 	double		sum = 0.0;
 
 	for (int64_t u = 0; u < p->nusers; u++)
@@ -229,7 +243,8 @@ sample_penalty(const Sample *s)
 		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, d);
 		if (p->user_pull != NULL)
 			sum += p->user_pull[u] * (sample_dot(p->user_mean, p->user_mean, d) -
-									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d));
+									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d) -
+									  sample_dot(f->user + u * ld + shared, f->user + u * ld + shared, d - shared));
 		if (p->has_rating)
 			sum += p->user_bias_regularization * (double) f->user_bias[u] * f->user_bias[u];
 	}
@@ -267,7 +282,7 @@ sample_objective(const Sample *s, double *gradient)
 
 		for (int k = 0; g != NULL && k < d; k++)
 			g[k] = 2.0 * (p->user_regularization[u] * pu[k] -
-						  (p->user_pull != NULL ? p->user_pull[u] * p->user_mean[k] : 0.0));
+						  (p->user_pull != NULL ? p->user_pull[u] * (k < sample_shared(p) ? p->user_mean[k] : pu[k]) : 0.0));
 		if (g != NULL)
 			g[ld] = p->has_rating ? 2.0 * p->user_bias_regularization * f->user_bias[u] : 0.0;
 		for (int64_t i = 0; i < p->nitems; i++)
@@ -314,12 +329,12 @@ sample_als(const Sample *s, const MfParallel *parallel, void **space)
 	return mf_als_init(*space, &s->problem, &s->factors, parallel);
 }
 
-/* One half-sweep over all rows, in parts of so many rows (0: all at once). */
+/* One half-sweep over all rows, in parts of so many rows (0: all at once), with that Gram matrix (NULL: made). */
 static MfError
-sample_sweep(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part, double *loss)
+sample_sweep_given(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part, const double *gram, double *loss)
 {
 	const MfRows *all = side == MF_USERS ? &s->users : &s->items;
-	MfError		error = mf_als_begin(als, side, exact, NULL);
+	MfError		error = mf_als_begin(als, side, exact, gram);
 
 	if (part == 0)
 		part = all->nrows;
@@ -333,6 +348,13 @@ sample_sweep(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part,
 		error = mf_als_rows(als, &rows);
 	}
 	return error != MF_OK ? error : mf_als_end(als, loss);
+}
+
+/* The same with the Gram matrix made on the way. */
+static MfError
+sample_sweep(MfAls *als, const Sample *s, MfSide side, bool exact, int64_t part, double *loss)
+{
+	return sample_sweep_given(als, s, side, exact, part, NULL, loss);
 }
 
 #endif

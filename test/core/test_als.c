@@ -142,7 +142,7 @@ test_same_bits(const SampleOptions *o, bool exact)
 static void
 test_weights(void)
 {
-	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false};
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0};
 	MfParallel	parallel = {1, NULL};
 	Sample		a = sample_new(&o);
 	Sample		b = sample_new(&o);
@@ -266,7 +266,7 @@ is_cancelled(void)
 static void
 test_edges(void)
 {
-	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false};
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&o);
 	void	   *space;
@@ -299,8 +299,8 @@ test_preset(int preset, bool large)
 
 	for (int i = 0; i < 5; i++)
 	{
-		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false};
-		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false};
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0};
 
 		test_optimum(&small, true);
 		test_descent(&small, true);
@@ -317,7 +317,7 @@ test_preset(int preset, bool large)
 	}
 	for (int i = 0; i < 2 && large; i++)
 	{
-		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false};
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0};
 
 		test_optimum(&wide, true);
 		test_optimum(&wide, false);

@@ -261,7 +261,7 @@ train_both(const SampleOptions *options, float giant, int nsweeps, double *off, 
 static void
 test_training(bool rating, bool interest, int d)
 {
-	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true};
+	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true, 0};
 	double		off;
 	double		rise;
 
@@ -286,7 +286,7 @@ is_cancelled(void)
 static void
 test_broken_off(void)
 {
-	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true};
+	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true, 0};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&options);
 	void	   *space;

@@ -85,6 +85,29 @@ mf_random_factors(float *factors, int64_t nrows, int nfactors, uint64_t seed)
 				0.1f * mf_random_normal(seed, (uint64_t) r * 1024 + (uint64_t) k) : 0.0f;
 }
 
+/*
+ * Where a training starts: items' vectors by chance, of the rating term by 2 seed and of the interest term by
+ * 2 seed + 1, which are 0 beyond the dimensions that the terms share.  Users are solved first.
+ */
+void
+mf_random_start(const MfProblem *problem, const MfFactors *factors, uint64_t seed)
+{
+	float	   *vectors[MF_TERMS] = {[MF_INTEREST] = factors->interest,[MF_RATING] = factors->rating};
+	int			ld = mf_padded(problem->factors);
+	MfTerm		terms[MF_TERMS];
+
+	mf_problem_terms(problem, terms);
+	for (int part = 0; part < MF_TERMS; part++)
+	{
+		if (!terms[part].present)
+			continue;
+		mf_random_factors(vectors[part], problem->nitems, problem->factors, 2 * seed + (part == MF_INTEREST));
+		for (int64_t i = 0; i < problem->nitems; i++)
+			memset(vectors[part] + i * ld + terms[part].dimensions, 0,
+				   (size_t) (problem->factors - terms[part].dimensions) * sizeof(float));
+	}
+}
+
 /* Whether systems are solved side by side. */
 static bool
 side_by_side(const MfAls *als)

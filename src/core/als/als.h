@@ -22,6 +22,8 @@ typedef struct MfAls MfAls;
  */
 extern void mf_random_factors(float *factors, int64_t nrows, int nfactors, uint64_t seed);
 
+extern void mf_random_start(const MfProblem *problem, const MfFactors *factors, uint64_t seed);
+
 /*
  * A training is mf_als_init(), then any number of half-sweeps: mf_als_begin(), mf_als_rows() for
  * parts that together are all rows of the side (rows without cells too: they become 0, or the mean

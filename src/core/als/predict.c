@@ -6,12 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/als/term.h"
 #include "core/base/padding.h"
 #include "core/kernels/dense.h"
 
 #define ROWS_PER_BLOCK 256
 
-/* mean (d floats) = sum over users of weight * p_u / sum of weights; users: nusers x mf_padded(d). */
+/*
+ * mean (d floats) = sum over users of weight * p_u / sum of weights (NULL: 1), 0 beyond the dimensions that all terms
+ * share; users: nusers x mf_padded(d).
+ */
 void
 mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean)
 {
@@ -19,7 +23,11 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 	int64_t		ld = mf_padded(d);
 	double		sum[1008] = {0};
 	double		total = 0;
+	int			shared;
+	MfTerm		terms[MF_TERMS];
 
+	mf_problem_terms(problem, terms);
+	shared = mf_shared_dimensions(terms, d);
 	for (int64_t u = 0; u < problem->nusers; u += ROWS_PER_BLOCK)
 	{
 		int			n = problem->nusers - u < ROWS_PER_BLOCK ? (int) (problem->nusers - u) : ROWS_PER_BLOCK;
@@ -33,7 +41,7 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 			sum[k] += part[k];
 	}
 	for (int k = 0; k < d; k++)
-		mean[k] = total > 0 ? (float) (sum[k] / total) : 0;
+		mean[k] = total > 0 && k < shared ? (float) (sum[k] / total) : 0;
 }
 
 static double
@@ -127,7 +135,7 @@ mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t 
 
 /*
  * s_i back from v_i and q_i, ld floats each: as exact as v_i is, which is good enough unless taste * q_i is
- * much longer than s_i.
+ * much longer than s_i.  Beyond shared dimensions s_i is 0 to the last bit.
  */
 void
 mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest)
@@ -136,6 +144,7 @@ mf_interest_vector(const MfObjective *objective, const float *vector, const floa
 
 	memcpy(interest, vector, (size_t) ld * sizeof(float));
 	mf_dense()->axpy(interest, rating, -(float) objective->taste, ld);
+	memset(interest + objective->factors, 0, (size_t) (ld - objective->factors) * sizeof(float));
 }
 
 /*
@@ -148,8 +157,8 @@ mf_interest_vector(const MfObjective *objective, const float *vector, const floa
 bool
 mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating)
 {
-	int			ld = mf_padded(mf_dimensions(objective));
-	double		share = objective->taste * objective->taste * mf_dense()->dot(rating, rating, ld);
+	int			d = objective->factors;
+	double		share = objective->taste * objective->taste * dot(rating, rating, d);
 
-	return !(share <= MOST_TASTE * MOST_TASTE * mf_dense()->dot(interest, interest, ld));
+	return !(share <= MOST_TASTE * MOST_TASTE * dot(interest, interest, d));
 }
