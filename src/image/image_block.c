@@ -32,7 +32,7 @@ ImageBodyChecksum(const char *block)
 	return Checksum(block + sizeof(ImageHeader), ((const ImageHeader *) block)->size - sizeof(ImageHeader));
 }
 
-/* Enters what a file is recognised by: the checksums, and the stamp that follows from them. */
+/* Enters what a file is recognised by: the checksums, and the stamp that follows from them, in seconds since 1970. */
 void
 SealImageBlock(char *block)
 {
@@ -40,7 +40,7 @@ SealImageBlock(char *block)
 
 	header->body_checksum = ImageBodyChecksum(block);
 
-	/* long ago, so that whoever writes to the file changes its time */
+	/* between 2001 and 2010, so that any write to the file changes its time */
 	header->stamp = INT64CONST(1000000000) + header->body_checksum % (1 << 28);
 	header->header_checksum = Checksum(block, offsetof(ImageHeader, header_checksum));
 }

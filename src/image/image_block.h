@@ -33,7 +33,10 @@ typedef enum Section
 	SECTIONS
 } Section;
 
-/* What the block begins with.  A block without pointers means the same wherever it is mapped. */
+/*
+ * What the block begins with.  A block without pointers means the same wherever it is mapped.  IMAGE_FORMAT counts
+ * up whenever a section changes its meaning; fields here change header_size.
+ */
 typedef struct ImageHeader
 {
 	char		magic[8];
@@ -59,7 +62,7 @@ typedef struct ImageHeader
 	uint32		header_checksum;	/* of all before this field */
 } ImageHeader;
 
-/* Where a section of a block begins. */
+/* Where a section of a block begins, a multiple of 64 bytes; also of one that is empty. */
 static inline void *
 SectionStart(const char *block, Section section)
 {

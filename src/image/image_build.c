@@ -20,7 +20,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 
-/* The length of a vector. */
+/* d, the length of a vector. */
 static int
 Dimensions(const ImageSource *source)
 {
@@ -154,7 +154,7 @@ CompareByCount(const void *a, const void *b, void *counts)
 	return nx != ny ? (nx < ny) - (nx > ny) : (x > y) - (x < y);
 }
 
-/* Items by decreasing number of ratings, ties by id. */
+/* The n items by decreasing number of ratings, ties by id: what users get of whom nothing is known. */
 static void
 FillPopular(char *block, const ImageSource *source)
 {
@@ -165,7 +165,10 @@ FillPopular(char *block, const ImageSource *source)
 	qsort_arg(popular, source->ids->count, sizeof(int32), CompareByCount, (void *) source->counts);
 }
 
-/* The item of each number; of several items with the same one the first, -1 where there is none. */
+/*
+ * The item of each of the nnumbers numbers by which users' rows mean items; of several items with the same one the
+ * first, -1 where there is none.
+ */
 static void
 FillNumbered(char *block, const ImageSource *source)
 {
@@ -179,7 +182,10 @@ FillNumbered(char *block, const ImageSource *source)
 			numbered[source->numbers[i]] = i;
 }
 
-/* The vectors that lists do not go by, and the Gram matrix of interest, d x ld, for fold-in. */
+/*
+ * The Gram matrix of interest, d x ld, which fold-in begins with, and the vectors, n x ld, that lists do not go by:
+ * q_i for predictions, s_i where it cannot be taken from the others.
+ */
 static void
 FillVectors(char *block, const ImageSource *source)
 {
@@ -196,7 +202,10 @@ FillVectors(char *block, const ImageSource *source)
 		memcpy(SectionStart(block, SECTION_RATING), source->rating, header->length[SECTION_RATING]);
 }
 
-/* The index for lists, which may turn out smaller than planned, and the block with it. */
+/*
+ * The index for lists, over v_i (n x ld) and an offset for each item, which with a user's vector make the score.  It
+ * may turn out smaller than planned, and the block with it.
+ */
 static void
 FillIndex(char *block, const ImageSource *source)
 {
@@ -231,7 +240,10 @@ AllocateBlock(const ImageHeader *header, MemoryContext context)
 	return block;
 }
 
-/* Builds a block, aligned to 64 bytes, in the given memory context, with which it goes. */
+/*
+ * Builds a block, aligned to 64 bytes, in the given memory context, with which it goes.  Takes as much memory again
+ * on the way, and source->parallel's threads.  Interrupts and lack of memory are errors.
+ */
 char *
 BuildImageBlock(const ImageSource *source, MemoryContext context)
 {

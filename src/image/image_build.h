@@ -10,7 +10,10 @@
 #include "core/base/threads.h"
 #include "ids/id_map.h"
 
-/* What an image is made from.  Item i is row i of the arrays, ids ascend; ld = mf_padded(d). */
+/*
+ * What an image is made from.  Item i is row i of the arrays, ids ascend; vectors have d floats, and
+ * ld = mf_padded(d) from one to the next, padded with 0.  All of it belongs to the caller, and stays as it is.
+ */
 typedef struct ImageSource
 {
 	pg_uuid_t	uuid;

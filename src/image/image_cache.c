@@ -4,7 +4,8 @@
  * The model tables are the truth; an image is derived from them and named by the version's uuid,
  * which no other training ever gets.  So an image can be old, but never wrong: every call reads the
  * model's row under its own snapshot and takes the image of that uuid.  A session keeps the images
- * that it used last, mapped from the file that all sessions share (image_file.c).
+ * that it used last, mapped from the file that all sessions share (image_file.c).  Where there is no file,
+ * one session builds it while the others that need it wait.
  *
  * A role to which row security of the item table applies sees items of its own choosing, by policies
  * that may depend on anything, and so does everybody where a view has taken the table's place.  They get
@@ -32,7 +33,7 @@
 
 static SessionCache images = {.places = 4};	/* of Image */
 
-/* Points the image's views into its block; false when the block is not what its header says. */
+/* Points the image's views into its block; false when the index in it is not what the header says. */
 static bool
 ViewBlock(Image *image)
 {
@@ -61,6 +62,7 @@ ViewBlock(Image *image)
 	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]);
 }
 
+/* Reset callback of an image's context: memory that palloc() does not own. */
 static void
 UnmapImage(void *arg)
 {
@@ -70,14 +72,14 @@ UnmapImage(void *arg)
 		UnmapImageFile(image->block, image->mapped);
 }
 
-/* Whether what ids of one type are known by holds for the other. */
+/* Whether ids of one type are found by a hash table of the other: the same base type, and the same ids equal. */
 static bool
 SameHash(const IdType *a, const IdType *b)
 {
 	return a->base == b->base && HashCollation(a) == HashCollation(b);
 }
 
-/* What was looked at before a wait must be what is read after it. */
+/* An error where a column of ids has got another type: what was looked at before a wait is read after it. */
 static void
 CheckSameType(const Model *model, const IdType *before, const IdType *now)
 {
@@ -89,7 +91,7 @@ CheckSameType(const Model *model, const IdType *before, const IdType *now)
 				 errhint("Run the statement again.")));
 }
 
-/* An image without its block, in a context of its own that ends the map, too. */
+/* An image without its block, in a context of its own below the current one, whose end also ends a map. */
 static Image *
 CreateImage(const CachedModel *cached, const pg_uuid_t *uuid)
 {
@@ -111,16 +113,18 @@ CreateImage(const CachedModel *cached, const pg_uuid_t *uuid)
 	return image;
 }
 
-/* Whether ids in the block are of the type that the item table has. */
+/* Whether ids in the block are of the type that the item table has; integers of all widths are kept alike. */
 static bool
 HasType(const ImageHeader *header, const IdType *idtype)
 {
 	bool		is_int = header->id_type == INT2OID || header->id_type == INT4OID || header->id_type == INT8OID;
 
-	return (header->id_type == idtype->base && header->id_collation == HashCollation(idtype)) || (is_int && idtype->is_int);
+	if (is_int && idtype->is_int)
+		return true;
+	return header->id_type == idtype->base && header->id_collation == HashCollation(idtype);
 }
 
-/* Takes the version's file, if there is a sound one. */
+/* Maps the version's file; false where there is none, or none that is sound. */
 static bool
 MapImage(Image *image)
 {
@@ -134,7 +138,7 @@ MapImage(Image *image)
 	return false;
 }
 
-/* Builds the block in memory, from the model table as the caller sees it. */
+/* Builds the block in memory of the image's own, from the model table as the caller sees it. */
 static void
 BuildImage(const CachedModel *cached, int32 version, Image *image)
 {
@@ -153,7 +157,10 @@ BuildImage(const CachedModel *cached, int32 version, Image *image)
 		elog(ERROR, "item index is damaged");
 }
 
-/* Builds the image, leaves it to all in a file, and takes it from there. */
+/*
+ * Builds the image, leaves it to all sessions in a file, and maps that: then the memory is given back.  Where the
+ * file cannot be written, or read again, the image stays in memory.
+ */
 static void
 ShareImage(const CachedModel *cached, int32 version, Image *image)
 {
@@ -179,8 +186,8 @@ ShareImage(const CachedModel *cached, int32 version, Image *image)
 }
 
 /*
- * The image of a version that the caller sees in full: mapped, or built by this session for all.  Who has
- * the right to build it waits for no table.
+ * The image of a version that the caller sees in full: mapped, or built by this session for all.  The tables are
+ * locked before the image, so that the session that builds it, for which others wait, waits for no table.
  */
 static Image *
 GetImage(const CachedModel *cached, int32 version, const pg_uuid_t *uuid)
@@ -211,6 +218,7 @@ KeepImage(Image *image)
 	KeepCacheEntry(&images, &image->entry);
 }
 
+/* An error for a version that is not kept, or never was. */
 static void
 NoSuchVersion(const Model *model, int32 version)
 {
@@ -220,7 +228,7 @@ NoSuchVersion(const Model *model, int32 version)
 			 errhint("The view mf_models lists the versions that are kept.")));
 }
 
-/* The kept image of that uuid, or NULL. */
+/* The kept image of that uuid, or NULL; one that was made for ids of other types than now does not count. */
 static Image *
 FindKept(const CachedModel *cached, const pg_uuid_t *uuid)
 {
@@ -236,9 +244,9 @@ FindKept(const CachedModel *cached, const pg_uuid_t *uuid)
 }
 
 /*
- * Opens a version for reading; the caller has checked the model's tables and the right to read
- * them.  Valid until CloseImage, or the end of the transaction where that is not called.  Where the
- * caller may see other items than others do, the image is of this call alone.
+ * Opens a version for reading; the caller has checked the model's tables and the right to read them.  Valid until
+ * CloseImage, or the end of the transaction where that is not called.  Where the caller may see other items than
+ * others do, the image is of this call alone: built from what they see, and never written.
  */
 Image *
 OpenImage(const CachedModel *cached, int32 version)

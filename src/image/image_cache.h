@@ -10,7 +10,10 @@
 #include "model/model_cache.h"
 #include "pg/session_cache.h"
 
-/* A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id. */
+/*
+ * A version opened for serving.  Item numbers are ranks of ids: a smaller number, a smaller id.  Vectors have d
+ * floats, and ld = mf_padded(d) from one to the next; what is padding is 0.
+ */
 typedef struct Image
 {
 	CacheEntry	entry;			/* first */

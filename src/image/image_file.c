@@ -44,7 +44,7 @@
 /* Bytes that are written between two looks for interrupts. */
 #define WRITE_STEP (8 * 1024 * 1024)
 
-/* The name of a version's file, relative to the data directory. */
+/* The name of a version's file, relative to the data directory; path has MAXPGPATH bytes. */
 static void
 ImagePath(const pg_uuid_t *uuid, char *path)
 {
@@ -66,7 +66,10 @@ ImageFileBytes(const pg_uuid_t *uuid)
 	return stat(path, &status) == 0 ? (int64) status.st_size : 0;
 }
 
-/* Maps an open file that may be an image; NULL when it is not a sound one of that version. */
+/*
+ * Maps an open file that may be an image, for reading; NULL when it is not a sound one of that version.  Reads the
+ * header, and where the file's time says that it has been written to all of it.
+ */
 static const char *
 MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
 {
@@ -132,14 +135,14 @@ UnlinkImageFile(const pg_uuid_t *uuid)
 	(void) unlink(path);
 }
 
-/* Ends a map. */
+/* Ends a map of that size; the block must not be used any more. */
 void
 UnmapImageFile(const char *block, Size size)
 {
 	(void) munmap((void *) block, size);
 }
 
-/* Writes a block to a new file; false, with errno, when the system cannot. */
+/* Writes a block to a new file, with that modification time; false, with errno, when the system cannot. */
 static bool
 WriteBlock(const char *path, const char *block, int64 size, int64 stamp)
 {

@@ -26,7 +26,7 @@ typedef struct PendingUnlink
 
 static PendingUnlink *pending = NULL;	/* in TopMemoryContext */
 
-/* Unlinks, or forgets, what is pending when a transaction ends. */
+/* Unlinks, or forgets, what is pending when a transaction ends.  Cannot fail: what cannot be unlinked stays. */
 static void
 AtEOXact_Images(XactEvent event, void *arg)
 {
@@ -46,7 +46,10 @@ AtEOXact_Images(XactEvent event, void *arg)
 	}
 }
 
-/* The same for subtransactions; what is due at commit becomes the parent's. */
+/*
+ * The same for subtransactions: what was asked for in one that aborts is settled, as if the transaction did; what
+ * was asked for in one that commits becomes the parent's.
+ */
 static void
 AtEOSubXact_Images(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId parent, void *arg)
 {

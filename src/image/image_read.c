@@ -53,7 +53,7 @@ GrowRows(ItemRows *rows)
 	rows->capacity = capacity;
 }
 
-/* An error that says what is wrong with an item. */
+/* An error that says what is wrong with an item; the message has a place for its id. */
 static void
 BadItem(const ItemRows *rows, const StoredRow *row, const char *message)
 {
@@ -63,7 +63,7 @@ BadItem(const ItemRows *rows, const StoredRow *row, const char *message)
 			 errhint("A model table was edited by hand; retrain the model.")));
 }
 
-/* An error unless an item's vectors are as the model's must be. */
+/* An error unless an item's vectors are as the model's must be: d finite floats each. */
 static void
 CheckItemVectors(const ItemRows *rows, const StoredRow *row)
 {

@@ -41,7 +41,7 @@ HexDigit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Takes a name apart; false for one that is not ours. */
+/* Takes a name apart, as ImagePath puts it together; false for one that is not ours. */
 static bool
 ParseName(const char *name, ImageName *parsed)
 {
@@ -80,6 +80,7 @@ typedef struct ImageList
 	int			count;
 } ImageList;
 
+/* qsort() of uuids. */
 static int
 CompareImages(const void *a, const void *b)
 {
@@ -108,6 +109,7 @@ ListImages(Relation rel, ImageList *list)
 	qsort(list->uuids, list->count, sizeof(pg_uuid_t), CompareImages);
 }
 
+/* Whether a list has a uuid. */
 static bool
 HasImage(const ImageList *list, const pg_uuid_t *uuid)
 {

@@ -2,7 +2,7 @@
  * seen_items.c - what users have by their rows of a version, as items of its image.
  *
  * A version carries what all users had when it was made, so lists leave that out without a look into the
- * source.  Rows name items by numbers that items' rows have (core/seen.c); an image knows the item of each.
+ * source.  Rows name items by numbers that items' rows have (core/base/seen.c); an image knows the item of each.
  * A number whose item is not in the image, because its row has gone or is hidden, is passed over.
  */
 #include "postgres.h"
@@ -13,6 +13,7 @@
 #include "image/seen_items.h"
 #include "pg/alloc.h"
 
+/* An error for a list of seen items that cannot be read, or that no item has a number for. */
 static void
 DamagedSeen(const Image *image, int64 user)
 {
@@ -33,7 +34,9 @@ SeenBytes(const Image *image, int64 user, bytea *seen, Size *size)
 	return (const uint8 *) VARDATA_ANY(seen);
 }
 
-/* The items that a user's row names, in any order; NULL names none. */
+/*
+ * The items that a user's row names, in any order, and how many, in the current memory context; NULL names none.
+ */
 int32 *
 SeenItems(const Image *image, int64 user, bytea *seen, int *count)
 {
@@ -56,7 +59,7 @@ SeenItems(const Image *image, int64 user, bytea *seen, int *count)
 	return items;
 }
 
-/* The number by which users' rows mean an item, -1 where there is none. */
+/* The number by which users' rows mean an item, -1 where there is none.  Looks through all numbers. */
 int32
 ItemNumber(const Image *image, int32 item)
 {
@@ -79,7 +82,7 @@ HasSeen(const Image *image, int64 user, bytea *seen, int32 number)
 	return has;
 }
 
-/* Two lists as one, in any order; it may be one of them. */
+/* Two lists of items as one, in any order, with what both have twice; it may be one of them. */
 int32 *
 JoinItems(const int32 *a, int na, const int32 *b, int nb, int *count)
 {

@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "model/factor_columns.h"
 
-/* The name of a model table; an error where it has gone since it was found. */
+/* The name of a model table, in the current memory context; an error where it has gone since it was found. */
 static const char *
 TableName(Oid relid)
 {
@@ -27,7 +27,7 @@ TableName(Oid relid)
 	return name;
 }
 
-/* The same for use in SQL. */
+/* The same with its schema, quoted for use in SQL. */
 const char *
 FactorTableSql(Oid relid)
 {
@@ -36,7 +36,7 @@ FactorTableSql(Oid relid)
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 }
 
-/* The type of the id column of a model table. */
+/* The type of the id column of a model table, with its collation; an error where there is no such column. */
 void
 FactorIdType(Oid relid, const char *id_column, IdType *idtype)
 {
@@ -94,7 +94,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->number = ItemNumberColumn(relid);
 }
 
-/* An error for a column of a model table that has not kept its type. */
+/* An error for a column of a model table that has not kept its type: it is `now`, and was made as `type`. */
 static void
 CheckColumnType(const char *column, Oid now, Oid type)
 {
@@ -128,14 +128,17 @@ RequireColumn(Oid relid, const char *column, Oid type)
 	CheckColumnType(column, get_atttype(relid, attnum), type);
 }
 
-/* An error unless a table of items has room for a second vector of each, as the joint model needs it. */
+/* An error unless a table of items has a column for a second vector of each, which a model with both parts has. */
 void
 CheckRatingColumn(Oid relid)
 {
 	RequireColumn(relid, "rating_factors", FLOAT4ARRAYOID);
 }
 
-/* FindFactorColumns, with an error where the table lacks a column that versions must have, or has it of another type. */
+/*
+ * FindFactorColumns, with an error where the table lacks a column that versions must have, or has it of another type
+ * than training has made.
+ */
 void
 RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 {

@@ -9,7 +9,10 @@
 
 #include "ids/id_type.h"
 
-/* The columns of a model table; InvalidAttrNumber for one that is not there. */
+/*
+ * The columns of a model table; InvalidAttrNumber for one that is not there.  The script's comments on model tables
+ * say what they mean.
+ */
 typedef struct FactorColumns
 {
 	AttrNumber	version;		/* int4 */

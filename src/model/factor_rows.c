@@ -1,5 +1,12 @@
 /*
  * factor_rows.c - rows of the model tables: stored in bulk, deleted, read back.
+ *
+ * Storing goes around the executor as COPY does, BATCH_ROWS at a time: rows are formed in the table's own layout
+ * from arrays of floats, and index entries inserted behind them.  What only the executor would honour has been
+ * refused before (factor_table.c).  Reading goes through a query, so that privileges and row security of the
+ * current user hold, whose rows a receiver hands on one by one: no copy of a version is ever made.
+ *
+ * Vectors have d floats in a row of a table, and mf_padded(d) from one to the next in arrays.
  */
 #include "postgres.h"
 
@@ -24,9 +31,10 @@
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
+/* Rows that are formed, inserted and forgotten together. */
 #define BATCH_ROWS 500
 
-/* A real[] of d floats, written straight into its final form. */
+/* A real[] of d floats, written straight into its final form, in the current memory context. */
 static Datum
 MakeVector(const float *values, int d)
 {
@@ -43,9 +51,10 @@ MakeVector(const float *values, int d)
 	return PointerGetDatum(array);
 }
 
+/* Sets a column of the row in a slot, by its attribute number. */
 #define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
 
-/* What says of a row who or what it is of. */
+/* Begins a row: nulls, but for its version and the id of number `row` of a dictionary. */
 static void
 FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const IdMap *ids, int32 row)
 {
@@ -55,6 +64,10 @@ FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const
 	SET(columns->id, IdToDatum(&columns->idtype, ids->ids[row]));
 }
 
+/*
+ * The row of number `row` of a side: what is NULL in `rows` is stored as FactorRows says; columns that the table
+ * does not have are left out.
+ */
 static void
 FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows,
 		 int32 row)
@@ -74,7 +87,7 @@ FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, cons
 	ExecStoreVirtualTuple(slot);
 }
 
-/* A row of a user of whom nothing is known but what they have. */
+/* The row of a user of whom nothing is known but what they have: no ratings, and a vector of no factors. */
 static void
 FillUnknown(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows, int32 row)
 {
@@ -88,7 +101,7 @@ FillUnknown(TupleTableSlot *slot, const FactorColumns *columns, int32 version, c
 
 #undef SET
 
-/* A result relation outside of any plan, as COPY sets one up, with all of its indexes open. */
+/* A result relation outside of any plan, as COPY sets one up, with all of its indexes open until ExecCloseIndices(). */
 static ResultRelInfo *
 OpenResult(EState *estate, Relation rel)
 {
@@ -100,7 +113,10 @@ OpenResult(EState *estate, Relation rel)
 	return result;
 }
 
-/* Where rows go. */
+/*
+ * Where rows go: a table that is locked and open, and what inserting into it needs.  Its slots are for the rows of
+ * one batch; what they point to lives as long.
+ */
 typedef struct Target
 {
 	Relation	rel;
@@ -114,7 +130,8 @@ typedef struct Target
 
 /*
  * Opens a table for bulk loading, and looks again whether it can be loaded: before the long phase that has
- * made the rows it could, but what runs in a session, a view's functions too, may have altered it since.
+ * made the rows it could, but what runs in a session, a view's functions too, may have altered it since.  Ends with
+ * CloseTarget, or with the transaction where there is an error.
  */
 static void
 OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *rows)
@@ -154,6 +171,7 @@ InsertBatch(Target *target, int32 version, const FactorRows *rows, int32 first, 
 	}
 }
 
+/* Ends bulk loading: what was inserted is visible to what the transaction does next.  The lock stays. */
 static void
 CloseTarget(Target *target)
 {
@@ -168,8 +186,8 @@ CloseTarget(Target *target)
 }
 
 /*
- * Inserts all rows of one side as the given version; an error where the table cannot take them.  with_seen:
- * the columns with what users have are there, and are filled.
+ * Inserts all rows of one side as the given version, those of users without a vector behind the others; an error
+ * where the table cannot take them.  with_seen: the columns with what users have are there, and are filled.
  */
 void
 StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
@@ -210,11 +228,12 @@ HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY %s LIMIT 1", FactorTableSql(relid), id_column);
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY %s LIMIT 1",
+					 FactorTableSql(relid), id_column);
 	return RunSql(sql.data, 1, types, values, read_only) > 0;
 }
 
-/* Deletes every row of a version older than the given one. */
+/* Deletes every row of a version older than the given one, by SQL: triggers on DELETE fire. */
 void
 DeleteVersionsBefore(Oid relid, int32 version)
 {
@@ -285,7 +304,7 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 	return deleted;
 }
 
-/* What a scan of a model table reads; columns after the first four are there or not. */
+/* What a scan of a model table reads behind the id; columns from FIRST_OPTION on are there or not. */
 #define READ_COLUMNS "ratings, bias, factors"
 #define FIRST_OPTION 4
 
@@ -303,8 +322,8 @@ typedef struct FactorReceiver
 } FactorReceiver;
 
 /*
- * The floats of a real[] without NULLs, and how many; an error for any other array, and for none.
- * may_be_empty: none is a vector, too, as in rows of users of whom nothing is known but what they have.
+ * The floats of a real[] without NULLs, and how many, as long as the datum lives; an error for any other array, and
+ * for none.  may_be_empty: none is a vector, too, as in rows of users of whom nothing is known but what they have.
  */
 static const float *
 VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count)
@@ -340,6 +359,7 @@ RatingValues(const FactorReceiver *receiver, TupleTableSlot *slot, const StoredR
 	return vector;
 }
 
+/* receiveSlot: takes a row apart, and hands it on. */
 static bool
 ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -361,6 +381,7 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* rStartup: an error unless the query delivers the types that ReceiveFactorRow takes for granted. */
 static void
 StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {

@@ -9,11 +9,14 @@
 #include "model/factor_columns.h"
 #include "model/seen_rows.h"
 
-/* One side of a model's factors on the way into its table; row i belongs to ids[i]. */
+/*
+ * One side of a model's factors on the way into its table; row i of each array belongs to ids[i].  With n ids,
+ * vectors are n x mf_padded(d), other arrays have n elements.  Nothing here is freed by storing.
+ */
 typedef struct FactorRows
 {
 	IdMap	   *ids;
-	int			factors;		/* d; vectors have mf_padded(d) floats */
+	int			factors;		/* d */
 	const int32 *counts;		/* ratings per row */
 	const float *bias;			/* NULL: stored as 0 */
 	const float *vectors;		/* what lists use */
@@ -36,6 +39,7 @@ typedef struct StoredRow
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 } StoredRow;
 
+/* Takes one row after the other, in no particular order. */
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
 
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);

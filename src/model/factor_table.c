@@ -56,6 +56,7 @@ CheckNameIsFree(Oid schema, const char *table, const char *model)
 			 errhint("Drop or rename it, or give the model another name with the argument model.")));
 }
 
+/* The schema of a collation. */
 static Oid
 CollationSchema(Oid collation)
 {
@@ -69,23 +70,27 @@ CollationSchema(Oid collation)
 	return schema;
 }
 
-/* A type of ids as SQL. */
+/* A type of ids as SQL, with its schema and modifier. */
 static char *
 IdTypeSql(const IdType *idtype)
 {
 	return format_type_extended(idtype->type, idtype->typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
-/* The collation of a column of ids, where the type alone does not give it. */
+/* Appends the collation of a column of ids, where the type alone does not give it. */
 static void
 AppendCollation(StringInfo sql, const IdType *idtype)
 {
 	if (OidIsValid(idtype->collation) && idtype->collation != DEFAULT_COLLATION_OID)
-		appendStringInfo(sql, " COLLATE %s", quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
-																	  get_collation_name(idtype->collation)));
+		appendStringInfo(sql, " COLLATE %s",
+						 quote_qualified_identifier(get_namespace_name(CollationSchema(idtype->collation)),
+													get_collation_name(idtype->collation)));
 }
 
-/* How a users' table keeps what they have, as actions of ALTER TABLE; the same on 32 and 64 bits. */
+/*
+ * Appends how a users' table keeps what they have, as actions of ALTER TABLE: beside the vector as long as the row
+ * fits into a page, uncompressed, for it is compressed already.  The limit is the same on 32 and 64 bits.
+ */
 static void
 AppendSeenStorage(StringInfo sql)
 {
@@ -93,7 +98,10 @@ AppendSeenStorage(StringInfo sql)
 					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
 }
 
-/* Creates a side's table in the named schema, as the current user, and returns its oid. */
+/*
+ * Creates a side's table in the named schema, as the current user, and returns its oid.  `items` says which side;
+ * `id_column` is USER_ID or ITEM_ID.
+ */
 Oid
 CreateFactorTable(const char *schema, const char *table, const char *id_column,
 				  const IdType *idtype, bool items)
@@ -110,9 +118,10 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 					 items ? ", rating_factors real[], number integer" : ", seen bytea", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
-	/* Vectors stay in their row, uncompressed: they are read whole and do not compress.  So does what users
-	 * have where the row fits into a page.  Statistics of them are of no use and cost ANALYZE a third of its
-	 * time. */
+	/*
+	 * Vectors stay in their row, uncompressed: they are read whole and do not compress.  Statistics of them are of
+	 * no use to the planner, and cost ANALYZE a third of its time.
+	 */
 	resetStringInfo(&sql);
 	appendStringInfoString(&sql, "ALTER TABLE ");
 	appendStringInfo(&sql, "%s ALTER COLUMN factors SET STORAGE PLAIN, "
@@ -138,7 +147,7 @@ DropFactorTable(Oid relid)
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 }
 
-/* The statement that gives a users' table its column of what they have. */
+/* The statement that gives a users' table its column of what they have; for running, and for messages. */
 char *
 AddSeenSql(Oid relid)
 {
@@ -157,7 +166,7 @@ AddNumberSql(Oid relid)
 	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
 }
 
-/* An error for a table that bulk loading cannot fill, with what keeps it from that. */
+/* An error for a table that bulk loading cannot fill, with what keeps it from that; a whole sentence. */
 void
 RefuseTable(Relation rel, const char *detail)
 {
@@ -178,7 +187,7 @@ TriggerFires(const Trigger *trigger)
 	return trigger->tgenabled != TRIGGER_DISABLED && trigger->tgenabled != passive;
 }
 
-/* No trigger may wait for what bulk loading does: insert. Versions are deleted by SQL, whose triggers fire. */
+/* No trigger may wait for what bulk loading does: insert.  Versions are deleted by SQL, whose triggers fire. */
 static void
 CheckTriggers(Relation rel)
 {
@@ -195,7 +204,7 @@ CheckTriggers(Relation rel)
 	}
 }
 
-/* No check constraint that is enforced. */
+/* No check constraint may be enforced, nor bounds of a partition. */
 static void
 CheckConstraints(Relation rel)
 {
@@ -208,7 +217,10 @@ CheckConstraints(Relation rel)
 		RefuseTable(rel, "It is a partition.");
 }
 
-/* Whether a column that the user has added gets its right value when nothing is inserted there. */
+/*
+ * Whether a column that the user has added gets its right value when nothing is inserted there: that is null, also
+ * by a domain's constraints, which raise an error of their own.
+ */
 static bool
 LivesWithNull(Form_pg_attribute att)
 {
@@ -222,7 +234,7 @@ LivesWithNull(Form_pg_attribute att)
 	return true;
 }
 
-/* Columns of ours must take values, those that the user has added must live with a null. */
+/* Columns of ours must take values; those that the user has added must live with a null. */
 static void
 CheckColumns(Relation rel, const char *id_column)
 {
@@ -244,7 +256,10 @@ CheckColumns(Relation rel, const char *id_column)
 	}
 }
 
-/* The statement that turns a column of ids into one of another type; NULL where there is no cast. */
+/*
+ * The statement that turns a column of ids into one of another type, for running and for messages; NULL where there
+ * is no cast.
+ */
 char *
 AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to)
 {
@@ -274,7 +289,7 @@ IdTypeName(const IdType *idtype, const IdType *other)
 	return psprintf("%s COLLATE %s", name, quote_identifier(get_collation_name(idtype->collation)));
 }
 
-/* An error for a column of ids that cannot take those that there are now. */
+/* An error for a column of ids that cannot take those that there are now, with the statement that would mend it. */
 pg_noreturn static void
 RefuseIds(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
 {
@@ -307,7 +322,8 @@ FindDependent(Oid relid, AttrNumber attnum)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(attnum));
 	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 3, keys);

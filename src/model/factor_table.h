@@ -9,12 +9,14 @@
 #include "compat.h"
 #include "model/factor_columns.h"
 
+/* They belong to the user, who may have altered them since: see factor_table.c for what is refused then. */
 extern void CheckNameIsFree(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							  const IdType *idtype, bool items);
 extern void DropFactorTable(Oid relid);
 pg_noreturn extern void RefuseTable(Relation rel, const char *detail);
-extern void CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns);
+extern void CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows,
+							  FactorColumns *columns);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);

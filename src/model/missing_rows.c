@@ -1,9 +1,9 @@
 /*
  * missing_rows.c - rows of a version that should be there.
  *
- * Rows of model tables get lost: a dump leaves them out, a replication has not brought them yet, a hand
- * deletes them.  A list from what is left would be empty, or the popular items for every user, without a word.
- * So whoever finds no row at all compares that with the number that the bookkeeping has.
+ * Rows of model tables get lost: a dump leaves them out, a replication has not brought them yet, they are
+ * deleted by hand.  A list from what is left would be empty, or the popular items for every user, without a word.
+ * So a call that finds no row at all compares that with the number that the bookkeeping has.
  */
 #include "postgres.h"
 
@@ -16,7 +16,10 @@
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
 
-/* Whether what the caller sees of a model table is all that is in it: no view stands in its place, no policy applies. */
+/*
+ * Whether what the caller sees of a model table is all that is in it: no view stands in its place, and no row
+ * security applies to the caller.
+ */
 bool
 SeesAllRows(Oid relid)
 {
@@ -26,7 +29,7 @@ SeesAllRows(Oid relid)
 		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }
 
-/* An error that says which rows are missing. */
+/* An error that says of which table rows are missing, and how many the training stored. */
 static void
 MissingRows(const Model *model, int32 version, const char *table, int64 stored)
 {
@@ -51,8 +54,8 @@ CheckNoItems(const Model *model, int32 version)
 }
 
 /*
- * To be called by who has not found a user of a version, or none at all: an error where the version should
- * have users and has not one.  Looks once a session and version, as long as the table stays as it is.
+ * To be called where a user of a version was not found, or no user at all: an error where the version should have
+ * users and has none.  Looks once a session and version, as long as the table stays as it is.
  */
 void
 CheckNoUsers(CachedModel *cached, int32 version)

@@ -1,5 +1,5 @@
 /*
- * missing_rows.h - rows of a version that should be there.
+ * missing_rows.h - rows of a version that should be there: an error where they are not.
  */
 #ifndef MFREC_MISSING_ROWS_H
 #define MFREC_MISSING_ROWS_H

@@ -6,8 +6,8 @@
  * caller's rights.
  *
  * Making a model's next version, erasing from it or dropping it is different: a superuser does that for
- * others, and model tables may have indexes on expressions and rules, a source may be a view, of which
- * they know nothing.  So these act as the model's owner, as REFRESH MATERIALIZED VIEW does.
+ * others, and model tables may have indexes on expressions and rules, a source may be a view, whose functions
+ * would run as that superuser.  So these act as the model's owner, as REFRESH MATERIALIZED VIEW does.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "model/model_acl.h"
 
-/* The owner of a relation. */
+/* The owner of a relation, which must be there. */
 Oid
 RelationOwner(Oid relid)
 {
@@ -37,8 +37,9 @@ RelationOwner(Oid relid)
 }
 
 /*
- * Whether the caller owns what is left of a model whose table of users has gone: who owned that may, as far as
- * the bookkeeping knows and the name is still a role's; not where the other table is another role's.
+ * Whether the caller owns what is left of a model whose table of users has gone: the role that owned that, as far
+ * as the bookkeeping knows and the name is still a role's, or a member of it; but not where the table of items is
+ * there and another role's.
  */
 static bool
 OwnsRemains(const Model *model)
@@ -49,7 +50,10 @@ OwnsRemains(const Model *model)
 		(!OidIsValid(model->item_relid) || OwnsRelation(model->item_relid));
 }
 
-/* An error unless the caller owns the model, that is its table of users. */
+/*
+ * An error unless the caller owns the model, that is its table of users.  Where that has gone: a superuser, or who
+ * owns the remains.
+ */
 void
 CheckModelOwner(const Model *model)
 {
@@ -65,6 +69,7 @@ CheckModelOwner(const Model *model)
 			 errdetail("Its tables have gone; only a superuser can clean up what is left.")));
 }
 
+/* An error unless the caller may SELECT from a relation. */
 static void
 CheckReadable(Oid relid)
 {
@@ -90,8 +95,8 @@ CheckModelReadable(const Model *model)
 
 /*
  * Until StopActing, or the end of the (sub)transaction should there be an error, whatever runs does so
- * with the rights of the model's owner, and cannot leave settings behind.  Nothing changes for the owner
- * himself, nor where both tables have gone: see CheckModelOwner.
+ * with the rights of the model's owner, and cannot leave settings behind.  Nothing changes where the caller is
+ * the owner, nor where both tables have gone: see CheckModelOwner.  `acting` keeps what StopActing puts back.
  */
 void
 ActAsModelOwner(const Model *model, Acting *acting)

@@ -6,12 +6,12 @@
 
 #include "model/model_catalog.h"
 
-/* Whose rights those of the model's owner stand in for. */
+/* What a call was before it acted as the owner of a model. */
 typedef struct Acting
 {
-	Oid			user;
+	Oid			user;			/* see GetUserIdAndSecContext() */
 	int			context;
-	int			settings;		/* nesting of settings; 0: the caller is the owner himself */
+	int			settings;		/* nesting of settings; 0: nothing was changed */
 } Acting;
 
 extern void CheckModelOwner(const Model *model);

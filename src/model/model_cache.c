@@ -22,7 +22,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "guc.h"
 #include "ids/id_growth.h"
 #include "model/factor_table.h"
 #include "model/model_cache.h"
@@ -31,7 +30,10 @@ static SessionCache models = {.places = 16};	/* of CachedModel */
 static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
 static uint64 changes = 0;		/* invalidations so far */
 
-/* A relation has changed, or with InvalidOid perhaps all of them. */
+/*
+ * A relation has changed, or with InvalidOid perhaps all of them.  May be called wherever locks are taken, so it
+ * only marks.
+ */
 static void
 RelationChanged(Datum arg, Oid relid)
 {
@@ -78,7 +80,11 @@ RegisterCallbacks(void)
 	registered = true;
 }
 
-/* Whether the caller's snapshot sees the row from which this was made. */
+/*
+ * Whether the caller's snapshot sees the row from which this was made: at its place there is a visible row of the
+ * transaction that wrote it.  An update writes a new row elsewhere, and a place is used anew only when no snapshot
+ * sees what was there.
+ */
 static bool
 IsCurrent(Relation rel, const CachedModel *cached)
 {
@@ -118,7 +124,7 @@ FindKept(const char *name)
 	return found;
 }
 
-/* Reads all about a model under the active snapshot. */
+/* Reads all about a model under the active snapshot, in a memory context of its own below the current one. */
 static CachedModel *
 ReadModel(const char *name)
 {
@@ -130,7 +136,7 @@ ReadModel(const char *name)
 	cached->entry.context = context;
 	cached->model = *OpenModel(name);
 	CheckModelTables(&cached->model);
-	CheckTablesAreSeen(&cached->model);
+	CheckTablesVisible(&cached->model);
 	FactorIdType(cached->model.user_relid, USER_ID, &cached->user_type);
 	FactorIdType(cached->model.item_relid, ITEM_ID, &cached->item_type);
 	cached->has_image = FindVersionImage(&cached->model, cached->model.version, &cached->image);
@@ -141,16 +147,16 @@ ReadModel(const char *name)
 }
 
 /*
- * The model that a model argument means to the active snapshot: see OpenModel.  Valid until
- * CloseCachedModel, or the end of the transaction where that is not called.
+ * The model that a model argument means to the active snapshot: see OpenModel.  Nothing says yet that the caller
+ * may read it.  Valid until CloseCachedModel, or the end of the transaction where that is not called.
  */
 CachedModel *
 OpenCachedModel(const char *name)
 {
 	CachedModel	   *cached;
 
-	if (name == NULL && mfrec_model && *mfrec_model)
-		name = mfrec_model;
+	if (name == NULL)
+		name = ModelSetting();
 	RegisterCallbacks();
 	cached = FindKept(name);
 	if (cached == NULL)

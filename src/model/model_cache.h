@@ -15,14 +15,17 @@
 typedef struct VectorPath
 {
 	Oid			relid;
-	bool		resolved;		/* what follows is true of the table */
+	bool		resolved;		/* what follows has been found out, and the table has not changed since */
 	Oid			index;			/* InvalidOid: there is none that serves, ask by SQL */
 	FactorColumns columns;
 	Oid			collation;		/* of the id in the index */
 	FmgrInfo	equal;			/* of the index's operator class for ids */
 } VectorPath;
 
-/* A model as one row of mfrec.model describes it, with what follows from it. */
+/*
+ * A model as one row of mfrec.model describes it, with what follows from it.  Sources are opened when a call needs
+ * them first.  Users of it may write has_users and, by LookupUser, users.
+ */
 typedef struct CachedModel
 {
 	CacheEntry	entry;			/* first */
@@ -33,7 +36,7 @@ typedef struct CachedModel
 	IdType		item_type;
 	VectorPath	users;
 	int32		has_users;		/* a version of which the table is known to have users; 0: none */
-	Oid			source_relid;
+	Oid			source_relid;	/* the last source opened, whose changes make this stale; or InvalidOid */
 	SourceLookup source[2];		/* as versions of implicit and of explicit feedback read it */
 } CachedModel;
 

@@ -3,6 +3,10 @@
  *
  * Rows are looked up with the caller's snapshot through the tables' indexes, so that a call sees the
  * version that its transaction sees.  model_write.c writes them.
+ *
+ * The bookkeeping names schemas, tables and sources, so that a dump of it can be restored; what they are the names of
+ * is looked up each time, and may have gone: then InvalidOid stands for it until a call needs it, which ends in an
+ * error that says what to do.  Errors for models that are not there are raised here, for all calls alike.
  */
 #include "postgres.h"
 
@@ -27,7 +31,7 @@
 #include "pg/citus.h"
 #include "pg/snapshot.h"
 
-/* Columns of mfrec.model and mfrec.model_version, in the order of the script. */
+/* Columns of mfrec.model and mfrec.model_version, in the order of the script; those that are not read are left out. */
 enum
 {
 	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
@@ -54,8 +58,8 @@ Bookkeeping(const char *name)
 }
 
 /*
- * Opens a bookkeeping relation.  One that was handed to Citus reads as it was then, and what is written to it is
- * not seen again.
+ * Opens a bookkeeping relation for reading.  An error for one that was handed to Citus: it reads as it was then, and
+ * what is written to it is not seen again.
  */
 Relation
 OpenBookkeeping(const char *name)
@@ -78,7 +82,7 @@ VersionRelation(void)
 	return Bookkeeping("model_version");
 }
 
-/* The identity in a row of mfrec.model_version. */
+/* The identity in a row of mfrec.model_version: a uuid that no other contents of any version ever have. */
 void
 VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image)
 {
@@ -95,6 +99,7 @@ ModelRelation(void)
 	return Bookkeeping("model");
 }
 
+/* A column of type text as a C string; NULL for a null. */
 static char *
 TextColumn(HeapTuple tuple, TupleDesc desc, int column)
 {
@@ -104,6 +109,7 @@ TextColumn(HeapTuple tuple, TupleDesc desc, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
+/* A row of mfrec.model, copied to the current memory context, and what its names stand for now. */
 static Model *
 ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 {
@@ -134,7 +140,10 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 	return model;
 }
 
-/* The first row of mfrec.model that an index scan with one key finds, or NULL. */
+/*
+ * The first row of mfrec.model that a scan of that index with one key finds, as the active snapshot sees it, or
+ * NULL.
+ */
 static Model *
 ScanModel(const char *index, ScanKey key)
 {
@@ -148,8 +157,8 @@ ScanModel(const char *index, ScanKey key)
 	return model;
 }
 
-/* The name in the setting mfrec.model, NULL where it is empty. */
-static const char *
+/* The name in the setting mfrec.model, NULL where it is empty: what calls mean that name no model. */
+const char *
 ModelSetting(void)
 {
 	return mfrec_model && *mfrec_model ? mfrec_model : NULL;
@@ -209,6 +218,7 @@ WorkerHint(void)
 	return errhint("Models are served on the node that trained them, and Citus runs this call on a worker. Take the rows that it is called for from a subquery with LIMIT.");
 }
 
+/* An error for a name that no model has, with the names there are. */
 static void
 NoSuchModel(const char *name)
 {
@@ -245,7 +255,7 @@ OpenModel(const char *name)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/* An error for a table that was there when the statement began. */
+/* An error for a table of a model that was there when the statement began. */
 void
 ModelTableHasGone(const Model *model, const char *table)
 {
@@ -273,11 +283,12 @@ IsYoungerThanSnapshot(Oid relid)
 }
 
 /*
- * Names lead to the tables of today.  Where a model was dropped and trained anew since the snapshot was
- * taken, that still sees the old model, whose tables have gone, and nothing of the new ones' rows.
+ * An error where the active snapshot is older than the model's tables.  Names lead to the tables of today: where a
+ * model was dropped and trained anew since the snapshot was taken, that still sees the old model, whose tables
+ * have gone, and nothing of the new ones' rows.
  */
 void
-CheckTablesAreSeen(const Model *model)
+CheckTablesVisible(const Model *model)
 {
 	if (IsYoungerThanSnapshot(model->user_relid))
 		ModelTableHasGone(model, model->user_table);
@@ -285,7 +296,7 @@ CheckTablesAreSeen(const Model *model)
 		ModelTableHasGone(model, model->item_table);
 }
 
-/* Locks a relation, so that it stays; false where it has gone before. */
+/* Locks a relation, so that it stays until the end of the transaction; false where it has gone before. */
 static bool
 LockIfThere(Oid relid)
 {
@@ -294,6 +305,7 @@ LockIfThere(Oid relid)
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
+/* The same for a table of a model: an error where it has gone. */
 static void
 LockTable(const Model *model, Oid relid, const char *table)
 {
@@ -302,8 +314,8 @@ LockTable(const Model *model, Oid relid, const char *table)
 }
 
 /*
- * To be called before items are read: locks both tables, users first as mf_drop does, for else a reader of
- * items who goes on to users and one who drops the model could wait for each other.
+ * To be called before items are read: locks both tables, users first as mf_drop does, for else a session that
+ * reads items and goes on to users could wait for one that drops the model, which waits for it.
  */
 void
 LockModelTables(const Model *model)
@@ -371,7 +383,10 @@ ModelSourceRelation(const Model *model, const char *until)
 	return relid;
 }
 
-/* The row of a version, copied, or NULL. */
+/*
+ * The row of a version as the active snapshot sees it, copied, and its descriptor; or NULL.  Other functions here
+ * are called with a version's number for what is in a column of it.
+ */
 static HeapTuple
 FindVersion(const Model *model, int32 version, TupleDesc *desc)
 {
@@ -421,7 +436,7 @@ VersionRows(const Model *model, int32 version, bool users)
 	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
 }
 
-/* The identities of all kept versions of a model; returns how many. */
+/* The identities of all kept versions of a model, as an array that the caller may free; returns how many. */
 int
 VersionImages(const char *name, pg_uuid_t **images)
 {

@@ -13,10 +13,14 @@
 
 #include "compat.h"
 
+/* The columns of ids in model tables. */
 #define USER_ID "user_id"
 #define ITEM_ID "item_id"
 
-/* A row of mfrec.model, and the oids of what it names (InvalidOid where that has gone). */
+/*
+ * A row of mfrec.model, and the oids of what it names (InvalidOid where that has gone).  Strings are as in the row:
+ * not quoted.
+ */
 typedef struct Model
 {
 	char	   *name;
@@ -29,7 +33,7 @@ typedef struct Model
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */
 	Jsonb	   *parameters;		/* what mf_train was asked for */
-	char	   *owner;			/* who owned the table of users when last seen; NULL: not known, or it is there to tell */
+	char	   *owner;			/* of the table of users, when that was last seen; NULL: not known, or it is there */
 	Oid			user_relid;
 	Oid			item_relid;
 	ItemPointerData tid;		/* where the row is, and the transaction that wrote it */
@@ -40,12 +44,13 @@ extern Oid	ModelRelation(void);
 extern Oid	VersionRelation(void);
 extern Relation OpenBookkeeping(const char *name);
 
+extern const char *ModelSetting(void);
 extern Model *FindDefaultModel(void);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
 pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table);
 extern void LockModelTables(const Model *model);
-extern void CheckTablesAreSeen(const Model *model);
+extern void CheckTablesVisible(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern bool SourceIsThere(const Model *model);
 

@@ -1,8 +1,12 @@
 /*
  * model_relink.c - what a model's source and tables are called now.
  *
- * The bookkeeping knows them by name, so that dumps can be restored.  Whoever renames or moves one says so
- * here, without a training.  The caller has the model's lock, and owns it.
+ * The bookkeeping knows them by name, so that dumps can be restored.  After one was renamed or moved it is told
+ * so here, without a training.  The caller has the model's lock, and owns it.
+ *
+ * Tables that are named must be such as training makes, with rows of the current version, and be in one schema and
+ * of one owner, who becomes the model's.  A source must have the columns of the last training, which the model's
+ * owner must be able to read.
  */
 #include "postgres.h"
 
@@ -26,7 +30,10 @@
 #include "source/lookup_cost.h"
 #include "source/source.h"
 
-/* Locks a table as inserting does, so that it is neither altered nor dropped meanwhile; the caller must own it. */
+/*
+ * Locks a table as inserting does, so that it is neither altered nor dropped before the transaction ends; an error
+ * unless it is an ordinary table that the caller owns.
+ */
 static void
 HoldTable(Oid relid)
 {
@@ -52,7 +59,10 @@ HoldTable(Oid relid)
 				 errhint("Other sessions could not read it; copy it to a permanent one.")));
 }
 
-/* The table that was not named, held: as it was called, in the schema of the other one. */
+/*
+ * The table that was not named, held: as it was called, in the schema of the other one.  `argument` is the one of
+ * mf_relink that names it.
+ */
 static Oid
 SameName(const Model *model, Oid schema, const char *table, const char *argument)
 {
@@ -94,7 +104,7 @@ CheckHasColumn(const Model *model, Oid relid, const char *column, Oid type)
 			 errhint("Name the tables of model \"%s\", as they are called now.", model->name)));
 }
 
-/* An error unless a table can be one of the model's: as mf_train makes them, with the version that serves. */
+/* An error unless a table can be one of the model's: as mf_train makes them, with rows of the current version. */
 static void
 CheckTable(const Model *model, Oid relid, const char *id_column)
 {
@@ -110,7 +120,10 @@ CheckTable(const Model *model, Oid relid, const char *id_column)
 	CheckHasVersion(model, relid, id_column);
 }
 
-/* Points the model at tables, which need not be those that it had. */
+/*
+ * Points the model at tables, which need not be those that it had; InvalidOid for one that is called as before,
+ * but perhaps in another schema.
+ */
 static void
 RelinkTables(Model *model, Oid users, Oid items)
 {
@@ -140,7 +153,7 @@ RelinkTables(Model *model, Oid users, Oid items)
 	StopActing(&acting);
 }
 
-/* An error unless the current user may read what training reads. */
+/* An error unless the current user may read what training reads: runs its query, for no rows. */
 static void
 CheckSourceReadable(const Source *source)
 {

@@ -44,7 +44,11 @@ LockModel(const char *name)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* Runs one bookkeeping statement as the tables' owner; returns the first column of its first row. */
+/*
+ * Runs one bookkeeping statement as the tables' owner; returns the first column of its first row, null where it
+ * has none, which must be of a type that is passed by value.  SECURITY_LOCAL_USERID_CHANGE keeps the statement from
+ * changing the role; `nulls` is as SPI takes it.
+ */
 static Datum
 OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
 {
@@ -69,7 +73,10 @@ OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *null
 	return result;
 }
 
-/* OwnerSql with a model's name as the first parameter and another one, or InvalidOid for none; returns nothing. */
+/*
+ * OwnerSql with a model's name as parameter 1 and a value as parameter 2, of type InvalidOid: there is none.  What
+ * the statement returns is not looked at.
+ */
 static void
 OwnerSqlForModel(const char *sql, const char *name, Oid type, Datum value)
 {
@@ -80,7 +87,7 @@ OwnerSqlForModel(const char *sql, const char *name, Oid type, Datum value)
 	(void) OwnerSql(sql, OidIsValid(type) ? 2 : 1, types, values, NULL, &isnull);
 }
 
-/* A text parameter that may be null. */
+/* A text parameter that may be null, and its place in SPI's string of nulls. */
 static Datum
 NullableText(const char *value, char *null)
 {
@@ -88,7 +95,7 @@ NullableText(const char *value, char *null)
 	return value ? CStringGetTextDatum(value) : (Datum) 0;
 }
 
-/* Whether there is a default model, for all that is committed by now. */
+/* Whether there is a default model, in all that is committed by now. */
 static bool
 HasDefaultModel(void)
 {
@@ -103,14 +110,15 @@ HasDefaultModel(void)
 }
 
 /*
- * Enters a model that is not there yet.  It becomes the default one where it may and there is none;
- * of two that are first at the same time the later one finds that out here, not in an error.  Where there
- * is one, nothing is tried: that would wait for whoever is training it.
+ * Enters a model that is not there yet.  It becomes the default one where it may and there is none; of two that are
+ * first at the same time the later one finds that out here, not in an error.  Where there is one, it is not tried:
+ * that would wait for the transaction that is training it.
  */
 void
 InsertModel(const Model *model)
 {
-	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
+	Oid			types[10] = {TEXTOID, BOOLOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	BOOLOID, JSONBOID};
 	Datum		values[10];
 	char		nulls[] = "          ";
 	bool		isnull;
@@ -138,7 +146,7 @@ InsertModel(const Model *model)
 	}
 }
 
-/* Points a model at its new version, source and tables; the switch that readers see at commit. */
+/* Points a model at its new version, source and tables, by its name: the switch that readers see at commit. */
 void
 UpdateModel(const Model *model)
 {
@@ -170,6 +178,7 @@ RecordOwner(const char *name, const char *owner)
 						 name, TEXTOID, CStringGetTextDatum(owner));
 }
 
+/* Enters one line of a version's training log; a loss or measure that is NaN as null. */
 static void
 InsertLogLine(const char *name, int32 version, const LogLine *line)
 {
@@ -192,7 +201,7 @@ InsertLogLine(const char *name, int32 version, const LogLine *line)
 			 " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, &isnull);
 }
 
-/* Enters a version and its training log. */
+/* Enters a version and its training log; it was trained now, by the clock.  Numbers that are NaN become null. */
 void
 InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
 {
@@ -245,8 +254,8 @@ DeleteModel(const char *name)
 }
 
 /*
- * For who is going to write: makes a snapshot active that sees the bookkeeping as it is, and keeps others
- * from changing the tables themselves until PopBookkeepingSnapshot.
+ * To be called before the bookkeeping is read in order to be written: makes a snapshot active that sees it as it
+ * is committed by now, and keeps other sessions from altering the tables until PopBookkeepingSnapshot.
  */
 void
 PushBookkeepingSnapshot(void)
@@ -303,7 +312,7 @@ CountForgottenUser(const char *name, const List *versions)
 					 " AND users OPERATOR(pg_catalog.>) 0", name, INT4ARRAYOID, PointerGetDatum(array));
 }
 
-/* Gives all kept versions of a model new identities, and writes its row, so that sessions notice. */
+/* Gives all kept versions of a model new identities, and writes its row, so that cached ones are given up. */
 void
 RenewVersionImages(const char *name)
 {

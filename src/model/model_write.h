@@ -8,7 +8,7 @@
 
 #include "model/model_catalog.h"
 
-/* A row of mfrec.model_version; see the table's comments. */
+/* A row of mfrec.model_version on its way in; see the comments on the table's columns. */
 typedef struct ModelVersion
 {
 	int32		version;
@@ -34,6 +34,7 @@ typedef struct LogLine
 	double		seconds;
 } LogLine;
 
+/* Who writes takes the model's lock, checks its owner, and writes; see OwnModel in sql/fn_model.c. */
 extern void LockModel(const char *name);
 extern void PushBookkeepingSnapshot(void);
 extern void PopBookkeepingSnapshot(void);
@@ -45,6 +46,7 @@ extern void DeleteModel(const char *name);
 extern Model *LockDefaultModel(void);
 extern void SetDefaultModel(const char *name);
 
+/* Versions count from 1; 0 stands for none. */
 extern int32 LatestVersion(const char *name);
 extern int32 VersionBefore(const Model *model);
 extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines);

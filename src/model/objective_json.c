@@ -1,7 +1,8 @@
 /*
  * objective_json.c - a version's objective on its way through mfrec.model_version.parameters.
  *
- * One table of names serves both directions, so that what is written is what is read.
+ * One table of names serves both directions, so that what is written is what is read.  Numbers are written with as
+ * many digits as bring the same double back (17), or the same float (9): lists of a restored version are the same.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
  */
 #define PARAMETERS_FORMAT 2
 
+/* The numbers among an objective's fields, by their names in JSON; all are doubles. */
 static const struct
 {
 	const char *name;
@@ -47,6 +49,7 @@ static const struct
 	{"max", offsetof(MfObjective, max)},
 };
 
+/* The field of an objective that number i of the table above means. */
 static double *
 Number(const MfObjective *objective, int i)
 {
@@ -60,15 +63,19 @@ FormatOf(const MfObjective *objective)
 	return objective->value_is_confidence || objective->weight_scale != 1 ? 2 : 1;
 }
 
-/* The objective and the mean user (d floats) as a JSON object. */
+/*
+ * The objective and the mean user (d floats, and a bias) as a JSON object.  What has its usual value is left out
+ * where libraries of older versions do not know it.
+ */
 char *
 ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d, \"factors\": %d, \"iterations\": %d",
-					 FormatOf(objective), objective->has_rating, objective->has_interest, objective->factors, objective->iterations);
+	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d",
+					 FormatOf(objective), objective->has_rating, objective->has_interest);
+	appendStringInfo(&json, ", \"factors\": %d, \"iterations\": %d", objective->factors, objective->iterations);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
 	if (objective->fold != MF_FOLD_TRAINED)
@@ -97,7 +104,10 @@ CheckFormat(Jsonb *json)
 				 errhint("Install the newer version of mfrec on this server, or train the model again.")));
 }
 
-/* The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1: version 0.1.0 took them as they are. */
+/*
+ * The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1: version 0.1.0 took weights as they
+ * are.  An error for parameters of a format that this library does not know.
+ */
 void
 ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 {

@@ -22,14 +22,15 @@
 #include "model/seen_columns.h"
 #include "pg/spi_query.h"
 
-/* So long others have to wait behind us for a lock that we do not get, below deadlock_timeout, */
+/*
+ * Sessions that want to read a table queue up behind one that waits to alter it.  So it waits for this long only,
+ * which is less than deadlock_timeout, and tries again after a pause of so many microseconds.
+ */
 #define LOCK_TIMEOUT "500ms"
-
-/* and so often we try, with a pause of microseconds in between. */
 #define TRIES 3
 #define PAUSE 200000L
 
-/* Whether some publication has a table. */
+/* Whether some publication has a table, by itself, with its schema or with all tables. */
 static bool
 IsPublished(Oid relid)
 {
@@ -55,7 +56,10 @@ FindObstacle(Oid relid, const char *column, AttrNumber attnum)
 	return NULL;
 }
 
-/* Runs statements in a subtransaction.  Where one fails, nothing is done: returns the error's message. */
+/*
+ * Runs statements in a subtransaction; returns NULL.  Where one fails nothing is done, and the error's message is
+ * returned; a cancelled query or a shutdown remains an error.
+ */
 static char *
 TrySql(const List *statements)
 {
@@ -70,7 +74,8 @@ TrySql(const List *statements)
 		int			settings = NewGUCNestLevel();
 		ListCell   *statement;
 
-		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
 		foreach(statement, statements)
 			(void) RunSql(lfirst(statement), 0, NULL, NULL, false);
 		AtEOXact_GUC(false, settings);
@@ -96,7 +101,7 @@ TrySql(const List *statements)
 	return message;
 }
 
-/* The same again and again for a while. */
+/* The same up to TRIES times, as long as it fails. */
 static char *
 TrySqlPatiently(const List *statements)
 {

@@ -1,5 +1,10 @@
 /*
  * seen_rows.c - what users have, on the way into their rows.
+ *
+ * That are the items that a user rated in the training, and those of rows that training passed over: two streams
+ * of cells, sorted by user, which may lie on disk (source/csr_store.c).  Each user's row gets the union of both, as
+ * numbers of items that are small for what many users have, in the code of core/base/seen.c: half a byte to one
+ * and a half an item.
  */
 #include "postgres.h"
 
@@ -9,7 +14,10 @@
 #include "model/seen_rows.h"
 #include "pg/alloc.h"
 
-/* Numbers a version's items by their ratings: those that most users have get the smallest numbers. */
+/*
+ * Numbers a version's items by their ratings: those that most users have get the smallest numbers.  counts and the
+ * result have nitems elements; the result is the caller's to free.
+ */
 int32 *
 NumberByRatings(const int32 *counts, int64 nitems)
 {
@@ -21,6 +29,7 @@ NumberByRatings(const int32 *counts, int64 nitems)
 	return number;
 }
 
+/* Begins with the first row of cells, NULL: with none. */
 static void
 OpenStream(RowStream *stream, Cells *cells)
 {
@@ -30,7 +39,11 @@ OpenStream(RowStream *stream, Cells *cells)
 		RewindColumns(cells);
 }
 
-/* Begins with the first user; others may be NULL.  Cells' columns are items, whose numbers are given. */
+/*
+ * Begins with the first user.  rated and others are who has what, either may be NULL; columns of their cells are
+ * items, of which there are nitems, and which get the numbers in `number`.  What is allocated on the way goes with
+ * the current memory context.
+ */
 void
 OpenSeenRows(SeenRows *seen, Cells *rated, Cells *others, int32 *number, int64 nitems)
 {
@@ -42,7 +55,10 @@ OpenSeenRows(SeenRows *seen, Cells *rated, Cells *others, int32 *number, int64 n
 	seen->nitems = nitems;
 }
 
-/* The columns of a row, which comes behind those that have been asked for; returns how many. */
+/*
+ * The columns of a row, ascending, until the next is asked for; returns how many.  Rows are asked for in ascending
+ * order, but not each.
+ */
 static int64
 RowColumns(RowStream *stream, int64 row, const int32 **columns)
 {
@@ -59,7 +75,7 @@ RowColumns(RowStream *stream, int64 row, const int32 **columns)
 	return part->start[row + 1] - part->start[row];
 }
 
-/* Makes room for n items. */
+/* Makes room for n items: 4 bytes for each number, what it may take as code, and space to sort. */
 static void
 MakeRoom(SeenRows *seen, int64 n)
 {

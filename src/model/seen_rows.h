@@ -14,7 +14,7 @@ typedef struct RowStream
 	MfRows		part;			/* what is at hand */
 } RowStream;
 
-/* What users have: the union of two sequences. */
+/* What users have: the union of two sequences, and space for one row of it. */
 typedef struct SeenRows
 {
 	MemoryContext context;		/* of what is allocated */

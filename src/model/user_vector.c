@@ -35,7 +35,7 @@
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
-/* The first columns of a model table's primary key are as training made them. */
+/* Whether an index is a primary key as training makes it: a valid btree on (version, id), version an int4. */
 static bool
 KeyFits(Relation index, const FactorColumns *columns)
 {
@@ -56,7 +56,10 @@ HasRowsElsewhere(Relation rel)
 		(rel->trigdesc && IsCitusTable(relid));
 }
 
-/* Finds out how rows of an open model table are found. */
+/*
+ * Finds out how users' rows of an open model table are found: through its primary key, or where that is not as
+ * training made it, or rows may lie elsewhere, by a query.  What is found holds until the table changes.
+ */
 static void
 ResolvePath(Relation rel, CachedModel *cached)
 {
@@ -88,8 +91,8 @@ ResolvePath(Relation rel, CachedModel *cached)
 }
 
 /*
- * Takes a vector out of its array, which must have that many factors; false where it has none, as in rows of
- * users of whom nothing is known but what they have.
+ * Copies a vector of that many floats out of its array, which must have as many; false where it has none, as in
+ * rows of users of whom nothing is known but what they have.
  */
 static bool
 TakeVector(Datum datum, bool isnull, const CachedModel *cached, int64 user, int factors, float *vector)
@@ -123,9 +126,13 @@ TakeSeen(Datum datum, bool isnull, MemoryContext context)
 	return seen;
 }
 
-/* LookupUser through the primary key of the open table. */
+/*
+ * LookupUser through the primary key of the open table, under the active snapshot.  The caller has checked that no
+ * row security applies.
+ */
 static bool
-ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen,
+		 StoredUser *stored)
 {
 	const VectorPath *path = &cached->users;
 	const FactorColumns *columns = &path->columns;
@@ -161,7 +168,7 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 	return found;
 }
 
-/* The query that reads one user's row of a version. */
+/* The query that reads one user's row of a version: parameter 1 is the version, 2 the user. */
 static char *
 UserQuery(const CachedModel *cached, bool with_seen)
 {
@@ -176,7 +183,7 @@ UserQuery(const CachedModel *cached, bool with_seen)
 	return sql.data;
 }
 
-/* LookupUser by a query. */
+/* LookupUser by a query, which respects whatever the table has become: a view, partitions, policies. */
 static bool
 QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
@@ -218,8 +225,10 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 }
 
 /*
- * Reads a user's row of a version into `stored`, whose vector is there already.  False when there is no
- * vector; what the user has may be known all the same.  The caller has checked the right to read the table.
+ * Reads a user's row of a version into `stored`, whose vector has room for `factors` floats; with_seen: also what
+ * they have, in the current memory context.  False when there is no vector; what the user has may be known all the
+ * same.  An error where the version has lost the rows of all users, or a vector is not of that length.  The caller
+ * has checked the right to read the table.
  */
 bool
 LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
