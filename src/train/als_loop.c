@@ -16,9 +16,13 @@
 #include "pg/progress.h"
 #include "train/als_loop.h"
 
-/* A stored number is 0 or at least this: FLT_MIN is 1.2e-38. */
+/*
+ * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
+ * 1.2e-38).
+ */
 #define TINY_FACTOR 1.2e-19f
 
+/* Seconds from a point of time until now. */
 double
 SecondsSince(instr_time began)
 {
@@ -29,7 +33,10 @@ SecondsSince(instr_time began)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-/* Room for the factors; the items', from which the first half-sweep starts, are random. */
+/*
+ * Allocates the factors.  Users' and biases are 0; the items', from which the first half-sweep starts, are
+ * random numbers that depend on the argument seed alone.
+ */
 void
 StartFactors(Training *t)
 {
@@ -48,7 +55,7 @@ StartFactors(Training *t)
 	mf_random_start(problem, &t->factors, (uint64) t->options.seed);
 }
 
-/* The solver for this problem and these factors, with its workspace. */
+/* The solver for this problem and these factors, with its workspace, in the current memory context. */
 MfAls *
 CreateSolver(const Training *t)
 {
@@ -58,7 +65,10 @@ CreateSolver(const Training *t)
 	return mf_als_init(workspace, &t->problem, &t->factors, &t->parallel);
 }
 
-/* One half-sweep: every row of one side solved, the other side fixed; returns the loss. */
+/*
+ * One half-sweep: every row of one side solved, the other side fixed; returns the loss.  exact: see
+ * mf_als_begin().
+ */
 double
 HalfSweep(Training *t, MfSide side, bool exact)
 {
@@ -74,6 +84,10 @@ HalfSweep(Training *t, MfSide side, bool exact)
 	return loss;
 }
 
+/*
+ * Writes down an iteration: for mfrec.training_log, mf_progress and, with mfrec.verbose, as a notice.
+ * validation: its metric; NaN: none.
+ */
 static void
 LogIteration(Training *t, double validation)
 {
@@ -91,7 +105,7 @@ LogIteration(Training *t, double validation)
 				 errdetail("%s on the rows held out: %.4f", ValidationMetric(t->validation), validation)));
 }
 
-/* The point to which users are drawn follows them. */
+/* Lets the point to which users are drawn follow them: their mean, weighted by how strongly each is drawn. */
 static void
 UpdateMeanUser(Training *t)
 {
@@ -99,7 +113,10 @@ UpdateMeanUser(Training *t)
 		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
 }
 
-/* Measures the factors on the held-out rows; false when the last iterations brought nothing better. */
+/*
+ * Measures the factors on the held-out rows, users solved as they would be stored; false when the last
+ * iterations brought nothing better.
+ */
 static bool
 ValidateIteration(Training *t, double *validation)
 {
@@ -110,8 +127,8 @@ ValidateIteration(Training *t, double *validation)
 }
 
 /*
- * Makes zeros of numbers so small that the product of two of them would be none that a float has: in SQL
- * that product is an error.  Iterations bring unused dimensions of tiny catalogues there.
+ * Makes zeros of numbers so small that the product of two of them underflows: in SQL that product is an error.
+ * Iterations bring unused dimensions of tiny catalogues there.  values: count of them, or NULL.
  */
 static void
 DropTiny(float *values, int64 count)
@@ -136,9 +153,9 @@ DropTinyFactors(Training *t)
 }
 
 /*
- * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up;
- * then solves the users once more, exactly, so that a stored user equals what folding the same rows
- * in gives.
+ * Alternates until the loss settles, the held-out rows say to stop, or the iterations are used up; then solves
+ * the users once more, exactly, so that a stored user equals what folding the same rows in gives.  Fills in
+ * log, iterations and loss.
  */
 void
 RunSweeps(Training *t)
@@ -169,7 +186,7 @@ RunSweeps(Training *t)
 	DropTinyFactors(t);
 }
 
-/* The mean bias of users, for predictions to users of whom nothing is known. */
+/* The mean bias of users, for predictions to users of whom nothing is known; 0 without biases. */
 double
 MeanBias(const Training *t)
 {
@@ -180,7 +197,10 @@ MeanBias(const Training *t)
 	return sum / t->problem.nusers;
 }
 
-/* The rmse to report: of the best iteration on the rows held out, else on those trained on. */
+/*
+ * The rmse to report: of the best iteration on the rows held out, else on those trained on; NaN where no
+ * ratings are predicted.
+ */
 double
 RatingError(const Training *t)
 {

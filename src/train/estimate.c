@@ -17,19 +17,23 @@
 #include "train/als_loop.h"
 #include "train/estimate.h"
 #include "train/train_memory.h"
-#include "train/train_problem.h"
+#include "train/training.h"
 
 /* Cells of a side that are solved to see how long that takes. */
 #define TIMED_CELLS 1000000
 
-/* Bytes of rows that are stored in a second, and of a row besides its vectors. */
+/* Bytes of rows that are stored in a second. */
 #define STORE_SPEED 1e8
+/* Bytes of a stored row besides its vectors: header, id, version, count, bias. */
 #define ROW_BYTES 60
 
-/* Bytes that say that a user has an item. */
+/* Bytes that say that a user has an item, in the compressed form of core/base/seen.c. */
 #define SEEN_BYTES 1.2
 
-/* Work of a half-sweep over rows with so many cells, in multiply-adds. */
+/*
+ * Work of a half-sweep over so many rows with so many cells, in multiply-adds: a rank-1 update of half a matrix
+ * for each cell, a factorization for each row.
+ */
 static double
 Work(const MfObjective *objective, double rows, double cells)
 {
@@ -38,7 +42,7 @@ Work(const MfObjective *objective, double rows, double cells)
 	return cells * d * (d / 2 + 20) + rows * (d * d * d / 4 + 20 * d * d);
 }
 
-/* Seconds of a half-sweep: its beginning as it is, its rows from some of them. */
+/* Seconds of a half-sweep: its beginning as it is, its rows extrapolated from the first TIMED_CELLS of cells. */
 static double
 TimeHalfSweep(Training *t, MfSide side)
 {
@@ -64,7 +68,7 @@ TimeHalfSweep(Training *t, MfSide side)
 	return prepared + solved * Work(&t->objective, cells->nrows, t->ratings->rows) / timed;
 }
 
-/* Times one iteration from random factors; the factors are of no further use. */
+/* Seconds of one iteration, timed from random factors on; the factors are of no further use. */
 static double
 TimeIteration(Training *t)
 {
@@ -89,7 +93,10 @@ StorageBytes(const Training *t)
 		(int64) (SEEN_BYTES * t->ratings->rows);
 }
 
-/* Reads the source, times a little of the work, and says what all of it would take. */
+/*
+ * Reads the source, times a little of the work, and says what all of it would take.  Nothing is stored, and no
+ * lock of a model taken; all memory is given back.
+ */
 void
 EstimateTraining(const TrainRequest *request, Estimate *estimate)
 {

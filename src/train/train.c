@@ -32,7 +32,7 @@
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
-#include "train/train_problem.h"
+#include "train/training.h"
 #include "train/validation.h"
 
 /* A training of a model's next version. */

@@ -41,4 +41,7 @@ typedef struct Training
 	double		loss;
 } Training;
 
+extern void SettleObjective(Training *t);
+extern void StateProblem(Training *t);
+
 #endif

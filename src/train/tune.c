@@ -5,7 +5,7 @@
  * quarter of them the full number.  The first trial is the preset.  The best of many is the one that
  * the rows held out happened to favour most, so it has to prove itself on others: it and the preset are
  * trained again on further splits, whose held-out rows the search has not seen, and it wins only if
- * chance alone would hardly give such differences by user: see core/compare.c.  So tuning on little
+ * chance alone would hardly give such differences by user: see core/metrics/paired_test.c.  So tuning on little
  * data, or on noise, ends with the defaults rather than with luck.
  */
 #include "postgres.h"
@@ -16,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "core/base/rng.h"
 #include "core/metrics/paired_test.h"
 #include "guc.h"
 #include "pg/core_call.h"
@@ -24,12 +23,13 @@
 #include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/als_loop.h"
-#include "train/train_problem.h"
+#include "train/training.h"
 #include "train/tune.h"
 #include "train/tune_metric.h"
 
-/* Iterations of a trial in the first round; one in so many goes on to the second. */
+/* Iterations of a trial in the first round. */
 #define FIRST_ITERATIONS 3
+/* One trial in so many goes on to the second round, with all iterations. */
 #define ONE_IN 4
 
 /*
@@ -42,12 +42,15 @@
 
 /* After each of them: how likely chance may be for the trial to win, all in all one in 200, and to go on. */
 static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
+/* A trial that chance beats more often than this after a split is given up. */
 #define GO_ON_BELOW 0.3
+/* Random flips of signs by which chance is judged. */
 #define SIGN_FLIPS 4000
 
 /* A gain below this share is not worth other parameters, however sure it is. */
 #define LEAST_GAIN 0.005
 
+/* A search on its way. */
 typedef struct Tuner
 {
 	const TuneRequest *request;
@@ -75,51 +78,9 @@ typedef struct Confirmation
 	double		chance;			/* how likely it alone gives such differences */
 } Confirmation;
 
-/* A number in [0, 1); k tells draws of a trial apart. */
-static double
-DrawUnit(const Tuner *t, int trial, int k)
-{
-	return mf_random_uniform((uint64) t->request->options.seed + 77, (uint64) trial * 16 + k);
-}
-
-/* A number between low and high, evenly on a logarithmic scale. */
-static double
-Draw(const Tuner *t, int trial, int k, double low, double high)
-{
-	return exp(log(low) + DrawUnit(t, trial, k) * (log(high) - log(low)));
-}
-
-/* The parameters of a trial: the preset's, and others near them for all but the first. */
-static void
-DrawTrial(Tuner *t, int number)
-{
-	static const int factors[] = {32, 48, 64, 96, 128};
-	const TrainOptions *options = &t->request->options;
-	Trial	   *trial = &t->trials[number - 1];
-	MfObjective *objective = &trial->objective;
-
-	memset(trial, 0, sizeof(Trial));
-	trial->number = number;
-	trial->value = trial->confirmed = NAN;
-	*objective = t->preset;
-	if (number == 1)
-		return;
-	if (options->factors < 0)
-		objective->factors = factors[(int) (DrawUnit(t, number, 0) * lengthof(factors))];
-	if (isnan(options->regularization))
-		objective->regularization *= Draw(t, number, 1, 0.3, 3);
-	if (isnan(options->alpha) && objective->has_interest)
-		objective->alpha *= Draw(t, number, 2, 0.3, 3);
-	if (isnan(options->interest_weight) && objective->has_interest && objective->has_rating)
-		objective->interest_weight *= Draw(t, number, 3, 0.3, 3);
-	if (isnan(options->taste) && objective->has_interest && objective->has_rating)
-		objective->taste *= Draw(t, number, 4, 0.2, 5);
-	mf_objective_settle(objective);
-}
-
 /*
- * Reads the ratings, holds a fraction of them out and prepares the metric.  Fractions that begin
- * elsewhere in 0 .. 1 are of other rows.
+ * Reads the ratings, holds a fraction of them out from `from` on, see Holdout, and prepares the metric.
+ * Everything lives in the split's context.
  */
 static void
 LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
@@ -141,6 +102,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 	MemoryContextSwitchTo(old);
 }
 
+/* Gives the split's memory and files back. */
 static void
 FreeSplit(Tuner *t)
 {
@@ -148,21 +110,10 @@ FreeSplit(Tuner *t)
 	MemoryContextReset(t->split_context);
 }
 
-/* The current split's objective, with a trial's parameters. */
-static void
-UseParameters(Training *training, const MfObjective *parameters)
-{
-	MfObjective *objective = &training->objective;
-
-	objective->factors = parameters->factors;
-	objective->regularization = parameters->regularization;
-	objective->alpha = parameters->alpha;
-	objective->interest_weight = parameters->interest_weight;
-	objective->taste = parameters->taste;
-	mf_objective_settle(objective);
-}
-
-/* Trains on the current split with a trial's parameters for so many iterations, and measures. */
+/*
+ * Trains on the current split with a trial's parameters for so many iterations, and returns the metric.  All
+ * memory of the training is given back.
+ */
 static double
 MeasureTrial(Tuner *t, Trial *trial, int iterations)
 {
@@ -172,12 +123,11 @@ MeasureTrial(Tuner *t, Trial *trial, int iterations)
 	double		value;
 
 	INSTR_TIME_SET_CURRENT(began);
-	UseParameters(training, &trial->objective);
+	UseParameters(&training->objective, &trial->objective);
 	training->objective.iterations = iterations;
 	training->iterations = 0;
 	training->loss = 0;
 	memset(&training->factors, 0, sizeof(MfFactors));
-	memset(&training->problem, 0, sizeof(MfProblem));
 	StateProblem(training);
 	StartFactors(training);
 	RunSweeps(training);
@@ -188,7 +138,7 @@ MeasureTrial(Tuner *t, Trial *trial, int iterations)
 	return value;
 }
 
-/* A trial's turn in the search. */
+/* A trial's turn in the search: its value so far is replaced. */
 static void
 RunTrial(Tuner *t, Trial *trial, int iterations)
 {
@@ -197,7 +147,7 @@ RunTrial(Tuner *t, Trial *trial, int iterations)
 	trial->complete = iterations == t->preset.iterations;
 }
 
-/* Whether a is the better value; what was not measured is worst. */
+/* Whether a is the better value; what was not measured (NaN) is worst. */
 static bool
 Better(const Tuner *t, double a, double b)
 {
@@ -206,28 +156,14 @@ Better(const Tuner *t, double a, double b)
 	return LowerIsBetter(t->validation) ? a < b : a > b;
 }
 
+/* Whether the argument seconds has been used up. */
 static bool
 TimeIsUp(const Tuner *t)
 {
 	return SecondsSince(t->training.began) >= t->request->seconds;
 }
 
-/* A trial's parameters as arguments of mf_train. */
-static char *
-TrialArguments(const Trial *trial)
-{
-	const MfObjective *o = &trial->objective;
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfo(&text, "factors => %d, regularization => %.3g", o->factors, o->regularization);
-	if (o->has_interest)
-		appendStringInfo(&text, ", alpha => %.3g", o->alpha);
-	if (o->has_interest && o->has_rating)
-		appendStringInfo(&text, ", interest_weight => %.3g, taste => %.3g", o->interest_weight, o->taste);
-	return text.data;
-}
-
+/* Says how a trial did, with mfrec.verbose as a notice, and counts it in mf_progress. */
 static void
 ReportTrial(const Tuner *t, const Trial *trial)
 {
@@ -238,7 +174,7 @@ ReportTrial(const Tuner *t, const Trial *trial)
 	ReportIteration(trial->number, t->count, NAN);
 }
 
-/* Whatever ends the search early, a cancel above all, tells the best trial so far. */
+/* Error context callback: whatever ends the search early, a cancel above all, tells the best trial so far. */
 static void
 TellBestTrial(void *tuner)
 {
@@ -267,7 +203,7 @@ GoesOn(const Tuner *t, const Trial *trial)
 	return better < Max(1, t->count / ONE_IN);
 }
 
-/* Both rounds. */
+/* Both rounds; at least the preset has its turn in each, whatever the time. */
 static void
 RunRounds(Tuner *t)
 {
@@ -304,7 +240,7 @@ BestTrial(Tuner *t)
 	return best;
 }
 
-/* The metric of a trial on the current split; adds those of its users to `groups`. */
+/* The metric of a trial on the current split; adds those of its users to `groups`, of METRIC_GROUPS sums. */
 static double
 Confirm(Tuner *t, Trial *trial, double *groups)
 {
@@ -313,7 +249,10 @@ Confirm(Tuner *t, Trial *trial, double *groups)
 	return MeasureTrial(t, trial, t->preset.iterations);
 }
 
-/* How likely chance alone makes such differences. */
+/*
+ * How likely chance alone makes such differences between the preset and the trial: see
+ * core/metrics/paired_test.c.
+ */
 static double
 Chance(const Confirmation *c, uint64 seed)
 {
@@ -329,7 +268,10 @@ Chance(const Confirmation *c, uint64 seed)
 	return chance;
 }
 
-/* Trains the preset and the best trial on a split that begins there, and compares them on all splits so far. */
+/*
+ * Trains the preset and the best trial on a split that begins at `from`, and compares them on all splits so
+ * far.
+ */
 static void
 ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fraction)
 {
@@ -351,7 +293,7 @@ ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fract
 			 errdetail("Chance alone would do as well with probability %.4f.", c->chance)));
 }
 
-/* Whether the gain is worth it. */
+/* Whether the trial is better than the preset by a share that is worth other parameters. */
 static bool
 IsWorthIt(const Tuner *t, const Confirmation *c)
 {
@@ -360,7 +302,10 @@ IsWorthIt(const Tuner *t, const Confirmation *c)
 	return gain > 0 && gain >= LEAST_GAIN * c->preset_value;
 }
 
-/* Whether the best trial is better than the preset beyond chance, on rows that the search has not seen. */
+/*
+ * Whether the best trial is better than the preset beyond chance, on rows that the search has not seen;
+ * searched: the fraction that it has.
+ */
 static bool
 IsConfirmed(Tuner *t, Trial *best, double searched)
 {
@@ -395,7 +340,7 @@ ChooseWinner(Tuner *t, double searched)
 		t->trials[0].winner = true;
 }
 
-/* What can be checked before a row is read; returns the fraction to hold out. */
+/* Checks what can be checked before a row is read; returns the fraction to hold out. */
 static double
 BeginTuning(Tuner *t)
 {
@@ -417,8 +362,8 @@ BeginTuning(Tuner *t)
 }
 
 /*
- * Searches parameters for a source; everything is in the current memory context.  Returns the trials
- * by number, the winner marked; *metric: what their values are.
+ * Searches parameters for a source.  Returns the trials by number, palloc'd, the winner marked; *count: how
+ * many there are; *metric: what their values are.
  */
 Trial *
 Tune(const TuneRequest *request, int *count, const char **metric)
@@ -438,8 +383,8 @@ Tune(const TuneRequest *request, int *count, const char **metric)
 	LoadSplit(t, 0, searched, SAMPLE_USERS);
 	t->preset = t->training.objective;
 	*metric = MemoryContextStrdup(caller, ValidationMetric(t->validation));
-	for (int i = 1; i <= t->count; i++)
-		DrawTrial(t, i);
+	for (int i = 0; i < t->count; i++)
+		DrawTrial(&t->trials[i], i + 1, &request->options, &t->preset);
 	RunRounds(t);
 	ChooseWinner(t, searched);
 	FreeSplit(t);
@@ -449,29 +394,18 @@ Tune(const TuneRequest *request, int *count, const char **metric)
 	return t->trials;
 }
 
-/* Trains on all rows with the parameters of the winner among these trials, which there is. */
+/* Trains on all rows with the parameters of the winner among these trials, of which there is one. */
 void
 TrainWinner(TrainRequest *request, const Trial *trials)
 {
 	const Trial *winner = trials;
-	TrainOptions *options = &request->options;
-	const MfObjective *objective;
 	ModelVersion version;
 	char	   *model;
 
 	while (!winner->winner)
 		winner++;
-	objective = &winner->objective;
-	options->factors = objective->factors;
-	options->regularization = objective->regularization;
-	if (!mf_ratings_alone(objective))
-		options->alpha = objective->alpha;
-	if (mf_is_joint(objective))
-	{
-		options->interest_weight = objective->interest_weight;
-		options->taste = objective->taste;
-	}
-	options->validation = NAN;
+	SetTrialOptions(&request->options, winner);
+	request->options.validation = NAN;
 	model = Train(request, &version);
 	ereport(NOTICE,
 			(errmsg("trained version %d of model \"%s\" with the parameters of trial %d", version.version,

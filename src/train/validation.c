@@ -3,7 +3,8 @@
  *
  * A rating model is measured by the root mean squared error of its predictions, a model with an
  * interest part by its lists: NDCG@10 over a sample of the users with rows held out, over the full
- * catalogue less what those users were trained on.
+ * catalogue less what those users were trained on.  (Metrics over a sample of the items rank models
+ * otherwise than these do: Krichene and Rendle 2020.)
  */
 #include "postgres.h"
 
@@ -18,10 +19,12 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/validation.h"
+#include "train/validation_sample.h"
 
+/* Length of the lists that are measured. */
 #define LIST_LENGTH 10
 
-/* The first iterations are still finding their way: what they happen to score does not count. */
+/* The first iterations are still finding their way: how well they happen to do does not count. */
 #define SETTLING_ITERATIONS 3
 
 struct Validation
@@ -31,239 +34,39 @@ struct Validation
 	const MfObjective *objective;
 	const MfParallel *parallel;
 	MfMetricId	metric;
-	double		relevant_from;	/* NaN: every row held out is relevant */
-	int64		sample_users;	/* whose lists are measured, about, at most */
+	ValidationSample sample;	/* users whose lists are measured; empty for a metric of ratings */
 	double	   *group;			/* METRIC_GROUPS sums of a metric or of squared errors; NULL: not wanted */
-	/* the sample: user sample[s] has the held-out items relevant[start[s] .. start[s + 1] - 1] */
-	int			nsample;
-	int32	   *sample;
-	int64	   *start;
-	int32	   *relevant;
-	int64	   *seen_start;		/* and was trained on seen[seen_start[s] .. seen_start[s + 1] - 1] */
-	int32	   *seen;
+
 	/* the best iteration so far */
-	double		best;
-	int			best_iteration;
-	MfFactors	kept;
-	float	   *kept_mean;
+	double		best;			/* its metric */
+	int			best_iteration; /* 0: none */
+	MfFactors	kept;			/* copies of its items' factors; no users, who follow from them */
+	float	   *kept_mean;		/* and of its mean user */
 };
 
-/* What the sample's users were trained on, which their lists leave out. */
-static void
-CollectSeen(Validation *v)
-{
-	Cells	   *cells = &v->ratings->by_user;
-	MfRows		rows;
-	int			s = 0;
-
-	v->seen_start = HugeArray(v->nsample + 1, sizeof(int64));
-	v->seen_start[0] = 0;
-	for (int i = 0; i < v->nsample; i++)
-		v->seen_start[i + 1] = v->seen_start[i] + cells->start[v->sample[i] + 1] - cells->start[v->sample[i]];
-	v->seen = HugeArray(v->seen_start[v->nsample], sizeof(int32));
-	RewindCells(cells);
-	while (NextCells(cells, &rows))
-		for (; s < v->nsample && v->sample[s] < rows.first + rows.nrows; s++)
-			memcpy(v->seen + v->seen_start[s], rows.column + rows.start[v->sample[s] - rows.first],
-				   sizeof(int32) * (v->seen_start[s + 1] - v->seen_start[s]));
-}
-
-/* Calls a function for every held-out row, with its rating or implicit value. */
-static void
-ForEachHeldOut(const Validation *v, void (*function) (void *state, int32 user, int32 item, float rating),
-			   void *state)
-{
-	Triplets   *held = &v->ratings->held_out;
-	const float *value;
-
-	while (ReadTriplets(held))
-	{
-		value = held->value ? held->value : held->weight;
-		for (int64 i = 0; i < held->held; i++)
-			function(state, held->user[i], held->item[i], value ? value[i] : 1);
-	}
-	EndTriplets(held);
-}
-
-/* A row held out: an item and its rating, or implicit value. */
-typedef struct HeldOutItem
-{
-	int32		item;
-	float		value;
-} HeldOutItem;
-
-/* Held-out rows by user, and where each sampled user's items go. */
-typedef struct Sampling
-{
-	Validation *validation;
-	int32	   *count;			/* of all users */
-	bool	   *wanted;			/* users with a row that is relevant by itself */
-	int32	   *slot;			/* a sampled user's number in the sample, else -1 */
-	int64		users;			/* wanted ones */
-	HeldOutItem *item;			/* of the sample, as validation->start says */
-} Sampling;
-
-static inline bool
-IsRelevant(const Validation *v, double value)
-{
-	return isnan(v->relevant_from) || value >= v->relevant_from;
-}
-
-static void
-CountHeldOut(void *state, int32 user, int32 item, float rating)
-{
-	Sampling   *sampling = state;
-
-	(void) item;
-	sampling->count[user]++;
-	if (sampling->wanted[user] || !IsRelevant(sampling->validation, rating))
-		return;
-	sampling->wanted[user] = true;
-	sampling->users++;
-}
-
-static void
-TakeHeldOut(void *state, int32 user, int32 item, float rating)
-{
-	Sampling   *sampling = state;
-	int32		slot = sampling->slot[user];
-
-	if (slot >= 0)
-		sampling->item[sampling->validation->start[slot] + sampling->count[user]++] = (HeldOutItem) {item, rating};
-}
-
-static int
-CompareItems(const void *a, const void *b)
-{
-	int32		x = ((const HeldOutItem *) a)->item;
-	int32		y = ((const HeldOutItem *) b)->item;
-
-	return (x > y) - (x < y);
-}
-
 /*
- * The relevant ones of a user's n rows, by item, once each; returns how many.  Several rows of an item
- * count as one with the mean of their ratings, or the sum of their implicit values, as in training.
- */
-static int64
-TakeRelevant(const Validation *v, HeldOutItem *item, int64 n, int32 *relevant)
-{
-	bool		mean = v->ratings->is_explicit;
-	int64		found = 0;
-	int64		end;
-
-	qsort(item, n, sizeof(HeldOutItem), CompareItems);
-	for (int64 i = 0; i < n; i = end)
-	{
-		double		sum = 0;
-
-		for (end = i; end < n && item[end].item == item[i].item; end++)
-			sum += item[end].value;
-		if (IsRelevant(v, mean ? sum / (end - i) : sum))
-			relevant[found++] = item[i].item;
-	}
-	return found;
-}
-
-/* The relevant items of the sampled users; who has none leaves the sample. */
-static void
-KeepRelevant(Validation *v, HeldOutItem *item)
-{
-	int32		kept = 0;
-	int64		to = 0;
-	int64		from = 0;
-
-	v->relevant = HugeArray(v->start[v->nsample], sizeof(int32));
-	for (int s = 0; s < v->nsample; s++)
-	{
-		int64		end = v->start[s + 1];
-		int64		found = TakeRelevant(v, item + from, end - from, v->relevant + to);
-
-		from = end;
-		if (found == 0)
-			continue;
-		to += found;
-		v->sample[kept++] = v->sample[s];
-		v->start[kept] = to;
-	}
-	v->nsample = kept;
-}
-
-/* Chooses an evenly spaced sample of the users that have relevant rows, and room for their rows. */
-static void
-ChooseUsers(Validation *v, Sampling *sampling)
-{
-	int32		nusers = v->ratings->users->count;
-	int64		step = Max(1, sampling->users / v->sample_users);
-	int64		met = 0;
-
-	v->sample = HugeArray(sampling->users / step + 1, sizeof(int32));
-	v->start = HugeArray(sampling->users / step + 2, sizeof(int64));
-	v->start[0] = 0;
-	for (int32 u = 0; u < nusers; u++)
-	{
-		sampling->slot[u] = -1;
-		if (!sampling->wanted[u] || met++ % step != 0)
-			continue;
-		sampling->slot[u] = v->nsample;
-		v->sample[v->nsample++] = u;
-		v->start[v->nsample] = v->start[v->nsample - 1] + sampling->count[u];
-		sampling->count[u] = 0;
-	}
-	sampling->item = HugeArray(v->start[v->nsample], sizeof(HeldOutItem));
-}
-
-/* The relevant held-out items of a sample of users. */
-static void
-DrawSample(Validation *v)
-{
-	int32		nusers = v->ratings->users->count;
-	Sampling	sampling = {.validation = v};
-
-	sampling.count = HugeZeroArray(nusers, sizeof(int32));
-	sampling.wanted = HugeZeroArray(nusers, sizeof(bool));
-	sampling.slot = HugeArray(nusers, sizeof(int32));
-	ForEachHeldOut(v, CountHeldOut, &sampling);
-	ChooseUsers(v, &sampling);
-	ForEachHeldOut(v, TakeHeldOut, &sampling);
-	KeepRelevant(v, sampling.item);
-	CollectSeen(v);
-	pfree(sampling.count);
-	pfree(sampling.wanted);
-	pfree(sampling.slot);
-	pfree(sampling.item);
-}
-
-static float *
-RoomLike(const float *source, int64 count)
-{
-	if (source == NULL)
-		return NULL;
-	return (float *) TYPEALIGN(64, HugeArray(count + 16, sizeof(float)));
-}
-
-/*
- * Measures something else than ndcg of lists, or rmse of a rating model: of lists by the rows that are
- * rated at least relevant_from (NaN: all), over about so many users.
+ * Measures something else than ndcg of lists, or rmse of a rating model: of lists by the rows that are rated at
+ * least relevant_from (NaN: all), over about sample_users users.  An error where no row held out is relevant.
  */
 void
 SetMetric(Validation *v, MfMetricId metric, double relevant_from, int64 sample_users)
 {
 	v->metric = metric;
-	v->relevant_from = relevant_from;
-	v->sample_users = sample_users;
-	v->nsample = 0;
+	memset(&v->sample, 0, sizeof(ValidationSample));
 	if (mf_metric[metric].of_errors)
 		return;
-	DrawSample(v);
-	if (v->nsample == 0 && !isnan(relevant_from))
+	DrawSample(&v->sample, v->ratings, relevant_from, sample_users);
+	if (v->sample.nusers == 0 && !isnan(relevant_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("no row that is held out is relevant"),
 				 errhint("Lower the argument relevant_from, or raise validation.")));
 }
 
-/* Prepares the metric; keeps pointers to all arguments. */
+/*
+ * Prepares to measure, in the current memory context, by rmse what predicts ratings alone, else by ndcg.  Keeps
+ * pointers to all arguments.
+ */
 Validation *
 CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *objective,
 				 const MfParallel *parallel)
@@ -274,18 +77,18 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 	v->problem = problem;
 	v->objective = objective;
 	v->parallel = parallel;
-	SetMetric(v, problem->has_interest ? MF_METRIC_NDCG : MF_METRIC_RMSE, NAN, SAMPLE_USERS);
+	SetMetric(v, mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG, NAN, SAMPLE_USERS);
 	return v;
 }
 
-/* Whether a smaller value of what Validate measures is better. */
+/* Whether a smaller value of what Validate() measures is better. */
 bool
 LowerIsBetter(const Validation *validation)
 {
 	return mf_metric[validation->metric].of_errors != NULL;
 }
 
-/* What Validate measures, for messages. */
+/* What Validate() measures, for messages; may be palloc'd. */
 const char *
 ValidationMetric(const Validation *validation)
 {
@@ -295,7 +98,7 @@ ValidationMetric(const Validation *validation)
 }
 
 /*
- * Has every Validate that follows add its users' metrics, of rmse their squared errors, to METRIC_GROUPS
+ * Has every Validate() that follows add its users' metrics, of rmse their squared errors, to METRIC_GROUPS
  * sums: a user's number by that modulus says where.
  */
 void
@@ -313,6 +116,7 @@ typedef struct ErrorSum
 	double	   *group;
 } ErrorSum;
 
+/* Adds the squared error of the prediction for a held-out row. */
 static void
 AddError(void *state, int32 user, int32 item, float rating)
 {
@@ -324,26 +128,26 @@ AddError(void *state, int32 user, int32 item, float rating)
 		error->group[user % METRIC_GROUPS] += (predicted - rating) * (predicted - rating);
 }
 
-/* Root mean squared error of the predicted ratings on the rows held out; NaN without a rating part. */
+/* Root mean squared error of the predicted ratings on the rows held out; NaN where none are predicted. */
 double
 HeldOutError(Validation *v, const MfFactors *factors)
 {
 	ErrorSum	error = {.objective = v->objective, .factors = factors, .group = v->group};
 
-	if (!v->problem->has_rating)
+	if (factors->rating == NULL)
 		return NAN;
-	ForEachHeldOut(v, AddError, &error);
+	ForEachHeldOut(v->ratings, AddError, &error);
 	return mf_metric[MF_METRIC_RMSE].of_errors(&error.sum);
 }
 
-/* The items' index as serving would build it from these factors. */
+/* The items' index as serving would build it from these factors, in the current memory context. */
 static void
 BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 {
 	int64		nitems = v->problem->nitems;
 	int			d = v->problem->factors;
 	Size		size = mf_index_size(nitems, d);
-	char	   *space = (char *) TYPEALIGN(64, HugeArray(size + 64, 1));
+	char	   *space = AlignedArray(size, 1);
 	float	   *vectors = HugeArray(nitems * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeArray(nitems, sizeof(float));
 	MfItems		items = {.nitems = nitems, .factors = d, .vector = vectors, .offset = offsets};
@@ -356,28 +160,29 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 		elog(ERROR, "could not open an index just built");
 }
 
-/* The mean of the metric over the sample's lists. */
+/* The mean of the metric over the lists of the sample's users, who are the queries of the batch. */
 static double
 RateLists(Validation *v, const MfTopkBatch *batch)
 {
+	const ValidationSample *sample = &v->sample;
 	double		sum = 0;
 
-	for (int s = 0; s < v->nsample; s++)
+	for (int s = 0; s < sample->nusers; s++)
 	{
 		MfListTally tally;
 		double		value;
 
 		mf_list_tally(&tally, batch->item + (int64) s * LIST_LENGTH, batch->count[s], LIST_LENGTH,
-					  v->relevant + v->start[s], v->start[s + 1] - v->start[s]);
+					  sample->relevant + sample->start[s], sample->start[s + 1] - sample->start[s]);
 		value = mf_metric[v->metric].of_list(&tally);
 		sum += value;
 		if (v->group)
-			v->group[v->sample[s] % METRIC_GROUPS] += value;
+			v->group[sample->user[s] % METRIC_GROUPS] += value;
 	}
-	return sum / Max(v->nsample, 1);
+	return sum / Max(sample->nusers, 1);
 }
 
-/* The quality of the sample's lists. */
+/* The mean of the metric over the lists that these factors make for the sample's users. */
 static double
 ListQuality(Validation *v, const MfFactors *factors)
 {
@@ -386,19 +191,19 @@ ListQuality(Validation *v, const MfFactors *factors)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	int			ld = mf_padded(v->problem->factors);
 	MfIndex		index;
-	MfTopkBatch batch = {.nqueries = v->nsample, .k = LIST_LENGTH};
-	float	   *query = (float *) TYPEALIGN(64, HugeArray((int64) v->nsample * ld + 16, sizeof(float)));
+	MfTopkBatch batch = {.nqueries = v->sample.nusers, .k = LIST_LENGTH};
+	float	   *query = AlignedArray((int64) v->sample.nusers * ld, sizeof(float));
 	double		quality;
 
 	BuildIndex(v, factors, &index);
-	batch.item = HugeArray((int64) v->nsample * LIST_LENGTH, sizeof(int32));
-	batch.score = HugeArray((int64) v->nsample * LIST_LENGTH, sizeof(float));
-	batch.count = HugeArray(v->nsample, sizeof(int32));
-	for (int s = 0; s < v->nsample; s++)
-		memcpy(query + (int64) s * ld, factors->user + (int64) v->sample[s] * ld, sizeof(float) * ld);
+	batch.item = HugeArray((int64) v->sample.nusers * LIST_LENGTH, sizeof(int32));
+	batch.score = HugeArray((int64) v->sample.nusers * LIST_LENGTH, sizeof(float));
+	batch.count = HugeArray(v->sample.nusers, sizeof(int32));
+	for (int s = 0; s < v->sample.nusers; s++)
+		memcpy(query + (int64) s * ld, factors->user + (int64) v->sample.user[s] * ld, sizeof(float) * ld);
 	batch.query = query;
-	batch.seen_start = v->seen_start;
-	batch.seen = v->seen;
+	batch.seen_start = v->sample.seen_start;
+	batch.seen = v->sample.seen;
 	if (!mf_topk_batch(&index, &batch, HugeArray(mf_topk_batch_workspace(&index, LIST_LENGTH, v->parallel), 1),
 					   v->parallel))
 		CheckCore(MF_CANCELLED);
@@ -408,13 +213,26 @@ ListQuality(Validation *v, const MfFactors *factors)
 	return quality;
 }
 
-/* The metric for these factors: see ValidationMetric. */
+/* The metric for these factors, see ValidationMetric(); users' must follow from items'. */
 double
 Validate(Validation *validation, const MfFactors *factors)
 {
 	return LowerIsBetter(validation) ? HeldOutError(validation, factors) : ListQuality(validation, factors);
 }
 
+/* Makes room for the best iteration: for what items have in these factors, and the mean user. */
+static void
+AllocateKept(Validation *v, const MfFactors *factors)
+{
+	int64		vectors = v->problem->nitems * mf_padded(v->problem->factors);
+
+	v->kept.rating = factors->rating ? AlignedArray(vectors, sizeof(float)) : NULL;
+	v->kept.interest = factors->interest ? AlignedArray(vectors, sizeof(float)) : NULL;
+	v->kept.item_bias = factors->item_bias ? AlignedArray(v->problem->nitems, sizeof(float)) : NULL;
+	v->kept_mean = AlignedArray(v->problem->factors, sizeof(float));
+}
+
+/* Copies what items have in some factors, of which both have the same. */
 static void
 CopyItems(const Validation *v, MfFactors *to, const MfFactors *from)
 {
@@ -430,25 +248,19 @@ CopyItems(const Validation *v, MfFactors *to, const MfFactors *from)
 }
 
 /*
- * Keeps the items' factors and the mean user if the metric is the best so far: the users' follow from them.  Returns
- * false when the last three iterations brought no better one.
+ * Keeps a copy of the items' factors and the mean user if their metric is the best so far; users' factors
+ * follow from them.  False when the last three iterations brought no better one.
  */
 bool
 KeepBest(Validation *v, double value, const MfFactors *factors, const float *mean_user, int iteration)
 {
 	bool		better = v->best_iteration < SETTLING_ITERATIONS ||
 		(LowerIsBetter(v) ? value < v->best : value > v->best);
-	int64		vectors = v->problem->nitems * mf_padded(v->problem->factors);
 
 	if (better)
 	{
 		if (v->best_iteration == 0)
-		{
-			v->kept.rating = RoomLike(factors->rating, vectors);
-			v->kept.interest = RoomLike(factors->interest, vectors);
-			v->kept.item_bias = RoomLike(factors->item_bias, v->problem->nitems);
-			v->kept_mean = RoomLike(mean_user, v->problem->factors);
-		}
+			AllocateKept(v, factors);
 		CopyItems(v, &v->kept, factors);
 		memcpy(v->kept_mean, mean_user, sizeof(float) * v->problem->factors);
 		v->best = value;
@@ -457,7 +269,7 @@ KeepBest(Validation *v, double value, const MfFactors *factors, const float *mea
 	return iteration - v->best_iteration < 3;
 }
 
-/* Puts the best iteration's items back; returns its number. */
+/* Copies the best iteration's items and mean user back; returns its number, from 1. */
 int
 RestoreBest(const Validation *v, MfFactors *factors, float *mean_user)
 {

@@ -1,5 +1,5 @@
 /*
- * train_problem.c - what a training minimises: constants by preset and argument, regularization by row.
+ * training.c - what a training minimises: constants by preset and argument, regularization by row.
  *
  * The formulas are in core/als/objective.c; here they meet the data and the arguments.
  */
@@ -9,7 +9,7 @@
 
 #include "pg/alloc.h"
 #include "train/train_memory.h"
-#include "train/train_problem.h"
+#include "train/training.h"
 
 /*
  * From so many ratings on half-sweeps may round the fixed side's vectors to 16 bits, which is faster.  On smaller

@@ -1,0 +1,137 @@
+/*
+ * tune_trial.c - the sets of parameters that a search tries.
+ *
+ * A trial is an objective that differs from the preset in the parameters that are searched: `factors`, and the
+ * numbers in the table below.  A further one is a further row, and an argument of mf_train.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "core/base/rng.h"
+#include "train/tune_trial.h"
+
+/* Draws are those of a stream of their own, whatever else goes by the argument seed. */
+#define TRIAL_STREAM 77
+#define DRAWS_PER_TRIAL 16
+
+/* Any objective has it. */
+static bool
+InAll(const MfObjective *objective)
+{
+	(void) objective;
+	return true;
+}
+
+/* Objectives with an interest part have it. */
+static bool
+InInterest(const MfObjective *objective)
+{
+	return !mf_ratings_alone(objective);
+}
+
+/* A parameter that is searched, by a factor between low and high. */
+typedef struct TrialParameter
+{
+	const char *name;			/* the argument of mf_train */
+	size_t		option;			/* where the argument is in TrainOptions; NaN: not given */
+	size_t		constant;		/* where it is in MfObjective */
+	double		low;
+	double		high;
+	bool		(*applies) (const MfObjective *objective);
+} TrialParameter;
+
+/* Their order decides which draw of a trial is whose: a new one goes to the end. */
+static const TrialParameter parameters[] = {
+	{"regularization", offsetof(TrainOptions, regularization), offsetof(MfObjective, regularization), 0.3, 3, InAll},
+	{"alpha", offsetof(TrainOptions, alpha), offsetof(MfObjective, alpha), 0.3, 3, InInterest},
+	{"interest_weight", offsetof(TrainOptions, interest_weight), offsetof(MfObjective, interest_weight), 0.3, 3, mf_is_joint},
+	{"taste", offsetof(TrainOptions, taste), offsetof(MfObjective, taste), 0.2, 5, mf_is_joint},
+};
+
+/* A parameter's place among the arguments. */
+static double *
+Option(const TrainOptions *options, const TrialParameter *parameter)
+{
+	return (double *) ((char *) options + parameter->option);
+}
+
+/* A parameter's place in an objective. */
+static double *
+Constant(const MfObjective *objective, const TrialParameter *parameter)
+{
+	return (double *) ((char *) objective + parameter->constant);
+}
+
+/* A number in [0, 1); k tells draws of a trial apart. */
+static double
+DrawUnit(int64 seed, int trial, int k)
+{
+	return mf_random_uniform((uint64) seed + TRIAL_STREAM, (uint64) trial * DRAWS_PER_TRIAL + k);
+}
+
+/*
+ * Draws trial `number`, the preset itself for number 1, else parameters near its, evenly on a logarithmic scale;
+ * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are.
+ */
+void
+DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset)
+{
+	static const int factors[] = {32, 48, 64, 96, 128};
+	MfObjective *objective = &trial->objective;
+
+	memset(trial, 0, sizeof(Trial));
+	trial->number = number;
+	trial->value = trial->confirmed = NAN;
+	*objective = *preset;
+	if (number == 1)
+		return;
+	if (options->factors < 0)
+		objective->factors = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
+	for (int k = 0; k < (int) lengthof(parameters); k++)
+	{
+		const TrialParameter *p = &parameters[k];
+		double		unit = DrawUnit(options->seed, number, k + 1);
+
+		if (isnan(*Option(options, p)) && p->applies(objective))
+			*Constant(objective, p) *= exp(log(p->low) + unit * (log(p->high) - log(p->low)));
+	}
+	mf_objective_settle(objective);
+}
+
+/* Gives an objective, such as that of another split, the parameters of a trial's. */
+void
+UseParameters(MfObjective *objective, const MfObjective *trial)
+{
+	objective->factors = trial->factors;
+	for (int k = 0; k < (int) lengthof(parameters); k++)
+		*Constant(objective, &parameters[k]) = *Constant(trial, &parameters[k]);
+	mf_objective_settle(objective);
+}
+
+/* Makes a trial's parameters arguments of a training. */
+void
+SetTrialOptions(TrainOptions *options, const Trial *trial)
+{
+	const MfObjective *objective = &trial->objective;
+
+	options->factors = objective->factors;
+	for (int k = 0; k < (int) lengthof(parameters); k++)
+		if (parameters[k].applies(objective))
+			*Option(options, &parameters[k]) = *Constant(objective, &parameters[k]);
+}
+
+/* A trial's parameters as arguments of mf_train in SQL, palloc'd. */
+char *
+TrialArguments(const Trial *trial)
+{
+	const MfObjective *objective = &trial->objective;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "factors => %d", objective->factors);
+	for (int k = 0; k < (int) lengthof(parameters); k++)
+		if (parameters[k].applies(objective))
+			appendStringInfo(&text, ", %s => %.3g", parameters[k].name, *Constant(objective, &parameters[k]));
+	return text.data;
+}
