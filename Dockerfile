@@ -12,4 +12,6 @@ COPY . /mfrec
 RUN make -C /mfrec && make -C /mfrec install DESTDIR=/installed
 
 FROM postgres:$PG_MAJOR
+# what training finds eigenvectors by; sessions that serve do not load it
+RUN apt-get update && apt-get install -y --no-install-recommends libopenblas0-pthread && rm -rf /var/lib/apt/lists/*
 COPY --from=build /installed/ /

@@ -36,7 +36,7 @@ OBJS = \
 		predict.o term.o) \
 	$(addprefix src/core/topk/, index.o index_build.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_filter.o \
 		topk_quantized.o topk_scan.o) \
-	$(addprefix src/core/linalg/, eigen.o gram.o) \
+	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o score.o) \
 	$(addprefix src/core/simd/, isa.o) \
 	$(addprefix src/core/base/, csr.o heap.o rng.o seen.o threads.o)
@@ -76,7 +76,7 @@ mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
 
 # Calls within the library go straight to their functions rather than through its table of symbols.
 ifeq ($(PORTNAME),linux)
-SHLIB_LINK += -Wl,-Bsymbolic-functions
+SHLIB_LINK += -ldl -Wl,-Bsymbolic-functions
 endif
 
 # On 32-bit x86 everything is computed in SSE's registers.  Those of the x87 keep more digits than a

@@ -49,5 +49,12 @@ CheckCore(MfError error)
 					 errmsg("factors grew beyond the range of single precision"),
 					 errhint("Look for ratings, values or weights that are far larger than the others.")));
 			break;
+		case MF_NO_LAPACK:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FILE),
+					 errmsg("could not load a LAPACK library, which training needs"),
+					 errdetail("Neither \"libopenblas.so.0\" nor \"liblapack.so.3\" can be loaded.  What is trained serves without it."),
+					 errhint("Install OpenBLAS: on Debian and Ubuntu the package libopenblas0-pthread, elsewhere openblas.")));
+			break;
 	}
 }

@@ -26,6 +26,8 @@ my $out = $node->safe_psql('postgres', <<'SQL');
 SELECT 'fresh', threads();
 SELECT FROM mf_train('ratings', 'm', factors => 16, iterations => 2);
 SELECT 'trained', threads();
+SELECT 'maps ' || regexp_replace(l, '.*/', '') FROM regexp_split_to_table(pg_read_file('/proc/self/maps', 0, 1000000), '\n') l
+WHERE l ~ 'blas|lapack' LIMIT 1;
 SELECT FROM mf_recommend(1, 3, 'm');
 SELECT FROM mf_similar_items(1, 3, 'm');
 SELECT FROM mf_recommend_all(1, 'm') LIMIT 1;
@@ -33,6 +35,7 @@ SELECT 'served', threads();
 SQL
 like($out, qr/^fresh\|1$/m, 'one thread at first');
 like($out, qr/^trained\|1$/m, 'one thread after training');
+like($out, qr/^maps .*(blas|lapack)/m, 'though a library of linear algebra has been loaded');
 like($out, qr/^served\|1$/m, 'one thread after serving');
 
 # a session that only serves: one thread, and no library of numerics with threads of its own

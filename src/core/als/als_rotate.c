@@ -20,7 +20,7 @@ typedef struct Space
 	double	   *gram;			/* d x d */
 	double	   *vectors;		/* d x d: eigenvectors, a row each */
 	double	   *values;			/* d */
-	double	   *work;			/* d */
+	void	   *eigen;			/* of mf_eigen() */
 	void	   *rest;			/* of mf_gram_sums() */
 } Space;
 
@@ -34,7 +34,7 @@ lay_out(MfArena *arena, int d)
 	space.gram = mf_arena_take(arena, n * n * sizeof(double));
 	space.vectors = mf_arena_take(arena, n * n * sizeof(double));
 	space.values = mf_arena_take(arena, n * sizeof(double));
-	space.work = mf_arena_take(arena, n * sizeof(double));
+	space.eigen = mf_arena_take(arena, mf_eigen_size(d));
 	space.rest = mf_arena_take(arena, mf_gram_sums_size(d));
 	return space;
 }
@@ -110,14 +110,15 @@ copy_fixed(MfAls *als)
 }
 
 /* Sets the rotation to the eigenvectors and als->base to the eigenvalues of space->gram, which is overwritten. */
-static bool
+static MfError
 choose_basis(MfAls *als, const Space *space)
 {
 	int			d = als->shared;
 	int			ld = als->shared_width;
+	MfError		error = mf_eigen(space->gram, d, space->values, space->vectors, space->eigen);
 
-	if (!mf_eigen(space->gram, d, space->values, space->vectors, space->work))
-		return false;
+	if (error != MF_OK)
+		return error;
 	memset(als->rotation, 0, sizeof(float) * (size_t) ld * (size_t) ld);
 	memset(als->back, 0, sizeof(float) * (size_t) ld * (size_t) ld);
 	for (int k = 0; k < d; k++)
@@ -126,7 +127,7 @@ choose_basis(MfAls *als, const Space *space)
 		for (int i = 0; i < d; i++)
 			als->rotation[i * ld + k] = als->back[k * ld + i] = (float) space->vectors[k * d + i];
 	}
-	return true;
+	return MF_OK;
 }
 
 /* Sets als->mean, which is 0, to the mean user, turned. */
@@ -152,20 +153,18 @@ mf_rotate(MfAls *als, const double *gram, char *scratch)
 	int			d = als->shared;
 	MfArena		arena = {scratch, 0};
 	Space		space = lay_out(&arena, d);
+	MfError		error = MF_OK;
 
 	if (gram != NULL)
 		memcpy(space.gram, gram, (size_t) d * (size_t) d * sizeof(double));
 	else
-	{
-		MfError		error = mf_gram_sums(als->parallel, als->fixed[MF_INTEREST], als->given_ld,
-										 users ? problem->nusers : problem->nitems, d,
-										 users ? NULL : problem->unobserved, space.gram, space.rest);
-
-		if (error != MF_OK)
-			return error;
-	}
-	if (!choose_basis(als, &space))
-		return MF_NOT_FINITE;
+		error = mf_gram_sums(als->parallel, als->fixed[MF_INTEREST], als->given_ld,
+							 users ? problem->nusers : problem->nitems, d,
+							 users ? NULL : problem->unobserved, space.gram, space.rest);
+	if (error == MF_OK)
+		error = choose_basis(als, &space);
+	if (error != MF_OK)
+		return error;
 	turn_mean(als);
 	return copy_fixed(als);
 }

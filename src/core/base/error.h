@@ -8,7 +8,8 @@ typedef enum MfError
 {
 	MF_OK = 0,
 	MF_CANCELLED,				/* the cancel flag was seen; outputs are incomplete */
-	MF_NOT_FINITE				/* a result overflowed to infinity or NaN */
+	MF_NOT_FINITE,				/* a result overflowed to infinity or NaN */
+	MF_NO_LAPACK				/* this machine has no library with LAPACK */
 } MfError;
 
 #endif

@@ -1,192 +1,88 @@
 /*
- * eigen.c - eigenvalues and eigenvectors of a symmetric matrix: Householder's tridiagonal form,
- * then QL with implicit shifts (Bowdler, Martin, Reinsch, Wilkinson 1968).
+ * eigen.c - eigenvalues and eigenvectors of a symmetric matrix, by LAPACK's divide and conquer.
  *
- * Eigenvectors are kept as rows, so that every step works on contiguous memory.
+ * In double: a Gram matrix is summed in double, and its smallest eigenvalues, by which the least used dimensions are
+ * scaled, would be nothing but rounding in float.
  */
 #include "core/linalg/eigen.h"
 
-#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "core/simd/dispatch.h"
+#include "core/base/arena.h"
+#include "core/linalg/lapack.h"
 
-#define MF_BODY "core/kernels/eigen_body.h"
-#include "core/simd/foreach_isa.h"
-
-#define MAX_STEPS 60			/* per eigenvalue; 2 is usual */
-
-static const MfEigenKernels *
-kernels(void)
+/* What dsyevd wants for a matrix and its vectors, by its documentation. */
+typedef struct Workspace
 {
-	return MF_DISPATCH(mf_eigen);
+	int			nwork;			/* doubles: 1 + 6 n + 2 n^2 */
+	int			niwork;			/* integers: 3 + 5 n */
+	double	   *work;
+	int		   *iwork;
+} Workspace;
+
+/* Lays the workspace out in an arena, which may only measure. */
+static Workspace
+lay_out(MfArena *arena, int n)
+{
+	Workspace	space = {1 + 6 * n + 2 * n * n, 3 + 5 * n, NULL, NULL};
+
+	space.work = mf_arena_take(arena, (size_t) space.nwork * sizeof(double));
+	space.iwork = mf_arena_take(arena, (size_t) space.niwork * sizeof(int));
+	return space;
 }
 
-/*
- * a becomes tridiagonal, one reflection 1 - v v' a column: its diagonal goes to `diagonal`, what
- * is beside it to beside[k] (between k and k + 1), and v to row k of a, from k + 1 on.  p: n
- * doubles of work.
- */
-static void
-reduce(const MfEigenKernels *kernel, double *a, int n, double *diagonal, double *beside, double *p)
+/* Bytes of space for mf_eigen(). */
+size_t
+mf_eigen_size(int n)
 {
-	for (int k = 0; k < n; k++)
-	{
-		double	   *v = a + k * n + k + 1;
-		int			m = n - k - 1;
-		double		square = kernel->dot(v, v, m);
-		double		norm = sqrt(square);
+	MfArena		arena = {NULL, 0};
 
-		diagonal[k] = a[k * n + k];
-		if (m <= 1 || square - v[0] * v[0] <= 0.0)
-		{
-			/* nothing to reflect away */
-			beside[k] = m >= 1 ? v[0] : 0.0;
-			memset(v, 0, sizeof(double) * (size_t) m);
-			continue;
-		}
-		beside[k] = v[0] > 0.0 ? -norm : norm;
-		v[0] -= beside[k];
-		norm = sqrt(square + fabs(beside[k]) * (fabs(beside[k]) + 2.0 * fabs(v[0] + beside[k])));
-		for (int i = 0; i < m; i++)
-			v[i] *= sqrt(2.0) / norm;
-		/* with p = a v and w = p - (p.v / 2) v, the reflected a is a - v w' - w v' */
-		for (int i = 0; i < m; i++)
-			p[i] = kernel->dot(a + (k + 1 + i) * n + k + 1, v, m);
-		kernel->add(p, v, -0.5 * kernel->dot(p, v, m), m);
-		for (int i = 0; i < m; i++)
-			kernel->add_two(a + (k + 1 + i) * n + k + 1, p, -v[i], v, -p[i], m);
-	}
+	lay_out(&arena, n);
+	return arena.used;
 }
 
-/* vectors = the product of the reflections that reduce() left in a, the last one first. */
-static void
-collect(const MfEigenKernels *kernel, const double *a, int n, double *vectors)
-{
-	memset(vectors, 0, sizeof(double) * (size_t) n * (size_t) n);
-	for (int k = 0; k < n; k++)
-		vectors[k * n + k] = 1.0;
-	for (int k = n - 2; k >= 0; k--)
-	{
-		const double *v = a + k * n + k + 1;
-		int			m = n - k - 1;
-
-		for (int i = k + 1; i < n; i++)
-		{
-			double	   *row = vectors + i * n + k + 1;
-
-			kernel->add(row, v, -kernel->dot(row, v, m), m);
-		}
-	}
-}
-
-/*
- * One QL step on numbers first .. last of a tridiagonal matrix; its rotations go to vectors' rows.
- */
-static void
-rotate_all(const MfEigenKernels *kernel, int first, int last, double *diagonal, double *beside,
-		   double *vectors, int n)
-{
-	double		g = (diagonal[first + 1] - diagonal[first]) / (2.0 * beside[first]);
-	double		r = hypot(g, 1.0);
-	double		sine = 1.0;
-	double		cosine = 1.0;
-	double		p = 0.0;
-
-	g = diagonal[last] - diagonal[first] + beside[first] / (g + copysign(r, g));
-	for (int i = last - 1; i >= first; i--)
-	{
-		double		f = sine * beside[i];
-		double		b = cosine * beside[i];
-
-		r = hypot(f, g);
-		beside[i + 1] = r;
-		if (r == 0.0)
-		{
-			/* split in the middle: the rest is another step's */
-			diagonal[i + 1] -= p;
-			beside[last] = 0.0;
-			return;
-		}
-		sine = f / r;
-		cosine = g / r;
-		g = diagonal[i + 1] - p;
-		r = (diagonal[i] - g) * sine + 2.0 * cosine * b;
-		p = sine * r;
-		diagonal[i + 1] = g + p;
-		g = cosine * r - b;
-		kernel->rotate(vectors + i * n, vectors + (i + 1) * n, cosine, sine, n);
-	}
-	diagonal[first] -= p;
-	beside[first] = g;
-	beside[last] = 0.0;
-}
-
-/*
- * Diagonalises the tridiagonal matrix; false when it does not converge (it is not finite).  What
- * is small against the whole matrix counts as zero: a singular matrix has nothing smaller to
- * compare with.
- */
+/* Whether all n numbers are finite: LAPACK may never return where one is not. */
 static bool
-diagonalise(const MfEigenKernels *kernel, double *diagonal, double *beside, double *vectors, int n)
+all_finite(const double *a, size_t n)
 {
-	double		norm = 0.0;
+	for (size_t k = 0; k < n; k++)
+		if (!isfinite(a[k]))
+			return false;
+	return true;
+}
 
+/*
+ * a (n x n, symmetric, overwritten) = vectors' diag(values) vectors: row k of vectors (n x n) is the eigenvector of
+ * values[k] (n), of length 1; values descend.  space: mf_eigen_size() bytes, at a multiple of 64.  Main thread only.
+ * Errors: MF_NO_LAPACK, and MF_NOT_FINITE where a is not finite.  O(n^3); n = 1000 takes some tenths of a second,
+ * in which nothing can be cancelled.
+ */
+MfError
+mf_eigen(double *a, int n, double *values, double *vectors, void *space)
+{
+	const MfLapack *lapack = mf_lapack();
+	MfArena		arena = {space, 0};
+	Workspace	w = lay_out(&arena, n);
+	int			info = 0;
+
+	if (lapack == NULL)
+		return MF_NO_LAPACK;
+	if (!all_finite(a, (size_t) n * (size_t) n))
+		return MF_NOT_FINITE;
+	lapack->dsyevd("V", "U", &n, a, &n, values, w.work, &w.nwork, w.iwork, &w.niwork, &info, 1, 1);
+	if (info != 0)
+		return MF_NOT_FINITE;
+	/* they come ascending, a vector in each column, which is a row here */
 	for (int k = 0; k < n; k++)
-		norm = fmax(norm, fabs(diagonal[k]) + fabs(beside[k]));
-	for (int first = 0; first < n; first++)
+		memcpy(vectors + (size_t) k * (size_t) n, a + (size_t) (n - 1 - k) * (size_t) n, (size_t) n * sizeof(double));
+	for (int k = 0; k < n / 2; k++)
 	{
-		for (int step = 0;; step++)
-		{
-			int			last = first;
+		double		value = values[k];
 
-			while (last < n - 1 && !(fabs(beside[last]) <= DBL_EPSILON * norm))
-				last++;
-			if (last == first)
-				break;
-			if (step == MAX_STEPS)
-				return false;
-			rotate_all(kernel, first, last, diagonal, beside, vectors, n);
-		}
+		values[k] = values[n - 1 - k];
+		values[n - 1 - k] = value;
 	}
-	return true;
-}
-
-/* Puts eigenvalues in descending order, vectors with them. */
-static void
-sort_descending(const MfEigenKernels *kernel, double *values, double *vectors, int n)
-{
-	for (int k = 0; k + 1 < n; k++)
-	{
-		int			most = k;
-
-		for (int i = k + 1; i < n; i++)
-			if (values[i] > values[most])
-				most = i;
-		if (most != k)
-		{
-			double		value = values[k];
-
-			values[k] = values[most];
-			values[most] = value;
-			/* a quarter turn swaps two rows; a sign does not matter */
-			kernel->rotate(vectors + k * n, vectors + most * n, 0.0, 1.0, n);
-		}
-	}
-}
-
-bool
-mf_eigen(double *a, int n, double *values, double *vectors, double *work)
-{
-	const MfEigenKernels *kernel = kernels();
-	double	   *beside = work;
-
-	/* vectors are not in use yet: reduce() may have a row of them */
-	reduce(kernel, a, n, values, beside, vectors);
-	collect(kernel, a, n, vectors);
-	if (!diagonalise(kernel, values, beside, vectors, n))
-		return false;
-	sort_descending(kernel, values, vectors, n);
-	return true;
+	return MF_OK;
 }

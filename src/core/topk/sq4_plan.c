@@ -44,7 +44,7 @@ typedef struct Sample
 	double	   *square;			/* d x d: the Gram matrix in double */
 	double	   *rotation;		/* d x d: its eigenvectors, a row each */
 	double	   *value;			/* ld: its eigenvalues, then spreads */
-	double	   *work;			/* d */
+	void	   *work;			/* of mf_eigen() */
 	float	   *row;			/* ld x ld: rotation in float */
 	float	   *scaled;			/* parts x n: sum over the first 16 part coordinates of (y_j / a_j)^2 */
 	float	   *plain;			/* parts x n: of y_j^2 */
@@ -73,7 +73,7 @@ lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfPa
 	sample->square = mf_arena_take(arena, (size_t) d * d * sizeof(double));
 	sample->rotation = mf_arena_take(arena, (size_t) d * d * sizeof(double));
 	sample->value = mf_arena_take(arena, ld * sizeof(double));
-	sample->work = mf_arena_take(arena, d * sizeof(double));
+	sample->work = mf_arena_take(arena, mf_eigen_size(d));
 	sample->row = mf_arena_floats(arena, ld * ld);
 	sample->scaled = mf_arena_floats(arena, sample->parts * n);
 	sample->plain = mf_arena_floats(arena, sample->parts * n);
@@ -106,7 +106,7 @@ find_basis(Sample *sample, int d)
 	for (int i = 0; i < d; i++)
 		for (int j = 0; j < d; j++)
 			sample->square[(size_t) i * d + j] = sample->gram[(size_t) i * ld + j];
-	if (!mf_eigen(sample->square, d, value, sample->rotation, sample->work))
+	if (mf_eigen(sample->square, d, value, sample->rotation, sample->work) != MF_OK)
 		return false;
 	for (int i = 0; i < ld; i++)
 		value[i] = i < d ? sqrt(fmax(value[i], 0) / sample->n) : 0;

@@ -1,0 +1,63 @@
+# LAPACK: loaded by sessions that train, alone; without it training says what to install, and all else goes on.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use MfrecTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'needs a compiler and LD_PRELOAD of its own'
+  if $ENV{LD_PRELOAD} || $^O ne 'linux' || system('gcc --version >/dev/null 2>&1');
+
+my $libraries = q{SELECT 'library ' || regexp_replace(l, '.*/', '')
+	FROM regexp_split_to_table(pg_read_file('/proc/self/maps', 0, 1000000), '\n') l WHERE l ~ 'lib[a-z]*(blas|lapack)[^/]*$' LIMIT 1;};
+
+my $node = new_node('lapack');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE ratings AS SELECT u AS user_id, (u * i * 7919) % 53 AS item_id, ((u + i) % 5)::real AS rating
+	FROM generate_series(1, 300) u, generate_series(1, 10) i;
+CREATE INDEX ON ratings (user_id);
+SQL
+my $out = $node->safe_psql('postgres', "SELECT FROM mf_train('ratings'); $libraries");
+like($out, qr/^library .*(blas|lapack)/m, 'a session that trains loads it');
+my $lists = 'SELECT * FROM mf_recommend(1, 3); SELECT * FROM mf_similar_items(1, 3); SELECT * FROM mf_explain(1, 2);';
+my $before = $node->safe_psql('postgres', $lists);
+ok($before, 'lists before');
+
+# a machine without one: no library of these names can be loaded
+my $shim = PostgreSQL::Test::Utils::tempdir() . '/shim';
+PostgreSQL::Test::Utils::append_to_file("$shim.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+void *
+dlopen(const char *name, int flags)
+{
+	void	   *(*real) (const char *, int) = (void *(*) (const char *, int)) dlsym(RTLD_NEXT, "dlopen");
+
+	return name != NULL && (strstr(name, "blas") || strstr(name, "lapack")) ? NULL : real(name, flags);
+}
+C
+is(system('gcc', '-shared', '-fPIC', '-o', "$shim.so", "$shim.c", '-ldl'), 0, 'a loader that finds none is built');
+{
+	# images are thrown away by a restart, and built again by whoever needs them
+	local $ENV{LD_PRELOAD} = "$shim.so";
+	$node->restart;
+}
+for my $call (
+	"mf_train('ratings', 'other')", "mf_retrain('ratings')",
+	"mf_tune('ratings', trials => 1)", "mf_estimate('ratings')")
+{
+	my (undef, undef, $stderr) =
+	  $node->psql('postgres', "SELECT * FROM $call", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	like($stderr, qr/ERROR:  58P01: could not load a LAPACK library.*HINT:  .*libopenblas0-pthread/s, "$call says what to install");
+}
+is($node->safe_psql('postgres', "SELECT string_agg(model, ',') FROM mf_models"), 'ratings', 'nothing is half done');
+is($node->safe_psql('postgres', $lists), $before, 'what is trained serves without it');
+unlike($node->safe_psql('postgres', "$lists $libraries"), qr/^library/m, 'and builds its image without it');
+$node->restart;
+is($node->safe_psql('postgres', "SELECT version FROM mf_retrain('ratings')"), '2', 'once it is there again, training goes on');
+$node->stop;
+done_testing();
