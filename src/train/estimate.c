@@ -24,6 +24,7 @@
 
 /* Bytes of rows that are stored in a second. */
 #define STORE_SPEED 1e8
+
 /* Bytes of a stored row besides its vectors: header, id, version, count, bias. */
 #define ROW_BYTES 60
 
@@ -86,7 +87,7 @@ TimeIteration(Training *t)
 static int64
 StorageBytes(const Training *t)
 {
-	int			parts = t->problem.has_rating + t->problem.has_interest;
+	int			parts = (t->factors.rating != NULL) + (t->factors.interest != NULL);
 	int64		vector = t->problem.factors * sizeof(float) + 24;
 
 	return t->problem.nusers * (ROW_BYTES + vector) + t->problem.nitems * (ROW_BYTES + parts * vector) +

@@ -4,6 +4,9 @@
  * Import() is the recipe.  Two relations hold the vectors; a source of ratings, if there is one, says what
  * users have, and with the objective that the factors were trained by their vectors follow new ratings.
  * The version is stored, switched to and published as a trained one is: see new_version.c.
+ *
+ * Other programs minimise the plain objectives of mf_objective_imported(): one part alone, with biases or
+ * without, regularized by count or not.
  */
 #include "postgres.h"
 
@@ -35,17 +38,18 @@ typedef struct Importer
 {
 	const ImportRequest *request;
 	instr_time	began;
-	bool		explicit;
-	bool		folds;			/* the objective is known */
+	bool		explicit;		/* products of vectors are ratings */
+	bool		folds;			/* the objective is known, so users can be folded in */
 	bool		has_source;
 	Source		source;
-	Vectors		users;
-	Vectors		items;
+	Vectors		users;			/* nusers x factors */
+	Vectors		items;			/* nitems x factors */
 	NewVersion	version;
 	MfObjective objective;
-	int64		ratings;
+	int64		ratings;		/* of a user and an item with vectors */
 } Importer;
 
+/* The error of an argument that factors of implicit feedback have no use for. */
 static void
 RefuseArgument(const char *argument, const char *hint)
 {
@@ -55,7 +59,10 @@ RefuseArgument(const char *argument, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Values that are confidences need the rest of the objective, and something to be multiplied by. */
+/*
+ * Values that are confidences need the rest of the objective, and something to be multiplied by: an error where
+ * the arguments do not say so.
+ */
 static void
 CheckConfidence(const ImportRequest *request)
 {
@@ -76,7 +83,7 @@ CheckConfidence(const ImportRequest *request)
 				 errhint("Pass both as they were in the training, with alpha => 1 where there was none.")));
 }
 
-/* The arguments must fit each other. */
+/* The arguments must fit each other: an error for the first that does not. */
 static void
 CheckArguments(const ImportRequest *request)
 {
@@ -106,7 +113,10 @@ CheckArguments(const ImportRequest *request)
 	CheckConfidence(request);
 }
 
-/* The source must speak of the users and items whose vectors there are. */
+/*
+ * The source must have ids of the type that the vectors have, or of integers of another size: an error where it
+ * has not.
+ */
 static void
 CheckSourceIds(const Source *source, const char *column, const IdType *ids, const Vectors *v)
 {
@@ -119,7 +129,10 @@ CheckSourceIds(const Source *source, const char *column, const IdType *ids, cons
 			 errhint("Cast one of them in a view.")));
 }
 
-/* Opens the source, where there is one, and says what recommendations will not do. */
+/*
+ * Fills in the model's source, where there is one, and whether recommendations will follow it; notices of what
+ * they will not do.
+ */
 static void
 OpenRatings(Importer *m)
 {
@@ -146,7 +159,7 @@ OpenRatings(Importer *m)
 				 : errhint("Pass regularization and alpha as they were in the training.")));
 }
 
-/* Checks everything that can be checked before a row is read, and takes the model's lock. */
+/* Checks everything that can be checked before a row is read, and plans the version. */
 static void
 BeginImport(Importer *m)
 {
@@ -173,7 +186,7 @@ BeginImport(Importer *m)
 	OpenRatings(m);
 }
 
-/* What serving needs to know of how the vectors came about. */
+/* The objective as serving needs it: what is known of how the vectors came about, for folding users in. */
 static void
 SettleImported(Importer *m)
 {
@@ -194,7 +207,7 @@ SettleImported(Importer *m)
 	objective->bias_regularization = request->columns.bias ? 1 : 0;
 }
 
-/* The place of each id of a dictionary among the vectors; -1 where there is none. */
+/* The row among the vectors of each id of a dictionary, -1 where there is none; as long as the dictionary. */
 static int32 *
 PlaceIds(const IdMap *ids, const Vectors *v)
 {
@@ -208,7 +221,10 @@ PlaceIds(const IdMap *ids, const Vectors *v)
 	return places;
 }
 
-/* Counts a user's cells, and takes the range of ratings. */
+/*
+ * Counts the cells of row `row`, which is that of user `user` among the vectors (-1: none), for both sides, and
+ * widens the range of ratings by it.  item_places: see PlaceIds().
+ */
 static void
 CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *item_places)
 {
@@ -231,7 +247,10 @@ CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *it
 	}
 }
 
-/* Reads the source: the numbers of ratings, unless columns have them, and the range of ratings. */
+/*
+ * Reads the source: the numbers of ratings, unless columns have them, and the range of ratings, in which
+ * predictions must stay.
+ */
 static void
 CountRatings(Importer *m, const MfParallel *parallel)
 {
@@ -257,7 +276,10 @@ CountRatings(Importer *m, const MfParallel *parallel)
 	FreeRatings(ratings);
 }
 
-/* The arguments that a retrain goes by: the same kind of model, of the same size, from the same columns. */
+/*
+ * The arguments that a retrain goes by, as JSON: the same kind of model, of the same size, from the same
+ * columns.
+ */
 static char *
 RetrainParameters(const Importer *m)
 {
@@ -272,6 +294,7 @@ RetrainParameters(const Importer *m)
 	return TrainOptionsToJson(&options);
 }
 
+/* One side's vectors as they are stored. */
 static FactorRows
 SideRows(const Vectors *v)
 {
@@ -279,8 +302,8 @@ SideRows(const Vectors *v)
 }
 
 /*
- * Writes the version's rows.  With a source, it is read once more for what users have, whatever the values
- * of their rows are, by the places of the vectors; users without a vector among them.
+ * Writes the version's rows.  With a source, it is read once more for what users have, whatever the values of
+ * their rows are, by the places of the vectors; users without a vector among them.
  */
 static void
 StoreVectors(Importer *m, const MfParallel *parallel)
@@ -305,7 +328,7 @@ StoreVectors(Importer *m, const MfParallel *parallel)
 		FreeRatings(pairs);
 }
 
-/* Writes the version's rows, and enters it. */
+/* Writes the version's rows, and enters it with what is known of it: *result. */
 static void
 StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 {
@@ -331,7 +354,10 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	SwitchToNewVersion(&m->version, result, NULL, 0);
 }
 
-/* Imports a version of a model in the current transaction; returns the model's name. */
+/*
+ * Imports a version of a model in the current transaction.  Returns the model's name, in the caller's memory
+ * context, and fills in *result, whose strings are gone with the import.
+ */
 char *
 Import(const ImportRequest *request, ModelVersion *result)
 {

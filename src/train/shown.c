@@ -14,7 +14,7 @@
 
 /*
  * Users are compared in pairs: so many at most, and so that all pairs take about so many steps, a few for
- * each rating.  Very long rows are left out.
+ * each rating.  Very long rows, which take most steps, are left out.
  */
 #define MOST_USERS 512
 #define MOST_STEPS 4000000.0
@@ -24,10 +24,10 @@
 /* Of fewer users nothing is said about choice. */
 #define LEAST_USERS 30
 
-/* An excess of shared items above that of chance (see core/choice.c) below which users have not chosen. */
+/* An excess of shared items above that of chance (see core/metrics/choice.c) below which users did not choose. */
 #define NO_CHOICE 0.03
 
-/* Copies the rows of users drawn by chance out of those that come first. */
+/* Copies the rows of users drawn by chance out of the first part of the cells, in the current memory context. */
 static void
 DrawUsers(Ratings *ratings, MfChoices *choices)
 {
@@ -64,7 +64,10 @@ DrawUsers(Ratings *ratings, MfChoices *choices)
 	choices->item = item;
 }
 
-/* Whether users share no more items than chance makes them share, as far as a sample can tell. */
+/*
+ * Whether users share no more items than chance makes them share, as far as a sample can tell: with two
+ * standard errors to spare.
+ */
 static bool
 IsByChance(const Training *t)
 {
@@ -92,14 +95,17 @@ AreTwoValues(const Ratings *ratings)
 		(Min(ratings->value[0], ratings->value[1]) <= 0 || ratings->users->count >= LEAST_USERS);
 }
 
-/* Says so where ratings look like answers rather than choices, unless the caller has said how to weigh them. */
+/*
+ * A notice where ratings look like answers rather than choices, unless an argument has said how to weigh
+ * choices.  source: the relation's name.
+ */
 void
 NoticeShown(const Training *t, const char *source)
 {
 	const Ratings *ratings = t->ratings;
 	bool		two = AreTwoValues(ratings);
 
-	if (!t->problem.has_rating || !t->problem.has_interest || !isnan(t->options.interest_weight))
+	if (!mf_is_joint(&t->objective) || !isnan(t->options.interest_weight))
 		return;
 	if (!two && !IsByChance(t))
 		return;

@@ -42,10 +42,13 @@ typedef struct Trainer
 	Source		source;
 	NewVersion	version;
 	Training	training;
-	int32	   *numbers;		/* of items, by which users' rows name what they have */
+	int32	   *numbers;		/* nitems: by which users' rows name what they have, see NumberByRatings() */
 } Trainer;
 
-/* A model's name that was not given, but is that of the source, must not take over another relation's model. */
+/*
+ * An error where a model's name was not given, but is that of the source, and another relation's model has it:
+ * it must not be taken over by accident.
+ */
 static void
 CheckSameSource(const Trainer *t, const Model *model)
 {
@@ -64,8 +67,8 @@ CheckSameSource(const Trainer *t, const Model *model)
 }
 
 /*
- * The arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the columns that this training
- * found, whatever columns are added later.
+ * Gives the version the arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the
+ * columns that this training found, whatever columns are added later.
  */
 static void
 KeepArguments(Trainer *t)
@@ -77,7 +80,7 @@ KeepArguments(Trainer *t)
 	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
 }
 
-/* Takes the model's lock, and plans its next version. */
+/* Takes the model's lock, until the end of the transaction, and plans its next version. */
 static void
 PlanVersion(Trainer *t)
 {
@@ -113,14 +116,17 @@ BeginTraining(Trainer *t)
 	PlanVersion(t);
 }
 
-/* Items of the current version, whose ids may have been of another type. */
+/* Items of the version before, whose ids may have been of another type. */
 typedef struct FormerItems
 {
 	Training   *training;
 	IdType		idtype;
 } FormerItems;
 
-/* Overwrites an item's random factors by those of the current version. */
+/*
+ * Overwrites an item's random factors by those of the version before, if that had as many dimensions.  A
+ * version of one part may follow one of both, or the other way round: then there is less to take over.
+ */
 static void
 TakeItem(void *state, const StoredRow *row)
 {
@@ -144,7 +150,10 @@ TakeItem(void *state, const StoredRow *row)
 	}
 }
 
-/* Starts where the current version is, as far as it knows the items. */
+/*
+ * For mf_retrain: starts where the version before is, as far as it knows the items.  Users follow in the first
+ * half-sweep.
+ */
 static void
 WarmStart(Trainer *t)
 {
@@ -177,7 +186,7 @@ SideRows(const Training *training, bool items)
 	return rows;
 }
 
-/* Writes the new version's rows. */
+/* Writes the new version's rows, and what users have. */
 static void
 StoreVersion(Trainer *t)
 {
@@ -195,7 +204,7 @@ StoreVersion(Trainer *t)
 	StoreNewVersion(&t->version, &users, &items);
 }
 
-/* Enters the version with what training found, and switches to it. */
+/* Enters the version with what training found, *result, and points the model at it. */
 static void
 SwitchVersion(Trainer *t, ModelVersion *result)
 {
@@ -217,7 +226,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 
-/* Leaves what serving reads of the new version to all sessions, for when this commits. */
+/* Writes the image of the new version, which other sessions map once this commits. */
 static void
 PublishVersion(const Trainer *t, const ModelVersion *version)
 {

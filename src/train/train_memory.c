@@ -10,7 +10,7 @@
 #include "pg/memory_limit.h"
 #include "train/train_memory.h"
 
-/* Adds count * width bytes to a sum; too many for an int64 are the largest number. */
+/* Adds count * width bytes to a sum; a sum beyond an int64 is the largest one. */
 static void
 AddBytes(int64 *sum, int64 count, int64 width)
 {

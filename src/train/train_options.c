@@ -64,7 +64,7 @@ TrainHoldout(const TrainOptions *options)
 	return holdout;
 }
 
-/* A number that was given, NaN and -1 being those that were not. */
+/* Appends a number if it was given: NaN and -1 stand for those that were not. */
 static void
 AppendGiven(StringInfo json, const char *name, double value)
 {
@@ -93,7 +93,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	return json.data;
 }
 
-/* The inverse of TrainOptionsToJson. */
+/* The inverse of TrainOptionsToJson(): what is missing was not given.  Strings are palloc'd. */
 void
 TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 {

@@ -29,6 +29,7 @@
 
 /* Iterations of a trial in the first round. */
 #define FIRST_ITERATIONS 3
+
 /* One trial in so many goes on to the second round, with all iterations. */
 #define ONE_IN 4
 
@@ -42,8 +43,10 @@
 
 /* After each of them: how likely chance may be for the trial to win, all in all one in 200, and to go on. */
 static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
+
 /* A trial that chance beats more often than this after a split is given up. */
 #define GO_ON_BELOW 0.3
+
 /* Random flips of signs by which chance is judged. */
 #define SIGN_FLIPS 4000
 
