@@ -22,6 +22,7 @@ int			mfrec_keep_versions = 2;
 int			mfrec_cold_start = COLD_START_POPULAR;
 bool		mfrec_verbose = false;
 
+/* What mfrec.cold_start can be: see ColdStart. */
 static const struct config_enum_entry cold_start_options[] = {
 	{"popular", COLD_START_POPULAR, false},
 	{"empty", COLD_START_EMPTY, false},
@@ -29,7 +30,7 @@ static const struct config_enum_entry cold_start_options[] = {
 	{NULL, 0, false}
 };
 
-/* Registers the settings; called once when the library is loaded. */
+/* Registers the settings, and their prefix; called once when the library is loaded. */
 void
 DefineSettings(void)
 {
@@ -61,7 +62,10 @@ DefineSettings(void)
 	MarkGUCPrefixReserved("mfrec");
 }
 
-/* Threads that a parallel loop may use: the setting, never more than the cores. */
+/*
+ * Threads that a parallel loop may use: the setting, by default as many as a maintenance command may have
+ * processes, never more than the cores.
+ */
 int
 ThreadCount(void)
 {

@@ -1,5 +1,8 @@
 /*
  * mfrec.c - the library's entry point.
+ *
+ * The library need not be preloaded: the first call of one of its functions in a session loads it.  So there is
+ * no shared memory of its own, and what sessions share are files: see image/ and pg/progress.c.
  */
 #include "postgres.h"
 
@@ -12,6 +15,7 @@ MFREC_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
+/* Called once in a session, when the library is loaded: by preloading, LOAD, or the first call of a function. */
 void
 _PG_init(void)
 {
