@@ -247,9 +247,9 @@ AllocateBlock(const ImageHeader *header, MemoryContext context)
 char *
 BuildImageBlock(const ImageSource *source, MemoryContext context)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec image build",
+	MemoryContext workspace = AllocSetContextCreate(CurrentMemoryContext, "mfrec image build",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
+	MemoryContext old = MemoryContextSwitchTo(workspace);
 	int64		n = source->ids->count;
 	ImageHeader header;
 	char	   *block;
@@ -268,6 +268,6 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	FillVectors(block, source);
 	FillIndex(block, source);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+	MemoryContextDelete(workspace);
 	return block;
 }

@@ -142,9 +142,9 @@ MapImage(Image *image)
 static void
 BuildImage(const CachedModel *cached, int32 version, Image *image)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec image source",
+	MemoryContext workspace = AllocSetContextCreate(CurrentMemoryContext, "mfrec image source",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
+	MemoryContext old = MemoryContextSwitchTo(workspace);
 	ImageSource source;
 
 	image->memory = AllocSetContextCreate(image->entry.context, "mfrec image block", ALLOCSET_SMALL_SIZES);
@@ -152,7 +152,7 @@ BuildImage(const CachedModel *cached, int32 version, Image *image)
 	CheckSameType(&cached->model, &image->item_type, source.ids->type);
 	image->block = BuildImageBlock(&source, image->memory);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+	MemoryContextDelete(workspace);
 	if (!ViewBlock(image))
 		elog(ERROR, "item index is damaged");
 }
@@ -288,10 +288,10 @@ CloseImage(Image *image)
 
 /*
  * s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together
- * in space, ld floats, which a model without a rating part does not need.
+ * in workspace, ld floats, which a model without a rating part does not need.
  */
 const float *
-InterestVector(const Image *image, int32 item, float *space)
+InterestVector(const Image *image, int32 item, float *workspace)
 {
 	const float *v = mf_index_vector(&image->index, item);
 	int			ld = image->index.ld;
@@ -300,8 +300,8 @@ InterestVector(const Image *image, int32 item, float *space)
 		return image->interest + (Size) item * ld;
 	if (image->rating == NULL)
 		return v;
-	mf_interest_vector(&image->objective, v, image->rating + (Size) item * ld, space);
-	return space;
+	mf_interest_vector(&image->objective, v, image->rating + (Size) item * ld, workspace);
+	return workspace;
 }
 
 /* q_i, ld floats: what the rating part multiplies; needs a rating part. */

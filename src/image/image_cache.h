@@ -42,7 +42,7 @@ typedef struct Image
 
 extern Image *OpenImage(const CachedModel *cached, int32 version);
 extern void CloseImage(Image *image);
-extern const float *InterestVector(const Image *image, int32 item, float *space);
+extern const float *InterestVector(const Image *image, int32 item, float *workspace);
 extern const float *RatingVector(const Image *image, int32 item);
 
 #endif

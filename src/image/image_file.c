@@ -5,12 +5,9 @@
  * backups leave that folder out, and the server clears what starts with pgsql_tmp when it starts, also
  * after a crash.  So there is nothing to recover and nothing to sync.
  *
- * The life of a file.  Whoever misses it takes a lock, looks again, writes <name>.<pid>.tmp and
- * renames it: no reader ever sees half a file.  Training publishes the file of its new version before
- * it commits and takes it away when it aborts; files of versions that no longer serve go after the
- * commit that superseded them.  Sessions that have mapped a file keep what they have; one that still
- * needs a file that has gone, with an old snapshot, writes it again.  Whoever writes a file sweeps
- * away those that belong to no database or version.  Nobody writes through a map or shortens a file.
+ * The README of this folder tells the life of a file.  What matters here: it is written under another name and
+ * renamed, so no session ever maps half a file; and no process writes through a map or shortens a file, so what is
+ * mapped stays as it is, also when the file is unlinked.
  *
  * What is guaranteed.  The header names cluster, database, version and format, and has a checksum of
  * its own that every session verifies as it maps the file; the file's size must be the header's, so

@@ -93,15 +93,15 @@ ListImages(Relation rel, ImageList *list)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	int			room = 64;
+	int			capacity = 64;
 	HeapTuple	tuple;
 
 	list->count = 0;
-	list->uuids = palloc(sizeof(pg_uuid_t) * room);
+	list->uuids = palloc(sizeof(pg_uuid_t) * capacity);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		if (list->count == room)
-			list->uuids = repalloc(list->uuids, sizeof(pg_uuid_t) * (room *= 2));
+		if (list->count == capacity)
+			list->uuids = repalloc(list->uuids, sizeof(pg_uuid_t) * (capacity *= 2));
 		VersionImage(tuple, RelationGetDescr(rel), &list->uuids[list->count++]);
 	}
 	systable_endscan(scan);

@@ -22,10 +22,10 @@ int32 *
 NumberByRatings(const int32 *counts, int64 nitems)
 {
 	int32	   *number = HugeArray(nitems, sizeof(int32));
-	void	   *space = HugeArray(mf_seen_number_size(nitems), 1);
+	void	   *workspace = HugeArray(mf_seen_number_size(nitems), 1);
 
-	mf_seen_number(counts, nitems, number, space);
-	pfree(space);
+	mf_seen_number(counts, nitems, number, workspace);
+	pfree(workspace);
 	return number;
 }
 
@@ -75,22 +75,22 @@ RowColumns(RowStream *stream, int64 row, const int32 **columns)
 	return part->start[row + 1] - part->start[row];
 }
 
-/* Makes room for n items: 4 bytes for each number, what it may take as code, and space to sort. */
+/* Makes room for n items: 4 bytes for each number, what it may take as code, and workspace to sort. */
 static void
-MakeRoom(SeenRows *seen, int64 n)
+GrowBuffers(SeenRows *seen, int64 n)
 {
-	if (n <= seen->room)
+	if (n <= seen->capacity)
 		return;
 	if (seen->items)
 	{
 		pfree(seen->items);
 		pfree(seen->bytes);
-		pfree(seen->space);
+		pfree(seen->workspace);
 	}
-	seen->room = Max(n, 2 * seen->room);
-	seen->items = HugeArray(seen->room, sizeof(int32));
-	seen->bytes = HugeArray(mf_seen_bound(seen->room), 1);
-	seen->space = HugeArray(mf_seen_sort_size(seen->room, seen->nitems), 1);
+	seen->capacity = Max(n, 2 * seen->capacity);
+	seen->items = HugeArray(seen->capacity, sizeof(int32));
+	seen->bytes = HugeArray(mf_seen_bound(seen->capacity), 1);
+	seen->workspace = HugeArray(mf_seen_sort_size(seen->capacity, seen->nitems), 1);
 }
 
 /* What a user has, as it is stored, in the caller's memory context; users must come in ascending order. */
@@ -106,12 +106,12 @@ SeenRow(SeenRows *seen, int64 user)
 	bytea	   *row;
 	int64		n;
 
-	MakeRoom(seen, nrated + nothers);
+	GrowBuffers(seen, nrated + nothers);
 	MemoryContextSwitchTo(caller);
 	n = mf_seen_unite(rated, nrated, others, nothers, seen->items);
 	for (int64 i = 0; i < n; i++)
 		seen->items[i] = seen->number[seen->items[i]];
-	mf_seen_sort(seen->items, n, seen->nitems, seen->space);
+	mf_seen_sort(seen->items, n, seen->nitems, seen->workspace);
 	size = mf_seen_encode(seen->items, n, seen->bytes);
 	row = palloc(VARHDRSZ + size);
 	SET_VARSIZE(row, VARHDRSZ + size);

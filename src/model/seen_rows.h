@@ -14,7 +14,7 @@ typedef struct RowStream
 	MfRows		part;			/* what is at hand */
 } RowStream;
 
-/* What users have: the union of two sequences, and space for one row of it. */
+/* What users have: the union of two sequences, and buffers for one row of it. */
 typedef struct SeenRows
 {
 	MemoryContext context;		/* of what is allocated */
@@ -22,10 +22,10 @@ typedef struct SeenRows
 	RowStream	others;
 	int64		nitems;
 	int32	   *number;			/* of each item, as rows name them */
-	int64		room;			/* items that there is room for below */
+	int64		capacity;		/* items that there is room for below */
 	int32	   *items;
 	uint8	   *bytes;
-	void	   *space;
+	void	   *workspace;
 } SeenRows;
 
 extern int32 *NumberByRatings(const int32 *counts, int64 nitems);
