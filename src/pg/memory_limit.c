@@ -55,7 +55,7 @@ TrainingExceedsMemory(int64 needed, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("training needs %lld MB of memory, and may have %lld MB",
+			 errmsg("training needs %lld MB of memory, but the limit is %lld MB",
 					(long long) (needed >> 20), (long long) (MemoryLimit() >> 20)),
 			 errdetail("%s", detail),
 			 errhint("Use fewer factors, or raise mfrec.max_memory if the machine has the memory.")));

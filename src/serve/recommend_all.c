@@ -72,7 +72,7 @@ CheckUserMemory(const AllUsers *all)
 	if (needed > MemoryLimit())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("lists of all users need %lld MB of memory, and may have %lld MB",
+				 errmsg("lists of all users need %lld MB of memory, but the limit is %lld MB",
 						(long long) (needed >> 20), (long long) (MemoryLimit() >> 20)),
 				 errdetail("The dictionary of %lld users, so far, must be in memory.", (long long) all->users->count),
 				 errhint("Raise mfrec.max_memory if the machine has the memory.")));

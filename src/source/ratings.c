@@ -78,7 +78,7 @@ Summarize(Ratings *ratings, const char *source)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("all ratings of relation \"%s\" are %g", source, ratings->min),
-				 errdetail("A model of how much has nothing to learn from a single distinct rating."),
+				 errdetail("A rating model has nothing to learn from a single distinct rating."),
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
 }
 

@@ -53,7 +53,7 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 			 errmsg("%s of user %s and item %s is %g", what,
 					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
 					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1])), value),
-			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number of single precision."),
+			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number in single precision."),
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 

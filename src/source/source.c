@@ -42,7 +42,7 @@ ChooseFeedback(const Source *source, const SourceColumns *columns)
 	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("explicit feedback needs a column of ratings, and relation \"%s\" has none", source->name),
+				 errmsg("explicit feedback needs a column of ratings, but relation \"%s\" has none", source->name),
 				 errhint("Name it with the argument %s, or use feedback => 'implicit'.", argument)));
 	if (wanted != FEEDBACK_AUTO)
 		return wanted;

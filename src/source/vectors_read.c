@@ -104,7 +104,7 @@ CheckImportedBytes(int64 bytes)
 	if (bytes > MemoryLimit())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("imported factors need %lld MB of memory, so far, and may have %lld MB",
+				 errmsg("imported factors need %lld MB of memory, so far, but the limit is %lld MB",
 						(long long) (bytes >> 20), (long long) (MemoryLimit() >> 20)),
 				 errdetail("All vectors and ids must be in memory."),
 				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
@@ -156,7 +156,7 @@ CheckShape(const Vectors *v, int64 id, ArrayType *array)
 				 errmsg("vectors of users and items must all have the same number of factors"),
 				 errdetail("That of %s %s in relation \"%s\" has %d, those before it have %d.", v->side,
 						   IdToText(&v->id_type, id), v->name, n, v->factors),
-				 errhint("Import vectors of one training, and leave out what is none with a view.")));
+				 errhint("Import vectors of one training, and leave the others out with a view.")));
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -172,7 +172,7 @@ FiniteNumber(const Vectors *v, int64 id, const char *column, double number)
 	if (!isfinite((float) number))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" has %g, which is no finite number of single precision", column, number),
+				 errmsg("column \"%s\" has %g, which is not a finite number in single precision", column, number),
 				 ROW_DETAIL(v, id),
 				 errhint("Correct the row, or leave it out with a view.")));
 	return (float) number;
@@ -213,7 +213,7 @@ CountFromDatum(const Vectors *v, int64 id, Datum value)
 	if (count < 0 || count > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" has %lld, which is no number of ratings", v->columns->ratings, (long long) count),
+				 errmsg("column \"%s\" has %lld, which is not a number of ratings", v->columns->ratings, (long long) count),
 				 ROW_DETAIL(v, id)));
 	return (int32) count;
 }

@@ -74,7 +74,7 @@ CheckConfidence(const ImportRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value_is_confidence has no meaning for factors of explicit feedback"),
-				 errhint("If the products of vectors are no ratings, say feedback => 'implicit'.")));
+				 errhint("If the products of vectors are not ratings, say feedback => 'implicit'.")));
 	if (!(options->alpha > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -103,7 +103,7 @@ CheckArguments(const ImportRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("alpha has no meaning for factors of explicit feedback"),
-				 errhint("If the products of vectors are no ratings, say feedback => 'implicit'.")));
+				 errhint("If the products of vectors are not ratings, say feedback => 'implicit'.")));
 	if (!explicit && isnan(options->regularization) != isnan(options->alpha))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
