@@ -8,6 +8,7 @@
 
 #include "utils/memutils.h"
 
+#include "core/topk/sq8.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/recommend_batch.h"

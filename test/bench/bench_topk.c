@@ -12,6 +12,7 @@
 
 #include "catalog.h"
 #include "core/simd/isa.h"
+#include "core/topk/sq8.h"
 
 enum
 {

@@ -5,6 +5,7 @@
 
 #include "catalog.h"
 #include "core/topk/sq4.h"
+#include "core/topk/sq8.h"
 #include "core/simd/isa.h"
 #include "core/kernels/score.h"
 

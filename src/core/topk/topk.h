@@ -10,7 +10,6 @@
 
 #include "core/base/threads.h"
 #include "core/topk/index.h"
-#include "core/topk/sq8.h"
 
 /*
  * Which items may be in a result; all conditions hold together.  Zeroed, it lets every item in.

@@ -1,7 +1,8 @@
 /*
  * topk_filter.c - which items may be in a result: bitmaps, lists, candidates, groups.
  *
- * Most of a filter is asked only about items that are good enough to be in the result, which are few.
+ * Most of a filter is asked only about items that are good enough to be in the result, which are few.  Candidates,
+ * and allowed items where they are few, become a mask by position instead, which says what need not be scored.
  */
 #include "core/topk/topk_search.h"
 
@@ -10,7 +11,7 @@
 /* A share of allowed items below one in so many is few. */
 #define FEW_ALLOWED 8
 
-/* Whether the bit of an item is set. */
+/* True if bit i of a bitmap is set. */
 static inline bool
 has_bit(const uint64_t *bitmap, int32_t i)
 {
@@ -28,7 +29,7 @@ find_seen(const MfSearch *search, int32_t item)
 	return slot;
 }
 
-/* Whether the filter lets an item in, candidates apart. */
+/* True if the filter lets an item in; candidates are not asked about, for the search's mask has them. */
 bool
 mf_search_admits(const MfSearch *search, int32_t item)
 {
@@ -49,14 +50,17 @@ find_group(const MfSearch *search, int32_t group)
 {
 	uint32_t	at = (uint32_t) group * UINT32_C(2654435769);
 
-	for (at = (at ^ at >> 16) & (search->nslots - 1);; at = (at + 1) & (search->nslots - 1))
-		if (search->slot[at].group == group || search->slot[at].group == 0)
-			return &search->slot[at];
+	for (at = (at ^ at >> 16) & (search->space.nslots - 1);; at = (at + 1) & (search->space.nslots - 1))
+		if (search->space.slot[at].group == group || search->space.slot[at].group == 0)
+			return &search->space.slot[at];
 }
 
-/* Whether one more of the group, with this score or less, may be kept; counts it if so. */
+/*
+ * True if one more of the group, whose score is not above those before, may be kept; it is counted then.  Group 0
+ * has room without end.
+ */
 bool
-mf_search_take(MfSearch *search, int32_t group, double score)
+mf_search_group_take(MfSearch *search, int32_t group, double score)
 {
 	MfGroupSlot *slot;
 
@@ -71,9 +75,9 @@ mf_search_take(MfSearch *search, int32_t group, double score)
 	return true;
 }
 
-/* Whether the group of an item that scores at most this had enough better ones already. */
+/* True if the group of an item that scores at most `upper` had enough better ones when it was counted last. */
 bool
-mf_search_crowds_out(const MfSearch *search, int32_t item, double most)
+mf_search_group_excludes(const MfSearch *search, int32_t item, double upper)
 {
 	int32_t		group = search->filter->group[item];
 	const MfGroupSlot *slot;
@@ -81,31 +85,10 @@ mf_search_crowds_out(const MfSearch *search, int32_t item, double most)
 	if (group <= 0)
 		return false;
 	slot = find_group(search, group);
-	return slot->count >= search->filter->per_group && most < slot->worst;
+	return slot->count >= search->filter->per_group && upper < slot->worst;
 }
 
-/* Keeps the first k by rank with at most so many of each group; the entries end up sorted. */
-void
-mf_search_cut_groups(MfSearch *search)
-{
-	MfReservoir *reservoir = &search->reservoir;
-	int			kept = 0;
-
-	mf_search_score_reservoir(search);
-	mf_reservoir_sort(reservoir);
-	memset(search->slot, 0, search->nslots * sizeof(MfGroupSlot));
-	for (int i = 0; i < reservoir->count && kept < reservoir->k; i++)
-	{
-		int32_t		item = search->index->item[reservoir->entry[i].position];
-
-		if (mf_search_take(search, search->filter->group[item], reservoir->entry[i].score))
-			reservoir->entry[kept++] = reservoir->entry[i];
-	}
-	reservoir->count = kept;
-	mf_reservoir_cut(reservoir);
-}
-
-/* The positions of a few candidates, ascending, each once; returns how many. */
+/* The positions of at most MF_FEW_CANDIDATES candidates, ascending, each once; returns how many. */
 int
 mf_search_find_candidates(const MfSearch *search, int32_t *position)
 {
@@ -132,11 +115,12 @@ mf_search_find_candidates(const MfSearch *search, int32_t *position)
 	return n;
 }
 
-/* Marks the candidates' positions in a bitmap. */
+/* Marks the candidates' positions in the search's mask. */
 void
-mf_search_mark_candidates(MfSearch *search, uint64_t *mask)
+mf_search_mark_candidates(MfSearch *search)
 {
 	const MfFilter *filter = search->filter;
+	uint64_t   *mask = search->space.mask;
 
 	memset(mask, 0, mf_bitmap_words(search->index) * sizeof(*mask));
 	for (int64_t c = 0; c < filter->ncandidates; c++)
@@ -154,13 +138,14 @@ mf_search_mark_candidates(MfSearch *search, uint64_t *mask)
 }
 
 /*
- * Marks the positions of allowed items in a bitmap, if they are few.  Otherwise the best items are
- * likely to be allowed, and it is enough to ask when one turns up.
+ * Marks the positions of allowed items in the search's mask, if they are few.  Otherwise the best items are likely
+ * to be allowed, and it is enough to ask when one turns up.
  */
 void
-mf_search_mark_allowed(MfSearch *search, uint64_t *mask)
+mf_search_mark_allowed(MfSearch *search)
 {
 	const MfIndex *index = search->index;
+	uint64_t   *mask = search->space.mask;
 	const uint64_t *allowed = search->filter->allowed;
 	int64_t		words = (index->nitems + 63) / 64;
 	int64_t		most = index->nitems / FEW_ALLOWED;
@@ -183,13 +168,14 @@ mf_search_mark_allowed(MfSearch *search, uint64_t *mask)
 }
 
 /*
- * Readies the seen items, of which there are some, for questions: in a hash table, or where that would be larger
- * in a bitmap of all items.  Space has the words of that.
+ * Readies the seen items, of which there are some, for questions: in a hash table a quarter full at most, or where
+ * that would be larger in a bitmap of all items.
  */
 void
-mf_search_mark_seen(MfSearch *search, uint64_t *space)
+mf_search_mark_seen(MfSearch *search)
 {
 	const MfFilter *filter = search->filter;
+	uint64_t   *space = search->space.seen;
 	size_t		words = mf_bitmap_words(search->index);
 	int			bits = 4;
 	int32_t    *slot = (int32_t *) space;

@@ -1,6 +1,6 @@
 /*
- * topk_quantized.c - looks at blocks of items by their codes, for one search or for several at once;
- * sq4.c and sq8.c say what they bound, topk.c why that is exact.
+ * topk_quantized.c - what codes say of the items of a block, for one search or for several at once; sq4.c and sq8.c
+ * say what they bound, topk.c why the result is exact.
  */
 #include "core/topk/topk_search.h"
 
@@ -12,84 +12,97 @@
 /* So many searches together are worth a kernel for MF_SQ8_TILE. */
 #define ENOUGH_SEARCHES 3
 
-/* Looks again at what was put off: drops what the threshold has outrun, or scores it all. */
+/*
+ * Looks again at what was put off: drops what the threshold has passed; has the rest scored, or keeps it, if it is
+ * not too much.
+ */
 void
-mf_search_review(MfSearch *search, bool score)
+mf_search_review_deferred(MfSearch *search, bool score)
 {
+	MfDeferred *deferred = search->space.deferred;
 	int			kept = 0;
 
 	for (int i = 0; i < search->ndeferred; i++)
 	{
-		MfDeferred	deferred = search->deferred[i];
+		MfDeferred	item = deferred[i];
 
-		if (deferred.most < search->reservoir.threshold)
+		if (item.upper < search->reservoir.threshold)
 			continue;
 		if (score)
-			mf_search_position(search, deferred.position);
+			mf_search_enqueue(search, item.position);
 		else
-			search->deferred[kept++] = deferred;
+			deferred[kept++] = item;
 	}
 	search->ndeferred = kept;
 	if (kept > MF_DEFERRED / 2)
-		mf_search_review(search, true);
+		mf_search_review_deferred(search, true);
 }
 
-/* Puts an item off that scores at most this. */
+/* Puts an item off that scores at most `upper`. */
 static inline void
-defer(MfSearch *search, float most, int32_t position)
+defer(MfSearch *search, float upper, int32_t position)
 {
-	MfDeferred *deferred = &search->deferred[search->ndeferred++];
+	MfDeferred *deferred = &search->space.deferred[search->ndeferred++];
 
-	deferred->most = most;
+	deferred->upper = upper;
 	deferred->position = position;
 	if (search->ndeferred == MF_DEFERRED)
-		mf_search_review(search, false);
+		mf_search_review_deferred(search, false);
+}
+
+/* What 4-bit codes may have missed of a pack's scores: see MfSqBounds. */
+static inline float
+missed_by_sq4(const MfSearch *search, int64_t pack)
+{
+	const MfIndex *index = search->index;
+	const MfSqQuery *query = &search->sq4_query;
+
+	return query->per_error * index->sq4.error[pack] + query->per_length * index->sq4.length[pack] +
+		query->per_rest * index->sq4.rest[pack] + query->per_skew * index->pack_norm[pack];
 }
 
 /*
- * Goes through a pack's items whose codes have passed.  Those that are likely to be good are scored
- * now, and push the threshold up.  The others can mostly be dropped at the end, without a look at their
- * vectors: codes miss much less than the bound of it says.
+ * Goes through a pack's items whose 4-bit codes have passed.  Those that are likely to be good are scored now, and
+ * raise the threshold.  The others can mostly be dropped at the end, without a look at their vectors: codes miss
+ * much less than the bound of it says.
  */
 static void
 judge_pack(MfSearch *search, int64_t pack, uint32_t passed)
 {
 	const MfIndex *index = search->index;
-	const MfSqQuery *code = &search->sq4_query;
-	float		scale = code->unit * index->sq4.step[pack];
-	float		missed = code->per_error * index->sq4.error[pack] +
-		code->per_length * index->sq4.length[pack] + code->per_rest * index->sq4.rest[pack] +
-		code->per_skew * index->pack_norm[pack];
+	const MfSq4 *sq4 = &index->sq4;
+	float		scale = search->sq4_query.unit * sq4->step[pack];
+	float		missed = missed_by_sq4(search, pack);
 	int32_t		sum[MF_PACK];
 
-	search->kernels->sq4_sums(index->sq4.code + (size_t) pack * index->sq4.dims * 8, index->sq4.dims, code->code, sum);
+	search->kernels->sq4_sums(sq4->code + (size_t) pack * sq4->dims * 8, sq4->dims, search->sq4_query.code, sum);
 	for (; passed != 0; passed &= passed - 1)
 	{
 		int			i = __builtin_ctz(passed);
 		int32_t		position = (int32_t) (pack * MF_PACK + i);
-		float		about = scale * ((float) sum[i] - code->shift);
-		float		most = about + missed + 2 * scale;
+		float		score = scale * ((float) sum[i] - search->sq4_query.shift);
+		float		upper = score + missed + 2 * scale;
 
 		if (search->cosine)
 		{
-			most /= most > 0 ? index->sq4.least_norm[pack] : index->pack_norm[pack];
-			about /= index->norm[position];
+			upper /= upper > 0 ? sq4->least_norm[pack] : index->pack_norm[pack];
+			score /= index->norm[position];
 		}
 		else if (index->offset != NULL)
 		{
-			most += index->offset[position];
-			about += index->offset[position];
+			upper += index->offset[position];
+			score += index->offset[position];
 		}
-		/* two steps are for rounding, as in the thresholds */
-		most += fabsf(most) * 0x1.0p-18f + missed * 0x1.0p-18f;
-		if (about + LIKELY * missed >= search->reservoir.threshold)
-			mf_search_position(search, position);
-		else if (!(most < search->reservoir.threshold))
-			defer(search, most, position);
+		/* two steps are for rounding, as in sq_bound() */
+		upper += fabsf(upper) * 0x1.0p-18f + missed * 0x1.0p-18f;
+		if (score + LIKELY * missed >= search->reservoir.threshold)
+			mf_search_enqueue(search, position);
+		else if (!(upper < search->reservoir.threshold))
+			defer(search, upper, position);
 	}
 }
 
-/* Points bounds at a block's packs: what norms, offsets and the threshold say, whatever the codes. */
+/* Points bounds at a block's packs, with the threshold that there is by now; arrays of codes are left to the caller. */
 static void
 bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 {
@@ -102,69 +115,63 @@ bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 	bounds->threshold = mf_float_below(search->reservoir.threshold);
 }
 
-/* Counts the items in these packs of a block as looked at by their codes. */
-static void
-count_coded(MfSearch *search, uint64_t live)
+/*
+ * The packs among `live` of a block that norms do not rule out; least_sum (MF_BLOCK_PACKS) becomes what sums of
+ * products of codes must reach there.  Counts their items as looked at.
+ */
+static uint64_t
+bound_live(MfSearch *search, const MfSqBounds *bounds, uint64_t live, int32_t *least_sum)
 {
+	live &= search->kernels->sq_bound(bounds, least_sum);
 	search->stats.coded += live == UINT64_MAX ? MF_BLOCK : MF_PACK * __builtin_popcountll(live);
+	return live;
 }
 
-/* Looks at the codes of a block's packs, those among `live`, and at the items that they cannot rule out. */
+/* Looks at the 4-bit codes of a block's packs, those among `live`, and at the items that they cannot rule out. */
 void
 mf_search_sq4(MfSearch *search, int64_t block, uint64_t live)
 {
-	const MfIndex *index = search->index;
+	const MfSq4 *sq4 = &search->index->sq4;
 	int64_t		first = block * MF_BLOCK_PACKS;
 	MfSqBounds *bounds = &search->sq4_bounds;
 	int32_t		least_sum[MF_BLOCK_PACKS];
 	uint16_t	passed[MF_BLOCK_PACKS];
 
 	bound_block(search, block, bounds);
-	bounds->step = index->sq4.step + first;
-	bounds->error = index->sq4.error + first;
-	bounds->length = index->sq4.length + first;
-	bounds->rest = index->sq4.rest + first;
-	live &= search->kernels->sq_bound(bounds, least_sum);
-	count_coded(search, live);
-	live = search->kernels->sq4_scan(index->sq4.code + (size_t) first * index->sq4.dims * 8, index->sq4.dims,
-									search->sq4_query.code, live, least_sum, passed);
+	bounds->step = sq4->step + first;
+	bounds->error = sq4->error + first;
+	bounds->length = sq4->length + first;
+	bounds->rest = sq4->rest + first;
+	live = bound_live(search, bounds, live, least_sum);
+	live = search->kernels->sq4_scan(sq4->code + (size_t) first * sq4->dims * 8, sq4->dims, search->sq4_query.code, live,
+									 least_sum, passed);
 	for (; live != 0; live &= live - 1)
 	{
 		int64_t		pack = first + __builtin_ctzll(live);
 
 		judge_pack(search, pack, passed[pack - first] & mf_search_pack_mask(search, pack));
 	}
-	/* what waits would let the threshold rise */
+	/* what waits would raise the threshold */
 	mf_search_catch_up(search);
 }
 
-/* The packs among `live` that a search has to look at by their 8-bit codes, and its thresholds. */
+/* As bound_live(), by the 8-bit codes of a block. */
 static uint64_t
 bound_sq8(MfSearch *search, int64_t block, uint64_t live, int32_t *least_sum)
 {
 	const MfSq8 *sq8 = search->sq8;
-	const MfSqQuery *query = &search->sq8_query;
 	int64_t		first = block * MF_BLOCK_PACKS;
-	MfSqBounds	bounds;
+	MfSqBounds *bounds = &search->sq8_bounds;
 
-	bound_block(search, block, &bounds);
-	bounds.step = sq8->step + first;
-	bounds.error = sq8->error + first;
-	bounds.length = sq8->length + first;
-	bounds.rest = sq8->zero;
-	bounds.per_norm = search->sq4_bounds.per_norm;
-	bounds.per_error = query->per_error;
-	bounds.per_length = query->per_length;
-	bounds.per_rest = query->per_rest;
-	bounds.per_skew = query->per_skew;
-	bounds.unit = query->unit;
-	bounds.shift = query->shift;
-	live &= search->kernels->sq_bound(&bounds, least_sum);
-	count_coded(search, live);
-	return live;
+	bound_block(search, block, bounds);
+	bounds->step = sq8->step + first;
+	bounds->error = sq8->error + first;
+	bounds->length = sq8->length + first;
+	bounds->rest = sq8->zero;
+	return bound_live(search, bounds, live, least_sum);
 }
 
-/* Scores the items of a block whose 8-bit codes have passed, in packs `found`. */
+/* Has the items of a block scored whose 8-bit codes have passed: those that say so are few, and mostly good. */
 static void
 take_passed(MfSearch *search, int64_t block, uint64_t found, const uint16_t *passed)
 {
@@ -175,7 +182,7 @@ take_passed(MfSearch *search, int64_t block, uint64_t found, const uint16_t *pas
 		uint32_t	items = passed[p] & mf_search_pack_mask(search, pack);
 
 		for (; items != 0; items &= items - 1)
-			mf_search_position(search, (int32_t) (pack * MF_PACK + __builtin_ctz(items)));
+			mf_search_enqueue(search, (int32_t) (pack * MF_PACK + __builtin_ctz(items)));
 	}
 	mf_search_catch_up(search);
 }
@@ -212,7 +219,10 @@ search_tile(MfSearch *const *search, const uint64_t *live, int n, int64_t block,
 		take_passed(search[i], block, tile->found[i], tile->passed[i]);
 }
 
-/* Looks at a block's codes for n searches, at the packs live[i] for search i. */
+/*
+ * Looks at a block's codes for n searches, at the packs live[i] for search i: by 8-bit codes so many at a time where
+ * there are enough, else each by its 4-bit codes.
+ */
 void
 mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block, MfSq8Tile *tile)
 {
