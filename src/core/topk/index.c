@@ -8,10 +8,7 @@
 
 #include <string.h>
 
-#include "core/base/arena.h"
 #include "core/base/padding.h"
-#include "core/topk/index_layout.h"
-#include "core/topk/sq8.h"
 
 /* Where norms prune, most searches end within so many blocks: those have 8-bit codes. */
 #define SQ8_BLOCKS 4
@@ -47,6 +44,20 @@ lay_out_sq4(MfIndex *index, MfArena *arena, const MfIndexHeader *header, size_t 
 	sq4->length = take_numbers(arena, packs);
 	sq4->rest = take_numbers(arena, packs);
 	sq4->code = mf_arena_take(arena, (size_t) index->npacks * dims * 8);
+}
+
+/* The arrays of 8-bit codes of nblocks blocks of vectors, of an index or apart from one. */
+void
+mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks)
+{
+	size_t		packs = (size_t) nblocks * MF_BLOCK_PACKS;
+
+	sq8->nblocks = nblocks;
+	sq8->step = mf_arena_floats(arena, packs);
+	sq8->error = mf_arena_floats(arena, packs);
+	sq8->length = mf_arena_floats(arena, packs);
+	sq8->zero = mf_arena_floats(arena, MF_BLOCK_PACKS);
+	sq8->code = mf_arena_take(arena, packs * (size_t) ld * MF_PACK);
 }
 
 /*
@@ -88,7 +99,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->position = take_numbers(&arena, rows);
 	index->vector = take_numbers(&arena, rows * (size_t) index->ld);
 	if (header->sq8_blocks > 0)
-		mf_sq8_lay_out(&index->sq8, &arena, index->ld, header->sq8_blocks);
+		mf_index_lay_out_sq8(&index->sq8, &arena, index->ld, header->sq8_blocks);
 	if (header->sq4_dims > 0)
 		lay_out_sq4(index, &arena, header, packs);
 	index->size = arena.used;

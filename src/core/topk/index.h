@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/arena.h"
 #include "core/base/threads.h"
 #include "core/kernels/score.h"
 
@@ -104,5 +105,30 @@ mf_index_vector(const MfIndex *index, int32_t item)
 {
 	return index->vector + (size_t) index->position[item] * index->ld;
 }
+
+/*
+ * For those who fill a block: what it begins with, from which the place of every array follows.  Every number of an
+ * index has 4 bytes but codes, which have half of one or one.
+ */
+#define MF_INDEX_MAGIC "mfindex"
+#define MF_INDEX_FORMAT 5
+#define MF_INDEX_ORDER UINT32_C(0x01020304) /* tells the byte order */
+
+typedef struct MfIndexHeader
+{
+	char		magic[8];
+	uint32_t	format;
+	uint32_t	order;
+	int64_t		nitems;
+	int32_t		factors;
+	int32_t		sq4_dims;		/* 0: no 4-bit codes */
+	int32_t		has_offset;
+	float		sq4_skew;
+	int32_t		sq8_blocks;		/* the first ones, which have 8-bit codes */
+} MfIndexHeader;
+
+extern void mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header);
+extern void mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks);
+extern int32_t mf_index_sq8_blocks(int64_t nitems);
 
 #endif

@@ -16,7 +16,6 @@
 #include "core/base/rounding.h"
 #include "core/kernels/score.h"
 #include "core/topk/index.h"
-#include "core/topk/index_layout.h"
 #include "core/topk/sq4.h"
 #include "core/topk/sq8.h"
 

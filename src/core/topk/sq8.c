@@ -32,20 +32,6 @@
 /* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
 #define ROUNDED_UP (1 + 1e-6)
 
-/* Points the codes of nblocks blocks of vectors at their sections. */
-void
-mf_sq8_lay_out(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks)
-{
-	size_t		packs = (size_t) nblocks * MF_BLOCK_PACKS;
-
-	sq8->nblocks = nblocks;
-	sq8->step = mf_arena_floats(arena, packs);
-	sq8->error = mf_arena_floats(arena, packs);
-	sq8->length = mf_arena_floats(arena, packs);
-	sq8->zero = mf_arena_floats(arena, MF_BLOCK_PACKS);
-	sq8->code = mf_arena_take(arena, packs * (size_t) ld * MF_PACK);
-}
-
 /* Bytes of 64-byte aligned space that the codes of all of an index take. */
 size_t
 mf_sq8_size(const MfIndex *index)
@@ -53,7 +39,7 @@ mf_sq8_size(const MfIndex *index)
 	MfArena		arena = {NULL, 0};
 	MfSq8		sq8;
 
-	mf_sq8_lay_out(&sq8, &arena, index->ld, index->nblocks);
+	mf_index_lay_out_sq8(&sq8, &arena, index->ld, index->nblocks);
 	return arena.used;
 }
 
@@ -184,7 +170,7 @@ mf_sq8_build(MfSq8 *sq8, void *space, const MfIndex *index, const MfParallel *pa
 {
 	MfArena		arena = {space, 0};
 
-	mf_sq8_lay_out(sq8, &arena, index->ld, index->nblocks);
+	mf_index_lay_out_sq8(sq8, &arena, index->ld, index->nblocks);
 	return mf_sq8_fill(sq8, index, parallel);
 }
 

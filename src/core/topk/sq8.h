@@ -10,13 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/base/arena.h"
 #include "core/base/threads.h"
 #include "core/topk/index.h"
 #include "core/topk/sq4.h"
 
 extern size_t mf_sq8_size(const MfIndex *index);
-extern void mf_sq8_lay_out(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks);
 extern bool mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel);
 extern bool mf_sq8_build(MfSq8 *sq8, void *space, const MfIndex *index, const MfParallel *parallel);
 extern bool mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm);

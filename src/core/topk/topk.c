@@ -113,3 +113,19 @@ mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter 
 {
 	return run_search(index, query, k, filter, workspace, true, item, similarity, stats);
 }
+
+/* The scores of chosen items, 0 <= item < nitems, as a search computes them; query: d floats. */
+void
+mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems, float *score)
+{
+	for (int64_t i = 0; i < nitems; i++)
+	{
+		int32_t		position = index->position[item[i]];
+		const float *vector = index->vector + (size_t) position * index->ld;
+		double		sum = 0;
+
+		for (int j = 0; j < index->factors; j++)
+			sum += (double) query[j] * vector[j];
+		score[i] = (float) (index->offset == NULL ? sum : sum + index->offset[position]);
+	}
+}

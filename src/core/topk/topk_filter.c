@@ -4,7 +4,7 @@
  * Most of a filter is asked only about items that are good enough to be in the result, which are few.  Candidates,
  * and allowed items where they are few, become a mask by position instead, which says what need not be scored.
  */
-#include "core/topk/topk_search.h"
+#include "core/topk/topk_state.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * topk_quantized.c - what codes say of the items of a block, for one search or for several at once; sq4.c and sq8.c
  * say what they bound, topk.c why the result is exact.
  */
-#include "core/topk/topk_search.h"
+#include "core/topk/topk_state.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * topk_scan.c - the way of a search through the blocks: what norms and offsets say of blocks and packs; topk.c says
  * why the result is exact.
  */
-#include "core/topk/topk_search.h"
+#include "core/topk/topk_state.h"
 
 #include <math.h>
 

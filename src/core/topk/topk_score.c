@@ -4,7 +4,7 @@
  *
  * Single items wait in a queue until there is a pack of them: by then their rows have been fetched.
  */
-#include "core/topk/topk_search.h"
+#include "core/topk/topk_state.h"
 
 #include <string.h>
 
@@ -269,20 +269,4 @@ mf_search_flush(MfSearch *search)
 {
 	while (search->npending > 0)
 		score_pending(search);
-}
-
-/* The scores of chosen items, 0 <= item < nitems, as a search computes them; query: d floats. */
-void
-mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems, float *score)
-{
-	for (int64_t i = 0; i < nitems; i++)
-	{
-		int32_t		position = index->position[item[i]];
-		const float *vector = index->vector + (size_t) position * index->ld;
-		double		sum = 0;
-
-		for (int j = 0; j < index->factors; j++)
-			sum += (double) query[j] * vector[j];
-		score[i] = (float) (index->offset == NULL ? sum : sum + index->offset[position]);
-	}
 }
