@@ -1,8 +1,8 @@
 /*
  * json.c - numbers and strings of a JSON object, as parameters are kept: written as text, read from jsonb.
  *
- * Keys are trusted: they are names of ours, written without escapes.  What is read is not: whoever may write
- * to mfrec.model decides on it, so a value of another type than wanted counts as missing.
+ * Keys are trusted: they are names of ours, written without escapes.  What is read is not: roles that may write
+ * to mfrec.model decide on it, so a value of another type than wanted counts as missing.
  */
 #include "postgres.h"
 
@@ -30,28 +30,28 @@ AppendJsonString(StringInfo json, const char *key, const char *value)
 		appendStringInfoString(json, "null");
 }
 
-/* The value of a key of an object, in `space`; NULL where there is none. */
+/* The value of a key of an object, in *buffer; NULL where there is none. */
 static JsonbValue *
-JsonValue(Jsonb *json, const char *key, JsonbValue *space)
+JsonValue(Jsonb *json, const char *key, JsonbValue *buffer)
 {
-	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), space);
+	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), buffer);
 }
 
 /* Whether an object has a key, null or not. */
 bool
 JsonHasKey(Jsonb *json, const char *key)
 {
-	JsonbValue	space;
+	JsonbValue	buffer;
 
-	return JsonValue(json, key, &space) != NULL;
+	return JsonValue(json, key, &buffer) != NULL;
 }
 
 /* The number of a key of an object; `missing` where there is none. */
 double
 JsonNumber(Jsonb *json, const char *key, double missing)
 {
-	JsonbValue	space;
-	JsonbValue *value = JsonValue(json, key, &space);
+	JsonbValue	buffer;
+	JsonbValue *value = JsonValue(json, key, &buffer);
 
 	if (value == NULL || value->type != jbvNumeric)
 		return missing;
@@ -62,8 +62,8 @@ JsonNumber(Jsonb *json, const char *key, double missing)
 int64
 JsonInteger(Jsonb *json, const char *key, int64 missing)
 {
-	JsonbValue	space;
-	JsonbValue *value = JsonValue(json, key, &space);
+	JsonbValue	buffer;
+	JsonbValue *value = JsonValue(json, key, &buffer);
 
 	if (value == NULL || value->type != jbvNumeric)
 		return missing;
@@ -74,8 +74,8 @@ JsonInteger(Jsonb *json, const char *key, int64 missing)
 char *
 JsonString(Jsonb *json, const char *key)
 {
-	JsonbValue	space;
-	JsonbValue *value = JsonValue(json, key, &space);
+	JsonbValue	buffer;
+	JsonbValue *value = JsonValue(json, key, &buffer);
 
 	if (value == NULL || value->type != jbvString)
 		return NULL;

@@ -185,17 +185,17 @@ ReadProgress(Progress **trainings)
 	DIR		   *dir = AllocateDir(TEMP_FOLDER);
 	struct dirent *entry;
 	int			count = 0;
-	int			room = 8;
+	int			capacity = 8;
 
-	*trainings = palloc(sizeof(Progress) * room);
+	*trainings = palloc(sizeof(Progress) * capacity);
 	if (dir == NULL)
 		return 0;				/* the folder comes with the first temporary file */
 	while ((entry = ReadDirExtended(dir, TEMP_FOLDER, LOG)) != NULL)
 	{
 		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) != 0)
 			continue;
-		if (count == room)
-			*trainings = repalloc(*trainings, sizeof(Progress) * (room *= 2));
+		if (count == capacity)
+			*trainings = repalloc(*trainings, sizeof(Progress) * (capacity *= 2));
 		if (ReadProgressFile(entry->d_name, &(*trainings)[count]) &&
 			(*trainings)[count].database == MyDatabaseId)
 			count++;

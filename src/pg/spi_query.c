@@ -218,7 +218,7 @@ CheckPlanRowsVisible(SPIPlanPtr plan)
 
 /*
  * The same for a saved plan (NULL: it is none) that has just run.  As long as no relation has changed, it is
- * enough that the snapshot is younger than whoever has last changed one of its.
+ * enough that the snapshot is younger than the last change of one of its relations.
  */
 static void
 CheckSavedPlanRows(SPIPlanPtr plan, SavedPlan *saved)

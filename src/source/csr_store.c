@@ -140,17 +140,17 @@ ReplaceArray(void *array, int64 count)
 
 /* Makes room for a part of n cells; for as many as any part may have at once, so that this seldom happens. */
 static void
-MakeRoom(Cells *cells, int64 n)
+ReserveCells(Cells *cells, int64 n)
 {
-	if (n <= cells->room)
+	if (n <= cells->capacity)
 		return;
-	cells->room = Max(n, cells->part_cells);
-	cells->room = Min(cells->room, Max(n, cells->start[cells->nrows]));
-	cells->matrix.column = ReplaceArray(cells->matrix.column, cells->room);
+	cells->capacity = Max(n, cells->part_cells);
+	cells->capacity = Min(cells->capacity, Max(n, cells->start[cells->nrows]));
+	cells->matrix.column = ReplaceArray(cells->matrix.column, cells->capacity);
 	if (cells->ratings)
-		cells->matrix.rating = ReplaceArray(cells->matrix.rating, cells->room);
+		cells->matrix.rating = ReplaceArray(cells->matrix.rating, cells->capacity);
 	if (cells->weights)
-		cells->matrix.weight = ReplaceArray(cells->matrix.weight, cells->room);
+		cells->matrix.weight = ReplaceArray(cells->matrix.weight, cells->capacity);
 }
 
 /* Standardizes n ratings in place. */
@@ -196,7 +196,7 @@ ReadCells(BufFile *file, void *values, int64 n)
 static void
 ReadPart(Cells *cells, int64 n)
 {
-	MakeRoom(cells, n);
+	ReserveCells(cells, n);
 	ReadCells(cells->columns, cells->matrix.column, n);
 	if (cells->columns_only)
 		return;

@@ -30,7 +30,7 @@ typedef struct Cells
 	BufFile    *weights;		/* NULL without weights */
 	int64		appended;		/* rows in the files so far */
 	int64		part_cells;		/* cells that a part may have, unless a single row has more */
-	int64		room;			/* cells that the arrays of matrix have room for */
+	int64		capacity;		/* cells that the arrays of matrix have room for */
 	int64	   *part_start;		/* start[] of the part handed out last, from 0 */
 	int64		part_rows;		/* rows that part_start[] has room for */
 	double		mean;			/* ratings leave less the mean, divided by the deviation, */

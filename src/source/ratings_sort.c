@@ -125,24 +125,24 @@ SortInMemory(Sorting *s)
 	Cells	   *by_user = &ratings->by_user;
 	Cells	   *by_item = &ratings->by_item;
 	MfRows		rows;
-	void	   *space = HugeArray(mf_csr_size(s->parallel, n, Max(s->nusers, s->nitems)), 1);
+	void	   *workspace = HugeArray(mf_csr_size(s->parallel, n, Max(s->nusers, s->nitems)), 1);
 
 	AllocateMatrix(s, &by_user->matrix, s->nusers, n);
 	AllocateMatrix(s, &by_item->matrix, s->nitems, n);
-	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, space,
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, workspace,
 						   &ratings->merged));
 	rows = mf_matrix_rows(&by_user->matrix);
 	by_user->nrows = s->nusers;
 	by_user->start = by_user->matrix.start;
 	if (s->by_item)
 	{
-		CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, space));
+		CheckCore(mf_csr_transpose(s->parallel, &rows, &by_item->matrix, t->user, workspace));
 		by_item->nrows = s->nitems;
 		by_item->start = by_item->matrix.start;
 	}
 	else
 		FreeCells(by_item);
-	pfree(space);
+	pfree(workspace);
 }
 
 /* Triplets on disk, cut into ranges of one side's numbers that fit in memory one at a time. */
@@ -230,7 +230,7 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	int32	   *row;
 	MfTriplets	triplets;
 	MfMatrix	work;
-	void	   *space = HugeArray(mf_csr_size(s->parallel, t->count, Max(ncolumns, end - first)), 1);
+	void	   *workspace = HugeArray(mf_csr_size(s->parallel, t->count, Max(ncolumns, end - first)), 1);
 	int64		merged;
 
 	EndTriplets(t);
@@ -241,10 +241,10 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	triplets = (MfTriplets) {t->held, row, items ? t->user : t->item, t->value, t->weight};
 	AllocateMatrix(s, out, end - first, t->held);
 	AllocateMatrix(s, &work, ncolumns, t->held);
-	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, space, &merged));
+	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, workspace, &merged));
 	s->ratings->merged += merged;
 	FreeMatrix(&work);
-	pfree(space);
+	pfree(workspace);
 	FreeTriplets(t);
 }
 

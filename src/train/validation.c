@@ -147,16 +147,16 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 	int64		nitems = v->problem->nitems;
 	int			d = v->problem->factors;
 	Size		size = mf_index_size(nitems, d);
-	char	   *space = AlignedArray(size, 1);
+	char	   *memory = AlignedArray(size, 1);
 	float	   *vectors = HugeArray(nitems * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeArray(nitems, sizeof(float));
 	MfItems		items = {.nitems = nitems, .factors = d, .vector = vectors, .offset = offsets};
 
 	mf_list_vectors(v->objective, factors, nitems, vectors, offsets);
-	size = mf_index_build(space, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
+	size = mf_index_build(memory, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
 						  MF_QUANTIZE_NEVER, v->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
-	if (!mf_index_open(index, space, size))
+	if (!mf_index_open(index, memory, size))
 		elog(ERROR, "could not open an index just built");
 }
 
