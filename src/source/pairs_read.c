@@ -116,8 +116,9 @@ ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, cons
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	PairReceiver *receiver = palloc0(sizeof(PairReceiver));
 	Sorting		sorting = {.source = source,.ratings = ratings,.triplets = &receiver->pairs,.numbered = true,
-	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = MaintenanceMemory(),.parallel = parallel};
+	.nusers = users->count,.nitems = items->count,.duplicates = MF_DUPLICATES_MEAN,.parallel = parallel};
 
+	sorting.budget = MaintenanceMemory();
 	receiver->source = source;
 	receiver->users = ratings->users = users;
 	receiver->items = ratings->items = items;

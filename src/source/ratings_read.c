@@ -238,7 +238,8 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 	sorting->budget = budget;
 	sorting->parallel = parallel;
 	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
-	receiver->triplets.limit = Max(BLOCK_TRIPLETS, sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
+	receiver->triplets.limit = Max(BLOCK_TRIPLETS,
+								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
 	ratings->is_explicit = explicit;
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);

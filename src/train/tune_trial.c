@@ -45,7 +45,8 @@ typedef struct TrialParameter
 static const TrialParameter parameters[] = {
 	{"regularization", offsetof(TrainOptions, regularization), offsetof(MfObjective, regularization), 0.3, 3, InAll},
 	{"alpha", offsetof(TrainOptions, alpha), offsetof(MfObjective, alpha), 0.3, 3, InInterest},
-	{"interest_weight", offsetof(TrainOptions, interest_weight), offsetof(MfObjective, interest_weight), 0.3, 3, mf_is_joint},
+	{"interest_weight", offsetof(TrainOptions, interest_weight), offsetof(MfObjective, interest_weight), 0.3, 3,
+	mf_is_joint},
 	{"taste", offsetof(TrainOptions, taste), offsetof(MfObjective, taste), 0.2, 5, mf_is_joint},
 };
 
