@@ -139,41 +139,54 @@ UnmapImageFile(const char *block, Size size)
 	(void) munmap((void *) block, size);
 }
 
-/* Writes a block to a new file, with that modification time; false, with errno, when the system cannot. */
-static bool
-WriteBlock(const char *path, const char *block, int64 size, int64 stamp)
+/* Opens a new file for writing, in the directory of images, which a fresh cluster does not have; negative: errno. */
+static int
+CreateImageFile(const char *path)
 {
-	struct utimbuf times;
-	int64		at = 0;
-	int			fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+	int			flags = O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY;
+	int			fd = OpenTransientFile(path, flags);
 
-	if (fd < 0 && errno == ENOENT)
-	{
-		/* a fresh cluster has no such directory */
-		(void) MakePGDirectory(IMAGE_DIRECTORY);
-		fd = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
-	}
-	if (fd < 0)
-		return false;
-	while (at < size)
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	(void) MakePGDirectory(IMAGE_DIRECTORY);
+	return OpenTransientFile(path, flags);
+}
+
+/* Writes so many bytes, and looks for interrupts in between; false, with errno, when the system cannot. */
+static bool
+WriteBytes(int fd, const char *bytes, int64 size)
+{
+	while (size > 0)
 	{
 		ssize_t		written;
 
 		CHECK_FOR_INTERRUPTS();
 		errno = 0;
-		written = write(fd, block + at, Min(WRITE_STEP, size - at));
+		written = write(fd, bytes, Min(WRITE_STEP, size));
 		if (written <= 0)
 		{
 			if (errno == EINTR)
 				continue;
 			if (errno == 0)
 				errno = ENOSPC;
-			at = -1;
-			break;
+			return false;
 		}
-		at += written;
+		bytes += written;
+		size -= written;
 	}
-	if (at < 0)
+	return true;
+}
+
+/* Writes a block to a new file, with that modification time; false, with errno, when the system cannot. */
+static bool
+WriteBlock(const char *path, const char *block, int64 size, int64 stamp)
+{
+	struct utimbuf times;
+	int			fd = CreateImageFile(path);
+
+	if (fd < 0)
+		return false;
+	if (!WriteBytes(fd, block, size))
 	{
 		int			failure = errno;
 

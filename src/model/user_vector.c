@@ -127,6 +127,28 @@ TakeSeen(Datum datum, bool isnull, MemoryContext context)
 }
 
 /*
+ * Takes a user's row, whose columns are there, into `stored`; false where it has no vector.  What the user has is
+ * copied to the given memory context.
+ */
+static bool
+TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const CachedModel *cached, int64 user,
+		 int factors, bool with_seen, MemoryContext context, StoredUser *stored)
+{
+	bool		isnull;
+	Datum		datum;
+
+	stored->count = DatumGetInt32(heap_getattr(tuple, columns->ratings, desc, &isnull));
+	stored->bias = DatumGetFloat4(heap_getattr(tuple, columns->bias, desc, &isnull));
+	if (with_seen && columns->seen != InvalidAttrNumber)
+	{
+		datum = heap_getattr(tuple, columns->seen, desc, &isnull);
+		stored->seen = TakeSeen(datum, isnull, context);
+	}
+	datum = heap_getattr(tuple, columns->factors, desc, &isnull);
+	return TakeVector(datum, isnull, cached, user, factors, stored->vector);
+}
+
+/*
  * LookupUser through the primary key of the open table, under the active snapshot.  The caller has checked that no
  * row security applies.
  */
@@ -136,12 +158,9 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 {
 	const VectorPath *path = &cached->users;
 	const FactorColumns *columns = &path->columns;
-	TupleDesc	desc = RelationGetDescr(rel);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Datum		datum;
-	bool		isnull;
 	bool		found;
 
 	ScanKeyInit(&keys[0], columns->version, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
@@ -150,23 +169,17 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 	scan = systable_beginscan(rel, path->index, true, GetActiveSnapshot(), 2, keys);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
-	if (!found)
-		(void) CheckRowsVisible(RelationGetRelid(rel));
+	if (found)
+		found = TakeUser(tuple, RelationGetDescr(rel), columns, cached, user, factors, with_seen, CurrentMemoryContext,
+						 stored);
 	else
-	{
-		stored->count = DatumGetInt32(heap_getattr(tuple, columns->ratings, desc, &isnull));
-		stored->bias = DatumGetFloat4(heap_getattr(tuple, columns->bias, desc, &isnull));
-		datum = heap_getattr(tuple, columns->factors, desc, &isnull);
-		found = TakeVector(datum, isnull, cached, user, factors, stored->vector);
-		if (with_seen && columns->seen != InvalidAttrNumber)
-		{
-			datum = heap_getattr(tuple, columns->seen, desc, &isnull);
-			stored->seen = TakeSeen(datum, isnull, CurrentMemoryContext);
-		}
-	}
+		(void) CheckRowsVisible(RelationGetRelid(rel));
 	systable_endscan(scan);
 	return found;
 }
+
+/* The columns that UserQuery delivers. */
+static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.seen = 4};
 
 /* The query that reads one user's row of a version: parameter 1 is the version, 2 the user. */
 static char *
@@ -191,6 +204,7 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&cached->user_type, user)};
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
+	TupleDesc	desc;
 	bool		found;
 
 	with_seen &= SeenColumn(cached->users.relid) != InvalidAttrNumber;
@@ -199,27 +213,16 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
-	if (!found)
-		(void) CheckPlanRowsVisible(plan);
-	else
+	if (found)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[0];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		Datum		datum = SPI_getbinval(tuple, desc, 1, &isnull);
-
+		desc = SPI_tuptable->tupdesc;
 		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
 		CheckFactorColumn(desc, 1, FLOAT4OID);
 		CheckFactorColumn(desc, 2, INT4OID);
-		found = TakeVector(datum, isnull, cached, user, factors, stored->vector);
-		stored->bias = DatumGetFloat4(SPI_getbinval(tuple, desc, 2, &isnull));
-		stored->count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
-		if (with_seen)
-		{
-			datum = SPI_getbinval(tuple, desc, 4, &isnull);
-			stored->seen = TakeSeen(datum, isnull, context);
-		}
+		found = TakeUser(SPI_tuptable->vals[0], desc, &query_columns, cached, user, factors, with_seen, context, stored);
 	}
+	else
+		(void) CheckPlanRowsVisible(plan);
 	SPI_finish();
 	return found;
 }
