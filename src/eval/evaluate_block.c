@@ -331,7 +331,7 @@ JudgeLists(Evaluation *e)
 
 		MakeLists(&e->lists, n, b->vector + (Size) b->list_first * e->r.image->index.ld,
 				  b->ranked_start + b->list_first, b->ranked_seen);
-		if (!mf_parallel_blocks(&e->parallel, n, JudgeUser, e))
+		if (!mf_parallel_for(&e->parallel, n, JudgeUser, e))
 			CheckCore(MF_CANCELLED);
 		for (int64 q = 0; q < n; q++)
 		{
@@ -373,7 +373,7 @@ JudgeOrder(Evaluation *e)
 void
 JudgeBlock(Evaluation *e)
 {
-	if (e->with_ratings && !mf_parallel_blocks(&e->parallel, e->block.n, JudgeRatings, e))
+	if (e->with_ratings && !mf_parallel_for(&e->parallel, e->block.n, JudgeRatings, e))
 		CheckCore(MF_CANCELLED);
 	GatherRanked(e);
 	if (e->block.nranked == 0)

@@ -46,7 +46,7 @@ test_blocks(int nthreads)
 	memset(done_count, 0, sizeof(done_count));
 	memset(worker_seen, 0, sizeof(worker_seen));
 	cancel = 0;
-	ok(mf_parallel_blocks(&parallel, NBLOCKS, count_block, &limit), "%d threads: a loop ends",
+	ok(mf_parallel_for(&parallel, NBLOCKS, count_block, &limit), "%d threads: a loop ends",
 	   nthreads);
 	for (int b = 0; b < NBLOCKS; b++)
 		once = once && done_count[b] == 1;
@@ -54,7 +54,7 @@ test_blocks(int nthreads)
 	for (int w = nthreads > 0 ? nthreads : 1; w < MF_MAX_THREADS; w++)
 		strangers += worker_seen[w];
 	ok(strangers == 0, "%d threads: workers have numbers below that", nthreads);
-	ok(mf_parallel_blocks(&parallel, 0, count_block, &limit), "%d threads: no blocks", nthreads);
+	ok(mf_parallel_for(&parallel, 0, count_block, &limit), "%d threads: no blocks", nthreads);
 }
 
 static void
@@ -66,7 +66,7 @@ test_cancel(int nthreads)
 
 	memset(done_count, 0, sizeof(done_count));
 	cancel = 0;
-	ok(!mf_parallel_blocks(&parallel, NBLOCKS, count_block, &limit),
+	ok(!mf_parallel_for(&parallel, NBLOCKS, count_block, &limit),
 	   "%d threads: a cancelled loop says so", nthreads);
 	for (int b = 0; b < NBLOCKS; b++)
 		worked += done_count[b];
@@ -83,7 +83,7 @@ test_signals(void)
 
 	memset(done_count, 0, sizeof(done_count));
 	sigprocmask(SIG_SETMASK, NULL, &before);
-	mf_parallel_blocks(&parallel, 4, count_block, &limit);
+	mf_parallel_for(&parallel, 4, count_block, &limit);
 	sigprocmask(SIG_SETMASK, NULL, &after);
 	ok(sigismember(&before, SIGINT) == sigismember(&after, SIGINT),
 	   "the caller's signal mask is as it was");

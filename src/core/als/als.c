@@ -261,7 +261,7 @@ item_penalty(const MfAls *als, int64_t r, float *widest)
 }
 
 /*
- * Block function: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to
+ * Task: the regularization terms of ROWS_PER_BLOCK of the fixed side's rows, to
  * row_loss[block], and their largest squares.
  */
 static void
@@ -328,7 +328,7 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	int64_t		nblocks = (nfixed + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
 	start_side(als, side, exact);
-	if (!mf_parallel_blocks(als->parallel, nblocks, sum_penalties, als))
+	if (!mf_parallel_for(als->parallel, nblocks, sum_penalties, als))
 		return MF_CANCELLED;
 	collect_penalties(als, nblocks);
 	if (als->turned)
@@ -347,7 +347,7 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	return MF_OK;
 }
 
-/* Block function: solves a block of rows. */
+/* Task: solves a block of rows. */
 static void
 solve_block(void *state, int64_t block, int worker)
 {
@@ -368,7 +368,7 @@ mf_als_rows(MfAls *als, const MfRows *rows)
 
 	als->rows = rows;
 	nblocks = mf_sweep_order(als);
-	if (!mf_parallel_blocks(als->parallel, nblocks, solve_block, als))
+	if (!mf_parallel_for(als->parallel, nblocks, solve_block, als))
 		return MF_CANCELLED;
 	return (MfError) atomic_load(&als->error);
 }

@@ -70,7 +70,7 @@ part_start(const Side *side, int64_t part)
 	return side->nrows * part / PARTS;
 }
 
-/* Block function: the widest numbers of one part of the rows, and the mean sizes. */
+/* Task: the widest numbers of one part of the rows, and the mean sizes. */
 static void
 measure_part(void *state, int64_t part, int worker)
 {
@@ -139,7 +139,7 @@ choose_steps(const Side *side)
 	return true;
 }
 
-/* Block function: ROWS_PER_BLOCK rows to whole numbers, those of each block of dimensions in its place. */
+/* Task: ROWS_PER_BLOCK rows to whole numbers, those of each block of dimensions in its place. */
 static void
 quantize_block(void *state, int64_t block, int worker)
 {
@@ -167,14 +167,14 @@ mf_int16_begin(MfAls *als)
 
 	for (int k = 0; k < nsides; k++)
 	{
-		if (!mf_parallel_blocks(als->parallel, PARTS, measure_part, &side[k]))
+		if (!mf_parallel_for(als->parallel, PARTS, measure_part, &side[k]))
 			return MF_CANCELLED;
 		good = choose_steps(&side[k]) && good;
 	}
 	if (!good)
 		return MF_OK;
 	for (int k = 0; k < nsides; k++)
-		if (!mf_parallel_blocks(als->parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, quantize_block,
+		if (!mf_parallel_for(als->parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, quantize_block,
 								&side[k]))
 			return MF_CANCELLED;
 	/* a matrix that is copied is in the place of its copy already */

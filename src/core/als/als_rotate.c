@@ -59,7 +59,7 @@ typedef struct Copying
 	bool		has_own;		/* they have numbers beyond the shared ones */
 } Copying;
 
-/* Block function: copies ROWS_PER_BLOCK rows. */
+/* Task: copies ROWS_PER_BLOCK rows. */
 static void
 copy_block(void *state, int64_t block, int worker)
 {
@@ -101,7 +101,7 @@ copy_fixed(MfAls *als)
 		/* users have the same vectors for all terms */
 		if (users && to > als->copy)
 			als->fixed[part] = als->copy;
-		else if (!mf_parallel_blocks(als->parallel, (copying.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, copy_block,
+		else if (!mf_parallel_for(als->parallel, (copying.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, copy_block,
 									 &copying))
 			return MF_CANCELLED;
 		to += copying.nrows * als->ld;

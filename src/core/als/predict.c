@@ -75,7 +75,7 @@ typedef struct ErrorSums
 	double	   *sum;
 } ErrorSums;
 
-/* Block function: the squared errors of ROWS_PER_BLOCK users. */
+/* Task: the squared errors of ROWS_PER_BLOCK users. */
 static void
 sum_errors(void *state, int64_t block, int worker)
 {
@@ -111,7 +111,7 @@ mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const Mf
 {
 	ErrorSums	sums = {problem, factors, by_user, mf_dense(), sum};
 
-	return mf_parallel_blocks(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
+	return mf_parallel_for(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
 		MF_OK : MF_CANCELLED;
 }
 

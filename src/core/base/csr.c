@@ -142,7 +142,7 @@ step_end(int64_t c, int64_t end)
 	return end - c > STEP_CELLS ? c + STEP_CELLS : end;
 }
 
-/* Block function: counts the keys of a chunk. */
+/* Task: counts the keys of a chunk. */
 static void
 count_chunk(void *state, int64_t chunk, int worker)
 {
@@ -260,7 +260,7 @@ scatter_rows(Sort *sort, int64_t begin, int64_t end, int64_t row, int64_t *posit
 	}
 }
 
-/* Block function: puts the cells of a chunk into buckets. */
+/* Task: puts the cells of a chunk into buckets. */
 static void
 scatter_chunk(void *state, int64_t chunk, int worker)
 {
@@ -284,7 +284,7 @@ scatter_chunk(void *state, int64_t chunk, int worker)
 	}
 }
 
-/* Block function: sorts one bucket by key. */
+/* Task: sorts one bucket by key. */
 static void
 sort_bucket(void *state, int64_t bucket, int worker)
 {
@@ -330,11 +330,11 @@ sort_cells(const MfParallel *parallel, const Source *source, MfMatrix *out, int3
 	Sort		sort;
 
 	sort_init(&sort, parallel, source, out, keys, space);
-	if (!mf_parallel_blocks(parallel, sort.nchunks, count_chunk, &sort))
+	if (!mf_parallel_for(parallel, sort.nchunks, count_chunk, &sort))
 		return MF_CANCELLED;
 	place_buckets(&sort);
-	if (!mf_parallel_blocks(parallel, sort.nchunks, scatter_chunk, &sort) ||
-		!mf_parallel_blocks(parallel, sort.nbuckets, sort_bucket, &sort))
+	if (!mf_parallel_for(parallel, sort.nchunks, scatter_chunk, &sort) ||
+		!mf_parallel_for(parallel, sort.nbuckets, sort_bucket, &sort))
 		return MF_CANCELLED;
 	return MF_OK;
 }
@@ -440,7 +440,7 @@ typedef struct Search
 	atomic_bool found;
 } Search;
 
-/* Block function: looks for duplicates in ROWS_PER_BLOCK rows. */
+/* Task: looks for duplicates in ROWS_PER_BLOCK rows. */
 static void
 find_duplicates(void *state, int64_t block, int worker)
 {
@@ -475,7 +475,7 @@ mf_csr_build(const MfParallel *parallel, MfTriplets *triplets, MfDuplicates mode
 	error = mf_csr_transpose(parallel, &columns, out, triplets->row, space);
 	if (error != MF_OK)
 		return error;
-	if (!mf_parallel_blocks(parallel, (out->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK,
+	if (!mf_parallel_for(parallel, (out->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK,
 							find_duplicates, &search))
 		return MF_CANCELLED;
 	if (merged != NULL)

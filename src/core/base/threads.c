@@ -1,5 +1,5 @@
 /*
- * threads.c - a parallel loop over blocks on plain pthreads, forked and joined per round.
+ * threads.c - a parallel loop over tasks on plain pthreads, forked and joined within a call.
  *
  * Signals stay with the thread that calls: the others are born with all of them blocked.  A system
  * that gives fewer threads than asked for makes the loop slower and changes nothing else.
@@ -11,19 +11,20 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* One round: the workers' common state. */
-typedef struct Round
+/* One loop: what its workers share. */
+typedef struct Loop
 {
 	const MfParallel *parallel;
-	MfBlockFunction function;
+	MfTaskFunction function;
 	void	   *state;
-	int64_t		nblocks;
-	atomic_int_fast64_t next;	/* the block to be taken next */
-} Round;
+	int64_t		ntasks;
+	atomic_int_fast64_t next;	/* the task to be taken next */
+} Loop;
 
+/* A worker of a loop; number 0 is the calling thread. */
 typedef struct Worker
 {
-	Round	   *round;
+	Loop	   *loop;
 	int			number;
 } Worker;
 
@@ -34,7 +35,7 @@ mf_cancelled(const MfParallel *parallel)
 	return parallel->cancelled != NULL && parallel->cancelled();
 }
 
-/* The number of workers a round may have: what scratch space per worker is sized by. */
+/* The number of workers a loop may have: what scratch space per worker is sized by. */
 int
 mf_workers(const MfParallel *parallel)
 {
@@ -43,20 +44,20 @@ mf_workers(const MfParallel *parallel)
 	return parallel->nthreads < MF_MAX_THREADS ? parallel->nthreads : MF_MAX_THREADS;
 }
 
-/* Takes block after block until none is left or the round is cancelled. */
+/* Takes task after task until none is left or the loop is cancelled. */
 static void *
 run_worker(void *argument)
 {
 	Worker	   *worker = argument;
-	Round	   *round = worker->round;
+	Loop	   *loop = worker->loop;
 
-	while (!mf_cancelled(round->parallel))
+	while (!mf_cancelled(loop->parallel))
 	{
-		int64_t		block = atomic_fetch_add_explicit(&round->next, 1, memory_order_relaxed);
+		int64_t		task = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
 
-		if (block >= round->nblocks)
+		if (task >= loop->ntasks)
 			break;
-		round->function(round->state, block, worker->number);
+		loop->function(loop->state, task, worker->number);
 	}
 	return NULL;
 }
@@ -80,30 +81,29 @@ start_workers(pthread_t *threads, Worker *workers, int count)
 }
 
 /*
- * Calls function(state, block, worker) for the blocks 0 .. nblocks - 1, in any order, on up to
- * parallel->nthreads threads, the calling one among them.  Blocks are handed out in ascending
- * order. Returns false when the cancel flag was seen: then some blocks were not worked on.
+ * Calls function(state, task, worker) for the tasks 0 .. ntasks - 1, in any order, on up to parallel->nthreads
+ * threads, the calling one among them.  Tasks are handed out in ascending order.  Returns false when the loop was
+ * cancelled: then some tasks were not worked on.
  */
 bool
-mf_parallel_blocks(const MfParallel *parallel, int64_t nblocks, MfBlockFunction function,
-				   void *state)
+mf_parallel_for(const MfParallel *parallel, int64_t ntasks, MfTaskFunction function, void *state)
 {
-	Round		round;
+	Loop		loop;
 	Worker		workers[MF_MAX_THREADS];
 	pthread_t	threads[MF_MAX_THREADS];
 	int			count = mf_workers(parallel);
 	int			started = 0;
 
-	round.parallel = parallel;
-	round.function = function;
-	round.state = state;
-	round.nblocks = nblocks;
-	atomic_init(&round.next, 0);
-	if (count > nblocks)
-		count = nblocks > 0 ? (int) nblocks : 1;
+	loop.parallel = parallel;
+	loop.function = function;
+	loop.state = state;
+	loop.ntasks = ntasks;
+	atomic_init(&loop.next, 0);
+	if (count > ntasks)
+		count = ntasks > 0 ? (int) ntasks : 1;
 	for (int w = 0; w < count; w++)
 	{
-		workers[w].round = &round;
+		workers[w].loop = &loop;
 		workers[w].number = w;
 	}
 	if (count > 1)

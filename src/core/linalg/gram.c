@@ -96,7 +96,7 @@ add_rows(const Gram *gram, int64_t begin, int n, float *matrix, float *panel, bo
 	gram->dense->gemmt(matrix, gram->ld, x, x, n, 0, add);
 }
 
-/* Block function: the sum over one part of the rows. */
+/* Task: the sum over one part of the rows. */
 static void
 sum_part(void *state, int64_t part, int worker)
 {
@@ -138,7 +138,7 @@ mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nro
 	.weight = weight};
 
 	lay_out(&gram, &arena, d);
-	if (!mf_parallel_blocks(parallel, gram.nparts, sum_part, &gram))
+	if (!mf_parallel_for(parallel, gram.nparts, sum_part, &gram))
 		return MF_CANCELLED;
 	for (int i = 0; i < d; i++)
 		for (int j = i; j < d; j++)

@@ -132,7 +132,7 @@ mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspac
 {
 	AucState	state = {index, MF_DISPATCH(auc_kernels), query, nqueries, workspace, worker_size(index->factors), parallel};
 
-	return mf_parallel_blocks(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
+	return mf_parallel_for(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
 }
 
 /* Fills in fewer[] and equal[]; popular[]: all items by decreasing count. */

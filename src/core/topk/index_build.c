@@ -260,12 +260,12 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantizatio
 	lay_out_entries(&build, &arena, items->nitems);
 	mf_index_lay_out(&build.index, space, &header);
 	/* order the items, and move them */
-	if (!mf_parallel_blocks(parallel, nblocks, measure_block, &build))
+	if (!mf_parallel_for(parallel, nblocks, measure_block, &build))
 		return 0;
 	sort_entries(&build);
 	if (items->offset != NULL)
 		sort_strips(&build);
-	if (!mf_parallel_blocks(parallel, nblocks, fill_block, &build))
+	if (!mf_parallel_for(parallel, nblocks, fill_block, &build))
 		return 0;
 	fill_tails(&build.index);
 	/* what codes there are to be is known now: they come behind what is there already */

@@ -177,7 +177,7 @@ code_pack(const Coding *coding, int64_t pack, float *scaled)
 	set_bounds(sq4, pack, &shape, step, length, error);
 }
 
-/* Block function: codes the packs of one block; those after the last pack are never reached. */
+/* Task: codes the packs of one block; those after the last pack are never reached. */
 static void
 code_block(void *state, int64_t block, int worker)
 {
@@ -214,7 +214,7 @@ mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *paral
 			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->factors + j];
 		MF_WRITABLE(float, index->sq4.spread)[i] = (float) plan->spread[i];
 	}
-	return mf_parallel_blocks(parallel, index->nblocks, code_block, &coding);
+	return mf_parallel_for(parallel, index->nblocks, code_block, &coding);
 }
 
 /* Rounds a query's scaled coordinates x (dims) to codes, in units of which the largest has 127. */

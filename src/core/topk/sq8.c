@@ -158,7 +158,7 @@ mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel)
 	Coding		coding = {index, sq8};
 
 	memset(MF_WRITABLE(float, sq8->zero), 0, MF_BLOCK_PACKS * sizeof(float));
-	return mf_parallel_blocks(parallel, sq8->nblocks, code_block, &coding);
+	return mf_parallel_for(parallel, sq8->nblocks, code_block, &coding);
 }
 
 /*

@@ -142,7 +142,7 @@ search_together(const Batch *state, int64_t first, int n, char *workspace)
 	}
 }
 
-/* Block function: BATCH_QUERIES queries of a batch. */
+/* Task: BATCH_QUERIES queries of a batch. */
 static void
 run_part(void *argument, int64_t part, int worker)
 {
@@ -170,5 +170,5 @@ mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace, c
 	Batch		state = {index, batch, parallel, workspace, worker_size(index, batch->k)};
 	int64_t		parts = (batch->nqueries + BATCH_QUERIES - 1) / BATCH_QUERIES;
 
-	return mf_parallel_blocks(parallel, parts, run_part, &state);
+	return mf_parallel_for(parallel, parts, run_part, &state);
 }
