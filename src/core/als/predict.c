@@ -21,7 +21,7 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 {
 	int			d = problem->factors;
 	int64_t		ld = mf_padded(d);
-	double		sum[1008] = {0};
+	double		sum[MF_MAX_PADDED] = {0};
 	double		total = 0;
 	int			shared;
 	MfTerm		terms[MF_TERMS];
@@ -32,7 +32,7 @@ mf_mean_user(const MfProblem *problem, const float *users, const float *weights,
 	{
 		int			n = problem->nusers - u < ROWS_PER_BLOCK ? (int) (problem->nusers - u) : ROWS_PER_BLOCK;
 		float		weight[ROWS_PER_BLOCK];
-		float		part[1008] = {0};
+		float		part[MF_MAX_PADDED] = {0};
 
 		for (int k = 0; k < n; k++)
 			total += weight[k] = weights ? weights[u + k] : 1;

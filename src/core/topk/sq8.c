@@ -17,7 +17,7 @@
  * without rotation and rest, so the same kernel makes thresholds of it.  It is so narrow, about a
  * hundredth of |p| |v|, that little passes but what is among the best so far.
  *
- * The sum of products is at most 127 * 127 * 1008 < 2^24, so it is a whole float as well.
+ * The sum of products is at most 127 * 127 * MF_MAX_PADDED < 2^24, so it is a whole float as well.
  */
 #include "core/topk/sq8.h"
 
