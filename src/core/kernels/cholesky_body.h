@@ -2,7 +2,12 @@
  * cholesky_body.h - the kernels of cholesky.c for one instruction set level; included by foreach_isa.h.
  *
  * Side by side, everything is a sum over k of products of two rows, in tiles of 4 rows by TILE
- * columns of registers: L (left-looking Cholesky), L^-1 y and z z' alike.
+ * columns of registers: L (left-looking Cholesky), L^-1 y and z z' alike.  The diagonal of L is stored as its
+ * inverse, so that no solution divides.
+ *
+ * A register holds one number of every lane; L, the macro, is the number of lanes, so number x of all systems is at
+ * [x * L].  Loops over rows and columns of a tile have constant bounds and are unrolled, so that its array of sums
+ * stays in registers.
  */
 #if MF_LANES == 16
 #define TILE 4
@@ -20,7 +25,7 @@ MF_KERNEL(triangle_row) (const float *a, int i)
 	return (float *) a + (size_t) i * (size_t) (i + 1) / 2 * L;
 }
 
-/* See MfCholesky. */
+/* L numbers of L rows at a time, transposed in registers: see MfCholesky. */
 static void
 MF_KERNEL(interleave) (float *out, const MfLaneRows *rows, const float *column_scale, int ld)
 {
@@ -39,7 +44,7 @@ MF_KERNEL(interleave) (float *out, const MfLaneRows *rows, const float *column_s
 	}
 }
 
-/* See MfCholesky. */
+/* The reverse of interleave(). */
 static void
 MF_KERNEL(deinterleave) (float *const *row, const float *in, int ld)
 {
@@ -57,7 +62,10 @@ MF_KERNEL(deinterleave) (float *const *row, const float *in, int ld)
 	}
 }
 
-/* See MfCholesky. */
+/*
+ * Row j of a matrix in upper tiles is column j of the packed lower triangle, so rows are read as they lie and scattered
+ * over the triangle's rows.
+ */
 static void
 MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, int n, float scale)
 {
@@ -77,7 +85,7 @@ MF_KERNEL(interleave_matrix) (float *a, const float *c, size_t stride, int ld, i
 		}
 }
 
-/* See MfCholesky. */
+/* Sums of diagonals, numbers first .. end - 1 of them. */
 static void
 MF_KERNEL(traces) (float *out, const float *a, int first, int end)
 {
@@ -162,7 +170,9 @@ MF_KERNEL(row_products) (MF_V sum[4][4], float *const *p, float *const *q, int n
 	}
 }
 
-/* See MfCholesky. */
+/*
+ * Tiles of 1 + z z' on and below the diagonal, where a tile that crosses it is computed whole and stored in part.
+ */
 static void
 MF_KERNEL(products) (float *a, const float *z, int n, int ld)
 {
@@ -301,7 +311,10 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 	return bad;
 }
 
-/* See MfCholesky. */
+/*
+ * Four rows at a time: what is left of the diagonal is in these rows alone, so each tile reads rows that are complete
+ * and its own.  Right-hand sides are further rows, of L^-1 y.
+ */
 static void
 MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, int32_t *bad)
 {
@@ -329,7 +342,7 @@ MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, in
 		bad[l] = wrong[l];
 }
 
-/* See MfCholesky. */
+/* Back substitution, L' x = y: four rows at a time, whose solutions are then taken off all rows before them. */
 static void
 MF_KERNEL(substitute) (const float *a, int n, float *y)
 {
@@ -363,7 +376,7 @@ MF_KERNEL(substitute) (const float *a, int n, float *y)
 	}
 }
 
-/* See MfCholesky. */
+/* x = column_scale * Z' c: eight columns at a time stay in registers over all n rows. */
 static void
 MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *column_scale, int n,
 					int ld)
@@ -454,7 +467,9 @@ MF_KERNEL(factor_one) (const MfDense *dense, float *c, int ld, float least, floa
 	return true;
 }
 
-/* See MfCholesky. */
+/*
+ * U' y = x, then U x = y, in place.  The old x times the new one is |y|^2.
+ */
 static float
 MF_KERNEL(solve_one) (const float *c, int ld, const float *inverse, float *x)
 {

@@ -53,7 +53,7 @@ typedef struct MfSq8
 } MfSq8;
 
 /*
- * Codes of 4 bits of the leading coordinates of all items: see sq4.c.  Arrays but rotation, spread and code are of
+ * 4-bit codes of the leading coordinates of all items: see sq4.c.  Arrays but rotation, spread and code are of
  * whole blocks, a number for each pack.  All zero where there are none.
  */
 typedef struct MfSq4

@@ -1,5 +1,5 @@
 /*
- * sq8.c - 7-bit codes of whole vectors.
+ * sq8.c - 8-bit scalar quantization of whole vectors, of which products of bytes leave 7 bits to be used.
  *
  * Where norms are flat, every item is looked at for every query.  For one query that is a matter of
  * memory, hence the short codes of sq4.c.  Many queries share what is fetched, and then it is a
