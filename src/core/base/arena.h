@@ -7,16 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The next section of `size` bytes; NULL while there is no buffer and only *used, the sum, matters. */
-static inline void *
-mf_take_space(void *space, size_t *used, size_t size)
-{
-	char	   *place = space == NULL ? NULL : (char *) space + *used;
-
-	*used += (size + 63) & ~(size_t) 63;
-	return place;
-}
-
 /*
  * A buffer from which sections are taken one after the other.  start NULL only measures: nothing is handed out, and
  * `used` ends as the bytes that the same taking needs, so a layout is written once.
@@ -31,7 +21,10 @@ typedef struct MfArena
 static inline void *
 mf_arena_take(MfArena *arena, size_t size)
 {
-	return mf_take_space(arena->start, &arena->used, size);
+	void	   *section = arena->start == NULL ? NULL : arena->start + arena->used;
+
+	arena->used += (size + 63) & ~(size_t) 63;
+	return section;
 }
 
 /* The next section of so many floats. */

@@ -12,19 +12,17 @@
  */
 #include "core/base/csr.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
-#define MAX_BUCKETS 1024
-#define MIN_BUCKET_CELLS 4096
-#define MAX_CHUNKS 64
-#define ROWS_PER_BLOCK 4096
-#define STEP_CELLS 65536		/* of a chunk, between two looks for a cancel */
+#include "core/base/arena.h"
+#include "core/base/csr_merge.h"
 
-/* Where the cells to be sorted come from: triplets (other set) or rows (start set). */
+#define MAX_BUCKETS 1024		/* so many places are written to at once: their pages' addresses stay at hand */
+#define MIN_BUCKET_CELLS 4096	/* smaller buckets would not pay */
+#define MAX_CHUNKS 64
+#define STEP_CELLS 65536		/* of a chunk, between two questions whether the sort is cancelled */
+
+/* Where the n cells to be sorted come from: triplets (other set) or rows (start set).  Keys become rows. */
 typedef struct Source
 {
 	int64_t		n;
@@ -36,6 +34,7 @@ typedef struct Source
 	const float *weight;
 } Source;
 
+/* One sort at work. */
 typedef struct Sort
 {
 	const MfParallel *parallel;
@@ -49,7 +48,10 @@ typedef struct Sort
 	uint16_t   *bucket_of;		/* nkeys */
 	int64_t    *first_key;		/* nbuckets + 1 */
 	int64_t    *position;		/* nchunks x MAX_BUCKETS: the next free place */
-	char	   *scratch;		/* per worker: bucket_cells x (key, column, rating, weight) */
+	int32_t    *bucket_key;		/* bucket_cells a worker: copies of a bucket's cells */
+	int32_t    *bucket_column;
+	float	   *bucket_rating;
+	float	   *bucket_weight;
 } Sort;
 
 /*
@@ -76,33 +78,43 @@ chunk_count(const MfParallel *parallel, int64_t n, int64_t nkeys)
 	return chunks < 1 ? 1 : (int) chunks;
 }
 
-static size_t
-rounded(size_t bytes)
+/* Divides a sort's space: counts for all chunks together, keys, and cells of a bucket for each worker. */
+static void
+lay_out(Sort *sort, MfArena *arena, size_t counts, size_t nkeys, int workers)
 {
-	return (bytes + 63) & ~(size_t) 63;
+	size_t		cells = (size_t) workers * (size_t) sort->bucket_cells;
+
+	sort->count = mf_arena_take(arena, counts * sizeof(int32_t));
+	sort->bucket_of = mf_arena_take(arena, nkeys * sizeof(uint16_t));
+	sort->first_key = mf_arena_take(arena, (MAX_BUCKETS + 1) * sizeof(int64_t));
+	sort->position = mf_arena_take(arena, (size_t) MAX_CHUNKS * MAX_BUCKETS * sizeof(int64_t));
+	sort->bucket_key = mf_arena_take(arena, cells * sizeof(int32_t));
+	sort->bucket_column = mf_arena_take(arena, cells * sizeof(int32_t));
+	sort->bucket_rating = mf_arena_floats(arena, cells);
+	sort->bucket_weight = mf_arena_floats(arena, cells);
 }
 
+/* See csr.h. */
 size_t
 mf_csr_size(const MfParallel *parallel, int64_t n, int64_t nkeys)
 {
-	/* a number of keys smaller than nkeys may mean more chunks, but not more counts than cells */
-	size_t		counts = (size_t) nkeys > (size_t) n ? (size_t) nkeys : (size_t) nkeys *
-		(size_t) mf_workers(parallel);
+	int			workers = mf_workers(parallel);
+	size_t		counts = (size_t) nkeys * (size_t) workers;
+	size_t		most = (size_t) (n > nkeys ? n : nkeys);
+	MfArena		arena = {NULL, 0};
+	Sort		sort;
 
-	if (counts > (size_t) n && counts > (size_t) nkeys)
-		counts = (size_t) n > (size_t) nkeys ? (size_t) n : (size_t) nkeys;
-	return 64 + rounded(counts * sizeof(int32_t)) + rounded((size_t) nkeys * sizeof(uint16_t)) +
-		rounded((MAX_BUCKETS + 1) * sizeof(int64_t)) +
-		rounded((size_t) MAX_CHUNKS * MAX_BUCKETS * sizeof(int64_t)) +
-		(size_t) mf_workers(parallel) * rounded((size_t) bucket_cells(n) * 16);
+	/* fewer keys than nkeys may mean more chunks, but not more counts than cells */
+	sort.bucket_cells = bucket_cells(n);
+	lay_out(&sort, &arena, counts < most ? counts : most, (size_t) nkeys, workers);
+	return 64 + arena.used;
 }
 
-/* Lays the sort's tables out in space. */
+/* Makes a sort of the source's cells into out; keys: one int32 per cell. */
 static void
-sort_init(Sort *sort, const MfParallel *parallel, const Source *source, MfMatrix *out,
-		  int32_t *keys, void *space)
+sort_init(Sort *sort, const MfParallel *parallel, const Source *source, MfMatrix *out, int32_t *keys, void *space)
 {
-	char	   *next = (char *) rounded((size_t) space);
+	MfArena		arena = mf_arena_at(space);
 	int64_t		nkeys = out->nrows;
 
 	sort->parallel = parallel;
@@ -111,15 +123,7 @@ sort_init(Sort *sort, const MfParallel *parallel, const Source *source, MfMatrix
 	sort->keys = keys;
 	sort->nchunks = chunk_count(parallel, source->n, nkeys);
 	sort->bucket_cells = bucket_cells(source->n);
-	sort->count = (int32_t *) next;
-	next += rounded((size_t) sort->nchunks * (size_t) nkeys * sizeof(int32_t));
-	sort->bucket_of = (uint16_t *) next;
-	next += rounded((size_t) nkeys * sizeof(uint16_t));
-	sort->first_key = (int64_t *) next;
-	next += rounded((MAX_BUCKETS + 1) * sizeof(int64_t));
-	sort->position = (int64_t *) next;
-	next += rounded((size_t) MAX_CHUNKS * MAX_BUCKETS * sizeof(int64_t));
-	sort->scratch = next;
+	lay_out(sort, &arena, (size_t) sort->nchunks * (size_t) nkeys, (size_t) nkeys, mf_workers(parallel));
 }
 
 /* The first cell of a chunk. */
@@ -129,6 +133,7 @@ chunk_start(const Sort *sort, int64_t chunk)
 	return (int64_t) ((double) sort->source.n / sort->nchunks * (double) chunk);
 }
 
+/* The cell behind its last one. */
 static int64_t
 chunk_end(const Sort *sort, int64_t chunk)
 {
@@ -158,9 +163,9 @@ count_chunk(void *state, int64_t chunk, int worker)
 			count[key[c]]++;
 }
 
-/* From counts to out->start, buckets, and where each chunk's part of each bucket begins. */
+/* Cuts the keys into buckets, by their counts over all chunks, and fills in out->start. */
 static void
-place_buckets(Sort *sort)
+cut_buckets(Sort *sort)
 {
 	int64_t		nkeys = sort->out->nrows;
 	int64_t    *start = sort->out->start;
@@ -186,9 +191,15 @@ place_buckets(Sort *sort)
 	}
 	sort->nbuckets = bucket + 1;
 	sort->first_key[sort->nbuckets] = nkeys;
-	for (bucket = 0; bucket < sort->nbuckets; bucket++)
+}
+
+/* From cells in each chunk's part of a bucket to where that part begins in the arrays. */
+static void
+place_parts(Sort *sort)
+{
+	for (int bucket = 0; bucket < sort->nbuckets; bucket++)
 	{
-		int64_t		place = start[sort->first_key[bucket]];
+		int64_t		place = sort->out->start[sort->first_key[bucket]];
 
 		for (int chunk = 0; chunk < sort->nchunks; chunk++)
 		{
@@ -220,8 +231,10 @@ row_of_cell(const Source *source, int64_t c)
 	return low;
 }
 
-/* Puts cells begin .. end - 1 of the source, which all become column `other`, into their buckets;
- * other < 0: each cell has its own. */
+/*
+ * Puts cells begin .. end - 1 of the source, which all become column `other`, into their buckets, at a chunk's
+ * positions; other < 0: each cell has its own.
+ */
 static inline void
 scatter_cells(Sort *sort, int64_t begin, int64_t end, int32_t other, int64_t *position)
 {
@@ -284,7 +297,10 @@ scatter_chunk(void *state, int64_t chunk, int worker)
 	}
 }
 
-/* Task: sorts one bucket by key. */
+/*
+ * Task: sorts one bucket by key.  A bucket of a single key is sorted already; another one is copied away and dealt
+ * out again, each key's cells from where its row starts.
+ */
 static void
 sort_bucket(void *state, int64_t bucket, int worker)
 {
@@ -294,11 +310,11 @@ sort_bucket(void *state, int64_t bucket, int worker)
 	int64_t		end = sort->first_key[bucket + 1];
 	int64_t		base = out->start[first];
 	size_t		n = (size_t) (out->start[end] - base);
-	int32_t    *key = (int32_t *) (sort->scratch +
-								   (size_t) worker * rounded((size_t) sort->bucket_cells * 16));
-	int32_t    *column = key + sort->bucket_cells;
-	float	   *rating = (float *) (column + sort->bucket_cells);
-	float	   *weight = rating + sort->bucket_cells;
+	int64_t		own = worker * sort->bucket_cells;
+	int32_t    *key = sort->bucket_key + own;
+	int32_t    *column = sort->bucket_column + own;
+	float	   *rating = sort->bucket_rating + own;
+	float	   *weight = sort->bucket_weight + own;
 
 	if (end - first <= 1 || n == 0)
 		return;
@@ -322,7 +338,10 @@ sort_bucket(void *state, int64_t bucket, int worker)
 	}
 }
 
-/* Sorts the source's cells by key into out; keys: one int32 per cell of scratch. */
+/*
+ * Sorts the source's cells by key into out, whose rows are the keys; keys: one int32 per cell of scratch space.
+ * Returns MF_CANCELLED or MF_OK.
+ */
 static MfError
 sort_cells(const MfParallel *parallel, const Source *source, MfMatrix *out, int32_t *keys,
 		   void *space)
@@ -332,131 +351,15 @@ sort_cells(const MfParallel *parallel, const Source *source, MfMatrix *out, int3
 	sort_init(&sort, parallel, source, out, keys, space);
 	if (!mf_parallel_for(parallel, sort.nchunks, count_chunk, &sort))
 		return MF_CANCELLED;
-	place_buckets(&sort);
+	cut_buckets(&sort);
+	place_parts(&sort);
 	if (!mf_parallel_for(parallel, sort.nchunks, scatter_chunk, &sort) ||
 		!mf_parallel_for(parallel, sort.nbuckets, sort_bucket, &sort))
 		return MF_CANCELLED;
 	return MF_OK;
 }
 
-/* Whether cell a comes before cell b of the same place: by rating, then by weight. */
-static bool
-cell_before(const MfMatrix *m, float rating, float weight, int64_t b)
-{
-	if (m->rating != NULL && rating != m->rating[b])
-		return rating < m->rating[b];
-	return m->weight != NULL && weight < m->weight[b];
-}
-
-/*
- * Sorts cells begin .. end - 1, all of the same place, by value (Shell 1959: in place, any
- * length).
- */
-static void
-sort_equal_cells(MfMatrix *m, int64_t begin, int64_t end)
-{
-	int64_t		gap = 1;
-
-	while (gap < (end - begin) / 3)
-		gap = 3 * gap + 1;
-	for (; gap > 0; gap /= 3)
-	{
-		for (int64_t c = begin + gap; c < end; c++)
-		{
-			float		rating = m->rating != NULL ? m->rating[c] : 0.0f;
-			float		weight = m->weight != NULL ? m->weight[c] : 0.0f;
-			int64_t		to = c;
-
-			for (; to - gap >= begin && cell_before(m, rating, weight, to - gap); to -= gap)
-			{
-				if (m->rating != NULL)
-					m->rating[to] = m->rating[to - gap];
-				if (m->weight != NULL)
-					m->weight[to] = m->weight[to - gap];
-			}
-			if (m->rating != NULL)
-				m->rating[to] = rating;
-			if (m->weight != NULL)
-				m->weight[to] = weight;
-		}
-	}
-}
-
-/* Writes the merger of cells begin .. end - 1, all of the same place, to position `to`. */
-static void
-merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t to)
-{
-	double		rating = 0.0;
-	double		weight = 0.0;
-	double		n = (double) (end - begin);
-
-	if (end - begin > 1)
-		sort_equal_cells(m, begin, end);
-	for (int64_t c = begin; c < end; c++)
-	{
-		rating += m->rating != NULL ? m->rating[c] : 0.0f;
-		weight += m->weight != NULL ? m->weight[c] : 0.0f;
-	}
-	m->column[to] = m->column[begin];
-	if (m->rating != NULL)
-		m->rating[to] = (float) (rating / n);
-	if (m->weight != NULL)
-		m->weight[to] = (float) fmin(mode == MF_DUPLICATES_SUM ? weight : weight / n, FLT_MAX);
-}
-
-/*
- * Merges neighbours with the same row and column, closing the gaps; returns how many went.  Leaves early
- * when cancelled.
- */
-static int64_t
-merge_duplicates(const MfParallel *parallel, MfMatrix *m, MfDuplicates mode)
-{
-	int64_t		to = 0;
-	int64_t		begin = 0;
-	int64_t		ncells = m->start[m->nrows];
-
-	for (int64_t row = 0; row < m->nrows && !mf_cancelled(parallel); row++)
-	{
-		int64_t		row_end = m->start[row + 1];
-
-		while (begin < row_end)
-		{
-			int64_t		end = begin + 1;
-
-			while (end < row_end && m->column[end] == m->column[begin])
-				end++;
-			merge_cells(m, mode, begin, end, to++);
-			begin = end;
-		}
-		m->start[row + 1] = to;
-	}
-	return ncells - to;
-}
-
-/* Whether there are duplicates at all: most matrices have none. */
-typedef struct Search
-{
-	const MfMatrix *matrix;
-	atomic_bool found;
-} Search;
-
-/* Task: looks for duplicates in ROWS_PER_BLOCK rows. */
-static void
-find_duplicates(void *state, int64_t block, int worker)
-{
-	Search	   *search = state;
-	const MfMatrix *m = search->matrix;
-	int64_t		end = (block + 1) * ROWS_PER_BLOCK;
-
-	(void) worker;
-	if (end > m->nrows)
-		end = m->nrows;
-	for (int64_t row = block * ROWS_PER_BLOCK; row < end && !search->found; row++)
-		for (int64_t c = m->start[row] + 1; c < m->start[row + 1]; c++)
-			if (m->column[c] == m->column[c - 1])
-				search->found = true;
-}
-
+/* See csr.h. */
 MfError
 mf_csr_build(const MfParallel *parallel, MfTriplets *triplets, MfDuplicates mode, MfMatrix *out,
 			 MfMatrix *work, void *space, int64_t *merged)
@@ -464,7 +367,7 @@ mf_csr_build(const MfParallel *parallel, MfTriplets *triplets, MfDuplicates mode
 	Source		source = {triplets->n, triplets->column, triplets->row, NULL, 0, triplets->rating,
 	triplets->weight};
 	MfRows		columns;
-	Search		search = {out, false};
+	int64_t		ignored;
 	MfError		error;
 
 	/* out->column is not in use yet: the first sort may have it */
@@ -475,23 +378,10 @@ mf_csr_build(const MfParallel *parallel, MfTriplets *triplets, MfDuplicates mode
 	error = mf_csr_transpose(parallel, &columns, out, triplets->row, space);
 	if (error != MF_OK)
 		return error;
-	if (!mf_parallel_for(parallel, (out->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK,
-							find_duplicates, &search))
-		return MF_CANCELLED;
-	if (merged != NULL)
-		*merged = 0;
-	if (search.found)
-	{
-		int64_t		gone = merge_duplicates(parallel, out, mode);
-
-		if (merged != NULL)
-			*merged = gone;
-		if (mf_cancelled(parallel))
-			return MF_CANCELLED;
-	}
-	return MF_OK;
+	return mf_csr_merge(parallel, out, mode, merged != NULL ? merged : &ignored);
 }
 
+/* See csr.h. */
 MfError
 mf_csr_transpose(const MfParallel *parallel, const MfRows *in, MfMatrix *out, int32_t *keys,
 				 void *space)

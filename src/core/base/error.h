@@ -4,10 +4,11 @@
 #ifndef MF_ERROR_H
 #define MF_ERROR_H
 
+/* MF_OK, or why there is no result. */
 typedef enum MfError
 {
 	MF_OK = 0,
-	MF_CANCELLED,				/* the cancel flag was seen; outputs are incomplete */
+	MF_CANCELLED,				/* cancellation was requested; outputs are incomplete */
 	MF_NOT_FINITE,				/* a result overflowed to infinity or NaN */
 	MF_NO_LAPACK				/* this machine has no library with LAPACK */
 } MfError;
