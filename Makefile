@@ -39,7 +39,7 @@ OBJS = \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o score.o) \
 	$(addprefix src/core/simd/, isa.o) \
-	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o threads.o)
+	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 
 DATA_built = mfrec--$(EXTVERSION).sql
 DATA = $(wildcard sql/mfrec--*.sql)

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "core/base/seen.h"
+#include "core/base/sorted_list.h"
 #include "model/seen_rows.h"
 #include "pg/alloc.h"
 
@@ -90,7 +91,7 @@ GrowBuffers(SeenRows *seen, int64 n)
 	seen->capacity = Max(n, 2 * seen->capacity);
 	seen->items = HugeArray(seen->capacity, sizeof(int32));
 	seen->bytes = HugeArray(mf_seen_bound(seen->capacity), 1);
-	seen->workspace = HugeArray(mf_seen_sort_size(seen->capacity, seen->nitems), 1);
+	seen->workspace = HugeArray(mf_list_sort_size(seen->capacity, seen->nitems), 1);
 }
 
 /* What a user has, as it is stored, in the caller's memory context; users must come in ascending order. */
@@ -108,10 +109,10 @@ SeenRow(SeenRows *seen, int64 user)
 
 	GrowBuffers(seen, nrated + nothers);
 	MemoryContextSwitchTo(caller);
-	n = mf_seen_unite(rated, nrated, others, nothers, seen->items);
+	n = mf_list_unite(rated, nrated, others, nothers, seen->items);
 	for (int64 i = 0; i < n; i++)
 		seen->items[i] = seen->number[seen->items[i]];
-	mf_seen_sort(seen->items, n, seen->nitems, seen->workspace);
+	mf_list_sort(seen->items, n, seen->nitems, seen->workspace);
 	size = mf_seen_encode(seen->items, n, seen->bytes);
 	row = palloc(VARHDRSZ + size);
 	SET_VARSIZE(row, VARHDRSZ + size);

@@ -9,6 +9,7 @@
 
 #include "core/base/rng.h"
 #include "core/base/seen.h"
+#include "core/base/sorted_list.h"
 
 /* An ascending list of distinct numbers below a limit, each in it with a probability that falls as number^-fall. */
 static int32_t *
@@ -254,7 +255,7 @@ test_sort(int64_t n, int64_t nitems)
 {
 	int32_t    *item = malloc((size_t) n * sizeof(*item) + 1);
 	int32_t    *expected = malloc((size_t) n * sizeof(*item) + 1);
-	void	   *space = malloc(mf_seen_sort_size(n, nitems) + 1);
+	void	   *space = malloc(mf_list_sort_size(n, nitems) + 1);
 
 	for (int64_t i = 0; i < n; i++)
 	{
@@ -265,7 +266,7 @@ test_sort(int64_t n, int64_t nitems)
 	}
 	memcpy(expected, item, (size_t) n * sizeof(*item));
 	qsort(expected, (size_t) n, sizeof(*item), compare_items);
-	mf_seen_sort(item, n, nitems, space);
+	mf_list_sort(item, n, nitems, space);
 	ok(memcmp(item, expected, (size_t) n * sizeof(*item)) == 0, "%lld of %lld items sorted", (long long) n,
 	   (long long) nitems);
 	free(item);
@@ -281,11 +282,11 @@ test_unite(void)
 	static const int32_t expected[] = {0, 1, 4, 5, 6, 9, 11};
 	int32_t		both[9];
 
-	ok(mf_seen_unite(a, 4, b, 5, both) == 7 && memcmp(both, expected, sizeof(expected)) == 0, "two lists");
-	ok(mf_seen_unite(b, 5, a, 4, both) == 7 && memcmp(both, expected, sizeof(expected)) == 0, "the other way round");
-	ok(mf_seen_unite(NULL, 0, b, 5, both) == 5 && memcmp(both, b, sizeof(b)) == 0, "nothing and a list");
-	ok(mf_seen_unite(a, 4, NULL, 0, both) == 4 && memcmp(both, a, sizeof(a)) == 0, "a list and nothing");
-	ok(mf_seen_unite(NULL, 0, NULL, 0, both) == 0, "nothing at all");
+	ok(mf_list_unite(a, 4, b, 5, both) == 7 && memcmp(both, expected, sizeof(expected)) == 0, "two lists");
+	ok(mf_list_unite(b, 5, a, 4, both) == 7 && memcmp(both, expected, sizeof(expected)) == 0, "the other way round");
+	ok(mf_list_unite(NULL, 0, b, 5, both) == 5 && memcmp(both, b, sizeof(b)) == 0, "nothing and a list");
+	ok(mf_list_unite(a, 4, NULL, 0, both) == 4 && memcmp(both, a, sizeof(a)) == 0, "a list and nothing");
+	ok(mf_list_unite(NULL, 0, NULL, 0, both) == 0, "nothing at all");
 }
 
 static void

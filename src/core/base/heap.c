@@ -1,18 +1,21 @@
 /*
  * heap.c - bounded min-heap for top-k selection.
+ *
+ * Of a stream of scored numbers the k best are kept.  The worst of them is at the root, so one comparison tells
+ * whether a number is to be kept at all, and log k steps put it into its place.
  */
 #include "core/base/heap.h"
 
 #include <stdbool.h>
 
-/* Whether a belongs behind b: by score, then the larger number. */
+/* True if a belongs behind b: by score, then the larger number. */
 static bool
 worse(const MfScored *a, const MfScored *b)
 {
 	return a->score != b->score ? a->score < b->score : a->number > b->number;
 }
 
-/* Lets the entry at a place sink until nothing below it is worse. */
+/* Lets the entry at a place sink until nothing below it is worse; children of place p are at 2 p + 1 and 2 p + 2. */
 static void
 sift_down(MfScored *entry, int count, int place)
 {

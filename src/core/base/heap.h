@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* A number of anything, and its score. */
 typedef struct MfScored
 {
 	double		score;

@@ -19,13 +19,15 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/base/radix.h"
+
 /* So many ones say that a gap is written out. */
 #define ESCAPE 16
 
 /* Bits that an escaped gap takes at most: ones, its length, itself. */
 #define LONGEST (ESCAPE + 5 + 31)
 
-/* What a list ends with has fewer bits than this. */
+/* Bits of a byte: what a list ends with has fewer. */
 #define BYTE 8
 
 /*
@@ -37,18 +39,21 @@ typedef struct Gaps
 	uint64_t	mean;
 } Gaps;
 
+/* What stands before the first gap when its k is given. */
 static inline Gaps
 first_gaps(unsigned k)
 {
 	return (Gaps) {UINT64_C(24) << k};
 }
 
+/* k of the next gap. */
 static inline unsigned
 parameter(const Gaps *gaps)
 {
 	return 63 - (unsigned) __builtin_clzll(gaps->mean >> 4 | 1);
 }
 
+/* Takes a gap in: the mean moves a quarter of the way to it. */
 static inline void
 add_gap(Gaps *gaps, uint32_t gap)
 {
@@ -82,6 +87,7 @@ put_bits(Writer *writer, uint64_t bits, unsigned n)
 	}
 }
 
+/* Writes the code of a gap: see the head of this file. */
 static void
 put_gap(Writer *writer, uint32_t gap, unsigned k)
 {
@@ -278,140 +284,17 @@ mf_seen_has(const uint8_t *bytes, size_t size, int32_t limit, int32_t number)
 	return at == DAMAGED ? MF_SEEN_DAMAGED : at == number;
 }
 
-/* Bits that one pass of a sort goes by. */
-#define DIGIT 8
-#define DIGITS (1 << DIGIT)
-
-/* Up to so many items are sorted by inserting them. */
-#define FEW 32
-
-/* Words of a bitmap of items. */
-static inline int64_t
-bitmap_words(int64_t nitems)
-{
-	return (nitems + 63) / 64;
-}
-
-/* Whether a bitmap of all items is the quicker way to sort n of them. */
-static inline bool
-bitmap_sorts(int64_t n, int64_t nitems)
-{
-	return bitmap_words(nitems) <= 4 * n;
-}
-
-/* Bytes of scratch space for mf_seen_sort, which needs no alignment beyond that of int64_t. */
-size_t
-mf_seen_sort_size(int64_t n, int64_t nitems)
-{
-	if (n <= FEW)
-		return 0;
-	return bitmap_sorts(n, nitems) ? (size_t) bitmap_words(nitems) * sizeof(uint64_t) : (size_t) n * sizeof(int32_t);
-}
-
-static void
-sort_few(int32_t *item, int64_t n)
-{
-	for (int64_t i = 1; i < n; i++)
-	{
-		int32_t		moved = item[i];
-		int64_t		at = i;
-
-		for (; at > 0 && item[at - 1] > moved; at--)
-			item[at] = item[at - 1];
-		item[at] = moved;
-	}
-}
-
-static void
-sort_by_bitmap(int32_t *item, int64_t n, int64_t nitems, uint64_t *bitmap)
-{
-	int64_t		words = bitmap_words(nitems);
-	int64_t		at = 0;
-
-	memset(bitmap, 0, (size_t) words * sizeof(*bitmap));
-	for (int64_t i = 0; i < n; i++)
-		bitmap[item[i] / 64] |= UINT64_C(1) << (item[i] % 64);
-	for (int64_t w = 0; w < words; w++)
-		for (uint64_t bits = bitmap[w]; bits != 0; bits &= bits - 1)
-			item[at++] = (int32_t) (w * 64 + __builtin_ctzll(bits));
-}
-
-/* One stable pass over keys that belong to values (NULL: the keys themselves), by the digit from a shift on. */
-static void
-sort_digit(const int32_t *from, const int32_t *key, int64_t n, int shift, int32_t *to)
-{
-	int64_t		start[DIGITS + 1] = {0};
-
-	for (int64_t i = 0; i < n; i++)
-		start[(((key ? key[from[i]] : from[i]) >> shift) & (DIGITS - 1)) + 1]++;
-	for (int b = 0; b < DIGITS; b++)
-		start[b + 1] += start[b];
-	for (int64_t i = 0; i < n; i++)
-		to[start[((key ? key[from[i]] : from[i]) >> shift) & (DIGITS - 1)]++] = from[i];
-}
-
-/* Sorts n distinct items, each below nitems, ascending. */
-void
-mf_seen_sort(int32_t *item, int64_t n, int64_t nitems, void *space)
-{
-	int32_t    *from = item;
-	int32_t    *to = space;
-
-	if (n <= FEW)
-	{
-		sort_few(item, n);
-		return;
-	}
-	if (bitmap_sorts(n, nitems))
-	{
-		sort_by_bitmap(item, n, nitems, space);
-		return;
-	}
-	for (int shift = 0; shift < 31 && (nitems - 1) >> shift > 0; shift += DIGIT)
-	{
-		int32_t    *swap = from;
-
-		sort_digit(from, NULL, n, shift, to);
-		from = to;
-		to = swap;
-	}
-	if (from != item)
-		memcpy(item, from, (size_t) n * sizeof(*item));
-}
-
-/* Two ascending lists as one, in which each item is once; returns its length, at most na + nb. */
-int64_t
-mf_seen_unite(const int32_t *a, int64_t na, const int32_t *b, int64_t nb, int32_t *both)
-{
-	int64_t		i = 0;
-	int64_t		j = 0;
-	int64_t		n = 0;
-
-	while (i < na && j < nb)
-	{
-		int32_t		x = a[i];
-		int32_t		y = b[j];
-
-		both[n++] = x < y ? x : y;
-		i += x <= y;
-		j += y <= x;
-	}
-	if (i < na)
-		memcpy(both + n, a + i, (size_t) (na - i) * sizeof(*both));
-	n += na - i;
-	if (j < nb)
-		memcpy(both + n, b + j, (size_t) (nb - j) * sizeof(*both));
-	return n + nb - j;
-}
-
-/* Bytes of scratch space for mf_seen_number. */
+/* Bytes of scratch space for mf_seen_number(). */
 size_t
 mf_seen_number_size(int64_t nitems)
 {
 	return 2 * (size_t) nitems * sizeof(int32_t);
 }
 
-/* Numbers items by falling counts of ratings, none negative, and among equal ones by their place. */
+/*
+ * Numbers items by descending counts of ratings, none negative, and among equal ones by their place: number (nitems)
+ * of each; space: mf_seen_number_size() bytes.  A radix sort of the items backwards, ascending by count.
+ */
 void
 mf_seen_number(const int32_t *counts, int64_t nitems, int32_t *number, void *space)
 {
@@ -424,11 +307,11 @@ mf_seen_number(const int32_t *counts, int64_t nitems, int32_t *number, void *spa
 		most = counts[i] > most ? counts[i] : most;
 		from[i] = (int32_t) (nitems - 1 - i);
 	}
-	for (int shift = 0; shift < 31 && most >> shift > 0; shift += DIGIT)
+	for (int shift = 0; shift < 31 && most >> shift > 0; shift += MF_RADIX_BITS)
 	{
 		int32_t    *swap = from;
 
-		sort_digit(from, counts, nitems, shift, to);
+		mf_radix_pass(from, counts, nitems, shift, to);
 		from = to;
 		to = swap;
 	}

@@ -20,8 +20,4 @@ extern int64_t mf_seen_most(size_t size);
 extern int64_t mf_seen_decode(const uint8_t *bytes, size_t size, int32_t limit, const int32_t *item_of, int32_t *item);
 extern int	mf_seen_has(const uint8_t *bytes, size_t size, int32_t limit, int32_t number);
 
-extern size_t mf_seen_sort_size(int64_t n, int64_t nitems);
-extern void mf_seen_sort(int32_t *item, int64_t n, int64_t nitems, void *space);
-extern int64_t mf_seen_unite(const int32_t *a, int64_t na, const int32_t *b, int64_t nb, int32_t *both);
-
 #endif
