@@ -7,9 +7,9 @@
  * that it used last, mapped from the file that all sessions share (image_file.c).  Where there is no file,
  * one session builds it while the others that need it wait.
  *
- * A role to which row security of the item table applies sees items of its own choosing, by policies
- * that may depend on anything, and so does everybody where a view has taken the table's place.  They get
- * an image built for this one call.
+ * A role to which row security of the item table applies sees the items that policies show to it, which may
+ * depend on anything, and so does every role where a view has taken the table's place.  They get an image
+ * built for this one call.
  */
 #include "postgres.h"
 
