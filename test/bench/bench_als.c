@@ -3,6 +3,7 @@
  * iteration.
  *
  * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
+ *   FACTORS: 64, or 64+32 for 32 more that ratings have for themselves
  *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
  *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts
  *   d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
@@ -182,7 +183,9 @@ main(int argc, char **argv)
 	bool		all = argc > 2 && strcmp(argv[2], "all") == 0;
 	bool		implicit = all || (argc > 2 && strcmp(argv[2], "implicit") == 0);
 	bool		rating_alone = argc > 2 && strcmp(argv[2], "rating") == 0;
-	int			d = argc > 3 ? atoi(argv[3]) : 64;
+	int			shared = argc > 3 ? atoi(argv[3]) : 64;
+	int			own = argc > 3 && strchr(argv[3], '+') != NULL ? atoi(strchr(argv[3], '+')) : 0;
+	int			d = shared + own;
 	MfParallel	parallel = {argc > 4 ? atoi(argv[4]) : 1, NULL};
 	size_t		ld = (size_t) mf_padded(d);
 	int64_t		nusers;
@@ -215,22 +218,22 @@ main(int argc, char **argv)
 	mf_csr_transpose(&parallel, &rows, &by_item, t.row, space);
 	printf("%lld cells, %lld x %lld: rows built in %.3f s\n", (long long) t.n, (long long) nusers,
 		   (long long) nitems, now() - start);
-	problem = (MfProblem) {.nusers = nusers,.nitems = nitems,.factors = d,.has_rating = !implicit,
+	problem = (MfProblem) {.nusers = nusers,.nitems = nitems,.factors = d,.shared = shared,.has_rating = !implicit,
 		.has_interest = !rating_alone,.interest_weight = implicit ? 1.0f : 0.3f,.alpha = 8.0f,
 		.user_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
 	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true};
 	factors.user = room((size_t) nusers * ld * 4);
-	mf_random_factors(factors.user, nusers, d, 1);
 	if (!rating_alone)
-		mf_random_factors(factors.interest = room((size_t) nitems * ld * 4), nitems, d, 2);
+		factors.interest = room((size_t) nitems * ld * 4);
 	if (!implicit)
 	{
-		mf_random_factors(factors.rating = room((size_t) nitems * ld * 4), nitems, d, 3);
+		factors.rating = room((size_t) nitems * ld * 4);
 		factors.user_bias = room((size_t) nusers * 4);
 		factors.item_bias = room((size_t) nitems * 4);
 	}
+	mf_random_start(&problem, &factors, 1);
 	space = room(mf_als_size(&problem, &parallel));
 	run(mf_als_init(space, &problem, &factors, &parallel), &by_user, &by_item, d,
 		argc > 5 ? atoi(argv[5]) : 3, argc > 6);
