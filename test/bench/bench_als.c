@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "core/als/als.h"
@@ -45,6 +46,8 @@ room(size_t bytes)
 
 	if (x == NULL)
 		exit(1);
+	/* as training does: vectors are read in no order */
+	(void) madvise((char *) (((uintptr_t) x + 4095) & ~(uintptr_t) 4095), bytes & ~(size_t) 4095, MADV_HUGEPAGE);
 	memset(x, 0, bytes);
 	return x;
 }

@@ -127,7 +127,7 @@ static void
 test_updates(const MfDense *dense, int d)
 {
 	int32_t		column[2] = {3, 5};
-	MfAhead		ahead = {other, ld, column, 2};
+	MfAhead		ahead = {other, ld, ld, column, 2};
 	double		worst;
 
 	dense->gemmt(out, ld, panel, other, ROWS, 0, 0);

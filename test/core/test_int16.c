@@ -44,6 +44,14 @@ tear_down(void)
 	free(step);
 }
 
+/* MANY rows to whole numbers. */
+static void
+quantize(const MfInt16 *kernels, float *to, const float *from)
+{
+	for (int r = 0; r < MANY; r++)
+		kernels->quantize(to + r * ld, from + r * ld, ld, step);
+}
+
 /* Back to floats, in place. */
 static void
 dequantize(const MfInt16 *kernels, float *x)
@@ -65,7 +73,7 @@ test_round_trip(const MfInt16 *kernels, int d)
 	double		off = 0.0;
 	bool		padded = true;
 
-	kernels->quantize(wide, rows, ld, ld, 0, MANY, step);
+	quantize(kernels, wide, rows);
 	dequantize(kernels, wide);
 	for (int r = 0; r < MANY; r++)
 		for (int j = 0; j < ld; j++)
@@ -74,8 +82,7 @@ test_round_trip(const MfInt16 *kernels, int d)
 			padded = padded && (j < d || wide[r * ld + j] == 0.0f);
 		}
 	ok(off <= 0.5001 && padded, "d = %d: rounded to the nearest step", d);
-	memcpy(again, wide, (size_t) (MANY * ld) * sizeof(float));
-	kernels->quantize(again, again, ld, ld, 0, MANY, step);
+	quantize(kernels, again, wide);
 	dequantize(kernels, again);
 	ok(memcmp(wide, again, (size_t) (MANY * ld) * sizeof(float)) == 0, "d = %d: rounding twice is rounding once", d);
 	free(again);
@@ -163,7 +170,7 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 	float	   *panel = sample_floats(MF_INT16_PANEL * (size_t) ld);
 	MfGather	gather = {.rows = wide,.stride = ld,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
-	MfAhead		ahead = {wide, ld, p.column, n / 2};
+	MfAhead		ahead = {wide, ld, mf_int16_floats(ld), p.column, n / 2};
 	double		off;
 
 	for (int k = 0; k < n; k++)
@@ -174,7 +181,7 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 	}
 	for (int k = 0; k < ld * ld; k++)
 		p.c[k] = 0.25f;
-	kernels->quantize(wide, wide, ld, ld, 0, MANY, step);
+	quantize(kernels, wide, rows);
 	kernels->gather(&gather, step);
 	kernels->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
 	dequantize(kernels, wide);

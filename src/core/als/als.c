@@ -310,7 +310,10 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->nblocks = !exact && als->own > 0 && side_by_side(als) ? 2 : 1;
 	als->block[0] = make_block(als, 0, true, als->nblocks == 1);
 	if (als->nblocks == 2)
+	{
 		als->block[1] = make_block(als, als->shared_width, false, true);
+		als->block[1].int16_offset = mf_int16_floats(als->shared_width);
+	}
 	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;
 	als->fixed[MF_RATING] = side == MF_ITEMS ? als->factors.user : als->factors.rating;
 	atomic_init(&als->error, MF_OK);

@@ -81,20 +81,28 @@ complete_diagonal(const MfAls *als, const MfBatchSpace *space, const MfSystems *
 									systems->factor, systems->shift[kind]);
 }
 
+/* Where the lanes' matrices and right-hand sides are that were accumulated: see mf_sweep_accumulate(). */
+typedef struct Accumulated
+{
+	float	   *matrix;
+	size_t		stride;			/* floats from one lane's to the next */
+	int			ld;				/* floats of a row, and rows of the matrix before right-hand sides */
+} Accumulated;
+
 /*
- * Solves the lanes' matrices, which begin those of ld x ld that were accumulated, times `scale`, with right-hand side
+ * Solves the lanes' matrices, which begin those that were accumulated, times `scale`, with right-hand side
  * `right` (and the next for a bias).
  */
 static void
-solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSystems *systems, int ld, float scale, int right)
+solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSystems *systems, Accumulated from,
+			 float scale, int right)
 {
 	const MfCholesky *cholesky = als->cholesky;
 	int			n = systems->block->width;
 	int			lanes = cholesky->lanes;
-	size_t		stride = (size_t) (ld + MF_MAX_RIGHT) * (size_t) ld;
 	float		trace[MF_KINDS][MF_MAX_LANES];
 
-	cholesky->interleave_matrix(space->packed, space->matrix, stride, ld, n, scale);
+	cholesky->interleave_matrix(space->packed, from.matrix, from.stride, from.ld, n, scale);
 	for (int kind = 0; kind < MF_KINDS; kind++)
 		cholesky->traces(trace[kind], space->packed, systems->block->begin[kind], systems->block->end[kind]);
 	mf_batch_systems(als, batch, trace, systems);
@@ -105,7 +113,7 @@ solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSyst
 
 		for (int l = 0; l < lanes; l++)
 		{
-			rows.row[l] = space->matrix + (size_t) l * stride + (size_t) ((ld + right + r) * ld);
+			rows.row[l] = from.matrix + (size_t) l * from.stride + (size_t) ((from.ld + right + r) * from.ld);
 			rows.scale[l] = 1.0f;
 		}
 		cholesky->interleave(space->right + r * n * lanes, &rows, NULL, n);
@@ -125,37 +133,65 @@ solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSyst
 	mf_batch_store(als, space, batch, systems);
 }
 
-/* Solves a block of rows in their primal form. */
-static void
-solve_long_rows(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const MfBlock *block)
+/* Floats of a lane's matrices and right-hand sides. */
+static size_t
+lane_stride(const MfAls *als)
 {
-	int			ld = block->width;
-	size_t		stride = (size_t) (ld + MF_MAX_RIGHT) * (size_t) ld;
-	MfSystems		systems;
+	return (size_t) (als->ld + MF_MAX_RIGHT) * (size_t) als->ld;
+}
+
+/* Solves rows in their primal form, in the first block of dimensions or the only one. */
+static void
+solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
+{
+	const MfBlock *block = &als->block[0];
+	Accumulated from = {space->matrix, lane_stride(als), block->width};
+	MfSystems	systems;
 
 	for (int l = 0; l < batch->count; l++)
 	{
 		MfRowState	row = mf_batch_row(als, space, batch, l);
 
-		mf_sweep_accumulate(als, block, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
-							space->matrix + (size_t) l * stride, &batch->sums[l]);
+		mf_sweep_accumulate(als, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
+							space->matrix + (size_t) l * from.stride, &batch->sums[l]);
 		if (mf_cancelled(als->parallel))
 			return;
 	}
 	for (int l = batch->count; l < als->cholesky->lanes; l++)
-		memset(space->matrix + (size_t) l * stride, 0, stride * sizeof(float));
+		memset(space->matrix + (size_t) l * from.stride, 0, from.stride * sizeof(float));
 	if (als->side == MF_USERS)
 	{
 		systems = mf_batch_make(als, space, MF_INTEREST, block);
-		solve_primal(als, space, batch, &systems, ld, 1.0f, 0);
+		solve_primal(als, space, batch, &systems, from, 1.0f, 0);
 		return;
 	}
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_batch_has(als, (MfPart) part, block))
 		{
 			systems = mf_batch_make(als, space, (MfPart) part, block);
-			solve_primal(als, space, batch, &systems, ld, als->term[part].observed, part);
+			solve_primal(als, space, batch, &systems, from, als->term[part].observed, part);
 		}
+}
+
+/* The same in the second block, whose matrices were accumulated with the first one's. */
+static void
+solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
+{
+	int			first = als->block[0].width;
+	int			width = als->block[1].width;
+	Accumulated from = {space->matrix + (first + MF_MAX_RIGHT) * first, lane_stride(als), width};
+	MfSystems	systems = mf_batch_make(als, space, MF_RATING, &als->block[1]);
+
+	for (int l = 0; l < batch->count; l++)
+	{
+		MfRowState	row = mf_batch_row(als, space, batch, l);
+
+		mf_sweep_residuals(als, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
+						   from.matrix + (size_t) l * from.stride + (size_t) (width * width));
+		if (mf_cancelled(als->parallel))
+			return;
+	}
+	solve_primal(als, space, batch, &systems, from, als->term[MF_RATING].observed, 0);
 }
 
 /* Solves a batch that ends at place `end` of the order, block after block. */
@@ -166,10 +202,12 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 		mf_sweep_load(als, MF_RATING, batch->row, batch->count, mf_batch_solved(als, space, MF_RATING), space->moved);
 	for (int b = 0; b < als->nblocks; b++)
 	{
-		if (end <= als->first_dual[b])
-			solve_long_rows(als, space, batch, &als->block[b]);
-		else
+		if (end > als->first_dual)
 			mf_batch_solve_dual(als, space, batch, &als->block[b]);
+		else if (b == 0)
+			solve_first(als, space, batch);
+		else
+			solve_second(als, space, batch);
 		if (mf_cancelled(als->parallel))
 			return;
 	}
@@ -194,9 +232,8 @@ mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
 		int64_t		stop = end;
 
 		/* all rows of a batch are solved in the same form */
-		for (int b = 0; b < als->nblocks; b++)
-			if (k < als->first_dual[b] && als->first_dual[b] < stop)
-				stop = als->first_dual[b];
+		if (k < als->first_dual && als->first_dual < stop)
+			stop = als->first_dual;
 		while (batch.count < als->cholesky->lanes && k < stop)
 			batch.row[batch.count++] = als->order[k++];
 		solve_batch(als, &space, &batch, k);

@@ -55,7 +55,7 @@ fill_lane(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, int lane,
 static const float *
 fixed_row(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block, int lane, int64_t i)
 {
-	const float *rows = als->fixed[part] + block->offset;
+	const float *rows = mf_sweep_rows(als, part, block);
 	float	   *wide = space->panel.rows + lane * als->ld;
 
 	if (als->int16 == NULL)

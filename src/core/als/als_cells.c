@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#define RESIDUALS 32			/* cells at a time */
+
 /* Whether the objective has that term. */
 bool
 mf_sweep_has(const MfAls *als, MfPart part)
@@ -21,6 +23,32 @@ const float *
 mf_sweep_step(const MfAls *als, MfPart part)
 {
 	return als->step[als->side == MF_ITEMS ? 0 : part];
+}
+
+/* The fixed side's vectors that a term's cells refer to, from a block's first dimension on; rows are ld floats apart. */
+const float *
+mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block)
+{
+	return als->fixed[part] + (als->int16 != NULL ? block->int16_offset : block->offset);
+}
+
+/* Whether the fixed vectors of a term have private dimensions that are solved for in a block of their own. */
+static bool
+has_own_block(const MfAls *als, MfPart part)
+{
+	return als->nblocks > 1 && als->term[part].dimensions > als->shared;
+}
+
+/* Floats that are read of a fixed vector of a term. */
+static int
+row_floats(const MfAls *als, MfPart part)
+{
+	int			nblocks = has_own_block(als, part) ? 2 : 1;
+	int			floats = 0;
+
+	for (int b = 0; b < nblocks; b++)
+		floats += als->int16 != NULL ? mf_int16_floats(als->block[b].width) : als->block[b].width;
+	return floats;
 }
 
 /*
@@ -63,7 +91,7 @@ static void
 subtract_products(const MfAls *als, MfPart part, const MfBlock *block, const int32_t *column, const float *x, int n,
 				  float *target)
 {
-	const float *rows = als->fixed[part] + block->offset;
+	const float *rows = mf_sweep_rows(als, part, block);
 
 	if (als->int16 != NULL)
 		als->int16->subtract_products(target, rows, als->ld, column, x + block->offset,
@@ -92,8 +120,7 @@ rating_targets(const MfAls *als, const MfBlock *block, const MfRowState *row, in
 		memcpy(target, kept, (size_t) n * sizeof(float));
 	else
 	{
-		for (int k = 0; k < n; k++)
-			target[k] = rating[k] - bias[column[k]];
+		als->dense->subtract_gathered(target, rating, bias, column, n);
 		if (als->nblocks > 1)
 			subtract_products(als, MF_RATING, &als->block[1], column, row->x, n, target);
 		if (kept != NULL)
@@ -107,46 +134,32 @@ rating_targets(const MfAls *als, const MfBlock *block, const MfRowState *row, in
 		target[k] -= own;
 }
 
-/* Cells of ratings. */
+/* Cells of ratings, in a block of dimensions. */
 static void
 rating_cells(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t begin, int n, MfCells *cells)
 {
 	const float *weight = als->rows->weight;
-	double		constant[2] = {0.0, 0.0};	/* of even and odd cells: two chains of additions */
-	double		target_sum[2] = {0.0, 0.0};
-	double		weight_sum = 0.0;
 
 	rating_targets(als, block, row, begin, n, cells->target);
 	if (weight == NULL)
 	{
 		als->dense->fill(cells->weight, 1.0f, n);
 		als->dense->fill(cells->scale, 1.0f, n);
+		als->dense->moments(cells->target, n, &cells->target_sum, &cells->constant);
+		cells->weight_sum += n;
+		return;
 	}
-	for (int k = 0; k < n && weight != NULL; k++)
+	for (int k = 0; k < n; k++)
 	{
-		cells->weight[k] = weight[begin + k];
-		cells->scale[k] = sqrtf(cells->weight[k]);
-	}
-	for (int k = 0; k < n; k += 2)
-	{
-		double		even = cells->target[k];
-		double		odd = k + 1 < n ? cells->target[k + 1] : 0.0;
-		double		even_target = even * cells->weight[k];
-		double		odd_target = k + 1 < n ? odd * cells->weight[k + 1] : 0.0;
+		double		target = (double) weight[begin + k] * cells->target[k];
 
-		constant[0] += even_target * even;
-		constant[1] += odd_target * odd;
-		target_sum[0] += even_target;
-		target_sum[1] += odd_target;
+		cells->constant += target * cells->target[k];
+		cells->target_sum += target;
+		cells->weight_sum += weight[begin + k];
+		cells->weight[k] = weight[begin + k];
+		cells->scale[k] = sqrtf(weight[begin + k]);
+		cells->target[k] *= weight[begin + k];
 	}
-	for (int k = 0; k < n && weight != NULL; k++)
-	{
-		cells->target[k] *= cells->weight[k];
-		weight_sum += cells->weight[k];
-	}
-	cells->constant += constant[0] + constant[1];
-	cells->target_sum += target_sum[0] + target_sum[1];
-	cells->weight_sum += weight != NULL ? weight_sum : (double) n;
 }
 
 /* n cells of a row from position begin on, as one term sees them, for the dimensions of a block. */
@@ -160,20 +173,12 @@ mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, const MfRowS
 		rating_cells(als, block, row, begin, n, cells);
 }
 
-/* Whether a term has a part in the dimensions of a block. */
-static bool
-has_part(const MfAls *als, MfPart part, const MfBlock *block)
-{
-	return mf_sweep_has(als, part) &&
-		(mf_block_has(block, MF_SHARED) || als->term[part].dimensions > als->shared);
-}
-
 /* Up to a panel of the vectors that come after position c of row r's cells of one term. */
 static MfAhead
-look_ahead(const MfAls *als, MfPart part, const MfBlock *block, int64_t r, int64_t c, int64_t next)
+look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 {
 	const MfRows *rows = als->rows;
-	MfAhead		ahead = {NULL, als->ld, NULL, 0};
+	MfAhead		ahead = {NULL, als->ld, 0, NULL, 0};
 	int64_t		n = rows->start[r + 1] - c;
 
 	if (n <= 0 && part == MF_INTEREST && als->side == MF_USERS && mf_sweep_has(als, MF_RATING))
@@ -184,66 +189,96 @@ look_ahead(const MfAls *als, MfPart part, const MfBlock *block, int64_t r, int64
 	}
 	else if (n <= 0 && next >= 0)
 	{
-		part = has_part(als, MF_INTEREST, block) ? MF_INTEREST : MF_RATING;
+		part = mf_sweep_has(als, MF_INTEREST) ? MF_INTEREST : MF_RATING;
 		c = rows->start[next];
 		n = rows->start[next + 1] - c;
 	}
 	if (n <= 0)
 		return ahead;
-	ahead.rows = als->fixed[part] + block->offset;
+	ahead.rows = als->fixed[part];
+	ahead.width = row_floats(als, part);
 	ahead.column = rows->column + c;
 	ahead.n = n < MF_PANEL_ROWS ? (int) n : MF_PANEL_ROWS;
 	return ahead;
 }
 
 /*
- * Gathers cells of a term into the panel and adds them to a row's matrix (width x width) and right-hand sides.
+ * Gathers cells of a term, in a block of dimensions, into the panel's rows and adds their products to a matrix (width x
+ * width), and to the gather's right-hand sides.
  */
 static void
-add_panel(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *panel, MfGather *gather, float *matrix,
-		  bool add, const MfAhead *ahead)
+add_block(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *panel, float *rows, MfGather *gather,
+		  float *matrix, bool add, const MfAhead *ahead)
 {
 	const float *step = mf_sweep_step(als, part) + block->offset;
 
-	gather->rows = als->fixed[part] + block->offset;
+	gather->rows = mf_sweep_rows(als, part, block);
 	gather->stride = als->ld;
 	gather->ld = block->width;
 	gather->scale = panel->scale;
-	gather->panel = panel->rows;
+	gather->panel = rows;
 	if (als->int16 != NULL)
 	{
 		/* without weights, all cells have the same scale */
 		als->int16->gather(gather, step);
-		als->int16->syrk(matrix, block->width, panel->rows, gather->n, step, panel->scale[0] * panel->scale[0], add,
-						 ahead);
+		als->int16->syrk(matrix, block->width, rows, gather->n, step, panel->scale[0] * panel->scale[0], add, ahead);
 		return;
 	}
 	als->dense->gather(gather);
-	als->dense->syrk(matrix, block->width, panel->rows, gather->n, add, ahead);
+	als->dense->syrk(matrix, block->width, rows, gather->n, add, ahead);
+}
+
+/* The matrix of the private dimensions, where they have a block of their own: behind that of the first block. */
+static float *
+own_matrix(const MfAls *als, float *matrix)
+{
+	int			width = als->block[0].width;
+
+	return matrix + (width + MF_MAX_RIGHT) * width;
+}
+
+/*
+ * A panel of cells of a term: the first block, with right-hand sides, and the matrix of the second.  add: to what the
+ * first matrix holds; more: to the second one.
+ */
+static void
+add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather, float *matrix, bool add, bool more,
+		  const MfAhead *ahead)
+{
+	static const MfAhead nothing = {0};
+	const MfBlock *first = &als->block[0];
+	MfGather	own = {.n = gather->n,.column = gather->column};
+
+	add_block(als, part, first, panel, panel->rows, gather, matrix, add, ahead);
+	if (has_own_block(als, part))
+		add_block(als, part, &als->block[1], panel, panel->rows + MF_PANEL_ROWS * first->width, &own,
+				  own_matrix(als, matrix), more, &nothing);
 }
 
 /*
  * A user's cells of one term; right-hand sides: 0 the targets of all terms, 1 the bias's vector.
  */
 static void
-accumulate_part(const MfAls *als, MfPart part, const MfBlock *block, const MfRowState *row, int64_t next,
-				const MfPanel *panel, float *matrix, bool add, MfRowSums *sums)
+accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t next, const MfPanel *panel,
+				float *matrix, bool add, MfRowSums *sums)
 {
 	const MfTerm *term = &als->term[part];
+	int			width = als->block[0].width;
+	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
-	float	   *right = matrix + block->width * block->width;
+	float	   *right = matrix + width * width;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
-	for (int64_t c = als->rows->start[row->row]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
+	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
 	{
 		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
-		MfAhead		ahead = look_ahead(als, part, block, row->row, c + n, next);
+		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c,.nsums = term->bias ? 2 : 1,
-			.factor = {panel->target, panel->weight},.sum = {right, right + block->width},
+			.factor = {panel->target, panel->weight},.sum = {right, right + width},
 			.even = {term->all_cells && term->unobserved == NULL, true}};
 
-		mf_sweep_cells(als, part, block, row, c, n, &cells);
-		add_panel(als, part, block, panel, &gather, matrix, add, &ahead);
+		mf_sweep_cells(als, part, &als->block[0], row, c, n, &cells);
+		add_panel(als, part, panel, &gather, matrix, add, c > begin, &ahead);
 		add = true;
 	}
 	sums->constant[MF_INTEREST] += cells.constant;
@@ -253,9 +288,11 @@ accumulate_part(const MfAls *als, MfPart part, const MfBlock *block, const MfRow
 
 /* An item's cells; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
 static void
-accumulate_item(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t next, const MfPanel *panel,
-				float *matrix, MfRowSums *sums)
+accumulate_item(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
+				MfRowSums *sums)
 {
+	const MfBlock *block = &als->block[0];
+	MfPart		part = mf_sweep_has(als, MF_RATING) ? MF_RATING : MF_INTEREST;
 	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
 	float	   *right = matrix + block->width * block->width;
@@ -265,10 +302,10 @@ accumulate_item(const MfAls *als, const MfBlock *block, const MfRowState *row, i
 	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
 	{
 		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
-		MfAhead		ahead = look_ahead(als, MF_RATING, block, row->row, c + n, next);
+		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c};
 
-		if (has_part(als, MF_INTEREST, block))
+		if (mf_sweep_has(als, MF_INTEREST))
 		{
 			mf_sweep_cells(als, MF_INTEREST, block, row, c, n, &interest);
 			gather.factor[gather.nsums] = panel->interest_target;
@@ -284,8 +321,7 @@ accumulate_item(const MfAls *als, const MfBlock *block, const MfRowState *row, i
 			gather.even[gather.nsums] = true;
 			gather.sum[gather.nsums++] = right + 2 * block->width;
 		}
-		add_panel(als, mf_sweep_has(als, MF_RATING) ? MF_RATING : MF_INTEREST, block, panel, &gather, matrix, c > begin,
-				  &ahead);
+		add_panel(als, part, panel, &gather, matrix, c > begin, c > begin, &ahead);
 	}
 	sums->constant[MF_INTEREST] = interest.constant;
 	sums->constant[MF_RATING] = rating.constant;
@@ -294,14 +330,16 @@ accumulate_item(const MfAls *als, const MfBlock *block, const MfRowState *row, i
 }
 
 /*
- * matrix (width x width for the block's width, upper tiles) = sum over a row's cells of scale^2 y y', with MF_MAX_RIGHT
- * rows behind it for right-hand sides; an item's leaves `observed` out.  next: the row that comes after it, to be
- * prefetched, or -1.  Stops early when cancelled.
+ * matrix (width x width for the first block's width, upper tiles) = sum over a row's cells of scale^2 y y', with
+ * MF_MAX_RIGHT rows behind it for right-hand sides, and behind them the same matrix of the second block, if there is
+ * one.  An item's matrices leave `observed` out.  next: the row that comes after it, to be prefetched, or -1.  Stops
+ * early when cancelled.
  */
 void
-mf_sweep_accumulate(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t next, const MfPanel *panel,
-					float *matrix, MfRowSums *sums)
+mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
+					MfRowSums *sums)
 {
+	const MfBlock *block = &als->block[0];
 	float	   *right = matrix + block->width * block->width;
 	bool		add = false;
 
@@ -309,15 +347,61 @@ mf_sweep_accumulate(const MfAls *als, const MfBlock *block, const MfRowState *ro
 	memset(sums, 0, sizeof(MfRowSums));
 	if (als->side == MF_ITEMS)
 	{
-		accumulate_item(als, block, row, next, panel, matrix, sums);
+		accumulate_item(als, row, next, panel, matrix, sums);
 		return;
 	}
-	if (mf_block_has(block, MF_SHARED))
-		sums->constant[MF_INTEREST] = mf_sweep_start(als, block, mf_sweep_system(als, MF_INTEREST, row->row).pull, right);
+	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, mf_sweep_system(als, MF_INTEREST, row->row).pull, right);
 	for (int part = 0; part < MF_TERMS; part++)
-		if (has_part(als, (MfPart) part, block))
+		if (mf_sweep_has(als, (MfPart) part))
 		{
-			accumulate_part(als, (MfPart) part, block, row, next, panel, matrix, add, sums);
+			accumulate_part(als, (MfPart) part, row, next, panel, matrix, add, sums);
 			add = true;
 		}
+}
+
+/* Asks for the vectors of ratings of up to `most` cells from position c on, before `end`. */
+static void
+prefetch_ratings(const MfAls *als, int64_t c, int64_t end, int most)
+{
+	int			floats = row_floats(als, MF_RATING);
+
+	for (int k = 0; k < most && c + k < end; k++)
+	{
+		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->ld;
+
+		for (int j = 0; j < floats; j += 16)
+			__builtin_prefetch(row + j, 0, 3);
+	}
+}
+
+/*
+ * right (the second block's width) = sum over a row's cells of what ratings leave to explain, times the vectors in the
+ * second block's dimensions; next as above.
+ */
+void
+mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel, float *right)
+{
+	const MfBlock *block = &als->block[1];
+	const MfRows *rows = als->rows;
+	const float *y = mf_sweep_rows(als, MF_RATING, block);
+	int64_t		end = rows->start[row->row + 1];
+
+	memset(right, 0, (size_t) block->width * sizeof(float));
+	for (int64_t c = rows->start[row->row]; c < end && !mf_cancelled(als->parallel); c += RESIDUALS)
+	{
+		int			n = end - c < RESIDUALS ? (int) (end - c) : RESIDUALS;
+
+		if (c + n < end)
+			prefetch_ratings(als, c + n, end, RESIDUALS);
+		else if (next >= 0)
+			prefetch_ratings(als, rows->start[next], rows->start[next + 1], RESIDUALS);
+		rating_targets(als, block, row, c, n, panel->target);
+		for (int k = 0; k < n && rows->weight != NULL; k++)
+			panel->target[k] *= rows->weight[c + k];
+		if (als->int16 != NULL)
+			als->int16->add_rows(right, y, als->ld, rows->column + c, panel->target,
+								 mf_sweep_step(als, MF_RATING) + block->offset, block->width, n);
+		else
+			als->dense->add_rows(right, y, als->ld, rows->column + c, panel->target, block->width, n);
+	}
 }

@@ -139,21 +139,25 @@ choose_steps(const Side *side)
 	return true;
 }
 
-/* Task: ROWS_PER_BLOCK rows to whole numbers, those of each block of dimensions in its place. */
+/*
+ * Task: ROWS_PER_BLOCK rows to whole numbers, which are at the beginning of the place of the floats, those
+ * of one block of dimensions behind those of the other.
+ */
 static void
 quantize_block(void *state, int64_t block, int worker)
 {
 	const Side *side = state;
 	const MfAls *als = side->als;
 	int64_t		end = (block + 1) * ROWS_PER_BLOCK < side->nrows ? (block + 1) * ROWS_PER_BLOCK : side->nrows;
+	float		row[MF_INT16_MOST_LD];
 
 	(void) worker;
-	for (int b = 0; b < als->nblocks; b++)
+	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
 	{
-		int			offset = als->block[b].offset;
-
-		side->kernels->quantize(side->to + offset, side->from + offset, als->ld, als->block[b].width,
-								block * ROWS_PER_BLOCK, end, side->step + offset);
+		memcpy(row, side->from + r * als->ld, (size_t) als->ld * sizeof(float));
+		for (int b = 0; b < als->nblocks; b++)
+			side->kernels->quantize(side->to + r * als->ld + als->block[b].int16_offset, row + als->block[b].offset,
+									als->block[b].width, side->step + als->block[b].offset);
 	}
 }
 

@@ -191,7 +191,7 @@ cut_blocks(MfAls *als, int64_t nordered)
 		double		row_cost = 0.0;
 
 		for (int b = 0; b < als->nblocks; b++)
-			row_cost += k < als->first_dual[b] ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
+			row_cost += k < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
 
 		if (k == begin)
 			als->block_start[nblocks++] = (int32_t) k;
@@ -217,14 +217,12 @@ mf_sweep_order(MfAls *als)
 	int64_t		place[CLASSES];
 	int64_t		nrows = als->rows->nrows;
 	int64_t		nordered = 0;
-	int			most_dual[MF_MAX_BLOCKS];
+	int			most_dual = longest_dual(als, &als->block[0]);
 
-	for (int b = 0; b < als->nblocks; b++)
-		most_dual[b] = longest_dual(als, &als->block[b]);
 	memset(place, 0, sizeof(place));
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
-			place[class_of_row(als, r, most_dual[0])]++;
+			place[class_of_row(als, r, most_dual)]++;
 		else
 			mf_sweep_clear(als, r);
 	for (int class = CLASSES - 1; class >= 0; class--)
@@ -233,13 +231,11 @@ mf_sweep_order(MfAls *als)
 
 		place[class] = nordered;
 		nordered += count;
-		/* in a smaller block, only shorter rows are worth the dual form */
-		for (int b = 0; b < als->nblocks; b++)
-			if (class == MAX_DUAL || (class < MAX_DUAL && class > most_dual[b]))
-				als->first_dual[b] = nordered;
+		if (class == MAX_DUAL)
+			als->first_dual = nordered;
 	}
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
-			als->order[place[class_of_row(als, r, most_dual[0])]++] = (int32_t) r;
+			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
 	return cut_blocks(als, nordered);
 }

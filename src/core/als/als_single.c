@@ -133,7 +133,7 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 	MfRowState	row = {r, NULL, NULL};
 	MfRowSums	sums;
 
-	mf_sweep_accumulate(als, &als->block[0], &row, -1, &space->panel, space->matrix, &sums);
+	mf_sweep_accumulate(als, &row, -1, &space->panel, space->matrix, &sums);
 	if (mf_cancelled(als->parallel))
 		return;
 	for (int part = 0; part < MF_TERMS; part++)
@@ -269,7 +269,7 @@ solve_row(MfAls *als, const MfSingleSpace *space, int64_t place, int slot)
 {
 	int64_t		r = als->order[place];
 
-	if (als->exact && place < als->first_dual[0])
+	if (als->exact && place < als->first_dual)
 	{
 		solve_primal(als, space, r, slot);
 		return;

@@ -46,6 +46,7 @@ typedef enum MfKind
 typedef struct MfBlock
 {
 	int			offset;			/* where they begin in a vector of ld floats */
+	int			int16_offset;	/* and in a quantized one */
 	int			width;			/* floats, a multiple of 16 */
 	int			begin[MF_KINDS];	/* within the block: where the numbers of each kind begin and end; between */
 	int			end[MF_KINDS];	/* and behind them are zeros */
@@ -89,7 +90,7 @@ typedef struct MfAls
 	double	   *row_loss;		/* one per row of the larger side */
 	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
 	int32_t    *block_start;	/* blocks of that order */
-	int64_t		first_dual[MF_MAX_BLOCKS];	/* from this place of the order on rows are solved in dual form */
+	int64_t		first_dual;			/* from this place of the order on rows are solved in dual form */
 	char	   *scratch;		/* per worker, scratch_size bytes each */
 	size_t		scratch_size;
 } MfAls;
@@ -124,7 +125,7 @@ typedef struct MfRowSums
 	double		weight_sum;
 } MfRowSums;
 
-/* A row on its way through the blocks. */
+/* A row on its way through the blocks of dimensions. */
 typedef struct MfRowState
 {
 	int64_t		row;			/* within als->rows */
@@ -150,8 +151,11 @@ extern bool mf_sweep_has(const MfAls *als, MfPart part);
 extern const float *mf_sweep_step(const MfAls *als, MfPart part);
 extern void mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, const MfRowState *row, int64_t begin,
 						   int n, MfCells *cells);
-extern void mf_sweep_accumulate(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t next,
-								const MfPanel *panel, float *matrix, MfRowSums *sums);
+extern void mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
+								float *matrix, MfRowSums *sums);
+extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
+							   float *right);
+extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
 
 /* als_system.c */
 extern float *mf_sweep_solved(const MfAls *als, MfPart part);

@@ -34,6 +34,7 @@ typedef struct MfAhead
 {
 	const float *rows;			/* any number of rows, `stride` floats apart */
 	int			stride;
+	int			width;			/* floats of a row that will be read, from its first on */
 	const int32_t *column;		/* n: which rows */
 	int			n;
 } MfAhead;
@@ -57,6 +58,16 @@ typedef struct MfDense
 	/* out[k] -= the inner product of x and row column[k] of rows, for width floats of n rows, `stride` apart */
 	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
 									  int width, int n);
+
+	/* out (width) += factor[k] times row column[k] of rows, for n of them */
+	void		(*add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor,
+							 int width, int n);
+
+	/* out[k] = x[k] - y[column[k]], for n numbers */
+	void		(*subtract_gathered) (float *out, const float *x, const float *y, const int32_t *column, int n);
+
+	/* *sum += the n numbers of x, *squares += their squares; in floats, so n is some hundreds at most */
+	void		(*moments) (const float *x, int n, double *sum, double *squares);
 
 	/*
 	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x

@@ -141,8 +141,8 @@ MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfA
 		MF_KERNEL(tile_row) (c + i * ld + j, ld, f, add, i % 16 == 0 ? ahead : NULL, i, ld - j,
 							 TILE_ROWS);
 	}
-	for (int k = n; k < ahead->n; k++)
-		for (int j = 0; j < ld; j += 16)
+	for (int k = 0; k < ahead->n; k++)
+		for (int j = k < n ? ld : 0; j < ahead->width; j += 16)
 			MF_KERNEL(prefetch) (ahead, j, k);
 }
 
@@ -291,6 +291,63 @@ MF_KERNEL(subtract_products) (float *out, const float *rows, int stride, const i
 		MF_KERNEL(sum_rows) (product, sum);
 		for (int r = 0; r < count; r++)
 			out[k + r] -= product[r];
+	}
+}
+
+/* See MfDense. */
+static void
+MF_KERNEL(add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor, int width,
+					 int n)
+{
+	for (int k = 0; k < n; k++)
+	{
+		const float *row = rows + (int64_t) column[k] * stride;
+
+		for (int j = 0; j < width; j += MF_LANES)
+			MF_STORE(out + j, MF_LOAD(out + j) + factor[k] * MF_LOAD(row + j));
+	}
+}
+
+/* See MfDense. */
+static void
+MF_KERNEL(subtract_gathered) (float *out, const float *x, const float *y, const int32_t *column, int n)
+{
+	int			k = 0;
+
+	for (; k + MF_LANES <= n; k += MF_LANES)
+	{
+		float		gathered[MF_LANES];
+
+		MF_UNROLL
+		for (int l = 0; l < MF_LANES; l++)
+			gathered[l] = y[column[k + l]];
+		MF_STORE(out + k, MF_LOAD(x + k) - MF_LOAD(gathered));
+	}
+	for (; k < n; k++)
+		out[k] = x[k] - y[column[k]];
+}
+
+/* See MfDense. */
+static void
+MF_KERNEL(moments) (const float *x, int n, double *sum, double *squares)
+{
+	MF_V		total = {0};
+	MF_V		square = {0};
+	int			k = 0;
+
+	for (; k + MF_LANES <= n; k += MF_LANES)
+	{
+		MF_V		v = MF_LOAD(x + k);
+
+		total += v;
+		square += v * v;
+	}
+	*sum += MF_SUM(total);
+	*squares += MF_SUM(square);
+	for (; k < n; k++)
+	{
+		*sum += x[k];
+		*squares += (double) x[k] * x[k];
 	}
 }
 
@@ -463,6 +520,9 @@ static const MfDense MF_KERNEL(mf_dense) = {
 	MF_KERNEL(syrk),
 	MF_KERNEL(gemm),
 	MF_KERNEL(subtract_products),
+	MF_KERNEL(add_rows),
+	MF_KERNEL(subtract_gathered),
+	MF_KERNEL(moments),
 	MF_KERNEL(normal_product),
 	MF_KERNEL(cg_step),
 	MF_KERNEL(xpay),

@@ -15,8 +15,6 @@
 #define GROUP 32
 #define GROUPED(ld) (((ld) + GROUP - 1) / GROUP * GROUP)
 
-#define STRIDE 4				/* see tile() */
-
 _Static_assert((int64_t) MF_INT16_MOST * MF_INT16_MOST * MF_INT16_PANEL <= INT32_MAX, "sums over a panel are whole numbers");
 
 /* Where the whole numbers of row r are. */
@@ -61,18 +59,13 @@ whole_numbers(const float *row, const float *step, int j, int width)
 
 /* See MfInt16. */
 static void
-quantize_vnni(float *to, const float *from, int stride, int width, int64_t begin, int64_t end, const float *step)
+quantize_vnni(float *out, const float *row, int width, const float *step)
 {
-	for (int64_t r = begin; r < end; r++)
-	{
-		const float *row = from + r * stride;
-		int16_t		number[GROUPED(MF_INT16_MOST_LD)];
+	int16_t    *number = int16_row(out, 0, 0);
 
-		for (int j = 0; j < width; j += GROUP)
-			_mm512_storeu_si512(number + j, _mm512_packs_epi32(whole_numbers(row, step, j, width),
-															   whole_numbers(row, step, j + 16, width)));
-		memcpy(int16_row(to, stride, r), number, (size_t) GROUPED(width) * sizeof(int16_t));
-	}
+	for (int j = 0; j < width; j += GROUP)
+		_mm512_storeu_si512(number + j, _mm512_packs_epi32(whole_numbers(row, step, j, width),
+														   whole_numbers(row, step, j + 16, width)));
 }
 
 /* See MfInt16. */
@@ -216,6 +209,32 @@ upper_halves(__m512i pairs)
 	return _mm512_cvtepi32_ps(_mm512_srai_epi32(pairs, 16));
 }
 
+/* See MfInt16. */
+static void
+add_rows_vnni(float *out, const float *rows, int stride, const int32_t *column, const float *factor, const float *step,
+			  int width, int n)
+{
+	for (int j = 0; j < width; j += GROUP)
+	{
+		__m512		low = _mm512_setzero_ps();
+		__m512		high = _mm512_setzero_ps();
+
+		/* halves of lanes: columns 0 .. 15 are the lower ones of a group's */
+		for (int k = 0; k < n; k++)
+		{
+			__m512i		numbers = _mm512_loadu_si512(int16_row(rows, stride, column[k]) + j);
+			__m512		f = _mm512_set1_ps(factor[k]);
+
+			low = _mm512_fmadd_ps(upper_halves(_mm512_unpacklo_epi16(numbers, numbers)), f, low);
+			high = _mm512_fmadd_ps(upper_halves(_mm512_unpackhi_epi16(numbers, numbers)), f, high);
+		}
+		_mm512_storeu_ps(out + j, _mm512_fmadd_ps(low, _mm512_loadu_ps(step + j), _mm512_loadu_ps(out + j)));
+		if (j + 16 < width)
+			_mm512_storeu_ps(out + j + 16,
+							 _mm512_fmadd_ps(high, _mm512_loadu_ps(step + j + 16), _mm512_loadu_ps(out + j + 16)));
+	}
+}
+
 /* Sums of gathered rows. */
 typedef struct Sums
 {
@@ -332,7 +351,9 @@ typedef struct Product
 	float		square;
 	int			add;
 	const MfAhead *ahead;
-	int			nlines;			/* cache lines of a row */
+	int			nlines;			/* cache lines of a row ahead */
+	int			apart;			/* rows ahead that a tile asks for are so far apart, */
+	int			pace;			/* one of them for every pair (0) or every second one (1): see tile() */
 } Product;
 
 /* Asks for cache line `line` of row k of those ahead. */
@@ -344,7 +365,7 @@ prefetch(const MfAhead *ahead, int line, int k)
 
 /*
  * Rows i .. i + nrows - 1 and columns j .. j + 16 nv - 1 of the product; nrows and nv are constants.
- * Meanwhile tile number t of all asks for a part of the rows ahead: of every STRIDE-th row a cache line,
+ * Meanwhile tile number t of all asks for a part of the rows ahead: of every apart-th row a cache line,
  * and not in a hurry, for a core waits for few lines at a time.
  */
 MF_INLINE void
@@ -355,7 +376,9 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 	const int32_t *b = p->panel + j;
 	int			ld = p->ld;
 	int			line = t % p->nlines;
-	int			row = t / p->nlines < STRIDE ? t / p->nlines : ahead->n;
+	int			row = t / p->nlines < p->apart ? t / p->nlines : ahead->n;
+	int			apart = p->apart;
+	int			pace = p->pace;
 	__m512i		sum[16][3];
 
 	MF_UNROLL
@@ -369,10 +392,10 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 	{
 		__m512i		x[3];
 
-		if (k % 2 == 0 && row < ahead->n)
+		if ((k & pace) == 0 && row < ahead->n)
 		{
 			prefetch(ahead, line, row);
-			row += STRIDE;
+			row += apart;
 		}
 		MF_UNROLL
 		for (int v = 0; v < nv; v++)
@@ -404,19 +427,41 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 	}
 }
 
+/* Registers of columns that a tile has, of those that are left; a tile of one has 16 rows, others have 8. */
+MF_INLINE int
+tile_width(int left)
+{
+	return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1;
+}
+
+/* Tiles of a product of ld columns. */
+MF_INLINE int
+count_tiles(int ld)
+{
+	int			count = 0;
+
+	for (int i = 0; i < ld; i += 16)
+		for (int left = (ld - i) / 16; left > 0; left -= tile_width(left))
+			count += tile_width(left) == 1 ? 1 : 2;
+	return count;
+}
+
 /* See MfInt16.  Tiles have 8 rows of 2 or 3 registers, or 16 of 1, for 32 registers are all there are. */
 static void
 syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float square, int add,
-				  const MfAhead *ahead)
+		  const MfAhead *ahead)
 {
-	Product		p = {(const int32_t *) panel, (n + 1) / 2, ld, step, square, add, ahead, (ld + GROUP - 1) / GROUP};
+	Product		p = {(const int32_t *) panel, (n + 1) / 2, ld, step, square, add, ahead,
+	ahead->width > 16 ? (ahead->width + 15) / 16 : 1, 0, 0};
+	int			ntiles = count_tiles(ld);
 	int			t = 0;
 
+	p.apart = ntiles / p.nlines < 4 ? ntiles / p.nlines : 4;
+	p.pace = p.apart == 4;
 	for (int i = 0; i < ld; i += 16)
 		for (int j = i; j < ld;)
 		{
-			int			left = (ld - j) / 16;
-			int			nv = left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1;
+			int			nv = tile_width((ld - j) / 16);
 
 			if (nv == 1)
 				tile(c, &p, i, j, t++, 16, 1);
@@ -432,7 +477,8 @@ syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float 
 			}
 			j += 16 * nv;
 		}
-	for (int k = 2 * p.npairs; k < ahead->n; k++)
+	/* what tiles did not get to */
+	for (int k = p.apart * ((p.npairs + p.pace) >> p.pace); k < ahead->n; k++)
 		for (int line = 0; line < p.nlines; line++)
 			prefetch(ahead, line, k);
 }
@@ -442,6 +488,7 @@ static const MfInt16 int16_kernels = {
 	quantize_vnni,
 	dequantize_row_vnni,
 	subtract_products_vnni,
+	add_rows_vnni,
 	gather_vnni,
 	syrk_vnni
 };

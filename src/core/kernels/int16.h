@@ -22,9 +22,8 @@ typedef struct MfInt16
 	/* widest and sizes (width each): raised to the largest size, and by the sizes, in n rows of floats */
 	void		(*measure) (const float *rows, int stride, int width, int64_t n, float *widest, float *sizes);
 
-	/* rows begin .. end - 1 of `to` = those of `from` as whole numbers; the two may be the same */
-	void		(*quantize) (float *to, const float *from, int stride, int width, int64_t begin, int64_t end,
-							 const float *step);
+	/* out (mf_int16_floats(width) floats) = a row of floats as whole numbers */
+	void		(*quantize) (float *out, const float *row, int width, const float *step);
 
 	/* out (width floats) = row r */
 	void		(*dequantize_row) (float *out, const float *rows, int stride, int width, int64_t r, const float *step);
@@ -32,6 +31,8 @@ typedef struct MfInt16
 	/* as MfDense's; x is rounded to 16 bits, too */
 	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
 									  const float *step, int width, int n);
+	void		(*add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor,
+							 const float *step, int width, int n);
 
 	/*
 	 * as MfDense's, without scale; at most one sum is not even; the panel holds pairs of rows: (n + 1) / 2 x
@@ -43,6 +44,13 @@ typedef struct MfInt16
 	void		(*syrk) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
 						 const MfAhead *ahead);
 } MfInt16;
+
+/* Floats of space that the whole numbers of a row of so many floats take. */
+static inline int
+mf_int16_floats(int width)
+{
+	return (width + 31) / 32 * 16;
+}
 
 extern const MfInt16 *mf_int16(void);
 
