@@ -247,8 +247,8 @@ test_singular(const MfCholesky *cholesky, int ld, float *c, float *x, float *inv
 	for (int i = 0; i < ld; i++)
 		for (int j = i; j < ld; j++)
 			c[i * ld + j] = x[i] * x[j] + (i == j ? least : 0.0f);
-	ok(cholesky->factor_one(mf_dense(), c, ld, least, inverse, work), "and one that floats hardly tell from a singular one");
-	cholesky->solve_one(c, ld, inverse, x);
+	ok(cholesky->potrf(mf_dense(), c, ld, least, inverse, work), "and one that floats hardly tell from a singular one");
+	cholesky->potrs(c, ld, inverse, x);
 	for (int i = 0; i < ld; i++)
 	{
 		product += 1e3 * mf_random_normal(14, (uint64_t) i) * x[i];
@@ -280,15 +280,15 @@ test_one(const MfCholesky *cholesky, int d)
 	eliminate(a, x, d);
 	for (int i = 0; i < d; i++)
 		product += b[i] * x[i];
-	ok(cholesky->factor_one(mf_dense(), c, ld, 1e-3f, inverse, work), "lanes %d, d = %d: factors of one system",
+	ok(cholesky->potrf(mf_dense(), c, ld, 1e-3f, inverse, work), "lanes %d, d = %d: factors of one system",
 	   cholesky->lanes, d);
-	got = cholesky->solve_one(c, ld, inverse, b);
+	got = cholesky->potrs(c, ld, inverse, b);
 	for (int i = 0; i < d; i++)
 		worst = worse(worst, b[i], x[i]);
 	ok(worst < 2e-4, "and its solution");
 	is_close(got / product, 1.0, 1e-5, "and their inner product");
 	c[(ld - 16) * ld + ld - 16] = NAN;
-	ok(!cholesky->factor_one(mf_dense(), c, ld, 1e-3f, inverse, work), "and one that is not finite");
+	ok(!cholesky->potrf(mf_dense(), c, ld, 1e-3f, inverse, work), "and one that is not finite");
 	test_singular(cholesky, ld, c, b, inverse, work);
 	free(c);
 	free(b);

@@ -71,13 +71,13 @@ solve_matrix(MfAls *als, const MfSingleSpace *space, MfTask *task, float *matrix
 	for (int kind = 0; kind < MF_KINDS; kind++)
 		if (mf_block_has(task->block, (MfKind) kind))
 			least = fminf(least, task->system.raised[kind]);
-	if (!als->cholesky->factor_one(dense, matrix, ld, least, space->inverse, space->work))
+	if (!als->cholesky->potrf(dense, matrix, ld, least, space->inverse, space->work))
 	{
 		mf_single_account(als, task, 0.0, false);
 		return;
 	}
 	memcpy(x, task->right, (size_t) ld * sizeof(float));
-	explained = als->cholesky->solve_one(matrix, ld, space->inverse, x);
+	explained = als->cholesky->potrs(matrix, ld, space->inverse, x);
 	if (task->system.bias != NULL)
 	{
 		/* A x1 = right, A x2 = h: b = (target_sum - h.x1) / (weight_sum + shift - h.x2) */
@@ -86,7 +86,7 @@ solve_matrix(MfAls *als, const MfSingleSpace *space, MfTask *task, float *matrix
 
 		memcpy(h, task->bias_right, (size_t) ld * sizeof(float));
 		below = task->weight_sum + task->system.raised_bias -
-			als->cholesky->solve_one(matrix, ld, space->inverse, h);
+			als->cholesky->potrs(matrix, ld, space->inverse, h);
 		/* rounding alone makes it less than its shift */
 		if (below < task->system.raised_bias)
 			below = task->system.raised_bias;
@@ -224,17 +224,17 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 	dense->gemmt(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
 		space->matrix[k * width + k] += 1.0f;
-	if (!als->cholesky->factor_one(dense, space->matrix, width, 1.0f, space->inverse, space->work))
+	if (!als->cholesky->potrf(dense, space->matrix, width, 1.0f, space->inverse, space->work))
 	{
 		mf_single_account(als, task, 0.0, false);
 		return;
 	}
-	explained -= als->cholesky->solve_one(space->matrix, width, space->inverse, c);
+	explained -= als->cholesky->potrs(space->matrix, width, space->inverse, c);
 	if (task->system.bias != NULL)
 	{
 		double		above = dense->dot(h, c, width);
 		double		below = mf_bias_ridge(task->system.bias_shift, task->weight_sum) +
-			als->cholesky->solve_one(space->matrix, width, space->inverse, h);
+			als->cholesky->potrs(space->matrix, width, space->inverse, h);
 
 		*task->system.bias = (float) (above / below);
 		dense->axpy(c, h, -*task->system.bias, width);

@@ -201,14 +201,14 @@ solve_user(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, Sp
 
 	*b = 0.0f;
 	complete_matrix(fold, terms, cells, space);
-	if (!cholesky->factor_one(dense, space->matrix, ld, space->shift, space->inverse, space->work))
+	if (!cholesky->potrf(dense, space->matrix, ld, space->shift, space->inverse, space->work))
 		return MF_NOT_FINITE;
-	cholesky->solve_one(space->matrix, ld, space->inverse, space->right);
+	cholesky->potrs(space->matrix, ld, space->inverse, space->right);
 	if (!terms[MF_RATING].present)
 		return MF_OK;
 	memcpy(space->kept, space->bias_right, (size_t) ld * sizeof(float));
 	below = space->weight_sum + shift -
-		cholesky->solve_one(space->matrix, ld, space->inverse, space->bias_right);
+		cholesky->potrs(space->matrix, ld, space->inverse, space->bias_right);
 	above = space->target_sum - dense->dot(space->kept, space->right, ld);
 	*b = (float) (above / (below < shift ? shift : below));
 	dense->axpy(space->right, space->bias_right, -*b, ld);

@@ -81,11 +81,11 @@ typedef struct MfCholesky
 	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld); least as
 	 * above.  work: 16 x ld.  False: not finite.
 	 */
-	bool		(*factor_one) (const MfDense *dense, float *c, int ld, float least, float *inverse,
+	bool		(*potrf) (const MfDense *dense, float *c, int ld, float least, float *inverse,
 							   float *work);
 
 	/* x (ld) becomes the solution of U'U x = x; returns the old x times the new one */
-	float		(*solve_one) (const float *c, int ld, const float *inverse, float *x);
+	float		(*potrs) (const float *c, int ld, const float *inverse, float *x);
 } MfCholesky;
 
 /* Numbers of a packed triangle. */

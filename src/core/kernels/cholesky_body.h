@@ -16,8 +16,6 @@
 #endif
 #define L MF_LANES
 
-typedef int32_t MF_KERNEL(mask) __attribute__((vector_size(MF_LANES * 4)));
-
 /* Where row i of a packed triangle starts. */
 MF_INLINE float *
 MF_KERNEL(triangle_row) (const float *a, int i)
@@ -96,7 +94,7 @@ MF_KERNEL(traces) (float *out, const float *a, int first, int end)
 	MF_STORE(out, sum);
 }
 
-/* See MfCholesky. */
+/* Number i of a diagonal, of all systems, is one register: at the end of row i of the triangle. */
 static void
 MF_KERNEL(add_diagonal) (float *a, int first, int end, const float *base, const float *factor,
 						 const float *shift)
@@ -109,7 +107,7 @@ MF_KERNEL(add_diagonal) (float *a, int first, int end, const float *base, const 
 	}
 }
 
-/* See MfCholesky. */
+/* A register a number, with a division: this is done once per system. */
 static void
 MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *factor,
 						  const float *shift)
@@ -118,7 +116,7 @@ MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *fac
 		MF_STORE(out + i * L, 1.0f / MF_ROOT(base[i] * MF_LOAD(factor) + MF_LOAD(shift)));
 }
 
-/* See MfCholesky. */
+/* Four sums, for an addition takes as long as four of them. */
 static void
 MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
 {
@@ -133,7 +131,7 @@ MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
 	MF_STORE(out, (sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-/* See MfCholesky. */
+/* Each system has a factor of its own: one register for all numbers. */
 static void
 MF_KERNEL(subtract) (float *x, const float *y, const float *factor, int n)
 {
@@ -250,16 +248,14 @@ MF_KERNEL(factor_tile) (const float *a, float *const *p, int j, const int nrows,
 MF_INLINE MF_V
 MF_KERNEL(at_least) (MF_V x, MF_V least)
 {
-	MF_KERNEL(mask) more = x > least;
-
-	return (MF_V) (((MF_KERNEL(mask)) x & more) | ((MF_KERNEL(mask)) least & ~more));
+	return MF_SELECT(x > least, x, least);
 }
 
 /* The 4 x 4 block on the diagonal at row i, from what is left of a; says which lanes are not finite. */
-MF_INLINE MF_KERNEL(mask)
+MF_INLINE MF_VI
 MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 {
-	MF_KERNEL(mask) bad = {0};
+	MF_VI bad = {0};
 	MF_V		x[4][4];
 
 	MF_UNROLL
@@ -318,7 +314,7 @@ MF_KERNEL(factor_diagonal) (float *const *p, int i, MF_V least)
 static void
 MF_KERNEL(factor) (float *a, int n, float *y, int nright, const float *least, int32_t *bad)
 {
-	MF_KERNEL(mask) wrong = {0};
+	MF_VI wrong = {0};
 
 	for (int i = 0; i < n; i += 4)
 	{
@@ -403,7 +399,7 @@ MF_KERNEL(combine) (float *x, const float *z, const float *c, const float *colum
 	}
 }
 
-/* The 16 x 16 block at c becomes U, with zeros below its diagonal; inverse: 16. */
+/* The 16 x 16 block at c (rows of ld) becomes U, with zeros below its diagonal; inverse: of the 16 numbers on it. */
 static bool
 MF_KERNEL(factor_block) (float *c, int ld, float least, float *inverse)
 {
@@ -428,8 +424,8 @@ MF_KERNEL(factor_block) (float *c, int ld, float least, float *inverse)
 }
 
 /*
- * One register of columns of the 16 rows c: solved with the block u (16 x 16), and negated to
- * `negative`.
+ * One register of columns of the 16 rows c: U'^-1 c for the block u (16 x 16 of rows of ld) in place of c, and negated
+ * in `negative` for the update of what is left.
  */
 MF_INLINE void
 MF_KERNEL(solve_columns) (float *c, float *negative, const float *u, int ld, const float *inverse)
@@ -449,9 +445,12 @@ MF_KERNEL(solve_columns) (float *c, float *negative, const float *u, int ld, con
 	}
 }
 
-/* See MfCholesky: right-looking, 16 rows at a time. */
+/*
+ * Right-looking, 16 rows at a time (LAPACK's potrf is of this kind): the block on the diagonal, the rows beside it, and
+ * by gemmt what they take off all that is left, where nearly all of the time goes.
+ */
 static bool
-MF_KERNEL(factor_one) (const MfDense *dense, float *c, int ld, float least, float *inverse, float *work)
+MF_KERNEL(potrf) (const MfDense *dense, float *c, int ld, float least, float *inverse, float *work)
 {
 	for (int i = 0; i < ld; i += 16)
 	{
@@ -471,7 +470,7 @@ MF_KERNEL(factor_one) (const MfDense *dense, float *c, int ld, float least, floa
  * U' y = x, then U x = y, in place.  The old x times the new one is |y|^2.
  */
 static float
-MF_KERNEL(solve_one) (const float *c, int ld, const float *inverse, float *x)
+MF_KERNEL(potrs) (const float *c, int ld, const float *inverse, float *x)
 {
 	float		product = 0.0f;
 
@@ -515,8 +514,8 @@ static const MfCholesky MF_KERNEL(mf_cholesky) = {
 	MF_KERNEL(factor),
 	MF_KERNEL(substitute),
 	MF_KERNEL(combine),
-	MF_KERNEL(factor_one),
-	MF_KERNEL(solve_one)
+	MF_KERNEL(potrf),
+	MF_KERNEL(potrs)
 };
 
 #undef TILE

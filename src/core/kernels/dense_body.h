@@ -1,8 +1,9 @@
 /*
  * dense_body.h - the kernels of dense.c for one instruction set level; included by foreach_isa.h.
  *
- * Tiles are as large as the registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with
- * 16 4 by 3, so that loads keep up with two multiply-adds a cycle.
+ * Products of matrices are made of tiles, sums of outer products that stay in registers.  Tiles are as large as the
+ * registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with 16 4 by 3, so that loads keep up with two
+ * multiply-adds a cycle (Goto and van de Geijn 2008).  Panels have at most some hundred rows: they are in L2.
  */
 #if MF_LANES == 16
 #define TILE_ROWS 8
@@ -115,7 +116,9 @@ MF_KERNEL(tile_row) (float *c, int ldc, MF_KERNEL(factors) f, int add, const MfA
 	}
 }
 
-/* See MfDense. */
+/*
+ * Rows of tiles, each from its tile on the diagonal to the right: what is computed below the diagonal is within a tile.
+ */
 static void
 MF_KERNEL(gemmt) (float *c, int ld, const float *a, const float *b, int n, int first, int add)
 {
@@ -128,7 +131,10 @@ MF_KERNEL(gemmt) (float *c, int ld, const float *a, const float *b, int n, int f
 	}
 }
 
-/* See MfDense. */
+/*
+ * As gemmt, and meanwhile the rows ahead are asked for, a line of the cache with each step of a tile: a processor's
+ * own prefetching does not follow rows that are anywhere.
+ */
 static void
 MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead)
 {
@@ -146,7 +152,7 @@ MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfA
 			MF_KERNEL(prefetch) (ahead, j, k);
 }
 
-/* See MfDense. */
+/* TILE_ROWS rows of x at a time, so that m, which stays in the cache, is loaded once for all of them. */
 static void
 MF_KERNEL(gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int width, int n)
 {
@@ -166,7 +172,10 @@ MF_KERNEL(gemm) (float *out, int ldo, const float *x, int ldx, const float *m, i
 	}
 }
 
-/* Gathers nv registers of every row, from column `offset` on; nsums and nv are constants. */
+/*
+ * Gathers nv registers of every row, from column `offset` on; nsums and nv are constants.  The first columns' turn also
+ * asks for the whole of the row that is `reach` further on.
+ */
 MF_INLINE void
 MF_KERNEL(gather_columns) (const MfGather *g, int offset, const int nsums, const int nv)
 {
@@ -227,7 +236,7 @@ MF_KERNEL(gather_rows) (const MfGather *g, const int nsums)
 		MF_KERNEL(gather_columns) (g, offset, nsums, 1);
 }
 
-/* See MfGather. */
+/* The number of sums is a constant of the loops: they are compiled once for each. */
 static void
 MF_KERNEL(gather) (const MfGather *g)
 {
@@ -241,7 +250,7 @@ MF_KERNEL(gather) (const MfGather *g)
 		MF_KERNEL(gather_rows) (g, 3);
 }
 
-/* See MfDense. */
+/* A register of columns at a time, over all rows; two chains of additions, for each waits for the one before. */
 static void
 MF_KERNEL(gemv) (float *out, const float *panel, const float *factor, int ld, int n)
 {
@@ -262,7 +271,30 @@ MF_KERNEL(gemv) (float *out, const float *panel, const float *factor, int ld, in
 	}
 }
 
-/* See MfDense. */
+/*
+ * product[r] = row[r] . x over `width` floats, for MF_SUM_ROWS rows at once: x is loaded once for all of them, and
+ * their sums are put together by shuffles.
+ */
+MF_INLINE void
+MF_KERNEL(row_products) (const float *const *row, const float *x, int width, float *product)
+{
+	MF_V		sum[MF_SUM_ROWS];
+
+	MF_UNROLL
+	for (int r = 0; r < MF_SUM_ROWS; r++)
+		sum[r] = (MF_V) {0};
+	for (int j = 0; j < width; j += MF_LANES)
+	{
+		MF_V		xj = MF_LOAD(x + j);
+
+		MF_UNROLL
+		for (int r = 0; r < MF_SUM_ROWS; r++)
+			sum[r] += xj * MF_LOAD(row[r] + j);
+	}
+	MF_KERNEL(sum_rows) (product, sum);
+}
+
+/* MF_SUM_ROWS rows at a time; a group that is not full has its first row several times. */
 static void
 MF_KERNEL(subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
 							  int width, int n)
@@ -271,30 +303,18 @@ MF_KERNEL(subtract_products) (float *out, const float *rows, int stride, const i
 	{
 		int			count = n - k < MF_SUM_ROWS ? n - k : MF_SUM_ROWS;
 		const float *row[MF_SUM_ROWS];
-		MF_V		sum[MF_SUM_ROWS];
 		float		product[MF_SUM_ROWS];
 
 		MF_UNROLL
 		for (int r = 0; r < MF_SUM_ROWS; r++)
-		{
 			row[r] = rows + (int64_t) column[k + (r < count ? r : 0)] * stride;
-			sum[r] = (MF_V) {0};
-		}
-		for (int j = 0; j < width; j += MF_LANES)
-		{
-			MF_V		xj = MF_LOAD(x + j);
-
-			MF_UNROLL
-			for (int r = 0; r < MF_SUM_ROWS; r++)
-				sum[r] += xj * MF_LOAD(row[r] + j);
-		}
-		MF_KERNEL(sum_rows) (product, sum);
+		MF_KERNEL(row_products) (row, x, width, product);
 		for (int r = 0; r < count; r++)
 			out[k + r] -= product[r];
 	}
 }
 
-/* See MfDense. */
+/* axpy for each of n rows, wherever they are. */
 static void
 MF_KERNEL(add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor, int width,
 					 int n)
@@ -308,7 +328,7 @@ MF_KERNEL(add_rows) (float *out, const float *rows, int stride, const int32_t *c
 	}
 }
 
-/* See MfDense. */
+/* A register of gathered numbers at a time: they are collected in memory, for not every level can gather. */
 static void
 MF_KERNEL(subtract_gathered) (float *out, const float *x, const float *y, const int32_t *column, int n)
 {
@@ -327,7 +347,7 @@ MF_KERNEL(subtract_gathered) (float *out, const float *x, const float *y, const 
 		out[k] = x[k] - y[column[k]];
 }
 
-/* See MfDense. */
+/* A sum in float is of few numbers: callers give it a panel at a time. */
 static void
 MF_KERNEL(moments) (const float *x, int n, double *sum, double *squares)
 {
@@ -351,7 +371,7 @@ MF_KERNEL(moments) (const float *x, int n, double *sum, double *squares)
 	}
 }
 
-/* See MfDense. */
+/* Row by row, as they lie in memory: out stays in L1. */
 static void
 MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
 {
@@ -364,7 +384,7 @@ MF_KERNEL(column_squares) (float *out, const float *panel, int ld, int n)
 		}
 }
 
-/* See MfDense. */
+/* Blocks of MF_LANES x MF_LANES, transposed in registers. */
 static void
 MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int width)
 {
@@ -383,7 +403,7 @@ MF_KERNEL(transpose_panel) (float *out, const float *panel, int ld, int n, int w
 		}
 }
 
-/* See MfDense. */
+/* Registers, and single floats at the end: n is any number. */
 static void
 MF_KERNEL(fill) (float *x, float value, int n)
 {
@@ -396,7 +416,7 @@ MF_KERNEL(fill) (float *x, float value, int n)
 		x[k] = value;
 }
 
-/* See MfDense. */
+/* One register at a time: bound by memory. */
 static void
 MF_KERNEL(axpy) (float *x, const float *y, float f, int ld)
 {
@@ -404,7 +424,7 @@ MF_KERNEL(axpy) (float *x, const float *y, float f, int ld)
 		MF_STORE(x + j, MF_LOAD(x + j) + f * MF_LOAD(y + j));
 }
 
-/* See MfDense. */
+/* As axpy. */
 static void
 MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
 {
@@ -412,7 +432,7 @@ MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
 		MF_STORE(x + j, MF_LOAD(x + j) * MF_LOAD(y + j));
 }
 
-/* See MfDense. */
+/* Two chains of additions; the order of the sum is the same at every call, but not at every level. */
 static float
 MF_KERNEL(dot) (const float *x, const float *y, int ld)
 {
@@ -431,46 +451,38 @@ MF_KERNEL(dot) (const float *x, const float *y, int ld)
 }
 
 /*
- * out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in
- * L1.
+ * out += panel' (panel x) for `count` rows, at most MF_SUM_ROWS: both products while they are in L1.  Rows that there
+ * are not count as the first one, times 0.
  */
 MF_INLINE void
 MF_KERNEL(normal_rows) (float *out, const float *panel, const float *x, int ld, int count)
 {
 	const float *row[MF_SUM_ROWS];
-	MF_V		sum[MF_SUM_ROWS];
+	MF_V		factor[MF_SUM_ROWS];
 	float		product[MF_SUM_ROWS];
 
 	MF_UNROLL
 	for (int r = 0; r < MF_SUM_ROWS; r++)
-	{
 		row[r] = panel + (r < count ? r : 0) * ld;
-		sum[r] = (MF_V) {0};
-	}
-	for (int j = 0; j < ld; j += MF_LANES)
-	{
-		MF_V		xj = MF_LOAD(x + j);
-
-		MF_UNROLL
-		for (int r = 0; r < MF_SUM_ROWS; r++)
-			sum[r] += xj * MF_LOAD(row[r] + j);
-	}
-	MF_KERNEL(sum_rows) (product, sum);
+	MF_KERNEL(row_products) (row, x, ld, product);
 	MF_UNROLL
 	for (int r = 0; r < MF_SUM_ROWS; r++)
-		sum[r] = (MF_V) {0} + (r < count ? product[r] : 0.0f);
+		factor[r] = (MF_V) {0} + (r < count ? product[r] : 0.0f);
 	for (int j = 0; j < ld; j += MF_LANES)
 	{
 		MF_V		y = MF_LOAD(out + j);
 
 		MF_UNROLL
 		for (int r = 0; r < MF_SUM_ROWS; r++)
-			y += sum[r] * MF_LOAD(row[r] + j);
+			y += factor[r] * MF_LOAD(row[r] + j);
 		MF_STORE(out + j, y);
 	}
 }
 
-/* See MfDense. */
+/*
+ * Panel by panel of MF_SUM_ROWS rows, so that the matrix panel' panel is never made: 2 n ld multiplications rather than
+ * n ld^2 / 2.
+ */
 static void
 MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel, const float *x,
 						   int ld, int n)
@@ -485,7 +497,7 @@ MF_KERNEL(normal_product) (float *out, const float *diagonal, const float *panel
 		MF_KERNEL(normal_rows) (out, panel + k * ld, x, ld, n - k);
 }
 
-/* See MfDense. */
+/* All that a step of conjugate gradients does to its vectors, in one pass over them. */
 static float
 MF_KERNEL(cg_step) (float *x, float *residual, float *product, const float *direction,
 					const float *preconditioner, float length, int ld)
@@ -505,7 +517,7 @@ MF_KERNEL(cg_step) (float *x, float *residual, float *product, const float *dire
 	return MF_SUM(sum);
 }
 
-/* See MfDense. */
+/* The next direction of conjugate gradients; as axpy, with the factor at the other vector. */
 static void
 MF_KERNEL(xpay) (float *x, const float *y, float f, int ld)
 {

@@ -30,12 +30,17 @@
 #define MF_LOAD MF_KERNEL(load)
 #define MF_STORE MF_KERNEL(store)
 #define MF_STORE_INTS MF_KERNEL(store_ints)
-#define MF_SELECT MF_KERNEL(select)
 #define MF_ABS MF_KERNEL(absolute)
 #define MF_BITS MF_KERNEL(bits)
 #define MF_ROOT MF_KERNEL(root)
 #define MF_SUM MF_KERNEL(sum)
 #define MF_TRANSPOSE MF_KERNEL(transpose)
+
+/*
+ * a where mask, a comparison, is -1, b where it is 0.  A macro, for where compilers see the comparison they choose by
+ * it, and else by three operations on bits.
+ */
+#define MF_SELECT(mask, a, b) ((MF_V) (((MF_VI) (a) & (mask)) | ((MF_VI) (b) & ~(mask))))
 
 /* Rows whose sums MF_KERNEL(sum_rows) makes at once. */
 #define MF_SUM_ROWS (MF_LANES >= 8 ? 8 : 4)

@@ -33,13 +33,6 @@ MF_KERNEL(store_ints) (int32_t *x, MF_VI v)
 	*(MF_KERNEL(ints_in_memory) *) x = v;
 }
 
-/* a where mask is -1, b where it is 0. */
-MF_INLINE MF_V
-MF_KERNEL(select) (MF_VI mask, MF_V a, MF_V b)
-{
-	return (MF_V) (((MF_VI) a & mask) | ((MF_VI) b & ~mask));
-}
-
 /* |v| */
 MF_INLINE MF_V
 MF_KERNEL(absolute) (MF_V v)
