@@ -105,7 +105,8 @@ check-core:
 	$(MAKE) -C $(srcdir)/test/core check
 	$(MAKE) -C $(srcdir)/test/core check SAN=1
 
-# No warning of gcc, clang and clang-tidy; reasons for what is left out are in .clang-tidy.
+# No warning of gcc, clang and clang-tidy (reasons for what is left out are in .clang-tidy), no include that the
+# table of CONTRIBUTING.md does not have, and no function or file that is too long.
 lint:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/test/lint
 
@@ -125,7 +126,7 @@ help:
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
 	@echo 'make test-all      the same at length, with sanitizers, valgrind, fuzzers and random queries'
 	@echo 'make check-core    tests of src/core: no server needed'
-	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src'
+	@echo 'make lint          has gcc, clang and clang-tidy look at every file of src, and checks who includes whom'
 	@echo 'make dist          makes a zip file of the last commit, as PGXN takes it'
 	@echo 'make deb           makes packages for Debian in the folder above'
 	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'

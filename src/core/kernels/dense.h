@@ -26,7 +26,7 @@ typedef struct MfGather
 	int			nsums;			/* 0 .. 3 */
 	const float *factor[3];		/* nsums x n */
 	float	   *sum[3];			/* nsums x ld: sum[s] += factor[s][k] * rows[column[k]] */
-	bool		even[3];		/* nsums: all factors of this sum are the same; only MfNarrow's looks at it */
+	bool		even[3];		/* nsums: all factors of this sum are the same; only MfInt16's kernels look at it */
 } MfGather;
 
 /* Rows that will be gathered next: asked for while a panel is worked on. */
