@@ -16,7 +16,7 @@
 #endif
 #define L MF_LANES
 
-/* Where row i of a packed triangle starts. */
+/* Where row i of a packed triangle starts, behind 1 + 2 + ... + i numbers. */
 MF_INLINE float *
 MF_KERNEL(triangle_row) (const float *a, int i)
 {
@@ -116,7 +116,7 @@ MF_KERNEL(inverse_roots) (float *out, int n, const float *base, const float *fac
 		MF_STORE(out + i * L, 1.0f / MF_ROOT(base[i] * MF_LOAD(factor) + MF_LOAD(shift)));
 }
 
-/* Four sums, for an addition takes as long as four of them. */
+/* Four sums, for an addition takes as long as four of them; n is a multiple of 4. */
 static void
 MF_KERNEL(dots) (float *out, const float *x, const float *y, int n)
 {
@@ -139,7 +139,10 @@ MF_KERNEL(subtract) (float *x, const float *y, const float *factor, int n)
 		MF_STORE(x + i * L, MF_LOAD(x + i * L) - MF_LOAD(factor) * MF_LOAD(y + i * L));
 }
 
-/* sum[r][c] += sign * sum over k < n of p[r][k] q[c][k]; nrows, ncolumns and sign are constants. */
+/*
+ * sum[r][c] += sign * sum over k < n of p[r][k] q[c][k]; nrows, ncolumns and sign are constants.  All of the time of
+ * systems side by side goes here: nrows + ncolumns loads for nrows * ncolumns multiply-adds.
+ */
 MF_INLINE void
 MF_KERNEL(row_products) (MF_V sum[4][4], float *const *p, float *const *q, int n, const int nrows,
 						 const int ncolumns, const int sign)

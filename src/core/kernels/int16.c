@@ -27,7 +27,7 @@ int16_row(const float *rows, int stride, int64_t r)
 #ifdef MF_ISA_X86
 MF_TARGET_BEGIN(MF_TARGETS_VNNI)
 
-/* See MfInt16. */
+/* A register of columns at a time, over all rows: read once, before rows are quantized. */
 static void
 measure_vnni(const float *rows, int stride, int width, int64_t n, float *widest, float *sizes)
 {
@@ -57,7 +57,7 @@ whole_numbers(const float *row, const float *step, int j, int width)
 	return _mm512_cvtps_epi32(_mm512_div_ps(_mm512_loadu_ps(row + j), _mm512_loadu_ps(step + j)));
 }
 
-/* See MfInt16. */
+/* A group of columns at a time: two registers of 16 whole numbers are packed into one of 32, cut at 16 bits. */
 static void
 quantize_vnni(float *out, const float *row, int width, const float *step)
 {
@@ -68,7 +68,7 @@ quantize_vnni(float *out, const float *row, int width, const float *step)
 														   whole_numbers(row, step, j + 16, width)));
 }
 
-/* See MfInt16. */
+/* The other way round: halves of lanes become lanes, and are multiplied by their steps. */
 static void
 dequantize_row_vnni(float *out, const float *rows, int stride, int width, int64_t r, const float *step)
 {
@@ -175,7 +175,7 @@ row_products(const float *rows, int stride, const int32_t *column, int count, co
 	return sum_lanes(sum);
 }
 
-/* See MfInt16. */
+/* 16 rows at a time, in up to 3 groups of columns, the number of which is a constant of the loop. */
 static void
 subtract_products_vnni(float *out, const float *rows, int stride, const int32_t *column, const float *x,
 					   const float *step, int width, int n)
@@ -196,20 +196,21 @@ subtract_products_vnni(float *out, const float *rows, int stride, const int32_t 
 	}
 }
 
-/* The lower and the upper halves of lanes, as floats. */
+/* The lower halves of lanes, as floats. */
 MF_INLINE __m512
 lower_halves(__m512i pairs)
 {
 	return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16));
 }
 
+/* The upper halves. */
 MF_INLINE __m512
 upper_halves(__m512i pairs)
 {
 	return _mm512_cvtepi32_ps(_mm512_srai_epi32(pairs, 16));
 }
 
-/* See MfInt16. */
+/* Numbers become floats before they are multiplied, for factors are floats; steps are multiplied by at the end. */
 static void
 add_rows_vnni(float *out, const float *rows, int stride, const int32_t *column, const float *factor, const float *step,
 			  int width, int n)
@@ -319,7 +320,10 @@ gather_rows(const MfGather *g, const Sums *sums, const bool varying)
 		gather_columns(g, sums, offset, 1, varying);
 }
 
-/* See MfInt16. */
+/*
+ * Sums whose factors are all the same are sums of whole numbers, made once for all of them in `total`; at most one sum
+ * has factors that differ, and is made in float.
+ */
 static void
 gather_vnni(const MfGather *g, const float *step)
 {

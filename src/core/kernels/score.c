@@ -18,7 +18,7 @@ mf_score(void)
 	return MF_DISPATCH(mf_score);
 }
 
-/* |x| of n floats, in double. */
+/* |x| of n floats, in double, one after the other: the same at every level. */
 double
 mf_norm(const float *x, int n)
 {

@@ -53,12 +53,12 @@ typedef struct MfSq8Tile
 typedef struct MfScore
 {
 	/*
-	 * score[i] = query . row / norm[i] + offset[i] of MF_PACK rows, numbers position[i] of those at base, each of ld
-	 * floats; norm and offset may be NULL.  Returns the bits of scores that are at least threshold.
+	 * score[i] = query . row / norm[i] + offset[i] of MF_PACK rows, numbers position[i] of those at base, each of
+	 * ld floats; norm and offset may be NULL.  Returns the bits of scores that are at least threshold.
 	 * mf_score_error() says how exact they are.
 	 */
-	uint32_t	(*score_rows) (const float *query, int ld, const float *base, const int32_t *position, const float *norm,
-							   const float *offset, float threshold, float *score);
+	uint32_t	(*score_rows) (const float *query, int ld, const float *base, const int32_t *position,
+							   const float *norm, const float *offset, float threshold, float *score);
 
 	/*
 	 * least_sum: of each pack of a block, the sum of products of codes that an item must reach to be of interest.
@@ -77,8 +77,8 @@ typedef struct MfScore
 	 * passed[p]: the bits of the items of pack p whose sums reach least_sum[p], for the packs in the bits `live` of
 	 * the block at code.  Returns the bits of the packs that have such items.
 	 */
-	uint64_t	(*sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_t live, const int32_t *least_sum,
-							 uint16_t *passed);
+	uint64_t	(*sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_t live,
+							 const int32_t *least_sum, uint16_t *passed);
 
 	/*
 	 * The same by 8-bit codes, 0 .. 127, of all ld coordinates.  A pack is ld / 4 chunks of 16 x 4 bytes: item i's

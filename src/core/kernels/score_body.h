@@ -1,8 +1,9 @@
 /*
  * score_body.h - the kernels of score.c for one instruction set level: scores in float, and the table.
  *
- * Included by foreach_isa.h.  Four rows are summed at a time, so that their sums are put together by shuffles
- * rather than one by one.
+ * Included by foreach_isa.h.  A row's inner product ends as a register of partial sums, one in every lane.  Adding
+ * these up lane by lane would take longer than the product itself, so four rows are summed at a time: shuffles and
+ * additions of whole registers bring their sums side by side, in the order in which they are stored.
  */
 #include "core/simd/simd_i8.h"
 
@@ -12,7 +13,7 @@
 #include "core/kernels/sq4_body.h"
 #include "core/kernels/sq8_body.h"
 
-/* Four sums, in parts. */
+/* Four sums side by side: in 128 bits, or in parts in every 128 bits of a register of 512. */
 #if MF_LANES == 16
 typedef __m512 MF_KERNEL(quad);
 #elif MF_LANES == 8
@@ -21,7 +22,10 @@ typedef __m128 MF_KERNEL(quad);
 typedef MF_V MF_KERNEL(quad);
 #endif
 
-/* The inner products of the query with four rows, in what dot_rows() puts together. */
+/*
+ * The inner products of the query with rows position[0 .. 3] of ld floats.  The query's registers are loaded once for
+ * all four rows, and four chains of additions hide each other's latency.
+ */
 static inline MF_KERNEL(quad)
 MF_KERNEL(dot_quad) (const float *query, int ld, const float *base, const int32_t *position)
 {
@@ -95,7 +99,10 @@ MF_KERNEL(dot_rows) (const float *query, int ld, const float *base, const int32_
 #endif
 }
 
-/* See MfScore. */
+/*
+ * Without norm and offset, which callers leave out or give for all packs alike, the branches are predicted.  Scores are
+ * compared while they are in registers.
+ */
 static uint32_t
 MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int32_t *position, const float *norm,
 					   const float *offset, float threshold, float *score)

@@ -1,6 +1,10 @@
 /*
  * sq4_body.h - the kernels of score.c on 4-bit codes, for one instruction set level; included by score_body.h.
  *
+ * Two codes share a byte, so that 16 items' codes of 8 coordinates are one line of the cache.  Halves of bytes become
+ * bytes by a mask and a shift; the codes of 4 coordinates of one item are then neighbours in a lane of 32 bits, as
+ * instructions that multiply bytes want them, and the query's factors are the same in all lanes.
+ *
  * Products of bytes are added in 16 bits as long as they fit: eight times two products of at most 15 * 127.
  */
 
@@ -12,8 +16,12 @@ MF_KERNEL(lowered) (MF_V x)
 }
 
 /*
- * See MfScore.  All in float: margins of 2^-20 of what is added up cover its rounding, and one whole step that of
- * the sum.
+ * The bound of sq4.c and sq8.c, solved for the sum of products, for MF_LANES packs at a time:
+ *
+ *	  least = (threshold - offset - missed) / (step * unit) + shift
+ *
+ * All in float: margins of 2^-20 of what is added up cover its rounding, and one whole step that of the sum.  The
+ * threshold of a cosine is multiplied by a norm, the smallest of the pack or, where it is negative, the largest.
  */
 static uint64_t
 MF_KERNEL(sq_bound) (const MfSqBounds *bounds, int32_t *least_sum)
@@ -68,7 +76,10 @@ MF_KERNEL(reached) (const MF_VI *sum, int32_t least_sum)
 
 #if MF_HAS_BYTES
 
-/* The sums of products of a pack's items.  With VNNI halves of bytes have sums of their own: two chains of additions. */
+/*
+ * The sums of products of a pack's items, SUMS registers.  With VNNI halves of bytes have sums of their own: two chains
+ * of additions.  Without, up to four groups of 8 coordinates are added in 16 bits before they are widened.
+ */
 MF_INLINE void
 MF_KERNEL(sq4_pack) (const uint8_t *code, int dims, const int8_t *query, MF_VI *sum)
 {
@@ -139,7 +150,10 @@ MF_KERNEL(pairs) (const int8_t *query, int first)
 	return (MF_KERNEL(shorts)) {a, b, a, b, a, b, a, b};
 }
 
-/* The sums of products of a pack's items: of four at a time, two 16-bit lanes each. */
+/*
+ * The sums of products of a pack's items, without an instruction for bytes: of four items at a time, each of which has
+ * two lanes of 16 bits, for even coordinates and odd ones of four.
+ */
 MF_INLINE void
 MF_KERNEL(sq4_pack) (const uint8_t *code, int dims, const int8_t *query, MF_VI *sum)
 {
@@ -167,7 +181,7 @@ MF_KERNEL(sq4_pack) (const uint8_t *code, int dims, const int8_t *query, MF_VI *
 
 #endif
 
-/* See MfScore. */
+/* The sums themselves, for the few packs of which items have passed. */
 static void
 MF_KERNEL(sq4_sums) (const uint8_t *code, int dims, const int8_t *query, int32_t *sum)
 {
@@ -178,7 +192,7 @@ MF_KERNEL(sq4_sums) (const uint8_t *code, int dims, const int8_t *query, int32_t
 		MF_STORE_INTS(sum + r * MF_LANES, sums[r]);
 }
 
-/* See MfScore. */
+/* The loop in which a search over flat norms spends its time: bound by memory where it has several cores' worth. */
 static uint64_t
 MF_KERNEL(sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_t live, const int32_t *least_sum,
 					 uint16_t *passed)
@@ -197,7 +211,7 @@ MF_KERNEL(sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_
 	return found;
 }
 
-/* See MfScore. */
+/* Codes are rounded by cutting digits off, as encoding does, so that the error is that of the codes stored. */
 static float
 MF_KERNEL(sq4_error) (const float *row, int dims, float step)
 {

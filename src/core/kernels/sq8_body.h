@@ -1,7 +1,9 @@
 /*
  * sq8_body.h - the kernels of score.c on 8-bit codes, for one instruction set level; included by score_body.h.
  *
- * Two products of at most 127 * 127 stay within 16 bits; a sum of 1008 of them is a whole number of 32.
+ * The codes of 4 coordinates of an item are neighbours in a lane of 32 bits, as in sq4_body.h.  Codes have 7 bits, so
+ * that two products of at most 127 * 127 stay within 16, where instructions before VNNI add them; a sum of 1008
+ * products is a whole number of 32 bits.
  */
 
 #if MF_HAS_BYTES
@@ -9,7 +11,7 @@
 /* Chains of additions, as many as registers are free for: a dot product takes longer than the next one waits. */
 #define CHAINS (MF_LANES == 16 ? 4 : 1)
 
-/* The sums of products of a pack's items. */
+/* The sums of products of a pack's items, SUMS registers, in CHAINS parts until the end. */
 MF_INLINE void
 MF_KERNEL(sq8_pack) (const uint8_t *code, int ld, const int8_t *query, MF_VI *sum)
 {
@@ -31,14 +33,19 @@ MF_KERNEL(sq8_pack) (const uint8_t *code, int ld, const int8_t *query, MF_VI *su
 	}
 	MF_UNROLL
 	for (int r = 0; r < SUMS; r++)
-		sum[r] = CHAINS == 1 ? part[0][r] : (part[0][r] + part[1 % CHAINS][r]) + (part[2 % CHAINS][r] + part[3 % CHAINS][r]);
+	{
+		sum[r] = part[0][r];
+		MF_UNROLL
+		for (int c = 1; c < CHAINS; c++)
+			sum[r] += part[c][r];
+	}
 }
 
 #undef CHAINS
 
 #else
 
-/* The sums of products of a pack's items: of four at a time, two 16-bit lanes each. */
+/* The same without an instruction for bytes: of four items at a time, two lanes of 16 bits each. */
 MF_INLINE void
 MF_KERNEL(sq8_pack) (const uint8_t *code, int ld, const int8_t *query, MF_VI *sum)
 {
@@ -69,7 +76,7 @@ MF_KERNEL(sq8_bits) (const uint8_t *pack, int ld, const int8_t *query, int32_t l
 	return MF_KERNEL(reached) (sum, least_sum);
 }
 
-/* See MfScore. */
+/* Packs that are not live are passed over, so a search whose norms prune loads few codes. */
 static uint64_t
 MF_KERNEL(sq8_scan) (const uint8_t *code, int ld, const int8_t *query, uint64_t live, const int32_t *least_sum,
 					 uint16_t *passed)
@@ -110,7 +117,11 @@ MF_KERNEL(note_pack) (MfSq8Tile *tile, int q, int p, uint32_t passed)
 
 #if MF_VNNI
 
-/* See MfScore: each four codes that are loaded are multiplied by those of all queries, whether they are live or not. */
+/*
+ * Codes that are loaded are multiplied by those of all queries of the tile, whether they are live or not: with eight
+ * queries eight chains of additions fill the time, and what dead ones found is cleared at the end.  The queries' codes
+ * are put side by side first, four of each.
+ */
 static void
 MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 {
@@ -151,7 +162,10 @@ MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 
 #else
 
-/* See MfScore: without VNNI there is nothing to gain from several queries but the codes' way from memory. */
+/*
+ * Without VNNI a pack's sums take several instructions a step, and there is nothing to gain from several queries but
+ * the codes' way from memory.
+ */
 static void
 MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 {
@@ -162,7 +176,8 @@ MF_KERNEL(sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile)
 
 		for (int q = 0; q < tile->nqueries; q++)
 			if ((tile->live[q] >> p & 1) != 0)
-				MF_KERNEL(note_pack) (tile, q, p, MF_KERNEL(sq8_bits) (pack, ld, tile->query[q], tile->least_sum[q][p]));
+				MF_KERNEL(note_pack) (tile, q, p,
+									  MF_KERNEL(sq8_bits) (pack, ld, tile->query[q], tile->least_sum[q][p]));
 	}
 }
 

@@ -130,7 +130,8 @@ run_group(void *argument, int64_t group, int worker)
 bool
 mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace, const MfParallel *parallel)
 {
-	AucState	state = {index, MF_DISPATCH(auc_kernels), query, nqueries, workspace, worker_size(index->factors), parallel};
+	AucState	state = {index, MF_DISPATCH(auc_kernels), query, nqueries, workspace, worker_size(index->factors),
+	parallel};
 
 	return mf_parallel_for(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
 }

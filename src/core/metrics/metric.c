@@ -44,7 +44,7 @@ full_recall(const MfListTally *list)
 	return (double) list->hits / (double) list->nrelevant;
 }
 
-/* Sum over hits of 1 / log2(rank + 1), over the same of the best list that there can be (Jarvelin and Kekalainen 2002). */
+/* Sum over hits of 1 / log2(rank + 1), over that of the best list that there can be (Jarvelin and Kekalainen 2002). */
 static double
 ndcg(const MfListTally *list)
 {

@@ -131,7 +131,7 @@ sort_by_rank(const MfReservoir *reservoir, MfReservoirEntry *entry, int n, uint3
 	sort_few(reservoir, entry, n, before_by_rank);
 }
 
-/* How many entries a reservoir for the best k should shrink at: often enough for a high threshold, seldom enough to pay. */
+/* How many entries a reservoir for the best k should shrink at: seldom enough to pay, else as often as possible. */
 int
 mf_reservoir_limit(int k)
 {

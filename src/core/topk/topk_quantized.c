@@ -143,8 +143,8 @@ mf_search_sq4(MfSearch *search, int64_t block, uint64_t live)
 	bounds->length = sq4->length + first;
 	bounds->rest = sq4->rest + first;
 	live = bound_live(search, bounds, live, least_sum);
-	live = search->kernels->sq4_scan(sq4->code + (size_t) first * sq4->dims * 8, sq4->dims, search->sq4_query.code, live,
-									 least_sum, passed);
+	live = search->kernels->sq4_scan(sq4->code + (size_t) first * sq4->dims * 8, sq4->dims, search->sq4_query.code,
+									 live, least_sum, passed);
 	for (; live != 0; live &= live - 1)
 	{
 		int64_t		pack = first + __builtin_ctzll(live);

@@ -150,7 +150,9 @@ float_error(const MfSearch *search, const Pack *pack, double *error)
 	return search->norm * pack->most < MF_FLOAT_RANGE;
 }
 
-/* Adds an item to the reservoir, if the filter lets it in and its group has room for it; its score is within `error`. */
+/*
+ * Adds an item, whose score is within `error`, to the reservoir, if the filter lets it in and its group has room.
+ */
 static inline void
 offer(MfSearch *search, int32_t position, double score, float error)
 {
