@@ -35,7 +35,7 @@ typedef struct StoredRow
 	int			factors;		/* d; 0: of this user nothing is known but what they have */
 	const float *vector;		/* d floats */
 	const float *rating_vector; /* d floats; NULL: there is none */
-	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/seen.h; 0: it is not known */
+	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 } StoredRow;
 

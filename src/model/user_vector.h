@@ -13,7 +13,7 @@ typedef struct StoredUser
 	float	   *vector;			/* the caller's, with room for the factors */
 	float		bias;
 	int32		count;			/* ratings in the training */
-	bytea	   *seen;			/* what the user has, see core/seen.h; NULL: it is not known */
+	bytea	   *seen;			/* what the user has, see core/base/seen.h; NULL: it is not known */
 } StoredUser;
 
 extern bool LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored);

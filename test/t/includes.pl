@@ -68,5 +68,7 @@ finds('nor do they call each other', qr{a circle of files: core/base/chicken, co
 finds('a base name is one file\'s', qr{one name for several files: core/base/rng ids/rng}, 'ids/rng.c' => '');
 finds('a folder has a row in the table', qr{src/cellar/wine\.c: the table in CONTRIBUTING\.md has no row for cellar},
 	'cellar/wine.c' => '');
+finds('a README lists the files of its folder', qr{src/core/base/README\.md does not list egg$}m, 'core/base/egg.c' => '');
+finds('and no others', qr{src/ids/README\.md lists id_soup, which is not there}, 'ids/README.md' => "\n| `id_soup` | |\n");
 finds('and a README', qr{src/cellar/README\.md has 0 lines}, 'cellar/wine.c' => '');
 done_testing();
