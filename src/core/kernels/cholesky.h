@@ -28,12 +28,17 @@ typedef struct MfLaneRows
 	float		scale[MF_MAX_LANES];
 } MfLaneRows;
 
+/*
+ * The kernels of one level; all but the last two work on systems side by side.  Matrices and vectors are the caller's,
+ * at multiples of 64 bytes.
+ */
 typedef struct MfCholesky
 {
 	int			lanes;
 
-	/* out number e of system l = rows->scale[l] * rows->row[l][e] * column_scale[e * lanes + l];
-	 * column_scale NULL: 1 */
+	/*
+	 * out number e of system l = rows->scale[l] * rows->row[l][e] * column_scale[e * lanes + l]; column_scale NULL: 1
+	 */
 	void		(*interleave) (float *out, const MfLaneRows *rows, const float *column_scale,
 							   int ld);
 
@@ -78,17 +83,17 @@ typedef struct MfCholesky
 							int n, int ld);
 
 	/*
-	 * One system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld); least as
+	 * LAPACK's potrf for one system: U with U'U = c in place of c, its diagonal's inverses in inverse (ld); least as
 	 * above.  work: 16 x ld.  False: not finite.
 	 */
 	bool		(*potrf) (const MfDense *dense, float *c, int ld, float least, float *inverse,
 							   float *work);
 
-	/* x (ld) becomes the solution of U'U x = x; returns the old x times the new one */
+	/* and its potrs: x (ld) becomes the solution of U'U x = x; returns the old x times the new one */
 	float		(*potrs) (const float *c, int ld, const float *inverse, float *x);
 } MfCholesky;
 
-/* Numbers of a packed triangle. */
+/* Numbers of a packed triangle of n rows. */
 static inline size_t
 mf_triangle(size_t n)
 {

@@ -39,6 +39,7 @@ typedef struct MfAhead
 	int			n;
 } MfAhead;
 
+/* The kernels of one level.  Names are BLAS's where it has the operation; xpay is axpy with the factor at x. */
 typedef struct MfDense
 {
 	int			lanes;			/* MF_LANES */
