@@ -1,6 +1,6 @@
 /*
  * test_cholesky.c - positive definite systems, side by side and alone, at every instruction set
- * level, against textbook elimination in double; and the eigenvalue decomposition.
+ * level, against textbook elimination in double.
  */
 #include "tap.h"
 
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/als/als.h"
-#include "core/linalg/eigen.h"
 #include "core/base/rng.h"
 #include "core/kernels/cholesky.h"
 
@@ -298,60 +297,6 @@ test_one(const MfCholesky *cholesky, int d)
 	free(x);
 }
 
-/*
- * A matrix of that rank whose numbers span nine orders of magnitude: product and orthogonality.
- */
-static void
-test_eigen(int n, int rank)
-{
-	size_t		size = (size_t) (n * n);
-	double	   *a = malloc(size * sizeof(double));
-	double	   *kept = malloc(size * sizeof(double));
-	double	   *vectors = malloc(size * sizeof(double));
-	double	   *values = malloc((size_t) n * sizeof(double));
-	void	   *work = malloc(mf_eigen_size(n));
-	double		off = 0.0;
-	double		skew = 0.0;
-	bool		descending = true;
-
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++)
-		{
-			a[i * n + j] = 0.0;
-			for (int k = 0; k < rank; k++)
-				a[i * n + j] += (double) mf_random_normal(17, (uint64_t) (i * 1024 + k)) *
-					mf_random_normal(17, (uint64_t) (j * 1024 + k)) / n;
-			a[i * n + j] *= pow(10.0, -4.5 * (i + j) / n);
-		}
-	memcpy(kept, a, size * sizeof(double));
-	ok(mf_eigen(a, n, values, vectors, work) == MF_OK, "n = %d, rank %d: eigenvalues", n, rank);
-	for (int i = 0; i < n; i++)
-	{
-		descending = descending && (i == 0 || values[i] <= values[i - 1]);
-		for (int j = 0; j < n; j++)
-		{
-			double		sum = 0.0;
-			double		product = 0.0;
-
-			for (int k = 0; k < n; k++)
-			{
-				sum += vectors[k * n + i] * values[k] * vectors[k * n + j];
-				product += vectors[i * n + k] * vectors[j * n + k];
-			}
-			off = worse(off, sum, kept[i * n + j]);
-			skew = worse(skew, product, i == j);
-		}
-	}
-	ok(off < 1e-13 * n && skew < 1e-13 * n && descending, "they give the matrix back, and descend");
-	a[0] = NAN;
-	ok(mf_eigen(a, n, values, vectors, work) == MF_NOT_FINITE, "NaN is refused");
-	free(a);
-	free(kept);
-	free(vectors);
-	free(values);
-	free(work);
-}
-
 int
 main(void)
 {
@@ -366,8 +311,6 @@ main(void)
 			test_lanes(mf_cholesky(), sizes[i]);
 			test_one(mf_cholesky(), sizes[i]);
 			test_dual_kernels(mf_cholesky(), 4 + 4 * (int) (i % 5), sizes[i]);
-			test_eigen(sizes[i], sizes[i]);
-			test_eigen(sizes[i], sizes[i] * 3 / 4);
 		}
 	}
 	return done();

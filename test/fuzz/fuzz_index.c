@@ -39,7 +39,6 @@ touch_all(const MfIndex *index)
 	touch(index->block_offset, blocks);
 	touch(index->tail_offset, blocks);
 	touch(index->sq4.rotation, (size_t) index->sq4.dims * index->ld * sizeof(float));
-	touch(index->sq4.spread, (size_t) index->sq4.dims * sizeof(float));
 	touch(index->sq4.code, (size_t) index->npacks * index->sq4.dims * 8);
 	touch(index->sq4.least_norm, packs);
 	touch(index->sq4.step, packs);

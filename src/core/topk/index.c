@@ -37,7 +37,6 @@ lay_out_sq4(MfIndex *index, MfArena *arena, const MfIndexHeader *header, size_t 
 	MfSq4	   *sq4 = &index->sq4;
 
 	sq4->rotation = take_numbers(arena, dims * (size_t) index->ld);
-	sq4->spread = take_numbers(arena, dims);
 	sq4->least_norm = take_numbers(arena, packs);
 	sq4->step = take_numbers(arena, packs);
 	sq4->error = take_numbers(arena, packs);

@@ -53,7 +53,7 @@ typedef struct MfSq8
 } MfSq8;
 
 /*
- * 4-bit codes of the leading coordinates of all items: see sq4.c.  Arrays but rotation, spread and code are of
+ * 4-bit codes of the leading coordinates of all items: see sq4.c.  Arrays but rotation and code are of
  * whole blocks, a number for each pack.  All zero where there are none.
  */
 typedef struct MfSq4
@@ -61,12 +61,11 @@ typedef struct MfSq4
 	int			dims;			/* leading coordinates that have codes, a multiple of 16; 0: none */
 	float		skew;			/* how far the rotation is from orthonormal */
 	const float *rotation;		/* dims x ld: from vectors to coordinates, orthonormal rows */
-	const float *spread;		/* dims: unit of each coordinate */
 	const uint8_t *code;		/* npacks x dims x 8 bytes: see MfScore.sq4_sums */
 	const float *least_norm;	/* no item of the pack has a smaller norm */
 	const float *step;			/* what one step of a code is worth */
-	const float *error;			/* largest norm of what the codes miss, in units */
-	const float *length;		/* largest norm of what the codes stand for, in units */
+	const float *error;			/* largest norm of what the codes miss */
+	const float *length;		/* largest norm of what the codes stand for */
 	const float *rest;			/* largest norm beyond the coded coordinates */
 } MfSq4;
 
@@ -111,7 +110,7 @@ mf_index_vector(const MfIndex *index, int32_t item)
  * index has 4 bytes but codes, which have half of one or one.
  */
 #define MF_INDEX_MAGIC "mfindex"
-#define MF_INDEX_FORMAT 5
+#define MF_INDEX_FORMAT 6
 #define MF_INDEX_ORDER UINT32_C(0x01020304) /* tells the byte order */
 
 typedef struct MfIndexHeader

@@ -1,23 +1,23 @@
 /*
  * sq4.c - 4-bit scalar quantization of the items' leading coordinates, and what codes say of a score.
  *
- * Where norms are flat, no item can be passed over unseen.  So all are looked at in short: let R be
- * the eigenvectors of V'V, x = R p and y = R v the coordinates of query and item.  The first c of them
- * carry most of p.v; what is left is bounded by the norms of the rest (FEXIPRO: Li, Chan, Yiu,
- * Mamoulis, SIGMOD 2017; LEMP: Teflioudi, Gemulla, Mykytiuk, SIGMOD 2015).  A coordinate's unit is its
- * spread a_j, so that all are worth the same four bits, and a pack has a step s of its own:
+ * Where norms are flat, no item can be passed over unseen.  So all are looked at in short: let R be c orthonormal rows
+ * that span about the first principal axes of V'V, x = R p and y = R v the coordinates of query and item.  They carry
+ * most of p.v; what is left is bounded by the norms of the rest (FEXIPRO: Li, Chan, Yiu, Mamoulis, SIGMOD 2017; LEMP:
+ * Teflioudi, Gemulla, Mykytiuk, SIGMOD 2015).  The axes are turned within their span so that items are about as large
+ * along each, and all coordinates are worth the same four bits.  A pack has a step s of its own:
  *
- *	  y_j / a_j = s (n_j - 7.5) + e_j,    n_j = 0 .. 15
- *	  x_j a_j = t q_j + f_j,			  q_j = -127 .. 127
+ *	  y_j = s (n_j - 7.5) + e_j,    n_j = 0 .. 15
+ *	  x_j = t q_j + f_j,			q_j = -127 .. 127
  *
  *	  p.v = sum_{j <= c} x_j y_j + rest of p . rest of v
- *		  = s t (sum q_j n_j - 7.5 sum q_j) + s sum f_j (n_j - 7.5) + sum x_j a_j e_j + rest . rest
+ *		  = s t (sum q_j n_j - 7.5 sum q_j) + s sum f_j (n_j - 7.5) + sum x_j e_j + rest . rest
  *
- * The first term is integers.  The others are at most |f| |l|, l_j = s (n_j - 7.5), |x a| |e| and |rest| |rest|
+ * The first term is integers.  The others are at most |f| |l|, l_j = s (n_j - 7.5), |x| |e| and |rest| |rest|
  * (Cauchy-Schwarz), where |l|, |e| and the rest's norm are the largest ones of the pack, stored with
  * it.  So p.v + o can reach the threshold only if
  *
- *	  sum q_j n_j >= (threshold - o - |f| |l| - |x a| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
+ *	  sum q_j n_j >= (threshold - o - |f| |l| - |x| |e| - |rest| |rest|) / (s t) + 7.5 sum q_j
  *
  * which is one integer a pack, and the sum of products is what processors have instructions for.
  *
@@ -53,11 +53,11 @@ rotate(const MfScore *kernels, const MfIndex *index, const float *vector, float 
 }
 
 /*
- * Codes one pack: its coordinates in units, scaled (MF_PACK x dims), in these steps; see MfScore.sq4_sums for where
+ * Codes one pack: its coordinates (MF_PACK x dims), in these steps; see MfScore.sq4_sums for where
  * each code is.  Returns the largest norm of what an item's codes stand for, in steps.
  */
 static float
-encode_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code)
+encode_pack(const MfIndex *index, const float *coordinate, float step, uint8_t *code)
 {
 	float		per_step = 1 / step;
 	float		squares[MF_PACK] = {0};
@@ -71,7 +71,7 @@ encode_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code
 
 				for (int upper = 0; upper < 2; upper++)
 				{
-					float		n = scaled[i * index->sq4.dims + g * 8 + upper * 4 + b] * per_step + 8;
+					float		n = coordinate[i * index->sq4.dims + g * 8 + upper * 4 + b] * per_step + 8;
 
 					n = n > 15 ? 15 : n < 0 ? 0 : n;
 					byte |= (unsigned) n << 4 * upper;
@@ -86,7 +86,7 @@ encode_pack(const MfIndex *index, const float *scaled, float step, uint8_t *code
 
 /* The step that leaves the smallest error in the worst item of a pack, and that error squared. */
 static float
-choose_step(const Coding *coding, const float *scaled, float *error)
+choose_step(const Coding *coding, const float *coordinate, float *error)
 {
 	int			n = MF_PACK * coding->index->sq4.dims;
 	double		squares = 0;
@@ -94,15 +94,15 @@ choose_step(const Coding *coding, const float *scaled, float *error)
 	float		step;
 
 	for (int i = 0; i < n; i++)
-		squares += (double) scaled[i] * scaled[i];
+		squares += (double) coordinate[i] * coordinate[i];
 	usual = (float) fmax(USUAL_STEP * sqrt(squares / n), 1e-15);
 	step = usual;
-	*error = coding->kernels->sq4_error(scaled, coding->index->sq4.dims, usual);
+	*error = coding->kernels->sq4_error(coordinate, coding->index->sq4.dims, usual);
 	/* outliers want larger steps, shapes with short tails smaller ones */
 	for (int direction = -1; direction <= 1 && step == usual; direction += 2)
 		for (float factor = 1 + 0.13f * direction; factor < 6 && factor > 0.3f; factor *= 1 + 0.13f * direction)
 		{
-			float		other = coding->kernels->sq4_error(scaled, coding->index->sq4.dims, usual * factor);
+			float		other = coding->kernels->sq4_error(coordinate, coding->index->sq4.dims, usual * factor);
 
 			if (other >= *error)
 				break;
@@ -120,9 +120,9 @@ typedef struct PackShape
 	bool		in_range;		/* all norms are such that codes are made */
 } PackShape;
 
-/* Coordinates of a pack's items in units: scaled (MF_PACK x dims). */
+/* Computes the coordinates of a pack's items (MF_PACK x dims); zeros where a norm is out of range. */
 static PackShape
-scale_pack(const Coding *coding, int64_t pack, float *scaled)
+rotate_pack(const Coding *coding, int64_t pack, float *coordinate)
 {
 	const MfIndex *index = coding->index;
 	PackShape	shape = {0, INFINITY, true};
@@ -130,7 +130,7 @@ scale_pack(const Coding *coding, int64_t pack, float *scaled)
 	for (int i = 0; i < MF_PACK; i++)
 	{
 		int64_t		at = pack * MF_PACK + i;
-		float	   *y = scaled + (size_t) i * index->sq4.dims;
+		float	   *y = coordinate + (size_t) i * index->sq4.dims;
 		float		norm = index->norm[at];
 		double		rest = (double) norm * norm * (1 + 1e-6 + index->sq4.skew);
 
@@ -139,14 +139,11 @@ scale_pack(const Coding *coding, int64_t pack, float *scaled)
 		shape.in_range &= norm == 0 || (norm > MF_LEAST_CODED && norm < MF_MOST_CODED);
 		rotate(coding->kernels, index, index->vector + at * index->ld, y);
 		for (int j = 0; j < index->sq4.dims; j++)
-		{
 			rest -= (double) y[j] * y[j];
-			y[j] /= index->sq4.spread[j];
-		}
 		shape.rest = rest > shape.rest ? rest : shape.rest;
 	}
 	if (!shape.in_range)
-		memset(scaled, 0, (size_t) MF_PACK * index->sq4.dims * sizeof(float));
+		memset(coordinate, 0, (size_t) MF_PACK * index->sq4.dims * sizeof(float));
 	return shape;
 }
 
@@ -163,15 +160,15 @@ set_bounds(const MfSq4 *sq4, int64_t pack, const PackShape *shape, float step, f
 	MF_WRITABLE(float, sq4->least_norm)[pack] = shape->least_norm * (1 - 0x1.0p-20f);
 }
 
-/* Codes one pack; scaled: MF_PACK x dims of scratch space. */
+/* Codes one pack; coordinate: MF_PACK x dims of scratch space. */
 static void
-code_pack(const Coding *coding, int64_t pack, float *scaled)
+code_pack(const Coding *coding, int64_t pack, float *coordinate)
 {
 	const MfSq4 *sq4 = &coding->index->sq4;
-	PackShape	shape = scale_pack(coding, pack, scaled);
+	PackShape	shape = rotate_pack(coding, pack, coordinate);
 	float		error;
-	float		step = choose_step(coding, scaled, &error);
-	float		length = encode_pack(coding->index, scaled, step,
+	float		step = choose_step(coding, coordinate, &error);
+	float		length = encode_pack(coding->index, coordinate, step,
 									 MF_WRITABLE(uint8_t, sq4->code) + (size_t) pack * sq4->dims * 8);
 
 	set_bounds(sq4, pack, &shape, step, length, error);
@@ -205,19 +202,13 @@ bool
 mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *parallel)
 {
 	Coding		coding = {index, mf_score(), plan->scratch};
-	float	   *rotation = MF_WRITABLE(float, index->sq4.rotation);
 
-	memset(rotation, 0, (size_t) index->sq4.dims * index->ld * sizeof(float));
-	for (int i = 0; i < index->sq4.dims; i++)
-	{
-		for (int j = 0; j < index->factors && i < index->factors; j++)
-			rotation[(size_t) i * index->ld + j] = (float) plan->rotation[(size_t) i * index->factors + j];
-		MF_WRITABLE(float, index->sq4.spread)[i] = (float) plan->spread[i];
-	}
+	memcpy(MF_WRITABLE(float, index->sq4.rotation), plan->rotation,
+		   (size_t) index->sq4.dims * (size_t) index->ld * sizeof(float));
 	return mf_parallel_for(parallel, index->nblocks, code_block, &coding);
 }
 
-/* Rounds a query's scaled coordinates x (dims) to codes, in units of which the largest has 127. */
+/* Rounds a query's coordinates x (dims) to codes, in units of which the largest has 127. */
 static void
 encode_query(MfSqQuery *code, const float *x, int dims, float most)
 {
@@ -258,14 +249,12 @@ mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double n
 	for (int j = 0; j < sq4->dims; j++)
 	{
 		rest -= (double) x[j] * x[j];
-		x[j] *= sq4->spread[j];
 		squares += (double) x[j] * x[j];
 		most = fabsf(x[j]) > most ? fabsf(x[j]) : most;
 	}
 	encode_query(code, x, sq4->dims, most);
-	/* times the spread here and by the spread there have rounded x_j y_j twice: 1e-6 more skew */
 	code->per_error = (float) (sqrt(squares) * (1 + 1e-6) + 1e-30);
 	code->per_rest = (float) (sqrt(fmax(rest, 0)) * (1 + 1e-6) + 1e-30);
-	code->per_skew = (float) ((sq4->skew + 1e-6) * norm * (1 + 1e-6));
+	code->per_skew = (float) (sq4->skew * norm * (1 + 1e-6));
 	return true;
 }

@@ -20,8 +20,7 @@ typedef struct MfSq4Plan
 {
 	int			dims;			/* leading coordinates, a multiple of 16; 0: no codes */
 	float		skew;			/* see MfSq4 */
-	double	   *rotation;		/* d x d, orthonormal rows */
-	double	   *spread;			/* ld */
+	const float *rotation;		/* dims x ld: see MfSq4 */
 	float	   *scratch;		/* MF_PACK x ld a worker: coordinates of the pack at work */
 } MfSq4Plan;
 

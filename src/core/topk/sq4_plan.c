@@ -11,8 +11,9 @@
 
 #include "core/base/arena.h"
 #include "core/base/padding.h"
-#include "core/linalg/eigen.h"
+#include "core/linalg/dot.h"
 #include "core/linalg/gram.h"
+#include "core/linalg/principal_axes.h"
 
 /* Items and queries that decisions rest on. */
 #define SAMPLE_ITEMS 4096
@@ -26,10 +27,7 @@
 #define COORDINATE_COST 0.015
 #define SCORE_COST 25.0
 
-/* No coordinate's unit is less than this share of the first one's. */
-#define LEAST_SPREAD 0.02
-
-/* What codes usually miss, in deviations of a normal coordinate: see USUAL_STEP in sq4.c. */
+/* What codes usually miss of a score, as a share of the norms that they stand for: see USUAL_STEP in sq4.c. */
 #define USUAL_ERROR 0.11
 
 /* Sections of the planner's workspace. */
@@ -40,16 +38,11 @@ typedef struct Sample
 	float	   *vector;			/* n x ld */
 	float	   *weight;			/* n: 1 / |v|^2 */
 	int32_t    *position;		/* n: of the items, in the index */
-	float	   *gram;			/* d x ld */
-	double	   *square;			/* d x d: the Gram matrix in double */
-	double	   *rotation;		/* d x d: its eigenvectors, a row each */
-	double	   *value;			/* ld: its eigenvalues, then spreads */
-	void	   *work;			/* of mf_eigen() */
-	float	   *row;			/* ld x ld: rotation in float */
-	float	   *scaled;			/* parts x n: sum over the first 16 part coordinates of (y_j / a_j)^2 */
-	float	   *plain;			/* parts x n: of y_j^2 */
+	float	   *gram;			/* ld x ld, of vectors of length 1; padding 0 */
+	float	   *axes;			/* ld x ld: orthonormal rows, those first that carry most; zeros from the d-th on */
+	float	   *carried;		/* parts x n: squared norms along the first 16, 32, ... axes */
 	float	   *score;			/* n + MF_BLOCK */
-	void	   *space;			/* for mf_gram() */
+	void	   *space;			/* for mf_gram(), then for the axes */
 	float	   *scratch;		/* see MfSq4Plan */
 } Sample;
 
@@ -59,6 +52,8 @@ lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfPa
 {
 	size_t		ld = mf_padded(d);
 	int64_t		packs = (nitems + MF_PACK - 1) / MF_PACK;
+	size_t		gram = mf_gram_size(d, parallel);
+	size_t		axes = mf_axes_size(d);
 	size_t		n;
 
 	if (packs > SAMPLE_ITEMS / MF_PACK)
@@ -69,16 +64,11 @@ lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfPa
 	sample->vector = mf_arena_floats(arena, n * ld);
 	sample->weight = mf_arena_floats(arena, n);
 	sample->position = mf_arena_take(arena, n * sizeof(int32_t));
-	sample->gram = mf_arena_floats(arena, d * ld);
-	sample->square = mf_arena_take(arena, (size_t) d * d * sizeof(double));
-	sample->rotation = mf_arena_take(arena, (size_t) d * d * sizeof(double));
-	sample->value = mf_arena_take(arena, ld * sizeof(double));
-	sample->work = mf_arena_take(arena, mf_eigen_size(d));
-	sample->row = mf_arena_floats(arena, ld * ld);
-	sample->scaled = mf_arena_floats(arena, sample->parts * n);
-	sample->plain = mf_arena_floats(arena, sample->parts * n);
+	sample->gram = mf_arena_floats(arena, ld * ld);
+	sample->axes = mf_arena_floats(arena, ld * ld);
+	sample->carried = mf_arena_floats(arena, sample->parts * n);
 	sample->score = mf_arena_floats(arena, n + MF_BLOCK);
-	sample->space = mf_arena_take(arena, mf_gram_size(d, parallel));
+	sample->space = mf_arena_take(arena, gram > axes ? gram : axes);
 	sample->scratch = mf_arena_floats(arena, mf_workers(parallel) * MF_PACK * ld);
 }
 
@@ -91,29 +81,6 @@ mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 
 	lay_out_sample(&sample, &arena, nitems, factors, parallel);
 	return arena.used;
-}
-
-/*
- * Finds the basis in which the Gram matrix is diagonal, largest eigenvalue first, and turns the values
- * into spreads: what a coordinate of a vector of length 1 is like.  False when there is none.
- */
-static bool
-find_basis(Sample *sample, int d)
-{
-	double	   *value = sample->value;
-	int			ld = mf_padded(d);
-
-	for (int i = 0; i < d; i++)
-		for (int j = 0; j < d; j++)
-			sample->square[(size_t) i * d + j] = sample->gram[(size_t) i * ld + j];
-	if (mf_eigen(sample->square, d, value, sample->rotation, sample->work) != MF_OK)
-		return false;
-	for (int i = 0; i < ld; i++)
-		value[i] = i < d ? sqrt(fmax(value[i], 0) / sample->n) : 0;
-	for (int i = 1; i < ld; i++)
-		value[i] = fmax(value[i], fmax(LEAST_SPREAD * value[0], 1e-6));
-	value[0] = fmax(value[0], 1e-6);
-	return true;
 }
 
 /* Copies the sample out of the index. */
@@ -225,57 +192,43 @@ count_reached(const MfIndex *index, double norm, double threshold)
 	return (double) count * MF_PACK;
 }
 
-/*
- * What is kept of each sampled item: the sums of its squared coordinates over the first 16, 32, ..., in units and
- * plain (parts x n each), and for that the rotation in float.
- */
+/* Sums up the squared coordinates of each sampled item along the first 16, 32, ... axes: sample->carried. */
 static void
-project_sample(Sample *sample, int d, int ld)
+project_sample(Sample *sample, int ld)
 {
 	const MfScore *kernels = mf_score();
 	float		y[MF_PACK];
 
-	memset(sample->row, 0, (size_t) ld * ld * sizeof(float));
-	for (int i = 0; i < d; i++)
-		for (int j = 0; j < d; j++)
-			sample->row[(size_t) i * ld + j] = (float) sample->rotation[(size_t) i * d + j];
 	for (int part = 0; part < sample->parts; part++)
 		for (int i = 0; i < sample->n; i++)
 		{
 			size_t		at = (size_t) part * sample->n + i;
-			double		scaled = part == 0 ? 0 : sample->scaled[at - sample->n];
-			double		plain = part == 0 ? 0 : sample->plain[at - sample->n];
+			double		carried = part == 0 ? 0 : sample->carried[at - sample->n];
 
-			mf_sq4_rotate(kernels, sample->row, part * MF_PACK, sample->vector + (size_t) i * ld, ld, y);
+			mf_sq4_rotate(kernels, sample->axes, part * MF_PACK, sample->vector + (size_t) i * ld, ld, y);
 			for (int r = 0; r < MF_PACK; r++)
-			{
-				double		unit = sample->value[part * MF_PACK + r];
-
-				scaled += y[r] * y[r] / (unit * unit);
-				plain += (double) y[r] * y[r];
-			}
-			sample->scaled[at] = (float) scaled;
-			sample->plain[at] = (float) plain;
+				carried += (double) y[r] * y[r];
+			sample->carried[at] = (float) carried;
 		}
 }
 
 /*
  * The share of the sample that codes of parts 0 .. part would let pass: whose score, plus what codes usually miss of
- * it, plus what is left of query and item, reaches the threshold.  scaled: the query's sum of squared coordinates
- * times units; rest: its squared norm beyond.
+ * it, plus what is left of query and item, reaches the threshold.  carried: the query's squared norm along the axes of
+ * these parts; rest: beyond.
  */
 static double
-share_passed(const Sample *sample, int part, double scaled, double rest, double threshold)
+share_passed(const Sample *sample, int part, double carried, double rest, double threshold)
 {
-	const float *all = sample->plain + (size_t) (sample->parts - 1) * sample->n;
+	const float *all = sample->carried + (size_t) (sample->parts - 1) * sample->n;
 	double		passed = 0;
 
 	for (int i = 0; i < sample->n; i++)
 	{
 		size_t		at = (size_t) part * sample->n + i;
-		double		left = all[i] - sample->plain[at];
+		double		left = all[i] - sample->carried[at];
 
-		passed += sample->score[i] + USUAL_ERROR * sqrt(scaled * sample->scaled[at]) +
+		passed += sample->score[i] + USUAL_ERROR * sqrt(carried * sample->carried[at]) +
 			sqrt(fmax(rest, 0) * fmax(left, 0)) >= threshold;
 	}
 	return passed / sample->n;
@@ -291,28 +244,21 @@ add_costs(const Sample *sample, const MfIndex *index, const float *query, double
 {
 	const MfScore *kernels = mf_score();
 	double		norm = mf_norm(query, index->ld);
-	double		rest = norm * norm;
-	double		scaled = 0;
+	double		carried = 0;
 
 	for (int part = 0; part < sample->parts; part++)
 	{
 		float		x[MF_PACK];
 
-		mf_sq4_rotate(kernels, sample->row, part * MF_PACK, query, index->ld, x);
+		mf_sq4_rotate(kernels, sample->axes, part * MF_PACK, query, index->ld, x);
 		for (int r = 0; r < MF_PACK; r++)
-		{
-			double		unit = sample->value[part * MF_PACK + r];
-
-			rest -= (double) x[r] * x[r];
-			scaled += x[r] * x[r] * unit * unit;
-		}
+			carried += (double) x[r] * x[r];
 		cost[part] += reached * COORDINATE_COST * MF_PACK * (part + 1) +
-			share_passed(sample, part, scaled, rest, threshold) * (double) index->nitems * SCORE_COST;
+			share_passed(sample, part, carried, norm * norm - carried, threshold) * (double) index->nitems * SCORE_COST;
 	}
 }
 
-/* How far the first c rows of the rounded rotation are from orthonormal, and what rounding of coordinates adds: see
- * MfSq4.skew and sq4.c. */
+/* How far the first c axes are from orthonormal, and what rounding of coordinates adds: see MfSq4.skew and sq4.c. */
 static double
 measure_skew(const Sample *sample, int ld, int c)
 {
@@ -321,12 +267,8 @@ measure_skew(const Sample *sample, int ld, int c)
 	for (int i = 0; i < c; i++)
 		for (int j = 0; j <= i; j++)
 		{
-			const float *x = sample->row + (size_t) i * ld;
-			const float *y = sample->row + (size_t) j * ld;
-			double		sum = 0;
+			double		sum = mf_dot(sample->axes + (size_t) i * ld, sample->axes + (size_t) j * ld, ld);
 
-			for (int k = 0; k < ld; k++)
-				sum += (double) x[k] * y[k];
 			/* rows beyond d are zero: they add a zero coordinate, which is no skew */
 			if (i == j && sum > 0.5)
 				sum -= 1;
@@ -384,6 +326,7 @@ mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuant
 {
 	MfArena		arena = {workspace, 0};
 	Sample		sample;
+	int			d = index->factors;
 
 	memset(plan, 0, sizeof(*plan));
 	if (quantization == MF_QUANTIZE_NEVER || index->nitems == 0 ||
@@ -395,17 +338,16 @@ mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuant
 		count_all_reached(&sample, index, items) < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
 		return true;
 
-	if (mf_gram(parallel, sample.vector, sample.n, index->factors, sample.weight, sample.gram,
-				sample.space) != MF_OK)
+	memset(sample.gram, 0, (size_t) index->ld * (size_t) index->ld * sizeof(float));
+	if (mf_gram(parallel, sample.vector, sample.n, d, sample.weight, sample.gram, sample.space) != MF_OK)
 		return !mf_cancelled(parallel);
-	if (!find_basis(&sample, index->factors))
-		return true;
+	mf_axes_find(sample.axes, sample.gram, d, sample.space);
 	if (mf_cancelled(parallel))
 		return false;
-	project_sample(&sample, index->factors, index->ld);
+	project_sample(&sample, index->ld);
 	plan->dims = choose_dims(&sample, index, items);
-	plan->rotation = sample.rotation;
-	plan->spread = sample.value;
+	mf_axes_mix(sample.axes, plan->dims < d ? plan->dims : d, index->ld, sample.space);
+	plan->rotation = sample.axes;
 	plan->scratch = sample.scratch;
 	plan->skew = (float) measure_skew(&sample, index->ld, plan->dims);
 	return true;
