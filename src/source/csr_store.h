@@ -36,7 +36,7 @@ typedef struct Cells
 	double		mean;			/* ratings leave less the mean, divided by the deviation, */
 	double		deviation;
 	RowWeight	weighting;		/* and weights as made of the rows' numbers */
-	bool		columns_only;	/* the present pass reads no ratings and weights */
+	bool		columns_only;	/* the current pass reads no ratings and weights */
 } Cells;
 
 extern void InitSpilledCells(Cells *cells, int64 nrows, bool with_ratings, bool with_weights, int64 part_cells);

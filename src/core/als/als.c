@@ -53,8 +53,8 @@
  * The minimum of a row's quadratic function is what is left of it at 0, less the inner product of
  * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
  * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
- * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the end and added in the
- * order of rows; none is less than 0, below which rounding alone leads.
+ * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the
+ * end and added in the order of rows; none is less than 0, below which rounding alone leads.
  *
  * The same bits always
  * --------------------
@@ -145,7 +145,7 @@ choose_form(MfAls *als, const MfProblem *problem)
 	als->own = problem->factors - als->shared;
 	als->shared_width = mf_padded(als->shared);
 	als->ld = als->shared_width + mf_padded(als->own);
-	als->turned = als->term[MF_INTEREST].present;
+	als->rotated = als->term[MF_INTEREST].present;
 	als->shared_block = make_block(als, 0, true, false);
 }
 
@@ -156,7 +156,7 @@ copied_floats(const MfAls *als, const MfProblem *problem)
 	int64_t		parts = als->term[MF_INTEREST].present + als->term[MF_RATING].present;
 	int64_t		items = parts * problem->nitems;
 
-	if (!als->turned && !problem->int16)
+	if (!als->rotated && !problem->int16)
 		return 0;
 	return (size_t) (items > problem->nusers ? items : problem->nusers) * (size_t) als->ld;
 }
@@ -167,18 +167,18 @@ lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *
 {
 	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
 	size_t		square;
-	size_t		scratch;
+	size_t		workspace;
 
 	choose_form(als, problem);
 	square = (size_t) als->shared_width * (size_t) als->shared_width;
-	als->scratch_size = side_by_side(als) ? mf_lanes_size(als) : mf_single_size(als);
-	scratch = (size_t) mf_workers(parallel) * als->scratch_size;
+	als->workspace_size = side_by_side(als) ? mf_lanes_size(als) : mf_single_size(als);
+	workspace = (size_t) mf_workers(parallel) * als->workspace_size;
 	/* the rotation is done before rows are solved */
-	if (als->turned && mf_rotate_size(als) > scratch)
-		scratch = mf_rotate_size(als);
+	if (als->rotated && mf_rotate_size(als) > workspace)
+		workspace = mf_rotate_size(als);
 	als->copy = mf_arena_floats(arena, copied_floats(als, problem));
-	als->rotation = mf_arena_floats(arena, als->turned ? square : 0);
-	als->back = mf_arena_floats(arena, als->turned ? square : 0);
+	als->rotation = mf_arena_floats(arena, als->rotated ? square : 0);
+	als->back = mf_arena_floats(arena, als->rotated ? square : 0);
 	als->mean = mf_arena_floats(arena, (size_t) als->ld);
 	als->base = mf_arena_floats(arena, (size_t) als->ld);
 	for (int part = 0; part < MF_TERMS; part++)
@@ -187,7 +187,7 @@ lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *
 	als->order = mf_arena_take(arena, nrows * sizeof(int32_t));
 	als->block_start = mf_arena_take(arena, (nrows + 2) * sizeof(int32_t));
 	als->block_widest = mf_arena_floats(arena, MF_TERMS * (nrows / ROWS_PER_BLOCK + 1));
-	als->scratch = mf_arena_take(arena, scratch);
+	als->workspace = mf_arena_take(arena, workspace);
 }
 
 size_t
@@ -334,9 +334,9 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	if (!mf_parallel_for(als->parallel, nblocks, sum_penalties, als))
 		return MF_CANCELLED;
 	collect_penalties(als, nblocks);
-	if (als->turned)
+	if (als->rotated)
 	{
-		MfError		error = mf_rotate(als, gram, als->scratch);
+		MfError		error = mf_rotate(als, gram, als->workspace);
 
 		if (error != MF_OK)
 			return error;
@@ -355,12 +355,12 @@ static void
 solve_block(void *state, int64_t block, int worker)
 {
 	MfAls	   *als = state;
-	char	   *scratch = als->scratch + (size_t) worker * als->scratch_size;
+	char	   *workspace = als->workspace + (size_t) worker * als->workspace_size;
 
 	if (side_by_side(als))
-		mf_lanes_block(als, als->block_start[block], als->block_start[block + 1], scratch);
+		mf_lanes_block(als, als->block_start[block], als->block_start[block + 1], workspace);
 	else
-		mf_single_block(als, als->block_start[block], als->block_start[block + 1], scratch);
+		mf_single_block(als, als->block_start[block], als->block_start[block + 1], workspace);
 }
 
 /* Solves some rows. */

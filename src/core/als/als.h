@@ -33,7 +33,7 @@ extern void mf_random_start(const MfProblem *problem, const MfFactors *factors, 
  * factors are only read, and must not change until the half-sweep ends.
  *
  * exact: false lets rows be solved by an iterative method where that is faster (many factors, or two kinds of
- * dimensions), which starts from the row's present factors, and the fixed side's vectors be rounded where the
+ * dimensions), which starts from the row's current factors, and the fixed side's vectors be rounded where the
  * problem allows it; true solves every row directly, with the fixed side as it is.
  *
  * gram: with an interest part, the sum of y y' over all rows of the fixed side (with `unobserved` as weights, if these

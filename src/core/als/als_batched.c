@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Lays a worker's scratch space out; start NULL only measures. */
+/* Divides a worker's workspace; start NULL only measures. */
 static MfBatchSpace
 lay_out(MfArena *arena, const MfAls *als)
 {
@@ -40,7 +40,7 @@ lay_out(MfArena *arena, const MfAls *als)
 	return space;
 }
 
-/* Bytes of scratch space for a worker. */
+/* Bytes of workspace for a worker. */
 size_t
 mf_lanes_size(const MfAls *als)
 {
@@ -218,9 +218,9 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 
 /* Solves the rows begin .. end - 1 of als->order. */
 void
-mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
+mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *workspace)
 {
-	MfArena		arena = {scratch, 0};
+	MfArena		arena = {workspace, 0};
 	MfBatchSpace		space = lay_out(&arena, als);
 
 	memset(space.zero, 0, (size_t) als->ld * sizeof(float));

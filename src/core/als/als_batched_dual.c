@@ -1,5 +1,5 @@
 /*
- * als_batched_dual.c - rows with up to 96 factors and fewer cells: as many systems side by side, of one number per cell.
+ * als_batched_dual.c - rows with up to 96 factors and fewer cells: as many systems, of one number per cell.
  *
  * With Z the cells' vectors, scaled and divided by the roots of B = base * factor + shift, x = B^(-1/2) Z' c where
  * (1 + Z Z') c = targets (Woodbury's identity).
@@ -21,7 +21,8 @@ clear_places(float *x, int begin, int end, int lanes)
  * by scale.
  */
 static void
-fill_lane(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, int lane, MfPart part, const MfSystems *systems, int offset)
+fill_lane(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, int lane, MfPart part,
+		  const MfSystems *systems, int offset)
 {
 	const MfTerm *term = &als->term[part];
 	MfRowState	row = mf_batch_row(als, space, batch, lane);
@@ -131,11 +132,12 @@ interleave_right(const MfAls *als, const MfBatchSpace *space, int n, int r)
 
 /*
  * Counts the lanes' vectors from where something draws them that has no cells: the mean user, with its pull, or for
- * moves 0, with the shift.  h = B^(-1/2) pull mean follows the n rows of z (and 3 of zeros), so that the products, which
- * are made here, hold z h and h h.  Targets become t - z h, and what is explained grows by pulled.
+ * moves 0, with the shift.  h = B^(-1/2) pull mean follows the n rows of z (and 3 of zeros), so that the products,
+ * which are made here, hold z h and h h.  Targets become t - z h, and what is explained grows by pulled.
  */
 static void
-pull_lanes(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems, int n, double *pulled)
+pull_lanes(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems, int n,
+		   double *pulled)
 {
 	int			width = systems->block->width;
 	int			lanes = als->cholesky->lanes;

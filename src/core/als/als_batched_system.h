@@ -8,7 +8,7 @@
 
 #define MF_KEPT_CELLS 8192		/* of a row, whose ratings' targets are kept from block to block */
 
-/* A worker's scratch space; "per lane" arrays have one number per system and place. */
+/* A worker's workspace; "per lane" arrays have one number per system and place. */
 typedef struct MfBatchSpace
 {
 	float	   *zero;			/* ld: the row of an empty lane */

@@ -25,7 +25,7 @@ mf_sweep_step(const MfAls *als, MfPart part)
 	return als->step[als->side == MF_ITEMS ? 0 : part];
 }
 
-/* The fixed side's vectors that a term's cells refer to, from a block's first dimension on; rows are ld floats apart. */
+/* The fixed side's vectors of a term, from a block's first dimension on; rows are ld floats apart. */
 const float *
 mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block)
 {

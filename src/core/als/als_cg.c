@@ -154,7 +154,7 @@ start_at_zero(Descent *descent)
 }
 
 /*
- * residual = right - matrix [x, bias]; what the present x and bias explain.  Where nothing at all explains
+ * residual = right - matrix [x, bias]; what the current x and bias explain.  Where nothing at all explains
  * more than these do, it starts from nothing.
  */
 static double

@@ -56,7 +56,7 @@ fixed_sides(const MfAls *als, Side *side)
 		side[n] = (Side) {.als = als,.kernels = mf_int16(),.from = als->fixed[part],.nrows = nrows};
 		side[n].to = als->copy + n * nrows * als->ld;
 		side[n].step = als->step[part];
-		side[n].mean = (double *) als->scratch;
+		side[n].mean = (double *) als->workspace;
 		side[n].widest = (float *) (side[n].mean + PARTS * als->ld);
 		n++;
 	}

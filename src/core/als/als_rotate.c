@@ -1,10 +1,10 @@
 /*
  * als_rotate.c - from the caller's vectors to those of a half-sweep and back.
  *
- * The objective knows vectors by their inner products and lengths only, so all of them may be turned by the same
+ * The objective knows vectors by their inner products and lengths only, so all of them may be rotated by the same
  * rotation, in the dimensions that all terms share.  A half-sweep copies the fixed side into the basis in which its
  * Gram matrix is diagonal: then c0 * Gram + regularization is a diagonal matrix for every row, whatever its c0 and
- * regularization.  Rows that are solved are turned back as they are stored, so the caller's factors keep their basis.
+ * regularization.  Rows that are solved are rotated back as they are stored, so the caller's factors keep their basis.
  */
 #include <string.h>
 
@@ -130,7 +130,7 @@ choose_basis(MfAls *als, const Space *space)
 	return MF_OK;
 }
 
-/* Sets als->mean, which is 0, to the mean user, turned. */
+/* Sets als->mean, which is 0, to the mean user, rotated. */
 static void
 turn_mean(MfAls *als)
 {
@@ -142,16 +142,16 @@ turn_mean(MfAls *als)
 
 /*
  * Copies the fixed side's vectors into the basis in which their Gram matrix is the diagonal als->base, with rotation,
- * mean user and als->fixed to match.  gram (shared x shared): that matrix, NULL: made here.  scratch: mf_rotate_size()
- * bytes.
+ * mean user and als->fixed to match.  gram (shared x shared): that matrix, NULL: made here.  workspace:
+ * mf_rotate_size() bytes.
  */
 MfError
-mf_rotate(MfAls *als, const double *gram, char *scratch)
+mf_rotate(MfAls *als, const double *gram, char *workspace)
 {
 	const MfProblem *problem = als->problem;
 	bool		users = als->side == MF_ITEMS;
 	int			d = als->shared;
-	MfArena		arena = {scratch, 0};
+	MfArena		arena = {workspace, 0};
 	Space		space = lay_out(&arena, d);
 	MfError		error = MF_OK;
 
@@ -176,40 +176,40 @@ given_row(const MfAls *als, MfPart part, int64_t r)
 	return mf_sweep_solved(als, part) + (als->rows->first + r) * als->given_ld;
 }
 
-/* x (MF_GROUP x ld) = the present vectors of n rows of als->rows; scratch: MF_GROUP x ld, not x. */
+/* x (MF_GROUP x ld) = the current vectors of n rows of als->rows; workspace: MF_GROUP x ld, not x. */
 void
-mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *scratch)
+mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *workspace)
 {
 	int			ld = als->ld;
 
 	memset(x, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
-	memset(scratch, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
+	memset(workspace, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
 	for (int k = 0; k < n; k++)
 	{
 		const float *from = given_row(als, part, rows[k]);
 
-		memcpy((als->turned ? scratch : x) + k * ld, from, (size_t) als->shared * sizeof(float));
+		memcpy((als->rotated ? workspace : x) + k * ld, from, (size_t) als->shared * sizeof(float));
 		memcpy(x + k * ld + als->shared_width, from + als->shared, (size_t) als->own * sizeof(float));
 	}
 	/* always as many rows, so that none of them depends on how many there are */
-	if (als->turned)
-		als->dense->gemm(x, ld, scratch, ld, als->rotation, als->shared_width, MF_GROUP);
+	if (als->rotated)
+		als->dense->gemm(x, ld, workspace, ld, als->rotation, als->shared_width, MF_GROUP);
 }
 
-/* Stores n solved rows (x: MF_GROUP x ld); scratch as above. */
+/* Stores n solved rows (x: MF_GROUP x ld); workspace as above. */
 void
-mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x, float *scratch)
+mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x, float *workspace)
 {
 	int			ld = als->ld;
 	bool		own = als->term[part].dimensions > als->shared || als->side == MF_USERS;
 
-	if (als->turned)
-		als->dense->gemm(scratch, ld, x, ld, als->back, als->shared_width, MF_GROUP);
+	if (als->rotated)
+		als->dense->gemm(workspace, ld, x, ld, als->back, als->shared_width, MF_GROUP);
 	for (int k = 0; k < n; k++)
 	{
 		float	   *to = given_row(als, part, rows[k]);
 
-		memcpy(to, (als->turned ? scratch : x) + k * ld, (size_t) als->shared * sizeof(float));
+		memcpy(to, (als->rotated ? workspace : x) + k * ld, (size_t) als->shared * sizeof(float));
 		memset(to + als->shared, 0, (size_t) (als->given_ld - als->shared) * sizeof(float));
 		if (own)
 			memcpy(to + als->shared, x + k * ld + als->shared_width, (size_t) als->own * sizeof(float));

@@ -20,7 +20,7 @@ panel_length(int ld)
 	return length < 2 * MF_PANEL_ROWS ? 2 * MF_PANEL_ROWS : length;
 }
 
-/* Lays a worker's scratch space out; start NULL only measures. */
+/* Divides a worker's workspace; start NULL only measures. */
 static MfSingleSpace
 lay_out(MfArena *arena, int ld)
 {
@@ -36,11 +36,11 @@ lay_out(MfArena *arena, int ld)
 		space.vector[v] = mf_arena_floats(arena, n);
 	for (int part = 0; part < MF_TERMS; part++)
 		space.solved[part] = mf_arena_floats(arena, MF_GROUP * n);
-	space.turned = mf_arena_floats(arena, MF_GROUP * n);
+	space.rotated = mf_arena_floats(arena, MF_GROUP * n);
 	return space;
 }
 
-/* Bytes of scratch space for a worker. */
+/* Bytes of workspace for a worker. */
 size_t
 mf_single_size(const MfAls *als)
 {
@@ -298,19 +298,19 @@ solve_group(MfAls *als, const MfSingleSpace *space, int64_t place, int n)
 		row[k] = als->order[place + k];
 	for (int part = 0; part < MF_TERMS && !als->exact; part++)
 		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
-			mf_sweep_load(als, (MfPart) part, row, n, space->solved[part], space->turned);
+			mf_sweep_load(als, (MfPart) part, row, n, space->solved[part], space->rotated);
 	for (int k = 0; k < n && !mf_cancelled(als->parallel); k++)
 		solve_row(als, space, place + k, k);
 	for (int part = 0; part < MF_TERMS; part++)
 		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
-			mf_sweep_store(als, (MfPart) part, row, n, space->solved[part], space->turned);
+			mf_sweep_store(als, (MfPart) part, row, n, space->solved[part], space->rotated);
 }
 
 /* Solves the rows begin .. end - 1 of als->order. */
 void
-mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch)
+mf_single_block(MfAls *als, int64_t begin, int64_t end, char *workspace)
 {
-	MfArena		arena = {scratch, 0};
+	MfArena		arena = {workspace, 0};
 	MfSingleSpace space = lay_out(&arena, als->ld);
 
 	for (int part = 0; part < MF_TERMS; part++)

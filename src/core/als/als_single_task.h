@@ -6,7 +6,7 @@
 
 #include "core/als/als_state.h"
 
-/* A worker's scratch space. */
+/* A worker's workspace. */
 typedef struct MfSingleSpace
 {
 	MfPanel		panel;			/* all of a row's vectors, where they fit */
@@ -16,7 +16,7 @@ typedef struct MfSingleSpace
 	float	   *work;			/* 16 x ld */
 	float	   *vector[8];		/* ld each */
 	float	   *solved[MF_TERMS];	/* MF_GROUP x ld: vectors of the rows at hand, of users the first alone */
-	float	   *turned;			/* MF_GROUP x ld */
+	float	   *rotated;		/* MF_GROUP x ld */
 } MfSingleSpace;
 
 /* One system of a row, with all that is needed to solve it. */

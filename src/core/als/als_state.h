@@ -9,7 +9,7 @@
  *
  * with a bias where the term has one: the cell's vector is then [y, 1].
  *
- * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, turned so that the Gram matrix
+ * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, rotated so that the Gram matrix
  * is diagonal and padded to shared_width, then those that ratings have for themselves, as they are and padded.  The
  * fixed side is copied into that form, the solved side stored from it.
  */
@@ -66,7 +66,7 @@ typedef struct MfAls
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
 	bool		exact;
-	bool		turned;			/* vectors are in the basis of the Gram matrix */
+	bool		rotated;		/* vectors are in the basis of the Gram matrix */
 	int			given_ld;		/* floats of a vector of the caller's */
 	int			shared;			/* dimensions of each kind */
 	int			own;
@@ -91,8 +91,8 @@ typedef struct MfAls
 	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
 	int32_t    *block_start;	/* blocks of that order */
 	int64_t		first_dual;			/* from this place of the order on rows are solved in dual form */
-	char	   *scratch;		/* per worker, scratch_size bytes each */
-	size_t		scratch_size;
+	char	   *workspace;		/* per worker, workspace_size bytes each */
+	size_t		workspace_size;
 } MfAls;
 
 /* Some cells of a row, in the terms above; sums are added to. */
@@ -171,18 +171,18 @@ extern void mf_sweep_clear(MfAls *als, int64_t r);
 /* als_schedule.c */
 extern int64_t mf_sweep_order(MfAls *als);
 
-/* als_batched.c, als_single.c: rows begin .. end - 1 of the order; bytes of scratch space */
+/* als_batched.c, als_single.c: rows begin .. end - 1 of the order; bytes of workspace */
 extern size_t mf_lanes_size(const MfAls *als);
-extern void mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *scratch);
+extern void mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *workspace);
 extern size_t mf_single_size(const MfAls *als);
-extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *scratch);
+extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *workspace);
 
 /* als_rotate.c */
 extern size_t mf_rotate_size(const MfAls *als);
 extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
-extern void mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *scratch);
+extern void mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *workspace);
 extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,
-						   float *scratch);
+						   float *workspace);
 
 /* Whether a block has dimensions of that kind. */
 static inline bool

@@ -23,7 +23,7 @@ mf_explain_size(const MfFold *fold)
 	return sizeof(double) * (n * n + n);
 }
 
-/* Adds weight * (x, last)(x, last)' to the lower triangle of an n x n matrix; x has d numbers, with zeros up to last. */
+/* Adds weight * (x, last)(x, last)' to the lower triangle of an n x n matrix; x has d numbers, zeros up to last. */
 static void
 add_outer(double *matrix, int n, const float *x, int d, double last, double weight)
 {

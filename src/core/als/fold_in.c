@@ -15,7 +15,7 @@
 
 #define PANEL_ROWS 128		/* rows whose products are added at a time */
 
-/* Scratch space. */
+/* What is in the workspace. */
 typedef struct Space
 {
 	float	   *panel;			/* PANEL_ROWS x ld */
@@ -30,7 +30,7 @@ typedef struct Space
 	float		shift;			/* what regularization counts as at least: see ridge.h */
 } Space;
 
-/* Divides scratch space; start NULL only measures. */
+/* Divides the workspace; start NULL only measures. */
 static Space
 lay_out(MfArena *arena, int factors)
 {
@@ -135,11 +135,11 @@ add_term(const MfFold *fold, const MfTerm *terms, MfPart part, const MfFoldCells
 	}
 }
 
-/* Scratch space with sums and the matrix at 0, but for where the mean user draws to. */
+/* Workspace with sums and the matrix at 0, but for where the mean user draws to. */
 static Space
-start_sums(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, void *scratch)
+start_sums(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, void *workspace)
 {
-	MfArena		arena = mf_arena_at(scratch);
+	MfArena		arena = mf_arena_at(workspace);
 	Space		space = lay_out(&arena, fold->factors);
 	size_t		n = (size_t) mf_padded(fold->factors);
 

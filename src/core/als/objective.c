@@ -92,8 +92,8 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
  *               of observed cells, or alpha * value where value_is_confidence
  *
  * with users drawn to 0 and values as they are.  regularization, alpha, the exponent e (rating_exponent or
- * user_exponent), mean, range and value_is_confidence are the caller's to fill in; bias_regularization is 0 where there are
- * no biases, and 1 where there are.
+ * user_exponent), mean, range and value_is_confidence are the caller's to fill in; bias_regularization is 0 where
+ * there are no biases, and 1 where there are.
  */
 void
 mf_objective_imported(MfObjective *objective, bool has_rating, int factors)

@@ -30,7 +30,7 @@ typedef struct Gram
 	int			nparts;
 	const float *weight;
 	double	   *sum;			/* nparts x ld x ld: upper tiles */
-	float	   *part;			/* nparts x (ld + PANEL) x ld: scratch space */
+	float	   *part;			/* nparts x (ld + PANEL) x ld: workspace */
 } Gram;
 
 /* Parts that rows are split into: fewer where matrices are large. */
