@@ -23,7 +23,7 @@ int32 *
 NumberByRatings(const int32 *counts, int64 nitems)
 {
 	int32	   *number = HugeArray(nitems, sizeof(int32));
-	void	   *workspace = HugeArray(mf_seen_number_size(nitems), 1);
+	void	   *workspace = HugeArray(mf_seen_number_workspace(nitems), 1);
 
 	mf_seen_number(counts, nitems, number, workspace);
 	pfree(workspace);
@@ -91,7 +91,7 @@ GrowBuffers(SeenRows *seen, int64 n)
 	seen->capacity = Max(n, 2 * seen->capacity);
 	seen->items = HugeArray(seen->capacity, sizeof(int32));
 	seen->bytes = HugeArray(mf_seen_bound(seen->capacity), 1);
-	seen->workspace = HugeArray(mf_list_sort_size(seen->capacity, seen->nitems), 1);
+	seen->workspace = HugeArray(mf_list_sort_workspace(seen->capacity, seen->nitems), 1);
 }
 
 /* What a user has, as it is stored, in the caller's memory context; users must come in ascending order. */

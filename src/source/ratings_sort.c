@@ -125,7 +125,7 @@ SortInMemory(Sorting *s)
 	Cells	   *by_user = &ratings->by_user;
 	Cells	   *by_item = &ratings->by_item;
 	MfRows		rows;
-	void	   *workspace = HugeArray(mf_csr_size(s->parallel, n, Max(s->nusers, s->nitems)), 1);
+	void	   *workspace = HugeArray(mf_csr_workspace(s->parallel, n, Max(s->nusers, s->nitems)), 1);
 
 	AllocateMatrix(s, &by_user->matrix, s->nusers, n);
 	AllocateMatrix(s, &by_item->matrix, s->nitems, n);
@@ -230,7 +230,7 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	int32	   *row;
 	MfTriplets	triplets;
 	MfMatrix	work;
-	void	   *workspace = HugeArray(mf_csr_size(s->parallel, t->count, Max(ncolumns, end - first)), 1);
+	void	   *workspace = HugeArray(mf_csr_workspace(s->parallel, t->count, Max(ncolumns, end - first)), 1);
 	int64		merged;
 
 	EndTriplets(t);

@@ -78,7 +78,7 @@ IsByChance(const Training *t)
 	DrawUsers(t->ratings, &choices);
 	if (choices.nusers < LEAST_USERS)
 		return false;
-	excess = mf_choice_excess(&choices, palloc(mf_choice_size(choices.nusers, choices.nitems)), &error);
+	excess = mf_choice_excess(&choices, palloc(mf_choice_workspace(choices.nusers, choices.nitems)), &error);
 	ereport(DEBUG1,
 			(errmsg("users share items by an excess of %.4f, with a standard error of %.4f", excess, error)));
 	return excess + 2 * error < NO_CHOICE;

@@ -214,7 +214,7 @@ main(int argc, char **argv)
 		t.rating = NULL;
 	by_user = new_matrix(nusers, t.n, !implicit);
 	by_item = new_matrix(nitems, t.n, !implicit);
-	space = room(mf_csr_size(&parallel, t.n, nusers > nitems ? nusers : nitems));
+	space = room(mf_csr_workspace(&parallel, t.n, nusers > nitems ? nusers : nitems));
 	start = now();
 	mf_csr_build(&parallel, &t, MF_DUPLICATES_MEAN, &by_user, &by_item, space, NULL);
 	rows = mf_matrix_rows(&by_user);

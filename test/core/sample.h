@@ -98,7 +98,7 @@ sample_rows(Sample *s, const SampleOptions *o)
 	float	   *weight = sample_floats(most);
 	int64_t		n = some ? sample_cells(o, user, item, rating, weight) : 0;
 	MfTriplets	triplets = {n, user, item, rating, weight};
-	void	   *space = malloc(mf_csr_size(&parallel, n, o->nusers + o->nitems));
+	void	   *space = malloc(mf_csr_workspace(&parallel, n, o->nusers + o->nitems));
 
 	sample_matrix(&s->by_user, o->nusers, n, o->rating, o->weighted);
 	sample_matrix(&s->by_item, o->nitems, n, o->rating, o->weighted);

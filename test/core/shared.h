@@ -97,7 +97,7 @@ shared_train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, boo
 	int32_t    *row = memcpy(malloc(bytes), given->row, bytes);
 	float	   *z = memcpy(malloc(bytes), given->rating, bytes);
 	MfTriplets	triplets = {given->n, row, given->column, z, NULL};
-	void	   *space = malloc(mf_csr_size(&parallel, given->n, nusers + nitems));
+	void	   *space = malloc(mf_csr_workspace(&parallel, given->n, nusers + nitems));
 	Sample		s = sample_new(&options);
 	double		mean = 0.0;
 	double		square = 0.0;

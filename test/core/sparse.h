@@ -175,7 +175,7 @@ sparse_cells(Sparse *p, const Draws *draws)
 	sample_free_rows(s);
 	sample_matrix(&s->by_user, o->nusers, n, o->rating, o->weighted);
 	sample_matrix(&s->by_item, o->nitems, n, o->rating, o->weighted);
-	space = malloc(mf_csr_size(&parallel, n, o->nusers + o->nitems));
+	space = malloc(mf_csr_workspace(&parallel, n, o->nusers + o->nitems));
 	mf_csr_build(&parallel, &triplets, MF_DUPLICATES_MEAN, &s->by_user, &s->by_item, space, NULL);
 	s->users = mf_matrix_rows(&s->by_user);
 	mf_csr_transpose(&parallel, &s->users, &s->by_item, user, space);

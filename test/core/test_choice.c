@@ -22,7 +22,7 @@ excess(Rule rule, uint64_t seed, double *error)
 	int64_t		start[USERS + 1] = {0};
 	int32_t		count[ITEMS] = {0};
 	MfChoices	choices = {USERS, start, item, ITEMS, count};
-	void	   *space = malloc((size_t) mf_choice_size(USERS, ITEMS));
+	void	   *space = malloc((size_t) mf_choice_workspace(USERS, ITEMS));
 	double		result;
 
 	for (int u = 0; u < USERS; u++)

@@ -144,7 +144,7 @@ test_build(int64_t n, int32_t nrows, int32_t ncolumns, int shape, int nthreads, 
 	weighted ? (float *) split + 3 * n : NULL};
 	MfMatrix	by_row = new_matrix(nrows, n, true, true);
 	MfMatrix	by_column = new_matrix(ncolumns, n, true, true);
-	void	   *space = malloc(mf_csr_size(&parallel, n, nrows > ncolumns ? nrows : ncolumns));
+	void	   *space = malloc(mf_csr_workspace(&parallel, n, nrows > ncolumns ? nrows : ncolumns));
 	int64_t		merged = -1;
 	int64_t		left;
 	MfRows		rows;
@@ -183,7 +183,7 @@ test_part(void)
 	MfRows		rows = {5, 3, start, column, rating, NULL};
 	MfMatrix	out = new_matrix(3, 3, true, true);
 	int32_t		keys[3];
-	void	   *space = malloc(mf_csr_size(&parallel, 3, 3));
+	void	   *space = malloc(mf_csr_workspace(&parallel, 3, 3));
 
 	ok(mf_csr_transpose(&parallel, &rows, &out, keys, space) == MF_OK && out.start[3] == 3 &&
 	   out.column[0] == 0 && out.column[1] == 2 && out.column[2] == 0 && out.rating[1] == 3 &&
@@ -211,7 +211,7 @@ build_impatiently(int64_t nrows, int64_t n, int64_t looks_allowed)
 	MfTriplets	triplets = {n * nrows, row, column, NULL, NULL};
 	MfMatrix	out = new_matrix(nrows, n * nrows, false, false);
 	MfMatrix	work = new_matrix(1, n * nrows, false, false);
-	void	   *space = malloc(mf_csr_size(&parallel, n * nrows, nrows));
+	void	   *space = malloc(mf_csr_workspace(&parallel, n * nrows, nrows));
 	MfError		error;
 
 	for (int64_t c = 0; c < n * nrows; c++)

@@ -255,7 +255,7 @@ test_sort(int64_t n, int64_t nitems)
 {
 	int32_t    *item = malloc((size_t) n * sizeof(*item) + 1);
 	int32_t    *expected = malloc((size_t) n * sizeof(*item) + 1);
-	void	   *space = malloc(mf_list_sort_size(n, nitems) + 1);
+	void	   *space = malloc(mf_list_sort_workspace(n, nitems) + 1);
 
 	for (int64_t i = 0; i < n; i++)
 	{
@@ -297,7 +297,7 @@ test_number(void)
 	int32_t		number[8];
 	int32_t		space[16];
 
-	ok(mf_seen_number_size(8) == sizeof(space), "space to number eight items");
+	ok(mf_seen_number_workspace(8) == sizeof(space), "space to number eight items");
 	mf_seen_number(counts, 8, number, space);
 	ok(memcmp(number, expected, sizeof(expected)) == 0, "items numbered by their ratings");
 }

@@ -16,7 +16,7 @@ take_cells(Bytes *bytes, Sample *s, bool tame)
 	MfParallel	parallel = {1, NULL};
 	int64_t		n = s->by_user.start[s->by_user.nrows];
 	int32_t    *row = malloc((size_t) n * sizeof(int32_t) + 1);
-	void	   *space = malloc(mf_csr_size(&parallel, n, s->by_user.nrows + s->by_item.nrows));
+	void	   *space = malloc(mf_csr_workspace(&parallel, n, s->by_user.nrows + s->by_item.nrows));
 
 	for (int64_t c = 0; c < n && bytes->left > 0; c++)
 	{

@@ -73,7 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MfTriplets	triplets = {n, row, column, rating, weight};
 	MfMatrix	out = new_matrix(nrows, n);
 	MfMatrix	work = new_matrix(ncolumns, n);
-	void	   *space = malloc(mf_csr_size(&parallel, n, nrows > ncolumns ? nrows : ncolumns));
+	void	   *space = malloc(mf_csr_workspace(&parallel, n, nrows > ncolumns ? nrows : ncolumns));
 	int64_t		merged;
 	double		sum = 0;
 	double		left = 0;

@@ -4,7 +4,7 @@
  * One primitive does it all: put n cells in order of a key (0 .. nkeys - 1), keeping the order of
  * equal keys.  It works in two levels that both stay in the cache: cells go to at most MAX_BUCKETS
  * buckets of neighbouring keys (every chunk of the input knows from counts where its cells go, so
- * chunks run in parallel), then every bucket is sorted in a worker's scratch space.  A bucket is
+ * chunks run in parallel), then every bucket is sorted in a worker's workspace.  A bucket is
  * either small or a single key, which needs no sorting.
  *
  * Triplets are sorted by column, then by row: so rows have ascending columns.  The memory of the
@@ -96,7 +96,7 @@ lay_out(Sort *sort, MfArena *arena, size_t counts, size_t nkeys, int workers)
 
 /* See csr.h. */
 size_t
-mf_csr_size(const MfParallel *parallel, int64_t n, int64_t nkeys)
+mf_csr_workspace(const MfParallel *parallel, int64_t n, int64_t nkeys)
 {
 	int			workers = mf_workers(parallel);
 	size_t		counts = (size_t) nkeys * (size_t) workers;
@@ -339,7 +339,7 @@ sort_bucket(void *state, int64_t bucket, int worker)
 }
 
 /*
- * Sorts the source's cells by key into out, whose rows are the keys; keys: one int32 per cell of scratch space.
+ * Sorts the source's cells by key into out, whose rows are the keys; keys: one int32 per cell of workspace.
  * Returns MF_CANCELLED or MF_OK.
  */
 static MfError

@@ -15,7 +15,7 @@
  * Bytes of `space` for the functions below; n cells, nkeys the larger of the numbers of rows and
  * columns.  About 4 bytes per key and thread, and 32 bytes for every 500 cells and thread.
  */
-extern size_t mf_csr_size(const MfParallel *parallel, int64_t n, int64_t nkeys);
+extern size_t mf_csr_workspace(const MfParallel *parallel, int64_t n, int64_t nkeys);
 
 /*
  * Sorts triplets into rows, columns ascending, duplicates merged.

@@ -284,16 +284,16 @@ mf_seen_has(const uint8_t *bytes, size_t size, int32_t limit, int32_t number)
 	return at == DAMAGED ? MF_SEEN_DAMAGED : at == number;
 }
 
-/* Bytes of scratch space for mf_seen_number(). */
+/* Bytes of workspace for mf_seen_number(). */
 size_t
-mf_seen_number_size(int64_t nitems)
+mf_seen_number_workspace(int64_t nitems)
 {
 	return 2 * (size_t) nitems * sizeof(int32_t);
 }
 
 /*
  * Numbers items by descending counts of ratings, none negative, and among equal ones by their place: number (nitems)
- * of each; space: mf_seen_number_size() bytes.  A radix sort of the items backwards, ascending by count.
+ * of each; space: mf_seen_number_workspace() bytes.  A radix sort of the items backwards, ascending by count.
  */
 void
 mf_seen_number(const int32_t *counts, int64_t nitems, int32_t *number, void *space)

@@ -11,7 +11,7 @@
 #define MF_SEEN_DAMAGED (-1)
 
 extern void mf_seen_number(const int32_t *counts, int64_t nitems, int32_t *number, void *space);
-extern size_t mf_seen_number_size(int64_t nitems);
+extern size_t mf_seen_number_workspace(int64_t nitems);
 
 extern size_t mf_seen_bound(int64_t n);
 extern size_t mf_seen_encode(const int32_t *number, int64_t n, uint8_t *bytes);

@@ -27,9 +27,9 @@ bitmap_sorts(int64_t n, int64_t nitems)
 	return bitmap_words(nitems) <= 4 * n;
 }
 
-/* Bytes of scratch space for mf_list_sort(), which needs no alignment beyond that of int64_t. */
+/* Bytes of workspace for mf_list_sort(), which needs no alignment beyond that of int64_t. */
 size_t
-mf_list_sort_size(int64_t n, int64_t nitems)
+mf_list_sort_workspace(int64_t n, int64_t nitems)
 {
 	if (n <= FEW)
 		return 0;
@@ -66,7 +66,7 @@ sort_by_bitmap(int32_t *item, int64_t n, int64_t nitems, uint64_t *bitmap)
 			item[at++] = (int32_t) (w * 64 + __builtin_ctzll(bits));
 }
 
-/* Sorts n distinct items, each below nitems, ascending; space: mf_list_sort_size() bytes. */
+/* Sorts n distinct items, each below nitems, ascending; space: mf_list_sort_workspace() bytes. */
 void
 mf_list_sort(int32_t *item, int64_t n, int64_t nitems, void *space)
 {

@@ -28,7 +28,7 @@ mf_list_has(const int32_t *list, int64_t n, int32_t item)
 	return false;
 }
 
-extern size_t mf_list_sort_size(int64_t n, int64_t nitems);
+extern size_t mf_list_sort_workspace(int64_t n, int64_t nitems);
 extern void mf_list_sort(int32_t *item, int64_t n, int64_t nitems, void *space);
 extern int64_t mf_list_unite(const int32_t *a, int64_t na, const int32_t *b, int64_t nb, int32_t *both);
 

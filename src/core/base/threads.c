@@ -35,7 +35,7 @@ mf_cancelled(const MfParallel *parallel)
 	return parallel->cancelled != NULL && parallel->cancelled();
 }
 
-/* The number of workers a loop may have: what scratch space per worker is sized by. */
+/* The number of workers a loop may have: what workspace per worker is sized by. */
 int
 mf_workers(const MfParallel *parallel)
 {

@@ -11,7 +11,7 @@
 #define MF_MAX_THREADS 128
 
 /*
- * Works on one task of a loop; worker is 0 .. mf_workers() - 1 and owns that worker's scratch space.  Must not
+ * Works on one task of a loop; worker is 0 .. mf_workers() - 1 and owns that worker's workspace.  Must not
  * allocate, raise errors or touch anything of the server.
  */
 typedef void (*MfTaskFunction) (void *state, int64_t task, int worker);

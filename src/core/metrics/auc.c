@@ -12,28 +12,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/simd/dispatch.h"
+#include "core/base/arena.h"
+#include "core/kernels/ranks.h"
 #include "core/topk/topk.h"
-
-/* Users scored together, and items scored before they are counted. */
-#define AUC_USERS 16
-#define AUC_ITEMS 256
-
-typedef struct Kernels
-{
-	void		(*score) (const double *query, const float *vector, const float *offset, int d, int ld,
-						  int n, float *score);
-	int64_t		(*below) (const float *score, int n, float mine);
-} Kernels;
-
-#define MF_BODY "core/kernels/auc_body.h"
-#include "core/simd/foreach_isa.h"
 
 /* All queries at work. */
 typedef struct AucState
 {
 	const MfIndex *index;
-	const Kernels *kernels;
+	const MfRanks *kernels;
 	MfAucQuery *query;
 	int64_t		nqueries;
 	char	   *workspace;		/* one of `size` bytes per worker */
@@ -41,14 +28,34 @@ typedef struct AucState
 	const MfParallel *parallel;
 } AucState;
 
-/* Bytes of one worker's scratch space: queries side by side, then scores. */
-static size_t
-worker_size(int factors)
+/* A worker's part of the workspace. */
+typedef struct WorkerSpace
 {
-	return sizeof(double) * AUC_USERS * factors + sizeof(float) * AUC_USERS * AUC_ITEMS;
+	double	   *side;			/* d x MF_RANKS_USERS: queries side by side */
+	float	   *score;			/* MF_RANKS_USERS x MF_RANKS_ITEMS */
+} WorkerSpace;
+
+static WorkerSpace
+lay_out(MfArena *arena, int d)
+{
+	WorkerSpace space;
+
+	space.side = mf_arena_take(arena, sizeof(double) * MF_RANKS_USERS * d);
+	space.score = mf_arena_floats(arena, MF_RANKS_USERS * MF_RANKS_ITEMS);
+	return space;
 }
 
-/* Bytes of 64-byte aligned scratch space that mf_auc() needs. */
+/* Bytes of a worker's part of the workspace. */
+static size_t
+worker_size(int d)
+{
+	MfArena		arena = {NULL, 0};
+
+	lay_out(&arena, d);
+	return arena.used;
+}
+
+/* Bytes of 64-byte aligned workspace that mf_auc() needs. */
 size_t
 mf_auc_workspace(int factors, const MfParallel *parallel)
 {
@@ -83,36 +90,44 @@ pairs_to_leave_out(const MfIndex *index, const MfAucQuery *query)
 	return pairs;
 }
 
-/* One group of users: a pass over all items. */
+/* Puts the vectors of n users (or fewer than MF_RANKS_USERS) side by side, and scores their relevant items. */
+static void
+take_users(const MfIndex *index, MfAucQuery *query, int n, double *side)
+{
+	int			d = index->factors;
+
+	memset(side, 0, sizeof(double) * MF_RANKS_USERS * d);
+	for (int u = 0; u < n; u++)
+	{
+		for (int j = 0; j < d; j++)
+			side[j * MF_RANKS_USERS + u] = query[u].query[j];
+		mf_topk_score(index, query[u].query, query[u].relevant, query[u].nrelevant, query[u].score);
+	}
+}
+
+/* Task: MF_RANKS_USERS users, in a pass over all items. */
 static void
 run_group(void *argument, int64_t group, int worker)
 {
 	AucState   *state = argument;
 	const MfIndex *index = state->index;
-	int			d = index->factors;
-	int64_t		first = group * AUC_USERS;
-	int			n = (int) (state->nqueries - first < AUC_USERS ? state->nqueries - first : AUC_USERS);
+	int64_t		first = group * MF_RANKS_USERS;
+	int			n = (int) (state->nqueries - first < MF_RANKS_USERS ? state->nqueries - first : MF_RANKS_USERS);
 	MfAucQuery *query = state->query + first;
-	double	   *side = (double *) (state->workspace + worker * state->size);
-	float	   *score = (float *) (side + AUC_USERS * d);
-	int64_t		pairs[AUC_USERS] = {0};
+	MfArena		arena = {state->workspace + worker * state->size, 0};
+	WorkerSpace space = lay_out(&arena, index->factors);
+	int64_t		pairs[MF_RANKS_USERS] = {0};
 
-	memset(side, 0, sizeof(double) * AUC_USERS * d);
-	for (int u = 0; u < n; u++)
+	take_users(index, query, n, space.side);
+	for (int64_t i = 0; i < index->nitems && !mf_cancelled(state->parallel); i += MF_RANKS_ITEMS)
 	{
-		for (int j = 0; j < d; j++)
-			side[j * AUC_USERS + u] = query[u].query[j];
-		mf_topk_score(index, query[u].query, query[u].relevant, query[u].nrelevant, query[u].score);
-	}
-	for (int64_t i = 0; i < index->nitems && !mf_cancelled(state->parallel); i += AUC_ITEMS)
-	{
-		int			m = (int) (index->nitems - i < AUC_ITEMS ? index->nitems - i : AUC_ITEMS);
+		int			m = (int) (index->nitems - i < MF_RANKS_ITEMS ? index->nitems - i : MF_RANKS_ITEMS);
 
-		state->kernels->score(side, index->vector + (size_t) i * index->ld,
-							  index->offset ? index->offset + i : NULL, d, index->ld, m, score);
+		state->kernels->score(space.side, index->vector + (size_t) i * index->ld,
+							  index->offset ? index->offset + i : NULL, index->factors, index->ld, m, space.score);
 		for (int u = 0; u < n; u++)
 			for (int64_t r = 0; r < query[u].nrelevant; r++)
-				pairs[u] += state->kernels->below(score + u * AUC_ITEMS, m, query[u].score[r]);
+				pairs[u] += state->kernels->below(space.score + u * MF_RANKS_ITEMS, m, query[u].score[r]);
 	}
 	for (int u = 0; u < n; u++)
 	{
@@ -124,16 +139,16 @@ run_group(void *argument, int64_t group, int worker)
 }
 
 /*
- * Answers nqueries queries; the workspace has mf_auc_workspace() bytes.  Returns false when it was
+ * Answers nqueries queries; the workspace has mf_auc_workspace() bytes, 64-byte aligned.  Returns false when it was
  * cancelled.
  */
 bool
 mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace, const MfParallel *parallel)
 {
-	AucState	state = {index, MF_DISPATCH(auc_kernels), query, nqueries, workspace, worker_size(index->factors),
+	AucState	state = {index, mf_ranks(), query, nqueries, workspace, worker_size(index->factors),
 	parallel};
 
-	return mf_parallel_for(parallel, (nqueries + AUC_USERS - 1) / AUC_USERS, run_group, &state);
+	return mf_parallel_for(parallel, (nqueries + MF_RANKS_USERS - 1) / MF_RANKS_USERS, run_group, &state);
 }
 
 /* Fills in fewer[] and equal[]; popular[]: all items by decreasing count. */

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/base/arena.h"
+
 /* Steps of popularity: four for each doubling. */
 #define STEPS_PER_DOUBLING 4
 #define STEPS (31 * STEPS_PER_DOUBLING + 1)
@@ -29,6 +31,7 @@ typedef struct Popularity
 	double		count[STEPS];
 } Popularity;
 
+/* Groups the items by their counts. */
 static void
 group_items(Popularity *p, const MfChoices *choices)
 {
@@ -51,7 +54,10 @@ group_items(Popularity *p, const MfChoices *choices)
 		}
 }
 
-/* Probabilities of having an item of each step, for a user with n items. */
+/*
+ * Probabilities of having an item of each step (chance: nsteps), for a user with n items: t_u is found by bisection of
+ * its logarithm.
+ */
 static void
 chances(const Popularity *p, int64_t n, double *chance)
 {
@@ -93,11 +99,31 @@ count_bits(const uint64_t *bitmap, const int32_t *item, const int32_t *end)
 	return count;
 }
 
+/* The sections of the workspace. */
+typedef struct Space
+{
+	double	   *chance;			/* nusers x STEPS: of having an item of each step */
+	uint64_t   *has;			/* a bitmap of all items: those of the user at work */
+} Space;
+
+static Space
+lay_out(MfArena *arena, int64_t nusers, int64_t nitems)
+{
+	Space		space;
+
+	space.chance = mf_arena_take(arena, (size_t) nusers * STEPS * sizeof(double));
+	space.has = mf_arena_take(arena, ((size_t) nitems / 64 + 1) * sizeof(uint64_t));
+	return space;
+}
+
 /* Bytes of workspace for so many users and items. */
 int64_t
-mf_choice_size(int64_t nusers, int64_t nitems)
+mf_choice_workspace(int64_t nusers, int64_t nitems)
 {
-	return nusers * STEPS * (int64_t) sizeof(double) + (nitems / 64 + 1) * (int64_t) sizeof(uint64_t);
+	MfArena		arena = {NULL, 0};
+
+	lay_out(&arena, nusers, nitems);
+	return 64 + (int64_t) arena.used;
 }
 
 /* What chance makes of a pair's number of shared items. */
@@ -139,16 +165,18 @@ pair_chance(const Popularity *p, const double *a, const double *b)
 }
 
 /*
- * The excess of all pairs of the users, and its standard error; infinite where there is nothing to
- * compare.
+ * The excess of all pairs of the users, and its standard error, infinite where there is nothing to compare.  The
+ * workspace has mf_choice_workspace() bytes.
  */
 double
-mf_choice_excess(const MfChoices *choices, void *space, double *error)
+mf_choice_excess(const MfChoices *choices, void *workspace, double *error)
 {
 	const int64_t *start = choices->start;
 	const int32_t *item = choices->item;
-	double	   *chance = space;
-	uint64_t   *has = (uint64_t *) (chance + choices->nusers * STEPS);
+	MfArena		arena = mf_arena_at(workspace);
+	Space		space = lay_out(&arena, choices->nusers, choices->nitems);
+	double	   *chance = space.chance;
+	uint64_t   *has = space.has;
 	Popularity	p;
 	double		above = 0;
 	double		above_squares = 0;

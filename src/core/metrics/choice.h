@@ -17,7 +17,7 @@ typedef struct MfChoices
 } MfChoices;
 
 /* Bytes of workspace for so many users and items. */
-extern int64_t mf_choice_size(int64_t nusers, int64_t nitems);
-extern double mf_choice_excess(const MfChoices *choices, void *space, double *error);
+extern int64_t mf_choice_workspace(int64_t nusers, int64_t nitems);
+extern double mf_choice_excess(const MfChoices *choices, void *workspace, double *error);
 
 #endif

@@ -4,7 +4,7 @@
  * Two models are compared on the same users: each gives one difference.  If neither is better, a user's
  * difference could as well have the other sign, so the sum of all is compared with sums in which signs
  * are thrown (Fisher's randomization test of paired differences; Smucker, Allan and Carterette 2007
- * found it the one to use for lists).  Unlike a standard error it holds for few users, and for figures
+ * found it the one to use for lists).  Unlike a standard error it holds for few users, and for metrics
  * that are zero for most of them.
  */
 #include "core/metrics/paired_test.h"

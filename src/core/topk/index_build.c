@@ -47,7 +47,7 @@ lay_out_entries(Build *build, MfArena *arena, int64_t nitems)
 	build->spare = mf_arena_take(arena, (size_t) nitems * sizeof(Entry));
 }
 
-/* Bytes of 64-byte aligned scratch space that mf_index_build() needs: first to order items, then for codes. */
+/* Bytes of 64-byte aligned workspace that mf_index_build() needs: first to order items, then for codes. */
 size_t
 mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {

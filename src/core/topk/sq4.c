@@ -37,12 +37,12 @@
 #define USUAL_STEP 0.335
 
 /* State of coding, shared by its workers. */
-typedef struct Coding
+typedef struct Sq4Coding
 {
 	const MfIndex *index;
 	const MfScore *kernels;
-	float	   *scratch;		/* MF_PACK x ld a worker */
-} Coding;
+	float	   *workspace;		/* MF_PACK x ld a worker */
+} Sq4Coding;
 
 /* The coded coordinates of a vector of ld floats: out (dims) = rotation (dims x ld) times it. */
 static void
@@ -86,7 +86,7 @@ encode_pack(const MfIndex *index, const float *coordinate, float step, uint8_t *
 
 /* The step that leaves the smallest error in the worst item of a pack, and that error squared. */
 static float
-choose_step(const Coding *coding, const float *coordinate, float *error)
+choose_step(const Sq4Coding *coding, const float *coordinate, float *error)
 {
 	int			n = MF_PACK * coding->index->sq4.dims;
 	double		squares = 0;
@@ -122,7 +122,7 @@ typedef struct PackShape
 
 /* Computes the coordinates of a pack's items (MF_PACK x dims); zeros where a norm is out of range. */
 static PackShape
-rotate_pack(const Coding *coding, int64_t pack, float *coordinate)
+rotate_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 {
 	const MfIndex *index = coding->index;
 	PackShape	shape = {0, INFINITY, true};
@@ -160,9 +160,9 @@ set_bounds(const MfSq4 *sq4, int64_t pack, const PackShape *shape, float step, f
 	MF_WRITABLE(float, sq4->least_norm)[pack] = shape->least_norm * (1 - 0x1.0p-20f);
 }
 
-/* Codes one pack; coordinate: MF_PACK x dims of scratch space. */
+/* Codes one pack; coordinate: MF_PACK x dims of workspace. */
 static void
-code_pack(const Coding *coding, int64_t pack, float *coordinate)
+code_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 {
 	const MfSq4 *sq4 = &coding->index->sq4;
 	PackShape	shape = rotate_pack(coding, pack, coordinate);
@@ -178,15 +178,15 @@ code_pack(const Coding *coding, int64_t pack, float *coordinate)
 static void
 code_block(void *state, int64_t block, int worker)
 {
-	const Coding *coding = state;
+	const Sq4Coding *coding = state;
 	const MfIndex *index = coding->index;
-	float	   *scratch = coding->scratch + (size_t) worker * MF_PACK * index->ld;
+	float	   *workspace = coding->workspace + (size_t) worker * MF_PACK * index->ld;
 
 	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
 		if (pack < index->npacks)
 		{
-			code_pack(coding, pack, scratch);
+			code_pack(coding, pack, workspace);
 			continue;
 		}
 		MF_WRITABLE(float, index->sq4.step)[pack] = 1;
@@ -201,7 +201,7 @@ code_block(void *state, int64_t block, int worker)
 bool
 mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *parallel)
 {
-	Coding		coding = {index, mf_score(), plan->scratch};
+	Sq4Coding		coding = {index, mf_score(), plan->workspace};
 
 	memcpy(MF_WRITABLE(float, index->sq4.rotation), plan->rotation,
 		   (size_t) index->sq4.dims * (size_t) index->ld * sizeof(float));

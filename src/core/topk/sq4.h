@@ -21,14 +21,14 @@ typedef struct MfSq4Plan
 	int			dims;			/* leading coordinates, a multiple of 16; 0: no codes */
 	float		skew;			/* see MfSq4 */
 	const float *rotation;		/* dims x ld: see MfSq4 */
-	float	   *scratch;		/* MF_PACK x ld a worker: coordinates of the pack at work */
+	float	   *workspace;		/* MF_PACK x ld a worker: coordinates of the pack at work */
 } MfSq4Plan;
 
 /* A query in the terms of codes, of 4 bits or 8; numbers are those of MfSqBounds. */
 typedef struct MfSqQuery
 {
 	int8_t	   *code;			/* one of each coded coordinate, -127 .. 127 */
-	float	   *coordinate;		/* one of each: scratch space; 4 bits only */
+	float	   *coordinate;		/* one of each: workspace; 4 bits only */
 	float		per_error;
 	float		per_length;
 	float		per_rest;

@@ -43,7 +43,7 @@ typedef struct Sample
 	float	   *carried;		/* parts x n: squared norms along the first 16, 32, ... axes */
 	float	   *score;			/* n + MF_BLOCK */
 	void	   *space;			/* for mf_gram(), then for the axes */
-	float	   *scratch;		/* see MfSq4Plan */
+	float	   *workspace;		/* see MfSq4Plan */
 } Sample;
 
 /* Divides the planner's workspace, for an index of nitems x d. */
@@ -69,10 +69,10 @@ lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfPa
 	sample->carried = mf_arena_floats(arena, sample->parts * n);
 	sample->score = mf_arena_floats(arena, n + MF_BLOCK);
 	sample->space = mf_arena_take(arena, gram > axes ? gram : axes);
-	sample->scratch = mf_arena_floats(arena, mf_workers(parallel) * MF_PACK * ld);
+	sample->workspace = mf_arena_floats(arena, mf_workers(parallel) * MF_PACK * ld);
 }
 
-/* Bytes of 64-byte aligned scratch space for a plan and for coding by it. */
+/* Bytes of 64-byte aligned workspace for a plan and for coding by it. */
 size_t
 mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 {
@@ -348,7 +348,7 @@ mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuant
 	plan->dims = choose_dims(&sample, index, items);
 	mf_axes_mix(sample.axes, plan->dims < d ? plan->dims : d, index->ld, sample.space);
 	plan->rotation = sample.axes;
-	plan->scratch = sample.scratch;
+	plan->workspace = sample.workspace;
 	plan->skew = (float) measure_skew(&sample, index->ld, plan->dims);
 	return true;
 }

@@ -44,11 +44,11 @@ mf_sq8_size(const MfIndex *index)
 }
 
 /* State of coding, shared by its workers. */
-typedef struct Coding
+typedef struct Sq8Coding
 {
 	const MfIndex *index;
 	const MfSq8 *sq8;
-} Coding;
+} Sq8Coding;
 
 /* The largest size of a number among a pack's vectors; 0 where one is out of the range of codes. */
 static float
@@ -101,7 +101,7 @@ code_vector(const float *v, int ld, float step, uint8_t *code, double *length, d
 
 /* Codes one pack; one that is out of the range of codes passes every test. */
 static void
-code_pack(const Coding *coding, int64_t pack)
+code_pack(const Sq8Coding *coding, int64_t pack)
 {
 	const MfIndex *index = coding->index;
 	const MfSq8 *sq8 = coding->sq8;
@@ -132,7 +132,7 @@ code_pack(const Coding *coding, int64_t pack)
 static void
 code_block(void *state, int64_t block, int worker)
 {
-	const Coding *coding = state;
+	const Sq8Coding *coding = state;
 	const MfSq8 *sq8 = coding->sq8;
 
 	(void) worker;
@@ -155,7 +155,7 @@ code_block(void *state, int64_t block, int worker)
 bool
 mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel)
 {
-	Coding		coding = {index, sq8};
+	Sq8Coding		coding = {index, sq8};
 
 	memset(MF_WRITABLE(float, sq8->zero), 0, MF_BLOCK_PACKS * sizeof(float));
 	return mf_parallel_for(parallel, sq8->nblocks, code_block, &coding);

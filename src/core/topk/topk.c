@@ -30,7 +30,7 @@
 
 #include "core/topk/topk_search.h"
 
-/* Bytes of 64-byte aligned scratch space that a search for the best k needs. */
+/* Bytes of 64-byte aligned workspace that a search for the best k needs. */
 size_t
 mf_topk_workspace(const MfIndex *index, int k)
 {

@@ -10,7 +10,7 @@
 /* Queries that go through an index together. */
 #define BATCH_QUERIES (4 * MF_SQ8_TILE)
 
-/* A worker's scratch space. */
+/* A worker's workspace. */
 typedef struct WorkerSpace
 {
 	MfSearchSpace search[BATCH_QUERIES];
@@ -18,16 +18,16 @@ typedef struct WorkerSpace
 } WorkerSpace;
 
 /* A batch at work. */
-typedef struct Batch
+typedef struct BatchSearch
 {
 	const MfIndex *index;
 	const MfTopkBatch *batch;
 	const MfParallel *parallel;
 	char	   *workspace;		/* worker_size bytes a worker */
 	size_t		worker_size;
-} Batch;
+} BatchSearch;
 
-/* Divides a worker's scratch space, of searches for the best k. */
+/* Divides a worker's workspace, of searches for the best k. */
 static void
 lay_out_worker(WorkerSpace *space, MfArena *arena, const MfIndex *index, int k)
 {
@@ -36,7 +36,7 @@ lay_out_worker(WorkerSpace *space, MfArena *arena, const MfIndex *index, int k)
 	space->tile = mf_arena_take(arena, sizeof(MfSq8Tile));
 }
 
-/* Bytes of a worker's scratch space. */
+/* Bytes of a worker's workspace. */
 static size_t
 worker_size(const MfIndex *index, int k)
 {
@@ -47,7 +47,7 @@ worker_size(const MfIndex *index, int k)
 	return arena.used;
 }
 
-/* Bytes of 64-byte aligned scratch space that mf_topk_batch() needs. */
+/* Bytes of 64-byte aligned workspace that mf_topk_batch() needs. */
 size_t
 mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel)
 {
@@ -74,7 +74,7 @@ query_filter(const MfTopkBatch *batch, int64_t q)
 
 /* Searches for n queries of a batch, one after the other: each looks at little of the index. */
 static void
-search_each(const Batch *state, int64_t first, int n, char *workspace)
+search_each(const BatchSearch *state, int64_t first, int n, char *workspace)
 {
 	const MfTopkBatch *batch = state->batch;
 
@@ -90,7 +90,7 @@ search_each(const Batch *state, int64_t first, int n, char *workspace)
 
 /* Starts the search of query q; returns false where it is over already. */
 static bool
-start_query(const Batch *state, int64_t q, MfSearch *search, const MfFilter *filter, const MfSearchSpace *space)
+start_query(const BatchSearch *state, int64_t q, MfSearch *search, const MfFilter *filter, const MfSearchSpace *space)
 {
 	const MfIndex *index = state->index;
 	const MfTopkBatch *batch = state->batch;
@@ -106,7 +106,7 @@ start_query(const Batch *state, int64_t q, MfSearch *search, const MfFilter *fil
 
 /* Searches for n queries of a batch block by block of the index; leaves early when it is cancelled. */
 static void
-search_together(const Batch *state, int64_t first, int n, char *workspace)
+search_together(const BatchSearch *state, int64_t first, int n, char *workspace)
 {
 	const MfIndex *index = state->index;
 	const MfTopkBatch *batch = state->batch;
@@ -146,7 +146,7 @@ search_together(const Batch *state, int64_t first, int n, char *workspace)
 static void
 run_part(void *argument, int64_t part, int worker)
 {
-	const Batch *state = argument;
+	const BatchSearch *state = argument;
 	const MfTopkBatch *batch = state->batch;
 	int64_t		first = part * BATCH_QUERIES;
 	int64_t		left = batch->nqueries - first;
@@ -167,7 +167,7 @@ run_part(void *argument, int64_t part, int worker)
 bool
 mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace, const MfParallel *parallel)
 {
-	Batch		state = {index, batch, parallel, workspace, worker_size(index, batch->k)};
+	BatchSearch state = {index, batch, parallel, workspace, worker_size(index, batch->k)};
 	int64_t		parts = (batch->nqueries + BATCH_QUERIES - 1) / BATCH_QUERIES;
 
 	return mf_parallel_for(parallel, parts, run_part, &state);
