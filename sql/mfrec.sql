@@ -178,13 +178,14 @@ CREATE FUNCTION mf_train(
 	rating_column text DEFAULT 'rating',
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
+	rating_factors bigint DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -202,6 +203,7 @@ where n are numbers of ratings, U users, I items, N ratings, and
   t = 6 + 0.04 * n
   r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
+Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';
 
@@ -267,12 +269,13 @@ CREATE FUNCTION mf_estimate(
 	rating_column text DEFAULT 'rating',
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
+	rating_factors bigint DEFAULT NULL,
 	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
 	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text) IS
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint) IS
 'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
 
 CREATE FUNCTION mf_tune(
@@ -297,13 +300,14 @@ CREATE FUNCTION mf_tune(
 	rating_column text DEFAULT 'rating',
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
-	relevant_from double precision DEFAULT NULL)
+	relevant_from double precision DEFAULT NULL,
+	rating_factors bigint DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 CREATE FUNCTION mf_trainings(

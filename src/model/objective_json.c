@@ -56,11 +56,14 @@ Number(const MfObjective *objective, int i)
 	return (double *) ((char *) objective + numbers[i].offset);
 }
 
-/* The oldest format that says all of an objective: 2 knows of values that are confidences, and of weights' scale. */
+/*
+ * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
+ * dimensions of ratings alone.
+ */
 static int
 FormatOf(const MfObjective *objective)
 {
-	return objective->value_is_confidence || objective->weight_scale != 1 ? 2 : 1;
+	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
 
 /*
@@ -78,6 +81,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	appendStringInfo(&json, ", \"factors\": %d, \"iterations\": %d", objective->factors, objective->iterations);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
+	if (objective->rating_factors > 0)
+		appendStringInfo(&json, ", \"rating_factors\": %d", objective->rating_factors);
 	if (objective->fold != MF_FOLD_TRAINED)
 		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
 	if (objective->value_is_confidence)
@@ -115,6 +120,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->has_rating = JsonNumber(json, "has_rating", 0) != 0;
 	objective->has_interest = JsonNumber(json, "has_interest", 0) != 0;
 	objective->factors = (int) JsonNumber(json, "factors", 0);
+	objective->rating_factors = (int) JsonNumber(json, "rating_factors", 0);
 	objective->iterations = (int) JsonNumber(json, "iterations", 0);
 	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
 	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;

@@ -280,6 +280,7 @@ PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)
 	cells->cells.residual = residual;
 	cells->cells.weight = cells->weight;
 	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
+	cells->cells.rating_regularization = (float) mf_user_rating_regularization(objective, cells->n);
 	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
 }
 

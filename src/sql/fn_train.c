@@ -63,6 +63,25 @@ NoteFeedbackAsModel(const char *model, const char *feedback)
 }
 
 /*
+ * The argument rating_factors, which the scripts of 0.1.0 do not have: it is the last one, at that place.  -1 where it
+ * is null or missing.
+ */
+static int
+RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
+{
+	int64		count;
+
+	if (PG_NARGS() <= place || PG_ARGISNULL(place))
+		return -1;
+	count = PG_GETARG_INT64(place);
+	if (count < 0 || count > MF_MAX_FACTORS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be between %d and %d", "rating_factors", 0, MF_MAX_FACTORS)));
+	return (int) count;
+}
+
+/*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
  */
@@ -98,7 +117,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 /*
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
- * item_column, rating_column, weight_column, schema text): trains a model, or its next version where there is one
+ * item_column, rating_column, weight_column, schema text, rating_factors int): trains a model, or its next version where there is one
  * of that name, stores it and lets it serve.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
@@ -110,6 +129,7 @@ mf_train(PG_FUNCTION_ARGS)
 	char	   *model;
 
 	ReadTrainArguments(fcinfo, 0, &request);
+	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -200,6 +220,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	bool		nulls[9] = {false};
 
 	ReadTrainArguments(fcinfo, 0, &request);
+	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -246,7 +267,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
- * relevant_from float8): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * relevant_from float8, rating_factors int): searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
@@ -261,6 +282,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	int			count;
 
 	ReadTrainArguments(fcinfo, 4, &request);
+	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);

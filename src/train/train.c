@@ -67,8 +67,8 @@ CheckSameSource(const Trainer *t, const Model *model)
 }
 
 /*
- * Gives the version the arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the
- * columns that this training found, whatever columns are added later.
+ * Gives the version the arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the columns that
+ * this training found, whatever columns are added later, and by its vectors' dimensions, whatever becomes their default.
  */
 static void
 KeepArguments(Trainer *t)
@@ -77,6 +77,8 @@ KeepArguments(Trainer *t)
 
 	options.columns.feedback = t->source.feedback;
 	options.columns.rating = t->source.value_column;
+	if (mf_is_joint(&t->training.objective))
+		options.rating_factors = t->training.objective.rating_factors;
 	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
 }
 
@@ -92,11 +94,11 @@ PlanVersion(Trainer *t)
 	if (!version->is_new)
 		CheckSameSource(t, &version->model);
 	version->both_parts = source->feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
+	CheckRatingFactors(&request->options, version->both_parts);
 	PlanNewVersion(version, request->schema, source->relid, &t->source.user, &t->source.item);
 	version->model.source_schema = source->temporary ? "pg_temp" : t->source.schema;
 	version->model.source = t->source.name;
 	version->model.fresh = SourceServesFresh(source, "train again");
-	KeepArguments(t);
 }
 
 /* Checks everything that can be checked before a row is read, and plans the version. */
@@ -258,6 +260,7 @@ LoadTraining(Trainer *t)
 	BeginProgress(t->version.model.name);
 	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
 	SettleObjective(training);
+	KeepArguments(t);
 	StateProblem(training);
 	if (!t->request->warm)
 		NoticeShown(training, t->source.name);

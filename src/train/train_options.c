@@ -15,7 +15,7 @@ InitTrainOptions(TrainOptions *options)
 {
 	memset(options, 0, sizeof(TrainOptions));
 	InitSourceColumns(&options->columns);
-	options->factors = options->iterations = -1;
+	options->factors = options->rating_factors = options->iterations = -1;
 	options->regularization = options->alpha = options->interest_weight = NAN;
 	options->taste = options->tolerance = options->validation = NAN;
 	options->seed = 1;
@@ -42,6 +42,11 @@ CheckTrainOptions(const TrainOptions *options)
 {
 	if (options->factors != -1)
 		CheckNumber("factors", options->factors, 1, MF_MAX_FACTORS);
+	if (Max(options->factors, 0) + Max(options->rating_factors, 0) > MF_MAX_FACTORS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("factors and rating_factors together must be at most %d", MF_MAX_FACTORS),
+				 errdetail("They are %d and %d.", options->factors, options->rating_factors)));
 	if (options->iterations != -1)
 		CheckNumber("iterations", options->iterations, 1, MFREC_MAX_ITERATIONS);
 	CheckNumber("regularization", options->regularization, 0, 1e9);
@@ -50,6 +55,21 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("taste", options->taste, 0, 1e9);
 	CheckNumber("tolerance", options->tolerance, 0, 1);
 	CheckNumber("validation", options->validation, 0, 0.9);
+}
+
+/*
+ * Raises an error for dimensions of ratings alone in a model that has nothing else, or none: without both parts all
+ * dimensions are of the one part.
+ */
+void
+CheckRatingFactors(const TrainOptions *options, bool both_parts)
+{
+	if (options->rating_factors > 0 && !both_parts)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rating_factors needs a model of both ratings and choice"),
+				 errdetail("They are dimensions in which ratings are learned and choice is not; here there is one of the two."),
+				 errhint("Leave rating_factors out and set factors, or train with feedback => 'explicit' and an interest_weight above 0.")));
 }
 
 /* The rows to hold out for validation: none unless asked for. */
@@ -81,6 +101,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"seed\": " INT64_FORMAT, options->seed);
 	AppendGiven(&json, "factors", options->factors);
+	AppendGiven(&json, "rating_factors", options->rating_factors);
 	AppendGiven(&json, "iterations", options->iterations);
 	AppendGiven(&json, "regularization", options->regularization);
 	AppendGiven(&json, "alpha", options->alpha);
@@ -93,13 +114,17 @@ TrainOptionsToJson(const TrainOptions *options)
 	return json.data;
 }
 
-/* The inverse of TrainOptionsToJson(): what is missing was not given.  Strings are palloc'd. */
+/*
+ * The inverse of TrainOptionsToJson(): what is missing was not given.  Strings are palloc'd.  Models of versions that
+ * knew no dimensions of ratings alone go on without.
+ */
 void
 TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 {
 	InitTrainOptions(options);
 	SourceColumnsFromJson(&options->columns, json);
 	options->factors = (int) JsonNumber(json, "factors", -1);
+	options->rating_factors = (int) JsonNumber(json, "rating_factors", 0);
 	options->iterations = (int) JsonNumber(json, "iterations", -1);
 	options->regularization = JsonNumber(json, "regularization", NAN);
 	options->alpha = JsonNumber(json, "alpha", NAN);

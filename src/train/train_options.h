@@ -16,6 +16,7 @@ typedef struct TrainOptions
 {
 	SourceColumns columns;
 	int			factors;
+	int			rating_factors; /* further ones, of ratings alone */
 	int			iterations;
 	double		regularization;
 	double		alpha;
@@ -31,6 +32,7 @@ typedef struct TrainOptions
 
 extern void InitTrainOptions(TrainOptions *options);
 extern void CheckTrainOptions(const TrainOptions *options);
+extern void CheckRatingFactors(const TrainOptions *options, bool both_parts);
 extern Holdout TrainHoldout(const TrainOptions *options);
 extern char *TrainOptionsToJson(const TrainOptions *options);
 extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);

@@ -53,6 +53,8 @@ SettleObjective(Training *t)
 	TakeScales(objective, ratings);
 	if (options->factors > 0)
 		objective->factors = options->factors;
+	objective->rating_factors = options->rating_factors >= 0 ? options->rating_factors :
+		mf_default_rating_factors(objective);
 	if (options->iterations > 0)
 		objective->iterations = options->iterations;
 	Override(&objective->regularization, options->regularization);
@@ -126,6 +128,9 @@ StateProblem(Training *t)
 	problem->user_mean = t->mean_user;
 	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
 	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers, mf_user_regularization);
+	if (objective->rating_factors > 0)
+		problem->user_rating_regularization = Regularization(objective, t->user_counts, problem->nusers,
+															 mf_user_rating_regularization);
 	if (mf_is_explicit(objective))
 		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														mf_rating_regularization);

@@ -88,7 +88,11 @@ DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjecti
 	if (number == 1)
 		return;
 	if (options->factors < 0)
+	{
 		objective->factors = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
+		if (options->rating_factors < 0)
+			objective->rating_factors = mf_default_rating_factors(objective);
+	}
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 	{
 		const TrialParameter *p = &parameters[k];
@@ -105,6 +109,7 @@ void
 UseParameters(MfObjective *objective, const MfObjective *trial)
 {
 	objective->factors = trial->factors;
+	objective->rating_factors = trial->rating_factors;
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		*Constant(objective, &parameters[k]) = *Constant(trial, &parameters[k]);
 	mf_objective_settle(objective);
@@ -117,6 +122,7 @@ SetTrialOptions(TrainOptions *options, const Trial *trial)
 	const MfObjective *objective = &trial->objective;
 
 	options->factors = objective->factors;
+	options->rating_factors = objective->rating_factors;
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		if (parameters[k].applies(objective))
 			*Option(options, &parameters[k]) = *Constant(objective, &parameters[k]);
@@ -131,6 +137,8 @@ TrialArguments(const Trial *trial)
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "factors => %d", objective->factors);
+	if (mf_is_joint(objective))
+		appendStringInfo(&text, ", rating_factors => %d", objective->rating_factors);
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		if (parameters[k].applies(objective))
 			appendStringInfo(&text, ", %s => %.3g", parameters[k].name, *Constant(objective, &parameters[k]));

@@ -224,6 +224,7 @@ main(int argc, char **argv)
 	problem = (MfProblem) {.nusers = nusers,.nitems = nitems,.factors = d,.shared = shared,.has_rating = !implicit,
 		.has_interest = !rating_alone,.interest_weight = implicit ? 1.0f : 0.3f,.alpha = 8.0f,
 		.user_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
+		.user_rating_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
 	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true};

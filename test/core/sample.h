@@ -21,6 +21,7 @@ typedef struct Sample
 	float	   *regularization; /* nusers + 2 nitems */
 	float	   *unobserved;
 	float	   *pull;
+	float	   *rating_regularization;	/* of users */
 	float	   *mean;
 } Sample;
 
@@ -149,7 +150,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->shared};
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->shared, NULL};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -172,6 +173,10 @@ sample_new(const SampleOptions *o)
 		s.mean[k] = 0.0f;
 	p.user_mean = s.mean;
 	p.user_pull = s.pull;
+	s.rating_regularization = sample_floats((size_t) o->nusers);
+	for (int64_t u = 0; u < o->nusers; u++)
+		s.rating_regularization[u] = r[u] - s.pull[u];
+	p.user_rating_regularization = s.rating_regularization;
 	s.problem = p;
 	s.factors.user = sample_floats((size_t) o->nusers * ld);
 	if (o->rating)
@@ -209,6 +214,7 @@ sample_free(Sample *s)
 	free(s->regularization);
 	free(s->unobserved);
 	free(s->pull);
+	free(s->rating_regularization);
 	free(s->mean);
 	free(s->factors.user);
 	free(s->factors.rating);

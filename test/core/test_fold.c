@@ -73,7 +73,7 @@ make_sample(const Case *c, Sample *s)
 			s->gram[j * s->ld + k] = (float) sum;
 		}
 	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0};
-	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0};
+	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0.0f, 0.0f};
 }
 
 static void

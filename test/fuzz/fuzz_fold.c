@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	float		bias = 0;
 	MfFold		fold = {d, 0, 0, 0, interest ? gram : NULL, parts & 8 ? mean : NULL, parts & 128, 0};
 	MfFoldCells cells = {n, interest ? rows : NULL, rating ? rows + n : NULL, residual,
-		parts & 16 ? weight : NULL, parts & 32 ? unobserved : NULL, 0, 0};
+		parts & 16 ? weight : NULL, parts & 32 ? unobserved : NULL, 0, 0, 0};
 	void	   *space = malloc(mf_fold_size(&fold));
 
 	take_floats(&bytes, scalar, 5, tame);

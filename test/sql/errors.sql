@@ -120,7 +120,7 @@ SELECT count(*) FROM pg_class WHERE relnamespace = 'test_errors'::regnamespace A
 SELECT count(*) FROM mf_models;
 
 -- a model
-SELECT model, version FROM mf_train('ratings', factors => 2);
+SELECT model, version FROM mf_train('ratings', factors => 2, rating_factors => 0);
 CREATE TABLE "order" AS SELECT user_id::text, item_id::text FROM ratings;
 SELECT model, version FROM mf_train('"order"', factors => 2);
 SELECT fails('SELECT * FROM mf_recommend(1, 10, ''rating'')');
@@ -267,11 +267,11 @@ ALTER TABLE ratings_item_factors ALTER factors TYPE text USING 'x';
 SELECT fails('SELECT mf_refresh(''ratings'')');
 SELECT fails('SELECT mf_retrain(''ratings'')');
 SELECT mf_drop('ratings');
-SELECT version FROM mf_train('ratings', factors => 2);
+SELECT version FROM mf_train('ratings', factors => 2, rating_factors => 0);
 ALTER TABLE ratings_item_factors ALTER factors DROP NOT NULL;
 UPDATE ratings_item_factors SET factors = NULL;
 SELECT fails('SELECT mf_refresh(''ratings'')');
-SELECT version FROM mf_train('ratings', factors => 2);
+SELECT version FROM mf_train('ratings', factors => 2, rating_factors => 0);
 ALTER TABLE ratings_user_factors ALTER factors DROP NOT NULL;
 UPDATE ratings_user_factors SET factors = NULL WHERE user_id = 1;
 SELECT fails('SELECT * FROM mf_recommend(1, 3)');

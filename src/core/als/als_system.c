@@ -26,8 +26,9 @@ user_system(const MfAls *als, int64_t row)
 	system.factor = problem->interest_weight;
 	system.pull = problem->user_pull != NULL ? problem->user_pull[row] : 0.0f;
 	system.shift[MF_SHARED] = problem->user_regularization[row];
-	/* what draws users to their mean knows of shared dimensions alone */
-	system.shift[MF_PRIVATE] = problem->user_regularization[row] - system.pull;
+	/* not the difference of the two above, of which rounding may leave nothing */
+	system.shift[MF_PRIVATE] = problem->user_rating_regularization != NULL ?
+		problem->user_rating_regularization[row] : 0.0f;
 	system.bias_shift = problem->user_bias_regularization;
 	system.bias = als->factors.user_bias != NULL ? als->factors.user_bias + row : NULL;
 	return system;

@@ -40,12 +40,16 @@
 
 #include <math.h>
 
+#include "core/base/padding.h"
+
 /*
  * Denser matrices than this gain nothing from more than 64 factors; sparser ones gain a few percent
  * from 128, which above so many cells is not worth the time and the memory.
  */
 #define DENSE 0.02
 #define MANY_CELLS 5e6
+
+#define MOST_RATING_FACTORS 32
 
 /*
  * The preset for what is there to learn: ratings and interest, or one of them alone.  Constants can
@@ -80,6 +84,7 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 		.weight_scale = 1,
 		.deviation = 1
 	};
+	objective->rating_factors = mf_default_rating_factors(objective);
 	mf_objective_settle(objective);
 }
 
@@ -112,6 +117,22 @@ mf_objective_imported(MfObjective *objective, bool has_rating, int factors)
 		.deviation = 1,
 		.fold = MF_FOLD_NONE
 	};
+}
+
+/*
+ * How many dimensions of ratings alone a model of both parts has unless told: MOST_RATING_FACTORS, but no more than
+ * half of those that the parts share, and none beyond MF_MAX_FACTORS.  What the parts disagree about then need not be
+ * fought out in one vector, and 32 are enough for it from thousands to millions of ratings.
+ */
+int
+mf_default_rating_factors(const MfObjective *objective)
+{
+	int			most = MOST_RATING_FACTORS;
+
+	if (!mf_is_joint(objective))
+		return 0;
+	most = objective->factors / 2 < most ? objective->factors / 2 : most;
+	return MF_MAX_FACTORS - objective->factors < most ? MF_MAX_FACTORS - objective->factors : most;
 }
 
 /* Brings what follows from other constants up to date. */
@@ -150,8 +171,14 @@ mf_user_pull(const MfObjective *objective, int64_t count)
 double
 mf_user_regularization(const MfObjective *objective, int64_t count)
 {
-	return interest_user_regularization(objective, count) +
-		(objective->has_rating ? mf_rating_regularization(objective, count) : 0);
+	return interest_user_regularization(objective, count) + mf_user_rating_regularization(objective, count);
+}
+
+/* The same in dimensions of ratings alone: t_u, without what draws users to their mean; 0 without a rating part. */
+double
+mf_user_rating_regularization(const MfObjective *objective, int64_t count)
+{
+	return mf_is_explicit(objective) ? mf_rating_regularization(objective, count) : 0;
 }
 
 /* The factor of b_u^2; infinite where there are no biases. */

@@ -39,6 +39,8 @@ typedef struct MfProblem
 								 * to 13 bits, where that is faster; cells must have no weights then */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
 								 * mean in these alone; 0: all d */
+	const float *user_rating_regularization;	/* nusers: factor of |p_u|^2 in the dimensions beyond the shared
+												 * ones; NULL where there are none */
 } MfProblem;
 
 /*
@@ -94,6 +96,7 @@ typedef struct MfFoldCells
 	const float *unobserved;	/* n: unobserved[i] of the cells' items; NULL: all 1 */
 	float		regularization; /* user_regularization of this user */
 	float		pull;			/* user_pull of this user; 0 without user_mean */
+	float		rating_regularization;	/* user_rating_regularization of this user */
 } MfFoldCells;
 
 #endif

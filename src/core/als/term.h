@@ -93,7 +93,7 @@ mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t 
 static inline float
 mf_fold_shift(const MfFoldCells *cells, bool shared)
 {
-	return shared ? cells->regularization : cells->regularization - cells->pull;
+	return shared ? cells->regularization : cells->rating_regularization;
 }
 
 extern void mf_problem_terms(const MfProblem *problem, MfTerm *terms);
