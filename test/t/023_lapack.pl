@@ -4,6 +4,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use MfrecTest;
+use Digest::MD5 qw(md5_hex);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -20,13 +21,37 @@ CREATE TABLE ratings AS SELECT u AS user_id, (u * i * 7919) % 53 AS item_id, ((u
 	FROM generate_series(1, 300) u, generate_series(1, 10) i;
 CREATE INDEX ON ratings (user_id);
 SQL
+# and vectors of equal length in random directions: the image of such a model has codes along their principal axes
+$node->safe_psql('postgres', <<'SQL');
+SELECT setseed(0.5);
+CREATE TABLE directions AS SELECT i AS id, (SELECT array_agg(x / length) FROM
+		(SELECT x, sqrt(sum(x * x) OVER ()) AS length FROM (SELECT random() - 0.5 + 0 * i AS x FROM generate_series(1, 20)) x) n)::real[] AS factors
+	FROM generate_series(1, 10000) i;
+CREATE VIEW people AS SELECT * FROM directions WHERE id <= 100;
+SQL
 my $out = $node->safe_psql('postgres', "SELECT FROM mf_train('ratings'); $libraries");
 like($out, qr/^library .*(blas|lapack)/m, 'a session that trains loads it');
-my $lists = 'SELECT * FROM mf_recommend(1, 3); SELECT * FROM mf_similar_items(1, 3); SELECT * FROM mf_explain(1, 2);';
+unlike($node->safe_psql('postgres', "SELECT FROM mf_import('flat', 'people', 'directions'); $libraries"), qr/^library/m,
+	'one that imports does not');
+my $lists = q{SELECT * FROM mf_recommend(1, 3); SELECT * FROM mf_similar_items(1, 3); SELECT * FROM mf_explain(1, 2);
+	SELECT * FROM mf_recommend(1, 3, 'flat'); SELECT * FROM mf_similar_items(1, 3, 'flat');};
 my $before = $node->safe_psql('postgres', $lists);
 ok($before, 'lists before');
 
-# a machine without one: no library of these names can be loaded
+# what is in the images' files behind their headers, which hold a struct with its padding
+sub images
+{
+	my %images;
+	for my $path (glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp_mfrec.*-*'))
+	{
+		$images{$path} = md5_hex(substr(slurp_file($path), 512));
+	}
+	return \%images;
+}
+my $images = images();
+is(scalar keys %$images, 2, 'both models have an image');
+
+# a machine without one: no library is found by its name alone
 my $shim = PostgreSQL::Test::Utils::tempdir() . '/shim';
 PostgreSQL::Test::Utils::append_to_file("$shim.c", <<'C');
 #define _GNU_SOURCE
@@ -37,7 +62,7 @@ dlopen(const char *name, int flags)
 {
 	void	   *(*real) (const char *, int) = (void *(*) (const char *, int)) dlsym(RTLD_NEXT, "dlopen");
 
-	return name != NULL && (strstr(name, "blas") || strstr(name, "lapack")) ? NULL : real(name, flags);
+	return name != NULL && strchr(name, '/') == NULL ? NULL : real(name, flags);
 }
 C
 is(system('gcc', '-shared', '-fPIC', '-o', "$shim.so", "$shim.c", '-ldl'), 0, 'a loader that finds none is built');
@@ -54,10 +79,15 @@ for my $call (
 	  $node->psql('postgres', "SELECT * FROM $call", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 	like($stderr, qr/ERROR:  58P01: could not load a LAPACK library.*HINT:  .*libopenblas0-pthread/s, "$call says what to install");
 }
-is($node->safe_psql('postgres', "SELECT string_agg(model, ',') FROM mf_models"), 'ratings', 'nothing is half done');
+is($node->safe_psql('postgres', "SELECT string_agg(model, ',' ORDER BY model) FROM mf_models"), 'flat,ratings', 'nothing is half done');
 is($node->safe_psql('postgres', $lists), $before, 'what is trained serves without it');
-unlike($node->safe_psql('postgres', "$lists $libraries"), qr/^library/m, 'and builds its image without it');
+is_deeply(images(), $images, 'and its images are made again to the byte');
 $node->restart;
+is_deeply(images(), {}, 'no images after a restart');
+$out = $node->safe_psql('postgres', "$lists SELECT 'threads', count(*) FROM pg_ls_dir('/proc/' || pg_backend_pid() || '/task'); $libraries");
+is_deeply(images(), $images, 'where there is a library, a session that serves makes the same');
+unlike($out, qr/^library/m, 'without loading it');
+like($out, qr/^threads\|1$/m, 'and has one thread');
 is($node->safe_psql('postgres', "SELECT version FROM mf_retrain('ratings')"), '2', 'once it is there again, training goes on');
 $node->stop;
 done_testing();
