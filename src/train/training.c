@@ -53,8 +53,8 @@ SettleObjective(Training *t)
 	TakeScales(objective, ratings);
 	if (options->factors > 0)
 		objective->factors = options->factors;
-	objective->rating_factors = options->rating_factors >= 0 ? options->rating_factors :
-		mf_default_rating_factors(objective);
+	mf_objective_divide(objective, options->rating_factors >= 0 ? options->rating_factors :
+						mf_default_rating_factors(objective));
 	if (options->iterations > 0)
 		objective->iterations = options->iterations;
 	Override(&objective->regularization, options->regularization);

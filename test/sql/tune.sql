@@ -5,7 +5,7 @@ CREATE TABLE tune_ratings AS
 	FROM generate_series(1, 60) u, generate_series(1, 40) i WHERE (u * 7 + i * 3) % 5 < 3;
 
 -- One row a trial, one winner, which had all iterations and is not worse than the first, the defaults.
-CREATE TABLE trials AS SELECT * FROM mf_tune('tune_ratings', trials => 9, seed => 5);
+CREATE TABLE trials AS SELECT * FROM mf_tune('tune_ratings', trials => 9, seed => 5, rating_factors => 0);
 SELECT count(*), count(*) FILTER (WHERE winner) AS winners, min(trial), max(trial), min(metric) AS metric,
 	count(*) FILTER (WHERE value BETWEEN 0 AND 1) AS in_range FROM trials;
 SELECT w.value >= d.value AS not_worse FROM trials w, trials d WHERE w.winner AND d.trial = 1;
@@ -13,7 +13,7 @@ SELECT count(*) FILTER (WHERE iterations = 3) >= 4 AS halved, max(iterations) FR
 
 -- The same seed draws the same trials; what is given is not searched.
 SELECT count(*) AS same FROM trials a
-	JOIN mf_tune('tune_ratings', trials => 9, seed => 5) b USING (trial, value, factors, alpha);
+	JOIN mf_tune('tune_ratings', trials => 9, seed => 5, rating_factors => 0) b USING (trial, value, factors, alpha);
 SELECT DISTINCT factors, regularization FROM mf_tune('tune_ratings', trials => 4, factors => 8, regularization => 2);
 SELECT metric, alpha IS NULL AS no_alpha, taste IS NULL AS no_taste
 	FROM mf_tune('tune_ratings', trials => 1, interest_weight => 0);

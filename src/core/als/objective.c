@@ -49,7 +49,7 @@
 #define DENSE 0.02
 #define MANY_CELLS 5e6
 
-#define MOST_RATING_FACTORS 32
+#define MOST_RATING_FACTORS 64
 
 /*
  * The preset for what is there to learn: ratings and interest, or one of them alone.  Constants can
@@ -84,7 +84,6 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 		.weight_scale = 1,
 		.deviation = 1
 	};
-	objective->rating_factors = mf_default_rating_factors(objective);
 	mf_objective_settle(objective);
 }
 
@@ -119,20 +118,32 @@ mf_objective_imported(MfObjective *objective, bool has_rating, int factors)
 	};
 }
 
-/*
- * How many dimensions of ratings alone a model of both parts has unless told: MOST_RATING_FACTORS, but no more than
- * half of those that the parts share, and none beyond MF_MAX_FACTORS.  What the parts disagree about then need not be
- * fought out in one vector, and 32 are enough for it from thousands to millions of ratings.
- */
+/* How many dimensions of ratings alone a model of both parts has unless told: half of those that the parts share. */
 int
 mf_default_rating_factors(const MfObjective *objective)
 {
-	int			most = MOST_RATING_FACTORS;
+	int			half = objective->factors / 2;
 
 	if (!mf_is_joint(objective))
 		return 0;
-	most = objective->factors / 2 < most ? objective->factors / 2 : most;
-	return MF_MAX_FACTORS - objective->factors < most ? MF_MAX_FACTORS - objective->factors : most;
+	half = half < MOST_RATING_FACTORS ? half : MOST_RATING_FACTORS;
+	return half < MF_MAX_FACTORS - objective->factors ? half : MF_MAX_FACTORS - objective->factors;
+}
+
+/*
+ * Gives the rating part of a preset so many dimensions of its own; 0 leaves the preset as it is.  What both parts
+ * disagree about then need not be fought out in one vector, so interest may weigh more without taking from ratings,
+ * and lists need less of the predicted rating.  On dense and sparse stars alike that is better for both than any
+ * weight of a model without.
+ */
+void
+mf_objective_divide(MfObjective *objective, int rating_factors)
+{
+	objective->rating_factors = rating_factors;
+	if (rating_factors == 0)
+		return;
+	objective->interest_weight = 1;
+	objective->taste = 0.03;
 }
 
 /* Brings what follows from other constants up to date. */

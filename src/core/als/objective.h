@@ -96,6 +96,7 @@ typedef struct MfDataShape
 extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
 								const MfDataShape *shape);
 extern void mf_objective_imported(MfObjective *objective, bool has_rating, int factors);
+extern void mf_objective_divide(MfObjective *objective, int rating_factors);
 extern int	mf_default_rating_factors(const MfObjective *objective);
 extern void mf_objective_settle(MfObjective *objective);
 extern double mf_user_pull(const MfObjective *objective, int64_t count);
