@@ -176,7 +176,7 @@ test_formula(const SampleOptions *o)
 	sample_free(&s);
 }
 
-/* Twenty half-sweeps: losses are the objective, never rise, and end where exact ones do. */
+/* Thirty half-sweeps: losses are the objective, never rise, and end where exact ones do. */
 static void
 test_descent(const SampleOptions *o)
 {
@@ -193,7 +193,7 @@ test_descent(const SampleOptions *o)
 		double		loss;
 
 		last[exact] = INFINITY;
-		for (int k = 0; k < 20; k++)
+		for (int k = 0; k < 30; k++)
 		{
 			MfError		error = sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss);
 

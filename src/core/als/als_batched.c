@@ -200,7 +200,7 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 {
 	if (als->nblocks > 1)
 		mf_sweep_load(als, MF_RATING, batch->row, batch->count, mf_batch_solved(als, space, MF_RATING), space->moved);
-	for (int b = 0; b < als->nblocks; b++)
+	for (int b = 0; b < als->solved_blocks; b++)
 	{
 		if (end > als->first_dual)
 			mf_batch_solve_dual(als, space, batch, &als->block[b]);

@@ -250,7 +250,7 @@ add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather,
 	MfGather	own = {.n = gather->n,.column = gather->column};
 
 	add_block(als, part, first, panel, panel->rows, gather, matrix, add, ahead);
-	if (has_own_block(als, part))
+	if (has_own_block(als, part) && als->solved_blocks > 1)
 		add_block(als, part, &als->block[1], panel, panel->rows + MF_PANEL_ROWS * first->width, &own,
 				  own_matrix(als, matrix), more, &nothing);
 }

@@ -190,7 +190,7 @@ cut_blocks(MfAls *als, int64_t nordered)
 		double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
 		double		row_cost = 0.0;
 
-		for (int b = 0; b < als->nblocks; b++)
+		for (int b = 0; b < als->solved_blocks; b++)
 			row_cost += k < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
 
 		if (k == begin)

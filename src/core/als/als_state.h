@@ -74,6 +74,8 @@ typedef struct MfAls
 	int			ld;
 	MfBlock		block[MF_MAX_BLOCKS];	/* one for all dimensions, or one for each kind */
 	int			nblocks;
+	int			solved_blocks;	/* of these, those that this half-sweep solves for: private dimensions may rest */
+	int			count[2];		/* half-sweeps of each side in blocks so far */
 	MfBlock		shared_block;	/* of systems that have shared dimensions alone */
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */

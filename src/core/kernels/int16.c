@@ -97,6 +97,14 @@ add_products(__m512i sum, const int32_t *a, __m512i b)
 	return sum;
 }
 
+/* The same with both halves of every lane of a. */
+MF_INLINE __m512i
+add_register(__m512i sum, __m512i a, __m512i b)
+{
+	__asm__("vpdpwssd %2, %1, %0" : "+v" (sum) : "v" (b), "v" (a));
+	return sum;
+}
+
 /*
  * x (width floats) times step as whole numbers of 16 bits, in the order of rows; returns what one of them stands for.
  * A lane's sum over a row is below 2 * 3 * 4095 * 32767 < 2^31.
@@ -407,9 +415,12 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 		MF_UNROLL
 		for (int r = 0; r < nrows; r++)
 		{
+			/* loads are as scarce as products: a number that meets several registers is loaded once */
+			__m512i		y = nv > 1 ? _mm512_set1_epi32(a[r]) : x[0];
+
 			MF_UNROLL
 			for (int v = 0; v < nv; v++)
-				sum[r][v] = add_products(sum[r][v], a + r, x[v]);
+				sum[r][v] = nv > 1 ? add_register(sum[r][v], y, x[v]) : add_products(sum[r][v], a + r, x[v]);
 		}
 		a += ld;
 		b += ld;
