@@ -17,6 +17,12 @@
  */
 #define INT16_RATINGS 1000000
 
+/*
+ * From so many on dimensions of ratings alone may rest in every second half-sweep, too: iterations take a sixth less,
+ * and dense sets end a little less exact.
+ */
+#define RESTING_RATINGS 5000000
+
 /* Replaces a constant of the preset by an argument, if that was given. */
 static void
 Override(double *value, double option)
@@ -104,7 +110,8 @@ ShapeProblem(const MfObjective *objective, const Ratings *ratings)
 		.alpha = objective->alpha,
 		.user_bias_regularization = objective->regularization * objective->bias_regularization,
 		.item_bias_regularization = objective->regularization * objective->bias_regularization,
-		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user)
+		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user),
+		.rests = ratings->rows >= RESTING_RATINGS
 	};
 
 	return problem;

@@ -227,7 +227,7 @@ main(int argc, char **argv)
 		.user_rating_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
-	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true};
+	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true,.rests = true};
 	factors.user = room((size_t) nusers * ld * 4);
 	if (!rating_alone)
 		factors.interest = room((size_t) nitems * ld * 4);

@@ -34,9 +34,9 @@ extern void mf_random_start(const MfProblem *problem, const MfFactors *factors, 
  *
  * exact: false lets rows be solved by an iterative method where that is faster (many factors, or two kinds of
  * dimensions), which starts from the row's current factors, and the fixed side's vectors be rounded where the
- * problem allows it; true solves every row directly, with the fixed side as it is.  With two kinds of dimensions,
- * those of ratings alone take part in every second inexact half-sweep of a side, users' in their first, items' in their
- * second.
+ * problem allows it; true solves every row directly, with the fixed side as it is.  Where the
+ * problem allows it, dimensions of ratings alone take part in every second such half-sweep of a side, users' in their
+ * first, items' in their second.
  *
  * gram: with an interest part, the sum of y y' over all rows of the fixed side (with `unobserved` as weights, if these
  * are items) in the dimensions that the parts share, shared x shared numbers as mf_gram_sums() makes them: for callers

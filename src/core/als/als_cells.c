@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define RESIDUALS 32			/* cells at a time */
-
 /* Whether the objective has that term. */
 bool
 mf_sweep_has(const MfAls *als, MfPart part)
@@ -387,14 +385,14 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 	int64_t		end = rows->start[row->row + 1];
 
 	memset(right, 0, (size_t) block->width * sizeof(float));
-	for (int64_t c = rows->start[row->row]; c < end && !mf_cancelled(als->parallel); c += RESIDUALS)
+	for (int64_t c = rows->start[row->row]; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
 	{
-		int			n = end - c < RESIDUALS ? (int) (end - c) : RESIDUALS;
+		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
 
 		if (c + n < end)
-			prefetch_ratings(als, c + n, end, RESIDUALS);
+			prefetch_ratings(als, c + n, end, MF_PANEL_ROWS);
 		else if (next >= 0)
-			prefetch_ratings(als, rows->start[next], rows->start[next + 1], RESIDUALS);
+			prefetch_ratings(als, rows->start[next], rows->start[next + 1], MF_PANEL_ROWS);
 		rating_targets(als, block, row, c, n, panel->target);
 		for (int k = 0; k < n && rows->weight != NULL; k++)
 			panel->target[k] *= rows->weight[c + k];
