@@ -45,7 +45,7 @@ for my $phase (sort keys %training)
 my (undef, undef, $said) = $node->psql('postgres', 'SET mfrec."verbose" = on; SELECT mf_train(\'ratings\', \'said\', factors => 4, iterations => 2, tolerance => 0)');
 like($said, qr/NOTICE:  iteration 1 of 2: loss [0-9.e+]+\n.*NOTICE:  iteration 2 of 2: loss [0-9.e+]+/s, 'a notice for each iteration');
 (undef, undef, $said) = $node->psql('postgres', 'SET mfrec."verbose" = on; SELECT mf_tune(\'ratings\', trials => 1, factors => 4, regularization => 2, alpha => 3, interest_weight => 0.5, taste => 0.1)');
-like($said, qr/NOTICE:  trial 1 of 1, \d+ iterations: \S+ 0\.\d+\nDETAIL:  factors => 4, regularization => 2, alpha => 3, interest_weight => 0\.5, taste => 0\.1\n/,
+like($said, qr/NOTICE:  trial 1 of 1, \d+ iterations: \S+ 0\.\d+\nDETAIL:  factors => 4, rating_factors => 2, regularization => 2, alpha => 3, interest_weight => 0\.5, taste => 0\.1\n/,
 	'a notice for each trial');
 
 # statement_timeout, and a session that goes on afterwards with one thread
@@ -90,7 +90,7 @@ is($node->safe_psql('postgres', "SELECT version FROM mf_train('ratings', 'm', fa
 my $search = start_sql($node, "SELECT mf_tune('ratings', trials => 1000, factors => 8)");
 isnt(act_in_phase($node, 'sweep', 'pg_cancel_backend(%s)', 'iterations = 1000 AND iteration > 1'), 0, 'a search caught after two trials');
 ($status, $out, $err) = finish_sql($search);
-like($err, qr/canceling statement due to user request\nCONTEXT:  the best trial so far, number \d+, with \S+ 0\.\d+: factors => 8, regularization => /,
+like($err, qr/canceling statement due to user request\nCONTEXT:  the best trial so far, number \d+, with \S+ 0\.\d+: factors => 8, rating_factors => 4, regularization => /,
 	'a search tells the best trial so far');
 
 # lists for everybody: a timeout between their rows, and no row is kept for later

@@ -18,7 +18,7 @@ SQL
 $publisher->safe_psql('postgres', $tables . <<'SQL');
 INSERT INTO ratings SELECT u, i, CASE WHEN (u + i) % 2 = 0 THEN 5 ELSE 1 END
 	FROM generate_series(1, 30) u, generate_series(1, 30) i WHERE (u * 7 + i * 3) % 5 <> 0;
-SELECT mf_train('ratings', factors => 4);
+SELECT mf_train('ratings', factors => 4, rating_factors => 0);
 CREATE TABLE vectors AS SELECT user_id AS id, factors FROM ratings_user_factors;
 CREATE PUBLICATION models FOR TABLE mfrec.model, mfrec.model_version, mfrec.training_log;
 SQL
