@@ -74,10 +74,10 @@ RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
 	if (PG_NARGS() <= place || PG_ARGISNULL(place))
 		return -1;
 	count = PG_GETARG_INT64(place);
-	if (count < 0 || count > MF_MAX_FACTORS)
+	if (count < 0 || count >= MF_MAX_FACTORS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be between %d and %d", "rating_factors", 0, MF_MAX_FACTORS)));
+				 errmsg("%s must be between %d and %d", "rating_factors", 0, MF_MAX_FACTORS - 1)));
 	return (int) count;
 }
 

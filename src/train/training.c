@@ -45,6 +45,18 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 	objective->max = ratings->max;
 }
 
+/* How long vectors are: what arguments do not say is the preset's, as far as there is room beside what they say. */
+static void
+SettleDimensions(MfObjective *objective, const TrainOptions *options)
+{
+	if (options->factors > 0)
+		objective->factors = options->factors;
+	else if (options->rating_factors > 0)
+		objective->factors = Min(objective->factors, MF_MAX_FACTORS - options->rating_factors);
+	mf_objective_divide(objective, options->rating_factors >= 0 ? options->rating_factors :
+						mf_default_rating_factors(objective));
+}
+
 /* t->objective: the preset for these ratings, with what the arguments say otherwise. */
 void
 SettleObjective(Training *t)
@@ -57,10 +69,7 @@ SettleObjective(Training *t)
 
 	mf_objective_preset(objective, ratings->is_explicit, interest, &shape);
 	TakeScales(objective, ratings);
-	if (options->factors > 0)
-		objective->factors = options->factors;
-	mf_objective_divide(objective, options->rating_factors >= 0 ? options->rating_factors :
-						mf_default_rating_factors(objective));
+	SettleDimensions(objective, options);
 	if (options->iterations > 0)
 		objective->iterations = options->iterations;
 	Override(&objective->regularization, options->regularization);

@@ -92,6 +92,8 @@ DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjecti
 		objective->factors = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
 		if (options->rating_factors < 0)
 			objective->rating_factors = mf_default_rating_factors(objective);
+		else
+			objective->factors = Min(objective->factors, MF_MAX_FACTORS - options->rating_factors);
 	}
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 	{
