@@ -15,7 +15,8 @@
 #define GROUP 32
 #define GROUPED(ld) (((ld) + GROUP - 1) / GROUP * GROUP)
 
-_Static_assert((int64_t) MF_INT16_MOST * MF_INT16_MOST * MF_INT16_PANEL <= INT32_MAX, "sums over a panel are whole numbers");
+_Static_assert((int64_t) MF_INT16_MOST * MF_INT16_MOST * MF_INT16_PANEL <= INT32_MAX,
+			   "sums over a panel are whole numbers");
 
 /* Where the whole numbers of row r are. */
 MF_INLINE int16_t *

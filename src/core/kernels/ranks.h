@@ -10,6 +10,7 @@
 #define MF_RANKS_USERS 16
 #define MF_RANKS_ITEMS 256
 
+/* The kernels of one level. */
 typedef struct MfRanks
 {
 	/*

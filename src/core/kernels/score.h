@@ -50,6 +50,7 @@ typedef struct MfSq8Tile
 	uint16_t	passed[MF_SQ8_TILE][MF_BLOCK_PACKS];	/* result: the bits of such items, in packs of found[] */
 } MfSq8Tile;
 
+/* The kernels of one level. */
 typedef struct MfScore
 {
 	/*

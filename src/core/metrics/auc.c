@@ -96,6 +96,7 @@ take_users(const MfIndex *index, MfAucQuery *query, int n, double *side)
 {
 	int			d = index->factors;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): null only where sizes are asked for */
 	memset(side, 0, sizeof(double) * MF_RANKS_USERS * d);
 	for (int u = 0; u < n; u++)
 	{

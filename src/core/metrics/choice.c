@@ -186,6 +186,7 @@ mf_choice_excess(const MfChoices *choices, void *workspace, double *error)
 	group_items(&p, choices);
 	for (int64_t u = 0; u < choices->nusers; u++)
 		chances(&p, start[u + 1] - start[u], chance + u * STEPS);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): null only where sizes are asked for */
 	memset(has, 0, ((size_t) choices->nitems / 64 + 1) * sizeof(*has));
 	for (int64_t u = 0; u < choices->nusers; u++)
 	{
