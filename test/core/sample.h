@@ -246,11 +246,11 @@ sample_penalty(const Sample *s)
 
 	for (int64_t u = 0; u < p->nusers; u++)
 	{
-		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, d);
+		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, shared) +
+			p->user_rating_regularization[u] * sample_dot(f->user + u * ld + shared, f->user + u * ld + shared, d - shared);
 		if (p->user_pull != NULL)
 			sum += p->user_pull[u] * (sample_dot(p->user_mean, p->user_mean, d) -
-									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d) -
-									  sample_dot(f->user + u * ld + shared, f->user + u * ld + shared, d - shared));
+									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d));
 		if (p->has_rating)
 			sum += p->user_bias_regularization * (double) f->user_bias[u] * f->user_bias[u];
 	}
@@ -287,8 +287,9 @@ sample_objective(const Sample *s, double *gradient)
 		int64_t		c = s->users.start[u];
 
 		for (int k = 0; g != NULL && k < d; k++)
-			g[k] = 2.0 * (p->user_regularization[u] * pu[k] -
-						  (p->user_pull != NULL ? p->user_pull[u] * (k < sample_shared(p) ? p->user_mean[k] : pu[k]) : 0.0));
+			g[k] = 2.0 * (k >= sample_shared(p) ? p->user_rating_regularization[u] * pu[k] :
+						  p->user_regularization[u] * pu[k] -
+						  (p->user_pull != NULL ? p->user_pull[u] * p->user_mean[k] : 0.0));
 		if (g != NULL)
 			g[ld] = p->has_rating ? 2.0 * p->user_bias_regularization * f->user_bias[u] : 0.0;
 		for (int64_t i = 0; i < p->nitems; i++)

@@ -219,6 +219,8 @@ sparse_constants(Sparse *p, const Draws *draws)
 		s->pull[u] = s->regularization[u] * (float) draw(draws, 3) / 2;
 		p->scale += s->pull[u] * sample_dot(problem->user_mean, problem->user_mean, problem->factors);
 	}
+	for (int64_t u = 0; u < problem->nusers; u++)
+		s->rating_regularization[u] = draw_regularization(draws, p->constant_kind);
 	p->tame = usual && !vast && p->constant_kind == 0 && !(p->options.weighted && p->weight_kind > 0) &&
 		p->rating_kind != 4;
 }
@@ -263,6 +265,8 @@ sparse_new(const Draws *draws, int most)
 	p.weight_kind = (int) draw(draws, 6);
 	p.constant_kind = (int) draw(draws, 5);
 	p.start_kind = (int) draw(draws, 4);
+	if (parts == 3 && p.options.factors > 1 && draw(draws, 2))
+		p.options.shared = 1 + (int) draw(draws, (uint32_t) p.options.factors - 1);
 	if (p.constant_kind == 4)
 		p.options.int16 = false;	/* vectors so unlike each other are not for 13 bits */
 	if (p.options.weighted && p.weight_kind == 3 && p.rating_kind == 4)
@@ -350,7 +354,7 @@ sparse_user(const Sparse *p, int64_t u, const float **interest, const float **ra
 	int64_t		begin = s->users.start[u];
 	MfFoldCells cells = {s->users.start[u + 1] - begin, p->options.interest ? interest : NULL,
 		p->options.rating ? rating : NULL, residual, s->users.weight != NULL ? s->users.weight + begin : NULL,
-	NULL, s->problem.user_regularization[u], s->pull != NULL ? s->pull[u] : 0.0f, 0.0f};
+	NULL, s->problem.user_regularization[u], s->pull != NULL ? s->pull[u] : 0.0f, s->rating_regularization[u]};
 
 	for (int64_t c = 0; c < cells.n; c++)
 	{
@@ -407,7 +411,7 @@ sparse_fold(const Sparse *p)
 	MfParallel	parallel = {1, NULL};
 	float	   *gram = sample_floats((size_t) d * (size_t) ld);
 	MfFold		fold = {d, problem->interest_weight, problem->alpha, problem->user_bias_regularization,
-	p->options.interest ? gram : NULL, problem->user_mean, false, 0};
+	p->options.interest ? gram : NULL, problem->user_mean, false, p->options.shared};
 	void	   *space = malloc(mf_gram_size(d, &parallel) + mf_fold_size(&fold) + mf_explain_size(&fold));
 	float	   *x = sample_floats((size_t) ld);
 	const char *wrong = NULL;
@@ -431,8 +435,8 @@ sparse_print(const Sparse *p, bool exact, const char *wrong)
 {
 	const SampleOptions *o = &p->options;
 
-	printf("# %s: %d x %d, d = %d, level %d,%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
-		   wrong, (int) o->nusers, (int) o->nitems, o->factors, p->level, o->rating ? " rating," : "",
+	printf("# %s: %d x %d, d = %d of %d, level %d,%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
+		   wrong, (int) o->nusers, (int) o->nitems, o->shared, o->factors, p->level, o->rating ? " rating," : "",
 		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "",
 		   exact ? " exact," : "", p->rating_kind, p->weight_kind, p->constant_kind, p->start_kind,
 		   p->sample.problem.alpha, p->sample.problem.interest_weight);

@@ -219,6 +219,57 @@ test_sums(const MfDense *dense, int d)
 	is_close(dense->dot(panel, x, ld), expected, 1e-5, "dot");
 }
 
+/* Rows that are read where they lie: inner products, sums, gathered numbers and moments, of 0 to ROWS of them. */
+static void
+test_rows(const MfDense *dense, int d)
+{
+	double		worst = 0.0;
+
+	for (int n = 0; n <= ROWS; n += 5)
+	{
+		int32_t		column[ROWS];
+		float		product[ROWS];
+		float		difference[ROWS];
+		double		sum = 0.0;
+		double		squares = 0.0;
+		double		expected_sum = 0.0;
+		double		expected_squares = 0.0;
+
+		for (int k = 0; k < n; k++)
+		{
+			column[k] = (k * 7) % ROWS;
+			product[k] = 1.0f;
+		}
+		dense->subtract_products(product, panel, ld, column, x, ld, n);
+		dense->subtract_gathered(difference, factor, panel, column, n);
+		dense->moments(difference, n, &sum, &squares);
+		for (int j = 0; j < ld; j++)
+			out[j] = 1.0f;
+		dense->add_rows(out, panel, ld, column, factor, ld, n);
+		for (int k = 0; k < n; k++)
+		{
+			double		expected = 1.0;
+
+			for (int j = 0; j < ld; j++)
+				expected -= (double) panel[column[k] * ld + j] * x[j];
+			worst = worse(worst, product[k], expected);
+			worst = worse(worst, difference[k], factor[k] - panel[column[k]]);
+			expected_sum += difference[k];
+			expected_squares += (double) difference[k] * difference[k];
+		}
+		worst = worse(worse(worst, (float) sum, expected_sum), (float) squares, expected_squares);
+		for (int j = 0; j < ld; j++)
+		{
+			double		expected = 1.0;
+
+			for (int k = 0; k < n; k++)
+				expected += (double) factor[k] * panel[column[k] * ld + j];
+			worst = worse(worst, out[j], expected);
+		}
+	}
+	ok(worst < 2e-5, "lanes %d, d = %d: rows where they lie", dense->lanes, d);
+}
+
 static void
 test_vectors(const MfDense *dense, int d)
 {
@@ -272,6 +323,7 @@ main(void)
 			test_updates(mf_dense(), sizes[i]);
 			test_products(mf_dense(), sizes[i]);
 			test_sums(mf_dense(), sizes[i]);
+			test_rows(mf_dense(), sizes[i]);
 			test_vectors(mf_dense(), sizes[i]);
 			tear_down();
 		}

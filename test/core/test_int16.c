@@ -193,6 +193,53 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 	free(panel);
 }
 
+/* Inner products and sums of n rows where they lie. */
+static void
+test_rows(const MfInt16 *kernels, int d, int n)
+{
+	int32_t		column[MF_INT16_PANEL];
+	float		product[MF_INT16_PANEL];
+	float		factor[MF_INT16_PANEL];
+	float	   *x = sample_floats((size_t) ld);
+	float	   *sum = sample_floats((size_t) ld);
+	double		off = 0.0;
+
+	for (int k = 0; k < n; k++)
+	{
+		column[k] = (k * 97) % MANY;
+		factor[k] = sample_uniform(3, k) - 0.5f;
+		product[k] = 1.0f;
+	}
+	/* row 97's signs where that is the extreme: all products of one row add up */
+	for (int j = 0; j < d; j++)
+		x[j] = (rows[97 * ld + j] < 0 ? -0.5f : 0.5f) / (float) (j + 1);
+	quantize(kernels, wide, rows);
+	kernels->subtract_products(product, wide, ld, column, x, step, ld, n);
+	kernels->add_rows(sum, wide, ld, column, factor, step, ld, n);
+	dequantize(kernels, wide);
+	for (int k = 0; k < n; k++)
+	{
+		double		expected = 1.0;
+
+		for (int j = 0; j < d; j++)
+			expected -= (double) wide[column[k] * ld + j] * x[j];
+		off = fmax(off, fabs(product[k] - expected) / d);
+	}
+	ok(off < 1e-4, "d = %d: inner products with %d rows", d, n);
+	off = 0.0;
+	for (int j = 0; j < ld; j++)
+	{
+		double		expected = 0.0;
+
+		for (int k = 0; k < n; k++)
+			expected += (double) factor[k] * wide[column[k] * ld + j];
+		off = fmax(off, fabs(sum[j] - expected) / (j + 1));
+	}
+	ok(off < 1e-4, "d = %d: a sum of %d rows", d, n);
+	free(x);
+	free(sum);
+}
+
 static void
 test_kernels(const MfInt16 *kernels, int d)
 {
@@ -207,6 +254,7 @@ test_kernels(const MfInt16 *kernels, int d)
 		{
 			test_product(kernels, d, lengths[k], false);
 			test_product(kernels, d, lengths[k], true);
+			test_rows(kernels, d, lengths[k]);
 		}
 		tear_down();
 	}

@@ -213,30 +213,27 @@ mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 	return als;
 }
 
-/* |x|^2 times a regularization, of row r of x; notes the largest |x|^2, or one that is not finite. */
+/* |x|^2 of row r of x; notes the largest, or one that is not finite. */
 static double
-penalty(const MfAls *als, const float *x, const float *regularization, int64_t r, float *widest)
+row_square(const MfAls *als, const float *x, int64_t r, float *widest)
 {
 	float		square = als->dense->dot(x + r * als->given_ld, x + r * als->given_ld, als->given_ld);
 
 	if (!(square <= *widest))
 		*widest = square;
-	return (double) regularization[r] * square;
+	return square;
 }
 
 /* The regularization terms of a user. */
 static double
 user_penalty(const MfAls *als, int64_t r, float *widest)
 {
-	const MfProblem *problem = als->problem;
-	double		sum = penalty(als, als->factors.user, problem->user_regularization, r, widest) +
-		mf_sweep_pull(als, r, als->factors.user + r * als->given_ld);
+	const float *bias = als->factors.user_bias;
+	double		square = row_square(als, als->factors.user, r, widest);
+	double		sum = mf_sweep_user_penalty(als, r, als->factors.user + r * als->given_ld, square);
 
-	/* rounding, at the mean user */
-	if (sum < 0.0)
-		sum = 0.0;
-	if (als->factors.user_bias != NULL)
-		sum += problem->user_bias_regularization * (double) als->factors.user_bias[r] * als->factors.user_bias[r];
+	if (bias != NULL)
+		sum += als->problem->user_bias_regularization * (double) bias[r] * bias[r];
 	return sum;
 }
 
@@ -244,18 +241,20 @@ user_penalty(const MfAls *als, int64_t r, float *widest)
 static double
 item_penalty(const MfAls *als, int64_t r, float *widest)
 {
+	const float *bias = als->factors.item_bias;
 	double		sum = 0.0;
 
 	for (int part = 0; part < MF_TERMS; part++)
 	{
 		const MfTerm *term = &als->term[part];
+		double		square;
 
 		if (!term->present)
 			continue;
-		sum += term->weight * penalty(als, als->fixed[part], term->regularization, r, widest + part);
+		square = row_square(als, als->fixed[part], r, widest + part);
+		sum += term->weight * (term->regularization[r] * square);
 		if (term->bias)
-			sum += als->problem->item_bias_regularization * (double) als->factors.item_bias[r] *
-				als->factors.item_bias[r];
+			sum += als->problem->item_bias_regularization * (double) bias[r] * bias[r];
 	}
 	return sum;
 }

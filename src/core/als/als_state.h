@@ -162,7 +162,7 @@ extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *
 /* als_system.c */
 extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
-extern double mf_sweep_pull(const MfAls *als, int64_t user, const float *x);
+extern double mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square);
 extern double mf_sweep_start(const MfAls *als, const MfBlock *block, float pull, float *right);
 extern float mf_sweep_shift(const MfAls *als, const MfSystem *system, MfKind kind, double cells);
 extern double mf_sweep_square(const MfBlock *block, MfKind kind, const float *x);

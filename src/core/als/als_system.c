@@ -64,21 +64,35 @@ mf_sweep_system(const MfAls *als, MfPart part, int64_t r)
 	return system;
 }
 
-/* What user_pull adds to the loss of a user with vector x (of the caller's), |x|^2 apart. */
+/* The square of n numbers, which need not be a multiple of 16. */
+static double
+square_of(const MfAls *als, const float *x, int n)
+{
+	int			whole = n & ~15;
+	double		sum = als->dense->dot(x, x, whole);
+
+	for (int k = whole; k < n; k++)
+		sum += (double) x[k] * x[k];
+	return sum;
+}
+
+/*
+ * What regularization makes of a user with the vector x (given_ld floats, of the caller's) and its square |x|^2: that
+ * of each kind of dimensions, and the pull to the mean user.  0 at least, below which only rounding leads.
+ */
 double
-mf_sweep_pull(const MfAls *als, int64_t user, const float *x)
+mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square)
 {
 	const MfProblem *problem = als->problem;
-	double		sum = 0.0;
+	MfSystem	system = user_system(als, user);
+	double		sum = system.shift[MF_SHARED] * (als->own > 0 ? square_of(als, x, als->shared) : square);
 
-	if (problem->user_pull == NULL)
-		return 0.0;
-	for (int k = 0; k < als->shared; k++)
-		sum += (double) problem->user_mean[k] * (problem->user_mean[k] - 2.0 * x[k]);
-	/* private dimensions are held by less */
-	for (int k = als->shared; k < als->problem->factors; k++)
-		sum -= (double) x[k] * x[k];
-	return (double) problem->user_pull[user] * sum;
+	if (als->own > 0)
+		sum += system.shift[MF_PRIVATE] * square_of(als, x + als->shared, als->own);
+	if (system.pull != 0.0f)
+		sum += (double) system.pull * (als->dense->dot(problem->user_mean, problem->user_mean, als->given_ld) -
+									   2.0 * als->dense->dot(problem->user_mean, x, als->given_ld));
+	return sum < 0.0 ? 0.0 : sum;
 }
 
 /* right (the block's width) = pull times the mean user, 0 without; returns what pull adds to the row's constant. */

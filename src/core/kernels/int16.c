@@ -107,8 +107,8 @@ add_register(__m512i sum, __m512i a, __m512i b)
 }
 
 /*
- * x (width floats) times step as whole numbers of 16 bits, in the order of rows; returns what one of them stands for.
- * A lane's sum over a row is below 2 * 3 * 4095 * 32767 < 2^31.
+ * x (width floats) times step as whole numbers, in the order of rows; returns what one of them stands for.  They are
+ * so small that the sum over a row is a whole number of 32 bits: of 12 bits for 96 of them.
  */
 MF_INLINE float
 round_factors(__m512i *number, const float *x, const float *step, int width)
@@ -124,7 +124,9 @@ round_factors(__m512i *number, const float *x, const float *step, int width)
 		_mm512_storeu_ps(product + j, v);
 		most = _mm512_max_ps(most, _mm512_abs_ps(v));
 	}
-	unit = fmaxf(_mm512_reduce_max_ps(most) / 32767.0f, 1e-37f);
+	/* 1 less than fits, for the largest is rounded */
+	unit = fmaxf(_mm512_reduce_max_ps(most) / fminf(2147483000.0f / (MF_INT16_MOST * (float) width) - 1.0f, 32767.0f),
+				 1e-37f);
 	for (int j = 0; j < width; j += GROUP)
 	{
 		__m512		inverse = _mm512_set1_ps(1.0f / unit);

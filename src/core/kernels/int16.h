@@ -28,7 +28,7 @@ typedef struct MfInt16
 	/* out (width floats) = row r */
 	void		(*dequantize_row) (float *out, const float *rows, int stride, int width, int64_t r, const float *step);
 
-	/* as MfDense's; x is rounded to 16 bits, too */
+	/* as MfDense's; x is rounded, too: to 12 bits at least */
 	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,
 									  const float *step, int width, int n);
 	void		(*add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor,

@@ -124,8 +124,8 @@ sum_part(void *state, int64_t part, int worker)
 }
 
 /*
- * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows, which are
- * `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
+ * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
+ * which are `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
  */
 MfError
 mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nrows, int d, const float *weight,
