@@ -115,7 +115,7 @@ EstimateTraining(const TrainRequest *request, Estimate *estimate)
 	InitParallel(&t->parallel);
 	CheckTrainOptions(&t->options);
 	OpenSource(&source, request->source, &t->options.columns);
-	CheckRatingFactors(&t->options, source.feedback == FEEDBACK_EXPLICIT && t->options.interest_weight != 0);
+	CheckRatingFactors(&t->options, source.feedback);
 	BeginProgress(request->model ? request->model : source.name);
 	t->ratings = ratings = LoadRatings(&source, TrainHoldout(&t->options), false, &t->parallel);
 	read = SecondsSince(t->began);

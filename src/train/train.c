@@ -93,8 +93,8 @@ PlanVersion(Trainer *t)
 	BeginNewVersion(version, request->model ? request->model : source->name, request->warm);
 	if (!version->is_new)
 		CheckSameSource(t, &version->model);
-	version->both_parts = source->feedback == FEEDBACK_EXPLICIT && request->options.interest_weight != 0;
-	CheckRatingFactors(&request->options, version->both_parts);
+	version->both_parts = HasBothParts(&request->options, source->feedback);
+	CheckRatingFactors(&request->options, source->feedback);
 	PlanNewVersion(version, request->schema, source->relid, &t->source.user, &t->source.item);
 	version->model.source_schema = source->temporary ? "pg_temp" : t->source.schema;
 	version->model.source = t->source.name;

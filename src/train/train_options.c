@@ -57,14 +57,21 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("validation", options->validation, 0, 0.9);
 }
 
+/* Whether a model of such feedback has both parts, ratings and interest. */
+bool
+HasBothParts(const TrainOptions *options, Feedback feedback)
+{
+	return feedback == FEEDBACK_EXPLICIT && options->interest_weight != 0;
+}
+
 /*
  * Raises an error for dimensions of ratings alone in a model that has nothing else, or none: without both parts all
  * dimensions are of the one part.
  */
 void
-CheckRatingFactors(const TrainOptions *options, bool both_parts)
+CheckRatingFactors(const TrainOptions *options, Feedback feedback)
 {
-	if (options->rating_factors > 0 && !both_parts)
+	if (options->rating_factors > 0 && !HasBothParts(options, feedback))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rating_factors needs a model of both ratings and choice"),

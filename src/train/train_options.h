@@ -32,7 +32,8 @@ typedef struct TrainOptions
 
 extern void InitTrainOptions(TrainOptions *options);
 extern void CheckTrainOptions(const TrainOptions *options);
-extern void CheckRatingFactors(const TrainOptions *options, bool both_parts);
+extern bool HasBothParts(const TrainOptions *options, Feedback feedback);
+extern void CheckRatingFactors(const TrainOptions *options, Feedback feedback);
 extern Holdout TrainHoldout(const TrainOptions *options);
 extern char *TrainOptionsToJson(const TrainOptions *options);
 extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);

@@ -361,8 +361,7 @@ BeginTuning(Tuner *t)
 	searched = training->options.validation;
 	CheckTrainOptions(&training->options);
 	OpenSource(&t->source, request->source, &training->options.columns);
-	CheckRatingFactors(&training->options, t->source.feedback == FEEDBACK_EXPLICIT &&
-					   training->options.interest_weight != 0);
+	CheckRatingFactors(&training->options, t->source.feedback);
 	return searched;
 }
 
