@@ -54,7 +54,7 @@ GrowRows(ItemRows *rows)
 }
 
 /* An error that says what is wrong with an item; the message has a place for its id. */
-static void
+pg_noreturn static void
 BadItem(const ItemRows *rows, const StoredRow *row, const char *message)
 {
 	ereport(ERROR,
@@ -104,7 +104,7 @@ TakeItemRow(void *state, const StoredRow *row)
 	if (item >= rows->capacity)
 		GrowRows(rows);
 	KeepVector(rows, rows->vectors, item, row->vector);
-	if (rows->rating_vectors)
+	if (row->rating_vector && rows->rating_vectors)
 		KeepVector(rows, rows->rating_vectors, item, row->rating_vector);
 	rows->bias[item] = row->bias;
 	rows->counts[item] = row->count;

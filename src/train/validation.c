@@ -228,7 +228,7 @@ AllocateKept(Validation *v, const MfFactors *factors)
 
 	v->kept.rating = factors->rating ? AlignedArray(vectors, sizeof(float)) : NULL;
 	v->kept.interest = factors->interest ? AlignedArray(vectors, sizeof(float)) : NULL;
-	v->kept.item_bias = factors->item_bias ? AlignedArray(v->problem->nitems, sizeof(float)) : NULL;
+	v->kept.item_bias = factors->rating ? AlignedArray(v->problem->nitems, sizeof(float)) : NULL;
 	v->kept_mean = AlignedArray(v->problem->factors, sizeof(float));
 }
 

@@ -294,7 +294,7 @@ accumulate_item(const MfAls *als, const MfRowState *row, int64_t next, const MfP
 	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
 	float	   *right = matrix + block->width * block->width;
-	MfCells		interest = {panel->scale, panel->interest_target, NULL, 0.0, 0.0, 0.0};
+	MfCells		interest = {panel->scale, panel->interest_target, panel->weight, 0.0, 0.0, 0.0};
 	MfCells		rating = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
 	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)

@@ -57,21 +57,20 @@
  * weight_scale are the caller's.
  */
 void
-mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
-					const MfDataShape *shape)
+mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, const MfDataShape *shape)
 {
 	double		cells = shape->ncells > 1 ? (double) shape->ncells : 1;
 	double		density = cells / ((double) shape->nusers * (double) shape->nitems);
 
 	*objective = (MfObjective) {
-		.has_rating = has_rating,
-		.has_interest = has_interest,
+		.has_rating = is_explicit,
+		.has_interest = interest,
 		.factors = density > DENSE || cells > MANY_CELLS ? 64 : 128,
 		.iterations = 10,
 		.regularization = 1,
-		.interest_weight = has_interest ? (has_rating ? 0.5 : 1) : 0,
+		.interest_weight = interest ? (is_explicit ? 0.5 : 1) : 0,
 		.alpha = fmin(fmax(0.6 / sqrt(density), 1), 50),
-		.taste = has_rating ? (has_interest ? 0.05 : 1) : 0,
+		.taste = is_explicit ? (interest ? 0.05 : 1) : 0,
 		.rating_regularization = 6,
 		.rating_uncertainty = 0.04,
 		.rating_exponent = 1,
@@ -100,14 +99,14 @@ mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
  * there are no biases, and 1 where there are.
  */
 void
-mf_objective_imported(MfObjective *objective, bool has_rating, int factors)
+mf_objective_imported(MfObjective *objective, bool is_explicit, int factors)
 {
 	*objective = (MfObjective) {
-		.has_rating = has_rating,
-		.has_interest = !has_rating,
+		.has_rating = is_explicit,
+		.has_interest = !is_explicit,
 		.factors = factors,
-		.interest_weight = has_rating ? 0 : 1,
-		.taste = has_rating ? 1 : 0,
+		.interest_weight = is_explicit ? 0 : 1,
+		.taste = is_explicit ? 1 : 0,
 		.rating_uncertainty = 1,
 		.interest_regularization = 1,
 		.user_ratings = 1,
@@ -165,7 +164,7 @@ share(int64_t count, double mean, double exponent)
 static double
 interest_user_regularization(const MfObjective *objective, int64_t count)
 {
-	if (!objective->has_interest)
+	if (mf_ratings_alone(objective))
 		return 0;
 	return objective->regularization * objective->interest_weight * objective->interest_regularization *
 		share(count, objective->user_ratings, objective->user_exponent);

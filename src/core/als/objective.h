@@ -68,21 +68,21 @@ mf_is_explicit(const MfObjective *objective)
 static inline bool
 mf_is_joint(const MfObjective *objective)
 {
-	return objective->has_rating && objective->has_interest;
+	return mf_is_explicit(objective) && objective->has_interest;
 }
 
 /* The rating part alone: lists are sorted by the predicted rating. */
 static inline bool
 mf_ratings_alone(const MfObjective *objective)
 {
-	return objective->has_rating && !objective->has_interest;
+	return mf_is_explicit(objective) && !objective->has_interest;
 }
 
 /* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
 static inline bool
 mf_observes_zeros(const MfObjective *objective)
 {
-	return !objective->has_rating && objective->fold != MF_FOLD_TRAINED;
+	return !mf_is_explicit(objective) && objective->fold != MF_FOLD_TRAINED;
 }
 
 /* What presets may depend on. */
@@ -93,9 +93,8 @@ typedef struct MfDataShape
 	int64_t		ncells;
 } MfDataShape;
 
-extern void mf_objective_preset(MfObjective *objective, bool has_rating, bool has_interest,
-								const MfDataShape *shape);
-extern void mf_objective_imported(MfObjective *objective, bool has_rating, int factors);
+extern void mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, const MfDataShape *shape);
+extern void mf_objective_imported(MfObjective *objective, bool is_explicit, int factors);
 extern void mf_objective_divide(MfObjective *objective, int rating_factors);
 extern int	mf_default_rating_factors(const MfObjective *objective);
 extern void mf_objective_settle(MfObjective *objective);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * A buffer from which sections are taken one after the other.  start NULL only measures: nothing is handed out, and
- * `used` ends as the bytes that the same taking needs, so a layout is written once.
+ * A buffer from which sections are taken one after the other.  start NULL only measures: what is handed out must not
+ * be touched, and `used` ends as the bytes that the same taking needs, so a layout is written once.
  */
 typedef struct MfArena
 {
@@ -17,11 +17,11 @@ typedef struct MfArena
 	size_t		used;
 } MfArena;
 
-/* The next section of `size` bytes, at a multiple of 64 bytes; NULL where the arena only measures. */
+/* The next section of `size` bytes, at a multiple of 64 bytes.  By way of an integer: NULL cannot be added to. */
 static inline void *
 mf_arena_take(MfArena *arena, size_t size)
 {
-	void	   *section = arena->start == NULL ? NULL : arena->start + arena->used;
+	void	   *section = (void *) ((uintptr_t) arena->start + arena->used);
 
 	arena->used += (size + 63) & ~(size_t) 63;
 	return section;

@@ -27,9 +27,9 @@ static void
 set_threads_variable(const char *value)
 {
 	if (value != NULL)
-		setenv(THREADS_VARIABLE, value, 1);
+		(void) setenv(THREADS_VARIABLE, value, 1);
 	else
-		unsetenv(THREADS_VARIABLE);
+		(void) unsetenv(THREADS_VARIABLE);
 }
 
 /* Loads the first library that has LAPACK, with one thread; NULL where there is none. */
@@ -41,7 +41,7 @@ load_library(void)
 	void	   *library = NULL;
 
 	if (before != NULL)
-		snprintf(kept, sizeof(kept), "%s", before); /* setenv() may free it */
+		(void) snprintf(kept, sizeof(kept), "%s", before); /* setenv() may free it */
 	set_threads_variable("1");
 	for (size_t i = 0; i < sizeof(library_names) / sizeof(library_names[0]) && library == NULL; i++)
 	{
