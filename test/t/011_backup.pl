@@ -169,9 +169,10 @@ for my $version (@paths)
 {
 	(my $name = "from_$version") =~ s/\W/_/g;
 	new_database($name);
-	$node->safe_psql($name, "CREATE EXTENSION mfrec VERSION '$version'; CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, (u + i) % 3 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i");
+	$node->safe_psql($name, "CREATE EXTENSION mfrec VERSION '$version'; CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, (u + i) % 3 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i WHERE (u + 2 * i) % 5 > 1");
 	is($node->safe_psql($name, "SELECT version FROM mf_train('ratings', factors => 4)"), '1', "$version: old SQL trains with the new library");
 	my $old = $node->safe_psql($name, 'SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank');
+	is(scalar(split(/\n/, $old)), 3, "$version: and lists what is left");
 	# views of users, which depend on functions: they answer as before, and are dumped and restored
 	my @calls = ('mf_recommend(1, 3, fresh => false)', 'mf_recommend(1, k => 2, candidates => ARRAY[1, 3, 5], exclude => ARRAY[1], exclude_seen => false)',
 		"mf_recommend('1', 2, item_type => NULL::text, version => 1)", 'mf_recommend_for(ARRAY[1, 3], ARRAY[1, 2]::real[])', 'mf_similar_items(1, 2)',
@@ -195,6 +196,10 @@ for my $version (@paths)
 	is($node->safe_psql("${name}_again", $asked), $viewed, "$version: restored they answer as before");
 	is($node->safe_psql("${name}_again", 'SELECT owner = current_user FROM mfrec.model'), 't', 'and the owner is known');
 	is($node->safe_psql($name, 'SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank'), $old, "$version: updated it serves as before");
+	# arguments that 0.1.0 kept say nothing of dimensions of ratings alone: a retrain goes on without, and back leads to what was
+	is($node->safe_psql($name, "UPDATE mfrec.model SET parameters = parameters - 'rating_factors'; SELECT version FROM mf_retrain('ratings');
+		SELECT factors, parameters -> 'rating_factors' FROM mf_models WHERE serving"), "2\n4|", "$version: updated it retrains with the dimensions of before");
+	is($node->safe_psql($name, "SELECT mf_rollback('ratings'); SELECT * FROM mf_recommend(1, 3, fresh => false) ORDER BY rank"), "1\n$old", "$version: and goes back");
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extension_versions WHERE name = 'mfrec'"), @paths + 1,
 	'every version that can be installed can be updated');
