@@ -168,11 +168,11 @@ SKIP:
 
 	# the first version of a model and the next one, in a tablespace without room
 	$leave->(200 * 1024);
-	like(errors_of("SET default_tablespace = small; SELECT mf_train('ratings', 'stored', factors => 64, iterations => 1)"),
+	like(errors_of("SET default_tablespace = small; SELECT mf_train('ratings', 'stored', factors => 64, rating_factors => 0, iterations => 1)"),
 		$full, 'no room for factors: says why');
 	is(leftovers($node, 'stored'), '', 'no room for factors: leaves nothing');
 	$leave->(3 * 1024 * 1024);
-	$node->safe_psql('postgres', "SET default_tablespace = small; SELECT mf_train('ratings', 'stored', factors => 64, iterations => 1)");
+	$node->safe_psql('postgres', "SET default_tablespace = small; SELECT mf_train('ratings', 'stored', factors => 64, rating_factors => 0, iterations => 1)");
 	my $stored = $node->safe_psql('postgres', fingerprint_sql('stored'));
 	$leave->(0);
 	like(errors_of("SELECT mf_retrain('stored')"), $full, 'no room for the next version: says why');
