@@ -16,8 +16,9 @@ OBJS = \
 	$(addprefix src/sql/, args.o fn_evaluate.o fn_holdout.o fn_model.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o holdout_split.o metrics_report.o) \
+	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o new_version.o shown.o train.o train_memory.o \
-		train_options.o training.o tune.o tune_metric.o tune_trial.o validation.o validation_sample.o) \
+		train_options.o training.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \

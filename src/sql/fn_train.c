@@ -20,7 +20,7 @@
 #include "train/estimate.h"
 #include "train/import.h"
 #include "train/train.h"
-#include "train/tune.h"
+#include "tune/tune.h"
 
 #define MAX_TRIALS 1000
 

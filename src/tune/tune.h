@@ -5,7 +5,7 @@
 #define MFREC_TUNE_H
 
 #include "train/train.h"
-#include "train/tune_trial.h"
+#include "tune/tune_trial.h"
 
 /* What mf_tune was asked for. */
 typedef struct TuneRequest

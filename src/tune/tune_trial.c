@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "core/base/rng.h"
-#include "train/tune_trial.h"
+#include "tune/tune_trial.h"
 
 /* Draws are those of a stream of their own, whatever else goes by the argument seed. */
 #define TRIAL_STREAM 77

@@ -24,8 +24,8 @@
 #include "source/source.h"
 #include "train/als_loop.h"
 #include "train/training.h"
-#include "train/tune.h"
-#include "train/tune_metric.h"
+#include "tune/tune.h"
+#include "tune/tune_metric.h"
 
 /* Iterations of a trial in the first round. */
 #define FIRST_ITERATIONS 3

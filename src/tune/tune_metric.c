@@ -9,7 +9,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "train/tune_metric.h"
+#include "tune/tune_metric.h"
 
 /* The names of such metrics, of lists or of predicted ratings, as a sentence has them: "a, b or c". */
 static char *
