@@ -57,7 +57,8 @@ LosesInterest(const ImageSource *source)
 	Size		ld = mf_padded(Dimensions(source));
 
 	for (int64 i = 0; i < source->ids->count; i++)
-		if (mf_interest_is_lost(&source->objective, source->interest + i * ld, source->rating + i * ld))
+		if (mf_interest_is_lost(&source->objective, mf_item_taste(&source->objective, source->counts[i]),
+								source->interest + i * ld, source->rating + i * ld))
 			return true;
 	return false;
 }
@@ -183,6 +184,23 @@ FillNumbered(char *block, const ImageSource *source)
 }
 
 /*
+ * What each item weighs in the Gram matrix of interest: cold ones nothing, as in training, which does not know them; NULL
+ * where there are none.
+ */
+static float *
+GramWeights(const ImageSource *source)
+{
+	float	   *weights;
+
+	if (!source->objective.item_map)
+		return NULL;
+	weights = HugeArray(source->ids->count, sizeof(float));
+	for (int64 i = 0; i < source->ids->count; i++)
+		weights[i] = mf_is_cold(&source->objective, source->counts[i]) ? 0 : 1;
+	return weights;
+}
+
+/*
  * The Gram matrix of interest, d x ld, which fold-in begins with, and the vectors, n x ld, that lists do not go by:
  * q_i for predictions, s_i where it cannot be taken from the others.
  */
@@ -194,7 +212,7 @@ FillVectors(char *block, const ImageSource *source)
 	int64		n = header->nitems;
 
 	if (source->interest)
-		CheckCore(mf_gram(&source->parallel, source->interest, n, d, NULL, SectionStart(block, SECTION_GRAM),
+		CheckCore(mf_gram(&source->parallel, source->interest, n, d, GramWeights(source), SectionStart(block, SECTION_GRAM),
 						  HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
 	if (header->length[SECTION_INTEREST] > 0)
 		memcpy(SectionStart(block, SECTION_INTEREST), source->interest, header->length[SECTION_INTEREST]);
@@ -219,7 +237,7 @@ FillIndex(char *block, const ImageSource *source)
 	MfItems		items = {n, d, vectors, offsets, source->users, source->nusers};
 	Size		size;
 
-	mf_list_vectors(&source->objective, &factors, n, vectors, offsets);
+	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
 	size = mf_index_build(SectionStart(block, SECTION_INDEX),
 						  AlignedZeroArray(mf_index_workspace(n, d, &source->parallel), 1),
 						  &items, MF_QUANTIZE_AUTO, &source->parallel);

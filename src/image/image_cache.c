@@ -300,7 +300,8 @@ InterestVector(const Image *image, int32 item, float *workspace)
 		return image->interest + (Size) item * ld;
 	if (image->rating == NULL)
 		return v;
-	mf_interest_vector(&image->objective, v, image->rating + (Size) item * ld, workspace);
+	mf_interest_vector(&image->objective, mf_item_taste(&image->objective, image->counts[item]), v,
+					   image->rating + (Size) item * ld, workspace);
 	return workspace;
 }
 

@@ -19,7 +19,7 @@
  * Counts up whenever a version cannot be served from its parameters by the extension as it was
  * before: an older library that meets a newer number says so.
  */
-#define PARAMETERS_FORMAT 2
+#define PARAMETERS_FORMAT 3
 
 /* The numbers among an objective's fields, by their names in JSON; all are doubles. */
 static const struct
@@ -58,11 +58,13 @@ Number(const MfObjective *objective, int i)
 
 /*
  * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
- * dimensions of ratings alone.
+ * dimensions of ratings alone, 3 of items that a map has made.
  */
 static int
 FormatOf(const MfObjective *objective)
 {
+	if (objective->item_map)
+		return 3;
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
 
@@ -87,6 +89,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
 	if (objective->value_is_confidence)
 		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
+	if (objective->item_map)
+		appendStringInfoString(&json, ", \"item_map\": 1");
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
 	for (int k = 0; k < mf_dimensions(objective); k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
@@ -124,6 +128,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->iterations = (int) JsonNumber(json, "iterations", 0);
 	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
 	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
+	objective->item_map = JsonNumber(json, "item_map", 0) != 0;
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

@@ -152,7 +152,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 	float	   *offsets = HugeArray(nitems, sizeof(float));
 	MfItems		items = {.nitems = nitems, .factors = d, .vector = vectors, .offset = offsets};
 
-	mf_list_vectors(v->objective, factors, nitems, vectors, offsets);
+	mf_list_vectors(v->objective, factors, NULL, nitems, vectors, offsets);
 	size = mf_index_build(memory, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
 						  MF_QUANTIZE_NEVER, v->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);

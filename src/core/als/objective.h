@@ -47,6 +47,7 @@ typedef struct MfObjective
 	double		min;			/* range of the ratings: predictions stay within it */
 	double		max;
 	MfFoldRule	fold;
+	bool		item_map;		/* items without ratings have vectors, made of their features: cold ones */
 	bool		value_is_confidence;	/* of factors from elsewhere: an observed cell weighs alpha * value */
 } MfObjective;
 
@@ -83,6 +84,23 @@ static inline bool
 mf_observes_zeros(const MfObjective *objective)
 {
 	return !mf_is_explicit(objective) && objective->fold != MF_FOLD_TRAINED;
+}
+
+/* Whether an item of so many ratings is cold: a map has made its vectors. */
+static inline bool
+mf_is_cold(const MfObjective *objective, int64_t count)
+{
+	return objective->item_map && count == 0;
+}
+
+/*
+ * The share of the predicted rating in the score of an item of so many ratings.  None of a cold item's where there are
+ * both parts: interest that a map predicts is so small that the rating would decide alone.
+ */
+static inline float
+mf_item_taste(const MfObjective *objective, int64_t count)
+{
+	return mf_is_joint(objective) && mf_is_cold(objective, count) ? 0.0f : (float) objective->taste;
 }
 
 /* What presets may depend on. */

@@ -116,34 +116,39 @@ mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const Mf
 }
 
 /*
- * What lists are sorted by: score(u, i) = p_u . v_i + o_i with v_i = s_i + taste * q_i and
- * o_i = taste * b_i.  vectors: nitems x mf_padded(d), offsets: nitems.
+ * What lists are sorted by: score(u, i) = p_u . v_i + o_i with v_i = s_i + taste * q_i and o_i = taste * b_i, where
+ * taste is mf_item_taste().  counts: nitems, ratings of each; NULL: no item is cold.  vectors: nitems x mf_padded(d),
+ * offsets: nitems.
  */
 void
-mf_list_vectors(const MfObjective *objective, const MfFactors *factors, int64_t nitems,
+mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const int32_t *counts, int64_t nitems,
 				float *vectors, float *offsets)
 {
-	int64_t		n = nitems * mf_padded(mf_dimensions(objective));
-	float		taste = (float) objective->taste;
+	int64_t		ld = mf_padded(mf_dimensions(objective));
 
-	for (int64_t k = 0; k < n; k++)
-		vectors[k] = (factors->interest ? factors->interest[k] : 0) +
-			(factors->rating ? taste * factors->rating[k] : 0);
 	for (int64_t i = 0; i < nitems; i++)
+	{
+		float		taste = mf_item_taste(objective, counts ? counts[i] : 1);
+
+		for (int64_t k = i * ld; k < (i + 1) * ld; k++)
+			vectors[k] = (factors->interest ? factors->interest[k] : 0) +
+				(factors->rating ? taste * factors->rating[k] : 0);
 		offsets[i] = factors->item_bias ? taste * factors->item_bias[i] : 0;
+	}
 }
 
 /*
- * s_i back from v_i and q_i, ld floats each: as exact as v_i is, which is good enough unless taste * q_i is
- * much longer than s_i.  Beyond shared dimensions s_i is 0 to the last bit.
+ * s_i back from v_i and q_i, ld floats each, with the taste that v_i was made with: as exact as v_i is, which is good
+ * enough unless taste * q_i is much longer than s_i.  Beyond shared dimensions s_i is 0 to the last bit.
  */
 void
-mf_interest_vector(const MfObjective *objective, const float *vector, const float *rating, float *interest)
+mf_interest_vector(const MfObjective *objective, float taste, const float *vector, const float *rating,
+				   float *interest)
 {
 	int			ld = mf_padded(mf_dimensions(objective));
 
 	memcpy(interest, vector, (size_t) ld * sizeof(float));
-	mf_dense()->axpy(interest, rating, -(float) objective->taste, ld);
+	mf_dense()->axpy(interest, rating, -taste, ld);
 	memset(interest + objective->factors, 0, (size_t) (ld - objective->factors) * sizeof(float));
 }
 
@@ -155,10 +160,10 @@ mf_interest_vector(const MfObjective *objective, const float *vector, const floa
 
 /* Whether mf_interest_vector() would give back something else than this s_i (ld floats; so is q_i). */
 bool
-mf_interest_is_lost(const MfObjective *objective, const float *interest, const float *rating)
+mf_interest_is_lost(const MfObjective *objective, float taste, const float *interest, const float *rating)
 {
 	int			d = objective->factors;
-	double		share = objective->taste * objective->taste * dot(rating, rating, d);
+	double		share = (double) taste * taste * dot(rating, rating, d);
 
 	return !(share <= MOST_TASTE * MOST_TASTE * dot(interest, interest, d));
 }
