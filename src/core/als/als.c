@@ -12,8 +12,10 @@
  *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
  *     + w0 sum over all others  c0_i (p_u.s_i)^2
  *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - mean|^2
- *     + sum_i rq_i |q_i|^2 + w0 sum_i rs_i |s_i|^2
- *     + user_bias_regularization sum_u b_u^2 + item_bias_regularization sum_i b_i^2.
+ *     + sum_i rq_i |q_i - q0_i|^2 + w0 sum_i rs_i |s_i - s0_i|^2
+ *     + user_bias_regularization sum_u b_u^2 + rb sum_i (b_i - b0_i)^2,
+ *
+ * where q0, s0 and b0 are items' priors, 0 unless the caller has some.
  *
  * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i
  * s_i' (d x d), less its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the
@@ -22,8 +24,8 @@
  *
  *     user:      (w0 G + ru + sum w0 alpha w s s' + sum w [q,1][q,1]') [p,b]
  *                                 = pull mean + sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
- *     interest:  (c0_i G_P + rs + alpha sum w p p') s = sum (c0_i + alpha w) p,   G_P = sum_u p p'
- *     rating:    (rq + sum w [p,1][p,1]') [q,b] = sum w (z - b_u) [p,1]
+ *     interest:  (c0_i G_P + rs + alpha sum w p p') s = rs s0 + sum (c0_i + alpha w) p,   G_P = sum_u p p'
+ *     rating:    ([rq,rb] + sum w [p,1][p,1]') [q,b] = [rq q0, rb b0] + sum w (z - b_u) [p,1]
  *
  * (sums over the row's cells).  A half-sweep solves all of them; two, one for each side, are an
  * iteration.
@@ -37,8 +39,10 @@
  *    added to the matrix in register tiles; then Cholesky.
  * 3. A row with fewer cells n than d is solved in its dual form: with Z = Y B^(-1/2) the solution
  *    is B^(-1/2) Z' c where (1 + Z Z') c = targets, an n x n system (Woodbury).  Where users are
- *    drawn to a mean, x is counted from B^-1 pull mean, where a user without cells would be.
- * 4. A bias is eliminated by a second right-hand side rather than by a further row and column.
+ *    drawn to a mean, or items to priors, x is counted from B^-1 pull point, where regularization and
+ *    the Gram matrix alone would have it.
+ * 4. A bias is eliminated by a second right-hand side rather than by a further row and column.  In the
+ *    dual form it is counted from where it is drawn to, as x is.
  * 5. Up to 96 factors, systems are solved side by side, one in each lane of the registers
  *    (als_batched.c); above, one at a time (als_single.c), there also by conjugate gradients
  *    from where the row stands, in the diagonal coordinates that precondition them, unless
@@ -46,7 +50,10 @@
  * 6. Side by side, over many cells without weights, the fixed side is first rounded to whole numbers of
  *    13 bits, which halves the work of step 2 (als_int16.c), unless exactness is asked for.
  * 7. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
- *    system has one solution, however few its cells and whatever they weigh.
+ *    system has one solution, however few its cells and whatever they weigh.  What draws them to a point
+ *    is the regularization that was asked for.
+ * 8. Rows without cells become the point that they are drawn to: what no one has seen is not known to be
+ *    unwanted, so unobserved cells alone say nothing of it.
  *
  * The loss
  * --------
@@ -252,9 +259,13 @@ item_penalty(const MfAls *als, int64_t r, float *widest)
 		if (!term->present)
 			continue;
 		square = row_square(als, als->fixed[part], r, widest + part);
-		sum += term->weight * (term->regularization[r] * square);
+		sum += mf_sweep_item_penalty(als, (MfPart) part, r, als->fixed[part] + r * als->given_ld, square);
 		if (term->bias)
-			sum += als->problem->item_bias_regularization * (double) bias[r] * bias[r];
+		{
+			double		away = (double) bias[r] - (term->bias_prior != NULL ? term->bias_prior[r] : 0.0f);
+
+			sum += als->problem->item_bias_regularization * away * away;
+		}
 	}
 	return sum;
 }
@@ -325,6 +336,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->cholesky = mf_cholesky();
 	als->int16 = NULL;
 	als->side = side;
+	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
 	als->exact = exact || side_by_side(als);
 	choose_blocks(als, exact);
 	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;
@@ -369,11 +381,15 @@ solve_block(void *state, int64_t block, int worker)
 {
 	MfAls	   *als = state;
 	char	   *workspace = als->workspace + (size_t) worker * als->workspace_size;
+	int64_t		begin = als->block_start[block];
+	int64_t		end = als->block_start[block + 1];
 
-	if (side_by_side(als))
-		mf_lanes_block(als, als->block_start[block], als->block_start[block + 1], workspace);
+	if (begin >= als->first_empty)
+		mf_sweep_clear(als, begin, end, workspace);
+	else if (side_by_side(als))
+		mf_lanes_block(als, begin, end, workspace);
 	else
-		mf_single_block(als, als->block_start[block], als->block_start[block + 1], workspace);
+		mf_single_block(als, begin, end, workspace);
 }
 
 /* Solves some rows. */

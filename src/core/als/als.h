@@ -26,8 +26,8 @@ extern void mf_random_start(const MfProblem *problem, const MfFactors *factors, 
 
 /*
  * A training is mf_als_init(), then any number of half-sweeps: mf_als_begin(), mf_als_rows() for
- * parts that together are all rows of the side (rows without cells too: they become 0, or the mean
- * user) in any order, and mf_als_end().  All memory is the caller's: `space` of mf_als_size()
+ * parts that together are all rows of the side (rows without cells too: they become 0, the mean
+ * user, or an item's priors) in any order, and mf_als_end().  All memory is the caller's: `space` of mf_als_size()
  * bytes, any alignment, to be kept as long as the MfAls is used.  The same problem, factors and
  * rows give the same bits for any number of threads and any way of cutting rows into parts.  The fixed side's
  * factors are only read, and must not change until the half-sweep ends.

@@ -35,7 +35,10 @@ lay_out(MfArena *arena, const MfAls *als)
 	space.x = mf_arena_floats(arena, MF_MAX_LANES * n);
 	space.moved = mf_arena_floats(arena, MF_MAX_LANES * n);
 	for (int part = 0; part < MF_TERMS; part++)
+	{
 		space.solved[part] = mf_arena_floats(arena, MF_MAX_LANES * n);
+		space.prior[part] = mf_arena_floats(arena, MF_MAX_LANES * n);
+	}
 	space.kept = mf_arena_floats(arena, als->own > 0 ? MF_MAX_LANES * MF_KEPT_CELLS : 0);
 	return space;
 }
@@ -62,6 +65,36 @@ interleave_solved(const MfAls *als, const MfBatchSpace *space, const MfSystems *
 		rows.scale[l] = 1.0f;
 	}
 	als->cholesky->interleave(space->x, &rows, NULL, systems->block->width);
+}
+
+/* Adds to the right-hand sides of items where their priors draw them. */
+static void
+add_priors(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems)
+{
+	float		pull[MF_MAX_LANES] = {0};
+	MfLaneRows	rows;
+
+	for (int l = 0; l < als->cholesky->lanes; l++)
+	{
+		rows.row[l] = systems->prior + l * als->ld + systems->block->offset;
+		rows.scale[l] = 1.0f;
+		if (l < batch->count)
+			pull[l] = -systems->system[l].pull;
+	}
+	als->cholesky->interleave(space->x, &rows, NULL, systems->block->width);
+	als->cholesky->subtract(space->right, space->x, pull, systems->block->width);
+}
+
+/* Takes from what was explained what items' priors add to their constants; moves have no constant. */
+static void
+take_constants(const MfAls *als, const MfBatch *batch, MfSystems *systems)
+{
+	for (int l = 0; l < batch->count && !systems->moves; l++)
+	{
+		const float *point = systems->system[l].point + systems->block->offset;
+
+		systems->explained[l] -= (double) systems->system[l].pull * als->dense->dot(point, point, systems->block->width);
+	}
 }
 
 /* Completes the lanes' matrices, of which the cells' parts are in place, by the diagonal. */
@@ -123,11 +156,15 @@ solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSyst
 		interleave_solved(als, space, systems);
 		cholesky->subtract(space->right, space->x, systems->shift[MF_PRIVATE], n);
 	}
+	if (systems->prior != NULL)
+		add_priors(als, space, batch, systems);
 	cholesky->factor(space->packed, n, space->right, systems->bias ? 2 : 1, systems->least, systems->bad);
 	if (systems->bias)
 		mf_batch_eliminate_bias(als, batch, systems, false, space->right, n);
 	else
 		mf_batch_explain(als, batch, systems, false, space->right, n);
+	if (systems->prior != NULL)
+		take_constants(als, batch, systems);
 	cholesky->substitute(space->packed, n, space->right);
 	memcpy(space->x, space->right, (size_t) (n * lanes) * sizeof(float));
 	mf_batch_store(als, space, batch, systems);
@@ -199,7 +236,11 @@ static void
 solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 {
 	if (als->nblocks > 1)
-		mf_sweep_load(als, MF_RATING, batch->row, batch->count, mf_batch_solved(als, space, MF_RATING), space->moved);
+		mf_sweep_load(als, mf_sweep_solved(als, MF_RATING), batch->row, batch->count,
+					  mf_batch_solved(als, space, MF_RATING), space->moved);
+	for (int part = 0; part < MF_TERMS; part++)
+		if (mf_sweep_has_prior(als, (MfPart) part))
+			mf_sweep_load(als, als->term[part].prior, batch->row, batch->count, space->prior[part], space->moved);
 	for (int b = 0; b < als->solved_blocks; b++)
 	{
 		if (end > als->first_dual)

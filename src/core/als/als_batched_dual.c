@@ -131,9 +131,37 @@ interleave_right(const MfAls *als, const MfBatchSpace *space, int n, int r)
 }
 
 /*
- * Counts the lanes' vectors from where something draws them that has no cells: the mean user, with its pull, or for
- * moves 0, with the shift.  h = B^(-1/2) pull mean follows the n rows of z (and 3 of zeros), so that the products,
- * which are made here, hold z h and h h.  Targets become t - z h, and what is explained grows by pulled.
+ * What draws the lanes' vectors besides cells: rows->scale times rows->row.  That is a system's point with its pull;
+ * for moves the shift to 0 from where they stand, or from the point if there is one.
+ */
+static void
+find_draws(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems, MfLaneRows *rows)
+{
+	for (int l = 0; l < als->cholesky->lanes; l++)
+	{
+		const MfSystem *system = &systems->system[l];
+		int			offset = systems->block->offset;
+		float	   *away = space->moved + l * als->ld;
+
+		rows->row[l] = space->zero;
+		rows->scale[l] = 0.0f;
+		if (l >= batch->count)
+			continue;
+		rows->row[l] = systems->moves ? systems->solved + l * als->ld : system->point + offset;
+		rows->scale[l] = systems->moves ? -systems->shift[MF_PRIVATE][l] : system->pull;
+		if (!systems->moves || systems->prior == NULL)
+			continue;
+		/* a shift that was raised draws to 0 by what it is above the pull */
+		for (int k = 0; k < systems->block->width; k++)
+			away[k] = rows->row[l][k] - system->pull / systems->shift[MF_PRIVATE][l] * system->point[offset + k];
+		rows->row[l] = away;
+	}
+}
+
+/*
+ * Counts the lanes' vectors from where they would be without cells: see find_draws().  h = B^(-1/2) times what draws
+ * them follows the n rows of z (and 3 of zeros), so that the products, which are made here, hold z h and h h.  Targets
+ * become t - z h, and what is explained grows by pulled.
  */
 static void
 pull_lanes(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems, int n,
@@ -141,18 +169,13 @@ pull_lanes(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, co
 {
 	int			width = systems->block->width;
 	int			lanes = als->cholesky->lanes;
-	const float *mean = als->mean + systems->block->offset;
 	const float *products = space->packed + mf_triangle((size_t) n) * (size_t) lanes;
 	float		ones[MF_MAX_LANES];
 	MfLaneRows	rows;
 
 	for (int l = 0; l < lanes; l++)
-	{
-		rows.row[l] = systems->moves ? systems->solved + l * als->ld : mean;
-		rows.scale[l] = l >= batch->count ? 0.0f :
-			systems->moves ? -systems->shift[MF_PRIVATE][l] : systems->system[l].pull;
 		ones[l] = 1.0f;
-	}
+	find_draws(als, space, batch, systems, &rows);
 	als->cholesky->interleave(space->matrix + (size_t) (n * width * lanes), &rows, space->roots, width);
 	memset(space->matrix + (size_t) ((n + 1) * width * lanes), 0, 3 * (size_t) (width * lanes) * sizeof(float));
 	als->cholesky->products(space->packed, space->matrix, n + 4, width);
@@ -160,8 +183,8 @@ pull_lanes(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, co
 	for (int l = 0; l < batch->count; l++)
 	{
 		double		held = systems->moves ?
-			-(double) systems->shift[MF_PRIVATE][l] * mf_sweep_square(systems->block, MF_PRIVATE, rows.row[l]) :
-			(double) systems->system[l].pull * als->dense->dot(mean, mean, width);
+			-(double) systems->shift[MF_PRIVATE][l] * mf_sweep_square(systems->block, MF_PRIVATE, rows.row[l], NULL) :
+			(double) systems->system[l].pull * als->dense->dot(rows.row[l], rows.row[l], width);
 
 		/* a move's constant is left out of what it gains */
 		pulled[l] = systems->moves ? batch->sums[l].constant[systems->part] - held :
@@ -218,12 +241,14 @@ solve_dual(MfAls *als, const MfBatchSpace *space, MfBatch *batch, MfSystems *sys
 	float		nothing[MF_KINDS][MF_MAX_LANES] = {0};	/* cells so light that their trace does not matter */
 	double		pulled[MF_MAX_LANES] = {0};
 	float		ones[MF_MAX_LANES];
-	bool		pull = systems->moves || (als->side == MF_USERS && als->problem->user_pull != NULL);
+	bool		pull = systems->moves || systems->drawn;
 	int			n;
 
 	mf_batch_systems(als, batch, nothing, systems);
 	fill_roots(als, space, systems);
 	n = lay_cells(als, space, batch, systems);
+	if (systems->bias && als->side == MF_ITEMS && als->term[systems->part].bias_prior != NULL)
+		mf_batch_start_bias(als, batch, systems, space->right, n);
 	if (pull)
 		pull_lanes(als, space, batch, systems, n, pulled);
 	else

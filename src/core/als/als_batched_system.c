@@ -26,6 +26,8 @@ mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const Mf
 		&als->shared_block : block;
 	systems.bias = !systems.moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
 	systems.solved = mf_batch_solved(als, space, part) + block->offset;
+	systems.prior = mf_sweep_has_prior(als, part) ? space->prior[part] : NULL;
+	systems.drawn = systems.prior != NULL || (als->side == MF_USERS && als->problem->user_pull != NULL);
 	return systems;
 }
 
@@ -68,6 +70,8 @@ mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][M
 		if (l >= batch->count)
 			continue;
 		*system = mf_sweep_system(als, systems->part, batch->row[l]);
+		if (systems->prior != NULL)
+			system->point = systems->prior + l * als->ld;
 		if (!systems->bias)
 			system->bias = NULL;
 		systems->least[l] = INFINITY;
@@ -82,10 +86,26 @@ mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][M
 	}
 }
 
+/* Takes from the dual form's targets (n numbers per lane), before biases are eliminated, what their points explain. */
+void
+mf_batch_start_bias(const MfAls *als, const MfBatch *batch, const MfSystems *systems, float *y, int n)
+{
+	float		start[MF_MAX_LANES] = {0};
+
+	for (int l = 0; l < batch->count; l++)
+	{
+		const MfSystem *system = &systems->system[l];
+
+		start[l] = (float) (mf_bias_pull(system) / mf_bias_ridge(system->bias_shift, batch->sums[l].weight_sum));
+	}
+	als->cholesky->subtract(y, y + n * als->cholesky->lanes, start, n);
+}
+
 /*
  * Eliminates the biases.  With y the two transformed right-hand sides (n numbers per lane): in the
  * primal form b = (target_sum - y2.y1) / (weight_sum + shift - y2.y2), in the dual b = y2.y1 /
- * (shift + y2.y2). y1 becomes y1 - b y2; explained[l]: by how much x and b lower the constant.
+ * (shift + y2.y2), counted from where its point draws it.  y1 becomes y1 - b y2; explained[l]: by how much
+ * x and b lower the constant.
  */
 void
 mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual, float *y, int n)
@@ -102,7 +122,8 @@ mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *syste
 	for (int l = 0; l < batch->count; l++)
 	{
 		MfSystem   *system = &systems->system[l];
-		double		above = dual ? y21[l] : batch->sums[l].target_sum - y21[l];
+		double		pull = mf_bias_pull(system);
+		double		above = dual ? y21[l] : batch->sums[l].target_sum + pull - y21[l];
 		double		shift = mf_bias_ridge(system->bias_shift, batch->sums[l].weight_sum);
 		double		below = shift + (dual ? y22[l] : batch->sums[l].weight_sum - y22[l]);
 
@@ -111,6 +132,11 @@ mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *syste
 		system->raised_bias = (float) shift;
 		*system->bias = b[l];
 		systems->explained[l] = (dual ? -(double) y11[l] : y11[l]) + b[l] * above;
+		if (pull == 0.0)
+			continue;
+		systems->explained[l] += pull * ((dual ? pull / shift : 0.0) - system->bias_point);
+		if (dual)
+			*system->bias = (float) (pull / shift + b[l]);
 	}
 	als->cholesky->subtract(y, y + n * lanes, b, n);
 }
@@ -133,14 +159,14 @@ static void
 move_row(MfAls *als, const MfBatch *batch, const MfSystems *systems, int l, const float *x, float *to)
 {
 	const MfSystem *system = &systems->system[l];
-	double		before = mf_sweep_square(systems->block, MF_PRIVATE, to);
+	double		before = mf_sweep_square(systems->block, MF_PRIVATE, to, NULL);
 	double	   *loss = &als->row_loss[als->rows->first + batch->row[l]];
 	double		gain;
 
 	for (int k = 0; k < systems->block->width; k++)
 		to[k] += x[k];
 	gain = systems->explained[l] - ((double) system->raised[MF_PRIVATE] - system->shift[MF_PRIVATE]) *
-		(before - mf_sweep_square(systems->block, MF_PRIVATE, to));
+		(before - mf_sweep_square(systems->block, MF_PRIVATE, to, NULL));
 	if (systems->bad[l] != 0 || !isfinite(gain))
 		gain = NAN;
 	*loss -= system->loss_weight * gain;
@@ -173,7 +199,8 @@ mf_batch_store(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, cons
 		/* private dimensions that are yet to move are held by their own shift */
 		if (als->nblocks > 1 && mf_batch_solved(als, space, systems->part) == mf_batch_solved(als, space, MF_RATING))
 			left += system->shift[MF_PRIVATE] *
-				mf_sweep_square(&als->block[1], MF_PRIVATE, row[l] + als->block[1].offset);
+				mf_sweep_square(&als->block[1], MF_PRIVATE, row[l] + als->block[1].offset,
+								systems->drawn ? system->point + als->block[1].offset : NULL);
 		mf_sweep_account(als, batch->row[l], system, systems->block, row[l], left, systems->bad[l] == 0);
 	}
 }

@@ -25,6 +25,7 @@ typedef struct MfBatchSpace
 	float	   *x;				/* per lane: ld */
 	float	   *moved;			/* MF_MAX_LANES x ld */
 	float	   *solved[MF_TERMS];	/* MF_MAX_LANES x ld: the rows' vectors, of users the first alone */
+	float	   *prior[MF_TERMS];	/* MF_MAX_LANES x ld: where the rows are drawn to, of items alone */
 	float	   *kept;			/* MF_MAX_LANES x KEPT_CELLS; with private dimensions */
 } MfBatchSpace;
 
@@ -43,12 +44,14 @@ typedef struct MfSystems
 	MfPart		part;
 	bool		bias;
 	bool		moves;			/* unknown is not x, but how far it is from where it stands */
+	bool		drawn;			/* the lanes' systems have points */
 	float	   *solved;			/* MF_MAX_LANES x ld, from the block's first dimension on */
+	const float *prior;			/* MF_MAX_LANES x ld: points of items; or NULL */
 	MfSystem	system[MF_MAX_LANES];
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_KINDS][MF_MAX_LANES];
 	float		least[MF_MAX_LANES];	/* the lesser of the two */
-	double		explained[MF_MAX_LANES];	/* by how much the solution lowers the row's constant */
+	double		explained[MF_MAX_LANES];	/* by how much the solution lowers the row's constant, without its point's part */
 	int32_t		bad[MF_MAX_LANES];
 } MfSystems;
 
@@ -56,6 +59,7 @@ extern float *mf_batch_solved(const MfAls *als, const MfBatchSpace *space, MfPar
 extern MfRowState mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, int l);
 extern void mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][MF_MAX_LANES],
 							MfSystems *systems);
+extern void mf_batch_start_bias(const MfAls *als, const MfBatch *batch, const MfSystems *systems, float *y, int n);
 extern void mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual,
 							float *y, int n);
 extern void mf_batch_explain(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual,

@@ -339,6 +339,7 @@ mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const
 {
 	const MfBlock *block = &als->block[0];
 	float	   *right = matrix + block->width * block->width;
+	MfSystem	system;
 	bool		add = false;
 
 	memset(right, 0, MF_MAX_RIGHT * (size_t) block->width * sizeof(float));
@@ -348,7 +349,8 @@ mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const
 		accumulate_item(als, row, next, panel, matrix, sums);
 		return;
 	}
-	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, mf_sweep_system(als, MF_INTEREST, row->row).pull, right);
+	system = mf_sweep_system(als, MF_INTEREST, row->row);
+	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, &system, right);
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_has(als, (MfPart) part))
 		{

@@ -269,7 +269,9 @@ mf_cg_solve(MfAls *als, const MfSingleSpace *space, MfTask *task)
 	descent.resident = n * (task->has[MF_INTEREST] + task->has[MF_RATING]) <= space->panel.length;
 	task->right = space->vector[6];
 	task->bias_right = space->vector[7];
-	task->constant = mf_sweep_start(als, task->block, task->system.pull, space->vector[6]);
+	task->target_sum = mf_bias_pull(&task->system);
+	task->constant = mf_sweep_start(als, task->block, &task->system, space->vector[6]) +
+		task->target_sum * task->system.bias_point;
 	memset(space->vector[7], 0, (size_t) descent.ld * sizeof(float));
 	mf_single_diagonal(als, task, descent.diagonal);
 	descent.bias = task->system.bias != NULL ? *task->system.bias : 0.0f;

@@ -169,16 +169,12 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 	return copy_fixed(als);
 }
 
-/* The vector of row r of als->rows as the caller has it. */
-static float *
-given_row(const MfAls *als, MfPart part, int64_t r)
-{
-	return mf_sweep_solved(als, part) + (als->rows->first + r) * als->given_ld;
-}
-
-/* x (MF_GROUP x ld) = the current vectors of n rows of als->rows; workspace: MF_GROUP x ld, not x. */
+/*
+ * x (MF_GROUP x ld) = the vectors of n rows of als->rows, of those that are given in the caller's form: the current
+ * ones, or priors.  workspace: MF_GROUP x ld, not x.
+ */
 void
-mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *workspace)
+mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace)
 {
 	int			ld = als->ld;
 
@@ -186,7 +182,7 @@ mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *
 	memset(workspace, 0, (size_t) (MF_GROUP * ld) * sizeof(float));
 	for (int k = 0; k < n; k++)
 	{
-		const float *from = given_row(als, part, rows[k]);
+		const float *from = given + (als->rows->first + rows[k]) * als->given_ld;
 
 		memcpy((als->rotated ? workspace : x) + k * ld, from, (size_t) als->shared * sizeof(float));
 		memcpy(x + k * ld + als->shared_width, from + als->shared, (size_t) als->own * sizeof(float));
@@ -207,7 +203,7 @@ mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const 
 		als->dense->gemm(workspace, ld, x, ld, als->back, als->shared_width, MF_GROUP);
 	for (int k = 0; k < n; k++)
 	{
-		float	   *to = given_row(als, part, rows[k]);
+		float	   *to = mf_sweep_solved(als, part) + (als->rows->first + rows[k]) * als->given_ld;
 
 		memcpy(to, (als->rotated ? workspace : x) + k * ld, (size_t) als->shared * sizeof(float));
 		memset(to + als->shared, 0, (size_t) (als->given_ld - als->shared) * sizeof(float));

@@ -175,7 +175,23 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	return MAX_DUAL + class;
 }
 
-/* Cuts the order into blocks of one or two milliseconds; returns how many. */
+/* Multiply-adds, or what takes as long, for the row at a place of the order. */
+static double
+cost_of_place(const MfAls *als, int64_t place)
+{
+	int64_t		r = als->order[place];
+	double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
+	bool		drawn = mf_sweep_has_prior(als, MF_INTEREST) || mf_sweep_has_prior(als, MF_RATING);
+	double		cost = 0.0;
+
+	if (place >= als->first_empty)
+		return (drawn ? 2.0 * als->ld : 1.0) * als->ld;
+	for (int b = 0; b < als->solved_blocks; b++)
+		cost += place < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
+	return cost;
+}
+
+/* Cuts the order of nordered rows into blocks of one or two milliseconds; returns how many. */
 static int64_t
 cut_blocks(MfAls *als, int64_t nordered)
 {
@@ -186,18 +202,14 @@ cut_blocks(MfAls *als, int64_t nordered)
 
 	for (int64_t k = 0; k < nordered; k++)
 	{
-		int64_t		r = als->order[k];
-		double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
-		double		row_cost = 0.0;
-
-		for (int b = 0; b < als->solved_blocks; b++)
-			row_cost += k < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
+		double		row_cost = cost_of_place(als, k);
 
 		if (k == begin)
 			als->block_start[nblocks++] = (int32_t) k;
 		cost += row_cost;
-		/* full registers, unless rows are so long that it does not matter */
-		if (cost >= limit && ((k + 1 - begin) % MF_MAX_LANES == 0 || row_cost > limit / 16))
+		/* full registers, unless rows are so long that it does not matter; and rows without cells by themselves */
+		if (k + 1 == als->first_empty ||
+			(cost >= limit && ((k + 1 - begin) % MF_MAX_LANES == 0 || row_cost > limit / 16)))
 		{
 			begin = k + 1;
 			cost = 0.0;
@@ -208,8 +220,8 @@ cut_blocks(MfAls *als, int64_t nordered)
 }
 
 /*
- * Puts the rows of als->rows that have cells in order, long ones first and those in dual form last,
- * and clears the others.  Returns the number of blocks.
+ * Puts the rows of als->rows in order, long ones first, then those in dual form, and last those without cells.
+ * Returns the number of blocks.
  */
 int64_t
 mf_sweep_order(MfAls *als)
@@ -223,8 +235,6 @@ mf_sweep_order(MfAls *als)
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
 			place[class_of_row(als, r, most_dual)]++;
-		else
-			mf_sweep_clear(als, r);
 	for (int class = CLASSES - 1; class >= 0; class--)
 	{
 		int64_t		count = place[class];
@@ -234,8 +244,11 @@ mf_sweep_order(MfAls *als)
 		if (class == MAX_DUAL)
 			als->first_dual = nordered;
 	}
+	als->first_empty = nordered;
 	for (int64_t r = 0; r < nrows; r++)
 		if (als->rows->start[r + 1] > als->rows->start[r])
 			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
-	return cut_blocks(als, nordered);
+		else
+			als->order[nordered++] = (int32_t) r;
+	return cut_blocks(als, nrows);
 }

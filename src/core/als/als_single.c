@@ -35,7 +35,10 @@ lay_out(MfArena *arena, int ld)
 	for (int v = 0; v < 8; v++)
 		space.vector[v] = mf_arena_floats(arena, n);
 	for (int part = 0; part < MF_TERMS; part++)
+	{
 		space.solved[part] = mf_arena_floats(arena, MF_GROUP * n);
+		space.prior[part] = mf_arena_floats(arena, MF_GROUP * n);
+	}
 	space.rotated = mf_arena_floats(arena, MF_GROUP * n);
 	return space;
 }
@@ -109,10 +112,28 @@ make_task(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, 
 	task.block = !users && als->term[part].dimensions <= als->shared && als->own > 0 ? &als->shared_block :
 		&als->block[0];
 	task.system = mf_sweep_system(als, part, r);
+	if (mf_sweep_has_prior(als, part))
+		task.system.point = space->prior[part] + slot * als->ld;
 	task.x = space->solved[part] + slot * als->ld;
 	for (int t = 0; t < MF_TERMS; t++)
 		task.has[t] = als->term[t].present && (users || t == (int) part);
 	return task;
+}
+
+/* Adds to an item's right-hand sides and constant (right: task->right) where its priors draw it. */
+static void
+add_prior(const MfAls *als, MfTask *task, float *right)
+{
+	const float *point = task->system.point;
+	double		pull = mf_bias_pull(&task->system);
+
+	if (task->system.pull != 0.0f)
+	{
+		als->dense->axpy(right, point, task->system.pull, task->block->width);
+		task->constant += (double) task->system.pull * als->dense->dot(point, point, task->block->width);
+	}
+	task->target_sum += pull;
+	task->constant += pull * task->system.bias_point;
 }
 
 /* matrix (width x width) = scale times the first of what was accumulated (ld x ld); the two may be the same. */
@@ -129,7 +150,7 @@ static void
 solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 {
 	int			ld = als->ld;
-	const float *right = space->matrix + ld * ld;
+	float	   *right = space->matrix + ld * ld;
 	MfRowState	row = {r, NULL, NULL};
 	MfRowSums	sums;
 
@@ -150,6 +171,8 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 		task.constant = sums.constant[part];
 		task.target_sum = sums.target_sum;
 		task.weight_sum = sums.weight_sum;
+		if (!users)
+			add_prior(als, &task, part == MF_INTEREST ? right : right + ld);
 		if (!users && part == MF_INTEREST)
 			take_matrix(matrix = space->other, space->matrix, task.block->width, ld, als->term[part].observed);
 		solve_matrix(als, space, &task, matrix);
@@ -202,6 +225,8 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 	float	   *h = space->vector[2];
 	float	   *start = space->vector[3];
 	double		explained = 0.0;
+	double		pull = mf_bias_pull(&task->system);
+	double		bias = 0.0;
 
 	mf_single_diagonal(als, task, root);
 	for (int k = 0; k < ld; k++)
@@ -214,12 +239,18 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 		h[k] = k < n ? panel->weight[k] : 0.0f;
 		explained += (double) c[k] * c[k];
 	}
-	/* x is counted from where the mean user draws it: targets become t - z start */
-	mf_sweep_start(als, task->block, task->system.pull, start);
+	/* x is counted from where its point draws it: targets become t - z start; and the bias likewise */
+	mf_sweep_start(als, task->block, &task->system, start);
 	dense->multiply_by(start, root, ld);
 	for (int k = 0; k < n && task->system.pull != 0.0f; k++)
 		c[k] -= dense->dot(panel->rows + k * ld, start, ld);
 	explained += dense->dot(start, start, ld);
+	if (pull != 0.0)
+	{
+		bias = pull / mf_bias_ridge(task->system.bias_shift, task->weight_sum);
+		dense->axpy(c, h, (float) -bias, width);
+		explained += pull * bias;
+	}
 	dense->transpose_panel(space->other, panel->rows, ld, n, width);
 	dense->gemmt(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
@@ -236,8 +267,8 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 		double		below = mf_bias_ridge(task->system.bias_shift, task->weight_sum) +
 			als->cholesky->potrs(space->matrix, width, space->inverse, h);
 
-		*task->system.bias = (float) (above / below);
-		dense->axpy(c, h, -*task->system.bias, width);
+		dense->axpy(c, h, -(float) (above / below), width);
+		*task->system.bias = (float) (bias + above / below);
 		explained += above * above / below;
 	}
 	memcpy(task->x, start, (size_t) ld * sizeof(float));
@@ -253,7 +284,8 @@ solve_from_cells(MfAls *als, const MfSingleSpace *space, MfTask *task)
 	int			n = (int) (als->rows->start[task->row.row + 1] - als->rows->start[task->row.row]);
 	int			used = 0;
 
-	task->constant = mf_sweep_start(als, task->block, task->system.pull, space->vector[6]);
+	task->constant = mf_sweep_start(als, task->block, &task->system, space->vector[6]) +
+		mf_bias_pull(&task->system) * task->system.bias_point;
 	for (int part = 0; part < MF_TERMS; part++)
 		if (task->has[part])
 		{
@@ -298,7 +330,10 @@ solve_group(MfAls *als, const MfSingleSpace *space, int64_t place, int n)
 		row[k] = als->order[place + k];
 	for (int part = 0; part < MF_TERMS && !als->exact; part++)
 		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
-			mf_sweep_load(als, (MfPart) part, row, n, space->solved[part], space->rotated);
+			mf_sweep_load(als, mf_sweep_solved(als, (MfPart) part), row, n, space->solved[part], space->rotated);
+	for (int part = 0; part < MF_TERMS; part++)
+		if (mf_sweep_has_prior(als, (MfPart) part))
+			mf_sweep_load(als, als->term[part].prior, row, n, space->prior[part], space->rotated);
 	for (int k = 0; k < n && !mf_cancelled(als->parallel); k++)
 		solve_row(als, space, place + k, k);
 	for (int part = 0; part < MF_TERMS; part++)

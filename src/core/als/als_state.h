@@ -5,9 +5,10 @@
  * system is
  *
  *     (diag(base * factor + shift) + sum over cells of scale^2 y y') x
- *                                              = pull * mean + sum over cells of target * y,
+ *                                              = pull * point + sum over cells of target * y,
  *
- * with a bias where the term has one: the cell's vector is then [y, 1].
+ * with a bias where the term has one: the cell's vector is then [y, 1].  The point is where regularization draws the row:
+ * users to the mean user by a part of it, items to their prior by the whole.
  *
  * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, rotated so that the Gram matrix
  * is diagonal and padded to shared_width, then those that ratings have for themselves, as they are and padded.  The
@@ -90,9 +91,10 @@ typedef struct MfAls
 	float		widest[MF_TERMS];	/* the largest square of a vector of the fixed side */
 	float	   *block_widest;	/* the same of each block of the fixed side's rows, MF_TERMS x blocks */
 	double	   *row_loss;		/* one per row of the larger side */
-	int32_t    *order;			/* rows with cells, in the order of work: long ones first */
+	int32_t    *order;			/* rows in the order of work: long ones first, those without cells last */
 	int32_t    *block_start;	/* blocks of that order */
 	int64_t		first_dual;			/* from this place of the order on rows are solved in dual form */
+	int64_t		first_empty;	/* and from this one on rows have no cells */
 	char	   *workspace;		/* per worker, workspace_size bytes each */
 	size_t		workspace_size;
 } MfAls;
@@ -143,7 +145,9 @@ typedef struct MfSystem
 	float		raised[MF_KINDS];	/* what they count as: see ridge.h */
 	float		bias_shift;
 	float		raised_bias;
-	float		pull;			/* towards the mean user */
+	float		pull;			/* towards the point: a part of the shift, which raising leaves as it is */
+	const float *point;			/* ld: the mean user, or an item's prior once it is loaded */
+	float		bias_point;		/* where bias_shift draws the bias */
 	double		loss_weight;	/* of the system's loss in the objective */
 	float	   *bias;			/* out; NULL: none */
 } MfSystem;
@@ -163,12 +167,13 @@ extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *
 extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
 extern double mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square);
-extern double mf_sweep_start(const MfAls *als, const MfBlock *block, float pull, float *right);
+extern double mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *y, double square);
+extern double mf_sweep_start(const MfAls *als, const MfBlock *block, const MfSystem *system, float *right);
 extern float mf_sweep_shift(const MfAls *als, const MfSystem *system, MfKind kind, double cells);
-extern double mf_sweep_square(const MfBlock *block, MfKind kind, const float *x);
+extern double mf_sweep_square(const MfBlock *block, MfKind kind, const float *x, const float *point);
 extern void mf_sweep_account(MfAls *als, int64_t r, const MfSystem *system, const MfBlock *block, const float *x,
 							 double loss, bool good);
-extern void mf_sweep_clear(MfAls *als, int64_t r);
+extern void mf_sweep_clear(MfAls *als, int64_t begin, int64_t end, char *workspace);
 
 /* als_schedule.c */
 extern int64_t mf_sweep_order(MfAls *als);
@@ -182,7 +187,7 @@ extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *worksp
 /* als_rotate.c */
 extern size_t mf_rotate_size(const MfAls *als);
 extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
-extern void mf_sweep_load(const MfAls *als, MfPart part, const int64_t *rows, int n, float *x, float *workspace);
+extern void mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace);
 extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,
 						   float *workspace);
 
@@ -191,6 +196,20 @@ static inline bool
 mf_block_has(const MfBlock *block, MfKind kind)
 {
 	return block->end[kind] > block->begin[kind];
+}
+
+/* Whether items are drawn to priors of a term's. */
+static inline bool
+mf_sweep_has_prior(const MfAls *als, MfPart part)
+{
+	return als->side == MF_ITEMS && als->term[part].prior != NULL;
+}
+
+/* What the point of a system's bias adds to the bias's right-hand side; times the point, to the constant. */
+static inline double
+mf_bias_pull(const MfSystem *system)
+{
+	return system->bias_point != 0.0f ? (double) system->bias_shift * system->bias_point : 0.0;
 }
 
 static inline MfPanel

@@ -1,5 +1,5 @@
 /*
- * als_system.c - a row's system besides its cells: regularization, the pull to the mean user, and its part of the loss.
+ * als_system.c - a row's system besides its cells: regularization, the point to which it draws, and its part of the loss.
  */
 #include "core/als/als_state.h"
 
@@ -25,6 +25,7 @@ user_system(const MfAls *als, int64_t row)
 	system.loss_weight = 1.0;
 	system.factor = problem->interest_weight;
 	system.pull = problem->user_pull != NULL ? problem->user_pull[row] : 0.0f;
+	system.point = als->mean;
 	system.shift[MF_SHARED] = problem->user_regularization[row];
 	/* not the difference of the two above, of which rounding may leave nothing */
 	system.shift[MF_PRIVATE] = problem->user_rating_regularization != NULL ?
@@ -34,7 +35,7 @@ user_system(const MfAls *als, int64_t row)
 	return system;
 }
 
-/* The system of item `row` of all for one term, divided by the term's weight. */
+/* The system of item `row` of all for one term, divided by the term's weight; its point is not loaded. */
 static MfSystem
 item_system(const MfAls *als, const MfTerm *term, int64_t row)
 {
@@ -44,9 +45,11 @@ item_system(const MfAls *als, const MfTerm *term, int64_t row)
 	system.factor = !term->all_cells ? 0.0f : term->unobserved != NULL ? term->unobserved[row] : term->empty;
 	for (int kind = 0; kind < MF_KINDS; kind++)
 		system.shift[kind] = term->regularization[row];
+	system.pull = term->prior != NULL ? term->regularization[row] : 0.0f;
 	if (term->bias)
 	{
 		system.bias_shift = als->problem->item_bias_regularization;
+		system.bias_point = term->bias_prior != NULL ? term->bias_prior[row] : 0.0f;
 		system.bias = als->factors.item_bias + row;
 	}
 	return system;
@@ -95,17 +98,37 @@ mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double squ
 	return sum < 0.0 ? 0.0 : sum;
 }
 
-/* right (the block's width) = pull times the mean user, 0 without; returns what pull adds to the row's constant. */
+/*
+ * What regularization makes of an item with the vector y of one term (given_ld floats, of the caller's) and its square
+ * |y|^2.
+ */
 double
-mf_sweep_start(const MfAls *als, const MfBlock *block, float pull, float *right)
+mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *y, double square)
 {
-	const float *mean = als->mean + block->offset;
+	const MfTerm *term = &als->term[part];
+	const float *prior = term->prior != NULL ? term->prior + item * als->given_ld : NULL;
+
+	if (prior != NULL)
+	{
+		square = 0.0;
+		for (int k = 0; k < als->given_ld; k++)
+			square += ((double) y[k] - prior[k]) * ((double) y[k] - prior[k]);
+	}
+	return term->weight * (term->regularization[item] * square);
+}
+
+/* right (the block's width) = pull times point, 0 without; returns what pull adds to the row's constant. */
+double
+mf_sweep_start(const MfAls *als, const MfBlock *block, const MfSystem *system, float *right)
+{
+	const float *point;
 
 	memset(right, 0, (size_t) block->width * sizeof(float));
-	if (pull == 0.0f)
+	if (system->pull == 0.0f)
 		return 0.0;
-	als->dense->axpy(right, mean, pull, block->width);
-	return (double) pull * als->dense->dot(mean, mean, block->width);
+	point = system->point + block->offset;
+	als->dense->axpy(right, point, system->pull, block->width);
+	return (double) system->pull * als->dense->dot(point, point, block->width);
 }
 
 /* What a system's shift of one kind counts as, for the trace of that kind of its cells' part: see ridge.h. */
@@ -115,14 +138,18 @@ mf_sweep_shift(const MfAls *als, const MfSystem *system, MfKind kind, double cel
 	return (float) mf_ridge(system->shift[kind], cells, kind == MF_SHARED ? system->factor * als->base_sum : 0.0);
 }
 
-/* The sum of the squares of one kind of x's numbers (the block's width). */
+/* The square of the distance of x (the block's width) from a point (the same; NULL: 0) in one kind of dimensions. */
 double
-mf_sweep_square(const MfBlock *block, MfKind kind, const float *x)
+mf_sweep_square(const MfBlock *block, MfKind kind, const float *x, const float *point)
 {
 	double		sum = 0.0;
 
 	for (int k = block->begin[kind]; k < block->end[kind]; k++)
-		sum += (double) x[k] * x[k];
+	{
+		double		away = (double) x[k] - (point != NULL ? point[k] : 0.0f);
+
+		sum += away * away;
+	}
 	return sum;
 }
 
@@ -139,7 +166,8 @@ mf_sweep_account(MfAls *als, int64_t r, const MfSystem *system, const MfBlock *b
 
 	for (int kind = 0; kind < MF_KINDS; kind++)
 		if (system->raised[kind] > system->shift[kind])
-			loss -= ((double) system->raised[kind] - system->shift[kind]) * mf_sweep_square(block, (MfKind) kind, x);
+			loss -= ((double) system->raised[kind] - system->shift[kind]) *
+				mf_sweep_square(block, (MfKind) kind, x, NULL);
 	if (system->bias != NULL && system->raised_bias > system->bias_shift)
 		loss -= ((double) system->raised_bias - system->bias_shift) * *system->bias * *system->bias;
 	if (!good || !isfinite(loss))
@@ -160,23 +188,64 @@ become_mean(MfAls *als, int64_t r, const MfSystem *system, float *x)
 	als->row_loss[als->rows->first + r] = loss;
 }
 
-/* Sets the vectors and biases of row r of als->rows, which has no cells, to 0, or to the mean user's. */
-void
-mf_sweep_clear(MfAls *als, int64_t r)
+/* Adds the loss of an item without cells in a term whose prior (ld) it becomes: what users expect of it, times 0. */
+static void
+become_prior(MfAls *als, int64_t r, const MfSystem *system, const float *prior)
 {
-	for (int part = 0; part < MF_TERMS; part++)
-	{
-		MfSystem	system;
-		float	   *x;
+	double		loss = 0.0;
 
-		if (!als->term[part].present)
-			continue;
-		system = mf_sweep_system(als, (MfPart) part, r);
-		x = mf_sweep_solved(als, (MfPart) part) + (als->rows->first + r) * als->given_ld;
-		memset(x, 0, (size_t) als->given_ld * sizeof(float));
-		if (system.bias != NULL)
-			*system.bias = 0.0f;
-		if (system.pull != 0.0f)
-			become_mean(als, r, &system, x);
+	for (int k = 0; k < als->shared; k++)
+		loss += (double) system->factor * als->base[k] * prior[k] * prior[k];
+	als->row_loss[als->rows->first + r] += system->loss_weight * loss;
+}
+
+/* Sets the vector and bias of row r of als->rows, which has no cells, to the points of one term (prior: ld; or NULL). */
+static void
+clear_row(MfAls *als, MfPart part, int64_t r, const float *prior)
+{
+	const MfTerm *term = &als->term[part];
+	MfSystem	system = mf_sweep_system(als, part, r);
+	int64_t		at = (als->rows->first + r) * als->given_ld;
+	float	   *x = mf_sweep_solved(als, part) + at;
+
+	memset(x, 0, (size_t) als->given_ld * sizeof(float));
+	if (system.bias != NULL)
+		*system.bias = system.bias_point;
+	if (prior != NULL)
+	{
+		memcpy(x, term->prior + at, (size_t) term->dimensions * sizeof(float));
+		become_prior(als, r, &system, prior);
+	}
+	else if (system.pull != 0.0f)
+		become_mean(als, r, &system, x);
+}
+
+/*
+ * Sets rows begin .. end - 1 of the order, which have no cells, to 0, or to where they are drawn: users to the mean
+ * user, items to their priors.  workspace: of a worker.
+ */
+void
+mf_sweep_clear(MfAls *als, int64_t begin, int64_t end, char *workspace)
+{
+	MfArena		arena = {workspace, 0};
+	float	   *prior = mf_arena_floats(&arena, MF_GROUP * (size_t) als->ld);
+	float	   *rotated = mf_arena_floats(&arena, MF_GROUP * (size_t) als->ld);
+
+	for (int64_t k = begin; k < end; k += MF_GROUP)
+	{
+		int64_t		row[MF_GROUP];
+		int			n = end - k < MF_GROUP ? (int) (end - k) : MF_GROUP;
+
+		for (int j = 0; j < n; j++)
+			row[j] = als->order[k + j];
+		for (int part = 0; part < MF_TERMS; part++)
+		{
+			bool		drawn = als->term[part].present && mf_sweep_has_prior(als, (MfPart) part);
+
+			if (drawn)
+				mf_sweep_load(als, als->term[part].prior, row, n, prior, rotated);
+			for (int j = 0; j < n && als->term[part].present; j++)
+				clear_row(als, (MfPart) part, row[j], drawn ? prior + j * als->ld : NULL);
+		}
 	}
 }

@@ -25,11 +25,11 @@ typedef struct MfProblem
 	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed;
 								 * NULL: 1 */
 	const float *user_regularization;	/* nusers: factor of |p_u|^2 */
-	const float *rating_regularization; /* nitems: factor of |q_i|^2; NULL without that part */
-	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i|^2; or
-											 * NULL */
+	const float *rating_regularization; /* nitems: factor of |q_i - rating_prior_i|^2; NULL without that part */
+	const float *interest_regularization;	/* nitems: factor of interest_weight * |s_i -
+											 * interest_prior_i|^2; or NULL */
 	float		user_bias_regularization;	/* of b_u^2 */
-	float		item_bias_regularization;	/* of b_i^2 */
+	float		item_bias_regularization;	/* of (b_i - bias_prior_i)^2 */
 	const float *user_mean;		/* mf_padded(d): the point to which users are drawn, 0 beyond shared dimensions.  The
 								 * caller may change it between half-sweeps */
 	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
@@ -42,6 +42,13 @@ typedef struct MfProblem
 								 * mean in these alone; 0: all d */
 	const float *user_rating_regularization;	/* nusers: factor of |p_u|^2 in the dimensions beyond the shared
 												 * ones; NULL where there are none */
+	/*
+	 * The points to which items are drawn, each by the whole of its regularization; NULL: 0.  An item without cells
+	 * becomes them.  The caller may change pointers and contents between half-sweeps
+	 */
+	const float *interest_prior;	/* nitems x mf_padded(d): of s_i; 0 beyond shared dimensions and d */
+	const float *rating_prior;	/* nitems x mf_padded(d): of q_i; 0 beyond d */
+	const float *bias_prior;	/* nitems: of b_i */
 } MfProblem;
 
 /*

@@ -19,7 +19,8 @@ mf_problem_terms(const MfProblem *problem, MfTerm *terms)
 		.unobserved = problem->unobserved,
 		.empty = 1.0f,
 		.all_cells = true,
-		.regularization = problem->interest_regularization
+		.regularization = problem->interest_regularization,
+		.prior = problem->interest_prior
 	};
 	terms[MF_RATING] = (MfTerm) {
 		.present = problem->has_rating,
@@ -27,7 +28,9 @@ mf_problem_terms(const MfProblem *problem, MfTerm *terms)
 		.weight = 1.0f,
 		.observed = 1.0f,
 		.bias = true,
-		.regularization = problem->rating_regularization
+		.regularization = problem->rating_regularization,
+		.prior = problem->rating_prior,
+		.bias_prior = problem->bias_prior
 	};
 }
 

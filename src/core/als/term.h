@@ -9,9 +9,12 @@
  *
  * where all cells count, the others have the mass `unobserved` and the target 0.  So
  *
- *                 weight            observed  unobserved     target               bias  all cells  dimensions
- *     interest    interest_weight   alpha     of each item   1                    no    yes        shared
- *     rating      1                 1         0              standardized rating  yes   no         all
+ *                 weight            observed  unobserved     target               bias  all cells  dimensions  prior
+ *     interest    interest_weight   alpha     of each item   1                    no    yes        shared      of s_i
+ *     rating      1                 1         0              standardized rating  yes   no         all         of q_i, b_i
+ *
+ * and to that comes weight * regularization * |y - prior|^2 of each item: what regularization draws it to is its prior,
+ * 0 where there is none.
  *
  * A further term is one more row of this table and the regularization of its items.
  */
@@ -37,7 +40,9 @@ typedef struct MfTerm
 	bool		whole;			/* an observed cell has no part of `unobserved`, which may be more */
 	bool		bias;
 	bool		all_cells;		/* unobserved cells count: their sum is a Gram matrix */
-	const float *regularization;	/* nitems: factor of weight * |y|^2; NULL where items are not solved */
+	const float *regularization;	/* nitems: factor of weight * |y - prior|^2; NULL where items are not solved */
+	const float *prior;			/* nitems x mf_padded(d); NULL: 0 */
+	const float *bias_prior;	/* nitems: the same of the bias; NULL: 0 */
 } MfTerm;
 
 /* What an observed cell weighs, the term's weight apart; c0: what it would weigh unobserved. */
