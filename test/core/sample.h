@@ -4,10 +4,12 @@
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/als/als.h"
+#include "core/als/term.h"
 #include "core/base/rng.h"
 
 typedef struct Sample
@@ -23,6 +25,8 @@ typedef struct Sample
 	float	   *pull;
 	float	   *rating_regularization;	/* of users */
 	float	   *mean;
+	float	   *prior[MF_TERMS];	/* nitems x ld: of s_i and q_i */
+	float	   *bias_prior;		/* nitems */
 } Sample;
 
 typedef struct SampleOptions
@@ -37,6 +41,7 @@ typedef struct SampleOptions
 	int			long_rows;		/* so many users and items have nearly all cells */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side */
 	int			shared;			/* dimensions of both parts; 0: all */
+	bool		prior;			/* items are drawn to points other than 0 */
 } SampleOptions;
 
 static void *
@@ -143,6 +148,28 @@ sample_start(Sample *s, uint64_t seed)
 			f->interest[i * mf_padded(p->factors) + k] = 0.0f;
 }
 
+/* Priors of items, about as large as their vectors become. */
+static void
+sample_priors(Sample *s, const SampleOptions *o)
+{
+	MfProblem  *p = &s->problem;
+	int			ld = mf_padded(o->factors);
+
+	for (int part = 0; part < MF_TERMS; part++)
+	{
+		s->prior[part] = sample_floats((size_t) (o->nitems * ld));
+		mf_random_factors(s->prior[part], o->nitems, o->factors, 25 + (uint64_t) part);
+		for (int64_t k = 0; k < o->nitems * ld; k++)
+			s->prior[part][k] *= part == MF_INTEREST && k % ld >= sample_shared(p) ? 0.0f : 3.0f;
+	}
+	s->bias_prior = sample_floats((size_t) o->nitems);
+	for (int64_t i = 0; i < o->nitems; i++)
+		s->bias_prior[i] = sample_uniform(27, i) - 0.4f;
+	p->interest_prior = o->interest ? s->prior[MF_INTEREST] : NULL;
+	p->rating_prior = o->rating ? s->prior[MF_RATING] : NULL;
+	p->bias_prior = o->rating ? s->bias_prior : NULL;
+}
+
 static Sample
 sample_new(const SampleOptions *o)
 {
@@ -150,7 +177,8 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL};
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL,
+	NULL, NULL, NULL};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -178,6 +206,8 @@ sample_new(const SampleOptions *o)
 		s.rating_regularization[u] = r[u] - s.pull[u];
 	p.user_rating_regularization = s.rating_regularization;
 	s.problem = p;
+	if (o->prior)
+		sample_priors(&s, o);
 	s.factors.user = sample_floats((size_t) o->nusers * ld);
 	if (o->rating)
 	{
@@ -216,6 +246,9 @@ sample_free(Sample *s)
 	free(s->pull);
 	free(s->rating_regularization);
 	free(s->mean);
+	for (int part = 0; part < MF_TERMS; part++)
+		free(s->prior[part]);
+	free(s->bias_prior);
 	free(s->factors.user);
 	free(s->factors.rating);
 	free(s->factors.interest);
@@ -231,6 +264,24 @@ sample_dot(const float *x, const float *y, int d)
 	for (int k = 0; k < d; k++)
 		sum += (double) x[k] * y[k];
 	return sum;
+}
+
+/* The square of the distance of two vectors; y NULL: from 0. */
+static double
+sample_distance(const float *x, const float *y, int d)
+{
+	double		sum = 0.0;
+
+	for (int k = 0; k < d; k++)
+		sum += pow((double) x[k] - (y != NULL ? y[k] : 0.0f), 2.0);
+	return sum;
+}
+
+/* Row i of an array of rows of so many floats, or NULL where there is none. */
+static const float *
+sample_row(const float *rows, int64_t i, int ld)
+{
+	return rows != NULL ? rows + i * ld : NULL;
 }
 
 /* The regularization terms of the objective. */
@@ -258,11 +309,12 @@ sample_penalty(const Sample *s)
 	{
 		if (p->has_interest)
 			sum += p->interest_weight * p->interest_regularization[i] *
-				sample_dot(f->interest + i * ld, f->interest + i * ld, d);
+				sample_distance(f->interest + i * ld, sample_row(p->interest_prior, i, ld), d);
 		if (p->has_rating)
 			sum += p->rating_regularization[i] *
-				sample_dot(f->rating + i * ld, f->rating + i * ld, d) +
-				p->item_bias_regularization * (double) f->item_bias[i] * f->item_bias[i];
+				sample_distance(f->rating + i * ld, sample_row(p->rating_prior, i, ld), d) +
+				p->item_bias_regularization *
+				sample_distance(f->item_bias + i, sample_row(p->bias_prior, i, 1), 1);
 	}
 	return sum;
 }
@@ -325,6 +377,67 @@ sample_objective(const Sample *s, double *gradient)
 			memset(g, 0, (size_t) (ld + 1) * sizeof(double));
 	}
 	return sum;
+}
+
+/* Adds the derivative by a vector x of regularization * |x - prior|^2. */
+static void
+sample_hold(double *gradient, float regularization, const float *x, const float *prior, int d)
+{
+	for (int k = 0; k < d; k++)
+		gradient[k] += 2.0 * regularization * ((double) x[k] - (prior != NULL ? prior[k] : 0.0f));
+}
+
+/* Adds factor times x. */
+static void
+sample_add(double *gradient, double factor, const float *x, int d)
+{
+	for (int k = 0; k < d; k++)
+		gradient[k] += factor * x[k];
+}
+
+/*
+ * The derivative of the objective by item i's s_i, q_i and b_i (ld, ld and one number), those of interest without the
+ * interest's weight, and 0 of an item without cells, which is its prior rather than the optimum.
+ */
+__attribute__((unused)) static void
+sample_item_gradient(const Sample *s, int64_t i, double *gradient)
+{
+	const MfProblem *p = &s->problem;
+	const MfFactors *f = &s->factors;
+	int			d = p->factors;
+	int			ld = mf_padded(d);
+	int64_t		c = s->items.start[i];
+
+	memset(gradient, 0, (size_t) (2 * ld + 1) * sizeof(double));
+	if (c == s->items.start[i + 1])
+		return;
+	if (p->has_interest)
+		sample_hold(gradient, p->interest_regularization[i], f->interest + i * ld,
+					sample_row(p->interest_prior, i, ld), sample_shared(p));
+	if (p->has_rating)
+	{
+		sample_hold(gradient + ld, p->rating_regularization[i], f->rating + i * ld, sample_row(p->rating_prior, i, ld), d);
+		sample_hold(gradient + 2 * ld, p->item_bias_regularization, f->item_bias + i, sample_row(p->bias_prior, i, 1), 1);
+	}
+	for (int64_t u = 0; u < p->nusers; u++)
+	{
+		const float *pu = f->user + u * ld;
+		bool		seen = c < s->items.start[i + 1] && s->items.column[c] == u;
+		double		w = s->items.weight != NULL && seen ? s->items.weight[c] : 1.0;
+		double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
+
+		if (p->has_interest)
+			sample_add(gradient, -2.0 * (seen ? c0 + p->alpha * w : c0) *
+					   ((seen ? 1.0 : 0.0) - sample_dot(pu, f->interest + i * ld, d)), pu, sample_shared(p));
+		if (p->has_rating && seen)
+		{
+			double		e = s->items.rating[c] - f->user_bias[u] - f->item_bias[i] - sample_dot(pu, f->rating + i * ld, d);
+
+			sample_add(gradient + ld, -2.0 * w * e, pu, d);
+			gradient[2 * ld] -= 2.0 * w * e;
+		}
+		c += seen;
+	}
 }
 
 /* A solver for the sample, in space that begins as no numbers at all, to be freed with *space. */

@@ -1,6 +1,6 @@
 /*
  * test_als.c - alternating least squares: the joint objective and its optimum over all cells,
- * losses that never rise, the same bits for any threads and parts, weights, fold-in, errors.
+ * losses that never rise, the same bits for any threads and parts, weights, priors, fold-in, errors.
  */
 #include "tap.h"
 
@@ -52,6 +52,152 @@ test_optimum(const SampleOptions *o, bool exact)
 			preset_name(o), o->factors))
 		printf("#   %g of %g\n", left, at_zero);
 	free(gradient);
+	free(space);
+	sample_free(&s);
+}
+
+/* The largest derivative of the objective by an item. */
+static double
+steepest_item(const Sample *s)
+{
+	int			ld = mf_padded(s->problem.factors);
+	double		gradient[1024];
+	double		largest = 0.0;
+
+	for (int64_t i = 0; i < s->problem.nitems; i++)
+	{
+		sample_item_gradient(s, i, gradient);
+		for (int k = 0; k < 2 * ld + 1; k++)
+			largest = fmax(largest, fabs(gradient[k]));
+	}
+	return largest;
+}
+
+/* All items' vectors and biases to 0. */
+static void
+clear_items(Sample *s)
+{
+	size_t		n = (size_t) s->problem.nitems;
+	size_t		ld = (size_t) mf_padded(s->problem.factors);
+
+	if (s->problem.has_interest)
+		memset(s->factors.interest, 0, n * ld * sizeof(float));
+	if (!s->problem.has_rating)
+		return;
+	memset(s->factors.rating, 0, n * ld * sizeof(float));
+	memset(s->factors.item_bias, 0, n * sizeof(float));
+}
+
+/* Multiplies all that holds items. */
+static void
+hold_items(Sample *s, float factor)
+{
+	for (int64_t k = s->problem.nusers; k < s->problem.nusers + 2 * s->problem.nitems; k++)
+		s->regularization[k] *= factor;
+	s->problem.item_bias_regularization *= factor;
+}
+
+/*
+ * The same of items, held by so many times as much, after a half-sweep from 0 on; but for what counts as held by a
+ * little more where next to nothing holds them (ridge.h).
+ */
+static void
+test_items(const SampleOptions *o, bool exact, float hold)
+{
+	double		tolerance = hold < 1e-3f ? 1e-4 : exact ? 2e-5 : o->int16 ? 5e-4 : 5e-2;
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		at_zero;
+	double		left;
+	double		loss;
+	MfError		error;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	hold_items(&s, hold);
+	clear_items(&s);
+	at_zero = steepest_item(&s);
+	error = sample_sweep(als, &s, MF_ITEMS, exact, 0, &loss);
+	left = steepest_item(&s);
+	if (!ok(error == MF_OK && left <= tolerance * at_zero, "%s, d = %d, items held by %g: gradient near zero",
+			preset_name(o), o->factors, hold))
+		printf("#   %g of %g\n", left, at_zero);
+	is_close(loss, sample_objective(&s, NULL), exact ? 2e-5 : 1e-4, "and the loss is the objective over all cells");
+	free(space);
+	sample_free(&s);
+}
+
+/* The largest distance of items' numbers from what they are drawn to, of item `first` and those behind it. */
+static double
+off_priors(const Sample *s, int64_t first)
+{
+	const MfProblem *p = &s->problem;
+	int64_t		ld = mf_padded(p->factors);
+	double		off = 0.0;
+
+	for (int64_t k = first * ld; k < p->nitems * ld; k++)
+	{
+		if (p->has_interest)
+			off = fmax(off, fabs(s->factors.interest[k] - p->interest_prior[k]));
+		if (p->has_rating)
+			off = fmax(off, fabs(s->factors.rating[k] - p->rating_prior[k]));
+	}
+	for (int64_t i = first; i < p->nitems && p->has_rating; i++)
+		off = fmax(off, fabs(s->factors.item_bias[i] - p->bias_prior[i]));
+	return off;
+}
+
+/* Items without cells are their priors to the last bit, and all of them where regularization is all that counts. */
+static void
+test_held(const SampleOptions *o, bool exact)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		off;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	sample_sweep(als, &s, MF_ITEMS, exact, 0, NULL);
+	ok(off_priors(&s, o->nitems - 1) == 0.0 && off_priors(&s, 0) > 0.1, "%s, d = %d: an item without cells is its prior",
+	   preset_name(o), o->factors);
+	hold_items(&s, 1e9f);
+	sample_sweep(als, &s, MF_ITEMS, exact, 0, NULL);
+	off = off_priors(&s, 0);
+	if (!ok(off < 1e-4, "%s, d = %d: and so are all that nothing else counts for", preset_name(o), o->factors))
+		printf("#   off by %g\n", off);
+	free(space);
+	sample_free(&s);
+}
+
+/* Priors of 0 are none, but for rounding; and they may come and go between half-sweeps. */
+static void
+test_zero_priors(const SampleOptions *o, bool exact)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	size_t		n = (size_t) o->nitems * (size_t) mf_padded(o->factors);
+	MfProblem	drawn = s.problem;
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		loss[3];
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	s.problem.interest_prior = s.problem.rating_prior = s.problem.bias_prior = NULL;
+	clear_items(&s);
+	sample_sweep(als, &s, MF_ITEMS, exact, 0, &loss[0]);
+	s.problem = drawn;
+	for (int zero = 1; zero <= 2; zero++)
+	{
+		clear_items(&s);
+		sample_sweep(als, &s, MF_ITEMS, exact, 0, &loss[zero]);
+		for (int part = 0; part < MF_TERMS; part++)
+			memset(s.prior[part], 0, n * sizeof(float));
+		memset(s.bias_prior, 0, (size_t) o->nitems * sizeof(float));
+	}
+	ok(fabs(loss[1] / loss[0] - 1) > 1e-5, "%s, d = %d: priors matter", preset_name(o), o->factors);
+	is_close(loss[2], loss[0], 1e-5, "and those of 0 are none");
 	free(space);
 	sample_free(&s);
 }
@@ -142,7 +288,7 @@ test_same_bits(const SampleOptions *o, bool exact)
 static void
 test_weights(void)
 {
-	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0};
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false};
 	MfParallel	parallel = {1, NULL};
 	Sample		a = sample_new(&o);
 	Sample		b = sample_new(&o);
@@ -266,7 +412,7 @@ is_cancelled(void)
 static void
 test_edges(void)
 {
-	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0};
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&o);
 	void	   *space;
@@ -299,8 +445,8 @@ test_preset(int preset, bool large)
 
 	for (int i = 0; i < 5; i++)
 	{
-		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0};
-		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0};
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false};
 
 		test_optimum(&small, true);
 		test_descent(&small, true);
@@ -317,7 +463,7 @@ test_preset(int preset, bool large)
 	}
 	for (int i = 0; i < 2 && large; i++)
 	{
-		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0};
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false};
 
 		test_optimum(&wide, true);
 		test_optimum(&wide, false);
@@ -328,9 +474,39 @@ test_preset(int preset, bool large)
 	}
 }
 
+/* Items that are drawn to priors, in one preset and of one size, in all forms that their systems have. */
+static void
+test_priors(int preset, int d)
+{
+	bool		weighted = preset >= 3;
+	bool		large = d > 96;
+	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true};
+	SampleOptions wide = small;
+
+	wide.nusers = large ? 150 : 300;
+	wide.nitems = large ? 200 : 180;
+	wide.density = large ? 150 : 100;
+	wide.int16 = !weighted && !large && mf_isa_has_vnni();
+	for (int exact = 0; exact < 2; exact++)
+	{
+		test_items(&small, exact, 1.0f);
+		test_items(&wide, exact, 1.0f);
+		test_items(&wide, exact, 30.0f);
+		test_held(&small, exact);
+		test_held(&wide, exact);
+		test_zero_priors(&wide, exact);
+		test_descent(&wide, exact);
+	}
+	test_same_bits(&wide, preset % 2);
+	test_optimum(&wide, true);
+	test_items(&small, true, 1e-8f);
+	test_items(&wide, true, 1e-8f);
+}
+
 int
 main(void)
 {
+	static const int sizes[] = {1, 8, 16, 64, 96, 100, 128};
 	MfIsa		best = mf_isa();
 
 	for (int level = 0; level <= (int) best; level++)
@@ -338,7 +514,12 @@ main(void)
 		printf("# instruction set level %d\n", level);
 		mf_isa_limit((MfIsa) level);
 		for (int preset = 0; preset < 6; preset++)
+		{
 			test_preset(preset, level == (int) best || preset == 5);
+			for (int k = 0; k < 7; k++)
+				if (level == (int) best || (k + preset) % 3 == level % 3)
+					test_priors(preset, sizes[k]);
+		}
 	}
 	test_weights();
 	test_edges();

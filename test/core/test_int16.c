@@ -312,11 +312,11 @@ train_both(const SampleOptions *options, float giant, int nsweeps, double *off, 
 	}
 }
 
-/* Rounding changes little, and next to nothing of the loss; beside a giant nothing is rounded. */
+/* Rounding changes little, and next to nothing of the loss, also with priors; beside a giant nothing is rounded. */
 static void
-test_training(bool rating, bool interest, int d)
+test_training(bool rating, bool interest, int d, bool prior)
 {
-	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true, 0};
+	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true, 0, prior};
 	double		off;
 	double		rise;
 
@@ -341,7 +341,7 @@ is_cancelled(void)
 static void
 test_broken_off(void)
 {
-	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true, 0};
+	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true, 0, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&options);
 	void	   *space;
@@ -376,9 +376,12 @@ main(void)
 		test_kernels(mf_int16(), sizes[k]);
 	for (int d = 7; d <= 64; d += 57)
 	{
-		test_training(true, false, d);
-		test_training(false, true, d);
-		test_training(true, true, d);
+		for (int prior = 0; prior < 2; prior++)
+		{
+			test_training(true, false, d, prior);
+			test_training(false, true, d, prior);
+			test_training(true, true, d, prior);
+		}
 	}
 	test_broken_off();
 	return done();

@@ -105,9 +105,18 @@ item_by_formula(const Sample *s, int64_t i, bool rating, double *a, double *x)
 		c += seen;
 	}
 	for (int k = 0; k < d; k++)
-		a[k * (n + 1) + k] += rating ? p->rating_regularization[i] : p->interest_regularization[i];
+	{
+		double		held = rating ? p->rating_regularization[i] : p->interest_regularization[i];
+		const float *prior = rating ? p->rating_prior : p->interest_prior;
+
+		a[k * (n + 1) + k] += held;
+		a[k * (n + 1) + n] += prior != NULL ? held * prior[i * ld + k] : 0.0;
+	}
 	if (rating)
+	{
 		a[d * (n + 1) + d] += p->item_bias_regularization;
+		a[d * (n + 1) + n] += p->bias_prior != NULL ? p->item_bias_regularization * p->bias_prior[i] : 0.0;
+	}
 	eliminate(a, x, n);
 }
 
@@ -376,6 +385,30 @@ test_fold(const SampleOptions *o)
 	sample_free(&s);
 }
 
+/* Problems of two sizes, in which items are drawn to 0 or to priors. */
+static void
+test_sizes(const int *size, bool weighted, bool prior)
+{
+	int			d = size[0] + size[1];
+	bool		small = d <= 96;
+	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior};
+	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior};
+
+	test_formula(&few);
+	test_formula(&many);
+	test_descent(&few);
+	test_descent(&many);
+	if (!prior)
+		test_fold(&many);
+	test_same_bits(&many, true);
+	test_same_bits(&many, false);
+	if (weighted || !small || !mf_isa_has_vnni())
+		return;
+	many.int16 = true;
+	test_descent(&many);
+	test_same_bits(&many, false);
+}
+
 int
 main(void)
 {
@@ -388,26 +421,11 @@ main(void)
 		mf_isa_limit((MfIsa) level);
 		for (int k = 0; k < 8; k++)
 		{
-			int			d = sizes[k][0] + sizes[k][1];
-			bool		small = d <= 96;
-			SampleOptions few = {40, 30, d, true, true, k % 2, 300, 2, false, sizes[k][0]};
-			SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, k % 2, 100, 3, false, sizes[k][0]};
-
-			if (d > 200 && level < (int) best)
+			if (sizes[k][0] + sizes[k][1] > 200 && level < (int) best)
 				continue;
-			test_formula(&few);
-			test_formula(&many);
-			test_descent(&few);
-			test_descent(&many);
-			test_fold(&many);
-			test_same_bits(&many, true);
-			test_same_bits(&many, false);
-			if (k % 2 == 0 && small && mf_isa_has_vnni())
-			{
-				many.int16 = true;
-				test_descent(&many);
-				test_same_bits(&many, false);
-			}
+			test_sizes(sizes[k], k % 2, false);
+			if (level == (int) best || k % 3 == level)
+				test_sizes(sizes[k], k % 2, true);
 		}
 	}
 	return done();

@@ -151,9 +151,9 @@ find_draws(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, co
 		rows->scale[l] = systems->moves ? -systems->shift[MF_PRIVATE][l] : system->pull;
 		if (!systems->moves || systems->prior == NULL)
 			continue;
-		/* a shift that was raised draws to 0 by what it is above the pull */
+		/* the pull is the whole shift, which is not raised in this form: see dual_is_safe() */
 		for (int k = 0; k < systems->block->width; k++)
-			away[k] = rows->row[l][k] - system->pull / systems->shift[MF_PRIVATE][l] * system->point[offset + k];
+			away[k] = rows->row[l][k] - system->point[offset + k];
 		rows->row[l] = away;
 	}
 }
