@@ -13,8 +13,9 @@ typedef struct MfExposureFit
 {
 	MfMapFit	map;			/* matrix, scale, weight (0: cold, counts for nothing), ridge, and factors: d of the
 								 * model; steps and tolerance are not looked at */
-	const float *vector;		/* nitems x mf_padded(d): s_i; those of cold items must be finite */
+	const float *vector;		/* nitems x mf_padded(d): s_i; those of cold items are not looked at */
 	const float *start;			/* nfeatures x mf_padded(d): the map from which fits start; NULL: 0 */
+	int64_t		nusers;
 	const float *user;			/* nusers x mf_padded(d): p_u */
 	const double *gram;			/* d x d: sum over users of p p', as mf_gram_sums() makes it */
 	MfPasses	cells;			/* nusers x nitems: the observed cells by user; ratings are not looked at */

@@ -26,9 +26,10 @@ typedef struct MfMapFit
 	const float *scale;			/* nfeatures: what values of a feature are multiplied by, 1 / sqrt(lambda) of its block
 								 * (mf_strength_scale); 0: it is as if it had no values; NULL: 1 */
 	const float *weight;		/* nitems: weight of each item in the regression; 0: left out (cold, or held out), and
-								 * its row of y is not looked at but must be finite; NULL: 1 */
+								 * its row of y is not looked at; NULL: 1 */
 	float		ridge;			/* of |B|^2, above 0 */
-	int			factors;		/* d: columns of y, b and out; their rows are mf_map_stride(d) floats apart */
+	int			factors;		/* d: columns of y, b and out; their rows are mf_map_stride(d) floats apart.
+								 * What is behind d in a row of y and b must be 0, and stays so */
 	int			steps;			/* of conjugate gradients, at most */
 	double		tolerance;		/* done where no residual is longer than this part of the longest right-hand side */
 } MfMapFit;

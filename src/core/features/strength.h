@@ -20,7 +20,7 @@ typedef struct MfStrengthSearch
 	const MfParallel *parallel;
 	int			factors;		/* d */
 	const float *vector;		/* nitems x mf_padded(d): the items' vectors, made without any prior; those of items
-								 * that do not count are not looked at but must be finite */
+								 * that do not count are not looked at */
 	const float *weight;		/* nitems: weight in the regression; 0: the item counts for nothing (cold) */
 	float		ridge;			/* of the regression, above 0 */
 	int64_t		nusers;			/* users sampled: 1,000 are plenty */

@@ -314,18 +314,40 @@ MF_KERNEL(subtract_products) (float *out, const float *rows, int stride, const i
 	}
 }
 
-/* axpy for each of n rows, wherever they are. */
-static void
-MF_KERNEL(add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor, int width,
-					 int n)
+/* Adds n rows' numbers to nv registers, a constant where this is inlined, which stay in place meanwhile. */
+MF_INLINE void
+MF_KERNEL(add_columns) (float *out, const float *rows, int stride, const int32_t *column, const float *factor, int n,
+						const int nv)
 {
+	MF_V		sum[4];
+
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+		sum[v] = MF_LOAD(out + v * MF_LANES);
 	for (int k = 0; k < n; k++)
 	{
 		const float *row = rows + (int64_t) column[k] * stride;
 
-		for (int j = 0; j < width; j += MF_LANES)
-			MF_STORE(out + j, MF_LOAD(out + j) + factor[k] * MF_LOAD(row + j));
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[v] += factor[k] * MF_LOAD(row + v * MF_LANES);
 	}
+	MF_UNROLL
+	for (int v = 0; v < nv; v++)
+		MF_STORE(out + v * MF_LANES, sum[v]);
+}
+
+/* Four registers at a time: rows of 64 floats are read once with the widest ones. */
+static void
+MF_KERNEL(add_rows) (float *out, const float *rows, int stride, const int32_t *column, const float *factor, int width,
+					 int n)
+{
+	int			j = 0;
+
+	for (; j + 4 * MF_LANES <= width; j += 4 * MF_LANES)
+		MF_KERNEL(add_columns) (out + j, rows + j, stride, column, factor, n, 4);
+	for (; j < width; j += MF_LANES)
+		MF_KERNEL(add_columns) (out + j, rows + j, stride, column, factor, n, 1);
 }
 
 /* A register of gathered numbers at a time: they are collected in memory, for not every level can gather. */

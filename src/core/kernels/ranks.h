@@ -1,5 +1,5 @@
 /*
- * ranks.h - kernels that rank all items for many users: their scores, in double, and how many are below one.
+ * ranks.h - kernels that rank all items for many users: their scores, in double, and how many are below or above one.
  */
 #ifndef MF_RANKS_H
 #define MF_RANKS_H
@@ -22,6 +22,9 @@ typedef struct MfRanks
 
 	/* twice the number of the n scores below mine, plus the number of those equal to it */
 	int64_t		(*below) (const float *score, int n, float mine);
+
+	/* the number of the n scores above mine; *equal += the number of those equal to it */
+	int64_t		(*above) (const float *score, int n, float mine, int64_t *equal);
 } MfRanks;
 
 extern const MfRanks *mf_ranks(void);

@@ -81,7 +81,36 @@ MF_KERNEL(ranks_below) (const float *score, int n, float mine)
 	return total;
 }
 
-static const MfRanks MF_KERNEL(mf_ranks) = {MF_KERNEL(ranks_score), MF_KERNEL(ranks_below)};
+/* As below, counting both apart. */
+static int64_t
+MF_KERNEL(ranks_above) (const float *score, int n, float mine, int64_t *equal)
+{
+	MF_VI		above = {0};
+	MF_VI		same = {0};
+	int64_t		total = 0;
+	int			i = 0;
+
+	for (; i + MF_LANES <= n; i += MF_LANES)
+	{
+		MF_V		x = MF_LOAD(score + i);
+
+		above -= x > mine;
+		same -= x == mine;
+	}
+	for (int l = 0; l < MF_LANES; l++)
+	{
+		total += above[l];
+		*equal += same[l];
+	}
+	for (; i < n; i++)
+	{
+		total += score[i] > mine;
+		*equal += score[i] == mine;
+	}
+	return total;
+}
+
+static const MfRanks MF_KERNEL(mf_ranks) = {MF_KERNEL(ranks_score), MF_KERNEL(ranks_below), MF_KERNEL(ranks_above)};
 
 #undef DOUBLES
 #undef REGISTERS

@@ -1,0 +1,313 @@
+/*
+ * strength.c - how strongly each block of features is held.
+ *
+ * The map's ridge holds all features alike, once values are divided by the root of their block's lambda.  Words of a
+ * title can be the best that is known of an item, and can be noise that ruins the top of every list; only items that
+ * the map has not seen can tell.  So a third of them is held out, and lambda is what serves them best.  Criterion: the
+ * NDCG of held_out.c; squared error keeps noise, for it is small next to the rest.
+ *
+ * A coordinate search over powers of 4 times START: all blocks together, then each by itself, then each again, up
+ * while it gains, else down.  Fits are near each other, so each starts from the one before it.  A gain is one of
+ * GAIN at least, and in the end the same holds for being there: a block without which nothing is lost is off, one
+ * whose lambda ran to the end of the range too.  If what is left then is no better than chance, all are off.
+ */
+#include "core/features/strength.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+#include "core/base/padding.h"
+#include "core/features/feature_map.h"
+#include "core/features/held_out.h"
+#include "core/features/thirds.h"
+
+#define START 2.0				/* lambda at level 0; each level is 4 times the one below */
+#define LEAST (-2)				/* 0.125 */
+#define MOST 5					/* 2048 */
+#define OFF (MOST + 1)
+#define GAIN 1.005
+#define STEPS 10				/* of conjugate gradients */
+#define TOLERANCE 1e-2
+
+/* A setting: the level of each block. */
+typedef int8_t Level;
+
+/* A search at work. */
+typedef struct Search
+{
+	const MfStrengthSearch *given;
+	MfHeldOut	held;
+	int			nblocks;
+	int			most;			/* settings that there is room for, or that may be tried */
+	int			tried;
+	Level	   *known;			/* most x nblocks: settings tried */
+	double	   *quality;		/* most: theirs */
+	Level	   *best;			/* nblocks */
+	Level	   *other;			/* nblocks */
+	Level	   *fitted;			/* nblocks: the setting that b was fitted with */
+	double		highest;		/* of the best setting */
+	int			fits;
+	float	   *lambda;			/* nblocks */
+	float	   *scale;			/* nfeatures */
+	float	   *weight;			/* nitems: without those held out */
+	float	   *b;				/* nfeatures x mf_padded(d) */
+	void	   *map_space;
+} Search;
+
+/* Settings that the search can come to, with a few to spare. */
+static int
+most_settings(const MfStrengthSearch *given)
+{
+	int			levels = MOST - LEAST + 3;
+	int			all = (2 * given->matrix->nblocks + 1) * levels + given->matrix->nblocks + 1;
+
+	return given->evaluations > 0 && given->evaluations < all ? given->evaluations : all;
+}
+
+/* Takes the arrays; start NULL only measures. */
+static void
+lay_out(Search *search, const MfStrengthSearch *given, MfArena *arena)
+{
+	const MfFeatureMatrix *matrix = given->matrix;
+	size_t		nblocks = (size_t) matrix->nblocks;
+	size_t		nfeatures = (size_t) matrix->nfeatures;
+	int			columns = mf_map_columns(given->factors);
+
+	*search = (Search) {.given = given,.nblocks = matrix->nblocks,.most = most_settings(given)};
+	search->held = (MfHeldOut) {.parallel = given->parallel,.factors = given->factors,.nusers = given->nusers,
+	.user = given->user,.nitems = matrix->nitems};
+	mf_held_out_lay_out(&search->held, arena, given->items.start[given->nusers] - given->items.start[0]);
+	search->known = mf_arena_take(arena, (size_t) search->most * nblocks * sizeof(Level));
+	search->quality = mf_arena_take(arena, (size_t) search->most * sizeof(double));
+	search->best = mf_arena_take(arena, nblocks * sizeof(Level));
+	search->other = mf_arena_take(arena, nblocks * sizeof(Level));
+	search->fitted = mf_arena_take(arena, nblocks * sizeof(Level));
+	search->lambda = mf_arena_floats(arena, nblocks);
+	search->scale = mf_arena_floats(arena, nfeatures);
+	search->weight = mf_arena_floats(arena, (size_t) matrix->nitems);
+	search->b = mf_arena_floats(arena, nfeatures * (size_t) mf_padded(given->factors));
+	search->map_space = mf_arena_take(arena, mf_map_size(matrix->nitems, matrix->nfeatures, columns,
+														 given->parallel));
+}
+
+/* Bytes of workspace for mf_strength_find(), of any alignment. */
+size_t
+mf_strength_size(const MfStrengthSearch *search)
+{
+	Search		measured;
+	MfArena		arena = {NULL, 0};
+
+	lay_out(&measured, search, &arena);
+	return arena.used + 64;
+}
+
+/* The lambda of a level; 0: off. */
+static float
+lambda_of(Level level)
+{
+	return level == OFF ? 0.0f : (float) ldexp(START, 2 * level);
+}
+
+/* scale (nfeatures) of the features of blocks with these lambdas (nblocks): 1 / sqrt(lambda), 0 for a block that is off. */
+void
+mf_strength_scale(const MfFeatureMatrix *matrix, const float *lambda, float *scale)
+{
+	for (int block = 0; block < matrix->nblocks; block++)
+		for (int32_t f = matrix->block_start[block]; f < matrix->block_start[block + 1]; f++)
+			scale[f] = lambda[block] > 0.0f ? 1.0f / sqrtf(lambda[block]) : 0.0f;
+}
+
+/* Takes the map from the setting that it was fitted with to another, so that it says the same of every item. */
+static void
+rescale_map(Search *search, const Level *setting)
+{
+	const MfFeatureMatrix *matrix = search->given->matrix;
+	int			ld = mf_padded(search->given->factors);
+
+	for (int block = 0; block < search->nblocks; block++)
+	{
+		Level		old = search->fitted[block];
+		bool		either = old == OFF || setting[block] == OFF;
+		float		factor = either ? 0.0f : (float) ldexp(1.0, setting[block] - old);
+
+		search->fitted[block] = setting[block];
+		search->lambda[block] = lambda_of(setting[block]);
+		for (int64_t k = (int64_t) matrix->block_start[block] * ld;
+			 k < (int64_t) matrix->block_start[block + 1] * ld && factor != 1.0f; k++)
+			search->b[k] *= factor;
+	}
+	mf_strength_scale(matrix, search->lambda, search->scale);
+}
+
+/* Fits a map with a setting to the items that are not held out, and predicts the others. */
+static MfError
+fit_setting(Search *search, const Level *setting)
+{
+	const MfStrengthSearch *given = search->given;
+	MfMapFit	fit = {.matrix = given->matrix,.parallel = given->parallel,.scale = search->scale,
+		.weight = search->weight,.ridge = given->ridge,.factors = mf_map_columns(given->factors),
+	.steps = STEPS,.tolerance = TOLERANCE};
+	MfError		error;
+
+	rescale_map(search, setting);
+	search->fits++;
+	error = mf_map_fit(&fit, given->vector, search->b, search->map_space);
+	if (error == MF_OK)
+		error = mf_map_apply_to(&fit, search->b, search->held.place, search->held.predicted);
+	return error;
+}
+
+/* *quality = that of a setting, known or tried; nothing is as bad as one too many. */
+static MfError
+try_setting(Search *search, const Level *setting, double *quality)
+{
+	size_t		size = (size_t) search->nblocks * sizeof(Level);
+	MfError		error;
+
+	for (int k = 0; k < search->tried; k++)
+		if (memcmp(search->known + (size_t) k * size, setting, size) == 0)
+		{
+			*quality = search->quality[k];
+			return MF_OK;
+		}
+	*quality = -INFINITY;
+	if (search->tried == search->most)
+		return MF_OK;
+	error = fit_setting(search, setting);
+	if (error == MF_OK)
+		error = mf_held_out_ndcg(&search->held, quality);
+	memcpy(search->known + (size_t) search->tried * size, setting, size);
+	search->quality[search->tried++] = *quality;
+	return error;
+}
+
+/* Moves blocks begin .. end - 1 by a step of a level, again and again while it gains; *moved: whether it did. */
+static MfError
+climb(Search *search, int begin, int end, int step, bool *moved)
+{
+	size_t		size = (size_t) search->nblocks * sizeof(Level);
+
+	for (*moved = false;; *moved = true)
+	{
+		double		quality;
+		MfError		error;
+
+		memcpy(search->other, search->best, size);
+		for (int block = begin; block < end; block++)
+		{
+			search->other[block] = (Level) (search->other[block] + step);
+			if (search->other[block] < LEAST || search->other[block] > MOST)
+				return MF_OK;
+		}
+		error = try_setting(search, search->other, &quality);
+		if (error != MF_OK || !(quality > GAIN * search->highest))
+			return error;
+		memcpy(search->best, search->other, size);
+		search->highest = quality;
+	}
+}
+
+/* Moves blocks together: up, or where that is no gain down. */
+static MfError
+move_blocks(Search *search, int begin, int end)
+{
+	bool		moved;
+	MfError		error = climb(search, begin, end, 1, &moved);
+
+	return error == MF_OK && !moved ? climb(search, begin, end, -1, &moved) : error;
+}
+
+/* The coordinate search. */
+static MfError
+move_all(Search *search)
+{
+	MfError		error = search->nblocks > 1 ? move_blocks(search, 0, search->nblocks) : MF_OK;
+
+	for (int round = 0; round < 2; round++)
+		for (int block = 0; block < search->nblocks && error == MF_OK; block++)
+			error = move_blocks(search, block, block + 1);
+	return error;
+}
+
+/*
+ * Turns blocks off that nothing is lost without, those with the largest lambda first.  All are held against the best
+ * setting, not one against the other: small losses must not add up.
+ */
+static MfError
+drop_blocks(Search *search)
+{
+	MfError		error = MF_OK;
+
+	for (int level = MOST; level >= LEAST; level--)
+		for (int block = 0; block < search->nblocks && error == MF_OK; block++)
+		{
+			double		quality = INFINITY;
+
+			if (search->best[block] != level)
+				continue;
+			search->best[block] = OFF;
+			if (level < MOST)
+				error = try_setting(search, search->best, &quality);
+			if (quality * GAIN < search->highest)
+				search->best[block] = (Level) level;
+		}
+	return error;
+}
+
+/* Turns all blocks off where what they say of items is no better than chance. */
+static MfError
+judge(Search *search)
+{
+	bool		proven;
+	MfError		error = fit_setting(search, search->best);
+
+	if (error == MF_OK)
+		error = mf_held_out_prove(&search->held, &proven);
+	if (error == MF_OK && !proven)
+		memset(search->best, OFF, (size_t) search->nblocks * sizeof(Level));
+	return error;
+}
+
+/* Holds items out; the search starts with all blocks at level 0, and no map. */
+static void
+start_search(Search *search)
+{
+	const MfStrengthSearch *given = search->given;
+	size_t		nblocks = (size_t) search->nblocks;
+
+	mf_held_out_choose(&search->held, given->weight, &given->items, 0);
+	for (int64_t i = 0; i < given->matrix->nitems; i++)
+		search->weight[i] = mf_item_third(i) == 0 ? 0.0f : given->weight[i];
+	memset(search->best, 0, nblocks * sizeof(Level));
+	memset(search->fitted, 0, nblocks * sizeof(Level));
+	memset(search->b, 0, (size_t) given->matrix->nfeatures * (size_t) mf_padded(given->factors) * sizeof(float));
+}
+
+/*
+ * lambda (nblocks) = how strongly each block is held: what values are divided by the root of (mf_strength_scale); 0: the
+ * block is off.  *evaluations (may be NULL) = maps fitted.  workspace: mf_strength_size() bytes.  Returns MF_CANCELLED,
+ * MF_NOT_FINITE, or MF_OK: also without users or items held out, when all are off.
+ */
+MfError
+mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations, void *workspace)
+{
+	MfArena		arena = mf_arena_at(workspace);
+	Search		at;
+	MfError		error;
+
+	lay_out(&at, search, &arena);
+	start_search(&at);
+	error = try_setting(&at, at.best, &at.highest);
+	if (error == MF_OK)
+		error = move_all(&at);
+	if (error == MF_OK)
+		error = drop_blocks(&at);
+	if (error == MF_OK)
+		error = judge(&at);
+	for (int block = 0; block < at.nblocks; block++)
+		lambda[block] = lambda_of(at.best[block]);
+	if (evaluations != NULL)
+		*evaluations = at.fits;
+	return error;
+}
