@@ -1,0 +1,51 @@
+/*
+ * feature_source.h - the relation of items' attributes: its key, its columns, and how each is taken.
+ */
+#ifndef MFREC_FEATURE_SOURCE_H
+#define MFREC_FEATURE_SOURCE_H
+
+#include "lib/stringinfo.h"
+
+#include "ids/id_map.h"
+
+/* What the query of the relation delivers of a column, and what becomes of it. */
+typedef enum AttributeKind
+{
+	ATTRIBUTE_NUMBER,			/* double precision: one feature, standardized */
+	ATTRIBUTE_VECTOR,			/* double precision[]: a feature an element */
+	ATTRIBUTE_CATEGORY,			/* text: a feature a value */
+	ATTRIBUTE_LIST,				/* text[]: a feature an element's value */
+	ATTRIBUTE_DOCUMENT,			/* jsonb: a feature a key and value */
+	ATTRIBUTE_TEXT,				/* text: a feature a value, or a word where most values differ */
+	ATTRIBUTE_WORDS				/* tsvector: a feature a word */
+} AttributeKind;
+
+/* A column that is an attribute. */
+typedef struct Attribute
+{
+	char	   *name;
+	AttributeKind kind;
+	const char *taken_as;		/* as people read it: "a number", "categories", "words" ... */
+	const char *before;			/* the query has the column between these two */
+	const char *after;
+} Attribute;
+
+/* A relation with a row an item. */
+typedef struct FeatureSource
+{
+	Oid			relid;
+	char	   *schema;
+	char	   *name;
+	char	   *key_column;
+	IdType		key;
+	Oid			text_configuration; /* of PostgreSQL's text search, by which texts become words */
+	int			nattributes;	/* at least 1 */
+	Attribute  *attribute;		/* in the order of the relation's columns */
+} FeatureSource;
+
+extern void OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories,
+							  int ncategories, Oid text_configuration);
+extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
+extern void AppendFeatureQuery(StringInfo sql, const FeatureSource *source);
+
+#endif

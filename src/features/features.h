@@ -1,0 +1,42 @@
+/*
+ * features.h - what is known of items beside their ratings: a sparse matrix of items x features.
+ */
+#ifndef MFREC_FEATURES_H
+#define MFREC_FEATURES_H
+
+#include "features/feature_source.h"
+#include "source/csr_store.h"
+
+/* A block: a column of the relation whose features have one strength. */
+typedef struct FeatureColumn
+{
+	char	   *name;
+	const char *taken_as;		/* "a number", "categories", "words" ... */
+	int32		first;			/* feature */
+	int32		count;
+} FeatureColumn;
+
+/*
+ * Features of all items, those with ratings and those without, which are cold.  A row's cells of one block have
+ * length 1, or are the one standardized number, at most 3 from 0; where nothing is known there are none.  Features
+ * are numbered column by column, within a column by their names, so that nothing depends on the order of rows.
+ */
+typedef struct Features
+{
+	IdMap	   *ids;			/* not owned: items of the ratings, behind them the relation's other ones by id */
+	int64		known;			/* items that have ratings: numbers below it */
+	int64		nitems;			/* all: ids->count */
+	int64		described;		/* known items that the relation has a row of */
+	int32		nfeatures;		/* at least 1 */
+	char	  **names;			/* nfeatures: as a person reads them: "genres: Horror", "year" */
+	int			nblocks;		/* at least 1 */
+	FeatureColumn *block;		/* nblocks */
+	int32	   *block_start;	/* nblocks + 1: block b has features block_start[b] .. block_start[b + 1] - 1 */
+	Cells		by_item;		/* nitems x nfeatures: ratings are the values */
+	Cells		by_feature;		/* its transpose */
+} Features;
+
+extern Features *LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfParallel *parallel);
+extern void FreeFeatures(Features *features);
+
+#endif
