@@ -26,6 +26,8 @@ OBJS = \
 	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o missing_rows.o model_acl.o \
 		model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \
+	$(addprefix src/features/, attributes_read.o feature_cells.o feature_source.o features.o features_choose.o \
+		number_summary.o token_list.o vocabulary.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \

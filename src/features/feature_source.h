@@ -4,8 +4,6 @@
 #ifndef MFREC_FEATURE_SOURCE_H
 #define MFREC_FEATURE_SOURCE_H
 
-#include "lib/stringinfo.h"
-
 #include "ids/id_map.h"
 
 /* What the query of the relation delivers of a column, and what becomes of it. */
@@ -36,6 +34,7 @@ typedef struct FeatureSource
 	Oid			relid;
 	char	   *schema;
 	char	   *name;
+	bool		temporary;		/* a temporary table, or a view of one */
 	char	   *key_column;
 	IdType		key;
 	Oid			text_configuration; /* of PostgreSQL's text search, by which texts become words */
@@ -46,6 +45,6 @@ typedef struct FeatureSource
 extern void OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories,
 							  int ncategories, Oid text_configuration);
 extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
-extern void AppendFeatureQuery(StringInfo sql, const FeatureSource *source);
+extern char *FeatureQuery(const FeatureSource *source);
 
 #endif

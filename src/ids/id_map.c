@@ -362,47 +362,60 @@ CompareEntries(const void *a, const void *b, void *arg)
 	return strcmp(IdToText(type, x), IdToText(type, y));
 }
 
-/*
- * Renumbers the ids in their type's order, so that nothing depends on the order in which rows were
- * read.  Returns the new number of each old one (count entries), or NULL where nothing changed.
- */
-int32 *
-SortIdMap(IdMap *map)
+/* Sorts n entries by their ids. */
+static void
+SortEntries(SortEntry *entries, int32 n, IdType *type)
 {
-	SortEntry  *entries;
-	int32	   *rank;
-	bool		changed = false;
+	MemoryContext scratch;
+	MemoryContext old;
 
-	entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(map->count, 1));
-	for (int32 i = 0; i < map->count; i++)
+	if (type->is_int)
 	{
-		entries[i].id = map->ids[i];
-		entries[i].index = i;
+		qsort(entries, n, sizeof(SortEntry), CompareIntegerEntries);
+		return;
 	}
-	if (map->type->is_int)
-		qsort(entries, map->count, sizeof(SortEntry), CompareIntegerEntries);
-	else
-	{
-		/* what comparisons leave behind, as of detoasted values */
-		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec id sort",
-													  ALLOCSET_DEFAULT_SIZES);
-		MemoryContext old = MemoryContextSwitchTo(scratch);
+	/* what comparisons leave behind, as of detoasted values */
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec id sort", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	qsort_arg(entries, n, sizeof(SortEntry), CompareEntries, type);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
 
-		qsort_arg(entries, map->count, sizeof(SortEntry), CompareEntries, map->type);
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(scratch);
-	}
-	rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
-	for (int32 i = 0; i < map->count; i++)
-	{
-		changed |= entries[i].index != i;
-		map->ids[i] = entries[i].id;
-		rank[entries[i].index] = i;
-	}
-	pfree(entries);
+/* Forgets near[], whose numbers are about to change. */
+static void
+DropNear(IdMap *map)
+{
 	if (map->near_count > 0)
 		pfree(map->near);
 	map->near_count = 0;
+}
+
+/*
+ * Renumbers the ids from number `first` on in their type's order, so that nothing depends on the order in which rows
+ * were read.  Returns the new number of each old one (count entries), or NULL where nothing changed.
+ */
+int32 *
+SortIdsFrom(IdMap *map, int32 first)
+{
+	int32		n = map->count - first;
+	SortEntry  *entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(n, 1));
+	int32	   *rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
+	bool		changed = false;
+
+	for (int32 i = 0; i < n; i++)
+		entries[i] = (SortEntry) {map->ids[first + i], first + i};
+	SortEntries(entries, n, map->type);
+	for (int32 i = 0; i < first; i++)
+		rank[i] = i;
+	for (int32 i = 0; i < n; i++)
+	{
+		changed |= entries[i].index != first + i;
+		map->ids[first + i] = entries[i].id;
+		rank[entries[i].index] = first + i;
+	}
+	pfree(entries);
+	DropNear(map);
 	if (!changed)
 	{
 		pfree(rank);
@@ -410,6 +423,22 @@ SortIdMap(IdMap *map)
 	}
 	FillSlots(map);
 	return rank;
+}
+
+/* Renumbers all ids so. */
+int32 *
+SortIdMap(IdMap *map)
+{
+	return SortIdsFrom(map, 0);
+}
+
+/* Takes the ids from number `first` on out of the dictionary; copied values stay in its memory context. */
+void
+DropIdsFrom(IdMap *map, int32 first)
+{
+	map->count = first;
+	DropNear(map);
+	FillSlots(map);
 }
 
 /* Bytes that the dictionary occupies, copied values included. */

@@ -42,7 +42,9 @@ extern void AddIds(IdMap *map, const int64 *ids, int n, int32 *indexes);
 extern int32 FindId(const IdMap *map, int64 id);
 extern void FindHashedIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern void FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
+extern int32 *SortIdsFrom(IdMap *map, int32 first);
 extern int32 *SortIdMap(IdMap *map);
+extern void DropIdsFrom(IdMap *map, int32 first);
 extern Size IdMapBytes(const IdMap *map);
 
 #endif

@@ -170,34 +170,42 @@ CollectProtected(Node *node, void *names)
 }
 
 /*
- * Notices where row security applies to what a training reads: the model then learns from the rows that the
+ * Notices where row security applies to what a query of a relation reads: a model then learns from the rows that the
  * policies show to the current role, or to the owner of a view, and nothing else would tell.
  */
 void
-NoteRowSecurity(const Source *source)
+NoteQueryRowSecurity(const char *sql, const char *relation)
 {
-	StringInfoData sql;
 	StringInfoData names;
 	SPIPlanPtr	plan;
 	ListCell   *lc;
 
-	initStringInfo(&sql);
 	initStringInfo(&names);
-	AppendSourceQuery(&sql, source);
 	SPI_connect();
-	plan = SPI_prepare(sql.data, 0, NULL);
+	plan = SPI_prepare(sql, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query of a source");
 	foreach(lc, SPI_plan_get_plan_sources(plan))
 		(void) CollectProtected((Node *) linitial_node(Query, ((CachedPlanSource *) lfirst(lc))->query_list), &names);
 	if (names.len > 0)
 		ereport(NOTICE,
-				(errmsg("row security may hide rows of relation \"%s\" from role \"%s\"", source->name,
+				(errmsg("row security may hide rows of relation \"%s\" from role \"%s\"", relation,
 						GetUserNameFromId(GetUserId(), false)),
 				 errdetail("Only the rows that its policies show are read. Policies apply to: %s.", names.data),
 				 errhint("If the model is to learn from all rows, train as a role that sees them: the table's owner, or one with BYPASSRLS.")));
 	SPI_freeplan(plan);
 	SPI_finish();
+}
+
+/* The same of the query that reads a source. */
+void
+NoteRowSecurity(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	NoteQueryRowSecurity(sql.data, source->name);
 }
 
 /*

@@ -41,6 +41,7 @@ typedef enum RatingCheck
 } RatingCheck;
 
 extern void OpenSource(Source *source, Oid relid, const SourceColumns *columns);
+extern void NoteQueryRowSecurity(const char *sql, const char *relation);
 extern void NoteRowSecurity(const Source *source);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern void CheckSourceColumns(const Source *source, TupleDesc desc);

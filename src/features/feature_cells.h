@@ -1,0 +1,12 @@
+/*
+ * feature_cells.h - the matrix of items x features and its transpose, from what was read of items.
+ */
+#ifndef MFREC_FEATURE_CELLS_H
+#define MFREC_FEATURE_CELLS_H
+
+#include "features/features_choose.h"
+
+extern void MakeFeatureCells(Features *features, Attributes *attributes, Numbers *numbers, const Choices *choices,
+							 const int32 *rank, int64 budget, const MfParallel *parallel);
+
+#endif

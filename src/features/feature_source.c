@@ -1,0 +1,268 @@
+/*
+ * feature_source.c - the relation of items' attributes: its key, its columns, and how each is taken.
+ *
+ * The key is the column named as the source's item column, else the primary key, where that is one column.  Every
+ * other column is an attribute, and its type says of what kind:
+ *
+ *     boolean, enum                                  categories
+ *     text, varchar, char, citext, name              categories where values recur, else words
+ *     text[] and the like, arrays of enum            a list of categories
+ *     jsonb, json                                    categories: a key and its value
+ *     tsvector                                       words
+ *     numbers; dates, times and intervals            a number: in seconds
+ *     real[], double precision[], and what has a     an embedding
+ *       cast to real[], as pgvector's vector
+ *
+ * A number may stand for something else, such as the key of another table: the columns that feature_categories lists
+ * are categories, whatever their type.  The query casts each column to the one type by which its kind is read, so
+ * whoever reads rows knows seven types, and a column that is altered in between cannot be taken for another.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_cast.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "features/feature_source.h"
+#include "ids/id_growth.h"
+#include "source/relation.h"
+
+#define POSSIBLE_TYPES "Attributes can be text, tsvector, text[], boolean, enum, jsonb, a number, a date or time, real[], double precision[], and a type with a cast to real[]; any other column can be listed in the argument feature_categories."
+
+/* How a column of a type is read. */
+typedef struct AttributeRule
+{
+	Oid			type;
+	AttributeKind kind;
+	const char *taken_as;
+	const char *before;
+	const char *after;
+} AttributeRule;
+
+static const AttributeRule rules[] = {
+	{INT2OID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{INT4OID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{INT8OID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{FLOAT4OID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{FLOAT8OID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{NUMERICOID, ATTRIBUTE_NUMBER, "a number", "", "::pg_catalog.float8"},
+	{DATEOID, ATTRIBUTE_NUMBER, "a date", "pg_catalog.date_part('epoch', ", ")"},
+	{TIMESTAMPOID, ATTRIBUTE_NUMBER, "a date", "pg_catalog.date_part('epoch', ", ")"},
+	{TIMESTAMPTZOID, ATTRIBUTE_NUMBER, "a date", "pg_catalog.date_part('epoch', ", ")"},
+	{TIMEOID, ATTRIBUTE_NUMBER, "a time", "pg_catalog.date_part('epoch', ", ")"},
+	{TIMETZOID, ATTRIBUTE_NUMBER, "a time", "pg_catalog.date_part('epoch', ", ")"},
+	{INTERVALOID, ATTRIBUTE_NUMBER, "an interval", "pg_catalog.date_part('epoch', ", ")"},
+	{FLOAT4ARRAYOID, ATTRIBUTE_VECTOR, "an embedding", "", "::pg_catalog.float8[]"},
+	{FLOAT8ARRAYOID, ATTRIBUTE_VECTOR, "an embedding", "", "::pg_catalog.float8[]"},
+	{BOOLOID, ATTRIBUTE_CATEGORY, "categories", "", "::pg_catalog.text"},
+	{JSONOID, ATTRIBUTE_DOCUMENT, "categories", "", "::pg_catalog.jsonb"},
+	{JSONBOID, ATTRIBUTE_DOCUMENT, "categories", "", "::pg_catalog.jsonb"},
+	{TSVECTOROID, ATTRIBUTE_WORDS, "words", "", "::pg_catalog.tsvector"}
+};
+
+/* Kinds of which there are more types than can be listed. */
+static const AttributeRule category_rule = {InvalidOid, ATTRIBUTE_CATEGORY, "categories", "", "::pg_catalog.text"};
+static const AttributeRule list_rule = {InvalidOid, ATTRIBUTE_LIST, "categories", "", "::pg_catalog.text[]"};
+static const AttributeRule text_rule = {InvalidOid, ATTRIBUTE_TEXT, "words", "", "::pg_catalog.text"};
+static const AttributeRule vector_rule = {InvalidOid, ATTRIBUTE_VECTOR, "an embedding", "", "::pg_catalog.float4[]::pg_catalog.float8[]"};
+
+/* The rule of a base type in the table; NULL where it has none. */
+static const AttributeRule *
+ListedRule(Oid base)
+{
+	for (int i = 0; i < (int) lengthof(rules); i++)
+		if (rules[i].type == base)
+			return &rules[i];
+	return NULL;
+}
+
+/* The rule of a type, perhaps a domain; NULL where it cannot be an attribute. category: it is to be one, or a list. */
+static const AttributeRule *
+FindRule(Oid type, bool category)
+{
+	Oid			base = getBaseType(type);
+	Oid			element = get_base_element_type(base);
+	const AttributeRule *rule = ListedRule(base);
+
+	if (category && (rule == NULL || (rule->kind != ATTRIBUTE_DOCUMENT && rule->kind != ATTRIBUTE_WORDS)))
+		return OidIsValid(element) ? &list_rule : &category_rule;
+	if (rule)
+		return rule;
+	if (type_is_enum(base))
+		return &category_rule;
+	if (OidIsValid(element))
+		return IsStringType(getBaseType(element)) || type_is_enum(getBaseType(element)) ? &list_rule : NULL;
+	if (IsStringType(base))
+		return &text_rule;
+	if (SearchSysCacheExists2(CASTSOURCETARGET, ObjectIdGetDatum(base), ObjectIdGetDatum(FLOAT4ARRAYOID)))
+		return &vector_rule;
+	return NULL;
+}
+
+/* Whether a column is in a list of names. */
+static bool
+IsListed(const char *column, char **names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], column) == 0)
+			return true;
+	return false;
+}
+
+/* An error for a name in feature_categories that is no column of the relation, or its key. */
+static void
+CheckCategories(Relation rel, const char *key, char **categories, int ncategories)
+{
+	for (int i = 0; i < ncategories; i++)
+	{
+		(void) NamedColumn(rel, categories[i], "feature_categories");
+		if (strcmp(categories[i], key) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" of relation \"%s\" is its key, not an attribute", key, RelationGetRelationName(rel)),
+					 errhint("Leave it out of the argument feature_categories.")));
+	}
+}
+
+/* The column number of the primary key, where that is one column; else InvalidAttrNumber. */
+static AttrNumber
+PrimaryKeyColumn(Relation rel)
+{
+	Oid			index;
+	Relation	key;
+	AttrNumber	column = InvalidAttrNumber;
+
+	(void) RelationGetIndexList(rel);	/* finds the primary key */
+	index = PrimaryKeyIndex(rel);
+	if (!OidIsValid(index))
+		return InvalidAttrNumber;
+	key = relation_open(index, AccessShareLock);
+	if (key->rd_index->indnkeyatts == 1)
+		column = key->rd_index->indkey.values[0];
+	relation_close(key, NoLock);
+	return column;
+}
+
+/* The name of the key, palloc'd; an error where the relation has none. */
+static char *
+KeyColumn(Relation rel, const char *item_column)
+{
+	AttrNumber	column = get_attnum(RelationGetRelid(rel), item_column);
+
+	if (column <= 0)
+		column = PrimaryKeyColumn(rel);
+	if (column <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation \"%s\" has neither a column \"%s\" nor a primary key of one column",
+						RelationGetRelationName(rel), item_column),
+				 errdetail("Its rows are found by the ids of items, in a column of that name or in the primary key."),
+				 errhint("Use a view that has the items' ids in a column %s.", quote_identifier(item_column))));
+	return pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
+}
+
+/* Fills in an attribute of a column; an error where its type cannot be one. */
+static void
+FillAttribute(Attribute *attribute, Relation rel, Form_pg_attribute att, bool category)
+{
+	const AttributeRule *rule = FindRule(att->atttypid, category);
+
+	if (rule == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which cannot be an attribute", NameStr(att->attname),
+						RelationGetRelationName(rel), format_type_be(att->atttypid)),
+				 errdetail(POSSIBLE_TYPES),
+				 errhint("Leave the column out, or cast it, with a view, or take it as categories: feature_categories => '{%s}'.",
+						 NameStr(att->attname))));
+	attribute->name = pstrdup(NameStr(att->attname));
+	attribute->kind = rule->kind;
+	attribute->taken_as = rule->taken_as;
+	attribute->before = rule->before;
+	attribute->after = rule->after;
+}
+
+/* Fills in the attributes: all columns but the key. */
+static void
+FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncategories)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	source->attribute = palloc(sizeof(Attribute) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), source->key_column) != 0)
+			FillAttribute(&source->attribute[source->nattributes++], rel, att,
+						  IsListed(NameStr(att->attname), categories, ncategories));
+	}
+	if (source->nattributes == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation \"%s\" has no attributes of items", source->name),
+				 errdetail("It has no column beside its key, \"%s\".", source->key_column),
+				 errhint("Name a table or view with a row an item and its attributes in further columns.")));
+}
+
+/*
+ * Resolves the relation of attributes into *source, before a row is read: an error for a relation without key or
+ * attributes, a column of a type that cannot be one, a name in categories (ncategories of them) that is no column.
+ * Locks the relation until the end of the transaction; strings are palloc'd. text_configuration: of text search.
+ */
+void
+OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories, int ncategories,
+				  Oid text_configuration)
+{
+	Relation	rel = OpenRows(relid, "cannot read attributes of items from \"%s\"",
+							   "Name a table or view of items with the argument item_features.");
+
+	memset(source, 0, sizeof(FeatureSource));
+	source->relid = relid;
+	source->name = pstrdup(RelationGetRelationName(rel));
+	source->schema = get_namespace_name(RelationGetNamespace(rel));
+	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
+	source->text_configuration = text_configuration;
+	source->key_column = KeyColumn(rel, item_column);
+	IdColumn(rel, source->key_column, "item_column", &source->key);
+	CheckCategories(rel, source->key_column, categories, ncategories);
+	FillAttributes(source, rel, categories, ncategories);
+	relation_close(rel, NoLock);
+}
+
+/* An error where the relation's keys are no ids of the source's items: of another type than `items`. */
+void
+CheckFeatureKey(const FeatureSource *source, const IdType *items)
+{
+	if (SameIds(&source->key, items))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but the items' ids are of type %s",
+					source->key_column, source->name, format_type_be(source->key.type), format_type_be(items->type)),
+			 errdetail("Attributes belong to the item whose id is in that column."),
+			 errhint("Cast it in a view: %s::%s.", quote_identifier(source->key_column), format_type_be(items->type))));
+}
+
+/* The query that reads the relation, palloc'd: the key, then all attributes, each of the type of its kind. */
+char *
+FeatureQuery(const FeatureSource *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s", quote_identifier(source->key_column));
+	for (int a = 0; a < source->nattributes; a++)
+		appendStringInfo(&sql, ", %s%s%s", source->attribute[a].before, quote_identifier(source->attribute[a].name),
+						 source->attribute[a].after);
+	appendStringInfo(&sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+	return sql.data;
+}
