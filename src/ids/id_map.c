@@ -432,6 +432,24 @@ SortIdMap(IdMap *map)
 	return SortIdsFrom(map, 0);
 }
 
+/*
+ * Brings an array of n rows of `width` 4-byte values into the order of sorted ids: row i becomes row rank[i] of the
+ * result, and the array stays as it is.  rank NULL: they are in order already, and so is the array.  NULL remains NULL.
+ */
+void *
+ReorderRows(const void *values, const int32 *rank, int64 n, int64 width)
+{
+	Size		bytes = width * 4;
+	char	   *ordered;
+
+	if (rank == NULL || values == NULL)
+		return unconstify(void *, values);
+	ordered = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * bytes);
+	for (int64 i = 0; i < n; i++)
+		memcpy(ordered + rank[i] * bytes, (const char *) values + i * bytes, bytes);
+	return ordered;
+}
+
 /* Takes the ids from number `first` on out of the dictionary; copied values stay in its memory context. */
 void
 DropIdsFrom(IdMap *map, int32 first)

@@ -112,22 +112,14 @@ TakeItemRow(void *state, const StoredRow *row)
 	rows->has_numbers |= row->number >= 0;
 }
 
-/*
- * Brings an array of nitems rows of `width` 4-byte values into the order of the sorted ids: row i becomes row
- * rank[i] of the result, and the array is freed.  rank NULL: they are in order already.  NULL remains NULL.
- */
+/* ReorderRows(), after which the array as it was read is not needed any more. */
 static void *
-Reorder(void *values, const int32 *rank, int64 nitems, int64 width)
+Reorder(void *values, const int32 *rank, int64 n, int64 width)
 {
-	Size		bytes = width * 4;
-	char	   *ordered;
+	void	   *ordered = ReorderRows(values, rank, n, width);
 
-	if (rank == NULL || values == NULL)
-		return values;
-	ordered = HugeZeroArray(nitems, bytes);
-	for (int64 i = 0; i < nitems; i++)
-		memcpy(ordered + rank[i] * bytes, (char *) values + i * bytes, bytes);
-	pfree(values);
+	if (ordered != values)
+		pfree(values);
 	return ordered;
 }
 

@@ -15,6 +15,7 @@
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "train/als_loop.h"
+#include "train/item_map.h"
 
 /*
  * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
@@ -35,7 +36,7 @@ SecondsSince(instr_time began)
 
 /*
  * Allocates the factors.  Users' and biases are 0; the items', from which the first half-sweep starts, are
- * random numbers that depend on the argument seed alone.
+ * random numbers that depend on the argument seed alone; those of cold items are 0 until the end.
  */
 void
 StartFactors(Training *t)
@@ -46,12 +47,12 @@ StartFactors(Training *t)
 	t->factors.user = HugePageArray(problem->nusers * ld, sizeof(float));
 	if (problem->rating_regularization)
 	{
-		t->factors.rating = HugePageArray(problem->nitems * ld, sizeof(float));
+		t->factors.rating = HugePageArray(t->nitems * ld, sizeof(float));
 		t->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
-		t->factors.item_bias = HugePageArray(problem->nitems, sizeof(float));
+		t->factors.item_bias = HugePageArray(t->nitems, sizeof(float));
 	}
 	if (problem->interest_regularization)
-		t->factors.interest = HugePageArray(problem->nitems * ld, sizeof(float));
+		t->factors.interest = HugePageArray(t->nitems * ld, sizeof(float));
 	mf_random_start(problem, &t->factors, (uint64) t->options.seed);
 }
 
@@ -146,10 +147,26 @@ DropTinyFactors(Training *t)
 	int64		ld = mf_padded(problem->factors);
 
 	DropTiny(t->factors.user, problem->nusers * ld);
-	DropTiny(t->factors.interest, problem->nitems * ld);
-	DropTiny(t->factors.rating, problem->nitems * ld);
+	DropTiny(t->factors.interest, t->nitems * ld);
+	DropTiny(t->factors.rating, t->nitems * ld);
 	DropTiny(t->factors.user_bias, problem->nusers);
-	DropTiny(t->factors.item_bias, problem->nitems);
+	DropTiny(t->factors.item_bias, t->nitems);
+}
+
+/*
+ * Whether an iteration that began with the loss `before` has brought so little that there need be no more.  A map, which
+ * is fitted for itself, may raise the loss: then only a tolerance that was asked for ends a training.
+ */
+static bool
+HasSettled(const Training *t, double before)
+{
+	double		tolerance = isnan(t->options.tolerance) ? 0 : t->options.tolerance;
+
+	if (t->iterations <= 1)
+		return false;
+	if (t->map)
+		return fabs(before - t->loss) < tolerance * before;
+	return before - t->loss <= tolerance * before;
 }
 
 /*
@@ -160,7 +177,6 @@ DropTinyFactors(Training *t)
 void
 RunSweeps(Training *t)
 {
-	double		tolerance = isnan(t->options.tolerance) ? 0 : t->options.tolerance;
 	bool		go_on = true;
 
 	t->log = palloc0(sizeof(LogLine) * t->objective.iterations);
@@ -176,13 +192,17 @@ RunSweeps(Training *t)
 		if (t->validation)
 			go_on = ValidateIteration(t, &validation);
 		LogIteration(t, validation);
-		if (t->iterations > 1 && before - t->loss <= tolerance * before)
+		if (HasSettled(t, before))
 			go_on = false;
 		UpdateMeanUser(t);
+		if (t->map && go_on)
+			FollowItems(t);
 	}
 	if (t->validation)
 		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
 	t->loss = HalfSweep(t, MF_USERS, true);
+	if (t->map)
+		MakeColdItems(t);
 	DropTinyFactors(t);
 }
 

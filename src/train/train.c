@@ -35,6 +35,21 @@
 #include "train/training.h"
 #include "train/validation.h"
 
+/*
+ * What is stored of n items, with ratings and without, in the order of their ids; ld = mf_padded(d).  It is the
+ * training's own where there are no cold items, which the training has behind the others.
+ */
+typedef struct StoredItems
+{
+	IdMap	   *ids;
+	int64		n;
+	const int32 *counts;		/* n */
+	const float *interest;		/* n x ld; NULL without an interest part */
+	const float *rating;		/* n x ld; NULL without a rating part */
+	const float *bias;			/* n; NULL without a rating part */
+	const int32 *numbers;		/* n: by which users' rows name them, see NumberByRatings() */
+} StoredItems;
+
 /* A training of a model's next version. */
 typedef struct Trainer
 {
@@ -42,7 +57,7 @@ typedef struct Trainer
 	Source		source;
 	NewVersion	version;
 	Training	training;
-	int32	   *numbers;		/* nitems: by which users' rows name what they have, see NumberByRatings() */
+	StoredItems items;
 } Trainer;
 
 /*
@@ -141,7 +156,7 @@ TakeItem(void *state, const StoredRow *row)
 	Size		bytes = sizeof(float) * row->factors;
 	const float *rating_vector = t->factors.interest ? row->rating_vector : row->vector;
 
-	if (item < 0 || row->factors != t->problem.factors)
+	if (item < 0 || item >= t->problem.nitems || row->factors != t->problem.factors)
 		return;
 	if (t->factors.interest)
 		memcpy(t->factors.interest + at, row->vector, bytes);
@@ -172,19 +187,63 @@ WarmStart(Trainer *t)
 	PopActiveSnapshot();
 }
 
-/* One side's factors as they are stored. */
-static FactorRows
-SideRows(const Training *training, bool items)
+/*
+ * t->items: what the training has of items, in the order of their ids, which become the dictionary's numbers.  numbers:
+ * by the training's.
+ */
+static void
+SortItems(Trainer *t, const int32 *numbers)
 {
+	const Training *training = &t->training;
 	const MfFactors *factors = &training->factors;
-	FactorRows	rows = {.factors = training->problem.factors};
+	int64		n = training->nitems;
+	int64		ld = mf_padded(training->problem.factors);
+	IdMap	   *ids = training->ratings->items;
+	int32	   *rank = n > training->problem.nitems ? SortIdMap(ids) : NULL;
 
-	rows.ids = items ? training->ratings->items : training->ratings->users;
-	rows.counts = items ? training->item_counts : training->user_counts;
-	rows.bias = items ? factors->item_bias : factors->user_bias;
-	rows.vectors = !items ? factors->user : factors->interest ? factors->interest : factors->rating;
-	if (items && factors->interest)
-		rows.rating_vectors = factors->rating;
+	t->items = (StoredItems) {
+		.ids = ids,
+		.n = n,
+		.counts = ReorderRows(training->item_counts, rank, n, 1),
+		.interest = ReorderRows(factors->interest, rank, n, ld),
+		.rating = ReorderRows(factors->rating, rank, n, ld),
+		.bias = ReorderRows(factors->item_bias, rank, n, 1),
+		.numbers = ReorderRows(numbers, rank, n, 1)
+	};
+}
+
+/* Users' factors as they are stored. */
+static FactorRows
+UserRows(const Training *training, SeenRows *seen)
+{
+	FactorRows	rows = {
+		.factors = training->problem.factors,
+		.ids = training->ratings->users,
+		.counts = training->user_counts,
+		.bias = training->factors.user_bias,
+		.vectors = training->factors.user,
+		.seen = seen,
+		.unknown = training->ratings->unknown
+	};
+
+	return rows;
+}
+
+/* The same of items. */
+static FactorRows
+ItemRows(const Trainer *t)
+{
+	const StoredItems *items = &t->items;
+	FactorRows	rows = {
+		.factors = t->training.problem.factors,
+		.ids = items->ids,
+		.counts = items->counts,
+		.bias = items->bias,
+		.vectors = items->interest ? items->interest : items->rating,
+		.rating_vectors = items->interest ? items->rating : NULL,
+		.numbers = items->numbers
+	};
+
 	return rows;
 }
 
@@ -192,17 +251,18 @@ SideRows(const Training *training, bool items)
 static void
 StoreVersion(Trainer *t)
 {
-	FactorRows	users = SideRows(&t->training, false);
-	FactorRows	items = SideRows(&t->training, true);
-	Ratings    *ratings = t->training.ratings;
+	Training   *training = &t->training;
+	Ratings    *ratings = training->ratings;
+	int32	   *numbers = NumberByRatings(training->item_counts, training->nitems);
 	SeenRows	seen;
+	FactorRows	users;
+	FactorRows	items;
 
 	ReportPhase(PHASE_STORE);
-	t->numbers = NumberByRatings(t->training.item_counts, ratings->items->count);
-	OpenSeenRows(&seen, &ratings->by_user, ratings->others, t->numbers, ratings->items->count);
-	users.seen = &seen;
-	users.unknown = ratings->unknown;
-	items.numbers = t->numbers;
+	OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, training->nitems);
+	SortItems(t, numbers);
+	users = UserRows(training, &seen);
+	items = ItemRows(t);
 	StoreNewVersion(&t->version, &users, &items);
 }
 
@@ -216,7 +276,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->feedback = FeedbackName(t->source.feedback);
 	result->factors = training->problem.factors;
 	result->users = training->problem.nusers;
-	result->items = training->problem.nitems;
+	result->items = training->nitems;
 	result->ratings = training->ratings->rows;
 	result->iterations = training->iterations;
 	result->loss = training->loss;
@@ -233,19 +293,19 @@ static void
 PublishVersion(const Trainer *t, const ModelVersion *version)
 {
 	const Training *training = &t->training;
-	const MfFactors *factors = &training->factors;
+	const StoredItems *items = &t->items;
 	ImageSource source = {.uuid = version->image, .objective = training->objective};
 
 	source.mean_user = training->mean_user;
 	source.mean_bias = MeanBias(training);
-	source.ids = training->ratings->items;
-	source.interest = factors->interest;
-	source.rating = factors->rating;
-	source.bias = factors->item_bias;
-	source.counts = training->item_counts;
-	source.numbers = t->version.stores_seen ? t->numbers : NULL;
-	source.nnumbers = training->problem.nitems;
-	source.users = factors->user;
+	source.ids = items->ids;
+	source.interest = items->interest;
+	source.rating = items->rating;
+	source.bias = items->bias;
+	source.counts = items->counts;
+	source.numbers = t->version.stores_seen ? items->numbers : NULL;
+	source.nnumbers = items->n;
+	source.users = training->factors.user;
 	source.nusers = training->problem.nusers;
 	source.parallel = training->parallel;
 	PublishImage(&source);

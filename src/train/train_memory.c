@@ -8,6 +8,7 @@
 #include "common/int.h"
 
 #include "pg/memory_limit.h"
+#include "train/item_map.h"
 #include "train/train_memory.h"
 
 /* Adds count * width bytes to a sum; a sum beyond an int64 is the largest one. */
@@ -53,20 +54,24 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 
 /*
  * Before factors are allocated: an error unless they fit beside the dictionaries of their ids.  problem: without
- * its arrays.
+ * its arrays.  features: of the items, of which a map is learned; NULL: none.
  */
 void
-CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const MfParallel *parallel)
+CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Features *features,
+				  const MfParallel *parallel)
 {
 	int64		dictionaries = DictionaryBytes(ratings);
 	int64		factors = FactorBytes(problem, ratings->held_out.count > 0, parallel);
+	int64		map = features ? ItemMapBytes(problem, features, parallel) : 0;
 	int64		needed = factors;
 
 	AddBytes(&needed, 1, dictionaries);
+	AddBytes(&needed, 1, map);
 	elog(DEBUG1, "mfrec: factors take %lld bytes, dictionaries %lld", (long long) factors, (long long) dictionaries);
 	if (needed > MemoryLimit())
 		TrainingExceedsMemory(needed,
-							  psprintf("%d factors of %lld users and %lld items take %lld MB, the dictionaries of their ids %lld MB; both must be in memory.",
+							  psprintf("%d factors of %lld users and %lld items take %lld MB, the dictionaries of their ids %lld MB%s; all of it must be in memory.",
 									   problem->factors, (long long) problem->nusers, (long long) problem->nitems,
-									   (long long) (factors >> 20), (long long) (dictionaries >> 20)));
+									   (long long) (factors >> 20), (long long) (dictionaries >> 20),
+									   map > 0 ? psprintf(", the map of %d features %lld MB", features->nfeatures, (long long) (map >> 20)) : ""));
 }

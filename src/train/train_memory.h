@@ -5,9 +5,11 @@
 #define MFREC_TRAIN_MEMORY_H
 
 #include "core/als/als.h"
+#include "features/features.h"
 #include "source/ratings.h"
 
 extern int64 FactorBytes(const MfProblem *problem, bool validation, const MfParallel *parallel);
-extern void CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const MfParallel *parallel);
+extern void CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Features *features,
+							  const MfParallel *parallel);
 
 #endif

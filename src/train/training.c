@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "pg/alloc.h"
+#include "train/item_map.h"
 #include "train/train_memory.h"
 #include "train/training.h"
 
@@ -64,7 +65,7 @@ SettleObjective(Training *t)
 	const TrainOptions *options = &t->options;
 	const Ratings *ratings = t->ratings;
 	MfObjective *objective = &t->objective;
-	MfDataShape shape = {ratings->users->count, ratings->items->count, ratings->rows};
+	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows};
 	bool		interest = !ratings->is_explicit || options->interest_weight != 0;
 
 	mf_objective_preset(objective, ratings->is_explicit, interest, &shape);
@@ -78,14 +79,15 @@ SettleObjective(Training *t)
 		Override(&objective->interest_weight, options->interest_weight);
 	if (mf_is_joint(objective))
 		Override(&objective->taste, options->taste);
+	objective->item_map = t->features != NULL;
 	mf_objective_settle(objective);
 }
 
-/* The number of cells in each row. */
+/* The number of cells in each of n rows, of which the last may be without. */
 static int32 *
-CountRows(const Cells *cells)
+CountRows(const Cells *cells, int64 n)
 {
-	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
+	int32	   *counts = HugeZeroArray(n, sizeof(int32));
 
 	for (int64 i = 0; i < cells->nrows; i++)
 		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
@@ -109,8 +111,8 @@ static MfProblem
 ShapeProblem(const MfObjective *objective, const Ratings *ratings)
 {
 	MfProblem	problem = {
-		.nusers = ratings->users->count,
-		.nitems = ratings->items->count,
+		.nusers = ratings->by_user.nrows,
+		.nitems = ratings->by_item.nrows,
 		.factors = mf_dimensions(objective),
 		.shared = objective->factors,
 		.has_rating = mf_is_explicit(objective),
@@ -137,9 +139,10 @@ StateProblem(Training *t)
 	MfProblem  *problem = &t->problem;
 
 	*problem = ShapeProblem(objective, t->ratings);
-	CheckFactorMemory(problem, t->ratings, &t->parallel);
-	t->user_counts = CountRows(&t->ratings->by_user);
-	t->item_counts = CountRows(&t->ratings->by_item);
+	t->nitems = t->features ? t->features->nitems : problem->nitems;
+	CheckFactorMemory(problem, t->ratings, t->features, &t->parallel);
+	t->user_counts = CountRows(&t->ratings->by_user, problem->nusers);
+	t->item_counts = CountRows(&t->ratings->by_item, t->nitems);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;
 	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
@@ -153,4 +156,6 @@ StateProblem(Training *t)
 	if (!mf_ratings_alone(objective))
 		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														  mf_interest_regularization);
+	if (t->features)
+		CreateItemMap(t);
 }

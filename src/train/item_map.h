@@ -1,0 +1,40 @@
+/*
+ * item_map.h - the map from items' features to their factors, which a training learns beside them.
+ */
+#ifndef MFREC_ITEM_MAP_H
+#define MFREC_ITEM_MAP_H
+
+#include "core/features/feature_map.h"
+#include "features/features.h"
+#include "train/training.h"
+
+/*
+ * The map of a training.  F features of n items, of which the first problem.nitems have ratings, and those behind them
+ * are cold; ld = mf_padded(d).
+ */
+typedef struct ItemMap
+{
+	Features   *features;
+	MfFeatureMatrix matrix;
+	float	   *strength;		/* nblocks: lambda, the larger the less a block says; 0: it is not used */
+	float	   *scale;			/* F: what values are multiplied by, by the strength of their block */
+	bool		known;			/* strengths have been found, and */
+	bool		used;			/* some block says something of items that the map has not seen */
+	float	   *interest;		/* F x ld: of s_i; NULL without an interest part */
+	float	   *rating;			/* F x ld: of q_i; NULL, like the next, without a rating part */
+	float	   *bias;			/* F: of b_i */
+	float	   *interest_prior; /* n x ld: what the map makes of items; NULL where the map is */
+	float	   *rating_prior;	/* n x ld */
+	float	   *bias_prior;		/* n */
+	float	   *weight;			/* n: 1 with ratings, 0 of cold items */
+	float	   *rating_weight;	/* n: t_i with ratings, 0 of cold items; NULL without a rating part */
+	double		gamma;			/* what the interest in cold items is multiplied by */
+	void	   *workspace;
+} ItemMap;
+
+extern int64 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel);
+extern void CreateItemMap(Training *t);
+extern void FollowItems(Training *t);
+extern void MakeColdItems(Training *t);
+
+#endif
