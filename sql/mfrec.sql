@@ -179,13 +179,15 @@ CREATE FUNCTION mf_train(
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
 	rating_factors bigint DEFAULT NULL,
+	item_features regclass DEFAULT NULL,
+	feature_categories text[] DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[]) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -205,7 +207,8 @@ where n are numbers of ratings, U users, I items, N ratings, and
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
-Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.';
+Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
+item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them that are categories whatever their type, such as foreign keys';
 
 CREATE FUNCTION mf_retrain(
 	model text DEFAULT NULL,

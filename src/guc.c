@@ -19,6 +19,7 @@ char	   *mfrec_model = NULL;
 int			mfrec_threads = 0;
 int			mfrec_max_memory = 0;
 int			mfrec_keep_versions = 2;
+char	   *mfrec_text_search_config = NULL;
 int			mfrec_cold_start = COLD_START_POPULAR;
 bool		mfrec_verbose = false;
 
@@ -50,6 +51,10 @@ DefineSettings(void)
 							"Number of versions of a model that training keeps, the new one included.",
 							"1 saves space but leaves nothing to roll back to.",
 							&mfrec_keep_versions, 2, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("mfrec.text_search_config",
+							   "Text search configuration by which texts of items become words.",
+							   "Empty means default_text_search_config. simple takes all words as they are, in any language.",
+							   &mfrec_text_search_config, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("mfrec.cold_start",
 							 "What mf_recommend returns for a user of whom nothing is known.",
 							 NULL,

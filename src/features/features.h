@@ -4,7 +4,7 @@
 #ifndef MFREC_FEATURES_H
 #define MFREC_FEATURES_H
 
-#include "features/feature_source.h"
+#include "ids/id_map.h"
 #include "source/csr_store.h"
 
 /* A block: a column of the relation whose features have one strength. */
@@ -36,7 +36,6 @@ typedef struct Features
 	Cells		by_feature;		/* its transpose */
 } Features;
 
-extern Features *LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfParallel *parallel);
 extern void FreeFeatures(Features *features);
 
 #endif

@@ -30,6 +30,20 @@ AppendJsonString(StringInfo json, const char *key, const char *value)
 		appendStringInfoString(json, "null");
 }
 
+/* Appends a key and an array of strings to the object's first keys. */
+void
+AppendJsonStrings(StringInfo json, const char *key, char **values, int count)
+{
+	appendStringInfo(json, ", \"%s\": [", key);
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(json, ", ");
+		escape_json(json, values[i]);
+	}
+	appendStringInfoChar(json, ']');
+}
+
 /* The value of a key of an object, in *buffer; NULL where there is none. */
 static JsonbValue *
 JsonValue(Jsonb *json, const char *key, JsonbValue *buffer)
@@ -80,4 +94,28 @@ JsonString(Jsonb *json, const char *key)
 	if (value == NULL || value->type != jbvString)
 		return NULL;
 	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/* The strings in the array of a key of an object, palloc'd, *count of them; none where there is no array. */
+char **
+JsonStrings(Jsonb *json, const char *key, int *count)
+{
+	JsonbValue	buffer;
+	JsonbValue *array = JsonValue(json, key, &buffer);
+	char	  **strings;
+	int			n;
+
+	*count = 0;
+	if (array == NULL || array->type != jbvBinary || !JsonContainerIsArray(array->val.binary.data))
+		return NULL;
+	n = JsonContainerSize(array->val.binary.data);
+	strings = palloc(sizeof(char *) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *value = getIthJsonbValueFromContainer(array->val.binary.data, i);
+
+		if (value && value->type == jbvString)
+			strings[(*count)++] = pnstrdup(value->val.string.val, value->val.string.len);
+	}
+	return strings;
 }

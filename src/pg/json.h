@@ -9,9 +9,11 @@
 
 extern void AppendJsonNumber(StringInfo json, const char *key, double value);
 extern void AppendJsonString(StringInfo json, const char *key, const char *value);
+extern void AppendJsonStrings(StringInfo json, const char *key, char **values, int count);
 extern bool JsonHasKey(Jsonb *json, const char *key);
 extern double JsonNumber(Jsonb *json, const char *key, double missing);
 extern int64 JsonInteger(Jsonb *json, const char *key, int64 missing);
 extern char *JsonString(Jsonb *json, const char *key);
+extern char **JsonStrings(Jsonb *json, const char *key, int *count);
 
 #endif

@@ -8,8 +8,10 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
@@ -82,6 +84,34 @@ RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
 }
 
 /*
+ * The arguments item_features and feature_categories, which the scripts of 0.1.0 do not have: the last ones, from that
+ * place on.
+ */
+static void
+ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+{
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (PG_NARGS() <= place)
+		return;
+	options->item_features = PG_ARGISNULL(place) ? InvalidOid : PG_GETARG_OID(place);
+	if (PG_ARGISNULL(place + 1))
+		return;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(place + 1), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
+					  &options->ncategories);
+	options->feature_categories = palloc(sizeof(char *) * Max(options->ncategories, 1));
+	for (int i = 0; i < options->ncategories; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not have a null", "feature_categories")));
+		options->feature_categories[i] = TextDatumGetCString(values[i]);
+	}
+}
+
+/*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
  */
@@ -117,8 +147,9 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
 /*
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
- * item_column, rating_column, weight_column, schema text, rating_factors int): trains a model, or its next version where there is one
- * of that name, stores it and lets it serve.  Returns a row about the version.
+ * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
+ * feature_categories text[]): trains a model, or its next version where there is one of that name, stores it and lets
+ * it serve.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
@@ -130,6 +161,7 @@ mf_train(PG_FUNCTION_ARGS)
 
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
+	ReadFeatureArguments(fcinfo, 18, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }

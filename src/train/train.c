@@ -19,16 +19,19 @@
 
 #include "compat.h"
 #include "core/als/predict.h"
+#include "features/features_load.h"
 #include "ids/id_growth.h"
 #include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"
 #include "pg/core_call.h"
+#include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "pg/snapshot.h"
 #include "source/lookup_cost.h"
 #include "source/ratings_read.h"
 #include "train/als_loop.h"
+#include "train/item_features.h"
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
@@ -55,6 +58,7 @@ typedef struct Trainer
 {
 	const TrainRequest *request;
 	Source		source;
+	FeatureSource attributes;	/* with item_features alone */
 	NewVersion	version;
 	Training	training;
 	StoredItems items;
@@ -94,6 +98,8 @@ KeepArguments(Trainer *t)
 	options.columns.rating = t->source.value_column;
 	if (mf_is_joint(&t->training.objective))
 		options.rating_factors = t->training.objective.rating_factors;
+	if (HasItemFeatures(&options))
+		KeepItemFeatures(&options, &t->attributes);
 	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
 }
 
@@ -131,6 +137,8 @@ BeginTraining(Trainer *t)
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
 	PlanVersion(t);
+	if (HasItemFeatures(&request->options))
+		OpenItemFeatures(&t->attributes, &request->options, t->version.model.name, &t->source.item);
 }
 
 /* Items of the version before, whose ids may have been of another type. */
@@ -311,6 +319,19 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	PublishImage(&source);
 }
 
+/* Reads attributes of items, where the training goes by some, and says what they were taken as. */
+static void
+LoadAttributes(Trainer *t)
+{
+	IdMap	   *items = t->training.ratings->items;
+	int32		known = items->count;
+
+	if (!HasItemFeatures(&t->request->options))
+		return;
+	FreeFeatures(LoadFeatures(&t->attributes, items, MaintenanceMemory(), &t->training.parallel));
+	DropIdsFrom(items, known);
+}
+
 /* Reads the source, and settles what is to be minimised on it. */
 static void
 LoadTraining(Trainer *t)
@@ -319,6 +340,7 @@ LoadTraining(Trainer *t)
 
 	BeginProgress(t->version.model.name);
 	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
+	LoadAttributes(t);
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
