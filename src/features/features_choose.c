@@ -222,7 +222,7 @@ NumberColumnFeatures(Choices *choices, Features *features, const Attributes *att
 		}
 	choice->count = features->nfeatures - choice->first;
 	if (choice->count == 0)
-		choice->passed_over = "no value of enough items";
+		choice->passed_over = "each value in fewer than 3 items";
 }
 
 /* Features that there can be at most. */

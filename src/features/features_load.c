@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/base/rng.h"
 #include "features/feature_cells.h"
 #include "features/features_load.h"
 #include "source/source.h"
@@ -96,7 +97,27 @@ NoticeFeatures(const Features *features, const Attributes *attributes, const Cho
 							   attributes->null_rows, (long long) attributes->null_rows, attributes->source->name)));
 }
 
-/* For debugging: how many cells there are and where, and the first of them. */
+/* A hash of all cells in their order, to the bit. */
+static uint64
+HashCells(Cells *cells)
+{
+	MfRows		rows;
+	uint64		hash = 0;
+
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		for (int64 r = 0; r < rows.nrows; r++)
+			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
+			{
+				uint32		bits;
+
+				memcpy(&bits, &rows.rating[c], sizeof(bits));
+				hash = mf_mix64(hash + (uint64) (rows.first + r)) + mf_mix64(((uint64) rows.column[c] << 32) | bits);
+			}
+	return hash;
+}
+
+/* For debugging: how many cells there are, where, and a hash of them and of their transpose; and the first of them. */
 static void
 ShowCells(Features *features)
 {
@@ -104,9 +125,12 @@ ShowCells(Features *features)
 	MfRows		rows;
 	int64		shown = 0;
 
-	elog(DEBUG1, "mfrec: %lld cells of %lld items and %d features, %s",
+	if (!message_level_is_interesting(DEBUG1))
+		return;
+	elog(DEBUG1, "mfrec: %lld cells of %lld items and %d features, %s: %016llx %016llx",
 		 (long long) features->by_item.start[features->nitems], (long long) features->nitems, features->nfeatures,
-		 features->by_item.spilled ? "spilled" : "in memory");
+		 features->by_item.spilled ? "spilled" : "in memory", (unsigned long long) HashCells(&features->by_item),
+		 (unsigned long long) HashCells(&features->by_feature));
 	if (!message_level_is_interesting(DEBUG2))
 		return;
 	RewindCells(&features->by_item);
