@@ -6,12 +6,12 @@
  * would have none of most.  Items of one score take the mean of the gains of their places, as if their order were
  * drawn: so what a map knows nothing of is worth what chance is, and no order of items is any better.
  *
- * Is a figure better than chance?  Users are no independent witnesses: they share a direction (what is popular), so a
- * random map, too, lifts the same few items for all of them, and they agree that it is good or bad.  Items are: if
- * attributes say nothing, any item could as well have another one's vector.  The held-out items are in a random order,
- * so vectors handed on by so many places, round the circle, are such a case (a randomization test, exact for the group
- * of shifts).  What is found must be above all of them, and above chance by so many of their deviations as a search
- * over some dozens of settings does not reach by luck.
+ * Is what a block of features adds to that more than chance?  Users are no independent witnesses: they share a
+ * direction (what is popular), so a random map, too, lifts the same few items for all of them, and they agree that it is
+ * good or bad.  Items are: if the block says nothing, any item could as well have what it says of another.  The held-out
+ * items are in a random order, so what it says handed on by so many places, round the circle, is such a case (a
+ * randomization test, exact for the group of shifts; Fisher).  The true figure must be above all of those, and above
+ * their mean by several of their deviations.
  */
 #include "core/features/held_out.h"
 
@@ -24,7 +24,8 @@
 #include "core/kernels/ranks.h"
 
 #define MOST_ITEMS 20000		/* ranked; more are sampled */
-#define MOST_SHIFTS 64
+#define MOST_SHIFTS 32
+#define LEAST_SHIFTS 19			/* fewer prove nothing, whatever the figure */
 #define DEVIATIONS 3.0
 #define SEED 0x68656c64
 
@@ -32,8 +33,19 @@
 typedef struct WorkerSpace
 {
 	double	   *side;			/* d x MF_RANKS_USERS: users side by side */
-	float	   *score;			/* (count / MF_RANKS_ITEMS) x MF_RANKS_USERS x MF_RANKS_ITEMS */
+	float	   *score;			/* by `predicted`: blocks of MF_RANKS_USERS x MF_RANKS_ITEMS */
+	float	   *rest_score;		/* the same by `rest` */
+	float	   *rest;			/* count: of one user, by `rest` */
+	float	   *part;			/* count: what the rest leaves of it */
+	float	   *mixed;			/* count: rest and the part of other items */
 } WorkerSpace;
+
+/* A user's scores: those of item j are in block j / MF_RANKS_ITEMS. */
+typedef struct Scores
+{
+	const float *first;
+	int			stride;			/* from block to block */
+} Scores;
 
 /* Blocks of MF_RANKS_ITEMS items. */
 static int64_t
@@ -52,10 +64,15 @@ most_items(const MfHeldOut *held)
 static WorkerSpace
 take_space(const MfHeldOut *held, MfArena *arena)
 {
+	size_t		most = MF_RANKS_ITEMS * (size_t) item_blocks(most_items(held));
 	WorkerSpace space;
 
 	space.side = mf_arena_take(arena, sizeof(double) * MF_RANKS_USERS * (size_t) held->factors);
-	space.score = mf_arena_floats(arena, MF_RANKS_USERS * MF_RANKS_ITEMS * (size_t) item_blocks(most_items(held)));
+	space.score = mf_arena_floats(arena, MF_RANKS_USERS * most);
+	space.rest_score = mf_arena_floats(arena, MF_RANKS_USERS * most);
+	space.rest = mf_arena_floats(arena, most);
+	space.part = mf_arena_floats(arena, most);
+	space.mixed = mf_arena_floats(arena, most);
 	return space;
 }
 
@@ -80,6 +97,7 @@ mf_held_out_lay_out(MfHeldOut *held, MfArena *arena, int64_t ncells)
 
 	held->place = mf_arena_take(arena, (size_t) held->nitems * sizeof(int32_t));
 	held->predicted = mf_arena_floats(arena, most * (size_t) mf_padded(held->factors));
+	held->rest = mf_arena_floats(arena, most * (size_t) mf_padded(held->factors));
 	held->start = mf_arena_take(arena, ((size_t) held->nusers + 1) * sizeof(int64_t));
 	held->relevant = mf_arena_take(arena, (size_t) ncells * sizeof(int32_t));
 	held->gain = mf_arena_take(arena, (most + 1) * sizeof(double));
@@ -142,36 +160,96 @@ mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, in
 		held->gain[k + 1] = held->gain[k] + 1.0 / log2((double) k + 2.0);
 }
 
-/* What item j adds to the list of user u of a group: the mean gain of the places that its score shares. */
-static double
-gain_of(const MfHeldOut *held, const MfRanks *ranks, const float *score, int u, int64_t j)
+/* The items of block b. */
+static int
+items_of(const MfHeldOut *held, int64_t b)
 {
-	const float *mine = score + (j / MF_RANKS_ITEMS * MF_RANKS_USERS + u) * MF_RANKS_ITEMS + j % MF_RANKS_ITEMS;
+	int64_t		left = held->count - b * MF_RANKS_ITEMS;
+
+	return left < MF_RANKS_ITEMS ? (int) left : MF_RANKS_ITEMS;
+}
+
+/* What item j adds to a list: the mean gain of the places that its score shares. */
+static double
+gain_of(const MfHeldOut *held, const MfRanks *ranks, Scores scores, int64_t j)
+{
+	float		mine = scores.first[j / MF_RANKS_ITEMS * scores.stride + j % MF_RANKS_ITEMS];
 	int64_t		above = 0;
 	int64_t		equal = 0;
 
 	for (int64_t b = 0; b < item_blocks(held->count); b++)
-	{
-		int64_t		left = held->count - b * MF_RANKS_ITEMS;
-
-		above += ranks->above(score + (b * MF_RANKS_USERS + u) * MF_RANKS_ITEMS,
-							  left < MF_RANKS_ITEMS ? (int) left : MF_RANKS_ITEMS, *mine, &equal);
-	}
+		above += ranks->above(scores.first + b * scores.stride, items_of(held, b), mine, &equal);
 	/* what is not a number is equal to nothing, and makes the figure no number */
 	return (held->gain[above + equal] - held->gain[above]) / (double) equal;
 }
 
-/* NDCG of a user's list where every item has the vector of the one `shift` places further on. */
+/* NDCG of a user's list; 0 without relevant items. */
 static double
-ndcg_of(const MfHeldOut *held, const MfRanks *ranks, const float *score, int64_t first, int u, int64_t shift)
+ndcg_of(const MfHeldOut *held, const MfRanks *ranks, Scores scores, int64_t user)
 {
-	const int32_t *relevant = held->relevant + held->start[first + u];
-	int64_t		n = held->start[first + u + 1] - held->start[first + u];
+	int64_t		n = held->start[user + 1] - held->start[user];
 	double		sum = 0.0;
 
-	for (int64_t k = 0; k < n; k++)
-		sum += gain_of(held, ranks, score, u, (relevant[k] + shift) % held->count);
+	for (int64_t k = held->start[user]; k < held->start[user + 1]; k++)
+		sum += gain_of(held, ranks, scores, held->relevant[k]);
 	return n > 0 ? sum / held->gain[n] : 0.0;
+}
+
+/* Scores of a group of users by some vectors. */
+static void
+score_items(const MfHeldOut *held, const MfRanks *ranks, const double *side, const float *vector, float *score)
+{
+	int			ld = mf_padded(held->factors);
+
+	for (int64_t b = 0; b < item_blocks(held->count); b++)
+		ranks->score(side, vector + b * MF_RANKS_ITEMS * ld, NULL, held->factors, ld, items_of(held, b),
+					 score + b * MF_RANKS_USERS * MF_RANKS_ITEMS);
+}
+
+/* Takes the scores of user u of a group apart: by the rest, and what is left. */
+static void
+split_scores(const MfHeldOut *held, const WorkerSpace *space, int u)
+{
+	for (int64_t j = 0; j < held->count; j++)
+	{
+		int64_t		at = (j / MF_RANKS_ITEMS * MF_RANKS_USERS + u) * MF_RANKS_ITEMS + j % MF_RANKS_ITEMS;
+
+		space->rest[j] = space->rest_score[at];
+		space->part[j] = space->score[at] - space->rest_score[at];
+	}
+}
+
+/* mixed = the scores where every item has the part of the one `shift` places further on. */
+static void
+mix_scores(const MfHeldOut *held, const WorkerSpace *space, int64_t shift)
+{
+	int64_t		turn = held->count - shift;
+
+	for (int64_t j = 0; j < turn; j++)
+		space->mixed[j] = space->rest[j] + space->part[j + shift];
+	for (int64_t j = turn; j < held->count; j++)
+		space->mixed[j] = space->rest[j] + space->part[j - turn];
+}
+
+/* The figures of a user of a group: one, or one for each shift. */
+static void
+rank_user(const MfHeldOut *held, const MfRanks *ranks, const WorkerSpace *space, int64_t user)
+{
+	int			u = (int) (user % MF_RANKS_USERS);
+	Scores		plain = {space->score + u * MF_RANKS_ITEMS, MF_RANKS_USERS * MF_RANKS_ITEMS};
+	Scores		mixed = {space->mixed, MF_RANKS_ITEMS};
+
+	if (held->shifts == 0)
+	{
+		held->quality[user] = ndcg_of(held, ranks, plain, user);
+		return;
+	}
+	split_scores(held, space, u);
+	for (int s = 0; s <= held->shifts && !mf_cancelled(held->parallel); s++)
+	{
+		mix_scores(held, space, s * (held->count / (held->shifts + 1)));
+		held->quality[user * (1 + held->shifts) + s] = ndcg_of(held, ranks, mixed, user);
+	}
 }
 
 /* Task: the figures of MF_RANKS_USERS users. */
@@ -189,21 +267,14 @@ rank_users(void *state, int64_t group, int worker)
 	for (int k = 0; k < held->factors; k++)
 		for (int u = 0; u < MF_RANKS_USERS; u++)
 			space.side[k * MF_RANKS_USERS + u] = u < n ? held->user[(first + u) * ld + k] : 0.0;
-	for (int64_t b = 0; b < item_blocks(held->count); b++)
-	{
-		int64_t		left = held->count - b * MF_RANKS_ITEMS;
-
-		ranks->score(space.side, held->predicted + b * MF_RANKS_ITEMS * ld, NULL, held->factors, ld,
-					 left < MF_RANKS_ITEMS ? (int) left : MF_RANKS_ITEMS,
-					 space.score + b * MF_RANKS_USERS * MF_RANKS_ITEMS);
-	}
-	for (int u = 0; u < n; u++)
-		for (int s = 0; s <= held->shifts && !mf_cancelled(held->parallel); s++)
-			held->quality[(first + u) * (1 + held->shifts) + s] =
-				ndcg_of(held, ranks, space.score, first, u, s * (held->count / (held->shifts + 1)));
+	score_items(held, ranks, space.side, held->predicted, space.score);
+	if (held->shifts > 0)
+		score_items(held, ranks, space.side, held->rest, space.rest_score);
+	for (int u = 0; u < n && !mf_cancelled(held->parallel); u++)
+		rank_user(held, ranks, &space, first + u);
 }
 
-/* The mean figure of the users who have held-out items, with vectors handed on by s shifts; 0 without any. */
+/* The mean figure of the users who have held-out items, for shift s; 0 without any. */
 static double
 mean_quality(const MfHeldOut *held, int s)
 {
@@ -214,25 +285,6 @@ mean_quality(const MfHeldOut *held, int s)
 	{
 		sum += held->quality[u * (1 + held->shifts) + s];
 		n += held->start[u + 1] > held->start[u];
-	}
-	return n > 0 ? sum / (double) n : 0.0;
-}
-
-/* The same where the order is drawn. */
-static double
-chance_quality(const MfHeldOut *held)
-{
-	double		sum = 0.0;
-	int64_t		n = 0;
-
-	for (int64_t u = 0; u < held->nusers; u++)
-	{
-		int64_t		count = held->start[u + 1] - held->start[u];
-
-		if (count == 0)
-			continue;
-		sum += (double) count / (double) held->count * held->gain[held->count] / held->gain[count];
-		n++;
 	}
 	return n > 0 ? sum / (double) n : 0.0;
 }
@@ -262,29 +314,33 @@ mf_held_out_ndcg(MfHeldOut *held, double *ndcg)
 	return error;
 }
 
-/* *proven = whether the predicted vectors do better than chance explains.  Errors as above. */
+/*
+ * *proven = whether what the predicted vectors have beyond `rest` does more than chance explains.  Errors as above.
+ */
 MfError
 mf_held_out_prove(MfHeldOut *held, bool *proven)
 {
 	int			shifts = held->count <= MOST_SHIFTS ? (int) held->count - 1 : MOST_SHIFTS;
 	double		most = -INFINITY;
+	double		sum = 0.0;
 	double		squares = 0.0;
-	double		chance;
+	double		above;
 	MfError		error;
 
 	*proven = false;
-	if (shifts < 1 || held->start[held->nusers] == 0)
+	if (shifts < LEAST_SHIFTS || held->start[held->nusers] == 0)
 		return MF_OK;
 	error = rank_all(held, shifts);
-	chance = chance_quality(held);
 	for (int s = 1; s <= shifts && error == MF_OK; s++)
 	{
-		double		quality = mean_quality(held, s);
+		double		off = mean_quality(held, s) - mean_quality(held, 0);
 
-		most = fmax(most, quality);
-		squares += (quality - chance) * (quality - chance);
+		most = fmax(most, off);
+		sum += off;
+		squares += off * off;
 	}
-	*proven = error == MF_OK && mean_quality(held, 0) > most &&
-		mean_quality(held, 0) > chance + DEVIATIONS * sqrt(squares / shifts);
+	above = -sum / shifts;
+	*proven = error == MF_OK && most < 0.0 &&
+		above > DEVIATIONS * sqrt(fmax(squares / shifts - above * above, 0.0));
 	return error;
 }

@@ -24,12 +24,13 @@ typedef struct MfHeldOut
 	int64_t		count;			/* items held out that are ranked */
 	int32_t    *place;			/* nitems: number among those, or -1 */
 	float	   *predicted;		/* count x mf_padded(d): their vectors, for the caller to fill */
+	float	   *rest;			/* the same without what is to be proven */
 	int64_t    *start;			/* nusers + 1: of each user's numbers in */
 	int32_t    *relevant;		/* those of the held-out items that the user has */
 	double	   *gain;			/* count + 1: of that many items at the top of a list */
 	double	   *quality;		/* nusers x (1 + shifts): see held_out.c */
 	int			shifts;			/* at work */
-	char	   *space;			/* mf_held_out_space() bytes per worker */
+	char	   *space;			/* the workers' */
 } MfHeldOut;
 
 extern void mf_held_out_lay_out(MfHeldOut *held, MfArena *arena, int64_t ncells);

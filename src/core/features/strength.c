@@ -7,9 +7,9 @@
  * NDCG of held_out.c; squared error keeps noise, for it is small next to the rest.
  *
  * A coordinate search over powers of 4 times START: all blocks together, then each by itself, then each again, up
- * while it gains, else down.  Fits are near each other, so each starts from the one before it.  A gain is one of
- * GAIN at least, and in the end the same holds for being there: a block without which nothing is lost is off, one
- * whose lambda ran to the end of the range too.  If what is left then is no better than chance, all are off.
+ * while it gains, else down.  Fits are near each other, so each starts from the one before it.  In the end a block is
+ * off whose lambda ran to the end of the range, and one that does nothing for the held-out items that chance does not
+ * explain: noise need not cost enough for the search to go all the way.
  */
 #include "core/features/strength.h"
 
@@ -230,42 +230,56 @@ move_all(Search *search)
 	return error;
 }
 
-/*
- * Turns blocks off that nothing is lost without, those with the largest lambda first.  All are held against the best
- * setting, not one against the other: small losses must not add up.
- */
+/* Predicts the held-out items without a block, by the map that was fitted with it. */
 static MfError
-drop_blocks(Search *search)
+predict_rest(Search *search, int block)
 {
+	const MfStrengthSearch *given = search->given;
+	MfMapFit	fit = {.matrix = given->matrix,.parallel = given->parallel,.scale = search->scale,
+	.factors = mf_map_columns(given->factors)};
+
+	search->lambda[block] = 0.0f;
+	mf_strength_scale(given->matrix, search->lambda, search->scale);
+	search->lambda[block] = lambda_of(search->fitted[block]);
+	return mf_map_apply_to(&fit, search->b, search->held.place, search->held.rest);
+}
+
+/* Turns a block off where its lambda is at the end of the range, or what it does is not proven; *off: whether it was. */
+static MfError
+judge_block(Search *search, int block, bool *off)
+{
+	bool		proven = false;
+	MfError		error = MF_OK;
+
+	if (search->best[block] < MOST)
+	{
+		error = predict_rest(search, block);
+		if (error == MF_OK)
+			error = mf_held_out_prove(&search->held, &proven);
+	}
+	*off = error == MF_OK && !proven;
+	if (*off)
+		search->best[block] = OFF;
+	return error;
+}
+
+/* Judges all blocks, those with the largest lambda first: without them the others are seen more clearly. */
+static MfError
+judge_blocks(Search *search)
+{
+	bool		off = true;		/* whether the map is of another setting */
 	MfError		error = MF_OK;
 
 	for (int level = MOST; level >= LEAST; level--)
 		for (int block = 0; block < search->nblocks && error == MF_OK; block++)
 		{
-			double		quality = INFINITY;
-
 			if (search->best[block] != level)
 				continue;
-			search->best[block] = OFF;
-			if (level < MOST)
-				error = try_setting(search, search->best, &quality);
-			if (quality * GAIN < search->highest)
-				search->best[block] = (Level) level;
+			if (off && level < MOST)
+				error = fit_setting(search, search->best);
+			if (error == MF_OK)
+				error = judge_block(search, block, &off);
 		}
-	return error;
-}
-
-/* Turns all blocks off where what they say of items is no better than chance. */
-static MfError
-judge(Search *search)
-{
-	bool		proven;
-	MfError		error = fit_setting(search, search->best);
-
-	if (error == MF_OK)
-		error = mf_held_out_prove(&search->held, &proven);
-	if (error == MF_OK && !proven)
-		memset(search->best, OFF, (size_t) search->nblocks * sizeof(Level));
 	return error;
 }
 
@@ -302,9 +316,7 @@ mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations
 	if (error == MF_OK)
 		error = move_all(&at);
 	if (error == MF_OK)
-		error = drop_blocks(&at);
-	if (error == MF_OK)
-		error = judge(&at);
+		error = judge_blocks(&at);
 	for (int block = 0; block < at.nblocks; block++)
 		lambda[block] = lambda_of(at.best[block]);
 	if (evaluations != NULL)
