@@ -187,6 +187,24 @@ sparse_cells(Sparse *p, const Draws *draws)
 	free(weight);
 }
 
+/* What an item adds to the objective where its vectors and bias are 0 rather than its priors. */
+static double
+sparse_prior(const Sample *s, int64_t i)
+{
+	const MfProblem *p = &s->problem;
+	int			d = p->factors;
+	int			ld = mf_padded(d);
+	double		sum = 0.0;
+
+	if (p->has_interest)
+		sum += p->interest_weight * p->interest_regularization[i] *
+			sample_dot(p->interest_prior + i * ld, p->interest_prior + i * ld, d);
+	if (p->has_rating)
+		sum += p->rating_regularization[i] * sample_dot(p->rating_prior + i * ld, p->rating_prior + i * ld, d) +
+			p->item_bias_regularization * (double) p->bias_prior[i] * p->bias_prior[i];
+	return sum;
+}
+
 /* Regularization of the kinds: 0 usual, 1 none, 2 next to none, 3 vast, 4 from end to end. */
 static float
 draw_regularization(const Draws *draws, int kind)
@@ -219,6 +237,8 @@ sparse_constants(Sparse *p, const Draws *draws)
 		s->pull[u] = s->regularization[u] * (float) draw(draws, 3) / 2;
 		p->scale += s->pull[u] * sample_dot(problem->user_mean, problem->user_mean, problem->factors);
 	}
+	for (int64_t i = 0; i < problem->nitems && p->options.prior; i++)
+		p->scale += sparse_prior(s, i);
 	for (int64_t u = 0; u < problem->nusers; u++)
 		s->rating_regularization[u] = draw_regularization(draws, p->constant_kind);
 	p->tame = usual && !vast && p->constant_kind == 0 && !(p->options.weighted && p->weight_kind > 0) &&
@@ -267,6 +287,8 @@ sparse_new(const Draws *draws, int most)
 	p.start_kind = (int) draw(draws, 4);
 	if (parts == 3 && p.options.factors > 1 && draw(draws, 2))
 		p.options.shared = 1 + (int) draw(draws, (uint32_t) p.options.factors - 1);
+	/* beside weights so heavy, priors of next to no regularization would be all that there is of a vector */
+	p.options.prior = draw(draws, 2) && !(p.options.weighted && p.weight_kind == 3);
 	if (p.constant_kind == 4)
 		p.options.int16 = false;	/* vectors so unlike each other are not for 13 bits */
 	if (p.options.weighted && p.weight_kind == 3 && p.rating_kind == 4)
@@ -313,7 +335,10 @@ sparse_tolerance(const Sparse *p)
 	return (held ? 1e-4 : 0.02) * p->scale + 1e-17;
 }
 
-/* Iterations, then users exactly: no error, all finite, and a loss that never rises.  NULL: all of it holds. */
+/*
+ * Iterations, then users exactly: no error, all finite, and a loss that never rises, but where items without cells become
+ * their priors.  NULL: all of it holds.
+ */
 static const char *
 sparse_train(Sparse *p, bool exact)
 {
@@ -334,7 +359,7 @@ sparse_train(Sparse *p, bool exact)
 			wrong = "a loss is not finite, or negative";
 		else if (!sparse_all_finite(p))
 			wrong = "factors are not finite";
-		else if (loss > last + sparse_tolerance(p))
+		else if (loss > last + sparse_tolerance(p) && !(k == 1 && p->options.prior))
 			wrong = "the loss rises";
 		if (getenv("SPARSE_VERBOSE") != NULL)
 			printf("#   %d: loss %.9g of %.9g\n", k, loss, p->scale);
@@ -435,9 +460,9 @@ sparse_print(const Sparse *p, bool exact, const char *wrong)
 {
 	const SampleOptions *o = &p->options;
 
-	printf("# %s: %d x %d, d = %d of %d, level %d,%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
+	printf("# %s: %d x %d, d = %d of %d, level %d,%s%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
 		   wrong, (int) o->nusers, (int) o->nitems, o->shared, o->factors, p->level, o->rating ? " rating," : "",
-		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "",
+		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "", o->prior ? " prior," : "",
 		   exact ? " exact," : "", p->rating_kind, p->weight_kind, p->constant_kind, p->start_kind,
 		   p->sample.problem.alpha, p->sample.problem.interest_weight);
 }

@@ -169,6 +169,15 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 	return copy_fixed(als);
 }
 
+/* The vectors of the side being solved, as the caller has them: of users for all terms, of items for this one. */
+float *
+mf_sweep_solved(const MfAls *als, MfPart part)
+{
+	if (als->side == MF_USERS)
+		return als->factors.user;
+	return part == MF_INTEREST ? als->factors.interest : als->factors.rating;
+}
+
 /*
  * x (MF_GROUP x ld) = the vectors of n rows of als->rows, of those that are given in the caller's form: the current
  * ones, or priors.  workspace: MF_GROUP x ld, not x.

@@ -210,6 +210,31 @@ gather_part(const MfAls *als, const MfSingleSpace *space, MfPart part, int used,
 }
 
 /*
+ * Counts x and the bias from where their points alone would have them: of n targets c becomes c - z start - h bias,
+ * with start (of the block's width) as x is before it is divided by the diagonal's roots.  Returns what that explains.
+ */
+static double
+start_dual(const MfAls *als, const MfSingleSpace *space, const MfTask *task, int n)
+{
+	const MfSystem *system = &task->system;
+	int			ld = task->block->width;
+	float	   *c = space->vector[1];
+	float	   *start = space->vector[3];
+	double		pull = mf_bias_pull(system);
+	double		bias = pull / mf_bias_ridge(system->bias_shift, task->weight_sum);
+
+	mf_sweep_start(als, task->block, system, start);
+	als->dense->multiply_by(start, space->vector[0], ld);
+	for (int k = 0; k < n && system->pull != 0.0f; k++)
+		c[k] -= als->dense->dot(space->panel.rows + k * ld, start, ld);
+	if (system->bias != NULL)
+		*system->bias = (float) bias;
+	for (int k = 0; k < n && pull != 0.0; k++)
+		c[k] -= space->vector[2][k] * (float) bias;
+	return als->dense->dot(start, start, ld) + pull * bias;
+}
+
+/*
  * x = z' c with (1 + z z') c = targets, for the panel's n rows: z = their vectors / diagonal^(1/2).
  * The dual form of Woodbury's identity; a bias as in eliminate_bias() of als_batched.c.
  */
@@ -223,10 +248,7 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 	float	   *root = space->vector[0];
 	float	   *c = space->vector[1];
 	float	   *h = space->vector[2];
-	float	   *start = space->vector[3];
 	double		explained = 0.0;
-	double		pull = mf_bias_pull(&task->system);
-	double		bias = 0.0;
 
 	mf_single_diagonal(als, task, root);
 	for (int k = 0; k < ld; k++)
@@ -239,18 +261,7 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 		h[k] = k < n ? panel->weight[k] : 0.0f;
 		explained += (double) c[k] * c[k];
 	}
-	/* x is counted from where its point draws it: targets become t - z start; and the bias likewise */
-	mf_sweep_start(als, task->block, &task->system, start);
-	dense->multiply_by(start, root, ld);
-	for (int k = 0; k < n && task->system.pull != 0.0f; k++)
-		c[k] -= dense->dot(panel->rows + k * ld, start, ld);
-	explained += dense->dot(start, start, ld);
-	if (pull != 0.0)
-	{
-		bias = pull / mf_bias_ridge(task->system.bias_shift, task->weight_sum);
-		dense->axpy(c, h, (float) -bias, width);
-		explained += pull * bias;
-	}
+	explained += start_dual(als, space, task, n);
 	dense->transpose_panel(space->other, panel->rows, ld, n, width);
 	dense->gemmt(space->matrix, width, space->other, space->other, ld, 0, 0);
 	for (int k = 0; k < width; k++)
@@ -268,10 +279,10 @@ solve_dual(MfAls *als, const MfSingleSpace *space, MfTask *task, int n)
 			als->cholesky->potrs(space->matrix, width, space->inverse, h);
 
 		dense->axpy(c, h, -(float) (above / below), width);
-		*task->system.bias = (float) (bias + above / below);
+		*task->system.bias += (float) (above / below);
 		explained += above * above / below;
 	}
-	memcpy(task->x, start, (size_t) ld * sizeof(float));
+	memcpy(task->x, space->vector[3], (size_t) ld * sizeof(float));
 	dense->gemv(task->x, panel->rows, c, ld, n);
 	dense->multiply_by(task->x, root, ld);
 	mf_single_account(als, task, explained, true);

@@ -164,7 +164,6 @@ extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t 
 extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
 
 /* als_system.c */
-extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
 extern double mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square);
 extern double mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *y, double square);
@@ -187,6 +186,7 @@ extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *worksp
 /* als_rotate.c */
 extern size_t mf_rotate_size(const MfAls *als);
 extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
+extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern void mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace);
 extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,
 						   float *workspace);

@@ -6,15 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The vectors of the side being solved, as the caller has them: of users for all terms, of items for this one. */
-float *
-mf_sweep_solved(const MfAls *als, MfPart part)
-{
-	if (als->side == MF_USERS)
-		return als->factors.user;
-	return part == MF_INTEREST ? als->factors.interest : als->factors.rating;
-}
-
 /* The system of user `row` of all, the same for all terms. */
 static MfSystem
 user_system(const MfAls *als, int64_t row)
