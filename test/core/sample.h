@@ -416,8 +416,10 @@ sample_item_gradient(const Sample *s, int64_t i, double *gradient)
 					sample_row(p->interest_prior, i, ld), sample_shared(p));
 	if (p->has_rating)
 	{
-		sample_hold(gradient + ld, p->rating_regularization[i], f->rating + i * ld, sample_row(p->rating_prior, i, ld), d);
-		sample_hold(gradient + 2 * ld, p->item_bias_regularization, f->item_bias + i, sample_row(p->bias_prior, i, 1), 1);
+		sample_hold(gradient + ld, p->rating_regularization[i], f->rating + i * ld,
+					sample_row(p->rating_prior, i, ld), d);
+		sample_hold(gradient + 2 * ld, p->item_bias_regularization, f->item_bias + i,
+					sample_row(p->bias_prior, i, 1), 1);
 	}
 	for (int64_t u = 0; u < p->nusers; u++)
 	{
@@ -431,7 +433,8 @@ sample_item_gradient(const Sample *s, int64_t i, double *gradient)
 					   ((seen ? 1.0 : 0.0) - sample_dot(pu, f->interest + i * ld, d)), pu, sample_shared(p));
 		if (p->has_rating && seen)
 		{
-			double		e = s->items.rating[c] - f->user_bias[u] - f->item_bias[i] - sample_dot(pu, f->rating + i * ld, d);
+			double		e = s->items.rating[c] - f->user_bias[u] - f->item_bias[i] -
+				sample_dot(pu, f->rating + i * ld, d);
 
 			sample_add(gradient + ld, -2.0 * w * e, pu, d);
 			gradient[2 * ld] -= 2.0 * w * e;

@@ -336,8 +336,8 @@ sparse_tolerance(const Sparse *p)
 }
 
 /*
- * Iterations, then users exactly: no error, all finite, and a loss that never rises, but where items without cells become
- * their priors.  NULL: all of it holds.
+ * Iterations, then users exactly: no error, all finite, and a loss that never rises, but where items without cells
+ * become their priors.  NULL: all of it holds.
  */
 static const char *
 sparse_train(Sparse *p, bool exact)
@@ -462,8 +462,8 @@ sparse_print(const Sparse *p, bool exact, const char *wrong)
 
 	printf("# %s: %d x %d, d = %d of %d, level %d,%s%s%s%s%s%s ratings %d, weights %d, regularization %d, start %d, alpha %g, interest_weight %g\n",
 		   wrong, (int) o->nusers, (int) o->nitems, o->shared, o->factors, p->level, o->rating ? " rating," : "",
-		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "", o->prior ? " prior," : "",
-		   exact ? " exact," : "", p->rating_kind, p->weight_kind, p->constant_kind, p->start_kind,
+		   o->interest ? " interest," : "", o->weighted ? " weighted," : "", o->int16 ? " int16," : "",
+		   o->prior ? " prior," : "", exact ? " exact," : "", p->rating_kind, p->weight_kind, p->constant_kind, p->start_kind,
 		   p->sample.problem.alpha, p->sample.problem.interest_weight);
 }
 

@@ -160,8 +160,8 @@ test_held(const SampleOptions *o, bool exact)
 
 	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
 	sample_sweep(als, &s, MF_ITEMS, exact, 0, NULL);
-	ok(off_priors(&s, o->nitems - 1) == 0.0 && off_priors(&s, 0) > 0.1, "%s, d = %d: an item without cells is its prior",
-	   preset_name(o), o->factors);
+	ok(off_priors(&s, o->nitems - 1) == 0.0 && off_priors(&s, 0) > 0.1,
+	   "%s, d = %d: an item without cells is its prior", preset_name(o), o->factors);
 	hold_items(&s, 1e9f);
 	sample_sweep(als, &s, MF_ITEMS, exact, 0, NULL);
 	off = off_priors(&s, 0);

@@ -91,9 +91,10 @@ take_constants(const MfAls *als, const MfBatch *batch, MfSystems *systems)
 {
 	for (int l = 0; l < batch->count && !systems->moves; l++)
 	{
-		const float *point = systems->system[l].point + systems->block->offset;
+		const MfSystem *system = &systems->system[l];
+		const float *point = system->point + systems->block->offset;
 
-		systems->explained[l] -= (double) systems->system[l].pull * als->dense->dot(point, point, systems->block->width);
+		systems->explained[l] -= (double) system->pull * als->dense->dot(point, point, systems->block->width);
 	}
 }
 

@@ -135,7 +135,8 @@ interleave_right(const MfAls *als, const MfBatchSpace *space, int n, int r)
  * for moves the shift to 0 from where they stand, or from the point if there is one.
  */
 static void
-find_draws(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems, MfLaneRows *rows)
+find_draws(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems,
+		   MfLaneRows *rows)
 {
 	for (int l = 0; l < als->cholesky->lanes; l++)
 	{

@@ -51,7 +51,7 @@ typedef struct MfSystems
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_KINDS][MF_MAX_LANES];
 	float		least[MF_MAX_LANES];	/* the lesser of the two */
-	double		explained[MF_MAX_LANES];	/* by how much the solution lowers the row's constant, without its point's part */
+	double		explained[MF_MAX_LANES];	/* by how much the solution lowers the row's constant (of its cells) */
 	int32_t		bad[MF_MAX_LANES];
 } MfSystems;
 

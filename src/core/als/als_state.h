@@ -7,8 +7,8 @@
  *     (diag(base * factor + shift) + sum over cells of scale^2 y y') x
  *                                              = pull * point + sum over cells of target * y,
  *
- * with a bias where the term has one: the cell's vector is then [y, 1].  The point is where regularization draws the row:
- * users to the mean user by a part of it, items to their prior by the whole.
+ * with a bias where the term has one: the cell's vector is then [y, 1].  The point is where regularization draws the
+ * row: users to the mean user by a part of it, items to their prior by the whole.
  *
  * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, rotated so that the Gram matrix
  * is diagonal and padded to shared_width, then those that ratings have for themselves, as they are and padded.  The

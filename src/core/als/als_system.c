@@ -1,5 +1,5 @@
 /*
- * als_system.c - a row's system besides its cells: regularization, the point to which it draws, and its part of the loss.
+ * als_system.c - a row's system besides its cells: regularization, the point to which it draws, its part of the loss.
  */
 #include "core/als/als_state.h"
 
@@ -190,7 +190,7 @@ become_prior(MfAls *als, int64_t r, const MfSystem *system, const float *prior)
 	als->row_loss[als->rows->first + r] += system->loss_weight * loss;
 }
 
-/* Sets the vector and bias of row r of als->rows, which has no cells, to the points of one term (prior: ld; or NULL). */
+/* Sets vector and bias of row r of als->rows, which has no cells, to the points of one term (prior: ld; or NULL). */
 static void
 clear_row(MfAls *als, MfPart part, int64_t r, const float *prior)
 {
