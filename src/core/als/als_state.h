@@ -198,11 +198,11 @@ mf_block_has(const MfBlock *block, MfKind kind)
 	return block->end[kind] > block->begin[kind];
 }
 
-/* Whether items are drawn to priors of a term's. */
+/* Whether the side being solved is drawn to a term's priors. */
 static inline bool
 mf_sweep_has_prior(const MfAls *als, MfPart part)
 {
-	return als->side == MF_ITEMS && als->term[part].prior != NULL;
+	return als->side == MF_ITEMS && als->term[part].present && als->term[part].prior != NULL;
 }
 
 /* What the point of a system's bias adds to the bias's right-hand side; times the point, to the constant. */

@@ -231,7 +231,7 @@ mf_sweep_clear(MfAls *als, int64_t begin, int64_t end, char *workspace)
 			row[j] = als->order[k + j];
 		for (int part = 0; part < MF_TERMS; part++)
 		{
-			bool		drawn = als->term[part].present && mf_sweep_has_prior(als, (MfPart) part);
+			bool		drawn = mf_sweep_has_prior(als, (MfPart) part);
 
 			if (drawn)
 				mf_sweep_load(als, als->term[part].prior, row, n, prior, rotated);

@@ -9,9 +9,9 @@
  *
  * where all cells count, the others have the mass `unobserved` and the target 0.  So
  *
- *                 weight           observed  unobserved    target               bias  all cells  dimensions  prior
- *     interest    interest_weight  alpha     of each item  1                    no    yes        shared      of s_i
- *     rating      1                1         0             standardized rating  yes   no         all         of q_i, b_i
+ *                weight           observed  unobserved    target               bias  all cells  dimensions  prior
+ *    interest    interest_weight  alpha     of each item  1                    no    yes        shared      of s_i
+ *    rating      1                1         0             standardized rating  yes   no         all         of q_i, b_i
  *
  * and to that comes weight * regularization * |y - prior|^2 of each item: what regularization draws it to is its prior,
  * 0 where there is none.
