@@ -450,15 +450,6 @@ ReorderRows(const void *values, const int32 *rank, int64 n, int64 width)
 	return ordered;
 }
 
-/* Takes the ids from number `first` on out of the dictionary; copied values stay in its memory context. */
-void
-DropIdsFrom(IdMap *map, int32 first)
-{
-	map->count = first;
-	DropNear(map);
-	FillSlots(map);
-}
-
 /* Bytes that the dictionary occupies, copied values included. */
 Size
 IdMapBytes(const IdMap *map)

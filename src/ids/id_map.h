@@ -45,7 +45,6 @@ extern void FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern int32 *SortIdsFrom(IdMap *map, int32 first);
 extern int32 *SortIdMap(IdMap *map);
 extern void *ReorderRows(const void *values, const int32 *rank, int64 n, int64 width);
-extern void DropIdsFrom(IdMap *map, int32 first);
 extern Size IdMapBytes(const IdMap *map);
 
 #endif

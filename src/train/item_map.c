@@ -33,7 +33,7 @@
 #define TOLERANCE 1e-3
 
 /* Users whose lists say how strongly blocks are held, and the stream of numbers that they are drawn by. */
-#define SAMPLE_USERS 1000
+#define STRENGTH_USERS 1000
 #define SAMPLE_STREAM 91
 
 /* Floats of a vector, from one to the next. */
@@ -143,13 +143,13 @@ typedef struct UserSample
 	int32	   *column;
 } UserSample;
 
-/* Draws about SAMPLE_USERS users, or takes all, and copies their vectors. */
+/* Draws about STRENGTH_USERS users, or takes all, and copies their vectors. */
 static void
 DrawUsers(const Training *t, UserSample *sample)
 {
 	int64		ld = Stride(&t->problem);
 	int64		nusers = t->problem.nusers;
-	double		share = (double) SAMPLE_USERS / nusers;
+	double		share = (double) STRENGTH_USERS / nusers;
 
 	sample->user = HugeArray(nusers, sizeof(int64));
 	for (int64 u = 0; u < nusers; u++)
@@ -274,7 +274,7 @@ FindGamma(Training *t)
 	double	   *gram = HugeZeroArray((int64) d * d, sizeof(double));
 	MfExposureFit fit = {.map = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,
 		.weight = map->weight,.ridge = 1,.factors = d},.vector = t->factors.interest,.start = map->interest,
-		.user = t->factors.user,.gram = gram,.cells = {&t->ratings->by_user, RewindColumnPass, NextPass},
+		.nusers = t->problem.nusers,.user = t->factors.user,.gram = gram,.cells = {&t->ratings->by_user, RewindColumnPass, NextPass},
 		.alpha = t->problem.alpha,.unobserved = t->problem.unobserved};
 	double		gamma;
 

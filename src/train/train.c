@@ -323,13 +323,11 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 static void
 LoadAttributes(Trainer *t)
 {
-	IdMap	   *items = t->training.ratings->items;
-	int32		known = items->count;
+	Training   *training = &t->training;
 
-	if (!HasItemFeatures(&t->request->options))
-		return;
-	FreeFeatures(LoadFeatures(&t->attributes, items, MaintenanceMemory(), &t->training.parallel));
-	DropIdsFrom(items, known);
+	if (HasItemFeatures(&t->request->options))
+		training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
+										  &training->parallel);
 }
 
 /* Reads the source, and settles what is to be minimised on it. */
@@ -361,6 +359,8 @@ SolveTraining(Trainer *t)
 												&training->parallel);
 	ReportPhase(PHASE_SWEEP);
 	RunSweeps(training);
+	if (training->features)
+		FreeFeatures(training->features);
 }
 
 /*
