@@ -44,6 +44,8 @@ AddNumbers(Triplets *cells, Numbers *numbers, const Choices *choices)
 	RewindCells(&numbers->cells);
 	while (NextCells(&numbers->cells, &rows))
 		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
 			{
 				const NumberColumn *column = &numbers->column[rows.column[c]];
@@ -57,6 +59,7 @@ AddNumbers(Triplets *cells, Numbers *numbers, const Choices *choices)
 				if ((float) z != 0)
 					AddTriplet(cells, (int32) (rows.first + r), choice->first, (float) z, 1);
 			}
+		}
 }
 
 /* What a token's cell weighs before its block has length 1: see Weighting. */
@@ -85,6 +88,7 @@ FlushRun(Run *run, Triplets *cells, const int32 *rank)
 {
 	double		squares = 0;
 
+	CHECK_FOR_INTERRUPTS();
 	qsort(run->cell, run->count, sizeof(RunCell), CompareRunCells);
 	for (int32 i = 0; i < run->count; i++)
 		squares += run->cell[i].weight * run->cell[i].weight;
