@@ -137,6 +137,8 @@ CREATE TABLE no_key (a int, b text);
 SELECT train('no_key');
 CREATE TABLE two_keys (a int, b text, PRIMARY KEY (a, b));
 SELECT train('two_keys');
+CREATE VIEW no_key_view AS SELECT item_id AS id, title FROM items;
+SELECT train('no_key_view');
 CREATE TABLE only_key (item_id int);
 SELECT train('only_key');
 CREATE TABLE nowhere AS SELECT item_id + 1000 AS item_id, year, genres FROM items;

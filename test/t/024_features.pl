@@ -127,6 +127,8 @@ is($spilled[3], 'spilled', 'with little, spilled');
 cmp_ok($memory[0], '>', 1_000_000, 'a million cells');
 $memory[3] = $spilled[3];
 is_deeply(\@spilled, \@memory, 'the same to the bit');
+$node->safe_psql('postgres', 'CREATE TABLE large_in_order AS SELECT * FROM large ORDER BY item_id');
+is((summary(messages('large_in_order', "$simple; SET maintenance_work_mem = '1GB'")))[4], $memory[4], 'also in another order of rows');
 
 # Documents that are nested deeper than the stack reaches.
 my $deep = output_or_error($node, q{CREATE TABLE deep AS SELECT i AS item_id, (repeat('[', 5000) || i % 3 || repeat(']', 5000))::jsonb AS doc FROM generate_series(1, 100) i;
