@@ -44,6 +44,8 @@ SELECT mf_set_default('ratings');
 CREATE TABLE user_vectors AS SELECT user_id AS id, factors FROM ratings_user_factors WHERE version = 2;
 CREATE TABLE item_vectors AS SELECT item_id AS id, factors FROM ratings_item_factors WHERE version = 2;
 SELECT mf_import('imported', 'user_vectors', 'item_vectors');
+CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind, 'word ' || i AS title FROM generate_series(1, 9) i;
+CREATE TABLE absurd_attributes AS SELECT i AS item_id, 'NaN'::real AS number, ARRAY[NULL, 'Infinity']::real[] AS vector, '{"a": [[]]}'::jsonb AS j FROM generate_series(1, 9) i;
 CREATE TABLE nothing (user_id int, item_id int, rating real);
 CREATE TABLE no_columns ();
 CREATE TABLE absurd AS SELECT * FROM (VALUES (1, 1, 'NaN'::real, 1), (2, 1, 'Infinity', 1), (NULL, NULL, NULL, 1), (3, 2, 3e38, -1))
@@ -68,6 +70,8 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN function = 'mf_relink' AND name IN ('users', 'items') THEN format('''ratings_%s_factors''::regclass', rtrim(name, 's'))
 		WHEN name = 'users' THEN '''user_vectors''::regclass'
 		WHEN name = 'items' AND type = 'regclass' THEN '''item_vectors''::regclass'
+		WHEN name = 'item_features' THEN '''attributes''::regclass'
+		WHEN name = 'feature_categories' THEN '''{kind}''::text[]'
 		WHEN name = 'group_table' THEN '''products''::regclass'
 		WHEN name = 'group_column' THEN '''seller'''
 		WHEN name IN ('id_column', 'group_id_column') THEN '''id'''
@@ -126,7 +130,7 @@ my @bad = (
 	"''", "' '", "'nothing'", "'x'::text", q('a"b'), q($$'; DROP TABLE ratings; --$$), q(E'\n\\\\\x01'), "repeat('x', 63)", "repeat('x', 64)",
 	"repeat(chr(233), 500000)", "repeat('{', 100)", "'uuids'", "'alone'", "'imported'", "'implicit'", "'ndcg'", "'rating'", "'ctid'", "'factors'", "'pg_catalog'", "'pg_temp'",
 	"'x'::name", "'x'::varchar", "'x'::char(3)", "'1'::\"char\"",
-	map({ "'$_'::regclass" } qw(pg_class ratings_user_id_idx a_sequence a_view unfilled parted a_type nothing no_columns absurd absurd_vectors
+	map({ "'$_'::regclass" } qw(pg_class ratings_user_id_idx a_sequence a_view unfilled parted a_type nothing no_columns absurd absurd_vectors absurd_attributes
 		columns_of_all_types mf_models mfrec.model pg_toast.pg_toast_1255 uuids user_vectors ratings_item_factors)),
 	'0::oid::regclass', '4294967295::oid::regclass', "'nowhere'::regclass",
 	"'{}'::int[]", 'ARRAY[NULL]::int[]', 'ARRAY[1, NULL, 2]', "'{{1,2},{3,4}}'::int[]", "'{{{1}}}'::int[]", "'[5:6]={1,2}'::int[]", "'[-2147483648:-2147483647]={1,2}'::int[]",
