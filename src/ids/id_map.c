@@ -394,6 +394,8 @@ DropNear(IdMap *map)
 /*
  * Renumbers the ids from number `first` on in their type's order, so that nothing depends on the order in which rows
  * were read.  Returns the new number of each old one (count entries), or NULL where nothing changed.
+ *
+ * FindIds() wants ids that are sorted from number 0 on: where others come before, FindId() finds them.
  */
 int32 *
 SortIdsFrom(IdMap *map, int32 first)
