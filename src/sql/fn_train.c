@@ -88,26 +88,26 @@ RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
  * place on.
  */
 static void
-ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+ReadFeatureArguments(FunctionCallInfo fcinfo, int place, FeatureArguments *arguments)
 {
 	Datum	   *values;
 	bool	   *nulls;
 
 	if (PG_NARGS() <= place)
 		return;
-	options->item_features = PG_ARGISNULL(place) ? InvalidOid : PG_GETARG_OID(place);
+	arguments->relid = PG_ARGISNULL(place) ? InvalidOid : PG_GETARG_OID(place);
 	if (PG_ARGISNULL(place + 1))
 		return;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(place + 1), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
-					  &options->ncategories);
-	options->feature_categories = palloc(sizeof(char *) * Max(options->ncategories, 1));
-	for (int i = 0; i < options->ncategories; i++)
+					  &arguments->ncategories);
+	arguments->categories = palloc(sizeof(char *) * Max(arguments->ncategories, 1));
+	for (int i = 0; i < arguments->ncategories; i++)
 	{
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not have a null", "feature_categories")));
-		options->feature_categories[i] = TextDatumGetCString(values[i]);
+		arguments->categories[i] = TextDatumGetCString(values[i]);
 	}
 }
 
@@ -161,7 +161,7 @@ mf_train(PG_FUNCTION_ARGS)
 
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
-	ReadFeatureArguments(fcinfo, 18, &request.options);
+	ReadFeatureArguments(fcinfo, 18, &request.options.features);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }

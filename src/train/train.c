@@ -31,7 +31,6 @@
 #include "source/lookup_cost.h"
 #include "source/ratings_read.h"
 #include "train/als_loop.h"
-#include "train/item_features.h"
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
@@ -98,8 +97,8 @@ KeepArguments(Trainer *t)
 	options.columns.rating = t->source.value_column;
 	if (mf_is_joint(&t->training.objective))
 		options.rating_factors = t->training.objective.rating_factors;
-	if (HasItemFeatures(&options))
-		KeepItemFeatures(&options, &t->attributes);
+	if (HasItemFeatures(&options.features))
+		KeepFeatureArguments(&options.features, &t->attributes);
 	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
 }
 
@@ -137,8 +136,9 @@ BeginTraining(Trainer *t)
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
 	PlanVersion(t);
-	if (HasItemFeatures(&request->options))
-		OpenItemFeatures(&t->attributes, &request->options, t->version.model.name, &t->source.item);
+	if (HasItemFeatures(&request->options.features))
+		OpenItemFeatures(&t->attributes, &request->options.features, t->source.item_column, t->version.model.name,
+						 &t->source.item);
 }
 
 /* Items of the version before, whose ids may have been of another type. */
@@ -325,7 +325,7 @@ LoadAttributes(Trainer *t)
 {
 	Training   *training = &t->training;
 
-	if (HasItemFeatures(&t->request->options))
+	if (HasItemFeatures(&t->request->options.features))
 		training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
 										  &training->parallel);
 }

@@ -55,12 +55,7 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("taste", options->taste, 0, 1e9);
 	CheckNumber("tolerance", options->tolerance, 0, 1);
 	CheckNumber("validation", options->validation, 0, 0.9);
-	if (options->ncategories > 0 && !OidIsValid(options->item_features) && options->features_name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feature_categories needs item_features"),
-				 errdetail("It lists columns of that relation."),
-				 errhint("Name the table or view of items' attributes with the argument item_features.")));
+	CheckFeatureArguments(&options->features);
 }
 
 /* Whether a model of such feedback has both parts, ratings and interest. */
@@ -123,12 +118,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "tolerance", options->tolerance);
 	AppendGiven(&json, "validation", options->validation);
 	AppendSourceColumns(&json, &options->columns);
-	if (options->features_name)
-	{
-		AppendJsonString(&json, "item_features_schema", options->features_schema);
-		AppendJsonString(&json, "item_features", options->features_name);
-		AppendJsonStrings(&json, "feature_categories", options->feature_categories, options->ncategories);
-	}
+	AppendFeatureArguments(&json, &options->features);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
@@ -152,9 +142,5 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
 	options->seed = JsonInteger(json, "seed", 1);
-	options->features_schema = JsonString(json, "item_features_schema");
-	if (options->features_schema)
-		options->features_name = JsonString(json, "item_features");
-	if (options->features_name)
-		options->feature_categories = JsonStrings(json, "feature_categories", &options->ncategories);
+	FeatureArgumentsFromJson(&options->features, json);
 }

@@ -5,6 +5,7 @@
 #define MFREC_TRAIN_OPTIONS_H
 
 #include "core/base/padding.h"
+#include "features/feature_arguments.h"
 #include "source/ratings.h"
 #include "source/source_columns.h"
 
@@ -26,11 +27,7 @@ typedef struct TrainOptions
 	double		validation;
 	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin, see Holdout */
 	int64		seed;
-	Oid			item_features;	/* relation of items' attributes; InvalidOid: none, or it is named below */
-	char	   *features_schema;	/* "pg_temp" of a temporary one; NULL: none */
-	char	   *features_name;
-	char	  **feature_categories; /* columns that are categories, whatever their type */
-	int			ncategories;
+	FeatureArguments features;
 } TrainOptions;
 
 #define MFREC_MAX_ITERATIONS 10000

@@ -1,0 +1,123 @@
+/*
+ * feature_arguments.c - the arguments item_features and feature_categories, and how a model keeps them.
+ *
+ * A model keeps names, not oids, so that a dump can be restored without the relation, and so that a relation that was
+ * dropped and created once more is the same one to mf_retrain.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "tsearch/ts_cache.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/varlena.h"
+
+#include "features/feature_arguments.h"
+#include "guc.h"
+#include "pg/json.h"
+
+/* Whether a training goes by attributes of items. */
+bool
+HasItemFeatures(const FeatureArguments *arguments)
+{
+	return OidIsValid(arguments->relid) || arguments->name;
+}
+
+/* An error for categories of no relation. */
+void
+CheckFeatureArguments(const FeatureArguments *arguments)
+{
+	if (arguments->ncategories > 0 && !HasItemFeatures(arguments))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature_categories needs item_features"),
+				 errdetail("It lists columns of that relation."),
+				 errhint("Name the table or view of items' attributes with the argument item_features.")));
+}
+
+/*
+ * The configuration of text search that mfrec.text_search_config names, or else default_text_search_config; an error
+ * where there is none of that name.
+ */
+static Oid
+TextConfiguration(void)
+{
+	Oid			configuration;
+
+	if (mfrec_text_search_config == NULL || *mfrec_text_search_config == '\0')
+		return getTSCurrentConfig(true);
+	configuration = get_ts_config_oid(textToQualifiedNameList(cstring_to_text(mfrec_text_search_config)), true);
+	if (!OidIsValid(configuration))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration \"%s\" does not exist", mfrec_text_search_config),
+				 errdetail("The setting mfrec.text_search_config names it."),
+				 errhint("SELECT cfgname FROM pg_ts_config lists those that there are; an empty setting means default_text_search_config.")));
+	return configuration;
+}
+
+/* The relation of attributes: the argument's, or of the name that the model keeps; an error where that has gone. */
+static Oid
+FeaturesRelation(const FeatureArguments *arguments, const char *model)
+{
+	Oid			schema;
+	Oid			relid;
+
+	if (OidIsValid(arguments->relid))
+		return arguments->relid;
+	schema = LookupNamespaceNoError(arguments->schema);
+	relid = OidIsValid(schema) ? get_relname_relid(arguments->name, schema) : InvalidOid;
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" of attributes of items of model \"%s\" does not exist",
+						arguments->schema, arguments->name, model),
+				 errdetail("It was dropped or renamed since the model was trained."),
+				 errhint("Rename it back, or train with mf_train(..., model => %s, item_features => ...) on another relation, or on none.",
+						 quote_literal_cstr(model))));
+	return relid;
+}
+
+/*
+ * Opens the relation of attributes of a model's items, whose ids are of type `items`; all that can be wrong before a
+ * row is read is an error here. item_column: how the source of ratings calls its items.
+ */
+void
+OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column, const char *model,
+				 const IdType *items)
+{
+	OpenFeatureSource(source, FeaturesRelation(arguments, model), item_column, arguments->categories,
+					  arguments->ncategories, TextConfiguration());
+	CheckFeatureKey(source, items);
+}
+
+/* Names the relation in arguments that are going to be kept, as it is called now. */
+void
+KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source)
+{
+	arguments->schema = source->temporary ? "pg_temp" : source->schema;
+	arguments->name = source->name;
+}
+
+/* Appends the keys of arguments that are named to an object's first keys; nothing where there is no relation. */
+void
+AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments)
+{
+	if (arguments->name == NULL)
+		return;
+	AppendJsonString(json, "item_features_schema", arguments->schema);
+	AppendJsonString(json, "item_features", arguments->name);
+	AppendJsonStrings(json, "feature_categories", arguments->categories, arguments->ncategories);
+}
+
+/* The inverse of AppendFeatureArguments(); strings are palloc'd. */
+void
+FeatureArgumentsFromJson(FeatureArguments *arguments, Jsonb *json)
+{
+	memset(arguments, 0, sizeof(FeatureArguments));
+	arguments->schema = JsonString(json, "item_features_schema");
+	if (arguments->schema)
+		arguments->name = JsonString(json, "item_features");
+	if (arguments->name)
+		arguments->categories = JsonStrings(json, "feature_categories", &arguments->ncategories);
+}

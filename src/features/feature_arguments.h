@@ -1,0 +1,30 @@
+/*
+ * feature_arguments.h - the arguments item_features and feature_categories, and how a model keeps them.
+ */
+#ifndef MFREC_FEATURE_ARGUMENTS_H
+#define MFREC_FEATURE_ARGUMENTS_H
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+#include "features/feature_source.h"
+
+/* What a training was asked for: the relation by its oid, or by the name that a model keeps of it. */
+typedef struct FeatureArguments
+{
+	Oid			relid;			/* InvalidOid: none, or it is named */
+	char	   *schema;			/* "pg_temp" of a temporary one; NULL: none */
+	char	   *name;
+	char	  **categories;		/* columns that are categories, whatever their type */
+	int			ncategories;
+} FeatureArguments;
+
+extern bool HasItemFeatures(const FeatureArguments *arguments);
+extern void CheckFeatureArguments(const FeatureArguments *arguments);
+extern void OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
+							 const char *model, const IdType *items);
+extern void KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source);
+extern void AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments);
+extern void FeatureArgumentsFromJson(FeatureArguments *arguments, Jsonb *json);
+
+#endif
