@@ -6,6 +6,9 @@
  * recur, what a number's mean is.  So rows become triplets first, in memory or spilled, and features then.
  *
  * Counts are of known items alone, those with ratings: cold ones have no say in what the features are.
+ *
+ * Texts become words here and not in the query: a table may have 1600 columns of text, and a query 1664, and a text is
+ * wanted both whole and as words.
  */
 #include "postgres.h"
 
@@ -77,7 +80,7 @@ CheckFinite(const FeatureSource *source, const Place *place, double number)
 				 errhint(ROW_HINT)));
 }
 
-/* Takes a number: see ReadNumber(). */
+/* Takes a number in two parts, see ReadNumber(): a time in microseconds, or a price of millions, needs more than a float. */
 static void
 TakeNumber(AttributeReceiver *receiver, const Place *place, double number)
 {
@@ -87,7 +90,7 @@ TakeNumber(AttributeReceiver *receiver, const Place *place, double number)
 	AddTriplet(&receiver->attributes->numbers, place->item, place->a, high, (float) (number - high));
 }
 
-/* Takes the tokens of the list, and counts them where the item is known. */
+/* Takes the tokens of the list, each of which a value has once, and counts them where the item is known. */
 static void
 TakeTokens(AttributeReceiver *receiver, const Place *place)
 {
@@ -177,7 +180,10 @@ CheckVector(const FeatureSource *source, const ReadColumn *column, const Place *
 				 errhint("All must have as many. " ROW_HINT)));
 }
 
-/* Takes an embedding; an empty array is none. */
+/*
+ * Takes an embedding; an empty array is none.  Elements are numbered among the tokens, so that both go one way; one that
+ * is 0 needs no cell.
+ */
 static void
 TakeVector(AttributeReceiver *receiver, const Place *place, ArrayType *array)
 {
@@ -203,7 +209,7 @@ TakeVector(AttributeReceiver *receiver, const Place *place, ArrayType *array)
 		attributes->vocabulary->token[column->first].items++;
 }
 
-/* Takes a value that is not null, of the type of its column's kind. */
+/* Takes a value that is not null, of the type that the query delivers for its column's kind: see AttributeKind. */
 static void
 TakeValue(AttributeReceiver *receiver, const Place *place, Datum value)
 {

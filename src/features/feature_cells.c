@@ -4,6 +4,16 @@
  * A column has as much say as any other, however many features an item has of it: the cells of one item and column
  * have length 1.  A number is standardized and cut off, and 0 stands for a missing one, which is so taken for an
  * ordinary one; a number that is there and 0 is something else.
+ *
+ * With N known items, of which n have the word or category, and which occurs t times in the text at hand, a cell is
+ *
+ *     word                     (1 + log t) * log(N / n)      divided by the length of the item's cells of the column
+ *     category of a list       log(N / n)                    likewise
+ *     category                 1                             alone in its column
+ *     element of an embedding  x                             divided by the embedding's length
+ *     number                   (x - mean) / deviation        at most 3 from 0
+ *
+ * The rarer a word, the more it says; a second occurrence says less than the first.
  */
 #include "postgres.h"
 
@@ -62,7 +72,10 @@ AddNumbers(Triplets *cells, Numbers *numbers, const Choices *choices)
 		}
 }
 
-/* What a token's cell weighs before its block has length 1: see Weighting. */
+/*
+ * What a token's cell weighs before its block has length 1: see Weighting. known: items with ratings; times: how often
+ * the word occurs in the text, or an element's value.
+ */
 static double
 TokenWeight(Weighting weighting, const Token *token, int64 known, float times)
 {
@@ -82,7 +95,10 @@ CompareRunCells(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Gives the run's cells length 1, adds them, and empties the run.  They are summed in the order of features. */
+/*
+ * Gives the run's cells length 1, adds them, and empties the run.  They are summed in the order of features, which is
+ * the same however tokens were numbered while rows were read.
+ */
 static void
 FlushRun(Run *run, Triplets *cells, const int32 *rank)
 {

@@ -132,7 +132,7 @@ CheckCategories(Relation rel, const char *key, char **categories, int ncategorie
 	}
 }
 
-/* The column number of the primary key, where that is one column; else InvalidAttrNumber. */
+/* The column number of the primary key, where that is one column; else InvalidAttrNumber, as of a view. */
 static AttrNumber
 PrimaryKeyColumn(Relation rel)
 {
@@ -169,7 +169,7 @@ KeyColumn(Relation rel, const char *item_column)
 	return pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
 }
 
-/* Fills in an attribute of a column; an error where its type cannot be one. */
+/* Fills in an attribute of a column; an error where its type cannot be one. category: feature_categories lists it. */
 static void
 FillAttribute(Attribute *attribute, Relation rel, Form_pg_attribute att, bool category)
 {

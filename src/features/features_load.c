@@ -2,6 +2,10 @@
  * features_load.c - from a relation of items' attributes to features, and what is told of them.
  *
  * LoadFeatures() is the recipe: rows are read, numbers summed up, features chosen, cells made.
+ *
+ * What was found is said in one notice, because a type says little of a column: a person sees there that a key is taken
+ * for a number, titles as words, and that nothing is left of a third column.  Who asks for debugging sees cells as well,
+ * and a hash of all, by which tests know that two trainings had the same.
  */
 #include "postgres.h"
 
@@ -14,7 +18,7 @@
 #include "features/features_load.h"
 #include "source/source.h"
 
-/* Cells that are shown to who asks for debugging, which tests do. */
+/* Cells that are shown to who asks for debugging, which tests do: the first ones, item by item. */
 #define MOST_SHOWN 500
 
 /* Appends what columns were taken as, and how many features each has. */
@@ -45,7 +49,10 @@ AppendPassedOver(StringInfo text, const FeatureSource *source, const Choices *ch
 		}
 }
 
-/* An error where nothing is known of items, or nothing that tells them apart. */
+/*
+ * An error where nothing is known of items, or nothing that tells them apart: whoever names attributes wants a training
+ * that goes by them, and not one without.
+ */
 static void
 CheckFeatures(const Features *features, const Attributes *attributes, const Choices *choices)
 {

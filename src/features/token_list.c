@@ -1,7 +1,12 @@
 /*
  * token_list.c - from the value of an attribute to the words and categories that it has.
  *
- * Empty strings are no values, and what occurs twice in a list counts once.
+ * Empty strings are no values, and what occurs twice in a list counts once.  Of a document
+ *
+ *     {"size": 40, "made": {"in": ["Rome", "Oslo"], "by": null}, "new": true}
+ *
+ * the tokens are ".size: 40", ".made.in: Rome", ".made.in: Oslo" and ".new: true"; behind the column's name they are the
+ * names of features.  Of a list ["a", "b"] that is a document they are ": a" and ": b".
  */
 #include "postgres.h"
 
@@ -100,7 +105,10 @@ typedef struct Walk
 	StringInfoData path;		/* ".key.key" of where we are */
 } Walk;
 
-/* Appends "path: value" of a scalar; nothing for null, an empty or a long string. */
+/*
+ * Appends "path: value" of a scalar; nothing for null, an empty or a long string.  A number is written without trailing
+ * zeros, by which equal ones may differ.
+ */
 static void
 ListScalar(Walk *walk, const JsonbValue *value)
 {

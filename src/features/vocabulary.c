@@ -1,7 +1,8 @@
 /*
  * vocabulary.c - the words and categories of items' attributes: numbered, and how many items have each.
  *
- * It is in memory as a whole, like the dictionaries of ids, because rows bring tokens in any order.
+ * It is in memory as a whole, like the dictionaries of ids, because rows bring tokens in any order.  A token takes 32
+ * bytes and its text, whether it becomes a feature or not: that so many items have it is known at the end.
  */
 #include "postgres.h"
 
@@ -41,7 +42,7 @@ CreateVocabulary(void)
 	return v;
 }
 
-/* The hash of a token. */
+/* The hash of a token: of its text and of what it is of. */
 static inline uint32
 HashToken(int32 field, const char *text, int32 length)
 {
