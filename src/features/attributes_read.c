@@ -80,7 +80,7 @@ CheckFinite(const FeatureSource *source, const Place *place, double number)
 				 errhint(ROW_HINT)));
 }
 
-/* Takes a number in two parts, see ReadNumber(): a time in microseconds, or a price of millions, needs more than a float. */
+/* Takes a number in two parts, see ReadNumber(): a time in microseconds needs more than a float. */
 static void
 TakeNumber(AttributeReceiver *receiver, const Place *place, double number)
 {

@@ -17,8 +17,8 @@
 #include "pg/alloc.h"
 
 /*
- * Items with ratings that must have a word or category: of fewer a training learns their items, not the word.  With 10 for
- * a threshold, titles that name a series of a few items found a third less of the new ones (on Anime).
+ * Items with ratings that must have a word or category: of fewer a training learns their items, not the word.  With
+ * 10 for a threshold, titles that name a series of a few items found a third less of the new ones (on Anime).
  */
 #define LEAST_ITEMS 3
 
@@ -95,9 +95,9 @@ ChooseField(Choice *choice, const Attribute *attribute, int a, const ReadColumn 
 }
 
 /*
- * Why a column of tokens or an embedding is passed over before any token is looked at; NULL where it is not.  A value
- * that is the only one tells items that have it from those that have none, which is rather a matter of who filled in the
- * column; of lists it may be all there is, as a mark, and is kept unless all items have it.
+ * Why a column of tokens or an embedding is passed over before any token is looked at; NULL where it is not.  A
+ * value that is the only one tells items that have it from those that have none, which is rather a matter of who
+ * filled in the column; of lists it may be all there is, as a mark, and is kept unless all items have it.
  */
 static const char *
 TokensPassedOver(const Choice *choice, const FieldSum *sum)
@@ -181,8 +181,8 @@ CompareByItems(const void *a, const void *b, void *vocabulary)
 }
 
 /*
- * The tokens that become features, by column and text, choices->kept of them; palloc'd.  Where there are too many, those
- * of the most items are kept, and of as many items those that come first by column and text.
+ * The tokens that become features, by column and text, choices->kept of them; palloc'd.  Where there are too many,
+ * those of the most items are kept, and of as many items those that come first by column and text.
  */
 static int32 *
 KeepTokens(Choices *choices, const Attributes *attributes)

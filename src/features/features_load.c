@@ -3,9 +3,9 @@
  *
  * LoadFeatures() is the recipe: rows are read, numbers summed up, features chosen, cells made.
  *
- * What was found is said in one notice, because a type says little of a column: a person sees there that a key is taken
- * for a number, titles as words, and that nothing is left of a third column.  Who asks for debugging sees cells as well,
- * and a hash of all, by which tests know that two trainings had the same.
+ * What was found is said in one notice, because a type says little of a column: a person sees there that a key is
+ * taken for a number, titles as words, and that nothing is left of a third column.  Who asks for debugging sees cells
+ * as well, and a hash of all, by which tests know that two trainings had the same.
  */
 #include "postgres.h"
 

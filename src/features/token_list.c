@@ -5,8 +5,8 @@
  *
  *     {"size": 40, "made": {"in": ["Rome", "Oslo"], "by": null}, "new": true}
  *
- * the tokens are ".size: 40", ".made.in: Rome", ".made.in: Oslo" and ".new: true"; behind the column's name they are the
- * names of features.  Of a list ["a", "b"] that is a document they are ": a" and ": b".
+ * the tokens are ".size: 40", ".made.in: Rome", ".made.in: Oslo" and ".new: true"; behind the column's name they are
+ * the names of features.  Of a list ["a", "b"] that is a document they are ": a" and ": b".
  */
 #include "postgres.h"
 
