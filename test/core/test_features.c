@@ -4,7 +4,7 @@
 #include "tap.h"
 
 #include "core/simd/isa.h"
-#include "features.h"
+#include "feature_sample.h"
 
 /* A regression for tests: everything that a fit points to. */
 typedef struct Regression

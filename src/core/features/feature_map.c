@@ -49,7 +49,7 @@ typedef struct Solver
 	float	   *inverse;		/* nfeatures: of the diagonal; 0 where that is 0 */
 	double	   *part;			/* SUMS x width for every ROWS features */
 	double	   *total;			/* SUMS x width: their sums, in order */
-	double	   *length;			/* width: of the step, or of the old direction in the new one */
+	float	   *length;			/* width: of the step, or of the old direction in the new one */
 	double	   *known;			/* width: residual . preconditioned residual */
 } Solver;
 
@@ -92,7 +92,7 @@ lay_out(Solver *solver, MfArena *arena, int64_t nitems, int32_t nfeatures, int f
 	solver->inverse = mf_arena_floats(arena, (size_t) nfeatures);
 	solver->part = mf_arena_take(arena, (size_t) blocks_of(nfeatures) * SUMS * width * sizeof(double));
 	solver->total = mf_arena_take(arena, SUMS * width * sizeof(double));
-	solver->length = mf_arena_take(arena, width * sizeof(double));
+	solver->length = mf_arena_floats(arena, width);
 	solver->known = mf_arena_take(arena, width * sizeof(double));
 }
 
@@ -171,53 +171,128 @@ weigh_items(void *state, int64_t block, int worker)
 	}
 }
 
+/*
+ * What follows is done to blocks of features, LANES columns at a time, or one where there is only one: a constant where
+ * it is inlined, for compilers make registers of loops of constant length.  Lengths are a column's own.
+ */
+#define LANES 16
+#define COLUMNS static inline __attribute__((always_inline)) void
+
+/* A function of a block of features, for LANES columns or one. */
+#define FOR_COLUMNS(function, solver, block) \
+	do { \
+		if ((solver)->width == 1) \
+			function(solver, block, 1); \
+		else \
+			function(solver, block, LANES); \
+	} while (0)
+
+/* product += ridge direction, and direction . product */
+COLUMNS
+complete_columns(Solver *solver, int64_t block, const int lanes)
+{
+	double	   *sums = block_sums(solver, block) + PRODUCTS * solver->width;
+	int64_t		end = block_end(block, solver->fit->matrix->nfeatures) * solver->width;
+	float		ridge = solver->fit->ridge;
+
+	for (int64_t at = block * ROWS * solver->width; at < end; at += lanes)
+	{
+		const float *restrict direction = solver->direction + at;
+		float	   *restrict product = solver->product + at;
+		double	   *restrict sum = sums + at % solver->width;
+
+		for (int k = 0; k < lanes; k++)
+		{
+			product[k] += ridge * direction[k];
+			sum[k] += (double) direction[k] * product[k];
+		}
+	}
+}
+
+/* The residual's sums. */
+COLUMNS
+sum_columns(Solver *solver, int64_t block, const int lanes)
+{
+	double	   *sums = block_sums(solver, block);
+	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
+	int			width = solver->width;
+
+	for (int64_t f = block * ROWS; f < end; f++)
+		for (int column = 0; column < width; column += lanes)
+		{
+			const float *restrict residual = solver->residual + f * width + column;
+			double	   *restrict squares = sums + column;
+			double	   *restrict products = squares + PRODUCTS * width;
+			double		inverse = solver->inverse[f];
+
+			for (int k = 0; k < lanes; k++)
+			{
+				double		square = (double) residual[k] * residual[k];
+
+				squares[k] += square;
+				products[k] += square * inverse;
+			}
+		}
+}
+
+/* A step along direction. */
+COLUMNS
+step_in_columns(Solver *solver, int64_t block, const int lanes)
+{
+	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
+	int			width = solver->width;
+
+	for (int64_t f = block * ROWS; f < end; f++)
+		for (int column = 0; column < width; column += lanes)
+		{
+			float	   *restrict b = solver->b + f * solver->stride + column;
+			float	   *restrict residual = solver->residual + f * width + column;
+			const float *restrict direction = solver->direction + f * width + column;
+			const float *restrict product = solver->product + f * width + column;
+			const float *restrict length = solver->length + column;
+
+			for (int k = 0; k < lanes; k++)
+			{
+				b[k] += length[k] * direction[k];
+				residual[k] -= length[k] * product[k];
+			}
+		}
+}
+
+/* direction = preconditioned residual + length times the old direction */
+COLUMNS
+turn_columns(Solver *solver, int64_t block, const int lanes)
+{
+	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
+	int			width = solver->width;
+
+	for (int64_t f = block * ROWS; f < end; f++)
+		for (int column = 0; column < width; column += lanes)
+		{
+			float	   *restrict direction = solver->direction + f * width + column;
+			const float *restrict residual = solver->residual + f * width + column;
+			const float *restrict length = solver->length + column;
+			float		inverse = solver->inverse[f];
+
+			for (int k = 0; k < lanes; k++)
+				direction[k] = inverse * residual[k] + length[k] * direction[k];
+		}
+}
+
 /* Task: product becomes the matrix times direction, where it was G' W G times it; direction . product. */
 static void
 complete_product(void *state, int64_t block, int worker)
 {
-	Solver	   *solver = state;
-	double	   *products = block_sums(solver, block) + PRODUCTS * solver->width;
-	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
-	float		ridge = solver->fit->ridge;
-	int			width = solver->width;
-
 	(void) worker;
-	for (int64_t f = block * ROWS; f < end; f++)
-	{
-		const float *restrict direction = solver->direction + f * width;
-		float	   *restrict product = solver->product + f * width;
-
-		for (int k = 0; k < width; k++)
-		{
-			product[k] += ridge * direction[k];
-			products[k] += (double) direction[k] * product[k];
-		}
-	}
+	FOR_COLUMNS(complete_columns, (Solver *) state, block);
 }
 
 /* Task: the residual's sums. */
 static void
 sum_residual(void *state, int64_t block, int worker)
 {
-	Solver	   *solver = state;
-	double	   *squares = block_sums(solver, block);
-	double	   *products = squares + PRODUCTS * solver->width;
-	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
-	int			width = solver->width;
-
 	(void) worker;
-	for (int64_t f = block * ROWS; f < end; f++)
-	{
-		const float *residual = solver->residual + f * width;
-
-		for (int k = 0; k < width; k++)
-		{
-			double		square = (double) residual[k] * residual[k];
-
-			squares[k] += square;
-			products[k] += square * solver->inverse[f];
-		}
-	}
+	FOR_COLUMNS(sum_columns, (Solver *) state, block);
 }
 
 /* Task: the residual of the b that there is, and its sums. */
@@ -238,42 +313,16 @@ start_residual(void *state, int64_t block, int worker)
 static void
 take_step(void *state, int64_t block, int worker)
 {
-	Solver	   *solver = state;
-	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
-	int			width = solver->width;
-
-	for (int64_t f = block * ROWS; f < end; f++)
-	{
-		float	   *restrict b = solver->b + f * solver->stride;
-		float	   *restrict residual = solver->residual + f * width;
-
-		for (int k = 0; k < width; k++)
-		{
-			float		length = (float) solver->length[k];
-
-			b[k] += length * solver->direction[f * width + k];
-			residual[k] -= length * solver->product[f * width + k];
-		}
-	}
+	FOR_COLUMNS(step_in_columns, (Solver *) state, block);
 	sum_residual(state, block, worker);
 }
 
-/* Task: direction = preconditioned residual + length times the old direction. */
+/* Task: the next direction. */
 static void
 turn_direction(void *state, int64_t block, int worker)
 {
-	Solver	   *solver = state;
-	int64_t		end = block_end(block, solver->fit->matrix->nfeatures);
-	int			width = solver->width;
-
 	(void) worker;
-	for (int64_t f = block * ROWS; f < end; f++)
-		for (int k = 0; k < width; k++)
-		{
-			float	   *direction = solver->direction + f * width + k;
-
-			*direction = solver->inverse[f] * solver->residual[f * width + k] + (float) solver->length[k] * *direction;
-		}
+	FOR_COLUMNS(turn_columns, (Solver *) state, block);
 }
 
 /* out (nfeatures x width) = G' items */
@@ -365,7 +414,7 @@ start_columns(Solver *solver, double *size)
 			error = run_sums(solver, start_residual);
 	}
 	memcpy(solver->known, solver->total + PRODUCTS * solver->width, (size_t) solver->width * sizeof(double));
-	memset(solver->length, 0, (size_t) solver->width * sizeof(double));
+	memset(solver->length, 0, (size_t) solver->width * sizeof(float));
 	memset(solver->direction, 0, (size_t) matrix->nfeatures * (size_t) solver->width * sizeof(float));
 	return error == MF_OK ? run_blocks(solver, matrix->nfeatures, turn_direction) : error;
 }
@@ -380,12 +429,12 @@ step_columns(Solver *solver)
 	if (error == MF_OK)
 		error = run_sums(solver, complete_product);
 	for (int k = 0; k < solver->width; k++)
-		solver->length[k] = solver->known[k] / fmax(products[k], LEAST);
+		solver->length[k] = (float) (solver->known[k] / fmax(products[k], LEAST));
 	if (error == MF_OK)
 		error = run_sums(solver, take_step);
 	for (int k = 0; k < solver->width; k++)
 	{
-		solver->length[k] = products[k] / fmax(solver->known[k], LEAST);
+		solver->length[k] = (float) (products[k] / fmax(solver->known[k], LEAST));
 		solver->known[k] = products[k];
 	}
 	return error == MF_OK ? run_blocks(solver, solver->fit->matrix->nfeatures, turn_direction) : error;

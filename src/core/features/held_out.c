@@ -24,7 +24,7 @@
 #include "core/kernels/ranks.h"
 
 #define MOST_ITEMS 20000		/* ranked; more are sampled */
-#define MOST_SHIFTS 32
+#define MOST_SHIFTS 24
 #define LEAST_SHIFTS 19			/* fewer prove nothing, whatever the figure */
 #define DEVIATIONS 3.0
 #define SEED 0x68656c64
@@ -35,17 +35,10 @@ typedef struct WorkerSpace
 	double	   *side;			/* d x MF_RANKS_USERS: users side by side */
 	float	   *score;			/* by `predicted`: blocks of MF_RANKS_USERS x MF_RANKS_ITEMS */
 	float	   *rest_score;		/* the same by `rest` */
-	float	   *rest;			/* count: of one user, by `rest` */
-	float	   *part;			/* count: what the rest leaves of it */
-	float	   *mixed;			/* count: rest and the part of other items */
+	float	   *rest;			/* count: one user's, by `rest` */
+	float	   *part;			/* count: what is left of those by `predicted` */
+	float	   *list;			/* count: what the user's list goes by */
 } WorkerSpace;
-
-/* A user's scores: those of item j are in block j / MF_RANKS_ITEMS. */
-typedef struct Scores
-{
-	const float *first;
-	int			stride;			/* from block to block */
-} Scores;
 
 /* Blocks of MF_RANKS_ITEMS items. */
 static int64_t
@@ -72,7 +65,7 @@ take_space(const MfHeldOut *held, MfArena *arena)
 	space.rest_score = mf_arena_floats(arena, MF_RANKS_USERS * most);
 	space.rest = mf_arena_floats(arena, most);
 	space.part = mf_arena_floats(arena, most);
-	space.mixed = mf_arena_floats(arena, most);
+	space.list = mf_arena_floats(arena, most);
 	return space;
 }
 
@@ -169,29 +162,26 @@ items_of(const MfHeldOut *held, int64_t b)
 	return left < MF_RANKS_ITEMS ? (int) left : MF_RANKS_ITEMS;
 }
 
-/* What item j adds to a list: the mean gain of the places that its score shares. */
+/* What item j adds to a list by these scores: the mean gain of the places that its score shares. */
 static double
-gain_of(const MfHeldOut *held, const MfRanks *ranks, Scores scores, int64_t j)
+gain_of(const MfHeldOut *held, const MfRanks *ranks, const float *score, int64_t j)
 {
-	float		mine = scores.first[j / MF_RANKS_ITEMS * scores.stride + j % MF_RANKS_ITEMS];
-	int64_t		above = 0;
 	int64_t		equal = 0;
+	int64_t		above = ranks->above(score, (int) held->count, score[j], &equal);
 
-	for (int64_t b = 0; b < item_blocks(held->count); b++)
-		above += ranks->above(scores.first + b * scores.stride, items_of(held, b), mine, &equal);
 	/* what is not a number is equal to nothing, and makes the figure no number */
 	return (held->gain[above + equal] - held->gain[above]) / (double) equal;
 }
 
 /* NDCG of a user's list; 0 without relevant items. */
 static double
-ndcg_of(const MfHeldOut *held, const MfRanks *ranks, Scores scores, int64_t user)
+ndcg_of(const MfHeldOut *held, const MfRanks *ranks, const float *score, int64_t user)
 {
 	int64_t		n = held->start[user + 1] - held->start[user];
 	double		sum = 0.0;
 
 	for (int64_t k = held->start[user]; k < held->start[user + 1]; k++)
-		sum += gain_of(held, ranks, scores, held->relevant[k]);
+		sum += gain_of(held, ranks, score, held->relevant[k]);
 	return n > 0 ? sum / held->gain[n] : 0.0;
 }
 
@@ -206,49 +196,47 @@ score_items(const MfHeldOut *held, const MfRanks *ranks, const double *side, con
 					 score + b * MF_RANKS_USERS * MF_RANKS_ITEMS);
 }
 
-/* Takes the scores of user u of a group apart: by the rest, and what is left. */
+/* Takes a user's scores from those of a group: out (count). */
 static void
-split_scores(const MfHeldOut *held, const WorkerSpace *space, int u)
+take_scores(const MfHeldOut *held, const float *score, int u, float *out)
 {
-	for (int64_t j = 0; j < held->count; j++)
-	{
-		int64_t		at = (j / MF_RANKS_ITEMS * MF_RANKS_USERS + u) * MF_RANKS_ITEMS + j % MF_RANKS_ITEMS;
-
-		space->rest[j] = space->rest_score[at];
-		space->part[j] = space->score[at] - space->rest_score[at];
-	}
+	for (int64_t b = 0; b < item_blocks(held->count); b++)
+		memcpy(out + b * MF_RANKS_ITEMS, score + (b * MF_RANKS_USERS + u) * MF_RANKS_ITEMS,
+			   (size_t) items_of(held, b) * sizeof(float));
 }
 
-/* mixed = the scores where every item has the part of the one `shift` places further on. */
+/* list = the scores where every item has the part of the one `shift` places further on. */
 static void
 mix_scores(const MfHeldOut *held, const WorkerSpace *space, int64_t shift)
 {
 	int64_t		turn = held->count - shift;
 
 	for (int64_t j = 0; j < turn; j++)
-		space->mixed[j] = space->rest[j] + space->part[j + shift];
+		space->list[j] = space->rest[j] + space->part[j + shift];
 	for (int64_t j = turn; j < held->count; j++)
-		space->mixed[j] = space->rest[j] + space->part[j - turn];
+		space->list[j] = space->rest[j] + space->part[j - turn];
 }
 
-/* The figures of a user of a group: one, or one for each shift. */
+/* The figures of a user of a group: one, or one for each shift, the first of which is none. */
 static void
 rank_user(const MfHeldOut *held, const MfRanks *ranks, const WorkerSpace *space, int64_t user)
 {
 	int			u = (int) (user % MF_RANKS_USERS);
-	Scores		plain = {space->score + u * MF_RANKS_ITEMS, MF_RANKS_USERS * MF_RANKS_ITEMS};
-	Scores		mixed = {space->mixed, MF_RANKS_ITEMS};
 
 	if (held->shifts == 0)
 	{
-		held->quality[user] = ndcg_of(held, ranks, plain, user);
+		take_scores(held, space->score, u, space->list);
+		held->quality[user] = ndcg_of(held, ranks, space->list, user);
 		return;
 	}
-	split_scores(held, space, u);
+	take_scores(held, space->score, u, space->part);
+	take_scores(held, space->rest_score, u, space->rest);
+	for (int64_t j = 0; j < held->count; j++)
+		space->part[j] -= space->rest[j];
 	for (int s = 0; s <= held->shifts && !mf_cancelled(held->parallel); s++)
 	{
 		mix_scores(held, space, s * (held->count / (held->shifts + 1)));
-		held->quality[user * (1 + held->shifts) + s] = ndcg_of(held, ranks, mixed, user);
+		held->quality[user * (1 + held->shifts) + s] = ndcg_of(held, ranks, space->list, user);
 	}
 }
 

@@ -7,9 +7,11 @@
  * NDCG of held_out.c; squared error keeps noise, for it is small next to the rest.
  *
  * A coordinate search over powers of 4 times START: all blocks together, then each by itself, then each again, up
- * while it gains, else down.  Fits are near each other, so each starts from the one before it.  In the end a block is
- * off whose lambda ran to the end of the range, and one that does nothing for the held-out items that chance does not
- * explain: noise need not cost enough for the search to go all the way.
+ * while it gains, else down.  Fits are near each other, so each starts from the one before it.
+ *
+ * In the end a block is off that does nothing for the held-out items which chance does not explain.  Neither its
+ * lambda nor what it costs can tell: noise of a few values hardly costs anything, and where the words of titles are
+ * noise, lambdas of all blocks go up together with theirs, those of genres to the end of the range.
  */
 #include "core/features/strength.h"
 
@@ -244,19 +246,15 @@ predict_rest(Search *search, int block)
 	return mf_map_apply_to(&fit, search->b, search->held.place, search->held.rest);
 }
 
-/* Turns a block off where its lambda is at the end of the range, or what it does is not proven; *off: whether it was. */
+/* Turns a block off where what it does is not proven; *off: whether it was. */
 static MfError
 judge_block(Search *search, int block, bool *off)
 {
 	bool		proven = false;
-	MfError		error = MF_OK;
+	MfError		error = predict_rest(search, block);
 
-	if (search->best[block] < MOST)
-	{
-		error = predict_rest(search, block);
-		if (error == MF_OK)
-			error = mf_held_out_prove(&search->held, &proven);
-	}
+	if (error == MF_OK)
+		error = mf_held_out_prove(&search->held, &proven);
 	*off = error == MF_OK && !proven;
 	if (*off)
 		search->best[block] = OFF;
@@ -275,7 +273,7 @@ judge_blocks(Search *search)
 		{
 			if (search->best[block] != level)
 				continue;
-			if (off && level < MOST)
+			if (off)
 				error = fit_setting(search, search->best);
 			if (error == MF_OK)
 				error = judge_block(search, block, &off);

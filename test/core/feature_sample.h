@@ -1,9 +1,9 @@
 /*
- * features.h - feature matrices for tests, handed over in any number of parts, and naive twins in double of what is
+ * feature_sample.h - feature matrices for tests, handed over in any number of parts, and naive twins in double of what is
  * computed from them.
  */
-#ifndef FEATURES_H
-#define FEATURES_H
+#ifndef FEATURE_SAMPLE_H
+#define FEATURE_SAMPLE_H
 
 #include <math.h>
 #include <stdbool.h>
