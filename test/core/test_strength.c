@@ -8,7 +8,7 @@
 #include "core/features/held_out.h"
 #include "core/features/strength.h"
 #include "core/features/thirds.h"
-#include "core/linalg/gram.h"
+#include "core/simd/isa.h"
 #include "feature_sample.h"
 
 #define ITEMS 2400
@@ -265,6 +265,7 @@ test_ndcg(void)
 	double		ndcg;
 	double		chance;
 	bool		proven;
+	MfIsa		best = mf_isa();
 	int			expected = 0;
 	bool		right = true;
 	void	   *space;
@@ -292,10 +293,77 @@ test_ndcg(void)
 	ok(mf_held_out_ndcg(&held, &ndcg) == MF_OK && fabs(ndcg - naive_ndcg(&w, &held)) < 1e-9 && ndcg > 1.1 * chance,
 	   "genres: as defined, and better");
 	ok(mf_held_out_prove(&held, &proven) == MF_OK && proven, "which is proven");
+	for (int level = 0; level <= (int) best; level++)
+	{
+		double		other;
+
+		mf_isa_limit((MfIsa) level);
+		right = right && mf_held_out_ndcg(&held, &other) == MF_OK && other == ndcg;
+	}
+	mf_isa_limit(best);
+	ok(right, "the same at every level");
+	memcpy(held.rest, held.predicted, (size_t) held.count * 64);
+	ok(mf_held_out_prove(&held, &proven) == MF_OK && !proven, "what is known already is no proof");
+	for (int k = 0; k < held.count * 16; k++)
+		held.rest[k] = k % 16 < D ? 0.5f * mf_random_normal(99, (uint64_t) k) : 0.0f;
+	for (int k = 0; k < held.count * 16; k++)
+		held.predicted[k] += held.rest[k];
+	ok(mf_held_out_prove(&held, &proven) == MF_OK && proven, "beside noise it is proven");
+	for (int k = 0; k < held.count * 16; k++)
+	{
+		float		noise = held.rest[k];
+
+		held.rest[k] = held.predicted[k] - noise;
+	}
+	ok(mf_held_out_prove(&held, &proven) == MF_OK && !proven, "noise beside it is not");
 	held.predicted[3] = NAN;
 	ok(mf_held_out_ndcg(&held, &ndcg) == MF_NOT_FINITE, "what is no number is refused");
 	free(space);
 	world_free(&w);
+}
+
+/* Of many items a sample is held out, in no order. */
+static void
+test_sample(void)
+{
+	enum
+	{
+		MANY = 90000
+	};
+	MfParallel	parallel = {1, NULL};
+	MfHeldOut	held = {.parallel = &parallel,.factors = 1,.nitems = MANY};
+	MfArena		arena = {NULL, 0};
+	MfRows		none = {0};
+	float	   *weight = floats(MANY);
+	char	   *taken = zeros(MANY, 1);
+	int64_t		ascends = 0;
+	int64_t		late = 0;
+	int64_t		last = 0;
+	bool		right = true;
+	void	   *space;
+
+	mf_held_out_lay_out(&held, &arena, 0);
+	space = malloc(arena.used + 64);
+	arena = mf_arena_at(space);
+	mf_held_out_lay_out(&held, &arena, 0);
+	for (int i = 0; i < MANY; i++)
+		weight[i] = 1.0f;
+	mf_held_out_choose(&held, weight, &none, 1);
+	for (int i = 0; i < MANY; i++)
+	{
+		if (held.place[i] < 0)
+			continue;
+		right = right && mf_item_third(i) == 1 && held.place[i] < held.count && !taken[held.place[i]];
+		taken[held.place[i]] = 1;
+		ascends += held.place[i] > last;
+		late += i >= MANY / 2;
+		last = held.place[i];
+	}
+	ok(right && held.count == 20000, "a sample of many items");
+	ok(ascends > 9700 && ascends < 10300 && late > 9700 && late < 10300, "in no order, from anywhere");
+	free(weight);
+	free(taken);
+	free(space);
 }
 
 /* Strengths and gamma do not depend on threads and parts. */
@@ -552,6 +620,7 @@ main(void)
 		genre_of[i] = (int32_t) (mf_random_bits(1, (uint64_t) i) % GENRES);
 	test_thirds();
 	test_ndcg();
+	test_sample();
 	test_blocks();
 	test_weak();
 	test_noise();

@@ -23,6 +23,11 @@ typedef struct MfExposureFit
 	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed; NULL: 1 */
 } MfExposureFit;
 
+/*
+ * After a training, on the vectors that will be stored.  A cold item's vector is the map's prediction times a number
+ * between 1, which is best for the order among cold items, and gamma, which gives them the share of lists that the
+ * objective says: its root is a compromise.  For `predicted` there is room where the items' priors were.
+ */
 extern size_t mf_exposure_size(const MfExposureFit *fit);
 extern MfError mf_exposure_find(const MfExposureFit *fit, float *predicted, double *gamma, void *workspace);
 

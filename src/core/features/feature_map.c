@@ -11,6 +11,9 @@
  * genre and a rare word differ by orders of magnitude.  Columns of Y share passes over the cells, and apart from that
  * know nothing of each other: each has its own direction and step length.
  *
+ * Sums over features are made of blocks of ROWS in their order, and products row by row (feature_product.c), so no
+ * number depends on threads.
+ *
  * What is kept beside B is as long as Y, so columns are solved in groups, as many at once as MOST_BYTES has room for.
  */
 #include "core/features/feature_map.h"

@@ -51,6 +51,11 @@ mf_map_columns(int factors)
 	return factors == 1 ? mf_padded(1) : factors;
 }
 
+/*
+ * A sweep of a training is mf_map_fit() for a few steps from the last sweep's b, then mf_map_apply() for the items'
+ * priors, rows of cold items among them.  Vectors and biases of items are fits of their own, with one workspace of the
+ * size of the widest.  The same fit gives the same bits for any number of threads and any cutting of passes.
+ */
 extern size_t mf_map_size(int64_t nitems, int32_t nfeatures, int factors, const MfParallel *parallel);
 extern MfError mf_map_fit(const MfMapFit *fit, const float *y, float *b, void *workspace);
 extern MfError mf_map_apply(const MfMapFit *fit, const float *b, float *out);

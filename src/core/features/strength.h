@@ -29,6 +29,11 @@ typedef struct MfStrengthSearch
 	int			evaluations;	/* settings tried at most, each of which fits a map; 0: as many as it takes */
 } MfStrengthSearch;
 
+/*
+ * Once in a training, when vectors have taken shape and no prior holds them yet.  It takes some dozen fits of 10 steps
+ * and, for each of them, scores of the held-out items for all users of the sample; for every block that is judged the
+ * latter two dozen times, without the products.  The lambdas serve all maps: of ratings' vectors and biases, too.
+ */
 extern size_t mf_strength_size(const MfStrengthSearch *search);
 extern MfError mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations, void *workspace);
 extern void mf_strength_scale(const MfFeatureMatrix *matrix, const float *lambda, float *scale);
