@@ -405,6 +405,7 @@ test_cancel(void)
 	static const Block blocks[] = {{NUMBER, 1, NULL}, {WORDS, 2500, NULL}, {CATEGORY, 5, NULL}};
 	Features   *features = features_new(3000, blocks, 3, 8, false);
 	Regression	r = regression_new(features, 64, 15);
+	float	   *out = floats(3000 * 64);
 	bool		right = true;
 	int			times = 0;
 	MfError		error = MF_CANCELLED;
@@ -422,6 +423,9 @@ test_cancel(void)
 		times++;
 	}
 	ok(right && error == MF_OK && times > 10, "a cancel ends it at any point, and at once");
+	polls_left = 0;
+	ok(mf_map_apply(&r.fit, r.b, out) == MF_CANCELLED, "and what a map says, too");
+	free(out);
 	regression_free(&r);
 	features_free(features);
 }

@@ -32,7 +32,7 @@ typedef struct World
 
 static int32_t genre_of[ITEMS];
 
-/* Draws everything; each user has some dozens of items, by how they like them. */
+/* Draws everything; each user has some dozens of items, by how they like them, but for some who have none. */
 static World
 world_new(const Block *blocks, int nblocks, uint64_t seed, bool dense)
 {
@@ -61,7 +61,8 @@ world_new(const Block *blocks, int nblocks, uint64_t seed, bool dense)
 
 			for (int k = 0; k < D && w.weight[i] > 0; k++)
 				score += w.user[u * 16 + k] * w.item[i * 16 + k];
-			if (w.weight[i] == 0.0f || mf_random_uniform(seed + 23, (uint64_t) (u * ITEMS + i)) > 0.1 / (1 + exp(3 - score)))
+			if (w.weight[i] == 0.0f || u % 20 == 19 ||
+				mf_random_uniform(seed + 23, (uint64_t) (u * ITEMS + i)) > 0.1 / (1 + exp(3 - score)))
 				continue;
 			cells.row[cells.n] = u;
 			column[cells.n] = i;

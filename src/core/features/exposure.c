@@ -160,6 +160,7 @@ add_cells(Exposure *exposure, CellSums *sums)
 		if (rows.nrows > 0 && !mf_parallel_for(exposure->fit->map.parallel, last - first + 1, add_block, exposure))
 			error = MF_CANCELLED;
 	}
+	exposure->rows = NULL;
 	*sums = (CellSums) {0};
 	for (int64_t b = 0; b < nblocks; b++)
 	{
