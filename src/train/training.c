@@ -65,7 +65,8 @@ SettleObjective(Training *t)
 	const TrainOptions *options = &t->options;
 	const Ratings *ratings = t->ratings;
 	MfObjective *objective = &t->objective;
-	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows};
+	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows,
+	t->features ? t->features->nfeatures : 0};
 	bool		interest = !ratings->is_explicit || options->interest_weight != 0;
 
 	mf_objective_preset(objective, ratings->is_explicit, interest, &shape);

@@ -44,12 +44,24 @@
 
 /*
  * Denser matrices than this gain nothing from more than 64 factors; sparser ones gain a few percent
- * from 128, which above so many cells is not worth the time and the memory.
+ * from 128, which above so many cells is not worth the time and the memory.  Where attributes tell items apart by
+ * more words and categories than this, what is known of items is more than ratings alone would say: a few dimensions
+ * more hold it.
  */
 #define DENSE 0.02
 #define MANY_CELLS 5e6
+#define MANY_FEATURES 5000
 
 #define MOST_RATING_FACTORS 64
+
+/* How many dimensions data of a shape is worth. */
+static int
+default_factors(const MfDataShape *shape, double density)
+{
+	if (density > DENSE || shape->ncells > MANY_CELLS)
+		return 64;
+	return shape->nfeatures >= MANY_FEATURES ? 192 : 128;
+}
 
 /*
  * The preset for what is there to learn: ratings and interest, or one of them alone.  Constants can
@@ -65,7 +77,7 @@ mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, con
 	*objective = (MfObjective) {
 		.has_rating = is_explicit,
 		.has_interest = interest,
-		.factors = density > DENSE || cells > MANY_CELLS ? 64 : 128,
+		.factors = default_factors(shape, density),
 		.iterations = 10,
 		.regularization = 1,
 		.interest_weight = interest ? (is_explicit ? 0.5 : 1) : 0,

@@ -109,6 +109,7 @@ typedef struct MfDataShape
 	int64_t		nusers;
 	int64_t		nitems;
 	int64_t		ncells;
+	int64_t		nfeatures;		/* of items; 0 without attributes */
 } MfDataShape;
 
 extern void mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, const MfDataShape *shape);
