@@ -17,8 +17,8 @@ OBJS = \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o holdout_split.o metrics_report.o) \
 	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
-	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o new_version.o shown.o train.o train_memory.o \
-		train_options.o training.o validation.o validation_sample.o) \
+	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_trial.o new_version.o shown.o train.o \
+		train_memory.o train_options.o training.o user_sample.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \

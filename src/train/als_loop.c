@@ -15,13 +15,16 @@
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "train/als_loop.h"
-#include "train/item_map.h"
+#include "train/map_trial.h"
 
 /*
  * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
  * 1.2e-38).
  */
 #define TINY_FACTOR 1.2e-19f
+
+/* The map of features begins after so many iterations: before, factors are too rough to tell what features say. */
+#define FIRST_WITH_MAP 3
 
 /* Seconds from a point of time until now. */
 double
@@ -195,12 +198,16 @@ RunSweeps(Training *t)
 		if (HasSettled(t, before))
 			go_on = false;
 		UpdateMeanUser(t);
-		if (t->map && go_on)
+		if (t->map && t->iterations == FIRST_WITH_MAP)
+			TryItemMap(t);
+		if (t->map && t->map->draws)
 			FollowItems(t);
 	}
 	if (t->validation)
 		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
 	t->loss = HalfSweep(t, MF_USERS, true);
+	if (t->map && !t->map->known)
+		TryItemMap(t);
 	if (t->map)
 		MakeColdItems(t);
 	DropTinyFactors(t);

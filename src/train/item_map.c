@@ -9,7 +9,8 @@
  *
  * The first iterations do without.  Then it is found how strongly each block of features, a column of the relation, is
  * held: by how well a map fitted to two thirds of the items predicts who took those of the third.  Columns that say
- * nothing are switched off; where none says anything, items are drawn to 0 as without features.
+ * nothing are switched off; where none says anything, or lists of known items are no better for it (map_trial.c), items
+ * are drawn to 0 as without features, and the map is for cold ones alone.
  *
  * Since the map is fitted for itself, the loss can rise a little.
  */
@@ -17,41 +18,24 @@
 
 #include <math.h>
 
-#include "core/base/rng.h"
 #include "core/features/exposure.h"
-#include "core/features/strength.h"
 #include "core/linalg/gram.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"
 
-/* The map begins after so many iterations: before, factors are too rough to tell what features say. */
-#define FIRST_ITERATION 3
-
 /* Steps of conjugate gradients after a half-sweep, which go on from those before. */
 #define STEPS 2
 #define TOLERANCE 1e-3
 
-/* Users whose lists say how strongly blocks are held, and the stream of numbers that they are drawn by. */
-#define STRENGTH_USERS 1000
-#define SAMPLE_STREAM 91
+/* The same where there were none before. */
+#define LAST_STEPS 30
 
 /* Floats of a vector, from one to the next. */
 static int64
 Stride(const MfProblem *problem)
 {
 	return mf_padded(problem->factors);
-}
-
-/* Bytes of a map and what comes with it, the cells of its features apart. */
-int64
-ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
-{
-	int			parts = (problem->has_rating ? 1 : 0) + (problem->has_interest ? 1 : 0);
-	int64		vectors = features->nfeatures + 2 * features->nitems - problem->nitems;
-
-	return parts * vectors * Stride(problem) * sizeof(float) +
-		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
 }
 
 /* MfPasses: begins to read cells anew. */
@@ -126,135 +110,45 @@ CreateItemMap(Training *t)
 	t->map = map;
 }
 
-/* The vectors that say who takes what: s_i, of a model of ratings alone q_i. */
-static const float *
-ListVectors(const Training *t)
-{
-	return t->factors.interest ? t->factors.interest : t->factors.rating;
-}
-
-/* Users and their items for the search of strengths: vectors side by side, and rows of items. */
-typedef struct UserSample
-{
-	int64		count;
-	int64	   *user;
-	float	   *vector;			/* count x ld */
-	int64	   *start;			/* count + 1 */
-	int32	   *column;
-} UserSample;
-
-/* Draws about STRENGTH_USERS users, or takes all, and copies their vectors. */
-static void
-DrawUsers(const Training *t, UserSample *sample)
-{
-	int64		ld = Stride(&t->problem);
-	int64		nusers = t->problem.nusers;
-	double		share = (double) STRENGTH_USERS / nusers;
-
-	sample->user = HugeArray(nusers, sizeof(int64));
-	for (int64 u = 0; u < nusers; u++)
-		if (mf_random_uniform((uint64) t->options.seed + SAMPLE_STREAM, u) < share)
-			sample->user[sample->count++] = u;
-	sample->vector = AlignedArray(sample->count * ld, sizeof(float));
-	for (int64 s = 0; s < sample->count; s++)
-		memcpy(sample->vector + s * ld, t->factors.user + sample->user[s] * ld, sizeof(float) * ld);
-}
-
-/* Copies the sampled users' items. */
-static void
-CopyItemsOfUsers(Training *t, UserSample *sample)
-{
-	Cells	   *cells = &t->ratings->by_user;
-	MfRows		rows;
-	int64		s = 0;
-
-	sample->start = HugeArray(sample->count + 1, sizeof(int64));
-	sample->start[0] = 0;
-	for (int64 k = 0; k < sample->count; k++)
-		sample->start[k + 1] = sample->start[k] + cells->start[sample->user[k] + 1] - cells->start[sample->user[k]];
-	sample->column = HugeArray(sample->start[sample->count], sizeof(int32));
-	RewindColumns(cells);
-	while (s < sample->count && NextCells(cells, &rows))
-		for (; s < sample->count && sample->user[s] < rows.first + rows.nrows; s++)
-			memcpy(sample->column + sample->start[s], rows.column + rows.start[sample->user[s] - rows.first],
-				   sizeof(int32) * (sample->start[s + 1] - sample->start[s]));
-}
-
-/* Finds how strongly each block is held, by factors that have not seen any features. */
-static void
-FindStrengths(Training *t)
-{
-	ItemMap    *map = t->map;
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec strengths", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
-	UserSample	sample = {0};
-	MfStrengthSearch search = {.matrix = &map->matrix,.parallel = &t->parallel,.factors = t->problem.factors,
-		.vector = ListVectors(t),.weight = map->weight,.ridge = 1};
-	int			evaluations;
-
-	DrawUsers(t, &sample);
-	CopyItemsOfUsers(t, &sample);
-	search.nusers = sample.count;
-	search.user = sample.vector;
-	search.items = (MfRows) {0, sample.count, sample.start, sample.column, NULL, NULL};
-	CheckCore(mf_strength_find(&search, map->strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
-	mf_strength_scale(&map->matrix, map->strength, map->scale);
-	for (int b = 0; b < map->features->nblocks; b++)
-	{
-		map->used |= map->strength[b] > 0;
-		elog(DEBUG1, "mfrec: strength of features \"%s\": lambda %.3g", map->features->block[b].name, map->strength[b]);
-	}
-	elog(DEBUG1, "mfrec: strengths took %d maps", evaluations);
-	map->known = true;
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
-}
-
 /* Brings one map (F x columns) and what it makes of the items up to date with y. */
 static void
-FitPart(Training *t, const float *weight, double ridge, int columns, const float *y, float *b, float *prior)
+FitPart(Training *t, int steps, const float *weight, double ridge, int columns, const float *y, float *b, float *prior)
 {
 	ItemMap    *map = t->map;
 	MfMapFit	fit = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,.weight = weight,
-		.ridge = (float) ridge,.factors = columns,.steps = STEPS,.tolerance = TOLERANCE};
+		.ridge = (float) ridge,.factors = columns,.steps = steps,.tolerance = TOLERANCE};
 
 	CheckCore(mf_map_fit(&fit, y, b, map->workspace));
 	CheckCore(mf_map_apply(&fit, b, prior));
 }
 
-/* Brings the maps of all parts up to date with the items. */
+/*
+ * Brings the maps of all parts up to date with the items, by steps of conjugate gradients from where they were, or by as
+ * many as it takes.
+ */
 static void
-FitMap(Training *t)
+FitMap(Training *t, int steps)
 {
 	ItemMap    *map = t->map;
 	const MfObjective *objective = &t->objective;
 	int			columns = mf_map_columns(t->problem.factors);
 
 	if (map->interest)
-		FitPart(t, map->weight, 1, columns, t->factors.interest, map->interest, map->interest_prior);
+		FitPart(t, steps, map->weight, 1, columns, t->factors.interest, map->interest, map->interest_prior);
 	if (map->rating == NULL)
 		return;
-	FitPart(t, map->rating_weight, Max(objective->regularization * objective->rating_regularization, 1e-6), columns,
+	FitPart(t, steps, map->rating_weight, Max(objective->regularization * objective->rating_regularization, 1e-6), columns,
 			t->factors.rating, map->rating, map->rating_prior);
-	FitPart(t, map->weight, 1, 1, t->factors.item_bias, map->bias, map->bias_prior);
+	FitPart(t, steps, map->weight, 1, 1, t->factors.item_bias, map->bias, map->bias_prior);
 }
 
-/*
- * After a half-sweep of items: finds strengths where it is time, lets the map follow the items, and has the next
- * half-sweep draw them to it.
- */
+/* After a half-sweep of items: lets the map follow them, and has the next half-sweep draw them to it. */
 void
 FollowItems(Training *t)
 {
-	ItemMap    *map = t->map;
+	const ItemMap *map = t->map;
 
-	if (t->iterations < FIRST_ITERATION)
-		return;
-	if (!map->known)
-		FindStrengths(t);
-	if (!map->used)
-		return;
-	FitMap(t);
+	FitMap(t, STEPS);
 	t->problem.interest_prior = map->interest_prior;
 	t->problem.rating_prior = map->rating_prior;
 	t->problem.bias_prior = map->bias_prior;
@@ -302,11 +196,10 @@ MakeColdItems(Training *t)
 {
 	ItemMap    *map = t->map;
 
-	if (!map->known)
-		FindStrengths(t);
 	if (map->used)
 	{
-		FitMap(t);				/* the best iteration may not be the last one */
+		/* the best iteration may not be the last one, or there was no map to go on from */
+		FitMap(t, map->draws ? STEPS : LAST_STEPS);
 		if (map->interest)
 			FindGamma(t);
 	}

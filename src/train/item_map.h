@@ -20,6 +20,7 @@ typedef struct ItemMap
 	float	   *scale;			/* F: what values are multiplied by, by the strength of their block */
 	bool		known;			/* strengths have been found, and */
 	bool		used;			/* some block says something of items that the map has not seen */
+	bool		draws;			/* known items are drawn to the map, too: their lists are better for it */
 	float	   *interest;		/* F x ld: of s_i; NULL without an interest part */
 	float	   *rating;			/* F x ld: of q_i; NULL, like the next, without a rating part */
 	float	   *bias;			/* F: of b_i */
@@ -32,7 +33,6 @@ typedef struct ItemMap
 	void	   *workspace;
 } ItemMap;
 
-extern int64 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel);
 extern void CreateItemMap(Training *t);
 extern void FollowItems(Training *t);
 extern void MakeColdItems(Training *t);

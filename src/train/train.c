@@ -31,6 +31,7 @@
 #include "source/lookup_cost.h"
 #include "source/ratings_read.h"
 #include "train/als_loop.h"
+#include "train/item_map.h"
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
@@ -342,6 +343,8 @@ LoadTraining(Trainer *t)
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
+	if (training->features)
+		CreateItemMap(training);
 	if (!t->request->warm)
 		NoticeShown(training, t->source.name);
 }

@@ -8,7 +8,7 @@
 #include "common/int.h"
 
 #include "pg/memory_limit.h"
-#include "train/item_map.h"
+#include "core/features/feature_map.h"
 #include "train/train_memory.h"
 
 /* Adds count * width bytes to a sum; a sum beyond an int64 is the largest one. */
@@ -50,6 +50,17 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 	AddBytes(&bytes, problem->nitems, sizeof(int64) + 4 * sizeof(float));
 	AddBytes(&bytes, 1, mf_als_size(problem, parallel));
 	return bytes;
+}
+
+/* Bytes of a map and what comes with it, the cells of its features apart. */
+static int64
+ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+{
+	int			parts = (problem->has_rating ? 1 : 0) + (problem->has_interest ? 1 : 0);
+	int64		vectors = features->nfeatures + 2 * features->nitems - problem->nitems;
+
+	return parts * vectors * mf_padded(problem->factors) * sizeof(float) +
+		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
 }
 
 /*

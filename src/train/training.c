@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "pg/alloc.h"
-#include "train/item_map.h"
+#include "features/features.h"
 #include "train/train_memory.h"
 #include "train/training.h"
 
@@ -157,6 +157,4 @@ StateProblem(Training *t)
 	if (!mf_ratings_alone(objective))
 		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
 														  mf_interest_regularization);
-	if (t->features)
-		CreateItemMap(t);
 }

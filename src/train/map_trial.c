@@ -1,0 +1,256 @@
+/*
+ * map_trial.c - what a map of features is worth: how strongly its blocks are held, and whether known items are drawn to it.
+ *
+ * Strengths are core/features/strength.c's, by the lists of some users.  Then, as attributes must cost the lists of
+ * known items nothing, it is tried before any item is drawn whether these are better for it: a third of the items
+ * forgets the ratings of some users, and is solved from those of all others, once drawn to what a map that was fitted
+ * to the other two thirds makes of their features, and once to 0.  Which of the two tells better what the users had?
+ * Both know the same of the users, so what these have learned of the items before does not matter.
+ */
+#include "postgres.h"
+
+#include "core/features/held_out.h"
+#include "core/features/strength.h"
+#include "core/features/thirds.h"
+#include "pg/alloc.h"
+#include "pg/core_call.h"
+#include "train/map_trial.h"
+#include "train/user_sample.h"
+
+/* Users whose lists say what the map is worth, and the stream of numbers that they are drawn by. */
+#define TRIAL_USERS 1000
+#define TRIAL_STREAM 91
+
+/* Steps of conjugate gradients of the map of two thirds: nearly solved. */
+#define STEPS 30
+#define TOLERANCE 1e-2
+
+/* The trial: copies of what is solved, and the rows that it is solved from. */
+typedef struct MapTrial
+{
+	Training   *training;
+	MfHeldOut	held;
+	MfProblem	problem;
+	MfFactors	factors;		/* users' are the training's own */
+	MfAls	   *als;
+	float	   *prior;			/* nitems x ld: of held-out items, 0 of others */
+	bool	   *forgotten;		/* nusers: the sample's */
+	int64	   *start;			/* of a part of the rows: its rows + 1 */
+	int64		rows;			/* that there is room for */
+	MfMatrix	part;			/* its cells */
+	int64		cells;			/* that there is room for */
+} MapTrial;
+
+/* The items held out, and what a map that has not seen them makes of their features. */
+static void
+PredictHeldOut(MapTrial *trial, const UserSample *sample)
+{
+	Training   *t = trial->training;
+	ItemMap    *map = t->map;
+	int			columns = mf_map_columns(t->problem.factors);
+	int64		n = map->matrix.nitems;
+	int64		ld = mf_padded(t->problem.factors);
+	float	   *weight = HugeArray(n, sizeof(float));
+	int32	   *place = HugeArray(n, sizeof(int32));
+	float	   *b = AlignedZeroArray(map->matrix.nfeatures * ld, sizeof(float));
+	MfMapFit	fit = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,.weight = weight,
+		.ridge = 1,.factors = columns,.steps = STEPS,.tolerance = TOLERANCE};
+	MfArena		arena = {NULL, 0};
+
+	trial->held = (MfHeldOut) {.parallel = &t->parallel,.factors = t->problem.factors,.nusers = sample->count,
+		.user = sample->vector,.nitems = n};
+	mf_held_out_lay_out(&trial->held, &arena, sample->items.start[sample->count]);
+	arena = (MfArena) {AlignedArray(arena.used, 1), 0};
+	mf_held_out_lay_out(&trial->held, &arena, sample->items.start[sample->count]);
+	mf_held_out_choose(&trial->held, map->weight, &sample->items, 0);
+	for (int64 i = 0; i < n; i++)
+	{
+		weight[i] = mf_item_third(i) == 0 ? 0 : map->weight[i];
+		place[i] = trial->held.place[i] >= 0 ? (int32) i : -1;
+	}
+	trial->prior = AlignedZeroArray(n * ld, sizeof(float));
+	CheckCore(mf_map_fit(&fit, t->factors.interest, b, map->workspace));
+	CheckCore(mf_map_apply_to(&fit, b, place, trial->prior));
+}
+
+/* A solver of its own, for copies of what items have. */
+static void
+CreateTrialSolver(MapTrial *trial)
+{
+	Training   *t = trial->training;
+	int64		n = t->problem.nitems;
+	int64		ld = mf_padded(t->problem.factors);
+
+	trial->problem = t->problem;
+	trial->factors = t->factors;
+	trial->factors.interest = AlignedArray(n * ld, sizeof(float));
+	if (t->factors.rating)
+	{
+		trial->factors.rating = AlignedArray(n * ld, sizeof(float));
+		trial->factors.item_bias = AlignedArray(n, sizeof(float));
+	}
+	trial->als = mf_als_init(AlignedZeroArray(mf_als_size(&t->problem, &t->parallel), 1), &trial->problem,
+							 &trial->factors, &t->parallel);
+}
+
+/* Items begin where they stand in the training. */
+static void
+ResetItems(MapTrial *trial)
+{
+	const MfFactors *from = &trial->training->factors;
+	int64		n = trial->problem.nitems;
+	Size		bytes = sizeof(float) * n * mf_padded(trial->problem.factors);
+
+	memcpy(trial->factors.interest, from->interest, bytes);
+	if (from->rating == NULL)
+		return;
+	memcpy(trial->factors.rating, from->rating, bytes);
+	memcpy(trial->factors.item_bias, from->item_bias, sizeof(float) * n);
+}
+
+/* Room for a part of so many rows and cells. */
+static void
+ReservePart(MapTrial *trial, const MfRows *rows, int64 cells)
+{
+	if (rows->nrows > trial->rows)
+	{
+		trial->rows = rows->nrows;
+		trial->start = HugeArray(trial->rows + 1, sizeof(int64));
+	}
+	if (cells <= trial->cells)
+		return;
+	trial->cells = cells;
+	trial->part.column = HugeArray(cells, sizeof(int32));
+	trial->part.rating = rows->rating ? HugeArray(cells, sizeof(float)) : NULL;
+	trial->part.weight = rows->weight ? HugeArray(cells, sizeof(float)) : NULL;
+}
+
+/* The cells of a row that the trial solves from, behind the n that there are; returns how many there are then. */
+static int64
+TakeRow(MapTrial *trial, const MfRows *rows, int64 r, int64 n)
+{
+	MfMatrix   *part = &trial->part;
+
+	if (trial->held.place[rows->first + r] < 0)
+		return n;
+	for (int64 c = rows->start[r]; c < rows->start[r + 1]; c++)
+	{
+		if (trial->forgotten[rows->column[c]])
+			continue;
+		part->column[n] = rows->column[c];
+		if (rows->rating)
+			part->rating[n] = rows->rating[c];
+		if (rows->weight)
+			part->weight[n] = rows->weight[c];
+		n++;
+	}
+	return n;
+}
+
+/* Solves the held-out items, drawn to a prior or, where that is NULL, to 0; returns how good users' lists of them are. */
+static double
+SolveHeldOut(MapTrial *trial, const float *prior)
+{
+	Training   *t = trial->training;
+	Cells	   *cells = &t->ratings->by_item;
+	Size		bytes = sizeof(float) * mf_padded(t->problem.factors);
+	MfRows		rows;
+	double		ndcg;
+
+	ResetItems(trial);
+	trial->problem.interest_prior = prior;
+	CheckCore(mf_als_begin(trial->als, MF_ITEMS, false, NULL));
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+	{
+		int64		n = 0;
+
+		ReservePart(trial, &rows, rows.start[rows.nrows] - rows.start[0]);
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			trial->start[r] = n;
+			n = TakeRow(trial, &rows, r, n);
+		}
+		trial->start[rows.nrows] = n;
+		CheckCore(mf_als_rows(trial->als, &(MfRows) {rows.first, rows.nrows, trial->start, trial->part.column,
+								  trial->part.rating, trial->part.weight}));
+	}
+	CheckCore(mf_als_end(trial->als, NULL));
+	for (int64 i = 0; i < t->problem.nitems; i++)
+		if (trial->held.place[i] >= 0)
+			memcpy((char *) trial->held.predicted + trial->held.place[i] * bytes,
+				   (char *) trial->factors.interest + i * bytes, bytes);
+	CheckCore(mf_held_out_ndcg(&trial->held, &ndcg));
+	return ndcg;
+}
+
+/*
+ * Whether lists of known items are better where items are drawn to the map, whose strengths have been found, than where
+ * they are not; by the users of a sample.  The training's factors stay as they are.
+ */
+static bool
+MapHelpsItems(Training *t, const UserSample *sample)
+{
+	MapTrial	trial = {.training = t};
+	double		with;
+	double		without;
+
+	PredictHeldOut(&trial, sample);
+	trial.forgotten = HugeZeroArray(t->problem.nusers, sizeof(bool));
+	for (int64 s = 0; s < sample->count; s++)
+		trial.forgotten[sample->user[s]] = true;
+	CreateTrialSolver(&trial);
+	with = SolveHeldOut(&trial, trial.prior);
+	without = SolveHeldOut(&trial, NULL);
+	elog(DEBUG1, "mfrec: lists of known items with features %.4f, without %.4f", with, without);
+	return with > without;
+}
+
+/* The vectors that say who takes what: s_i, of a model of ratings alone q_i. */
+static const float *
+ListVectors(const Training *t)
+{
+	return t->factors.interest ? t->factors.interest : t->factors.rating;
+}
+
+/* map->strength and scale: how strongly each block is held, and whether any of them says something. */
+static void
+FindStrengths(Training *t, const UserSample *sample)
+{
+	ItemMap    *map = t->map;
+	MfStrengthSearch search = {.matrix = &map->matrix,.parallel = &t->parallel,.factors = t->problem.factors,
+		.vector = ListVectors(t),.weight = map->weight,.ridge = 1};
+	int			evaluations;
+
+	search.nusers = sample->count;
+	search.user = sample->vector;
+	search.items = sample->items;
+	CheckCore(mf_strength_find(&search, map->strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
+	mf_strength_scale(&map->matrix, map->strength, map->scale);
+	for (int b = 0; b < map->features->nblocks; b++)
+	{
+		map->used |= map->strength[b] > 0;
+		elog(DEBUG1, "mfrec: strength of features \"%s\": lambda %.3g", map->features->block[b].name, map->strength[b]);
+	}
+	elog(DEBUG1, "mfrec: strengths took %d maps", evaluations);
+}
+
+/*
+ * Finds what t->map is worth, by factors that no features have touched: strengths, whether any of them says something
+ * (used), and whether lists of known items are better for it (draws).
+ */
+void
+TryItemMap(Training *t)
+{
+	ItemMap    *map = t->map;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec map trial", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	UserSample	sample;
+
+	DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
+	FindStrengths(t, &sample);
+	map->draws = map->used && map->interest && MapHelpsItems(t, &sample);
+	map->known = true;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
