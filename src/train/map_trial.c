@@ -3,9 +3,9 @@
  *
  * Strengths are core/features/strength.c's, by the lists of some users.  Then, as attributes must cost the lists of
  * known items nothing, it is tried before any item is drawn whether these are better for it: a third of the items
- * forgets the ratings of some users, and is solved from those of all others, once drawn to what a map that was fitted
- * to the other two thirds makes of their features, and once to 0.  Which of the two tells better what the users had?
- * Both know the same of the users, so what these have learned of the items before does not matter.
+ * and some users forget each other.  The users are solved from their other items, the items from all other users, once
+ * drawn to what a map that was fitted to the other two thirds makes of their features, and once to 0.  Which of the two
+ * tells better what the users had?
  */
 #include "postgres.h"
 
@@ -21,6 +21,9 @@
 #define TRIAL_USERS 1000
 #define TRIAL_STREAM 91
 
+/* What lists have to be of those without features: a difference below that is chance. */
+#define LEAST_SHARE 0.999
+
 /* Steps of conjugate gradients of the map of two thirds: nearly solved. */
 #define STEPS 30
 #define TOLERANCE 1e-2
@@ -31,10 +34,10 @@ typedef struct MapTrial
 	Training   *training;
 	MfHeldOut	held;
 	MfProblem	problem;
-	MfFactors	factors;		/* users' are the training's own */
+	MfFactors	factors;
 	MfAls	   *als;
 	float	   *prior;			/* nitems x ld: of held-out items, 0 of others */
-	bool	   *forgotten;		/* nusers: the sample's */
+	bool	   *sampled;		/* nusers: whether in the sample */
 	int64	   *start;			/* of a part of the rows: its rows + 1 */
 	int64		rows;			/* that there is room for */
 	MfMatrix	part;			/* its cells */
@@ -73,19 +76,20 @@ PredictHeldOut(MapTrial *trial, const UserSample *sample)
 	CheckCore(mf_map_apply_to(&fit, b, place, trial->prior));
 }
 
-/* A solver of its own, for copies of what items have. */
+/* Copies of what users and items have, which the trial may change. */
 static void
-CreateTrialSolver(MapTrial *trial)
+CopyFactors(MapTrial *trial)
 {
 	Training   *t = trial->training;
 	int64		n = t->problem.nitems;
 	int64		ld = mf_padded(t->problem.factors);
 
 	trial->problem = t->problem;
-	trial->factors = t->factors;
+	trial->factors.user = AlignedArray(t->problem.nusers * ld, sizeof(float));
 	trial->factors.interest = AlignedArray(n * ld, sizeof(float));
 	if (t->factors.rating)
 	{
+		trial->factors.user_bias = AlignedArray(t->problem.nusers, sizeof(float));
 		trial->factors.rating = AlignedArray(n * ld, sizeof(float));
 		trial->factors.item_bias = AlignedArray(n, sizeof(float));
 	}
@@ -93,19 +97,23 @@ CreateTrialSolver(MapTrial *trial)
 							 &trial->factors, &t->parallel);
 }
 
-/* Items begin where they stand in the training. */
+/* Users and items begin where they stand in the training. */
 static void
-ResetItems(MapTrial *trial)
+ResetFactors(MapTrial *trial)
 {
 	const MfFactors *from = &trial->training->factors;
-	int64		n = trial->problem.nitems;
-	Size		bytes = sizeof(float) * n * mf_padded(trial->problem.factors);
+	MfFactors  *to = &trial->factors;
+	int64		nusers = trial->problem.nusers;
+	int64		nitems = trial->problem.nitems;
+	Size		vector = sizeof(float) * mf_padded(trial->problem.factors);
 
-	memcpy(trial->factors.interest, from->interest, bytes);
+	memcpy(to->user, from->user, nusers * vector);
+	memcpy(to->interest, from->interest, nitems * vector);
 	if (from->rating == NULL)
 		return;
-	memcpy(trial->factors.rating, from->rating, bytes);
-	memcpy(trial->factors.item_bias, from->item_bias, sizeof(float) * n);
+	memcpy(to->user_bias, from->user_bias, sizeof(float) * nusers);
+	memcpy(to->rating, from->rating, nitems * vector);
+	memcpy(to->item_bias, from->item_bias, sizeof(float) * nitems);
 }
 
 /* Room for a part of so many rows and cells. */
@@ -125,17 +133,31 @@ ReservePart(MapTrial *trial, const MfRows *rows, int64 cells)
 	trial->part.weight = rows->weight ? HugeArray(cells, sizeof(float)) : NULL;
 }
 
-/* The cells of a row that the trial solves from, behind the n that there are; returns how many there are then. */
+/* Whether a row of a side is solved in the trial: sampled users, and items held out. */
+static inline bool
+SolvesRow(const MapTrial *trial, MfSide side, int64 row)
+{
+	return side == MF_USERS ? trial->sampled[row] : trial->held.place[row] >= 0;
+}
+
+/* Whether it is solved from a cell: one knows nothing of the other. */
+static inline bool
+KnowsCell(const MapTrial *trial, MfSide side, int32 column)
+{
+	return side == MF_USERS ? mf_item_third(column) != 0 : !trial->sampled[column];
+}
+
+/* The cells of row r that it is solved from, behind the n that there are; returns how many there are then. */
 static int64
-TakeRow(MapTrial *trial, const MfRows *rows, int64 r, int64 n)
+TakeRow(MapTrial *trial, MfSide side, const MfRows *rows, int64 r, int64 n)
 {
 	MfMatrix   *part = &trial->part;
 
-	if (trial->held.place[rows->first + r] < 0)
+	if (!SolvesRow(trial, side, rows->first + r))
 		return n;
 	for (int64 c = rows->start[r]; c < rows->start[r + 1]; c++)
 	{
-		if (trial->forgotten[rows->column[c]])
+		if (!KnowsCell(trial, side, rows->column[c]))
 			continue;
 		part->column[n] = rows->column[c];
 		if (rows->rating)
@@ -147,19 +169,15 @@ TakeRow(MapTrial *trial, const MfRows *rows, int64 r, int64 n)
 	return n;
 }
 
-/* Solves the held-out items, drawn to a prior or, where that is NULL, to 0; returns how good users' lists of them are. */
-static double
-SolveHeldOut(MapTrial *trial, const float *prior)
+/* A half-sweep over those rows of a side; the others lose what they have. */
+static void
+SolveSide(MapTrial *trial, MfSide side)
 {
-	Training   *t = trial->training;
-	Cells	   *cells = &t->ratings->by_item;
-	Size		bytes = sizeof(float) * mf_padded(t->problem.factors);
+	Ratings    *ratings = trial->training->ratings;
+	Cells	   *cells = side == MF_USERS ? &ratings->by_user : &ratings->by_item;
 	MfRows		rows;
-	double		ndcg;
 
-	ResetItems(trial);
-	trial->problem.interest_prior = prior;
-	CheckCore(mf_als_begin(trial->als, MF_ITEMS, false, NULL));
+	CheckCore(mf_als_begin(trial->als, side, false, NULL));
 	RewindCells(cells);
 	while (NextCells(cells, &rows))
 	{
@@ -169,17 +187,41 @@ SolveHeldOut(MapTrial *trial, const float *prior)
 		for (int64 r = 0; r < rows.nrows; r++)
 		{
 			trial->start[r] = n;
-			n = TakeRow(trial, &rows, r, n);
+			n = TakeRow(trial, side, &rows, r, n);
 		}
 		trial->start[rows.nrows] = n;
 		CheckCore(mf_als_rows(trial->als, &(MfRows) {rows.first, rows.nrows, trial->start, trial->part.column,
 								  trial->part.rating, trial->part.weight}));
 	}
 	CheckCore(mf_als_end(trial->als, NULL));
-	for (int64 i = 0; i < t->problem.nitems; i++)
+}
+
+/* The sample's vectors become what users' other items say of them. */
+static void
+SolveUsers(MapTrial *trial, const UserSample *sample)
+{
+	int64		ld = mf_padded(trial->problem.factors);
+
+	ResetFactors(trial);
+	SolveSide(trial, MF_USERS);
+	for (int64 s = 0; s < sample->count; s++)
+		memcpy(sample->vector + s * ld, trial->factors.user + sample->user[s] * ld, sizeof(float) * ld);
+}
+
+/* Solves the held-out items, drawn to a prior or, where that is NULL, to 0; returns how good users' lists of them are. */
+static double
+SolveHeldOut(MapTrial *trial, const float *prior)
+{
+	int64		ld = mf_padded(trial->problem.factors);
+	double		ndcg;
+
+	ResetFactors(trial);
+	trial->problem.interest_prior = prior;
+	SolveSide(trial, MF_ITEMS);
+	for (int64 i = 0; i < trial->problem.nitems; i++)
 		if (trial->held.place[i] >= 0)
-			memcpy((char *) trial->held.predicted + trial->held.place[i] * bytes,
-				   (char *) trial->factors.interest + i * bytes, bytes);
+			memcpy(trial->held.predicted + trial->held.place[i] * ld, trial->factors.interest + i * ld,
+				   sizeof(float) * ld);
 	CheckCore(mf_held_out_ndcg(&trial->held, &ndcg));
 	return ndcg;
 }
@@ -196,14 +238,15 @@ MapHelpsItems(Training *t, const UserSample *sample)
 	double		without;
 
 	PredictHeldOut(&trial, sample);
-	trial.forgotten = HugeZeroArray(t->problem.nusers, sizeof(bool));
+	trial.sampled = HugeZeroArray(t->problem.nusers, sizeof(bool));
 	for (int64 s = 0; s < sample->count; s++)
-		trial.forgotten[sample->user[s]] = true;
-	CreateTrialSolver(&trial);
+		trial.sampled[sample->user[s]] = true;
+	CopyFactors(&trial);
+	SolveUsers(&trial, sample);
 	with = SolveHeldOut(&trial, trial.prior);
 	without = SolveHeldOut(&trial, NULL);
 	elog(DEBUG1, "mfrec: lists of known items with features %.4f, without %.4f", with, without);
-	return with > without;
+	return with > LEAST_SHARE * without;
 }
 
 /* The vectors that say who takes what: s_i, of a model of ratings alone q_i. */
