@@ -127,6 +127,54 @@ auc_by_definition(const float *score, int64_t nitems, const int32_t *seen, int64
 	return right / pairs;
 }
 
+/* Keeps the items of a list that are in the part, every third one. */
+static int64_t
+keep_part(int32_t *list, int64_t n)
+{
+	int64_t		kept = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		if (list[i] % 3 == 0)
+			list[kept++] = list[i];
+	return kept;
+}
+
+/* The same queries where every third item alone is ranked: against the definition over these. */
+static void
+test_part(const MfIndex *index, MfAucQuery *query, void *work, const MfParallel *parallel)
+{
+	static int32_t position[ITEMS];
+	static int32_t member[ITEMS];
+	static float score[ITEMS];
+	MfAucPart	part = {0, position};
+	int			right = 0;
+
+	for (int32_t p = 0; p < ITEMS; p++)
+		if (index->item[p] % 3 == 0)
+			position[part.nitems++] = p;
+	for (int32_t i = 0; i < part.nitems; i++)
+		member[i] = 3 * i;
+	for (int u = 0; u < USERS; u++)
+	{
+		query[u].nseen = keep_part((int32_t *) (uintptr_t) query[u].seen, query[u].nseen);
+		query[u].nrelevant = keep_part((int32_t *) (uintptr_t) query[u].relevant, query[u].nrelevant);
+	}
+	ok(mf_auc(index, &part, query, USERS, work, parallel), "a part ran to the end");
+	for (int u = 0; u < USERS; u++)
+	{
+		int32_t		seen[ITEMS];
+		int32_t		relevant[ITEMS];
+
+		for (int64_t i = 0; i < query[u].nseen; i++)
+			seen[i] = query[u].seen[i] / 3;
+		for (int64_t i = 0; i < query[u].nrelevant; i++)
+			relevant[i] = query[u].relevant[i] / 3;
+		mf_topk_score(index, query[u].query, member, part.nitems, score);
+		right += same(query[u].auc, auc_by_definition(score, part.nitems, seen, query[u].nseen, relevant, query[u].nrelevant));
+	}
+	ok(right == USERS, "%d of %d users as defined among a part of the items", right, USERS);
+}
+
 static void
 test_level(int d, const float *offset, int nthreads)
 {
@@ -149,13 +197,14 @@ test_level(int d, const float *offset, int nthreads)
 		query[u] = (MfAucQuery) {queries + u * mf_padded(d), seen[u], 0, relevant[u], 0, score[u], 0};
 		draw_items(u, seen[u], &query[u].nseen, relevant[u], &query[u].nrelevant);
 	}
-	ok(mf_auc(&index, query, USERS, work, &parallel), "ran to the end");
+	ok(mf_auc(&index, NULL, query, USERS, work, &parallel), "ran to the end");
 	for (int u = 0; u < USERS; u++)
 	{
 		mf_topk_score(&index, query[u].query, every, ITEMS, all);
 		right += same(query[u].auc, auc_by_definition(all, ITEMS, seen[u], query[u].nseen, relevant[u], query[u].nrelevant));
 	}
 	ok(right == USERS, "%d of %d users as defined: level %d, d %d, %d threads", right, USERS, mf_isa(), d, nthreads);
+	test_part(&index, query, work, &parallel);
 	free(work);
 	free(space);
 }

@@ -79,6 +79,55 @@ test_rank(void)
 	ok(isnan(mf_metric_mean(&sums, MF_METRIC_RMSE)), "no mean of what is no metric of lists");
 }
 
+/* Adds the metrics at k of all orders of n items, of which the first nrelevant are relevant; returns how many orders. */
+static int
+add_orders(int32_t *order, int placed, int n, int k, int64_t nrelevant, double *sum)
+{
+	static const int32_t relevant[] = {0, 1, 2, 3, 4, 5};
+	int			orders = 0;
+	MfListTally m;
+
+	for (int i = placed; i < n; i++)
+	{
+		int32_t		item = order[i];
+
+		order[i] = order[placed];
+		order[placed] = item;
+		orders += add_orders(order, placed + 1, n, k, nrelevant, sum);
+		order[placed] = order[i];
+		order[i] = item;
+	}
+	if (placed < n)
+		return orders;
+	m = tally(order, n, k, relevant, nrelevant);
+	for (int metric = MF_METRIC_PRECISION; metric <= MF_METRIC_HIT_RATE; metric++)
+		sum[metric] += of_list((MfMetricId) metric, &m);
+	return 1;
+}
+
+/* What a random order reaches against the mean over all orders. */
+static void
+test_expectation(void)
+{
+	for (int n = 1; n <= 6; n++)
+		for (int k = 1; k <= 7; k++)
+			for (int nrelevant = 1; nrelevant <= n; nrelevant++)
+			{
+				int32_t		order[] = {0, 1, 2, 3, 4, 5};
+				double		sum[MF_METRICS] = {0};
+				int			orders = add_orders(order, 0, n, k, nrelevant, sum);
+				double		off = 0;
+				MfListTally m;
+
+				mf_list_expect(&m, n, k, nrelevant);
+				for (int metric = MF_METRIC_PRECISION; metric <= MF_METRIC_HIT_RATE; metric++)
+					off = fmax(off, fabs(of_list((MfMetricId) metric, &m) - sum[metric] / orders));
+				ok(off < 1e-14, "mean of %d orders of %d items, %d of them relevant, at %d", orders, n, nrelevant, k);
+				ok(isnan(of_list(MF_METRIC_NOVELTY, &m)), "no novelty");
+				ok(n > nrelevant ? of_list(MF_METRIC_AUC, &m) == 0.5 : isnan(of_list(MF_METRIC_AUC, &m)), "auc of chance");
+			}
+}
+
 static void
 test_lists(void)
 {
@@ -189,6 +238,7 @@ int
 main(void)
 {
 	test_rank();
+	test_expectation();
 	test_lists();
 	test_gini();
 	test_ratings();

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/kernels/ranks.h"
 #include "core/topk/topk.h"
 
@@ -21,6 +22,8 @@ typedef struct AucState
 {
 	const MfIndex *index;
 	const MfRanks *kernels;
+	const int32_t *position; /* nitems: places of the items in the index; NULL: all of them */
+	int64_t		nitems;
 	MfAucQuery *query;
 	int64_t		nqueries;
 	char	   *workspace;		/* one of `size` bytes per worker */
@@ -33,6 +36,8 @@ typedef struct WorkerSpace
 {
 	double	   *side;			/* d x MF_RANKS_USERS: queries side by side */
 	float	   *score;			/* MF_RANKS_USERS x MF_RANKS_ITEMS */
+	float	   *vector;			/* MF_RANKS_ITEMS x mf_padded(d): items that do not stand together in the index */
+	float	   *offset;			/* MF_RANKS_ITEMS */
 } WorkerSpace;
 
 static WorkerSpace
@@ -42,6 +47,8 @@ lay_out(MfArena *arena, int d)
 
 	space.side = mf_arena_take(arena, sizeof(double) * MF_RANKS_USERS * d);
 	space.score = mf_arena_floats(arena, MF_RANKS_USERS * MF_RANKS_ITEMS);
+	space.vector = mf_arena_floats(arena, (size_t) MF_RANKS_ITEMS * (size_t) mf_padded(d));
+	space.offset = mf_arena_floats(arena, MF_RANKS_ITEMS);
 	return space;
 }
 
@@ -106,7 +113,40 @@ take_users(const MfIndex *index, MfAucQuery *query, int n, double *side)
 	}
 }
 
-/* Task: MF_RANKS_USERS users, in a pass over all items. */
+/* Copies vectors and offsets of m items, from the i-th of the positions on, to the workspace: so they stand together. */
+static void
+gather_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
+{
+	const MfIndex *index = state->index;
+
+	for (int j = 0; j < m; j++)
+	{
+		int32_t		position = state->position[i + j];
+
+		memcpy(space->vector + (size_t) j * index->ld, index->vector + (size_t) position * index->ld,
+			   sizeof(float) * index->ld);
+		space->offset[j] = index->offset ? index->offset[position] : 0;
+	}
+}
+
+/* Scores m items, from the i-th of those at work on, for the users side by side in the workspace. */
+static void
+score_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
+{
+	const MfIndex *index = state->index;
+	const float *vector = index->vector + (size_t) i * index->ld;
+	const float *offset = index->offset ? index->offset + i : NULL;
+
+	if (state->position != NULL)
+	{
+		gather_items(state, i, m, space);
+		vector = space->vector;
+		offset = index->offset ? space->offset : NULL;
+	}
+	state->kernels->score(space->side, vector, offset, index->factors, index->ld, m, space->score);
+}
+
+/* Task: MF_RANKS_USERS users, in a pass over the items. */
 static void
 run_group(void *argument, int64_t group, int worker)
 {
@@ -120,19 +160,18 @@ run_group(void *argument, int64_t group, int worker)
 	int64_t		pairs[MF_RANKS_USERS] = {0};
 
 	take_users(index, query, n, space.side);
-	for (int64_t i = 0; i < index->nitems && !mf_cancelled(state->parallel); i += MF_RANKS_ITEMS)
+	for (int64_t i = 0; i < state->nitems && !mf_cancelled(state->parallel); i += MF_RANKS_ITEMS)
 	{
-		int			m = (int) (index->nitems - i < MF_RANKS_ITEMS ? index->nitems - i : MF_RANKS_ITEMS);
+		int			m = (int) (state->nitems - i < MF_RANKS_ITEMS ? state->nitems - i : MF_RANKS_ITEMS);
 
-		state->kernels->score(space.side, index->vector + (size_t) i * index->ld,
-							  index->offset ? index->offset + i : NULL, index->factors, index->ld, m, space.score);
+		score_items(state, i, m, &space);
 		for (int u = 0; u < n; u++)
 			for (int64_t r = 0; r < query[u].nrelevant; r++)
 				pairs[u] += state->kernels->below(space.score + u * MF_RANKS_ITEMS, m, query[u].score[r]);
 	}
 	for (int u = 0; u < n; u++)
 	{
-		int64_t		others = index->nitems - query[u].nseen - query[u].nrelevant;
+		int64_t		others = state->nitems - query[u].nseen - query[u].nrelevant;
 
 		query[u].auc = (double) (pairs[u] - pairs_to_leave_out(index, &query[u])) /
 			(2.0 * (double) query[u].nrelevant * (double) others);
@@ -140,19 +179,21 @@ run_group(void *argument, int64_t group, int worker)
 }
 
 /*
- * Answers nqueries queries; the workspace has mf_auc_workspace() bytes, 64-byte aligned.  Returns false when it was
+ * Answers nqueries queries against the items at some positions of the index, ascending, or all (part NULL), of which
+ * seen and relevant ones are; the workspace has mf_auc_workspace() bytes, 64-byte aligned.  Returns false when it was
  * cancelled.
  */
 bool
-mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace, const MfParallel *parallel)
+mf_auc(const MfIndex *index, const MfAucPart *part, MfAucQuery *query, int64_t nqueries, void *workspace,
+	   const MfParallel *parallel)
 {
-	AucState	state = {index, mf_ranks(), query, nqueries, workspace, worker_size(index->factors),
-	parallel};
+	AucState	state = {index, mf_ranks(), part ? part->position : NULL, part ? part->nitems : index->nitems,
+	query, nqueries, workspace, worker_size(index->factors), parallel};
 
 	return mf_parallel_for(parallel, (nqueries + MF_RANKS_USERS - 1) / MF_RANKS_USERS, run_group, &state);
 }
 
-/* Fills in fewer[] and equal[]; popular[]: all items by decreasing count. */
+/* Fills in fewer[] and equal[]; popular[]: the nitems items by decreasing count. */
 void
 mf_auc_rank_counts(MfPopularity *popularity, const int32_t *popular)
 {

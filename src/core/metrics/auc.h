@@ -23,18 +23,25 @@ typedef struct MfAucQuery
 	double		auc;			/* result: NaN when there are no relevant or no other items */
 } MfAucQuery;
 
+/* Items of an index that are ranked among themselves. */
+typedef struct MfAucPart
+{
+	int64_t		nitems;
+	const int32_t *position;	/* nitems: their places in the index, ascending */
+} MfAucPart;
+
 /* Scores that are the same for all users: how often each item was rated. */
 typedef struct MfPopularity
 {
-	int64_t		nitems;
-	const int32_t *count;		/* nitems */
-	int32_t    *fewer;			/* nitems: how many items have a smaller count */
-	int32_t    *equal;			/* nitems: how many have the same one, the item itself among them */
+	int64_t		nitems;			/* that are counted; the arrays have an element for each number that one may have */
+	const int32_t *count;
+	int32_t    *fewer;			/* how many items have a smaller count */
+	int32_t    *equal;			/* how many have the same one, the item itself among them */
 } MfPopularity;
 
 extern size_t mf_auc_workspace(int factors, const MfParallel *parallel);
-extern bool mf_auc(const MfIndex *index, MfAucQuery *query, int64_t nqueries, void *workspace,
-				   const MfParallel *parallel);
+extern bool mf_auc(const MfIndex *index, const MfAucPart *part, MfAucQuery *query, int64_t nqueries,
+				   void *workspace, const MfParallel *parallel);
 
 extern void mf_auc_rank_counts(MfPopularity *popularity, const int32_t *popular);
 extern double mf_auc_of_counts(const MfPopularity *popularity, const int32_t *seen, int64_t nseen,

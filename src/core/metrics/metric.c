@@ -27,21 +27,21 @@ mae(const MfErrorSums *errors)
 static double
 precision(const MfListTally *list)
 {
-	return (double) list->hits / list->k;
+	return list->hits / list->k;
 }
 
 /* hits / min(k, n): 1 for the best list that there can be. */
 static double
 recall(const MfListTally *list)
 {
-	return (double) list->hits / list->attainable;
+	return list->hits / list->attainable;
 }
 
 /* hits / n */
 static double
 full_recall(const MfListTally *list)
 {
-	return (double) list->hits / (double) list->nrelevant;
+	return list->hits / (double) list->nrelevant;
 }
 
 /* Sum over hits of 1 / log2(rank + 1), over that of the best list that there can be (Jarvelin and Kekalainen 2002). */
@@ -62,14 +62,14 @@ average_precision(const MfListTally *list)
 static double
 reciprocal_rank(const MfListTally *list)
 {
-	return list->first_hit > 0 ? 1.0 / list->first_hit : 0;
+	return list->first_hit;
 }
 
 /* 1 with a hit, 0 without. */
 static double
 hit_rate(const MfListTally *list)
 {
-	return list->hits > 0;
+	return list->any_hit;
 }
 
 /* Area under the ROC curve over all items (Rendle et al. 2009), which auc.c computes; NaN where there is none. */

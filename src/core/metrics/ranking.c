@@ -18,6 +18,17 @@ gain_at(int rank)
 	return 1 / log2(rank + 2.0);
 }
 
+/* Begins the tally of a list of `length` items that has no hit yet; without any relevant item as if there were one. */
+static void
+start_tally(MfListTally *tally, int64_t length, int k, int64_t nrelevant)
+{
+	*tally = (MfListTally) {.k = k,.length = length < k ? (int) length : k,.auc = NAN};
+	tally->nrelevant = nrelevant > 0 ? nrelevant : 1;
+	tally->attainable = tally->nrelevant < k ? (int) tally->nrelevant : k;
+	for (int rank = 0; rank < tally->attainable; rank++)
+		tally->ideal_gain += gain_at(rank);
+}
+
 /*
  * Tallies a list, best first, of `length` distinct items, of which the first k count, against nrelevant relevant
  * items, ascending.  Without any relevant item it counts as if there were one that no list has: all is 0.
@@ -26,20 +37,45 @@ gain_at(int rank)
 void
 mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant, int64_t nrelevant)
 {
-	*tally = (MfListTally) {.k = k,.length = length < k ? length : k,.auc = NAN};
-	tally->nrelevant = nrelevant > 0 ? nrelevant : 1;
-	tally->attainable = tally->nrelevant < k ? (int) tally->nrelevant : k;
+	start_tally(tally, length, k, nrelevant);
 	for (int rank = 0; rank < tally->length; rank++)
 	{
 		if (!mf_list_has(relevant, nrelevant, list[rank]))
 			continue;
 		if (tally->hits++ == 0)
-			tally->first_hit = rank + 1;
+			tally->first_hit = 1.0 / (rank + 1);
 		tally->gain += gain_at(rank);
-		tally->precisions += (double) tally->hits / (rank + 1);
+		tally->precisions += tally->hits / (rank + 1);
 	}
-	for (int rank = 0; rank < tally->attainable; rank++)
-		tally->ideal_gain += gain_at(rank);
+	tally->any_hit = tally->hits > 0;
+}
+
+/*
+ * Tallies what a random order of nitems items makes of the first k places on average, where nrelevant of the items are
+ * relevant: each place has a hit with probability r / n, and one that has leaves r - 1 hits to the n - 1 others.  The
+ * first hit is at rank j with probability prod (n - r - i) / (n - i) over the i < j - 1 before, times r / (n - j + 1).
+ * Who is popular plays no part: information is NaN.  nitems >= nrelevant >= 1.
+ */
+void
+mf_list_expect(MfListTally *tally, int64_t nitems, int k, int64_t nrelevant)
+{
+	double		n = (double) nitems;
+	double		r = (double) nrelevant;
+	double		others = nitems > 1 ? (r - 1) / (n - 1) : 0;
+	double		none = 1;		/* probability that there is no hit so far */
+
+	start_tally(tally, nitems, k, nrelevant);
+	tally->information = NAN;
+	tally->auc = nitems > nrelevant ? 0.5 : NAN;
+	tally->hits = tally->length * r / n;
+	for (int rank = 0; rank < tally->length; rank++)
+	{
+		tally->gain += r / n * gain_at(rank);
+		tally->precisions += r / n * (1 + rank * others) / (rank + 1);
+		tally->first_hit += none * r / (n - rank) / (rank + 1);
+		none *= (n - r - rank) / (n - rank);
+	}
+	tally->any_hit = 1 - none;
 }
 
 /*

@@ -6,18 +6,22 @@
 
 #include <stdint.h>
 
-/* What metrics of one user's list are computed from; see metric.c for the formulas. */
+/*
+ * What metrics of one user's list are computed from; see metric.c for the formulas.  These are linear in what the list
+ * has made of it (hits to precisions), so the expectations of a random list are tallied in the same fields.
+ */
 typedef struct MfListTally
 {
 	int			k;				/* places that there are */
 	int			length;			/* items in them */
-	int			hits;			/* relevant items among those */
 	int			attainable;		/* hits of the best list that there can be: min(k, n) */
 	int64_t		nrelevant;		/* n */
-	int			first_hit;		/* rank, 1 or more; 0: none */
+	double		hits;			/* relevant items among those in the list */
+	double		any_hit;		/* 1 with a hit, 0 without */
+	double		first_hit;		/* 1 / rank of the first hit; 0: none */
 	double		gain;			/* sum over hits of 1 / log2(rank + 1) */
-	double		ideal_gain;		/* the same of the best list */
 	double		precisions;		/* sum over hits of hits so far / rank */
+	double		ideal_gain;		/* gain of the best list */
 	double		information;	/* sum over items of -log2(share of users that have the item); the caller's */
 	double		auc;			/* share of pairs of items in the right order, NaN without any; the caller's */
 } MfListTally;
@@ -39,6 +43,7 @@ typedef struct MfExposure
 
 extern void mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant,
 						  int64_t nrelevant);
+extern void mf_list_expect(MfListTally *tally, int64_t nitems, int k, int64_t nrelevant);
 extern double mf_list_information(const int32_t *list, int length, const int64_t *count, double total);
 extern void mf_exposure_add(MfExposure *exposure, const int32_t *list, int length);
 extern void mf_exposure_sort(MfExposure *exposure);
