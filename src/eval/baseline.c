@@ -17,17 +17,15 @@
 /* How often biases of users and items are solved from each other. */
 #define BIAS_SWEEPS 5
 
-/* Prepares the baseline of lists, in the current memory context. */
+/* Prepares the baseline of lists of the nitems items with the most ratings, in the current memory context. */
 void
-InitBaseline(Baseline *baseline, const Image *image)
+InitPopularity(MfPopularity *popularity, const Image *image, int64 nitems)
 {
-	memset(baseline, 0, sizeof(Baseline));
-	baseline->image = image;
-	baseline->popularity.nitems = image->nitems;
-	baseline->popularity.count = image->counts;
-	baseline->popularity.fewer = HugeZeroArray(image->nitems, sizeof(int32));
-	baseline->popularity.equal = HugeZeroArray(image->nitems, sizeof(int32));
-	mf_auc_rank_counts(&baseline->popularity, image->popular);
+	popularity->nitems = nitems;
+	popularity->count = image->counts;
+	popularity->fewer = HugeZeroArray(image->nitems, sizeof(int32));
+	popularity->equal = HugeZeroArray(image->nitems, sizeof(int32));
+	mf_auc_rank_counts(popularity, image->popular);
 }
 
 /* The mean of all ratings; that of the model's training where there are none. */
@@ -76,21 +74,22 @@ SweepBiases(double mean, Ratings *train, double *item_bias, double *sum, int64 *
 }
 
 /*
- * Prepares the baseline of ratings, in the current memory context.  train_item has the number in the image of
+ * Prepares the baseline of ratings of an image's items, in the current memory context.  train_item has the number in the image of
  * each item of the training rows, negative where the model does not know it.
  */
 void
-SolveBiases(Baseline *baseline, Ratings *train, const int32 *train_item)
+SolveBiases(Baseline *baseline, const Image *image, Ratings *train, const int32 *train_item)
 {
 	int32		nitems = train->items->count;
 	double	   *item_bias = HugeZeroArray(nitems, sizeof(double));
 	double	   *sum = HugeZeroArray(nitems, sizeof(double));
 	int64	   *count = HugeZeroArray(nitems, sizeof(int64));
 
-	baseline->mean = MeanRating(baseline->image, train);
+	baseline->image = image;
+	baseline->mean = MeanRating(image, train);
 	for (int s = 0; s < BIAS_SWEEPS; s++)
 		SweepBiases(baseline->mean, train, item_bias, sum, count);
-	baseline->item_bias = HugeZeroArray(baseline->image->nitems, sizeof(double));
+	baseline->item_bias = HugeZeroArray(image->nitems, sizeof(double));
 	for (int32 i = 0; i < nitems; i++)
 		if (train_item[i] >= 0)
 			baseline->item_bias[train_item[i]] = item_bias[i];
@@ -115,14 +114,16 @@ BaselineRating(const Baseline *baseline, double user_bias, int32 item)
 	return Min(Max(baseline->mean + user_bias + baseline->item_bias[item], objective->min), objective->max);
 }
 
-/* The k most popular items without a user's, which are given in ascending order; returns how many there are. */
+/*
+ * The k most popular of the nitems most popular items, without a user's, which are given in ascending order; returns
+ * how many there are.
+ */
 int
-PopularList(const Baseline *baseline, const int32 *seen, int64 nseen, int k, int32 *list)
+PopularList(const Image *image, int64 nitems, const int32 *seen, int64 nseen, int k, int32 *list)
 {
-	const Image *image = baseline->image;
 	int			n = 0;
 
-	for (int64 i = 0; i < image->nitems && n < k; i++)
+	for (int64 i = 0; i < nitems && n < k; i++)
 		if (!mf_list_has(seen, nseen, image->popular[i]))
 			list[n++] = image->popular[i];
 	return n;

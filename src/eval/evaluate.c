@@ -22,6 +22,7 @@
 
 #include "eval/evaluate.h"
 #include "eval/evaluate_block.h"
+#include "eval/evaluate_lists.h"
 #include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
@@ -147,21 +148,22 @@ LinkIds(Evaluation *e)
 }
 
 /*
- * Prepares what lists are measured by: the baseline of lists, how popular each item is, and how often items
- * appear in lists, which is counted for both.
+ * Prepares what lists are measured by: which items are ranked among themselves, the baseline of these lists, how
+ * popular each item is, and how often items appear in lists, which is counted for both.
  */
 static void
 InitExposure(Evaluation *e)
 {
 	const Image *image = e->r.image;
+	EvaluationSums *total = &e->total[PART_ALL];
 
-	InitBaseline(&e->baseline, image);
+	e->nparts = InitParts(e->part, image, e->test_item, e->test->items->count);
 	e->counts = HugeZeroArray(image->nitems, sizeof(int64));
 	for (int64 i = 0; i < image->nitems; i++)
 		e->counts[i] = image->counts[i];
-	e->total.model.exposure.nitems = e->total.baseline.exposure.nitems = image->nitems;
-	e->total.model.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
-	e->total.baseline.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
+	total->model.exposure.nitems = total->baseline.exposure.nitems = image->nitems;
+	total->model.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
+	total->baseline.exposure.count = HugeZeroArray(image->nitems, sizeof(int32));
 }
 
 /* Keeps vector and bias of a user, if they are in the test relation; one without a vector is unknown. */
@@ -226,61 +228,121 @@ AddBlock(Evaluation *e)
 		bool		known = e->known[b->first + u];
 
 		e->unknown_users += !known;
-		e->irrelevant_users += known && b->tally[u].rows.relevant == 0;
-		AddUserTally(&e->total, &b->tally[u]);
+		e->irrelevant_users += known && b->tally[PART_ALL][u].rows.relevant == 0;
+		for (int p = 0; p < e->nparts; p++)
+			AddUserTally(&e->total[p], &b->tally[p][u]);
 	}
 }
 
 /*
- * Reports the block user by user: the metrics that a user has, and how many rows they stand on.  Without such
- * rows: nothing.
+ * Reports user u of the block: the metrics that the user has, and how many rows they stand on.  Without such rows:
+ * nothing.
  */
 static void
-ReportBlock(const Evaluation *e, ReportFunction report, void *state)
+ReportUser(const Evaluation *e, int u, ReportFunction report, void *state)
 {
-	const Block *b = &e->block;
+	char	   *user = IdToText(&e->test_source.user, IdAt(e->test->users, e->block.first + u));
 
-	for (int u = 0; u < b->n; u++)
+	for (int p = 0; p < e->nparts; p++)
 	{
+		const char *prefix = e->part[p].prefix;
 		EvaluationSums sums = {0};
-		char	   *user;
 
-		CHECK_FOR_INTERRUPTS();
-		AddUserTally(&sums, &b->tally[u]);
+		AddUserTally(&sums, &e->block.tally[p][u]);
 		if (sums.rows.counted == 0)
 			continue;
-		user = IdToText(&e->test_source.user, IdAt(e->test->users, b->first + u));
-		ReportMetrics(&sums, user, report, state);
-		report(state, user, "rows", (double) sums.rows.counted, NAN);
-		report(state, user, "rows_relevant", (double) sums.rows.relevant, NAN);
+		ReportMetrics(&sums, prefix, user, report, state);
+		ReportCount(sums.rows.counted, prefix, "rows", user, report, state);
+		ReportCount(sums.rows.relevant, prefix, "rows_relevant", user, report, state);
 	}
 }
 
-/* Reports all users together: metrics, and counts of what they stand on and of what was left out. */
+/* Reports the block user by user. */
+static void
+ReportBlock(const Evaluation *e, ReportFunction report, void *state)
+{
+	for (int u = 0; u < e->block.n; u++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (e->block.tally[PART_ALL][u].rows.counted > 0)
+			ReportUser(e, u, report, state);
+	}
+}
+
+/* The share of places in lists of all items that are of cold ones. */
+static double
+ColdShare(const Image *image, const MfExposure *exposure)
+{
+	double		places = 0;
+	double		cold = 0;
+
+	for (int32 i = 0; i < image->nitems; i++)
+	{
+		places += exposure->count[i];
+		cold += PartOfItem(image, i) == PART_COLD ? exposure->count[i] : 0;
+	}
+	return cold / places;
+}
+
+/* Reports a part of the items that has rows: its metrics, and what they stand on. */
+static void
+ReportPart(const Evaluation *e, ItemPartId id, ReportFunction report, void *state)
+{
+	const EvaluationSums *total = &e->total[id];
+	const char *prefix = e->part[id].prefix;
+
+	if (total->rows.counted == 0)
+		return;
+	ReportMetrics(total, prefix, NULL, report, state);
+	ReportCount(total->ranked, prefix, "users", NULL, report, state);
+	ReportCount(total->rows.counted, prefix, "rows", NULL, report, state);
+	ReportCount(total->rows.relevant, prefix, "rows_relevant", NULL, report, state);
+}
+
+/* Reports what the metrics stand on and what was left out. */
+static void
+ReportCounts(const Evaluation *e, ReportFunction report, void *state)
+{
+	const RowCounts *rows = &e->total[PART_ALL].rows;
+
+	ReportCount(e->total[PART_ALL].ranked, "", "users", NULL, report, state);
+	ReportCount(e->unknown_users, "", "users_unknown", NULL, report, state);
+	ReportCount(e->irrelevant_users, "", "users_without_relevant", NULL, report, state);
+	ReportCount(rows->counted, "", "rows", NULL, report, state);
+	ReportCount(rows->relevant, "", "rows_relevant", NULL, report, state);
+	ReportCount(rows->unknown_user, "", "rows_unknown_user", NULL, report, state);
+	ReportCount(rows->unknown_item, "", "rows_unknown_item", NULL, report, state);
+	ReportCount(rows->trained, "", "rows_trained", NULL, report, state);
+	ReportCount(e->test->null_rows + e->test->zero_rows, "", "rows_null", NULL, report, state);
+}
+
+/*
+ * Reports all users together: metrics and counts, and then, where cold items are measured, those of each part of the
+ * items, and how often cold ones come in lists of all.
+ */
 static void
 ReportTotals(Evaluation *e, ReportFunction report, void *state)
 {
-	const RowCounts *rows = &e->total.rows;
+	EvaluationSums *total = &e->total[PART_ALL];
+	double		share = e->nparts > 1 ? ColdShare(e->r.image, &total->model.exposure) : 0;
+	double		baseline_share = e->nparts > 1 ? ColdShare(e->r.image, &total->baseline.exposure) : 0;
 
-	mf_exposure_sort(&e->total.model.exposure);
-	mf_exposure_sort(&e->total.baseline.exposure);
-	ReportMetrics(&e->total, NULL, report, state);
-	report(state, NULL, "users", (double) e->total.ranked, NAN);
-	report(state, NULL, "users_unknown", (double) e->unknown_users, NAN);
-	report(state, NULL, "users_without_relevant", (double) e->irrelevant_users, NAN);
-	report(state, NULL, "rows", (double) rows->counted, NAN);
-	report(state, NULL, "rows_relevant", (double) rows->relevant, NAN);
-	report(state, NULL, "rows_unknown_user", (double) rows->unknown_user, NAN);
-	report(state, NULL, "rows_unknown_item", (double) rows->unknown_item, NAN);
-	report(state, NULL, "rows_trained", (double) rows->trained, NAN);
-	report(state, NULL, "rows_null", (double) (e->test->null_rows + e->test->zero_rows), NAN);
+	/* from here on it is not known whose counts these are */
+	mf_exposure_sort(&total->model.exposure);
+	mf_exposure_sort(&total->baseline.exposure);
+	ReportMetrics(total, "", NULL, report, state);
+	ReportCounts(e, report, state);
+	for (int p = PART_COLD; p < e->nparts; p++)
+		ReportPart(e, (ItemPartId) p, report, state);
+	if (e->nparts > 1)
+		report(state, NULL, "cold_share", share, baseline_share);
 }
 
 /* An error where nothing could be measured, which says why: no row that counts, or none that is relevant. */
 static void
 CheckTotals(const Evaluation *e)
 {
-	const RowCounts *rows = &e->total.rows;
+	const RowCounts *rows = &e->total[PART_ALL].rows;
 
 	if (rows->counted == 0)
 		ereport(ERROR,
@@ -333,7 +395,8 @@ RunBlocks(Evaluation *e, bool per_user, ReportFunction report, void *state)
 		MemoryContextSwitchTo(outer);
 		CollectBlock(e);
 		MemoryContextSwitchTo(scratch);
-		JudgeBlock(e);
+		JudgeRatings(e);
+		JudgeLists(e);
 		AddBlock(e);
 		if (per_user)
 			ReportBlock(e, report, state);
@@ -362,7 +425,7 @@ Evaluate(const EvaluationRequest *request, ReportFunction report, void *state)
 	ReadUsers(e);
 	InitExposure(e);
 	if (e->with_ratings)
-		SolveBiases(&e->baseline, e->train, e->train_item);
+		SolveBiases(&e->baseline, e->r.image, e->train, e->train_item);
 	AllocateLists(e);
 	RunBlocks(e, request->per_user, report, state);
 	CheckTotals(e);

@@ -2,8 +2,8 @@
  * evaluate_block.c - the users of an evaluation, so many at a time.
  *
  * A block takes its cells out of both relations, which are streamed past it, and is then worked on by
- * threads: predicted ratings, lists in batches, the order of all items.  Everything of a block lives in
- * the memory context in which it was started.
+ * threads: predicted ratings here, lists and the order of all items in evaluate_lists.c.  Everything of a
+ * block lives in the memory context in which it was started.
  *
  * Each user is tallied by themselves; sums over users are made in their order, by the caller, and counts of
  * items by integers.  So no result depends on the number of threads, nor on where blocks are cut.
@@ -43,7 +43,7 @@ TestCells(const Evaluation *e, int32 user)
 static int64
 UserBytes(const Evaluation *e, int32 user)
 {
-	return sizeof(UserTally) + sizeof(MfAucQuery) + 8 * sizeof(int64) + e->r.image->index.ld * sizeof(float) +
+	return e->nparts * sizeof(UserTally) + sizeof(MfAucQuery) + 8 * sizeof(int64) + e->r.image->index.ld * sizeof(float) +
 		SeenCells(e, user) * 2 * sizeof(int32) + TestCells(e, user) * (sizeof(TestCell) + 2 * sizeof(int32));
 }
 
@@ -70,7 +70,8 @@ StartBlock(Evaluation *e, int32 first)
 	b->seen_count = HugeZeroArray(b->n, sizeof(int64));
 	b->cell_start = HugeZeroArray(b->n, sizeof(int64));
 	b->cell_count = HugeZeroArray(b->n, sizeof(int64));
-	b->tally = HugeZeroArray(b->n, sizeof(UserTally));
+	for (int p = 0; p < e->nparts; p++)
+		b->tally[p] = HugeZeroArray(b->n, sizeof(UserTally));
 	for (int u = 0; u < b->n; u++)
 	{
 		b->seen_start[u] = seen;
@@ -146,6 +147,14 @@ CollectSeen(Evaluation *e)
 		}
 }
 
+/* Counts a test row of a user in. */
+static void
+CountRow(RowCounts *rows, bool relevant)
+{
+	rows->counted++;
+	rows->relevant += relevant;
+}
+
 /*
  * Takes a test row of user u of the block in, or counts why it is left out; what the user was trained on must be
  * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.
@@ -154,7 +163,7 @@ static void
 TakeTestCell(Evaluation *e, int u, int32 item, float value)
 {
 	Block	   *b = &e->block;
-	RowCounts  *rows = &b->tally[u].rows;
+	RowCounts  *rows = &b->tally[PART_ALL][u].rows;
 	double		from = e->relevant_from;
 
 	if (!e->known[b->first + u])
@@ -168,8 +177,9 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 		bool		relevant = isnan(from) || value >= (float) from;
 
 		b->cell[b->cell_start[u] + b->cell_count[u]++] = (TestCell) {item, value, relevant};
-		rows->counted++;
-		rows->relevant += relevant;
+		CountRow(rows, relevant);
+		if (e->nparts > 1)
+			CountRow(&b->tally[PartOfItem(e->r.image, item)][u].rows, relevant);
 		e->largest = Max(e->largest, value);
 	}
 }
@@ -208,15 +218,29 @@ CollectBlock(Evaluation *e)
 }
 
 /*
+ * Adds an item's errors to those of its part.  Nothing is known of a cold item without its attributes, so there the
+ * baseline is the mean rating alone.
+ */
+static void
+AddPartErrors(const Evaluation *e, int64 u, const TestCell *cell, double predicted, double baseline)
+{
+	ItemPartId	part = PartOfItem(e->r.image, cell->item);
+	UserTally  *tally = &e->block.tally[part][u];
+
+	mf_error_add(&tally->errors, predicted, cell->value);
+	mf_error_add(&tally->baseline_errors, part == PART_COLD ? e->baseline.mean : baseline, cell->value);
+}
+
+/*
  * Adds up errors of predicted ratings of user u of the block, and of the baseline's; for a thread, which has a
  * user alone.
  */
 static void
-JudgeRatings(void *state, int64 u, int worker)
+JudgeUserRatings(void *state, int64 u, int worker)
 {
 	Evaluation *e = state;
 	Block	   *b = &e->block;
-	UserTally  *tally = &b->tally[u];
+	UserTally  *tally = &b->tally[PART_ALL][u];
 	UserState	user = {.reason = REASON_MODEL, .vector = e->vector + (b->first + u) * e->r.image->index.ld,
 	.bias = e->bias[b->first + u]};
 	double		user_bias = BaselineUserBias(b->residual[u], b->seen_count[u]);
@@ -226,158 +250,20 @@ JudgeRatings(void *state, int64 u, int worker)
 	{
 		const TestCell *cell = &b->cell[c];
 
-		mf_error_add(&tally->errors, PredictRating(&e->r, &user, cell->item), cell->value);
-		mf_error_add(&tally->baseline_errors, BaselineRating(&e->baseline, user_bias, cell->item), cell->value);
+		double		predicted = PredictRating(&e->r, &user, cell->item);
+		double		baseline = BaselineRating(&e->baseline, user_bias, cell->item);
+
+		mf_error_add(&tally->errors, predicted, cell->value);
+		mf_error_add(&tally->baseline_errors, baseline, cell->value);
+		if (e->nparts > 1)
+			AddPartErrors(e, u, cell, predicted, baseline);
 	}
 }
 
-/* Counts the block's users with relevant rows, and allocates what their lists are made and judged by. */
-static void
-AllocateRanked(Evaluation *e)
-{
-	Block	   *b = &e->block;
-	int64		nrelevant = 0;
-	int64		nseen = 0;
-
-	for (int u = 0; u < b->n; u++)
-		if (b->tally[u].rows.relevant > 0)
-		{
-			b->nranked++;
-			nrelevant += b->tally[u].rows.relevant;
-			nseen += b->seen_count[u];
-		}
-	b->ranked = HugeZeroArray(b->nranked, sizeof(int32));
-	b->vector = AlignedZeroArray((int64) b->nranked * e->r.image->index.ld, sizeof(float));
-	b->relevant_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
-	b->relevant = HugeZeroArray(nrelevant, sizeof(int32));
-	b->ranked_start = HugeZeroArray(b->nranked + 1, sizeof(int64));
-	b->ranked_seen = HugeZeroArray(nseen, sizeof(int32));
-}
-
-/* Gathers that: for user u of the block, the q-th ranked one, vector, seen items and relevant ones. */
-static void
-GatherUser(Evaluation *e, int u, int q)
-{
-	Block	   *b = &e->block;
-	int			ld = e->r.image->index.ld;
-
-	b->ranked[q] = u;
-	memcpy(b->vector + (Size) q * ld, e->vector + (Size) (b->first + u) * ld, sizeof(float) * ld);
-	memcpy(b->ranked_seen + b->ranked_start[q], b->seen + b->seen_start[u], sizeof(int32) * b->seen_count[u]);
-	b->ranked_start[q + 1] = b->ranked_start[q] + b->seen_count[u];
-	b->relevant_start[q + 1] = b->relevant_start[q];
-	for (int64 c = b->cell_start[u]; c < b->cell_start[u] + b->cell_count[u]; c++)
-		if (b->cell[c].relevant)
-			b->relevant[b->relevant_start[q + 1]++] = b->cell[c].item;
-}
-
-/* The same for all users with relevant rows, which then stand one behind the other, as searches take them. */
-static void
-GatherRanked(Evaluation *e)
-{
-	Block	   *b = &e->block;
-
-	AllocateRanked(e);
-	for (int u = 0, q = 0; u < b->n; u++)
-		if (b->tally[u].rows.relevant > 0)
-			GatherUser(e, u, q++);
-}
-
-/*
- * Tallies the two lists of ranked user list_first + q, which is list q of the batch; for a thread.  The
- * baseline's list is made here.  The area under the curve of the model's scores comes later, that of popularity
- * needs no scores.
- */
-static void
-JudgeUser(void *state, int64 q, int worker)
-{
-	Evaluation *e = state;
-	Block	   *b = &e->block;
-	const MfTopkBatch *batch = &e->lists.batch;
-	int64		user = b->list_first + q;
-	UserTally  *tally = &b->tally[b->ranked[user]];
-	const int32 *seen = b->ranked_seen + b->ranked_start[user];
-	int64		nseen = b->ranked_start[user + 1] - b->ranked_start[user];
-	const int32 *relevant = b->relevant + b->relevant_start[user];
-	int64		nrelevant = b->relevant_start[user + 1] - b->relevant_start[user];
-	const int32 *list = batch->item + q * batch->k;
-	int32	   *popular = b->popular + q * batch->k;
-
-	(void) worker;
-	mf_list_tally(&tally->list, list, batch->count[q], e->k, relevant, nrelevant);
-	tally->list.information = mf_list_information(list, batch->count[q], e->counts, (double) e->model_users);
-	b->popular_count[q] = PopularList(&e->baseline, seen, nseen, batch->k, popular);
-	mf_list_tally(&tally->popular, popular, b->popular_count[q], e->k, relevant, nrelevant);
-	tally->popular.information = mf_list_information(popular, b->popular_count[q], e->counts, (double) e->model_users);
-	tally->popular.auc = mf_auc_of_counts(&e->baseline.popularity, seen, nseen, relevant, nrelevant);
-}
-
-/*
- * Makes the ranked users' lists and tallies them, as many at a time as there is room for.  How often items appear is
- * counted outside of threads: users share these counts.
- */
-static void
-JudgeLists(Evaluation *e)
-{
-	Block	   *b = &e->block;
-	MfTopkBatch *batch = &e->lists.batch;
-	int64		capacity = Min(e->lists.capacity, b->nranked);
-
-	b->popular = HugeZeroArray(capacity * batch->k, sizeof(int32));
-	b->popular_count = HugeZeroArray(capacity, sizeof(int32));
-	for (b->list_first = 0; b->list_first < b->nranked; b->list_first += capacity)
-	{
-		int64		n = Min(capacity, b->nranked - b->list_first);
-
-		MakeLists(&e->lists, n, b->vector + (Size) b->list_first * e->r.image->index.ld,
-				  b->ranked_start + b->list_first, b->ranked_seen);
-		if (!mf_parallel_for(&e->parallel, n, JudgeUser, e))
-			CheckCore(MF_CANCELLED);
-		for (int64 q = 0; q < n; q++)
-		{
-			mf_exposure_add(&e->total.model.exposure, batch->item + q * batch->k, batch->count[q]);
-			mf_exposure_add(&e->total.baseline.exposure, b->popular + q * batch->k, b->popular_count[q]);
-		}
-	}
-}
-
-/*
- * The ranked users' areas under the curve: how many pairs of a relevant and another item, without those of the
- * training, their scores of all items order rightly.
- */
-static void
-JudgeOrder(Evaluation *e)
-{
-	Block	   *b = &e->block;
-	MfAucQuery *query = HugeZeroArray(b->nranked, sizeof(MfAucQuery));
-	float	   *score = HugeZeroArray(b->relevant_start[b->nranked], sizeof(float));
-	int			ld = e->r.image->index.ld;
-
-	for (int q = 0; q < b->nranked; q++)
-	{
-		query[q].query = b->vector + (Size) q * ld;
-		query[q].seen = b->ranked_seen + b->ranked_start[q];
-		query[q].nseen = b->ranked_start[q + 1] - b->ranked_start[q];
-		query[q].relevant = b->relevant + b->relevant_start[q];
-		query[q].nrelevant = b->relevant_start[q + 1] - b->relevant_start[q];
-		query[q].score = score + b->relevant_start[q];
-	}
-	if (!mf_auc(&e->r.image->index, query, b->nranked,
-				AlignedZeroArray(mf_auc_workspace(e->r.image->index.factors, &e->parallel), 1), &e->parallel))
-		CheckCore(MF_CANCELLED);
-	for (int q = 0; q < b->nranked; q++)
-		b->tally[b->ranked[q]].list.auc = query[q].auc;
-}
-
-/* Tallies the block's users: predicted ratings, lists, and the order of all items. */
+/* Compares the predicted ratings of the block's users with their test rows, where these have ratings. */
 void
-JudgeBlock(Evaluation *e)
+JudgeRatings(Evaluation *e)
 {
-	if (e->with_ratings && !mf_parallel_for(&e->parallel, e->block.n, JudgeRatings, e))
+	if (e->with_ratings && !mf_parallel_for(&e->parallel, e->block.n, JudgeUserRatings, e))
 		CheckCore(MF_CANCELLED);
-	GatherRanked(e);
-	if (e->block.nranked == 0)
-		return;
-	JudgeLists(e);
-	JudgeOrder(e);
 }

@@ -5,6 +5,7 @@
 #define MFREC_EVALUATE_BLOCK_H
 
 #include "eval/baseline.h"
+#include "eval/item_part.h"
 #include "eval/metrics_report.h"
 #include "serve/recommend_batch.h"
 #include "serve/recommender.h"
@@ -18,10 +19,7 @@ typedef struct TestCell
 	bool		relevant;
 } TestCell;
 
-/*
- * A block: users first .. first + n - 1 of the test relation.  Those with relevant rows, of whom lists are
- * made, stand once more one behind the other, as searches take them; they are the ranked ones.
- */
+/* A block: users first .. first + n - 1 of the test relation. */
 typedef struct Block
 {
 	int32		first;
@@ -33,19 +31,8 @@ typedef struct Block
 	int64	   *cell_start;		/* n: the counted test rows likewise, by item */
 	int64	   *cell_count;
 	TestCell   *cell;
-	UserTally  *tally;			/* n */
-	/* of users with relevant rows: */
-	int			nranked;
-	int32	   *ranked;			/* numbers in the block */
-	int64	   *relevant_start;	/* nranked + 1 */
-	int32	   *relevant;
-	float	   *vector;			/* nranked x ld */
-	int64	   *ranked_start;	/* nranked + 1: seen items, one user's behind the other's */
-	int32	   *ranked_seen;
-	/* the lists of some ranked users, from list_first on */
-	int64		list_first;
-	int32	   *popular;		/* lists.capacity x k */
-	int32	   *popular_count;
+	UserTally  *tally[PARTS];	/* n each; as many parts as the evaluation has.  What became of rows that are left
+								 * out is in that of all items */
 } Block;
 
 /*
@@ -73,10 +60,12 @@ typedef struct Evaluation
 	float	   *vector;			/* and their vectors, ld floats each */
 	float	   *bias;
 	Baseline	baseline;
+	ItemPart	part[PARTS];	/* all items, and where cold ones are measured these and the others */
+	int			nparts;
 	int64	   *counts;			/* of the image's items: ratings */
 	int64		model_users;
 	double		largest;		/* value of a counted row */
-	EvaluationSums total;
+	EvaluationSums total[PARTS];
 	int64		unknown_users;
 	int64		irrelevant_users;
 	Lists		lists;
@@ -85,7 +74,7 @@ typedef struct Evaluation
 
 extern void StartBlock(Evaluation *e, int32 first);
 extern void CollectBlock(Evaluation *e);
-extern void JudgeBlock(Evaluation *e);
+extern void JudgeRatings(Evaluation *e);
 extern void EndBlock(Evaluation *e);
 
 #endif

@@ -25,7 +25,7 @@ AddUserTally(EvaluationSums *sums, const UserTally *tally)
 		return;
 	sums->ranked++;
 	mf_metric_add(&sums->model.lists, &tally->list);
-	mf_metric_add(&sums->baseline.lists, &tally->popular);
+	mf_metric_add(&sums->baseline.lists, &tally->baseline_list);
 }
 
 /* Whether there is something to compute a metric from. */
@@ -48,12 +48,30 @@ MetricValue(MfMetricId id, const MetricSums *sums)
 	return mf_metric_mean(&sums->lists, id);
 }
 
-/* Reports all metrics, in the order of the table; exposures must be sorted. */
+/*
+ * Reports all metrics, in the order of the table; exposures must be sorted.  Of a part of the items, whose metrics have
+ * a prefix, what is defined neither for the model nor for the baseline is left out.
+ */
 void
-ReportMetrics(const EvaluationSums *sums, const char *user, ReportFunction report, void *state)
+ReportMetrics(const EvaluationSums *sums, const char *prefix, const char *user, ReportFunction report, void *state)
 {
 	for (int m = 0; m < MF_METRICS; m++)
-		if (IsMeasured(&mf_metric[m], sums))
-			report(state, user, mf_metric[m].name, MetricValue((MfMetricId) m, &sums->model),
-				   MetricValue((MfMetricId) m, &sums->baseline));
+	{
+		double		value;
+		double		baseline;
+
+		if (!IsMeasured(&mf_metric[m], sums))
+			continue;
+		value = MetricValue((MfMetricId) m, &sums->model);
+		baseline = MetricValue((MfMetricId) m, &sums->baseline);
+		if (*prefix == '\0' || !isnan(value) || !isnan(baseline))
+			report(state, user, psprintf("%s%s", prefix, mf_metric[m].name), value, baseline);
+	}
+}
+
+/* Reports a count, which no baseline has. */
+void
+ReportCount(int64 count, const char *prefix, const char *name, const char *user, ReportFunction report, void *state)
+{
+	report(state, user, psprintf("%s%s", prefix, name), (double) count, NAN);
 }

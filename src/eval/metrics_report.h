@@ -25,8 +25,8 @@ typedef struct UserTally
 	RowCounts	rows;
 	MfErrorSums errors;			/* of predicted ratings, and of the baseline's */
 	MfErrorSums baseline_errors;
-	MfListTally list;			/* the model's, and the most popular items */
-	MfListTally popular;
+	MfListTally list;			/* the model's, and the baseline's */
+	MfListTally baseline_list;
 } UserTally;
 
 /* Sums of many users, for the model or for the baseline. */
@@ -34,7 +34,7 @@ typedef struct MetricSums
 {
 	MfErrorSums errors;			/* count 0: no ratings were compared */
 	MfMetricSums lists;
-	MfExposure	exposure;		/* count NULL: not counted, as of a single user */
+	MfExposure	exposure;		/* count NULL: not counted, as of a single user or a part of the items */
 } MetricSums;
 
 /* Sums over users, or over a single one: what a report is computed from. */
@@ -47,6 +47,9 @@ typedef struct EvaluationSums
 } EvaluationSums;
 
 extern void AddUserTally(EvaluationSums *sums, const UserTally *tally);
-extern void ReportMetrics(const EvaluationSums *sums, const char *user, ReportFunction report, void *state);
+extern void ReportMetrics(const EvaluationSums *sums, const char *prefix, const char *user, ReportFunction report,
+						  void *state);
+extern void ReportCount(int64 count, const char *prefix, const char *name, const char *user, ReportFunction report,
+						void *state);
 
 #endif
