@@ -6,10 +6,11 @@ SET search_path = test_evaluate_cold, public;
 CREATE TABLE movies AS SELECT i AS item_id, ARRAY['genre ' || i % 4, 'set ' || i % 5] AS genres FROM generate_series(1, 120) i;
 CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, (2 + (i % 4 = u % 4)::int * 2 + (u * 7 + i * 13) % 3 / 2.0)::real AS rating
 	FROM generate_series(1, 200) u, generate_series(1, 120) i WHERE (u * 31 + i * 17 + u * i) % 100 < 4 + 30 * (u % 4 = i % 4)::int + i % 9;
-CREATE VIEW train AS SELECT * FROM ratings WHERE NOT mf_holdout(item_id, item_id, 0.25) AND NOT mf_holdout(user_id, item_id, 0.1);
-CREATE VIEW cold AS SELECT * FROM ratings WHERE mf_holdout(item_id, item_id, 0.25);
-CREATE VIEW warm AS SELECT * FROM ratings WHERE NOT mf_holdout(item_id, item_id, 0.25) AND mf_holdout(user_id, item_id, 0.1);
-CREATE VIEW test AS SELECT * FROM cold UNION ALL SELECT * FROM warm;
+CREATE TABLE train AS SELECT * FROM ratings WHERE NOT mf_holdout(item_id, item_id, 0.25) AND NOT mf_holdout(user_id, item_id, 0.1);
+CREATE TABLE cold AS SELECT * FROM ratings WHERE mf_holdout(item_id, item_id, 0.25);
+CREATE TABLE warm AS SELECT * FROM ratings WHERE NOT mf_holdout(item_id, item_id, 0.25) AND mf_holdout(user_id, item_id, 0.1);
+CREATE TABLE test AS SELECT * FROM cold UNION ALL SELECT * FROM warm;
+ANALYZE train, test;
 SET client_min_messages = warning;
 SELECT model, users, items, ratings FROM mf_train('train', 'both', factors => 6, iterations => 8, item_features => 'movies');
 SELECT model, users, items, ratings FROM mf_train('train', 'stars', factors => 6, iterations => 8, interest_weight => 0, item_features => 'movies');
@@ -26,7 +27,7 @@ WITH relevant AS MATERIALIZED (SELECT t.user_id, t.item_id FROM test_evaluate_co
 		cardinality(candidates) - (SELECT count(*)::int FROM test_evaluate_cold.train s WHERE s.user_id = relevant.user_id AND s.item_id = ANY (candidates)) AS n
 		FROM relevant GROUP BY 1),
 	hits AS MATERIALIZED (SELECT v.user_id, l.rank, row_number() OVER (PARTITION BY v.user_id ORDER BY l.rank) AS so_far
-		FROM relevant v JOIN users USING (user_id), mf_recommend(v.user_id, k, name, candidates => candidates, fresh => false) l WHERE l.item_id = v.item_id)
+		FROM users v CROSS JOIN mf_recommend(v.user_id, k, name, candidates => candidates, fresh => false) l JOIN relevant t ON t.user_id = v.user_id AND t.item_id = l.item_id)
 SELECT user_id, users.n, users.r, count(h.rank), coalesce(sum(1 / log(2, h.rank + 1)) / (SELECT sum(1 / log(2, i + 1)) FROM generate_series(1, least(k, users.r)) i), 0)::float8,
 	coalesce(sum(h.so_far::float8 / h.rank) / least(k, users.r), 0), coalesce(1.0 / min(h.rank), 0)
 	FROM users LEFT JOIN hits h USING (user_id) GROUP BY 1, 2, 3
@@ -55,7 +56,6 @@ FROM (SELECT * FROM test_evaluate_cold.expected(name, k, 'cold', relevant_from) 
 $$;
 SELECT * FROM differing('both', 10, 0);
 SELECT * FROM differing('both', 3, 3.5);
-SELECT * FROM differing('both', 25, 0);
 SELECT * FROM differing('both', 1000, 0);
 SELECT * FROM differing('stars', 10, 0);
 SELECT * FROM differing('clicks', 10, 0);
@@ -83,6 +83,8 @@ WITH popular AS (SELECT item_id, ratings FROM both_item_factors WHERE ratings > 
 SELECT metric, abs(baseline - CASE metric WHEN 'warm_full_recall' THEN recall ELSE ndcg END) < 1e-9 AS same
 	FROM figures, (SELECT avg(hits::float8 / r) AS recall, avg(coalesce(gain, 0) / (SELECT sum(1 / log(2, i + 1)) FROM generate_series(1, least(10, r)) i))::float8 AS ndcg FROM users) x
 	WHERE name = 'both' AND metric IN ('warm_full_recall', 'warm_ndcg') ORDER BY 1;
+-- and all its baselines are those of a model that knows no other items
+SELECT count(*), bool_and(abs(b.baseline - p.baseline) < 1e-12) AS same FROM figures b JOIN figures p ON b.metric = 'warm_' || p.metric WHERE b.name = 'both' AND p.name = 'plain' AND b.baseline IS NOT NULL;
 -- what there is, in this order, and rows add up
 \pset format unaligned
 SELECT string_agg(metric, ' ') FROM mf_evaluate('test', model => 'both');
