@@ -74,8 +74,8 @@ SweepBiases(double mean, Ratings *train, double *item_bias, double *sum, int64 *
 }
 
 /*
- * Prepares the baseline of ratings of an image's items, in the current memory context.  train_item has the number in the image of
- * each item of the training rows, negative where the model does not know it.
+ * Prepares the baseline of ratings of an image's items, in the current memory context.  train_item has the number in
+ * the image of each item of the training rows, negative where the model does not know it.
  */
 void
 SolveBiases(Baseline *baseline, const Image *image, Ratings *train, const int32 *train_item)

@@ -113,7 +113,7 @@ take_users(const MfIndex *index, MfAucQuery *query, int n, double *side)
 	}
 }
 
-/* Copies vectors and offsets of m items, from the i-th of the positions on, to the workspace: so they stand together. */
+/* Copies vectors and offsets of m items, from the i-th of the positions on, one behind the other to the workspace. */
 static void
 gather_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
 {
