@@ -239,6 +239,25 @@ TrainedWeighting(const MfObjective *objective)
 }
 
 /*
+ * Which cells are of cold items, which the image's Gram matrix does not have, in the current memory context; NULL where
+ * none is.
+ */
+static const bool *
+FindColdCells(const Image *image, const CurrentCells *cells)
+{
+	bool	   *cold = NULL;
+
+	for (int c = 0; c < cells->n; c++)
+		if (mf_is_cold(&image->objective, image->counts[cells->item[c]]))
+		{
+			if (cold == NULL)
+				cold = HugeZeroArray(cells->n, sizeof(bool));
+			cold[c] = true;
+		}
+	return cold;
+}
+
+/*
  * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each
  * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.
  */
@@ -279,6 +298,7 @@ PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)
 	cells->cells.rating = rating;
 	cells->cells.residual = residual;
 	cells->cells.weight = cells->weight;
+	cells->cells.outside = FindColdCells(image, cells);
 	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
 	cells->cells.rating_regularization = (float) mf_user_rating_regularization(objective, cells->n);
 	cells->cells.pull = (float) mf_user_pull(objective, cells->n);

@@ -105,6 +105,7 @@ typedef struct MfFoldCells
 	float		regularization; /* user_regularization of this user */
 	float		pull;			/* user_pull of this user; 0 without user_mean */
 	float		rating_regularization;	/* user_rating_regularization of this user */
+	const bool *outside;		/* n: cells of items that `gram` does not have; NULL: it has all of them */
 } MfFoldCells;
 
 #endif

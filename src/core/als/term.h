@@ -79,7 +79,10 @@ typedef struct MfTermCell
 	double		right;			/* what multiplies y on the right-hand side */
 } MfTermCell;
 
-/* Cell c of a user in one term (part: its place in the table). */
+/*
+ * Cell c of a user in one term (part: its place in the table).  Of an item that the Gram matrix does not have all of its
+ * mass is above what that has.
+ */
 static inline MfTermCell
 mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t c)
 {
@@ -89,7 +92,8 @@ mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t 
 	MfTermCell	cell;
 
 	cell.y = (part == MF_RATING ? cells->rating : cells->interest)[c];
-	cell.square = (double) term->weight * mf_cell_excess(term, w, c0);
+	cell.square = (double) term->weight * (cells->outside != NULL && cells->outside[c] ? mf_cell_mass(term, w, c0) :
+										   mf_cell_excess(term, w, c0));
 	cell.right = (double) term->weight * mf_cell_mass(term, w, c0) * target;
 	return cell;
 }
