@@ -61,9 +61,9 @@ NextPass(void *state, MfRows *rows)
 	return NextCells(state, rows);
 }
 
-/* Allocates the maps of the parts that the problem has. */
+/* Allocates the maps of the parts that the problem has; items without ratings, if only by what is held out, count nothing. */
 static void
-AllocateMap(ItemMap *map, const MfProblem *problem)
+AllocateMap(ItemMap *map, const MfProblem *problem, const int32 *counts)
 {
 	int64		ld = Stride(problem);
 	int64		nfeatures = map->features->nfeatures;
@@ -71,7 +71,7 @@ AllocateMap(ItemMap *map, const MfProblem *problem)
 
 	map->weight = HugeZeroArray(nitems, sizeof(float));
 	for (int64 i = 0; i < problem->nitems; i++)
-		map->weight[i] = 1;
+		map->weight[i] = counts[i] > 0 ? 1 : 0;
 	if (problem->interest_regularization)
 	{
 		map->interest = AlignedZeroArray(nfeatures * ld, sizeof(float));
@@ -84,7 +84,8 @@ AllocateMap(ItemMap *map, const MfProblem *problem)
 	map->bias = AlignedZeroArray(nfeatures, sizeof(float));
 	map->bias_prior = AlignedZeroArray(nitems, sizeof(float));
 	map->rating_weight = HugeZeroArray(nitems, sizeof(float));
-	memcpy(map->rating_weight, problem->rating_regularization, sizeof(float) * problem->nitems);
+	for (int64 i = 0; i < problem->nitems; i++)
+		map->rating_weight[i] = counts[i] > 0 ? problem->rating_regularization[i] : 0;
 }
 
 /* t->map: nothing yet, for t->features; the problem is stated. */
@@ -104,7 +105,7 @@ CreateItemMap(Training *t)
 	map->strength = palloc0(sizeof(float) * features->nblocks);
 	map->scale = HugeZeroArray(features->nfeatures, sizeof(float));
 	map->gamma = 1;
-	AllocateMap(map, &t->problem);
+	AllocateMap(map, &t->problem, t->item_counts);
 	map->workspace = AlignedZeroArray(mf_map_size(features->nitems, features->nfeatures,
 												  mf_map_columns(t->problem.factors), &t->parallel), 1);
 	t->map = map;
@@ -142,6 +143,26 @@ FitMap(Training *t, int steps)
 	FitPart(t, steps, map->weight, 1, 1, t->factors.item_bias, map->bias, map->bias_prior);
 }
 
+/* Has the problem draw items without ratings to 0: to users they are not there, and cold when the training is done. */
+static void
+LeaveOutUnrated(Training *t)
+{
+	const ItemMap *map = t->map;
+	int64		ld = Stride(&t->problem);
+
+	for (int64 i = 0; i < t->problem.nitems; i++)
+	{
+		if (t->item_counts[i] > 0)
+			continue;
+		if (map->interest)
+			memset(map->interest_prior + i * ld, 0, sizeof(float) * ld);
+		if (map->rating == NULL)
+			continue;
+		memset(map->rating_prior + i * ld, 0, sizeof(float) * ld);
+		map->bias_prior[i] = 0;
+	}
+}
+
 /* After a half-sweep of items: lets the map follow them, and has the next half-sweep draw them to it. */
 void
 FollowItems(Training *t)
@@ -149,6 +170,7 @@ FollowItems(Training *t)
 	const ItemMap *map = t->map;
 
 	FitMap(t, STEPS);
+	LeaveOutUnrated(t);
 	t->problem.interest_prior = map->interest_prior;
 	t->problem.rating_prior = map->rating_prior;
 	t->problem.bias_prior = map->bias_prior;
@@ -182,12 +204,16 @@ FindGamma(Training *t)
 	MemoryContextDelete(scratch);
 }
 
-/* Copies what the map makes of cold items, times a factor, behind the items with ratings; width: floats of each. */
+/*
+ * Gives items without ratings what the map makes of them, times a factor; width: floats of each.  They stand behind those
+ * with ratings, but for items of which all rows are held out.
+ */
 static void
 CopyCold(const Training *t, float *to, const float *prior, double factor, int64 width)
 {
-	for (int64 k = t->problem.nitems * width; to && k < t->map->matrix.nitems * width; k++)
-		to[k] = (float) (factor * prior[k]);
+	for (int64 i = 0; to && i < t->nitems; i++)
+		for (int64 k = i * width; k < (i + 1) * width && t->item_counts[i] == 0; k++)
+			to[k] = (float) (factor * prior[k]);
 }
 
 /* The last of a training's iterations is done: gives cold items the vectors that the map makes of their features. */
