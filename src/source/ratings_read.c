@@ -247,14 +247,16 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 }
 
 /*
- * Sorts what users have besides their ratings by user into ratings->others: the rows that are no ratings, and
- * the rows held out for validation, which training does not learn of but lists must leave out as well.  Takes
- * `budget` bytes in memory, and temporary files beyond; frees ratings->unrated.
+ * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no ratings,
+ * and the rows held out for validation, which training does not learn of but lists must leave out as well.  Of items that
+ * are in ratings->items by now: some without ratings may have been appended.  Takes memory in proportion, and temporary
+ * files beyond; frees ratings->unrated.
  */
-static void
-SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
+void
+SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
 {
 	Ratings    *others = palloc0(sizeof(Ratings));
+	int64		budget = MaintenanceMemory() / OTHERS_SHARE;
 	Triplets	pairs;
 	Triplets   *held_out = &ratings->held_out;
 	Sorting		sorting = {.source = source,.ratings = others,.triplets = &pairs,.numbered = true,
@@ -279,8 +281,8 @@ SortOthers(const Source *source, Ratings *ratings, int64 budget, const MfParalle
 
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
- * hold out go to held_out as they are. with_others: what users have besides their ratings is kept, which
- * changes nothing of the ratings.  An error where no row is left to train on.
+ * hold out go to held_out as they are. with_others: what users have besides their ratings is kept for SortOthers(),
+ * which changes nothing of the ratings.  An error where no row is left to train on.
  *
  * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.
  * Everything lives in the current memory context; FreeRatings() closes the files.
@@ -317,8 +319,6 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 	SettleWeights(ratings);
 	if (ratings->is_explicit)
 		StandardizeRatings(ratings, source->name);
-	if (with_others)
-		SortOthers(source, ratings, sorting.budget / OTHERS_SHARE, parallel);
 	return ratings;
 }
 

@@ -9,6 +9,7 @@
 
 extern Ratings *LoadRatings(const Source *source, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
+extern void SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 
 #endif

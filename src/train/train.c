@@ -340,6 +340,7 @@ LoadTraining(Trainer *t)
 	BeginProgress(t->version.model.name);
 	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
 	LoadAttributes(t);
+	SortOthers(&t->source, training->ratings, &training->parallel);
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
