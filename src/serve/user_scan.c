@@ -154,7 +154,7 @@ MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
 	if (r->model->source && ReadsSource(r))
 		LookupItemRows(OpenSourceOf(r, NULL), item, LeaveOutUser, search.left_out);
 	search.target = mf_index_vector(&image->index, number);
-	search.offset = image->objective.taste * image->bias[number];
+	search.offset = mf_item_taste(&image->objective, image->counts[number]) * image->bias[number];
 	ListBestUsers(&search, list);
 }
 
