@@ -22,25 +22,25 @@ CREATE FUNCTION mfrec.mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-SELECT mfrec.take_arguments('mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any");
+SELECT mfrec.take_arguments('mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
 
 CREATE FUNCTION mfrec.mf_recommend(
 	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any");
-COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend(
@@ -48,51 +48,52 @@ CREATE FUNCTION mfrec.mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-SELECT mfrec.take_arguments('mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any");
+SELECT mfrec.take_arguments('mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
 
 CREATE FUNCTION mfrec.mf_recommend(
 	user_id text, k bigint, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any");
-COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend_for(
-	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
+	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL,
+	new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text)');
-DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text);
-COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text) IS
-'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
+SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean)');
+DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean);
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean) IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; nothing is stored';
 
-CREATE FUNCTION mfrec.mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-SELECT mfrec.take_arguments('mf_similar_items(anyelement, integer, text)', 'mfrec.mf_similar_items(anyelement, bigint, text)');
-DROP FUNCTION mfrec.mf_similar_items(anyelement, bigint, text);
+SELECT mfrec.take_arguments('mf_similar_items(anyelement, integer, text)', 'mfrec.mf_similar_items(anyelement, bigint, text, boolean)');
+DROP FUNCTION mfrec.mf_similar_items(anyelement, bigint, text, boolean);
 
-CREATE FUNCTION mfrec.mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-SELECT mfrec.take_arguments('mf_similar_items(text, integer, text)', 'mfrec.mf_similar_items(text, bigint, text)');
-DROP FUNCTION mfrec.mf_similar_items(text, bigint, text);
-COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
+SELECT mfrec.take_arguments('mf_similar_items(text, integer, text)', 'mfrec.mf_similar_items(text, bigint, text, boolean)');
+DROP FUNCTION mfrec.mf_similar_items(text, bigint, text, boolean);
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -186,24 +187,25 @@ DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text);
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
-	fresh boolean DEFAULT NULL)
+	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean)');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean);
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean) IS
+SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean);
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
-exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone';
+exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated';
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
-	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL)
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL,
+	new_items boolean DEFAULT true)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean)');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean);
+SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean);
 
 CREATE FUNCTION mfrec.mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
@@ -498,9 +500,9 @@ item_features: a table or view with a row an item, found by item_column or its p
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON VIEW mf_training_log IS 'loss and validation metric after each iteration of every kept version';
-COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
-candidates: only these items; exclude: not these; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+candidates: only these items; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS

@@ -366,13 +366,13 @@ CREATE FUNCTION mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
-candidates: only these items; exclude: not these; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+candidates: only these items; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
@@ -381,11 +381,11 @@ CREATE FUNCTION mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend(
@@ -393,11 +393,11 @@ CREATE FUNCTION mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend(
@@ -405,20 +405,21 @@ CREATE FUNCTION mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend_for(
-	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL)
+	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL,
+	new_items boolean DEFAULT true)
 RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text) IS
-'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; nothing is stored';
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean) IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
@@ -444,18 +445,18 @@ AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, text, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text) IS
-'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself';
+COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated';
 
-CREATE FUNCTION mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(text, bigint, text) IS
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -550,21 +551,22 @@ COMMENT ON FUNCTION mf_popular(bigint, anyelement, text) IS
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
-	fresh boolean DEFAULT NULL)
+	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
-exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone';
+exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated';
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
-	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL)
+	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL,
+	new_items boolean DEFAULT true)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean) IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------

@@ -184,10 +184,10 @@ CheckVersionSaysSeen(const Recommender *r)
 
 /*
  * Opens a model (NULL: the default one) at a version (0: the current one) for lists of k items for all of
- * its users, in the current memory context.  SEEN_...: without what they have, or not.
+ * its users, in the current memory context.  SEEN_...: without what they have, or not; rated: without cold items.
  */
 AllUsers *
-OpenAllUsers(const char *model, int32 version, int k, SeenFrom from)
+OpenAllUsers(const char *model, int32 version, int k, SeenFrom from, bool rated)
 {
 	AllUsers   *all = palloc0(sizeof(AllUsers));
 
@@ -199,6 +199,8 @@ OpenAllUsers(const char *model, int32 version, int k, SeenFrom from)
 	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&all->r)))
 		ReadSeen(all);
 	AllocateBlock(all, k);
+	all->filter.excluded = rated ? MarkColdItems(all->r.image) : NULL;
+	all->lists.batch.filter = &all->filter;
 	return all;
 }
 

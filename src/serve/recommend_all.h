@@ -45,6 +45,7 @@ typedef struct AllUsers
 	Ratings    *seen;			/* what each has in the source; NULL: nothing, or not wanted */
 	MfRows		part;			/* the rows of seen that are at hand */
 	Lists		lists;
+	MfFilter	filter;			/* of all lists */
 	int64		block_bytes;	/* that a block should not exceed */
 	int32		first;			/* the block is users first .. first + n - 1 */
 	int			n;
@@ -58,7 +59,7 @@ typedef struct AllUsers
 	int			entry;			/* how many of them have been */
 } AllUsers;
 
-extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from);
+extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from, bool rated);
 extern bool NextListEntry(AllUsers *all, ListEntry *entry);
 extern void CloseAllUsers(AllUsers *all);
 

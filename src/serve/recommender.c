@@ -152,16 +152,60 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 	return false;
 }
 
-/* A bitmap of n items, one bit each, in the current memory context; negative numbers are passed over. */
+/*
+ * Marks n items in a bitmap, one bit each, or in a new one (NULL) in the current memory context; negative numbers are
+ * passed over.
+ */
 static uint64_t *
-MarkItems(const Image *image, const int32 *items, int64 n)
+MarkItems(const Image *image, const int32 *items, int64 n, uint64_t *bitmap)
 {
-	uint64_t   *bitmap = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));
-
+	if (bitmap == NULL)
+		bitmap = palloc0(sizeof(uint64_t) * (image->nitems / 64 + 1));
 	for (int64 i = 0; i < n; i++)
 		if (items[i] >= 0)
 			bitmap[items[i] / 64] |= UINT64CONST(1) << (items[i] % 64);
 	return bitmap;
+}
+
+/*
+ * How many items are not cold: the first so many of the popular ones, which come by decreasing number of ratings.  O(log n).
+ */
+int64
+RatedItems(const Image *image)
+{
+	int64		rated = 0;
+	int64		end = image->nitems;
+
+	if (!image->objective.item_map)
+		return end;
+	while (rated < end)
+	{
+		int64		middle = rated + (end - rated) / 2;
+
+		if (mf_is_cold(&image->objective, image->counts[image->popular[middle]]))
+			end = middle;
+		else
+			rated = middle + 1;
+	}
+	return rated;
+}
+
+/* A bitmap of the cold items, in the current memory context; NULL where there are none. */
+uint64_t *
+MarkColdItems(const Image *image)
+{
+	int64		rated = RatedItems(image);
+
+	return rated < image->nitems ? MarkItems(image, image->popular + rated, image->nitems - rated, NULL) : NULL;
+}
+
+/* A bitmap of the items that a filter excludes; NULL where it excludes none. */
+static uint64_t *
+MarkExcluded(const Image *image, const ListFilter *filter)
+{
+	uint64_t   *excluded = filter->rated ? MarkColdItems(image) : NULL;
+
+	return filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude, excluded) : excluded;
 }
 
 /* The filter as the core takes it, without what the user has (NULL: with everything). */
@@ -178,8 +222,7 @@ CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, 
 	numbered->ncandidates = filter->ncandidates;
 	numbered->group = filter->group;
 	numbered->per_group = filter->per_group;
-	if (filter->nexclude > 0)
-		numbered->excluded = MarkItems(image, filter->exclude, filter->nexclude);
+	numbered->excluded = MarkExcluded(image, filter);
 }
 
 /* An empty list with room for k items, or for as many as there are, in the current memory context. */
@@ -210,18 +253,20 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 
 /*
  * The k items with the most ratings, which are their scores, without what the user has (NULL: with everything).
- * Few are passed over, so the list of popular items is gone through from its beginning.
+ * Few are passed over, so the list of popular items is gone through from its beginning.  Cold items, which have no
+ * ratings, come last.
  */
 void
 MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
 	const Image *image = r->image;
-	const uint64_t *allowed = filter->candidates ? MarkItems(image, filter->candidates, filter->ncandidates) : NULL;
-	const uint64_t *excluded = filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude) : NULL;
-	const uint64_t *seen = user && user->nseen > 0 ? MarkItems(image, user->seen, user->nseen) : NULL;
+	const uint64_t *allowed = filter->candidates ? MarkItems(image, filter->candidates, filter->ncandidates, NULL) : NULL;
+	const uint64_t *excluded = filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude, NULL) : NULL;
+	const uint64_t *seen = user && user->nseen > 0 ? MarkItems(image, user->seen, user->nseen, NULL) : NULL;
+	int64		nitems = filter->rated ? RatedItems(image) : image->nitems;
 
 	InitList(image, k, list);
-	for (int64 i = 0; i < image->nitems && list->count < k; i++)
+	for (int64 i = 0; i < nitems && list->count < k; i++)
 	{
 		int32		item = image->popular[i];
 		uint64_t	bit = UINT64CONST(1) << (item % 64);

@@ -47,6 +47,7 @@ typedef struct ListFilter
 	int			ncandidates;
 	int32	   *exclude;		/* none of these */
 	int			nexclude;
+	bool		rated;			/* only items that somebody has rated: no cold ones */
 	const int32 *group;			/* by item, 1 or more; NULL: no groups */
 	int			per_group;		/* at most so many of each */
 } ListFilter;
@@ -69,6 +70,8 @@ extern int64 ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunctio
 extern void CheckUserRow(const Recommender *r, const StoredRow *row);
 extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
 
+extern int64 RatedItems(const Image *image);
+extern uint64_t *MarkColdItems(const Image *image);
 extern void InitList(const Image *image, int k, TopList *list);
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);

@@ -23,10 +23,11 @@ SimilarityVector(const Image *image, int32 item, float *space)
 
 /*
  * The k items whose vectors point most in the direction of an item's, by decreasing cosine, of equal ones
- * the smaller number first; never the item itself.  The list is in the current memory context.
+ * the smaller number first; never the item itself.  rated: without cold items.  The list is in the current memory
+ * context.
  */
 void
-MakeSimilarItems(const Recommender *r, int32 item, int k, TopList *list)
+MakeSimilarItems(const Recommender *r, int32 item, bool rated, int k, TopList *list)
 {
 	const Image *image = r->image;
 	int			ld = image->index.ld;
@@ -41,7 +42,7 @@ MakeSimilarItems(const Recommender *r, int32 item, int k, TopList *list)
 	{
 		if (other % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (other != item)
+		if (other != item && !(rated && mf_is_cold(&image->objective, image->counts[other])))
 			mf_heap_push(&best, other, mf_cosine(target, SimilarityVector(image, other, space), ld));
 	}
 	mf_heap_sort(&best);

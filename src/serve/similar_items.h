@@ -6,6 +6,6 @@
 
 #include "serve/recommender.h"
 
-extern void MakeSimilarItems(const Recommender *r, int32 item, int k, TopList *list);
+extern void MakeSimilarItems(const Recommender *r, int32 item, bool rated, int k, TopList *list);
 
 #endif

@@ -95,6 +95,13 @@ NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_FLOAT8(n);
 }
 
+/* The argument new_items, which views that were made before there was one do not pass: true where it is missing or null. */
+bool
+NewItemsArgument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_NARGS() <= n || PG_ARGISNULL(n) || PG_GETARG_BOOL(n);
+}
+
 /* The argument k: 1 to MAX_LIST, `missing` where it is null. */
 int
 ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing)

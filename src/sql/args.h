@@ -21,6 +21,7 @@ extern int64 Int64Argument(FunctionCallInfo fcinfo, int n);
 extern int32 Int32Argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern int	IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max);
 extern double NumberArgument(FunctionCallInfo fcinfo, int n, const char *name);
+extern bool NewItemsArgument(FunctionCallInfo fcinfo, int n);
 extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,

@@ -43,8 +43,8 @@ mf_predict(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_similar_items(item_id anyelement or text, k bigint, model text): the k nearest items by cosine, never the
- * item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that the
+ * mf_similar_items(item_id anyelement or text, k bigint, model text, new_items bool): the k nearest items by cosine,
+ * never the item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that the
  * model does not know.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
@@ -63,7 +63,7 @@ mf_similar_items(PG_FUNCTION_ARGS)
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
 	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
 	if (item >= 0)
-		MakeSimilarItems(&r, item, k, &list);
+		MakeSimilarItems(&r, item, !NewItemsArgument(fcinfo, 3), k, &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;

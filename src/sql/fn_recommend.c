@@ -44,10 +44,11 @@ typedef struct RecommendArguments
 	int			group_column;
 	int			group_id_column;
 	int			groups;
+	int			new_items;
 } RecommendArguments;
 
-static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 
 /* An array of item ids, as numbers in the image; negative where the model does not know one.  Nulls are an error. */
 static int32 *
@@ -56,11 +57,12 @@ NumbersArgument(FunctionCallInfo fcinfo, int n, const Image *image, const char *
 	return NumbersFromArray(&image->ids, IdArrayArgument(fcinfo, n, &image->item_type, name), name, count);
 }
 
-/* The arguments candidates and exclude: which items may be in the list; null: all, and none. */
+/* The arguments candidates, exclude and new_items: which items may be in the list; null: all, none, and all. */
 static void
 ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
 {
 	memset(filter, 0, sizeof(ListFilter));
+	filter->rated = !NewItemsArgument(fcinfo, at->new_items);
 	if (!PG_ARGISNULL(at->candidates))
 		filter->candidates = NumbersArgument(fcinfo, at->candidates, image, "candidates", &filter->ncandidates);
 	if (!PG_ARGISNULL(at->exclude))
@@ -210,8 +212,8 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 /*
  * mf_recommend(user_id "any" or text, k bigint, model text, candidates, exclude anycompatible, fresh bool,
  * exclude_seen bool, version bigint, per_group bigint, group_table regclass, group_column text,
- * group_id_column text, groups "any"): the k best items for a user, best first, as item_id bigint, score,
- * rank, predicted_rating (null without a rating part) and reason.  No rows for a null user.
+ * group_id_column text, groups "any", new_items bool): the k best items for a user, best first, as item_id bigint,
+ * score, rank, predicted_rating (null without a rating part) and reason.  No rows for a null user.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
 Datum
@@ -259,8 +261,8 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 }
 
 /*
- * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text): the k best items for a
- * user of whom only these items are known, which the list leaves out; popular ones where the model knows none
+ * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text, new_items bool): the k best items
+ * for a user of whom only these items are known, which the list leaves out; popular ones where the model knows none
  * of them.  Nothing is stored.  Items come back in the array's type; no rows for a null array.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
@@ -269,7 +271,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 {
 	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
 	Recommender r;
-	ListFilter	filter = {0};
+	ListFilter	filter = {.rated = !NewItemsArgument(fcinfo, 4)};
 	UserState	user;
 	TopList		list;
 	ArrayType  *array;
@@ -325,7 +327,7 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
 	Recommender r;
-	ListFilter	filter = {0};
+	ListFilter	filter = {.rated = true};
 	TopList		list;
 	Counted		counted;
 

@@ -63,7 +63,8 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
+	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen,
+					   !NewItemsArgument(fcinfo, model_argument + 4));
 	CheckIdTypes(fcinfo, desc, all->r.image);
 	call->tuple_desc = BlessTupleDesc(desc);
 	call->user_fctx = all;
@@ -111,8 +112,8 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 }
 
 /*
- * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool): the k best items for
- * every user of the model by the vectors that are stored, as user_id and item_id bigint, score and rank; a
+ * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool, new_items bool): the k best
+ * items for every user of the model by the vectors that are stored, as user_id and item_id bigint, score and rank; a
  * user's rows follow each other, by rank.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
