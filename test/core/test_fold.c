@@ -21,6 +21,7 @@ typedef struct Case
 	bool		whole;			/* alpha * weight is all that a cell weighs */
 	bool		unobserved;		/* empty cells have weights of their own */
 	float		weight[3];		/* of cells in turn */
+	int			outside;		/* so many of the first items are not in the Gram matrix, as cold ones are */
 } Case;
 
 /* All numbers of a user, and room for what is made of them. */
@@ -31,6 +32,7 @@ typedef struct Sample
 	float	   *unobserved;
 	float	   *weight;
 	const float **rows;
+	bool	   *outside;
 	float	   *gram;
 	float	   *user;			/* ld */
 	MfFold		fold;
@@ -53,6 +55,7 @@ make_sample(const Case *c, Sample *s)
 	s->unobserved = floats(c->nitems);
 	s->weight = floats(c->nitems);
 	s->rows = malloc((size_t) c->nitems * sizeof(float *));
+	s->outside = calloc((size_t) c->nitems, sizeof(bool));
 	s->gram = floats(c->d * s->ld);
 	s->user = floats(s->ld);
 	for (int i = 0; i < c->nitems; i++)
@@ -62,18 +65,20 @@ make_sample(const Case *c, Sample *s)
 			s->vector[i * s->ld + k] = (float) (2 * mf_random_uniform(seed, (uint64_t) (i * c->d + k)) - 1);
 		s->weight[i] = c->weight[i % 3];
 		s->unobserved[i] = c->unobserved ? 0.5f + (float) (i % 4) / 2 : 1;
+		s->outside[i] = i < c->outside;
 	}
 	for (int j = 0; j < c->d; j++)
 		for (int k = 0; k < c->d; k++)
 		{
 			double		sum = 0;
 
-			for (int i = 0; i < c->nitems; i++)
+			for (int i = c->outside; i < c->nitems; i++)
 				sum += (double) s->unobserved[i] * s->rows[i][j] * s->rows[i][k];
 			s->gram[j * s->ld + k] = (float) sum;
 		}
 	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0};
-	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0.0f, 0.0f};
+	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0.0f, 0.0f,
+	c->outside > 0 ? s->outside : NULL};
 }
 
 static void
@@ -83,6 +88,7 @@ free_sample(Sample *s)
 	free(s->unobserved);
 	free(s->weight);
 	free(s->rows);
+	free(s->outside);
 	free(s->gram);
 	free(s->user);
 }
@@ -207,7 +213,7 @@ test_case(const Case *c)
 static void
 test_ratings(bool interest, float bias_regularization)
 {
-	static const Case c = {"ratings", 20, 100, 30, 2, false, false, {1, 2, 5}};
+	static const Case c = {"ratings", 20, 100, 30, 2, false, false, {1, 2, 5}, 0};
 	Sample		s;
 	float		bias;
 	double		score = 0;
@@ -241,7 +247,7 @@ test_ratings(bool interest, float bias_regularization)
 static void
 test_biases(float scale)
 {
-	static const Case c = {"biases", 20, 100, 30, 2, false, false, {1, 2, 5}};
+	static const Case c = {"biases", 20, 100, 30, 2, false, false, {1, 2, 5}, 0};
 	Sample		s;
 	float		bias;
 	void	   *space;
@@ -270,18 +276,22 @@ int
 main(void)
 {
 	static const Case cases[] = {
-		{"1 + alpha * value", 5, 40, 12, 2, false, false, {1, 2, 5}},
-		{"1 + alpha * value, some values 0", 5, 40, 12, 2, false, false, {0, 2, 5}},
-		{"weights of empty cells", 20, 100, 30, 2, false, true, {1, 2, 5}},
-		{"alpha * value, alpha 40", 5, 40, 12, 40, true, false, {1, 2, 5}},
-		{"alpha * value, alpha 1: some weigh as much as empty cells", 5, 40, 12, 1, true, false, {1, 2, 5}},
-		{"alpha * value, alpha 0.5: some weigh less, some as much, some more", 20, 100, 40, 0.5, true, false, {1, 2, 5}},
-		{"alpha * value, all weigh less", 5, 40, 39, 0.125, true, false, {1, 2, 5}},
-		{"alpha * value, next to nothing", 5, 40, 12, 1e-6, true, false, {1, 2, 5}},
-		{"alpha * value, some values 0", 5, 40, 12, 1, true, false, {0, 2, 5}},
-		{"alpha * value, weights of empty cells", 20, 100, 40, 0.5, true, true, {1, 2, 5}},
-		{"alpha * value, several panels", 100, 700, 400, 0.5, true, false, {1, 2, 5}},
-		{"alpha * value, several panels that all weigh less", 100, 700, 400, 0.1, true, false, {1, 2, 5}},
+		{"1 + alpha * value", 5, 40, 12, 2, false, false, {1, 2, 5}, 0},
+		{"1 + alpha * value, some values 0", 5, 40, 12, 2, false, false, {0, 2, 5}, 0},
+		{"weights of empty cells", 20, 100, 30, 2, false, true, {1, 2, 5}, 0},
+		{"some items outside of the Gram matrix", 5, 40, 12, 2, false, false, {1, 2, 5}, 3},
+		{"weights of empty cells, all cells' items outside", 20, 100, 30, 2, false, true, {1, 2, 5}, 30},
+		{"several panels, some items outside", 100, 700, 400, 0.5, false, false, {0, 2, 5}, 150},
+		{"alpha * value, some items outside", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 7},
+		{"alpha * value, alpha 40", 5, 40, 12, 40, true, false, {1, 2, 5}, 0},
+		{"alpha * value, alpha 1: some weigh as much as empty cells", 5, 40, 12, 1, true, false, {1, 2, 5}, 0},
+		{"alpha * value, alpha 0.5: some weigh less, some as much, some more", 20, 100, 40, 0.5, true, false, {1, 2, 5}, 0},
+		{"alpha * value, all weigh less", 5, 40, 39, 0.125, true, false, {1, 2, 5}, 0},
+		{"alpha * value, next to nothing", 5, 40, 12, 1e-6, true, false, {1, 2, 5}, 0},
+		{"alpha * value, some values 0", 5, 40, 12, 1, true, false, {0, 2, 5}, 0},
+		{"alpha * value, weights of empty cells", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 0},
+		{"alpha * value, several panels", 100, 700, 400, 0.5, true, false, {1, 2, 5}, 0},
+		{"alpha * value, several panels that all weigh less", 100, 700, 400, 0.1, true, false, {1, 2, 5}, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
