@@ -51,6 +51,27 @@ is($standby->safe_psql('postgres', "SELECT count(*) FROM (SELECT u AS user_id, i
 	'0', 'what users have is left out by their rows alone');
 is($standby->safe_psql('postgres', "SELECT count(*) FROM mf_recommend_all(100, fresh => false) $had"), '0', 'for everybody, too');
 
+# items that nobody has rated, whose image the standby builds itself
+$primary->safe_psql('postgres', <<'SQL');
+CREATE TABLE films AS SELECT i AS item_id, 'g' || i % 2 AS genre FROM generate_series(1, 90) i;
+CREATE TABLE taken AS SELECT u AS user_id, i AS item_id, 1 + (u * 7 + i * 3) % 5 AS rating FROM generate_series(1, 200) u, generate_series(1, 80) i
+	WHERE (u + i) % 2 = 0 AND mf_holdout(u, i, 0.4);
+CREATE INDEX ON taken (user_id);
+SELECT mf_train('taken', 'cold', factors => 4, item_features => 'films');
+INSERT INTO taken VALUES (1000, 90, 5);
+SQL
+$primary->wait_for_catchup($standby);
+my $cold = <<'SQL';
+SELECT u, r.* FROM (VALUES (1), (2), (1000), (1001)) v (u), mf_recommend(u, 100, 'cold') r ORDER BY u, rank;
+SELECT u, r.* FROM (VALUES (1), (2), (1000), (1001)) v (u), mf_recommend(u, 100, 'cold', new_items => false) r ORDER BY u, rank;
+SELECT * FROM mf_similar_items(90, 100, 'cold') ORDER BY rank;
+SELECT mf_predict(1, 90, 'cold');
+SQL
+like($standby->safe_psql('postgres', $cold), qr/^1000\|.*\|fresh\n/m, 'the standby knows items that nobody has rated');
+is($standby->safe_psql('postgres', $cold), $primary->safe_psql('postgres', $cold), 'as the primary does');
+$primary->safe_psql('postgres', "SELECT mf_drop('cold')");
+$primary->wait_for_catchup($standby);
+
 # what writes is refused, cleanly
 for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_import('new', 'ratings', 'ratings')",
 	"mf_rollback('ratings')", "mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)", "mf_refresh('ratings')", "mf_relink('ratings', 'ratings')",

@@ -204,6 +204,30 @@ ok(is_back($node, $logged), 'the server is back');
 is(scalar(images()), 0, 'a crash clears the folder');
 is($node->safe_psql('postgres', $lists), $expected, 'and the next session builds the image again');
 
+# built from the model tables it is to the byte what the training left, also with items that nobody has rated, and users' rows mean the same
+sub body { my $path = image(); my $start = (unpack('L', bytes_at($path, 16, 4)) + 63) & ~63; return bytes_at($path, $start, (-s $path) - $start); }
+$node->safe_psql('postgres', <<'SQL');
+SELECT mf_drop('ratings');
+CREATE TABLE films AS SELECT i AS item_id, 'g' || i % 5 AS genre FROM generate_series(-200, 1300) i;
+CREATE TABLE taken AS SELECT u AS user_id, i AS item_id, (CASE WHEN (u + i) % 5 = 0 THEN 5 ELSE 2 END - (u * 7 + i) % 2)::real AS rating
+	FROM generate_series(1, 500) u, generate_series(1, 1200) i WHERE mf_holdout(u, i, CASE WHEN (u + i) % 5 = 0 THEN 0.1 ELSE 0.01 END);
+SQL
+for my $what ('', ", item_features => 'films'", ", item_features => 'films', interest_weight => 0", ", item_features => 'films', validation => 0.2")
+{
+	$node->safe_psql('postgres', "SELECT mf_train('taken', factors => 8, iterations => 4$what)");
+	is($node->safe_psql('postgres', 'SELECT bool_or(factors::text ~ $$[1-9]$$) FROM taken_item_factors WHERE ratings = 0'), $what ? 't' : '', "trained$what");
+	my $published = body();
+	my $all = $node->safe_psql('postgres', "SELECT u, item_id, score, rank FROM generate_series(1, 50) u, mf_recommend(u, 3000, fresh => false) ORDER BY u, rank");
+	unlink(image());
+	is($node->safe_psql('postgres', "SELECT u, item_id, score, rank FROM generate_series(1, 50) u, mf_recommend(u, 3000, fresh => false) ORDER BY u, rank"), $all, 'the same lists');
+	ok(body() eq $published, 'from the same bytes');
+	$node->safe_psql('postgres', 'SELECT mf_refresh()');
+	ok(body() eq $published, 'refreshed, too');
+	$node->safe_psql('postgres', "SELECT mf_drop('taken')");
+}
+$node->safe_psql('postgres', "SELECT mf_train('ratings', factors => 8, iterations => 3)");
+$expected = $node->safe_psql('postgres', $lists);
+
 # pg_checksums and a restart
 $node->stop;
 is(scalar(images()), 1, 'a stopped server has its images');
