@@ -86,6 +86,8 @@ LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serv
 AS 'MODULE_PATHNAME', 'mf_similar_items';
 SELECT mfrec.take_arguments('mf_similar_items(anyelement, integer, text)', 'mfrec.mf_similar_items(anyelement, bigint, text, boolean)');
 DROP FUNCTION mfrec.mf_similar_items(anyelement, bigint, text, boolean);
+COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated';
 
 CREATE FUNCTION mfrec.mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
 RETURNS TABLE (id text, similarity real, rank integer)
