@@ -132,6 +132,31 @@ SELECT string_agg(item_id::text, ' ' ORDER BY item_id) FROM mf_recommend(3, 10, 
 SELECT mf_forget(2, 'both');
 SELECT count(*) FROM mf_recommend_users(80, 1000, 'both') WHERE user_id = 2;
 
+-- attributes that have gone, and that are new: at the next training
+DELETE FROM films WHERE item_id = 78;
+INSERT INTO films VALUES (0, 'action'), (-1, 'comedy');
+SELECT items FROM mf_retrain('stars');
+SELECT string_agg(item_id::text, ' ' ORDER BY item_id) FROM mf_recommend(3, 10, 'stars', candidates => cold() || ARRAY[0, -1]);
+SELECT version FROM mf_train('ratings', 'stars', factors => 4, item_features => 'films');
+SELECT string_agg(item_id::text, ' ' ORDER BY item_id) FROM mf_recommend(3, 10, 'stars', candidates => cold() || ARRAY[0, -1]);
+-- rated since, they are items as others
+INSERT INTO ratings SELECT u, 0, 5 FROM generate_series(4, 40, 4) u;
+SELECT items FROM mf_retrain('stars');
+SELECT string_agg(item_id::text, ' ' ORDER BY item_id) FROM mf_recommend(3, 100, 'stars', exclude_seen => false, new_items => false) WHERE item_id < 1 OR item_id > 72;
+DELETE FROM ratings WHERE item_id = 0;
+DELETE FROM films WHERE item_id < 1;
+INSERT INTO films VALUES (78, 'drama');
+
+-- attributes that say nothing: new items have vectors of zeros, and every function an answer
+CREATE VIEW noise AS SELECT item_id, substr(md5(item_id::text), 1, 1) < '8' AS heads FROM films;
+SELECT items FROM mf_train('ratings', 'noise', factors => 4, item_features => 'noise');
+SELECT bool_and(score = 0) AS zero, bool_and(predicted_rating BETWEEN 1 AND 5) AS predicted, string_agg(item_id::text, ' ' ORDER BY rank) FROM mf_recommend(3, 10, 'noise', candidates => cold());
+SELECT count(*), bool_and(similarity = 0) AS zero FROM mf_similar_items(80, 100, 'noise');
+SELECT count(*), bool_and(score = 0) AS zero FROM mf_recommend_users(80, 1000, 'noise');
+SELECT abs(sum(contribution)) < 1e-6 AS nothing FROM mf_explain(3, 80, 1000, 'noise');
+SELECT count(*), bool_or(id > 72) AS cold FROM mf_similar_items(5, 100, 'noise', new_items => false);
+SELECT mf_drop('noise');
+
 -- who may not see some of them
 CREATE ROLE regress_cold;
 GRANT USAGE ON SCHEMA test_cold TO regress_cold;
@@ -169,9 +194,13 @@ SELECT count(*), bool_or(id = md5('80')::uuid) AS cold FROM mf_similar_items(md5
 -- films of which all rows are held out are as cold as those of their genre
 INSERT INTO films SELECT i, (ARRAY['action', 'comedy', 'drama', 'horror'])[1 + i % 4] FROM generate_series(81, 120) i;
 INSERT INTO ratings SELECT i, i, 5 FROM generate_series(81, 120) i;
+INSERT INTO ratings SELECT 1000 + u, 2 + u % 70, 1 + u % 5 FROM generate_series(1, 60) u;
 SELECT items FROM mf_train('ratings', 'held', factors => 4, item_features => 'films', validation => 0.3);
 SELECT count(*) > 0 AS held_out, bool_and(f.factors = c.factors AND f.rating_factors = c.rating_factors AND f.bias = c.bias) AS cold
 FROM held_item_factors f JOIN held_item_factors c ON c.item_id = 73 + (f.item_id - 73) % 4 WHERE f.item_id > 80 AND f.ratings = 0;
+-- of which users know nothing: who has lost no row to the sample stays as stored
+SELECT count(*) > 20 AS users, bool_and(reason = 'model') AS stored FROM held_user_factors f, mf_recommend(f.user_id, 1, 'held', fresh => true)
+WHERE f.ratings > 0 AND f.ratings = (SELECT count(*) FROM ratings r WHERE r.user_id = f.user_id AND rating IS NOT NULL);
 SELECT count(*) FROM mf_popular(1000, 'held') WHERE ratings = 0;
 
 -- measuring knows them
