@@ -379,7 +379,7 @@ sparse_user(const Sparse *p, int64_t u, const float **interest, const float **ra
 	int64_t		begin = s->users.start[u];
 	MfFoldCells cells = {s->users.start[u + 1] - begin, p->options.interest ? interest : NULL,
 		p->options.rating ? rating : NULL, residual, s->users.weight != NULL ? s->users.weight + begin : NULL,
-	NULL, s->problem.user_regularization[u], s->pull != NULL ? s->pull[u] : 0.0f, s->rating_regularization[u]};
+	NULL, s->problem.user_regularization[u], s->pull != NULL ? s->pull[u] : 0.0f, s->rating_regularization[u], NULL};
 
 	for (int64_t c = 0; c < cells.n; c++)
 	{

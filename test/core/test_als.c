@@ -369,7 +369,7 @@ test_fold(const SampleOptions *o)
 		MfFoldCells cells = {s.users.start[u + 1] - begin, o->interest ? interest : NULL,
 			o->rating ? rating : NULL, residual, s.users.weight != NULL ? s.users.weight + begin : NULL,
 			p->unobserved != NULL ? unobserved : NULL, p->user_regularization[u],
-		p->user_pull != NULL ? p->user_pull[u] : 0.0f, p->user_rating_regularization[u]};
+		p->user_pull != NULL ? p->user_pull[u] : 0.0f, p->user_rating_regularization[u], NULL};
 
 		for (int64_t c = 0; c < cells.n; c++)
 		{

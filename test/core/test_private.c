@@ -310,7 +310,7 @@ cells_of(const Sample *s, int64_t u, const float **interest, const float **ratin
 	int			ld = mf_padded(p->factors);
 	MfFoldCells cells = {s->users.start[u + 1] - begin, interest, rating, residual,
 		s->users.weight != NULL ? s->users.weight + begin : NULL, p->unobserved != NULL ? unobserved : NULL,
-	p->user_regularization[u], p->user_pull[u], p->user_rating_regularization[u]};
+	p->user_regularization[u], p->user_pull[u], p->user_rating_regularization[u], NULL};
 
 	for (int64_t c = 0; c < cells.n; c++)
 	{

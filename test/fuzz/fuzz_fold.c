@@ -37,11 +37,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	float		residual[MOST_CELLS];
 	float		weight[MOST_CELLS];
 	float		unobserved[MOST_CELLS];
+	bool		outside[MOST_CELLS];
 	float		scalar[5];
 	float		bias = 0;
 	MfFold		fold = {d, 0, 0, 0, interest ? gram : NULL, parts & 8 ? mean : NULL, parts & 128, 0};
 	MfFoldCells cells = {n, interest ? rows : NULL, rating ? rows + n : NULL, residual,
-		parts & 16 ? weight : NULL, parts & 32 ? unobserved : NULL, 0, 0, 0};
+		parts & 16 ? weight : NULL, parts & 32 ? unobserved : NULL, 0, 0, 0,
+	n % 3 == 0 ? outside : NULL};
 	void	   *space = malloc(mf_fold_size(&fold));
 
 	take_floats(&bytes, scalar, 5, tame);
@@ -53,6 +55,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_floats(&bytes, residual, n, tame);
 	take_floats(&bytes, weight, n, tame);
 	take_floats(&bytes, unobserved, n, tame);
+	for (int c = 0; c < n; c++)
+		outside[c] = c % 2 == 0;
 	take_floats(&bytes, mean, d, tame);
 	take_floats(&bytes, vectors, 2 * n * d, tame);
 	memset(gram, 0, (size_t) d * ld * sizeof(float));
