@@ -168,7 +168,8 @@ MarkItems(const Image *image, const int32 *items, int64 n, uint64_t *bitmap)
 }
 
 /*
- * How many items are not cold: the first so many of the popular ones, which come by decreasing number of ratings.  O(log n).
+ * How many items are not cold: the first so many of the popular ones, which come by decreasing number of ratings.
+ * O(log n).
  */
 int64
 RatedItems(const Image *image)

@@ -61,7 +61,10 @@ NextPass(void *state, MfRows *rows)
 	return NextCells(state, rows);
 }
 
-/* Allocates the maps of the parts that the problem has; items without ratings, if only by what is held out, count nothing. */
+/*
+ * Allocates the maps of the parts that the problem has; items without ratings, if only because theirs are held out, count
+ * nothing.
+ */
 static void
 AllocateMap(ItemMap *map, const MfProblem *problem, const int32 *counts)
 {
