@@ -21,6 +21,13 @@
 #define TRIAL_USERS 1000
 #define TRIAL_STREAM 91
 
+/*
+ * Fewer items than this cannot prove anything about their features: these are taken at their word, by the strength that
+ * a search begins with, for cold items alone.
+ */
+#define FEW_ITEMS 60
+#define STRENGTH 2
+
 /* What lists have to be of those without features: a difference below that is chance. */
 #define LEAST_SHARE 0.999
 
@@ -278,9 +285,20 @@ FindStrengths(Training *t, const UserSample *sample)
 	elog(DEBUG1, "mfrec: strengths took %d maps", evaluations);
 }
 
+/* map->strength and scale where there are too few items to find any. */
+static void
+TakeStrengths(ItemMap *map)
+{
+	for (int b = 0; b < map->features->nblocks; b++)
+		map->strength[b] = STRENGTH;
+	mf_strength_scale(&map->matrix, map->strength, map->scale);
+	map->used = true;
+}
+
 /*
  * Finds what t->map is worth, by factors that no features have touched: strengths, whether any of them says something
- * (used), and whether lists of known items are better for it (draws).
+ * (used), and whether lists of known items are better for it (draws).  Models of ratings alone are not tried: their lists
+ * go by predicted ratings, which are the better for what is known of items.
  */
 void
 TryItemMap(Training *t)
@@ -290,9 +308,14 @@ TryItemMap(Training *t)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	UserSample	sample;
 
-	DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
-	FindStrengths(t, &sample);
-	map->draws = map->used && map->interest && MapHelpsItems(t, &sample);
+	if (t->problem.nitems < FEW_ITEMS)
+		TakeStrengths(map);
+	else
+	{
+		DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
+		FindStrengths(t, &sample);
+		map->draws = map->used && (map->interest == NULL || MapHelpsItems(t, &sample));
+	}
 	map->known = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
