@@ -18,21 +18,21 @@ OBJS = \
 	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o) \
 	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
-	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_trial.o new_version.o shown.o train.o \
-		train_memory.o train_options.o training.o user_sample.o validation.o validation_sample.o) \
+	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
+		train_memory.o train_options.o training.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \
 		image_publish.o image_read.o image_sweep.o seen_items.o) \
-	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o missing_rows.o model_acl.o \
-		model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
+	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o feature_table.o missing_rows.o \
+		model_acl.o model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
 		features_choose.o features_load.o number_summary.o token_list.o vocabulary.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, alloc.o citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o \
+	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o \
 		session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \

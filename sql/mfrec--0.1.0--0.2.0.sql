@@ -429,14 +429,17 @@ AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
--- A model's owner, for when its tables have gone
+-- A model's owner, for when its tables have gone, and its third table
 ALTER TABLE mfrec.model ADD COLUMN owner text;
+ALTER TABLE mfrec.model ADD COLUMN feature_table text;
 UPDATE mfrec.model m SET owner = pg_catalog.pg_get_userbyid(c.relowner)
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 	WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 		AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name;
 COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default, mf_relink and mf_drop only';
 COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
+COMMENT ON COLUMN mfrec.model.feature_table IS 'name of the table of what attributes of items add to their factors; null until a training has gone by some';
+COMMENT ON COLUMN mfrec.model.schema IS 'schema of the model tables';
 CREATE OR REPLACE VIEW mf_models AS
 	SELECT m.name AS model, v.version, v.version OPERATOR(pg_catalog.=) m.version AS serving, m.is_default,
 		m.source_schema, m.source, m.schema, m.user_table, m.item_table,
@@ -451,14 +454,23 @@ CREATE OR REPLACE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
+			OPERATOR(pg_catalog.+)
+		coalesce((SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.feature_table::pg_catalog.name), 0)
 			AS table_bytes,
 		@extschema@.mf_image_bytes(v.image) AS image_bytes,
 		coalesce((SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
-				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
+		m.feature_table
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
+COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
+COMMENT ON COLUMN mf_models.table_bytes IS 'size of the model tables with all versions and indexes; the same in every row of a model';
+COMMENT ON COLUMN mf_models.schema IS 'schema of the model tables';
 
 CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
 RETURNS void

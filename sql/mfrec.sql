@@ -19,7 +19,8 @@ CREATE TABLE mfrec.model (
 	source text,
 	fresh boolean NOT NULL,
 	parameters jsonb NOT NULL,
-	owner text
+	owner text,
+	feature_table text
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
 COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
@@ -27,7 +28,7 @@ COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import
 COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
-COMMENT ON COLUMN mfrec.model.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mfrec.model.schema IS 'schema of the model tables';
 COMMENT ON COLUMN mfrec.model.user_table IS 'name of the table of user factors; its owner is the model''s owner';
 COMMENT ON COLUMN mfrec.model.item_table IS 'name of the table of item factors';
 COMMENT ON COLUMN mfrec.model.source_schema IS 'schema of the relation that the model is trained on; names, not oids, so that a dump can be restored without it; null without one';
@@ -35,6 +36,7 @@ COMMENT ON COLUMN mfrec.model.source IS 'table or view that the model is trained
 COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_recommend: true where a user''s rows are cheap to look up in the source';
 COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
 COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
+COMMENT ON COLUMN mfrec.model.feature_table IS 'name of the table of what attributes of items add to their factors; null until a training has gone by some';
 
 CREATE TABLE mfrec.model_version (
 	model text COLLATE "C" NOT NULL,
@@ -111,12 +113,18 @@ CREATE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.item_table::pg_catalog.name)
+			OPERATOR(pg_catalog.+)
+		coalesce((SELECT pg_catalog.pg_total_relation_size(c.oid)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
+				AND c.relname OPERATOR(pg_catalog.=) m.feature_table::pg_catalog.name), 0)
 			AS table_bytes,
 		@extschema@.mf_image_bytes(v.image) AS image_bytes,
 		coalesce((SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
-				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner
+				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
+		m.feature_table
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -125,7 +133,7 @@ COMMENT ON COLUMN mf_models.serving IS 'whether this version is the one that ans
 COMMENT ON COLUMN mf_models.is_default IS 'whether the model is the one that functions use when none is named';
 COMMENT ON COLUMN mf_models.source_schema IS 'schema of the relation that the model is trained on; null without one';
 COMMENT ON COLUMN mf_models.source IS 'relation that the model is trained on; null for factors imported without one';
-COMMENT ON COLUMN mf_models.schema IS 'schema of the two model tables';
+COMMENT ON COLUMN mf_models.schema IS 'schema of the model tables';
 COMMENT ON COLUMN mf_models.user_table IS 'table of user factors';
 COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';
 COMMENT ON COLUMN mf_models.feedback IS 'explicit or implicit';
@@ -140,9 +148,10 @@ COMMENT ON COLUMN mf_models.seconds IS 'how long training took';
 COMMENT ON COLUMN mf_models.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
 COMMENT ON COLUMN mf_models.fresh IS 'default of the argument fresh of mf_recommend';
 COMMENT ON COLUMN mf_models.parameters IS 'all that training settled on';
-COMMENT ON COLUMN mf_models.table_bytes IS 'size of both model tables with all versions and indexes; the same in every row of a model';
+COMMENT ON COLUMN mf_models.table_bytes IS 'size of the model tables with all versions and indexes; the same in every row of a model';
 COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, on this server; 0 until a session needs it';
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
+COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS

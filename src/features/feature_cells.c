@@ -83,7 +83,7 @@ TokenWeight(Weighting weighting, const Token *token, int64 known, float times)
 		return 1;
 	if (weighting == WEIGH_VALUE)
 		return times;
-	return (weighting == WEIGH_WORDS ? 1 + log(times) : 1) * log((double) known / token->items);
+	return (weighting == WEIGH_WORDS ? 1 + log(times) : 1) * RareTokenWeight(token, known);
 }
 
 static int

@@ -16,6 +16,15 @@ typedef struct FeatureColumn
 	int32		count;
 } FeatureColumn;
 
+/* What makes an item's cell of its value, and how many items with ratings have one. */
+typedef struct FeatureWeight
+{
+	int32		items;
+	float		weight;			/* before the cells of a column have length 1; NaN of a number */
+	double		mean;			/* of a number; else NaN */
+	double		deviation;		/* likewise */
+} FeatureWeight;
+
 /*
  * Features of all items, those with ratings and those without, which are cold.  A row's cells of one block have
  * length 1, or are the one standardized number, at most 3 from 0; where nothing is known there are none.  Features
@@ -28,7 +37,8 @@ typedef struct Features
 	int64		nitems;			/* all: ids->count */
 	int64		described;		/* known items that the relation has a row of */
 	int32		nfeatures;		/* at least 1 */
-	char	  **names;			/* nfeatures: as a person reads them: "genres: Horror", "year" */
+	char	  **names;			/* nfeatures, all different: as a person reads them: "genres: Horror", "year" */
+	FeatureWeight *weight;		/* nfeatures */
 	int			nblocks;		/* at least 1 */
 	FeatureColumn *block;		/* nblocks */
 	int32	   *block_start;	/* nblocks + 1: block b has features block_start[b] .. block_start[b + 1] - 1 */

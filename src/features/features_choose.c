@@ -10,7 +10,10 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 #include "compat.h"
 #include "features/features_choose.h"
@@ -200,18 +203,73 @@ KeepTokens(Choices *choices, const Attributes *attributes)
 	return tokens;
 }
 
+/*
+ * What a feature's name begins with: the column's, quoted where it has what ends it in a name, or begins as a quoted one.
+ * So features of different columns never have the same name.
+ */
+static const char *
+NameBeginning(const Attribute *attribute)
+{
+	return attribute->name[0] == '"' || strpbrk(attribute->name, ":.[") ? quote_identifier(attribute->name) : attribute->name;
+}
+
 /* The name of a token's feature, palloc'd: a document's keys go on from the column's name. */
 static char *
 TokenName(const Attribute *attribute, const Token *token)
 {
-	return psprintf("%s%s%.*s", attribute->name, attribute->kind == ATTRIBUTE_DOCUMENT ? "" : ": ", token->length,
+	return psprintf("%s%s%.*s", NameBeginning(attribute), attribute->kind == ATTRIBUTE_DOCUMENT ? "" : ": ", token->length,
 					token->text);
+}
+
+/* Adds a feature of that name, and what makes its cells; returns its number. */
+static int32
+AddFeature(Features *features, char *name, FeatureWeight weight)
+{
+	features->names[features->nfeatures] = name;
+	features->weight[features->nfeatures] = weight;
+	return features->nfeatures++;
+}
+
+/* How much a word or a category of a list says that few of the known items have. */
+double
+RareTokenWeight(const Token *token, int64 known)
+{
+	return log((double) known / token->items);
+}
+
+/* What makes the cells of a token: see RareTokenWeight(). */
+static FeatureWeight
+TokenCells(const Choice *choice, const Token *token, int64 known)
+{
+	double		weight = choice->weighting == WEIGH_ONE ? 1 : RareTokenWeight(token, known);
+
+	return (FeatureWeight) {.items = token->items,.weight = (float) weight,.mean = NAN,.deviation = NAN};
+}
+
+/* The one feature of a column of numbers. */
+static void
+AddNumberFeature(Features *features, const Attribute *attribute, const NumberColumn *number)
+{
+	AddFeature(features, pstrdup(NameBeginning(attribute)), (FeatureWeight) {
+		.items = (int32) number->count,.weight = NAN,.mean = number->mean,.deviation = number->deviation
+	});
+}
+
+/* The features of an embedding's elements, each of which the items have that have the embedding. */
+static void
+AddElementFeatures(Choices *choices, Features *features, const Attribute *attribute, const ReadColumn *read,
+				   const Token *first)
+{
+	FeatureWeight weight = {.items = first->items,.weight = 1,.mean = NAN,.deviation = NAN};
+
+	for (int32 k = 0; k < read->dimension; k++)
+		choices->feature[read->first + k] = AddFeature(features, psprintf("%s[%d]", NameBeginning(attribute), k + 1), weight);
 }
 
 /* Numbers the features of a column that is not passed over; the next of its tokens is *next of `tokens`. */
 static void
-NumberColumnFeatures(Choices *choices, Features *features, const Attributes *attributes, int a, const int32 *tokens,
-					 int32 *next)
+NumberColumnFeatures(Choices *choices, Features *features, const Attributes *attributes, const NumberColumn *number,
+					 int a, const int32 *tokens, int32 *next)
 {
 	const Attribute *attribute = &attributes->source->attribute[a];
 	const ReadColumn *read = &attributes->column[a];
@@ -220,19 +278,13 @@ NumberColumnFeatures(Choices *choices, Features *features, const Attributes *att
 
 	choice->first = features->nfeatures;
 	if (attribute->kind == ATTRIBUTE_NUMBER)
-		features->names[features->nfeatures++] = pstrdup(attribute->name);
+		AddNumberFeature(features, attribute, number);
 	else if (attribute->kind == ATTRIBUTE_VECTOR)
-		for (int32 k = 0; k < read->dimension; k++)
-		{
-			choices->feature[read->first + k] = features->nfeatures;
-			features->names[features->nfeatures++] = psprintf("%s[%d]", attribute->name, k + 1);
-		}
+		AddElementFeatures(choices, features, attribute, read, &token[read->first]);
 	else
 		for (; *next < choices->kept && token[tokens[*next]].field == choice->field; ++*next)
-		{
-			choices->feature[tokens[*next]] = features->nfeatures;
-			features->names[features->nfeatures++] = TokenName(attribute, &token[tokens[*next]]);
-		}
+			choices->feature[tokens[*next]] = AddFeature(features, TokenName(attribute, &token[tokens[*next]]),
+														 TokenCells(choice, &token[tokens[*next]], attributes->known));
 	choice->count = features->nfeatures - choice->first;
 	if (choice->count == 0)
 		choice->passed_over = "each value in fewer than 3 items";
@@ -284,9 +336,10 @@ ChooseFeatures(Choices *choices, Features *features, const Attributes *attribute
 	choices->feature = HugeArray(attributes->vocabulary->count, sizeof(int32));
 	memset(choices->feature, -1, sizeof(int32) * attributes->vocabulary->count);
 	features->names = HugeArray(MostFeatures(choices, attributes), sizeof(char *));
+	features->weight = HugeArray(MostFeatures(choices, attributes), sizeof(FeatureWeight));
 	for (int a = 0; a < attributes->source->nattributes; a++)
 		if (choices->column[a].passed_over == NULL)
-			NumberColumnFeatures(choices, features, attributes, a, tokens, &next);
+			NumberColumnFeatures(choices, features, attributes, &numbers->column[a], a, tokens, &next);
 	MakeBlocks(choices, features, attributes->source);
 	pfree(tokens);
 }

@@ -37,6 +37,7 @@ typedef struct Choices
 	int32		kept;			/* of these */
 } Choices;
 
+extern double RareTokenWeight(const Token *token, int64 known);
 extern void ChooseFeatures(Choices *choices, Features *features, const Attributes *attributes, const Numbers *numbers);
 
 #endif

@@ -115,7 +115,7 @@ CheckFactorColumn(TupleDesc desc, int column, Oid type)
 }
 
 /* An error unless a model table has a column of that name and type. */
-static void
+void
 RequireColumn(Oid relid, const char *column, Oid type)
 {
 	AttrNumber	attnum = get_attnum(relid, column);

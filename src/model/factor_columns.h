@@ -32,6 +32,7 @@ extern AttrNumber SeenColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
 extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
+extern void RequireColumn(Oid relid, const char *column, Oid type);
 extern void CheckRatingColumn(Oid relid);
 extern void CheckFactorColumn(TupleDesc desc, int column, Oid type);
 

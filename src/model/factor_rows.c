@@ -1,41 +1,32 @@
 /*
  * factor_rows.c - rows of the model tables: stored in bulk, deleted, read back.
  *
- * Storing goes around the executor as COPY does, BATCH_ROWS at a time: rows are formed in the table's own layout
- * from arrays of floats, and index entries inserted behind them.  What only the executor would honour has been
- * refused before (factor_table.c).  Reading goes through a query, so that privileges and row security of the
+ * Storing goes around the executor (pg/bulk_load.c): rows are formed from arrays of floats.  What only the executor
+ * would honour has been refused before (factor_table.c).  Reading goes through a query, so that privileges and row security of the
  * current user hold, whose rows a receiver hands on one by one: no copy of a version is ever made.
  *
  * Vectors have d floats in a row of a table, and mf_padded(d) from one to the next in arrays.
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 
 #include "compat.h"
 #include "model/factor_rows.h"
 #include "model/factor_table.h"
+#include "pg/bulk_load.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
-/* Rows that are formed, inserted and forgotten together. */
-#define BATCH_ROWS 500
-
 /* A real[] of d floats, written straight into its final form, in the current memory context. */
-static Datum
+Datum
 MakeVector(const float *values, int d)
 {
 	Size		size = ARR_OVERHEAD_NONULLS(1) + sizeof(float) * d;
@@ -51,17 +42,20 @@ MakeVector(const float *values, int d)
 	return PointerGetDatum(array);
 }
 
-/* Sets a column of the row in a slot, by its attribute number. */
-#define SET(column, value) (slot->tts_isnull[(column) - 1] = false, slot->tts_values[(column) - 1] = (value))
-
-/* Begins a row: nulls, but for its version and the id of number `row` of a dictionary. */
-static void
-FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const IdMap *ids, int32 row)
+/* Rows on their way into a table. */
+typedef struct Storing
 {
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
-	SET(columns->version, Int32GetDatum(version));
-	SET(columns->id, IdToDatum(&columns->idtype, ids->ids[row]));
+	const FactorRows *rows;
+	int32		version;
+	FactorColumns columns;
+} Storing;
+
+/* Begins a row: its version, and the id of number `row` of a dictionary. */
+static void
+FillKey(TupleTableSlot *slot, const Storing *storing, const IdMap *ids, int64 row)
+{
+	SetBulkColumn(slot, storing->columns.version, Int32GetDatum(storing->version));
+	SetBulkColumn(slot, storing->columns.id, IdToDatum(&storing->columns.idtype, ids->ids[row]));
 }
 
 /*
@@ -69,150 +63,88 @@ FillKey(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const
  * does not have are left out.
  */
 static void
-FillSlot(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows,
-		 int32 row)
+FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 {
+	const FactorRows *rows = storing->rows;
+	const FactorColumns *columns = &storing->columns;
 	Size		at = (Size) row * mf_padded(rows->factors);
 
-	FillKey(slot, columns, version, rows->ids, row);
-	SET(columns->ratings, Int32GetDatum(rows->counts[row]));
-	SET(columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
-	SET(columns->factors, MakeVector(rows->vectors + at, rows->factors));
+	FillKey(slot, storing, rows->ids, row);
+	SetBulkColumn(slot, columns->ratings, Int32GetDatum(rows->counts[row]));
+	SetBulkColumn(slot, columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
+	SetBulkColumn(slot, columns->factors, MakeVector(rows->vectors + at, rows->factors));
 	if (rows->rating_vectors)
-		SET(columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
+		SetBulkColumn(slot, columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
 	if (rows->numbers && columns->number != InvalidAttrNumber)
-		SET(columns->number, Int32GetDatum(rows->numbers[row]));
+		SetBulkColumn(slot, columns->number, Int32GetDatum(rows->numbers[row]));
 	if (rows->seen && columns->seen != InvalidAttrNumber)
-		SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, row)));
-	ExecStoreVirtualTuple(slot);
+		SetBulkColumn(slot, columns->seen, PointerGetDatum(SeenRow(rows->seen, row)));
 }
 
 /* The row of a user of whom nothing is known but what they have: no ratings, and a vector of no factors. */
 static void
-FillUnknown(TupleTableSlot *slot, const FactorColumns *columns, int32 version, const FactorRows *rows, int32 row)
+FillUnknown(TupleTableSlot *slot, const Storing *storing, int64 row)
 {
-	FillKey(slot, columns, version, rows->unknown, row);
-	SET(columns->ratings, Int32GetDatum(0));
-	SET(columns->bias, Float4GetDatum(0));
-	SET(columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
-	SET(columns->seen, PointerGetDatum(SeenRow(rows->seen, (int64) rows->ids->count + row)));
-	ExecStoreVirtualTuple(slot);
+	const FactorRows *rows = storing->rows;
+	const FactorColumns *columns = &storing->columns;
+
+	FillKey(slot, storing, rows->unknown, row);
+	SetBulkColumn(slot, columns->ratings, Int32GetDatum(0));
+	SetBulkColumn(slot, columns->bias, Float4GetDatum(0));
+	SetBulkColumn(slot, columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
+	SetBulkColumn(slot, columns->seen, PointerGetDatum(SeenRow(rows->seen, (int64) rows->ids->count + row)));
 }
 
-#undef SET
-
-/* A result relation outside of any plan, as COPY sets one up, with all of its indexes open until ExecCloseIndices(). */
-static ResultRelInfo *
-OpenResult(EState *estate, Relation rel)
+/* BulkRowFunction: users without a vector are behind the others. */
+static void
+FillRow(void *state, int64 row, TupleTableSlot *slot)
 {
-	ResultRelInfo *result = makeNode(ResultRelInfo);
+	const Storing *storing = state;
+	int32		known = storing->rows->ids->count;
 
-	InitResultRelInfo(result, rel, 0, NULL, 0);
-	ExecOpenIndices(result, false);
-	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, result);
-	return result;
+	if (row < known)
+		FillKnown(slot, storing, row);
+	else
+		FillUnknown(slot, storing, row - known);
 }
 
 /*
- * Where rows go: a table that is locked and open, and what inserting into it needs.  Its slots are for the rows of
- * one batch; what they point to lives as long.
- */
-typedef struct Target
-{
-	Relation	rel;
-	EState	   *estate;
-	ResultRelInfo *result;
-	BulkInsertState bulk;
-	CommandId	command;
-	FactorColumns columns;
-	TupleTableSlot *slots[BATCH_ROWS];
-} Target;
-
-/*
- * Opens a table for bulk loading, and looks again whether it can be loaded: before the long phase that has
- * made the rows it could, but what runs in a session, a view's functions too, may have altered it since.  Ends with
- * CloseTarget, or with the transaction where there is an error.
+ * Looks again whether a table can be loaded, and where its columns are: before the long phase that has made the rows
+ * it could, but what runs in a session, a view's functions too, may have altered it since.
  */
 static void
-OpenTarget(Target *target, Oid relid, const char *id_column, const FactorRows *rows)
+CheckTarget(Relation rel, const char *id_column, Storing *storing)
 {
-	Relation	rel = table_open(relid, RowExclusiveLock);
-	FactorColumns *columns = &target->columns;
+	const FactorRows *rows = storing->rows;
+	FactorColumns *columns = &storing->columns;
 
 	CheckFactorTarget(rel, id_column, rows->ids->type, false, columns);
 	if (rows->rating_vectors)
-		CheckRatingColumn(relid);
+		CheckRatingColumn(RelationGetRelid(rel));
 	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
 		TupleDescAttr(RelationGetDescr(rel), columns->rating_factors - 1)->attnotnull)
 		RefuseTable(rel, "Its column \"rating_factors\" is not null, and this version has none.");
-	target->rel = rel;
-	target->estate = CreateExecutorState();
-	target->result = OpenResult(target->estate, rel);
-	target->bulk = GetBulkInsertState();
-	target->command = GetCurrentCommandId(true);
-	for (int i = 0; i < BATCH_ROWS; i++)
-		target->slots[i] = table_slot_create(rel, NULL);
-}
-
-/* Inserts n rows, at most BATCH_ROWS, from `first` on, and their index entries. */
-static void
-InsertBatch(Target *target, int32 version, const FactorRows *rows, int32 first, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (first + i < rows->ids->count)
-			FillSlot(target->slots[i], &target->columns, version, rows, first + i);
-		else
-			FillUnknown(target->slots[i], &target->columns, version, rows, first + i - rows->ids->count);
-	table_multi_insert(target->rel, target->slots, n, target->command, 0, target->bulk);
-	for (int i = 0; i < n && target->result->ri_NumIndices > 0; i++)
-	{
-		InsertIndexTuples(target->result, target->slots[i], target->estate);
-		ResetPerTupleExprContext(target->estate);
-	}
-}
-
-/* Ends bulk loading: what was inserted is visible to what the transaction does next.  The lock stays. */
-static void
-CloseTarget(Target *target)
-{
-	for (int i = 0; i < BATCH_ROWS; i++)
-		ExecDropSingleTupleTableSlot(target->slots[i]);
-	FreeBulkInsertState(target->bulk);
-	table_finish_bulk_insert(target->rel, 0);
-	ExecCloseIndices(target->result);
-	FreeExecutorState(target->estate);
-	table_close(target->rel, NoLock);
-	CommandCounterIncrement();
 }
 
 /*
  * Inserts all rows of one side as the given version, those of users without a vector behind the others; an error
- * where the table cannot take them.  with_seen: the columns with what users have are there, and are filled.
+ * where the table cannot take them.  with_seen: the columns with what users have are there, and are filled.  The lock
+ * stays.
  */
 void
 StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
 {
-	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store",
-												ALLOCSET_DEFAULT_SIZES);
-	Target		target;
-	int32		count = rows->ids->count;
+	Relation	rel = table_open(relid, RowExclusiveLock);
+	Storing		storing = {.rows = rows,.version = version};
+	int64		count = rows->ids->count;
 
-	OpenTarget(&target, relid, id_column, rows);
+	CheckTarget(rel, id_column, &storing);
 	if (!with_seen)
-		target.columns.seen = target.columns.number = InvalidAttrNumber;
+		storing.columns.seen = storing.columns.number = InvalidAttrNumber;
 	else if (rows->unknown)
 		count += rows->unknown->count;
-	for (int32 row = 0; row < count; row += BATCH_ROWS)
-	{
-		MemoryContext old = MemoryContextSwitchTo(batch);
-
-		CHECK_FOR_INTERRUPTS();
-		InsertBatch(&target, version, rows, row, Min(BATCH_ROWS, count - row));
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(batch);
-	}
-	CloseTarget(&target);
-	MemoryContextDelete(batch);
+	BulkLoad(rel, count, FillRow, &storing);
+	table_close(rel, NoLock);
 }
 
 /*
@@ -325,7 +257,7 @@ typedef struct FactorReceiver
  * The floats of a real[] without NULLs, and how many, as long as the datum lives; an error for any other array, and
  * for none.  may_be_empty: none is a vector, too, as in rows of users of whom nothing is known but what they have.
  */
-static const float *
+const float *
 VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count)
 {
 	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);

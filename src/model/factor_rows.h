@@ -42,6 +42,10 @@ typedef struct StoredRow
 /* Takes one row after the other, in no particular order. */
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
 
+/* Vectors as the tables have them. */
+extern Datum MakeVector(const float *values, int d);
+extern const float *VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count);
+
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version);

@@ -234,21 +234,20 @@ LivesWithNull(Form_pg_attribute att)
 	return true;
 }
 
-/* Columns of ours must take values; those that the user has added must live with a null. */
+/* Columns of ours, `count` of them, must take values; those that the user has added must live with a null. */
 static void
-CheckColumns(Relation rel, const char *id_column)
+CheckColumns(Relation rel, const char *const *own, int count)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
-	static const char *const own[] = {"version", "ratings", "bias", "factors", "rating_factors"};
 
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		bool		ours = strcmp(NameStr(att->attname), id_column) == 0;
+		bool		ours = false;
 
 		if (att->attisdropped)
 			continue;
-		for (int j = 0; j < (int) lengthof(own); j++)
+		for (int j = 0; j < count; j++)
 			ours |= strcmp(NameStr(att->attname), own[j]) == 0;
 		if (ours ? att->attgenerated : !LivesWithNull(att))
 			RefuseTable(rel, psprintf("Its %scolumn \"%s\" has a default, is generated or not null.",
@@ -375,12 +374,9 @@ CheckIdColumnType(Relation rel, const char *id_column, const IdType *idtype, boo
 	CheckIdsGrow(rel, id_column, &stored, idtype);
 }
 
-/*
- * An error unless rows can be bulk-loaded into an open table, with ids of this type (grows: see above); else
- * where its columns are.
- */
+/* An error unless rows can be bulk-loaded into an open table, whose columns of ours are these. */
 void
-CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns)
+CheckBulkTarget(Relation rel, const char *const *own, int count)
 {
 	Oid			relid = RelationGetRelid(rel);
 
@@ -398,8 +394,19 @@ CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, boo
 	CheckConstraints(rel);
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		RefuseTable(rel, "Row security applies to its owner.");
-	CheckColumns(rel, id_column);
-	RequireFactorColumns(relid, id_column, columns);
+	CheckColumns(rel, own, count);
+}
+
+/*
+ * The same for a table of users or items, with ids of this type (grows: see above); else where its columns are.
+ */
+void
+CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows, FactorColumns *columns)
+{
+	const char *own[] = {id_column, "version", "ratings", "bias", "factors", "rating_factors"};
+
+	CheckBulkTarget(rel, own, lengthof(own));
+	RequireFactorColumns(RelationGetRelid(rel), id_column, columns);
 	CheckIdColumnType(rel, id_column, idtype, grows);
 }
 

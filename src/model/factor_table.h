@@ -15,6 +15,7 @@ extern Oid	CreateFactorTable(const char *schema, const char *table, const char *
 							  const IdType *idtype, bool items);
 extern void DropFactorTable(Oid relid);
 pg_noreturn extern void RefuseTable(Relation rel, const char *detail);
+extern void CheckBulkTarget(Relation rel, const char *const *own, int count);
 extern void CheckFactorTarget(Relation rel, const char *id_column, const IdType *idtype, bool grows,
 							  FactorColumns *columns);
 extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idtype);

@@ -38,8 +38,8 @@ RelationOwner(Oid relid)
 
 /*
  * Whether the caller owns what is left of a model whose table of users has gone: the role that owned that, as far
- * as the bookkeeping knows and the name is still a role's, or a member of it; but not where the table of items is
- * there and another role's.
+ * as the bookkeeping knows and the name is still a role's, or a member of it; but not where the table of items or of
+ * features is there and another role's.
  */
 static bool
 OwnsRemains(const Model *model)
@@ -47,7 +47,8 @@ OwnsRemains(const Model *model)
 	Oid			owner = model->owner ? get_role_oid(model->owner, true) : InvalidOid;
 
 	return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner) &&
-		(!OidIsValid(model->item_relid) || OwnsRelation(model->item_relid));
+		(!OidIsValid(model->item_relid) || OwnsRelation(model->item_relid)) &&
+		(!OidIsValid(model->feature_relid) || OwnsRelation(model->feature_relid));
 }
 
 /*
@@ -96,12 +97,13 @@ CheckModelReadable(const Model *model)
 /*
  * Until StopActing, or the end of the (sub)transaction should there be an error, whatever runs does so
  * with the rights of the model's owner, and cannot leave settings behind.  Nothing changes where the caller is
- * the owner, nor where both tables have gone: see CheckModelOwner.  `acting` keeps what StopActing puts back.
+ * the owner, nor where all tables have gone: see CheckModelOwner.  `acting` keeps what StopActing puts back.
  */
 void
 ActAsModelOwner(const Model *model, Acting *acting)
 {
-	Oid			relid = OidIsValid(model->user_relid) ? model->user_relid : model->item_relid;
+	Oid			relid = OidIsValid(model->user_relid) ? model->user_relid :
+		OidIsValid(model->item_relid) ? model->item_relid : model->feature_relid;
 	Oid			owner = OidIsValid(relid) ? RelationOwner(relid) : GetUserId();
 
 	GetUserIdAndSecContext(&acting->user, &acting->context);

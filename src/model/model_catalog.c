@@ -35,7 +35,7 @@
 enum
 {
 	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
-	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS, MODEL_OWNER	/* since 0.2.0 */
+	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS, MODEL_OWNER, MODEL_FEATURES	/* these two since 0.2.0 */
 };
 enum
 {
@@ -129,7 +129,11 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 	model->parameters = DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_PARAMETERS, desc, &isnull));
 	model->tid = tuple->t_self;
 	model->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	if (desc->natts >= MODEL_FEATURES)
+		model->feature_table = TextColumn(tuple, desc, MODEL_FEATURES);
 	schema = get_namespace_oid(model->schema, true);
+	if (OidIsValid(schema) && model->feature_table)
+		model->feature_relid = get_relname_relid(model->feature_table, schema);
 	if (OidIsValid(schema))
 	{
 		model->user_relid = get_relname_relid(model->user_table, schema);

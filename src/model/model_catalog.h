@@ -29,6 +29,7 @@ typedef struct Model
 	char	   *schema;
 	char	   *user_table;
 	char	   *item_table;
+	char	   *feature_table;	/* NULL: no training has gone by attributes of items */
 	char	   *source_schema;	/* NULL, like the next: there is none */
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */
@@ -36,6 +37,7 @@ typedef struct Model
 	char	   *owner;			/* of the table of users, when that was last seen; NULL: not known, or it is there */
 	Oid			user_relid;
 	Oid			item_relid;
+	Oid			feature_relid;
 	ItemPointerData tid;		/* where the row is, and the transaction that wrote it */
 	TransactionId xmin;
 } Model;

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "model/factor_rows.h"
 #include "model/factor_table.h"
+#include "model/feature_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
@@ -121,6 +122,30 @@ CheckTable(const Model *model, Oid relid, const char *id_column)
 }
 
 /*
+ * The table of features follows the other ones to their schema, under its name.  An error where it has stayed behind, or
+ * where the relation of its name is none, for mf_drop would take that for the model's; nothing where there is none.
+ */
+static void
+RelinkFeatures(Model *model)
+{
+	Oid			schema = get_rel_namespace(model->user_relid);
+	Oid			relid = model->feature_table ? get_relname_relid(model->feature_table, schema) : InvalidOid;
+
+	if (OidIsValid(relid))
+	{
+		HoldTable(relid);
+		CheckFeatureTable(relid);
+	}
+	else if (OidIsValid(model->feature_relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s.%s\" of model \"%s\" is in another schema than those of users and items",
+						get_namespace_name(get_rel_namespace(model->feature_relid)), model->feature_table, model->name),
+				 errhint("Use ALTER TABLE ... SET SCHEMA, or drop it.")));
+	model->feature_relid = relid;
+}
+
+/*
  * Points the model at tables, which need not be those that it had; InvalidOid for one that is called as before,
  * but perhaps in another schema.
  */
@@ -150,6 +175,7 @@ RelinkTables(Model *model, Oid users, Oid items)
 	ActAsModelOwner(model, &acting);
 	CheckTable(model, users, USER_ID);
 	CheckTable(model, items, ITEM_ID);
+	RelinkFeatures(model);
 	StopActing(&acting);
 }
 

@@ -178,6 +178,15 @@ RecordOwner(const char *name, const char *owner)
 						 name, TEXTOID, CStringGetTextDatum(owner));
 }
 
+/* Notes what the table of features is called, and that there is one; NULL where there is none. */
+void
+RecordFeatureTable(const char *name, const char *table)
+{
+	if (table)
+		OwnerSqlForModel("UPDATE mfrec.model SET feature_table = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+						 name, TEXTOID, CStringGetTextDatum(table));
+}
+
 /* Enters one line of a version's training log; a loss or measure that is NaN as null. */
 static void
 InsertLogLine(const char *name, int32 version, const LogLine *line)

@@ -42,6 +42,7 @@ extern void PopBookkeepingSnapshot(void);
 extern void InsertModel(const Model *model);
 extern void UpdateModel(const Model *model);
 extern void RecordOwner(const char *name, const char *owner);
+extern void RecordFeatureTable(const char *name, const char *table);
 extern void DeleteModel(const char *name);
 extern Model *LockDefaultModel(void);
 extern void SetDefaultModel(const char *name);

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/numeric.h"
 
 #include "compat.h"
@@ -68,12 +69,27 @@ FormatOf(const MfObjective *objective)
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
 
+/* Appends what there is to know of a map, for people: serving needs nothing of it. */
+static void
+AppendMap(StringInfo json, const MapSummary *map)
+{
+	AppendJsonNumber(json, "cold_scale", map->cold_scale);
+	appendStringInfoString(json, ", \"feature_strengths\": {");
+	for (int i = 0; i < map->count; i++)
+	{
+		appendStringInfoString(json, i > 0 ? ", " : "");
+		escape_json(json, map->names[i]);
+		appendStringInfo(json, ": %.9g", map->strengths[i]);
+	}
+	appendStringInfoChar(json, '}');
+}
+
 /*
- * The objective and the mean user (d floats, and a bias) as a JSON object.  What has its usual value is left out
- * where libraries of older versions do not know it.
+ * The objective, the mean user (d floats, and a bias) and a map (NULL: there is none) as a JSON object.  What has its
+ * usual value is left out where libraries of older versions do not know it.
  */
 char *
-ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias)
+ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias, const MapSummary *map)
 {
 	StringInfoData json;
 
@@ -91,6 +107,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
 	if (objective->item_map)
 		appendStringInfoString(&json, ", \"item_map\": 1");
+	if (map)
+		AppendMap(&json, map);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
 	for (int k = 0; k < mf_dimensions(objective); k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);

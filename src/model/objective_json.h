@@ -7,7 +7,17 @@
 #include "core/als/objective.h"
 #include "utils/jsonb.h"
 
-extern char *ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias);
+/* What parameters say of a map from features to factors. */
+typedef struct MapSummary
+{
+	double		cold_scale;		/* what interest in cold items is multiplied by */
+	int			count;			/* columns of attributes */
+	const char **names;			/* count */
+	const float *strengths;		/* count: lambda of each; 0: it is not used */
+} MapSummary;
+
+extern char *ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias,
+							 const MapSummary *map);
 extern void ObjectiveFromJson(MfObjective *objective, Jsonb *json);
 extern float *MeanUserFromJson(Jsonb *json, int factors, double *mean_bias);
 

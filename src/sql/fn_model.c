@@ -96,6 +96,8 @@ mf_drop(PG_FUNCTION_ARGS)
 		DropFactorTable(model->user_relid);
 	if (OidIsValid(model->item_relid))
 		DropFactorTable(model->item_relid);
+	if (OidIsValid(model->feature_relid))
+		DropFactorTable(model->feature_relid);
 	StopActing(&acting);
 	SupersedeImages(model->name, NULL);
 	DeleteModel(model->name);

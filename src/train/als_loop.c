@@ -17,12 +17,6 @@
 #include "train/als_loop.h"
 #include "train/map_trial.h"
 
-/*
- * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
- * 1.2e-38).
- */
-#define TINY_FACTOR 1.2e-19f
-
 /* The map of features begins after so many iterations: before, factors are too rough to tell what features say. */
 #define FIRST_WITH_MAP 3
 

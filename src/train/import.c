@@ -323,7 +323,7 @@ StoreVectors(Importer *m, const MfParallel *parallel)
 		users.unknown = unknown->count > 0 ? unknown : NULL;
 		items.numbers = numbers;
 	}
-	StoreNewVersion(&m->version, &users, &items);
+	StoreNewVersion(&m->version, &users, &items, NULL);
 	if (pairs && pairs->rows > 0)
 		FreeRatings(pairs);
 }
@@ -347,7 +347,7 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	result->items = m->items.ids->count;
 	result->ratings = m->ratings;
 	result->loss = result->rmse = NAN;
-	result->parameters = ObjectiveToJson(&m->objective, mean_user, mean_bias);
+	result->parameters = ObjectiveToJson(&m->objective, mean_user, mean_bias, NULL);
 	SetNewVersionParameters(&m->version, RetrainParameters(m));
 	ReportPhase(PHASE_SWITCH);
 	result->seconds = SecondsSince(m->began);

@@ -114,6 +114,26 @@ CreateItemMap(Training *t)
 	t->map = map;
 }
 
+/* Brings a part of a map that was taken over, `columns` floats a feature, into the unit of the scale. */
+static void
+DivideByScale(const ItemMap *map, float *part, int64 columns)
+{
+	for (int32 f = 0; part && f < map->matrix.nfeatures; f++)
+		for (int64 k = f * columns; k < (f + 1) * columns; k++)
+			part[k] = map->scale[f] > 0 ? part[k] / map->scale[f] : 0;
+}
+
+/* Once strengths are known: brings maps that were taken over into the unit of the scale that goes by them. */
+void
+ScaleItemMap(const Training *t)
+{
+	const ItemMap *map = t->map;
+
+	DivideByScale(map, map->interest, Stride(&t->problem));
+	DivideByScale(map, map->rating, Stride(&t->problem));
+	DivideByScale(map, map->bias, 1);
+}
+
 /* Brings one map (F x columns) and what it makes of the items up to date with y. */
 static void
 FitPart(Training *t, int steps, const float *weight, double ridge, int columns, const float *y, float *b, float *prior)

@@ -21,7 +21,8 @@ typedef struct ItemMap
 	bool		known;			/* strengths have been found, and */
 	bool		used;			/* some block says something of items that the map has not seen */
 	bool		draws;			/* known items are drawn to the map, too: their lists are better for it */
-	float	   *interest;		/* F x ld: of s_i; NULL without an interest part */
+	float	   *interest;		/* F x ld: of s_i, like the next two in the unit of scale once that is known; NULL
+								 * without an interest part */
 	float	   *rating;			/* F x ld: of q_i; NULL, like the next, without a rating part */
 	float	   *bias;			/* F: of b_i */
 	float	   *interest_prior; /* n x ld: what the map makes of items; NULL where the map is */
@@ -34,6 +35,7 @@ typedef struct ItemMap
 } ItemMap;
 
 extern void CreateItemMap(Training *t);
+extern void ScaleItemMap(const Training *t);
 extern void FollowItems(Training *t);
 extern void MakeColdItems(Training *t);
 

@@ -128,6 +128,37 @@ PlanTables(Model *model, char *schema)
 	model->schema = schema;
 	CheckNameIsFree(namespace, model->user_table, model->name);
 	CheckNameIsFree(namespace, model->item_table, model->name);
+	if (model->feature_table)
+		CheckNameIsFree(namespace, model->feature_table, model->name);
+}
+
+/* The longest name that a model's tables end in. */
+static const char *
+LongestEnding(const NewVersion *v)
+{
+	return v->has_features ? "_feature_factors" : "_user_factors";
+}
+
+/*
+ * A version that goes by attributes of items has a table of its features, in the schema of the other ones: an error
+ * where there is a relation of its name that is not the model's.  Where it has gone, there will be a new one, and older
+ * versions are without.
+ */
+static void
+PlanFeatureTable(NewVersion *v)
+{
+	Model	   *model = &v->model;
+
+	if (!v->has_features || model->feature_table)
+		return;
+	model->feature_table = psprintf("%s_feature_factors", model->name);
+	if (strlen(model->feature_table) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("model name \"%s\" is too long for a table of features", model->name),
+				 errdetail("It would be called \"%s\".", model->feature_table),
+				 errhint("Train a new model with a shorter name in the argument model.")));
+	CheckNameIsFree(get_namespace_oid(model->schema, false), model->feature_table, model->name);
 }
 
 /*
@@ -140,16 +171,17 @@ PlanNewModel(NewVersion *v, const char *schema, Oid relid)
 	Model	   *model = &v->model;
 	char	   *name = model->name;
 
-	if (strlen(name) == 0 || strlen(name) + strlen("_user_factors") >= NAMEDATALEN)
+	if (strlen(name) == 0 || strlen(name) + strlen(LongestEnding(v)) >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("model name \"%s\" is empty or too long", name),
 				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
-						   NAMEDATALEN - 1 - (int) strlen("_user_factors")),
+						   NAMEDATALEN - 1 - (int) strlen(LongestEnding(v))),
 				 errhint("Name the model with the argument model.")));
 	model->user_table = psprintf("%s_user_factors", name);
 	model->item_table = psprintf("%s_item_factors", name);
 	PlanTables(model, ChooseSchema(schema, relid));
+	PlanFeatureTable(v);
 	model->is_default = true;		/* if there is none yet */
 	v->version = 1;
 }
@@ -186,6 +218,7 @@ HoldTables(const Model *model)
 {
 	HoldTable(model, model->user_relid, model->user_table);
 	HoldTable(model, model->item_relid, model->item_table);
+	HoldTable(model, model->feature_relid, model->feature_table);
 }
 
 /* A model that gets another version: its tables can take it, and stay so, or there will be new ones. */
@@ -196,7 +229,7 @@ PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 	Acting		acting;
 
 	v->tables_lost = !OidIsValid(model->user_relid) || !OidIsValid(model->item_relid);
-	if (!OidIsValid(model->user_relid) && !OidIsValid(model->item_relid))
+	if (!OidIsValid(model->user_relid) && !OidIsValid(model->item_relid) && !OidIsValid(model->feature_relid))
 		PlanTables(model, ChooseSchemaAgain(model, schema, relid));
 	else if (schema && strcmp(schema, model->schema) != 0)
 		ereport(ERROR,
@@ -212,6 +245,9 @@ PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 		CheckFactorTable(model->item_relid, ITEM_ID, v->item);
 	if (OidIsValid(model->item_relid) && v->both_parts)
 		CheckRatingColumn(model->item_relid);
+	if (OidIsValid(model->feature_relid) && v->has_features)
+		CheckFeatureTable(model->feature_relid);
+	PlanFeatureTable(v);
 	StopActing(&acting);
 	v->version = LatestVersion(model->name) + 1;
 	v->served = model->version;
@@ -262,16 +298,17 @@ AdaptModelTables(const NewVersion *v)
 /*
  * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
  * tables since they were checked, but this session itself could, in functions of the source: they are checked
- * again.
+ * again.  features: NULL without attributes of items, as has_features says.
  */
 void
-StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items)
+StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items, const FeatureRows *features)
 {
 	Model	   *model = &v->model;
 	Acting		acting;
 
 	CheckTable(model, model->user_relid, model->user_table);
 	CheckTable(model, model->item_relid, model->item_table);
+	CheckTable(model, model->feature_relid, model->feature_table);
 	if (!v->is_new)
 		CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
@@ -283,6 +320,10 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items)
 	v->stores_seen = users->seen && AddSeenColumns(model);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
+	if (features && !OidIsValid(model->feature_relid))
+		model->feature_relid = CreateFeatureTable(model->schema, model->feature_table);
+	if (features)
+		StoreFeatureRows(model->feature_relid, v->version, features);
 	StopActing(&acting);
 }
 
@@ -319,6 +360,8 @@ RemoveOldVersions(const NewVersion *v)
 	ActAsModelOwner(model, &acting);
 	DeleteVersionsBefore(model->user_relid, oldest);
 	DeleteVersionsBefore(model->item_relid, oldest);
+	if (OidIsValid(model->feature_relid))
+		DeleteVersionsBefore(model->feature_relid, oldest);
 	StopActing(&acting);
 }
 
@@ -342,5 +385,6 @@ SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int
 		UpdateModel(model);
 		RemoveOldVersions(v);
 	}
+	RecordFeatureTable(model->name, model->feature_table);
 	RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
 }

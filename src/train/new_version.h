@@ -5,11 +5,12 @@
 #define MFREC_NEW_VERSION_H
 
 #include "model/factor_rows.h"
+#include "model/feature_table.h"
 #include "model/model_write.h"
 
 /*
  * A model's next version, or the first one of a new model.  Training and import fill in source, parameters and
- * fresh of the model, and both_parts before they plan.
+ * fresh of the model, both_parts and has_features before they plan.
  */
 typedef struct NewVersion
 {
@@ -21,13 +22,15 @@ typedef struct NewVersion
 	IdType	   *user;			/* types of ids, as the source has them now */
 	IdType	   *item;
 	bool		both_parts;		/* items have two vectors, s_i and q_i */
+	bool		has_features;	/* it goes by attributes of items */
 	bool		stores_seen;	/* its rows say what users have */
 } NewVersion;
 
 extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
 extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
-extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items);
+extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
+							const FeatureRows *features);
 extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 
 #endif

@@ -32,6 +32,7 @@
 #include "source/ratings_read.h"
 #include "train/als_loop.h"
 #include "train/item_map.h"
+#include "train/map_rows.h"
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
@@ -114,6 +115,7 @@ PlanVersion(Trainer *t)
 	BeginNewVersion(version, request->model ? request->model : source->name, request->warm);
 	if (!version->is_new)
 		CheckSameSource(t, &version->model);
+	version->has_features = HasItemFeatures(&request->options.features);
 	version->both_parts = HasBothParts(&request->options, source->feedback);
 	CheckRatingFactors(&request->options, source->feedback);
 	PlanNewVersion(version, request->schema, source->relid, &t->source.user, &t->source.item);
@@ -177,19 +179,24 @@ TakeItem(void *state, const StoredRow *row)
 }
 
 /*
- * For mf_retrain: starts where the version before is, as far as it knows the items.  Users follow in the first
- * half-sweep.
+ * For mf_retrain: starts where the version before is, as far as it knows the items and their features.  Users follow in
+ * the first half-sweep.
  */
 static void
 WarmStart(Trainer *t)
 {
 	FormerItems former = {.training = &t->training};
-	Oid			relid = t->version.model.item_relid;
+	const Model *model = &t->version.model;
+	Oid			relid = model->item_relid;
 
 	if (!t->request->warm || !OidIsValid(relid))
 		return;
 	LockRelationOid(relid, AccessShareLock);
+	if (OidIsValid(model->feature_relid))
+		LockRelationOid(model->feature_relid, AccessShareLock);
 	PushLatestSnapshot();
+	if (t->training.map && OidIsValid(model->feature_relid))
+		TakeMap(&t->training, model->feature_relid, t->version.served);
 	FactorIdType(relid, ITEM_ID, &former.idtype);
 	if (IdsConvert(&former.idtype, &t->source.item))
 		ReadFactors(relid, ITEM_ID, t->version.served, &former.idtype, false, TakeItem, &former);
@@ -266,13 +273,16 @@ StoreVersion(Trainer *t)
 	SeenRows	seen;
 	FactorRows	users;
 	FactorRows	items;
+	FeatureRows features;
 
 	ReportPhase(PHASE_STORE);
 	OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, training->nitems);
 	SortItems(t, numbers);
 	users = UserRows(training, &seen);
 	items = ItemRows(t);
-	StoreNewVersion(&t->version, &users, &items);
+	if (training->map)
+		MapRows(training, &features);
+	StoreNewVersion(&t->version, &users, &items, training->map ? &features : NULL);
 }
 
 /* Enters the version with what training found, *result, and points the model at it. */
@@ -280,6 +290,7 @@ static void
 SwitchVersion(Trainer *t, ModelVersion *result)
 {
 	Training   *training = &t->training;
+	MapSummary	map;
 
 	ReportPhase(PHASE_SWITCH);
 	result->feedback = FeedbackName(t->source.feedback);
@@ -293,7 +304,10 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->seconds = SecondsSince(training->began);
 	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
-	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training));
+	if (training->map)
+		MapParameters(training, &map);
+	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
+										 training->map ? &map : NULL);
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 
