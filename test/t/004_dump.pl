@@ -19,6 +19,9 @@ SELECT mf_train('ratings', factors => 4);
 SELECT mf_retrain('ratings');
 SELECT mf_train('ratings', 'other', feedback => 'implicit', factors => 3, schema => 'Other place');
 SELECT mf_train('gone', factors => 3);
+CREATE TABLE things AS SELECT 'i' || i AS item_id, (ARRAY['even', 'odd'])[1 + i % 2] AS kind FROM generate_series(1, 24) i;
+CREATE TABLE taken AS SELECT u AS user_id, 'i' || i AS item_id FROM generate_series(1, 40) u, generate_series(1, 20) i WHERE u % 2 = i % 2 AND (u * 7 + i * 3) % 5 > 1;
+SELECT mf_train('taken', feedback => 'implicit', factors => 2, item_features => 'things');
 SELECT mf_set_default('other');
 DROP TABLE gone;
 CREATE ROLE regress_mfrec_dump LOGIN;
@@ -32,6 +35,8 @@ SELECT u, r.* FROM generate_series(1, 20) u, mf_recommend(u, 5, item_type => NUL
 SELECT * FROM mf_recommend(1, 5, item_type => NULL::text) ORDER BY rank;
 SELECT * FROM mf_recommend(1, 5, item_type => NULL::text, model => 'gone', fresh => false) ORDER BY rank;
 SELECT mf_predict(1, 'i1', 'ratings');
+SELECT * FROM taken_feature_factors;
+SELECT feature_table FROM mf_models WHERE model = 'taken';
 SQL
 my $expected = $node->safe_psql('postgres', $asked);
 my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -50,6 +55,8 @@ for my $format ('plain', 'custom')
 	is($node->safe_psql($database, "INSERT INTO ratings VALUES (101, 'i2', 5), (101, 'i4', 5); SELECT DISTINCT reason FROM mf_recommend(101, 3, item_type => NULL::text, model => 'ratings')"),
 		'fresh', "$format: fresh ratings");
 	like(($node->psql($database, "SELECT mf_retrain('gone')"))[2], qr/source "public.gone" of model "gone" does not exist/, "$format: a source that had gone");
+	is($node->safe_psql($database, "SELECT version FROM mf_retrain('taken'); SELECT version, count(*) > 0 FROM taken_feature_factors GROUP BY 1 ORDER BY 1"), "2\n1|t\n2|t",
+		"$format: what attributes add goes on");
 	$node->safe_psql($database, "SELECT mf_drop(model) FROM mf_models WHERE serving");
 	is($node->safe_psql($database, "SELECT count(*) FROM pg_class WHERE relname LIKE '%factors%'"), '0', "$format: drops");
 }
