@@ -19,8 +19,9 @@ SELECT mf_train('ratings', factors => 4);
 SELECT mf_retrain('ratings');
 SELECT mf_train('ratings', 'other', feedback => 'implicit', factors => 3, schema => 'Other place');
 SELECT mf_train('gone', factors => 3);
-CREATE TABLE things AS SELECT 'i' || i AS item_id, (ARRAY['even', 'odd'])[1 + i % 2] AS kind FROM generate_series(1, 24) i;
-CREATE TABLE taken AS SELECT u AS user_id, 'i' || i AS item_id FROM generate_series(1, 40) u, generate_series(1, 20) i WHERE u % 2 = i % 2 AND (u * 7 + i * 3) % 5 > 1;
+CREATE TABLE things AS SELECT 'i' || i AS item_id, (ARRAY['new', 'old', 'odd'])[1 + i % 3] AS kind FROM generate_series(1, 130) i;
+CREATE TABLE taken AS SELECT u AS user_id, 'i' || i AS item_id FROM generate_series(1, 300) u, generate_series(1, 120) i
+	WHERE ('x' || substr(md5(u || ' ' || i), 1, 4))::bit(16)::int % 100 < CASE WHEN u % 3 = i % 3 THEN 40 ELSE 4 END;
 SELECT mf_train('taken', feedback => 'implicit', factors => 2, item_features => 'things');
 SELECT mf_set_default('other');
 DROP TABLE gone;
