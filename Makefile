@@ -20,7 +20,7 @@ OBJS = \
 	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
 		train_memory.o train_options.o training.o validation.o validation_sample.o) \
-	$(addprefix src/serve/, group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
+	$(addprefix src/serve/, explain_features.o group_cap.o recommend_all.o recommend_batch.o recommender.o similar_items.o \
 		user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_pending.o \
 		image_publish.o image_read.o image_sweep.o seen_items.o) \
@@ -28,7 +28,7 @@ OBJS = \
 		model_acl.o model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
-		features_choose.o features_load.o number_summary.o token_list.o vocabulary.o) \
+		features_choose.o features_load.o item_values.o number_summary.o token_list.o vocabulary.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o pairs_read.o ratings.o ratings_read.o \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o unrated.o vectors_read.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \

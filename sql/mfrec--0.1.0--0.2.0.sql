@@ -429,6 +429,35 @@ AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
+-- Which attributes carry a score
+CREATE FUNCTION mf_explain_features(user_id "any", item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features("any", "any", bigint, text) IS
+'tells which attributes of an item carry its score for a user, in a model trained with item_features: words, categories and numbers with what they add to it, the largest first, or take from it; all of them add up to the score of an item without ratings';
+
+CREATE FUNCTION mf_explain_features(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features("any", text, bigint, text) IS
+'as above, for ids given as text';
+
+CREATE FUNCTION mf_explain_features(user_id text, item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features(text, "any", bigint, text) IS
+'as above, for ids given as text';
+
+CREATE FUNCTION mf_explain_features(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
+'as above, for ids given as text';
+
 -- A model's owner, for when its tables have gone, and its third table
 ALTER TABLE mfrec.model ADD COLUMN owner text;
 ALTER TABLE mfrec.model ADD COLUMN feature_table text;

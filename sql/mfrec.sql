@@ -510,6 +510,34 @@ AS 'MODULE_PATHNAME', 'mf_explain';
 COMMENT ON FUNCTION mf_explain(text, text, bigint, text) IS
 'as above, for ids given as text';
 
+CREATE FUNCTION mf_explain_features(user_id "any", item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features("any", "any", bigint, text) IS
+'tells which attributes of an item carry its score for a user, in a model trained with item_features: words, categories and numbers with what they add to it, the largest first, or take from it; all of them add up to the score of an item without ratings';
+
+CREATE FUNCTION mf_explain_features(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features("any", text, bigint, text) IS
+'as above, for ids given as text';
+
+CREATE FUNCTION mf_explain_features(user_id text, item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features(text, "any", bigint, text) IS
+'as above, for ids given as text';
+
+CREATE FUNCTION mf_explain_features(user_id text, item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+RETURNS TABLE (feature text, contribution double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_explain_features';
+COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
+'as above, for ids given as text';
+
 CREATE FUNCTION mf_recommend_users(item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support

@@ -320,11 +320,12 @@ StartupAttributeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * Reads all rows into *attributes, in the current memory context; items that have no ratings are added to `items`.
- * Triplets take about `budget` bytes in memory, and temporary files beyond.
+ * Reads the rows of a query, with one parameter (type InvalidOid: none), which sees what RunQuery() says; the rest is as
+ * below.
  */
-void
-ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget)
+static void
+ReadRows(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget, const char *sql, Oid type,
+		 Datum value, bool read_only)
 {
 	AttributeReceiver receiver = {.attributes = attributes,.memory = MemoryLimit()};
 
@@ -344,8 +345,36 @@ ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items
 	receiver.seen = HugeZeroArray(receiver.seen_capacity, sizeof(bool));
 	receiver.row = AllocSetContextCreate(CurrentMemoryContext, "mfrec attributes", ALLOCSET_DEFAULT_SIZES);
 	InitTokenList(&receiver.list);
-	RunQuery(FeatureQuery(source), InvalidOid, (Datum) 0, false, &receiver.pub);
+	RunQuery(sql, type, value, read_only, &receiver.pub);
 	MemoryContextDelete(receiver.row);
 	EndTriplets(&attributes->tokens);
 	EndTriplets(&attributes->numbers);
+}
+
+/*
+ * Reads all rows into *attributes, in the current memory context; items that have no ratings are added to `items`.
+ * Triplets take about `budget` bytes in memory, and temporary files beyond.
+ */
+void
+ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget)
+{
+	ReadRows(attributes, source, items, budget, FeatureQuery(source), InvalidOid, (Datum) 0, false);
+}
+
+/*
+ * The same of one item, whose id is of the key's type, as the calling query sees the relation: all that its row has,
+ * texts both as values and as words.  There may be no row.
+ */
+void
+ReadItemAttributes(Attributes *attributes, const FeatureSource *source, int64 id)
+{
+	IdType	   *type = palloc(sizeof(IdType));
+	IdMap	   *items;
+	char	   *sql;
+
+	*type = source->key;
+	items = CreateIdMap(type);
+	(void) AddId(items, id);
+	sql = psprintf("%s WHERE %s %s $1", FeatureQuery(source), quote_identifier(source->key_column), IdEqualitySql(type));
+	ReadRows(attributes, source, items, 0, sql, type->base, IdToDatum(type, id), true);
 }

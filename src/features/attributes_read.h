@@ -39,5 +39,6 @@ ReadNumber(float high, float low)
 }
 
 extern void ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget);
+extern void ReadItemAttributes(Attributes *attributes, const FeatureSource *source, int64 id);
 
 #endif

@@ -45,6 +45,22 @@ typedef struct Run
 	RunCell    *cell;
 } Run;
 
+/* A number's cell, given what is typical of its column. */
+double
+NumberCell(double number, double mean, double deviation)
+{
+	double		z = (number - mean) / deviation;
+
+	return Min(Max(z, -MOST_DEVIATIONS), MOST_DEVIATIONS);
+}
+
+/* How much more a word says that occurs so often in a text. */
+double
+TimesWeight(double times)
+{
+	return 1 + log(times);
+}
+
 /* The cells of all numbers; those that are 0 need none. */
 static void
 AddNumbers(Triplets *cells, Numbers *numbers, const Choices *choices)
@@ -64,8 +80,7 @@ AddNumbers(Triplets *cells, Numbers *numbers, const Choices *choices)
 
 				if (choice->count == 0)
 					continue;
-				z = (ReadNumber(rows.rating[c], rows.weight[c]) - column->mean) / column->deviation;
-				z = Min(Max(z, -MOST_DEVIATIONS), MOST_DEVIATIONS);
+				z = NumberCell(ReadNumber(rows.rating[c], rows.weight[c]), column->mean, column->deviation);
 				if ((float) z != 0)
 					AddTriplet(cells, (int32) (rows.first + r), choice->first, (float) z, 1);
 			}
@@ -83,7 +98,7 @@ TokenWeight(Weighting weighting, const Token *token, int64 known, float times)
 		return 1;
 	if (weighting == WEIGH_VALUE)
 		return times;
-	return (weighting == WEIGH_WORDS ? 1 + log(times) : 1) * RareTokenWeight(token, known);
+	return (weighting == WEIGH_WORDS ? TimesWeight(times) : 1) * RareTokenWeight(token, known);
 }
 
 static int

@@ -6,6 +6,8 @@
 
 #include "features/features_choose.h"
 
+extern double NumberCell(double number, double mean, double deviation);
+extern double TimesWeight(double times);
 extern void MakeFeatureCells(Features *features, Attributes *attributes, Numbers *numbers, const Choices *choices,
 							 const int32 *rank, int64 budget, const MfParallel *parallel);
 

@@ -207,18 +207,25 @@ KeepTokens(Choices *choices, const Attributes *attributes)
  * What a feature's name begins with: the column's, quoted where it has what ends it in a name, or begins as a quoted one.
  * So features of different columns never have the same name.
  */
-static const char *
+const char *
 NameBeginning(const Attribute *attribute)
 {
 	return attribute->name[0] == '"' || strpbrk(attribute->name, ":.[") ? quote_identifier(attribute->name) : attribute->name;
 }
 
 /* The name of a token's feature, palloc'd: a document's keys go on from the column's name. */
-static char *
+char *
 TokenName(const Attribute *attribute, const Token *token)
 {
 	return psprintf("%s%s%.*s", NameBeginning(attribute), attribute->kind == ATTRIBUTE_DOCUMENT ? "" : ": ", token->length,
 					token->text);
+}
+
+/* The name of the feature of an element of an embedding, from 0, palloc'd. */
+char *
+ElementName(const Attribute *attribute, int32 element)
+{
+	return psprintf("%s[%d]", NameBeginning(attribute), element + 1);
 }
 
 /* Adds a feature of that name, and what makes its cells; returns its number. */
@@ -263,7 +270,7 @@ AddElementFeatures(Choices *choices, Features *features, const Attribute *attrib
 	FeatureWeight weight = {.items = first->items,.weight = 1,.mean = NAN,.deviation = NAN};
 
 	for (int32 k = 0; k < read->dimension; k++)
-		choices->feature[read->first + k] = AddFeature(features, psprintf("%s[%d]", NameBeginning(attribute), k + 1), weight);
+		choices->feature[read->first + k] = AddFeature(features, ElementName(attribute, k), weight);
 }
 
 /* Numbers the features of a column that is not passed over; the next of its tokens is *next of `tokens`. */

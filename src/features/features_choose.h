@@ -37,6 +37,11 @@ typedef struct Choices
 	int32		kept;			/* of these */
 } Choices;
 
+/* Names of features, by which a model knows them. */
+extern const char *NameBeginning(const Attribute *attribute);
+extern char *TokenName(const Attribute *attribute, const Token *token);
+extern char *ElementName(const Attribute *attribute, int32 element);
+
 extern double RareTokenWeight(const Token *token, int64 known);
 extern void ChooseFeatures(Choices *choices, Features *features, const Attributes *attributes, const Numbers *numbers);
 

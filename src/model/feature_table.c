@@ -3,8 +3,8 @@
  *
  * It is there to be read: which words pull where.  A row also says all that makes a cell of an item's value: the column
  * that it comes from, as what that was taken, and what the value is multiplied by or compared with.  So a row of the
- * relation of attributes is encoded, and an item has its vector, by this table alone.  Serving does not read it; the
- * next training starts from it.
+ * relation of attributes is encoded, and an item has its vector, by this table alone.  Lists do not need it;
+ * explanations read it, and the next training starts from it.
  *
  * It is filled as the tables of users and items are, by the same rules of what is refused: see factor_table.c.
  */
@@ -208,6 +208,10 @@ ReceiveFeatureRow(TupleTableSlot *slot, DestReceiver *self)
 	d = row.factors;
 	if (!slot->tts_isnull[3])
 		row.rating_vector = VectorValues(slot->tts_values[3], false, false, &d);
+	row.taken_as = slot->tts_isnull[4] ? "" : TextDatumGetCString(slot->tts_values[4]);
+	row.weight = slot->tts_isnull[5] ? NAN : DatumGetFloat4(slot->tts_values[5]);
+	row.mean = slot->tts_isnull[6] ? NAN : DatumGetFloat8(slot->tts_values[6]);
+	row.deviation = slot->tts_isnull[7] ? NAN : DatumGetFloat8(slot->tts_values[7]);
 	if (d == row.factors)
 		receiver->function(receiver->state, &row);
 	MemoryContextSwitchTo(old);
@@ -219,28 +223,30 @@ ReceiveFeatureRow(TupleTableSlot *slot, DestReceiver *self)
 static void
 StartupFeatureReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	static const int read[] = {FEATURE, BIAS, FACTORS, RATING_FACTORS, TAKEN_AS, WEIGHT, MEAN, DEVIATION};
+
 	(void) self;
 	(void) operation;
-	CheckFactorColumn(typeinfo, 0, TEXTOID);
-	CheckFactorColumn(typeinfo, 1, FLOAT4OID);
-	CheckFactorColumn(typeinfo, 2, FLOAT4ARRAYOID);
-	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
+	for (int i = 0; i < (int) lengthof(read); i++)
+		CheckFactorColumn(typeinfo, i, columns[read[i]].type);
 }
 
 /*
- * Hands every row of a version's items to a function, with the current user's privileges and row security: name,
- * vectors and bias.
+ * Hands rows of a version's items to a function, with the current user's privileges and row security: all of them, or
+ * those of the features in a text[] (0: none).  How many items have a feature, and its column, are left out.
  */
 void
-ReadFeatureRows(Oid relid, int32 version, FeatureRowFunction function, void *state)
+ReadFeatureRows(Oid relid, int32 version, Datum features, FeatureRowFunction function, void *state)
 {
 	FeatureReceiver receiver = {.function = function,.state = state};
-	const char *sql = psprintf("SELECT feature, bias, factors, rating_factors FROM %s WHERE version OPERATOR(pg_catalog.=) $1"
-							   " AND side OPERATOR(pg_catalog.=) '" SIDE "'::pg_catalog.text", FactorTableSql(relid));
+	const char *sql = psprintf("SELECT feature, bias, factors, rating_factors, taken_as, weight, mean, deviation FROM %s"
+							   " WHERE version OPERATOR(pg_catalog.=) %d AND side OPERATOR(pg_catalog.=) '" SIDE "'::pg_catalog.text%s",
+							   FactorTableSql(relid), version,
+							   features ? " AND feature OPERATOR(pg_catalog.=) ANY ($1)" : "");
 
 	receiver.pub.receiveSlot = ReceiveFeatureRow;
 	receiver.pub.rStartup = StartupFeatureReceiver;
 	receiver.row = AllocSetContextCreate(CurrentMemoryContext, "mfrec features of before", ALLOCSET_DEFAULT_SIZES);
-	RunQuery(sql, INT4OID, Int32GetDatum(version), true, &receiver.pub);
+	RunQuery(sql, features ? TEXTARRAYOID : InvalidOid, features, true, &receiver.pub);
 	MemoryContextDelete(receiver.row);
 }

@@ -15,7 +15,7 @@ typedef struct FeatureRow
 	const float *vector;		/* d floats: what one unit adds to the vector that lists use */
 	const float *rating_vector; /* d floats: to q_i of the joint model; NULL: stored as null */
 	float		bias;
-	const char *attribute;		/* column of the relation; this and the next are stored, and not read */
+	const char *attribute;		/* column of the relation; like items stored, and not read */
 	const char *taken_as;
 	float		weight;			/* of a value's cell, see FeatureWeight; NaN, as in the next two: stored as null */
 	double		mean;
@@ -36,6 +36,6 @@ typedef void (*FeatureRowFunction) (void *state, const FeatureRow *row);
 extern Oid	CreateFeatureTable(const char *schema, const char *table);
 extern void CheckFeatureTable(Oid relid);
 extern void StoreFeatureRows(Oid relid, int32 version, const FeatureRows *rows);
-extern void ReadFeatureRows(Oid relid, int32 version, FeatureRowFunction function, void *state);
+extern void ReadFeatureRows(Oid relid, int32 version, Datum features, FeatureRowFunction function, void *state);
 
 #endif

@@ -343,6 +343,27 @@ CheckModelTables(const Model *model)
 					 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
 }
 
+/*
+ * The table of features of a model that has been trained with attributes, by its name, locked until the end of the
+ * transaction; an error where it has gone.  model->feature_relid may be of another time where the model is cached: nothing
+ * is derived from that table, so no invalidation of it is waited for.
+ */
+Oid
+ModelFeatureTable(const Model *model)
+{
+	Oid			schema = get_namespace_oid(model->schema, true);
+	Oid			relid = OidIsValid(schema) && model->feature_table ? get_relname_relid(model->feature_table, schema) : InvalidOid;
+
+	if (!LockIfThere(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
+						model->feature_table ? model->feature_table : "", model->name),
+				 errdetail("It was dropped or renamed by hand."),
+				 errhint("Rename it back, or train the model again with mf_retrain(%s).", quote_literal_cstr(model->name))));
+	return relid;
+}
+
 /* The relation of the source's name; InvalidOid where there is none. */
 static Oid
 FindSource(const Model *model)

@@ -54,6 +54,7 @@ pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table)
 extern void LockModelTables(const Model *model);
 extern void CheckTablesVisible(const Model *model);
 extern void CheckModelTables(const Model *model);
+extern Oid	ModelFeatureTable(const Model *model);
 extern bool SourceIsThere(const Model *model);
 
 /* For ModelSourceRelation: the calls that need no source. */

@@ -9,6 +9,10 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "serve/explain_features.h"
 #include "serve/recommender.h"
 #include "serve/similar_items.h"
 #include "serve/user_fold_in.h"
@@ -103,6 +107,41 @@ mf_explain(PG_FUNCTION_ARGS)
 		count = ExplainItem(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), item, k,
 							&items, &contributions);
 	PutItemList(fcinfo, r.image, items, count, FillContribution, contributions);
+	CloseRecommender(&r);
+	return (Datum) 0;
+}
+
+/*
+ * mf_explain_features(user_id, item_id "any" or text, k bigint, model text): which attributes of an item carry its score
+ * for a user, as feature and contribution, the largest first whatever its sign.  The mean user answers for one whom the
+ * model does not know.  No rows where an id is null, the model does not know the item, or no attribute says anything.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain_features);
+Datum
+mf_explain_features(PG_FUNCTION_ARGS)
+{
+	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	Recommender r;
+	UserState	user;
+	FeatureShare *shares = NULL;
+	int32		item;
+	int			count = 0;
+
+	BeginRows(fcinfo, ROWS_OF_FEATURES, TEXTOID);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
+	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
+	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), false, &user);
+	if (item >= 0)
+		count = ExplainFeatures(&r, &user, item, k, &shares);
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[2] = {CStringGetTextDatum(shares[i].feature), Float8GetDatum(shares[i].contribution)};
+		bool		nulls[2] = {false, false};
+
+		PutRow(fcinfo, values, nulls);
+	}
 	CloseRecommender(&r);
 	return (Datum) 0;
 }

@@ -36,6 +36,7 @@ static const RowColumns shapes[ROW_SHAPES] = {
 	[ROWS_RANKED] = {2, {{"score", FLOAT4OID}, {"rank", INT4OID}}},
 	[ROWS_COUNTED] = {2, {{"ratings", INT8OID}, {"rank", INT4OID}}},
 	[ROWS_EXPLAINED] = {1, {{"contribution", FLOAT4OID}}},
+	[ROWS_OF_FEATURES] = {1, {{"contribution", FLOAT8OID}}},
 };
 
 /* Descriptors so far, in TopMemoryContext. */

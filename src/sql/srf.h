@@ -14,6 +14,7 @@ typedef enum RowShape
 	ROWS_RANKED,				/* id, score or similarity, rank */
 	ROWS_COUNTED,				/* id, ratings, rank */
 	ROWS_EXPLAINED,				/* id, contribution */
+	ROWS_OF_FEATURES,			/* feature in the place of an id, contribution */
 	ROW_SHAPES
 } RowShape;
 

@@ -181,6 +181,6 @@ TakeMap(Training *t, Oid relid, int32 version)
 	for (int32 f = 0; f < features->nfeatures; f++)
 		taking.sorted[f] = f;
 	qsort_arg(taking.sorted, features->nfeatures, sizeof(int32), CompareNames, features->names);
-	ReadFeatureRows(relid, version, TakeRow, &taking);
+	ReadFeatureRows(relid, version, (Datum) 0, TakeRow, &taking);
 	pfree(taking.sorted);
 }

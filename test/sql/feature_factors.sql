@@ -15,7 +15,7 @@ CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u * 7 + i * 3 + 
 	WHERE ('x' || substr(md5(u || ' ' || i), 1, 4))::bit(16)::int % 100 < (CASE WHEN u % 3 = i % 3 THEN 30 ELSE 3 END) * (CASE WHEN u / 3 % 2 = i / 7 % 2 THEN 1.5 ELSE 0.5 END);
 CREATE VIEW short AS SELECT item_id, genres, minutes, noise FROM movies;
 CREATE VIEW words AS SELECT item_id, title, noise FROM movies;
-CREATE VIEW embedded AS SELECT item_id, v, minutes FROM movies;
+CREATE VIEW embedded AS SELECT item_id, v FROM movies;
 SELECT version, items FROM mf_train('ratings', 'm', factors => 4, item_features => 'short');
 SELECT version, items FROM mf_train('ratings', 'm', factors => 4, item_features => 'words');
 
@@ -61,15 +61,75 @@ SELECT * FROM differences;
 SELECT version, count(*), max(abs(i.bias - b)) < 1e-5 AS biases FROM m_item_factors i
 	JOIN (SELECT version, item_id, sum(value * bias) AS b FROM cells JOIN m_feature_factors USING (version, feature) GROUP BY 1, 2) c USING (version, item_id) WHERE ratings = 0 GROUP BY 1 ORDER BY 1;
 
+-- which attributes carry a score: all of them together are that of an item without ratings
+SELECT feature, sign(contribution) AS sign FROM mf_explain_features(1, 121, model => 'm') ORDER BY feature;
+CREATE VIEW explained AS SELECT u AS user_id, i AS item_id, count(*), sum(contribution) FROM generate_series(1, 300, 17) u, generate_series(118, 130) i, mf_explain_features(u, i, 1000, 'm') GROUP BY 1, 2;
+CREATE VIEW scored AS SELECT u AS user_id, item_id, score FROM generate_series(1, 300, 17) u, mf_recommend(u, 100, 'm', candidates => ARRAY(SELECT generate_series(121, 130)), fresh => false);
+SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up, count(DISTINCT round(score::numeric, 4)) > 50 AS scores FROM explained JOIN scored USING (user_id, item_id);
+SELECT count(*), max(abs(e.sum - c.sum)) < 1e-5 AS known_items FROM explained e JOIN (
+	SELECT user_id, item_id, sum(value * (dot(u.factors, f.factors) + taste * (dot(u.factors, f.rating_factors) + f.bias))) FROM m_user_factors u JOIN cells USING (version)
+	JOIN m_feature_factors f USING (version, feature) JOIN (SELECT version, (parameters->>'taste')::float8 AS taste FROM mf_models WHERE serving) m USING (version) GROUP BY 1, 2) c USING (user_id, item_id) WHERE item_id <= 120;
+-- the largest first, the k largest, ids as text, unknown users and items, nulls
+SELECT count(*), bool_and(abs(contribution) <= before) IS NOT FALSE AS sorted FROM (SELECT contribution, lag(abs(contribution)) OVER () AS before FROM mf_explain_features(5, 123, 100, 'm')) x;
+SELECT count(*) FROM mf_explain_features(5, 123, 2, 'm');
+SELECT count(*) > 1 AS text FROM mf_explain_features('5', '123');
+SELECT count(*) > 1 AS any_text FROM mf_explain_features(5, '123');
+SELECT count(*) > 1 AS text_any FROM mf_explain_features('5', 123);
+SELECT count(*) > 1 AS mean_user FROM mf_explain_features(5000, 123);
+SELECT count(*) FROM mf_explain_features(5, 5000);
+SELECT count(*) FROM mf_explain_features(5, NULL::int);
+SELECT count(*) FROM mf_explain_features(NULL::int, 5);
+SELECT * FROM mf_explain_features(5, 123, -1);
+-- the row as it is now
+UPDATE movies SET title = 'tears tears joy' WHERE item_id = 123;
+SELECT feature FROM mf_explain_features(5, 123) ORDER BY feature;
+SELECT round((t.contribution / j.contribution)::numeric, 4) = round(((1 + ln(2)) * tears.weight / joy.weight * dot(u.factors, tears.factors) / dot(u.factors, joy.factors))::numeric, 4) AS twice
+	FROM mf_explain_features(5, 123) t, mf_explain_features(5, 123) j, m_feature_factors tears, m_feature_factors joy, m_user_factors u
+	WHERE t.feature = 'title: tears' AND j.feature = 'title: joy' AND tears.feature = t.feature AND joy.feature = j.feature AND tears.version = 2 AND joy.version = 2 AND u.version = 2 AND user_id = 5;
+UPDATE movies SET title = 'joy' WHERE item_id = 123;
+SELECT count(*) AS once, abs(max(contribution) - max(dot(u.factors, f.factors)) * max((parameters->>'cold_scale')::float8)) < 1e-5 AS as_one
+	FROM mf_explain_features(5, 123), m_feature_factors f JOIN m_user_factors u USING (version) JOIN mf_models m USING (version) WHERE f.feature = 'title: joy' AND version = 2 AND user_id = 5;
+UPDATE movies SET title = NULL WHERE item_id = 123;
+SELECT count(*) FROM mf_explain_features(5, 123);
+DELETE FROM movies WHERE item_id = 123;
+SELECT count(*) FROM mf_explain_features(5, 123);
+INSERT INTO movies SELECT 123, genres, 'fear and more tears of 123', minutes, v, letter, noise FROM movies WHERE item_id = 120;
+-- categories of lists and of texts, numbers
+SELECT version FROM mf_train('ratings', 'm', factors => 4, item_features => 'short');
+SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id);
+SELECT feature FROM mf_explain_features(1, 121) ORDER BY feature;
+CREATE VIEW lettered AS SELECT item_id, letter, minutes FROM movies;
+SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit', item_features => 'lettered');
+SELECT DISTINCT attribute, taken_as FROM m_feature_factors WHERE version = 4 ORDER BY 1;
+SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id);
+SELECT mf_rollback('m', 3);
+SELECT count(*) > 0 AS rows FROM mf_explain_features(1, 121);
+SELECT mf_rollback('m', 4);
+-- models without attributes, and what has gone
+SELECT version FROM mf_train('ratings', 'plain', factors => 2);
+SELECT * FROM mf_explain_features(1, 1, model => 'plain');
+SELECT mf_drop('plain');
+BEGIN;
+ALTER TABLE m_feature_factors RENAME TO gone;
+SELECT * FROM mf_explain_features(1, 1);
+ROLLBACK;
+BEGIN;
+ALTER VIEW lettered RENAME TO gone;
+SELECT * FROM mf_explain_features(1, 1);
+ROLLBACK;
+DROP VIEW explained, scored;
+
 -- versions: of one part each, and without attributes
 SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit', item_features => 'embedded');
-SELECT version, factors, rating_factors FROM differences;
+SELECT version, factors, rating_factors FROM differences WHERE version = 5;
 CREATE VIEW kept AS SELECT version, count(*) AS features, bool_or(rating_factors IS NOT NULL) AS rating_factors, bool_or(bias <> 0) AS biases FROM m_feature_factors GROUP BY version ORDER BY version;
 SELECT * FROM kept;
 SELECT version FROM mf_train('ratings', 'm', factors => 4, interest_weight => 0, item_features => 'short');
 SELECT version, features, rating_factors FROM kept;
 CREATE TABLE graded AS SELECT user_id, item_id, CASE WHEN user_id % 3 = item_id % 3 THEN 5 ELSE 1 END AS rating FROM ratings;
 SELECT version FROM mf_train('graded', 'g', factors => 4, interest_weight => 0, item_features => 'short');
+SELECT count(*), max(abs(mf_predict(u, i, 'g') - (SELECT (parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * bias FROM mf_models, g_user_factors WHERE model = 'g' AND user_id = u)
+	- (SELECT sum(contribution) FROM mf_explain_features(u, i, 100, 'g')))) < 1e-4 AS adds_up FROM generate_series(1, 300, 7) u, generate_series(121, 130) i WHERE mf_predict(u, i, 'g') BETWEEN 1.01 AND 4.99;
 SELECT count(*) FILTER (WHERE feature LIKE 'genres%') AS genres, count(rating_factors), bool_and(bias <> 0) AS biases FROM g_feature_factors;
 SELECT mf_drop('g');
 SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit');
@@ -125,7 +185,7 @@ SELECT what, count(*) > 3 AS rows, bool_and(r.factors = k.factors) AS as_kept, b
 -- attributes and words that come and go
 CREATE OR REPLACE VIEW few AS SELECT item_id, genres, replace(title, 'tears', 'sighs') AS title, noise, letter FROM movies;
 SELECT version FROM mf_retrain('m');
-SELECT version, feature FROM m_feature_factors WHERE feature ~ 'letter|title';
+SELECT count(*) > 2 AS rows, count(*) FILTER (WHERE feature ~ 'tears') AS gone FROM m_feature_factors WHERE version = 2;
 SELECT mf_drop('m');
 
 -- names that columns may have: no two features are called the same
@@ -238,9 +298,19 @@ SELECT fails('SELECT count(*) FROM m_feature_factors');
 SELECT fails('SELECT mf_retrain(''m'')');
 SELECT fails('SELECT mf_drop(''m'')');
 RESET ROLE;
+-- an explanation needs all three tables, and the attributes
+GRANT SELECT ON m_user_factors, m_item_factors TO regress_feature_factors;
+SET ROLE regress_feature_factors;
+SELECT fails('SELECT mf_explain_features(1, 121, model => ''m'')');
+RESET ROLE;
+GRANT SELECT ON few TO regress_feature_factors;
+SET ROLE regress_feature_factors;
+SELECT fails('SELECT mf_explain_features(1, 121, model => ''m'')');
+RESET ROLE;
 GRANT SELECT ON m_feature_factors TO regress_feature_factors;
 SET ROLE regress_feature_factors;
 SELECT fails('SELECT count(*) FROM m_feature_factors');
+SELECT fails('SELECT mf_explain_features(1, 121, model => ''m'')');
 RESET ROLE;
 GRANT CREATE ON SCHEMA test_feature_factors TO regress_feature_factors;
 GRANT SELECT ON ratings, few, movies TO regress_feature_factors;

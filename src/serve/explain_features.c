@@ -1,0 +1,195 @@
+/*
+ * explain_features.c - which attributes of an item carry its score for a user.
+ *
+ * An item without ratings is what its features make it: its score is the sum of what they add.  An item with ratings is
+ * drawn to that point, and has been moved from there by those who rated it; what its features add is what it owes to them
+ * all the same, and the rest of its score is its own.
+ *
+ * Items' features are not stored.  The item's row is read as it is now, and encoded by what the model's table of
+ * features says of them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "core/linalg/dot.h"
+#include "features/feature_arguments.h"
+#include "features/item_values.h"
+#include "ids/id_growth.h"
+#include "model/feature_table.h"
+#include "pg/json.h"
+#include "serve/explain_features.h"
+
+/* Values of an item on the way to what they add. */
+typedef struct Explaining
+{
+	const FeatureSource *source;
+	const MfObjective *objective;
+	const float *user;			/* the vector */
+	double		interest;		/* what the part of interest counts; 0 in a model of ratings alone */
+	double		rating;			/* what the part of ratings counts */
+	int			count;
+	ItemValue  *value;			/* count, by name */
+	double	   *pull;			/* count: what one unit adds */
+} Explaining;
+
+/* An error for a model, or a version, that does not go by attributes of items. */
+static void
+CheckGoesByFeatures(const Recommender *r, const FeatureArguments *arguments)
+{
+	if (!r->image->objective.item_map || !HasItemFeatures(arguments))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" does not go by attributes of items", r->model->name),
+				 errhint("Train it with the argument item_features of mf_train.")));
+}
+
+/* Opens the relation of attributes that the model was trained by last. */
+static void
+OpenFeaturesOf(const Recommender *r, FeatureSource *source)
+{
+	FeatureArguments arguments;
+	SourceColumns columns;
+
+	FeatureArgumentsFromJson(&arguments, r->model->parameters);
+	CheckGoesByFeatures(r, &arguments);
+	SourceColumnsFromJson(&columns, r->model->parameters);
+	OpenItemFeatures(source, &arguments, columns.item, r->model->name, &r->image->item_type);
+}
+
+static int
+CompareValues(const void *a, const void *b)
+{
+	const ItemValue *x = a;
+	const ItemValue *y = b;
+	int			order = strcmp(x->feature, y->feature);
+
+	return order != 0 ? order : x->word - y->word;
+}
+
+/* The first value whose name is not before this one; count where there is none. */
+static int
+FirstValue(const Explaining *e, const char *feature)
+{
+	int			low = 0;
+	int			high = e->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (strcmp(e->value[middle].feature, feature) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Whether a value is what the training took its column as: of a text it has had values or words, and never both. */
+static bool
+IsTakenAs(const Explaining *e, const ItemValue *value, const char *taken_as)
+{
+	return e->source->attribute[value->attribute].kind != ATTRIBUTE_TEXT || value->word == (strcmp(taken_as, "words") == 0);
+}
+
+/* FeatureRowFunction: what one unit of a feature adds to the score, for the item's values of its name. */
+static void
+TakeRow(void *state, const FeatureRow *row)
+{
+	Explaining *e = state;
+	const MfObjective *objective = e->objective;
+	bool		alone = mf_ratings_alone(objective);
+	const float *rating = alone ? row->vector : row->rating_vector;
+	double		pull = 0;
+
+	if (row->factors != mf_dimensions(objective))
+		return;
+	if (!alone)
+		pull += e->interest * mf_dot(e->user, row->vector, row->factors);
+	if (rating)
+		pull += e->rating * (mf_dot(e->user, rating, row->factors) + row->bias);
+	for (int i = FirstValue(e, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
+		if (IsTakenAs(e, &e->value[i], row->taken_as))
+		{
+			e->value[i].known = true;
+			e->value[i].weight = row->weight;
+			e->value[i].mean = row->mean;
+			e->value[i].deviation = row->deviation;
+			e->pull[i] = pull;
+		}
+}
+
+/* The names of all values, as a text[]. */
+static Datum
+ValueNames(const Explaining *e)
+{
+	Datum	   *names = palloc_extended(sizeof(Datum) * Max(e->count, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < e->count; i++)
+		names[i] = CStringGetTextDatum(e->value[i].feature);
+	return PointerGetDatum(construct_array(names, e->count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* How much the parts of a model count in the score of an item: see mf_item_taste(). */
+static void
+SetParts(const Recommender *r, int32 item, Explaining *e)
+{
+	const MfObjective *objective = e->objective;
+	int32		ratings = r->image->counts[item];
+	Jsonb	   *parameters = VersionParameters(r->model, r->version);
+
+	e->interest = mf_is_cold(objective, ratings) && parameters ? JsonNumber(parameters, "cold_scale", 1) : 1;
+	e->rating = mf_ratings_alone(objective) ? objective->deviation : mf_item_taste(objective, ratings);
+}
+
+/* The largest first, whatever its sign, and of those that are alike by name. */
+static int
+CompareShares(const void *a, const void *b)
+{
+	const FeatureShare *x = a;
+	const FeatureShare *y = b;
+	double		p = fabs(x->contribution);
+	double		q = fabs(y->contribution);
+
+	return p != q ? (p < q ? 1 : -1) : strcmp(x->feature, y->feature);
+}
+
+/*
+ * *shares: the k features of an item that add most to its score for a user, or take most from it, largest first; returns
+ * how many.  All of them together are the score of an item without ratings, of ratings alone less what all items have: the
+ * mean and the user's bias.  Errors where the model does not go by attributes, or what it goes by has gone.
+ */
+int
+ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, FeatureShare **shares)
+{
+	FeatureSource source;
+	Explaining	e = {.source = &source,.objective = &r->image->objective,.user = user->vector};
+	Oid			relid;
+	int64		id;
+	int			count = 0;
+
+	OpenFeaturesOf(r, &source);
+	relid = ModelFeatureTable(r->model);
+	if (!ConvertId(&r->image->item_type, &source.key, IdAt(&r->image->ids, item), &id))
+		return 0;
+	e.count = ReadItemValues(&source, id, &e.value);
+	if (e.count == 0)
+		return 0;
+	qsort(e.value, e.count, sizeof(ItemValue), CompareValues);
+	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
+	SetParts(r, item, &e);
+	ReadFeatureRows(relid, r->version, ValueNames(&e), TakeRow, &e);
+	MakeItemCells(e.value, e.count);
+	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);
+	for (int i = 0; i < e.count; i++)
+		if (e.value[i].known && e.value[i].cell != 0)
+			(*shares)[count++] = (FeatureShare) {e.value[i].feature, e.value[i].cell * e.pull[i]};
+	qsort(*shares, count, sizeof(FeatureShare), CompareShares);
+	return Min(k, count);
+}
