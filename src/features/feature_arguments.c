@@ -7,9 +7,11 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_ts_config.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "features/feature_arguments.h"
@@ -54,6 +56,32 @@ TextConfiguration(void)
 				 errdetail("The setting mfrec.text_search_config names it."),
 				 errhint("SELECT cfgname FROM pg_ts_config lists those that there are; an empty setting means default_text_search_config.")));
 	return configuration;
+}
+
+/* What a configuration of text search is called in SQL, palloc'd. */
+char *
+TextConfigurationName(Oid configuration)
+{
+	HeapTuple	tuple = SearchSysCache1(TSCONFIGOID, ObjectIdGetDatum(configuration));
+	Form_pg_ts_config form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for text search configuration %u", configuration);
+	form = (Form_pg_ts_config) GETSTRUCT(tuple);
+	name = quote_qualified_identifier(get_namespace_name(form->cfgnamespace), NameStr(form->cfgname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/* Has texts become words by the configuration of that name (NULL: none), whatever the session's is, if it is there. */
+void
+UseTextConfiguration(FeatureSource *source, const char *name)
+{
+	Oid			configuration = name ? get_ts_config_oid(textToQualifiedNameList(cstring_to_text(name)), true) : InvalidOid;
+
+	if (OidIsValid(configuration))
+		source->text_configuration = configuration;
 }
 
 /* The relation of attributes: the argument's, or of the name that the model keeps; an error where that has gone. */

@@ -23,6 +23,8 @@ extern bool HasItemFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
 extern void OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
 							 const char *model, const IdType *items);
+extern char *TextConfigurationName(Oid configuration);
+extern void UseTextConfiguration(FeatureSource *source, const char *name);
 extern void KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source);
 extern void AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments);
 extern void FeatureArgumentsFromJson(FeatureArguments *arguments, Jsonb *json);

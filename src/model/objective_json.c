@@ -69,11 +69,12 @@ FormatOf(const MfObjective *objective)
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
 
-/* Appends what there is to know of a map, for people: serving needs nothing of it. */
+/* Appends what there is to know of a map, for people and for explanations: lists need nothing of it. */
 static void
 AppendMap(StringInfo json, const MapSummary *map)
 {
 	AppendJsonNumber(json, "cold_scale", map->cold_scale);
+	AppendJsonString(json, "text_search_config", map->text_configuration);
 	appendStringInfoString(json, ", \"feature_strengths\": {");
 	for (int i = 0; i < map->count; i++)
 	{

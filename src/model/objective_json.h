@@ -11,6 +11,7 @@
 typedef struct MapSummary
 {
 	double		cold_scale;		/* what interest in cold items is multiplied by */
+	const char *text_configuration; /* of text search, by which texts became words */
 	int			count;			/* columns of attributes */
 	const char **names;			/* count */
 	const float *strengths;		/* count: lambda of each; 0: it is not used */

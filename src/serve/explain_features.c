@@ -49,9 +49,9 @@ CheckGoesByFeatures(const Recommender *r, const FeatureArguments *arguments)
 				 errhint("Train it with the argument item_features of mf_train.")));
 }
 
-/* Opens the relation of attributes that the model was trained by last. */
+/* Opens the relation of attributes that the model was trained by last; parameters: the version's. */
 static void
-OpenFeaturesOf(const Recommender *r, FeatureSource *source)
+OpenFeaturesOf(const Recommender *r, Jsonb *parameters, FeatureSource *source)
 {
 	FeatureArguments arguments;
 	SourceColumns columns;
@@ -60,6 +60,7 @@ OpenFeaturesOf(const Recommender *r, FeatureSource *source)
 	CheckGoesByFeatures(r, &arguments);
 	SourceColumnsFromJson(&columns, r->model->parameters);
 	OpenItemFeatures(source, &arguments, columns.item, r->model->name, &r->image->item_type);
+	UseTextConfiguration(source, JsonString(parameters, "text_search_config"));
 }
 
 static int
@@ -138,13 +139,12 @@ ValueNames(const Explaining *e)
 
 /* How much the parts of a model count in the score of an item: see mf_item_taste(). */
 static void
-SetParts(const Recommender *r, int32 item, Explaining *e)
+SetParts(const Recommender *r, Jsonb *parameters, int32 item, Explaining *e)
 {
 	const MfObjective *objective = e->objective;
 	int32		ratings = r->image->counts[item];
-	Jsonb	   *parameters = VersionParameters(r->model, r->version);
 
-	e->interest = mf_is_cold(objective, ratings) && parameters ? JsonNumber(parameters, "cold_scale", 1) : 1;
+	e->interest = mf_is_cold(objective, ratings) ? JsonNumber(parameters, "cold_scale", 1) : 1;
 	e->rating = mf_ratings_alone(objective) ? objective->deviation : mf_item_taste(objective, ratings);
 }
 
@@ -170,11 +170,15 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 {
 	FeatureSource source;
 	Explaining	e = {.source = &source,.objective = &r->image->objective,.user = user->vector};
+	Jsonb	   *parameters;
 	Oid			relid;
 	int64		id;
 	int			count = 0;
 
-	OpenFeaturesOf(r, &source);
+	parameters = VersionParameters(r->model, r->version);
+	if (parameters == NULL)
+		return 0;				/* the image is of a version that this snapshot does not see */
+	OpenFeaturesOf(r, parameters, &source);
 	relid = ModelFeatureTable(r->model);
 	if (!ConvertId(&r->image->item_type, &source.key, IdAt(&r->image->ids, item), &id))
 		return 0;
@@ -183,7 +187,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 		return 0;
 	qsort(e.value, e.count, sizeof(ItemValue), CompareValues);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
-	SetParts(r, item, &e);
+	SetParts(r, parameters, item, &e);
 	ReadFeatureRows(relid, r->version, ValueNames(&e), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);

@@ -98,14 +98,14 @@ MapRows(const Training *t, FeatureRows *rows)
 
 /* *summary: what a version's parameters say of the training's map; it lives in the current memory context. */
 void
-MapParameters(const Training *t, MapSummary *summary)
+MapParameters(const Training *t, const char *text_configuration, MapSummary *summary)
 {
 	const Features *features = t->map->features;
 	const char **names = palloc(sizeof(char *) * features->nblocks);
 
 	for (int b = 0; b < features->nblocks; b++)
 		names[b] = features->block[b].name;
-	*summary = (MapSummary) {t->map->gamma, features->nblocks, names, t->map->strength};
+	*summary = (MapSummary) {t->map->gamma, text_configuration, features->nblocks, names, t->map->strength};
 }
 
 /* Rows of the version before on their way in. */

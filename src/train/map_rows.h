@@ -9,7 +9,7 @@
 #include "train/training.h"
 
 extern void MapRows(const Training *t, FeatureRows *rows);
-extern void MapParameters(const Training *t, MapSummary *summary);
+extern void MapParameters(const Training *t, const char *text_configuration, MapSummary *summary);
 extern void TakeMap(Training *t, Oid relid, int32 version);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "core/als/predict.h"
+#include "features/feature_arguments.h"
 #include "features/features_load.h"
 #include "ids/id_growth.h"
 #include "image/image_publish.h"
@@ -305,7 +306,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	if (training->map)
-		MapParameters(training, &map);
+		MapParameters(training, TextConfigurationName(t->attributes.text_configuration), &map);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL);
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);

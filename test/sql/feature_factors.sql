@@ -31,7 +31,7 @@ SELECT tableowner = current_user AS mine FROM pg_tables WHERE tablename = 'm_fea
 SELECT version, side, feature, items, attribute, taken_as, round(weight::numeric, 3) AS weight, round(mean::numeric, 3) AS mean, round(deviation::numeric, 3) AS deviation,
 	cardinality(factors) AS factors, cardinality(rating_factors) AS rating_factors FROM m_feature_factors;
 SELECT version, key, value::float8 > 0 AS used FROM mf_models, jsonb_each_text(parameters->'feature_strengths') ORDER BY version, key;
-SELECT (parameters->>'cold_scale')::float8 > 1 AS scaled FROM mf_models;
+SELECT (parameters->>'cold_scale')::float8 > 1 AS scaled, parameters->>'text_search_config' AS configuration FROM mf_models;
 
 -- words pull where they should: to whom they are for
 CREATE FUNCTION dot(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT sum(x * y::float8) FROM unnest(a, b) t (x, y)';
@@ -86,6 +86,11 @@ SELECT feature FROM mf_explain_features(5, 123) ORDER BY feature;
 SELECT round((t.contribution / j.contribution)::numeric, 4) = round(((1 + ln(2)) * tears.weight / joy.weight * dot(u.factors, tears.factors) / dot(u.factors, joy.factors))::numeric, 4) AS twice
 	FROM mf_explain_features(5, 123) t, mf_explain_features(5, 123) j, m_feature_factors tears, m_feature_factors joy, m_user_factors u
 	WHERE t.feature = 'title: tears' AND j.feature = 'title: joy' AND tears.feature = t.feature AND joy.feature = j.feature AND tears.version = 2 AND joy.version = 2 AND u.version = 2 AND user_id = 5;
+-- by the configuration of the training
+SET mfrec.text_search_config = 'english';
+UPDATE movies SET title = 'joys and tears' WHERE item_id = 123;
+SELECT feature FROM mf_explain_features(5, 123);
+SET mfrec.text_search_config = 'pg_catalog.simple';
 UPDATE movies SET title = 'joy' WHERE item_id = 123;
 SELECT count(*) AS once, abs(max(contribution) - max(dot(u.factors, f.factors)) * max((parameters->>'cold_scale')::float8)) < 1e-5 AS as_one
 	FROM mf_explain_features(5, 123), m_feature_factors f JOIN m_user_factors u USING (version) JOIN mf_models m USING (version) WHERE f.feature = 'title: joy' AND version = 2 AND user_id = 5;

@@ -201,8 +201,8 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 
 is($node->safe_psql('postgres', <<'SQL'), '0', 'no version and no table without a model');
 SELECT (SELECT count(*) FROM mfrec.model_version v WHERE NOT EXISTS (SELECT FROM mfrec.model WHERE name = v.model))
 	+ (SELECT count(*) FROM mfrec.training_log l WHERE NOT EXISTS (SELECT FROM mfrec.model_version v WHERE v.model = l.model AND v.version = l.version))
-	+ (SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '_(user|item)_factors$'
-		AND NOT EXISTS (SELECT FROM mfrec.model WHERE relname IN (user_table, item_table)))
+	+ (SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '_(user|item|feature)_factors$'
+		AND NOT EXISTS (SELECT FROM mfrec.model WHERE relname IN (user_table, item_table, feature_table)))
 SQL
 for my $model (@models)
 {
