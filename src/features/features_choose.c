@@ -210,7 +210,9 @@ KeepTokens(Choices *choices, const Attributes *attributes)
 const char *
 NameBeginning(const Attribute *attribute)
 {
-	return attribute->name[0] == '"' || strpbrk(attribute->name, ":.[") ? quote_identifier(attribute->name) : attribute->name;
+	const char *name = attribute->name;
+
+	return name[0] == '"' || strpbrk(name, ":.[") ? quote_identifier(name) : name;
 }
 
 /* The name of a token's feature, palloc'd: a document's keys go on from the column's name. */

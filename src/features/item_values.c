@@ -40,9 +40,10 @@ AddTokens(const FeatureSource *source, Attributes *attributes, ItemValue *values
 		{
 			const Token *token = &attributes->vocabulary->token[tokens->item[i]];
 			int			a = token->field / 2;
+			const Attribute *attribute = &source->attribute[a];
 
 			values[count++] = (ItemValue) {
-				.feature = token->text ? TokenName(&source->attribute[a], token) : ElementName(&source->attribute[a], token->length),
+				.feature = token->text ? TokenName(attribute, token) : ElementName(attribute, token->length),
 				.attribute = a,
 				.word = token->field == TokenField(a, true),
 				.value = tokens->value[i]
@@ -59,10 +60,12 @@ int
 ReadItemValues(const FeatureSource *source, int64 id, ItemValue **values)
 {
 	Attributes	attributes;
+	int64		most;
 	int			count;
 
 	ReadItemAttributes(&attributes, source, id);
-	*values = palloc_extended(sizeof(ItemValue) * Max(attributes.tokens.count + attributes.numbers.count, 1), MCXT_ALLOC_HUGE);
+	most = attributes.tokens.count + attributes.numbers.count;
+	*values = palloc_extended(sizeof(ItemValue) * Max(most, 1), MCXT_ALLOC_HUGE);
 	count = AddNumbers(source, &attributes.numbers, *values, 0);
 	count = AddTokens(source, &attributes, *values, count);
 	FreeTriplets(&attributes.tokens);

@@ -10,8 +10,8 @@
 #include "ids/id_type.h"
 
 /*
- * The columns of a model table; InvalidAttrNumber for one that is not there.  The script's comments on model tables
- * say what they mean.
+ * The columns of a model table; InvalidAttrNumber for one that is not there.  Comments on the tables, see
+ * factor_table.c, say what they mean.
  */
 typedef struct FactorColumns
 {

@@ -2,8 +2,8 @@
  * factor_rows.c - rows of the model tables: stored in bulk, deleted, read back.
  *
  * Storing goes around the executor (pg/bulk_load.c): rows are formed from arrays of floats.  What only the executor
- * would honour has been refused before (factor_table.c).  Reading goes through a query, so that privileges and row security of the
- * current user hold, whose rows a receiver hands on one by one: no copy of a version is ever made.
+ * would honour has been refused before (factor_table.c).  Reading goes through a query, so that privileges and row
+ * security of the current user hold, whose rows a receiver hands on one by one: no copy of a version is ever made.
  *
  * Vectors have d floats in a row of a table, and mf_padded(d) from one to the next in arrays.
  */

@@ -98,6 +98,45 @@ AppendSeenStorage(StringInfo sql)
 					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
 }
 
+/* Says what a model table, or a column of it, holds, for \d+; name: with its schema, quoted. */
+void
+CommentModelTable(const char *name, const char *column, const char *comment)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "COMMENT ON ");
+	if (column)
+		appendStringInfo(&sql, "COLUMN %s.%s", name, column);
+	else
+		appendStringInfo(&sql, "TABLE %s", name);
+	appendStringInfo(&sql, " IS %s", quote_literal_cstr(comment));
+	(void) RunSql(sql.data, 0, NULL, NULL, false);
+}
+
+/* Says so of a side's new table. */
+static void
+CommentFactorTable(const char *name, const char *id_column, bool items)
+{
+	CommentModelTable(name, NULL, items ? "vectors of items, by version: written by mfrec" :
+					  "vectors of users, by version: written by mfrec");
+	CommentModelTable(name, "version", "version of the model");
+	CommentModelTable(name, id_column, "as in the source");
+	CommentModelTable(name, "ratings", items ? "ratings of the item in the training" :
+					  "ratings of the user in the training");
+	CommentModelTable(name, "bias",
+					  "above or below the mean, in standard deviations of the ratings; 0 with implicit feedback");
+	CommentModelTable(name, "factors", items ? "the vector: s, in a model of ratings alone q" :
+					  "the vector p; empty where nothing is known but what the user has");
+	if (!items)
+	{
+		CommentModelTable(name, "seen", "items that the user had at the training, by their numbers; null: not known");
+		return;
+	}
+	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
+	CommentModelTable(name, "number", "by which seen of the table of users means the item");
+}
+
 /*
  * Creates a side's table in the named schema, as the current user, and returns its oid.  `items` says which side;
  * `id_column` is USER_ID or ITEM_ID.
@@ -132,6 +171,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	else
 		AppendSeenStorage(&sql);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
+	CommentFactorTable(name, id_column, items);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
 

@@ -13,6 +13,7 @@
 extern void CheckNameIsFree(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
 							  const IdType *idtype, bool items);
+extern void CommentModelTable(const char *name, const char *column, const char *comment);
 extern void DropFactorTable(Oid relid);
 pg_noreturn extern void RefuseTable(Relation rel, const char *detail);
 extern void CheckBulkTarget(Relation rel, const char *const *own, int count);

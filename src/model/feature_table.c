@@ -60,17 +60,6 @@ static const struct
 	{"deviation", FLOAT8OID, "double precision", "of a number: what it is then divided by; null for all else"}
 };
 
-/* Says what the table and its columns hold, for \d+. */
-static void
-CommentTable(const char *name)
-{
-	(void) RunSql(psprintf("COMMENT ON TABLE %s IS 'what attributes of items add to their factors, by version: written by mfrec'", name),
-				  0, NULL, NULL, false);
-	for (int i = 0; i < COLUMNS; i++)
-		(void) RunSql(psprintf("COMMENT ON COLUMN %s.%s IS %s", name, columns[i].name, quote_literal_cstr(columns[i].comment)),
-					  0, NULL, NULL, false);
-}
-
 /* Creates the table in the named schema, as the current user, and returns its oid. */
 Oid
 CreateFeatureTable(const char *schema, const char *table)
@@ -89,7 +78,9 @@ CreateFeatureTable(const char *schema, const char *table)
 	(void) RunSql(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE PLAIN, ALTER COLUMN factors SET STATISTICS 0,"
 						   " ALTER COLUMN rating_factors SET STORAGE PLAIN, ALTER COLUMN rating_factors SET STATISTICS 0", name),
 				  0, NULL, NULL, false);
-	CommentTable(name);
+	CommentModelTable(name, NULL, "what attributes of items add to their factors, by version: written by mfrec");
+	for (int i = 0; i < COLUMNS; i++)
+		CommentModelTable(name, columns[i].name, columns[i].comment);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
 

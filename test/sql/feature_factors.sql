@@ -27,6 +27,9 @@ SELECT model, feature_table, table_bytes = pg_total_relation_size('m_feature_fac
 	FROM mf_models WHERE serving;
 SELECT tableowner = current_user AS mine FROM pg_tables WHERE tablename = 'm_feature_factors';
 
+-- and what the other two are
+SELECT attrelid::regclass, attname, col_description(attrelid, attnum) AS holds FROM pg_attribute WHERE attrelid IN ('m_user_factors'::regclass, 'm_item_factors'::regclass) AND attnum > 0 ORDER BY 1, attnum;
+
 -- its rows
 SELECT version, side, feature, items, attribute, taken_as, round(weight::numeric, 3) AS weight, round(mean::numeric, 3) AS mean, round(deviation::numeric, 3) AS deviation,
 	cardinality(factors) AS factors, cardinality(rating_factors) AS rating_factors FROM m_feature_factors;
@@ -192,6 +195,15 @@ CREATE OR REPLACE VIEW few AS SELECT item_id, genres, replace(title, 'tears', 's
 SELECT version FROM mf_retrain('m');
 SELECT count(*) > 2 AS rows, count(*) FILTER (WHERE feature ~ 'tears') AS gone FROM m_feature_factors WHERE version = 2;
 SELECT mf_drop('m');
+
+-- the same by any number of threads
+SET mfrec.threads = 1;
+SELECT version FROM mf_train('ratings', 'one', factors => 4, item_features => 'short');
+SET mfrec.threads = 3;
+SELECT version FROM mf_train('ratings', 'three', factors => 4, item_features => 'short');
+RESET mfrec.threads;
+SELECT count(*) FROM (TABLE one_feature_factors EXCEPT TABLE three_feature_factors) d;
+SELECT mf_drop(model) FROM mf_models;
 
 -- names that columns may have: no two features are called the same
 CREATE TABLE taken AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 300) u, generate_series(1, 120) i
