@@ -60,8 +60,9 @@ CREATE TABLE called AS
 			'anycompatible'::regtype, 'anycompatiblearray'::regtype, 'anynonarray'::regtype, 'anycompatiblenonarray'::regtype)) AS arguments
 	FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec'
-	WHERE p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
-		OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials'];
+	WHERE (p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
+			OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials'])
+		AND p.proname <> 'mf_explain_features';	-- needs a model of features
 SELECT proname, arguments FROM called ORDER BY 1, 2;
 -- none that the table of places does not know; groups are tried below
 SELECT proname, argument FROM called, unnest(arguments) argument WHERE argument NOT IN (SELECT argument FROM places) AND argument <> 'groups';
