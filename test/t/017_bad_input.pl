@@ -36,15 +36,15 @@ CREATE TABLE held_out AS SELECT u AS user_id, i AS item_id, 3 AS rating
 CREATE TABLE uuids AS SELECT md5(user_id::text)::uuid AS user_id, 'item ' || item_id AS item_id FROM ratings;
 CREATE INDEX ON uuids (user_id);
 CREATE TABLE products AS SELECT i AS id, i % 3 AS seller FROM generate_series(1, 9) i;
+CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind, 'word ' || i AS title FROM generate_series(1, 9) i;
 SELECT mf_train('uuids', factors => 2, iterations => 2);
 SELECT mf_train('ratings', 'alone', factors => 2, iterations => 2, interest_weight => 0);
-SELECT mf_train('ratings', factors => 2, iterations => 2);
+SELECT mf_train('ratings', factors => 2, iterations => 2, item_features => 'attributes');
 SELECT mf_retrain('ratings');
 SELECT mf_set_default('ratings');
 CREATE TABLE user_vectors AS SELECT user_id AS id, factors FROM ratings_user_factors WHERE version = 2;
 CREATE TABLE item_vectors AS SELECT item_id AS id, factors FROM ratings_item_factors WHERE version = 2;
 SELECT mf_import('imported', 'user_vectors', 'item_vectors');
-CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind, 'word ' || i AS title FROM generate_series(1, 9) i;
 CREATE TABLE absurd_attributes AS SELECT i AS item_id, 'NaN'::real AS number, ARRAY[NULL, 'Infinity']::real[] AS vector, '{"a": [[]]}'::jsonb AS j FROM generate_series(1, 9) i;
 CREATE TABLE nothing (user_id int, item_id int, rating real);
 CREATE TABLE no_columns ();
