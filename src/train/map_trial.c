@@ -226,9 +226,9 @@ TakeRow(MapTrial *trial, MfSide side, const MfRows *rows, int64 r, int64 n)
 		if (!KnowsCell(trial, side, rows->column[c]))
 			continue;
 		part->column[n] = rows->column[c];
-		if (rows->rating)
+		if (part->rating)
 			part->rating[n] = rows->rating[c];
-		if (rows->weight)
+		if (part->weight)
 			part->weight[n] = rows->weight[c];
 		n++;
 	}
