@@ -74,3 +74,9 @@ SELECT id AS first1 FROM movies WHERE title = 'Beyond Proxima' \gset
 \set rating1 5
 SELECT id AS first2 FROM movies WHERE title = 'Fist of the Jade Tiger' \gset
 \set rating2 4
+\set new1 'The Zurich Double Cross'
+\set genres1 'Heist'
+\set new2 'Two Weeks in Porto'
+\set genres2 'Romance'
+\set new3 'Otto the Otter Learns to Swim'
+\set genres3 'Animation'

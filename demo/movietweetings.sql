@@ -20,3 +20,9 @@ ANALYZE movies, ratings;
 \set rating1 10
 \set first2 114709
 \set rating2 10
+\set new1 'A film of tomorrow, with an agent'
+\set genres1 'Action|Adventure|Thriller'
+\set new2 'A film of tomorrow, with a wedding'
+\set genres2 'Comedy|Romance'
+\set new3 'A film of tomorrow, with a detective'
+\set genres3 'Crime|Drama|Film-Noir|Mystery'

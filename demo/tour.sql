@@ -69,3 +69,22 @@ SELECT m.title, r.reason, r.score::numeric(6, 3)
 FROM mf_recommend(:newcomer, 5) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank;
 COMMIT;
 \set ECHO none
+
+\echo '== 5. Films that came in today, which nobody has rated'
+\echo
+INSERT INTO movies VALUES (9000001, :'new1', :'genres1'), (9000002, :'new2', :'genres2'), (9000003, :'new3', :'genres3');
+\set ECHO queries
+CREATE VIEW attributes AS SELECT id AS item_id, string_to_array(genres, '|') AS genres FROM movies;
+SELECT model, items, seconds::numeric(6, 1) FROM mf_train('ratings', model => 'by_genres', item_features => 'attributes');
+\set ECHO none
+\echo 'Whom are they for?  The first of them, for each of the three people:'
+\set ECHO queries
+SELECT person, m.title, m.genres, r.predicted_rating::numeric(4, 1)
+FROM unnest(ARRAY[:user1, :user2, :user3]) WITH ORDINALITY p (person, n),
+	LATERAL mf_recommend(person, 1, 'by_genres', candidates => ARRAY[9000001, 9000002, 9000003]) r
+	JOIN movies m ON m.id = r.item_id ORDER BY n;
+\set ECHO none
+\echo 'And why?'
+\set ECHO queries
+SELECT feature, contribution::numeric(7, 4) FROM mf_explain_features(:user1, 9000001, 5, 'by_genres');
+\set ECHO none
