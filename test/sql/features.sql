@@ -14,9 +14,11 @@ CREATE TYPE mood AS ENUM ('sad', 'fine', 'happy');
 CREATE DOMAIN year_type AS smallint;
 CREATE DOMAIN tag_list AS text[];
 CREATE TYPE vector;
+SET client_min_messages = warning;	-- it is only a shell, which newer majors say at greater length
 CREATE FUNCTION vector_in(cstring) RETURNS vector LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION vector_out(vector) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE TYPE vector (INPUT = vector_in, OUTPUT = vector_out);
+RESET client_min_messages;
 CREATE CAST (vector AS real[]) WITH INOUT;
 CREATE TABLE items (gone int, item_id int, title text, kind varchar(10), letter char(3), nick name, genres text[], tags tag_list, moods mood[], mood mood, adult boolean,
 	info jsonb, more json, words tsvector, year year_type, price numeric(8, 2), size bigint, weight real, exact double precision,
