@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -362,8 +363,20 @@ ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items
 }
 
 /*
- * The same of one item, whose id is of the key's type, as the calling query sees the relation: all that its row has,
- * texts both as values and as words.  There may be no row.
+ * The same of some items, whose ids are an array of the key's type: all that their rows have, texts both as values and
+ * as words.  Only those that have a row are added to `items`, which is empty.  read_only: see RunQuery().
+ */
+void
+ReadSomeAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, Datum ids, bool read_only)
+{
+	char	   *sql = psprintf("%s WHERE %s %s ANY ($1)", FeatureQuery(source), quote_identifier(source->key_column),
+							   IdEqualitySql(&source->key));
+
+	ReadRows(attributes, source, items, 0, sql, get_array_type(source->key.base), ids, read_only);
+}
+
+/*
+ * The same of one item, whose id is of the key's type, as the calling query sees the relation.  There may be no row.
  */
 void
 ReadItemAttributes(Attributes *attributes, const FeatureSource *source, int64 id)

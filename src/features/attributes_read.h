@@ -39,6 +39,8 @@ ReadNumber(float high, float low)
 }
 
 extern void ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget);
+extern void ReadSomeAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, Datum ids,
+							   bool read_only);
 extern void ReadItemAttributes(Attributes *attributes, const FeatureSource *source, int64 id);
 
 #endif

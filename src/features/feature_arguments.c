@@ -84,17 +84,24 @@ UseTextConfiguration(FeatureSource *source, const char *name)
 		source->text_configuration = configuration;
 }
 
-/* The relation of attributes: the argument's, or of the name that the model keeps; an error where that has gone. */
-static Oid
-FeaturesRelation(const FeatureArguments *arguments, const char *model)
+/* The relation of attributes: the argument's, or of the name that the model keeps; InvalidOid where that has gone. */
+Oid
+FindItemFeatures(const FeatureArguments *arguments)
 {
 	Oid			schema;
-	Oid			relid;
 
 	if (OidIsValid(arguments->relid))
 		return arguments->relid;
 	schema = LookupNamespaceNoError(arguments->schema);
-	relid = OidIsValid(schema) ? get_relname_relid(arguments->name, schema) : InvalidOid;
+	return OidIsValid(schema) ? get_relname_relid(arguments->name, schema) : InvalidOid;
+}
+
+/* The same; an error where it has gone. */
+static Oid
+FeaturesRelation(const FeatureArguments *arguments, const char *model)
+{
+	Oid			relid = FindItemFeatures(arguments);
+
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -107,8 +114,8 @@ FeaturesRelation(const FeatureArguments *arguments, const char *model)
 }
 
 /*
- * Opens the relation of attributes of a model's items, whose ids are of type `items`; all that can be wrong before a
- * row is read is an error here. item_column: how the source of ratings calls its items.
+ * Opens the relation of attributes of a model's items, whose ids are of type `items` (NULL: the caller looks); all that can
+ * be wrong before a row is read is an error here. item_column: how the source of ratings calls its items.
  */
 void
 OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column, const char *model,
@@ -116,7 +123,8 @@ OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const
 {
 	OpenFeatureSource(source, FeaturesRelation(arguments, model), item_column, arguments->categories,
 					  arguments->ncategories, TextConfiguration());
-	CheckFeatureKey(source, items);
+	if (items)
+		CheckFeatureKey(source, items);
 }
 
 /* Names the relation in arguments that are going to be kept, as it is called now. */

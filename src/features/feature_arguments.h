@@ -20,6 +20,7 @@ typedef struct FeatureArguments
 } FeatureArguments;
 
 extern bool HasItemFeatures(const FeatureArguments *arguments);
+extern Oid	FindItemFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
 extern void OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
 							 const char *model, const IdType *items);

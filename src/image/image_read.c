@@ -27,7 +27,7 @@ typedef struct ItemRows
 	float	   *bias;
 	int32	   *counts;
 	int32	   *numbers;		/* negative: none */
-	int64		nnumbers;		/* items that the version was made with: numbers are below */
+	int64		nnumbers;		/* numbers are below: see VersionItemNumbers() */
 	bool		has_numbers;	/* some item has one */
 } ItemRows;
 
@@ -164,7 +164,7 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	source->parallel.nthreads = 1;	/* a session that serves has one thread */
 	FactorIdType(model->item_relid, ITEM_ID, idtype);
 	rows.objective = &source->objective;
-	rows.nnumbers = Max(VersionRows(model, version, false), 0);
+	rows.nnumbers = VersionItemNumbers(model, version);
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(mf_dimensions(&source->objective));
 	GrowRows(&rows);

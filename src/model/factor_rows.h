@@ -10,6 +10,12 @@
 #include "model/seen_rows.h"
 
 /*
+ * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
+ * 1.2e-38).
+ */
+#define TINY_FACTOR 1.2e-19f
+
+/*
  * One side of a model's factors on the way into its table; row i of each array belongs to ids[i].  With n ids,
  * vectors are n x mf_padded(d), other arrays have n elements.  Nothing here is freed by storing.
  */

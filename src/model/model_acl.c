@@ -80,6 +80,15 @@ CheckReadable(Oid relid)
 		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
 }
 
+/* Whether the caller may read all columns of a relation, as a query that names it would. */
+bool
+MayReadRelation(Oid relid)
+{
+	return SchemaAclCheck(get_rel_namespace(relid), ACL_USAGE) == ACLCHECK_OK &&
+		(pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ALL) == ACLCHECK_OK);
+}
+
 /* An error unless the caller may read both of the model's tables, as a query that names them would. */
 void
 CheckModelReadable(const Model *model)

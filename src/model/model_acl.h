@@ -16,6 +16,7 @@ typedef struct Acting
 
 extern void CheckModelOwner(const Model *model);
 extern Oid	RelationOwner(Oid relid);
+extern bool MayReadRelation(Oid relid);
 extern void CheckModelReadable(const Model *model);
 extern void ActAsModelOwner(const Model *model, Acting *acting);
 extern void StopActing(const Acting *acting);

@@ -29,6 +29,7 @@
 #include "guc.h"
 #include "model/model_catalog.h"
 #include "pg/citus.h"
+#include "pg/json.h"
 #include "pg/snapshot.h"
 
 /* Columns of mfrec.model and mfrec.model_version, in the order of the script; those that are not read are left out. */
@@ -346,16 +347,25 @@ CheckModelTables(const Model *model)
 
 /*
  * The table of features of a model that has been trained with attributes, by its name, locked until the end of the
- * transaction; an error where it has gone.  model->feature_relid may be of another time where the model is cached: nothing
- * is derived from that table, so no invalidation of it is waited for.
+ * transaction; InvalidOid where it has gone.  model->feature_relid may be of another time where the model is cached:
+ * nothing is derived from that table, so no invalidation of it is waited for.
  */
 Oid
-ModelFeatureTable(const Model *model)
+FindFeatureTable(const Model *model)
 {
 	Oid			schema = get_namespace_oid(model->schema, true);
 	Oid			relid = OidIsValid(schema) && model->feature_table ? get_relname_relid(model->feature_table, schema) : InvalidOid;
 
-	if (!LockIfThere(relid))
+	return LockIfThere(relid) ? relid : InvalidOid;
+}
+
+/* The same; an error where it has gone. */
+Oid
+ModelFeatureTable(const Model *model)
+{
+	Oid			relid = FindFeatureTable(model);
+
+	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s.%s\" of model \"%s\" does not exist", model->schema,
@@ -449,7 +459,7 @@ FindVersionImage(const Model *model, int32 version, pg_uuid_t *image)
 	return true;
 }
 
-/* The users or items in the training of a version; negative when there is no such version. */
+/* The users or items of a version; negative when there is no such version. */
 int64
 VersionRows(const Model *model, int32 version, bool users)
 {
@@ -460,6 +470,20 @@ VersionRows(const Model *model, int32 version, bool users)
 	if (!HeapTupleIsValid(tuple))
 		return -1;
 	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
+}
+
+/*
+ * The numbers by which users' rows mean a version's items are below: as many as there were at the training, and some
+ * more where items have come since.
+ */
+int64
+VersionItemNumbers(const Model *model, int32 version)
+{
+	Jsonb	   *parameters = VersionParameters(model, version);
+
+	if (parameters == NULL)
+		return 0;
+	return Min(Max(VersionRows(model, version, false), JsonInteger(parameters, ITEM_NUMBERS, 0)), PG_INT32_MAX);
 }
 
 /* The identities of all kept versions of a model, as an array that the caller may free; returns how many. */

@@ -54,6 +54,7 @@ pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table)
 extern void LockModelTables(const Model *model);
 extern void CheckTablesVisible(const Model *model);
 extern void CheckModelTables(const Model *model);
+extern Oid	FindFeatureTable(const Model *model);
 extern Oid	ModelFeatureTable(const Model *model);
 extern bool SourceIsThere(const Model *model);
 
@@ -62,8 +63,12 @@ extern bool SourceIsThere(const Model *model);
 
 extern Oid	ModelSourceRelation(const Model *model, const char *until);
 
+/* The key of a version's parameters for VersionItemNumbers(). */
+#define ITEM_NUMBERS "item_numbers"
+
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern int64 VersionRows(const Model *model, int32 version, bool users);
+extern int64 VersionItemNumbers(const Model *model, int32 version);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
 extern void VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image);
 extern int	VersionImages(const char *name, pg_uuid_t **images);

@@ -321,6 +321,21 @@ CountForgottenUser(const char *name, const List *versions)
 					 " AND users OPERATOR(pg_catalog.>) 0", name, INT4ARRAYOID, PointerGetDatum(array));
 }
 
+/* Takes note of how many items a version has now, and below what their numbers are: see VersionItemNumbers(). */
+void
+SetVersionItems(const char *name, int32 version, int64 items, int64 numbers)
+{
+	Oid			types[4] = {TEXTOID, INT4OID, INT8OID, INT8OID};
+	Datum		values[4] = {CStringGetTextDatum(name), Int32GetDatum(version), Int64GetDatum(items),
+	Int64GetDatum(numbers)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET items = $3, parameters = parameters OPERATOR(pg_catalog.||)"
+			 " pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $4)"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+			 4, types, values, NULL, &isnull);
+}
+
 /* Gives all kept versions of a model new identities, and writes its row, so that cached ones are given up. */
 void
 RenewVersionImages(const char *name)

@@ -63,42 +63,6 @@ OpenFeaturesOf(const Recommender *r, Jsonb *parameters, FeatureSource *source)
 	UseTextConfiguration(source, JsonString(parameters, "text_search_config"));
 }
 
-static int
-CompareValues(const void *a, const void *b)
-{
-	const ItemValue *x = a;
-	const ItemValue *y = b;
-	int			order = strcmp(x->feature, y->feature);
-
-	return order != 0 ? order : x->word - y->word;
-}
-
-/* The first value whose name is not before this one; count where there is none. */
-static int
-FirstValue(const Explaining *e, const char *feature)
-{
-	int			low = 0;
-	int			high = e->count;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (strcmp(e->value[middle].feature, feature) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Whether a value is what the training took its column as: of a text it has had values or words, and never both. */
-static bool
-IsTakenAs(const Explaining *e, const ItemValue *value, const char *taken_as)
-{
-	return e->source->attribute[value->attribute].kind != ATTRIBUTE_TEXT || value->word == (strcmp(taken_as, "words") == 0);
-}
-
 /* FeatureRowFunction: what one unit of a feature adds to the score, for the item's values of its name. */
 static void
 TakeRow(void *state, const FeatureRow *row)
@@ -115,8 +79,8 @@ TakeRow(void *state, const FeatureRow *row)
 		pull += e->interest * mf_dot(e->user, row->vector, row->factors);
 	if (rating)
 		pull += e->rating * (mf_dot(e->user, rating, row->factors) + row->bias);
-	for (int i = FirstValue(e, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
-		if (IsTakenAs(e, &e->value[i], row->taken_as))
+	for (int i = FirstItemValue(e->value, e->count, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
+		if (ValueIsTakenAs(e->source, &e->value[i], row->taken_as))
 		{
 			e->value[i].known = true;
 			e->value[i].weight = row->weight;
@@ -185,7 +149,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 	e.count = ReadItemValues(&source, id, &e.value);
 	if (e.count == 0)
 		return 0;
-	qsort(e.value, e.count, sizeof(ItemValue), CompareValues);
+	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
 	SetParts(r, parameters, item, &e);
 	ReadFeatureRows(relid, r->version, ValueNames(&e), TakeRow, &e);

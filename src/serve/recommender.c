@@ -280,18 +280,24 @@ MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter,
 	}
 }
 
+/* The rating that a user would give an item of that vector, d floats, and bias, within the ratings' range. */
+double
+RatingOf(const MfObjective *objective, const UserState *user, const float *vector, double bias)
+{
+	double		z = user->bias + bias + mf_dot(user->vector, vector, mf_dimensions(objective));
+
+	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
+}
+
 /* The rating that a user would give an item, within the ratings' range; NaN without a rating part. */
 double
 PredictRating(const Recommender *r, const UserState *user, int32 item)
 {
 	const MfObjective *objective = &r->image->objective;
-	double		z;
 
 	if (!mf_is_explicit(objective))
 		return NAN;
-	z = user->bias + r->image->bias[item] +
-		mf_dot(user->vector, RatingVector(r->image, item), mf_dimensions(objective));
-	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
+	return RatingOf(objective, user, RatingVector(r->image, item), r->image->bias[item]);
 }
 
 /*

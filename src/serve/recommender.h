@@ -76,6 +76,7 @@ extern void InitList(const Image *image, int k, TopList *list);
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
 extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
+extern double RatingOf(const MfObjective *objective, const UserState *user, const float *vector, double bias);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern void ShowScores(const Recommender *r, const UserState *user, TopList *list);
 extern double ShownScore(const MfObjective *objective, double user_bias, double score);

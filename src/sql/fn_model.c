@@ -22,6 +22,7 @@
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
+#include "serve/items_renew.h"
 #include "sql/args.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */
@@ -133,8 +134,9 @@ mf_set_default(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_refresh(model text): after a model table was edited by hand, lets serving read it anew: all kept
- * versions get new identities, and the one that serves its image.  Returns its number of items.
+ * mf_refresh(model text): brings the items of the version that serves up to date with the relation of attributes, and
+ * lets serving read tables anew that were edited by hand: all kept versions get new identities, and the one that serves
+ * its image.  Returns its number of items.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_refresh);
 Datum
@@ -143,6 +145,7 @@ mf_refresh(PG_FUNCTION_ARGS)
 	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
 
 	CheckModelTables(model);
+	RenewItems(model);
 	PG_RETURN_INT64(RenewImages(model));
 }
 

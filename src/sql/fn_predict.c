@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "serve/explain_features.h"
+#include "serve/new_items.h"
 #include "serve/recommender.h"
 #include "serve/similar_items.h"
 #include "serve/user_fold_in.h"
@@ -21,8 +22,8 @@
 
 /*
  * mf_predict(user_id, item_id "any" or text, model text): the predicted rating, within the ratings' range; in an
- * implicit model the interest, about 1 yes, about 0 no.  Null for an item that the model does not know, and
- * where an id is null; the mean user's answer for a user whom it does not know.
+ * implicit model the interest, about 1 yes, about 0 no.  Null for an item that the model does not know, neither by its
+ * attributes, and where an id is null; the mean user's answer for a user whom it does not know.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_predict);
 Datum
@@ -30,16 +31,21 @@ mf_predict(PG_FUNCTION_ARGS)
 {
 	Recommender r;
 	UserState	user;
+	NewItems	new;
 	double		predicted = NAN;
+	int64		id;
 	int32		item;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name));
+	id = IdArgument(fcinfo, 1, &r.image->item_type, "item", r.model->name);
+	item = FindId(&r.image->ids, id);
 	LoadUser(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), false, &user);
 	if (item >= 0)
 		predicted = Predict(&r, &user, item);
+	else if (FindNewItems(&r, &id, 1, &new))
+		predicted = PredictNew(&r, &user, &new, 0);
 	CloseRecommender(&r);
 	if (isnan(predicted))
 		PG_RETURN_NULL();

@@ -17,10 +17,14 @@
 #include "guc.h"
 #include "ids/id_array.h"
 #include "serve/group_cap.h"
+#include "serve/new_items.h"
 #include "serve/recommender.h"
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
 #include "sql/srf.h"
+
+/* Candidates that the model does not know of which a call looks up attributes. */
+#define MOST_NEW_ITEMS 1000
 
 #define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
 
@@ -124,6 +128,7 @@ typedef struct Recommendation
 	const Recommender *recommender;
 	const UserState *user;
 	const TopList *list;
+	const NewItems *new;		/* NULL: the list has none */
 	Datum		reason;			/* text */
 } Recommendation;
 
@@ -132,7 +137,10 @@ static void
 FillRecommended(const void *state, int i, Datum *values, bool *nulls)
 {
 	const Recommendation *made = state;
-	double		predicted = PredictRating(made->recommender, made->user, made->list->item[i]);
+	const Recommender *r = made->recommender;
+	int32		item = made->list->item[i];
+	double		predicted = item < r->image->nitems ? PredictRating(r, made->user, item) :
+		PredictNewRating(r, made->user, made->new, (int) (item - r->image->nitems));
 
 	FillRanked(made->list->score, i, values, nulls);
 	values[3] = Float4GetDatum((float) predicted);
@@ -140,15 +148,85 @@ FillRecommended(const void *state, int i, Datum *values, bool *nulls)
 	values[4] = made->reason;
 }
 
-/* The rows of a recommendation: a list with predicted ratings and the reason. */
-static void
-PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, TopList *list)
+/* The ids of a list's items, of which those behind the image's are new. */
+static int64 *
+ListedIds(const Image *image, const NewItems *new, const TopList *list)
 {
-	Recommendation made = {r, user, list, CStringGetTextDatum(reason_names[user->reason])};
+	int64	   *ids = palloc(sizeof(int64) * Max(list->count, 1));
+
+	for (int i = 0; i < list->count; i++)
+		ids[i] = list->item[i] < image->nitems ? IdAt(&image->ids, list->item[i]) :
+			IdAt(new->items.ids, (int32) (list->item[i] - image->nitems));
+	return ids;
+}
+
+/* The rows of a recommendation: a list with predicted ratings and the reason; new: NULL, or items that it may have. */
+static void
+PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const NewItems *new, TopList *list)
+{
+	Recommendation made = {r, user, list, new, CStringGetTextDatum(reason_names[user->reason])};
 
 	if (user->reason != REASON_POPULAR)
 		ShowScores(r, user, list);
-	PutItemList(fcinfo, r->image, list->item, list->count, FillRecommended, &made);
+	if (new == NULL)
+		PutItemList(fcinfo, r->image, list->item, list->count, FillRecommended, &made);
+	else
+		PutIdList(fcinfo, &r->image->item_type, ListedIds(r->image, new, list), list->count, FillRecommended, &made);
+}
+
+/* The argument exclude as a dictionary of ids; NULL where it is null. */
+static IdMap *
+ExcludedIds(FunctionCallInfo fcinfo, int n, IdType *type)
+{
+	IdMap	   *map;
+	int64	   *ids;
+	int			count;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	map = CreateIdMap(type);
+	ids = IdsFromArray(type, IdArrayArgument(fcinfo, n, type, "exclude"), "exclude", &count);
+	for (int i = 0; i < count; i++)
+		(void) AddId(map, ids[i]);
+	return map;
+}
+
+/* Says that not all candidates that the model does not know were looked up. */
+static void
+ReportManyNewItems(const Recommender *r)
+{
+	ereport(NOTICE,
+			(errmsg("model \"%s\" does not know more than %d of the candidates: only so many were looked up among items' attributes",
+					r->model->name, MOST_NEW_ITEMS),
+			 errhint("Let the model know those that have come since its training with mf_refresh(%s).",
+					 quote_literal_cstr(r->model->name))));
+}
+
+/*
+ * Those of the candidates that the model does not know, but can read attributes of, without those to be excluded.  False
+ * where there are none, as in a model without attributes; groups are of known items alone.
+ */
+static bool
+FindNewCandidates(FunctionCallInfo fcinfo, const RecommendArguments *at, const Recommender *r, const ListFilter *filter,
+				  NewItems *new)
+{
+	IdType	   *type = &r->image->item_type;
+	IdMap	   *unknown;
+	IdMap	   *excluded;
+	int64	   *ids;
+	int			count;
+
+	if (!r->image->objective.item_map || filter->rated || filter->candidates == NULL || !PG_ARGISNULL(at->per_group))
+		return false;
+	unknown = CreateIdMap(type);
+	excluded = ExcludedIds(fcinfo, at->exclude, type);
+	ids = IdsFromArray(type, IdArrayArgument(fcinfo, at->candidates, type, "candidates"), "candidates", &count);
+	for (int i = 0; i < count && unknown->count <= MOST_NEW_ITEMS; i++)
+		if (filter->candidates[i] < 0 && (excluded == NULL || FindId(excluded, ids[i]) < 0))
+			(void) AddId(unknown, ids[i]);
+	if (unknown->count > MOST_NEW_ITEMS)
+		ReportManyNewItems(r);
+	return FindNewItems(r, unknown->ids, Min(unknown->count, MOST_NEW_ITEMS), new);
 }
 
 /* The list of a user of whom nothing is known, as mfrec.cold_start says: popular items, none, or an error. */
@@ -169,6 +247,18 @@ ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, G
 		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
 }
 
+/* What is known of a user: from the version, and from their current rows where these are read; *refreshed. */
+static void
+LoadCurrentUser(FunctionCallInfo fcinfo, const RecommendArguments *at, Recommender *r, int64 id, bool exclude_seen,
+				UserState *user, bool *refreshed)
+{
+	bool		known = LoadUser(r, id, exclude_seen, user);
+
+	*refreshed = PG_ARGISNULL(at->fresh) ? r->model->fresh : PG_GETARG_BOOL(at->fresh);
+	if (*refreshed)
+		RefreshUser(r, id, known, user);
+}
+
 /*
  * The rows of mf_recommend.  Where the user's current rows are read, which is the argument fresh or else what
  * the training found to be cheap, they decide what is known of the user and what they have; else the version
@@ -185,8 +275,10 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	Grouping	grouping;
 	UserState	user;
 	TopList		list = {0};
+	NewItems	new;
 	int64		id;
-	bool		known;
+	bool		refreshed;
+	bool		has_new;
 
 	BeginRows(fcinfo, ROWS_RECOMMENDED, item_type);
 	if (PG_ARGISNULL(0))
@@ -196,16 +288,20 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	ReadFilter(fcinfo, at, r.image, &filter);
 	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
-	known = LoadUser(&r, id, exclude_seen, &user);
-	if (PG_ARGISNULL(at->fresh) ? r.model->fresh : PG_GETARG_BOOL(at->fresh))
-		RefreshUser(&r, id, known, &user);
+	LoadCurrentUser(fcinfo, at, &r, id, exclude_seen, &user, &refreshed);
 	if (user.reason == REASON_POPULAR)
 		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
 	else if (grouping.per_group > 0)
 		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
 	else
 		MakeList(&r, &user, &filter, exclude_seen, k, &list);
-	PutRecommendation(fcinfo, &r, &user, &list);
+	has_new = (user.reason != REASON_POPULAR || mfrec_cold_start == COLD_START_POPULAR) &&
+		FindNewCandidates(fcinfo, at, &r, &filter, &new);
+	if (has_new && exclude_seen && refreshed)
+		LeaveOutHad(&r, id, &new);
+	if (has_new)
+		MergeNewItems(&r, &user, &new, k, &list);
+	PutRecommendation(fcinfo, &r, &user, has_new ? &new : NULL, &list);
 	CloseRecommender(&r);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/als/predict.h"
 #include "guc.h"
+#include "model/factor_rows.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/progress.h"

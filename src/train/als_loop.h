@@ -6,12 +6,6 @@
 
 #include "train/training.h"
 
-/*
- * The least absolute value of a stored number that is not 0: the product of two of them is a float (FLT_MIN is
- * 1.2e-38).
- */
-#define TINY_FACTOR 1.2e-19f
-
 extern double SecondsSince(instr_time began);
 extern void StartFactors(Training *t);
 extern MfAls *CreateSolver(const Training *t);

@@ -11,8 +11,8 @@
 
 #include "miscadmin.h"
 
+#include "model/factor_rows.h"
 #include "pg/alloc.h"
-#include "train/als_loop.h"
 #include "train/item_map.h"
 #include "train/map_rows.h"
 

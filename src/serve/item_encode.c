@@ -1,0 +1,199 @@
+/*
+ * item_encode.c - vectors of items that came after the training, from their attributes.
+ *
+ * The training has left what each feature adds to an item's vector in a table.  So an item without ratings gets the vector
+ * that it would have got from the training, had its row been there: the sum of what its features add, where interest is
+ * multiplied by the scale of cold items (core/features/exposure.c).  Words and categories that the training has not met
+ * add nothing.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "core/als/problem.h"
+#include "features/feature_arguments.h"
+#include "features/item_values.h"
+#include "ids/id_growth.h"
+#include "model/factor_rows.h"
+#include "model/feature_table.h"
+#include "model/model_acl.h"
+#include "model/objective_json.h"
+#include "pg/alloc.h"
+#include "pg/json.h"
+#include "serve/item_encode.h"
+#include "source/source_columns.h"
+
+/* More features than this are read as a whole table rather than by name. */
+#define FEW_FEATURES 1000
+
+/*
+ * Gets ready to encode items of a version, whose ids are of type `items`.  False where the version does not go by
+ * attributes, or the current user cannot read what they are read from and encoded by: either has gone, is not for them, or
+ * has become of items of another type.  Other errors as in training.  What is opened stays locked until the end of
+ * the transaction.
+ */
+bool
+OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items)
+{
+	Jsonb	   *parameters = VersionParameters(model, version);
+	FeatureArguments arguments;
+	SourceColumns columns;
+	Oid			relation;
+
+	FeatureArgumentsFromJson(&arguments, model->parameters);
+	if (parameters == NULL || !HasItemFeatures(&arguments))
+		return false;
+	relation = FindItemFeatures(&arguments);
+	encoder->table = FindFeatureTable(model);
+	if (!OidIsValid(relation) || !OidIsValid(encoder->table) || !MayReadRelation(relation) || !MayReadRelation(encoder->table))
+		return false;
+	SourceColumnsFromJson(&columns, model->parameters);
+	OpenItemFeatures(&encoder->source, &arguments, columns.item, model->name, NULL);
+	UseTextConfiguration(&encoder->source, JsonString(parameters, "text_search_config"));
+	ObjectiveFromJson(&encoder->objective, parameters);
+	encoder->version = version;
+	encoder->cold_scale = JsonNumber(parameters, "cold_scale", 1);
+	return encoder->objective.item_map && SameIds(&encoder->source.key, items);
+}
+
+/* What one unit of a feature adds; NULL and 0: nothing. */
+typedef struct Share
+{
+	float	   *vector;			/* d floats */
+	float	   *rating_vector;	/* likewise */
+	float		bias;
+} Share;
+
+/* Items on the way to their vectors. */
+typedef struct Encoding
+{
+	const ItemEncoder *encoder;
+	DescribedItems described;
+	Share	   *share;			/* described.nfeatures */
+	const int32 *rank;			/* of items as they were read: their numbers by id; NULL: they are the same */
+	EncodedItems *items;
+	MemoryContext context;		/* for what is kept of the table's rows */
+} Encoding;
+
+/* A copy of d floats; NULL of none. */
+static float *
+CopyFloats(const float *values, int d)
+{
+	return values ? memcpy(palloc(sizeof(float) * d), values, sizeof(float) * d) : NULL;
+}
+
+/* FeatureRowFunction: takes what the training knows of a feature that one of the items has. */
+static void
+TakeRow(void *state, const FeatureRow *row)
+{
+	Encoding   *e = state;
+	DescribedItems *described = &e->described;
+	MemoryContext old = MemoryContextSwitchTo(e->context);
+
+	for (int i = FirstItemValue(described->feature, described->nfeatures, row->feature);
+		 i < described->nfeatures && strcmp(described->feature[i].feature, row->feature) == 0; i++)
+	{
+		ItemValue  *value = &described->feature[i];
+
+		if (row->factors != mf_dimensions(&e->encoder->objective) ||
+			!ValueIsTakenAs(&e->encoder->source, value, row->taken_as))
+			continue;
+		value->known = true;
+		value->weight = row->weight;
+		value->mean = row->mean;
+		value->deviation = row->deviation;
+		e->share[i] = (Share) {CopyFloats(row->vector, row->factors), CopyFloats(row->rating_vector, row->factors), row->bias};
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The names of all features, as a text[]; 0 where these are so many that the table is better read as a whole. */
+static Datum
+FeatureNames(const DescribedItems *described)
+{
+	Datum		names[FEW_FEATURES];
+
+	if (described->nfeatures > FEW_FEATURES)
+		return (Datum) 0;
+	for (int i = 0; i < described->nfeatures; i++)
+		names[i] = CStringGetTextDatum(described->feature[i].feature);
+	return PointerGetDatum(construct_array(names, described->nfeatures, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Adds a multiple of d floats, NULL: of zeros, to row `item` of an array. */
+static void
+AddShare(float *to, int64 item, const float *share, double times, int d)
+{
+	float	   *row = to + item * mf_padded(d);
+
+	for (int k = 0; share && k < d; k++)
+		row[k] += (float) (times * share[k]);
+}
+
+/* ItemCellsFunction: adds what features add to an item's vectors. */
+static void
+AddCells(void *state, int32 item, const ItemValue *values, int count)
+{
+	Encoding   *e = state;
+	EncodedItems *items = e->items;
+	const MfObjective *objective = &e->encoder->objective;
+	double		scale = mf_ratings_alone(objective) ? 1 : e->encoder->cold_scale;
+	int			d = mf_dimensions(objective);
+
+	if (e->rank)
+		item = e->rank[item];
+	for (int i = 0; i < count; i++)
+	{
+		const Share *share = &e->share[values[i].place];
+
+		if (!values[i].known || values[i].cell == 0)
+			continue;
+		AddShare(items->vectors, item, share->vector, scale * values[i].cell, d);
+		if (items->rating_vectors)
+			AddShare(items->rating_vectors, item, share->rating_vector, values[i].cell, d);
+		items->bias[item] += (float) (values[i].cell * share->bias);
+	}
+}
+
+/* Makes 0 of what is too small to be stored; NULL has nothing. */
+static void
+DropTiny(float *values, int64 n)
+{
+	for (int64 i = 0; values && i < n; i++)
+		if (fabsf(values[i]) < TINY_FACTOR)
+			values[i] = 0;
+}
+
+/*
+ * *items: those of n items, by id, that have a row in the relation, with their vectors, in the current memory context.
+ * read_only: see RunQuery().  Errors in rows as in training.
+ */
+void
+EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only, EncodedItems *items)
+{
+	Encoding	e = {.encoder = encoder,.items = items,.context = CurrentMemoryContext};
+	int			ld = mf_padded(mf_dimensions(&encoder->objective));
+
+	memset(items, 0, sizeof(EncodedItems));
+	DescribeItems(&e.described, &encoder->source, ids, n, read_only);
+	items->ids = e.described.ids;
+	n = items->ids->count;
+	e.rank = SortIdMap(items->ids);
+	e.share = HugeZeroArray(e.described.nfeatures, sizeof(Share));
+	items->vectors = HugeZeroArray((int64) n * ld, sizeof(float));
+	if (mf_is_joint(&encoder->objective))
+		items->rating_vectors = HugeZeroArray((int64) n * ld, sizeof(float));
+	items->bias = HugeZeroArray(n, sizeof(float));
+	if (n > 0)
+		ReadFeatureRows(encoder->table, encoder->version, FeatureNames(&e.described), TakeRow, &e);
+	MakeCellsOfItems(&e.described, AddCells, &e);
+	DropTiny(items->vectors, (int64) n * ld);
+	DropTiny(items->rating_vectors, (int64) n * ld);
+	DropTiny(items->bias, n);
+}

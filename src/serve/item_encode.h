@@ -1,0 +1,37 @@
+/*
+ * item_encode.h - vectors of items that came after the training, from their attributes.
+ */
+#ifndef MFREC_ITEM_ENCODE_H
+#define MFREC_ITEM_ENCODE_H
+
+#include "core/als/objective.h"
+#include "features/feature_source.h"
+#include "ids/id_map.h"
+#include "model/model_catalog.h"
+
+/* What items' rows are read from and encoded by: the relation of attributes, and a version's table of features. */
+typedef struct ItemEncoder
+{
+	FeatureSource source;
+	Oid			table;
+	int32		version;
+	MfObjective objective;
+	double		cold_scale;		/* what interest in cold items is multiplied by */
+} ItemEncoder;
+
+/*
+ * Items that have a row in the relation, by ascending id, as the table of items has cold ones: vectors have d floats, and
+ * mf_padded(d) from one to the next.
+ */
+typedef struct EncodedItems
+{
+	IdMap	   *ids;
+	float	   *vectors;		/* s_i, or q_i in a model of ratings alone */
+	float	   *rating_vectors; /* q_i; NULL unless there are both parts */
+	float	   *bias;
+} EncodedItems;
+
+extern bool OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items);
+extern void EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only, EncodedItems *items);
+
+#endif
