@@ -545,8 +545,12 @@ COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out
 COMMENT ON VIEW mf_training_log IS 'loss and validation metric after each iteration of every kept version';
 COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
-candidates: only these items; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';
+COMMENT ON FUNCTION mf_refresh(text) IS
+'lets serving read a model''s tables anew after they were edited by hand, and brings its items without ratings up to date with the relation of item_features; returns the number of items; no transaction sees a mixture';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
+COMMENT ON COLUMN mf_models.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';

@@ -62,7 +62,7 @@ COMMENT ON COLUMN mfrec.model_version.image IS 'random identity of the version: 
 COMMENT ON COLUMN mfrec.model_version.feedback IS 'explicit or implicit';
 COMMENT ON COLUMN mfrec.model_version.factors IS 'length of the vectors';
 COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training';
-COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
 COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training: distinct pairs of user and item';
 COMMENT ON COLUMN mfrec.model_version.iterations IS 'iterations that the stored factors have gone through';
 COMMENT ON COLUMN mfrec.model_version.loss IS 'the objective after the last half-sweep';
@@ -139,7 +139,7 @@ COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';
 COMMENT ON COLUMN mf_models.feedback IS 'explicit or implicit';
 COMMENT ON COLUMN mf_models.factors IS 'length of the vectors';
 COMMENT ON COLUMN mf_models.users IS 'users in the training';
-COMMENT ON COLUMN mf_models.items IS 'items in the training';
+COMMENT ON COLUMN mf_models.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
 COMMENT ON COLUMN mf_models.ratings IS 'observations in the training: distinct pairs of user and item';
 COMMENT ON COLUMN mf_models.iterations IS 'iterations that the stored factors have gone through';
 COMMENT ON COLUMN mf_models.loss IS 'the objective after the last half-sweep';
@@ -381,7 +381,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_s
 AS 'MODULE_PATHNAME', 'mf_recommend';
 COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
-candidates: only these items; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
+candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
 
@@ -689,7 +689,7 @@ CREATE FUNCTION mf_refresh(model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_refresh';
 COMMENT ON FUNCTION mf_refresh(text) IS
-'lets serving read a model''s tables anew after they were edited by hand, and returns the number of items; no transaction sees a mixture';
+'lets serving read a model''s tables anew after they were edited by hand, and brings its items without ratings up to date with the relation of item_features; returns the number of items; no transaction sees a mixture';
 
 CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
 RETURNS void
