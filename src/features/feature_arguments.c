@@ -114,17 +114,28 @@ FeaturesRelation(const FeatureArguments *arguments, const char *model)
 }
 
 /*
- * Opens the relation of attributes of a model's items, whose ids are of type `items` (NULL: the caller looks); all that can
- * be wrong before a row is read is an error here. item_column: how the source of ratings calls its items.
+ * Opens the relation of attributes of a model's items, whose ids are of type `items`; all that can be wrong before a
+ * row is read is an error here. item_column: how the source of ratings calls its items.
  */
 void
 OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column, const char *model,
 				 const IdType *items)
 {
 	OpenFeatureSource(source, FeaturesRelation(arguments, model), item_column, arguments->categories,
-					  arguments->ncategories, TextConfiguration());
-	if (items)
-		CheckFeatureKey(source, items);
+					  arguments->ncategories, TextConfiguration(), false);
+	CheckFeatureKey(source, items);
+}
+
+/*
+ * The same once more after a training, of a relation that FindItemFeatures() has found, and with the training's
+ * configuration of text search.  Keys may be of any type; see OpenFeatureSource() for what is passed over.
+ */
+void
+ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
+				   const char *text_configuration)
+{
+	OpenFeatureSource(source, relid, item_column, arguments->categories, arguments->ncategories, TextConfiguration(), true);
+	UseTextConfiguration(source, text_configuration);
 }
 
 /* Names the relation in arguments that are going to be kept, as it is called now. */

@@ -24,6 +24,8 @@ extern Oid	FindItemFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
 extern void OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
 							 const char *model, const IdType *items);
+extern void ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
+							   const char *text_configuration);
 extern char *TextConfigurationName(Oid configuration);
 extern void UseTextConfiguration(FeatureSource *source, const char *name);
 extern void KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source);

@@ -190,9 +190,9 @@ FillAttribute(Attribute *attribute, Relation rel, Form_pg_attribute att, bool ca
 	attribute->after = rule->after;
 }
 
-/* Fills in the attributes: all columns but the key. */
+/* Fills in the attributes: all columns but the key, and of a relation that is opened once more those that cannot be any. */
 static void
-FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncategories)
+FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncategories, bool again)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 
@@ -200,12 +200,14 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		category = IsListed(NameStr(att->attname), categories, ncategories);
 
-		if (!att->attisdropped && strcmp(NameStr(att->attname), source->key_column) != 0)
-			FillAttribute(&source->attribute[source->nattributes++], rel, att,
-						  IsListed(NameStr(att->attname), categories, ncategories));
+		if (att->attisdropped || strcmp(NameStr(att->attname), source->key_column) == 0 ||
+			(again && FindRule(att->atttypid, category) == NULL))
+			continue;
+		FillAttribute(&source->attribute[source->nattributes++], rel, att, category);
 	}
-	if (source->nattributes == 0)
+	if (source->nattributes == 0 && !again)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("relation \"%s\" has no attributes of items", source->name),
@@ -217,10 +219,13 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
  * Resolves the relation of attributes into *source, before a row is read: an error for a relation without key or
  * attributes, a column of a type that cannot be one, a name in categories (ncategories of them) that is no column.
  * Locks the relation until the end of the transaction; strings are palloc'd. text_configuration: of text search.
+ *
+ * again: a training has known the relation, so that columns that have come since do not matter, nor those that have gone:
+ * they are passed over where they would be an error.
  */
 void
 OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories, int ncategories,
-				  Oid text_configuration)
+				  Oid text_configuration, bool again)
 {
 	Relation	rel = OpenRows(relid, "cannot read attributes of items from \"%s\"",
 							   "Name a table or view of items with the argument item_features.");
@@ -233,8 +238,9 @@ OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, cha
 	source->text_configuration = text_configuration;
 	source->key_column = KeyColumn(rel, item_column);
 	IdColumn(rel, source->key_column, "item_column", &source->key);
-	CheckCategories(rel, source->key_column, categories, ncategories);
-	FillAttributes(source, rel, categories, ncategories);
+	if (!again)
+		CheckCategories(rel, source->key_column, categories, ncategories);
+	FillAttributes(source, rel, categories, ncategories, again);
 	relation_close(rel, NoLock);
 }
 

@@ -38,12 +38,12 @@ typedef struct FeatureSource
 	char	   *key_column;
 	IdType		key;
 	Oid			text_configuration; /* of PostgreSQL's text search, by which texts become words */
-	int			nattributes;	/* at least 1 */
+	int			nattributes;	/* at least 1, in training */
 	Attribute  *attribute;		/* in the order of the relation's columns */
 } FeatureSource;
 
 extern void OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories,
-							  int ncategories, Oid text_configuration);
+							  int ncategories, Oid text_configuration, bool again);
 extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
 extern char *FeatureQuery(const FeatureSource *source);
 

@@ -35,7 +35,7 @@
 /*
  * Gets ready to encode items of a version, whose ids are of type `items`.  False where the version does not go by
  * attributes, or the current user cannot read what they are read from and encoded by: either has gone, is not for them, or
- * has become of items of another type.  Other errors as in training.  What is opened stays locked until the end of
+ * has become of items of another type.  An error where the relation has no key any more.  What is opened stays locked until the end of
  * the transaction.
  */
 bool
@@ -54,8 +54,7 @@ OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const I
 	if (!OidIsValid(relation) || !OidIsValid(encoder->table) || !MayReadRelation(relation) || !MayReadRelation(encoder->table))
 		return false;
 	SourceColumnsFromJson(&columns, model->parameters);
-	OpenItemFeatures(&encoder->source, &arguments, columns.item, model->name, NULL);
-	UseTextConfiguration(&encoder->source, JsonString(parameters, "text_search_config"));
+	ReopenItemFeatures(&encoder->source, &arguments, relation, columns.item, JsonString(parameters, "text_search_config"));
 	ObjectiveFromJson(&encoder->objective, parameters);
 	encoder->version = version;
 	encoder->cold_scale = JsonNumber(parameters, "cold_scale", 1);

@@ -112,6 +112,12 @@ BEGIN;
 ALTER TABLE films ALTER item_id TYPE bigint;
 SELECT seen_by();
 ROLLBACK;
+-- columns that have come or gone, or become of another type
+BEGIN;
+ALTER TABLE films ADD place point, DROP tags, ALTER minutes TYPE text;
+SELECT seen_by();
+SELECT mf_refresh('both');
+ROLLBACK;
 BEGIN;
 ALTER TABLE films ALTER minutes TYPE float8;
 UPDATE films SET minutes = 'infinity' WHERE item_id = 174;
