@@ -40,7 +40,7 @@ typedef struct Renewal
 	IdMap	   *items;			/* known ones, and behind them new ones of the relation */
 	int32		known;			/* how many there are of these */
 	int64		rated;			/* and of those with ratings */
-	int64		capacity;		/* of the next two */
+	int64		capacity;		/* of the next */
 	bool	   *cold;			/* by item: known, without ratings */
 	bool	   *described;		/* known, with a row in the relation */
 	int64		numbers;		/* all numbers of items are below */
@@ -77,8 +77,8 @@ ReceiveItem(TupleTableSlot *slot, DestReceiver *self)
 	item = AddId(renewal->items, IdFromColumn(&renewal->type, slot->tts_values[0]));
 	if (item >= renewal->capacity)
 	{
-		renewal->capacity = Max(1024, 2 * renewal->capacity);
-		renewal->cold = renewal->cold ? repalloc_huge(renewal->cold, renewal->capacity) : HugeArray(renewal->capacity, 1);
+		renewal->capacity *= 2;
+		renewal->cold = repalloc_huge(renewal->cold, renewal->capacity * sizeof(bool));
 	}
 	renewal->cold[item] = DatumGetInt32(slot->tts_values[1]) == 0;
 	renewal->rated += !renewal->cold[item];
@@ -112,6 +112,8 @@ ReadItems(Renewal *renewal)
 	IdReceiver	receiver = {.pub = {.receiveSlot = ReceiveItem,.rStartup = StartupIdReceiver},.renewal = renewal,
 	.type = &renewal->type};
 
+	renewal->capacity = 1024;
+	renewal->cold = HugeArray(renewal->capacity, sizeof(bool));
 	RunQuery(psprintf("SELECT " ITEM_ID ", ratings FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
 					  FactorTableSql(renewal->model->item_relid)),
 			 INT4OID, Int32GetDatum(renewal->model->version), false, &receiver.pub);

@@ -261,6 +261,9 @@ INSERT INTO movies SELECT i * 10000 + item_id, genres, title, minutes, v, letter
 SELECT mf_refresh('words');
 SELECT count(*), count(DISTINCT a.number), max(a.number), max(abs(x - y)) < 1e-6 AS same FROM words_item_factors a JOIN words_item_factors b ON b.item_id = a.item_id % 10000, unnest(a.factors, b.factors) u (x, y)
 	WHERE a.item_id > 10000;
+DELETE FROM movies WHERE item_id > 130 AND item_id % 10000 <> 125;
+SELECT mf_refresh('words');
+SELECT count(*) FILTER (WHERE item_id > 10000) AS new, count(*) FILTER (WHERE item_id <= 130) AS old, count(*) FROM words_item_factors;
 DELETE FROM movies WHERE item_id > 130;
 SELECT mf_refresh('words');
 -- ids of other types
