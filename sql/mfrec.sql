@@ -190,13 +190,14 @@ CREATE FUNCTION mf_train(
 	rating_factors bigint DEFAULT NULL,
 	item_features regclass DEFAULT NULL,
 	feature_categories text[] DEFAULT NULL,
+	feature_strength double precision DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[]) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -217,7 +218,7 @@ Explicit feedback has both parts (interest_weight => 0: the first alone), implic
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
-item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them that are categories whatever their type, such as foreign keys';
+item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more';
 
 CREATE FUNCTION mf_retrain(
 	model text DEFAULT NULL,
@@ -282,12 +283,15 @@ CREATE FUNCTION mf_estimate(
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
 	rating_factors bigint DEFAULT NULL,
+	item_features regclass DEFAULT NULL,
+	feature_categories text[] DEFAULT NULL,
+	feature_strength double precision DEFAULT NULL,
 	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
 	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision) IS
 'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
 
 CREATE FUNCTION mf_tune(
@@ -313,13 +317,17 @@ CREATE FUNCTION mf_tune(
 	weight_column text DEFAULT NULL,
 	schema text DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL,
-	rating_factors bigint DEFAULT NULL)
+	rating_factors bigint DEFAULT NULL,
+	item_features regclass DEFAULT NULL,
+	feature_categories text[] DEFAULT NULL,
+	feature_strength double precision DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
-	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision)
+	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision,
+	feature_strength double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
 
 CREATE FUNCTION mf_trainings(

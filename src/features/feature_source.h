@@ -38,6 +38,7 @@ typedef struct FeatureSource
 	char	   *key_column;
 	IdType		key;
 	Oid			text_configuration; /* of PostgreSQL's text search, by which texts become words */
+	bool		quiet;			/* what columns are taken as has been said */
 	int			nattributes;	/* at least 1, in training */
 	Attribute  *attribute;		/* in the order of the relation's columns */
 } FeatureSource;

@@ -170,7 +170,8 @@ LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfPa
 	features->ids = items;
 	features->known = items->count;
 	MemoryContextSwitchTo(context);
-	NoteQueryRowSecurity(FeatureQuery(source), source->name);
+	if (!source->quiet)
+		NoteQueryRowSecurity(FeatureQuery(source), source->name);
 	ReadAttributes(&attributes, source, items, budget / 2);
 	features->nitems = items->count;
 	features->described = attributes.described;
@@ -180,7 +181,8 @@ LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfPa
 	ChooseFeatures(&choices, features, &attributes, &numbers);
 	CheckFeatures(features, &attributes, &choices);
 	MakeFeatureCells(features, &attributes, &numbers, &choices, rank, budget / 2, parallel);
-	NoticeFeatures(features, &attributes, &choices);
+	if (!source->quiet)
+		NoticeFeatures(features, &attributes, &choices);
 	ShowCells(features);
 	FreeTriplets(&attributes.tokens);
 	FreeCells(&numbers.cells);

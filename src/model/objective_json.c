@@ -107,7 +107,7 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (objective->value_is_confidence)
 		appendStringInfoString(&json, ", \"value_is_confidence\": 1");
 	if (objective->item_map)
-		appendStringInfoString(&json, ", \"item_map\": 1");
+		appendStringInfo(&json, ", \"item_map\": 1, \"feature_strength\": %.17g", objective->feature_strength);
 	if (map)
 		AppendMap(&json, map);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
@@ -148,6 +148,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->fold = (MfFoldRule) JsonNumber(json, "fold", MF_FOLD_TRAINED);
 	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
 	objective->item_map = JsonNumber(json, "item_map", 0) != 0;
+	objective->feature_strength = JsonNumber(json, "feature_strength", 1);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

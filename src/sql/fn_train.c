@@ -84,17 +84,19 @@ RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
 }
 
 /*
- * The arguments item_features and feature_categories, which the scripts of 0.1.0 do not have: the last ones, from that
- * place on.
+ * The arguments item_features, feature_categories and feature_strength, which the scripts of 0.1.0 do not have: the last
+ * ones, from that place on.
  */
 static void
-ReadFeatureArguments(FunctionCallInfo fcinfo, int place, FeatureArguments *arguments)
+ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 {
+	FeatureArguments *arguments = &options->features;
 	Datum	   *values;
 	bool	   *nulls;
 
 	if (PG_NARGS() <= place)
 		return;
+	options->feature_strength = NumberArgument(fcinfo, place + 2, "feature_strength");
 	arguments->relid = PG_ARGISNULL(place) ? InvalidOid : PG_GETARG_OID(place);
 	if (PG_ARGISNULL(place + 1))
 		return;
@@ -148,7 +150,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
- * feature_categories text[]): trains a model, or its next version where there is one of that name, stores it and lets
+ * feature_categories text[], feature_strength float8): trains a model, or its next version where there is one of that name, stores it and lets
  * it serve.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
@@ -161,7 +163,7 @@ mf_train(PG_FUNCTION_ARGS)
 
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
-	ReadFeatureArguments(fcinfo, 18, &request.options.features);
+	ReadFeatureArguments(fcinfo, 18, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -253,6 +255,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
+	ReadFeatureArguments(fcinfo, 18, &request.options);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -274,8 +277,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 	{
 		const Trial *trial = &trials[i];
 		const MfObjective *o = &trial->objective;
-		Datum		values[12];
-		bool		nulls[12] = {false};
+		Datum		values[13];
+		bool		nulls[13] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
@@ -289,17 +292,20 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		values[9] = Float8GetDatum(o->taste);
 		values[10] = Float8GetDatum(trial->seconds);
 		values[11] = Float8GetDatum(trial->confirmed);	/* a column since 0.2.0 */
+		values[12] = Float8GetDatum(o->feature_strength);	/* since 0.2.0, too */
 		nulls[3] = isnan(trial->value);
 		nulls[7] = mf_ratings_alone(o);
 		nulls[8] = nulls[9] = !mf_is_joint(o);
 		nulls[11] = isnan(trial->confirmed);
+		nulls[12] = !o->item_map;
 		PutRow(fcinfo, values, nulls);
 	}
 }
 
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
- * relevant_from float8, rating_factors int): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8):
+ * searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
@@ -315,6 +321,7 @@ mf_tune(PG_FUNCTION_ARGS)
 
 	ReadTrainArguments(fcinfo, 4, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
+	ReadFeatureArguments(fcinfo, 23, &request.options);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);

@@ -322,6 +322,17 @@ ListVectors(const Training *t)
 	return t->factors.interest ? t->factors.interest : t->factors.rating;
 }
 
+/* map->scale, once strengths are known, which are first multiplied by what the objective says. */
+static void
+SettleStrengths(Training *t)
+{
+	ItemMap    *map = t->map;
+
+	for (int b = 0; b < map->features->nblocks; b++)
+		map->strength[b] *= (float) t->objective.feature_strength;
+	mf_strength_scale(&map->matrix, map->strength, map->scale);
+}
+
 /* map->strength and scale: how strongly each block is held, and whether any of them says something. */
 static void
 FindStrengths(Training *t, const UserSample *sample)
@@ -335,7 +346,7 @@ FindStrengths(Training *t, const UserSample *sample)
 	search.user = sample->vector;
 	search.items = sample->items;
 	CheckCore(mf_strength_find(&search, map->strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
-	mf_strength_scale(&map->matrix, map->strength, map->scale);
+	SettleStrengths(t);
 	for (int b = 0; b < map->features->nblocks; b++)
 	{
 		map->used |= map->strength[b] > 0;
@@ -346,11 +357,13 @@ FindStrengths(Training *t, const UserSample *sample)
 
 /* map->strength and scale where there are too few items to find any. */
 static void
-TakeStrengths(ItemMap *map)
+TakeStrengths(Training *t)
 {
+	ItemMap    *map = t->map;
+
 	for (int b = 0; b < map->features->nblocks; b++)
 		map->strength[b] = STRENGTH;
-	mf_strength_scale(&map->matrix, map->strength, map->scale);
+	SettleStrengths(t);
 	map->used = true;
 }
 
@@ -368,7 +381,7 @@ TryItemMap(Training *t)
 	UserSample	sample;
 
 	if (t->problem.nitems < FEW_ITEMS)
-		TakeStrengths(map);
+		TakeStrengths(t);
 	else
 	{
 		DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);

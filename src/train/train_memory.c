@@ -53,7 +53,7 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 }
 
 /* Bytes of a map and what comes with it, the cells of its features apart. */
-static int64
+int64
 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
 {
 	int			parts = (problem->has_rating ? 1 : 0) + (problem->has_interest ? 1 : 0);

@@ -9,6 +9,7 @@
 #include "source/ratings.h"
 
 extern int64 FactorBytes(const MfProblem *problem, bool validation, const MfParallel *parallel);
+extern int64 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel);
 extern void CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Features *features,
 							  const MfParallel *parallel);
 

@@ -17,7 +17,7 @@ InitTrainOptions(TrainOptions *options)
 	InitSourceColumns(&options->columns);
 	options->factors = options->rating_factors = options->iterations = -1;
 	options->regularization = options->alpha = options->interest_weight = NAN;
-	options->taste = options->tolerance = options->validation = NAN;
+	options->taste = options->feature_strength = options->tolerance = options->validation = NAN;
 	options->seed = 1;
 }
 
@@ -34,6 +34,19 @@ CheckNumber(const char *name, double value, double min, double max)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s must be between %g and %g", name, min, max)));
+}
+
+/* An error for a strength out of its range, or of nothing. */
+static void
+CheckFeatureStrength(const TrainOptions *options)
+{
+	CheckNumber("feature_strength", options->feature_strength, 1e-3, 1e3);
+	if (!isnan(options->feature_strength) && !HasItemFeatures(&options->features))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature_strength needs item_features"),
+				 errdetail("It says how strongly these are held back."),
+				 errhint("Name the table or view of items' attributes with the argument item_features.")));
 }
 
 /* Raises an error for the first value out of its range. */
@@ -56,6 +69,7 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("tolerance", options->tolerance, 0, 1);
 	CheckNumber("validation", options->validation, 0, 0.9);
 	CheckFeatureArguments(&options->features);
+	CheckFeatureStrength(options);
 }
 
 /* Whether a model of such feedback has both parts, ratings and interest. */
@@ -115,6 +129,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "alpha", options->alpha);
 	AppendGiven(&json, "interest_weight", options->interest_weight);
 	AppendGiven(&json, "taste", options->taste);
+	AppendGiven(&json, "feature_strength", options->feature_strength);
 	AppendGiven(&json, "tolerance", options->tolerance);
 	AppendGiven(&json, "validation", options->validation);
 	AppendSourceColumns(&json, &options->columns);
@@ -139,6 +154,7 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->alpha = JsonNumber(json, "alpha", NAN);
 	options->interest_weight = JsonNumber(json, "interest_weight", NAN);
 	options->taste = JsonNumber(json, "taste", NAN);
+	options->feature_strength = JsonNumber(json, "feature_strength", NAN);
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
 	options->seed = JsonInteger(json, "seed", 1);

@@ -23,6 +23,7 @@ typedef struct TrainOptions
 	double		alpha;
 	double		interest_weight;
 	double		taste;
+	double		feature_strength;
 	double		tolerance;
 	double		validation;
 	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin, see Holdout */

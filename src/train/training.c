@@ -81,6 +81,7 @@ SettleObjective(Training *t)
 	if (mf_is_joint(objective))
 		Override(&objective->taste, options->taste);
 	objective->item_map = t->features != NULL;
+	Override(&objective->feature_strength, options->feature_strength);
 	mf_objective_settle(objective);
 }
 

@@ -17,18 +17,24 @@
 #include "utils/memutils.h"
 
 #include "core/metrics/paired_test.h"
+#include "features/features_load.h"
 #include "guc.h"
 #include "pg/core_call.h"
+#include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "source/ratings_read.h"
 #include "source/source.h"
 #include "train/als_loop.h"
+#include "train/item_map.h"
 #include "train/training.h"
 #include "tune/tune.h"
 #include "tune/tune_metric.h"
 
 /* Iterations of a trial in the first round. */
 #define FIRST_ITERATIONS 3
+
+/* The same where items have features: these count after the third one, and need a few to be seen in lists. */
+#define FIRST_WITH_FEATURES 6
 
 /* One trial in so many goes on to the second round, with all iterations. */
 #define ONE_IN 4
@@ -58,6 +64,7 @@ typedef struct Tuner
 {
 	const TuneRequest *request;
 	Source		source;
+	FeatureSource attributes;	/* with item_features alone */
 	Training	training;		/* of the current trial */
 	Validation *validation;
 	MfMetricId	metric;
@@ -81,6 +88,20 @@ typedef struct Confirmation
 	double		chance;			/* how likely it alone gives such differences */
 } Confirmation;
 
+/* Reads attributes of items, where the search goes by some; what they are taken as is said once. */
+static void
+LoadAttributes(Tuner *t)
+{
+	Training   *training = &t->training;
+
+	training->features = NULL;
+	if (!HasItemFeatures(&training->options.features))
+		return;
+	training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
+									  &training->parallel);
+	t->attributes.quiet = true;
+}
+
 /*
  * Reads the ratings, holds a fraction of them out from `from` on, see Holdout, and prepares the metric.
  * Everything lives in the split's context.
@@ -94,6 +115,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 	training->options.validation_from = from;
 	training->options.validation = fraction;
 	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), false, &training->parallel);
+	LoadAttributes(t);
 	SettleObjective(training);
 	ReportPhase(PHASE_SWEEP);
 	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
@@ -110,6 +132,8 @@ static void
 FreeSplit(Tuner *t)
 {
 	FreeRatings(t->training.ratings);
+	if (t->training.features)
+		FreeFeatures(t->training.features);
 	MemoryContextReset(t->split_context);
 }
 
@@ -132,6 +156,8 @@ MeasureTrial(Tuner *t, Trial *trial, int iterations)
 	training->loss = 0;
 	memset(&training->factors, 0, sizeof(MfFactors));
 	StateProblem(training);
+	if (training->features)
+		CreateItemMap(training);
 	StartFactors(training);
 	RunSweeps(training);
 	value = Validate(t->validation, &training->factors);
@@ -213,16 +239,17 @@ RunRounds(Tuner *t)
 	ErrorContextCallback context = {error_context_stack, TellBestTrial, t};
 	bool	   *goes_on = palloc0(sizeof(bool) * t->count);
 	int			full = t->preset.iterations;
+	int			first = Min(t->training.features ? FIRST_WITH_FEATURES : FIRST_ITERATIONS, full);
 
 	error_context_stack = &context;
 	for (int i = 0; i < t->count && (i == 0 || !TimeIsUp(t)); i++)
 	{
-		RunTrial(t, &t->trials[i], Min(FIRST_ITERATIONS, full));
+		RunTrial(t, &t->trials[i], first);
 		ReportTrial(t, &t->trials[i]);
 	}
 	for (int i = 0; i < t->count; i++)
 		goes_on[i] = !isnan(t->trials[i].value) && (i == 0 || GoesOn(t, &t->trials[i]));
-	for (int i = 0; i < t->count && full > FIRST_ITERATIONS; i++)
+	for (int i = 0; i < t->count && full > first; i++)
 		if (goes_on[i] && (i == 0 || !TimeIsUp(t)))
 		{
 			RunTrial(t, &t->trials[i], full);
@@ -362,6 +389,8 @@ BeginTuning(Tuner *t)
 	CheckTrainOptions(&training->options);
 	OpenSource(&t->source, request->source, &training->options.columns);
 	CheckRatingFactors(&training->options, t->source.feedback);
+	if (HasItemFeatures(&training->options.features))
+		OpenItemFeatures(&t->attributes, &training->options.features, t->source.item_column, t->source.name, &t->source.item);
 	return searched;
 }
 

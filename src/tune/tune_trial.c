@@ -30,6 +30,13 @@ InInterest(const MfObjective *objective)
 	return !mf_ratings_alone(objective);
 }
 
+/* Objectives of items with features have it. */
+static bool
+InMap(const MfObjective *objective)
+{
+	return objective->item_map;
+}
+
 /* A parameter that is searched, by a factor between low and high. */
 typedef struct TrialParameter
 {
@@ -48,6 +55,8 @@ static const TrialParameter parameters[] = {
 	{"interest_weight", offsetof(TrainOptions, interest_weight), offsetof(MfObjective, interest_weight), 0.3, 3,
 	mf_is_joint},
 	{"taste", offsetof(TrainOptions, taste), offsetof(MfObjective, taste), 0.2, 5, mf_is_joint},
+	{"feature_strength", offsetof(TrainOptions, feature_strength), offsetof(MfObjective, feature_strength), 0.25, 4,
+	InMap},
 };
 
 /* A parameter's place among the arguments. */

@@ -93,6 +93,7 @@ mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, con
 		.item_ratings = cells / (double) shape->nitems,
 		.bias_regularization = 3,
 		.weight_scale = 1,
+		.feature_strength = 1,
 		.deviation = 1
 	};
 	mf_objective_settle(objective);
@@ -124,6 +125,7 @@ mf_objective_imported(MfObjective *objective, bool is_explicit, int factors)
 		.user_ratings = 1,
 		.item_ratings = 1,
 		.weight_scale = 1,
+		.feature_strength = 1,
 		.deviation = 1,
 		.fold = MF_FOLD_NONE
 	};

@@ -46,6 +46,7 @@ typedef struct MfObjective
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
 	double		max;
+	double		feature_strength;	/* what strengths are multiplied by that were found for items' features */
 	MfFoldRule	fold;
 	bool		item_map;		/* items without ratings have vectors, made of their features: cold ones */
 	bool		value_is_confidence;	/* of factors from elsewhere: an observed cell weighs alpha * value */
