@@ -435,7 +435,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision) IS
-'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner';
+'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too';
 
 -- Which attributes carry a score
 CREATE FUNCTION mf_explain_features(user_id "any", item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)

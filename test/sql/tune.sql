@@ -81,6 +81,44 @@ SELECT model, version, users, items FROM mf_models;
 SET client_min_messages = warning;
 SELECT mf_drop('tuned');
 
+-- Attributes of items: what they are taken as is said once, and how strongly they are held back is searched, unless it is given.
+CREATE TABLE tune_films AS SELECT i AS item_id, (ARRAY['action', 'comedy', 'drama', 'horror'])[1 + i % 4] AS genre, 'x' || i * 7919 % 23 AS noise
+	FROM generate_series(1, 80) i;
+CREATE TABLE tune_taken AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 300) u, generate_series(1, 72) i
+	WHERE mf_holdout(u, i, CASE WHEN i % 4 = u % 4 THEN 0.3 ELSE 0.03 END);
+SET client_min_messages = notice;
+CREATE TEMP TABLE trials_films AS SELECT * FROM mf_tune('tune_taken', trials => 6, item_features => 'tune_films', feedback => 'implicit', train => true, model => 'films', factors => 4);
+SET client_min_messages = warning;
+SELECT count(DISTINCT feature_strength) AS strengths, bool_and(feature_strength BETWEEN 0.25 AND 4) AS in_range, min(feature_strength) FILTER (WHERE trial = 1) AS preset,
+	min(iterations) AS first_round, count(*) FILTER (WHERE value BETWEEN 0 AND 1) AS measured FROM trials_films;
+SELECT items, (parameters->>'feature_strength')::float8 = (SELECT feature_strength FROM trials_films WHERE winner) AS of_the_winner FROM mf_models WHERE model = 'films';
+SELECT mf_drop('films');
+SELECT DISTINCT feature_strength FROM mf_tune('tune_taken', trials => 3, item_features => 'tune_films', feature_strength => 2, feedback => 'implicit', factors => 4);
+SELECT DISTINCT feature_strength FROM mf_tune('tune_taken', trials => 2, feedback => 'implicit', factors => 4);
+SELECT mf_tune('tune_taken', feature_strength => 2);
+SELECT mf_tune('tune_taken', feature_categories => '{genre}');
+SELECT mf_tune('tune_taken', item_features => 'tune_taken');
+
+-- An argument of training, too: lambdas times so much, which retrains keep.
+SELECT items FROM mf_train('tune_taken', 'films', item_features => 'tune_films', feedback => 'implicit', factors => 4);
+SELECT items FROM mf_train('tune_taken', 'weaker', item_features => 'tune_films', feedback => 'implicit', factors => 4, feature_strength => 8);
+SELECT model, parameters->'feature_strength' AS argument, (parameters->'feature_strengths'->>'genre')::float8 / min((parameters->'feature_strengths'->>'genre')::float8) OVER () AS genre,
+	parameters->'feature_strengths'->'noise' AS noise FROM mf_models WHERE model IN ('films', 'weaker') ORDER BY model;
+SELECT version FROM mf_retrain('weaker');
+SELECT parameters->'feature_strength' AS argument FROM mf_models WHERE model = 'weaker' AND serving;
+SELECT mf_drop('weaker');
+SELECT mf_train('tune_taken', 'films', item_features => 'tune_films', feature_strength => 0);
+SELECT mf_train('tune_taken', 'films', item_features => 'tune_films', feature_strength => 1001);
+SELECT mf_train('tune_taken', 'films', feature_strength => 1);
+SELECT mf_drop('films');
+
+-- An estimate counts items that nobody has rated, and what the map takes.
+SELECT f.items, f.ratings = o.ratings AS same_ratings, f.memory_bytes > o.memory_bytes AS more_memory, f.table_bytes > o.table_bytes AS more_space, f.seconds > 0 AS seconds
+	FROM mf_estimate('tune_taken', feedback => 'implicit', factors => 4) o, mf_estimate('tune_taken', feedback => 'implicit', factors => 4, item_features => 'tune_films') f;
+SELECT mf_estimate('tune_taken', feature_strength => 2);
+SELECT mf_estimate('tune_taken', item_features => 'tune_taken');
+DROP TABLE tune_films, tune_taken, trials_films;
+
 -- Mistakes.
 SELECT mf_tune('tune_ratings', 'accuracy');
 SELECT mf_tune('tune_ratings', 'gini');
