@@ -30,6 +30,7 @@ void
 InitSpilledCells(Cells *cells, int64 nrows, bool with_ratings, bool with_weights, int64 part_cells)
 {
 	memset(cells, 0, sizeof(Cells));
+	cells->context = CurrentMemoryContext;
 	cells->nrows = nrows;
 	cells->start = HugeArray(nrows + 1, sizeof(int64));
 	cells->start[0] = 0;
@@ -142,8 +143,11 @@ ReplaceArray(void *array, int64 count)
 static void
 ReserveCells(Cells *cells, int64 n)
 {
+	MemoryContext old;
+
 	if (n <= cells->capacity)
 		return;
+	old = MemoryContextSwitchTo(cells->context);
 	cells->capacity = Max(n, cells->part_cells);
 	cells->capacity = Min(cells->capacity, Max(n, cells->start[cells->nrows]));
 	cells->matrix.column = ReplaceArray(cells->matrix.column, cells->capacity);
@@ -151,6 +155,7 @@ ReserveCells(Cells *cells, int64 n)
 		cells->matrix.rating = ReplaceArray(cells->matrix.rating, cells->capacity);
 	if (cells->weights)
 		cells->matrix.weight = ReplaceArray(cells->matrix.weight, cells->capacity);
+	MemoryContextSwitchTo(old);
 }
 
 /* Standardizes n ratings in place. */
@@ -217,13 +222,16 @@ static const int64 *
 PartStart(Cells *cells, int64 end)
 {
 	int64		nrows = end - cells->next;
+	MemoryContext old;
 
 	if (nrows > cells->part_rows)
 	{
 		if (cells->part_start)
 			pfree(cells->part_start);
 		cells->part_rows = nrows;
+		old = MemoryContextSwitchTo(cells->context);
 		cells->part_start = HugeArray(nrows + 1, sizeof(int64));
+		MemoryContextSwitchTo(old);
 	}
 	for (int64 r = 0; r <= nrows; r++)
 		cells->part_start[r] = cells->start[cells->next + r] - cells->start[cells->next];
