@@ -37,6 +37,19 @@ SET maintenance_work_mem = '1MB';
 SELECT ratings FROM mf_train('budget_ratings', 'spilled', feedback => 'implicit', factors => 8, iterations => 2, validation => 0.1);
 SELECT factors_md5('in_memory') = factors_md5('spilled') AS spilled;
 
+-- Attributes of items, and the search that trains with both again and again.
+CREATE TABLE budget_items AS SELECT DISTINCT item_id, item_id % 7 AS kind, ARRAY(SELECT 'word ' || item_id * n % 101 FROM generate_series(1, 60) n) AS words FROM budget_ratings;
+CREATE FUNCTION trials() RETURNS text LANGUAGE sql AS
+	$$ SELECT string_agg(value || ' ' || iterations, ', ' ORDER BY trial) FROM mf_tune('budget_ratings', trials => 2, factors => 8, iterations => 4, item_features => 'budget_items', feature_categories => '{kind}') $$;
+SET maintenance_work_mem = '256MB';
+SELECT items FROM mf_train('budget_ratings', 'in_memory', factors => 8, iterations => 4, item_features => 'budget_items');
+SELECT trials() AS in_memory \gset
+SET maintenance_work_mem = '1MB';
+SELECT items FROM mf_train('budget_ratings', 'spilled', factors => 8, iterations => 4, item_features => 'budget_items');
+SELECT factors_md5('in_memory') = factors_md5('spilled') AS spilled, trials() = :'in_memory' AS trials;
+DROP FUNCTION trials();
+DROP TABLE budget_items;
+
 -- temp_file_limit stops it with PostgreSQL's own error, and the old version serves on.
 SET temp_file_limit = '100kB';
 \set VERBOSITY sqlstate
