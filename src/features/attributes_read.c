@@ -183,7 +183,7 @@ CheckVector(const FeatureSource *source, const ReadColumn *column, const Place *
 
 /*
  * Takes an embedding; an empty array is none.  Elements are numbered among the tokens, so that both go one way; one that
- * is 0 needs no cell.
+ * is 0, if only in single precision, needs no cell.
  */
 static void
 TakeVector(AttributeReceiver *receiver, const Place *place, ArrayType *array)
@@ -203,7 +203,7 @@ TakeVector(AttributeReceiver *receiver, const Place *place, ArrayType *array)
 	for (int32 k = 0; k < column->dimension; k++)
 	{
 		CheckFinite(attributes->source, place, number[k]);
-		if (number[k] != 0)
+		if ((float) number[k] != 0)
 			AddTriplet(&attributes->tokens, place->item, column->first + k, (float) number[k], 1);
 	}
 	if (place->item < attributes->known)
