@@ -33,6 +33,8 @@ CREATE TABLE own.rated (user_id int, item_id int, rating real, PRIMARY KEY (user
 INSERT INTO own.rated SELECT u, i, CASE WHEN (u + i) % 2 = 0 THEN 5 ELSE 1 END
 	FROM generate_series(1, 20) u, generate_series(1, 20) i WHERE (u * 7 + i * 3) % 5 <> 0;
 CREATE VIEW own.ratings AS SELECT user_id, item_id, rating FROM own.rated WHERE own.spied(user_id) > 0;
+CREATE TABLE own.described AS SELECT i AS item_id, 'kind ' || i % 3 AS kind, 'words of ' || i % 5 || ' and ' || i AS title FROM generate_series(1, 25) i;
+CREATE VIEW own.features AS SELECT * FROM own.described WHERE own.spied(item_id) > 0;
 SQL
 
 sub as
@@ -57,12 +59,14 @@ sub noted
 
 # ---- what a superuser does with another's model runs as its owner
 as('regress_mallory', <<'SQL');
-SELECT mf_train('own.ratings', 'm', factors => 4);
+SELECT mf_train('own.ratings', 'm', factors => 4, item_features => 'own.features');
 CREATE INDEX ON own.m_user_factors (own.spied(user_id));
 CREATE INDEX ON own.m_item_factors (own.spied(item_id));
+CREATE INDEX ON own.m_feature_factors (own.spied(items));
 CREATE RULE spy AS ON DELETE TO own.m_item_factors DO ALSO SELECT own.note();
+CREATE RULE spy AS ON DELETE TO own.m_feature_factors DO ALSO SELECT own.note();
 SQL
-is(noted(), 'regress_mallory', 'mallory has code in an index, a rule and the source');
+is(noted(), 'regress_mallory', 'mallory has code in indexes, rules, the source and attributes');
 my $path = q{SELECT current_setting('search_path')};
 my $untouched = plain($path);
 for my $call ("count(*) FROM mf_retrain('m')", "mf_forget(20, 'm')", "mf_rollback('m')", "mf_refresh('m')",
@@ -82,8 +86,16 @@ is(noted(), 'regress_mallory', 'nor does mf_import');
 as('regress_mallory', 'CREATE TRIGGER spy BEFORE DELETE ON own.m_user_factors FOR EACH ROW EXECUTE FUNCTION own.note_row()');
 is(plain("SELECT mf_forget(1, 'm') > 0"), 't', 'a trigger of the owner');
 is(noted(), 'regress_mallory', 'runs as the owner');
+as('regress_mallory', 'DROP TRIGGER spy ON own.m_user_factors');
 as('regress_mallory', <<'SQL');
-DROP TRIGGER spy ON own.m_user_factors;
+ALTER TABLE own.m_feature_factors RENAME TO f_base;
+CREATE VIEW own.m_feature_factors AS SELECT * FROM own.f_base WHERE own.spied(items) > 0;
+SQL
+noted();
+like(plain("SELECT mf_train('own.rated', 'm', factors => 4, item_features => 'own.described')"), qr/^0A000: cannot bulk-load model table "m_feature_factors"/, 'a view in the place of the table of features is not written');
+like(noted(), qr/^(nobody|regress_mallory)$/, 'nor read as a superuser');
+as('regress_mallory', 'DROP VIEW own.m_feature_factors; ALTER TABLE own.f_base RENAME TO m_feature_factors');
+as('regress_mallory', <<'SQL');
 ALTER TABLE own.m_item_factors RENAME TO m_base;
 CREATE VIEW own.m_item_factors AS SELECT * FROM own.m_base WHERE own.spied(item_id) > 0;
 SQL
@@ -97,16 +109,22 @@ is(noted(), 'regress_mallory', 'as the owner of what is left');
 is(plain("SELECT tableowner FROM pg_tables WHERE tablename = 'm_user_factors'"), 'regress_mallory', 'whose table it is');
 # a table that is not mallory's under a name that a model has: not written, not dropped
 plain("SELECT mf_drop('m'); CREATE SCHEMA shared; GRANT ALL ON SCHEMA shared TO regress_mallory, regress_alice; TRUNCATE own.noted");
-as('regress_mallory', "SELECT mf_train('own.rated', 'm', factors => 4, schema => 'shared'); DROP TABLE shared.m_item_factors");
-as('regress_alice', "CREATE TABLE shared.m_item_factors (version int, item_id int, ratings int, bias real, factors real[], rating_factors real[], PRIMARY KEY (version, item_id)); INSERT INTO shared.m_item_factors VALUES (0, 1, 1, 0, '{1}')");
-for my $call ('mf_retrain', 'mf_drop')
+my %columns = (m_item_factors => 'version int, item_id int, ratings int, bias real, factors real[], rating_factors real[], PRIMARY KEY (version, item_id)',
+	m_feature_factors => q{version int, side text, feature text, items int, factors real[], rating_factors real[], bias real, attribute text, taken_as text, weight real, mean float8, deviation float8, PRIMARY KEY (version, side, feature)});
+my %row = (m_item_factors => q{0, 1, 1, 0, '{1}'}, m_feature_factors => q{0, 'item', 'f', 1, '{1}'});
+for my $table (sort keys %columns)
 {
-	like(as('regress_mallory', "SELECT $call('m')"), qr/^42501: must be owner of table m_item_factors/, "$call does not touch another's table");
-	like(plain("SELECT $call('m')"), qr/^42501: must be owner of table m_item_factors/, "$call by a superuser, who means the model, neither");
+	as('regress_mallory', "SELECT mf_train('own.rated', 'm', factors => 4, schema => 'shared', item_features => 'own.described'); DROP TABLE shared.$table");
+	as('regress_alice', "CREATE TABLE shared.$table ($columns{$table}); INSERT INTO shared.$table VALUES ($row{$table})");
+	for my $call ('mf_retrain', 'mf_drop')
+	{
+		like(as('regress_mallory', "SELECT $call('m')"), qr/^42501: must be owner of table $table/, "$call does not touch another's table");
+		like(plain("SELECT $call('m')"), qr/^42501: must be owner of table $table/, "$call by a superuser, who means the model, neither");
+	}
+	is(plain("SELECT count(*) FROM shared.$table"), '1', 'it is as it was');
+	is(plain("DROP TABLE shared.$table; SELECT mf_drop('m')"), '', 'with that out of the way a superuser drops it');
+	is(plain("SELECT count(*) FROM pg_class WHERE relnamespace = 'shared'::regnamespace"), '0', 'and all that is left of it');
 }
-is(plain('SELECT count(*) FROM shared.m_item_factors'), '1', 'it is as it was');
-is(plain("DROP TABLE shared.m_item_factors; SELECT mf_drop('m')"), '', 'with that out of the way a superuser drops it');
-is(plain("SELECT count(*) FROM pg_class WHERE relnamespace = 'shared'::regnamespace"), '0', 'and all that is left of it');
 # reading is another thing: that a view runs its functions as whoever reads it is PostgreSQL's rule
 as('regress_mallory', "SELECT mf_train('own.ratings', 'm', factors => 4)");
 noted();
@@ -116,6 +134,21 @@ plain("SELECT count(*) FROM mf_recommend(1, 3, 'm', fresh => true)");
 is(noted(), $reads, 'a fresh list runs a view as SELECT does');
 plain("SELECT count(*) FROM mf_recommend(1, 3, 'm', fresh => false)");
 is(noted(), 'nobody', 'one of the model alone runs nothing');
+as('regress_mallory', "SELECT mf_train('own.rated', 'm', factors => 4, item_features => 'own.features')");
+noted();
+plain('SELECT count(*) FROM own.features');
+$reads = noted();
+cmp_ok(plain("SELECT count(*) FROM mf_explain_features(1, 22, 5, 'm')"), '>', 0, 'attributes explain an item');
+is(noted(), $reads, 'and are read as SELECT does');
+like(as('regress_alice', "SELECT mf_explain_features(1, 22, 5, 'm')"), qr/^42501: permission denied for table m_user_factors/, 'not by everybody');
+as('regress_mallory', 'GRANT SELECT ON own.m_user_factors, own.m_item_factors TO regress_alice');
+like(as('regress_alice', "SELECT mf_explain_features(1, 22, 5, 'm')"), qr/^42501: permission denied for view features/, 'nor by whoever sees lists');
+as('regress_mallory', 'GRANT SELECT ON own.features TO regress_alice');
+like(as('regress_alice', "SELECT mf_explain_features(1, 22, 5, 'm')"), qr/^42501: permission denied for table m_feature_factors/, 'nor without the table of features');
+as('regress_mallory', 'GRANT SELECT ON own.m_feature_factors TO regress_alice; ALTER TABLE own.m_feature_factors ENABLE ROW LEVEL SECURITY; CREATE POLICY part ON own.m_feature_factors TO regress_alice USING (feature = \'kind: kind 1\')');
+is(as('regress_alice', "SELECT string_agg(DISTINCT feature, ',') FROM mf_explain_features(1, 22, 5, 'm')"), 'kind: kind 1', 'row security hides features');
+as('regress_mallory', 'ALTER TABLE own.described ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON own.described TO regress_alice USING (item_id < 20); ALTER VIEW own.features SET (security_invoker); GRANT SELECT ON own.described TO regress_alice');
+is(as('regress_alice', "SELECT count(*) FROM mf_explain_features(1, 22, 5, 'm')"), '0', 'and items');
 plain("SELECT mf_drop('m')");
 
 # ---- the default model, to which everybody's calls go
@@ -263,9 +296,17 @@ my $battery = join('; ', (
 	"SELECT model, version FROM mf_retrain('ratings')", "SELECT mf_rollback('ratings')", "SELECT mf_refresh('ratings')", "SELECT mf_forget(19, 'ratings')", "SELECT mf_forget('c', 'named')",
 	"SELECT trial, factors FROM mf_tune('alice.ratings', trials => 1, factors => 2)", "SELECT users, items FROM mf_estimate('alice.ratings', factors => 2)",
 	"SELECT model, version, users FROM mf_import('imported', 'own.vectors', 'own.vectors')", "SELECT mf_set_default('imported')", "SELECT mf_set_default('ratings')", "SELECT mf_drop('imported')",
+	"SELECT model, version, items FROM mf_train('alice.ratings', 'attributed', factors => 2, item_features => 'alice.shelf', feature_categories => '{n}')", "SELECT * FROM mf_explain_features(1, 25, 5, 'attributed')",
+	"SELECT model, version FROM mf_retrain('attributed')", "SELECT feature, items FROM alice.attributed_feature_factors ORDER BY version, feature", "SELECT mf_drop('attributed')",
 	"SELECT mf_drop('named')", 'SELECT model, version, serving, table_bytes > 0 FROM mf_models ORDER BY model, version', 'SELECT model, version, iteration FROM mf_training_log ORDER BY model, version, iteration', 'SELECT * FROM mf_progress'));
 as('regress_alice', <<'SQL');
-CREATE TABLE alice.shelf AS SELECT g AS id, g % 3 AS seller FROM generate_series(1, 20) g;
+CREATE TYPE alice.point AS (x int, y int);
+CREATE FUNCTION alice.vector(alice.point) RETURNS real[] IMMUTABLE LANGUAGE sql AS 'SELECT ARRAY[$1.x, $1.y]::real[]';
+CREATE CAST (alice.point AS real[]) WITH FUNCTION alice.vector(alice.point);
+CREATE TABLE alice.shelf AS SELECT g AS id, g % 3 AS seller, g % 4 AS n, date '2026-01-01' + g AS day, 'words of ' || g % 5 || ' and ' || g AS title, ARRAY['a' || g % 3, 'b'] AS list,
+	jsonb_build_object('k', g % 3) AS doc, json_build_object('k', g % 3) AS json, to_tsvector('simple', 'w' || g % 3) AS words, ARRAY[g, 1]::numeric[]::real[] AS v, ROW(g, 1)::alice.point AS p, g % 2 = 0 AS even,
+	g * interval '1 day' AS span, time '01:00' + g * interval '1 minute' AS at FROM generate_series(1, 25) g;
+ALTER TABLE alice.shelf ADD PRIMARY KEY (id);
 CREATE TABLE alice.named AS SELECT chr(96 + user_id) AS user_id, chr(96 + item_id) AS item_id, rating::numeric AS rating FROM alice.ratings;
 SQL
 plain(<<'SQL');
@@ -289,7 +330,7 @@ BEGIN
 	END LOOP;
 	-- the functions that the extension's SQL calls
 	FOREACH t IN ARRAY ARRAY['to_regclass(text)', 'format(text, text, text)', 'pg_total_relation_size(oid)', 'pg_total_relation_size(regclass)',
-		'clock_timestamp()', 'gen_random_uuid()', 'float8(numeric)', 'jsonb(text)', 'mf_image_bytes(uuid)', 'mf_trainings()'] LOOP
+		'clock_timestamp()', 'gen_random_uuid()', 'date_part(text, date)', 'date_part(text, time)', 'date_part(text, interval)', 'to_tsvector(text)', 'to_tsvector(regconfig, text)', 'jsonb(json)', 'float8(numeric)', 'jsonb(text)', 'mf_image_bytes(uuid)', 'mf_trainings()'] LOOP
 		EXECUTE format('CREATE FUNCTION evil.%s RETURNS bigint LANGUAGE plpgsql AS ''BEGIN PERFORM evil.divert(); RETURN 0; END''', t);
 	END LOOP;
 END $$;

@@ -29,6 +29,9 @@ ALTER TABLE products ADD PRIMARY KEY (id);
 SELECT mf_train('ratings', factors => 4, iterations => 2);
 SELECT mf_train('ratings', 'stars', factors => 4, iterations => 2, interest_weight => 0);
 SELECT mf_train('named', factors => 4, iterations => 2);
+CREATE TABLE described AS SELECT i AS item_id, 'kind ' || i % 3 AS kind, 'words of ' || i % 5 || ' and ' || i AS title, ARRAY[i % 2, 1]::real[] AS v,
+	jsonb_build_object('k', i % 4) AS doc, i % 7 AS n FROM generate_series(1, 60) i;
+SELECT mf_train('ratings', 'attributed', factors => 4, iterations => 2, item_features => 'described');
 CREATE ROLE regress_some;
 GRANT SELECT ON ratings, ratings_user_factors, ratings_item_factors TO regress_some;
 
@@ -122,6 +125,9 @@ my @runs = (
 	[ 'mf_similar_items', 'call_often', 'SELECT count(*) FROM mf_similar_items($1, 5)' ],
 	[ 'mf_similar_users', 'call_often', 'SELECT count(*) FROM mf_similar_users($1, 5)' ],
 	[ 'mf_explain', 'call_often', 'SELECT count(*) FROM mf_explain($1, 7, 5)' ],
+	[ 'mf_explain_features', 'call_often', q{SELECT count(*) FROM mf_explain_features(1, $1, 5, 'attributed')} ],
+	[ 'attributes that fail to be read', 'fail', q{SELECT count(*) FROM mf_explain_features(1, 1 + $1 % 40, 5, 'undescribed')} ],
+	[ 'trainings by attributes that fail to be read', 'fail', q{SELECT count(*) + $1 FROM mf_train('ratings', 'undescribed', factors => 4, item_features => 'undescribed')}, undef, 25 ],
 	[ 'mf_popular', 'call_often', 'SELECT count(*) FROM mf_popular(5)' ],
 	[ 'in transactions that are rolled back', 'roll_back', 'SELECT count(*) FROM mf_recommend($1, 5)' ],
 	[ 'in subtransactions that are rolled back', 'undo', 'SELECT count(*) FROM mf_recommend($1, 5)' ],
@@ -135,13 +141,16 @@ my @runs = (
 	[ 'a source that fails to be read', 'fail', q{SELECT count(*) FROM mf_recommend(1 + $1 % 50, 5, 'failing', fresh => true)} ],
 	[ 'a bad basket', 'fail', q{SELECT count(*) FROM mf_recommend_for(ARRAY[$1], ARRAY[1, 2]::real[], model => 'stars')} ],
 	[ 'row security', 'call_often', 'SELECT count(*) FROM mf_recommend($1, 5)', 'SET ROLE regress_some', 10 ],
-	[ 'a model that is trained again and again', 'retrain', 'SELECT count(*) FROM mf_recommend($1, 5)' ]);
+	[ 'a model that is trained again and again', 'retrain', 'SELECT count(*) FROM mf_recommend($1, 5)' ],
+	[ 'a training by attributes', 'call_often', q{SELECT version + $1 FROM mf_retrain('attributed')}, undef, 50 ]);
 $node->safe_psql('postgres', <<'SQL');
 CREATE VIEW broken AS SELECT id, seller / (id - id) AS seller FROM products;
 CREATE TABLE divisors (d int);
 INSERT INTO divisors VALUES (1);
 CREATE VIEW failing AS SELECT user_id, item_id, rating / d AS rating FROM ratings, divisors;
 SELECT mf_train('failing', factors => 4, iterations => 2);
+CREATE VIEW undescribed AS SELECT item_id, kind, title, n / (d + item_id - item_id) AS n FROM described, divisors;
+SELECT mf_train('ratings', 'undescribed', factors => 4, iterations => 2, item_features => 'undescribed');
 UPDATE divisors SET d = 0;
 ALTER TABLE ratings_item_factors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON ratings_item_factors FOR SELECT TO regress_some USING (item_id < 30);
