@@ -30,7 +30,6 @@ void
 InitSpilledCells(Cells *cells, int64 nrows, bool with_ratings, bool with_weights, int64 part_cells)
 {
 	memset(cells, 0, sizeof(Cells));
-	cells->context = CurrentMemoryContext;
 	cells->nrows = nrows;
 	cells->start = HugeArray(nrows + 1, sizeof(int64));
 	cells->start[0] = 0;
@@ -130,32 +129,35 @@ PartEnd(const Cells *cells)
 	return low;
 }
 
-/* A new array for count elements of 4 bytes in the stead of an old one (NULL: none), whose contents are lost. */
+/*
+ * A new array for count elements of a part in the stead of an old one (NULL: none), whose contents are lost.  It lives as
+ * long as the cells, while whoever asks for the part may be in a memory context that soon goes.
+ */
 static void *
-ReplaceArray(void *array, int64 count)
+ReplaceArray(const Cells *cells, void *array, int64 count, Size size)
 {
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(cells->start));
+
 	if (array)
 		pfree(array);
-	return HugeArray(count, sizeof(int32));
+	array = HugeArray(count, size);
+	MemoryContextSwitchTo(old);
+	return array;
 }
 
 /* Makes room for a part of n cells; for as many as any part may have at once, so that this seldom happens. */
 static void
 ReserveCells(Cells *cells, int64 n)
 {
-	MemoryContext old;
-
 	if (n <= cells->capacity)
 		return;
-	old = MemoryContextSwitchTo(cells->context);
 	cells->capacity = Max(n, cells->part_cells);
 	cells->capacity = Min(cells->capacity, Max(n, cells->start[cells->nrows]));
-	cells->matrix.column = ReplaceArray(cells->matrix.column, cells->capacity);
+	cells->matrix.column = ReplaceArray(cells, cells->matrix.column, cells->capacity, sizeof(int32));
 	if (cells->ratings)
-		cells->matrix.rating = ReplaceArray(cells->matrix.rating, cells->capacity);
+		cells->matrix.rating = ReplaceArray(cells, cells->matrix.rating, cells->capacity, sizeof(int32));
 	if (cells->weights)
-		cells->matrix.weight = ReplaceArray(cells->matrix.weight, cells->capacity);
-	MemoryContextSwitchTo(old);
+		cells->matrix.weight = ReplaceArray(cells, cells->matrix.weight, cells->capacity, sizeof(int32));
 }
 
 /* Standardizes n ratings in place. */
@@ -222,16 +224,11 @@ static const int64 *
 PartStart(Cells *cells, int64 end)
 {
 	int64		nrows = end - cells->next;
-	MemoryContext old;
 
 	if (nrows > cells->part_rows)
 	{
-		if (cells->part_start)
-			pfree(cells->part_start);
+		cells->part_start = ReplaceArray(cells, cells->part_start, nrows + 1, sizeof(int64));
 		cells->part_rows = nrows;
-		old = MemoryContextSwitchTo(cells->context);
-		cells->part_start = HugeArray(nrows + 1, sizeof(int64));
-		MemoryContextSwitchTo(old);
 	}
 	for (int64 r = 0; r <= nrows; r++)
 		cells->part_start[r] = cells->start[cells->next + r] - cells->start[cells->next];

@@ -25,7 +25,6 @@ typedef struct Cells
 	int64		next;			/* row with which the next part begins */
 
 	/* of spilled cells alone */
-	MemoryContext context;		/* of all arrays, whichever is current when a part needs more room */
 	BufFile    *columns;
 	BufFile    *ratings;		/* NULL without ratings */
 	BufFile    *weights;		/* NULL without weights */
