@@ -46,7 +46,7 @@ RewindPass(void *state)
 	return MF_OK;
 }
 
-/* The same of cells of which columns alone are of interest. */
+/* The same of cells of which columns alone are of interest: there are no weights. */
 static MfError
 RewindColumnPass(void *state)
 {
@@ -211,9 +211,11 @@ FindGamma(Training *t)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec exposure", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	double	   *gram = HugeZeroArray((int64) d * d, sizeof(double));
+	Cells	   *cells = &t->ratings->by_user;
 	MfExposureFit fit = {.map = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,
 		.weight = map->weight,.ridge = 1,.factors = d},.vector = t->factors.interest,.start = map->interest,
-		.nusers = t->problem.nusers,.user = t->factors.user,.gram = gram,.cells = {&t->ratings->by_user, RewindColumnPass, NextPass},
+		.nusers = t->problem.nusers,.user = t->factors.user,.gram = gram,
+		.cells = {cells, CellsHaveWeights(cells) ? RewindPass : RewindColumnPass, NextPass},
 		.alpha = t->problem.alpha,.unobserved = t->problem.unobserved};
 	double		gamma;
 
