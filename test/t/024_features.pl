@@ -130,6 +130,22 @@ is_deeply(\@spilled, \@memory, 'the same to the bit');
 $node->safe_psql('postgres', 'CREATE TABLE large_in_order AS SELECT * FROM large ORDER BY item_id');
 is((summary(messages('large_in_order', "$simple; SET maintenance_work_mem = '1GB'")))[4], $memory[4], 'also in another order of rows');
 
+# What is stored: of all kinds of models, with spilled ratings and attributes or both in memory.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE many AS SELECT u AS user_id, i AS item_id, 1 + (u * 7 + i * 3 + u * i) % 5 AS rating FROM generate_series(1, 1500) u, generate_series(1, 3000) i
+	WHERE hashint8(u * 10000::bigint + i) % 1000 < CASE WHEN u % 3 = i % 3 THEN -800 ELSE -975 END;
+CREATE VIEW several AS SELECT *, 'k' || item_id % 3 AS kind FROM large WHERE item_id <= 3500;
+SQL
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM many'), '>', 150_000, 'so many ratings are spilled with 1 MB');
+for my $kind ('', ", feedback => 'implicit'", ', interest_weight => 0', ', validation => 0.1')
+{
+	my @stored = map { $node->safe_psql('postgres', "SET client_min_messages = warning; $_; BEGIN; SELECT users, items, loss FROM mf_train('many', 's', factors => 12, iterations => 5, item_features => 'several'$kind);
+		SELECT count(*) > 0, md5(string_agg(f::text, ',' ORDER BY feature)) FROM s_feature_factors f; " . fingerprint_sql('s') . '; ROLLBACK') }
+		"SET maintenance_work_mem = '1GB'; SET mfrec.threads = 1", "SET maintenance_work_mem = '1GB'; SET mfrec.threads = 2", "SET maintenance_work_mem = '1MB'; SET mfrec.threads = 2";
+	like($stored[0], qr/^1500\|3500\|.*\nt\|/, "attributes count$kind");
+	is($stored[$_], $stored[0], "all three tables are the same to the bit$kind") for 1, 2;
+}
+
 # Documents that are nested deeper than the stack reaches.
 my $deep = output_or_error($node, q{CREATE TABLE deep AS SELECT i AS item_id, (repeat('[', 5000) || i % 3 || repeat(']', 5000))::jsonb AS doc FROM generate_series(1, 100) i;
 	SET max_stack_depth = '100kB'; SELECT FROM mf_train('ratings', 'm', factors => 1, iterations => 1, item_features => 'deep')});
