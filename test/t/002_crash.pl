@@ -27,11 +27,13 @@ ALTER DATABASE postgres SET maintenance_work_mem = '1MB';
 CREATE TABLE ratings AS SELECT n, (n * 7919 % 8009)::int AS user_id, (n * 104729 % 2003 * (n * 31 % 17 + 1) % 2003)::int AS item_id,
 	(n * 13 % 5 + 1)::real AS rating FROM generate_series(1::bigint, 150000) n;
 CREATE INDEX ON ratings (user_id);
+CREATE TABLE items AS SELECT item_id, item_id % 9 AS n, 'words of ' || item_id % 7 || ' and ' || item_id % 101 AS title,
+	(SELECT array_agg(sin(item_id * k))::real[] FROM generate_series(1, 64) k) AS v FROM (SELECT DISTINCT item_id FROM ratings) r;
 SQL
 
 # Trainings of a new model, and of one that is there.
-my %train = (new => "SELECT version FROM mf_train('ratings', 'new', factors => 32, iterations => 4)",
-	kept => "SELECT version FROM mf_train('ratings', 'kept', factors => 32, iterations => 4)");
+my %train = (new => "SELECT version FROM mf_train('ratings', 'new', factors => 32, iterations => 4, item_features => 'items')",
+	kept => "SELECT version FROM mf_train('ratings', 'kept', factors => 32, iterations => 4, item_features => 'items')");
 $node->safe_psql('postgres', "$train{kept}; CHECKPOINT");
 
 # A training that says, without delay, who it is, what phase begins and that it has committed; then it does

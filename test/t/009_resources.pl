@@ -10,6 +10,7 @@ use MfrecTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = new_node('resources');
 
@@ -22,13 +23,18 @@ CREATE TABLE ratings AS SELECT n, (n * 7919 % 3001)::int AS user_id, (n * 104729
 	(n * 13 % 5 + 1)::real AS rating FROM generate_series(1::bigint, 200000) n;
 CREATE INDEX ON ratings (user_id);
 CREATE VIEW many AS SELECT user_id + 3001 * copy AS user_id, item_id, rating FROM ratings, generate_series(0, 4) copy;
-SELECT mf_train('ratings', 'm', factors => 16, iterations => 2);
 CREATE FUNCTION strike(place text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN
 	IF place = current_setting('test.place', true) THEN EXECUTE current_setting('test.act'); END IF;
 	RETURN 0;
 END $$;
 CREATE VIEW struck AS SELECT user_id, item_id, rating + strike('row ' || n) AS rating FROM ratings;
+CREATE TABLE few AS SELECT user_id, item_id, rating FROM ratings WHERE n <= 2000;
+CREATE TABLE few_items AS SELECT user_id, item_id, rating FROM ratings WHERE item_id < 50; -- so few that all attributes are used
+CREATE VIEW items AS SELECT i AS item_id, CASE WHEN i % 3 > 0 THEN ARRAY['k' || i % 7] END AS kind, (SELECT array_agg(sin(i * k))::real[] FROM generate_series(1, 48) k) AS v,
+	strike('attribute ' || i) + i % 5 AS n FROM generate_series(1, 6000) i;
+SELECT mf_train('ratings', 'm', factors => 16, iterations => 2, item_features => 'items');
+CREATE INDEX ON m_feature_factors (strike('feature ' || attribute));
 CREATE INDEX ON m_user_factors (strike('user ' || user_id));
 CREATE INDEX ON m_item_factors (strike('item ' || item_id));
 CREATE FUNCTION tell_files() RETURNS int LANGUAGE plpgsql AS $$
@@ -69,6 +75,13 @@ my %act = (
 for my $act (sort keys %act)
 {
 	my ($sql, $error) = @{ $act{$act} };
+	# the same while attributes are read, and while what was learned of them is stored
+	for my $place ('attribute 10', 'attribute 5900', 'feature kind')
+	{
+		my $err = errors_of("SET test.place = '$place'; SET test.act = '$sql'; SET statement_timeout = '"
+				. ($act eq 'timeout' ? '3s' : '0') . "'; SELECT mf_train('" . ($place =~ /feature/ ? 'few_items' : 'ratings') . "', 'm', factors => 16, iterations => 2, item_features => 'items')");
+		failed_cleanly("$act at $place", $err, $act eq 'error' && $place =~ /feature/ ? qr/ERROR:  P0001: temporary files: \d/ : $error);
+	}
 	for my $place ('row 1000', 'row 150000', 'user 2900', 'item 500')
 	{
 		my $err = errors_of("SET test.place = '$place'; SET test.act = '$sql'; SET statement_timeout = '"
@@ -91,10 +104,22 @@ for my $phase ([ 'sort', 'many', 'true' ], [ 'sweep', 'ratings', 'iteration >= 2
 	}
 }
 
+# ends at any moment of a training by attributes: they are read, strengths are searched, maps fitted, all is stored
+my $by_attributes = "SELECT pg_sleep(100 * version) FROM mf_train('ratings', 'm', factors => 16, iterations => 3, item_features => 'items')";
+my $began = time;
+$node->safe_psql('postgres', "BEGIN; SELECT mf_train('ratings', 'm', factors => 16, iterations => 3, item_features => 'items'); ROLLBACK");
+my $lasts = time - $began;
+for my $part (1 .. 9)
+{
+	failed_cleanly("timeout after $part tenths of a training by attributes", errors_of(sprintf("SET statement_timeout = '%d ms'; $by_attributes", 100 * $part * $lasts)), $act{timeout}[1]);
+}
+
 # temp_file_limit, while reading and while sorting
 for my $limit ('100kB', '2MB', '4MB')
 {
 	failed_cleanly("temp_file_limit of $limit", errors_of("SET temp_file_limit = '$limit'; $train"),
+		qr/ERROR:  53400: temporary file size exceeds "?temp_file_limit/);
+	failed_cleanly("temp_file_limit of $limit, for attributes", errors_of("SET temp_file_limit = '$limit'; SELECT mf_train('few', 'm', factors => 16, item_features => 'items')"),
 		qr/ERROR:  53400: temporary file size exceeds "?temp_file_limit/);
 }
 
@@ -142,7 +167,7 @@ SQL
 SKIP:
 {
 	my $disk = $ENV{MFREC_SMALL_DISK};
-	skip 'no small disk (MFREC_SMALL_DISK)', 30 if !defined $disk;
+	skip 'no small disk (MFREC_SMALL_DISK)', 42 if !defined $disk;
 
 	# Fills the disk but for so many bytes.
 	my $leave = sub {
@@ -164,6 +189,7 @@ SKIP:
 	{
 		$leave->($free);
 		failed_cleanly("$free bytes for temporary files", errors_of("SET temp_tablespaces = small; $train"), $full);
+		failed_cleanly("$free bytes for attributes", errors_of("SET temp_tablespaces = small; SELECT mf_train('few', 'm', factors => 16, item_features => 'items')"), $full);
 	}
 
 	# the first version of a model and the next one, in a tablespace without room

@@ -54,17 +54,22 @@ BEGIN
 		name || '_user_factors', name || '_item_factors') INTO wrong USING served, who, taste, k, name;
 	RETURN CASE WHEN wrong <> '' THEN format('model %s, version %s, user %s: %s', name, served, who, wrong) ELSE '' END;
 END $$;
+-- of items that all have ratings
+CREATE TABLE items AS SELECT i AS item_id, i % 5 AS rest, 'words of ' || i % 7 || ' and ' || i % 11 AS title FROM generate_series(1, 400) i;
 CREATE TABLE their_users AS SELECT id, ARRAY[sin(id), cos(id), 1]::real[] AS factors FROM generate_series(1, 500) id;
 CREATE TABLE their_items AS SELECT id, ARRAY[cos(id), sin(3 * id), 0.1]::real[] AS factors FROM generate_series(1, 300) id;
 SQL
 my %train = (
-	a => "mf_train('ratings', 'a', factors => 16, iterations => 2)",
+	a => "mf_train('ratings', 'a', factors => 16, iterations => 2, item_features => 'items', feature_categories => '{rest}')",
 	b => "mf_train('ratings', 'b', feedback => 'implicit', rating_column => NULL, factors => 8, iterations => 2)",
-	c => "mf_train('ratings', 'c', interest_weight => 0, factors => 8, iterations => 2, seed => %d)");
+	c => "mf_train('ratings', 'c', interest_weight => 0, factors => 8, iterations => 2, item_features => 'items', seed => %d)");
 
 # What reference.md says can happen to those who share models with others who drop and cancel: no such
 # model, version or table, tables in the way of a new model of that name, a cancel.
 my %documented = map { $_ => 1 } ('42704', '42P01', '42P07', '57014');
+
+# A model that goes by attributes.
+sub any_attributed { return rand() < 0.5 ? 'a' : 'c' }
 
 # What a client does: a statement, and how often, in a thousand.  A statement whose answer is not empty
 # has found something wrong.
@@ -73,10 +78,12 @@ sub choose
 	my $model = $models[ rand(@models) ];
 	my $user = int(rand(1100)) + 1;
 	my $dice = rand(1000);
-	return [ 'list', "SELECT wrong_list('$model', $user, 10)" ] if ($dice -= 500) < 0;
+	return [ 'list', "SELECT wrong_list('$model', $user, 10)" ] if ($dice -= 475) < 0;
 	return [ 'fresh list', "SELECT wrong_fresh_list('$model', $user, 10)" ] if ($dice -= 150) < 0 && $model ne 'c';
 	return [ 'all lists', "SELECT count(*) FILTER (WHERE rank > 3) || '' FROM mf_recommend_all(3, '$model') HAVING count(*) FILTER (WHERE rank > 3) > 0" ] if ($dice -= 10) < 0;
 	return [ 'predict', "SELECT '' FROM mf_predict($user, 7, '$model')" ] if ($dice -= 40) < 0;
+	return [ 'explain', "SELECT coalesce(max('no number'), '') FROM mf_explain_features($user, 7, 5, '" . any_attributed() . "') WHERE contribution = 'NaN'" ] if ($dice -= 20) < 0;
+	return [ 'attribute', 'UPDATE items SET rest = ' . int(rand(9)) . ' WHERE item_id = ' . int(rand(400)) ] if ($dice -= 5) < 0;
 	return [ 'similar', "SELECT coalesce(max('itself'), '') FROM mf_similar_items(7, 5, '$model') WHERE id = 7" ] if ($dice -= 40) < 0;
 	return [ 'rate', "INSERT INTO ratings VALUES ($user, " . int(rand(400) + 1) . ', ' . int(rand(5) + 1) . ') ON CONFLICT (user_id, item_id) DO UPDATE SET rating = excluded.rating' ]
 		if ($dice -= 120) < 0;
