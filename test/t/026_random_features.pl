@@ -140,6 +140,7 @@ SQL
 	if ($state)
 	{
 		like($expected, qr/^(02000|22023|2202E|22004|22003|54000|42804): /, "$what: says what is wrong") or diag("$definition\n$values\n$arguments");
+		unlike($expected, qr/factors grew/, "$what: which are not numbers on the way");
 		next;
 	}
 	is(stored($settings[$_], $train), $expected, "$what: the same with $settings[$_]") or diag("$definition\n$values\n$arguments") for 1 .. $#settings;
