@@ -27,6 +27,7 @@ typedef struct Sample
 	float	   *mean;
 	float	   *prior[MF_TERMS];	/* nitems x ld: of s_i and q_i */
 	float	   *bias_prior;		/* nitems */
+	float	   *user_prior;		/* nusers x ld */
 } Sample;
 
 typedef struct SampleOptions
@@ -41,7 +42,7 @@ typedef struct SampleOptions
 	int			long_rows;		/* so many users and items have nearly all cells */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side */
 	int			shared;			/* dimensions of both parts; 0: all */
-	bool		prior;			/* items are drawn to points other than 0 */
+	bool		prior;			/* items are drawn to points other than 0, users to points other than their mean */
 } SampleOptions;
 
 static void *
@@ -168,6 +169,18 @@ sample_priors(Sample *s, const SampleOptions *o)
 	p->interest_prior = o->interest ? s->prior[MF_INTEREST] : NULL;
 	p->rating_prior = o->rating ? s->prior[MF_RATING] : NULL;
 	p->bias_prior = o->rating ? s->bias_prior : NULL;
+	s->user_prior = sample_floats((size_t) (o->nusers * ld));
+	mf_random_factors(s->user_prior, o->nusers, o->factors, 28);
+	for (int64_t k = 0; k < o->nusers * ld; k++)
+		s->user_prior[k] *= k % ld >= sample_shared(p) ? 0.0f : 3.0f;
+	p->user_prior = o->interest ? s->user_prior : NULL;
+}
+
+/* The point that a user is drawn to. */
+static const float *
+sample_point(const MfProblem *p, int64_t u)
+{
+	return p->user_prior != NULL ? p->user_prior + u * mf_padded(p->factors) : p->user_mean;
 }
 
 static Sample
@@ -178,7 +191,7 @@ sample_new(const SampleOptions *o)
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
 	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL,
-	NULL, NULL, NULL};
+	NULL, NULL, NULL, NULL};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -249,6 +262,7 @@ sample_free(Sample *s)
 	for (int part = 0; part < MF_TERMS; part++)
 		free(s->prior[part]);
 	free(s->bias_prior);
+	free(s->user_prior);
 	free(s->factors.user);
 	free(s->factors.rating);
 	free(s->factors.interest);
@@ -300,8 +314,8 @@ sample_penalty(const Sample *s)
 		sum += p->user_regularization[u] * sample_dot(f->user + u * ld, f->user + u * ld, shared) +
 			p->user_rating_regularization[u] * sample_dot(f->user + u * ld + shared, f->user + u * ld + shared, d - shared);
 		if (p->user_pull != NULL)
-			sum += p->user_pull[u] * (sample_dot(p->user_mean, p->user_mean, d) -
-									  2.0 * sample_dot(p->user_mean, f->user + u * ld, d));
+			sum += p->user_pull[u] * (sample_dot(sample_point(p, u), sample_point(p, u), d) -
+									  2.0 * sample_dot(sample_point(p, u), f->user + u * ld, d));
 		if (p->has_rating)
 			sum += p->user_bias_regularization * (double) f->user_bias[u] * f->user_bias[u];
 	}
@@ -341,7 +355,7 @@ sample_objective(const Sample *s, double *gradient)
 		for (int k = 0; g != NULL && k < d; k++)
 			g[k] = 2.0 * (k >= sample_shared(p) ? p->user_rating_regularization[u] * pu[k] :
 						  p->user_regularization[u] * pu[k] -
-						  (p->user_pull != NULL ? p->user_pull[u] * p->user_mean[k] : 0.0));
+						  (p->user_pull != NULL ? p->user_pull[u] * sample_point(p, u)[k] : 0.0));
 		if (g != NULL)
 			g[ld] = p->has_rating ? 2.0 * p->user_bias_regularization * f->user_bias[u] : 0.0;
 		for (int64_t i = 0; i < p->nitems; i++)
@@ -372,7 +386,7 @@ sample_objective(const Sample *s, double *gradient)
 			}
 			c += seen;
 		}
-		/* a user without cells is the mean user rather than the optimum */
+		/* a user without cells is where they are drawn rather than the optimum */
 		if (g != NULL && p->user_pull != NULL && s->users.start[u] == s->users.start[u + 1])
 			memset(g, 0, (size_t) (ld + 1) * sizeof(double));
 	}

@@ -171,6 +171,34 @@ test_held(const SampleOptions *o, bool exact)
 	sample_free(&s);
 }
 
+/* Users without cells are where they are drawn; all drawn to the mean, each for themselves, is as drawn to that. */
+static void
+test_user_points(const SampleOptions *o, bool exact)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	int64_t		ld = mf_padded(o->factors);
+	const float *points = s.problem.user_prior;
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		loss[3];
+
+	sample_sweep(als, &s, MF_USERS, exact, 0, &loss[0]);
+	ok(memcmp(s.factors.user + (o->nusers - 1) * ld, points + (o->nusers - 1) * ld, (size_t) ld * sizeof(float)) == 0,
+	   "%s, d = %d: a user without cells is where they are drawn", preset_name(o), o->factors);
+	for (int64_t u = 0; u < o->nusers; u++)
+		memcpy(s.user_prior + u * ld, s.problem.user_mean, (size_t) ld * sizeof(float));
+	memset(s.factors.user, 0, (size_t) (o->nusers * ld) * sizeof(float));
+	sample_sweep(als, &s, MF_USERS, exact, 0, &loss[1]);
+	s.problem.user_prior = NULL;
+	memset(s.factors.user, 0, (size_t) (o->nusers * ld) * sizeof(float));
+	sample_sweep(als, &s, MF_USERS, exact, 0, &loss[2]);
+	ok(loss[1] != loss[0], "and that matters");
+	is_close(loss[1], loss[2], 1e-5, "points that are the mean user are as that");
+	free(space);
+	sample_free(&s);
+}
+
 /* Priors of 0 are none, but for rounding; and they may come and go between half-sweeps. */
 static void
 test_zero_priors(const SampleOptions *o, bool exact)
@@ -371,6 +399,7 @@ test_fold(const SampleOptions *o)
 			p->unobserved != NULL ? unobserved : NULL, p->user_regularization[u],
 		p->user_pull != NULL ? p->user_pull[u] : 0.0f, p->user_rating_regularization[u], NULL};
 
+		fold.user_mean = sample_point(p, u);
 		for (int64_t c = 0; c < cells.n; c++)
 		{
 			int32_t		i = s.users.column[begin + c];
@@ -496,7 +525,14 @@ test_priors(int preset, int d)
 		test_held(&wide, exact);
 		test_zero_priors(&wide, exact);
 		test_descent(&wide, exact);
+		if (small.interest)
+		{
+			test_user_points(&small, exact);
+			test_user_points(&wide, exact);
+		}
 	}
+	test_fold(&small);
+	test_fold(&wide);
 	test_same_bits(&wide, preset % 2);
 	test_optimum(&wide, true);
 	test_items(&small, true, 1e-8f);

@@ -73,7 +73,7 @@ user_by_formula(const Sample *s, int64_t u, double *a, double *x)
 	for (int k = 0; k < d; k++)
 	{
 		a[k * (n + 1) + k] += p->user_regularization[u] - (k < p->shared ? 0.0f : p->user_pull[u]);
-		a[k * (n + 1) + n] += k < p->shared ? (double) p->user_pull[u] * p->user_mean[k] : 0.0;
+		a[k * (n + 1) + n] += k < p->shared ? (double) p->user_pull[u] * sample_point(p, u)[k] : 0.0;
 	}
 	a[d * (n + 1) + d] += p->user_bias_regularization;
 	eliminate(a, x, n);

@@ -11,7 +11,7 @@
  *       sum over observed  w (z - b_u - b_i - p_u.q_i)^2
  *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
  *     + w0 sum over all others  c0_i (p_u.s_i)^2
- *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - mean|^2
+ *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - point_u|^2
  *     + sum_i rq_i |q_i - q0_i|^2 + w0 sum_i rs_i |s_i - s0_i|^2
  *     + user_bias_regularization sum_u b_u^2 + rb sum_i (b_i - b0_i)^2,
  *

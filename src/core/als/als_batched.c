@@ -240,8 +240,8 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 		mf_sweep_load(als, mf_sweep_solved(als, MF_RATING), batch->row, batch->count,
 					  mf_batch_solved(als, space, MF_RATING), space->moved);
 	for (int part = 0; part < MF_TERMS; part++)
-		if (mf_sweep_has_prior(als, (MfPart) part))
-			mf_sweep_load(als, als->term[part].prior, batch->row, batch->count, space->prior[part], space->moved);
+		if (mf_sweep_owns(als, (MfPart) part) && mf_sweep_points(als, (MfPart) part) != NULL)
+			mf_sweep_load(als, mf_sweep_points(als, (MfPart) part), batch->row, batch->count, space->prior[part], space->moved);
 	for (int b = 0; b < als->solved_blocks; b++)
 	{
 		if (end > als->first_dual)
@@ -254,7 +254,7 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 			return;
 	}
 	for (int part = 0; part < MF_TERMS; part++)
-		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+		if (mf_sweep_owns(als, (MfPart) part))
 			mf_sweep_store(als, (MfPart) part, batch->row, batch->count, space->solved[part], space->moved);
 }
 

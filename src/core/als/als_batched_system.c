@@ -26,7 +26,8 @@ mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const Mf
 		&als->shared_block : block;
 	systems.bias = !systems.moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
 	systems.solved = mf_batch_solved(als, space, part) + block->offset;
-	systems.prior = mf_sweep_has_prior(als, part) ? space->prior[part] : NULL;
+	systems.point = mf_sweep_points(als, part) != NULL ? space->prior[part] : NULL;
+	systems.prior = mf_sweep_has_prior(als, part) ? systems.point : NULL;
 	systems.drawn = systems.prior != NULL || (als->side == MF_USERS && als->problem->user_pull != NULL);
 	return systems;
 }
@@ -44,8 +45,10 @@ MfRowState
 mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, int l)
 {
 	const int64_t *start = als->rows->start + batch->row[l];
-	MfRowState	row = {batch->row[l], NULL, NULL};
+	MfRowState	row = {.row = batch->row[l]};
 
+	if (als->side == MF_USERS && mf_sweep_points(als, MF_INTEREST) != NULL)
+		row.point = space->prior[MF_INTEREST] + l * als->ld;
 	if (als->nblocks == 1)
 		return row;
 	row.x = mf_batch_solved(als, space, MF_RATING) + l * als->ld;
@@ -70,8 +73,8 @@ mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][M
 		if (l >= batch->count)
 			continue;
 		*system = mf_sweep_system(als, systems->part, batch->row[l]);
-		if (systems->prior != NULL)
-			system->point = systems->prior + l * als->ld;
+		if (systems->point != NULL)
+			system->point = systems->point + l * als->ld;
 		if (!systems->bias)
 			system->bias = NULL;
 		systems->least[l] = INFINITY;

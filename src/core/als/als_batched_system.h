@@ -25,7 +25,7 @@ typedef struct MfBatchSpace
 	float	   *x;				/* per lane: ld */
 	float	   *moved;			/* MF_MAX_LANES x ld */
 	float	   *solved[MF_TERMS];	/* MF_MAX_LANES x ld: the rows' vectors, of users the first alone */
-	float	   *prior[MF_TERMS];	/* MF_MAX_LANES x ld: where the rows are drawn to, of items alone */
+	float	   *prior[MF_TERMS];	/* MF_MAX_LANES x ld: where the rows are drawn to, of users the first alone */
 	float	   *kept;			/* MF_MAX_LANES x KEPT_CELLS; with private dimensions */
 } MfBatchSpace;
 
@@ -46,7 +46,8 @@ typedef struct MfSystems
 	bool		moves;			/* unknown is not x, but how far it is from where it stands */
 	bool		drawn;			/* the lanes' systems have points */
 	float	   *solved;			/* MF_MAX_LANES x ld, from the block's first dimension on */
-	const float *prior;			/* MF_MAX_LANES x ld: points of items; or NULL */
+	const float *point;			/* MF_MAX_LANES x ld: where each row is drawn to; or NULL */
+	const float *prior;			/* the same of items alone, whose right-hand sides are without them as yet */
 	MfSystem	system[MF_MAX_LANES];
 	float		factor[MF_MAX_LANES];
 	float		shift[MF_KINDS][MF_MAX_LANES];

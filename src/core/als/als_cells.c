@@ -350,6 +350,8 @@ mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const
 		return;
 	}
 	system = mf_sweep_system(als, MF_INTEREST, row->row);
+	if (row->point != NULL)
+		system.point = row->point;
 	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, &system, right);
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_has(als, (MfPart) part))

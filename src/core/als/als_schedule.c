@@ -181,7 +181,7 @@ cost_of_place(const MfAls *als, int64_t place)
 {
 	int64_t		r = als->order[place];
 	double		n = (double) (als->rows->start[r + 1] - als->rows->start[r]);
-	bool		drawn = mf_sweep_has_prior(als, MF_INTEREST) || mf_sweep_has_prior(als, MF_RATING);
+	bool		drawn = mf_sweep_points(als, MF_INTEREST) != NULL || mf_sweep_points(als, MF_RATING) != NULL;
 	double		cost = 0.0;
 
 	if (place >= als->first_empty)

@@ -107,12 +107,12 @@ static MfTask
 make_task(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, int slot)
 {
 	bool		users = als->side == MF_USERS;
-	MfTask		task = {.part = part,.row = {r, NULL, NULL}};
+	MfTask		task = {.part = part,.row = {.row = r}};
 
 	task.block = !users && als->term[part].dimensions <= als->shared && als->own > 0 ? &als->shared_block :
 		&als->block[0];
 	task.system = mf_sweep_system(als, part, r);
-	if (mf_sweep_has_prior(als, part))
+	if (mf_sweep_points(als, part) != NULL)
 		task.system.point = space->prior[part] + slot * als->ld;
 	task.x = space->solved[part] + slot * als->ld;
 	for (int t = 0; t < MF_TERMS; t++)
@@ -151,9 +151,11 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 {
 	int			ld = als->ld;
 	float	   *right = space->matrix + ld * ld;
-	MfRowState	row = {r, NULL, NULL};
+	MfRowState	row = {.row = r};
 	MfRowSums	sums;
 
+	if (als->side == MF_USERS && mf_sweep_points(als, MF_INTEREST) != NULL)
+		row.point = space->prior[MF_INTEREST] + slot * ld;
 	mf_sweep_accumulate(als, &row, -1, &space->panel, space->matrix, &sums);
 	if (mf_cancelled(als->parallel))
 		return;
@@ -163,7 +165,7 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 		bool		users = als->side == MF_USERS;
 		float	   *matrix = space->matrix;
 
-		if (users ? part != MF_INTEREST : !als->term[part].present)
+		if (!mf_sweep_owns(als, (MfPart) part))
 			continue;
 		task = make_task(als, space, r, (MfPart) part, slot);
 		task.right = users || part == MF_INTEREST ? right : right + ld;
@@ -321,7 +323,7 @@ solve_row(MfAls *als, const MfSingleSpace *space, int64_t place, int slot)
 	{
 		MfTask		task;
 
-		if (als->side == MF_USERS ? part != MF_INTEREST : !als->term[part].present)
+		if (!mf_sweep_owns(als, (MfPart) part))
 			continue;
 		task = make_task(als, space, r, (MfPart) part, slot);
 		if (als->exact)
@@ -340,15 +342,15 @@ solve_group(MfAls *als, const MfSingleSpace *space, int64_t place, int n)
 	for (int k = 0; k < n; k++)
 		row[k] = als->order[place + k];
 	for (int part = 0; part < MF_TERMS && !als->exact; part++)
-		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+		if (mf_sweep_owns(als, (MfPart) part))
 			mf_sweep_load(als, mf_sweep_solved(als, (MfPart) part), row, n, space->solved[part], space->rotated);
 	for (int part = 0; part < MF_TERMS; part++)
-		if (mf_sweep_has_prior(als, (MfPart) part))
-			mf_sweep_load(als, als->term[part].prior, row, n, space->prior[part], space->rotated);
+		if (mf_sweep_owns(als, (MfPart) part) && mf_sweep_points(als, (MfPart) part) != NULL)
+			mf_sweep_load(als, mf_sweep_points(als, (MfPart) part), row, n, space->prior[part], space->rotated);
 	for (int k = 0; k < n && !mf_cancelled(als->parallel); k++)
 		solve_row(als, space, place + k, k);
 	for (int part = 0; part < MF_TERMS; part++)
-		if (als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present)
+		if (mf_sweep_owns(als, (MfPart) part))
 			mf_sweep_store(als, (MfPart) part, row, n, space->solved[part], space->rotated);
 }
 

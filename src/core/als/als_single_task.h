@@ -16,7 +16,7 @@ typedef struct MfSingleSpace
 	float	   *work;			/* 16 x ld */
 	float	   *vector[8];		/* ld each */
 	float	   *solved[MF_TERMS];	/* MF_GROUP x ld: vectors of the rows at hand, of users the first alone */
-	float	   *prior[MF_TERMS];	/* MF_GROUP x ld: where the rows are drawn to, of items alone */
+	float	   *prior[MF_TERMS];	/* MF_GROUP x ld: where the rows are drawn to, of users the first alone */
 	float	   *rotated;		/* MF_GROUP x ld */
 } MfSingleSpace;
 

@@ -8,7 +8,7 @@
  *                                              = pull * point + sum over cells of target * y,
  *
  * with a bias where the term has one: the cell's vector is then [y, 1].  The point is where regularization draws the
- * row: users to the mean user by a part of it, items to their prior by the whole.
+ * row: users to the mean user, or to a point of their own, by a part of it, items to their prior by the whole.
  *
  * Inside of a half-sweep vectors have `ld` floats: the dimensions that all terms share, rotated so that the Gram matrix
  * is diagonal and padded to shared_width, then those that ratings have for themselves, as they are and padded.  The
@@ -135,6 +135,7 @@ typedef struct MfRowState
 	int64_t		row;			/* within als->rows */
 	const float *x;				/* ld: as it stands; where there are several blocks, else NULL */
 	float	   *kept;			/* ratings' targets, from one block to the next; NULL: too many to keep */
+	const float *point;			/* ld: where a user is drawn to; NULL: the mean user */
 } MfRowState;
 
 /* One row's system besides its cells. */
@@ -146,7 +147,7 @@ typedef struct MfSystem
 	float		bias_shift;
 	float		raised_bias;
 	float		pull;			/* towards the point: a part of the shift, which raising leaves as it is */
-	const float *point;			/* ld: the mean user, or an item's prior once it is loaded */
+	const float *point;			/* ld: the mean user, or a row's prior once it is loaded */
 	float		bias_point;		/* where bias_shift draws the bias */
 	double		loss_weight;	/* of the system's loss in the objective */
 	float	   *bias;			/* out; NULL: none */
@@ -203,6 +204,25 @@ static inline bool
 mf_sweep_has_prior(const MfAls *als, MfPart part)
 {
 	return als->side == MF_ITEMS && als->term[part].present && als->term[part].prior != NULL;
+}
+
+/*
+ * Where the rows being solved are drawn to by a term, each to a point of its own, as the caller has it; NULL: there are
+ * none.  Users have one vector, and one point, for all terms.
+ */
+static inline const float *
+mf_sweep_points(const MfAls *als, MfPart part)
+{
+	if (als->side == MF_USERS)
+		return als->problem->user_pull != NULL ? als->problem->user_prior : NULL;
+	return mf_sweep_has_prior(als, part) ? als->term[part].prior : NULL;
+}
+
+/* Whether the side being solved has a vector of its own in a term: users have theirs in the first. */
+static inline bool
+mf_sweep_owns(const MfAls *als, MfPart part)
+{
+	return als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present;
 }
 
 /* What the point of a system's bias adds to the bias's right-hand side; times the point, to the constant. */

@@ -72,20 +72,21 @@ square_of(const MfAls *als, const float *x, int n)
 
 /*
  * What regularization makes of a user with the vector x (given_ld floats, of the caller's) and its square |x|^2: that
- * of each kind of dimensions, and the pull to the mean user.  0 at least, below which only rounding leads.
+ * of each kind of dimensions, and the pull to the mean user or the user's own point.  0 at least, below which only rounding leads.
  */
 double
 mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square)
 {
 	const MfProblem *problem = als->problem;
 	MfSystem	system = user_system(als, user);
+	const float *point = problem->user_prior != NULL ? problem->user_prior + user * als->given_ld : problem->user_mean;
 	double		sum = system.shift[MF_SHARED] * (als->own > 0 ? square_of(als, x, als->shared) : square);
 
 	if (als->own > 0)
 		sum += system.shift[MF_PRIVATE] * square_of(als, x + als->shared, als->own);
 	if (system.pull != 0.0f)
-		sum += (double) system.pull * (als->dense->dot(problem->user_mean, problem->user_mean, als->given_ld) -
-									   2.0 * als->dense->dot(problem->user_mean, x, als->given_ld));
+		sum += (double) system.pull * (als->dense->dot(point, point, als->given_ld) -
+									   2.0 * als->dense->dot(point, x, als->given_ld));
 	return sum < 0.0 ? 0.0 : sum;
 }
 
@@ -166,16 +167,19 @@ mf_sweep_account(MfAls *als, int64_t r, const MfSystem *system, const MfBlock *b
 	als->row_loss[als->rows->first + r] += system->loss_weight * (loss < 0.0 ? 0.0 : loss);
 }
 
-/* Sets a user without cells to the mean user; for them the loss is not at its least, but lists are. */
+/*
+ * Sets a user without cells to the point that they are drawn to (given: as the caller has it; point: ld); for them the
+ * loss is not at its least, but lists are.
+ */
 static void
-become_mean(MfAls *als, int64_t r, const MfSystem *system, float *x)
+become_point(MfAls *als, int64_t r, const MfSystem *system, const float *given, const float *point, float *x)
 {
 	double		loss = 0.0;
 
-	memcpy(x, als->problem->user_mean, (size_t) als->shared * sizeof(float));
+	memcpy(x, given, (size_t) als->shared * sizeof(float));
 	for (int k = 0; k < als->shared; k++)
 		loss += ((double) system->factor * als->base[k] + system->shift[MF_SHARED] - system->pull) *
-			als->mean[k] * als->mean[k];
+			point[k] * point[k];
 	als->row_loss[als->rows->first + r] = loss;
 }
 
@@ -202,18 +206,22 @@ clear_row(MfAls *als, MfPart part, int64_t r, const float *prior)
 	memset(x, 0, (size_t) als->given_ld * sizeof(float));
 	if (system.bias != NULL)
 		*system.bias = system.bias_point;
-	if (prior != NULL)
+	if (als->side == MF_USERS)
+	{
+		if (system.pull != 0.0f)
+			become_point(als, r, &system, prior != NULL ? als->problem->user_prior + at : als->problem->user_mean,
+						 prior != NULL ? prior : system.point, x);
+	}
+	else if (prior != NULL)
 	{
 		memcpy(x, term->prior + at, (size_t) term->dimensions * sizeof(float));
 		become_prior(als, r, &system, prior);
 	}
-	else if (system.pull != 0.0f)
-		become_mean(als, r, &system, x);
 }
 
 /*
  * Sets rows begin .. end - 1 of the order, which have no cells, to 0, or to where they are drawn: users to the mean
- * user, items to their priors.  workspace: of a worker.
+ * user or their own points, items to their priors.  workspace: of a worker.
  */
 void
 mf_sweep_clear(MfAls *als, int64_t begin, int64_t end, char *workspace)
@@ -231,12 +239,12 @@ mf_sweep_clear(MfAls *als, int64_t begin, int64_t end, char *workspace)
 			row[j] = als->order[k + j];
 		for (int part = 0; part < MF_TERMS; part++)
 		{
-			bool		drawn = mf_sweep_has_prior(als, (MfPart) part);
+			const float *points = mf_sweep_points(als, (MfPart) part);
 
-			if (drawn)
-				mf_sweep_load(als, als->term[part].prior, row, n, prior, rotated);
+			if (points != NULL)
+				mf_sweep_load(als, points, row, n, prior, rotated);
 			for (int j = 0; j < n && als->term[part].present; j++)
-				clear_row(als, (MfPart) part, row[j], drawn ? prior + j * als->ld : NULL);
+				clear_row(als, (MfPart) part, row[j], points != NULL ? prior + j * als->ld : NULL);
 		}
 	}
 }

@@ -33,7 +33,7 @@ typedef struct MfProblem
 	const float *user_mean;		/* mf_padded(d): the point to which users are drawn, 0 beyond shared dimensions.  The
 								 * caller may change it between half-sweeps */
 	const float *user_pull;		/* nusers: the part of user_regularization that multiplies |p_u -
-								 * user_mean|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
+								 * point|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
 								 * part */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side's vectors
 								 * to 13 bits, where that is faster; cells must have no weights then */
@@ -49,6 +49,8 @@ typedef struct MfProblem
 	const float *interest_prior;	/* nitems x mf_padded(d): of s_i; 0 beyond shared dimensions and d */
 	const float *rating_prior;	/* nitems x mf_padded(d): of q_i; 0 beyond d */
 	const float *bias_prior;	/* nitems: of b_i */
+	const float *user_prior;	/* nusers x mf_padded(d): to which users are drawn in place of user_mean, each to their
+								 * own, 0 beyond shared dimensions; NULL: to that.  It may change likewise */
 } MfProblem;
 
 /*
@@ -86,7 +88,7 @@ typedef struct MfFold
 	float		user_bias_regularization;	/* infinite: the bias is 0 */
 	const float *gram;			/* d x mf_padded(d): sum over items of unobserved[i] s_i s_i'; NULL
 								 * without an interest part */
-	const float *user_mean;		/* d: the point to which users are drawn; NULL: 0 */
+	const float *user_mean;		/* d: the point to which the user is drawn, the mean or their own; NULL: 0 */
 	bool		whole;			/* alpha * weight is all that a cell weighs in the interest part, with
 								 * `unobserved` in it; it may be less than that */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
