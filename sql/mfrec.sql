@@ -191,13 +191,14 @@ CREATE FUNCTION mf_train(
 	item_features regclass DEFAULT NULL,
 	feature_categories text[] DEFAULT NULL,
 	feature_strength double precision DEFAULT NULL,
+	user_features regclass DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -218,7 +219,8 @@ Explicit feedback has both parts (interest_weight => 0: the first alone), implic
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
-item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more';
+item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more
+user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0';
 
 CREATE FUNCTION mf_retrain(
 	model text DEFAULT NULL,
@@ -391,7 +393,7 @@ COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatib
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
-reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user)';
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), profile (what the user is like is known from user_features, and nothing else)';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,

@@ -264,8 +264,8 @@ MarkSeen(AttributeReceiver *receiver, const Place *place)
 	if (receiver->seen[place->item])
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("relation \"%s\" has several rows of one item", source->name),
-				 errdetail("There is more than one row of item %s.", IdToText(&source->key, place->id)),
+				 errmsg("relation \"%s\" has several rows of one %s", source->name, source->side->one),
+				 errdetail("There is more than one row of %s %s.", source->side->one, IdToText(&source->key, place->id)),
 				 errhint("Leave the others out, or bring them together in arrays, with a view.")));
 	receiver->seen[place->item] = true;
 	receiver->attributes->described += place->item < receiver->attributes->known;
@@ -280,8 +280,9 @@ CheckMemory(const AttributeReceiver *receiver)
 
 	if (needed > receiver->memory)
 		TrainingExceedsMemory(needed,
-							  psprintf("The %d words and categories of relation \"%s\", so far, and the dictionary of %d items must be in memory.",
-									   attributes->vocabulary->count, attributes->source->name, attributes->items->count));
+							  psprintf("The %d words and categories of relation \"%s\", so far, and the dictionary of %d %s must be in memory.",
+									   attributes->vocabulary->count, attributes->source->name, attributes->items->count,
+									   attributes->source->side->many));
 }
 
 /* Takes a row of the query; what it leaves behind is freed at once. */

@@ -1,5 +1,5 @@
 /*
- * feature_arguments.c - the arguments item_features and feature_categories, and how a model keeps them.
+ * feature_arguments.c - the arguments item_features, feature_categories and user_features, and how a model keeps them.
  *
  * A model keeps names, not oids, so that a dump can be restored without the relation, and so that a relation that was
  * dropped and created once more is the same one to mf_retrain.
@@ -18,9 +18,9 @@
 #include "guc.h"
 #include "pg/json.h"
 
-/* Whether a training goes by attributes of items. */
+/* Whether a training goes by attributes of a side. */
 bool
-HasItemFeatures(const FeatureArguments *arguments)
+HasFeatures(const FeatureArguments *arguments)
 {
 	return OidIsValid(arguments->relid) || arguments->name;
 }
@@ -29,7 +29,7 @@ HasItemFeatures(const FeatureArguments *arguments)
 void
 CheckFeatureArguments(const FeatureArguments *arguments)
 {
-	if (arguments->ncategories > 0 && !HasItemFeatures(arguments))
+	if (arguments->ncategories > 0 && !HasFeatures(arguments))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature_categories needs item_features"),
@@ -105,23 +105,23 @@ FeaturesRelation(const FeatureArguments *arguments, const char *model)
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s.%s\" of attributes of items of model \"%s\" does not exist",
-						arguments->schema, arguments->name, model),
+				 errmsg("relation \"%s.%s\" of attributes of %s of model \"%s\" does not exist",
+						arguments->schema, arguments->name, arguments->side->many, model),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 errhint("Rename it back, or train with mf_train(..., model => %s, item_features => ...) on another relation, or on none.",
-						 quote_literal_cstr(model))));
+				 errhint("Rename it back, or train with mf_train(..., model => %s, %s => ...) on another relation, or on none.",
+						 quote_literal_cstr(model), arguments->side->argument)));
 	return relid;
 }
 
 /*
- * Opens the relation of attributes of a model's items, whose ids are of type `items`; all that can be wrong before a
+ * Opens the relation of attributes of a model's items, or users, whose ids are of type `items`; all that can be wrong before a
  * row is read is an error here. item_column: how the source of ratings calls its items.
  */
 void
-OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column, const char *model,
+OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *id_column, const char *model,
 				 const IdType *items)
 {
-	OpenFeatureSource(source, FeaturesRelation(arguments, model), item_column, arguments->categories,
+	OpenFeatureSource(source, arguments->side, FeaturesRelation(arguments, model), id_column, arguments->categories,
 					  arguments->ncategories, TextConfiguration(), false);
 	CheckFeatureKey(source, items);
 }
@@ -134,7 +134,8 @@ void
 ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
 				   const char *text_configuration)
 {
-	OpenFeatureSource(source, relid, item_column, arguments->categories, arguments->ncategories, TextConfiguration(), true);
+	OpenFeatureSource(source, &item_side, relid, item_column, arguments->categories, arguments->ncategories,
+					  TextConfiguration(), true);
 	UseTextConfiguration(source, text_configuration);
 }
 
@@ -152,19 +153,21 @@ AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments)
 {
 	if (arguments->name == NULL)
 		return;
-	AppendJsonString(json, "item_features_schema", arguments->schema);
-	AppendJsonString(json, "item_features", arguments->name);
-	AppendJsonStrings(json, "feature_categories", arguments->categories, arguments->ncategories);
+	AppendJsonString(json, arguments->side->schema_key, arguments->schema);
+	AppendJsonString(json, arguments->side->argument, arguments->name);
+	if (arguments->side == &item_side)
+		AppendJsonStrings(json, "feature_categories", arguments->categories, arguments->ncategories);
 }
 
 /* The inverse of AppendFeatureArguments(); strings are palloc'd. */
 void
-FeatureArgumentsFromJson(FeatureArguments *arguments, Jsonb *json)
+FeatureArgumentsFromJson(FeatureArguments *arguments, const FeatureSide *side, Jsonb *json)
 {
 	memset(arguments, 0, sizeof(FeatureArguments));
-	arguments->schema = JsonString(json, "item_features_schema");
+	arguments->side = side;
+	arguments->schema = JsonString(json, side->schema_key);
 	if (arguments->schema)
-		arguments->name = JsonString(json, "item_features");
-	if (arguments->name)
+		arguments->name = JsonString(json, side->argument);
+	if (arguments->name && side == &item_side)
 		arguments->categories = JsonStrings(json, "feature_categories", &arguments->ncategories);
 }

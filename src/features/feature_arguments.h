@@ -1,5 +1,5 @@
 /*
- * feature_arguments.h - the arguments item_features and feature_categories, and how a model keeps them.
+ * feature_arguments.h - the arguments item_features, feature_categories and user_features, and how a model keeps them.
  */
 #ifndef MFREC_FEATURE_ARGUMENTS_H
 #define MFREC_FEATURE_ARGUMENTS_H
@@ -12,6 +12,7 @@
 /* What a training was asked for: the relation by its oid, or by the name that a model keeps of it. */
 typedef struct FeatureArguments
 {
+	const FeatureSide *side;	/* whose attributes they are */
 	Oid			relid;			/* InvalidOid: none, or it is named */
 	char	   *schema;			/* "pg_temp" of a temporary one; NULL: none */
 	char	   *name;
@@ -19,10 +20,10 @@ typedef struct FeatureArguments
 	int			ncategories;
 } FeatureArguments;
 
-extern bool HasItemFeatures(const FeatureArguments *arguments);
+extern bool HasFeatures(const FeatureArguments *arguments);
 extern Oid	FindItemFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
-extern void OpenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
+extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
 							 const char *model, const IdType *items);
 extern void ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
 							   const char *text_configuration);
@@ -30,6 +31,6 @@ extern char *TextConfigurationName(Oid configuration);
 extern void UseTextConfiguration(FeatureSource *source, const char *name);
 extern void KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source);
 extern void AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments);
-extern void FeatureArgumentsFromJson(FeatureArguments *arguments, Jsonb *json);
+extern void FeatureArgumentsFromJson(FeatureArguments *arguments, const FeatureSide *side, Jsonb *json);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * feature_source.c - the relation of items' attributes: its key, its columns, and how each is taken.
+ * feature_source.c - the relation of attributes of items, or of users: its key, its columns, and how each is taken.
  *
  * The key is the column named as the source's item column, else the primary key, where that is one column.  Every
  * other column is an attribute, and its type says of what kind:
@@ -151,11 +151,14 @@ PrimaryKeyColumn(Relation rel)
 	return column;
 }
 
+const FeatureSide item_side = {"item", "items", "item_features", "item_features_schema", "item_column"};
+const FeatureSide user_side = {"user", "users", "user_features", "user_features_schema", "user_column"};
+
 /* The name of the key, palloc'd; an error where the relation has none. */
 static char *
-KeyColumn(Relation rel, const char *item_column)
+KeyColumn(Relation rel, const FeatureSide *side, const char *id_column)
 {
-	AttrNumber	column = get_attnum(RelationGetRelid(rel), item_column);
+	AttrNumber	column = get_attnum(RelationGetRelid(rel), id_column);
 
 	if (column <= 0)
 		column = PrimaryKeyColumn(rel);
@@ -163,9 +166,9 @@ KeyColumn(Relation rel, const char *item_column)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("relation \"%s\" has neither a column \"%s\" nor a primary key of one column",
-						RelationGetRelationName(rel), item_column),
-				 errdetail("Its rows are found by the ids of items, in a column of that name or in the primary key."),
-				 errhint("Use a view that has the items' ids in a column %s.", quote_identifier(item_column))));
+						RelationGetRelationName(rel), id_column),
+				 errdetail("Its rows are found by the ids of %s, in a column of that name or in the primary key.", side->many),
+				 errhint("Use a view that has the %s' ids in a column %s.", side->many, quote_identifier(id_column))));
 	return pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
 }
 
@@ -210,9 +213,9 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
 	if (source->nattributes == 0 && !again)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("relation \"%s\" has no attributes of items", source->name),
+				 errmsg("relation \"%s\" has no attributes of %s", source->name, source->side->many),
 				 errdetail("It has no column beside its key, \"%s\".", source->key_column),
-				 errhint("Name a table or view with a row an item and its attributes in further columns.")));
+				 errhint("Name a table or view with a row of each %s and attributes in further columns.", source->side->one)));
 }
 
 /*
@@ -224,20 +227,21 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
  * they are passed over where they would be an error.
  */
 void
-OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories, int ncategories,
-				  Oid text_configuration, bool again)
+OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column, char **categories,
+				  int ncategories, Oid text_configuration, bool again)
 {
-	Relation	rel = OpenRows(relid, "cannot read attributes of items from \"%s\"",
-							   "Name a table or view of items with the argument item_features.");
+	Relation	rel = OpenRows(relid, psprintf("cannot read attributes of %s from \"%%s\"", side->many),
+							   psprintf("Name a table or view of %s with the argument %s.", side->many, side->argument));
 
 	memset(source, 0, sizeof(FeatureSource));
+	source->side = side;
 	source->relid = relid;
 	source->name = pstrdup(RelationGetRelationName(rel));
 	source->schema = get_namespace_name(RelationGetNamespace(rel));
 	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
 	source->text_configuration = text_configuration;
-	source->key_column = KeyColumn(rel, item_column);
-	IdColumn(rel, source->key_column, "item_column", &source->key);
+	source->key_column = KeyColumn(rel, side, id_column);
+	IdColumn(rel, source->key_column, side->id_argument, &source->key);
 	if (!again)
 		CheckCategories(rel, source->key_column, categories, ncategories);
 	FillAttributes(source, rel, categories, ncategories, again);
@@ -252,9 +256,10 @@ CheckFeatureKey(const FeatureSource *source, const IdType *items)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but the items' ids are of type %s",
-					source->key_column, source->name, format_type_be(source->key.type), format_type_be(items->type)),
-			 errdetail("Attributes belong to the item whose id is in that column."),
+			 errmsg("column \"%s\" of relation \"%s\" is of type %s, but the %s' ids are of type %s",
+					source->key_column, source->name, format_type_be(source->key.type), source->side->many,
+					format_type_be(items->type)),
+			 errdetail("Attributes belong to the %s whose id is in that column.", source->side->one),
 			 errhint("Cast it in a view: %s::%s.", quote_identifier(source->key_column), format_type_be(items->type))));
 }
 

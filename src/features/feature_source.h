@@ -28,9 +28,23 @@ typedef struct Attribute
 	const char *after;
 } Attribute;
 
-/* A relation with a row an item. */
+/* Whose attributes they are, for messages and for what a model keeps of the argument. */
+typedef struct FeatureSide
+{
+	const char *one;			/* "item" */
+	const char *many;
+	const char *argument;		/* of mf_train, which names the relation */
+	const char *schema_key;		/* under which a model keeps its schema; its name is under `argument` */
+	const char *id_argument;	/* which names the column of ids in ratings, and so here */
+} FeatureSide;
+
+extern const FeatureSide item_side;
+extern const FeatureSide user_side;
+
+/* A relation with a row an item, or a user: `items` stands for both. */
 typedef struct FeatureSource
 {
+	const FeatureSide *side;
 	Oid			relid;
 	char	   *schema;
 	char	   *name;
@@ -43,8 +57,8 @@ typedef struct FeatureSource
 	Attribute  *attribute;		/* in the order of the relation's columns */
 } FeatureSource;
 
-extern void OpenFeatureSource(FeatureSource *source, Oid relid, const char *item_column, char **categories,
-							  int ncategories, Oid text_configuration, bool again);
+extern void OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column,
+							  char **categories, int ncategories, Oid text_configuration, bool again);
 extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
 extern char *FeatureQuery(const FeatureSource *source);
 

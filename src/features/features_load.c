@@ -64,15 +64,16 @@ CheckFeatures(const Features *features, const Attributes *attributes, const Choi
 	if (attributes->described == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no row of an item with ratings", source->name),
-				 errhint("Check that its column \"%s\" has the items' ids, and that row security does not hide its rows.",
-						 source->key_column)));
+				 errmsg("relation \"%s\" has no row of %s with ratings", source->name,
+						source->side == &item_side ? "an item" : "a user"),
+				 errhint("Check that its column \"%s\" has the %s' ids, and that row security does not hide its rows.",
+						 source->key_column, source->side->many)));
 	if (features->nfeatures == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no attribute that tells items apart", source->name),
+				 errmsg("relation \"%s\" has no attribute that tells %s apart", source->name, source->side->many),
 				 errdetail("Passed over: %s.", passed.data),
-				 errhint("A value is of use where at least 3 items with ratings have it, and others do not.")));
+				 errhint("A value is of use where at least 3 %s with ratings have it, and others do not.", source->side->many)));
 	pfree(passed.data);
 }
 
@@ -94,8 +95,8 @@ NoticeFeatures(const Features *features, const Attributes *attributes, const Cho
 	ereport(NOTICE,
 			(passed.len > 0 ? errmsg("features of \"%s\": %s; passed over: %s", attributes->source->name, taken.data, passed.data)
 			 : errmsg("features of \"%s\": %s", attributes->source->name, taken.data),
-			 errdetail("It has rows of %lld of %lld items with ratings, and of %lld without.%s",
-					   (long long) attributes->described, (long long) features->known,
+			 errdetail("It has rows of %lld of %lld %s with ratings, and of %lld without.%s",
+					   (long long) attributes->described, (long long) features->known, attributes->source->side->many,
 					   (long long) (features->nitems - features->known), limit.data)));
 	if (attributes->null_rows > 0)
 		ereport(NOTICE,
@@ -126,7 +127,7 @@ HashCells(Cells *cells)
 
 /* For debugging: how many cells there are, where, and a hash of them and of their transpose; and the first of them. */
 static void
-ShowCells(Features *features)
+ShowCells(const FeatureSide *side, Features *features)
 {
 	const IdMap *ids = features->ids;
 	MfRows		rows;
@@ -134,8 +135,8 @@ ShowCells(Features *features)
 
 	if (!message_level_is_interesting(DEBUG1))
 		return;
-	elog(DEBUG1, "mfrec: %lld cells of %lld items and %d features, %s: %016llx %016llx",
-		 (long long) features->by_item.start[features->nitems], (long long) features->nitems, features->nfeatures,
+	elog(DEBUG1, "mfrec: %lld cells of %lld %s and %d features, %s: %016llx %016llx",
+		 (long long) features->by_item.start[features->nitems], (long long) features->nitems, side->many, features->nfeatures,
 		 features->by_item.spilled ? "spilled" : "in memory", (unsigned long long) HashCells(&features->by_item),
 		 (unsigned long long) HashCells(&features->by_feature));
 	if (!message_level_is_interesting(DEBUG2))
@@ -144,7 +145,7 @@ ShowCells(Features *features)
 	while (shown < MOST_SHOWN && NextCells(&features->by_item, &rows))
 		for (int64 r = 0; r < rows.nrows; r++)
 			for (int64 c = rows.start[r]; c < rows.start[r + 1] && shown < MOST_SHOWN; c++, shown++)
-				elog(DEBUG2, "mfrec: item %s has %s = %.3f", IdToText(ids->type, IdAt(ids, (int32) (rows.first + r))),
+				elog(DEBUG2, "mfrec: %s %s has %s = %.3f", side->one, IdToText(ids->type, IdAt(ids, (int32) (rows.first + r))),
 					 features->names[rows.column[c]], rows.rating[c]);
 }
 
@@ -183,7 +184,7 @@ LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfPa
 	MakeFeatureCells(features, &attributes, &numbers, &choices, rank, budget / 2, parallel);
 	if (!source->quiet)
 		NoticeFeatures(features, &attributes, &choices);
-	ShowCells(features);
+	ShowCells(source->side, features);
 	FreeTriplets(&attributes.tokens);
 	FreeCells(&numbers.cells);
 	pfree(choices.column);

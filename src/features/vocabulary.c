@@ -74,7 +74,7 @@ GrowVocabulary(Vocabulary *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many different words and categories"),
-				 errdetail("Attributes of items can have at most %d.", MOST_TOKENS),
+				 errdetail("Attributes can have at most %d.", MOST_TOKENS),
 				 errhint("Leave columns out with a view.")));
 	v->capacity *= 2;
 	v->mask = 2 * (uint32) v->capacity - 1;

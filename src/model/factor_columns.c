@@ -70,6 +70,13 @@ SeenColumn(Oid relid)
 	return FindColumn(relid, "seen", BYTEAOID);
 }
 
+/* The column of a users' table with the points that they are drawn to; tables that 0.1.0 made are without. */
+AttrNumber
+PriorColumn(Oid relid)
+{
+	return FindColumn(relid, "prior", FLOAT4ARRAYOID);
+}
+
 /* The column of an items' table with the numbers by which that means them; tables that 0.1.0 made are without. */
 AttrNumber
 ItemNumberColumn(Oid relid)
@@ -91,6 +98,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->factors = FindColumn(relid, "factors", FLOAT4ARRAYOID);
 	columns->rating_factors = FindColumn(relid, "rating_factors", FLOAT4ARRAYOID);
 	columns->seen = SeenColumn(relid);
+	columns->prior = PriorColumn(relid);
 	columns->number = ItemNumberColumn(relid);
 }
 

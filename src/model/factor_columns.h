@@ -23,12 +23,14 @@ typedef struct FactorColumns
 	AttrNumber	factors;		/* float4[] */
 	AttrNumber	rating_factors; /* float4[], of items */
 	AttrNumber	seen;			/* bytea, of users */
+	AttrNumber	prior;			/* float4[], of users */
 	AttrNumber	number;			/* int4, of items */
 } FactorColumns;
 
 extern const char *FactorTableSql(Oid relid);
 extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
 extern AttrNumber SeenColumn(Oid relid);
+extern AttrNumber PriorColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
 extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);

@@ -58,6 +58,13 @@ FillKey(TupleTableSlot *slot, const Storing *storing, const IdMap *ids, int64 ro
 	SetBulkColumn(slot, storing->columns.id, IdToDatum(&storing->columns.idtype, ids->ids[row]));
 }
 
+/* Whether of a user nothing is known but that there is one: no ratings, and nothing that says where to draw them. */
+static bool
+HasNoVector(const FactorRows *rows, int64 row)
+{
+	return rows->has_prior && row >= rows->rated && !rows->has_prior[row];
+}
+
 /*
  * The row of number `row` of a side: what is NULL in `rows` is stored as FactorRows says; columns that the table
  * does not have are left out.
@@ -72,7 +79,12 @@ FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 	FillKey(slot, storing, rows->ids, row);
 	SetBulkColumn(slot, columns->ratings, Int32GetDatum(rows->counts[row]));
 	SetBulkColumn(slot, columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
-	SetBulkColumn(slot, columns->factors, MakeVector(rows->vectors + at, rows->factors));
+	if (HasNoVector(rows, row))
+		SetBulkColumn(slot, columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
+	else
+		SetBulkColumn(slot, columns->factors, MakeVector(rows->vectors + at, rows->factors));
+	if (rows->priors && rows->has_prior[row])
+		SetBulkColumn(slot, columns->prior, MakeVector(rows->priors + at, rows->shared));
 	if (rows->rating_vectors)
 		SetBulkColumn(slot, columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
 	if (rows->numbers && columns->number != InvalidAttrNumber)

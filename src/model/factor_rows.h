@@ -28,6 +28,10 @@ typedef struct FactorRows
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
 	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
+	const float *priors;		/* of users: where they are drawn to, in the first `shared` dimensions; NULL: all null */
+	const bool *has_prior;		/* n, of users: others' are stored as null; NULL: all have vectors */
+	int			shared;
+	int64		rated;			/* with has_prior: the first so many have vectors, those behind them only with a prior */
 	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
 	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
 } FactorRows;

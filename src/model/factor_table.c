@@ -98,6 +98,13 @@ AppendSeenStorage(StringInfo sql)
 					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
 }
 
+/* The same of the points that users are drawn to, which few models have: they are read whole, and do not compress. */
+static void
+AppendPriorStorage(StringInfo sql)
+{
+	appendStringInfoString(sql, ", ALTER COLUMN prior SET STORAGE EXTERNAL, ALTER COLUMN prior SET STATISTICS 0");
+}
+
 /* Says what a model table, or a column of it, holds, for \d+; name: with its schema, quoted. */
 void
 CommentModelTable(const char *name, const char *column, const char *comment)
@@ -131,6 +138,7 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 	if (!items)
 	{
 		CommentModelTable(name, "seen", "items that the user had at the training, by their numbers; null: not known");
+		CommentModelTable(name, "prior", "to which the vector is drawn by what is known of the user; null: to the mean user");
 		return;
 	}
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
@@ -154,7 +162,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
-					 items ? ", rating_factors real[], number integer" : ", seen bytea", id_column);
+					 items ? ", rating_factors real[], number integer" : ", seen bytea, prior real[]", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/*
@@ -169,7 +177,10 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 		appendStringInfoString(&sql, ", ALTER COLUMN rating_factors SET STORAGE PLAIN, "
 							   "ALTER COLUMN rating_factors SET STATISTICS 0");
 	else
+	{
 		AppendSeenStorage(&sql);
+		AppendPriorStorage(&sql);
+	}
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 	CommentFactorTable(name, id_column, items);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
@@ -204,6 +215,18 @@ char *
 AddNumberSql(Oid relid)
 {
 	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
+}
+
+/* The statement that gives a users' table its column of the points that they are drawn to. */
+char *
+AddPriorSql(Oid relid)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s ADD COLUMN prior real[]", FactorTableSql(relid));
+	AppendPriorStorage(&sql);
+	return sql.data;
 }
 
 /* An error for a table that bulk loading cannot fill, with what keeps it from that; a whole sentence. */

@@ -24,5 +24,6 @@ extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idt
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
 extern char *AddSeenSql(Oid relid);
 extern char *AddNumberSql(Oid relid);
+extern char *AddPriorSql(Oid relid);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * seen_columns.c - the columns with what users have, in tables of models that are older than they.
+ * seen_columns.c - the columns with what users have, and where they are drawn to, in tables that are older than they.
  *
  * Models of 0.1.0 have tables without them.  A training adds them, once, which keeps readers from the
  * tables until it commits; so it does that when it is about to store, does not wait long, and goes on without
@@ -149,4 +149,28 @@ AddSeenColumns(const Model *model)
 			 errdetail("Columns could not be added to its tables: %s. So lists leave out what users have only where they read the source.", obstacle),
 			 errhint("Run %s; and train again.", sql.data)));
 	return false;
+}
+
+/*
+ * The same of the column with the points that users are drawn to, for a version that has some; an error where it cannot be
+ * added, as without it such users would be other ones when they are folded in.
+ */
+void
+AddPriorColumn(const Model *model)
+{
+	AttrNumber	prior = PriorColumn(model->user_relid);
+	const char *obstacle = FindObstacle(model->user_relid, "prior", prior);
+	char	   *sql;
+
+	if (prior != InvalidAttrNumber)
+		return;
+	sql = AddPriorSql(model->user_relid);
+	if (obstacle == NULL)
+		obstacle = TrySqlPatiently(list_make1(sql));
+	if (obstacle)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" cannot keep what its users are drawn to", model->name),
+				 errdetail("A column could not be added to its table of users: %s.", obstacle),
+				 errhint("Run %s; and train again.", sql)));
 }

@@ -111,6 +111,24 @@ TakeVector(Datum datum, bool isnull, const CachedModel *cached, int64 user, int 
 	return true;
 }
 
+/*
+ * Copies where a user is drawn to out of its array, which has as many floats as there are dimensions that interest and
+ * ratings share, `factors` at most; false where there is none.
+ */
+static bool
+TakePrior(Datum datum, bool isnull, const CachedModel *cached, int64 user, int factors, float *prior)
+{
+	int			shared;
+	ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(datum);
+
+	if (array == NULL)
+		return false;
+	shared = ARR_NDIM(array) == 1 ? ARR_DIMS(array)[0] : 0;
+	if (shared > factors)
+		shared = 0;
+	return shared > 0 && TakeVector(datum, false, cached, user, shared, prior);
+}
+
 /* What a user has, copied to the given memory context; NULL where it is not known. */
 static bytea *
 TakeSeen(Datum datum, bool isnull, MemoryContext context)
@@ -143,6 +161,11 @@ TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const Ca
 	{
 		datum = heap_getattr(tuple, columns->seen, desc, &isnull);
 		stored->seen = TakeSeen(datum, isnull, context);
+	}
+	if (columns->prior != InvalidAttrNumber && stored->prior)
+	{
+		datum = heap_getattr(tuple, columns->prior, desc, &isnull);
+		stored->has_prior = TakePrior(datum, isnull, cached, user, factors, stored->prior);
 	}
 	datum = heap_getattr(tuple, columns->factors, desc, &isnull);
 	return TakeVector(datum, isnull, cached, user, factors, stored->vector);
@@ -179,7 +202,7 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 }
 
 /* The columns that UserQuery delivers. */
-static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.seen = 4};
+static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.seen = 5};
 
 /* The query that reads one user's row of a version: parameter 1 is the version, 2 the user. */
 static char *
@@ -189,7 +212,8 @@ UserQuery(const CachedModel *cached, bool with_seen)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
-	appendStringInfo(&sql, "%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+	appendStringInfo(&sql, ", %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+					 PriorColumn(cached->users.relid) != InvalidAttrNumber ? "prior" : "NULL::pg_catalog.float4[]",
 					 with_seen ? ", seen" : "",
 					 FactorTableSql(cached->users.relid), USER_ID,
 					 IdEqualitySql(&cached->user_type));
@@ -219,6 +243,7 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 		CheckFactorColumn(desc, 0, FLOAT4ARRAYOID);
 		CheckFactorColumn(desc, 1, FLOAT4OID);
 		CheckFactorColumn(desc, 2, INT4OID);
+		CheckFactorColumn(desc, 3, FLOAT4ARRAYOID);
 		found = TakeUser(SPI_tuptable->vals[0], desc, &query_columns, cached, user, factors, with_seen, context, stored);
 	}
 	else
@@ -241,6 +266,7 @@ LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool wit
 	bool		found;
 
 	stored->seen = NULL;
+	stored->has_prior = false;
 	if (!IdFits(&cached->user_type, user))
 		return false;
 	rel = try_table_open(path->relid, AccessShareLock);

@@ -13,6 +13,8 @@ typedef struct StoredUser
 	float	   *vector;			/* the caller's, with room for the factors */
 	float		bias;
 	int32		count;			/* ratings in the training */
+	float	   *prior;			/* as `vector`, or NULL: where the user is drawn to, 0 beyond what is stored of it */
+	bool		has_prior;		/* it is stored */
 	bytea	   *seen;			/* what the user has, see core/base/seen.h; NULL: it is not known */
 } StoredUser;
 

@@ -42,7 +42,7 @@ typedef struct Explaining
 static void
 CheckGoesByFeatures(const Recommender *r, const FeatureArguments *arguments)
 {
-	if (!r->image->objective.item_map || !HasItemFeatures(arguments))
+	if (!r->image->objective.item_map || !HasFeatures(arguments))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" does not go by attributes of items", r->model->name),
@@ -56,10 +56,10 @@ OpenFeaturesOf(const Recommender *r, Jsonb *parameters, FeatureSource *source)
 	FeatureArguments arguments;
 	SourceColumns columns;
 
-	FeatureArgumentsFromJson(&arguments, r->model->parameters);
+	FeatureArgumentsFromJson(&arguments, &item_side, r->model->parameters);
 	CheckGoesByFeatures(r, &arguments);
 	SourceColumnsFromJson(&columns, r->model->parameters);
-	OpenItemFeatures(source, &arguments, columns.item, r->model->name, &r->image->item_type);
+	OpenFeatures(source, &arguments, columns.item, r->model->name, &r->image->item_type);
 	UseTextConfiguration(source, JsonString(parameters, "text_search_config"));
 }
 

@@ -46,8 +46,8 @@ OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const I
 	SourceColumns columns;
 	Oid			relation;
 
-	FeatureArgumentsFromJson(&arguments, model->parameters);
-	if (parameters == NULL || !HasItemFeatures(&arguments))
+	FeatureArgumentsFromJson(&arguments, &item_side, model->parameters);
+	if (parameters == NULL || !HasFeatures(&arguments))
 		return false;
 	relation = FindItemFeatures(&arguments);
 	encoder->table = FindFeatureTable(model);

@@ -225,8 +225,8 @@ OpenRenewal(Renewal *renewal, bool newest)
 	const Model *model = renewal->model;
 	FeatureArguments arguments;
 
-	FeatureArgumentsFromJson(&arguments, model->parameters);
-	if (!newest || !HasItemFeatures(&arguments) || !SeesAllRows(model->item_relid))
+	FeatureArgumentsFromJson(&arguments, &item_side, model->parameters);
+	if (!newest || !HasFeatures(&arguments) || !SeesAllRows(model->item_relid))
 		return false;
 	FactorIdType(model->item_relid, ITEM_ID, &renewal->type);
 	if (OpenItemEncoder(&renewal->encoder, model, model->version, &renewal->type))

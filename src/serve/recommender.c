@@ -128,8 +128,8 @@ CheckUserRow(const Recommender *r, const StoredRow *row)
 }
 
 /*
- * The user's stored vector, and what they had at the training where that is wanted; of one who is not in
- * the model the mean user's vector, and false.
+ * The user's stored vector, where they are drawn to, and what they had at the training where that is wanted; of one who
+ * is not in the model the mean user's vector, and false.
  */
 bool
 LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
@@ -140,12 +140,18 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 
 	InitUser(r, state, REASON_MODEL);
 	stored.vector = state->vector;
+	stored.prior = palloc0(sizeof(float) * image->index.ld);
 	known = LookupUser(r->cached, r->version, user, mf_dimensions(&image->objective), with_seen, &stored);
 	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
 	state->bias = stored.bias;
 	state->count = stored.count;
 	if (known)
+	{
+		state->prior = stored.has_prior ? stored.prior : NULL;
+		if (stored.has_prior && stored.count == 0)
+			state->reason = REASON_PROFILE;
 		return true;
+	}
 	state->reason = REASON_POPULAR;
 	memcpy(state->vector, image->mean_user, sizeof(float) * mf_dimensions(&image->objective));
 	state->bias = image->mean_bias;

@@ -22,7 +22,8 @@ typedef enum Reason
 {
 	REASON_MODEL,				/* the stored vector */
 	REASON_FRESH,				/* folded in from the user's current rows */
-	REASON_POPULAR				/* nothing is known */
+	REASON_POPULAR,				/* nothing is known */
+	REASON_PROFILE				/* no ratings; the stored vector is what attributes of the user say */
 } Reason;
 
 /* A user as a list needs them; the vector has ld floats, padding 0. */
@@ -32,6 +33,7 @@ typedef struct UserState
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
+	const float *prior;			/* ld floats: where attributes of the user draw them; NULL: to the mean user */
 	int32	   *seen;			/* items that they had at the training and by the current rows, where these
 								 * were read; numbers in any order, some twice */
 	int			nseen;

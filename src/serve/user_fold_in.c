@@ -259,10 +259,11 @@ FindColdCells(const Image *image, const CurrentCells *cells)
 
 /*
  * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each
- * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.
+ * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.  prior: where the
+ * user is drawn to; NULL: to the mean user.
  */
 static void
-PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)
+PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool with_ratings)
 {
 	const MfObjective *objective = &image->objective;
 	RowWeight	weighting = TrainedWeighting(objective);
@@ -292,7 +293,7 @@ PrepareFold(const Image *image, CurrentCells *cells, bool with_ratings)
 	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
 	cells->fold.whole = objective->value_is_confidence;
 	cells->fold.gram = interest ? image->gram : NULL;
-	cells->fold.user_mean = interest ? image->mean_user : NULL;
+	cells->fold.user_mean = interest ? (prior ? prior : image->mean_user) : NULL;
 	cells->cells.n = cells->n;
 	cells->cells.interest = interest;
 	cells->cells.rating = rating;
@@ -324,9 +325,12 @@ FoldIn(const CurrentCells *cells, UserState *state)
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
 }
 
-/* Reads the user's current rows from the source, as cells, in the current memory context. */
+/*
+ * Reads the user's current rows from the source, as cells, in the current memory context; prior: where the user is drawn
+ * to, or NULL.
+ */
 static void
-ReadCells(Recommender *r, int64 user, CurrentCells *cells)
+ReadCells(Recommender *r, int64 user, const float *prior, CurrentCells *cells)
 {
 	const Image *image = r->image;
 	bool		explicit = mf_is_explicit(&image->objective);
@@ -340,7 +344,7 @@ ReadCells(Recommender *r, int64 user, CurrentCells *cells)
 	cells->nothers = (int) collector.nothers;
 	MergeRows(collector.rows, collector.count, image, cells);
 	if (image->objective.fold != MF_FOLD_NONE)
-		PrepareFold(image, cells, explicit);
+		PrepareFold(image, cells, prior, explicit);
 }
 
 /* The squared distance of two vectors of n floats, and the squared length of the second one. */
@@ -369,7 +373,7 @@ IsSolution(const CurrentCells *cells, const UserState *state)
 /*
  * Replaces what LoadUser found (known: a stored vector) by what the user's current rows say, and
  * adds their items to what the user has.  A user without any known row stays as they are, or becomes the mean
- * user when their rows have gone.  A model that cannot fold in learns no more than what the user has.
+ * user, or what their attributes say, when their rows have gone.  A model that cannot fold in learns no more than what the user has.
  */
 void
 RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
@@ -380,7 +384,7 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 	UserState	folded;
 	double		length;
 
-	ReadCells(r, user, &cells);
+	ReadCells(r, user, state->prior, &cells);
 	state->seen = JoinItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
 	state->seen = JoinItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
 	if (image->objective.fold == MF_FOLD_NONE)
@@ -389,8 +393,8 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 	{
 		if (known)
 		{
-			state->reason = REASON_POPULAR;
-			memcpy(state->vector, image->mean_user, sizeof(float) * d);
+			state->reason = state->prior ? REASON_PROFILE : REASON_POPULAR;
+			memcpy(state->vector, state->prior ? state->prior : image->mean_user, sizeof(float) * d);
 			state->bias = image->mean_bias;
 		}
 		return;
@@ -457,7 +461,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 	state->nseen = cells.n;
 	if (cells.n == 0)
 		return false;
-	PrepareFold(image, &cells, explicit && ratings);
+	PrepareFold(image, &cells, NULL, explicit && ratings);
 	FoldIn(&cells, state);
 	return true;
 }
@@ -472,12 +476,14 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 {
 	const MfObjective *objective = &r->image->objective;
 	bool		alone = mf_ratings_alone(objective);
+	UserState	state;
 	CurrentCells cells;
 	double	   *all;
 	MfHeap		best;
 
 	CheckFoldRule(r);
-	ReadCells(r, user, &cells);
+	(void) LoadUser(r, user, false, &state);
+	ReadCells(r, user, state.prior, &cells);
 	if (cells.n == 0)
 		return 0;
 	all = HugeArray(cells.n, sizeof(double));

@@ -29,7 +29,7 @@
 #define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
 
 /* The column reason, by Reason. */
-static const char *const reason_names[] = {"model", "fresh", "popular"};
+static const char *const reason_names[] = {"model", "fresh", "popular", "profile"};
 
 /*
  * Where the arguments of mf_recommend stand, from 0; user_id and k are the first two.  They come in two orders:

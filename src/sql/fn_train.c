@@ -113,6 +113,14 @@ ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 	}
 }
 
+/* The argument user_features, which the scripts of 0.1.0 do not have either: the last one, at that place. */
+static void
+ReadUserFeatures(FunctionCallInfo fcinfo, int place, FeatureArguments *arguments)
+{
+	if (PG_NARGS() > place && !PG_ARGISNULL(place))
+		arguments->relid = PG_GETARG_OID(place);
+}
+
 /*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
@@ -150,7 +158,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
- * feature_categories text[], feature_strength float8): trains a model, or its next version where there is one of that name, stores it and lets
+ * feature_categories text[], feature_strength float8, user_features regclass): trains a model, or its next version where
+ * there is one of that name, stores it and lets
  * it serve.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
@@ -164,6 +173,7 @@ mf_train(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
+	ReadUserFeatures(fcinfo, 21, &request.options.user_features);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }

@@ -16,7 +16,8 @@
 #include "pg/core_call.h"
 #include "pg/progress.h"
 #include "train/als_loop.h"
-#include "train/map_trial.h"
+#include "train/item_map.h"
+#include "train/user_map.h"
 
 /* The map of features begins after so many iterations: before, factors are too rough to tell what features say. */
 #define FIRST_WITH_MAP 3
@@ -42,11 +43,11 @@ StartFactors(Training *t)
 	const MfProblem *problem = &t->problem;
 	int64		ld = mf_padded(problem->factors);
 
-	t->factors.user = HugePageArray(problem->nusers * ld, sizeof(float));
+	t->factors.user = HugePageArray(t->nusers * ld, sizeof(float));
 	if (problem->rating_regularization)
 	{
 		t->factors.rating = HugePageArray(t->nitems * ld, sizeof(float));
-		t->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
+		t->factors.user_bias = HugePageArray(t->nusers, sizeof(float));
 		t->factors.item_bias = HugePageArray(t->nitems, sizeof(float));
 	}
 	if (problem->interest_regularization)
@@ -141,13 +142,14 @@ DropTiny(float *values, int64 count)
 static void
 DropTinyFactors(Training *t)
 {
-	const MfProblem *problem = &t->problem;
-	int64		ld = mf_padded(problem->factors);
+	int64		ld = mf_padded(t->problem.factors);
 
-	DropTiny(t->factors.user, problem->nusers * ld);
+	DropTiny(t->factors.user, t->nusers * ld);
 	DropTiny(t->factors.interest, t->nitems * ld);
 	DropTiny(t->factors.rating, t->nitems * ld);
-	DropTiny(t->factors.user_bias, problem->nusers);
+	DropTiny(t->factors.user_bias, t->nusers);
+	if (t->user_map)
+		DropTiny(t->user_map->prior, t->nusers * ld);
 	DropTiny(t->factors.item_bias, t->nitems);
 }
 
@@ -162,9 +164,45 @@ HasSettled(const Training *t, double before)
 
 	if (t->iterations <= 1)
 		return false;
-	if (t->map)
+	if (t->map || t->user_map)
 		return fabs(before - t->loss) < tolerance * before;
 	return before - t->loss <= tolerance * before;
+}
+
+/* After an iteration: lets the maps of features follow, once it is time to find out what they are worth. */
+static void
+FollowMaps(Training *t)
+{
+	if (t->map && t->iterations == FIRST_WITH_MAP)
+		TryItemMap(t);
+	if (t->user_map && t->iterations == FIRST_WITH_MAP)
+		TryUserMap(t);
+	if (t->map && t->map->draws)
+		FollowItems(t);
+	if (t->user_map && t->user_map->used)
+		FollowUsers(t, t->iterations == FIRST_WITH_MAP ? FIRST_USER_STEPS : USER_STEPS);
+}
+
+/*
+ * Solves the users for the last time, exactly, so that they are what folding in finds.  Where the best iteration was not
+ * the last one, or there have been too few for a map, that follows first: users are drawn to where they will be stored.
+ */
+static void
+SolveLastUsers(Training *t)
+{
+	UserMap    *map = t->user_map;
+	bool		late = map && !map->known;
+
+	t->loss = HalfSweep(t, MF_USERS, true);
+	if (late)
+		TryUserMap(t);
+	if (map && map->used && (late || t->validation))
+	{
+		FollowUsers(t, late ? FIRST_USER_STEPS : USER_STEPS);
+		t->loss = HalfSweep(t, MF_USERS, true);
+	}
+	if (map)
+		MakeProfileUsers(t, (float) MeanBias(t));
 }
 
 /*
@@ -193,14 +231,11 @@ RunSweeps(Training *t)
 		if (HasSettled(t, before))
 			go_on = false;
 		UpdateMeanUser(t);
-		if (t->map && t->iterations == FIRST_WITH_MAP)
-			TryItemMap(t);
-		if (t->map && t->map->draws)
-			FollowItems(t);
+		FollowMaps(t);
 	}
 	if (t->validation)
 		t->iterations = RestoreBest(t->validation, &t->factors, t->mean_user);
-	t->loss = HalfSweep(t, MF_USERS, true);
+	SolveLastUsers(t);
 	if (t->map && !t->map->known)
 		TryItemMap(t);
 	if (t->map)

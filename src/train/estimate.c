@@ -156,13 +156,13 @@ static void
 LoadEstimate(Training *t, const TrainRequest *request, Source *source)
 {
 	FeatureSource attributes;
-	bool		has_features = HasItemFeatures(&t->options.features);
+	bool		has_features = HasFeatures(&t->options.features);
 
 	CheckTrainOptions(&t->options);
 	OpenSource(source, request->source, &t->options.columns);
 	CheckRatingFactors(&t->options, source->feedback);
 	if (has_features)
-		OpenItemFeatures(&attributes, &t->options.features, source->item_column, source->name, &source->item);
+		OpenFeatures(&attributes, &t->options.features, source->item_column, source->name, &source->item);
 	BeginProgress(request->model ? request->model : source->name);
 	t->ratings = LoadRatings(source, TrainHoldout(&t->options), false, &t->parallel);
 	if (has_features)

@@ -91,6 +91,20 @@ AllocateMap(ItemMap *map, const MfProblem *problem, const int32 *counts)
 		map->rating_weight[i] = counts[i] > 0 ? problem->rating_regularization[i] : 0;
 }
 
+/* *matrix: the features as the core reads them. */
+void
+MatrixOfFeatures(Features *features, MfFeatureMatrix *matrix)
+{
+	*matrix = (MfFeatureMatrix) {
+		.nitems = features->nitems,
+		.nfeatures = features->nfeatures,
+		.by_item = {&features->by_item, RewindPass, NextPass},
+		.by_feature = {&features->by_feature, RewindPass, NextPass},
+		.nblocks = features->nblocks,
+		.block_start = features->block_start
+	};
+}
+
 /* t->map: nothing yet, for t->features; the problem is stated. */
 void
 CreateItemMap(Training *t)
@@ -99,12 +113,7 @@ CreateItemMap(Training *t)
 	Features   *features = t->features;
 
 	map->features = features;
-	map->matrix.nitems = features->nitems;
-	map->matrix.nfeatures = features->nfeatures;
-	map->matrix.by_item = (MfPasses) {&features->by_item, RewindPass, NextPass};
-	map->matrix.by_feature = (MfPasses) {&features->by_feature, RewindPass, NextPass};
-	map->matrix.nblocks = features->nblocks;
-	map->matrix.block_start = features->block_start;
+	MatrixOfFeatures(features, &map->matrix);
 	map->strength = palloc0(sizeof(float) * features->nblocks);
 	map->scale = HugeZeroArray(features->nfeatures, sizeof(float));
 	map->gamma = 1;

@@ -6,6 +6,8 @@
 
 #include "core/features/feature_map.h"
 #include "features/features.h"
+#include "model/feature_table.h"
+#include "model/objective_json.h"
 #include "train/training.h"
 
 /*
@@ -38,5 +40,15 @@ extern void CreateItemMap(Training *t);
 extern void ScaleItemMap(const Training *t);
 extern void FollowItems(Training *t);
 extern void MakeColdItems(Training *t);
+extern void MatrixOfFeatures(Features *features, MfFeatureMatrix *matrix);
+
+/* map_trial.c */
+extern void TryItemMap(Training *t);
+extern void TryUserMap(Training *t);
+
+/* map_rows.c */
+extern void MapRows(const Training *t, FeatureRows *rows);
+extern void MapParameters(const Training *t, const char *text_configuration, MapSummary *summary);
+extern void TakeMap(Training *t, Oid relid, int32 version);
 
 #endif

@@ -14,7 +14,6 @@
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
 #include "train/item_map.h"
-#include "train/map_rows.h"
 
 /* Rows on their way out. */
 typedef struct Making

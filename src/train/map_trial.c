@@ -15,7 +15,8 @@
 #include "core/features/thirds.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
-#include "train/map_trial.h"
+#include "train/item_map.h"
+#include "train/user_map.h"
 
 /* Users whose lists say what the map is worth, and the stream of numbers that they are drawn by. */
 #define TRIAL_USERS 1000
@@ -28,6 +29,9 @@
 #define FEW_ITEMS 60
 #define STRENGTH 2
 
+/* And fewer users: theirs are not looked at. */
+#define FEW_USERS 60
+
 /* What lists have to be of those without features: a difference below that is chance. */
 #define LEAST_SHARE 0.999
 
@@ -35,7 +39,7 @@
 #define STEPS 30
 #define TOLERANCE 1e-2
 
-/* The sampled users, in ascending order; ld = mf_padded(d). */
+/* Sampled users, in ascending order; ld = mf_padded(d).  For a map of users the sides are exchanged. */
 typedef struct UserSample
 {
 	int64		count;
@@ -60,12 +64,14 @@ typedef struct MapTrial
 	int64		cells;			/* that there is room for */
 } MapTrial;
 
-/* Draws about `count` users, or takes all where there are fewer, and copies their vectors. */
+/*
+ * Draws about `count` of nusers users, or takes all where there are fewer, and copies their vectors from `from`
+ * (nusers x ld).
+ */
 static void
-ChooseUsers(const Training *t, int64 count, uint64 stream, UserSample *sample)
+ChooseUsers(const Training *t, int64 nusers, const float *from, int64 count, uint64 stream, UserSample *sample)
 {
 	int64		ld = mf_padded(t->problem.factors);
-	int64		nusers = t->problem.nusers;
 	double		share = (double) count / nusers;
 
 	sample->user = HugeArray(nusers, sizeof(int64));
@@ -74,7 +80,7 @@ ChooseUsers(const Training *t, int64 count, uint64 stream, UserSample *sample)
 			sample->user[sample->count++] = u;
 	sample->vector = AlignedArray(sample->count * ld, sizeof(float));
 	for (int64 s = 0; s < sample->count; s++)
-		memcpy(sample->vector + s * ld, t->factors.user + sample->user[s] * ld, sizeof(float) * ld);
+		memcpy(sample->vector + s * ld, from + sample->user[s] * ld, sizeof(float) * ld);
 }
 
 /* Copies the items of the users, which may come from temporary files. */
@@ -106,8 +112,17 @@ static void
 DrawUsers(Training *t, int64 count, uint64 stream, UserSample *sample)
 {
 	memset(sample, 0, sizeof(UserSample));
-	ChooseUsers(t, count, stream, sample);
+	ChooseUsers(t, t->problem.nusers, t->factors.user, count, stream, sample);
 	CopySampledItems(&t->ratings->by_user, sample);
+}
+
+/* The same with the sides exchanged: items, and the users that have them. */
+static void
+DrawItems(Training *t, int64 count, uint64 stream, UserSample *sample)
+{
+	memset(sample, 0, sizeof(UserSample));
+	ChooseUsers(t, t->problem.nitems, t->factors.interest, count, stream, sample);
+	CopySampledItems(&t->ratings->by_item, sample);
 }
 
 /* The items held out, and what a map that has not seen them makes of their features. */
@@ -333,26 +348,31 @@ SettleStrengths(Training *t)
 	mf_strength_scale(&map->matrix, map->strength, map->scale);
 }
 
-/* map->strength and scale: how strongly each block is held, and whether any of them says something. */
-static void
-FindStrengths(Training *t, const UserSample *sample)
+/*
+ * strength (nblocks) and scale (nfeatures) of features, by vectors and weights of who has them: how strongly each block is
+ * held.  Returns whether any of them says something.
+ */
+static bool
+FindStrengths(Training *t, const Features *features, const MfFeatureMatrix *matrix, const float *vector,
+			  const float *weight, const UserSample *sample, float *strength, float *scale)
 {
-	ItemMap    *map = t->map;
-	MfStrengthSearch search = {.matrix = &map->matrix,.parallel = &t->parallel,.factors = t->problem.factors,
-		.vector = ListVectors(t),.weight = map->weight,.ridge = 1};
+	MfStrengthSearch search = {.matrix = matrix,.parallel = &t->parallel,.factors = t->problem.factors,
+		.vector = vector,.weight = weight,.ridge = 1};
+	bool		used = false;
 	int			evaluations;
 
 	search.nusers = sample->count;
 	search.user = sample->vector;
 	search.items = sample->items;
-	CheckCore(mf_strength_find(&search, map->strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
-	SettleStrengths(t);
-	for (int b = 0; b < map->features->nblocks; b++)
+	CheckCore(mf_strength_find(&search, strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
+	mf_strength_scale(matrix, strength, scale);
+	for (int b = 0; b < features->nblocks; b++)
 	{
-		map->used |= map->strength[b] > 0;
-		elog(DEBUG1, "mfrec: strength of features \"%s\": lambda %.3g", map->features->block[b].name, map->strength[b]);
+		used |= strength[b] > 0;
+		elog(DEBUG1, "mfrec: strength of features \"%s\": lambda %.3g", features->block[b].name, strength[b]);
 	}
 	elog(DEBUG1, "mfrec: strengths took %d maps", evaluations);
+	return used;
 }
 
 /* map->strength and scale where there are too few items to find any. */
@@ -385,11 +405,38 @@ TryItemMap(Training *t)
 	else
 	{
 		DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
-		FindStrengths(t, &sample);
+		map->used = FindStrengths(t, map->features, &map->matrix, ListVectors(t), map->weight, &sample, map->strength,
+								  map->scale);
+		SettleStrengths(t);
 		map->draws = map->used && (map->interest == NULL || MapHelpsItems(t, &sample));
 	}
 	map->known = true;
 	ScaleItemMap(t);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+/*
+ * Finds what t->user_map is worth, by factors that no features of users have touched: strengths, by which users of a third
+ * an item has, and whether any column says something of users that the map has not seen.  Few users prove nothing: then it
+ * is not used.
+ */
+void
+TryUserMap(Training *t)
+{
+	UserMap    *map = t->user_map;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec map trial", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	UserSample	sample;
+
+	if (t->problem.nusers >= FEW_USERS)
+	{
+		DrawItems(t, TRIAL_USERS, TRIAL_STREAM, &sample);
+		TakeMeanFromUsers(t);
+		map->used = FindStrengths(t, map->features, &map->matrix, map->prior, map->weight, &sample, map->strength,
+								  map->scale);
+	}
+	map->known = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }

@@ -318,6 +318,8 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 	if (!OidIsValid(model->item_relid))
 		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true);
 	v->stores_seen = users->seen && AddSeenColumns(model);
+	if (users->priors)
+		AddPriorColumn(model);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
 	if (features && !OidIsValid(model->feature_relid))

@@ -39,7 +39,7 @@ DrawUsers(Ratings *ratings, MfChoices *choices)
 	RewindCells(&ratings->by_user);
 	if (!NextCells(&ratings->by_user, &rows))
 		return;
-	share = sqrt(Min(MOST_STEPS, STEPS_PER_RATING * ratings->rows) * ratings->users->count / ratings->rows);
+	share = sqrt(Min(MOST_STEPS, STEPS_PER_RATING * ratings->rows) * ratings->by_user.nrows / ratings->rows);
 	share = Min(share, MOST_USERS) / rows.nrows;
 	start = palloc0(sizeof(int64) * (2 * MOST_USERS + 1));
 	item = NULL;
@@ -92,7 +92,7 @@ static bool
 AreTwoValues(const Ratings *ratings)
 {
 	return ratings->distinct == 2 &&
-		(Min(ratings->value[0], ratings->value[1]) <= 0 || ratings->users->count >= LEAST_USERS);
+		(Min(ratings->value[0], ratings->value[1]) <= 0 || ratings->by_user.nrows >= LEAST_USERS);
 }
 
 /*

@@ -33,11 +33,11 @@
 #include "source/ratings_read.h"
 #include "train/als_loop.h"
 #include "train/item_map.h"
-#include "train/map_rows.h"
 #include "train/new_version.h"
 #include "train/shown.h"
 #include "train/train.h"
 #include "train/training.h"
+#include "train/user_map.h"
 #include "train/validation.h"
 
 /*
@@ -61,6 +61,7 @@ typedef struct Trainer
 	const TrainRequest *request;
 	Source		source;
 	FeatureSource attributes;	/* with item_features alone */
+	FeatureSource profiles;		/* with user_features alone */
 	NewVersion	version;
 	Training	training;
 	StoredItems items;
@@ -100,8 +101,10 @@ KeepArguments(Trainer *t)
 	options.columns.rating = t->source.value_column;
 	if (mf_is_joint(&t->training.objective))
 		options.rating_factors = t->training.objective.rating_factors;
-	if (HasItemFeatures(&options.features))
+	if (HasFeatures(&options.features))
 		KeepFeatureArguments(&options.features, &t->attributes);
+	if (HasFeatures(&options.user_features))
+		KeepFeatureArguments(&options.user_features, &t->profiles);
 	SetNewVersionParameters(&t->version, TrainOptionsToJson(&options));
 }
 
@@ -116,9 +119,10 @@ PlanVersion(Trainer *t)
 	BeginNewVersion(version, request->model ? request->model : source->name, request->warm);
 	if (!version->is_new)
 		CheckSameSource(t, &version->model);
-	version->has_features = HasItemFeatures(&request->options.features);
+	version->has_features = HasFeatures(&request->options.features);
 	version->both_parts = HasBothParts(&request->options, source->feedback);
 	CheckRatingFactors(&request->options, source->feedback);
+	CheckUserFeatures(&request->options, source->feedback);
 	PlanNewVersion(version, request->schema, source->relid, &t->source.user, &t->source.item);
 	version->model.source_schema = source->temporary ? "pg_temp" : t->source.schema;
 	version->model.source = t->source.name;
@@ -140,9 +144,12 @@ BeginTraining(Trainer *t)
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
 	PlanVersion(t);
-	if (HasItemFeatures(&request->options.features))
-		OpenItemFeatures(&t->attributes, &request->options.features, t->source.item_column, t->version.model.name,
-						 &t->source.item);
+	if (HasFeatures(&request->options.features))
+		OpenFeatures(&t->attributes, &request->options.features, t->source.item_column, t->version.model.name,
+					 &t->source.item);
+	if (HasFeatures(&request->options.user_features))
+		OpenFeatures(&t->profiles, &request->options.user_features, t->source.user_column, t->version.model.name,
+					 &t->source.user);
 }
 
 /* Items of the version before, whose ids may have been of another type. */
@@ -242,7 +249,15 @@ UserRows(const Training *training, SeenRows *seen)
 		.seen = seen,
 		.unknown = training->ratings->unknown
 	};
+	const UserMap *map = training->user_map;
 
+	if (map)
+	{
+		rows.priors = map->used ? map->prior : NULL;
+		rows.has_prior = map->has_prior;
+		rows.shared = training->problem.shared;
+		rows.rated = training->problem.nusers;
+	}
 	return rows;
 }
 
@@ -296,7 +311,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	ReportPhase(PHASE_SWITCH);
 	result->feedback = FeedbackName(t->source.feedback);
 	result->factors = training->problem.factors;
-	result->users = training->problem.nusers;
+	result->users = training->problem.nusers + (training->user_map ? training->user_map->profiles : 0);
 	result->items = training->nitems;
 	result->ratings = training->ratings->rows;
 	result->iterations = training->iterations;
@@ -335,15 +350,18 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	PublishImage(&source);
 }
 
-/* Reads attributes of items, where the training goes by some, and says what they were taken as. */
+/* Reads attributes of items and users, where the training goes by some, and says what they were taken as. */
 static void
 LoadAttributes(Trainer *t)
 {
 	Training   *training = &t->training;
 
-	if (HasItemFeatures(&t->request->options.features))
+	if (HasFeatures(&t->request->options.features))
 		training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
 										  &training->parallel);
+	if (HasFeatures(&t->request->options.user_features))
+		training->user_features = LoadFeatures(&t->profiles, training->ratings->users, MaintenanceMemory(),
+											   &training->parallel);
 }
 
 /* Reads the source, and settles what is to be minimised on it. */
@@ -361,6 +379,8 @@ LoadTraining(Trainer *t)
 	StateProblem(training);
 	if (training->features)
 		CreateItemMap(training);
+	if (training->user_features)
+		CreateUserMap(training);
 	if (!t->request->warm)
 		NoticeShown(training, t->source.name);
 }
@@ -380,6 +400,8 @@ SolveTraining(Trainer *t)
 	RunSweeps(training);
 	if (training->features)
 		FreeFeatures(training->features);
+	if (training->user_features)
+		FreeFeatures(training->user_features);
 }
 
 /*

@@ -63,17 +63,28 @@ ItemMapBytes(const MfProblem *problem, const Features *features, const MfParalle
 		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
 }
 
+/* The same of a map of users, with the vectors of those without ratings. */
+static int64
+UserMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+{
+	int64		vectors = features->nfeatures + 2 * features->nitems - problem->nusers;
+
+	return vectors * mf_padded(problem->factors) * sizeof(float) +
+		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
+}
+
 /*
  * Before factors are allocated: an error unless they fit beside the dictionaries of their ids.  problem: without
- * its arrays.  features: of the items, of which a map is learned; NULL: none.
+ * its arrays.  features, user_features: of items and users, of which maps are learned; NULL: none.
  */
 void
 CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Features *features,
-				  const MfParallel *parallel)
+				  const Features *user_features, const MfParallel *parallel)
 {
 	int64		dictionaries = DictionaryBytes(ratings);
 	int64		factors = FactorBytes(problem, ratings->held_out.count > 0, parallel);
-	int64		map = features ? ItemMapBytes(problem, features, parallel) : 0;
+	int64		map = (features ? ItemMapBytes(problem, features, parallel) : 0) +
+		(user_features ? UserMapBytes(problem, user_features, parallel) : 0);
 	int64		needed = factors;
 
 	AddBytes(&needed, 1, dictionaries);
@@ -84,5 +95,7 @@ CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Featur
 							  psprintf("%d factors of %lld users and %lld items take %lld MB, the dictionaries of their ids %lld MB%s; all of it must be in memory.",
 									   problem->factors, (long long) problem->nusers, (long long) problem->nitems,
 									   (long long) (factors >> 20), (long long) (dictionaries >> 20),
-									   map > 0 ? psprintf(", the map of %d features %lld MB", features->nfeatures, (long long) (map >> 20)) : ""));
+									   map > 0 ? psprintf(", the map of %d features %lld MB",
+																	   (features ? features->nfeatures : 0) + (user_features ? user_features->nfeatures : 0),
+																	   (long long) (map >> 20)) : ""));
 }

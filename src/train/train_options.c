@@ -19,6 +19,8 @@ InitTrainOptions(TrainOptions *options)
 	options->regularization = options->alpha = options->interest_weight = NAN;
 	options->taste = options->feature_strength = options->tolerance = options->validation = NAN;
 	options->seed = 1;
+	options->features.side = &item_side;
+	options->user_features.side = &user_side;
 }
 
 /* An error for a number out of its range; NaN, which is not given, is in any. */
@@ -41,7 +43,7 @@ static void
 CheckFeatureStrength(const TrainOptions *options)
 {
 	CheckNumber("feature_strength", options->feature_strength, 1e-3, 1e3);
-	if (!isnan(options->feature_strength) && !HasItemFeatures(&options->features))
+	if (!isnan(options->feature_strength) && !HasFeatures(&options->features))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature_strength needs item_features"),
@@ -94,6 +96,18 @@ CheckRatingFactors(const TrainOptions *options, Feedback feedback)
 				 errhint("Leave rating_factors out and set factors, or train with feedback => 'explicit' and an interest_weight above 0.")));
 }
 
+/* Raises an error for attributes of users in a model of ratings alone, where nothing draws users to anything but 0. */
+void
+CheckUserFeatures(const TrainOptions *options, Feedback feedback)
+{
+	if (HasFeatures(&options->user_features) && feedback == FEEDBACK_EXPLICIT && options->interest_weight == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("user_features needs a model of choice"),
+				 errdetail("What is known of users says what they choose, and with interest_weight => 0 only ratings are learned."),
+				 errhint("Leave user_features out, or train with an interest_weight above 0.")));
+}
+
 /* The rows to hold out for validation: none unless asked for. */
 Holdout
 TrainHoldout(const TrainOptions *options)
@@ -134,6 +148,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "validation", options->validation);
 	AppendSourceColumns(&json, &options->columns);
 	AppendFeatureArguments(&json, &options->features);
+	AppendFeatureArguments(&json, &options->user_features);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
@@ -158,5 +173,6 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
 	options->seed = JsonInteger(json, "seed", 1);
-	FeatureArgumentsFromJson(&options->features, json);
+	FeatureArgumentsFromJson(&options->features, &item_side, json);
+	FeatureArgumentsFromJson(&options->user_features, &user_side, json);
 }

@@ -28,7 +28,8 @@ typedef struct TrainOptions
 	double		validation;
 	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin, see Holdout */
 	int64		seed;
-	FeatureArguments features;
+	FeatureArguments features;	/* of items */
+	FeatureArguments user_features;
 } TrainOptions;
 
 #define MFREC_MAX_ITERATIONS 10000
@@ -37,6 +38,7 @@ extern void InitTrainOptions(TrainOptions *options);
 extern void CheckTrainOptions(const TrainOptions *options);
 extern bool HasBothParts(const TrainOptions *options, Feedback feedback);
 extern void CheckRatingFactors(const TrainOptions *options, Feedback feedback);
+extern void CheckUserFeatures(const TrainOptions *options, Feedback feedback);
 extern Holdout TrainHoldout(const TrainOptions *options);
 extern char *TrainOptionsToJson(const TrainOptions *options);
 extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);

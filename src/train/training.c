@@ -142,8 +142,9 @@ StateProblem(Training *t)
 
 	*problem = ShapeProblem(objective, t->ratings);
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
-	CheckFactorMemory(problem, t->ratings, t->features, &t->parallel);
-	t->user_counts = CountRows(&t->ratings->by_user, problem->nusers);
+	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
+	CheckFactorMemory(problem, t->ratings, t->features, t->user_features, &t->parallel);
+	t->user_counts = CountRows(&t->ratings->by_user, t->nusers);
 	t->item_counts = CountRows(&t->ratings->by_item, t->nitems);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;

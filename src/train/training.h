@@ -25,19 +25,22 @@ typedef struct Training
 	MfParallel	parallel;
 	Ratings    *ratings;
 	struct Features *features;	/* of items; NULL: none were asked for */
+	struct Features *user_features; /* likewise of users */
 
 	/* by SettleObjective and StateProblem */
 	MfObjective objective;		/* constants */
 	MfProblem	problem;		/* the same, with the regularization of every row */
-	int32	   *user_counts;	/* nusers: ratings of each user */
+	int32	   *user_counts;	/* nusers, which are those with ratings and those of user_features behind them */
 	int32	   *item_counts;	/* nitems, which are those with ratings and cold ones behind them */
-	int64		nitems;			/* the problem's are those with ratings */
+	int64		nusers;			/* like the next; the problem's are those with ratings */
+	int64		nitems;
 	float	   *mean_user;		/* mf_padded(d): the point to which users are drawn */
 
 	/* by StartFactors and RunSweeps */
 	MfFactors	factors;
 	MfAls	   *als;
 	struct ItemMap *map;		/* from features to factors; NULL without features */
+	struct UserMap *user_map;	/* likewise of users */
 	Validation *validation;		/* NULL: no rows are held out */
 	LogLine    *log;			/* a line for each iteration */
 	int			iterations;		/* done; with validation at last that of the best one */

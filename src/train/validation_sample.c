@@ -188,7 +188,7 @@ CollectSeen(ValidationSample *sample, Cells *by_user)
 void
 DrawSample(ValidationSample *sample, Ratings *ratings, double relevant_from, int64 most_users)
 {
-	int32		nusers = ratings->users->count;
+	int32		nusers = (int32) ratings->by_user.nrows;
 	Drawing		drawing = {.sample = sample,.relevant_from = relevant_from,.sums = !ratings->is_explicit};
 
 	memset(sample, 0, sizeof(ValidationSample));

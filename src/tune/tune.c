@@ -95,7 +95,7 @@ LoadAttributes(Tuner *t)
 	Training   *training = &t->training;
 
 	training->features = NULL;
-	if (!HasItemFeatures(&training->options.features))
+	if (!HasFeatures(&training->options.features))
 		return;
 	training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
 									  &training->parallel);
@@ -389,8 +389,8 @@ BeginTuning(Tuner *t)
 	CheckTrainOptions(&training->options);
 	OpenSource(&t->source, request->source, &training->options.columns);
 	CheckRatingFactors(&training->options, t->source.feedback);
-	if (HasItemFeatures(&training->options.features))
-		OpenItemFeatures(&t->attributes, &training->options.features, t->source.item_column, t->source.name, &t->source.item);
+	if (HasFeatures(&training->options.features))
+		OpenFeatures(&t->attributes, &training->options.features, t->source.item_column, t->source.name, &t->source.item);
 	return searched;
 }
 

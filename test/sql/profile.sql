@@ -1,0 +1,135 @@
+-- what is known of users: those of a table of profiles without ratings get the lists of their like
+CREATE SCHEMA profile;
+SET search_path = profile, public;
+
+-- 8 kinds of 20 users and 10 items each: users have 6 or so of their kind's items, and one of any
+CREATE TABLE clicks (user_id int, item_id int, PRIMARY KEY (user_id, item_id));
+INSERT INTO clicks
+SELECT u, (u % 8) * 10 + i FROM generate_series(1, 160) u, generate_series(0, 9) i WHERE (u * 7 + i * 3 + u * i) % 10 < 6;
+INSERT INTO clicks SELECT u, (u * 31 + 5) % 80 FROM generate_series(1, 160) u ON CONFLICT DO NOTHING;
+-- users 1001 to 1016 have rated nothing; 2001 is of no kind that anybody has; 3001 has no row
+CREATE TABLE people (user_id int PRIMARY KEY, kind text, height real);
+INSERT INTO people
+SELECT u, 'kind ' || u % 8, 150 + (u * 37) % 50 FROM (SELECT generate_series(1, 160) UNION ALL SELECT generate_series(1001, 1016)) x(u);
+INSERT INTO people VALUES (2001, 'unheard of', NULL);
+
+SELECT model, version, users, items FROM mf_train('clicks', 'kinds', factors => 16, user_features => 'people');
+SET client_min_messages = warning;
+
+-- lists of profiles are of their kind
+SELECT min(share), max(share), min(reason), max(reason), count(*)
+FROM (SELECT u, avg((item_id / 10 = u % 8)::int) AS share, min(reason) AS reason
+      FROM generate_series(1001, 1016) u, mf_recommend(u, 5, 'kinds') GROUP BY u) x;
+SELECT u, (SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(u, 3, 'kinds')) FROM unnest('{1,1001,2001,3001}'::int[]) u;
+-- in the table: no ratings, the point they are drawn to as vector; of whom nothing is known there is none
+SELECT user_id, ratings, cardinality(factors), factors = prior AS is_prior, cardinality(prior)
+FROM kinds_user_factors WHERE user_id IN (1, 1001, 2001) ORDER BY user_id;
+SELECT count(*), count(prior), count(*) FILTER (WHERE ratings = 0 AND factors <> '{}') FROM kinds_user_factors;
+SELECT users FROM mf_models WHERE model = 'kinds';
+SELECT count(DISTINCT user_id) AS users, count(DISTINCT user_id) FILTER (WHERE user_id > 1000) AS profiles,
+	bool_and(item_id / 10 = user_id % 8) FILTER (WHERE user_id > 1000 AND rank <= 5) AS of_kind
+FROM mf_recommend_all(5, 'kinds');
+SELECT mf_predict(1001, 10, 'kinds') > mf_predict(1001, 20, 'kinds') AS likes_own;
+SELECT bool_and(id % 8 = 1001 % 8) FROM mf_similar_users(1001, 10, 'kinds');
+SELECT count(*) > 0 AND bool_and(user_id % 8 = 3) AS of_kind FROM mf_recommend_users(35, 3, 'kinds');
+
+-- folding in: who has not changed is as stored, and is drawn to the same point
+SELECT count(*), string_agg(DISTINCT reason, ' ') FROM generate_series(1, 160) u, mf_recommend(u, 3, 'kinds', fresh => true);
+-- to another one, and they are other ones
+BEGIN;
+UPDATE kinds_user_factors SET prior = NULL WHERE user_id <= 160;
+SELECT DISTINCT reason FROM generate_series(1, 160) u, mf_recommend(u, 3, 'kinds', fresh => true);
+ROLLBACK;
+-- a row that is no longer as it was stored: through a query, which reads the same
+BEGIN;
+ALTER TABLE kinds_user_factors DROP CONSTRAINT kinds_user_factors_pkey;
+SELECT count(*), string_agg(DISTINCT reason, ' ') FROM generate_series(1, 160) u, mf_recommend(u, 3, 'kinds', fresh => true);
+SELECT DISTINCT reason FROM mf_recommend(1001, 3, 'kinds');
+ROLLBACK;
+-- a profile that rates is fresh, and still of their kind
+INSERT INTO clicks VALUES (1001, 10), (1001, 75);
+SELECT string_agg(DISTINCT reason, ' '), avg((item_id / 10 = 1)::int) >= 0.6 AS of_kind FROM mf_recommend(1001, 5, 'kinds', fresh => true);
+SELECT count(*) FROM mf_explain(1001, 11, 5, 'kinds');
+-- and without rows again what they were; so is who has taken all of theirs away
+DELETE FROM clicks WHERE user_id IN (1, 1001);
+SELECT u, string_agg(DISTINCT reason, ' '), bool_and(item_id / 10 = 1) AS of_kind
+FROM unnest('{1,1001}'::int[]) u, mf_recommend(u, 3, 'kinds', fresh => true, exclude_seen => false) GROUP BY u ORDER BY u;
+-- the relation of profiles may change, or go
+BEGIN;
+DROP TABLE people;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1002, 3, 'kinds', fresh => true);
+ROLLBACK;
+
+-- the next version goes by the same relation, and knows who has come; rolled back it never was
+BEGIN;
+INSERT INTO people VALUES (1100, 'kind 4', 170);
+SELECT model, version, users FROM mf_retrain('kinds');
+SELECT bool_and(item_id / 10 = 4), min(reason) FROM mf_recommend(1100, 5, 'kinds');
+ROLLBACK;
+SELECT min(reason) FROM mf_recommend(1100, 5, 'kinds');
+SELECT parameters ->> 'user_features' AS features, parameters ->> 'user_features_schema' AS schema FROM mfrec.model WHERE name = 'kinds';
+
+-- attributes that say nothing are switched off: nobody has a prior, and profiles are nobody
+CREATE TABLE noise AS SELECT user_id, 'word ' || hashint4(user_id) % 6 AS word, hashint4(user_id + 7) % 100 AS number FROM people;
+SELECT model, version, users FROM mf_train('clicks', 'noise', factors => 16, user_features => 'noise');
+SELECT count(*), count(prior) FROM noise_user_factors WHERE factors <> '{}';
+SELECT min(reason) FROM mf_recommend(1002, 3, 'noise');
+-- and the model is the one that there is without, to the bit
+SELECT model, version, users FROM mf_train('clicks', 'plain', factors => 16);
+SELECT count(*) FROM plain_user_factors p JOIN noise_user_factors n USING (user_id) WHERE p.factors = n.factors;
+
+-- both parts, dimensions of ratings alone, rows held out, and attributes of items beside them
+CREATE TABLE ratings AS SELECT user_id, item_id, (3 + (user_id * item_id) % 3)::real AS rating FROM clicks;
+CREATE TABLE items AS SELECT i AS item_id, 'shelf ' || i / 10 AS shelf FROM generate_series(0, 85) i;
+-- user 1003 has an item and nothing more, which their list is without
+INSERT INTO ratings VALUES (1003, 31, NULL);
+SELECT model, version, users, items FROM mf_train('ratings', 'both', factors => 16, rating_factors => 8, validation => 0.1,
+	user_features => 'people', item_features => 'items');
+SELECT cardinality(factors), cardinality(prior) FROM both_user_factors WHERE user_id = 1002;
+SELECT min(reason), avg((item_id / 10 = 2)::int) >= 0.6 AS of_kind, bool_and(predicted_rating BETWEEN 3 AND 5)
+FROM mf_recommend(1002, 5, 'both', new_items => false);
+SELECT bool_or(item_id = 31) AS has, min(reason), count(*) FROM mf_recommend(1003, 100, 'both', fresh => false);
+SELECT model, version, users, items FROM mf_train('ratings', 'both', factors => 16, rating_factors => 8, user_features => 'people');
+SELECT string_agg(DISTINCT reason, ' ') FROM generate_series(2, 160) u, mf_recommend(u, 3, 'both', fresh => true);
+-- few iterations: the map is found at the end
+SELECT model, version, users FROM mf_train('clicks', 'short', factors => 16, iterations => 2, user_features => 'people');
+SELECT string_agg(DISTINCT reason, ' ') FROM generate_series(2, 160) u, mf_recommend(u, 3, 'short', fresh => true);
+
+-- few users prove nothing
+CREATE VIEW few AS SELECT * FROM clicks WHERE user_id < 60;
+SELECT model, version, users FROM mf_train('few', 'few', factors => 16, user_features => 'people');
+-- many threads and little memory: the same bits
+SET mfrec.threads = 1;
+SET maintenance_work_mem = '1MB';
+SELECT model, version, users FROM mf_train('clicks', 'again', factors => 16, iterations => 2, user_features => 'people');
+RESET mfrec.threads;
+RESET maintenance_work_mem;
+SELECT bool_and(a.factors = b.factors AND a.prior IS NOT DISTINCT FROM b.prior), count(*)
+FROM again_user_factors a JOIN short_user_factors b USING (user_id);
+
+-- keys and attributes
+CREATE VIEW named AS SELECT user_id AS id, kind FROM people;
+SELECT mf_train('clicks', 'x', user_features => 'named');
+CREATE VIEW texts AS SELECT user_id::text, kind FROM people;
+SELECT mf_train('clicks', 'x', user_features => 'texts');
+CREATE VIEW twice AS SELECT user_id, kind FROM people UNION ALL SELECT 5, 'kind 3';
+SELECT mf_train('clicks', 'x', user_features => 'twice');
+CREATE VIEW nobody AS SELECT user_id, kind FROM people WHERE user_id > 1000;
+SELECT mf_train('clicks', 'x', user_features => 'nobody');
+CREATE VIEW bare AS SELECT user_id FROM people;
+SELECT mf_train('clicks', 'x', user_features => 'bare');
+SELECT mf_train('ratings', 'x', interest_weight => 0, user_features => 'people');
+SELECT count(*) FROM mf_models WHERE model = 'x';
+-- a model whose table of users is older than the column gets it
+ALTER TABLE plain_user_factors DROP COLUMN prior;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(2, 3, 'plain', fresh => true);
+SELECT model, version, users FROM mf_train('clicks', 'plain', factors => 16, user_features => 'people');
+SELECT count(prior) FROM plain_user_factors;
+-- and one whose column is something else an error
+ALTER TABLE plain_user_factors ALTER COLUMN prior TYPE text USING prior::text;
+SELECT mf_train('clicks', 'plain', factors => 16, user_features => 'people');
+DROP TABLE people CASCADE;
+SELECT mf_retrain('kinds');
+
+SELECT count(mf_drop(model)) FROM unnest('{kinds,noise,plain,both,short,few,again}'::text[]) model;
+DROP SCHEMA profile CASCADE;
