@@ -59,23 +59,21 @@ Number(const MfObjective *objective, int i)
 
 /*
  * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
- * dimensions of ratings alone, 3 of items that a map has made.
+ * dimensions of ratings alone, 3 of items that a map has made, and of users who are drawn to points of their own.
  */
 static int
-FormatOf(const MfObjective *objective)
+FormatOf(const MfObjective *objective, const MapSummary *user_map)
 {
-	if (objective->item_map)
+	if (objective->item_map || user_map)
 		return 3;
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
 
-/* Appends what there is to know of a map, for people and for explanations: lists need nothing of it. */
+/* Appends how strongly each column of a map is held. */
 static void
-AppendMap(StringInfo json, const MapSummary *map)
+AppendStrengths(StringInfo json, const char *key, const MapSummary *map)
 {
-	AppendJsonNumber(json, "cold_scale", map->cold_scale);
-	AppendJsonString(json, "text_search_config", map->text_configuration);
-	appendStringInfoString(json, ", \"feature_strengths\": {");
+	appendStringInfo(json, ", \"%s\": {", key);
 	for (int i = 0; i < map->count; i++)
 	{
 		appendStringInfoString(json, i > 0 ? ", " : "");
@@ -85,18 +83,28 @@ AppendMap(StringInfo json, const MapSummary *map)
 	appendStringInfoChar(json, '}');
 }
 
+/* Appends what there is to know of a map, for people and for explanations: lists need nothing of it. */
+static void
+AppendMap(StringInfo json, const MapSummary *map)
+{
+	AppendJsonNumber(json, "cold_scale", map->cold_scale);
+	AppendJsonString(json, "text_search_config", map->text_configuration);
+	AppendStrengths(json, "feature_strengths", map);
+}
+
 /*
- * The objective, the mean user (d floats, and a bias) and a map (NULL: there is none) as a JSON object.  What has its
+ * The objective, the mean user (d floats, and a bias) and maps of items and users (NULL: there is none) as a JSON object.  What has its
  * usual value is left out where libraries of older versions do not know it.
  */
 char *
-ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias, const MapSummary *map)
+ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias, const MapSummary *map,
+				const MapSummary *user_map)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"format\": %d, \"has_rating\": %d, \"has_interest\": %d",
-					 FormatOf(objective), objective->has_rating, objective->has_interest);
+					 FormatOf(objective, user_map), objective->has_rating, objective->has_interest);
 	appendStringInfo(&json, ", \"factors\": %d, \"iterations\": %d", objective->factors, objective->iterations);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
@@ -110,6 +118,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 		appendStringInfo(&json, ", \"item_map\": 1, \"feature_strength\": %.17g", objective->feature_strength);
 	if (map)
 		AppendMap(&json, map);
+	if (user_map)
+		AppendStrengths(&json, "user_feature_strengths", user_map);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
 	for (int k = 0; k < mf_dimensions(objective); k++)
 		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);

@@ -7,10 +7,10 @@
 #include "core/als/objective.h"
 #include "utils/jsonb.h"
 
-/* What parameters say of a map from features to factors. */
+/* What parameters say of a map from features of items, or users, to factors. */
 typedef struct MapSummary
 {
-	double		cold_scale;		/* what interest in cold items is multiplied by */
+	double		cold_scale;		/* what interest in cold items is multiplied by; like the next, of items alone */
 	const char *text_configuration; /* of text search, by which texts became words */
 	int			count;			/* columns of attributes */
 	const char **names;			/* count */
@@ -18,7 +18,7 @@ typedef struct MapSummary
 } MapSummary;
 
 extern char *ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias,
-							 const MapSummary *map);
+							 const MapSummary *map, const MapSummary *user_map);
 extern void ObjectiveFromJson(MfObjective *objective, Jsonb *json);
 extern float *MeanUserFromJson(Jsonb *json, int factors, double *mean_bias);
 

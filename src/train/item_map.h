@@ -49,6 +49,7 @@ extern void TryUserMap(Training *t);
 /* map_rows.c */
 extern void MapRows(const Training *t, FeatureRows *rows);
 extern void MapParameters(const Training *t, const char *text_configuration, MapSummary *summary);
+extern void UserMapParameters(const Training *t, MapSummary *summary);
 extern void TakeMap(Training *t, Oid relid, int32 version);
 
 #endif

@@ -14,6 +14,7 @@
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
 #include "train/item_map.h"
+#include "train/user_map.h"
 
 /* Rows on their way out. */
 typedef struct Making
@@ -95,16 +96,33 @@ MapRows(const Training *t, FeatureRows *rows)
 		}
 }
 
+/* The names of the columns of features, in the current memory context. */
+static const char **
+ColumnNames(const Features *features)
+{
+	const char **names = palloc(sizeof(char *) * features->nblocks);
+
+	for (int b = 0; b < features->nblocks; b++)
+		names[b] = features->block[b].name;
+	return names;
+}
+
 /* *summary: what a version's parameters say of the training's map; it lives in the current memory context. */
 void
 MapParameters(const Training *t, const char *text_configuration, MapSummary *summary)
 {
 	const Features *features = t->map->features;
-	const char **names = palloc(sizeof(char *) * features->nblocks);
 
-	for (int b = 0; b < features->nblocks; b++)
-		names[b] = features->block[b].name;
-	*summary = (MapSummary) {t->map->gamma, text_configuration, features->nblocks, names, t->map->strength};
+	*summary = (MapSummary) {t->map->gamma, text_configuration, features->nblocks, ColumnNames(features), t->map->strength};
+}
+
+/* The same of the map of users. */
+void
+UserMapParameters(const Training *t, MapSummary *summary)
+{
+	const Features *features = t->user_map->features;
+
+	*summary = (MapSummary) {1, NULL, features->nblocks, ColumnNames(features), t->user_map->strength};
 }
 
 /* Rows of the version before on their way in. */

@@ -307,6 +307,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 {
 	Training   *training = &t->training;
 	MapSummary	map;
+	MapSummary	user_map;
 
 	ReportPhase(PHASE_SWITCH);
 	result->feedback = FeedbackName(t->source.feedback);
@@ -322,8 +323,10 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	if (training->map)
 		MapParameters(training, TextConfigurationName(t->attributes.text_configuration), &map);
+	if (training->user_map)
+		UserMapParameters(training, &user_map);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
-										 training->map ? &map : NULL);
+										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 

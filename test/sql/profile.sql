@@ -16,6 +16,9 @@ INSERT INTO people VALUES (2001, 'unheard of', NULL);
 SELECT model, version, users, items FROM mf_train('clicks', 'kinds', factors => 16, user_features => 'people');
 SET client_min_messages = warning;
 
+-- of two columns one says something
+SELECT key, value::text::float > 0 AS used
+FROM mf_models, jsonb_each(parameters -> 'user_feature_strengths') WHERE model = 'kinds' ORDER BY key;
 -- lists of profiles are of their kind
 SELECT min(share), max(share), min(reason), max(reason), count(*)
 FROM (SELECT u, avg((item_id / 10 = u % 8)::int) AS share, min(reason) AS reason
