@@ -5,6 +5,7 @@ SET client_min_messages = warning;
 CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating, 1 AS weight
 	FROM generate_series(1, 8) u, generate_series(1, 8) i WHERE (u + i) % 3 <> 0;
 CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind FROM generate_series(1, 8) i;
+CREATE TABLE people AS SELECT u AS user_id, u % 2 AS kind FROM generate_series(1, 8) u;
 SELECT version FROM mf_train('ratings', factors => 2);
 SELECT version FROM mf_retrain('ratings');
 CREATE TABLE test AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating FROM generate_series(1, 8) u, generate_series(1, 8) i
@@ -38,6 +39,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'weight_column' THEN '''weight'''
 		WHEN name = 'schema' THEN '''test_nulls'''
 		WHEN name = 'item_features' THEN '''test_nulls.attributes''::regclass'
+		WHEN name = 'user_features' THEN '''test_nulls.people''::regclass'
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'factors' THEN '2'
 		WHEN name IN ('iterations', 'k', 'version') THEN '2'
