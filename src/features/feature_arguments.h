@@ -23,8 +23,8 @@ typedef struct FeatureArguments
 extern bool HasFeatures(const FeatureArguments *arguments);
 extern Oid	FindItemFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
-extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *item_column,
-							 const char *model, const IdType *items);
+extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *id_column,
+						 const char *model, const IdType *items);
 extern void ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
 							   const char *text_configuration);
 extern char *TextConfigurationName(Oid configuration);

@@ -11,7 +11,6 @@
 extern int64 FactorBytes(const MfProblem *problem, bool validation, const MfParallel *parallel);
 extern int64 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel);
 extern void CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Features *features,
-							  const Features *user_features,
-							  const MfParallel *parallel);
+							  const Features *user_features, const MfParallel *parallel);
 
 #endif
