@@ -235,7 +235,7 @@ sparse_constants(Sparse *p, const Draws *draws)
 	for (int64_t u = 0; s->pull != NULL && u < problem->nusers; u++)
 	{
 		s->pull[u] = s->regularization[u] * (float) draw(draws, 3) / 2;
-		p->scale += s->pull[u] * sample_dot(problem->user_mean, problem->user_mean, problem->factors);
+		p->scale += s->pull[u] * sample_dot(sample_point(problem, u), sample_point(problem, u), problem->factors);
 	}
 	for (int64_t i = 0; i < problem->nitems && p->options.prior; i++)
 		p->scale += sparse_prior(s, i);
@@ -444,7 +444,11 @@ sparse_fold(const Sparse *p)
 	if (p->options.interest)
 		mf_gram(&parallel, s->factors.interest, p->options.nitems, d, NULL, gram, space);
 	for (int64_t u = 0; u < p->options.nusers && wrong == NULL; u++)
+	{
+		fold.user_mean = sample_point(problem, u);
 		wrong = sparse_fold_user(p, &fold, u, p->tame, space, x);
+	}
+	fold.user_mean = problem->user_mean;
 	fold.whole = true;
 	for (int64_t u = 0; u < p->options.nusers && wrong == NULL && !p->options.rating; u++)
 		wrong = sparse_fold_user(p, &fold, u, false, space, x);
