@@ -11,7 +11,9 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 
 #include "compat.h"
 #include "features/attributes_read.h"
@@ -55,6 +57,17 @@ FirstItemValue(const ItemValue *values, int count, const char *feature)
 			high = middle;
 	}
 	return low;
+}
+
+/* The names of the features of some values, as a text[]. */
+Datum
+ItemValueNames(const ItemValue *values, int count)
+{
+	Datum	   *names = palloc_extended(sizeof(Datum) * Max(count, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < count; i++)
+		names[i] = CStringGetTextDatum(values[i].feature);
+	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* Whether a value is what the training took its column as: of a text it has had values or words, and never both. */

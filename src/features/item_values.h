@@ -37,6 +37,7 @@ typedef void (*ItemCellsFunction) (void *state, int32 item, const ItemValue *val
 
 extern void SortItemValues(ItemValue *values, int count);
 extern int	FirstItemValue(const ItemValue *values, int count, const char *feature);
+extern Datum ItemValueNames(const ItemValue *values, int count);
 extern bool ValueIsTakenAs(const FeatureSource *source, const ItemValue *value, const char *taken_as);
 extern int	ReadItemValues(const FeatureSource *source, int64 id, ItemValue **values);
 extern void MakeItemCells(ItemValue *values, int count);

@@ -90,17 +90,6 @@ TakeRow(void *state, const FeatureRow *row)
 		}
 }
 
-/* The names of all values, as a text[]. */
-static Datum
-ValueNames(const Explaining *e)
-{
-	Datum	   *names = palloc_extended(sizeof(Datum) * Max(e->count, 1), MCXT_ALLOC_HUGE);
-
-	for (int i = 0; i < e->count; i++)
-		names[i] = CStringGetTextDatum(e->value[i].feature);
-	return PointerGetDatum(construct_array(names, e->count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 /* How much the parts of a model count in the score of an item: see mf_item_taste(). */
 static void
 SetParts(const Recommender *r, Jsonb *parameters, int32 item, Explaining *e)
@@ -152,7 +141,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
 	SetParts(r, parameters, item, &e);
-	ReadFeatureRows(relid, r->version, ValueNames(&e), TakeRow, &e);
+	ReadFeatureRows(relid, r->version, ItemValueNames(e.value, e.count), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);
 	for (int i = 0; i < e.count; i++)

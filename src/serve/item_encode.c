@@ -116,13 +116,7 @@ TakeRow(void *state, const FeatureRow *row)
 static Datum
 FeatureNames(const DescribedItems *described)
 {
-	Datum		names[FEW_FEATURES];
-
-	if (described->nfeatures > FEW_FEATURES)
-		return (Datum) 0;
-	for (int i = 0; i < described->nfeatures; i++)
-		names[i] = CStringGetTextDatum(described->feature[i].feature);
-	return PointerGetDatum(construct_array(names, described->nfeatures, TEXTOID, -1, false, TYPALIGN_INT));
+	return described->nfeatures > FEW_FEATURES ? (Datum) 0 : ItemValueNames(described->feature, described->nfeatures);
 }
 
 /* Adds a multiple of d floats, NULL: of zeros, to row `item` of an array. */

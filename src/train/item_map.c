@@ -156,8 +156,7 @@ FitPart(Training *t, int steps, const float *weight, double ridge, int columns, 
 }
 
 /*
- * Brings the maps of all parts up to date with the items, by steps of conjugate gradients from where they were, or by as
- * many as it takes.
+ * Brings the maps of all parts up to date with the items, by so many steps of conjugate gradients from where they were.
  */
 static void
 FitMap(Training *t, int steps)

@@ -187,7 +187,7 @@ TakeRow(void *state, const FeatureRow *row)
 
 /*
  * Starts the training's map where that of a version was, as far as there are features of the same names.  Values are as
- * they are stored until the training knows the scale: see FollowItems().
+ * they are stored until the training knows the scale: see ScaleItemMap().
  */
 void
 TakeMap(Training *t, Oid relid, int32 version)

@@ -349,12 +349,12 @@ SettleStrengths(Training *t)
 }
 
 /*
- * strength (nblocks) and scale (nfeatures) of features, by vectors and weights of who has them: how strongly each block is
- * held.  Returns whether any of them says something.
+ * strength (nblocks) of features, by vectors and weights of who has them: how strongly each block is held.  Returns whether
+ * any of them says something.
  */
 static bool
 FindStrengths(Training *t, const Features *features, const MfFeatureMatrix *matrix, const float *vector,
-			  const float *weight, const UserSample *sample, float *strength, float *scale)
+			  const float *weight, const UserSample *sample, float *strength)
 {
 	MfStrengthSearch search = {.matrix = matrix,.parallel = &t->parallel,.factors = t->problem.factors,
 		.vector = vector,.weight = weight,.ridge = 1};
@@ -365,7 +365,6 @@ FindStrengths(Training *t, const Features *features, const MfFeatureMatrix *matr
 	search.user = sample->vector;
 	search.items = sample->items;
 	CheckCore(mf_strength_find(&search, strength, &evaluations, AlignedZeroArray(mf_strength_size(&search), 1)));
-	mf_strength_scale(matrix, strength, scale);
 	for (int b = 0; b < features->nblocks; b++)
 	{
 		used |= strength[b] > 0;
@@ -405,8 +404,7 @@ TryItemMap(Training *t)
 	else
 	{
 		DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
-		map->used = FindStrengths(t, map->features, &map->matrix, ListVectors(t), map->weight, &sample, map->strength,
-								  map->scale);
+		map->used = FindStrengths(t, map->features, &map->matrix, ListVectors(t), map->weight, &sample, map->strength);
 		SettleStrengths(t);
 		map->draws = map->used && (map->interest == NULL || MapHelpsItems(t, &sample));
 	}
@@ -433,8 +431,8 @@ TryUserMap(Training *t)
 	{
 		DrawItems(t, TRIAL_USERS, TRIAL_STREAM, &sample);
 		TakeMeanFromUsers(t);
-		map->used = FindStrengths(t, map->features, &map->matrix, map->prior, map->weight, &sample, map->strength,
-								  map->scale);
+		map->used = FindStrengths(t, map->features, &map->matrix, map->prior, map->weight, &sample, map->strength);
+		mf_strength_scale(&map->matrix, map->strength, map->scale);
 	}
 	map->known = true;
 	MemoryContextSwitchTo(old);

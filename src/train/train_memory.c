@@ -52,25 +52,24 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 	return bytes;
 }
 
-/* Bytes of a map and what comes with it, the cells of its features apart. */
-int64
-ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+/*
+ * Bytes of a map of `rows` items or users with ratings to so many parts of their vectors, with what it makes of them and the
+ * vectors of those without ratings; the cells of its features apart.
+ */
+static int64
+MapBytes(const MfProblem *problem, int parts, int64 rows, const Features *features, const MfParallel *parallel)
 {
-	int			parts = (problem->has_rating ? 1 : 0) + (problem->has_interest ? 1 : 0);
-	int64		vectors = features->nfeatures + 2 * features->nitems - problem->nitems;
+	int64		vectors = features->nfeatures + 2 * features->nitems - rows;
 
 	return parts * vectors * mf_padded(problem->factors) * sizeof(float) +
 		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
 }
 
-/* The same of a map of users, with the vectors of those without ratings. */
-static int64
-UserMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+/* The same of the map of items, of which each part of the problem has one. */
+int64
+ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
 {
-	int64		vectors = features->nfeatures + 2 * features->nitems - problem->nusers;
-
-	return vectors * mf_padded(problem->factors) * sizeof(float) +
-		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
+	return MapBytes(problem, problem->has_rating + problem->has_interest, problem->nitems, features, parallel);
 }
 
 /*
@@ -84,7 +83,7 @@ CheckFactorMemory(const MfProblem *problem, const Ratings *ratings, const Featur
 	int64		dictionaries = DictionaryBytes(ratings);
 	int64		factors = FactorBytes(problem, ratings->held_out.count > 0, parallel);
 	int64		map = (features ? ItemMapBytes(problem, features, parallel) : 0) +
-		(user_features ? UserMapBytes(problem, user_features, parallel) : 0);
+		(user_features ? MapBytes(problem, 1, problem->nusers, user_features, parallel) : 0);
 	int64		needed = factors;
 
 	AddBytes(&needed, 1, dictionaries);

@@ -506,4 +506,18 @@ naive_distance(const MfMapFit *fit, const float *b, const double *expected)
 	return off / most;
 }
 
+/* Calls of cancel_later() that still answer no, and how many there were after these. */
+static int	polls_left __attribute__((unused));
+static int	polls_after __attribute__((unused));
+
+/* True from some call on. */
+__attribute__((unused)) static bool
+cancel_later(void)
+{
+	if (__atomic_sub_fetch(&polls_left, 1, __ATOMIC_RELAXED) >= 0)
+		return false;
+	__atomic_add_fetch(&polls_after, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
 #endif

@@ -385,19 +385,6 @@ test_ends(void)
 	features_free(features);
 }
 
-static int	polls_left;
-static int	polls_after;
-
-/* True from some call on. */
-static bool
-cancel_later(void)
-{
-	if (__atomic_sub_fetch(&polls_left, 1, __ATOMIC_RELAXED) >= 0)
-		return false;
-	__atomic_add_fetch(&polls_after, 1, __ATOMIC_RELAXED);
-	return true;
-}
-
 /* Whenever it comes, a cancel ends a fit, and soon. */
 static void
 test_cancel(void)

@@ -565,19 +565,6 @@ test_gamma_ends(void)
 	world_free(&w);
 }
 
-static int	polls_left;
-static int	polls_after;
-
-/* True from some call on. */
-static bool
-cancel_later(void)
-{
-	if (__atomic_sub_fetch(&polls_left, 1, __ATOMIC_RELAXED) >= 0)
-		return false;
-	__atomic_add_fetch(&polls_after, 1, __ATOMIC_RELAXED);
-	return true;
-}
-
 /* Whenever it comes, a cancel ends both, and soon. */
 static void
 test_cancel(void)
