@@ -16,7 +16,7 @@ OBJS = \
 	$(addprefix src/sql/, args.o fn_evaluate.o fn_holdout.o fn_model.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
-		metrics_report.o) \
+		metrics_report.o variants.o) \
 	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
 		train_memory.o train_options.o training.o user_map.o validation.o validation_sample.o) \
@@ -34,7 +34,7 @@ OBJS = \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
 	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o \
 		session_cache.o snapshot.o spi_query.o) \
-	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o) \
+	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
 		als_int16.o als_rotate.o als_schedule.o als_single.o als_system.o explain.o fold_in.o objective.o \
 		predict.o term.o) \

@@ -649,6 +649,20 @@ AS 'MODULE_PATHNAME', 'mf_holdout';
 COMMENT ON FUNCTION mf_holdout(text, text, double precision, bigint) IS
 'as above, for ids given as text';
 
+CREATE FUNCTION mf_variant(user_id "any", variants jsonb, experiment text DEFAULT '') RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_variant';
+COMMENT ON FUNCTION mf_variant("any", jsonb, text) IS
+'names the variant of an experiment that a user gets, such as the model of their lists: mf_recommend(42, model => mf_variant(42, ''{"ratings": 90, "challenger": 10}''))
+variants: the weight of each by its name; they need not add up to 100, and who weighs 0 gets nobody. experiment: its name; users fall into another one independently
+The same user always gets the same variant, on every machine and release, whatever type ids are kept in. A weight that grows brings users to its variant and moves nobody between others. Null for a null user.';
+
+CREATE FUNCTION mf_variant(user_id text, variants jsonb, experiment text DEFAULT '') RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'mf_variant';
+COMMENT ON FUNCTION mf_variant(text, jsonb, text) IS
+'as above, for ids given as text';
+
 CREATE FUNCTION mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,

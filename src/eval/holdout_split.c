@@ -87,7 +87,7 @@ HashUuid(const pg_uuid_t *uuid)
  * The hash of an id.  Equal values hash alike, whatever their type: numbers as numbers, all else as it reads (see
  * core/metrics/holdout.c).  A quoted literal without a type is text.
  */
-static uint64
+uint64
 HashHoldoutId(HoldoutId *id, Datum value)
 {
 	char	   *text;

@@ -15,6 +15,7 @@ typedef struct HoldoutId
 } HoldoutId;
 
 extern void InitHoldoutId(HoldoutId *id, Oid type, bool lower, MemoryContext context);
+extern uint64 HashHoldoutId(HoldoutId *id, Datum value);
 extern double HoldoutPlace(int64 seed, HoldoutId *user, Datum user_id, HoldoutId *item, Datum item_id);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * fn_holdout.c - SQL function that splits rows for a test: mf_holdout.
+ * fn_holdout.c - SQL functions that split by a hash: rows for a test, mf_holdout; users of an experiment, mf_variant.
  *
  * Equal ids must fall on the same side, so what a call says of its arguments counts, not only their values: citext
  * comes as text, and a collation may take ids that read differently for the same.
@@ -10,10 +10,12 @@
 #include "catalog/pg_collation.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
 #include "eval/holdout_split.h"
+#include "eval/variants.h"
 #include "ids/id_type.h"
 #include "sql/args.h"
 
@@ -128,4 +130,64 @@ mf_holdout(PG_FUNCTION_ARGS)
 		fcinfo->flinfo->fn_extra = ids;
 	}
 	PG_RETURN_BOOL(HoldoutPlace(PG_GETARG_INT64(3), &ids[0], PG_GETARG_DATUM(0), &ids[1], PG_GETARG_DATUM(1)) < fraction);
+}
+
+/* What mf_variant keeps from one row of a query to the next. */
+typedef struct VariantCall
+{
+	HoldoutId	id;
+	Jsonb	   *json;			/* that `variants` was read from */
+	Variants	variants;
+	MemoryContext context;		/* of json and variants */
+} VariantCall;
+
+/* The state of a call of mf_variant, made for the first row of a query. */
+static VariantCall *
+OpenVariantCall(FunctionCallInfo fcinfo)
+{
+	VariantCall *call = fcinfo->flinfo->fn_extra;
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(VariantCall));
+		InitIdArgument(fcinfo, 0, &call->id);
+		call->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "mfrec variants", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	return call;
+}
+
+/* Reads the variants, unless they are those of the row before. */
+static void
+RenewVariants(VariantCall *call, Jsonb *json)
+{
+	MemoryContext before;
+
+	if (call->json && VARSIZE(call->json) == VARSIZE(json) && memcmp(call->json, json, VARSIZE(json)) == 0)
+		return;
+	call->json = NULL;
+	MemoryContextReset(call->context);
+	before = MemoryContextSwitchTo(call->context);
+	ReadVariants(json, &call->variants);
+	call->json = memcpy(palloc(VARSIZE(json)), json, VARSIZE(json));
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * mf_variant(user_id "any" or text, variants jsonb, experiment text): the name of the variant that a user gets, a share
+ * of users by its weight.  Null for a null user.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_variant);
+Datum
+mf_variant(PG_FUNCTION_ARGS)
+{
+	VariantCall *call;
+
+	RequireArgument(fcinfo, 1, "variants", "Write mf_variant(user, '{\"ratings\": 90, \"challenger\": 10}').");
+	RequireArgument(fcinfo, 2, "experiment", "Leave it out, or give the experiment a name.");
+	call = OpenVariantCall(fcinfo);
+	RenewVariants(call, PG_GETARG_JSONB_P(1));
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(ChooseVariant(&call->variants, PG_GETARG_TEXT_PP(2), HashHoldoutId(&call->id, PG_GETARG_DATUM(0))));
 }

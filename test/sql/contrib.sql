@@ -34,6 +34,7 @@ FROM names a JOIN names b ON a.user_id = b.user_id AND a.user_id::text <> b.user
 CREATE DOMAIN login AS citext;
 CREATE TABLE logins AS SELECT DISTINCT user_id::text::login AS user_id FROM names;
 SELECT count(*) FILTER (WHERE mf_holdout(a.user_id, 7, 0.5) <> mf_holdout(b.user_id, 7, 0.5)) AS torn FROM logins a JOIN logins b ON a.user_id = b.user_id;
+SELECT count(*) FILTER (WHERE mf_variant(a.user_id, '{"a": 1, "b": 1}') <> mf_variant(b.user_id, '{"a": 1, "b": 1}')) AS torn FROM logins a JOIN logins b ON a.user_id = b.user_id;
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE loosely AS SELECT (CASE WHEN i % 3 = 0 THEN 'U' ELSE 'u' END || u) COLLATE loose AS user_id, i AS item_id FROM numbers;
 SELECT users, items, ratings FROM mf_train('loosely', factors => 4);
@@ -41,6 +42,7 @@ SELECT DISTINCT reason FROM mf_recommend('U1', 3);
 SELECT DISTINCT reason FROM mf_recommend('U1', 3, fresh => false);
 SELECT count(*) FROM loosely WHERE mf_holdout(user_id, item_id);
 SELECT count(*) FROM loosely WHERE mf_holdout(item_id, user_id);
+SELECT mf_variant(user_id, '{"a": 1}') FROM loosely LIMIT 1;
 SELECT count(DISTINCT held) FROM (SELECT mf_holdout(lower(user_id) COLLATE "C", 7) AS held FROM loosely WHERE user_id = 'u1') h;
 SELECT mf_drop('loosely');
 -- a column whose collation comes to tell less apart: its ids have another hash than those of the model's tables

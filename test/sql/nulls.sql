@@ -40,6 +40,8 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'schema' THEN '''test_nulls'''
 		WHEN name = 'item_features' THEN '''test_nulls.attributes''::regclass'
 		WHEN name = 'user_features' THEN '''test_nulls.people''::regclass'
+		WHEN name = 'variants' THEN '''{"a": 1}''::jsonb'
+		WHEN name = 'experiment' THEN '''one'''
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'factors' THEN '2'
 		WHEN name IN ('iterations', 'k', 'version') THEN '2'
@@ -66,7 +68,7 @@ SELECT p.oid::regprocedure || ': ' || coalesce(p.proargnames[n], 'none') || ' ->
 	ELSE result(call(p.oid, n)) END)
 FROM pg_proc p, generate_series(0, p.pronargs) n
 WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_recommend', 'mf_recommend_for', 'mf_recommend_users',
-	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_evaluate')
+	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate')
 ORDER BY p.oid::regprocedure::text COLLATE "C", n;
 -- those that change models
 SELECT result('mf_retrain(NULL)');

@@ -47,7 +47,8 @@ CREATE TABLE places (argument text PRIMARY KEY, kind text, value text);
 INSERT INTO places VALUES ('user_id', 'id', '1'), ('item_id', 'id', '3'), ('items', 'array', '1,3'), ('candidates', 'array', '2,3,4,6,7,9,12'),
 	('exclude', 'array', '6,9'), ('k', 'number', '2'), ('version', 'number', '1'), ('per_group', 'number', '1'),
 	('factors', 'number', '3'), ('iterations', 'number', '1'), ('trials', 'number', '1'), ('source', 'type', '''board'''), ('ratings', 'ratings', '5,2'),
-	('item_type', 'type', 'NULL::int'), ('user_type', 'type', 'NULL::int'), ('test', 'type', '''held''');
+	('item_type', 'type', 'NULL::int'), ('user_type', 'type', 'NULL::int'), ('test', 'type', '''held'''),
+	('variants', 'type', '''{"a": 1, "b": 1}''');
 -- where a parameter cannot be without a type, as nothing tells it: arrays in the calls that name the items' type
 CREATE TABLE typed_only (proname name, argument text, with_type boolean);
 INSERT INTO typed_only VALUES ('mf_recommend', 'candidates', true), ('mf_recommend', 'exclude', true);
