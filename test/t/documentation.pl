@@ -82,6 +82,32 @@ for my $page (@pages)
 	cmp_ok($number, '>', 0, "$name has SQL") if $name =~ /README|reference|operations|migration|SECURITY/;
 }
 
+# Whether the report of variants is right: 95% intervals of Newcombe, "Two-sided confidence intervals for the single
+# proportion", Statistics in Medicine 17, 1998, table I; all of n and none of one are z and n by hand.  The users are
+# shown two items twice on the first day.  Of these r visit one, once; all of them visit it a day later, and other items.
+$node->safe_psql('operations', q{
+	TRUNCATE exposures, visits;
+	CREATE TABLE shown_to AS SELECT variant, 1000 * v + u AS user_id, u <= r AS clicks
+	FROM (VALUES (1, 'a', 263, 81), (2, 'b', 148, 15), (3, 'c', 20, 0), (4, 'd', 29, 1), (5, 'e', 29, 29), (6, 'f', 1, 0)) t (v, variant, n, r),
+		generate_series(1, n) u;
+	INSERT INTO exposures SELECT user_id, i, variant, timestamptz '2024-03-01 00:00+00' + hours * interval '1 hour'
+	FROM shown_to, generate_series(1, 2) i, unnest(ARRAY[0, 23]) hours;
+	INSERT INTO exposures SELECT user_id, 2, variant, '2024-03-02 00:00+00' FROM shown_to;
+	INSERT INTO visits SELECT user_id, 2, '2024-03-01 00:00+00' FROM shown_to WHERE clicks;
+	INSERT INTO visits SELECT user_id, 2, '2024-03-03 00:00+00' FROM shown_to;
+	INSERT INTO visits SELECT user_id, 1, '2024-02-29 23:59+00' FROM shown_to;
+	INSERT INTO visits SELECT user_id, 3, '2024-03-01 00:00+00' FROM shown_to;
+});
+is($node->safe_psql('operations', q{SET timezone = 'Pacific/Auckland';
+	SELECT variant, day, users, round(click_through, 4), round(users_who_clicked::numeric, 4), round(low::numeric, 4), round(high::numeric, 4)
+	FROM variant_report WHERE day = '2024-03-01' OR variant = 'c' ORDER BY day, variant}),
+	join("\n", 'a|2024-03-01|263|0.0770|0.3080|0.2553|0.3662', 'b|2024-03-01|148|0.0253|0.1014|0.0624|0.1605',
+		'c|2024-03-01|20|0.0000|0.0000|0.0000|0.1611', 'd|2024-03-01|29|0.0086|0.0345|0.0061|0.1718',
+		'e|2024-03-01|29|0.2500|1.0000|0.8830|1.0000', 'f|2024-03-01|1|0.0000|0.0000|0.0000|0.7935',
+		'c|2024-03-02|20|0.0000|0.0000|0.0000|0.1611'), 'intervals of the report');
+is($node->safe_psql('operations', q{SELECT count(*), sum(users), max(high) < 1 FROM variant_report WHERE day = '2024-03-02' AND click_through = 0}),
+	'6|490|t', 'days of the report');
+
 # Links within the project.
 for my $name (sort keys %text)
 {
