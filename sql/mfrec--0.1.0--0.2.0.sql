@@ -173,19 +173,22 @@ DROP FUNCTION mfrec.mf_recommend_users(text, bigint, anyelement, text);
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mfrec.mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-SELECT mfrec.take_arguments('mf_popular(integer, text)', 'mfrec.mf_popular(bigint, text)');
-DROP FUNCTION mfrec.mf_popular(bigint, text);
+SELECT mfrec.take_arguments('mf_popular(integer, text)', 'mfrec.mf_popular(bigint, text, anycompatible)');
+DROP FUNCTION mfrec.mf_popular(bigint, text, anycompatible);
+COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
+candidates: only these items, such as those of a category; null: all';
 
-CREATE FUNCTION mfrec.mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_popular(bigint, anyelement, text)');
-DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text);
+SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_popular(bigint, anyelement, text, "any")');
+DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text, "any");
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
@@ -466,6 +469,14 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 20000 ROWS 10 SUPPORT @extschema@.mf_
 AS 'MODULE_PATHNAME', 'mf_explain_features';
 COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
 'as above, for ids given as text';
+
+-- A literal in the third place is the model, as before there were candidates: mf_popular(10, NULL::text, 'ratings')
+CREATE FUNCTION mf_popular(k bigint, item_type text, model text, candidates "any" DEFAULT NULL)
+RETURNS TABLE (item_id text, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular_text';
+COMMENT ON FUNCTION mf_popular(bigint, text, text, "any") IS
+'as above, for items given as text';
 
 -- Variants of an experiment
 CREATE FUNCTION mf_variant(user_id "any", variants jsonb, experiment text DEFAULT '') RETURNS text

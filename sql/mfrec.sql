@@ -576,19 +576,28 @@ AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-COMMENT ON FUNCTION mf_popular(bigint, text) IS
-'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)';
+COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible) IS
+'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
+candidates: only these items, such as those of a category; null: all';
 
-CREATE FUNCTION mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-COMMENT ON FUNCTION mf_popular(bigint, anyelement, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, anyelement, text, "any") IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
+
+-- A literal in the third place is the model, as before there were candidates: mf_popular(10, NULL::text, 'ratings')
+CREATE FUNCTION mf_popular(k bigint, item_type text, model text, candidates "any" DEFAULT NULL)
+RETURNS TABLE (item_id text, ratings bigint, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_popular_text';
+COMMENT ON FUNCTION mf_popular(bigint, text, text, "any") IS
+'as above, for items given as text';
 
 -- ---------------------------------------------------------------------------------------------
 -- Lists for all users (src/sql: fn_recommend_all; src/serve)

@@ -417,11 +417,15 @@ FillCounted(const void *state, int i, Datum *values, bool *nulls)
 	values[2] = Int32GetDatum(i + 1);
 }
 
-/* The rows of mf_popular; its two forms have the model in different places. */
+/*
+ * The rows of mf_popular; its forms have the model, and behind it the candidates, in different places.  Views that were
+ * made with 0.1.0 pass no candidates.
+ */
 static void
 Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
+	int			candidates = model_argument + 1;
 	Recommender r;
 	ListFilter	filter = {.rated = true};
 	TopList		list;
@@ -430,6 +434,8 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	BeginRows(fcinfo, ROWS_COUNTED, item_type);
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
+	if (PG_NARGS() > candidates && !PG_ARGISNULL(candidates))
+		filter.candidates = NumbersArgument(fcinfo, candidates, r.image, "candidates", &filter.ncandidates);
 	MakePopularList(&r, NULL, &filter, k, &list);
 	counted = (Counted) {r.image, &list};
 	PutItemList(fcinfo, r.image, list.item, list.count, FillCounted, &counted);
@@ -437,8 +443,8 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 }
 
 /*
- * mf_popular(k bigint, model text): the items with the most ratings in the training, with their number and
- * rank; of equal ones the smaller id first.
+ * mf_popular(k bigint, model text, candidates anycompatible): the items with the most ratings in the training, of these
+ * ones where candidates are given, with their number and rank; of equal ones the smaller id first.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
@@ -448,11 +454,31 @@ mf_popular(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* mf_popular(k bigint, item_type anyelement, model text): the same, items in that type. */
+/* mf_popular(k bigint, item_type anyelement, model text, candidates "any"): the same, items in that type. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)
 {
 	Popular(fcinfo, 2, ArgumentType(fcinfo, 1));
+	return (Datum) 0;
+}
+
+/*
+ * mf_popular(k bigint, item_type text, model text, candidates "any"): the same, items as text.  A call of mf_popular(k,
+ * model, candidates) comes here where candidates are a literal, so an item_type that names something is an error.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_text);
+Datum
+mf_popular_text(PG_FUNCTION_ARGS)
+{
+	char	   *item_type = TextArgument(fcinfo, 1);
+
+	if (item_type && item_type[0] != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("item_type must be null, not \"%s\"", item_type),
+				 errhint("If these are a model and its candidates, name the candidates: mf_popular(10, %s, candidates => ...).",
+						 quote_literal_cstr(item_type))));
+	Popular(fcinfo, 2, TEXTOID);
 	return (Datum) 0;
 }

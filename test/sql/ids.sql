@@ -86,6 +86,8 @@ SELECT substr(user_id, 2)::int % 2 AS odd FROM mf_recommend_users('i1', 1, NULL:
 SELECT substr(item_id, 2)::int % 2 AS odd FROM mf_recommend_for(ARRAY['i1', 'i3'], k => 1, model => 'board');
 SELECT count(*) > 0 AS explained, bool_and(substr(item_id, 2)::int % 2 = 1) AS odd FROM mf_explain('u1', 'i1', 5, 'board');
 SELECT pg_typeof(item_id) FROM mf_popular(1, NULL::text, 'board');
+SELECT count(*), bool_and(item_id IN ('i1', 'i2')) AS candidates FROM mf_popular(9, NULL::text, 'board', ARRAY['i1', 'i2', 'x']);
+SELECT count(*) FROM mf_popular(9, ''::varchar, 'board', '{i1,i2}'::varchar[]);
 SELECT mf_drop('board');
 SELECT * FROM board('(''u'' || u)::varchar(10)', '(''i'' || i)::char(5)');
 SELECT DISTINCT reason FROM mf_recommend('u1', 3, item_type => NULL::char(5), model => 'board');

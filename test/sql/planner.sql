@@ -54,7 +54,8 @@ SELECT expected_rows('SELECT * FROM mf_recommend(1, 10, candidates => ARRAY[1, 2
 	expected_rows('SELECT * FROM mf_recommend(1, 5, candidates => ARRAY[]::int[])') AS at_least_one,
 	expected_rows('SELECT * FROM mf_recommend(1, 5, candidates => ARRAY[1, (random() * 5)::int])') AS two_expressions,
 	expected_rows('SELECT * FROM mf_recommend(1, 5, candidates => ARRAY(SELECT 1))') AS unknown,
-	expected_rows('SELECT * FROM mf_recommend(1, 5, candidates => NULL::int[])') AS missing;
+	expected_rows('SELECT * FROM mf_recommend(1, 5, candidates => NULL::int[])') AS missing,
+	expected_rows('SELECT * FROM mf_popular(5, candidates => ARRAY[1, 2, 3])') AS popular;
 
 -- a longer list costs more, more candidates do, and what looks at all users does where there are more
 SELECT expected_cost('SELECT * FROM mf_recommend(1, 1000)') > 2 * expected_cost('SELECT * FROM mf_recommend(1, 10)') AS length,

@@ -51,7 +51,7 @@ INSERT INTO places VALUES ('user_id', 'id', '1'), ('item_id', 'id', '3'), ('item
 	('variants', 'type', '''{"a": 1, "b": 1}''');
 -- where a parameter cannot be without a type, as nothing tells it: arrays in the calls that name the items' type
 CREATE TABLE typed_only (proname name, argument text, with_type boolean);
-INSERT INTO typed_only VALUES ('mf_recommend', 'candidates', true), ('mf_recommend', 'exclude', true);
+INSERT INTO typed_only VALUES ('mf_recommend', 'candidates', true), ('mf_recommend', 'exclude', true), ('mf_popular', 'candidates', true);
 
 -- Sets of arguments by which functions are called; overloads for ids given as text are one function.
 CREATE TABLE called AS
@@ -119,7 +119,7 @@ WHERE replace(a.answer, '"', '') <> replace(p.answer, '"', '')
 		AND o.with_type = ('item_type' = ANY (a.called_with))))
 ORDER BY 1, 2, 3 LIMIT 20;
 -- what wants a cast, as nothing tells its type
-SELECT a.query, a.types_text, a.answer FROM answers a WHERE a.answer ~ '^42P18' ORDER BY 1, 2 LIMIT 2;
+SELECT a.query, a.types_text, a.answer FROM answers a WHERE a.answer ~ '^42P18' ORDER BY 1, 2 LIMIT 4;
 
 -- By position as far as the model (beyond it names tell, as types come in another order), and both arrays at once: an untyped one is what the other one is.
 PREPARE positions AS SELECT item_id, rank FROM mf_recommend($1, $2, $3, candidates => $4, exclude => $5);
