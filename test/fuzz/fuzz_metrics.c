@@ -1,6 +1,6 @@
 /*
- * fuzz_metrics.c - any lists, scores and ids: metrics within their range, and sides of a split that depend on the
- * ids alone.
+ * fuzz_metrics.c - any lists, scores and ids: metrics within their range, sides of a split that depend on the ids alone, and
+ * variants that somebody can get.
  */
 #include "bytes.h"
 
@@ -9,6 +9,7 @@
 
 #include "core/metrics/holdout.h"
 #include "core/metrics/metric.h"
+#include "core/metrics/variant.h"
 
 #define MOST_ITEMS 200
 
@@ -59,6 +60,29 @@ check_metrics(Bytes *bytes)
 	require(is_share(mf_metric[MF_METRIC_GINI].of_exposure(&exposure)));
 }
 
+/* Weights of any size: who gets a variant gets one that weighs something. */
+static void
+check_variants(Bytes *bytes, uint64_t user)
+{
+	uint64_t	variant[8];
+	double		weight[8];
+	int			n = 1 + (int) take_below(bytes, 8);
+	bool		any = false;
+	int			chosen;
+
+	for (int v = 0; v < n; v++)
+	{
+		variant[v] = mf_holdout_integer(take_below(bytes, 3));
+		weight[v] = ldexp(fabs(take_float(bytes)), (int) take_below(bytes, 1890) - 1000);
+		any = any || weight[v] > 0;
+		require(isfinite(weight[v]));
+	}
+	if (!any)
+		return;
+	chosen = mf_variant_choose(take_below(bytes, 5), user, variant, weight, n);
+	require(chosen >= 0 && chosen < n && weight[chosen] > 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -74,6 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(user == mf_holdout_text((const char *) data, size));
 	place = mf_holdout_place(size, user, mf_holdout_number(number));
 	require(place >= 0 && place < 1);
+	check_variants(&bytes, user);
 	check_metrics(&bytes);
 	free(text);
 	return 0;
