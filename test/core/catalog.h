@@ -125,6 +125,17 @@ naive_admits(const MfFilter *f, int32_t item)
 	return found;
 }
 
+/* By which items of score 0 are ordered: mf_mix64() of their numbers, written out. */
+static uint64_t
+lot_of(int32_t item)
+{
+	uint64_t	x = (uint64_t) item + 0x6c6f74;
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
 static int
 naive_order(const void *a, const void *b)
 {
@@ -133,6 +144,8 @@ naive_order(const void *a, const void *b)
 
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
+	if (x->score == 0)
+		return lot_of(x->item) < lot_of(y->item) ? -1 : lot_of(x->item) > lot_of(y->item);
 	return x->item < y->item ? -1 : x->item > y->item;
 }
 

@@ -156,6 +156,14 @@ SELECT count(*), bool_and(score = 0) AS zero FROM mf_recommend_users(80, 1000, '
 SELECT abs(sum(contribution)) < 1e-6 AS nothing FROM mf_explain(3, 80, 1000, 'noise');
 SELECT count(*), bool_or(id > 72) AS cold FROM mf_similar_items(5, 100, 'noise', new_items => false);
 SELECT mf_drop('noise');
+-- of 200 alike the first twenty are by lot, not by id: whether the first 50 are taken or the last, a list finds what a random one would, about
+CREATE VIEW dice AS SELECT i AS item_id, substr(md5(i::text), 1, 1) < '8' AS heads FROM generate_series(1, 272) i;
+SELECT items FROM mf_train('ratings', 'dice', factors => 4, item_features => 'dice');
+CREATE TABLE first_taken AS SELECT u AS user_id, i AS item_id, 5 AS rating FROM generate_series(1, 20) u, generate_series(73, 122) i;
+CREATE TABLE last_taken AS SELECT u AS user_id, i AS item_id, 5 AS rating FROM generate_series(1, 20) u, generate_series(223, 272) i;
+SELECT metric, f.value BETWEEN f.baseline / 2 AND f.baseline * 2 AS first_found, l.value BETWEEN l.baseline / 2 AND l.baseline * 2 AS last_found
+FROM mf_evaluate('first_taken', 20, 'dice') f JOIN mf_evaluate('last_taken', 20, 'dice') l USING (metric) WHERE metric = 'cold_full_recall';
+SELECT mf_drop('dice');
 
 -- who may not see some of them
 CREATE ROLE regress_cold;

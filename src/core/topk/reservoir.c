@@ -10,6 +10,10 @@
 
 #include <math.h>
 
+#include "core/base/rng.h"
+
+#define LOT 0x6c6f74			/* where lots begin: what is mixed of 0 is 0, and item 0 would always be first */
+
 /* A comparison of two entries: true if a comes before b. */
 typedef bool (*Before) (const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b);
 
@@ -21,12 +25,19 @@ before_by_lower_bound(const MfReservoir *reservoir, const MfReservoirEntry *a, c
 	return a->score - a->error > b->score - b->error;
 }
 
-/* Descending by exact score, ties by item: the order of results, in which no two entries are equal. */
+/*
+ * Descending by exact score, ties by item: the order of results, in which no two entries are equal.  Items of score 0 are
+ * those that nothing is known of, new ones above all, for which the order of their numbers would decide who ever sees
+ * them: they come by lot, which is always the same (mf_mix64() takes no two numbers to one).
+ */
 static inline bool
 before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
 {
 	if (a->score != b->score)
 		return a->score > b->score;
+	if (a->score == 0.0)
+		return mf_mix64((uint64_t) reservoir->item[a->position] + LOT) <
+			mf_mix64((uint64_t) reservoir->item[b->position] + LOT);
 	return reservoir->item[a->position] < reservoir->item[b->position];
 }
 

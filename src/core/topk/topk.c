@@ -86,14 +86,14 @@ run_search(const MfIndex *index, const float *query, int k, const MfFilter *filt
 	mf_search_start(&search, index, query, k, filter, &space, cosine);
 	if (filter->candidates != NULL && filter->ncandidates <= MF_FEW_CANDIDATES)
 		search_candidates(&search);
-	else if (!mf_search_trivial(&search))
+	else
 		search_blocks(&search);
 	return mf_search_finish(&search, item, score, stats);
 }
 
 /*
  * The best k items for a query of d finite floats, among those that the filter (NULL: all) lets in:
- * item[] and score[] have room for k, best first, ties by smaller item.  Returns how many there are.
+ * item[] and score[] have room for k, best first, ties by smaller item, but of score 0 by lot.  Returns how many there are.
  * The workspace has mf_topk_workspace(index, k) bytes, 64-byte aligned.  stats may be NULL.
  */
 int

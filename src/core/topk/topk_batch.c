@@ -88,8 +88,8 @@ search_each(const BatchSearch *state, int64_t first, int n, char *workspace)
 	}
 }
 
-/* Starts the search of query q; returns false where it is over already. */
-static bool
+/* Starts the search of query q. */
+static void
 start_query(const BatchSearch *state, int64_t q, MfSearch *search, const MfFilter *filter, const MfSearchSpace *space)
 {
 	const MfIndex *index = state->index;
@@ -98,10 +98,7 @@ start_query(const BatchSearch *state, int64_t q, MfSearch *search, const MfFilte
 	mf_search_start(search, index, batch->query + q * index->ld, mf_search_k(index, batch->k), filter, space, false);
 	if (batch->sq8 != NULL)
 		mf_search_use_sq8(search, batch->sq8);
-	if (mf_search_trivial(search))
-		return false;
 	mf_search_first(search);
-	return true;
 }
 
 /* Searches for n queries of a batch block by block of the index; leaves early when it is cancelled. */
@@ -121,7 +118,8 @@ search_together(const BatchSearch *state, int64_t first, int n, char *workspace)
 	for (int i = 0; i < n; i++)
 	{
 		filter[i] = query_filter(batch, first + i);
-		more[i] = start_query(state, first + i, &search[i], &filter[i], &space.search[i]);
+		start_query(state, first + i, &search[i], &filter[i], &space.search[i]);
+		more[i] = true;
 	}
 	for (int64_t block = 0; block < index->nblocks && !mf_cancelled(state->parallel); block++)
 	{

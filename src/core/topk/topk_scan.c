@@ -9,27 +9,6 @@
 /* The packs, by bits, of the first block that set a threshold before the codes of others are looked at. */
 #define FIRST_PACKS 0xf
 
-/*
- * A query of length 0 without offsets: every score is 0, so the result is the first k items by number.
- * Returns whether this is such a search, which is over then.
- */
-bool
-mf_search_trivial(MfSearch *search)
-{
-	const MfIndex *index = search->index;
-	const MfFilter *filter = search->filter;
-	MfReservoir *reservoir = &search->reservoir;
-
-	if (search->exact_norm > 0 || filter->candidates != NULL ||
-		(index->offset != NULL && !search->cosine))
-		return false;
-	for (int32_t item = 0; item < index->nitems && reservoir->count < reservoir->k; item++)
-		if (mf_search_admits(search, item) &&
-			(filter->group == NULL || mf_search_group_take(search, filter->group[item], 0)))
-			mf_reservoir_add(reservoir, 0, 0, index->position[item]);
-	return true;
-}
-
 /* The most that an item scores whose norm is at most `norm` and whose offset is at most offset[at] (NULL: 0). */
 static inline double
 upper_bound(const MfSearch *search, float norm, const float *offset, int64_t at)

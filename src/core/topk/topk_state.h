@@ -156,7 +156,6 @@ extern void mf_search_together(MfSearch *search, const uint64_t *live, int n, in
 extern void mf_search_review_deferred(MfSearch *search, bool score);
 
 /* topk_scan.c */
-extern bool mf_search_trivial(MfSearch *search);
 extern void mf_search_first(MfSearch *search);
 extern bool mf_search_next(MfSearch *search, int64_t block);
 extern bool mf_search_next_packs(MfSearch *search, int64_t block, uint64_t *live);
