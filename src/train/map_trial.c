@@ -2,12 +2,20 @@
  * map_trial.c - what a map of features is worth: how strongly its blocks are held, and whether known items are drawn to it.
  *
  * Strengths are core/features/strength.c's, by the lists of some users.  Then, as attributes must cost the lists of
- * known items nothing, it is tried before any item is drawn whether these are better for it: a third of the items
- * and some users forget each other.  The users are solved from their other items, the items from all other users, once
- * drawn to what a map that was fitted to the other two thirds makes of their features, and once to 0.  Which of the two
- * tells better what the users had?
+ * known items nothing, it is tried before any item is drawn whether these are better for it, by users that are as good
+ * as new: all items are solved from the others' rows, and they from theirs, but for a third of the items.  Which of those
+ * had they?  That is tried with items drawn to 0, and then drawn to what a map makes of their features that was fitted
+ * to the first try's vectors, of the other two thirds.
+ *
+ * The items that the users are solved from may not remember them: where items have a dozen rows and vectors have more
+ * numbers than that, what is left of the iterations before tells nearly all that a user had, and no map could add to it.
+ *
+ * Both tries are of the same users, so their differences count, and the error of their mean.  A gain must be above
+ * that: the less the users can tell, the safer it is to leave lists as they are without features.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "core/base/rng.h"
 #include "core/features/held_out.h"
@@ -32,8 +40,13 @@
 /* And fewer users: theirs are not looked at. */
 #define FEW_USERS 60
 
-/* What lists have to be of those without features: a difference below that is chance. */
-#define LEAST_SHARE 0.999
+/* Users who try whether known items should be drawn: at most so many, and this part of all. */
+#define WITNESSES 3000
+#define WITNESS_PART 3
+#define WITNESS_STREAM 92
+
+/* Standard errors that their lists have to be better by. */
+#define LEAST_ERRORS 1.0
 
 /* Steps of conjugate gradients of the map of two thirds: nearly solved. */
 #define STEPS 30
@@ -56,7 +69,7 @@ typedef struct MapTrial
 	MfProblem	problem;
 	MfFactors	factors;
 	MfAls	   *als;
-	float	   *prior;			/* nitems x ld: of held-out items, 0 of others */
+	float	   *prior;			/* nitems x ld: what a map makes of the items */
 	bool	   *sampled;		/* nusers: whether in the sample */
 	int64	   *start;			/* of a part of the rows: its rows + 1 */
 	int64		rows;			/* that there is room for */
@@ -125,36 +138,40 @@ DrawItems(Training *t, int64 count, uint64 stream, UserSample *sample)
 	CopySampledItems(&t->ratings->by_item, sample);
 }
 
-/* The items held out, and what a map that has not seen them makes of their features. */
+/* Holds a third of the items out of the users' lists. */
 static void
-PredictHeldOut(MapTrial *trial, const UserSample *sample)
+HoldItemsOut(MapTrial *trial, const UserSample *sample)
 {
 	Training   *t = trial->training;
 	ItemMap    *map = t->map;
-	int			columns = mf_map_columns(t->problem.factors);
-	int64		n = map->matrix.nitems;
-	int64		ld = mf_padded(t->problem.factors);
-	float	   *weight = HugeArray(n, sizeof(float));
-	int32	   *place = HugeArray(n, sizeof(int32));
-	float	   *b = AlignedZeroArray(map->matrix.nfeatures * ld, sizeof(float));
-	MfMapFit	fit = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,.weight = weight,
-		.ridge = 1,.factors = columns,.steps = STEPS,.tolerance = TOLERANCE};
 	MfArena		arena = {NULL, 0};
 
 	trial->held = (MfHeldOut) {.parallel = &t->parallel,.factors = t->problem.factors,.nusers = sample->count,
-		.user = sample->vector,.nitems = n};
+		.user = sample->vector,.nitems = map->matrix.nitems};
 	mf_held_out_lay_out(&trial->held, &arena, sample->items.start[sample->count]);
 	arena = (MfArena) {AlignedArray(arena.used, 1), 0};
 	mf_held_out_lay_out(&trial->held, &arena, sample->items.start[sample->count]);
 	mf_held_out_choose(&trial->held, map->weight, &sample->items, 0);
+}
+
+/* trial->prior: what a map makes of all items that was fitted to the trial's vectors of those not held out. */
+static void
+FitTrialMap(MapTrial *trial)
+{
+	Training   *t = trial->training;
+	ItemMap    *map = t->map;
+	int64		n = map->matrix.nitems;
+	int64		ld = mf_padded(t->problem.factors);
+	float	   *weight = HugeArray(n, sizeof(float));
+	float	   *b = AlignedZeroArray(map->matrix.nfeatures * ld, sizeof(float));
+	MfMapFit	fit = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,.weight = weight,
+		.ridge = 1,.factors = mf_map_columns(t->problem.factors),.steps = STEPS,.tolerance = TOLERANCE};
+
 	for (int64 i = 0; i < n; i++)
-	{
 		weight[i] = mf_item_third(i) == 0 ? 0 : map->weight[i];
-		place[i] = trial->held.place[i] >= 0 ? (int32) i : -1;
-	}
 	trial->prior = AlignedZeroArray(n * ld, sizeof(float));
-	CheckCore(mf_map_fit(&fit, t->factors.interest, b, map->workspace));
-	CheckCore(mf_map_apply_to(&fit, b, place, trial->prior));
+	CheckCore(mf_map_fit(&fit, trial->factors.interest, b, map->workspace));
+	CheckCore(mf_map_apply(&fit, b, trial->prior));
 }
 
 /* Copies of what users and items have, which the trial may change. */
@@ -214,14 +231,14 @@ ReservePart(MapTrial *trial, const MfRows *rows, int64 cells)
 	trial->part.weight = rows->weight ? HugeArray(cells, sizeof(float)) : NULL;
 }
 
-/* Whether a row of a side is solved in the trial: sampled users, and items held out. */
+/* Whether a row of a side is solved in the trial: users of the sample, and all items. */
 static inline bool
 SolvesRow(const MapTrial *trial, MfSide side, int64 row)
 {
-	return side == MF_USERS ? trial->sampled[row] : trial->held.place[row] >= 0;
+	return side == MF_ITEMS || trial->sampled[row];
 }
 
-/* Whether it is solved from a cell: one knows nothing of the other. */
+/* Whether it is solved from a cell: items have never met the sample, nor the sample those held out. */
 static inline bool
 KnowsCell(const MapTrial *trial, MfSide side, int32 column)
 {
@@ -277,57 +294,90 @@ SolveSide(MapTrial *trial, MfSide side)
 	CheckCore(mf_als_end(trial->als, NULL));
 }
 
-/* The sample's vectors become what users' other items say of them. */
+/*
+ * quality (count of the sample): how good each user's list of the held-out items is, where items are drawn to the map or,
+ * if not, to 0, which goes first: the map is fitted to what comes of it.
+ */
 static void
-SolveUsers(MapTrial *trial, const UserSample *sample)
+TryLists(MapTrial *trial, const UserSample *sample, bool drawn, double *quality)
 {
+	Size		vector = sizeof(float) * mf_padded(trial->problem.factors);
 	int64		ld = mf_padded(trial->problem.factors);
+	double		mean;
 
 	ResetFactors(trial);
+	trial->problem.interest_prior = drawn ? trial->prior : NULL;
+	SolveSide(trial, MF_ITEMS);
+	if (!drawn)
+		FitTrialMap(trial);
 	SolveSide(trial, MF_USERS);
 	for (int64 s = 0; s < sample->count; s++)
-		memcpy(sample->vector + s * ld, trial->factors.user + sample->user[s] * ld, sizeof(float) * ld);
-}
-
-/* Solves the held-out items, drawn to a prior or, where that is NULL, to 0; returns how good users' lists of them are. */
-static double
-SolveHeldOut(MapTrial *trial, const float *prior)
-{
-	int64		ld = mf_padded(trial->problem.factors);
-	double		ndcg;
-
-	ResetFactors(trial);
-	trial->problem.interest_prior = prior;
-	SolveSide(trial, MF_ITEMS);
+		memcpy(sample->vector + s * ld, trial->factors.user + sample->user[s] * ld, vector);
 	for (int64 i = 0; i < trial->problem.nitems; i++)
 		if (trial->held.place[i] >= 0)
-			memcpy(trial->held.predicted + trial->held.place[i] * ld, trial->factors.interest + i * ld,
-				   sizeof(float) * ld);
-	CheckCore(mf_held_out_ndcg(&trial->held, &ndcg));
-	return ndcg;
+			memcpy(trial->held.predicted + trial->held.place[i] * ld, trial->factors.interest + i * ld, vector);
+	CheckCore(mf_held_out_ndcg(&trial->held, &mean));
+	memcpy(quality, trial->held.quality, sizeof(double) * sample->count);
+}
+
+/*
+ * Whether lists are better with features than without by more than the error of the mean difference, of users who have
+ * items held out.
+ */
+static bool
+GainIsSure(const MapTrial *trial, const double *with, const double *without)
+{
+	const MfHeldOut *held = &trial->held;
+	double		sum = 0;
+	double		squares = 0;
+	double		before = 0;
+	double		mean;
+	double		error;
+	int64		n = 0;
+
+	for (int64 u = 0; u < held->nusers; u++)
+	{
+		double		gain = with[u] - without[u];
+
+		if (held->start[u + 1] == held->start[u])
+			continue;
+		sum += gain;
+		squares += gain * gain;
+		before += without[u];
+		n++;
+	}
+	if (n < 2)
+		return false;
+	mean = sum / n;
+	error = sqrt(Max(squares / n - mean * mean, 0) / (n - 1));
+	elog(DEBUG1, "mfrec: lists of known items with features %.4f, without %.4f; difference %.5f, its error %.5f, of " INT64_FORMAT " users",
+		 before / n + mean, before / n, mean, error, n);
+	return mean > LEAST_ERRORS * error;
 }
 
 /*
  * Whether lists of known items are better where items are drawn to the map, whose strengths have been found, than where
- * they are not; by the users of a sample.  The training's factors stay as they are.
+ * they are not; by users drawn for that.  The training's factors stay as they are.
  */
 static bool
-MapHelpsItems(Training *t, const UserSample *sample)
+MapHelpsItems(Training *t)
 {
 	MapTrial	trial = {.training = t};
-	double		with;
-	double		without;
+	UserSample	sample;
+	double	   *with;
+	double	   *without;
 
-	PredictHeldOut(&trial, sample);
+	DrawUsers(t, Min(WITNESSES, t->problem.nusers / WITNESS_PART), WITNESS_STREAM, &sample);
+	HoldItemsOut(&trial, &sample);
 	trial.sampled = HugeZeroArray(t->problem.nusers, sizeof(bool));
-	for (int64 s = 0; s < sample->count; s++)
-		trial.sampled[sample->user[s]] = true;
+	for (int64 s = 0; s < sample.count; s++)
+		trial.sampled[sample.user[s]] = true;
+	with = HugeArray(sample.count, sizeof(double));
+	without = HugeArray(sample.count, sizeof(double));
 	CopyFactors(&trial);
-	SolveUsers(&trial, sample);
-	with = SolveHeldOut(&trial, trial.prior);
-	without = SolveHeldOut(&trial, NULL);
-	elog(DEBUG1, "mfrec: lists of known items with features %.4f, without %.4f", with, without);
-	return with > LEAST_SHARE * without;
+	TryLists(&trial, &sample, false, without);
+	TryLists(&trial, &sample, true, with);
+	return GainIsSure(&trial, with, without);
 }
 
 /* The vectors that say who takes what: s_i, of a model of ratings alone q_i. */
@@ -406,7 +456,7 @@ TryItemMap(Training *t)
 		DrawUsers(t, TRIAL_USERS, TRIAL_STREAM, &sample);
 		map->used = FindStrengths(t, map->features, &map->matrix, ListVectors(t), map->weight, &sample, map->strength);
 		SettleStrengths(t);
-		map->draws = map->used && (map->interest == NULL || MapHelpsItems(t, &sample));
+		map->draws = map->used && (map->interest == NULL || MapHelpsItems(t));
 	}
 	map->known = true;
 	ScaleItemMap(t);

@@ -145,9 +145,8 @@ SQL
 	return;
 }
 
-# Noise beside what says something, after measure_noise: known items lose nothing to a model without attributes, and new ones
-# little to one without noise.  More is not asked: noise may lead the search for strengths elsewhere, on grocery to where known
-# items are not drawn to the map, which costs most of what attributes gain them.
+# Noise beside what says something, after measure_noise: known items lose nothing to a model without attributes, and neither they
+# nor new ones much to one without noise.
 sub measure_beside
 {
 	my ($set, $plain, $without) = @_;
@@ -157,6 +156,8 @@ sub measure_beside
 	my $with = figures('attributes', 10, 20);
 	report($label, $took, $plain, $with);
 	check_costs($label, $plain, $with, 0.998);
+	my ($warm, $warm_before) = map { $_->{'warm_ndcg@10'}[0] } $with, $without;
+	cmp_ok($warm, '>=', 0.98 * $warm_before, sprintf('%s: warm ndcg@10 %.4f, without noise %.4f', $label, $warm, $warm_before));
 	my ($value, $before) = ($with->{'cold_full_recall@20'}[0], $without->{'cold_full_recall@20'}[0]);
 	cmp_ok($value, '>=', 0.87 * $before, sprintf('%s: cold recall@20 %.4f, without noise %.4f', $label, $value, $before));
 	return;

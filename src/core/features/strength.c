@@ -11,7 +11,8 @@
  *
  * In the end a block is off that does nothing for the held-out items which chance does not explain.  Neither its
  * lambda nor what it costs can tell: noise of a few values hardly costs anything, and where the words of titles are
- * noise, lambdas of all blocks go up together with theirs, those of genres to the end of the range.
+ * noise, lambdas of all blocks go up together with theirs, those of genres to the end of the range.  So where others
+ * are off, the blocks that are left and were held back are looked at once more, as if there had been no others.
  */
 #include "core/features/strength.h"
 
@@ -57,12 +58,12 @@ typedef struct Search
 	void	   *map_space;
 } Search;
 
-/* Settings that the search can come to, with a few to spare. */
+/* Settings that the search can come to, which may go twice over them, with a few to spare. */
 static int
 most_settings(const MfStrengthSearch *given)
 {
 	int			levels = MOST - LEAST + 3;
-	int			all = (2 * given->matrix->nblocks + 1) * levels + given->matrix->nblocks + 1;
+	int			all = 2 * ((2 * given->matrix->nblocks + 1) * levels + given->matrix->nblocks + 1);
 
 	return given->evaluations > 0 && given->evaluations < all ? given->evaluations : all;
 }
@@ -184,7 +185,10 @@ try_setting(Search *search, const Level *setting, double *quality)
 	return error;
 }
 
-/* Moves blocks begin .. end - 1 by a step of a level, again and again while it gains; *moved: whether it did. */
+/*
+ * Moves blocks begin .. end - 1 by a step of a level, again and again while it gains, but for those that are off; *moved:
+ * whether it did.
+ */
 static MfError
 climb(Search *search, int begin, int end, int step, bool *moved)
 {
@@ -198,6 +202,8 @@ climb(Search *search, int begin, int end, int step, bool *moved)
 		memcpy(search->other, search->best, size);
 		for (int block = begin; block < end; block++)
 		{
+			if (search->best[block] == OFF)
+				continue;
 			search->other[block] = (Level) (search->other[block] + step);
 			if (search->other[block] < LEAST || search->other[block] > MOST)
 				return MF_OK;
@@ -281,6 +287,28 @@ judge_blocks(Search *search)
 	return error;
 }
 
+/* Searches once more for the levels of blocks that are left, where they may be held back for the sake of some that are off. */
+static MfError
+search_rest(Search *search)
+{
+	bool		off = false;
+	bool		held_back = false;
+	MfError		error;
+
+	for (int block = 0; block < search->nblocks; block++)
+	{
+		off |= search->best[block] == OFF;
+		held_back |= search->best[block] > 0 && search->best[block] < OFF;
+	}
+	if (!off || !held_back || search->tried == search->most)
+		return MF_OK;
+	for (int block = 0; block < search->nblocks; block++)
+		if (search->best[block] != OFF)
+			search->best[block] = 0;
+	error = try_setting(search, search->best, &search->highest);
+	return error == MF_OK ? move_all(search) : error;
+}
+
 /* Holds items out; the search starts with all blocks at level 0, and no map. */
 static void
 start_search(Search *search)
@@ -315,6 +343,8 @@ mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations
 		error = move_all(&at);
 	if (error == MF_OK)
 		error = judge_blocks(&at);
+	if (error == MF_OK)
+		error = search_rest(&at);
 	for (int block = 0; block < at.nblocks; block++)
 		lambda[block] = lambda_of(at.best[block]);
 	if (evaluations != NULL)
