@@ -45,6 +45,7 @@ extern void MatrixOfFeatures(Features *features, MfFeatureMatrix *matrix);
 /* map_trial.c */
 extern void TryItemMap(Training *t);
 extern void TryUserMap(Training *t);
+extern void NoticeMaps(const Training *t, const char *items, const char *users);
 
 /* map_rows.c */
 extern void MapRows(const Training *t, FeatureRows *rows);

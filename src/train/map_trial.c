@@ -17,6 +17,8 @@
 
 #include <math.h>
 
+#include "lib/stringinfo.h"
+
 #include "core/base/rng.h"
 #include "core/features/held_out.h"
 #include "core/features/strength.h"
@@ -487,4 +489,42 @@ TryUserMap(Training *t)
 	map->known = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
+}
+
+/*
+ * A notice of the columns that are switched off, those with a strength (nblocks) of 0, if there are any.  what: they say
+ * nothing of it; alike: what follows where no other is left.
+ */
+static void
+NoticeUnused(const Features *features, const float *strength, const char *relation, const char *what, const char *alike)
+{
+	StringInfoData unused;
+	int			count = 0;
+
+	initStringInfo(&unused);
+	for (int b = 0; b < features->nblocks; b++)
+		if (strength[b] == 0)
+			appendStringInfo(&unused, "%s%s", count++ ? ", " : "", features->block[b].name);
+	if (count > 0)
+		ereport(NOTICE,
+				(errmsg("columns of \"%s\" that say nothing of %s are not used: %s", relation, what, unused.data),
+				 count < features->nblocks ? 0 : errdetail("None is left: %s.", alike)));
+	pfree(unused.data);
+}
+
+/* Notices of what a training by attributes of the relations of these names has found them to be worth. */
+void
+NoticeMaps(const Training *t, const char *items, const char *users)
+{
+	const ItemMap *map = t->map;
+
+	if (map && map->known)
+		NoticeUnused(map->features, map->strength, items, "who takes which items", "items without ratings are all alike");
+	if (map && map->used && !map->draws && t->problem.nitems >= FEW_ITEMS)
+		ereport(NOTICE,
+				(errmsg("items with ratings are not drawn to what \"%s\" says of them", items),
+				 errdetail("Lists of them were no better for it, so it is for items without ratings alone."),
+				 errhint("Rows of more users, or columns that say more of what they take, may change that.")));
+	if (t->user_map && t->user_map->known && t->problem.nusers >= FEW_USERS)
+		NoticeUnused(t->user_map->features, t->user_map->strength, users, "what users take", "users without ratings have no profile");
 }

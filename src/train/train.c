@@ -401,6 +401,7 @@ SolveTraining(Trainer *t)
 												&training->parallel);
 	ReportPhase(PHASE_SWEEP);
 	RunSweeps(training);
+	NoticeMaps(training, t->attributes.name, t->profiles.name);
 	if (training->features)
 		FreeFeatures(training->features);
 	if (training->user_features)

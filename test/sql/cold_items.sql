@@ -149,7 +149,9 @@ INSERT INTO films VALUES (78, 'drama');
 
 -- attributes that say nothing: new items have vectors of zeros, and every function an answer
 CREATE VIEW noise AS SELECT item_id, substr(md5(item_id::text), 1, 1) < '8' AS heads FROM films;
+SET client_min_messages = notice;
 SELECT items FROM mf_train('ratings', 'noise', factors => 4, item_features => 'noise');
+SET client_min_messages = warning;
 SELECT bool_and(score = 0) AS zero, bool_and(predicted_rating BETWEEN 1 AND 5) AS predicted, string_agg(item_id::text, ' ' ORDER BY rank) FROM mf_recommend(3, 10, 'noise', candidates => cold());
 SELECT count(*), bool_and(similarity = 0) AS zero FROM mf_similar_items(80, 100, 'noise');
 SELECT count(*), bool_and(score = 0) AS zero FROM mf_recommend_users(80, 1000, 'noise');
