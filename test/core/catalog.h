@@ -31,6 +31,7 @@ typedef struct Scored
 {
 	double		score;
 	int32_t		item;
+	uint64_t	lot;			/* breaks ties of score 0 */
 } Scored;
 
 static void *
@@ -125,15 +126,29 @@ naive_admits(const MfFilter *f, int32_t item)
 	return found;
 }
 
-/* By which items of score 0 are ordered: mf_mix64() of their numbers, written out. */
+/* SplitMix64's finalizer, written out. */
 static uint64_t
-lot_of(int32_t item)
+naive_mix(uint64_t x)
 {
-	uint64_t	x = (uint64_t) item + 0x6c6f74;
-
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return x ^ x >> 31;
+}
+
+/* By which items of score 0 are ordered for a query. */
+static uint64_t
+naive_lot(const Catalog *c, const float *query, int32_t item)
+{
+	uint64_t	lot = 0x6c6f74;
+
+	for (int j = 0; j < c->d; j++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, query + j, 4);
+		lot = naive_mix(lot + bits);
+	}
+	return naive_mix(lot + (uint64_t) item);
 }
 
 static int
@@ -145,7 +160,7 @@ naive_order(const void *a, const void *b)
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
 	if (x->score == 0)
-		return lot_of(x->item) < lot_of(y->item) ? -1 : lot_of(x->item) > lot_of(y->item);
+		return x->lot < y->lot ? -1 : x->lot > y->lot;
 	return x->item < y->item ? -1 : x->item > y->item;
 }
 
@@ -183,6 +198,7 @@ naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, 
 		if (naive_admits(filter, i))
 		{
 			all[n].score = naive_score(c, query, i, cosine);
+			all[n].lot = all[n].score == 0 ? naive_lot(c, query, i) : 0;
 			all[n++].item = i;
 		}
 	qsort(all, (size_t) n, sizeof(Scored), naive_order);

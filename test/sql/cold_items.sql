@@ -152,7 +152,7 @@ CREATE VIEW noise AS SELECT item_id, substr(md5(item_id::text), 1, 1) < '8' AS h
 SET client_min_messages = notice;
 SELECT items FROM mf_train('ratings', 'noise', factors => 4, item_features => 'noise');
 SET client_min_messages = warning;
-SELECT bool_and(score = 0) AS zero, bool_and(predicted_rating BETWEEN 1 AND 5) AS predicted, string_agg(item_id::text, ' ' ORDER BY rank) FROM mf_recommend(3, 10, 'noise', candidates => cold());
+SELECT bool_and(score = 0) AS zero, bool_and(predicted_rating BETWEEN 1 AND 5) AS predicted, string_agg(item_id::text, ' ' ORDER BY item_id) FROM mf_recommend(3, 10, 'noise', candidates => cold());
 SELECT count(*), bool_and(similarity = 0) AS zero FROM mf_similar_items(80, 100, 'noise');
 SELECT count(*), bool_and(score = 0) AS zero FROM mf_recommend_users(80, 1000, 'noise');
 SELECT abs(sum(contribution)) < 1e-6 AS nothing FROM mf_explain(3, 80, 1000, 'noise');

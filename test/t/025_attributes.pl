@@ -142,6 +142,8 @@ SQL
 	report($label, $took, $plain, $with);
 	check_costs($label, $plain, $with, 0.995);
 	cmp_ok($value, '>=', $chance - 0.02, sprintf('%s: cold auc %.4f, of chance %.4f', $label, $value, $chance));
+	($value, $chance) = @{ $with->{'cold_full_recall@20'} };
+	cmp_ok($value, '>=', 0.75 * $chance, sprintf('%s: cold recall@20 %.4f, of chance %.4f', $label, $value, $chance));
 	return;
 }
 

@@ -12,8 +12,6 @@
 
 #include "core/base/rng.h"
 
-#define LOT 0x6c6f74			/* where lots begin: what is mixed of 0 is 0, and item 0 would always be first */
-
 /* A comparison of two entries: true if a comes before b. */
 typedef bool (*Before) (const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b);
 
@@ -27,8 +25,8 @@ before_by_lower_bound(const MfReservoir *reservoir, const MfReservoirEntry *a, c
 
 /*
  * Descending by exact score, ties by item: the order of results, in which no two entries are equal.  Items of score 0 are
- * those that nothing is known of, new ones above all, for which the order of their numbers would decide who ever sees
- * them: they come by lot, which is always the same (mf_mix64() takes no two numbers to one).
+ * those that nothing is known of, new ones above all, for which the order of their numbers would decide whether anybody
+ * ever sees them: they come by lot, another for each query (mf_mix64() takes no two numbers to one).
  */
 static inline bool
 before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)
@@ -36,8 +34,8 @@ before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const Mf
 	if (a->score != b->score)
 		return a->score > b->score;
 	if (a->score == 0.0)
-		return mf_mix64((uint64_t) reservoir->item[a->position] + LOT) <
-			mf_mix64((uint64_t) reservoir->item[b->position] + LOT);
+		return mf_mix64((uint64_t) reservoir->item[a->position] + reservoir->lot) <
+			mf_mix64((uint64_t) reservoir->item[b->position] + reservoir->lot);
 	return reservoir->item[a->position] < reservoir->item[b->position];
 }
 
@@ -151,8 +149,9 @@ mf_reservoir_limit(int k)
 
 /* Makes an empty reservoir of entries for mf_reservoir_limit(k) + MF_RESERVOIR_MARGIN. */
 void
-mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, int k)
+mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, uint64_t lot, int k)
 {
+	reservoir->lot = lot;
 	reservoir->entry = entry;
 	reservoir->item = item;
 	reservoir->k = k;

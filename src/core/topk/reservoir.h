@@ -23,6 +23,7 @@ typedef struct MfReservoir
 {
 	MfReservoirEntry *entry;	/* mf_reservoir_limit(k) + MF_RESERVOIR_MARGIN */
 	const int32_t *item;		/* by position: breaks ties */
+	uint64_t	lot;			/* by which those of score 0 are broken */
 	int			k;
 	int			count;			/* entries there are */
 	int			limit;			/* time to shrink */
@@ -33,7 +34,8 @@ typedef struct MfReservoir
 #define MF_RESERVOIR_MARGIN 16
 
 extern int	mf_reservoir_limit(int k);
-extern void mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, int k);
+extern void mf_reservoir_start(MfReservoir *reservoir, MfReservoirEntry *entry, const int32_t *item, uint64_t lot,
+							   int k);
 extern bool mf_reservoir_shrink(MfReservoir *reservoir);
 extern void mf_reservoir_cut(MfReservoir *reservoir);
 extern void mf_reservoir_sort(MfReservoir *reservoir);

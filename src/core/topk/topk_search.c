@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "core/base/rng.h"
+
 /* At most as many as there are items. */
 int
 mf_search_k(const MfIndex *index, int k)
@@ -103,6 +105,22 @@ take_query(MfSearch *search, const float *query)
 	quantize_query(search);
 }
 
+/* The lot of a query (d), by its bits: the same query has the same one, and another query another. */
+static uint64_t
+lot_of(const float *query, int d)
+{
+	uint64_t	lot = 0x6c6f74;
+
+	for (int j = 0; j < d; j++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, query + j, sizeof(bits));
+		lot = mf_mix64(lot + bits);
+	}
+	return lot;
+}
+
 /*
  * Makes a search for the best k, 1 <= k <= nitems, with no item looked at yet; what it is given must stay.  The
  * workspace has been laid out for this k.
@@ -121,7 +139,7 @@ mf_search_start(MfSearch *search, const MfIndex *index, const float *query, int 
 		memset(space->slot, 0, space->nslots * sizeof(MfGroupSlot));
 	search->prefetch = (int) (index->ld * sizeof(float) < 512 ? index->ld * sizeof(float) : 512);
 	take_query(search, query);
-	mf_reservoir_start(&search->reservoir, space->entry, index->item, k);
+	mf_reservoir_start(&search->reservoir, space->entry, index->item, lot_of(query, index->factors), k);
 	if (filter->nseen > 0)
 		mf_search_mark_seen(search);
 }
