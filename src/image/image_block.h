@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 4
+#define IMAGE_FORMAT 5
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
@@ -26,6 +26,7 @@ typedef enum Section
 	SECTION_NUMBERED,			/* int32[]: the item of each number; empty where users have no seen items */
 	SECTION_BIAS,				/* float[n]: b_i; 0 without a rating part */
 	SECTION_MEAN_USER,			/* float[ld] */
+	SECTION_COLD_SHIFT,			/* float[ld]: what vectors of cold items have beside what the map makes of them */
 	SECTION_GRAM,				/* float[d x ld]: sum of s_i s_i'; 0 without an interest part */
 	SECTION_INTEREST,			/* float[n x ld]: s_i; empty where list vectors and q_i give it back */
 	SECTION_RATING,				/* float[n x ld]: q_i; empty unless there are both parts */

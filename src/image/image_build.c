@@ -101,6 +101,7 @@ MeasureSections(int64 *length, const ImageSource *source)
 	length[SECTION_NUMBERED] = source->numbers ? source->nnumbers * sizeof(int32) : 0;
 	length[SECTION_BIAS] = n * sizeof(float);
 	length[SECTION_MEAN_USER] = ld * sizeof(float);
+	length[SECTION_COLD_SHIFT] = ld * sizeof(float);
 	length[SECTION_GRAM] = d * ld * sizeof(float);
 	length[SECTION_INTEREST] = both && LosesInterest(source) ? n * ld * sizeof(float) : 0;
 	length[SECTION_RATING] = both ? n * ld * sizeof(float) : 0;
@@ -279,6 +280,8 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	FillIds(block, source);
 	memcpy(SectionStart(block, SECTION_COUNTS), source->counts, sizeof(int32) * n);
 	memcpy(SectionStart(block, SECTION_MEAN_USER), source->mean_user, sizeof(float) * Dimensions(source));
+	if (source->cold_shift)
+		memcpy(SectionStart(block, SECTION_COLD_SHIFT), source->cold_shift, sizeof(float) * Dimensions(source));
 	if (source->bias)
 		memcpy(SectionStart(block, SECTION_BIAS), source->bias, sizeof(float) * n);
 	FillPopular(block, source);

@@ -19,6 +19,7 @@ typedef struct ImageSource
 	pg_uuid_t	uuid;
 	MfObjective objective;
 	const float *mean_user;		/* d floats */
+	const float *cold_shift;	/* d floats; NULL: 0 */
 	double		mean_bias;
 	IdMap	   *ids;
 	const float *interest;		/* nitems x ld: s_i; NULL without an interest part */

@@ -44,6 +44,7 @@ ViewBlock(Image *image)
 	image->objective = header->objective;
 	image->mean_bias = header->mean_bias;
 	image->mean_user = SectionStart(block, SECTION_MEAN_USER);
+	image->cold_shift = SectionStart(block, SECTION_COLD_SHIFT);
 	image->nitems = header->nitems;
 	image->ids.type = &image->item_type;
 	image->ids.count = header->nitems;

@@ -26,6 +26,7 @@ typedef struct Image
 	/* views into the block */
 	MfObjective objective;
 	const float *mean_user;		/* ld floats */
+	const float *cold_shift;	/* ld floats: what s_i of cold items have beside what the map makes of them */
 	double		mean_bias;
 	int64		nitems;
 	IdMap		ids;			/* item id to number and back */

@@ -160,6 +160,7 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	source->uuid = *uuid;
 	ObjectiveFromJson(&source->objective, parameters);
 	source->mean_user = MeanUserFromJson(parameters, mf_dimensions(&source->objective), &source->mean_bias);
+	source->cold_shift = ColdShiftFromJson(parameters, mf_dimensions(&source->objective));
 	InitParallel(&source->parallel);
 	source->parallel.nthreads = 1;	/* a session that serves has one thread */
 	FactorIdType(model->item_relid, ITEM_ID, idtype);

@@ -83,11 +83,21 @@ AppendStrengths(StringInfo json, const char *key, const MapSummary *map)
 	appendStringInfoChar(json, '}');
 }
 
-/* Appends what there is to know of a map, for people and for explanations: lists need nothing of it. */
+/* Appends a vector of d floats. */
 static void
-AppendMap(StringInfo json, const MapSummary *map)
+AppendVector(StringInfo json, const char *key, const float *vector, int d)
 {
-	AppendJsonNumber(json, "cold_scale", map->cold_scale);
+	appendStringInfo(json, ", \"%s\": [", key);
+	for (int k = 0; k < d; k++)
+		appendStringInfo(json, "%s%.9g", k ? ", " : "", vector[k]);
+	appendStringInfoChar(json, ']');
+}
+
+/* Appends what there is to know of a map of items to vectors of d floats. */
+static void
+AppendMap(StringInfo json, const MapSummary *map, int d)
+{
+	AppendVector(json, "cold_shift", map->cold_shift, d);
 	AppendJsonString(json, "text_search_config", map->text_configuration);
 	AppendStrengths(json, "feature_strengths", map);
 }
@@ -117,13 +127,12 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (objective->item_map)
 		appendStringInfo(&json, ", \"item_map\": 1, \"feature_strength\": %.17g", objective->feature_strength);
 	if (map)
-		AppendMap(&json, map);
+		AppendMap(&json, map, mf_dimensions(objective));
 	if (user_map)
 		AppendStrengths(&json, "user_feature_strengths", user_map);
-	appendStringInfo(&json, ", \"mean_user_bias\": %.9g, \"mean_user\": [", mean_bias);
-	for (int k = 0; k < mf_dimensions(objective); k++)
-		appendStringInfo(&json, "%s%.9g", k ? ", " : "", mean_user[k]);
-	appendStringInfoString(&json, "]}");
+	appendStringInfo(&json, ", \"mean_user_bias\": %.9g", mean_bias);
+	AppendVector(&json, "mean_user", mean_user, mf_dimensions(objective));
+	appendStringInfoChar(&json, '}');
 	return json.data;
 }
 
@@ -165,25 +174,39 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 		objective->weight_scale = 1;
 }
 
-/* The mean user's vector, d floats; zero where the object has none of that length. */
-float *
-MeanUserFromJson(Jsonb *json, int factors, double *mean_bias)
+/* A vector of d floats; zero where the object has none of that length. */
+static float *
+VectorFromJson(Jsonb *json, const char *key, int d)
 {
-	float	   *mean = palloc0(sizeof(float) * factors);
+	float	   *vector = palloc0(sizeof(float) * d);
 	JsonbValue	space;
-	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, "mean_user", strlen("mean_user"), &space);
+	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, strlen(key), &space);
 
-	*mean_bias = JsonNumber(json, "mean_user_bias", 0);
 	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
-		(int) JsonContainerSize(value->val.binary.data) != factors)
-		return mean;
-	for (int k = 0; k < factors; k++)
+		(int) JsonContainerSize(value->val.binary.data) != d)
+		return vector;
+	for (int k = 0; k < d; k++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(value->val.binary.data, k);
 
 		if (element && element->type == jbvNumeric)
-			mean[k] = (float) DatumGetFloat8(DirectFunctionCall1(numeric_float8,
-																 NumericGetDatum(element->val.numeric)));
+			vector[k] = (float) DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+																   NumericGetDatum(element->val.numeric)));
 	}
-	return mean;
+	return vector;
+}
+
+/* The mean user's vector, d floats, and bias. */
+float *
+MeanUserFromJson(Jsonb *json, int factors, double *mean_bias)
+{
+	*mean_bias = JsonNumber(json, "mean_user_bias", 0);
+	return VectorFromJson(json, "mean_user", factors);
+}
+
+/* What the vectors of cold items have beside what the map makes of them, d floats; zero without a map. */
+float *
+ColdShiftFromJson(Jsonb *json, int factors)
+{
+	return VectorFromJson(json, "cold_shift", factors);
 }

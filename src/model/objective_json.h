@@ -10,7 +10,7 @@
 /* What parameters say of a map from features of items, or users, to factors. */
 typedef struct MapSummary
 {
-	double		cold_scale;		/* what interest in cold items is multiplied by; like the next, of items alone */
+	const float *cold_shift;	/* d: what is added to the interest in cold items; like the next, of items alone */
 	const char *text_configuration; /* of text search, by which texts became words */
 	int			count;			/* columns of attributes */
 	const char **names;			/* count */
@@ -21,5 +21,6 @@ extern char *ObjectiveToJson(const MfObjective *objective, const float *mean_use
 							 const MapSummary *map, const MapSummary *user_map);
 extern void ObjectiveFromJson(MfObjective *objective, Jsonb *json);
 extern float *MeanUserFromJson(Jsonb *json, int factors, double *mean_bias);
+extern float *ColdShiftFromJson(Jsonb *json, int factors);
 
 #endif

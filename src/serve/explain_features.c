@@ -1,7 +1,8 @@
 /*
  * explain_features.c - which attributes of an item carry its score for a user.
  *
- * An item without ratings is what its features make it: its score is the sum of what they add.  An item with ratings is
+ * An item without ratings is what its features make it: its score is the sum of what they add, and of what is the same for
+ * all such items.  An item with ratings is
  * drawn to that point, and has been moved from there by those who rated it; what its features add is what it owes to them
  * all the same, and the rest of its score is its own.
  *
@@ -31,7 +32,6 @@ typedef struct Explaining
 	const FeatureSource *source;
 	const MfObjective *objective;
 	const float *user;			/* the vector */
-	double		interest;		/* what the part of interest counts; 0 in a model of ratings alone */
 	double		rating;			/* what the part of ratings counts */
 	int			count;
 	ItemValue  *value;			/* count, by name */
@@ -76,7 +76,7 @@ TakeRow(void *state, const FeatureRow *row)
 	if (row->factors != mf_dimensions(objective))
 		return;
 	if (!alone)
-		pull += e->interest * mf_dot(e->user, row->vector, row->factors);
+		pull += mf_dot(e->user, row->vector, row->factors);
 	if (rating)
 		pull += e->rating * (mf_dot(e->user, rating, row->factors) + row->bias);
 	for (int i = FirstItemValue(e->value, e->count, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
@@ -90,14 +90,13 @@ TakeRow(void *state, const FeatureRow *row)
 		}
 }
 
-/* How much the parts of a model count in the score of an item: see mf_item_taste(). */
+/* How much the part of ratings counts in the score of an item: see mf_item_taste(). */
 static void
-SetParts(const Recommender *r, Jsonb *parameters, int32 item, Explaining *e)
+SetRatingPart(const Recommender *r, int32 item, Explaining *e)
 {
 	const MfObjective *objective = e->objective;
 	int32		ratings = r->image->counts[item];
 
-	e->interest = mf_is_cold(objective, ratings) ? JsonNumber(parameters, "cold_scale", 1) : 1;
 	e->rating = mf_ratings_alone(objective) ? objective->deviation : mf_item_taste(objective, ratings);
 }
 
@@ -115,8 +114,8 @@ CompareShares(const void *a, const void *b)
 
 /*
  * *shares: the k features of an item that add most to its score for a user, or take most from it, largest first; returns
- * how many.  All of them together are the score of an item without ratings, of ratings alone less what all items have: the
- * mean and the user's bias.  Errors where the model does not go by attributes, or what it goes by has gone.
+ * how many.  All of them together are the score of an item without ratings less what all such items have: the user's
+ * vector times the shift of cold items, of ratings alone the mean and the user's bias.  Errors where the model does not go by attributes, or what it goes by has gone.
  */
 int
 ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, FeatureShare **shares)
@@ -140,7 +139,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 		return 0;
 	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
-	SetParts(r, parameters, item, &e);
+	SetRatingPart(r, item, &e);
 	ReadFeatureRows(relid, r->version, ItemValueNames(e.value, e.count), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);

@@ -2,8 +2,8 @@
  * item_encode.c - vectors of items that came after the training, from their attributes.
  *
  * The training has left what each feature adds to an item's vector in a table.  So an item without ratings gets the vector
- * that it would have got from the training, had its row been there: the sum of what its features add, where interest is
- * multiplied by the scale of cold items (core/features/exposure.c).  Words and categories that the training has not met
+ * that it would have got from the training, had its row been there: the sum of what its features add, and in the
+ * interest part what all cold items have (core/features/exposure.c).  Words and categories that the training has not met
  * add nothing.
  */
 #include "postgres.h"
@@ -57,7 +57,7 @@ OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const I
 	ReopenItemFeatures(&encoder->source, &arguments, relation, columns.item, JsonString(parameters, "text_search_config"));
 	ObjectiveFromJson(&encoder->objective, parameters);
 	encoder->version = version;
-	encoder->cold_scale = JsonNumber(parameters, "cold_scale", 1);
+	encoder->cold_shift = ColdShiftFromJson(parameters, mf_dimensions(&encoder->objective));
 	return encoder->objective.item_map && SameIds(&encoder->source.key, items);
 }
 
@@ -136,7 +136,6 @@ AddCells(void *state, int32 item, const ItemValue *values, int count)
 	Encoding   *e = state;
 	EncodedItems *items = e->items;
 	const MfObjective *objective = &e->encoder->objective;
-	double		scale = mf_ratings_alone(objective) ? 1 : e->encoder->cold_scale;
 	int			d = mf_dimensions(objective);
 
 	if (e->rank)
@@ -147,7 +146,7 @@ AddCells(void *state, int32 item, const ItemValue *values, int count)
 
 		if (!values[i].known || values[i].cell == 0)
 			continue;
-		AddShare(items->vectors, item, share->vector, scale * values[i].cell, d);
+		AddShare(items->vectors, item, share->vector, values[i].cell, d);
 		if (items->rating_vectors)
 			AddShare(items->rating_vectors, item, share->rating_vector, values[i].cell, d);
 		items->bias[item] += (float) (values[i].cell * share->bias);
@@ -186,6 +185,8 @@ EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only,
 	if (n > 0)
 		ReadFeatureRows(encoder->table, encoder->version, FeatureNames(&e.described), TakeRow, &e);
 	MakeCellsOfItems(&e.described, AddCells, &e);
+	for (int i = 0; i < n; i++)
+		mf_shift_cold(items->vectors + (int64) i * ld, 1, encoder->cold_shift, mf_dimensions(&encoder->objective));
 	DropTiny(items->vectors, (int64) n * ld);
 	DropTiny(items->rating_vectors, (int64) n * ld);
 	DropTiny(items->bias, n);

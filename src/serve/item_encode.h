@@ -16,7 +16,7 @@ typedef struct ItemEncoder
 	Oid			table;
 	int32		version;
 	MfObjective objective;
-	double		cold_scale;		/* what interest in cold items is multiplied by */
+	float	   *cold_shift;		/* d: what is added to the interest in cold items */
 } ItemEncoder;
 
 /*

@@ -12,13 +12,22 @@
 #include "serve/similar_items.h"
 
 /*
- * The vector by which items resemble each other, ld floats: s_i, or q_i in a model of ratings alone.  `space`
- * has ld floats, and may be where it is.
+ * The vector by which items resemble each other, ld floats: s_i, of a cold item without the shift that all of those have, or
+ * q_i in a model of ratings alone.  `space` has ld floats, and may be where it is.
  */
 static const float *
 SimilarityVector(const Image *image, int32 item, float *space)
 {
-	return mf_ratings_alone(&image->objective) ? RatingVector(image, item) : InterestVector(image, item, space);
+	const float *vector;
+
+	if (mf_ratings_alone(&image->objective))
+		return RatingVector(image, item);
+	vector = InterestVector(image, item, space);
+	if (!mf_is_cold(&image->objective, image->counts[item]))
+		return vector;
+	memmove(space, vector, sizeof(float) * image->index.ld);
+	mf_shift_cold(space, -1, image->cold_shift, image->index.ld);
+	return space;
 }
 
 /*

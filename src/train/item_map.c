@@ -18,8 +18,8 @@
 
 #include <math.h>
 
+#include "core/als/predict.h"
 #include "core/features/exposure.h"
-#include "core/linalg/gram.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"
@@ -116,7 +116,7 @@ CreateItemMap(Training *t)
 	MatrixOfFeatures(features, &map->matrix);
 	map->strength = palloc0(sizeof(float) * features->nblocks);
 	map->scale = HugeZeroArray(features->nfeatures, sizeof(float));
-	map->gamma = 1;
+	map->shift = AlignedZeroArray(Stride(&t->problem), sizeof(float));
 	AllocateMap(map, &t->problem, t->item_counts);
 	map->workspace = AlignedZeroArray(mf_map_size(features->nitems, features->nfeatures,
 												  mf_map_columns(t->problem.factors), &t->parallel), 1);
@@ -208,45 +208,50 @@ FollowItems(Training *t)
 }
 
 /*
- * map->gamma, by which interest in cold items is multiplied: between 1, which ranks them best among themselves, and
- * what gives them the share of lists that is theirs; see core/features/exposure.c.
+ * map->shift, which is added to the interest in cold items, so that lists show them as often as is right: see
+ * core/features/exposure.c.
  */
 static void
-FindGamma(Training *t)
+FindShift(Training *t)
 {
 	ItemMap    *map = t->map;
-	int			d = t->problem.factors;
+	int64		n = map->matrix.nitems;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec exposure", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	double	   *gram = HugeZeroArray((int64) d * d, sizeof(double));
-	Cells	   *cells = &t->ratings->by_user;
+	float	   *vectors = HugeZeroArray(n * Stride(&t->problem), sizeof(float));
+	float	   *offsets = HugeZeroArray(n, sizeof(float));
 	MfExposureFit fit = {.map = {.matrix = &map->matrix,.parallel = &t->parallel,.scale = map->scale,
-		.weight = map->weight,.ridge = 1,.factors = d},.vector = t->factors.interest,.start = map->interest,
-		.nusers = t->problem.nusers,.user = t->factors.user,.gram = gram,
-		.cells = {cells, CellsHaveWeights(cells) ? RewindPass : RewindColumnPass, NextPass},
-		.alpha = t->problem.alpha,.unobserved = t->problem.unobserved};
-	double		gamma;
+		.weight = map->weight,.ridge = 1,.factors = t->problem.factors},.vector = t->factors.interest,.start = map->interest,
+		.list_vector = vectors,.list_offset = offsets,.shared = t->problem.shared,.nusers = t->problem.nusers,
+		.user = t->factors.user,.ncells = t->ratings->rows,.cells = {&t->ratings->by_user, RewindColumnPass, NextPass}};
 
-	CheckCore(mf_gram_sums(&t->parallel, t->factors.user, (int) Stride(&t->problem), t->problem.nusers, d, NULL, gram,
-						   AlignedZeroArray(mf_gram_sums_size(d), 1)));
-	CheckCore(mf_exposure_find(&fit, AlignedZeroArray(map->matrix.nitems * Stride(&t->problem), sizeof(float)), &gamma,
-							   AlignedZeroArray(mf_exposure_size(&fit), 1)));
-	map->gamma = sqrt(gamma);
-	elog(DEBUG1, "mfrec: interest in cold items is multiplied by %.3f", map->gamma);
+	mf_list_vectors(&t->objective, &t->factors, t->item_counts, n, vectors, offsets);
+	CheckCore(mf_exposure_find(&fit, map->shift, AlignedZeroArray(mf_exposure_size(&fit), 1)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
 
+/* Adds the shift to the interest in cold items of which the map knows something. */
+static void
+ShiftCold(const Training *t)
+{
+	int64		ld = Stride(&t->problem);
+
+	for (int64 i = 0; i < t->nitems; i++)
+		if (t->item_counts[i] == 0)
+			mf_shift_cold(t->factors.interest + i * ld, 1, t->map->shift, (int) ld);
+}
+
 /*
- * Gives items without ratings what the map makes of them, times a factor; width: floats of each.  They stand behind those
- * with ratings, but for items of which all rows are held out.
+ * Gives items without ratings what the map makes of them; width: floats of each.  They stand behind those with ratings, but
+ * for items of which all rows are held out.
  */
 static void
-CopyCold(const Training *t, float *to, const float *prior, double factor, int64 width)
+CopyCold(const Training *t, float *to, const float *prior, int64 width)
 {
 	for (int64 i = 0; to && i < t->nitems; i++)
-		for (int64 k = i * width; k < (i + 1) * width && t->item_counts[i] == 0; k++)
-			to[k] = (float) (factor * prior[k]);
+		if (t->item_counts[i] == 0)
+			memcpy(to + i * width, prior + i * width, sizeof(float) * width);
 }
 
 /* The last of a training's iterations is done: gives cold items the vectors that the map makes of their features. */
@@ -259,10 +264,13 @@ MakeColdItems(Training *t)
 	{
 		/* the best iteration may not be the last one, or there was no map to go on from */
 		FitMap(t, map->draws ? STEPS : LAST_STEPS);
-		if (map->interest)
-			FindGamma(t);
 	}
-	CopyCold(t, t->factors.interest, map->interest_prior, map->gamma, Stride(&t->problem));
-	CopyCold(t, t->factors.rating, map->rating_prior, 1, Stride(&t->problem));
-	CopyCold(t, t->factors.item_bias, map->bias_prior, 1, 1);
+	CopyCold(t, t->factors.interest, map->interest_prior, Stride(&t->problem));
+	CopyCold(t, t->factors.rating, map->rating_prior, Stride(&t->problem));
+	CopyCold(t, t->factors.item_bias, map->bias_prior, 1);
+	if (map->used && map->interest)
+	{
+		FindShift(t);
+		ShiftCold(t);
+	}
 }

@@ -32,7 +32,7 @@ typedef struct ItemMap
 	float	   *bias_prior;		/* n */
 	float	   *weight;			/* n: 1 with ratings, 0 of cold items */
 	float	   *rating_weight;	/* n: t_i with ratings, 0 of cold items; NULL without a rating part */
-	double		gamma;			/* what the interest in cold items is multiplied by */
+	float	   *shift;			/* ld: what is added to s_i of cold items */
 	void	   *workspace;
 } ItemMap;
 

@@ -113,7 +113,7 @@ MapParameters(const Training *t, const char *text_configuration, MapSummary *sum
 {
 	const Features *features = t->map->features;
 
-	*summary = (MapSummary) {t->map->gamma, text_configuration, features->nblocks, ColumnNames(features), t->map->strength};
+	*summary = (MapSummary) {t->map->shift, text_configuration, features->nblocks, ColumnNames(features), t->map->strength};
 }
 
 /* The same of the map of users. */
@@ -122,7 +122,7 @@ UserMapParameters(const Training *t, MapSummary *summary)
 {
 	const Features *features = t->user_map->features;
 
-	*summary = (MapSummary) {1, NULL, features->nblocks, ColumnNames(features), t->user_map->strength};
+	*summary = (MapSummary) {NULL, NULL, features->nblocks, ColumnNames(features), t->user_map->strength};
 }
 
 /* Rows of the version before on their way in. */

@@ -339,6 +339,7 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	ImageSource source = {.uuid = version->image, .objective = training->objective};
 
 	source.mean_user = training->mean_user;
+	source.cold_shift = training->map ? training->map->shift : NULL;
 	source.mean_bias = MeanBias(training);
 	source.ids = items->ids;
 	source.interest = items->interest;

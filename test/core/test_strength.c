@@ -1,6 +1,6 @@
 /*
- * test_strength.c - what is found on items that a map has not seen: how strongly blocks are held, and the length of
- * predicted vectors.
+ * test_strength.c - what is found on items that a map has not seen: how strongly blocks are held, and how often lists
+ * show new items.
  */
 #include "tap.h"
 
@@ -367,7 +367,7 @@ test_sample(void)
 	free(space);
 }
 
-/* Strengths and gamma do not depend on threads and parts. */
+/* Strengths do not depend on threads and parts. */
 static void
 test_bits(void)
 {
@@ -405,162 +405,231 @@ test_thirds(void)
 	ok(abs(count[0] - 10000) < 300 && abs(count[1] - 10000) < 300 && abs(count[2] - 10000) < 300, "thirds");
 }
 
-/* What exposure is found from. */
+/* What exposure is found from; list vectors are those of items, of cold ones drawn anew and much shorter, but for every 26th. */
 static MfExposureFit
-exposure_of(World *w, float *scale, const float *start, double *gram, float alpha, const float *unobserved)
+exposure_of(World *w, float *list, float *offset)
 {
-	MfExposureFit fit = {{&w->features->matrix, &w->parallel, scale, w->weight, 2.0f, D, 0, 0}, w->item, start, USERS,
-	w->user, gram, pass_of(&w->pass, w->rows), alpha, unobserved};
-
-	for (int j = 0; j < D; j++)
-		for (int k = 0; k < D; k++)
-		{
-			gram[j * D + k] = 0;
-			for (int u = 0; u < USERS; u++)
-				gram[j * D + k] += (double) w->user[u * 16 + j] * w->user[u * 16 + k];
-		}
-	return fit;
-}
-
-/* v (ITEMS x D): what maps that have not seen an item say of it. */
-static double *
-naive_predictions(const World *w, const MfExposureFit *fit)
-{
-	double	   *v = zeros(ITEMS * D, sizeof(double));
-	double	   *g = naive_scaled(w->features, fit->map.scale);
-	int32_t		m = w->features->matrix.nfeatures;
-
-	for (int third = 0; third < 3; third++)
+	for (int i = 0; i < ITEMS; i++)
 	{
-		float		weight[ITEMS];
-		MfMapFit	map = fit->map;
-		double	   *b;
-
-		for (int i = 0; i < ITEMS; i++)
-			weight[i] = mf_item_third(i) == third ? 0 : w->weight[i];
-		map.weight = weight;
-		map.steps = 30;
-		map.tolerance = 1e-2;
-		b = naive_steps(w->features, &map, w->item, fit->start);
-		for (int i = 0; i < ITEMS; i++)
-			for (int k = 0; k < D && w->weight[i] > 0 && mf_item_third(i) == third; k++)
-				for (int32_t f = 0; f < m; f++)
-					v[i * D + k] += g[i * m + f] * b[f * D + k];
-		free(b);
+		offset[i] = w->weight[i] > 0 ? 0.2f * (float) (i % 7) : NAN;
+		for (int k = 0; k < D; k++)
+			list[i * 16 + k] = w->weight[i] > 0 ? w->item[i * 16 + k] : i % 26 == 5 ? 0 :
+				0.2f * mf_random_normal(77, (uint64_t) (i * D + k));
 	}
-	free(g);
-	return v;
+	return (MfExposureFit) {.map = {.matrix = &w->features->matrix,.parallel = &w->parallel,.weight = w->weight,.ridge = 2,
+			.factors = D},.vector = w->item,.list_vector = list,.list_offset = offset,.shared = D,.nusers = USERS,
+		.user = w->user,.ncells = w->rows.start[USERS],.cells = pass_of(&w->pass, w->rows)};
 }
 
-/* gamma by its definition, over all cells of all users and items. */
-static double
-naive_gamma(const World *w, const MfExposureFit *fit, const double *v)
+/* For qsort(): the largest first. */
+static int
+descending(const void *a, const void *b)
 {
-	double		products = 0;
-	double		squares = 0;
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The score of the item at a place (from 1) among those of a kind that a user does not have: fresh or known ones. */
+static double
+naive_score(const World *w, const MfExposureFit *fit, int u, bool fresh, int place)
+{
+	static double score[ITEMS];
+	int			n = 0;
+	int64_t		c = w->rows.start[u];
+
+	for (int i = 0; i < ITEMS; i++)
+	{
+		bool		seen = c < w->rows.start[u + 1] && w->rows.column[c] == i;
+
+		c += seen;
+		if (seen || (w->weight[i] > 0) == fresh || (fresh && i % 26 == 5))
+			continue;
+		score[n] = fresh ? 0 : fit->list_offset[i];
+		for (int k = 0; k < D; k++)
+			score[n] += (double) w->user[u * 16 + k] * fit->list_vector[i * 16 + k];
+		n++;
+	}
+	qsort(score, (size_t) n, sizeof(double), descending);
+	return score[place - 1];
+}
+
+/* Share of new items in lists of 20 of users, each as often as they have items. */
+static double
+share_of_new(const World *w, const MfExposureFit *fit, const float *shift)
+{
+	double		fresh = 0;
+	double		all = 0;
 
 	for (int u = 0; u < USERS; u++)
 	{
-		int64_t		c = w->rows.start[u];
+		double		n = (double) (w->rows.start[u + 1] - w->rows.start[u]);
+		double		more = 0;
+		int			place = 0;
 
-		for (int i = 0; i < ITEMS; i++)
-		{
-			bool		observed = c < w->rows.start[u + 1] && w->rows.column[c] == i;
-			double		weight = fit->unobserved != NULL ? fit->unobserved[i] : 1;
-			double		product = 0;
-
-			for (int k = 0; k < D; k++)
-				product += w->user[u * 16 + k] * v[i * D + k];
-			if (observed)
-				weight += fit->alpha * (w->rows.weight != NULL ? w->rows.weight[c++] : (c++, 1));
-			products += observed ? weight * product : 0;
-			squares += weight * product * product;
-		}
+		for (int k = 0; k < D; k++)
+			more += (double) w->user[u * 16 + k] * shift[k];
+		/* so many new ones as are ahead of the known one that would be the next */
+		while (n > 0 && place < 20 && naive_score(w, fit, u, true, place + 1) + more > naive_score(w, fit, u, false, 20 - place))
+			place++;
+		fresh += n * place;
+		all += n * 20;
 	}
-	return fmax(products / squares, 0);
+	return fresh / all;
 }
 
-/* gamma against the definition. */
+/* How far the shift is from solving its equations, for 0.1 of lists: users as often as the sample has them. */
+static double
+naive_residual(const World *w, const MfExposureFit *fit, const float *shift)
+{
+	double		residual[D] = {0};
+	double		size = 0;
+	double		trace = 0;
+	double		worst = 0;
+
+	for (int s = 0, u = 0; s < 1000; s++)
+	{
+		double		missing;
+
+		while (w->rows.start[u + 1] <= (int64_t) ((s + 0.5) / 1000 * (double) fit->ncells))
+			u++;
+		missing = naive_score(w, fit, u, false, 18) - naive_score(w, fit, u, true, 2);
+		for (int k = 0; k < D; k++)
+			missing -= (double) w->user[u * 16 + k] * shift[k];
+		for (int k = 0; k < D; k++)
+		{
+			residual[k] += missing * w->user[u * 16 + k];
+			trace += (double) w->user[u * 16 + k] * w->user[u * 16 + k];
+		}
+	}
+	for (int k = 0; k < D; k++)
+	{
+		worst = fmax(worst, fabs(residual[k] - 0.1 * trace / D * shift[k]));
+		size = fmax(size, fabs(0.1 * trace / D * shift[k]));
+	}
+	return worst / size;
+}
+
+/* The shift against its equations, and what it is for; without new items it is that of a third. */
 static void
-test_gamma(const char *what, float alpha, bool weighted, bool started)
+test_exposure(void)
 {
 	const Block blocks[] = {{CATEGORY, GENRES, genre_of}, {WORDS, 60, NULL}};
 	World		w = world_new(blocks, 2, 4, true);
-	float	   *unobserved = floats(ITEMS);
-	float	   *start = floats((GENRES + 60) * 16);
-	float	   *scale = floats(GENRES + 60);
-	float	   *predicted = floats(ITEMS * 16);
-	double		gram[D * D];
-	MfExposureFit fit = exposure_of(&w, scale, started ? start : NULL, gram, alpha, weighted ? unobserved : NULL);
-	double		gamma = -1;
-	double		off = 0;
-	double	   *v;
-	bool		found;
+	float	   *list = floats(ITEMS * 16);
+	float	   *offset = floats(ITEMS);
+	float		shift[16];
+	const float none[16] = {0};
+	MfExposureFit fit = exposure_of(&w, list, offset);
 	void	   *workspace = malloc(mf_exposure_size(&fit));
+	double		share;
 
-	mf_strength_scale(&w.features->matrix, (float[]) {2, 32}, scale);
+	ok(mf_exposure_find(&fit, shift, workspace) == MF_OK && naive_residual(&w, &fit, shift) < 1e-4, "the shift solves its equations");
+	ok(share_of_new(&w, &fit, none) < 0.01, "without it there are no new items in lists");
+	share = share_of_new(&w, &fit, shift);
+	ok(share > 0.05 && share < 0.2, "with it they have about a tenth");
+	fit.shared = D - 3;
+	ok(mf_exposure_find(&fit, shift, workspace) == MF_OK && shift[D - 4] != 0 && shift[D - 3] == 0 && shift[D] == 0,
+	   "it is 0 beyond shared dimensions");
+	free(workspace);
+	free(list);
+	free(offset);
+	world_free(&w);
+}
+
+/* Without new items those of a third are taken for new: as if they were, and what a map of the others says of them were known. */
+static void
+test_taken_for_new(void)
+{
+	const Block blocks[] = {{CATEGORY, GENRES, genre_of}, {WORDS, 60, NULL}};
+	World		w = world_new(blocks, 2, 4, true);
+	float	   *list = floats(ITEMS * 16);
+	float	   *offset = floats(ITEMS);
+	float	   *weight = floats(ITEMS);
+	float		shift[2][16];
+	MfExposureFit fit = exposure_of(&w, list, offset);
+	MfMapFit	map = fit.map;
+	void	   *workspace = malloc(mf_exposure_size(&fit));
+	double	   *g = naive_scaled(w.features, NULL);
+	int32_t		m = w.features->matrix.nfeatures;
+	bool		found;
+	double		off = 0;
+	double	   *b;
+
 	for (int i = 0; i < ITEMS; i++)
-		unobserved[i] = 0.5f + (float) (i % 5);
-	for (int k = 0; k < (GENRES + 60) * 16 && started; k++)
-		start[k] = k % 16 < D ? 0.1f * mf_random_normal(3, (uint64_t) k) : 0.0f;
-	w.by_user.weight = floats((size_t) w.rows.start[USERS]);
-	for (int64_t c = 0; c < w.rows.start[USERS]; c++)
-		w.by_user.weight[c] = 0.5f + (float) (c % 3);
-	if (weighted)
-		w.rows.weight = w.pass.all.weight = w.by_user.weight;
-	found = mf_exposure_find(&fit, predicted, &gamma, workspace) == MF_OK;
-	v = naive_predictions(&w, &fit);
+		weight[i] = mf_item_third(i) == 0 ? 0 : w.weight[i];
+	map.weight = weight;
+	map.steps = 30;
+	map.tolerance = 1e-2;
+	b = naive_steps(w.features, &map, w.item, NULL);
 	for (int k = 0; k < ITEMS * 16; k++)
-		off = fmax(off, fabs(predicted[k] - (k % 16 < D ? v[k / 16 * D + k % 16] : 0)));
-	ok(found && off < 1e-4, "%s: predictions by maps that have not seen the items", what);
-	is_close(gamma / naive_gamma(&w, &fit, v), 1, 1e-4, what);
-	free(v);
-	free(unobserved);
-	free(start);
-	free(scale);
-	free(predicted);
+		list[k] = w.weight[k / 16] > 0 ? list[k] : 0;
+	workspace = realloc(workspace, mf_exposure_size(&fit));
+	found = mf_exposure_find(&fit, shift[0], workspace) == MF_OK;
+	fit.map.weight = weight;
+	for (int i = 0; i < ITEMS; i++)
+		for (int k = 0; k < D && w.weight[i] > 0 && weight[i] == 0; k++)
+		{
+			double		sum = 0;
+
+			for (int32_t f = 0; f < m; f++)
+				sum += g[i * m + f] * b[f * D + k];
+			list[i * 16 + k] = (float) sum;
+		}
+	found = found && mf_exposure_find(&fit, shift[1], workspace) == MF_OK;
+	for (int k = 0; k < 16; k++)
+		off = fmax(off, fabs(shift[0][k] - shift[1][k]));
+	ok(found && shift[0][0] != 0 && off < 1e-3 * fabs(shift[0][0]), "without new items, those of a third are taken for new");
+	free(b);
+	free(g);
+	free(list);
+	free(offset);
+	free(weight);
 	free(workspace);
 	world_free(&w);
 }
 
-/* Predictions that say the wrong, or nothing; and the same bits for any threads and parts. */
+/* Where there is nothing to shift, or no room; and the same bits for any threads and parts. */
 static void
-test_gamma_ends(void)
+test_exposure_ends(void)
 {
 	const Block block = {CATEGORY, GENRES, genre_of};
 	World		w = world_new(&block, 1, 4, false);
-	float	   *predicted = floats(ITEMS * 16);
-	float	   *scale = floats(GENRES);
-	double		gram[D * D];
-	MfExposureFit fit = exposure_of(&w, NULL, NULL, gram, 2.0f, NULL);
-	double		first = 0;
-	double		gamma = -1;
-	bool		same = true;
+	float	   *list = floats(ITEMS * 16);
+	float	   *offset = floats(ITEMS);
+	float		first[2][16];
+	float		shift[16];
+	MfExposureFit fit = exposure_of(&w, list, offset);
 	void	   *workspace;
+	bool		same = true;
 
 	w.parallel.nthreads = 3;
-	workspace = malloc(mf_exposure_size(&fit));
-	for (int k = 0; k < 6; k++)
+	workspace = malloc(mf_exposure_size(&fit) + (1 << 20));	/* with room for a map's fit */
+	for (int k = 0; k < 12; k++)
 	{
 		static const int64_t cuts[] = {USERS, 70, 1};
 
+		/* without new items, those of a third are taken for new */
+		if (k == 6)
+			for (int i = 0; i < ITEMS * 16; i++)
+				list[i] = w.weight[i / 16] > 0 ? list[i] : 0;
 		w.parallel.nthreads = 1 + k % 3;
-		w.pass.rows_per_part = cuts[k / 2];
-		features_cut(w.features, cuts[k / 2]);
-		same = same && mf_exposure_find(&fit, predicted, &gamma, workspace) == MF_OK && (k == 0 || gamma == first);
-		first = gamma;
+		w.pass.rows_per_part = cuts[k % 6 / 2];
+		features_cut(w.features, cuts[k % 6 / 2]);
+		same = same && mf_exposure_find(&fit, shift, workspace) == MF_OK;
+		if (k % 6 == 0)
+			memcpy(first[k / 6], shift, sizeof(shift));
+		same = same && memcmp(first[k / 6], shift, sizeof(shift)) == 0;
 	}
-	ok(same && first > 0, "gamma has the same bits for any threads and parts");
-	fit.map.scale = scale;
-	ok(mf_exposure_find(&fit, predicted, &gamma, workspace) == MF_OK && gamma == 0, "without features gamma is 0");
-	fit.map.scale = NULL;
-	for (int k = 0; k < USERS * 16; k++)
-		w.user[k] = -w.user[k];
-	ok(mf_exposure_find(&fit, predicted, &gamma, workspace) == MF_OK && gamma == 0, "as where users want the opposite");
+	ok(same && first[0][0] != 0 && first[1][0] != 0, "the shift has the same bits for any threads and parts");
+	ok(memcmp(first[0], first[1], sizeof(shift)) != 0, "that of items taken for new is another one");
 	w.user[5] = INFINITY;
-	ok(mf_exposure_find(&fit, predicted, &gamma, workspace) == MF_NOT_FINITE, "infinity is refused");
-	free(predicted);
-	free(scale);
+	ok(mf_exposure_find(&fit, shift, workspace) == MF_NOT_FINITE, "infinity is refused");
+	fit.ncells = 0;
+	ok(mf_exposure_find(&fit, shift, workspace) == MF_OK && shift[0] == 0, "without cells there is no shift");
+	free(list);
+	free(offset);
 	free(workspace);
 	world_free(&w);
 }
@@ -572,12 +641,12 @@ test_cancel(void)
 	const Block blocks[] = {{CATEGORY, GENRES, genre_of}, {WORDS, 60, NULL}};
 	World		w = world_new(blocks, 2, 6, false);
 	MfStrengthSearch search = search_of(&w);
-	float	   *predicted = floats(ITEMS * 16);
-	double		gram[D * D];
-	MfExposureFit fit = exposure_of(&w, NULL, NULL, gram, 2.0f, NULL);
+	float	   *list = floats(ITEMS * 16);
+	float	   *offset = floats(ITEMS);
+	MfExposureFit fit = exposure_of(&w, list, offset);
 	void	   *workspace = malloc(mf_strength_size(&search) + mf_exposure_size(&fit));
 	float		lambda[2];
-	double		gamma;
+	float		shift[16];
 	bool		right = true;
 
 	w.parallel.cancelled = cancel_later;
@@ -590,13 +659,14 @@ test_cancel(void)
 			polls_left = polls;
 			polls_after = 0;
 			error = what == 0 ? mf_strength_find(&search, lambda, NULL, workspace) :
-				mf_exposure_find(&fit, predicted, &gamma, workspace);
+				mf_exposure_find(&fit, shift, workspace);
 			right = right && (error == MF_OK || (error == MF_CANCELLED && polls_after < 100));
 		}
 		right = right && error == MF_OK;
 	}
 	ok(right, "a cancel ends them at any point, and soon");
-	free(predicted);
+	free(list);
+	free(offset);
 	free(workspace);
 	world_free(&w);
 }
@@ -614,10 +684,9 @@ main(void)
 	test_noise();
 	test_limits();
 	test_bits();
-	test_gamma("plain", 2.0f, false, false);
-	test_gamma("weighted", 3.0f, true, false);
-	test_gamma("from a map", 1.0f, false, true);
-	test_gamma_ends();
+	test_exposure();
+	test_taken_for_new();
+	test_exposure_ends();
 	test_cancel();
 	return done();
 }

@@ -9,7 +9,6 @@
 
 #include "core/features/exposure.h"
 #include "core/features/strength.h"
-#include "core/linalg/gram.h"
 #include "feature_sample.h"
 
 /* Everything that is handed over, and in how many parts. */
@@ -26,7 +25,6 @@ typedef struct Case
 	float	   *y;
 	float	   *weight;
 	float	   *scale;
-	float	   *unobserved;
 	float		ridge;
 	int			steps;
 	int64_t		cut;			/* rows of a part */
@@ -124,7 +122,6 @@ take_case(Bytes *bytes, Case *c)
 	take_matrix(bytes, true, c->nusers, nitems, &c->items, &c->users);
 	c->scale = parts & 2 ? take_sizes(bytes, c->tame, nfeatures) : NULL;
 	c->weight = take_sizes(bytes, c->tame, nitems);
-	c->unobserved = parts & 4 ? take_sizes(bytes, c->tame, nitems) : NULL;
 	c->y = take_vectors(bytes, c->tame, nitems, c->d);
 	c->user = take_vectors(bytes, c->tame, c->nusers, c->d);
 }
@@ -139,7 +136,6 @@ free_case(Case *c)
 	free(c->y);
 	free(c->weight);
 	free(c->scale);
-	free(c->unobserved);
 	features_free(c->features);
 }
 
@@ -185,26 +181,25 @@ find_strengths(Case *c, MfParallel *parallel, float *lambda)
 }
 
 static MfError
-find_exposure(Case *c, MfParallel *parallel, double *gamma, float *predicted)
+find_exposure(Case *c, MfParallel *parallel, float *shift)
 {
-	double	   *gram = zeros((size_t) (c->d * c->d), sizeof(double));
-	void	   *sums = malloc(mf_gram_sums_size(c->d));
+	float	   *offset = floats((size_t) c->features->matrix.nitems);
+	MfRows		rows = mf_matrix_rows(&c->items);
 	MfExposureFit fit = {.map = {.matrix = &c->features->matrix,.parallel = parallel,.scale = c->scale,.weight = c->weight,
-		.ridge = c->ridge,.factors = c->d},.vector = c->y,.nusers = c->nusers,.user = c->user,.gram = gram,.alpha = 3,
-		.unobserved = c->unobserved};
-	MfError		error = mf_gram_sums(parallel, c->user, mf_padded(c->d), c->nusers, c->d, NULL, gram, sums);
+		.ridge = c->ridge,.factors = c->d},.vector = c->y,.list_vector = c->y,.list_offset = offset,.shared = c->d,
+		.nusers = c->nusers,.user = c->user,.ncells = rows.start[c->nusers] - rows.start[0]};
+	MfError		error;
 	void	   *space = malloc(mf_exposure_size(&fit));
 
 	pass_forget(&c->cells);
-	fit.cells = pass_of(&c->cells, mf_matrix_rows(&c->items));
+	fit.cells = pass_of(&c->cells, rows);
 	if (parallel->nthreads > 1)
 		c->cells.rows_per_part = c->cut;
+	error = mf_exposure_find(&fit, shift, space);
 	if (error == MF_OK)
-		error = mf_exposure_find(&fit, predicted, gamma, space);
-	require(error != MF_OK || (isfinite(*gamma) && *gamma >= 0));
+		require_finite(shift, mf_padded(c->d));
 	free(space);
-	free(sums);
-	free(gram);
+	free(offset);
 	return error;
 }
 
@@ -214,9 +209,8 @@ typedef struct Found
 	MfError		error[3];
 	float	   *b;
 	float	   *out;
-	float	   *predicted;
+	float	   *shift;
 	float		lambda[4];
-	double		gamma;
 } Found;
 
 static Found
@@ -226,12 +220,12 @@ find_all(Case *c, int threads)
 	int64_t		nitems = c->features->matrix.nitems;
 	size_t		size = (size_t) mf_padded(c->d);
 	Found		found = {.b = floats((size_t) c->features->matrix.nfeatures * size),.out = floats((size_t) nitems * size),
-		.predicted = floats((size_t) nitems * size)};
+		.shift = floats(size)};
 
 	features_cut(c->features, threads > 1 ? c->cut : 0);
 	found.error[0] = fit_map(c, &parallel, c->steps, found.b, found.out);
 	found.error[1] = find_strengths(c, &parallel, found.lambda);
-	found.error[2] = find_exposure(c, &parallel, &found.gamma, found.predicted);
+	found.error[2] = find_exposure(c, &parallel, found.shift);
 	return found;
 }
 
@@ -240,7 +234,7 @@ free_found(Found *found)
 {
 	free(found->b);
 	free(found->out);
-	free(found->predicted);
+	free(found->shift);
 }
 
 static void
@@ -257,8 +251,7 @@ require_same(const Case *c, const Found *x, const Found *y)
 		require(memcmp(x->out, y->out, nitems * row) == 0);
 	}
 	require(x->error[1] != MF_OK || memcmp(x->lambda, y->lambda, sizeof(x->lambda)) == 0);
-	require(x->error[2] != MF_OK || (memcmp(&x->gamma, &y->gamma, sizeof(double)) == 0 &&
-									 memcmp(x->predicted, y->predicted, nitems * row) == 0));
+	require(x->error[2] != MF_OK || memcmp(x->shift, y->shift, row) == 0);
 }
 
 int

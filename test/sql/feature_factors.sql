@@ -34,7 +34,7 @@ SELECT attrelid::regclass, attname, col_description(attrelid, attnum) AS holds F
 SELECT version, side, feature, items, attribute, taken_as, round(weight::numeric, 3) AS weight, round(mean::numeric, 3) AS mean, round(deviation::numeric, 3) AS deviation,
 	cardinality(factors) AS factors, cardinality(rating_factors) AS rating_factors FROM m_feature_factors;
 SELECT version, key, value::float8 > 0 AS used FROM mf_models, jsonb_each_text(parameters->'feature_strengths') ORDER BY version, key;
-SELECT (parameters->>'cold_scale')::float8 > 1 AS scaled, parameters->>'text_search_config' AS configuration FROM mf_models;
+SELECT jsonb_array_length(parameters->'cold_shift') AS shift, parameters->>'text_search_config' AS configuration FROM mf_models;
 
 -- words pull where they should: to whom they are for
 CREATE FUNCTION dot(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT sum(x * y::float8) FROM unnest(a, b) t (x, y)';
@@ -56,22 +56,27 @@ CREATE VIEW cells AS
 	UNION ALL SELECT version, item_id, feature, greatest(-3, least(3, (minutes - mean) / deviation)) FROM movies, m_feature_factors WHERE feature = 'minutes';
 CREATE VIEW made AS SELECT version, item_id, k, sum(value * f) AS f, sum(value * r) AS r FROM cells
 	JOIN m_feature_factors USING (version, feature), unnest(factors, rating_factors) WITH ORDINALITY u (f, r, k) GROUP BY 1, 2, 3;
-CREATE VIEW differences AS SELECT m.version, count(*), max(abs(u.f - m.f * gamma)) < 1e-5 AS factors, max(abs(u.r - m.r)) < 1e-5 AS rating_factors FROM m_item_factors i,
+CREATE VIEW differences AS SELECT m.version, count(*), max(abs(u.f - m.f - shift)) < 1e-5 AS factors, max(abs(u.r - m.r)) < 1e-5 AS rating_factors FROM m_item_factors i,
 	unnest(factors, rating_factors) WITH ORDINALITY u (f, r, k) JOIN made m USING (k)
-	JOIN (SELECT version AS v, (parameters->>'cold_scale')::float8 AS gamma FROM mf_models WHERE model = 'm') g ON v = m.version
+	JOIN (SELECT version AS v, o, x::float8 AS shift FROM mf_models, jsonb_array_elements_text(parameters->'cold_shift') WITH ORDINALITY e (x, o) WHERE model = 'm') g ON v = m.version AND o = k
 	WHERE ratings = 0 AND m.version = i.version AND m.item_id = i.item_id GROUP BY m.version ORDER BY m.version;
 SELECT * FROM differences;
 SELECT version, count(*), max(abs(i.bias - b)) < 1e-5 AS biases FROM m_item_factors i
 	JOIN (SELECT version, item_id, sum(value * bias) AS b FROM cells JOIN m_feature_factors USING (version, feature) GROUP BY 1, 2) c USING (version, item_id) WHERE ratings = 0 GROUP BY 1 ORDER BY 1;
 
--- which attributes carry a score: all of them together are that of an item without ratings
+-- which attributes carry a score: all of them together are that of an item without ratings, less what all such items have
 SELECT feature, sign(contribution) AS sign FROM mf_explain_features(1, 121, model => 'm') ORDER BY feature;
 CREATE VIEW explained AS SELECT u AS user_id, i AS item_id, count(*), sum(contribution) FROM generate_series(1, 300, 17) u, generate_series(118, 130) i, mf_explain_features(u, i, 1000, 'm') GROUP BY 1, 2;
 CREATE VIEW scored AS SELECT u AS user_id, item_id, score FROM generate_series(1, 300, 17) u, mf_recommend(u, 100, 'm', candidates => ARRAY(SELECT generate_series(121, 130)), fresh => false);
-SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up, count(DISTINCT round(score::numeric, 4)) > 50 AS scores FROM explained JOIN scored USING (user_id, item_id);
+CREATE VIEW shifts AS SELECT user_id, dot(u.factors, ARRAY(SELECT x::real FROM jsonb_array_elements_text(parameters->'cold_shift') e (x))) AS shift FROM m_user_factors u JOIN mf_models USING (version) WHERE serving;
+SELECT count(*), max(abs(sum + shift - score)) < 1e-5 AS adds_up, count(DISTINCT round(score::numeric, 4)) > 50 AS scores FROM explained JOIN scored USING (user_id, item_id) JOIN shifts USING (user_id);
 SELECT count(*), max(abs(e.sum - c.sum)) < 1e-5 AS known_items FROM explained e JOIN (
 	SELECT user_id, item_id, sum(value * (dot(u.factors, f.factors) + taste * (dot(u.factors, f.rating_factors) + f.bias))) FROM m_user_factors u JOIN cells USING (version)
 	JOIN m_feature_factors f USING (version, feature) JOIN (SELECT version, (parameters->>'taste')::float8 AS taste FROM mf_models WHERE serving) m USING (version) GROUP BY 1, 2) c USING (user_id, item_id) WHERE item_id <= 120;
+-- and new items resemble each other by their attributes, whatever all of them have
+SELECT count(*), max(abs(similarity - cosine)) < 1e-4 AS by_attributes FROM mf_similar_items(121, 200, 'm')
+	JOIN (SELECT b.item_id, sum(a.f * b.f) / sqrt(sum(a.f ^ 2) * sum(b.f ^ 2)) AS cosine FROM made a JOIN made b USING (version, k) JOIN mf_models USING (version)
+		WHERE serving AND a.item_id = 121 AND b.item_id > 121 GROUP BY 1) c ON item_id = id;
 -- the largest first, the k largest, ids as text, unknown users and items, nulls
 SELECT count(*), bool_and(abs(contribution) <= before) IS NOT FALSE AS sorted FROM (SELECT contribution, lag(abs(contribution)) OVER () AS before FROM mf_explain_features(5, 123, 100, 'm')) x;
 SELECT count(*) FROM mf_explain_features(5, 123, 2, 'm');
@@ -95,7 +100,7 @@ UPDATE movies SET title = 'joys and tears' WHERE item_id = 123;
 SELECT feature FROM mf_explain_features(5, 123);
 SET mfrec.text_search_config = 'pg_catalog.simple';
 UPDATE movies SET title = 'joy' WHERE item_id = 123;
-SELECT count(*) AS once, abs(max(contribution) - max(dot(u.factors, f.factors)) * max((parameters->>'cold_scale')::float8)) < 1e-5 AS as_one
+SELECT count(*) AS once, abs(max(contribution) - max(dot(u.factors, f.factors))) < 1e-5 AS as_one
 	FROM mf_explain_features(5, 123), m_feature_factors f JOIN m_user_factors u USING (version) JOIN mf_models m USING (version) WHERE f.feature = 'title: joy' AND version = 2 AND user_id = 5;
 UPDATE movies SET title = NULL WHERE item_id = 123;
 SELECT count(*) FROM mf_explain_features(5, 123);
@@ -104,12 +109,12 @@ SELECT count(*) FROM mf_explain_features(5, 123);
 INSERT INTO movies SELECT 123, genres, 'fear and more tears of 123', minutes, v, letter, noise FROM movies WHERE item_id = 120;
 -- categories of lists and of texts, numbers
 SELECT version FROM mf_train('ratings', 'm', factors => 4, item_features => 'short');
-SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id);
+SELECT count(*), max(abs(sum + shift - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id) JOIN shifts USING (user_id);
 SELECT feature FROM mf_explain_features(1, 121) ORDER BY feature;
 CREATE VIEW lettered AS SELECT item_id, letter, minutes FROM movies;
 SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit', item_features => 'lettered');
 SELECT DISTINCT attribute, taken_as FROM m_feature_factors WHERE version = 4 ORDER BY 1;
-SELECT count(*), max(abs(sum - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id);
+SELECT count(*), max(abs(sum + shift - score)) < 1e-5 AS adds_up FROM explained JOIN scored USING (user_id, item_id) JOIN shifts USING (user_id);
 SELECT mf_rollback('m', 3);
 SELECT count(*) > 0 AS rows FROM mf_explain_features(1, 121);
 SELECT mf_rollback('m', 4);
@@ -142,7 +147,7 @@ SELECT count(*) FILTER (WHERE feature LIKE 'genres%') AS genres, count(rating_fa
 SELECT mf_drop('g');
 SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit');
 SELECT version, features, rating_factors FROM kept;
-SELECT parameters ? 'feature_strengths' AS strengths, parameters ? 'cold_scale' AS scale, feature_table FROM mf_models WHERE serving;
+SELECT parameters ? 'feature_strengths' AS strengths, parameters ? 'cold_shift' AS shift, feature_table FROM mf_models WHERE serving;
 SELECT version FROM mf_retrain('m');
 SELECT count(*) FROM m_feature_factors;
 SELECT version FROM mf_train('ratings', 'm', factors => 4, feedback => 'implicit', item_features => 'short', feature_categories => '{noise}');
@@ -150,7 +155,7 @@ SELECT version, features FROM kept;
 SELECT mf_rollback('m');
 SELECT version, features FROM kept;
 SELECT version FROM mf_retrain('m');
-DROP VIEW pulls, differences, made, cells, tokens, kept;
+DROP VIEW pulls, shifts, differences, made, cells, tokens, kept;
 SELECT mf_drop('m');
 SELECT count(*) FROM pg_class WHERE relname LIKE '%factors' AND relnamespace = 'test_feature_factors'::regnamespace;
 
@@ -158,7 +163,7 @@ SELECT count(*) FROM pg_class WHERE relname LIKE '%factors' AND relnamespace = '
 CREATE VIEW vain AS SELECT item_id, noise FROM movies;
 SELECT version FROM mf_train('ratings', 'm', factors => 4, item_features => 'vain');
 SELECT count(*) FROM m_feature_factors;
-SELECT parameters->'feature_strengths' AS strengths, parameters->'cold_scale' AS scale FROM mf_models;
+SELECT parameters->'feature_strengths' AS strengths, parameters->'cold_shift'->0 AS shift FROM mf_models;
 SELECT version FROM mf_retrain('m');
 SELECT mf_drop('m');
 

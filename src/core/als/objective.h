@@ -104,6 +104,21 @@ mf_item_taste(const MfObjective *objective, int64_t count)
 	return mf_is_joint(objective) && mf_is_cold(objective, count) ? 0.0f : (float) objective->taste;
 }
 
+/*
+ * Adds to a cold item's vector, d floats, `times` what all of them have that the map knows something of: those of the others
+ * are 0, and stay so.
+ */
+static inline void
+mf_shift_cold(float *vector, float times, const float *shift, int d)
+{
+	bool		described = false;
+
+	for (int k = 0; k < d; k++)
+		described = described || vector[k] != 0.0f;
+	for (int k = 0; k < d && described; k++)
+		vector[k] += times * shift[k];
+}
+
 /* What presets may depend on. */
 typedef struct MfDataShape
 {

@@ -1,5 +1,5 @@
 /*
- * exposure.h - by how much predicted vectors of items are longer or shorter than what is right for them.
+ * exposure.h - how often lists show items that nobody has rated: what is added to the vectors that a map makes of them.
  */
 #ifndef MF_EXPOSURE_H
 #define MF_EXPOSURE_H
@@ -8,27 +8,25 @@
 
 #include "core/features/feature_map.h"
 
-/* What exposure is found by: the map as it was fitted last, and what it is held against. */
+/* What exposure is found by: the lists of some users as they would be without it. */
 typedef struct MfExposureFit
 {
-	MfMapFit	map;			/* matrix, scale, weight (0: cold, counts for nothing), ridge, and factors: d of the
-								 * model; steps and tolerance are not looked at */
+	MfMapFit	map;			/* matrix, scale, weight (0: cold), ridge, and factors: d of the model; steps and
+								 * tolerance are not looked at */
 	const float *vector;		/* nitems x mf_padded(d): s_i; those of cold items are not looked at */
-	const float *start;			/* nfeatures x mf_padded(d): the map from which fits start; NULL: 0 */
+	const float *start;			/* nfeatures x mf_padded(d): the map from which a fit starts; NULL: 0 */
+	const float *list_vector;	/* nitems x mf_padded(d): what lists are sorted by, of cold items what the map makes of them; 0:
+								 * it knows nothing of one, which stays out of lists */
+	const float *list_offset;	/* nitems: what is added to that; not looked at of cold items */
+	int			shared;			/* dimensions of the shift: those of s_i that are not always 0, at most d */
 	int64_t		nusers;
 	const float *user;			/* nusers x mf_padded(d): p_u */
-	const double *gram;			/* d x d: sum over users of p p', as mf_gram_sums() makes it */
-	MfPasses	cells;			/* nusers x nitems: the observed cells by user; ratings are not looked at */
-	float		alpha;			/* an observed cell weighs unobserved[i] + alpha * weight */
-	const float *unobserved;	/* nitems: weight of item i's cells where nothing is observed; NULL: 1 */
+	int64_t		ncells;			/* of all users */
+	MfPasses	cells;			/* nusers x nitems: what users have, by user; columns alone are looked at */
 } MfExposureFit;
 
-/*
- * After a training, on the vectors that will be stored.  A cold item's vector is the map's prediction times a number
- * between 1, which is best for the order among cold items, and gamma, which gives them the share of lists that the
- * objective says: its root is a compromise.  For `predicted` there is room where the items' priors were.
- */
+/* After a training, on the vectors that will be stored.  shift: mf_padded(d) floats, to be added to each cold item's. */
 extern size_t mf_exposure_size(const MfExposureFit *fit);
-extern MfError mf_exposure_find(const MfExposureFit *fit, float *predicted, double *gamma, void *workspace);
+extern MfError mf_exposure_find(const MfExposureFit *fit, float *shift, void *workspace);
 
 #endif
