@@ -101,7 +101,8 @@ MatrixOfFeatures(Features *features, MfFeatureMatrix *matrix)
 		.by_item = {&features->by_item, RewindPass, NextPass},
 		.by_feature = {&features->by_feature, RewindPass, NextPass},
 		.nblocks = features->nblocks,
-		.block_start = features->block_start
+		.block_start = features->block_start,
+		.ncells = features->by_item.start[features->nitems]
 	};
 }
 

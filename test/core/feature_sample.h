@@ -209,7 +209,7 @@ features_new(int64_t nitems, const Block *block, int nblocks, uint64_t seed, boo
 	matrices_of(&cells, nitems, x->block_start[nblocks], &x->by_item, &x->by_feature);
 	x->matrix = (MfFeatureMatrix) {nitems, x->block_start[nblocks],
 		pass_of(&x->item_pass, mf_matrix_rows(&x->by_item)), pass_of(&x->feature_pass, mf_matrix_rows(&x->by_feature)),
-	nblocks, x->block_start};
+	nblocks, x->block_start, x->by_item.start[nitems]};
 	if (dense)
 	{
 		x->dense = zeros((size_t) nitems * (size_t) x->matrix.nfeatures, sizeof(double));

@@ -6,6 +6,7 @@
 
 #include "core/features/exposure.h"
 #include "core/features/held_out.h"
+#include "core/features/matrix_sample.h"
 #include "core/features/strength.h"
 #include "core/features/thirds.h"
 #include "core/simd/isa.h"
@@ -394,6 +395,108 @@ test_bits(void)
 	ok(same && evaluations > 2, "the same strengths for any threads and parts");
 }
 
+/* Whether row `row` of a sample has the cells of an item but for those of features that no fitted item has. */
+static bool
+same_row(const MfMatrixSample *sample, const MfMatrix *rows, int64_t row, const MfMatrix *all, int64_t item)
+{
+	int64_t		at = rows->start[row];
+
+	for (int64_t c = all->start[item]; c < all->start[item + 1]; c++)
+	{
+		int32_t		f = sample->feature[all->column[c]];
+
+		if (f < 0)
+			continue;
+		if (at >= rows->start[row + 1] || rows->column[at] != f || rows->rating[at] != all->rating[c])
+			return false;
+		at++;
+	}
+	return at == rows->start[row + 1];
+}
+
+/* Whether the fitted items may be fitted to, and the rows of all are theirs; adds up what was taken. */
+static bool
+same_rows(const MfMatrixSample *sample, const MfHeldOut *held, const float *weight, const MfMatrix *all)
+{
+	bool		right = sample->held_rows.nrows == held->count && sample->fitted.nitems == sample->count;
+
+	for (int64_t k = 0; k < sample->count; k++)
+		right = right && weight[sample->item[k]] > 0 && mf_item_third(sample->item[k]) != 1 &&
+			same_row(sample, &sample->by_item, k, all, sample->item[k]);
+	for (int64_t i = 0; i < held->nitems; i++)
+		right = right && (held->place[i] < 0 || same_row(sample, &sample->held_rows, held->place[i], all, i));
+	return right;
+}
+
+/* Whether the other orientation has the same cells: each of its rows has some, and they are found where they belong. */
+static bool
+is_transpose(const MfMatrix *a, const MfMatrix *b)
+{
+	int64_t    *at = zeros((size_t) a->nrows + 1, sizeof(int64_t));
+	bool		right = a->start[a->nrows] == b->start[b->nrows];
+
+	for (int64_t f = 0; f < b->nrows && right; f++)
+	{
+		right = b->start[f + 1] > b->start[f];
+		for (int64_t c = b->start[f]; c < b->start[f + 1] && right; c++)
+		{
+			int64_t		from = a->start[b->column[c]] + at[b->column[c]]++;
+
+			right = a->column[from] == f && a->rating[from] == b->rating[c];
+		}
+	}
+	free(at);
+	return right;
+}
+
+/* Few items are taken as they are, of many a sample that fits, the same by any threads and parts. */
+static void
+test_matrix_sample(int64_t nitems, int nblocks, int64_t held_out, int64_t fitted, const char *name)
+{
+	static const Block blocks[] = {{WORDS, 900, NULL}, {WORDS, 3000, NULL}, {DISTINCT, 0, NULL}, {WORDS, 500, NULL},
+	{WORDS, 500, NULL}, {WORDS, 500, NULL}, {WORDS, 500, NULL}, {WORDS, 500, NULL}, {WORDS, 500, NULL}};
+	Features   *features = features_new(nitems, blocks, nblocks, 5, false);
+	float	   *weight = floats((size_t) nitems);
+	int64_t		start[2] = {0, 0};
+	MfRows		none = {0, 1, start, NULL, NULL, NULL};
+	int64_t		count[2] = {0, 0};
+	bool		right = true;
+
+	for (int64_t i = 0; i < nitems; i++)
+		weight[i] = i % 13 == 5 ? 0.0f : 1.0f;
+	for (int k = 0; k < 2; k++)
+	{
+		MfParallel	parallel = {k + 1, NULL};
+		MfHeldOut	held = {.parallel = &parallel,.factors = D,.nusers = 1,.nitems = nitems};
+		MfMatrixSample sample;
+		MfArena		arena = {NULL, 0};
+
+		features_cut(features, k * 997);
+		mf_held_out_lay_out(&held, &arena, 0);
+		mf_matrix_sample_lay_out(&sample, &arena, &features->matrix, &parallel);
+		arena = (MfArena) {zeros(arena.used, 1), 0};
+		mf_held_out_lay_out(&held, &arena, 0);
+		mf_matrix_sample_lay_out(&sample, &arena, &features->matrix, &parallel);
+		mf_held_out_choose(&held, weight, &none, 1);
+		right = right && mf_matrix_sample_take(&sample, &held, weight, 1) == MF_OK &&
+			same_rows(&sample, &held, weight, &features->by_item) && is_transpose(&sample.by_item, &sample.by_feature) &&
+			sample.fitted.nfeatures == sample.by_feature.nrows && sample.block_start[nblocks] == sample.fitted.nfeatures &&
+			llabs(sample.item[sample.count / 2] - nitems / 2) < nitems / 20 &&
+			sample.by_item.start[sample.count] + sample.held_rows.start[held.count] <= 1 << 20 &&
+			(k == 0 || (count[0] == sample.count && count[1] == held.count));
+		count[0] = sample.count;
+		count[1] = held.count;
+		free(arena.start);
+	}
+	printf("#   %lld fitted, %lld held out, of %lld cells\n", (long long) count[0], (long long) count[1],
+		   (long long) features->matrix.ncells);
+	ok(right, "%s: rows and their transpose are those of the items", name);
+	ok(llabs(count[0] - fitted) <= fitted / 50 && llabs(count[1] - held_out) <= held_out / 50,
+	   "%s: as many as there is room for", name);
+	free(weight);
+	features_free(features);
+}
+
 /* The items are three parts of a like size. */
 static void
 test_thirds(void)
@@ -684,6 +787,9 @@ main(void)
 	test_noise();
 	test_limits();
 	test_bits();
+	test_matrix_sample(2000, 3, 626, 1220, "few items");
+	test_matrix_sample(150000, 1, 20000, 20000, "many items");
+	test_matrix_sample(90000, 9, 19890, 19890, "many cells");
 	test_exposure();
 	test_taken_for_new();
 	test_exposure_ends();

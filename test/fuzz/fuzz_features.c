@@ -100,7 +100,7 @@ take_features(Bytes *bytes, bool tame, int64_t nitems)
 		x->block_start[b + 1] = x->block_start[b] + 1 + (int32_t) take_below(bytes, b == 1 ? 300 : 12);
 	take_matrix(bytes, tame, nitems, x->block_start[nblocks], &x->by_item, &x->by_feature);
 	x->matrix = (MfFeatureMatrix) {nitems, x->block_start[nblocks], pass_of(&x->item_pass, mf_matrix_rows(&x->by_item)),
-		pass_of(&x->feature_pass, mf_matrix_rows(&x->by_feature)), nblocks, x->block_start};
+		pass_of(&x->feature_pass, mf_matrix_rows(&x->by_feature)), nblocks, x->block_start, x->by_item.start[nitems]};
 	return x;
 }
 

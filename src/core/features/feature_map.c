@@ -99,16 +99,27 @@ lay_out(Solver *solver, MfArena *arena, int64_t nitems, int32_t nfeatures, int f
 	solver->known = mf_arena_take(arena, width * sizeof(double));
 }
 
-/* Bytes of workspace for mf_map_fit(), of any alignment: below 65 MB unless there are over a million items. */
+/*
+ * Bytes of workspace for mf_map_fit(), of any alignment, for as many items and features or fewer: below 70 MB unless
+ * there are over a million items.
+ */
 size_t
 mf_map_size(int64_t nitems, int32_t nfeatures, int factors, const MfParallel *parallel)
 {
 	Solver		solver;
 	MfArena		arena = {NULL, 0};
+	size_t		stride = (size_t) mf_map_stride(factors);
+	size_t		most;
 
 	(void) parallel;
 	lay_out(&solver, &arena, nitems, nfeatures, factors);
-	return arena.used + 64;
+	if (columns_at_once(nitems, nfeatures, factors) == (int) stride)
+		return arena.used + 64;
+
+	/* fewer rows may be solved in fewer groups: these have all that columns may have, and what belongs to none of them */
+	most = MOST_BYTES + (size_t) nfeatures * sizeof(float) +
+		((size_t) blocks_of(nfeatures) + 3) * SUMS * stride * sizeof(double) + 1024;
+	return (arena.used > most ? arena.used : most) + 64;
 }
 
 /* Runs a task for every ROWS of nrows rows; few are worth no threads. */

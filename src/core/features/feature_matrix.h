@@ -32,6 +32,7 @@ typedef struct MfFeatureMatrix
 	MfPasses	by_feature;		/* nfeatures x nitems, the same cells */
 	int			nblocks;		/* columns of the relation: the features of each have one strength */
 	const int32_t *block_start; /* nblocks + 1: features of block b are block_start[b] .. block_start[b + 1] - 1 */
+	int64_t		ncells;			/* of all rows, in either orientation */
 } MfFeatureMatrix;
 
 #endif

@@ -23,7 +23,6 @@
 #include "core/features/thirds.h"
 #include "core/kernels/ranks.h"
 
-#define MOST_ITEMS 20000		/* ranked; more are sampled */
 #define MOST_SHIFTS 24
 #define LEAST_SHIFTS 19			/* fewer prove nothing, whatever the figure */
 #define DEVIATIONS 3.0
@@ -51,7 +50,7 @@ item_blocks(int64_t count)
 static int64_t
 most_items(const MfHeldOut *held)
 {
-	return held->nitems < MOST_ITEMS ? held->nitems : MOST_ITEMS;
+	return held->nitems < MF_MOST_HELD_OUT ? held->nitems : MF_MOST_HELD_OUT;
 }
 
 static WorkerSpace
@@ -117,7 +116,7 @@ choose_items(MfHeldOut *held, const float *weight, int third, int32_t *chosen)
 			continue;
 		at = mf_random_bits(SEED, met) % (met + 1);
 		met++;
-		if (held->count < MOST_ITEMS)
+		if (held->count < MF_MOST_HELD_OUT)
 		{
 			chosen[held->count] = at < (uint64_t) held->count ? chosen[at] : 0;
 			held->count++;
@@ -151,6 +150,28 @@ mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, in
 	held->gain[0] = 0.0;
 	for (int64_t k = 0; k < held->count; k++)
 		held->gain[k + 1] = held->gain[k] + 1.0 / log2((double) k + 2.0);
+}
+
+/* Holds only the first `count` of the items that have been chosen out. */
+void
+mf_held_out_limit(MfHeldOut *held, int64_t count)
+{
+	int64_t		from = 0;
+	int64_t		to = 0;
+
+	if (count >= held->count)
+		return;
+	held->count = count;
+	for (int64_t i = 0; i < held->nitems; i++)
+		if (held->place[i] >= count)
+			held->place[i] = -1;
+	for (int64_t u = 0; u < held->nusers; u++)
+	{
+		for (; from < held->start[u + 1]; from++)
+			if (held->relevant[from] < count)
+				held->relevant[to++] = held->relevant[from];
+		held->start[u + 1] = to;
+	}
 }
 
 /* The items of block b. */

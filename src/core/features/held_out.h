@@ -13,6 +13,9 @@
 #include "core/base/sparse_rows.h"
 #include "core/base/threads.h"
 
+/* The most items that are ranked; of more a sample is. */
+#define MF_MOST_HELD_OUT 20000
+
 /* Items of one third, in a random order, and the users that have some of them. */
 typedef struct MfHeldOut
 {
@@ -34,11 +37,12 @@ typedef struct MfHeldOut
 } MfHeldOut;
 
 /*
- * mf_held_out_lay_out(), twice: to measure and to take; mf_held_out_choose(); then any number of times the caller
- * fills `predicted` and asks for a figure, or `rest` as well and asks for a proof.
+ * mf_held_out_lay_out(), twice: to measure and to take; mf_held_out_choose(), and mf_held_out_limit() where those are too
+ * many; then any number of times the caller fills `predicted` and asks for a figure, or `rest` as well and asks for a proof.
  */
 extern void mf_held_out_lay_out(MfHeldOut *held, MfArena *arena, int64_t ncells);
 extern void mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, int third);
+extern void mf_held_out_limit(MfHeldOut *held, int64_t count);
 extern MfError mf_held_out_ndcg(MfHeldOut *held, double *ndcg);
 extern MfError mf_held_out_prove(MfHeldOut *held, bool *proven);
 

@@ -23,7 +23,7 @@
 #include "core/base/padding.h"
 #include "core/features/feature_map.h"
 #include "core/features/held_out.h"
-#include "core/features/thirds.h"
+#include "core/features/matrix_sample.h"
 
 #define START 2.0				/* lambda at level 0; each level is 4 times the one below */
 #define LEAST (-2)				/* 0.125 */
@@ -41,6 +41,7 @@ typedef struct Search
 {
 	const MfStrengthSearch *given;
 	MfHeldOut	held;
+	MfMatrixSample sample;
 	int			nblocks;
 	int			most;			/* settings that there is room for, or that may be tried */
 	int			tried;
@@ -52,9 +53,10 @@ typedef struct Search
 	double		highest;		/* of the best setting */
 	int			fits;
 	float	   *lambda;			/* nblocks */
-	float	   *scale;			/* nfeatures */
-	float	   *weight;			/* nitems: without those held out */
-	float	   *b;				/* nfeatures x mf_padded(d) */
+	float	   *scale;			/* of the sample's features */
+	float	   *weight;			/* of its items */
+	float	   *vector;			/* those of its items */
+	float	   *b;				/* of its features x mf_padded(d) */
 	void	   *map_space;
 } Search;
 
@@ -75,12 +77,16 @@ lay_out(Search *search, const MfStrengthSearch *given, MfArena *arena)
 	const MfFeatureMatrix *matrix = given->matrix;
 	size_t		nblocks = (size_t) matrix->nblocks;
 	size_t		nfeatures = (size_t) matrix->nfeatures;
+	size_t		ld = (size_t) mf_padded(given->factors);
+	size_t		nitems;
 	int			columns = mf_map_columns(given->factors);
 
 	*search = (Search) {.given = given,.nblocks = matrix->nblocks,.most = most_settings(given)};
 	search->held = (MfHeldOut) {.parallel = given->parallel,.factors = given->factors,.nusers = given->nusers,
 	.user = given->user,.nitems = matrix->nitems};
 	mf_held_out_lay_out(&search->held, arena, given->items.start[given->nusers] - given->items.start[0]);
+	mf_matrix_sample_lay_out(&search->sample, arena, matrix, given->parallel);
+	nitems = (size_t) search->sample.by_item.nrows;
 	search->known = mf_arena_take(arena, (size_t) search->most * nblocks * sizeof(Level));
 	search->quality = mf_arena_take(arena, (size_t) search->most * sizeof(double));
 	search->best = mf_arena_take(arena, nblocks * sizeof(Level));
@@ -88,10 +94,10 @@ lay_out(Search *search, const MfStrengthSearch *given, MfArena *arena)
 	search->fitted = mf_arena_take(arena, nblocks * sizeof(Level));
 	search->lambda = mf_arena_floats(arena, nblocks);
 	search->scale = mf_arena_floats(arena, nfeatures);
-	search->weight = mf_arena_floats(arena, (size_t) matrix->nitems);
-	search->b = mf_arena_floats(arena, nfeatures * (size_t) mf_padded(given->factors));
-	search->map_space = mf_arena_take(arena, mf_map_size(matrix->nitems, matrix->nfeatures, columns,
-														 given->parallel));
+	search->weight = mf_arena_floats(arena, nitems);
+	search->vector = mf_arena_floats(arena, nitems * ld);
+	search->b = mf_arena_floats(arena, nfeatures * ld);
+	search->map_space = mf_arena_take(arena, mf_map_size((int64_t) nitems, matrix->nfeatures, columns, given->parallel));
 }
 
 /* Bytes of workspace for mf_strength_find(), of any alignment. */
@@ -125,7 +131,7 @@ mf_strength_scale(const MfFeatureMatrix *matrix, const float *lambda, float *sca
 static void
 rescale_map(Search *search, const Level *setting)
 {
-	const MfFeatureMatrix *matrix = search->given->matrix;
+	const MfFeatureMatrix *matrix = &search->sample.fitted;
 	int			ld = mf_padded(search->given->factors);
 
 	for (int block = 0; block < search->nblocks; block++)
@@ -143,22 +149,30 @@ rescale_map(Search *search, const Level *setting)
 	mf_strength_scale(matrix, search->lambda, search->scale);
 }
 
+/* What the map makes of the held-out items, by the scales that there are. */
+static MfError
+predict(const Search *search, float *out)
+{
+	MfMapFit	fit = {.matrix = &search->sample.held,.parallel = search->given->parallel,.scale = search->scale,
+	.factors = mf_map_columns(search->given->factors)};
+
+	return mf_map_apply(&fit, search->b, out);
+}
+
 /* Fits a map with a setting to the items that are not held out, and predicts the others. */
 static MfError
 fit_setting(Search *search, const Level *setting)
 {
 	const MfStrengthSearch *given = search->given;
-	MfMapFit	fit = {.matrix = given->matrix,.parallel = given->parallel,.scale = search->scale,
+	MfMapFit	fit = {.matrix = &search->sample.fitted,.parallel = given->parallel,.scale = search->scale,
 		.weight = search->weight,.ridge = given->ridge,.factors = mf_map_columns(given->factors),
 	.steps = STEPS,.tolerance = TOLERANCE};
 	MfError		error;
 
 	rescale_map(search, setting);
 	search->fits++;
-	error = mf_map_fit(&fit, given->vector, search->b, search->map_space);
-	if (error == MF_OK)
-		error = mf_map_apply_to(&fit, search->b, search->held.place, search->held.predicted);
-	return error;
+	error = mf_map_fit(&fit, search->vector, search->b, search->map_space);
+	return error == MF_OK ? predict(search, search->held.predicted) : error;
 }
 
 /* *quality = that of a setting, known or tried; nothing is as bad as one too many. */
@@ -242,14 +256,10 @@ move_all(Search *search)
 static MfError
 predict_rest(Search *search, int block)
 {
-	const MfStrengthSearch *given = search->given;
-	MfMapFit	fit = {.matrix = given->matrix,.parallel = given->parallel,.scale = search->scale,
-	.factors = mf_map_columns(given->factors)};
-
 	search->lambda[block] = 0.0f;
-	mf_strength_scale(given->matrix, search->lambda, search->scale);
+	mf_strength_scale(&search->sample.fitted, search->lambda, search->scale);
 	search->lambda[block] = lambda_of(search->fitted[block]);
-	return mf_map_apply_to(&fit, search->b, search->held.place, search->held.rest);
+	return predict(search, search->held.rest);
 }
 
 /* Turns a block off where what it does is not proven; *off: whether it was. */
@@ -309,19 +319,26 @@ search_rest(Search *search)
 	return error == MF_OK ? move_all(search) : error;
 }
 
-/* Holds items out; the search starts with all blocks at level 0, and no map. */
-static void
+/* Holds items out and draws those that maps are fitted to; the search starts with all blocks at level 0, and no map. */
+static MfError
 start_search(Search *search)
 {
 	const MfStrengthSearch *given = search->given;
 	size_t		nblocks = (size_t) search->nblocks;
+	int64_t		ld = mf_padded(given->factors);
+	MfError		error;
 
 	mf_held_out_choose(&search->held, given->weight, &given->items, 0);
-	for (int64_t i = 0; i < given->matrix->nitems; i++)
-		search->weight[i] = mf_item_third(i) == 0 ? 0.0f : given->weight[i];
+	error = mf_matrix_sample_take(&search->sample, &search->held, given->weight, 0);
+	for (int64_t k = 0; k < search->sample.count; k++)
+	{
+		search->weight[k] = given->weight[search->sample.item[k]];
+		memcpy(search->vector + k * ld, given->vector + search->sample.item[k] * ld, (size_t) ld * sizeof(float));
+	}
 	memset(search->best, 0, nblocks * sizeof(Level));
 	memset(search->fitted, 0, nblocks * sizeof(Level));
-	memset(search->b, 0, (size_t) given->matrix->nfeatures * (size_t) mf_padded(given->factors) * sizeof(float));
+	memset(search->b, 0, (size_t) given->matrix->nfeatures * (size_t) ld * sizeof(float));
+	return error;
 }
 
 /*
@@ -337,8 +354,9 @@ mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations
 	MfError		error;
 
 	lay_out(&at, search, &arena);
-	start_search(&at);
-	error = try_setting(&at, at.best, &at.highest);
+	error = start_search(&at);
+	if (error == MF_OK)
+		error = try_setting(&at, at.best, &at.highest);
 	if (error == MF_OK)
 		error = move_all(&at);
 	if (error == MF_OK)
