@@ -9,6 +9,7 @@
 
 #include "pg/memory_limit.h"
 #include "core/features/feature_map.h"
+#include "core/features/strength.h"
 #include "train/train_memory.h"
 
 /* Adds count * width bytes to a sum; a sum beyond an int64 is the largest one. */
@@ -53,8 +54,42 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 }
 
 /*
- * Bytes of a map of `rows` items or users with ratings to so many parts of their vectors, with what it makes of them and the
- * vectors of those without ratings; the cells of its features apart.
+ * Bytes of the search for the strengths of features: its copy of some of them, and its map; apart from the sample of users,
+ * which is small.
+ */
+static int64
+SearchBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+{
+	int64		none = 0;
+	MfFeatureMatrix matrix = {.nitems = features->nitems,.nfeatures = features->nfeatures,.nblocks = features->nblocks,
+	.block_start = features->block_start,.ncells = features->by_item.start[features->nitems]};
+	MfStrengthSearch search = {.matrix = &matrix,.parallel = parallel,.factors = problem->factors,.items = {.start = &none}};
+
+	return mf_strength_size(&search);
+}
+
+/*
+ * Bytes of the trial whether known items are better drawn to the map: copies of all factors, what items are drawn to, and
+ * a solver's workspace.  Models of ratings alone have none.
+ */
+static int64
+TrialBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
+{
+	int64		vector = sizeof(float) * mf_padded(problem->factors);
+	int64		bytes = 0;
+
+	if (!problem->has_interest)
+		return 0;
+	AddBytes(&bytes, problem->nusers, vector + (problem->has_rating ? sizeof(float) : 0));
+	AddBytes(&bytes, problem->nitems, vector + (problem->has_rating ? vector + sizeof(float) : 0));
+	AddBytes(&bytes, features->nitems, vector);
+	AddBytes(&bytes, 1, mf_als_size(problem, parallel));
+	return bytes;
+}
+
+/*
+ * Bytes of a map of `rows` items or users with ratings to so many parts of their vectors, with what it makes of them, the
+ * vectors of those without ratings, and what finding its strengths takes; the cells of its features apart.
  */
 static int64
 MapBytes(const MfProblem *problem, int parts, int64 rows, const Features *features, const MfParallel *parallel)
@@ -62,14 +97,18 @@ MapBytes(const MfProblem *problem, int parts, int64 rows, const Features *featur
 	int64		vectors = features->nfeatures + 2 * features->nitems - rows;
 
 	return parts * vectors * mf_padded(problem->factors) * sizeof(float) +
-		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel);
+		mf_map_size(features->nitems, features->nfeatures, mf_map_columns(problem->factors), parallel) +
+		SearchBytes(problem, features, parallel);
 }
 
-/* The same of the map of items, of which each part of the problem has one. */
+/* The same of the map of items, of which each part of the problem has one, and which is tried. */
 int64
 ItemMapBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
 {
-	return MapBytes(problem, problem->has_rating + problem->has_interest, problem->nitems, features, parallel);
+	int64		bytes = TrialBytes(problem, features, parallel);
+
+	AddBytes(&bytes, 1, MapBytes(problem, problem->has_rating + problem->has_interest, problem->nitems, features, parallel));
+	return bytes;
 }
 
 /*

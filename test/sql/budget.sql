@@ -66,6 +66,19 @@ SELECT mf_train('budget_ratings', 'large', factors => 1000);
 RESET mfrec.max_memory;
 RESET maintenance_work_mem;
 
+-- A map of features is tried on copies of all factors, which count while it lasts.
+CREATE TABLE budget_items AS SELECT g AS item_id, 'g' || g % 17 AS genre FROM generate_series(0, 1008) g;
+SELECT w.memory_bytes - o.memory_bytes > 2 * 4 * 256 * (w.users + 2 * w.items) AS counted
+FROM mf_estimate('budget_ratings', factors => 256, rating_factors => 0) o,
+	mf_estimate('budget_ratings', factors => 256, rating_factors => 0, item_features => 'budget_items') w;
+SET mfrec.max_memory = '40MB';
+\set VERBOSITY sqlstate
+SELECT users FROM mf_train('budget_ratings', 'plain', factors => 256, rating_factors => 0, iterations => 1);
+SELECT users FROM mf_train('budget_ratings', 'tried', factors => 256, rating_factors => 0, iterations => 1, item_features => 'budget_items');
+\set VERBOSITY default
+RESET mfrec.max_memory;
+DROP TABLE budget_items;
+
 -- Nothing trains now.
 SELECT count(*) FROM mf_progress;
 SELECT mf_drop(model) FROM (SELECT DISTINCT model FROM mf_models ORDER BY model) m;
