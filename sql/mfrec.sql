@@ -464,18 +464,20 @@ AS 'MODULE_PATHNAME', 'mf_predict';
 COMMENT ON FUNCTION mf_predict(text, text, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_similar_items(item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
+CREATE FUNCTION mf_similar_items(
+	item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean) IS
-'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated';
+COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean, text) IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated; by: content compares what attributes alone make of items, factors, the default, what takers say, too';
 
-CREATE FUNCTION mf_similar_items(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true)
+CREATE FUNCTION mf_similar_items(
+	item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean) IS
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)

@@ -169,6 +169,6 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(mf_dimensions(&source->objective));
 	GrowRows(&rows);
-	ReadFactors(model->item_relid, ITEM_ID, version, idtype, false, TakeItemRow, &rows);
+	ReadFactors(model->item_relid, ITEM_ID, version, idtype, 0, TakeItemRow, &rows);
 	SortRows(source, &rows);
 }

@@ -70,7 +70,7 @@ SeenColumn(Oid relid)
 	return FindColumn(relid, "seen", BYTEAOID);
 }
 
-/* The column of a users' table with the points that they are drawn to; tables that 0.1.0 made are without. */
+/* The column with what attributes make of users or items; tables that 0.1.0 made are without. */
 AttrNumber
 PriorColumn(Oid relid)
 {

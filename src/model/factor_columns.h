@@ -23,7 +23,7 @@ typedef struct FactorColumns
 	AttrNumber	factors;		/* float4[] */
 	AttrNumber	rating_factors; /* float4[], of items */
 	AttrNumber	seen;			/* bytea, of users */
-	AttrNumber	prior;			/* float4[], of users */
+	AttrNumber	prior;			/* float4[] */
 	AttrNumber	number;			/* int4, of items */
 } FactorColumns;
 

@@ -260,6 +260,7 @@ typedef struct FactorReceiver
 	StoredRowFunction function;
 	void	   *state;
 	int			rating_factors; /* columns of the result; 0 where they are not read */
+	int			prior;
 	int			seen;
 	int			number;
 	int64		rows;
@@ -283,11 +284,10 @@ VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count)
 	return (const float *) ARR_DATA_PTR(array);
 }
 
-/* The vector of ratings of an item, which is as long as its other one; NULL where there is none. */
+/* Another vector of an item, which is as long as its factors, in a column of the result; NULL where there is none. */
 static const float *
-RatingValues(const FactorReceiver *receiver, TupleTableSlot *slot, const StoredRow *row)
+OtherValues(const FactorReceiver *receiver, TupleTableSlot *slot, int column, const StoredRow *row)
 {
-	int			column = receiver->rating_factors;
 	const float *vector;
 	int			d;
 
@@ -297,7 +297,8 @@ RatingValues(const FactorReceiver *receiver, TupleTableSlot *slot, const StoredR
 	if (d != row->factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("factors and rating_factors of item %s differ in length",
+				 errmsg("factors and %s of item %s differ in length",
+						NameStr(TupleDescAttr(slot->tts_tupleDescriptor, column)->attname),
 						IdToText(receiver->idtype, row->id)),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	return vector;
@@ -315,7 +316,8 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 	row.count = DatumGetInt32(slot->tts_values[1]);
 	row.bias = DatumGetFloat4(slot->tts_values[2]);
 	row.vector = VectorValues(slot->tts_values[3], slot->tts_isnull[3], receiver->rating_factors == 0, &row.factors);
-	row.rating_vector = RatingValues(receiver, slot, &row);
+	row.rating_vector = OtherValues(receiver, slot, receiver->rating_factors, &row);
+	row.prior = OtherValues(receiver, slot, receiver->prior, &row);
 	if (receiver->seen > 0 && !slot->tts_isnull[receiver->seen])
 		row.seen = slot->tts_values[receiver->seen];
 	if (receiver->number > 0 && !slot->tts_isnull[receiver->number])
@@ -338,6 +340,8 @@ StartupFactorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckFactorColumn(typeinfo, 3, FLOAT4ARRAYOID);
 	if (receiver->rating_factors > 0)
 		CheckFactorColumn(typeinfo, receiver->rating_factors, FLOAT4ARRAYOID);
+	if (receiver->prior > 0)
+		CheckFactorColumn(typeinfo, receiver->prior, FLOAT4ARRAYOID);
 }
 
 /* Has a query read a column more, where it is there; returns its place in the result, 0 for none. */
@@ -351,31 +355,54 @@ ReadColumn(StringInfo sql, int *columns, const char *column, AttrNumber attnum)
 }
 
 /*
- * Hands every row of a version to a function, in no particular order, with the current user's
- * privileges and row security; with_seen: what users have is read, too.  Returns how many rows there were
- * that have a vector.
+ * Prepares a receiver of rows, and begins the query of one version's that it is for; what it reads beside the vectors is
+ * in options.
  */
-int64
-ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-			bool with_seen, StoredRowFunction function, void *state)
+static void
+InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const char *id_column, int options)
 {
-	FactorReceiver receiver = {0};
-	StringInfoData sql;
 	int			columns = FIRST_OPTION;
 
-	receiver.pub.receiveSlot = ReceiveFactorRow;
-	receiver.pub.rStartup = StartupFactorReceiver;
-	receiver.idtype = idtype;
-	receiver.function = function;
-	receiver.state = state;
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	appendStringInfo(&sql, "%s, " READ_COLUMNS, id_column);
-	receiver.rating_factors = ReadColumn(&sql, &columns, "rating_factors", get_attnum(relid, "rating_factors"));
-	if (with_seen)
-		receiver.seen = ReadColumn(&sql, &columns, "seen", SeenColumn(relid));
-	receiver.number = ReadColumn(&sql, &columns, "number", ItemNumberColumn(relid));
-	appendStringInfo(&sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) $1", FactorTableSql(relid));
+	receiver->pub.receiveSlot = ReceiveFactorRow;
+	receiver->pub.rStartup = StartupFactorReceiver;
+	initStringInfo(sql);
+	appendStringInfoString(sql, "SELECT ");
+	appendStringInfo(sql, "%s, " READ_COLUMNS, id_column);
+	receiver->rating_factors = ReadColumn(sql, &columns, "rating_factors", get_attnum(relid, "rating_factors"));
+	if (options & READ_PRIOR)
+		receiver->prior = ReadColumn(sql, &columns, "prior", PriorColumn(relid));
+	if (options & READ_SEEN)
+		receiver->seen = ReadColumn(sql, &columns, "seen", SeenColumn(relid));
+	receiver->number = ReadColumn(sql, &columns, "number", ItemNumberColumn(relid));
+	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", FactorTableSql(relid));
+}
+
+/*
+ * Hands every row of a version to a function, in no particular order, with the current user's privileges and row
+ * security; options: what is read beside the vectors.  Returns how many rows there were that have a vector.
+ */
+int64
+ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype, int options,
+			StoredRowFunction function, void *state)
+{
+	FactorReceiver receiver = {.idtype = idtype,.function = function,.state = state};
+	StringInfoData sql;
+
+	InitFactorReceiver(&receiver, &sql, relid, id_column, options);
+	appendStringInfoString(&sql, "$1");
 	RunQuery(sql.data, INT4OID, Int32GetDatum(version), true, &receiver.pub);
 	return receiver.rows;
+}
+
+/* The same of one id's row; nothing where there is none. */
+void
+ReadFactorsOf(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id, int options,
+			  StoredRowFunction function, void *state)
+{
+	FactorReceiver receiver = {.idtype = idtype,.function = function,.state = state};
+	StringInfoData sql;
+
+	InitFactorReceiver(&receiver, &sql, relid, id_column, options);
+	appendStringInfo(&sql, "%d AND %s %s $1", version, id_column, IdEqualitySql(idtype));
+	RunQuery(sql.data, idtype->base, IdToDatum(idtype, id), true, &receiver.pub);
 }

@@ -28,8 +28,8 @@ typedef struct FactorRows
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
 	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
-	const float *priors;		/* of users: where they are drawn to, in the first `shared` dimensions; NULL: all null */
-	const bool *has_prior;		/* n, of users: others' are stored as null; NULL: all have vectors */
+	const float *priors;		/* what attributes make of them, in the first `shared` dimensions; NULL: all null */
+	const bool *has_prior;		/* n: others' are stored as null; NULL: all have vectors */
 	int			shared;
 	int64		rated;			/* with has_prior: the first so many have vectors, those behind them only with a prior */
 	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
@@ -45,9 +45,14 @@ typedef struct StoredRow
 	int			factors;		/* d; 0: of this user nothing is known but what they have */
 	const float *vector;		/* d floats */
 	const float *rating_vector; /* d floats; NULL: there is none */
+	const float *prior;			/* d floats, of an item where they were asked for; NULL: there is none */
 	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 } StoredRow;
+
+/* What is read of rows only where it is asked for. */
+#define READ_SEEN 1
+#define READ_PRIOR 2
 
 /* Takes one row after the other, in no particular order. */
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);
@@ -60,7 +65,9 @@ extern void StoreFactors(Oid relid, const char *id_column, int32 version, const 
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
-extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype,
-						 bool with_seen, StoredRowFunction function, void *state);
+extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype, int options,
+						 StoredRowFunction function, void *state);
+extern void ReadFactorsOf(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id, int options,
+						  StoredRowFunction function, void *state);
 
 #endif

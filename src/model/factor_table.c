@@ -88,17 +88,24 @@ AppendCollation(StringInfo sql, const IdType *idtype)
 }
 
 /*
- * Appends how a users' table keeps what they have, as actions of ALTER TABLE: beside the vector as long as the row
- * fits into a page, uncompressed, for it is compressed already.  The limit is the same on 32 and 64 bits.
+ * Appends that columns which could be stored elsewhere stay beside the vector as long as the row fits into a page, as an
+ * action of ALTER TABLE.  The limit is the same on 32 and 64 bits.
  */
+static void
+AppendRowTarget(StringInfo sql)
+{
+	appendStringInfo(sql, ", SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
+}
+
+/* Appends how a users' table keeps what they have: uncompressed, for it is compressed already. */
 static void
 AppendSeenStorage(StringInfo sql)
 {
-	appendStringInfo(sql, ", ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN seen SET STATISTICS 0, "
-					 "SET (toast_tuple_target = %d)", (int) TOAST_TUPLE_TARGET_MAIN / 16 * 16);
+	appendStringInfoString(sql, ", ALTER COLUMN seen SET STORAGE EXTERNAL, ALTER COLUMN seen SET STATISTICS 0");
+	AppendRowTarget(sql);
 }
 
-/* The same of the points that users are drawn to, which few models have: they are read whole, and do not compress. */
+/* The same of what attributes make of users or items, which few models have: it is read whole, and does not compress. */
 static void
 AppendPriorStorage(StringInfo sql)
 {
@@ -143,6 +150,8 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 	}
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
 	CommentModelTable(name, "number", "by which seen of the table of users means the item");
+	CommentModelTable(name, "prior",
+					  "what its attributes alone make of an item with ratings; null: nothing, or there are no ratings, and factors are that");
 }
 
 /*
@@ -162,7 +171,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
-					 items ? ", rating_factors real[], number integer" : ", seen bytea, prior real[]", id_column);
+					 items ? ", rating_factors real[], number integer, prior real[]" : ", seen bytea, prior real[]", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/*
@@ -174,13 +183,14 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	appendStringInfo(&sql, "%s ALTER COLUMN factors SET STORAGE PLAIN, "
 					 "ALTER COLUMN factors SET STATISTICS 0", name);
 	if (items)
+	{
 		appendStringInfoString(&sql, ", ALTER COLUMN rating_factors SET STORAGE PLAIN, "
 							   "ALTER COLUMN rating_factors SET STATISTICS 0");
-	else
-	{
-		AppendSeenStorage(&sql);
-		AppendPriorStorage(&sql);
+		AppendRowTarget(&sql);
 	}
+	else
+		AppendSeenStorage(&sql);
+	AppendPriorStorage(&sql);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 	CommentFactorTable(name, id_column, items);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
@@ -217,7 +227,7 @@ AddNumberSql(Oid relid)
 	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
 }
 
-/* The statement that gives a users' table its column of the points that they are drawn to. */
+/* The statement that gives a table its column of what attributes make of its users or items. */
 char *
 AddPriorSql(Oid relid)
 {

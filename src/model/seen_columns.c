@@ -1,5 +1,5 @@
 /*
- * seen_columns.c - the columns with what users have, and where they are drawn to, in tables that are older than they.
+ * seen_columns.c - the columns with what users have, and what attributes make of them and of items, in older tables.
  *
  * Models of 0.1.0 have tables without them.  A training adds them, once, which keeps readers from the
  * tables until it commits; so it does that when it is about to store, does not wait long, and goes on without
@@ -152,25 +152,26 @@ AddSeenColumns(const Model *model)
 }
 
 /*
- * The same of the column with the points that users are drawn to, for a version that has some; an error where it cannot be
- * added, as without it such users would be other ones when they are folded in.
+ * The same of the column with what attributes make of users or items, in the one or the other table, for a version that has
+ * some; an error where it cannot be added, as without it such users would be other ones when they are folded in.
  */
 void
-AddPriorColumn(const Model *model)
+AddPriorColumn(const Model *model, Oid relid)
 {
-	AttrNumber	prior = PriorColumn(model->user_relid);
-	const char *obstacle = FindObstacle(model->user_relid, "prior", prior);
+	AttrNumber	prior = PriorColumn(relid);
+	const char *side = relid == model->user_relid ? "users" : "items";
+	const char *obstacle = FindObstacle(relid, "prior", prior);
 	char	   *sql;
 
 	if (prior != InvalidAttrNumber)
 		return;
-	sql = AddPriorSql(model->user_relid);
+	sql = AddPriorSql(relid);
 	if (obstacle == NULL)
 		obstacle = TrySqlPatiently(list_make1(sql));
 	if (obstacle)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" cannot keep what its users are drawn to", model->name),
-				 errdetail("A column could not be added to its table of users: %s.", obstacle),
+				 errmsg("model \"%s\" cannot keep what attributes make of its %s", model->name, side),
+				 errdetail("A column could not be added to its table of %s: %s.", side, obstacle),
 				 errhint("Run %s; and train again.", sql)));
 }

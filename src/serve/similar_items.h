@@ -1,11 +1,11 @@
 /*
- * similar_items.h - the items whose vectors are nearest to an item's.
+ * similar_items.h - the items whose vectors are nearest to an item's, or what their attributes alone make of these.
  */
 #ifndef MFREC_SIMILAR_ITEMS_H
 #define MFREC_SIMILAR_ITEMS_H
 
 #include "serve/recommender.h"
 
-extern void MakeSimilarItems(const Recommender *r, int32 item, bool rated, int k, TopList *list);
+extern void MakeSimilarItems(const Recommender *r, int64 id, bool content, bool rated, int k, TopList *list);
 
 #endif

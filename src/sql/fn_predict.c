@@ -52,10 +52,24 @@ mf_predict(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT4((float) predicted);
 }
 
+/* The argument by of mf_similar_items, which old views call without: whether items are compared by content. */
+static bool
+ByContentArgument(FunctionCallInfo fcinfo, int n)
+{
+	const char *by = n < PG_NARGS() ? TextArgument(fcinfo, n) : NULL;
+
+	if (by && strcmp(by, "factors") != 0 && strcmp(by, "content") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("by must be \"factors\" or \"content\", not \"%s\"", by),
+				 errhint("factors compares what takers and attributes say of items, content attributes alone.")));
+	return by && strcmp(by, "content") == 0;
+}
+
 /*
- * mf_similar_items(item_id anyelement or text, k bigint, model text, new_items bool): the k nearest items by cosine,
- * never the item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that the
- * model does not know.
+ * mf_similar_items(item_id anyelement or text, k bigint, model text, new_items bool, by text): the k nearest items by
+ * cosine, never the item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that
+ * the model does not know, neither by its attributes.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
 Datum
@@ -63,17 +77,16 @@ mf_similar_items(PG_FUNCTION_ARGS)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
-	TopList		list = {0};
-	int32		item;
+	bool		content = ByContentArgument(fcinfo, 4);
+	TopList		list;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	item = FindId(&r.image->ids, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name));
-	if (item >= 0)
-		MakeSimilarItems(&r, item, !NewItemsArgument(fcinfo, 3), k, &list);
+	MakeSimilarItems(&r, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name), content,
+					 !NewItemsArgument(fcinfo, 3), k, &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;

@@ -150,6 +150,8 @@ DropTinyFactors(Training *t)
 	DropTiny(t->factors.user_bias, t->nusers);
 	if (t->user_map)
 		DropTiny(t->user_map->prior, t->nusers * ld);
+	if (t->map)
+		DropTiny(ListPrior(t->map), t->nitems * ld);
 	DropTiny(t->factors.item_bias, t->nitems);
 }
 

@@ -36,6 +36,13 @@ typedef struct ItemMap
 	void	   *workspace;
 } ItemMap;
 
+/* n x ld: what the map makes of the vectors that lists use. */
+static inline float *
+ListPrior(const ItemMap *map)
+{
+	return map->interest_prior ? map->interest_prior : map->rating_prior;
+}
+
 extern void CreateItemMap(Training *t);
 extern void ScaleItemMap(const Training *t);
 extern void FollowItems(Training *t);

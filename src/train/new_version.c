@@ -319,7 +319,9 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true);
 	v->stores_seen = users->seen && AddSeenColumns(model);
 	if (users->priors)
-		AddPriorColumn(model);
+		AddPriorColumn(model, model->user_relid);
+	if (items->priors)
+		AddPriorColumn(model, model->item_relid);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
 	if (features && !OidIsValid(model->feature_relid))

@@ -25,6 +25,7 @@
 #include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
@@ -53,6 +54,8 @@ typedef struct StoredItems
 	const float *rating;		/* n x ld; NULL without a rating part */
 	const float *bias;			/* n; NULL without a rating part */
 	const int32 *numbers;		/* n: by which users' rows name them, see NumberByRatings() */
+	const float *prior;			/* n x ld: what attributes make of them; NULL without, or where these say nothing */
+	const bool *has_prior;		/* n: known items of which they make something */
 } StoredItems;
 
 /* A training of a model's next version. */
@@ -207,8 +210,20 @@ WarmStart(Trainer *t)
 		TakeMap(&t->training, model->feature_relid, t->version.served);
 	FactorIdType(relid, ITEM_ID, &former.idtype);
 	if (IdsConvert(&former.idtype, &t->source.item))
-		ReadFactors(relid, ITEM_ID, t->version.served, &former.idtype, false, TakeItem, &former);
+		ReadFactors(relid, ITEM_ID, t->version.served, &former.idtype, 0, TakeItem, &former);
 	PopActiveSnapshot();
+}
+
+/* Which of the items with ratings have a prior: it is not 0.  Cold ones have their vectors of it. */
+static bool *
+FindPriors(const StoredItems *items, int64 ld)
+{
+	bool	   *has_prior = HugeZeroArray(items->n, sizeof(bool));
+
+	for (int64 i = 0; i < items->n; i++)
+		for (int64 k = 0; k < ld && items->counts[i] > 0 && !has_prior[i]; k++)
+			has_prior[i] = items->prior[i * ld + k] != 0;
+	return has_prior;
 }
 
 /*
@@ -234,6 +249,11 @@ SortItems(Trainer *t, const int32 *numbers)
 		.bias = ReorderRows(factors->item_bias, rank, n, 1),
 		.numbers = ReorderRows(numbers, rank, n, 1)
 	};
+	if (training->map && training->map->used)
+	{
+		t->items.prior = ReorderRows(ListPrior(training->map), rank, n, ld);
+		t->items.has_prior = FindPriors(&t->items, ld);
+	}
 }
 
 /* Users' factors as they are stored. */
@@ -273,7 +293,11 @@ ItemRows(const Trainer *t)
 		.bias = items->bias,
 		.vectors = items->interest ? items->interest : items->rating,
 		.rating_vectors = items->interest ? items->rating : NULL,
-		.numbers = items->numbers
+		.numbers = items->numbers,
+		.priors = items->prior,
+		.has_prior = items->has_prior,
+		.shared = t->training.problem.factors,
+		.rated = items->n
 	};
 
 	return rows;

@@ -46,6 +46,14 @@ SELECT new_items, count(*), bool_or(item_id > 72) AS cold, max(n) AS most FROM (
 -- models without features have no new items
 SELECT items FROM mf_train('ratings', 'plain', factors => 4);
 SELECT list('plain', 2, true) = list('plain', 2, false) AS same;
+SELECT count(*) AS priors FROM plain_item_factors WHERE prior IS NOT NULL;
+SELECT * FROM mf_similar_items(5, model => 'plain', by => 'content');
+-- a table of items from before gets the column, unless it has another one of that name
+ALTER TABLE plain_item_factors DROP prior, ADD prior text;
+SELECT items FROM mf_train('ratings', 'plain', factors => 4, item_features => 'films');
+ALTER TABLE plain_item_factors DROP prior;
+SELECT items FROM mf_train('ratings', 'plain', factors => 4, item_features => 'films');
+SELECT count(*) FROM mf_similar_items(5, 100, 'plain', by => 'content');
 SELECT mf_drop('plain');
 
 -- what is popular: cold items never, and of an unknown user after all others, with a score of 0
@@ -62,6 +70,23 @@ SELECT new_items, count(*), bool_or(item_id > 72) AS cold FROM (VALUES (true), (
 -- similar items of a cold one and of a rated one: of their genre
 SELECT model, item, count(*), bool_and(id % 4 = item % 4) AS of_its_genre, bool_or(id > 72) AS cold FROM models, (VALUES (80), (74), (5)) i (item), mf_similar_items(item, 19, model)
 GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- by content: what attributes alone make of items, so here all of a genre are alike, rated or not
+SELECT model, item, count(*), bool_and((id % 4 = item % 4) = (similarity > 0.999)) AS of_its_genre, count(*) FILTER (WHERE id > 72) AS cold, bool_or(id = item) AS itself
+FROM models, (VALUES (80), (74), (5)) i (item), mf_similar_items(item, 100, model, by => 'content') GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT model, count(*), bool_or(id::int > 72) AS cold FROM models, mf_similar_items('5', 100, model, new_items => false, by => 'content') GROUP BY 1 ORDER BY 1;
+SELECT count(*), count(*) FILTER (WHERE prior IS NULL) AS without, bool_and((prior IS NULL) = (ratings = 0)) AS cold FROM both_item_factors;
+SELECT bool_and(abs(s.similarity - (SELECT sum(a * b) / sqrt(sum(a * a) * sum(b * b)) FROM unnest(x.prior, coalesce(y.prior, y.factors)) v (a, b))) < 1e-5) AS cosine
+FROM both_item_factors x, mf_similar_items(x.item_id, 100, 'both', by => 'content') s JOIN both_item_factors y ON y.item_id = s.id WHERE x.item_id IN (5, 6);
+CREATE FUNCTION alike(model text, by text) RETURNS text LANGUAGE sql AS 'SELECT string_agg(id || '' '' || similarity, '','' ORDER BY rank) FROM mf_similar_items(5, 100, model, by => by)';
+SELECT model, alike(model, NULL) = alike(model, 'factors') AS default, alike(model, NULL) <> alike(model, 'content') AS other FROM models ORDER BY model;
+SELECT count(*) FROM mf_similar_items(777, 100, 'both', by => 'content');
+SELECT count(*) FROM mf_similar_items(NULL::int, by => 'content');
+-- a rated item of which attributes say nothing has no content
+UPDATE both_item_factors SET prior = NULL WHERE item_id = 5;
+SELECT count(*) FROM mf_similar_items(5, 100, 'both', by => 'content');
+SELECT count(*), bool_or(id = 5) AS nothing FROM mf_similar_items(6, 100, 'both', by => 'content');
+SELECT * FROM mf_similar_items(5, by => 'genre');
 
 -- predictions: what lists show, and more for the user's genre
 SELECT model, bool_and(abs(mf_predict(user_id, l.item_id, model) - CASE model WHEN 'clicks' THEN l.score ELSE l.predicted_rating END) < 1e-4) AS as_listed,

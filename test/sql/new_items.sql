@@ -129,6 +129,10 @@ INSERT INTO films SELECT * FROM films WHERE item_id = 174;
 SELECT seen_by();
 ROLLBACK;
 
+-- they are like items of their genre, by content and else
+SELECT model, by, count(*), bool_and(id % 4 = 0 AND id <= 100) AS of_its_genre, max(rank) FROM models, (VALUES ('factors'), ('content')) b (by), mf_similar_items(180, 17, model, by => by) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*) FROM mf_similar_items(5000, model => 'both');
+
 -- mf_refresh: they are items of the model
 CREATE TABLE before AS SELECT model, item_id, score, u FROM models, generate_series(1, 300, 23) u, mf_recommend(u, 10, model, candidates => cold(100)) l;
 CREATE VIEW state AS SELECT model, items, (parameters->>'item_numbers')::int AS numbers FROM mf_models WHERE serving AND schema = 'test_new' ORDER BY model;
@@ -140,6 +144,7 @@ SELECT model, count(*) > 0 AS listed FROM models, generate_series(1, 300, 23) u,
 SELECT model, count(*) FROM models, mf_recommend(2, 1000, model, new_items => false) WHERE item_id > 72 GROUP BY model;
 SELECT count(*), count(DISTINCT number), max(number), min(ratings), max(ratings), bool_or(number < 80) AS old_number FROM both_item_factors WHERE item_id > 100;
 SELECT model, bool_and(id % 4 = 0) AS of_its_genre FROM models, mf_similar_items(180, 19, model) GROUP BY 1 ORDER BY 1;
+SELECT model, bool_and((id % 4 = 0) = (similarity > 0.999)) AS of_its_genre, count(*) FILTER (WHERE id > 100) > 0 AS new FROM models, mf_similar_items(4, 1000, model, by => 'content') GROUP BY 1 ORDER BY 1;
 SELECT max(abs(x - y)) < 1e-6 AS factors, max(abs(rx - ry)) < 1e-6 AS rating_factors FROM both_item_factors a JOIN both_item_factors b ON a.item_id = b.item_id + 100, unnest(a.factors, b.factors, a.rating_factors, b.rating_factors) u (x, y, rx, ry);
 SELECT count(*) > 0 AS told FROM mf_recommend_users(180, 10, 'both');
 SELECT count(*) > 0 AS explained FROM mf_explain_features(2, 180, 10, 'both');

@@ -44,6 +44,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'experiment' THEN '''one'''
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'factors' THEN '2'
+		WHEN name = 'by' THEN '''factors'''
 		WHEN name IN ('iterations', 'k', 'version') THEN '2'
 		WHEN name IN ('validation', 'fraction') THEN '0.2'
 		WHEN type IN ('integer', 'bigint', 'smallint') THEN '1'
