@@ -252,6 +252,8 @@ ReportUser(const Evaluation *e, int u, ReportFunction report, void *state)
 		if (sums.rows.counted == 0)
 			continue;
 		ReportMetrics(&sums, prefix, user, report, state);
+		if (p == PART_CONTENT)
+			continue;			/* its rows are those of cold items */
 		ReportCount(sums.rows.counted, prefix, "rows", user, report, state);
 		ReportCount(sums.rows.relevant, prefix, "rows_relevant", user, report, state);
 	}
@@ -294,6 +296,8 @@ ReportPart(const Evaluation *e, ItemPartId id, ReportFunction report, void *stat
 	if (total->rows.counted == 0)
 		return;
 	ReportMetrics(total, prefix, NULL, report, state);
+	if (id == PART_CONTENT)
+		return;					/* its rows are those of cold items */
 	ReportCount(total->ranked, prefix, "users", NULL, report, state);
 	ReportCount(total->rows.counted, prefix, "rows", NULL, report, state);
 	ReportCount(total->rows.relevant, prefix, "rows_relevant", NULL, report, state);
@@ -424,6 +428,8 @@ Evaluate(const EvaluationRequest *request, ReportFunction report, void *state)
 	LinkIds(e);
 	ReadUsers(e);
 	InitExposure(e);
+	if (e->nparts > 1 && (e->content = LoadContent(&e->r, &e->parallel)) != NULL)
+		e->nparts = PARTS;
 	if (e->with_ratings)
 		SolveBiases(&e->baseline, e->r.image, e->train, e->train_item);
 	AllocateLists(e);

@@ -5,6 +5,7 @@
 #define MFREC_EVALUATE_BLOCK_H
 
 #include "eval/baseline.h"
+#include "eval/content_profile.h"
 #include "eval/item_part.h"
 #include "eval/metrics_report.h"
 #include "serve/recommend_batch.h"
@@ -62,6 +63,7 @@ typedef struct Evaluation
 	Baseline	baseline;
 	ItemPart	part[PARTS];	/* all items, and where cold ones are measured these and the others */
 	int			nparts;
+	ContentItems *content;		/* of cold items, which are PART_CONTENT then; NULL: they are not measured by that */
 	int64	   *counts;			/* of the image's items: ratings */
 	int64		model_users;
 	double		largest;		/* value of a counted row */

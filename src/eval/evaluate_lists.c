@@ -215,6 +215,55 @@ JudgeOrder(Ranked *r)
 		r->tally[r->user[q]].list.auc = query[q].auc;
 }
 
+/* A part's ranked users on their way through threads, and what these need to rank cold items by content. */
+typedef struct ByContent
+{
+	Ranked	   *r;
+	ContentSpace *space;		/* one a worker */
+	MfScored   *entry;			/* k each: lists in the making */
+	int32	   *list;			/* k each */
+} ByContent;
+
+/* Tallies what content alone makes of the cold items for ranked user q; for a thread. */
+static void
+JudgeUserByContent(void *state, int64 q, int worker)
+{
+	ByContent  *by = state;
+	const Ranked *r = by->r;
+	const Evaluation *e = r->e;
+	const Block *b = &e->block;
+	int			k = e->lists.batch.k;
+	int			u = r->user[q];
+	int32	   *list = by->list + (Size) worker * k;
+	UserTally  *tally = &b->tally[PART_CONTENT][u];
+	ContentQuery query = {.had = b->seen + b->seen_start[u],.nhad = b->seen_count[u],
+		.relevant = r->relevant + r->relevant_start[q],.nrelevant = r->relevant_start[q + 1] - r->relevant_start[q]};
+
+	mf_heap_start(&query.best, by->entry + (Size) worker * k, k);
+	RankByContent(e->content, &by->space[worker], &query);
+	for (int i = 0; i < query.best.count; i++)
+		list[i] = (int32) query.best.entry[i].number;
+	tally->rows = r->tally[u].rows;
+	mf_list_tally(&tally->list, list, query.best.count, e->k, query.relevant, query.nrelevant);
+	tally->list.information = NAN;
+	tally->list.auc = query.auc;
+	tally->baseline_list = r->tally[u].baseline_list;
+}
+
+/* The same for all ranked users, once what a random order reaches is there. */
+static void
+JudgeByContent(Ranked *r)
+{
+	Evaluation *e = r->e;
+	int			workers = mf_workers(&e->parallel);
+	ByContent	by = {.r = r,.space = CreateContentSpaces(e->content, workers),
+		.entry = HugeArray((int64) workers * e->lists.batch.k, sizeof(MfScored)),
+		.list = HugeArray((int64) workers * e->lists.batch.k, sizeof(int32))};
+
+	if (!mf_parallel_for(&e->parallel, r->n, JudgeUserByContent, &by))
+		CheckCore(MF_CANCELLED);
+}
+
 /* Tallies lists and order of a part of the items; leaves nothing but the tallies in memory. */
 static void
 JudgePart(Evaluation *e, ItemPartId id)
@@ -228,6 +277,8 @@ JudgePart(Evaluation *e, ItemPartId id)
 	{
 		JudgeRankedLists(&r);
 		JudgeOrder(&r);
+		if (id == PART_COLD && e->content)
+			JudgeByContent(&r);
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(own);
@@ -237,6 +288,6 @@ JudgePart(Evaluation *e, ItemPartId id)
 void
 JudgeLists(Evaluation *e)
 {
-	for (int p = 0; p < e->nparts; p++)
+	for (int p = 0; p < Min(e->nparts, PART_CONTENT); p++)
 		JudgePart(e, (ItemPartId) p);
 }

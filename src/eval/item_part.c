@@ -86,5 +86,6 @@ InitParts(ItemPart part[PARTS], const Image *image, const int32 *test_item, int6
 	InitPart(&part[PART_WARM], "warm_", image, PART_WARM, warm);
 	/* items that have ratings are the most popular ones */
 	InitPopularity(&part[PART_WARM].popularity, image, warm);
-	return PARTS;
+	part[PART_CONTENT].prefix = "content_";
+	return PART_CONTENT;
 }

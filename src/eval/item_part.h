@@ -14,6 +14,7 @@ typedef enum ItemPartId
 	PART_ALL,
 	PART_COLD,
 	PART_WARM,
+	PART_CONTENT,				/* cold items once more, as content alone ranks them */
 	PARTS
 } ItemPartId;
 

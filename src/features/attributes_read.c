@@ -355,12 +355,13 @@ ReadRows(Attributes *attributes, const FeatureSource *source, IdMap *items, int6
 
 /*
  * Reads all rows into *attributes, in the current memory context; items that have no ratings are added to `items`.
- * Triplets take about `budget` bytes in memory, and temporary files beyond.
+ * Triplets take about `budget` bytes in memory, and temporary files beyond.  A relation that is read again, after the
+ * training, is read as the calling query sees it.
  */
 void
 ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget)
 {
-	ReadRows(attributes, source, items, budget, FeatureQuery(source), InvalidOid, (Datum) 0, false);
+	ReadRows(attributes, source, items, budget, FeatureQuery(source), InvalidOid, (Datum) 0, source->again);
 }
 
 /*

@@ -240,6 +240,7 @@ OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, con
 	source->schema = get_namespace_name(RelationGetNamespace(rel));
 	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));
 	source->text_configuration = text_configuration;
+	source->quiet = source->again = again;
 	source->key_column = KeyColumn(rel, side, id_column);
 	IdColumn(rel, source->key_column, side->id_argument, &source->key);
 	if (!again)

@@ -53,6 +53,7 @@ typedef struct FeatureSource
 	IdType		key;
 	Oid			text_configuration; /* of PostgreSQL's text search, by which texts become words */
 	bool		quiet;			/* what columns are taken as has been said */
+	bool		again;			/* a training has known the relation: nothing that has become of it is an error */
 	int			nattributes;	/* at least 1, in training */
 	Attribute  *attribute;		/* in the order of the relation's columns */
 } FeatureSource;

@@ -152,7 +152,7 @@ ShowCells(const FeatureSide *side, Features *features)
 /*
  * Reads the relation, whose rows belong to items of the ratings, in the current memory context; items that are not in
  * `items` are appended to it, in the order of their ids.  An error for what cannot be a feature, for two rows of an
- * item, and where there are no features.
+ * item, and where there are no features; then NULL where the relation is read again, after the training.
  *
  * budget: bytes of memory for what grows with the cells, which goes to temporary files beyond it.  FreeFeatures() closes
  * these.
@@ -180,11 +180,16 @@ LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfPa
 	SortNumbers(&numbers, &attributes, rank, budget / 4, parallel);
 	MemoryContextSwitchTo(caller);
 	ChooseFeatures(&choices, features, &attributes, &numbers);
-	CheckFeatures(features, &attributes, &choices);
-	MakeFeatureCells(features, &attributes, &numbers, &choices, rank, budget / 2, parallel);
-	if (!source->quiet)
-		NoticeFeatures(features, &attributes, &choices);
-	ShowCells(source->side, features);
+	if (source->again && (attributes.described == 0 || features->nfeatures == 0))
+		features = NULL;
+	else
+	{
+		CheckFeatures(features, &attributes, &choices);
+		MakeFeatureCells(features, &attributes, &numbers, &choices, rank, budget / 2, parallel);
+		if (!source->quiet)
+			NoticeFeatures(features, &attributes, &choices);
+		ShowCells(source->side, features);
+	}
 	FreeTriplets(&attributes.tokens);
 	FreeCells(&numbers.cells);
 	pfree(choices.column);

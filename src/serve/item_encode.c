@@ -33,32 +33,48 @@
 #define FEW_FEATURES 1000
 
 /*
- * Gets ready to encode items of a version, whose ids are of type `items`.  False where the version does not go by
- * attributes, or the current user cannot read what they are read from and encoded by: either has gone, is not for them, or
- * has become of items of another type.  An error where the relation has no key any more.  What is opened stays locked until the end of
- * the transaction.
+ * Opens the relation of attributes that a model was trained with last, to be read again, by the configuration of text search
+ * of a version's parameters; ids are of type `items`.  False where there is none, it has gone, is not for the current user, or
+ * has become of items of another type.  An error where it has no key any more.  It stays locked until the end of the
+ * transaction.
  */
 bool
-OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items)
+OpenItemAttributes(FeatureSource *source, const Model *model, Jsonb *parameters, const IdType *items)
 {
-	Jsonb	   *parameters = VersionParameters(model, version);
 	FeatureArguments arguments;
 	SourceColumns columns;
 	Oid			relation;
 
 	FeatureArgumentsFromJson(&arguments, &item_side, model->parameters);
-	if (parameters == NULL || !HasFeatures(&arguments))
+	if (!HasFeatures(&arguments))
 		return false;
 	relation = FindItemFeatures(&arguments);
-	encoder->table = FindFeatureTable(model);
-	if (!OidIsValid(relation) || !OidIsValid(encoder->table) || !MayReadRelation(relation) || !MayReadRelation(encoder->table))
+	if (!OidIsValid(relation) || !MayReadRelation(relation))
 		return false;
 	SourceColumnsFromJson(&columns, model->parameters);
-	ReopenItemFeatures(&encoder->source, &arguments, relation, columns.item, JsonString(parameters, "text_search_config"));
+	ReopenItemFeatures(source, &arguments, relation, columns.item, JsonString(parameters, "text_search_config"));
+	return SameIds(&source->key, items);
+}
+
+/*
+ * Gets ready to encode items of a version, whose ids are of type `items`.  False where the version does not go by
+ * attributes, or the current user cannot read what they are read from and encoded by: see OpenItemAttributes().
+ */
+bool
+OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items)
+{
+	Jsonb	   *parameters = VersionParameters(model, version);
+
+	if (parameters == NULL)
+		return false;
+	encoder->table = FindFeatureTable(model);
+	if (!OidIsValid(encoder->table) || !MayReadRelation(encoder->table) ||
+		!OpenItemAttributes(&encoder->source, model, parameters, items))
+		return false;
 	ObjectiveFromJson(&encoder->objective, parameters);
 	encoder->version = version;
 	encoder->cold_shift = ColdShiftFromJson(parameters, mf_dimensions(&encoder->objective));
-	return encoder->objective.item_map && SameIds(&encoder->source.key, items);
+	return encoder->objective.item_map;
 }
 
 /* What one unit of a feature adds; NULL and 0: nothing. */

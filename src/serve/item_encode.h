@@ -31,6 +31,7 @@ typedef struct EncodedItems
 	float	   *bias;
 } EncodedItems;
 
+extern bool OpenItemAttributes(FeatureSource *source, const Model *model, Jsonb *parameters, const IdType *items);
 extern bool OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items);
 extern void EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only, EncodedItems *items);
 

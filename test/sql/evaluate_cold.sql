@@ -100,9 +100,49 @@ SELECT count(*), bool_and(abs(f.value - p.value) < 1e-9 AND (f.baseline IS NULL 
 	FROM (SELECT metric, CASE WHEN metric ~ 'rows' THEN sum(value) ELSE avg(value) END AS value, CASE WHEN metric !~ 'rows' THEN avg(baseline) END AS baseline FROM mf_evaluate('test', model => 'both', per_user => true) GROUP BY 1) p
 	JOIN figures f USING (metric) WHERE name = 'both' AND metric !~ 'rmse|mae';
 
+-- what content alone reaches: cold items by the cosine of their features with the sum of those of the user's training items
+CREATE TABLE by_content AS
+WITH known AS (SELECT item_id FROM both_item_factors WHERE ratings > 0), weights AS (SELECT g, ln((SELECT count(*) FROM known)::float8 / count(*)) AS w FROM known JOIN movies USING (item_id), unnest(genres) g GROUP BY 1),
+	features AS MATERIALIZED (SELECT item_id, g, w / sqrt(sum(w * w) OVER (PARTITION BY item_id)) AS v FROM movies, unnest(genres) g JOIN weights USING (g)),
+	profiles AS (SELECT user_id, g, sum(v) AS p FROM train JOIN features USING (item_id) GROUP BY 1, 2),
+	scores AS MATERIALIZED (SELECT u.user_id, i.item_id, round(coalesce(sum(p * v), 0)::numeric, 6) AS score FROM both_item_factors i CROSS JOIN both_user_factors u JOIN features f ON f.item_id = i.item_id
+		LEFT JOIN profiles p ON p.user_id = u.user_id AND p.g = f.g WHERE i.ratings = 0 GROUP BY 1, 2),
+	ranked AS MATERIALIZED (SELECT s.*, c.item_id IS NOT NULL AS relevant, row_number() OVER (PARTITION BY user_id ORDER BY score DESC, item_id) AS rank FROM scores s LEFT JOIN cold c USING (user_id, item_id)),
+	users AS (SELECT user_id, count(*) FILTER (WHERE relevant) AS r, count(*) FILTER (WHERE relevant AND rank <= 10) AS hits, coalesce(sum(1 / log(2, rank + 1)) FILTER (WHERE relevant AND rank <= 10), 0) AS gain,
+		(SELECT avg(CASE WHEN a.score > b.score THEN 1 WHEN a.score = b.score THEN 0.5 ELSE 0 END) FROM ranked a JOIN ranked b USING (user_id) WHERE user_id = u.user_id AND a.relevant AND NOT b.relevant) AS auc
+		FROM ranked u GROUP BY 1 HAVING bool_or(relevant))
+SELECT avg(hits::float8 / r) AS full_recall, avg(gain / (SELECT sum(1 / log(2, i + 1)) FROM generate_series(1, least(10, r)) i))::float8 AS ndcg, avg(auc)::float8 AS auc FROM users;
+SELECT metric, bool_and(abs(f.value - CASE metric WHEN 'content_full_recall' THEN full_recall WHEN 'content_ndcg' THEN ndcg ELSE auc END) < 1e-6) AS same, count(*) AS models
+	FROM figures f, by_content WHERE metric IN ('content_full_recall', 'content_ndcg', 'content_auc') GROUP BY 1 ORDER BY 1;
+SELECT count(*), bool_and(c.baseline = f.baseline) AS random, bool_and(c.value > c.baseline) AS better FROM figures c JOIN figures f ON f.name = c.name AND f.metric = 'cold' || substr(c.metric, 8) WHERE c.metric LIKE 'content%';
+-- it is left out where attributes cannot be read, or say nothing any more
+BEGIN;
+ALTER TABLE movies RENAME TO films;
+SELECT metric FROM mf_evaluate('test', model => 'both') WHERE metric ~ 'content|cold_ndcg';
+ROLLBACK;
+BEGIN;
+DELETE FROM movies;
+SELECT metric FROM mf_evaluate('test', model => 'both') WHERE metric ~ 'content|cold_ndcg';
+ROLLBACK;
+BEGIN;
+UPDATE movies SET genres = NULL;
+SELECT metric FROM mf_evaluate('test', model => 'both') WHERE metric ~ 'content|cold_ndcg';
+ROLLBACK;
+BEGIN;
+ALTER TABLE movies DROP genres;
+SELECT metric FROM mf_evaluate('test', model => 'both') WHERE metric ~ 'content|cold_ndcg';
+ROLLBACK;
+-- rows of other items change nothing, nor of cold ones that have none, but for the places that these take
+BEGIN;
+INSERT INTO movies VALUES (1000, '{"genre 1", new}'), (1001, '{new}'), (1002, '{new}'), (1003, '{new}');
+SELECT e.metric FROM mf_evaluate('test', model => 'both') e JOIN figures f USING (metric) WHERE name = 'both' AND metric LIKE 'content%' AND e.value <> f.value;
+DELETE FROM movies WHERE item_id IN (SELECT item_id FROM both_item_factors WHERE ratings = 0);
+SELECT abs(value - 0.5) < 1e-9 AS chance FROM mf_evaluate('test', model => 'both') WHERE metric = 'content_auc';
+ROLLBACK;
+
 -- parts are measured only where rows of cold items are
 SELECT DISTINCT split_part(metric, '_', 1) AS part FROM mf_evaluate('cold', model => 'both') WHERE metric ~ '^(cold|warm)';
-SELECT count(*) AS parts FROM mf_evaluate('warm', model => 'both') WHERE metric ~ '^(cold|warm)';
+SELECT count(*) AS parts FROM mf_evaluate('warm', model => 'both') WHERE metric ~ '^(cold|warm|content)';
 SELECT count(*) AS parts FROM figures WHERE name = 'plain' AND metric ~ '^(cold|warm)';
 SELECT f.metric FROM figures f JOIN mf_evaluate('cold', model => 'both') e USING (metric) WHERE name = 'both' AND metric LIKE 'cold%' AND f.value <> e.value;
 SELECT f.metric FROM figures f JOIN mf_evaluate('warm', model => 'both') e ON f.metric = 'warm_' || e.metric WHERE name = 'both' AND f.metric ~ 'rmse|mae|rows|users' AND f.value <> e.value;
