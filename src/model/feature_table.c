@@ -1,5 +1,5 @@
 /*
- * feature_table.c - the third model table: what each feature of items adds to their factors.
+ * feature_table.c - the third model table: what each feature of items, or of users, adds to their factors.
  *
  * It is there to be read: which words pull where.  A row also says all that makes a cell of an item's value: the column
  * that it comes from, as what that was taken, and what the value is multiplied by or compared with.  So a row of the
@@ -27,9 +27,6 @@
 #include "pg/bulk_load.h"
 #include "pg/spi_query.h"
 
-/* What the table says of items; users are another side. */
-#define SIDE "item"
-
 /* The columns, in the order of the list below. */
 enum
 {
@@ -45,12 +42,12 @@ static const struct
 	const char *comment;
 }			columns[COLUMNS] = {
 	{"version", INT4OID, "integer NOT NULL", "version of the model"},
-	{"side", TEXTOID, "pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL", "whose feature it is: item"},
+	{"side", TEXTOID, "pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL", "whose feature it is: item or user"},
 	{"feature", TEXTOID, "pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL",
-	"what items have: the column, and its word, category, key and value or element"},
-	{"items", INT4OID, "integer NOT NULL", "items with ratings that have it"},
-	{"factors", FLOAT4ARRAYOID, "real[] NOT NULL", "what one unit of the feature adds to the item's factors"},
-	{"rating_factors", FLOAT4ARRAYOID, "real[]", "what it adds to the item's rating_factors; null where items have none"},
+	"what they have: the column, and its word, category, key and value or element"},
+	{"items", INT4OID, "integer NOT NULL", "items, or users, with ratings that have it"},
+	{"factors", FLOAT4ARRAYOID, "real[] NOT NULL", "what one unit of the feature adds to the item's factors, or to the user's"},
+	{"rating_factors", FLOAT4ARRAYOID, "real[]", "what it adds to the item's rating_factors; null where there are none"},
 	{"bias", FLOAT4OID, "real NOT NULL", "what it adds to the item's bias"},
 	{"attribute", TEXTOID, "pg_catalog.text NOT NULL", "column of the relation of attributes"},
 	{"taken_as", TEXTOID, "pg_catalog.text NOT NULL", "as what the column was taken: words, categories, a number ..."},
@@ -78,7 +75,7 @@ CreateFeatureTable(const char *schema, const char *table)
 	(void) RunSql(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE PLAIN, ALTER COLUMN factors SET STATISTICS 0,"
 						   " ALTER COLUMN rating_factors SET STORAGE PLAIN, ALTER COLUMN rating_factors SET STATISTICS 0", name),
 				  0, NULL, NULL, false);
-	CommentModelTable(name, NULL, "what attributes of items add to their factors, by version: written by mfrec");
+	CommentModelTable(name, NULL, "what attributes of items and users add to their factors, by version: written by mfrec");
 	for (int i = 0; i < COLUMNS; i++)
 		CommentModelTable(name, columns[i].name, columns[i].comment);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
@@ -139,7 +136,7 @@ FillRow(void *state, int64 row, TupleTableSlot *slot)
 
 	storing->rows->make(storing->rows->state, row, &made);
 	SetBulkColumn(slot, attnum[VERSION], Int32GetDatum(storing->version));
-	SetBulkColumn(slot, attnum[THE_SIDE], CStringGetTextDatum(SIDE));
+	SetBulkColumn(slot, attnum[THE_SIDE], CStringGetTextDatum(storing->rows->side));
 	SetBulkColumn(slot, attnum[FEATURE], CStringGetTextDatum(made.feature));
 	SetBulkColumn(slot, attnum[ITEMS], Int32GetDatum(made.items));
 	SetBulkColumn(slot, attnum[FACTORS], MakeVector(made.vector, made.factors));
@@ -223,16 +220,16 @@ StartupFeatureReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * Hands rows of a version's items to a function, with the current user's privileges and row security: all of them, or
+ * Hands rows of one side of a version to a function, with the current user's privileges and row security: all of them, or
  * those of the features in a text[] (0: none).  How many items have a feature, and its column, are left out.
  */
 void
-ReadFeatureRows(Oid relid, int32 version, Datum features, FeatureRowFunction function, void *state)
+ReadFeatureRows(Oid relid, int32 version, const char *side, Datum features, FeatureRowFunction function, void *state)
 {
 	FeatureReceiver receiver = {.function = function,.state = state};
 	const char *sql = psprintf("SELECT feature, bias, factors, rating_factors, taken_as, weight, mean, deviation FROM %s"
-							   " WHERE version OPERATOR(pg_catalog.=) %d AND side OPERATOR(pg_catalog.=) '" SIDE "'::pg_catalog.text%s",
-							   FactorTableSql(relid), version,
+							   " WHERE version OPERATOR(pg_catalog.=) %d AND side OPERATOR(pg_catalog.=) '%s'::pg_catalog.text%s",
+							   FactorTableSql(relid), version, side,
 							   features ? " AND feature OPERATOR(pg_catalog.=) ANY ($1)" : "");
 
 	receiver.pub.receiveSlot = ReceiveFeatureRow;

@@ -29,7 +29,7 @@ typedef struct Model
 	char	   *schema;
 	char	   *user_table;
 	char	   *item_table;
-	char	   *feature_table;	/* NULL: no training has gone by attributes of items */
+	char	   *feature_table;	/* NULL: no training has gone by attributes */
 	char	   *source_schema;	/* NULL, like the next: there is none */
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */

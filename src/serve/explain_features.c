@@ -140,7 +140,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
 	SetRatingPart(r, item, &e);
-	ReadFeatureRows(relid, r->version, ItemValueNames(e.value, e.count), TakeRow, &e);
+	ReadFeatureRows(relid, r->version, ITEM_SIDE, ItemValueNames(e.value, e.count), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);
 	for (int i = 0; i < e.count; i++)

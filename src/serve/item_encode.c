@@ -199,7 +199,7 @@ EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only,
 		items->rating_vectors = HugeZeroArray((int64) n * ld, sizeof(float));
 	items->bias = HugeZeroArray(n, sizeof(float));
 	if (n > 0)
-		ReadFeatureRows(encoder->table, encoder->version, FeatureNames(&e.described), TakeRow, &e);
+		ReadFeatureRows(encoder->table, encoder->version, ITEM_SIDE, FeatureNames(&e.described), TakeRow, &e);
 	MakeCellsOfItems(&e.described, AddCells, &e);
 	for (int i = 0; i < n; i++)
 		mf_shift_cold(items->vectors + (int64) i * ld, 1, encoder->cold_shift, mf_dimensions(&encoder->objective));

@@ -1,7 +1,7 @@
 /*
  * map_rows.c - the map from features to factors as rows of a model's table: stored, and taken over by the next training.
  *
- * A row is what one unit of a feature adds to an item's vector.  The training has it in another unit, for it multiplies
+ * A row is what one unit of a feature adds to an item's, or a user's, vector.  The training has it in another unit, for it multiplies
  * cells by the scale of their block first; so a row is the training's times the scale.  Features of blocks that are not
  * used add nothing, and have no row.
  */
@@ -16,12 +16,15 @@
 #include "train/item_map.h"
 #include "train/user_map.h"
 
-/* Rows on their way out. */
+/* Rows on their way out; of users the vector alone. */
 typedef struct Making
 {
-	const ItemMap *map;
+	const Features *features;
+	const float *scale;
 	int			factors;
-	bool		both;			/* items have two vectors */
+	const float *vectors;		/* F x ld */
+	const float *rating_vectors;	/* F x ld; NULL: they have none */
+	const float *bias;			/* F; NULL likewise */
 	int32	   *feature;		/* of each row */
 	int32	   *block;			/* of each feature */
 	float	   *vector;			/* of the row at hand: d floats */
@@ -36,7 +39,7 @@ ScaleRow(const Making *making, const float *part, int32 feature, float *out)
 
 	for (int k = 0; k < making->factors; k++)
 	{
-		out[k] = making->map->scale[feature] * row[k];
+		out[k] = making->scale[feature] * row[k];
 		if (fabsf(out[k]) < TINY_FACTOR)
 			out[k] = 0;
 	}
@@ -47,22 +50,21 @@ static void
 MakeRow(void *state, int64 number, FeatureRow *row)
 {
 	Making	   *making = state;
-	const ItemMap *map = making->map;
-	const Features *features = map->features;
+	const Features *features = making->features;
 	int32		f = making->feature[number];
 	const FeatureColumn *block = &features->block[making->block[f]];
 	const FeatureWeight *weight = &features->weight[f];
 
-	ScaleRow(making, map->interest ? map->interest : map->rating, f, making->vector);
-	if (making->both)
-		ScaleRow(making, map->rating, f, making->rating_vector);
+	ScaleRow(making, making->vectors, f, making->vector);
+	if (making->rating_vectors)
+		ScaleRow(making, making->rating_vectors, f, making->rating_vector);
 	*row = (FeatureRow) {
 		.feature = features->names[f],
 		.items = weight->items,
 		.factors = making->factors,
 		.vector = making->vector,
-		.rating_vector = making->both ? making->rating_vector : NULL,
-		.bias = map->bias ? map->scale[f] * map->bias[f] : 0,
+		.rating_vector = making->rating_vectors ? making->rating_vector : NULL,
+		.bias = making->bias ? making->scale[f] * making->bias[f] : 0,
 		.attribute = block->name,
 		.taken_as = block->taken_as,
 		.weight = weight->weight,
@@ -71,29 +73,48 @@ MakeRow(void *state, int64 number, FeatureRow *row)
 	};
 }
 
-/* *rows: those of the training's map, in the order of features; they live in the current memory context. */
-void
-MapRows(const Training *t, FeatureRows *rows)
+/* *rows: those of a map of which the vectors are known, in the order of features; they live in the current memory context. */
+static void
+MakeRows(const Making *map, const char *side, FeatureRows *rows)
 {
-	const ItemMap *map = t->map;
 	const Features *features = map->features;
-	Making	   *making = palloc0(sizeof(Making));
+	Making	   *making = palloc(sizeof(Making));
 
-	making->map = map;
-	making->factors = t->problem.factors;
-	making->both = map->interest && map->rating;
+	*making = *map;
 	making->feature = HugeArray(features->nfeatures, sizeof(int32));
 	making->block = HugeArray(features->nfeatures, sizeof(int32));
 	making->vector = palloc(sizeof(float) * making->factors);
 	making->rating_vector = palloc(sizeof(float) * making->factors);
-	*rows = (FeatureRows) {.make = MakeRow,.state = making};
+	*rows = (FeatureRows) {.side = side,.make = MakeRow,.state = making};
 	for (int b = 0; b < features->nblocks; b++)
 		for (int32 f = features->block_start[b]; f < features->block_start[b + 1]; f++)
 		{
 			making->block[f] = b;
-			if (map->scale[f] > 0)
+			if (making->scale[f] > 0)
 				making->feature[rows->count++] = f;
 		}
+}
+
+/* *rows: those of the training's map of items. */
+void
+MapRows(const Training *t, FeatureRows *rows)
+{
+	const ItemMap *map = t->map;
+	Making		making = {.features = map->features,.scale = map->scale,.factors = t->problem.factors,
+		.vectors = map->interest ? map->interest : map->rating,.rating_vectors = map->interest ? map->rating : NULL,
+		.bias = map->bias};
+
+	MakeRows(&making, ITEM_SIDE, rows);
+}
+
+/* *rows: those of its map of users, which has no part of ratings. */
+void
+UserMapRows(const Training *t, FeatureRows *rows)
+{
+	const UserMap *map = t->user_map;
+	Making		making = {.features = map->features,.scale = map->scale,.factors = t->problem.factors,.vectors = map->map};
+
+	MakeRows(&making, USER_SIDE, rows);
 }
 
 /* The names of the columns of features, in the current memory context. */
@@ -198,6 +219,6 @@ TakeMap(Training *t, Oid relid, int32 version)
 	for (int32 f = 0; f < features->nfeatures; f++)
 		taking.sorted[f] = f;
 	qsort_arg(taking.sorted, features->nfeatures, sizeof(int32), CompareNames, features->names);
-	ReadFeatureRows(relid, version, (Datum) 0, TakeRow, &taking);
+	ReadFeatureRows(relid, version, ITEM_SIDE, (Datum) 0, TakeRow, &taking);
 	pfree(taking.sorted);
 }

@@ -140,7 +140,7 @@ LongestEnding(const NewVersion *v)
 }
 
 /*
- * A version that goes by attributes of items has a table of its features, in the schema of the other ones: an error
+ * A version that goes by attributes of items or users has a table of their features, in the schema of the other ones: an error
  * where there is a relation of its name that is not the model's.  Where it has gone, there will be a new one, and older
  * versions are without.
  */
@@ -298,10 +298,10 @@ AdaptModelTables(const NewVersion *v)
 /*
  * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
  * tables since they were checked, but this session itself could, in functions of the source: they are checked
- * again.  features: NULL without attributes of items, as has_features says.
+ * again.  features: of items and of users, NULL without.
  */
 void
-StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items, const FeatureRows *features)
+StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items, const FeatureRows *const features[2])
 {
 	Model	   *model = &v->model;
 	Acting		acting;
@@ -324,10 +324,11 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 		AddPriorColumn(model, model->item_relid);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
-	if (features && !OidIsValid(model->feature_relid))
+	if (v->has_features && !OidIsValid(model->feature_relid))
 		model->feature_relid = CreateFeatureTable(model->schema, model->feature_table);
-	if (features)
-		StoreFeatureRows(model->feature_relid, v->version, features);
+	for (int i = 0; i < 2; i++)
+		if (features[i])
+			StoreFeatureRows(model->feature_relid, v->version, features[i]);
 	StopActing(&acting);
 }
 

@@ -22,7 +22,7 @@ typedef struct NewVersion
 	IdType	   *user;			/* types of ids, as the source has them now */
 	IdType	   *item;
 	bool		both_parts;		/* items have two vectors, s_i and q_i */
-	bool		has_features;	/* it goes by attributes of items */
+	bool		has_features;	/* it goes by attributes of items or users */
 	bool		stores_seen;	/* its rows say what users have */
 } NewVersion;
 
@@ -30,7 +30,7 @@ extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
 extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
 extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
-							const FeatureRows *features);
+							const FeatureRows *const features[2]);
 extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 
 #endif

@@ -122,7 +122,7 @@ PlanVersion(Trainer *t)
 	BeginNewVersion(version, request->model ? request->model : source->name, request->warm);
 	if (!version->is_new)
 		CheckSameSource(t, &version->model);
-	version->has_features = HasFeatures(&request->options.features);
+	version->has_features = HasFeatures(&request->options.features) || HasFeatures(&request->options.user_features);
 	version->both_parts = HasBothParts(&request->options, source->feedback);
 	CheckRatingFactors(&request->options, source->feedback);
 	CheckUserFeatures(&request->options, source->feedback);
@@ -313,7 +313,8 @@ StoreVersion(Trainer *t)
 	SeenRows	seen;
 	FactorRows	users;
 	FactorRows	items;
-	FeatureRows features;
+	FeatureRows item_features;
+	FeatureRows user_features;
 
 	ReportPhase(PHASE_STORE);
 	OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, training->nitems);
@@ -321,8 +322,11 @@ StoreVersion(Trainer *t)
 	users = UserRows(training, &seen);
 	items = ItemRows(t);
 	if (training->map)
-		MapRows(training, &features);
-	StoreNewVersion(&t->version, &users, &items, training->map ? &features : NULL);
+		MapRows(training, &item_features);
+	if (training->user_map)
+		UserMapRows(training, &user_features);
+	StoreNewVersion(&t->version, &users, &items, (const FeatureRows *const[2])
+					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL});
 }
 
 /* Enters the version with what training found, *result, and points the model at it. */

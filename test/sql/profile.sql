@@ -19,6 +19,11 @@ SET client_min_messages = warning;
 -- of two columns one says something
 SELECT key, value::text::float > 0 AS used
 FROM mf_models, jsonb_each(parameters -> 'user_feature_strengths') WHERE model = 'kinds' ORDER BY key;
+-- the table of features says what each adds: a profile is the mean user and the sum of that
+SELECT side, attribute, taken_as, count(*), sum(items) AS users, bool_and(cardinality(factors) = 16) AS factors, bool_and(rating_factors IS NULL AND bias = 0) AS alone FROM kinds_feature_factors GROUP BY 1, 2, 3;
+SELECT count(DISTINCT user_id), bool_and(abs(u.p - m.m::text::float8 - f.f) < 1e-5) AS adds_up FROM people JOIN kinds_user_factors USING (user_id) JOIN kinds_feature_factors w ON w.feature = 'kind: ' || kind,
+	(SELECT parameters FROM mf_models WHERE model = 'kinds') x, unnest(prior) WITH ORDINALITY u (p, k) JOIN unnest(w.factors) WITH ORDINALITY f (f, k) USING (k)
+	JOIN LATERAL jsonb_array_elements(x.parameters -> 'mean_user') WITH ORDINALITY m (m, k) USING (k);
 -- lists of profiles are of their kind
 SELECT min(share), max(share), min(reason), max(reason), count(*)
 FROM (SELECT u, avg((item_id / 10 = u % 8)::int) AS share, min(reason) AS reason
@@ -76,6 +81,7 @@ SELECT parameters ->> 'user_features' AS features, parameters ->> 'user_features
 CREATE TABLE noise AS SELECT user_id, 'word ' || hashint4(user_id) % 6 AS word, hashint4(user_id + 7) % 100 AS number FROM people;
 SELECT model, version, users FROM mf_train('clicks', 'noise', factors => 16, user_features => 'noise');
 SELECT count(*), count(prior) FROM noise_user_factors WHERE factors <> '{}';
+SELECT count(*) AS features FROM noise_feature_factors;
 SELECT min(reason) FROM mf_recommend(1002, 3, 'noise');
 -- and the model is the one that there is without, to the bit
 SELECT model, version, users FROM mf_train('clicks', 'plain', factors => 16);
@@ -89,6 +95,7 @@ INSERT INTO ratings VALUES (1003, 31, NULL);
 SELECT model, version, users, items FROM mf_train('ratings', 'both', factors => 16, rating_factors => 8, validation => 0.1,
 	user_features => 'people', item_features => 'items');
 SELECT cardinality(factors), cardinality(prior) FROM both_user_factors WHERE user_id = 1002;
+SELECT side, attribute, bool_and(cardinality(factors) = 24) AS factors, bool_or(cardinality(rating_factors) > 0) AS ratings FROM both_feature_factors GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT min(reason), avg((item_id / 10 = 2)::int) >= 0.6 AS of_kind, bool_and(predicted_rating BETWEEN 3 AND 5)
 FROM mf_recommend(1002, 5, 'both', new_items => false);
 SELECT bool_or(item_id = 31) AS has, min(reason), count(*) FROM mf_recommend(1003, 100, 'both', fresh => false);
