@@ -111,7 +111,7 @@ LoadContent(const Recommender *r, const MfParallel *parallel)
 	Features   *features = NULL;
 	Jsonb	   *parameters = VersionParameters(r->model, r->version);
 
-	if (parameters && OpenItemAttributes(&source, r->model, parameters, &r->image->item_type))
+	if (parameters && OpenAttributes(&source, &item_side, r->model, parameters, &r->image->item_type))
 		features = LoadFeatures(&source, ItemsByRatings(r->image), MaintenanceMemory(), parallel);
 	if (features)
 	{

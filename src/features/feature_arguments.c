@@ -86,7 +86,7 @@ UseTextConfiguration(FeatureSource *source, const char *name)
 
 /* The relation of attributes: the argument's, or of the name that the model keeps; InvalidOid where that has gone. */
 Oid
-FindItemFeatures(const FeatureArguments *arguments)
+FindFeatures(const FeatureArguments *arguments)
 {
 	Oid			schema;
 
@@ -100,7 +100,7 @@ FindItemFeatures(const FeatureArguments *arguments)
 static Oid
 FeaturesRelation(const FeatureArguments *arguments, const char *model)
 {
-	Oid			relid = FindItemFeatures(arguments);
+	Oid			relid = FindFeatures(arguments);
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -127,14 +127,14 @@ OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const cha
 }
 
 /*
- * The same once more after a training, of a relation that FindItemFeatures() has found, and with the training's
+ * The same once more after a training, of a relation that FindFeatures() has found, and with the training's
  * configuration of text search.  Keys may be of any type; see OpenFeatureSource() for what is passed over.
  */
 void
-ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
-				   const char *text_configuration)
+ReopenFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *id_column,
+			   const char *text_configuration)
 {
-	OpenFeatureSource(source, &item_side, relid, item_column, arguments->categories, arguments->ncategories,
+	OpenFeatureSource(source, arguments->side, relid, id_column, arguments->categories, arguments->ncategories,
 					  TextConfiguration(), true);
 	UseTextConfiguration(source, text_configuration);
 }

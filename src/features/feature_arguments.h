@@ -21,12 +21,12 @@ typedef struct FeatureArguments
 } FeatureArguments;
 
 extern bool HasFeatures(const FeatureArguments *arguments);
-extern Oid	FindItemFeatures(const FeatureArguments *arguments);
+extern Oid	FindFeatures(const FeatureArguments *arguments);
 extern void CheckFeatureArguments(const FeatureArguments *arguments);
 extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *id_column,
 						 const char *model, const IdType *items);
-extern void ReopenItemFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *item_column,
-							   const char *text_configuration);
+extern void ReopenFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *id_column,
+						   const char *text_configuration);
 extern char *TextConfigurationName(Oid configuration);
 extern void UseTextConfiguration(FeatureSource *source, const char *name);
 extern void KeepFeatureArguments(FeatureArguments *arguments, const FeatureSource *source);

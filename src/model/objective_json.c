@@ -98,7 +98,6 @@ static void
 AppendMap(StringInfo json, const MapSummary *map, int d)
 {
 	AppendVector(json, "cold_shift", map->cold_shift, d);
-	AppendJsonString(json, "text_search_config", map->text_configuration);
 	AppendStrengths(json, "feature_strengths", map);
 }
 
@@ -128,6 +127,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 		appendStringInfo(&json, ", \"item_map\": 1, \"feature_strength\": %.17g", objective->feature_strength);
 	if (map)
 		AppendMap(&json, map, mf_dimensions(objective));
+	if (map || user_map)
+		AppendJsonString(&json, "text_search_config", (map ? map : user_map)->text_configuration);
 	if (user_map)
 		AppendStrengths(&json, "user_feature_strengths", user_map);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g", mean_bias);

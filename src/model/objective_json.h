@@ -10,7 +10,7 @@
 /* What parameters say of a map from features of items, or users, to factors. */
 typedef struct MapSummary
 {
-	const float *cold_shift;	/* d: what is added to the interest in cold items; like the next, of items alone */
+	const float *cold_shift;	/* d: what is added to the interest in cold items; of items alone */
 	const char *text_configuration; /* of text search, by which texts became words */
 	int			count;			/* columns of attributes */
 	const char **names;			/* count */

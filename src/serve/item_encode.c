@@ -1,10 +1,10 @@
 /*
- * item_encode.c - vectors of items that came after the training, from their attributes.
+ * item_encode.c - vectors of items, or of users, that came after the training, from their attributes.
  *
  * The training has left what each feature adds to an item's vector in a table.  So an item without ratings gets the vector
  * that it would have got from the training, had its row been there: the sum of what its features add, and in the
  * interest part what all cold items have (core/features/exposure.c).  Words and categories that the training has not met
- * add nothing.
+ * add nothing.  Of users it is what moves them from the mean user, to which nothing but features adds.
  */
 #include "postgres.h"
 
@@ -33,48 +33,58 @@
 #define FEW_FEATURES 1000
 
 /*
- * Opens the relation of attributes that a model was trained with last, to be read again, by the configuration of text search
+ * Opens the relation of a side's attributes that a model was trained with last, to be read again, by the configuration of text search
  * of a version's parameters; ids are of type `items`.  False where there is none, it has gone, is not for the current user, or
  * has become of items of another type.  An error where it has no key any more.  It stays locked until the end of the
  * transaction.
  */
 bool
-OpenItemAttributes(FeatureSource *source, const Model *model, Jsonb *parameters, const IdType *items)
+OpenAttributes(FeatureSource *source, const FeatureSide *side, const Model *model, Jsonb *parameters, const IdType *items)
 {
 	FeatureArguments arguments;
 	SourceColumns columns;
 	Oid			relation;
 
-	FeatureArgumentsFromJson(&arguments, &item_side, model->parameters);
+	FeatureArgumentsFromJson(&arguments, side, model->parameters);
 	if (!HasFeatures(&arguments))
 		return false;
-	relation = FindItemFeatures(&arguments);
+	relation = FindFeatures(&arguments);
 	if (!OidIsValid(relation) || !MayReadRelation(relation))
 		return false;
 	SourceColumnsFromJson(&columns, model->parameters);
-	ReopenItemFeatures(source, &arguments, relation, columns.item, JsonString(parameters, "text_search_config"));
+	ReopenFeatures(source, &arguments, relation, side == &item_side ? columns.item : columns.user,
+				   JsonString(parameters, "text_search_config"));
 	return SameIds(&source->key, items);
 }
 
+/* Whether a version, by its parameters, goes by attributes of a side. */
+static bool
+GoesBy(const FeatureSide *side, Jsonb *parameters, const MfObjective *objective)
+{
+	return side == &item_side ? objective->item_map : JsonHasKey(parameters, "user_feature_strengths");
+}
+
 /*
- * Gets ready to encode items of a version, whose ids are of type `items`.  False where the version does not go by
- * attributes, or the current user cannot read what they are read from and encoded by: see OpenItemAttributes().
+ * Gets ready to encode items, or users, of a version, whose ids are of type `items`.  False where the version does not go by
+ * their attributes, or the current user cannot read what they are read from and encoded by: see OpenAttributes().
  */
 bool
-OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items)
+OpenEncoder(ItemEncoder *encoder, const FeatureSide *side, const Model *model, int32 version, const IdType *items)
 {
 	Jsonb	   *parameters = VersionParameters(model, version);
 
 	if (parameters == NULL)
 		return false;
+	ObjectiveFromJson(&encoder->objective, parameters);
+	if (!GoesBy(side, parameters, &encoder->objective))
+		return false;
 	encoder->table = FindFeatureTable(model);
 	if (!OidIsValid(encoder->table) || !MayReadRelation(encoder->table) ||
-		!OpenItemAttributes(&encoder->source, model, parameters, items))
+		!OpenAttributes(&encoder->source, side, model, parameters, items))
 		return false;
-	ObjectiveFromJson(&encoder->objective, parameters);
 	encoder->version = version;
-	encoder->cold_shift = ColdShiftFromJson(parameters, mf_dimensions(&encoder->objective));
-	return encoder->objective.item_map;
+	encoder->cold_shift = side == &item_side ? ColdShiftFromJson(parameters, mf_dimensions(&encoder->objective)) : NULL;
+	return true;
 }
 
 /* What one unit of a feature adds; NULL and 0: nothing. */
@@ -195,13 +205,13 @@ EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only,
 	e.rank = SortIdMap(items->ids);
 	e.share = HugeZeroArray(e.described.nfeatures, sizeof(Share));
 	items->vectors = HugeZeroArray((int64) n * ld, sizeof(float));
-	if (mf_is_joint(&encoder->objective))
+	if (encoder->source.side == &item_side && mf_is_joint(&encoder->objective))
 		items->rating_vectors = HugeZeroArray((int64) n * ld, sizeof(float));
 	items->bias = HugeZeroArray(n, sizeof(float));
 	if (n > 0)
-		ReadFeatureRows(encoder->table, encoder->version, ITEM_SIDE, FeatureNames(&e.described), TakeRow, &e);
+		ReadFeatureRows(encoder->table, encoder->version, encoder->source.side->one, FeatureNames(&e.described), TakeRow, &e);
 	MakeCellsOfItems(&e.described, AddCells, &e);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && encoder->cold_shift != NULL; i++)
 		mf_shift_cold(items->vectors + (int64) i * ld, 1, encoder->cold_shift, mf_dimensions(&encoder->objective));
 	DropTiny(items->vectors, (int64) n * ld);
 	DropTiny(items->rating_vectors, (int64) n * ld);

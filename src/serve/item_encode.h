@@ -1,5 +1,5 @@
 /*
- * item_encode.h - vectors of items that came after the training, from their attributes.
+ * item_encode.h - vectors of items, or of users, that came after the training, from their attributes.
  */
 #ifndef MFREC_ITEM_ENCODE_H
 #define MFREC_ITEM_ENCODE_H
@@ -9,7 +9,7 @@
 #include "ids/id_map.h"
 #include "model/model_catalog.h"
 
-/* What items' rows are read from and encoded by: the relation of attributes, and a version's table of features. */
+/* What rows of items, or of users, are read from and encoded by: the relation of attributes, and a version's table of features. */
 typedef struct ItemEncoder
 {
 	FeatureSource source;
@@ -21,18 +21,20 @@ typedef struct ItemEncoder
 
 /*
  * Items that have a row in the relation, by ascending id, as the table of items has cold ones: vectors have d floats, and
- * mf_padded(d) from one to the next.
+ * mf_padded(d) from one to the next.  Of users it is how far they are from the mean user.
  */
 typedef struct EncodedItems
 {
 	IdMap	   *ids;
 	float	   *vectors;		/* s_i, or q_i in a model of ratings alone */
-	float	   *rating_vectors; /* q_i; NULL unless there are both parts */
+	float	   *rating_vectors; /* q_i; NULL unless there are both parts, and of users */
 	float	   *bias;
 } EncodedItems;
 
-extern bool OpenItemAttributes(FeatureSource *source, const Model *model, Jsonb *parameters, const IdType *items);
-extern bool OpenItemEncoder(ItemEncoder *encoder, const Model *model, int32 version, const IdType *items);
+extern bool OpenAttributes(FeatureSource *source, const FeatureSide *side, const Model *model, Jsonb *parameters,
+						   const IdType *items);
+extern bool OpenEncoder(ItemEncoder *encoder, const FeatureSide *side, const Model *model, int32 version,
+						const IdType *items);
 extern void EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only, EncodedItems *items);
 
 #endif

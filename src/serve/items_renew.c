@@ -229,7 +229,7 @@ OpenRenewal(Renewal *renewal, bool newest)
 	if (!newest || !HasFeatures(&arguments) || !SeesAllRows(model->item_relid))
 		return false;
 	FactorIdType(model->item_relid, ITEM_ID, &renewal->type);
-	if (OpenItemEncoder(&renewal->encoder, model, model->version, &renewal->type))
+	if (OpenEncoder(&renewal->encoder, &item_side, model, model->version, &renewal->type))
 		return true;
 	ereport(NOTICE,
 			(errmsg("items of model \"%s\" stay as they are: relation \"%s.%s\" of their attributes, or the table of features, cannot be read",

@@ -18,7 +18,7 @@
 
 /*
  * *new: those of n items, none of which the model knows, that have a row in the relation of attributes.  False where
- * there are none, or the caller cannot know: see OpenItemEncoder().
+ * there are none, or the caller cannot know: see OpenEncoder().
  */
 bool
 FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new)
@@ -26,7 +26,7 @@ FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new)
 	ItemEncoder encoder;
 
 	if (n == 0 || !r->image->objective.item_map ||
-		!OpenItemEncoder(&encoder, r->model, r->version, &r->image->item_type))
+		!OpenEncoder(&encoder, &item_side, r->model, r->version, &r->image->item_type))
 		return false;
 	EncodeItems(&encoder, ids, n, true, &new->items);
 	new->had = palloc0(sizeof(bool) * Max(new->items.ids->count, 1));

@@ -18,6 +18,7 @@
 #include "model/model_acl.h"
 #include "model/user_vector.h"
 #include "pg/alloc.h"
+#include "serve/profile_encode.h"
 #include "serve/recommender.h"
 
 /* A larger workspace of a search is allocated for one call only. */
@@ -129,8 +130,8 @@ CheckUserRow(const Recommender *r, const StoredRow *row)
 }
 
 /*
- * The user's stored vector, where they are drawn to, and what they had at the training where that is wanted; of one who
- * is not in the model the mean user's vector, and false.
+ * The user's stored vector, where they are drawn to, and what they had at the training where that is wanted; of one who is
+ * not in the model what their attributes say now, and where these say nothing the mean user's vector, and false.
  */
 bool
 LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
@@ -153,9 +154,16 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 			state->reason = REASON_PROFILE;
 		return true;
 	}
+	state->bias = image->mean_bias;
+	if (EncodeProfile(image, r->model, r->version, user, stored.prior))
+	{
+		state->reason = REASON_PROFILE;
+		state->prior = stored.prior;
+		memcpy(state->vector, stored.prior, sizeof(float) * mf_dimensions(&image->objective));
+		return true;
+	}
 	state->reason = REASON_POPULAR;
 	memcpy(state->vector, image->mean_user, sizeof(float) * mf_dimensions(&image->objective));
-	state->bias = image->mean_bias;
 	return false;
 }
 

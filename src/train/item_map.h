@@ -58,7 +58,7 @@ extern void NoticeMaps(const Training *t, const char *items, const char *users);
 extern void MapRows(const Training *t, FeatureRows *rows);
 extern void UserMapRows(const Training *t, FeatureRows *rows);
 extern void MapParameters(const Training *t, const char *text_configuration, MapSummary *summary);
-extern void UserMapParameters(const Training *t, MapSummary *summary);
+extern void UserMapParameters(const Training *t, const char *text_configuration, MapSummary *summary);
 extern void TakeMap(Training *t, Oid relid, int32 version);
 
 #endif

@@ -139,11 +139,11 @@ MapParameters(const Training *t, const char *text_configuration, MapSummary *sum
 
 /* The same of the map of users. */
 void
-UserMapParameters(const Training *t, MapSummary *summary)
+UserMapParameters(const Training *t, const char *text_configuration, MapSummary *summary)
 {
 	const Features *features = t->user_map->features;
 
-	*summary = (MapSummary) {NULL, NULL, features->nblocks, ColumnNames(features), t->user_map->strength};
+	*summary = (MapSummary) {NULL, text_configuration, features->nblocks, ColumnNames(features), t->user_map->strength};
 }
 
 /* Rows of the version before on their way in. */

@@ -352,7 +352,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	if (training->map)
 		MapParameters(training, TextConfigurationName(t->attributes.text_configuration), &map);
 	if (training->user_map)
-		UserMapParameters(training, &user_map);
+		UserMapParameters(training, TextConfigurationName(t->profiles.text_configuration), &user_map);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);

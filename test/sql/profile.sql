@@ -68,6 +68,53 @@ DROP TABLE people;
 SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1002, 3, 'kinds', fresh => true);
 ROLLBACK;
 
+-- who comes into it after the training is asked for by what it says of them then, and so is who says something new
+BEGIN;
+INSERT INTO people VALUES (1100, 'kind 4', 170), (1101, 'kind 5', NULL), (1102, 'unheard of', 170);
+UPDATE people SET kind = 'kind 6' WHERE user_id = 2001;
+SELECT u, bool_and(item_id / 10 = 4) AS four, bool_and(item_id / 10 = 5) AS five, bool_and(item_id / 10 = 6) AS six, string_agg(DISTINCT reason, ' ') FROM unnest('{1100,1101,1102,2001}'::int[]) u, mf_recommend(u, 5, 'kinds') GROUP BY u ORDER BY u;
+-- as those of their like whom the training knew
+SELECT bool_and(abs(a.score - b.score) < 1e-5) AS scores, count(*) FROM mf_recommend(1100, 100, 'kinds') a JOIN mf_recommend(1004, 100, 'kinds') b USING (item_id);
+SELECT mf_predict(1100, 45, 'kinds') > mf_predict(1100, 25, 'kinds') AS likes_own, bool_and(id % 8 = 4) AS like_them FROM mf_similar_users(1100, 10, 'kinds');
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1100, 5, 'kinds', fresh => true);
+SELECT count(*) FROM mf_similar_users(1102, 10, 'kinds');
+-- they are drawn there when they rate
+INSERT INTO clicks VALUES (1100, 10);
+SELECT string_agg(DISTINCT reason, ' '), avg((item_id / 10 = 4)::int) >= 0.6 AS of_kind FROM mf_recommend(1100, 5, 'kinds', fresh => true);
+-- the mean user's where the relation has gone, or is not for who asks
+SAVEPOINT here;
+ALTER TABLE kinds_feature_factors RENAME TO gone;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
+ROLLBACK TO here;
+ALTER TABLE people RENAME TO gone;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
+ROLLBACK TO here;
+CREATE ROLE regress_profile;
+GRANT USAGE ON SCHEMA profile TO regress_profile;
+GRANT SELECT ON kinds_user_factors, kinds_item_factors, kinds_feature_factors, clicks TO regress_profile;
+SET ROLE regress_profile;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
+RESET ROLE;
+GRANT SELECT ON people TO regress_profile;
+SET ROLE regress_profile;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
+RESET ROLE;
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+SET ROLE regress_profile;
+SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
+RESET ROLE;
+ROLLBACK;
+-- words of a text, in the language of the training; both parts, whose vectors are longer
+BEGIN;
+CREATE TABLE told AS SELECT user_id, 'likes ' || (ARRAY['running', 'reading', 'cooking', 'sailing', 'climbing', 'painting', 'dancing', 'singing'])[1 + user_id % 8] || ' and number ' || user_id AS about FROM people WHERE user_id <= 160;
+CREATE TABLE stars AS SELECT user_id, item_id, (3 + (user_id * item_id) % 3)::real AS rating FROM clicks;
+SET LOCAL mfrec.text_search_config = 'english';
+SELECT model, version, users FROM mf_train('stars', 'told', factors => 16, rating_factors => 8, user_features => 'told');
+SET LOCAL mfrec.text_search_config = 'simple';
+INSERT INTO told VALUES (5001, 'sailed, and sails');
+SELECT string_agg(DISTINCT reason, ' '), avg((item_id / 10 = 3)::int) >= 0.6 AS of_kind, bool_and(predicted_rating BETWEEN 3 AND 5) AS rated FROM mf_recommend(5001, 5, 'told');
+ROLLBACK;
+
 -- the next version goes by the same relation, and knows who has come; rolled back it never was
 BEGIN;
 INSERT INTO people VALUES (1100, 'kind 4', 170);
