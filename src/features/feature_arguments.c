@@ -25,15 +25,15 @@ HasFeatures(const FeatureArguments *arguments)
 	return OidIsValid(arguments->relid) || arguments->name;
 }
 
-/* An error for categories of no relation. */
+/* An error for categories of no relation; the arguments of both sides have the same. */
 void
-CheckFeatureArguments(const FeatureArguments *arguments)
+CheckFeatureArguments(const FeatureArguments *items, const FeatureArguments *users)
 {
-	if (arguments->ncategories > 0 && !HasFeatures(arguments))
+	if (items->ncategories > 0 && !HasFeatures(items) && !HasFeatures(users))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feature_categories needs item_features"),
-				 errdetail("It lists columns of that relation."),
+				 errmsg("feature_categories needs item_features or user_features"),
+				 errdetail("It lists columns of these relations."),
 				 errhint("Name the table or view of items' attributes with the argument item_features.")));
 }
 
@@ -115,14 +115,16 @@ FeaturesRelation(const FeatureArguments *arguments, const char *model)
 
 /*
  * Opens the relation of attributes of a model's items, or users, whose ids are of type `items`; all that can be wrong before a
- * row is read is an error here. item_column: how the source of ratings calls its items.
+ * row is read is an error here. id_column: how the source of ratings calls them; other: the arguments of the other side, among
+ * whose columns there may be categories, too; NULL: there are none.
  */
 void
-OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *id_column, const char *model,
-				 const IdType *items)
+OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const FeatureArguments *other, const char *id_column,
+			 const char *model, const IdType *items)
 {
 	OpenFeatureSource(source, arguments->side, FeaturesRelation(arguments, model), id_column, arguments->categories,
-					  arguments->ncategories, TextConfiguration(), false);
+					  arguments->ncategories, other && HasFeatures(other) ? FindFeatures(other) : InvalidOid,
+					  TextConfiguration(), false);
 	CheckFeatureKey(source, items);
 }
 
@@ -135,7 +137,7 @@ ReopenFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid rel
 			   const char *text_configuration)
 {
 	OpenFeatureSource(source, arguments->side, relid, id_column, arguments->categories, arguments->ncategories,
-					  TextConfiguration(), true);
+					  InvalidOid, TextConfiguration(), true);
 	UseTextConfiguration(source, text_configuration);
 }
 
@@ -155,8 +157,7 @@ AppendFeatureArguments(StringInfo json, const FeatureArguments *arguments)
 		return;
 	AppendJsonString(json, arguments->side->schema_key, arguments->schema);
 	AppendJsonString(json, arguments->side->argument, arguments->name);
-	if (arguments->side == &item_side)
-		AppendJsonStrings(json, "feature_categories", arguments->categories, arguments->ncategories);
+	AppendJsonStrings(json, "feature_categories", arguments->categories, arguments->ncategories);
 }
 
 /* The inverse of AppendFeatureArguments(); strings are palloc'd. */
@@ -168,6 +169,6 @@ FeatureArgumentsFromJson(FeatureArguments *arguments, const FeatureSide *side, J
 	arguments->schema = JsonString(json, side->schema_key);
 	if (arguments->schema)
 		arguments->name = JsonString(json, side->argument);
-	if (arguments->name && side == &item_side)
+	if (arguments->name)
 		arguments->categories = JsonStrings(json, "feature_categories", &arguments->ncategories);
 }

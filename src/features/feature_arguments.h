@@ -22,9 +22,9 @@ typedef struct FeatureArguments
 
 extern bool HasFeatures(const FeatureArguments *arguments);
 extern Oid	FindFeatures(const FeatureArguments *arguments);
-extern void CheckFeatureArguments(const FeatureArguments *arguments);
-extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const char *id_column,
-						 const char *model, const IdType *items);
+extern void CheckFeatureArguments(const FeatureArguments *items, const FeatureArguments *users);
+extern void OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const FeatureArguments *other,
+						 const char *id_column, const char *model, const IdType *items);
 extern void ReopenFeatures(FeatureSource *source, const FeatureArguments *arguments, Oid relid, const char *id_column,
 						   const char *text_configuration);
 extern char *TextConfigurationName(Oid configuration);

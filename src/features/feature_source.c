@@ -117,12 +117,22 @@ IsListed(const char *column, char **names, int count)
 	return false;
 }
 
-/* An error for a name in feature_categories that is no column of the relation, or its key. */
+/* Whether a name is a column of the relation of the other side (InvalidOid: there is none), and no attribute of this one. */
+static bool
+IsOfOther(Relation rel, const char *key, const char *name, Oid other)
+{
+	return OidIsValid(other) && get_attnum(other, name) > 0 &&
+		(strcmp(name, key) == 0 || get_attnum(RelationGetRelid(rel), name) <= 0);
+}
+
+/* An error for a name in feature_categories that is no column of the relation, or its key, nor one of the other side's. */
 static void
-CheckCategories(Relation rel, const char *key, char **categories, int ncategories)
+CheckCategories(Relation rel, const char *key, char **categories, int ncategories, Oid other)
 {
 	for (int i = 0; i < ncategories; i++)
 	{
+		if (IsOfOther(rel, key, categories[i], other))
+			continue;
 		(void) NamedColumn(rel, categories[i], "feature_categories");
 		if (strcmp(categories[i], key) == 0)
 			ereport(ERROR,
@@ -221,14 +231,15 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
 /*
  * Resolves the relation of attributes into *source, before a row is read: an error for a relation without key or
  * attributes, a column of a type that cannot be one, a name in categories (ncategories of them) that is no column.
- * Locks the relation until the end of the transaction; strings are palloc'd. text_configuration: of text search.
+ * Locks the relation until the end of the transaction; strings are palloc'd. other: the relation of the other side,
+ * InvalidOid: none; text_configuration: of text search.
  *
  * again: a training has known the relation, so that columns that have come since do not matter, nor those that have gone:
  * they are passed over where they would be an error.
  */
 void
 OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column, char **categories,
-				  int ncategories, Oid text_configuration, bool again)
+				  int ncategories, Oid other, Oid text_configuration, bool again)
 {
 	Relation	rel = OpenRows(relid, psprintf("cannot read attributes of %s from \"%%s\"", side->many),
 							   psprintf("Name a table or view of %s with the argument %s.", side->many, side->argument));
@@ -244,7 +255,7 @@ OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, con
 	source->key_column = KeyColumn(rel, side, id_column);
 	IdColumn(rel, source->key_column, side->id_argument, &source->key);
 	if (!again)
-		CheckCategories(rel, source->key_column, categories, ncategories);
+		CheckCategories(rel, source->key_column, categories, ncategories, other);
 	FillAttributes(source, rel, categories, ncategories, again);
 	relation_close(rel, NoLock);
 }

@@ -59,7 +59,7 @@ typedef struct FeatureSource
 } FeatureSource;
 
 extern void OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column,
-							  char **categories, int ncategories, Oid text_configuration, bool again);
+							  char **categories, int ncategories, Oid other, Oid text_configuration, bool again);
 extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
 extern char *FeatureQuery(const FeatureSource *source);
 

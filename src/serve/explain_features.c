@@ -54,12 +54,14 @@ static void
 OpenFeaturesOf(const Recommender *r, Jsonb *parameters, FeatureSource *source)
 {
 	FeatureArguments arguments;
+	FeatureArguments users;
 	SourceColumns columns;
 
 	FeatureArgumentsFromJson(&arguments, &item_side, r->model->parameters);
+	FeatureArgumentsFromJson(&users, &user_side, r->model->parameters);
 	CheckGoesByFeatures(r, &arguments);
 	SourceColumnsFromJson(&columns, r->model->parameters);
-	OpenFeatures(source, &arguments, columns.item, r->model->name, &r->image->item_type);
+	OpenFeatures(source, &arguments, &users, columns.item, r->model->name, &r->image->item_type);
 	UseTextConfiguration(source, JsonString(parameters, "text_search_config"));
 }
 

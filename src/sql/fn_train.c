@@ -113,12 +113,19 @@ ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 	}
 }
 
-/* The argument user_features, which the scripts of 0.1.0 do not have either: the last one, at that place. */
+/*
+ * The argument user_features, which the scripts of 0.1.0 do not have either, at that place; feature_categories, which has
+ * been read, holds for both relations.
+ */
 static void
-ReadUserFeatures(FunctionCallInfo fcinfo, int place, FeatureArguments *arguments)
+ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 {
+	FeatureArguments *arguments = &options->user_features;
+
 	if (PG_NARGS() > place && !PG_ARGISNULL(place))
 		arguments->relid = PG_GETARG_OID(place);
+	arguments->categories = options->features.categories;
+	arguments->ncategories = options->features.ncategories;
 }
 
 /*
@@ -173,7 +180,7 @@ mf_train(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
-	ReadUserFeatures(fcinfo, 21, &request.options.user_features);
+	ReadUserFeatures(fcinfo, 21, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }

@@ -162,7 +162,7 @@ LoadEstimate(Training *t, const TrainRequest *request, Source *source)
 	OpenSource(source, request->source, &t->options.columns);
 	CheckRatingFactors(&t->options, source->feedback);
 	if (has_features)
-		OpenFeatures(&attributes, &t->options.features, source->item_column, source->name, &source->item);
+		OpenFeatures(&attributes, &t->options.features, NULL, source->item_column, source->name, &source->item);
 	BeginProgress(request->model ? request->model : source->name);
 	t->ratings = LoadRatings(source, TrainHoldout(&t->options), false, &t->parallel);
 	if (has_features)

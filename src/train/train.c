@@ -137,6 +137,8 @@ static void
 BeginTraining(Trainer *t)
 {
 	const TrainRequest *request = t->request;
+	const FeatureArguments *items = &request->options.features;
+	const FeatureArguments *users = &request->options.user_features;
 	const char *command = request->warm ? "mf_retrain()" : "mf_train()";
 
 	t->training.options = request->options;
@@ -147,12 +149,10 @@ BeginTraining(Trainer *t)
 	CheckTrainOptions(&request->options);
 	OpenSource(&t->source, request->source, &request->options.columns);
 	PlanVersion(t);
-	if (HasFeatures(&request->options.features))
-		OpenFeatures(&t->attributes, &request->options.features, t->source.item_column, t->version.model.name,
-					 &t->source.item);
-	if (HasFeatures(&request->options.user_features))
-		OpenFeatures(&t->profiles, &request->options.user_features, t->source.user_column, t->version.model.name,
-					 &t->source.user);
+	if (HasFeatures(items))
+		OpenFeatures(&t->attributes, items, users, t->source.item_column, t->version.model.name, &t->source.item);
+	if (HasFeatures(users))
+		OpenFeatures(&t->profiles, users, items, t->source.user_column, t->version.model.name, &t->source.user);
 }
 
 /* Items of the version before, whose ids may have been of another type. */

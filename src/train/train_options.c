@@ -70,7 +70,7 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("taste", options->taste, 0, 1e9);
 	CheckNumber("tolerance", options->tolerance, 0, 1);
 	CheckNumber("validation", options->validation, 0, 0.9);
-	CheckFeatureArguments(&options->features);
+	CheckFeatureArguments(&options->features, &options->user_features);
 	CheckFeatureStrength(options);
 }
 

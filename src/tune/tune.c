@@ -390,7 +390,8 @@ BeginTuning(Tuner *t)
 	OpenSource(&t->source, request->source, &training->options.columns);
 	CheckRatingFactors(&training->options, t->source.feedback);
 	if (HasFeatures(&training->options.features))
-		OpenFeatures(&t->attributes, &training->options.features, t->source.item_column, t->source.name, &t->source.item);
+		OpenFeatures(&t->attributes, &training->options.features, NULL, t->source.item_column, t->source.name,
+					 &t->source.item);
 	return searched;
 }
 

@@ -104,6 +104,25 @@ SET ROLE regress_profile;
 SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
 RESET ROLE;
 ROLLBACK;
+-- numbers that are keys of something else are categories where they are listed, of either relation or of both
+BEGIN;
+CREATE TABLE coded AS SELECT user_id, (user_id % 8 * 37) % 101 AS code, height FROM people WHERE user_id <= 160 OR user_id = 1001;
+CREATE TABLE goods AS SELECT i AS item_id, i / 10 % 4 AS shelf, i % 3 AS code FROM generate_series(0, 85) i;
+SAVEPOINT here;
+SET LOCAL client_min_messages = notice;
+SELECT model, version FROM mf_train('clicks', 'coded', factors => 16, iterations => 2, user_features => 'coded', feature_categories => '{code}');
+INSERT INTO coded VALUES (1100, (4 * 37) % 101, 170);
+SELECT bool_and(item_id / 10 = 4) AS of_kind, min(reason) FROM mf_recommend(1100, 3, 'coded');
+SELECT model, version FROM mf_retrain('coded');
+SELECT model, version FROM mf_train('clicks', 'coded', factors => 16, iterations => 2, user_features => 'coded', item_features => 'goods', feature_categories => '{code, shelf}');
+SELECT model, version FROM mf_retrain('coded');
+SELECT count(*) > 0 AS explained FROM mf_explain_features(1, 81, 5, 'coded');
+SELECT model FROM mf_train('clicks', 'coded', factors => 16, user_features => 'coded', item_features => 'goods', feature_categories => '{shell}');
+ROLLBACK TO here;
+SELECT model FROM mf_train('clicks', 'coded', factors => 16, user_features => 'coded', feature_categories => '{shelf}');
+ROLLBACK TO here;
+SELECT model FROM mf_train('clicks', 'coded', factors => 16, user_features => 'coded', feature_categories => '{user_id}');
+ROLLBACK;
 -- words of a text, in the language of the training; both parts, whose vectors are longer
 BEGIN;
 CREATE TABLE told AS SELECT user_id, 'likes ' || (ARRAY['running', 'reading', 'cooking', 'sailing', 'climbing', 'painting', 'dancing', 'singing'])[1 + user_id % 8] || ' and number ' || user_id AS about FROM people WHERE user_id <= 160;
