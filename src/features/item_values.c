@@ -70,11 +70,20 @@ ItemValueNames(const ItemValue *values, int count)
 	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* Whether a value is what the training took its column as: of a text it has had values or words, and never both. */
+/*
+ * Fills in what the training knows of the feature of a value's name, see FeatureWeight.  False where the value is not what
+ * its column was taken as: of a text the training has had values or words, and never both.
+ */
 bool
-ValueIsTakenAs(const FeatureSource *source, const ItemValue *value, const char *taken_as)
+KnowValue(const FeatureSource *source, ItemValue *value, const char *taken_as, double weight, double mean, double deviation)
 {
-	return source->attribute[value->attribute].kind != ATTRIBUTE_TEXT || value->word == (strcmp(taken_as, "words") == 0);
+	if (source->attribute[value->attribute].kind == ATTRIBUTE_TEXT && value->word != (strcmp(taken_as, "words") == 0))
+		return false;
+	value->known = true;
+	value->weight = weight;
+	value->mean = mean;
+	value->deviation = deviation;
+	return true;
 }
 
 /* Adds the item's numbers, of which there are `count` values so far; returns how many there are then. */

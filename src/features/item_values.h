@@ -6,7 +6,7 @@
 
 #include "features/attributes_read.h"
 
-/* One value that an item has.  What the training knows of the feature whoever asks fills in; then there is a cell. */
+/* One value that an item has.  What the training knows of the feature KnowValue() fills in; then there is a cell. */
 typedef struct ItemValue
 {
 	char	   *feature;		/* its name, as the training would call it */
@@ -38,7 +38,8 @@ typedef void (*ItemCellsFunction) (void *state, int32 item, const ItemValue *val
 extern void SortItemValues(ItemValue *values, int count);
 extern int	FirstItemValue(const ItemValue *values, int count, const char *feature);
 extern Datum ItemValueNames(const ItemValue *values, int count);
-extern bool ValueIsTakenAs(const FeatureSource *source, const ItemValue *value, const char *taken_as);
+extern bool KnowValue(const FeatureSource *source, ItemValue *value, const char *taken_as, double weight, double mean,
+					  double deviation);
 extern int	ReadItemValues(const FeatureSource *source, int64 id, ItemValue **values);
 extern void MakeItemCells(ItemValue *values, int count);
 

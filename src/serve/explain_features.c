@@ -82,14 +82,8 @@ TakeRow(void *state, const FeatureRow *row)
 	if (rating)
 		pull += e->rating * (mf_dot(e->user, rating, row->factors) + row->bias);
 	for (int i = FirstItemValue(e->value, e->count, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
-		if (ValueIsTakenAs(e->source, &e->value[i], row->taken_as))
-		{
-			e->value[i].known = true;
-			e->value[i].weight = row->weight;
-			e->value[i].mean = row->mean;
-			e->value[i].deviation = row->deviation;
+		if (KnowValue(e->source, &e->value[i], row->taken_as, row->weight, row->mean, row->deviation))
 			e->pull[i] = pull;
-		}
 }
 
 /* How much the part of ratings counts in the score of an item: see mf_item_taste(). */

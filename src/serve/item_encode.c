@@ -123,18 +123,9 @@ TakeRow(void *state, const FeatureRow *row)
 
 	for (int i = FirstItemValue(described->feature, described->nfeatures, row->feature);
 		 i < described->nfeatures && strcmp(described->feature[i].feature, row->feature) == 0; i++)
-	{
-		ItemValue  *value = &described->feature[i];
-
-		if (row->factors != mf_dimensions(&e->encoder->objective) ||
-			!ValueIsTakenAs(&e->encoder->source, value, row->taken_as))
-			continue;
-		value->known = true;
-		value->weight = row->weight;
-		value->mean = row->mean;
-		value->deviation = row->deviation;
-		e->share[i] = (Share) {CopyFloats(row->vector, row->factors), CopyFloats(row->rating_vector, row->factors), row->bias};
-	}
+		if (row->factors == mf_dimensions(&e->encoder->objective) &&
+			KnowValue(&e->encoder->source, &described->feature[i], row->taken_as, row->weight, row->mean, row->deviation))
+			e->share[i] = (Share) {CopyFloats(row->vector, row->factors), CopyFloats(row->rating_vector, row->factors), row->bias};
 	MemoryContextSwitchTo(old);
 }
 
