@@ -151,7 +151,7 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
 	CommentModelTable(name, "number", "by which seen of the table of users means the item");
 	CommentModelTable(name, "prior",
-					  "what its attributes alone make of an item with ratings; null: nothing, or there are no ratings, and factors are that");
+					  "what its attributes alone make of an item of the ratings; null: nothing, or nobody had rated it, and factors are that");
 }
 
 /*

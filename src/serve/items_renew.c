@@ -2,8 +2,8 @@
  * items_renew.c - the items of a version, brought up to date with the relation of attributes.
  *
  * Items that have come to the relation since the training get the vectors that it would have given them (item_encode.c), as
- * rows of the version's table; cold items that have gone from it lose theirs.  Items with ratings stay as they are, with a
- * row there or without.  Who calls this publishes the version's image anew, so that all of it is seen at once.
+ * rows of the version's table; cold items that have gone from it lose theirs.  Items of the ratings stay as they are, with a
+ * row there or without, also those of which validation has held out all rows: these have a prior.  Who calls this publishes the version's image anew, so that all of it is seen at once.
  *
  * Numbers by which users' rows mean items are never given twice in a version: new items get those behind all that there
  * have been, and those of items that have gone stay free.
@@ -41,14 +41,14 @@ typedef struct Renewal
 	int32		known;			/* how many there are of these */
 	int64		rated;			/* and of those with ratings */
 	int64		capacity;		/* of the next */
-	bool	   *cold;			/* by item: known, without ratings */
+	bool	   *cold;			/* by item: known, and none of the ratings */
 	bool	   *described;		/* known, with a row in the relation */
 	int64		numbers;		/* all numbers of items are below */
 	int64		added;
 	int64		removed;
 } Renewal;
 
-/* Receives ids, and of the version's items how many ratings they have. */
+/* Receives ids, and of the version's items how many ratings they have, and whether there is no prior. */
 typedef struct IdReceiver
 {
 	DestReceiver pub;
@@ -80,8 +80,8 @@ ReceiveItem(TupleTableSlot *slot, DestReceiver *self)
 		renewal->capacity *= 2;
 		renewal->cold = repalloc_huge(renewal->cold, renewal->capacity * sizeof(bool));
 	}
-	renewal->cold[item] = DatumGetInt32(slot->tts_values[1]) == 0;
-	renewal->rated += !renewal->cold[item];
+	renewal->cold[item] = DatumGetInt32(slot->tts_values[1]) == 0 && DatumGetBool(slot->tts_values[2]);
+	renewal->rated += DatumGetInt32(slot->tts_values[1]) != 0;
 	return true;
 }
 
@@ -114,7 +114,8 @@ ReadItems(Renewal *renewal)
 
 	renewal->capacity = 1024;
 	renewal->cold = HugeArray(renewal->capacity, sizeof(bool));
-	RunQuery(psprintf("SELECT " ITEM_ID ", ratings FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
+	RunQuery(psprintf("SELECT " ITEM_ID ", ratings, %s FROM %s WHERE version OPERATOR(pg_catalog.=) $1",
+					  PriorColumn(renewal->model->item_relid) != InvalidAttrNumber ? "prior IS NULL" : "true",
 					  FactorTableSql(renewal->model->item_relid)),
 			 INT4OID, Int32GetDatum(renewal->model->version), false, &receiver.pub);
 	renewal->known = renewal->items->count;

@@ -104,7 +104,7 @@ CompareRow(void *state, const StoredRow *row)
 	int32		item = FindId(&search->image->ids, row->id);
 
 	CHECK_FOR_INTERRUPTS();
-	if (item < 0 || row->prior == NULL || row->factors != mf_dimensions(&search->image->objective))
+	if (item < 0 || IsCold(search, item) || row->prior == NULL || row->factors != mf_dimensions(&search->image->objective))
 		return;
 	memcpy(space, row->prior, sizeof(float) * row->factors);
 	Compare(search, item, space);

@@ -54,8 +54,8 @@ typedef struct StoredItems
 	const float *rating;		/* n x ld; NULL without a rating part */
 	const float *bias;			/* n; NULL without a rating part */
 	const int32 *numbers;		/* n: by which users' rows name them, see NumberByRatings() */
-	const float *prior;			/* n x ld: what attributes make of them; NULL without, or where these say nothing */
-	const bool *has_prior;		/* n: known items of which they make something */
+	const float *prior;			/* n x ld: what attributes make of them; NULL without */
+	const bool *has_prior;		/* n: see FindPriors() */
 } StoredItems;
 
 /* A training of a model's next version. */
@@ -214,15 +214,25 @@ WarmStart(Trainer *t)
 	PopActiveSnapshot();
 }
 
-/* Which of the items with ratings have a prior: it is not 0.  Cold ones have their vectors of it. */
+/*
+ * Which of the items, in the order of rank (NULL: as they are), have a prior: those with ratings where it is not 0, and all of
+ * which validation has held out all rows.  New ones have their vectors of it; so they are told from these.
+ */
 static bool *
-FindPriors(const StoredItems *items, int64 ld)
+FindPriors(const Training *training, const int32 *rank)
 {
-	bool	   *has_prior = HugeZeroArray(items->n, sizeof(bool));
+	const float *prior = ListPrior(training->map);
+	int64		ld = mf_padded(training->problem.factors);
+	bool	   *has_prior = HugeZeroArray(training->nitems, sizeof(bool));
 
-	for (int64 i = 0; i < items->n; i++)
-		for (int64 k = 0; k < ld && items->counts[i] > 0 && !has_prior[i]; k++)
-			has_prior[i] = items->prior[i * ld + k] != 0;
+	for (int64 i = 0; i < training->problem.nitems; i++)
+	{
+		bool		has = training->item_counts[i] == 0;
+
+		for (int64 k = i * ld; k < (i + 1) * ld && !has; k++)
+			has = prior[k] != 0;
+		has_prior[rank ? rank[i] : i] = has;
+	}
 	return has_prior;
 }
 
@@ -249,10 +259,10 @@ SortItems(Trainer *t, const int32 *numbers)
 		.bias = ReorderRows(factors->item_bias, rank, n, 1),
 		.numbers = ReorderRows(numbers, rank, n, 1)
 	};
-	if (training->map && training->map->used)
+	if (training->map)
 	{
 		t->items.prior = ReorderRows(ListPrior(training->map), rank, n, ld);
-		t->items.has_prior = FindPriors(&t->items, ld);
+		t->items.has_prior = FindPriors(training, rank);
 	}
 }
 

@@ -184,6 +184,19 @@ BEGIN;
 DELETE FROM both_item_factors;
 SELECT mf_refresh('both');
 ROLLBACK;
+-- items of which validation has held out all rows, and of which the relation says nothing, are none of its items: they stay
+BEGIN;
+CREATE TABLE more AS SELECT * FROM ratings UNION ALL SELECT u, 900 + u, 5 FROM generate_series(1, 40) u;
+SELECT count(*) > 0 AS new FROM films WHERE item_id > 72;
+SELECT version FROM mf_train('more', 'held', factors => 4, item_features => 'films', validation => 0.4);
+CREATE TABLE held AS SELECT item_id FROM held_item_factors WHERE ratings = 0 AND item_id BETWEEN 901 AND 940;
+SELECT count(*) BETWEEN 5 AND 35 AS some, (SELECT items FROM mf_models WHERE model = 'held') = (SELECT count(*) FROM held_item_factors) AS items FROM held;
+DELETE FROM films WHERE item_id > 72;
+SELECT mf_refresh('held') = (SELECT count(DISTINCT item_id) FROM more WHERE rating IS NOT NULL) AS all_of_the_ratings;
+SELECT count(*) AS gone FROM held WHERE item_id NOT IN (SELECT item_id FROM held_item_factors);
+SELECT count(*) AS new FROM held_item_factors WHERE item_id > 72 AND item_id < 900;
+SELECT count(*) - count(DISTINCT id) AS twice FROM mf_similar_items(4, 1000, 'held', by => 'content');
+ROLLBACK;
 -- null keys, keys beyond the type of the items
 ALTER TABLE films DROP CONSTRAINT films_pkey, ALTER item_id DROP NOT NULL, ALTER item_id TYPE bigint;
 INSERT INTO films VALUES (NULL, 'horror'), (NULL, 'drama'), (99999999999, 'drama');
