@@ -123,6 +123,7 @@ my @runs = (
 	[ 'mf_recommend_users', 'call_often', 'SELECT count(*) FROM mf_recommend_users($1, 5)' ],
 	[ 'mf_predict', 'call_often', 'SELECT mf_predict($1, 7)::bigint' ],
 	[ 'mf_similar_items', 'call_often', 'SELECT count(*) FROM mf_similar_items($1, 5)' ],
+	[ 'mf_similar_items by content', 'call_often', q{SELECT count(*) FROM mf_similar_items($1, 5, 'attributed', by => 'content')} ],
 	[ 'mf_similar_users', 'call_often', 'SELECT count(*) FROM mf_similar_users($1, 5)' ],
 	[ 'mf_explain', 'call_often', 'SELECT count(*) FROM mf_explain($1, 7, 5)' ],
 	[ 'mf_explain_features', 'call_often', q{SELECT count(*) FROM mf_explain_features(1, $1, 5, 'attributed')} ],
