@@ -121,7 +121,11 @@ FindTarget(const Recommender *r, ItemSearch *search, int64 id, bool content)
 	if (item < 0)
 	{
 		if (FindNewItems(r, &id, 1, &new))
+		{
+			if (!mf_ratings_alone(&image->objective))
+				mf_shift_cold(new.items.vectors, -1, image->cold_shift, search->ld);
 			TakeTarget(search, new.items.vectors, search->ld);
+		}
 	}
 	else if (content && !IsCold(search, item))
 		ReadFactorsOf(r->model->item_relid, ITEM_ID, r->version, &image->item_type, id, READ_PRIOR, TakeTargetRow, search);

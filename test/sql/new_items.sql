@@ -132,6 +132,7 @@ ROLLBACK;
 -- they are like items of their genre, by content and else
 SELECT model, by, count(*), bool_and(id % 4 = 0 AND id <= 100) AS of_its_genre, max(rank) FROM models, (VALUES ('factors'), ('content')) b (by), mf_similar_items(180, 17, model, by => by) GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) FROM mf_similar_items(5000, model => 'both');
+CREATE TABLE similar_before AS SELECT model, by, id, similarity FROM models, (VALUES ('factors'), ('content')) b (by), mf_similar_items(180, 100, model, by => by);
 
 -- mf_refresh: they are items of the model
 CREATE TABLE before AS SELECT model, item_id, score, u FROM models, generate_series(1, 300, 23) u, mf_recommend(u, 10, model, candidates => cold(100)) l;
@@ -144,6 +145,8 @@ SELECT model, count(*) > 0 AS listed FROM models, generate_series(1, 300, 23) u,
 SELECT model, count(*) FROM models, mf_recommend(2, 1000, model, new_items => false) WHERE item_id > 72 GROUP BY model;
 SELECT count(*), count(DISTINCT number), max(number), min(ratings), max(ratings), bool_or(number < 80) AS old_number FROM both_item_factors WHERE item_id > 100;
 SELECT model, bool_and(id % 4 = 0) AS of_its_genre FROM models, mf_similar_items(180, 19, model) GROUP BY 1 ORDER BY 1;
+SELECT model, by, count(*) > 0 AS compared, max(abs(a.similarity - b.similarity)) < 1e-5 AS as_before
+	FROM models CROSS JOIN (VALUES ('factors'), ('content')) c (by) CROSS JOIN LATERAL mf_similar_items(180, 200, model, by => by) a JOIN similar_before b USING (model, by, id) GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT model, bool_and((id % 4 = 0) = (similarity > 0.999)) AS of_its_genre, count(*) FILTER (WHERE id > 100) > 0 AS new FROM models, mf_similar_items(4, 1000, model, by => 'content') GROUP BY 1 ORDER BY 1;
 SELECT max(abs(x - y)) < 1e-6 AS factors, max(abs(rx - ry)) < 1e-6 AS rating_factors FROM both_item_factors a JOIN both_item_factors b ON a.item_id = b.item_id + 100, unnest(a.factors, b.factors, a.rating_factors, b.rating_factors) u (x, y, rx, ry);
 SELECT count(*) > 0 AS told FROM mf_recommend_users(180, 10, 'both');
