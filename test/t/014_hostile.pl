@@ -384,6 +384,7 @@ CREATE FUNCTION usual(function text, name text, type regtype) RETURNS text LANGU
 		WHEN type = 'uuid'::regtype THEN '''00000000-0000-0000-0000-000000000000'''
 		WHEN name IN ('user_type', 'item_type') THEN 'NULL::bigint'
 		WHEN name = 'items' THEN 'ARRAY[1, 2]'
+		WHEN name = 'variants' THEN '''{"usual": 1, "other": 1}'''
 		WHEN type = 'text'::regtype THEN '''1''::text'
 		ELSE '1' END
 $$;

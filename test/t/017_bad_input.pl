@@ -79,6 +79,8 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'groups' THEN 'NULL::int[]'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name = 'metric' THEN '''rmse'''
+		WHEN name = 'variants' THEN '''{"ratings": 1, "other": 1}'''
+		WHEN name = 'experiment' THEN '''x'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
 		WHEN name IN ('item_type', 'user_type') THEN '1'
 		WHEN name IN ('candidates', 'exclude', 'items') THEN 'ARRAY[1, 2]'

@@ -1,6 +1,6 @@
 # Attributes at random: relations of columns of all types, of values that are usual, odd or wrong, and of any ids.  A training
 # says in a documented way what is wrong, or stores numbers; the same to the bit in memory and spilled, by any number of
-# threads and however rows lie; a cold item's explanation adds up to its score.
+# threads and however rows lie; a cold item's explanation adds up to its score, but for what all cold items have.
 #
 # MFREC_FEATURE_ROUNDS says how many relations: 25 unless set, 300 with MFREC_TEST_ALL.
 use strict;
@@ -99,10 +99,14 @@ sub stored
 sub wrong_model
 {
 	my ($key, $alone) = @_;
-	my $offset = $alone ? q{(parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * bias} : '0';
+	# what no attribute contributes: the user's part of a predicted rating, or what all cold items have that attributes say something of
+	my $offset = $alone ? q{(parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * u.bias}
+	  : q{(SELECT sum(p * shift::float8) FROM unnest(u.factors, ARRAY(SELECT jsonb_array_elements_text(parameters->'cold_shift'))) x (p, shift))
+			* (SELECT bool_or(f <> 0)::int FROM unnest(i.factors) x (f))};
 	return output_or_error($node, <<"SQL");
-WITH scored AS MATERIALIZED (SELECT u.user_id, item_id, score - ($offset) AS score FROM m_user_factors u JOIN mf_models v ON model = 'm' AND serving,
-		LATERAL mf_recommend(u.user_id, 100, item_type => NULL::$key, model => 'm', candidates => ARRAY(SELECT item_id FROM m_item_factors WHERE ratings = 0 AND factors <> '{}' LIMIT 12), fresh => false) WHERE u.user_id IN (1, 30)),
+WITH scored AS MATERIALIZED (SELECT u.user_id, r.item_id, score - ($offset) AS score FROM m_user_factors u JOIN mf_models v ON model = 'm' AND serving,
+		LATERAL mf_recommend(u.user_id, 100, item_type => NULL::$key, model => 'm', candidates => ARRAY(SELECT item_id FROM m_item_factors WHERE ratings = 0 AND factors <> '{}' LIMIT 12), fresh => false) r JOIN m_item_factors i USING (item_id)
+		WHERE u.user_id IN (1, 30) AND i.version = v.version),
 	explained AS MATERIALIZED (SELECT user_id, item_id, score, (SELECT coalesce(sum(contribution), 0) FROM mf_explain_features(user_id, item_id, 10000, 'm')) AS sum FROM scored)
 SELECT concat_ws(', ',
 	(SELECT 'not a number' WHERE EXISTS (SELECT FROM m_item_factors WHERE concat(factors, rating_factors, bias) ~ 'NaN|Inf') OR EXISTS (SELECT FROM m_user_factors WHERE concat(factors, bias) ~ 'NaN|Inf')
