@@ -84,6 +84,13 @@ ItemNumberColumn(Oid relid)
 	return FindColumn(relid, "number", INT4OID);
 }
 
+/* The column that tells rows of the source apart from those before; tables that 0.1.0 made are without. */
+AttrNumber
+FingerprintColumn(Oid relid)
+{
+	return FindColumn(relid, "fingerprint", INT8OID);
+}
+
 /*
  * Where the columns of a model table are.  What it does not have, or has of another type than training has made,
  * is InvalidAttrNumber; ids may be of any type, which is not looked up.
@@ -100,6 +107,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->seen = SeenColumn(relid);
 	columns->prior = PriorColumn(relid);
 	columns->number = ItemNumberColumn(relid);
+	columns->fingerprint = FingerprintColumn(relid);
 }
 
 /* An error for a column of a model table that has not kept its type: it is `now`, and was made as `type`. */

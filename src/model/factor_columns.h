@@ -25,6 +25,7 @@ typedef struct FactorColumns
 	AttrNumber	seen;			/* bytea, of users */
 	AttrNumber	prior;			/* float4[] */
 	AttrNumber	number;			/* int4, of items */
+	AttrNumber	fingerprint;	/* int8 */
 } FactorColumns;
 
 extern const char *FactorTableSql(Oid relid);
@@ -32,6 +33,7 @@ extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
 extern AttrNumber SeenColumn(Oid relid);
 extern AttrNumber PriorColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
+extern AttrNumber FingerprintColumn(Oid relid);
 extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireColumn(Oid relid, const char *column, Oid type);

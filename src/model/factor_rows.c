@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -40,6 +42,18 @@ MakeVector(const float *values, int d)
 	ARR_LBOUND(array)[0] = 1;
 	memcpy(ARR_DATA_PTR(array), values, sizeof(float) * d);
 	return PointerGetDatum(array);
+}
+
+/*
+ * Makes zeros of numbers so small that the product of two of them underflows: in SQL that product is an error.
+ * Iterations bring unused dimensions of tiny catalogues there.  values: count of them, or NULL.
+ */
+void
+DropTiny(float *values, int64 count)
+{
+	for (int64 i = 0; values && i < count; i++)
+		if (fabsf(values[i]) < TINY_FACTOR)
+			values[i] = 0;
 }
 
 /* Rows on their way into a table. */
@@ -89,6 +103,9 @@ FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 		SetBulkColumn(slot, columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
 	if (rows->numbers && columns->number != InvalidAttrNumber)
 		SetBulkColumn(slot, columns->number, Int32GetDatum(rows->numbers[row]));
+	if (rows->fingerprints && row < rows->nfingerprints && rows->fingerprints[row] != 0 &&
+		columns->fingerprint != InvalidAttrNumber)
+		SetBulkColumn(slot, columns->fingerprint, Int64GetDatum(rows->fingerprints[row]));
 	if (rows->seen && columns->seen != InvalidAttrNumber)
 		SetBulkColumn(slot, columns->seen, PointerGetDatum(SeenRow(rows->seen, row)));
 }
@@ -192,6 +209,29 @@ DeleteVersionsBefore(Oid relid, int32 version)
 	CheckRowsVisibleToWriter(relid);
 }
 
+/*
+ * Deletes the rows that a version has of n ids, which are of the type of the column; returns how many there were.  By SQL:
+ * triggers on DELETE fire.
+ */
+int64
+DeleteVersionRows(Oid relid, const char *id_column, int32 version, const IdType *idtype, const Datum *ids, int n)
+{
+	Oid			types[2] = {INT4OID, get_array_type(idtype->base)};
+	Datum		values[2] = {Int32GetDatum(version)};
+	int64		deleted;
+
+	if (n == 0)
+		return 0;
+	values[1] = PointerGetDatum(construct_array((Datum *) ids, n, idtype->base, idtype->typlen, idtype->typbyval,
+												idtype->typalign));
+	deleted = (int64) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s ANY ($2)",
+									  FactorTableSql(relid), id_column, IdEqualitySql(idtype)),
+							 2, types, values, false);
+	CheckRowsVisibleToWriter(relid);
+	pfree(DatumGetPointer(values[1]));
+	return deleted;
+}
+
 /* The integers in the first column of the rows that a statement has returned, without nulls; lives in a context. */
 static List *
 ReturnedIntegers(MemoryContext context)
@@ -263,6 +303,7 @@ typedef struct FactorReceiver
 	int			prior;
 	int			seen;
 	int			number;
+	int			fingerprint;
 	int64		rows;
 } FactorReceiver;
 
@@ -322,6 +363,8 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 		row.seen = slot->tts_values[receiver->seen];
 	if (receiver->number > 0 && !slot->tts_isnull[receiver->number])
 		row.number = DatumGetInt32(slot->tts_values[receiver->number]);
+	if (receiver->fingerprint > 0 && !slot->tts_isnull[receiver->fingerprint])
+		row.fingerprint = DatumGetInt64(slot->tts_values[receiver->fingerprint]);
 	receiver->function(receiver->state, &row);
 	receiver->rows += row.factors > 0;
 	return true;
@@ -374,6 +417,7 @@ InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const ch
 	if (options & READ_SEEN)
 		receiver->seen = ReadColumn(sql, &columns, "seen", SeenColumn(relid));
 	receiver->number = ReadColumn(sql, &columns, "number", ItemNumberColumn(relid));
+	receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
 	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", FactorTableSql(relid));
 }
 

@@ -27,6 +27,8 @@ typedef struct FactorRows
 	const float *bias;			/* NULL: stored as 0 */
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
+	const int64 *fingerprints;	/* of the first `nfingerprints` rows, 0: none; others', or of NULL all: stored as null */
+	int64		nfingerprints;
 	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
 	const float *priors;		/* what attributes make of them, in the first `shared` dimensions; NULL: all null */
 	const bool *has_prior;		/* n: others' are stored as null; NULL: all have vectors */
@@ -48,6 +50,7 @@ typedef struct StoredRow
 	const float *prior;			/* d floats, of an item where they were asked for; NULL: there is none */
 	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
+	int64		fingerprint;	/* of the rows that it was made from; 0: not known, or none */
 } StoredRow;
 
 /* What is read of rows only where it is asked for. */
@@ -62,8 +65,10 @@ extern Datum MakeVector(const float *values, int d);
 extern const float *VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count);
 
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
+extern void DropTiny(float *values, int64 count);
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version);
+extern int64 DeleteVersionRows(Oid relid, const char *id_column, int32 version, const IdType *idtype, const Datum *ids, int n);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype, int options,
 						 StoredRowFunction function, void *state);

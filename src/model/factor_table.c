@@ -142,6 +142,8 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 					  "above or below the mean, in standard deviations of the ratings; 0 with implicit feedback");
 	CommentModelTable(name, "factors", items ? "the vector: s, in a model of ratings alone q" :
 					  "the vector p; empty where nothing is known but what the user has");
+	CommentModelTable(name, "fingerprint",
+					  "a hash of the rows that it was made from, by which mf_update knows whether they have changed; null: not known, or none");
 	if (!items)
 	{
 		CommentModelTable(name, "seen", "items that the user had at the training, by their numbers; null: not known");
@@ -171,7 +173,8 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
-					 items ? ", rating_factors real[], number integer, prior real[]" : ", seen bytea, prior real[]", id_column);
+					 items ? ", rating_factors real[], number integer, prior real[], fingerprint bigint" :
+					 ", seen bytea, prior real[], fingerprint bigint", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/*
@@ -225,6 +228,13 @@ char *
 AddNumberSql(Oid relid)
 {
 	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
+}
+
+/* The statement that gives a model table its column of what rows there were. */
+char *
+AddFingerprintSql(Oid relid)
+{
+	return psprintf("ALTER TABLE %s ADD COLUMN fingerprint bigint", FactorTableSql(relid));
 }
 
 /* The statement that gives a table its column of what attributes make of its users or items. */

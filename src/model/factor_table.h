@@ -25,5 +25,6 @@ extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, co
 extern char *AddSeenSql(Oid relid);
 extern char *AddNumberSql(Oid relid);
 extern char *AddPriorSql(Oid relid);
+extern char *AddFingerprintSql(Oid relid);
 
 #endif

@@ -152,6 +152,24 @@ AddSeenColumns(const Model *model)
 }
 
 /*
+ * The same of the columns that say what rows there were, where they can be added: without them the version's first
+ * mf_update takes all rows for new.
+ */
+void
+AddFingerprintColumns(const Model *model)
+{
+	Oid			relid[] = {model->user_relid, model->item_relid};
+
+	for (int i = 0; i < (int) lengthof(relid); i++)
+	{
+		AttrNumber	attnum = FingerprintColumn(relid[i]);
+
+		if (attnum == InvalidAttrNumber && FindObstacle(relid[i], "fingerprint", attnum) == NULL)
+			(void) TrySqlPatiently(list_make1(AddFingerprintSql(relid[i])));
+	}
+}
+
+/*
  * The same of the column with what attributes make of users or items, in the one or the other table, for a version that has
  * some; an error where it cannot be added, as without it such users would be other ones when they are folded in.
  */

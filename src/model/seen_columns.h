@@ -7,6 +7,7 @@
 #include "model/model_catalog.h"
 
 extern bool AddSeenColumns(const Model *model);
+extern void AddFingerprintColumns(const Model *model);
 extern void AddPriorColumn(const Model *model, Oid relid);
 
 #endif

@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -168,15 +166,6 @@ AddCells(void *state, int32 item, const ItemValue *values, int count)
 			AddShare(items->rating_vectors, item, share->rating_vector, values[i].cell, d);
 		items->bias[item] += (float) (values[i].cell * share->bias);
 	}
-}
-
-/* Makes 0 of what is too small to be stored; NULL has nothing. */
-static void
-DropTiny(float *values, int64 n)
-{
-	for (int64 i = 0; values && i < n; i++)
-		if (fabsf(values[i]) < TINY_FACTOR)
-			values[i] = 0;
 }
 
 /*

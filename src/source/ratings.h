@@ -21,6 +21,18 @@ typedef struct Holdout
 } Holdout;
 
 /*
+ * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the same,
+ * in any order, so are the sums; 0 where there is none.
+ */
+typedef struct Fingerprints
+{
+	int64		nusers;			/* elements of the next, at least as many as there are users by now */
+	int64	   *user;
+	int64		nitems;
+	int64	   *item;
+} Fingerprints;
+
+/*
  * The rows of a source as a sparse matrix of users x items.  Users and items are numbered in the order of their
  * ids, so that nothing depends on the order in which rows are read.
  */
@@ -51,6 +63,8 @@ typedef struct Ratings
 	int64		merged;			/* rows merged into others of the same user and item */
 	int64		memory;			/* bytes that sorting took, about, */
 	int64		temporary;		/* and bytes of its temporary files */
+
+	Fingerprints *fingerprints; /* of all ratings, those held out too, by user and item; NULL: they are not wanted */
 
 	/* what is left out of the matrix */
 	Triplets	held_out;		/* rows kept from training for validation: numbers as given, not standardized */

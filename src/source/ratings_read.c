@@ -13,8 +13,9 @@
 
 #include <math.h>
 
-
 #include "compat.h"
+#include "core/base/rng.h"
+#include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
@@ -67,6 +68,63 @@ CheckIds(const Ratings *ratings)
 	CheckDictionaries(ratings->users, ratings->items, ratings->unrated ? UnratedBytes(ratings->unrated) : 0);
 }
 
+/* An array of sums with room for `count`; what is new is 0. */
+static int64 *
+GrowSums(int64 *sums, int64 *room, int64 count)
+{
+	int64		before = *room;
+
+	if (count <= before)
+		return sums;
+	*room = Max(count, 2 * before);
+	sums = repalloc_huge(sums, sizeof(int64) * *room);
+	memset(sums + before, 0, sizeof(int64) * (*room - before));
+	return sums;
+}
+
+/* No sums yet, in the current memory context. */
+static Fingerprints *
+CreateFingerprints(void)
+{
+	Fingerprints *prints = palloc0(sizeof(Fingerprints));
+
+	prints->nusers = prints->nitems = BATCH_ROWS;
+	prints->user = HugeZeroArray(prints->nusers, sizeof(int64));
+	prints->item = HugeZeroArray(prints->nitems, sizeof(int64));
+	return prints;
+}
+
+/* An id as 64 bits that are the same wherever and whenever it is read. */
+static inline uint64
+IdBits(const IdType *type, int64 id)
+{
+	return type->is_int ? (uint64) id : HashId(type, id);
+}
+
+/* Adds the rows of the batch to the sums of their users and items, whose numbers are given. */
+static void
+AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items)
+{
+	Ratings    *ratings = receiver->ratings;
+	Fingerprints *prints = ratings->fingerprints;
+
+	prints->user = GrowSums(prints->user, &prints->nusers, ratings->users->count);
+	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
+	for (int i = 0; i < receiver->batch; i++)
+	{
+		uint32		value;
+		uint32		weight;
+		uint64		hash = mf_mix64(IdBits(ratings->users->type, receiver->user[i]) + UINT64CONST(0x9e3779b97f4a7c15));
+
+		memcpy(&value, &receiver->value[i], sizeof(value));
+		memcpy(&weight, &receiver->weight[i], sizeof(weight));
+		hash = mf_mix64(hash + IdBits(ratings->items->type, receiver->item[i]));
+		hash = mf_mix64(hash + ((uint64) value << 32 | weight));
+		prints->user[users[i]] = (int64) ((uint64) prints->user[users[i]] + hash);
+		prints->item[items[i]] = (int64) ((uint64) prints->item[items[i]] + hash);
+	}
+}
+
 /* Numbers the ids of the batch, straight into the triplets' arrays, and empties it. */
 static void
 FlushBatch(RatingReceiver *receiver)
@@ -79,6 +137,8 @@ FlushBatch(RatingReceiver *receiver)
 	ReserveTriplets(triplets, n);
 	AddIds(receiver->ratings->users, receiver->user, n, triplets->user + triplets->held);
 	AddIds(receiver->ratings->items, receiver->item, n, triplets->item + triplets->held);
+	if (receiver->ratings->fingerprints)
+		AddFingerprints(receiver, triplets->user + triplets->held, triplets->item + triplets->held);
 	if (triplets->has_value)
 		memcpy(triplets->value + triplets->held, receiver->value, sizeof(float) * n);
 	if (triplets->has_weight)
@@ -246,6 +306,15 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budg
 	return receiver;
 }
 
+/* Has a receiver keep what a version stores besides factors: rows that are no ratings, and what rows there are. */
+static void
+WantOthers(const Source *source, RatingReceiver *receiver, int64 budget)
+{
+	receiver->ratings->fingerprints = CreateFingerprints();
+	receiver->ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
+											   budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
+}
+
 /*
  * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no ratings,
  * and the rows held out for validation, which training does not learn of but lists must leave out as well.  Of items that
@@ -299,8 +368,7 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 	if (holdout.from == 0)		/* a further split of one tuning has no news */
 		NoteRowSecurity(source);
 	if (with_others)
-		ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
-										 sorting.budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
+		WantOthers(source, receiver, sorting.budget);
 	ReadSource(source, receiver, false);
 	if (holdout.from == 0)
 		ReportSkippedRows(ratings);
@@ -319,6 +387,27 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 	SettleWeights(ratings);
 	if (ratings->is_explicit)
 		StandardizeRatings(ratings, source->name);
+	return ratings;
+}
+
+/*
+ * Reads all rows of a source by the numbers of two dictionaries, which take ids that they do not know yet: into *rows as
+ * they are, duplicates too, in memory or spilled beyond `budget` bytes.  The result has the fingerprints, and rows that are
+ * no ratings in `unrated`; there may be no row.
+ */
+Ratings *
+ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const MfParallel *parallel, Triplets *rows)
+{
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	Sorting		sorting;
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+
+	ratings->users = users;
+	ratings->items = items;
+	NoteRowSecurity(source);
+	WantOthers(source, receiver, budget);
+	ReadSource(source, receiver, false);
+	*rows = receiver->triplets;
 	return ratings;
 }
 

@@ -9,6 +9,8 @@
 
 extern Ratings *LoadRatings(const Source *source, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
+extern Ratings *ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const MfParallel *parallel,
+						 Triplets *rows);
 extern void SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 

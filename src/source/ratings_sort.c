@@ -317,6 +317,20 @@ DropUnitWeights(Sorting *s)
 		DropWeights(&s->ratings->by_item);
 }
 
+/* Brings the sums of users' and items' rows into the order of their ranks. */
+static void
+RankFingerprints(const Sorting *s)
+{
+	Fingerprints *prints = s->ratings->fingerprints;
+
+	if (prints == NULL)
+		return;
+	prints->user = ReorderRows(prints->user, s->user_rank, s->nusers, sizeof(int64) / 4);
+	prints->item = ReorderRows(prints->item, s->item_rank, s->nitems, sizeof(int64) / 4);
+	prints->nusers = s->nusers;
+	prints->nitems = s->nitems;
+}
+
 /*
  * Sorts what was read into both orientations of s->ratings, or by user alone, merges duplicates and takes the
  * rows to hold out apart.  Numbers become the ranks of ids, unless they are final.  Frees s->triplets.
@@ -334,6 +348,7 @@ SortRatings(Sorting *s)
 		s->item_rank = SortIdMap(ratings->items);
 		s->nusers = ratings->users->count;
 		s->nitems = ratings->items->count;
+		RankFingerprints(s);
 	}
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
 	if (s->triplets->file)

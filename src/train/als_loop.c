@@ -126,19 +126,7 @@ ValidateIteration(Training *t, double *validation)
 	return KeepBest(t->validation, *validation, &t->factors, t->mean_user, t->iterations);
 }
 
-/*
- * Makes zeros of numbers so small that the product of two of them underflows: in SQL that product is an error.
- * Iterations bring unused dimensions of tiny catalogues there.  values: count of them, or NULL.
- */
-static void
-DropTiny(float *values, int64 count)
-{
-	for (int64 i = 0; values && i < count; i++)
-		if (fabsf(values[i]) < TINY_FACTOR)
-			values[i] = 0;
-}
-
-/* The same for all that will be stored.  Users stay what folding in finds, to far below a float's precision. */
+/* Drops what is too small from all that will be stored.  Users stay what folding in finds, to far below a float's precision. */
 static void
 DropTinyFactors(Training *t)
 {

@@ -318,6 +318,8 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 	if (!OidIsValid(model->item_relid))
 		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true);
 	v->stores_seen = users->seen && AddSeenColumns(model);
+	if (users->fingerprints)
+		AddFingerprintColumns(model);
 	if (users->priors)
 		AddPriorColumn(model, model->user_relid);
 	if (items->priors)

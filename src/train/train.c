@@ -56,6 +56,7 @@ typedef struct StoredItems
 	const int32 *numbers;		/* n: by which users' rows name them, see NumberByRatings() */
 	const float *prior;			/* n x ld: what attributes make of them; NULL without */
 	const bool *has_prior;		/* n: see FindPriors() */
+	const int64 *fingerprints;	/* n: of their rows */
 } StoredItems;
 
 /* A training of a model's next version. */
@@ -249,7 +250,9 @@ SortItems(Trainer *t, const int32 *numbers)
 	int64		ld = mf_padded(training->problem.factors);
 	IdMap	   *ids = training->ratings->items;
 	int32	   *rank = n > training->problem.nitems ? SortIdMap(ids) : NULL;
+	int64	   *fingerprints = HugeZeroArray(n, sizeof(int64));
 
+	memcpy(fingerprints, training->ratings->fingerprints->item, sizeof(int64) * training->problem.nitems);
 	t->items = (StoredItems) {
 		.ids = ids,
 		.n = n,
@@ -257,7 +260,8 @@ SortItems(Trainer *t, const int32 *numbers)
 		.interest = ReorderRows(factors->interest, rank, n, ld),
 		.rating = ReorderRows(factors->rating, rank, n, ld),
 		.bias = ReorderRows(factors->item_bias, rank, n, 1),
-		.numbers = ReorderRows(numbers, rank, n, 1)
+		.numbers = ReorderRows(numbers, rank, n, 1),
+		.fingerprints = ReorderRows(fingerprints, rank, n, sizeof(int64) / 4)
 	};
 	if (training->map)
 	{
@@ -277,6 +281,8 @@ UserRows(const Training *training, SeenRows *seen)
 		.bias = training->factors.user_bias,
 		.vectors = training->factors.user,
 		.seen = seen,
+		.fingerprints = training->ratings->fingerprints->user,
+		.nfingerprints = training->problem.nusers,
 		.unknown = training->ratings->unknown
 	};
 	const UserMap *map = training->user_map;
@@ -307,7 +313,9 @@ ItemRows(const Trainer *t)
 		.priors = items->prior,
 		.has_prior = items->has_prior,
 		.shared = t->training.problem.factors,
-		.rated = items->n
+		.rated = items->n,
+		.fingerprints = items->fingerprints,
+		.nfingerprints = items->n
 	};
 
 	return rows;
