@@ -498,6 +498,7 @@ COMMENT ON FUNCTION mf_variant(text, jsonb, text) IS
 -- A model's owner, for when its tables have gone, and its third table
 ALTER TABLE mfrec.model ADD COLUMN owner text;
 ALTER TABLE mfrec.model ADD COLUMN feature_table text;
+ALTER TABLE mfrec.model_version ADD COLUMN updated_at timestamptz;
 UPDATE mfrec.model m SET owner = pg_catalog.pg_get_userbyid(c.relowner)
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 	WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
@@ -531,12 +532,26 @@ CREATE OR REPLACE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table
+		m.feature_table, v.updated_at
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
 COMMENT ON COLUMN mf_models.table_bytes IS 'size of the model tables with all versions and indexes; the same in every row of a model';
 COMMENT ON COLUMN mf_models.schema IS 'schema of the model tables';
+
+CREATE FUNCTION mf_update(
+	model text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT rows bigint,
+	OUT users_added bigint, OUT users_changed bigint, OUT users_removed bigint,
+	OUT items_added bigint, OUT items_changed bigint, OUT items_removed bigint,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_update';
+COMMENT ON FUNCTION mf_update(text) IS
+'takes into the version that serves what has come to its source, and to the relation of item_features, since it was trained or last updated, without training: new users and items, and those whose rows are others now, are folded in and stored, those without rows go; returns what it did
+rows: ratings that the source has and that were read; users_added, items_added: that the version did not have; users_changed, items_changed: that have other rows, or are rated for the first time; users_removed, items_removed: that have no rows any more
+An item gets what the half-sweep of a training would give it, with users as they are stored; then a user what folding in gives. Constants of the objective, the mean user and the map of attributes stay those of the training. Repeated without news it changes nothing.';
 
 CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
 RETURNS void
@@ -590,5 +605,11 @@ COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';
 COMMENT ON FUNCTION mf_refresh(text) IS
 'lets serving read a model''s tables anew after they were edited by hand, and brings its items without ratings up to date with the relation of item_features; returns the number of items; no transaction sees a mixture';
-COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
-COMMENT ON COLUMN mf_models.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those that mf_update or mf_refresh has added or removed since';
+COMMENT ON COLUMN mf_models.items IS 'items in the training, and those that mf_update or mf_refresh has added or removed since';
+COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training, and as mf_update has found them since';
+COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
+COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+COMMENT ON COLUMN mf_models.users IS 'users in the training, and as mf_update has found them since';
+COMMENT ON COLUMN mf_models.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
+COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';

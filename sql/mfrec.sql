@@ -53,6 +53,7 @@ CREATE TABLE mfrec.model_version (
 	seconds double precision NOT NULL,
 	trained_at timestamptz NOT NULL,
 	parameters jsonb NOT NULL,
+	updated_at timestamptz,
 	CONSTRAINT model_version_pkey PRIMARY KEY (model, version)
 );
 COMMENT ON TABLE mfrec.model_version IS 'one row a kept version of a model';
@@ -61,15 +62,16 @@ COMMENT ON COLUMN mfrec.model_version.version IS 'number of the version, from 1'
 COMMENT ON COLUMN mfrec.model_version.image IS 'random identity of the version: what is cached under it is never mistaken for another';
 COMMENT ON COLUMN mfrec.model_version.feedback IS 'explicit or implicit';
 COMMENT ON COLUMN mfrec.model_version.factors IS 'length of the vectors';
-COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training';
-COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
-COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training, and as mf_update has found them since';
+COMMENT ON COLUMN mfrec.model_version.items IS 'items in the training, and those that mf_update or mf_refresh has added or removed since';
+COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
 COMMENT ON COLUMN mfrec.model_version.iterations IS 'iterations that the stored factors have gone through';
 COMMENT ON COLUMN mfrec.model_version.loss IS 'the objective after the last half-sweep';
 COMMENT ON COLUMN mfrec.model_version.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on';
 COMMENT ON COLUMN mfrec.model_version.seconds IS 'how long training took';
 COMMENT ON COLUMN mfrec.model_version.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
 COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled on; what serving needs to fold in a user is here, too';
+COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 
 CREATE TABLE mfrec.training_log (
 	model text COLLATE "C" NOT NULL,
@@ -124,7 +126,7 @@ CREATE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table
+		m.feature_table, v.updated_at
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -138,9 +140,9 @@ COMMENT ON COLUMN mf_models.user_table IS 'table of user factors';
 COMMENT ON COLUMN mf_models.item_table IS 'table of item factors';
 COMMENT ON COLUMN mf_models.feedback IS 'explicit or implicit';
 COMMENT ON COLUMN mf_models.factors IS 'length of the vectors';
-COMMENT ON COLUMN mf_models.users IS 'users in the training';
-COMMENT ON COLUMN mf_models.items IS 'items in the training, and those without ratings that mf_refresh has added or removed since';
-COMMENT ON COLUMN mf_models.ratings IS 'observations in the training: distinct pairs of user and item';
+COMMENT ON COLUMN mf_models.users IS 'users in the training, and as mf_update has found them since';
+COMMENT ON COLUMN mf_models.items IS 'items in the training, and those that mf_update or mf_refresh has added or removed since';
+COMMENT ON COLUMN mf_models.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
 COMMENT ON COLUMN mf_models.iterations IS 'iterations that the stored factors have gone through';
 COMMENT ON COLUMN mf_models.loss IS 'the objective after the last half-sweep';
 COMMENT ON COLUMN mf_models.rmse IS 'root mean squared error of the predicted rating: on the rows held out where there is validation, else on those trained on; null without a rating part';
@@ -152,6 +154,7 @@ COMMENT ON COLUMN mf_models.table_bytes IS 'size of the model tables with all ve
 COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, on this server; 0 until a session needs it';
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
+COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
@@ -232,6 +235,20 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
 COMMENT ON FUNCTION mf_retrain(text) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors';
+
+CREATE FUNCTION mf_update(
+	model text DEFAULT NULL,
+	OUT model text, OUT version integer, OUT rows bigint,
+	OUT users_added bigint, OUT users_changed bigint, OUT users_removed bigint,
+	OUT items_added bigint, OUT items_changed bigint, OUT items_removed bigint,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_update';
+COMMENT ON FUNCTION mf_update(text) IS
+'takes into the version that serves what has come to its source, and to the relation of item_features, since it was trained or last updated, without training: new users and items, and those whose rows are others now, are folded in and stored, those without rows go; returns what it did
+rows: ratings that the source has and that were read; users_added, items_added: that the version did not have; users_changed, items_changed: that have other rows, or are rated for the first time; users_removed, items_removed: that have no rows any more
+An item gets what the half-sweep of a training would give it, with users as they are stored; then a user what folding in gives. Constants of the objective, the mean user and the map of attributes stay those of the training. Repeated without news it changes nothing.';
 
 CREATE FUNCTION mf_import(
 	model text,

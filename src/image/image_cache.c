@@ -170,7 +170,7 @@ ShareImage(const CachedModel *cached, int32 version, Image *image)
 	BuildImage(cached, version, image);
 	built = image->block;
 	if (image->nitems == 0)
-		CheckNoItems(&cached->model, version);
+		CheckNoRows(&cached->model, version, false);
 	if (!WriteImageFile(&image->uuid, (char *) built))
 		return;
 	if (MapImage(image))

@@ -53,7 +53,7 @@ PublishStoredVersion(const Model *model, int32 version)
 		elog(ERROR, "version %d of model \"%s\" has gone", version, model->name);
 	ReadImageSource(&source, model, version, &uuid);
 	if (source.ids->count == 0)
-		CheckNoItems(model, version);
+		CheckNoRows(model, version, false);
 	PopBookkeepingSnapshot();
 	if (SeesAllRows(model->item_relid))
 		PublishImage(&source);

@@ -43,14 +43,16 @@ MissingRows(const Model *model, int32 version, const char *table, int64 stored)
 			 errhint("Restore them and call mf_refresh(%s), or train the model again with mf_retrain(%s).", name, name)));
 }
 
-/* To be called where no items of a version were found: an error where there should be some. */
+/*
+ * To be called where no row of a side of a version was found, of users or of items: an error where there should be some.
+ */
 void
-CheckNoItems(const Model *model, int32 version)
+CheckNoRows(const Model *model, int32 version, bool users)
 {
-	int64		stored = VersionRows(model, version, false);
+	int64		stored = VersionRows(model, version, users);
 
-	if (stored > 0 && SeesAllRows(model->item_relid))
-		MissingRows(model, version, model->item_table, stored);
+	if (stored > 0 && SeesAllRows(users ? model->user_relid : model->item_relid))
+		MissingRows(model, version, users ? model->user_table : model->item_table, stored);
 }
 
 /*

@@ -7,7 +7,7 @@
 #include "model/model_cache.h"
 
 extern bool SeesAllRows(Oid relid);
-extern void CheckNoItems(const Model *model, int32 version);
+extern void CheckNoRows(const Model *model, int32 version, bool users);
 extern void CheckNoUsers(CachedModel *cached, int32 version);
 
 #endif

@@ -336,6 +336,25 @@ SetVersionItems(const char *name, int32 version, int64 items, int64 numbers)
 			 4, types, values, NULL, &isnull);
 }
 
+/*
+ * Takes note that the version that serves was updated, now by the clock: how many users and items it has, how many ratings
+ * more (or less), and below what its items' numbers are.
+ */
+void
+RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers)
+{
+	Oid			types[6] = {TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[6] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version), Int64GetDatum(users),
+	Int64GetDatum(items), Int64GetDatum(more_ratings), Int64GetDatum(numbers)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET users = $3, items = $4, ratings = ratings OPERATOR(pg_catalog.+) $5,"
+			 " updated_at = pg_catalog.clock_timestamp(), parameters = parameters OPERATOR(pg_catalog.||)"
+			 " pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $6)"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+			 6, types, values, NULL, &isnull);
+}
+
 /* Gives all kept versions of a model new identities, and writes its row, so that cached ones are given up. */
 void
 RenewVersionImages(const char *name)

@@ -98,6 +98,7 @@ static void
 AppendMap(StringInfo json, const MapSummary *map, int d)
 {
 	AppendVector(json, "cold_shift", map->cold_shift, d);
+	appendStringInfo(json, ", \"" ITEMS_DRAWN "\": %d", map->draws);
 	AppendStrengths(json, "feature_strengths", map);
 }
 
@@ -130,7 +131,7 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (map || user_map)
 		AppendJsonString(&json, "text_search_config", (map ? map : user_map)->text_configuration);
 	if (user_map)
-		AppendStrengths(&json, "user_feature_strengths", user_map);
+		AppendStrengths(&json, USER_STRENGTHS, user_map);
 	appendStringInfo(&json, ", \"mean_user_bias\": %.9g", mean_bias);
 	AppendVector(&json, "mean_user", mean_user, mf_dimensions(objective));
 	appendStringInfoChar(&json, '}');

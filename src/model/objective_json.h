@@ -15,7 +15,14 @@ typedef struct MapSummary
 	int			count;			/* columns of attributes */
 	const char **names;			/* count */
 	const float *strengths;		/* count: lambda of each; 0: it is not used */
+	bool		draws;			/* known items are drawn to the map, too; of items alone */
 } MapSummary;
+
+/* The key that says whether known items are drawn to the map; for folding items in. */
+#define ITEMS_DRAWN "items_drawn"
+
+/* The key of what only versions have whose users may be drawn to points of their own. */
+#define USER_STRENGTHS "user_feature_strengths"
 
 extern char *ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias,
 							 const MapSummary *map, const MapSummary *user_map);

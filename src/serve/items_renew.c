@@ -11,9 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "compat.h"
 #include "core/als/problem.h"
@@ -23,7 +21,6 @@
 #include "model/model_acl.h"
 #include "model/model_write.h"
 #include "pg/alloc.h"
-#include "pg/snapshot.h"
 #include "pg/spi_query.h"
 #include "serve/item_encode.h"
 #include "serve/items_renew.h"
@@ -135,27 +132,11 @@ ReadKeys(Renewal *renewal)
 			 InvalidOid, (Datum) 0, false, &receiver.pub);
 }
 
-/* Deletes the rows of n cold items, by SQL: triggers on DELETE fire. */
-static void
-DeleteItems(Renewal *renewal, const Datum *ids, int n)
-{
-	const IdType *type = &renewal->type;
-	Oid			types[2] = {INT4OID, get_array_type(type->base)};
-	Datum		values[2] = {Int32GetDatum(renewal->model->version),
-	PointerGetDatum(construct_array((Datum *) ids, n, type->base, type->typlen, type->typbyval, type->typalign))};
-
-	if (n == 0)
-		return;
-	renewal->removed += (int64) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND " ITEM_ID " %s ANY ($2)",
-												FactorTableSql(renewal->model->item_relid), IdEqualitySql(type)),
-									   2, types, values, false);
-	CheckRowsVisibleToWriter(renewal->model->item_relid);
-}
-
 /* Deletes cold items that are no longer in the relation. */
 static void
 RemoveItems(Renewal *renewal)
 {
+	const Model *model = renewal->model;
 	Datum	   *ids = palloc(sizeof(Datum) * BATCH_ITEMS);
 	int			n = 0;
 
@@ -166,10 +147,10 @@ RemoveItems(Renewal *renewal)
 		ids[n++] = IdToDatum(&renewal->type, IdAt(renewal->items, item));
 		if (n < BATCH_ITEMS)
 			continue;
-		DeleteItems(renewal, ids, n);
+		renewal->removed += DeleteVersionRows(model->item_relid, ITEM_ID, model->version, &renewal->type, ids, n);
 		n = 0;
 	}
-	DeleteItems(renewal, ids, n);
+	renewal->removed += DeleteVersionRows(model->item_relid, ITEM_ID, model->version, &renewal->type, ids, n);
 	pfree(ids);
 }
 
@@ -244,9 +225,10 @@ OpenRenewal(Renewal *renewal, bool newest)
 /*
  * Brings the items of the version that serves up to date with the relation of attributes, as the model's owner, by what is
  * committed by now.  The caller has locked the model.  A table of items that has lost its rows stays as it is.
+ * *added, *removed: how many items have come and gone.
  */
 void
-RenewItems(const Model *model)
+RenewItems(const Model *model, int64 *added, int64 *removed)
 {
 	Renewal		renewal = {.model = model};
 	Acting		acting;
@@ -269,6 +251,8 @@ RenewItems(const Model *model)
 	}
 	StopActing(&acting);
 	PopBookkeepingSnapshot();
+	*added = renewal.added;
+	*removed = renewal.removed;
 	elog(DEBUG1, "mfrec: " INT64_FORMAT " new items, " INT64_FORMAT " have gone", renewal.added, renewal.removed);
 	if (renewal.added + renewal.removed > 0)
 		SetVersionItems(model->name, model->version, renewal.known + renewal.added - renewal.removed, renewal.numbers);

@@ -6,6 +6,6 @@
 
 #include "model/model_catalog.h"
 
-extern void RenewItems(const Model *model);
+extern void RenewItems(const Model *model, int64 *added, int64 *removed);
 
 #endif

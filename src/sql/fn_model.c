@@ -1,6 +1,6 @@
 /*
- * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_relink,
- * mf_forget.
+ * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_update,
+ * mf_relink, mf_forget.
  *
  * They are for a model's owner.  Each takes the lock that a training holds, and then reads the model once more by
  * what is committed by now: what it waited for may have changed or dropped it.
@@ -24,6 +24,8 @@
 #include "model/model_write.h"
 #include "serve/items_renew.h"
 #include "sql/args.h"
+#include "sql/srf.h"
+#include "update/update.h"
 
 /* The model of an argument, locked against trainings, which the caller must own. */
 static Model *
@@ -143,10 +145,40 @@ Datum
 mf_refresh(PG_FUNCTION_ARGS)
 {
 	Model	   *model = OwnModel(fcinfo, 0, "mf_refresh()");
+	int64		added;
+	int64		removed;
 
 	CheckModelTables(model);
-	RenewItems(model);
+	RenewItems(model, &added, &removed);
 	PG_RETURN_INT64(RenewImages(model));
+}
+
+/*
+ * mf_update(model text): brings the version that serves up to date with the rows of its source, and of the relation of
+ * attributes, without training.  A row that says what that was.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_update);
+Datum
+mf_update(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_update()");
+	UpdateResult result;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+
+	CheckModelTables(model);
+	UpdateVersion(model, &result);
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(model->version);
+	values[2] = Int64GetDatum(result.rows);
+	values[3] = Int64GetDatum(result.users_added);
+	values[4] = Int64GetDatum(result.users_changed);
+	values[5] = Int64GetDatum(result.users_removed);
+	values[6] = Int64GetDatum(result.items_added);
+	values[7] = Int64GetDatum(result.items_changed);
+	values[8] = Int64GetDatum(result.items_removed);
+	values[9] = Float8GetDatum(result.seconds);
+	return ResultRow(fcinfo, values, nulls);
 }
 
 /*

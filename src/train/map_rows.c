@@ -134,7 +134,8 @@ MapParameters(const Training *t, const char *text_configuration, MapSummary *sum
 {
 	const Features *features = t->map->features;
 
-	*summary = (MapSummary) {t->map->shift, text_configuration, features->nblocks, ColumnNames(features), t->map->strength};
+	*summary = (MapSummary) {t->map->shift, text_configuration, features->nblocks, ColumnNames(features), t->map->strength,
+	t->map->draws};
 }
 
 /* The same of the map of users. */
@@ -143,7 +144,7 @@ UserMapParameters(const Training *t, const char *text_configuration, MapSummary 
 {
 	const Features *features = t->user_map->features;
 
-	*summary = (MapSummary) {NULL, text_configuration, features->nblocks, ColumnNames(features), t->user_map->strength};
+	*summary = (MapSummary) {NULL, text_configuration, features->nblocks, ColumnNames(features), t->user_map->strength, false};
 }
 
 /* Rows of the version before on their way in. */

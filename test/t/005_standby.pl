@@ -73,7 +73,7 @@ $primary->safe_psql('postgres', "SELECT mf_drop('cold')");
 $primary->wait_for_catchup($standby);
 
 # what writes is refused, cleanly
-for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_import('new', 'ratings', 'ratings')",
+for my $call ("mf_train('ratings')", "mf_train('ratings', 'new')", "mf_retrain('ratings')", "mf_update('ratings')", "mf_import('new', 'ratings', 'ratings')",
 	"mf_rollback('ratings')", "mf_drop('ratings')", "mf_set_default('ratings')", "mf_forget(1)", "mf_refresh('ratings')", "mf_relink('ratings', 'ratings')",
 	"mf_tune('ratings', trials => 1, train => true)")
 {

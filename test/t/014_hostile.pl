@@ -69,7 +69,7 @@ SQL
 is(noted(), 'regress_mallory', 'mallory has code in indexes, rules, the source and attributes');
 my $path = q{SELECT current_setting('search_path')};
 my $untouched = plain($path);
-for my $call ("count(*) FROM mf_retrain('m')", "mf_forget(20, 'm')", "mf_rollback('m')", "mf_refresh('m')",
+for my $call ("count(*) FROM mf_retrain('m')", "mf_forget(20, 'm')", "count(*) FROM mf_update('m')", "mf_rollback('m')", "mf_refresh('m')",
 	"pg_catalog.set_config('mfrec.keep_versions', '1', false) FROM mf_retrain('m')")
 {
 	is(plain("SELECT $call; SELECT current_user; $path") =~ s/^.*\n//r, plain('SELECT current_user') . "\n$untouched", "$call: a superuser keeps name and settings");

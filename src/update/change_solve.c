@@ -1,0 +1,370 @@
+/*
+ * change_solve.c - vectors of users and items whose rows have changed: rows of the half-sweeps of a training.
+ *
+ * A half-sweep solves each row of one side for itself, with the other side fixed (core/als/als.c).  So the rows that have
+ * changed are solved alone, by the constants of the version:
+ *
+ * 1. users who are new, by the items that there are: these have something to say of new items;
+ * 2. items that are new or have other rows, by the users as they are stored and those of step 1;
+ * 3. users who are new or have other rows, by the items as they are now: as folding in at serving finds them.
+ *
+ * What nobody's rows have changed stays as it is, but for rounding that a list does not show.  All current rows count, those
+ * too that the training held out for validation.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+
+#include "core/als/als.h"
+#include "core/linalg/gram.h"
+#include "model/factor_rows.h"
+#include "pg/alloc.h"
+#include "pg/core_call.h"
+#include "pg/spi_query.h"
+#include "update/item_priors.h"
+#include "update/update_state.h"
+
+/* A rule of the objective for each of n rows, by its number of ratings. */
+static float *
+Regularization(const MfObjective *objective, const int32 *counts, int64 n, double (*rule) (const MfObjective *, int64))
+{
+	float	   *values = HugeArray(n, sizeof(float));
+
+	for (int64 i = 0; i < n; i++)
+		values[i] = (float) rule(objective, Max(counts[i], 1));
+	return values;
+}
+
+/* The number of cells in each row. */
+static int32 *
+CountCells(const Cells *cells)
+{
+	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
+
+	for (int64 r = 0; r < cells->nrows; r++)
+		counts[r] = (int32) (cells->start[r + 1] - cells->start[r]);
+	return counts;
+}
+
+/* The problem of the version, for so many users and items of so many ratings each. */
+static MfProblem
+StateProblem(const Update *u, int64 nusers, const int32 *user_counts, int64 nitems, const int32 *item_counts)
+{
+	const MfObjective *objective = &u->objective;
+	MfProblem	problem = {
+		.nusers = nusers,
+		.nitems = nitems,
+		.factors = mf_dimensions(objective),
+		.shared = objective->factors,
+		.has_rating = mf_is_explicit(objective),
+		.has_interest = !mf_ratings_alone(objective),
+		.interest_weight = objective->interest_weight,
+		.alpha = objective->alpha,
+		.user_bias_regularization = objective->regularization * objective->bias_regularization,
+		.item_bias_regularization = objective->regularization * objective->bias_regularization,
+		.user_mean = u->mean_user
+	};
+
+	problem.user_pull = Regularization(objective, user_counts, nusers, mf_user_pull);
+	problem.user_regularization = Regularization(objective, user_counts, nusers, mf_user_regularization);
+	if (objective->rating_factors > 0)
+		problem.user_rating_regularization = Regularization(objective, user_counts, nusers, mf_user_rating_regularization);
+	if (problem.has_rating)
+		problem.rating_regularization = Regularization(objective, item_counts, nitems, mf_rating_regularization);
+	if (problem.has_interest)
+		problem.interest_regularization = Regularization(objective, item_counts, nitems, mf_interest_regularization);
+	return problem;
+}
+
+/* The vectors of items, n of them, as the core has them: an array of vectors, and one of second ones or NULL. */
+static void
+ItemFactors(const MfProblem *problem, float *vectors, float *rating_vectors, float *bias, MfFactors *factors)
+{
+	factors->interest = problem->has_interest ? vectors : NULL;
+	factors->rating = problem->has_interest ? rating_vectors : vectors;
+	factors->item_bias = problem->has_rating ? bias : NULL;
+}
+
+/*
+ * The Gram matrix of a side in the dimensions that both parts share, over those that a training would have; NULL without
+ * an interest part.  in: by number, whether each is.
+ */
+static double *
+GramOf(const Update *u, const Side *side, const float *in)
+{
+	int			d = u->objective.factors;
+	double	   *gram = HugeZeroArray((int64) d * d, sizeof(double));
+
+	if (mf_ratings_alone(&u->objective))
+		return NULL;
+	CheckCore(mf_gram_sums(&u->parallel, side->vectors, mf_padded(side->factors), side->ids->count, d, in, gram,
+						   AlignedZeroArray(mf_gram_sums_size(d), 1)));
+	return gram;
+}
+
+/* One half-sweep over the rows of `cells`, solved exactly. */
+static void
+SolveRows(const Update *u, const MfProblem *problem, const MfFactors *factors, MfSide side, Cells *cells, const double *gram)
+{
+	MfAls	   *als = mf_als_init(AlignedArray(mf_als_size(problem, &u->parallel), 1), problem, factors, &u->parallel);
+	MfRows		rows;
+
+	CheckCore(mf_als_begin(als, side, true, gram));
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		CheckCore(mf_als_rows(als, &rows));
+	CheckCore(mf_als_end(als, NULL));
+}
+
+/* Puts vectors of selected ones, by place, in their places of a side; NULL: there are none. */
+static void
+PutVectors(const Side *side, const Selection *selection, float *to, float *from)
+{
+	int64		ld = mf_padded(side->factors);
+
+	if (from == NULL)
+		return;
+	DropTiny(from, selection->count * ld);
+	for (int64 i = 0; i < selection->count; i++)
+		memcpy(to + selection->number[i] * ld, from + i * ld, sizeof(float) * ld);
+}
+
+/* The same of biases, NULL: all 0, and numbers of ratings. */
+static void
+PutNumbers(Side *side, const Selection *selection, float *bias, const int32 *counts)
+{
+	if (bias)
+		DropTiny(bias, selection->count);
+	for (int64 i = 0; i < selection->count; i++)
+	{
+		int32		number = selection->number[i];
+
+		side->bias[number] = bias ? bias[i] : 0;
+		side->counts[number] = counts[i];
+	}
+}
+
+/* By number, 1 for those whose vectors a half-sweep of the other side goes by: they have ratings, by the rows that there are. */
+static float *
+MarkRated(const Side *side)
+{
+	float	   *in = HugeArray(side->ids->count, sizeof(float));
+
+	for (int64 i = 0; i < side->ids->count; i++)
+		in[i] = side->counts[i] > 0 && side->change[i] != CHANGE_EMPTIED;
+	return in;
+}
+
+/* Solves selected users, by cells of them x all items, and takes the vectors over; priors: by place, or NULL. */
+static void
+SolveUsers(Update *u, const Selection *users, Cells *cells, const float *priors)
+{
+	Side	   *side = &u->users;
+	int64		ld = mf_padded(side->factors);
+	int32	   *counts = CountCells(cells);
+	MfProblem	problem = StateProblem(u, users->count, counts, u->items.ids->count, u->items.counts);
+	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
+
+	problem.user_prior = priors;
+	ItemFactors(&problem, u->items.vectors, u->items.rating_vectors, u->items.bias, &factors);
+	if (problem.has_rating)
+		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
+	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(&u->items)));
+	PutVectors(side, users, side->vectors, factors.user);
+	PutNumbers(side, users, factors.user_bias, counts);
+}
+
+/* Step 1: users who are new, by items that are not. */
+static void
+SolveNewUsers(Update *u)
+{
+	const Side *items = &u->items;
+	Selection	users;
+	Selection	known = {items->ids->count,NULL,HugeArray(items->ids->count, sizeof(int32))};
+	Cells	   *cells;
+
+	Select(&u->users, CHANGE_BIT(CHANGE_ADDED), &users);
+	if (users.count == 0)
+		return;
+	for (int32 i = 0; i < items->ids->count; i++)
+		known.place[i] = items->counts[i] > 0 ? i : -1;
+	cells = SelectCells(u, &users, &known, false);
+	SolveUsers(u, &users, cells, NULL);
+	FreeCells(cells);
+}
+
+/* Step 2: items that are new or have other rows. */
+static void
+SolveItems(Update *u)
+{
+	Side	   *side = &u->items;
+	const Selection *items = &u->changed_items;
+	int64		ld = mf_padded(side->factors);
+	Cells	   *cells = SelectCells(u, NULL, items, true);
+	int32	   *counts = CountCells(cells);
+	MfProblem	problem = StateProblem(u, u->users.ids->count, u->users.counts, items->count, counts);
+	MfFactors	factors = {.user = u->users.vectors,.user_bias = problem.has_rating ? u->users.bias : NULL};
+	float	   *vectors = AlignedZeroArray(items->count * ld, sizeof(float));
+	float	   *second = side->rating_vectors ? AlignedZeroArray(items->count * ld, sizeof(float)) : NULL;
+	float	   *bias = HugeZeroArray(items->count, sizeof(float));
+
+	ReadItemPriors(u, items, &problem);
+	ItemFactors(&problem, vectors, second, bias, &factors);
+	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(&u->users)));
+	PutVectors(side, items, side->vectors, vectors);
+	PutVectors(side, items, side->rating_vectors, second);
+	PutNumbers(side, items, factors.item_bias, counts);
+	FreeCells(cells);
+}
+
+/* Receives the points that users are drawn to. */
+typedef struct PriorReceiver
+{
+	DestReceiver pub;
+	Update	   *update;
+} PriorReceiver;
+
+/* rStartup: an error unless the query delivers what ReceivePrior takes for granted. */
+static void
+StartupPriorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckDeliveredId(typeinfo, 0, &((PriorReceiver *) self)->update->users.type);
+	CheckFactorColumn(typeinfo, 1, FLOAT4ARRAYOID);
+}
+
+/* receiveSlot: keeps the point of a user who has changed. */
+static bool
+ReceivePrior(TupleTableSlot *slot, DestReceiver *self)
+{
+	Update	   *u = ((PriorReceiver *) self)->update;
+	int64		ld = mf_padded(u->users.factors);
+	int32		number;
+	int32		place;
+	int			d;
+	const float *prior;
+
+	slot_getallattrs(slot);
+	number = FindId(u->users.ids, IdFromColumn(&u->users.type, slot->tts_values[0]));
+	place = number >= 0 ? u->changed_users.place[number] : -1;
+	if (place < 0)
+		return true;
+	prior = VectorValues(slot->tts_values[1], slot->tts_isnull[1], false, &d);
+	if (d > u->users.factors)
+		return true;
+	memset(u->priors + place * ld, 0, sizeof(float) * ld);
+	memcpy(u->priors + place * ld, prior, sizeof(float) * d);
+	u->has_prior[place] = true;
+	return true;
+}
+
+/*
+ * u->priors, of changed users: their own where they are stored with one, else the mean user's.  Features of users are not
+ * stored as a map, so who has come since the training is drawn to the mean user until the next one.
+ */
+static void
+ReadUserPriors(Update *u)
+{
+	int64		ld = mf_padded(u->users.factors);
+	int64		n = u->changed_users.count;
+	PriorReceiver receiver = {.pub = {.receiveSlot = ReceivePrior,.rStartup = StartupPriorReceiver},.update = u};
+
+	if (!u->profiles || PriorColumn(u->users.relid) == InvalidAttrNumber)
+		return;
+	u->priors = AlignedZeroArray(n * ld, sizeof(float));
+	u->has_prior = HugeZeroArray(n, sizeof(bool));
+	for (int64 i = 0; i < n; i++)
+		memcpy(u->priors + i * ld, u->mean_user, sizeof(float) * u->objective.factors);
+	RunQuery(psprintf("SELECT " USER_ID ", prior FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND prior IS NOT NULL",
+					  FactorTableSql(u->users.relid)),
+			 INT4OID, Int32GetDatum(u->model->version), true, &receiver.pub);
+}
+
+/* Users who have lost all rows, and have a point of their own: they are that, with the mean bias, as profiles are. */
+static void
+PutProfileBias(Update *u)
+{
+	const Selection *users = &u->changed_users;
+
+	for (int64 i = 0; i < users->count; i++)
+		if (u->users.change[users->number[i]] == CHANGE_PROFILED)
+			u->users.bias[users->number[i]] = (float) u->mean_bias;
+}
+
+/* Of users who have lost all rows those with a point of their own stay: they are not counted as emptied any more. */
+static void
+KeepProfiles(Update *u)
+{
+	const Selection *users = &u->changed_users;
+	int64		ld = mf_padded(u->users.factors);
+	int64		kept = 0;
+
+	for (int64 i = 0; i < users->count; i++)
+	{
+		uint8	   *change = &u->users.change[users->number[i]];
+
+		if (*change == CHANGE_EMPTIED && !u->has_prior[i])
+			continue;
+		if (*change == CHANGE_EMPTIED)
+			*change = CHANGE_PROFILED;
+		memmove(u->priors + kept * ld, u->priors + i * ld, sizeof(float) * ld);
+		u->has_prior[kept++] = u->has_prior[i];
+	}
+}
+
+/* u->changed_users: those with rows, and those without who have a point of their own; and these points. */
+static void
+SelectUsers(Update *u)
+{
+	uint32		stored = CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED);
+
+	Select(&u->users, stored | CHANGE_BIT(CHANGE_EMPTIED), &u->changed_users);
+	ReadUserPriors(u);
+	if (u->priors)
+		KeepProfiles(u);
+	Select(&u->users, stored | CHANGE_BIT(CHANGE_PROFILED), &u->changed_users);
+}
+
+/* How many ratings there are of a side. */
+static int64
+SumCounts(const Side *side)
+{
+	int64		sum = 0;
+
+	for (int64 i = 0; i < side->ids->count; i++)
+		sum += side->counts[i];
+	return sum;
+}
+
+/* Items without rows have no vector any more, and weigh nothing. */
+static void
+EmptySide(Side *side)
+{
+	for (int64 i = 0; i < side->ids->count; i++)
+		if (side->change[i] == CHANGE_EMPTIED)
+			side->counts[i] = 0;
+}
+
+/* Solves all that has changed; see above.  Fills in what Update says. */
+void
+SolveChanges(Update *u)
+{
+	int64		before = SumCounts(&u->users);
+
+	SolveNewUsers(u);
+	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED), &u->changed_items);
+	if (u->changed_items.count > 0)
+		SolveItems(u);
+	EmptySide(&u->items);
+	EmptySide(&u->users);
+	SelectUsers(u);
+	if (u->changed_users.count > 0)
+	{
+		u->cells = SelectCells(u, &u->changed_users, NULL, false);
+		SolveUsers(u, &u->changed_users, u->cells, u->priors);
+	}
+	PutProfileBias(u);
+	u->ratings = SumCounts(&u->users) - before;
+}

@@ -1,0 +1,152 @@
+/*
+ * change_store.c - rows of users and items that have changed, in the model tables.
+ *
+ * A row is deleted and a new one inserted, of the same version, all in one transaction: who reads meanwhile, or with an
+ * older snapshot, sees the rows that there were.  Rows that have not changed are not touched.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+
+#include "model/factor_rows.h"
+#include "model/missing_rows.h"
+#include "pg/alloc.h"
+#include "update/update_state.h"
+
+/* Rows that are deleted by one statement. */
+#define BATCH_ROWS 10000
+
+/* Deletes the stored rows of all that have changed, in batches. */
+static void
+DeleteChanged(const Update *u, const Side *side)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * BATCH_ROWS);
+	int			n = 0;
+
+	for (int32 i = 0; i < side->stored; i++)
+	{
+		if (side->change[i] == CHANGE_NONE)
+			continue;
+		ids[n++] = IdToDatum(&side->type, IdAt(side->ids, i));
+		if (n < BATCH_ROWS)
+			continue;
+		DeleteVersionRows(side->relid, side->id_column, u->model->version, &side->type, ids, n);
+		n = 0;
+	}
+	DeleteVersionRows(side->relid, side->id_column, u->model->version, &side->type, ids, n);
+	pfree(ids);
+}
+
+/* What a side's array has of selected ones, by place; width: bytes of each.  NULL remains NULL. */
+static void *
+Gather(const Selection *selection, const void *values, Size width)
+{
+	char	   *gathered;
+
+	if (values == NULL)
+		return NULL;
+	gathered = HugeArray(selection->count, width);
+	for (int64 i = 0; i < selection->count; i++)
+		memcpy(gathered + i * width, (const char *) values + selection->number[i] * width, width);
+	return gathered;
+}
+
+/* *rows: what both sides store of selected ones. */
+static void
+GatherRows(const Side *side, const Selection *selection, FactorRows *rows)
+{
+	Size		vector = sizeof(float) * mf_padded(side->factors);
+
+	memset(rows, 0, sizeof(FactorRows));
+	rows->ids = CreateIdMap((IdType *) &side->type);
+	for (int64 i = 0; i < selection->count; i++)
+		(void) AddId(rows->ids, IdAt(side->ids, selection->number[i]));
+	rows->factors = side->factors;
+	rows->counts = Gather(selection, side->counts, sizeof(int32));
+	rows->bias = Gather(selection, side->bias, sizeof(float));
+	rows->vectors = Gather(selection, side->vectors, vector);
+	rows->rating_vectors = Gather(selection, side->rating_vectors, vector);
+	rows->fingerprints = Gather(selection, side->current, sizeof(int64));
+	rows->nfingerprints = selection->count;
+}
+
+/* Whether the version says what users have, so that rows that are stored now can. */
+static bool
+StoresSeen(const Update *u)
+{
+	if (SeenColumn(u->users.relid) == InvalidAttrNumber || ItemNumberColumn(u->items.relid) == InvalidAttrNumber)
+		return false;
+	for (int32 i = 0; i < u->items.stored; i++)
+		if (u->items.numbers[i] < 0)
+			return false;
+	return true;
+}
+
+/* Gives items that are stored for the first time numbers behind all that there have been, for none is given twice. */
+static void
+NumberNewItems(Update *u)
+{
+	for (int64 i = 0; i < u->changed_items.count; i++)
+	{
+		int32	   *number = &u->items.numbers[u->changed_items.number[i]];
+
+		if (*number < 0)
+			*number = (int32) u->numbers++;
+	}
+}
+
+/* Stores changed users; without seen, what they have is not known. */
+static void
+StoreUsers(Update *u, bool with_seen)
+{
+	FactorRows	rows;
+	SeenRows	seen;
+
+	if (u->changed_users.count == 0)
+		return;
+	GatherRows(&u->users, &u->changed_users, &rows);
+	if (u->priors)
+	{
+		rows.priors = u->priors;
+		rows.has_prior = u->has_prior;
+		rows.shared = u->objective.factors;
+		rows.rated = u->changed_users.count;
+	}
+	if (with_seen)
+	{
+		OpenSeenRows(&seen, u->cells, SelectOthers(u, &u->changed_users), u->items.numbers, u->numbers);
+		rows.seen = &seen;
+	}
+	StoreFactors(u->users.relid, USER_ID, u->model->version, &rows, with_seen);
+}
+
+/* Stores changed items. */
+static void
+StoreItems(const Update *u, bool with_seen)
+{
+	FactorRows	rows;
+
+	if (u->changed_items.count == 0)
+		return;
+	GatherRows(&u->items, &u->changed_items, &rows);
+	rows.numbers = with_seen ? Gather(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
+	StoreFactors(u->items.relid, ITEM_ID, u->model->version, &rows, with_seen);
+}
+
+/*
+ * Brings the model tables up to date with what has been solved, as the model's owner, for the next command to see.
+ * Triggers on DELETE fire.
+ */
+void
+StoreChanges(Update *u)
+{
+	bool		with_seen = StoresSeen(u);
+
+	DeleteChanged(u, &u->users);
+	DeleteChanged(u, &u->items);
+	if (with_seen)
+		NumberNewItems(u);
+	StoreUsers(u, with_seen);
+	StoreItems(u, with_seen);
+	CommandCounterIncrement();
+}

@@ -1,0 +1,177 @@
+/*
+ * side.c - the users or the items of a version: as they are stored, and what becomes of them.
+ *
+ * A row of a model table has a fingerprint of the rows of the source that it was made from, a sum of hashes of them
+ * (source/ratings_read.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
+ * are others now: some came, went, or changed their rating.
+ */
+#include "postgres.h"
+
+#include "core/base/padding.h"
+#include "model/factor_rows.h"
+#include "pg/alloc.h"
+#include "update/side.h"
+
+/* Room for `count` elements in an array, NULL: of none; what is new is not initialized. */
+static void *
+GrowArray(void *array, int64 count, Size width)
+{
+	return array ? repalloc_huge(array, count * width) : HugeArray(count, width);
+}
+
+/* Makes room for so many users or items. */
+static void
+ReserveSide(Side *side, int64 capacity, bool both)
+{
+	int64		ld = mf_padded(side->factors);
+
+	side->vectors = GrowArray(side->vectors, capacity * ld, sizeof(float));
+	if (both)
+		side->rating_vectors = GrowArray(side->rating_vectors, capacity * ld, sizeof(float));
+	side->bias = GrowArray(side->bias, capacity, sizeof(float));
+	side->counts = GrowArray(side->counts, capacity, sizeof(int32));
+	side->numbers = GrowArray(side->numbers, capacity, sizeof(int32));
+	side->known = GrowArray(side->known, capacity, sizeof(bool));
+	side->fingerprints = GrowArray(side->fingerprints, capacity, sizeof(int64));
+	side->capacity = capacity;
+}
+
+/* Row `at` of an array of vectors = d floats, padded with 0; NULL: zeros. */
+static void
+KeepVector(const Side *side, float *vectors, int64 at, const float *vector)
+{
+	int			ld = mf_padded(side->factors);
+
+	memset(vectors + at * ld, 0, sizeof(float) * ld);
+	if (vector)
+		memcpy(vectors + at * ld, vector, sizeof(float) * side->factors);
+}
+
+/* Keeps a row of the model table; a StoredRowFunction. */
+static void
+TakeRow(void *state, const StoredRow *row)
+{
+	Side	   *side = state;
+	int32		at = AddId(side->ids, row->id);
+
+	if (row->factors != side->factors && row->factors != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("%s %s has %d factors, but its model has %d", side->id_column, IdToText(&side->type, row->id),
+						row->factors, side->factors),
+				 errhint("A model table was edited by hand; retrain the model.")));
+	if (at >= side->capacity)
+		ReserveSide(side, 2 * side->capacity, side->rating_vectors != NULL);
+	KeepVector(side, side->vectors, at, row->factors > 0 ? row->vector : NULL);
+	if (side->rating_vectors)
+		KeepVector(side, side->rating_vectors, at, row->rating_vector);
+	side->bias[at] = row->bias;
+	side->counts[at] = row->factors > 0 ? row->count : 0;
+	side->numbers[at] = row->number;
+	side->known[at] = row->factors > 0;
+	side->fingerprints[at] = row->fingerprint;
+}
+
+/* Reads one side of a version, whose vectors have d = factors floats; both: items have two of them. */
+void
+ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both)
+{
+	memset(side, 0, sizeof(Side));
+	side->relid = relid;
+	side->id_column = id_column;
+	side->factors = factors;
+	FactorIdType(relid, id_column, &side->type);
+	side->ids = CreateIdMap(&side->type);
+	ReserveSide(side, 1024, both);
+	(void) ReadFactors(relid, id_column, version, &side->type, false, TakeRow, side);
+	side->stored = side->ids->count;
+}
+
+/* The vectors of what is stored, with zeros for what is new, aligned as the core wants them; frees those given. */
+static float *
+AlignVectors(const Side *side, float *vectors)
+{
+	Size		row = sizeof(float) * mf_padded(side->factors);
+	float	   *aligned;
+
+	if (vectors == NULL)
+		return NULL;
+	aligned = AlignedZeroArray(side->ids->count, row);
+	memcpy(aligned, vectors, side->stored * row);
+	pfree(vectors);
+	return aligned;
+}
+
+/*
+ * The source has been read: what it has besides what is stored gets places in all arrays.  current: the fingerprints of the
+ * rows that there are, by number.
+ */
+void
+GrowSide(Side *side, const int64 *current)
+{
+	int64		n = side->ids->count;
+
+	side->vectors = AlignVectors(side, side->vectors);
+	side->rating_vectors = AlignVectors(side, side->rating_vectors);
+	side->bias = GrowArray(side->bias, n, sizeof(float));
+	side->counts = GrowArray(side->counts, n, sizeof(int32));
+	side->numbers = GrowArray(side->numbers, n, sizeof(int32));
+	side->known = GrowArray(side->known, n, sizeof(bool));
+	side->fingerprints = GrowArray(side->fingerprints, n, sizeof(int64));
+	for (int64 i = side->stored; i < n; i++)
+	{
+		side->bias[i] = 0;
+		side->counts[i] = 0;
+		side->numbers[i] = -1;
+		side->known[i] = false;
+		side->fingerprints[i] = 0;
+	}
+	side->current = HugeArray(n, sizeof(int64));
+	memcpy(side->current, current, sizeof(int64) * n);
+	side->change = HugeZeroArray(n, sizeof(uint8));
+}
+
+/* Finds what becomes of each: where the fingerprint is not known, rows count as changed. */
+void
+FindChanges(Side *side)
+{
+	for (int64 i = 0; i < side->ids->count; i++)
+	{
+		if (side->current[i] == side->fingerprints[i] && (side->current[i] != 0 || side->counts[i] == 0))
+			continue;
+		if (side->current[i] == 0)
+			side->change[i] = CHANGE_EMPTIED;
+		else
+			side->change[i] = side->counts[i] == 0 ? CHANGE_ADDED : CHANGE_SOLVED;
+	}
+}
+
+/* How many there are with a vector, once all has been solved. */
+int64
+CountSide(const Side *side)
+{
+	int64		count = 0;
+
+	for (int64 i = 0; i < side->ids->count; i++)
+		count += side->change[i] == CHANGE_NONE ? side->known[i] : side->change[i] != CHANGE_EMPTIED;
+	return count;
+}
+
+/* *selection: all of which the change is in a set, in the current memory context. */
+void
+Select(const Side *side, uint32 changes, Selection *selection)
+{
+	int64		n = side->ids->count;
+
+	selection->count = 0;
+	selection->number = HugeArray(n, sizeof(int32));
+	selection->place = HugeArray(n, sizeof(int32));
+	for (int64 i = 0; i < n; i++)
+	{
+		bool		selected = (changes & CHANGE_BIT(side->change[i])) != 0;
+
+		selection->place[i] = selected ? (int32) selection->count : -1;
+		if (selected)
+			selection->number[selection->count++] = (int32) i;
+	}
+}

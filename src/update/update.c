@@ -1,0 +1,229 @@
+/*
+ * update.c - what has come since a version was trained, taken into it without training.
+ *
+ * UpdateVersion() is the recipe.  It changes the version that serves, whose number stays: rows of the model tables whose
+ * rows in the source have changed are replaced, in the caller's transaction, and the version gets a new identity, so that
+ * sessions map the new image.  All of it is seen at once, at commit; who has an older snapshot sees what was there.
+ *
+ *     read what is stored, and the source         side.c, source/ratings_read.c
+ *     find whose rows have changed                side.c
+ *     solve these alone                           row_select.c, change_solve.c, item_priors.c
+ *     store them, and renew items without rows    change_store.c, serve/items_renew.c
+ */
+#include "postgres.h"
+
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "core/base/padding.h"
+#include "ids/id_growth.h"
+#include "image/image_publish.h"
+#include "model/missing_rows.h"
+#include "model/model_acl.h"
+#include "model/model_write.h"
+#include "model/objective_json.h"
+#include "pg/alloc.h"
+#include "pg/core_call.h"
+#include "pg/json.h"
+#include "pg/memory_limit.h"
+#include "serve/items_renew.h"
+#include "source/ratings_read.h"
+#include "source/unrated.h"
+#include "update/update.h"
+#include "update/update_state.h"
+
+/* An error for a version whose users and items cannot be folded in as it was trained. */
+static void
+CheckTrained(const Update *u)
+{
+	if (u->objective.fold == MF_FOLD_TRAINED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("version %d of model \"%s\" was imported, not trained", u->model->version, u->model->name),
+			 errdetail("An update goes on from a training of mfrec."),
+			 errhint("Import the factors anew with mf_import, or train with mf_train(..., model => %s).",
+					 quote_literal_cstr(u->model->name))));
+}
+
+/* Takes over what the version was trained by. */
+static void
+ReadConstants(Update *u)
+{
+	Jsonb	   *parameters = VersionParameters(u->model, u->model->version);
+	int			d;
+	const float *mean;
+
+	if (parameters == NULL)
+		elog(ERROR, "version %d of model \"%s\" has gone", u->model->version, u->model->name);
+	ObjectiveFromJson(&u->objective, parameters);
+	CheckTrained(u);
+	d = mf_dimensions(&u->objective);
+	mean = MeanUserFromJson(parameters, d, &u->mean_bias);
+	u->mean_user = AlignedZeroArray(mf_padded(d), sizeof(float));
+	if (!mf_ratings_alone(&u->objective))
+		memcpy(u->mean_user, mean, sizeof(float) * d);
+	u->draws = JsonNumber(parameters, ITEMS_DRAWN, 0) != 0;
+	u->profiles = JsonHasKey(parameters, USER_STRENGTHS);
+	u->numbers = VersionItemNumbers(u->model, u->model->version);
+}
+
+/* An error where ids of the source are not those of a model table any more. */
+static void
+CheckIds(const Update *u, Oid relid, const char *id_column, const IdType *ids)
+{
+	IdType		stored;
+
+	FactorIdType(relid, id_column, &stored);
+	if (IdTypeTakes(&stored, ids))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("ids of source \"%s\" are now of type %s, but those of model \"%s\" of type %s", u->source.name,
+					format_type_be(ids->type), u->model->name, format_type_be(stored.type)),
+			 errhint("Train again with mf_retrain(%s), which alters the model's tables.", quote_literal_cstr(u->model->name))));
+}
+
+/* Opens the source as the last training read it; an error where that does not go with the version that serves. */
+static void
+OpenUpdateSource(Update *u)
+{
+	const Model *model = u->model;
+	SourceColumns columns;
+
+	SourceColumnsFromJson(&columns, model->parameters);
+	OpenSource(&u->source, ModelSourceRelation(model, UNTIL_LISTS), &columns);
+	if ((u->source.feedback == FEEDBACK_EXPLICIT) != mf_is_explicit(&u->objective))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" does not go with its source", model->version, model->name),
+				 errdetail("The model's last training took the source for %s feedback, that of this version did not.",
+						   FeedbackName(u->source.feedback)),
+				 errhint("Train again, or go back to the newer version with mf_rollback.")));
+	CheckIds(u, model->user_relid, USER_ID, &u->source.user);
+	CheckIds(u, model->item_relid, ITEM_ID, &u->source.item);
+}
+
+/* An error where rows of a model table are hidden, or have been lost. */
+static void
+CheckSide(const Update *u, const Side *side, const char *table)
+{
+	if (!SeesAllRows(side->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot update model table \"%s\"", table),
+				 errdetail("Row security applies to its owner, and may hide some of its rows."),
+				 errhint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
+	if (side->stored == 0)
+		CheckNoRows(u->model, u->model->version, side == &u->users);
+}
+
+/* Reads what the version has stored, and then the source. */
+static void
+ReadBoth(Update *u)
+{
+	const Model *model = u->model;
+	int			d = mf_dimensions(&u->objective);
+
+	ReadSide(&u->users, model->user_relid, USER_ID, model->version, d, false);
+	CheckSide(u, &u->users, model->user_table);
+	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective));
+	CheckSide(u, &u->items, model->item_table);
+	u->read = ReadRows(&u->source, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
+	if (u->rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings", u->source.name),
+				 errdetail("An update would leave nothing of the model."),
+				 errhint("Insert some, and check that row security does not hide them.")));
+	GrowSide(&u->users, u->read->fingerprints->user);
+	GrowSide(&u->items, u->read->fingerprints->item);
+}
+
+/* Adds up what becomes of a side: what is new to the version, what was there, and what goes. */
+static void
+CountSideChanges(const Side *side, int64 *added, int64 *changed, int64 *removed)
+{
+	for (int64 i = 0; i < side->ids->count; i++)
+	{
+		if (side->change[i] == CHANGE_NONE)
+			continue;
+		if (side->change[i] == CHANGE_EMPTIED)
+			(*removed)++;
+		else if (side->known[i])
+			(*changed)++;
+		else
+			(*added)++;
+	}
+}
+
+/* Whether an update has found anything to do. */
+static bool
+DidAnything(const UpdateResult *result)
+{
+	return result->users_added + result->users_changed + result->users_removed + result->items_added +
+		result->items_changed + result->items_removed > 0;
+}
+
+/* Solves what has changed, and stores it. */
+static void
+TakeChanges(Update *u, UpdateResult *result)
+{
+	FindChanges(&u->users);
+	FindChanges(&u->items);
+	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
+	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
+	if (!DidAnything(result))
+		return;
+	SolveChanges(u);
+	result->users_added = result->users_changed = result->users_removed = 0;
+	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
+	StoreChanges(u);
+	RecordUpdate(u->model, CountSide(&u->users), CountSide(&u->items), u->ratings, u->numbers);
+	if (u->cells)
+		FreeCells(u->cells);
+}
+
+/*
+ * Updates the version of a model that serves, as the model's owner: *result says what that did.  The caller has locked the
+ * model.  What is read and solved lives in a context that goes when this is done.
+ */
+void
+UpdateVersion(const Model *model, UpdateResult *result)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec update", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Update		update = {.model = model};
+	Acting		acting;
+	instr_time	began;
+	instr_time	now;
+	int64		added;
+	int64		removed;
+
+	INSTR_TIME_SET_CURRENT(began);
+	memset(result, 0, sizeof(UpdateResult));
+	InitParallel(&update.parallel);
+	ActAsModelOwner(model, &acting);
+	LockModelTables(model);
+	PushBookkeepingSnapshot();
+	ReadConstants(&update);
+	OpenUpdateSource(&update);
+	ReadBoth(&update);
+	result->rows = update.rows.count;
+	TakeChanges(&update, result);
+	PopBookkeepingSnapshot();
+	FreeTriplets(&update.rows);
+	FreeUnrated(update.read->unrated);
+	StopActing(&acting);
+	RenewItems(model, &added, &removed);
+	result->items_added += added;
+	result->items_removed += removed;
+	if (DidAnything(result))
+		(void) RenewImages(model);
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	result->seconds = INSTR_TIME_GET_DOUBLE(now);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+}

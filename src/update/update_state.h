@@ -1,0 +1,50 @@
+/*
+ * update_state.h - an update on its way: what its steps read and write.
+ */
+#ifndef MFREC_UPDATE_STATE_H
+#define MFREC_UPDATE_STATE_H
+
+#include "core/als/objective.h"
+#include "core/base/threads.h"
+#include "model/model_catalog.h"
+#include "source/ratings.h"
+#include "source/source.h"
+#include "update/side.h"
+
+/* An update of the version that serves.  Arrays live in the update's memory context. */
+typedef struct Update
+{
+	const Model *model;
+	Source		source;
+	MfParallel	parallel;
+	MfObjective objective;		/* of the version, like the next: constants stay as they were trained */
+	float	   *mean_user;		/* mf_padded(d) */
+	double		mean_bias;
+	bool		draws;			/* items are drawn to the map of their attributes */
+	bool		profiles;		/* users are drawn to points of their own */
+	Side		users;
+	Side		items;
+	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
+	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
+	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
+	int64		ratings;		/* how many more there are, of users and items alike */
+
+	/* by SolveChanges */
+	Selection	changed_users;	/* those that are stored anew, or for the first time */
+	Selection	changed_items;
+	Cells	   *cells;			/* of changed users: changed_users.count x items; NULL: there are none */
+	float	   *priors;			/* by place among changed users, x mf_padded(d): where they are drawn to; NULL: to the mean user */
+	bool	   *has_prior;		/* likewise */
+} Update;
+
+/* row_select.c */
+extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
+extern Cells *SelectOthers(Update *u, const Selection *users);
+
+/* change_solve.c */
+extern void SolveChanges(Update *u);
+
+/* change_store.c */
+extern void StoreChanges(Update *u);
+
+#endif

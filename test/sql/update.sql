@@ -1,0 +1,216 @@
+-- mf_update: what has come since a version was trained, without training
+CREATE SCHEMA test_update;
+SET search_path = test_update, public;
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE FUNCTION fails(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text; hint text; BEGIN EXECUTE command; RETURN 'nothing'; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT; RETURN said || ' / ' || hint; END $$;
+
+-- users like items of their kind, one of four
+CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, (CASE WHEN i % 4 = u % 4 THEN 5 ELSE 2 END - (u * 7 + i * 3) % 2)::real AS rating
+	FROM generate_series(1, 300) u, generate_series(1, 72) i WHERE mf_holdout(u, i, CASE WHEN i % 4 = u % 4 THEN 0.4 ELSE 0.05 END);
+CREATE INDEX ON ratings (user_id);
+CREATE VIEW taken AS SELECT user_id, item_id FROM ratings WHERE rating IS NOT NULL;
+CREATE TABLE models AS SELECT * FROM (VALUES ('both'), ('stars'), ('clicks')) m (model);
+SELECT users, items, ratings FROM mf_train('ratings', 'both', factors => 4);
+SELECT users, items, ratings FROM mf_train('ratings', 'stars', factors => 4, interest_weight => 0);
+SELECT users, items, ratings FROM mf_train('taken', 'clicks', factors => 4);
+CREATE FUNCTION updated(model text) RETURNS TABLE (version int, rows bigint, users text, items text) LANGUAGE sql AS $$
+	SELECT version, rows, users_added || ' ' || users_changed || ' ' || users_removed, items_added || ' ' || items_changed || ' ' || items_removed FROM mf_update(model) $$;
+CREATE FUNCTION all_rows(model text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN EXECUTE format(
+	'SELECT md5((SELECT string_agg(u::text, '' '' ORDER BY version, user_id) FROM %I u) || (SELECT string_agg(i::text, '' '' ORDER BY version, item_id) FROM %I i))', model || '_user_factors', model || '_item_factors') INTO r; RETURN r; END $$;
+
+-- nothing new: nothing changes, to the bit
+CREATE TABLE trained AS SELECT m.model, all_rows(m.model), image FROM models m JOIN mfrec.model_version v ON v.model = m.model;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+SELECT bool_and(t.all_rows = all_rows(t.model) AND t.image = v.image AND v.updated_at IS NULL) AS as_it_was FROM trained t JOIN mfrec.model_version v ON v.model = t.model;
+
+-- a new item of kind 0, taken by twenty who know that kind; one more row of a known item
+CREATE TABLE before (model text, user_id int, bias real, factors real[]);
+INSERT INTO before SELECT 'both', user_id, bias, factors FROM both_user_factors UNION ALL SELECT 'stars', user_id, bias, factors FROM stars_user_factors UNION ALL SELECT 'clicks', user_id, bias, factors FROM clicks_user_factors;
+INSERT INTO ratings SELECT u, 100, 5 - u % 8 / 4 FROM generate_series(4, 80, 4) u;
+INSERT INTO ratings SELECT 81, min(i), 3 FROM generate_series(1, 72) i WHERE (81, i) NOT IN (SELECT user_id, item_id FROM ratings);
+SELECT count(*) FROM models, mf_recommend(120, 100, model, fresh => false) WHERE item_id = 100;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+SELECT model, version, users, items, ratings, updated_at > trained_at AS updated, image_bytes > 0 AS image FROM mf_models JOIN models USING (model) ORDER BY model;
+-- it is in the lists of those that it fits, and leads none of others
+SELECT model, count(*) AS lists, count(*) FILTER (WHERE user_id % 4 = 0) AS fitting FROM models, generate_series(81, 300) user_id, mf_recommend(user_id, 12, model) WHERE item_id = 100 AND model <> 'stars' GROUP BY model ORDER BY model;
+SELECT model, avg(mf_predict(u, 100, model)) FILTER (WHERE u % 4 = 0) > avg(mf_predict(u, 100, model)) FILTER (WHERE u % 4 <> 0) + 0.1 AS likes FROM models, generate_series(81, 300) u GROUP BY model ORDER BY model;
+-- who has it does not get it, by the source and by what is stored
+SELECT count(*) FROM models, generate_series(4, 80, 4) u, (VALUES (true), (false)) f (fresh), mf_recommend(u, 100, model, fresh => fresh) WHERE item_id = 100;
+SELECT count(*) FROM models, mf_recommend(81, 100, model, fresh => false) l JOIN ratings r ON r.user_id = 81 AND r.item_id = l.item_id;
+
+-- an item solves its equations of a training's half-sweep, by users as they were: gradient against the terms that cancel in it
+CREATE TABLE seen (user_id int, item_id int, rating real);
+CREATE VIEW trained_on AS SELECT model, r.* FROM models, ratings r UNION ALL SELECT 'films', r.* FROM seen r;
+CREATE FUNCTION dot(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT sum(x::float8 * y) FROM unnest(a, b) t (x, y)';
+CREATE FUNCTION parameter(m text, name text) RETURNS float8 LANGUAGE sql STABLE AS 'SELECT (parameters ->> name)::float8 FROM mf_models WHERE model = m AND serving';
+CREATE FUNCTION interest_gradient(m text, i int, s real[], prior real[] DEFAULT NULL) RETURNS float8 LANGUAGE sql STABLE AS $$
+	SELECT sqrt(sum((gram + parameter(m, 'regularization') * parameter(m, 'interest_regularization') * (n / parameter(m, 'item_ratings')) ^ parameter(m, 'item_exponent') * (s[k] - coalesce(prior[k], 0))
+		+ parameter(m, 'alpha') * observed - (1 + parameter(m, 'alpha')) * target) ^ 2)) / sqrt(sum(((1 + parameter(m, 'alpha')) * target) ^ 2)) FROM (
+		SELECT k, sum(b.factors[k] * dot(b.factors, s)) AS gram, sum(b.factors[k] * dot(b.factors, s)) FILTER (WHERE r.item_id = i) AS observed,
+			sum(b.factors[k]) FILTER (WHERE r.item_id = i) AS target, count(r.item_id) AS n
+		FROM before b LEFT JOIN trained_on r ON r.model = m AND r.user_id = b.user_id AND r.item_id = i, generate_series(1, parameter(m, 'factors')::int) k WHERE b.model = m GROUP BY k) x $$;
+CREATE FUNCTION rating_gradient(m text, i int, q real[], item_bias real, prior real[] DEFAULT NULL, bias_prior real DEFAULT 0) RETURNS float8 LANGUAGE sql STABLE AS $$
+	SELECT sqrt(sum((parameter(m, 'regularization') * CASE WHEN k = 0 THEN parameter(m, 'bias_regularization') * (item_bias - bias_prior) ELSE
+		(parameter(m, 'rating_regularization') + parameter(m, 'rating_uncertainty') * n ^ parameter(m, 'rating_exponent')) * (q[k] - coalesce(prior[k], 0)) END + residual) ^ 2)) / sqrt(sum(target ^ 2)) FROM (
+		SELECT k, count(*) AS n, sum(coalesce(b.factors[k], 1) * (dot(b.factors, q) + b.bias + item_bias - z)) AS residual, sum(coalesce(b.factors[k], 1) * (z - b.bias)) AS target
+		FROM before b JOIN trained_on r ON r.model = m AND r.user_id = b.user_id AND r.item_id = i, generate_series(0, array_length(q, 1)) k, LATERAL (SELECT (rating - parameter(m, 'mean')) / parameter(m, 'deviation') AS z) z WHERE b.model = m GROUP BY k) x $$;
+CREATE VIEW changed AS SELECT 100 AS item_id UNION SELECT min(i) FROM generate_series(1, 72) i JOIN ratings r ON r.user_id = 81 AND r.item_id = i AND r.rating = 3;
+SELECT item_id = 100 AS new, bool_and(interest_gradient('both', item_id, factors) < 1e-5) AS interest, bool_and(rating_gradient('both', item_id, rating_factors, bias) < 1e-5) AS rating FROM both_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+SELECT item_id = 100 AS new, bool_and(interest_gradient('clicks', item_id, factors) < 1e-5) AS interest FROM clicks_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+SELECT item_id = 100 AS new, bool_and(rating_gradient('stars', item_id, factors, bias) < 1e-5) AS rating FROM stars_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+-- a user is what folding in finds: nobody's list is any other for being fresh
+SELECT model, string_agg(DISTINCT reason, ' ') FROM models, (SELECT DISTINCT user_id FROM ratings WHERE item_id = 100) u, mf_recommend(user_id, 5, model, fresh => true) GROUP BY model ORDER BY model;
+
+-- a user and an item that know nobody but each other
+BEGIN;
+INSERT INTO ratings VALUES (5000, 5000, 5);
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+DELETE FROM ratings WHERE user_id = 5000;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+ROLLBACK;
+
+-- users come and go, items too; ratings change; duplicates count; rows that are no ratings do not, but leave out what they say
+INSERT INTO ratings SELECT 1000, i, 5 FROM generate_series(2, 40, 4) i;
+INSERT INTO ratings VALUES (1001, 101, 4), (1002, 102, NULL), (1000, 46, NULL);
+DELETE FROM ratings WHERE user_id = 9;
+DELETE FROM ratings WHERE item_id = 5;
+UPDATE ratings SET rating = 6 - rating WHERE user_id = 6 AND item_id = (SELECT min(item_id) FROM ratings WHERE user_id = 6);
+INSERT INTO ratings SELECT user_id, item_id, 3 FROM ratings WHERE user_id = 7 ORDER BY item_id LIMIT 1;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+SELECT model, u.* FROM models, updated(model) u ORDER BY model;
+SELECT model, users = (SELECT count(DISTINCT user_id) FROM taken) AS users, items = (SELECT count(DISTINCT item_id) FROM taken) AS items, ratings = (SELECT count(DISTINCT (user_id, item_id)) FROM taken) AS ratings FROM mf_models JOIN models USING (model) ORDER BY model;
+SELECT bool_and(f.ratings = n) FROM both_user_factors f JOIN (SELECT user_id, count(DISTINCT item_id) AS n FROM taken GROUP BY 1) r USING (user_id);
+SELECT bool_and(f.ratings = n), count(*) FROM both_item_factors f JOIN (SELECT item_id, count(DISTINCT user_id) AS n FROM taken GROUP BY 1) r USING (item_id);
+SELECT model, reason, bool_and(item_id NOT IN (SELECT item_id FROM ratings r WHERE user_id = 1000 AND (rating IS NOT NULL OR model <> 'clicks'))) AS new, sum((item_id % 4 = 2)::int) >= 4 AS fitting FROM models, mf_recommend(1000, 5, model, fresh => false) WHERE model <> 'stars' GROUP BY 1, 2 ORDER BY 1;
+SELECT DISTINCT reason FROM models, mf_recommend(9, 3, model);
+SELECT count(*) FROM models, mf_recommend(3, 100, model, exclude_seen => false) WHERE item_id = 5;
+-- the order of rows says nothing
+BEGIN;
+CREATE TABLE copy AS SELECT * FROM ratings ORDER BY rating, item_id, user_id;
+DELETE FROM ratings;
+INSERT INTO ratings SELECT * FROM copy;
+SELECT u.* FROM updated('both') u;
+ROLLBACK;
+-- all of it or nothing
+BEGIN;
+INSERT INTO ratings VALUES (1000, 47, 5);
+SELECT u.* FROM updated('both') u;
+ROLLBACK;
+SELECT u.* FROM updated('both') u;
+
+-- values of implicit feedback, which add up, with ids of text; in memory and spilled
+CREATE TABLE plays AS SELECT 'user ' || u AS user_id, 'song ' || i AS item_id, 1 + (u * i) % 7 AS plays FROM generate_series(1, 2000) u, generate_series(1, 100) i WHERE (u * 7 + i * 3 + u * i) % 10 < 4 AND i <> 50 AND u <> 50;
+SELECT users, items FROM mf_train('plays', 'small', factors => 4, iterations => 4, feedback => 'implicit', rating_column => 'plays');
+SELECT users, items FROM mf_train('plays', 'spilled', factors => 4, iterations => 4, feedback => 'implicit', rating_column => 'plays');
+INSERT INTO plays SELECT 'user ' || u, 'song ' || i, 2 FROM generate_series(40, 60) u, generate_series(45, 55) i;
+SELECT u.* FROM updated('small') u;
+SET maintenance_work_mem = '1MB';
+SELECT u.* FROM updated('spilled') u;
+RESET maintenance_work_mem;
+SELECT all_rows('small') = all_rows('spilled') AS same;
+SELECT u.* FROM updated('spilled') u;
+SELECT DISTINCT reason FROM (VALUES ('user 50'), ('user 41'), ('user 60')) u (id), mf_recommend(id, 3, item_type => NULL::text, model => 'small', fresh => true);
+SELECT bool_and(item_id::text ~ '^song') AS of_text, count(*) FROM mf_popular(100, item_type => NULL::text, model => 'small');
+
+-- attributes of items: known ones are drawn to their map, cold ones come and go, get ratings and lose them
+CREATE TABLE films AS SELECT i AS item_id, (ARRAY['action', 'comedy', 'drama', 'horror'])[1 + i % 4] AS genre FROM generate_series(1, 80) i;
+ALTER TABLE films ADD PRIMARY KEY (item_id);
+INSERT INTO seen SELECT * FROM ratings WHERE item_id <= 72 AND rating IS NOT NULL;
+CREATE INDEX ON seen (user_id);
+SELECT items FROM mf_train('seen', 'films', factors => 4, item_features => 'films', interest_weight => 1);
+SELECT parameters -> 'items_drawn' AS drawn FROM mf_models WHERE model = 'films';
+INSERT INTO before SELECT 'films', user_id, bias, factors FROM films_user_factors;
+INSERT INTO films VALUES (81, 'action'), (82, 'horror');
+DELETE FROM films WHERE item_id = 80;
+INSERT INTO seen SELECT u, 79, 5 FROM generate_series(3, 99, 4) u;		-- was cold
+DELETE FROM seen WHERE item_id = 7;										-- is now
+INSERT INTO seen VALUES (3, 81, 4);
+CREATE TABLE cold AS SELECT item_id, factors FROM films_item_factors WHERE ratings = 0;
+SELECT u.* FROM updated('films') u;
+SELECT u.* FROM updated('films') u;
+SELECT item_id, ratings FROM films_item_factors WHERE item_id IN (7, 78, 79, 80, 81, 82) ORDER BY 1;
+SELECT items, ratings = (SELECT count(DISTINCT (user_id, item_id)) FROM seen) AS ratings FROM mf_models WHERE model = 'films';
+SELECT count(DISTINCT number) = count(*) AS numbered FROM films_item_factors;
+SELECT bool_and(f.factors = c.factors) FROM films_item_factors f JOIN cold c USING (item_id) WHERE f.ratings = 0;
+-- 82, which is cold, is what 79 is drawn to
+SELECT interest_gradient('films', 79, f.factors, ARRAY(SELECT x / parameter('films', 'cold_scale') FROM unnest(twin.factors) x)::real[]) < 1e-5 AS interest, interest_gradient('films', 79, f.factors) > 1e-3 AS without,
+	rating_gradient('films', 79, f.rating_factors, f.bias, twin.rating_factors, twin.bias) < 1e-5 AS rating, rating_gradient('films', 79, f.rating_factors, f.bias) > 1e-3 AS without FROM films_item_factors f, films_item_factors twin WHERE f.item_id = 79 AND twin.item_id = 82;
+SELECT count(*) FROM mf_recommend(3, 100, 'films') WHERE item_id IN (79, 81);
+SELECT count(*) > 10 FROM generate_series(103, 299, 4) u, mf_recommend(u, 20, 'films') WHERE item_id = 79;
+-- users with a profile become it when their rows go, and are drawn to it when they rate
+CREATE TABLE people AS SELECT u AS user_id, 'kind ' || u % 4 AS kind FROM generate_series(1, 310) u;
+ALTER TABLE people ADD PRIMARY KEY (user_id);
+SELECT users FROM mf_train('seen', 'people', factors => 4, user_features => 'people');
+DELETE FROM seen WHERE user_id IN (12, 1000);							-- of whom one has a profile
+INSERT INTO seen VALUES (301, 1, 5), (301, 5, 4), (2000, 2, 5);			-- likewise
+SELECT u.* FROM updated('people') u;
+SELECT u.* FROM updated('people') u;
+SELECT user_id, ratings, factors[1:4] = prior AS is_prior, prior IS NOT NULL AS has_prior FROM people_user_factors WHERE user_id IN (12, 301, 302, 1000, 2000) ORDER BY 1;
+SELECT users = (SELECT count(*) FROM people_user_factors WHERE factors <> '{}') AS counted FROM mf_models WHERE model = 'people';
+SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{12,301,302,2000}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+-- rows held out for validation count in an update
+SELECT users FROM mf_train('ratings', 'held', factors => 4, validation => 0.2);
+INSERT INTO ratings VALUES (10, 100, 5);
+SELECT u.* FROM updated('held') u;
+SELECT f.ratings = (SELECT count(*) FROM ratings WHERE user_id = 10) AS counted FROM held_user_factors f WHERE user_id = 10;
+
+-- versions: the one that serves is updated; the others stay, and can serve again
+SET mfrec.keep_versions = 2;
+SELECT version FROM mf_retrain('both');
+SELECT md5(string_agg(f::text, ' ' ORDER BY item_id)) AS old FROM both_item_factors f WHERE version = 1 \gset
+INSERT INTO ratings VALUES (11, 100, 5);
+SELECT u.* FROM updated('both') u;
+SELECT md5(string_agg(f::text, ' ' ORDER BY item_id)) = :'old' AS as_it_was FROM both_item_factors f WHERE version = 1;
+SELECT version, updated_at IS NOT NULL AS updated FROM mf_models WHERE model = 'both' ORDER BY 1;
+SELECT mf_rollback('both');
+SELECT version, users ~ '^0 [1-9]' AS users, items ~ '^0 [1-9]' AS items FROM updated('both');
+SELECT mf_rollback('both', 2);
+SELECT u.* FROM updated('both') u;
+-- a user who was forgotten comes back with rows that are still there, as in a retrain
+SELECT mf_forget(12, 'both');
+SELECT u.* FROM updated('both') u;
+SELECT mf_forget(12, 'both');
+DELETE FROM ratings WHERE user_id = 12;
+SELECT users FROM updated('both');
+-- tables without fingerprints: all is solved, once there are columns again nothing is
+ALTER TABLE clicks_user_factors DROP fingerprint;
+ALTER TABLE clicks_item_factors DROP fingerprint;
+SELECT u.* FROM updated('clicks') u;
+SELECT version FROM mf_retrain('clicks');
+SELECT u.* FROM updated('clicks') u;
+
+-- what cannot be
+SELECT fails('SELECT mf_update(''nobody'')');
+SELECT user_id AS id, factors INTO elsewhere FROM clicks_user_factors WHERE version = 2;
+SELECT item_id AS id, factors INTO elsewhere_items FROM clicks_item_factors WHERE version = 2;
+SELECT users FROM mf_import('imported', 'elsewhere', 'elsewhere_items', source => 'taken', regularization => 1, alpha => 2);
+SELECT fails('SELECT mf_update(''imported'')');
+BEGIN; DELETE FROM both_user_factors; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; DELETE FROM both_item_factors; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; DROP TABLE both_item_factors; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; ALTER TABLE ratings RENAME TO gone; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; DELETE FROM ratings; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; DROP VIEW taken, changed, trained_on; ALTER TABLE ratings ALTER user_id TYPE text; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; DROP VIEW taken, changed, trained_on; ALTER TABLE ratings ALTER rating TYPE text; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; INSERT INTO ratings VALUES (1, 1, 'infinity'); SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; UPDATE both_item_factors SET factors = '{1,2}' WHERE item_id = 1; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN; ALTER TABLE both_user_factors ADD CHECK (ratings > 0); INSERT INTO ratings VALUES (1, 1, 1); SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+BEGIN READ ONLY; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+CREATE ROLE regress_update;
+GRANT USAGE ON SCHEMA test_update TO regress_update;
+GRANT SELECT ON ALL TABLES IN SCHEMA test_update TO regress_update;
+SET ROLE regress_update;
+SELECT fails('SELECT mf_update(''both'')');
+RESET ROLE;
+-- the default model
+SELECT mf_set_default('stars');
+SELECT model FROM mf_update();
+SELECT mf_drop(model) FROM mf_models WHERE serving;
+RESET client_min_messages;
+SET client_min_messages = warning;
+DROP OWNED BY regress_update;
+DROP ROLE regress_update;
+DROP SCHEMA test_update CASCADE;
