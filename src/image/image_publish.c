@@ -74,6 +74,27 @@ SupersedeImages(const char *model, const pg_uuid_t *except)
 }
 
 /*
+ * For the version that serves, whose items this transaction has changed: gives it a new identity, and publishes its image,
+ * of which *source has all but that.
+ */
+void
+RenewImage(const Model *model, ImageSource *source)
+{
+	pg_uuid_t	before;
+
+	PushBookkeepingSnapshot();
+	if (FindVersionImage(model, model->version, &before))
+		UnlinkImageAtCommit(&before);
+	PopBookkeepingSnapshot();
+	RenewVersionImage(model->name, model->version);
+	PushBookkeepingSnapshot();
+	if (!FindVersionImage(model, model->version, &source->uuid))
+		elog(ERROR, "version %d of model \"%s\" has gone", model->version, model->name);
+	PopBookkeepingSnapshot();
+	PublishImage(source);
+}
+
+/*
  * For a model whose tables are not what its images were made from: gives all kept versions new identities, and
  * publishes the image of the current one.  Acts as the model's owner; returns the number of items that they see.
  */

@@ -10,6 +10,7 @@
 extern void PublishImage(const ImageSource *source);
 extern int64 PublishStoredVersion(const Model *model, int32 version);
 extern void SupersedeImages(const char *model, const pg_uuid_t *except);
+extern void RenewImage(const Model *model, ImageSource *source);
 extern int64 RenewImages(const Model *model);
 
 #endif

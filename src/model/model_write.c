@@ -355,7 +355,18 @@ RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, i
 			 6, types, values, NULL, &isnull);
 }
 
-/* Gives all kept versions of a model new identities, and writes its row, so that cached ones are given up. */
+/* Gives a version of a model a new identity, and writes the model's row, so that what is cached is given up. */
+void
+RenewVersionImage(const char *name, int32 version)
+{
+	OwnerSqlForModel("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
+					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+					 name, INT4OID, Int32GetDatum(version));
+	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
+					 name, InvalidOid, (Datum) 0);
+}
+
+/* The same for all kept versions. */
 void
 RenewVersionImages(const char *name)
 {

@@ -53,6 +53,7 @@ extern int32 VersionBefore(const Model *model);
 extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines);
 extern void SetVersionItems(const char *name, int32 version, int64 items, int64 numbers);
 extern void RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers);
+extern void RenewVersionImage(const char *name, int32 version);
 extern void RenewVersionImages(const char *name);
 extern void CountForgottenUser(const char *name, const List *versions);
 extern void ForgetVersions(const char *name, int32 before);

@@ -94,34 +94,53 @@ CreateFingerprints(void)
 	return prints;
 }
 
-/* An id as 64 bits that are the same wherever and whenever it is read. */
-static inline uint64
-IdBits(const IdType *type, int64 id)
+/* hash[i] += `factor` times the id of row i, as 64 bits that are the same wherever and whenever it is read. */
+static void
+AddIdBits(const IdType *type, const int64 *ids, int n, uint64 factor, uint64 *hash)
 {
-	return type->is_int ? (uint64) id : HashId(type, id);
+	if (type->is_int)
+		for (int i = 0; i < n; i++)
+			hash[i] += factor * (uint64) ids[i];
+	else
+		for (int i = 0; i < n; i++)
+			hash[i] += factor * HashId(type, ids[i]);
 }
 
-/* Adds the rows of the batch to the sums of their users and items, whose numbers are given. */
+/*
+ * Adds the rows of the batch to the sums of their users and items, whose numbers are given.  Ids and numbers are combined by
+ * odd factors, then mixed: sums of what is linear would cancel where two users swap a rating.
+ */
 static void
 AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items)
 {
-	Ratings    *ratings = receiver->ratings;
+	const Ratings *ratings = receiver->ratings;
 	Fingerprints *prints = ratings->fingerprints;
+	int			n = receiver->batch;
+	uint64		hash[BATCH_ROWS];
+	uint64	   *user;
+	uint64	   *item;
 
 	prints->user = GrowSums(prints->user, &prints->nusers, ratings->users->count);
 	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
-	for (int i = 0; i < receiver->batch; i++)
+	user = (uint64 *) prints->user;
+	item = (uint64 *) prints->item;
+	for (int i = 0; i < n; i++)
 	{
 		uint32		value;
 		uint32		weight;
-		uint64		hash = mf_mix64(IdBits(ratings->users->type, receiver->user[i]) + UINT64CONST(0x9e3779b97f4a7c15));
 
 		memcpy(&value, &receiver->value[i], sizeof(value));
 		memcpy(&weight, &receiver->weight[i], sizeof(weight));
-		hash = mf_mix64(hash + IdBits(ratings->items->type, receiver->item[i]));
-		hash = mf_mix64(hash + ((uint64) value << 32 | weight));
-		prints->user[users[i]] = (int64) ((uint64) prints->user[users[i]] + hash);
-		prints->item[items[i]] = (int64) ((uint64) prints->item[items[i]] + hash);
+		hash[i] = ((uint64) value << 32 | weight) * UINT64CONST(0x9e3779b97f4a7c15) + 1;
+	}
+	AddIdBits(ratings->users->type, receiver->user, n, UINT64CONST(0xd1342543de82ef95), hash);
+	AddIdBits(ratings->items->type, receiver->item, n, UINT64CONST(0xaf251af3b0f025b5), hash);
+	for (int i = 0; i < n; i++)
+	{
+		uint64		mixed = mf_mix64(hash[i]);
+
+		user[users[i]] += mixed;
+		item[items[i]] += mixed;
 	}
 }
 

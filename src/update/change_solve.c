@@ -8,6 +8,8 @@
  * 2. items that are new or have other rows, by the users as they are stored and those of step 1;
  * 3. users who are new or have other rows, by the items as they are now: as folding in at serving finds them.
  *
+ * Of items with many ratings most need not be solved for a few more: see item_growth.c.
+ *
  * What nobody's rows have changed stays as it is, but for rounding that a list does not show.  All current rows count, those
  * too that the training held out for validation.
  */
@@ -197,10 +199,9 @@ SolveNewUsers(Update *u)
 
 /* Step 2: items that are new or have other rows. */
 static void
-SolveItems(Update *u)
+SolveItems(Update *u, const Selection *items)
 {
 	Side	   *side = &u->items;
-	const Selection *items = &u->changed_items;
 	int64		ld = mf_padded(side->factors);
 	Cells	   *cells = SelectCells(u, NULL, items, true);
 	int32	   *counts = CountCells(cells);
@@ -352,11 +353,13 @@ void
 SolveChanges(Update *u)
 {
 	int64		before = SumCounts(&u->users);
+	Selection	solved;
 
 	SolveNewUsers(u);
-	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED), &u->changed_items);
-	if (u->changed_items.count > 0)
-		SolveItems(u);
+	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED), &solved);
+	if (solved.count > 0)
+		SolveItems(u, &solved);
+	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED) | CHANGE_BIT(CHANGE_COUNTED), &u->changed_items);
 	EmptySide(&u->items);
 	EmptySide(&u->users);
 	SelectUsers(u);

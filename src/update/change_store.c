@@ -142,6 +142,7 @@ StoreChanges(Update *u)
 {
 	bool		with_seen = StoresSeen(u);
 
+	u->stores_seen = with_seen;
 	DeleteChanged(u, &u->users);
 	DeleteChanged(u, &u->items);
 	if (with_seen)

@@ -12,6 +12,7 @@ typedef enum Change
 	CHANGE_NONE,
 	CHANGE_ADDED,				/* it is stored for the first time, or had no ratings before */
 	CHANGE_SOLVED,				/* it is stored, and its rows are others now */
+	CHANGE_COUNTED,				/* the same of an item that has so many ratings that it keeps its vector */
 	CHANGE_EMPTIED,				/* it is stored, and has no rows any more */
 	CHANGE_PROFILED				/* the same of a user who has a point that they are drawn to: they become it */
 } Change;

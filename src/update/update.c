@@ -7,6 +7,7 @@
  *
  *     read what is stored, and the source         side.c, source/ratings_read.c
  *     find whose rows have changed                side.c
+ *     leave vectors that a few rows do not move   item_growth.c
  *     solve these alone                           row_select.c, change_solve.c, item_priors.c
  *     store them, and renew items without rows    change_store.c, serve/items_renew.c
  */
@@ -172,6 +173,7 @@ TakeChanges(Update *u, UpdateResult *result)
 {
 	FindChanges(&u->users);
 	FindChanges(&u->items);
+	FindCountedItems(u);
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
 	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
 	if (!DidAnything(result))
@@ -200,6 +202,7 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	instr_time	now;
 	int64		added;
 	int64		removed;
+	bool		changed;
 
 	INSTR_TIME_SET_CURRENT(began);
 	memset(result, 0, sizeof(UpdateResult));
@@ -216,11 +219,14 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	FreeTriplets(&update.rows);
 	FreeUnrated(update.read->unrated);
 	StopActing(&acting);
+	changed = DidAnything(result);
 	RenewItems(model, &added, &removed);
 	result->items_added += added;
 	result->items_removed += removed;
-	if (DidAnything(result))
+	if (added + removed > 0)
 		(void) RenewImages(model);
+	else if (changed)
+		PublishChanges(&update);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, began);
 	result->seconds = INSTR_TIME_GET_DOUBLE(now);

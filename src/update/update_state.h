@@ -29,6 +29,8 @@ typedef struct Update
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
 	int64		ratings;		/* how many more there are, of users and items alike */
 
+	bool		stores_seen;	/* the version says what users have */
+
 	/* by SolveChanges */
 	Selection	changed_users;	/* those that are stored anew, or for the first time */
 	Selection	changed_items;
@@ -41,10 +43,16 @@ typedef struct Update
 extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
 extern Cells *SelectOthers(Update *u, const Selection *users);
 
+/* item_growth.c */
+extern void FindCountedItems(Update *u);
+
 /* change_solve.c */
 extern void SolveChanges(Update *u);
 
 /* change_store.c */
 extern void StoreChanges(Update *u);
+
+/* change_publish.c */
+extern void PublishChanges(const Update *u);
 
 #endif

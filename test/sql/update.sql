@@ -115,6 +115,29 @@ SELECT u.* FROM updated('spilled') u;
 SELECT DISTINCT reason FROM (VALUES ('user 50'), ('user 41'), ('user 60')) u (id), mf_recommend(id, 3, item_type => NULL::text, model => 'small', fresh => true);
 SELECT bool_and(item_id::text ~ '^song') AS of_text, count(*) FROM mf_popular(100, item_type => NULL::text, model => 'small');
 
+-- items with many ratings: a few more do not move them, but count
+CREATE TABLE hits AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 1300) u, generate_series(1, 20) i WHERE i <= 2 OR (u * 7 + i * 3 + u * i) % 10 < 3;
+DELETE FROM hits WHERE user_id > 1250 AND item_id = 2;
+SELECT users, items FROM mf_train('hits', 'hits', factors => 2, iterations => 3, feedback => 'implicit');
+CREATE TABLE hit_items AS SELECT * FROM hits_item_factors;
+CREATE VIEW moved AS SELECT i.item_id, i.ratings - h.ratings AS more, i.factors <> h.factors AS moved, i.fingerprint <> h.fingerprint AS noted FROM hits_item_factors i JOIN hit_items h USING (item_id) WHERE i.item_id <= 2 ORDER BY 1;
+INSERT INTO hits VALUES (1301, 1), (1301, 2), (1301, 2), (1302, 2);
+SELECT u.* FROM updated('hits') u;
+SELECT * FROM moved;
+SELECT u.* FROM updated('hits') u;
+SELECT f.ratings = n AS counted FROM hits_item_factors f JOIN (SELECT item_id, count(DISTINCT user_id) AS n FROM hits GROUP BY 1) r USING (item_id) WHERE item_id = 2;
+SELECT p.item_id, p.ratings = f.ratings AS counted FROM hits_item_factors f, mf_popular(2, model => 'hits') p WHERE p.item_id = f.item_id ORDER BY 1;
+-- one in a hundred does
+INSERT INTO hits SELECT u, 2 FROM generate_series(1251, 1270) u;
+SELECT u.* FROM updated('hits') u;
+SELECT * FROM moved;
+-- and so do any, where many users have other rows
+DELETE FROM hits WHERE item_id > 2 AND user_id % 3 = 0;
+INSERT INTO hits VALUES (1303, 1);
+SELECT users ~ '^1 [0-9]{3}' AS many FROM updated('hits') u;
+SELECT * FROM moved;
+DROP VIEW moved;
+
 -- attributes of items: known ones are drawn to their map, cold ones come and go, get ratings and lose them
 CREATE TABLE films AS SELECT i AS item_id, (ARRAY['action', 'comedy', 'drama', 'horror'])[1 + i % 4] AS genre FROM generate_series(1, 80) i;
 ALTER TABLE films ADD PRIMARY KEY (item_id);

@@ -1,0 +1,150 @@
+/*
+ * item_growth.c - items with so many ratings that a few more do not show: their vectors stay, and their counts move on.
+ *
+ * Most new rows are of popular items, whose vectors thousands of ratings hold; to solve them anew for each row would take
+ * as long as a half-sweep over nearly all of the source.  So an item of MANY_RATINGS and more is solved when the number of its
+ * ratings has passed a power of 1 + STEP since it is counted: whatever few rows an update brings, that comes about once for
+ * each part STEP by which the item grows or shrinks, and nothing has to be remembered for it.
+ *
+ * What changes in place does not count here.  So all items are solved where many users have other rows.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "pg/alloc.h"
+#include "pg/memory_limit.h"
+#include "update/update_state.h"
+
+#define MANY_RATINGS 1000
+#define STEP 0.01
+
+/* The part of users up to which changes are few. */
+#define FEW_USERS 0.25
+
+/* So often at most rows are looked through to count them. */
+#define MOST_PASSES 4
+
+/* The number of powers of 1 + STEP that a number of ratings has passed. */
+static int64
+Powers(int64 count)
+{
+	return (int64) floor(log((double) count) / log1p(STEP));
+}
+
+/* Whether an item that has so many ratings, and had so many before, need not be solved. */
+static bool
+Stays(int64 before, int64 now)
+{
+	return before >= MANY_RATINGS && now >= MANY_RATINGS && Powers(before) == Powers(now);
+}
+
+/* By number, how many rows each item has, duplicates too. */
+static int64 *
+CountRows(Update *u)
+{
+	int64	   *counts = HugeZeroArray(u->items.ids->count, sizeof(int64));
+	Triplets   *rows = &u->rows;
+
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+			counts[rows->item[i]]++;
+	EndTriplets(rows);
+	return counts;
+}
+
+/*
+ * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each, by a bit for each pair,
+ * which are 0 before.
+ */
+static void
+CountDistinct(Update *u, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
+{
+	int64		words = (u->users.ids->count + 63) / 64;
+	Triplets   *rows = &u->rows;
+
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+		{
+			int64		place = items->place[rows->item[i]] - first;
+			uint64		bit = UINT64CONST(1) << rows->user[i] % 64;
+			uint64	   *word;
+
+			if (i % BLOCK_TRIPLETS == 0)
+				CHECK_FOR_INTERRUPTS();
+			if (place < 0 || place >= n)
+				continue;
+			word = &bits[place * words + rows->user[i] / 64];
+			distinct[first + place] += (*word & bit) == 0;
+			*word |= bit;
+		}
+	EndTriplets(rows);
+}
+
+/* How many items can be counted in one pass over the rows. */
+static int64
+ItemsPerPass(const Update *u)
+{
+	return Max(MaintenanceMemory() / Max(u->users.ids->count / 8, 1), 1);
+}
+
+/* Takes the numbers of ratings of items that are to stay, and solves those after all that have none to spare. */
+static void
+CountItems(Update *u, const Selection *items)
+{
+	int64		most = Min(ItemsPerPass(u), items->count);
+	int64		bytes = (u->users.ids->count + 63) / 64 * most * sizeof(uint64);
+	uint64	   *bits = HugeArray(bytes, 1);
+	int32	   *distinct = HugeZeroArray(items->count, sizeof(int32));
+
+	for (int64 first = 0; first < items->count; first += most)
+	{
+		memset(bits, 0, bytes);
+		CountDistinct(u, items, first, Min(most, items->count - first), bits, distinct);
+	}
+	for (int64 i = 0; i < items->count; i++)
+	{
+		int32		number = items->number[i];
+
+		if (Stays(u->items.counts[number], distinct[i]))
+			u->items.counts[number] = distinct[i];
+		else
+			u->items.change[number] = CHANGE_SOLVED;
+	}
+	pfree(bits);
+}
+
+/* How many users have other rows than the version knows. */
+static int64
+CountChangedUsers(const Side *users)
+{
+	int64		count = 0;
+
+	for (int64 i = 0; i < users->ids->count; i++)
+		count += users->change[i] != CHANGE_NONE;
+	return count;
+}
+
+/* Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have now. */
+void
+FindCountedItems(Update *u)
+{
+	Side	   *items = &u->items;
+	Selection	counted;
+	int64	   *rows;
+
+	if (CountChangedUsers(&u->users) > FEW_USERS * u->users.ids->count)
+		return;
+	rows = CountRows(u);
+	for (int64 i = 0; i < items->ids->count; i++)
+		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && Stays(items->counts[i], rows[i]))
+			items->change[i] = CHANGE_COUNTED;
+	Select(items, CHANGE_BIT(CHANGE_COUNTED), &counted);
+	if (counted.count > MOST_PASSES * ItemsPerPass(u))
+		for (int64 i = 0; i < counted.count; i++)
+			items->change[counted.number[i]] = CHANGE_SOLVED;
+	else if (counted.count > 0)
+		CountItems(u, &counted);
+}
