@@ -429,6 +429,118 @@ test_fold(const SampleOptions *o)
 	sample_free(&s);
 }
 
+/* Every third of n rows of `width` floats; NULL remains NULL. */
+static float *
+every_third(const float *values, int64_t n, int width)
+{
+	float	   *picked = values != NULL ? sample_floats((size_t) ((n + 2) / 3 * width)) : NULL;
+
+	for (int64_t r = 0; picked != NULL && r < n; r += 3)
+		memcpy(picked + r / 3 * width, values + r * width, (size_t) width * sizeof(float));
+	return picked;
+}
+
+/* *some: every third item of *s, with its cells, as a problem of its own with the same users. */
+static void
+pick_items(const Sample *s, Sample *some)
+{
+	MfProblem  *p = &some->problem;
+	int64_t		n = p->nitems;
+	int			ld = mf_padded(p->factors);
+	const MfRows *all = &s->items;
+	int64_t		cells = 0;
+
+	*some = *s;
+	p->nitems = (n + 2) / 3;
+	p->unobserved = every_third(p->unobserved, n, 1);
+	p->rating_regularization = every_third(p->rating_regularization, n, 1);
+	p->interest_regularization = every_third(p->interest_regularization, n, 1);
+	p->interest_prior = every_third(p->interest_prior, n, ld);
+	p->rating_prior = every_third(p->rating_prior, n, ld);
+	p->bias_prior = every_third(p->bias_prior, n, 1);
+	some->factors.rating = s->factors.rating != NULL ? sample_floats((size_t) (p->nitems * ld)) : NULL;
+	some->factors.interest = s->factors.interest != NULL ? sample_floats((size_t) (p->nitems * ld)) : NULL;
+	some->factors.item_bias = s->factors.item_bias != NULL ? sample_floats((size_t) p->nitems) : NULL;
+	sample_matrix(&some->by_item, p->nitems, all->start[n], all->rating != NULL, all->weight != NULL);
+	for (int64_t r = 0; r < p->nitems; r++)
+	{
+		for (int64_t c = all->start[3 * r]; c < all->start[3 * r + 1]; c++, cells++)
+		{
+			some->by_item.column[cells] = all->column[c];
+			if (all->rating != NULL)
+				some->by_item.rating[cells] = all->rating[c];
+			if (all->weight != NULL)
+				some->by_item.weight[cells] = all->weight[c];
+		}
+		some->by_item.start[r + 1] = cells;
+	}
+	some->items = mf_matrix_rows(&some->by_item);
+}
+
+/* Whether every third of n rows of a and all of b are the same, to the bit; NULL is like NULL. */
+static bool
+same_third(const float *a, const float *b, int64_t n, int width)
+{
+	bool		same = (a == NULL) == (b == NULL);
+
+	for (int64_t r = 0; a != NULL && b != NULL && r < n; r += 3)
+		same = same && memcmp(a + r * width, b + r / 3 * width, (size_t) width * sizeof(float)) == 0;
+	return same;
+}
+
+/* Frees what pick_items() has made. */
+static void
+free_picked(Sample *some)
+{
+	const float *arrays[] = {some->problem.unobserved, some->problem.rating_regularization,
+		some->problem.interest_regularization, some->problem.interest_prior, some->problem.rating_prior,
+	some->problem.bias_prior, some->factors.rating, some->factors.interest, some->factors.item_bias};
+
+	for (size_t k = 0; k < sizeof(arrays) / sizeof(arrays[0]); k++)
+		free((void *) arrays[k]);
+	free(some->by_item.start);
+	free(some->by_item.column);
+	free(some->by_item.rating);
+	free(some->by_item.weight);
+}
+
+/* Some items solved apart, as an update folds them in, with the users' Gram matrix given, are as a half-sweep has them. */
+static void
+test_some_items(const SampleOptions *o)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s = sample_new(o);
+	Sample		some = s;
+	int			ld = mf_padded(o->factors);
+	int			shared = sample_shared(&s.problem);
+	double	   *gram = calloc((size_t) (shared * shared), sizeof(double));
+	void	   *gram_space = aligned_alloc(64, (mf_gram_sums_size(shared) + 63) & ~(size_t) 63);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	MfError		error;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	pick_items(&s, &some);
+	sample_sweep(als, &s, MF_ITEMS, true, 0, NULL);
+	free(space);
+	mf_gram_sums(&parallel, s.factors.user, ld, o->nusers, shared, NULL, gram, gram_space);
+	als = sample_als(&some, &parallel, &space);
+	error = mf_als_begin(als, MF_ITEMS, true, o->interest ? gram : NULL);
+	if (error == MF_OK)
+		error = mf_als_rows(als, &some.items);
+	if (error == MF_OK)
+		error = mf_als_end(als, NULL);
+	ok(error == MF_OK && same_third(s.factors.rating, some.factors.rating, o->nitems, ld) &&
+	   same_third(s.factors.interest, some.factors.interest, o->nitems, ld) &&
+	   same_third(s.factors.item_bias, some.factors.item_bias, o->nitems, 1),
+	   "%s, d = %d: some items apart are as in a half-sweep", preset_name(o), o->factors);
+	free_picked(&some);
+	free(space);
+	free(gram);
+	free(gram_space);
+	sample_free(&s);
+}
+
 static bool cancel;
 
 static bool
@@ -533,6 +645,8 @@ test_priors(int preset, int d)
 	}
 	test_fold(&small);
 	test_fold(&wide);
+	test_some_items(&small);
+	test_some_items(&wide);
 	test_same_bits(&wide, preset % 2);
 	test_optimum(&wide, true);
 	test_items(&small, true, 1e-8f);
