@@ -120,6 +120,29 @@ CheckSide(const Update *u, const Side *side, const char *table)
 		CheckNoRows(u->model, u->model->version, side == &u->users);
 }
 
+/*
+ * An error where what is stored of the version has no room in memory: vectors of both sides as they are read and as the core
+ * wants them, and once more those of items for the image.
+ */
+static void
+CheckUpdateMemory(const Update *u)
+{
+	const Model *model = u->model;
+	int64		vector = sizeof(float) * mf_padded(mf_dimensions(&u->objective));
+	int			parts = mf_is_joint(&u->objective) ? 2 : 1;
+	int64		users = VersionRows(model, model->version, true);
+	int64		items = VersionRows(model, model->version, false);
+	int64		needed = users * (2 * vector + 64) + items * (3 * parts * vector + 64);
+
+	if (needed > MemoryLimit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("updating needs %lld MB of memory, but the limit is %lld MB", (long long) (needed >> 20),
+						(long long) (MemoryLimit() >> 20)),
+				 errdetail("The vectors of %lld users and %lld items must be in memory.", (long long) users, (long long) items),
+				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
+}
+
 /* Reads what the version has stored, and then the source. */
 static void
 ReadBoth(Update *u)
@@ -127,6 +150,7 @@ ReadBoth(Update *u)
 	const Model *model = u->model;
 	int			d = mf_dimensions(&u->objective);
 
+	CheckUpdateMemory(u);
 	ReadSide(&u->users, model->user_relid, USER_ID, model->version, d, false);
 	CheckSide(u, &u->users, model->user_table);
 	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective));

@@ -196,6 +196,22 @@ measure_scale() {
 	done
 }
 
+# Taking in 10,000 new rows, a tenth of them of 50 new items, beside training anew and beside reading the rows once; and nothing new.
+measure_update() {
+	sql -c "SELECT mf_drop(model) FROM mf_models WHERE model = 'bench' LIMIT 1" -c "SELECT FROM mf_train('ratings', 'bench')"
+	timed update.scan "SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
+	timed update.idle "SELECT FROM mf_update('bench')"
+	sql -c "CREATE TABLE came AS SELECT (u * 7919 % (SELECT max(user_id) FROM ratings))::int AS user_id,
+			((SELECT max(item_id) FROM ratings) + 1 + u % 50)::int AS item_id, 4::real AS rating FROM generate_series(1, 1000) u
+			UNION ALL SELECT * FROM (SELECT (row_number() OVER () * 7907 % (SELECT max(user_id) FROM ratings))::int, item_id, 4
+				FROM ratings TABLESAMPLE SYSTEM (1) REPEATABLE ($round) LIMIT 9000) known" \
+		-c "INSERT INTO ratings SELECT * FROM came"
+	timed update.update "SELECT FROM mf_update('bench')"
+	timed update.retrain "SELECT FROM mf_retrain('bench')"
+	sql -c "CREATE TABLE without AS TABLE ratings EXCEPT ALL TABLE came" -c "TRUNCATE ratings" \
+		-c "INSERT INTO ratings TABLE without" -c "DROP TABLE without, came" -c "VACUUM ANALYZE ratings"
+}
+
 # The rating part alone: held-out error by iteration, beside LIBMF's after 20 passes.
 measure_rating() {
 	local iterations

@@ -118,6 +118,13 @@ def scale_rows(f):
                "256 MB + factors + dictionaries", allowed / 2 ** 20, "MB")
 
 
+def update_rows(f):
+    what = "`mf_update`, 10,000 new rows, 50 new items"
+    yield what, f("update.update"), "`mf_retrain`", f("update.retrain")
+    yield what, f("update.update"), "a scan of the source", f("update.scan")
+    yield "`mf_update`, nothing new", f("update.idle"), "a scan of the source", f("update.scan")
+
+
 def quality_rows(f):
     for name in ("10core", "5core"):
         for model, label in (("real", "explicit"), ("real_implicit", "implicit")):
@@ -209,7 +216,7 @@ def core_rows(f):
 
 SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
             ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
-            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
+            ("Taking in what is new", update_rows), ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
             ("Exact search, in the core alone", core_rows))
 
 

@@ -221,6 +221,11 @@ BEGIN; DROP VIEW taken, changed, trained_on; ALTER TABLE ratings ALTER rating TY
 BEGIN; INSERT INTO ratings VALUES (1, 1, 'infinity'); SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
 BEGIN; UPDATE both_item_factors SET factors = '{1,2}' WHERE item_id = 1; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
 BEGIN; ALTER TABLE both_user_factors ADD CHECK (ratings > 0); INSERT INTO ratings VALUES (1, 1, 1); SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
+CREATE TABLE crowd AS SELECT u AS user_id, u % 97 AS item_id FROM generate_series(1, 20000) u;
+SELECT users FROM mf_train('crowd', 'crowd', factors => 16, iterations => 1);
+SET mfrec.max_memory = '1MB';
+SELECT fails('SELECT mf_update(''crowd'')');
+RESET mfrec.max_memory;
 BEGIN READ ONLY; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
 CREATE ROLE regress_update;
 GRANT USAGE ON SCHEMA test_update TO regress_update;
