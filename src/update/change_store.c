@@ -9,7 +9,7 @@
 #include "access/xact.h"
 
 #include "model/factor_rows.h"
-#include "model/missing_rows.h"
+#include "model/seen_columns.h"
 #include "pg/alloc.h"
 #include "update/update_state.h"
 
@@ -143,6 +143,7 @@ StoreChanges(Update *u)
 	bool		with_seen = StoresSeen(u);
 
 	u->stores_seen = with_seen;
+	AddFingerprintColumns(u->model);	/* of tables that are older */
 	DeleteChanged(u, &u->users);
 	DeleteChanged(u, &u->items);
 	if (with_seen)

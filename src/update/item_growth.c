@@ -41,42 +41,71 @@ Stays(int64 before, int64 now)
 	return before >= MANY_RATINGS && now >= MANY_RATINGS && Powers(before) == Powers(now);
 }
 
-/* By number, how many rows each item has, duplicates too. */
-static int64 *
-CountRows(Update *u)
+/* What rows say before duplicates are told apart. */
+typedef struct RowCounts
 {
-	int64	   *counts = HugeZeroArray(u->items.ids->count, sizeof(int64));
+	int64	   *of_item;		/* by number: rows, duplicates too */
+	Selection	unsure;			/* users who may have duplicates: with other rows now, or more of them than ratings */
+} RowCounts;
+
+/* Counts rows by user and by item. */
+static void
+CountRows(Update *u, RowCounts *counts)
+{
+	const Side *users = &u->users;
+	int64		n = users->ids->count;
+	int32	   *of_user = HugeZeroArray(n, sizeof(int32));
 	Triplets   *rows = &u->rows;
 
+	counts->of_item = HugeZeroArray(u->items.ids->count, sizeof(int64));
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
-			counts[rows->item[i]]++;
+		{
+			of_user[rows->user[i]]++;
+			counts->of_item[rows->item[i]]++;
+		}
 	EndTriplets(rows);
-	return counts;
+	counts->unsure = (Selection) {0, HugeArray(n, sizeof(int32)), HugeArray(n, sizeof(int32))};
+	for (int64 i = 0; i < n; i++)
+	{
+		bool		sure = users->change[i] == CHANGE_NONE && of_user[i] == users->counts[i];
+
+		counts->unsure.place[i] = sure ? -1 : (int32) counts->unsure.count;
+		if (!sure)
+			counts->unsure.number[counts->unsure.count++] = (int32) i;
+	}
+	pfree(of_user);
 }
 
 /*
- * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each, by a bit for each pair,
- * which are 0 before.
+ * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each.  Of users who may have
+ * duplicates there is a bit for each pair, 0 before.
  */
 static void
-CountDistinct(Update *u, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
+CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
 {
-	int64		words = (u->users.ids->count + 63) / 64;
+	int64		words = (unsure->count + 63) / 64;
 	Triplets   *rows = &u->rows;
 
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
 		{
 			int64		place = items->place[rows->item[i]] - first;
-			uint64		bit = UINT64CONST(1) << rows->user[i] % 64;
+			int32		user = unsure->place[rows->user[i]];
+			uint64		bit;
 			uint64	   *word;
 
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
 			if (place < 0 || place >= n)
 				continue;
-			word = &bits[place * words + rows->user[i] / 64];
+			if (user < 0)
+			{
+				distinct[first + place]++;
+				continue;
+			}
+			bit = UINT64CONST(1) << user % 64;
+			word = &bits[place * words + user / 64];
 			distinct[first + place] += (*word & bit) == 0;
 			*word |= bit;
 		}
@@ -85,24 +114,24 @@ CountDistinct(Update *u, const Selection *items, int64 first, int64 n, uint64 *b
 
 /* How many items can be counted in one pass over the rows. */
 static int64
-ItemsPerPass(const Update *u)
+ItemsPerPass(const Selection *unsure)
 {
-	return Max(MaintenanceMemory() / Max(u->users.ids->count / 8, 1), 1);
+	return Max(MaintenanceMemory() / Max(unsure->count / 8, 8), 1);
 }
 
-/* Takes the numbers of ratings of items that are to stay, and solves those after all that have none to spare. */
+/* Takes the numbers of ratings of items that are to stay; has those solved after all that have too many more or fewer. */
 static void
-CountItems(Update *u, const Selection *items)
+CountItems(Update *u, const Selection *unsure, const Selection *items)
 {
-	int64		most = Min(ItemsPerPass(u), items->count);
-	int64		bytes = (u->users.ids->count + 63) / 64 * most * sizeof(uint64);
+	int64		most = Min(ItemsPerPass(unsure), items->count);
+	int64		bytes = (unsure->count + 63) / 64 * most * sizeof(uint64);
 	uint64	   *bits = HugeArray(bytes, 1);
 	int32	   *distinct = HugeZeroArray(items->count, sizeof(int32));
 
 	for (int64 first = 0; first < items->count; first += most)
 	{
 		memset(bits, 0, bytes);
-		CountDistinct(u, items, first, Min(most, items->count - first), bits, distinct);
+		CountDistinct(u, unsure, items, first, Min(most, items->count - first), bits, distinct);
 	}
 	for (int64 i = 0; i < items->count; i++)
 	{
@@ -133,18 +162,18 @@ FindCountedItems(Update *u)
 {
 	Side	   *items = &u->items;
 	Selection	counted;
-	int64	   *rows;
+	RowCounts	rows;
 
 	if (CountChangedUsers(&u->users) > FEW_USERS * u->users.ids->count)
 		return;
-	rows = CountRows(u);
+	CountRows(u, &rows);
 	for (int64 i = 0; i < items->ids->count; i++)
-		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && Stays(items->counts[i], rows[i]))
+		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && Stays(items->counts[i], rows.of_item[i]))
 			items->change[i] = CHANGE_COUNTED;
 	Select(items, CHANGE_BIT(CHANGE_COUNTED), &counted);
-	if (counted.count > MOST_PASSES * ItemsPerPass(u))
+	if (counted.count > MOST_PASSES * ItemsPerPass(&rows.unsure))
 		for (int64 i = 0; i < counted.count; i++)
 			items->change[counted.number[i]] = CHANGE_SOLVED;
 	else if (counted.count > 0)
-		CountItems(u, &counted);
+		CountItems(u, &rows.unsure, &counted);
 }

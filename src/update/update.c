@@ -106,6 +106,14 @@ OpenUpdateSource(Update *u)
 	CheckIds(u, model->item_relid, ITEM_ID, &u->source.item);
 }
 
+/* Says that whatever is new is looked for in all rows. */
+static void
+NoteScan(const Source *source)
+{
+	ereport(NOTICE,
+			(errmsg("reading all rows of \"%s\" to find those that are new", source->name)));
+}
+
 /* An error where rows of a model table are hidden, or have been lost. */
 static void
 CheckSide(const Update *u, const Side *side, const char *table)
@@ -155,6 +163,7 @@ ReadBoth(Update *u)
 	CheckSide(u, &u->users, model->user_table);
 	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective));
 	CheckSide(u, &u->items, model->item_table);
+	NoteScan(&u->source);
 	u->read = ReadRows(&u->source, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
 	if (u->rows.count == 0)
 		ereport(ERROR,

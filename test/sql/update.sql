@@ -198,10 +198,14 @@ SELECT u.* FROM updated('both') u;
 SELECT mf_forget(12, 'both');
 DELETE FROM ratings WHERE user_id = 12;
 SELECT users FROM updated('both');
--- tables without fingerprints: all is solved, once there are columns again nothing is
+-- tables without fingerprints: all is solved, once, for then they have them
 ALTER TABLE clicks_user_factors DROP fingerprint;
 ALTER TABLE clicks_item_factors DROP fingerprint;
 SELECT u.* FROM updated('clicks') u;
+SELECT u.* FROM updated('clicks') u;
+SET client_min_messages = notice;
+SELECT u.* FROM updated('clicks') u;
+SET client_min_messages = warning;
 SELECT version FROM mf_retrain('clicks');
 SELECT u.* FROM updated('clicks') u;
 
