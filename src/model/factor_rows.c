@@ -417,7 +417,8 @@ InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const ch
 	if (options & READ_SEEN)
 		receiver->seen = ReadColumn(sql, &columns, "seen", SeenColumn(relid));
 	receiver->number = ReadColumn(sql, &columns, "number", ItemNumberColumn(relid));
-	receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
+	if (options & READ_FINGERPRINTS)
+		receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
 	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", FactorTableSql(relid));
 }
 

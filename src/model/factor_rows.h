@@ -50,12 +50,13 @@ typedef struct StoredRow
 	const float *prior;			/* d floats, of an item where they were asked for; NULL: there is none */
 	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
-	int64		fingerprint;	/* of the rows that it was made from; 0: not known, or none */
+	int64		fingerprint;	/* of the rows that it was made from, where it was asked for; 0: not known, or none */
 } StoredRow;
 
 /* What is read of rows only where it is asked for. */
 #define READ_SEEN 1
 #define READ_PRIOR 2
+#define READ_FINGERPRINTS 4
 
 /* Takes one row after the other, in no particular order. */
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);

@@ -108,7 +108,7 @@ int64
 ReadAllUsers(const Recommender *r, bool with_seen, StoredRowFunction function, void *state)
 {
 	int64		count = ReadFactors(r->model->user_relid, USER_ID, r->version, &r->image->user_type, with_seen ? READ_SEEN : 0,
-									   function, state);
+									function, state);
 
 	if (count == 0)
 		CheckNoUsers(r->cached, r->version);

@@ -83,7 +83,7 @@ ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factor
 	FactorIdType(relid, id_column, &side->type);
 	side->ids = CreateIdMap(&side->type);
 	ReserveSide(side, 1024, both);
-	(void) ReadFactors(relid, id_column, version, &side->type, false, TakeRow, side);
+	(void) ReadFactors(relid, id_column, version, &side->type, READ_FINGERPRINTS, TakeRow, side);
 	side->stored = side->ids->count;
 }
 
