@@ -159,18 +159,44 @@ MarkRated(const Side *side)
 	return in;
 }
 
-/* Solves selected users, by cells of them x all items, and takes the vectors over; priors: by place, or NULL. */
+/* Numbers of ratings of selected ones, by place. */
+static int32 *
+GatherCounts(const Side *side, const Selection *selection)
+{
+	int32	   *counts = HugeArray(selection->count, sizeof(int32));
+
+	for (int64 i = 0; i < selection->count; i++)
+		counts[i] = side->counts[selection->number[i]];
+	return counts;
+}
+
+/* Biases of selected ones, likewise. */
+static float *
+GatherBias(const Side *side, const Selection *selection)
+{
+	float	   *bias = HugeArray(selection->count, sizeof(float));
+
+	for (int64 i = 0; i < selection->count; i++)
+		bias[i] = side->bias[selection->number[i]];
+	return bias;
+}
+
+/*
+ * Solves selected users, by cells of them x selected items, which are all that they have, and takes the vectors over; priors:
+ * by place, or NULL.
+ */
 static void
-SolveUsers(Update *u, const Selection *users, Cells *cells, const float *priors)
+SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cells, const float *priors)
 {
 	Side	   *side = &u->users;
 	int64		ld = mf_padded(side->factors);
 	int32	   *counts = CountCells(cells);
-	MfProblem	problem = StateProblem(u, users->count, counts, u->items.ids->count, u->items.counts);
+	MfProblem	problem = StateProblem(u, users->count, counts, items->count, GatherCounts(&u->items, items));
 	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
 
 	problem.user_prior = priors;
-	ItemFactors(&problem, u->items.vectors, u->items.rating_vectors, u->items.bias, &factors);
+	ItemFactors(&problem, GatherVectors(&u->items, items, u->items.vectors),
+				GatherVectors(&u->items, items, u->items.rating_vectors), GatherBias(&u->items, items), &factors);
 	if (problem.has_rating)
 		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
 	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(&u->items)));
@@ -182,18 +208,21 @@ SolveUsers(Update *u, const Selection *users, Cells *cells, const float *priors)
 static void
 SolveNewUsers(Update *u)
 {
-	const Side *items = &u->items;
+	const Side *side = &u->items;
+	bool	   *known = HugeZeroArray(side->ids->count, sizeof(bool));
 	Selection	users;
-	Selection	known = {items->ids->count,NULL,HugeArray(items->ids->count, sizeof(int32))};
+	Selection	items;
 	Cells	   *cells;
 
 	Select(&u->users, CHANGE_BIT(CHANGE_ADDED), &users);
 	if (users.count == 0)
 		return;
-	for (int32 i = 0; i < items->ids->count; i++)
-		known.place[i] = items->counts[i] > 0 ? i : -1;
-	cells = SelectCells(u, &users, &known, false);
-	SolveUsers(u, &users, cells, NULL);
+	SelectItemsOf(u, &users, &items);
+	for (int64 i = 0; i < items.count; i++)
+		known[items.number[i]] = side->counts[items.number[i]] > 0;
+	SelectMarked(side, known, &items);
+	cells = SelectCells(u, &users, &items, false);
+	SolveUsers(u, &users, &items, cells, NULL);
 	FreeCells(cells);
 }
 
@@ -203,14 +232,21 @@ SolveItems(Update *u, const Selection *items)
 {
 	Side	   *side = &u->items;
 	int64		ld = mf_padded(side->factors);
-	Cells	   *cells = SelectCells(u, NULL, items, true);
-	int32	   *counts = CountCells(cells);
-	MfProblem	problem = StateProblem(u, u->users.ids->count, u->users.counts, items->count, counts);
-	MfFactors	factors = {.user = u->users.vectors,.user_bias = problem.has_rating ? u->users.bias : NULL};
+	Selection	users;
+	Cells	   *cells;
+	int32	   *counts;
+	MfProblem	problem;
+	MfFactors	factors = {0};
 	float	   *vectors = AlignedZeroArray(items->count * ld, sizeof(float));
 	float	   *second = side->rating_vectors ? AlignedZeroArray(items->count * ld, sizeof(float)) : NULL;
 	float	   *bias = HugeZeroArray(items->count, sizeof(float));
 
+	SelectUsersOf(u, items, &users);
+	cells = SelectCells(u, &users, items, true);
+	counts = CountCells(cells);
+	problem = StateProblem(u, users.count, GatherCounts(&u->users, &users), items->count, counts);
+	factors.user = GatherVectors(&u->users, &users, u->users.vectors);
+	factors.user_bias = problem.has_rating ? GatherBias(&u->users, &users) : NULL;
 	ReadItemPriors(u, items, &problem);
 	ItemFactors(&problem, vectors, second, bias, &factors);
 	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(&u->users)));
@@ -365,8 +401,9 @@ SolveChanges(Update *u)
 	SelectUsers(u);
 	if (u->changed_users.count > 0)
 	{
-		u->cells = SelectCells(u, &u->changed_users, NULL, false);
-		SolveUsers(u, &u->changed_users, u->cells, u->priors);
+		SelectItemsOf(u, &u->changed_users, &u->their_items);
+		u->cells = SelectCells(u, &u->changed_users, &u->their_items, false);
+		SolveUsers(u, &u->changed_users, &u->their_items, u->cells, u->priors);
 	}
 	PutProfileBias(u);
 	u->ratings = SumCounts(&u->users) - before;

@@ -114,7 +114,8 @@ StoreUsers(Update *u, bool with_seen)
 	}
 	if (with_seen)
 	{
-		OpenSeenRows(&seen, u->cells, SelectOthers(u, &u->changed_users), u->items.numbers, u->numbers);
+		OpenSeenRows(&seen, u->cells, SelectOthers(u), Gather(&u->their_items, u->items.numbers, sizeof(int32)),
+					 u->numbers);
 		rows.seen = &seen;
 	}
 	StoreFactors(u->users.relid, USER_ID, u->model->version, &rows, with_seen);

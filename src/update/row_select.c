@@ -15,20 +15,6 @@
 #include "source/unrated.h"
 #include "update/update_state.h"
 
-/* A number's place in a selection; NULL: all are selected, and are where they are. */
-static inline int32
-PlaceOf(const Selection *selection, int32 number)
-{
-	return selection ? selection->place[number] : number;
-}
-
-/* How many a selection has; of NULL all of a side. */
-static int64
-SizeOf(const Selection *selection, const Side *side)
-{
-	return selection ? selection->count : side->ids->count;
-}
-
 /* Copies the triplets of selected users and items, by their places. */
 static void
 PickRows(Update *u, const Selection *users, const Selection *items, Triplets *picked)
@@ -38,8 +24,8 @@ PickRows(Update *u, const Selection *users, const Selection *items, Triplets *pi
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
 		{
-			int32		user = PlaceOf(users, rows->user[i]);
-			int32		item = PlaceOf(items, rows->item[i]);
+			int32		user = users->place[rows->user[i]];
+			int32		item = items->place[rows->item[i]];
 
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
@@ -81,7 +67,7 @@ SortPicked(const Update *u, Triplets *picked, int64 nusers, int64 nitems, bool b
 }
 
 /*
- * The cells of selected users and items, by their places, NULL: of all, by number; on the scale that the version was
+ * The cells of selected users and items, by their places, on the scale that the version was
  * trained on: users x items, or items x users.  Weights of implicit feedback are always there, for a training without them
  * may have had duplicates.
  */
@@ -97,7 +83,7 @@ SelectCells(Update *u, const Selection *users, const Selection *items, bool by_i
 	InitTriplets(&picked, explicit, !explicit || u->source.weight_column, 0, BLOCK_TRIPLETS);
 	picked.limit = Max(BLOCK_TRIPLETS, MaintenanceMemory() / BytesPerRating(&picked, picked.has_weight));
 	PickRows(u, users, items, &picked);
-	SortPicked(u, &picked, SizeOf(users, &u->users), SizeOf(items, &u->items), by_item, sorted);
+	SortPicked(u, &picked, users->count, items->count, by_item, sorted);
 	if (by_item && sorted->by_user.nrows > 0)
 		FreeCells(&sorted->by_user);
 	if (explicit)
@@ -107,26 +93,76 @@ SelectCells(Update *u, const Selection *users, const Selection *items, bool by_i
 	return cells;
 }
 
-/* What selected users have besides their ratings, by place: rows that are no ratings; NULL: nothing. */
+/* Numbers rows that are no ratings as the others, once. */
+static void
+NumberOthers(Update *u)
+{
+	if (u->others.complete)
+		return;
+	InitTriplets(&u->others, false, false, BLOCK_TRIPLETS, BLOCK_TRIPLETS);
+	(void) NumberUnrated(u->read->unrated, u->users.ids, u->items.ids, &u->others);
+	EndTriplets(&u->others);
+}
+
+/* Marks the items that selected users have by one sequence of rows. */
+static void
+MarkItems(const Update *u, Triplets *rows, const Selection *users, bool *marked)
+{
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+			if (rows->user[i] < u->users.ids->count && users->place[rows->user[i]] >= 0)
+				marked[rows->item[i]] = true;
+	EndTriplets(rows);
+}
+
+/* *items: those that selected users have, by rows of any kind. */
+void
+SelectItemsOf(Update *u, const Selection *users, Selection *items)
+{
+	bool	   *marked = HugeZeroArray(u->items.ids->count, sizeof(bool));
+
+	NumberOthers(u);
+	MarkItems(u, &u->rows, users, marked);
+	MarkItems(u, &u->others, users, marked);
+	SelectMarked(&u->items, marked, items);
+	pfree(marked);
+}
+
+/* *users: those who have ratings of selected items. */
+void
+SelectUsersOf(Update *u, const Selection *items, Selection *users)
+{
+	bool	   *marked = HugeZeroArray(u->users.ids->count, sizeof(bool));
+	Triplets   *rows = &u->rows;
+
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+			if (items->place[rows->item[i]] >= 0)
+				marked[rows->user[i]] = true;
+	EndTriplets(rows);
+	SelectMarked(&u->users, marked, users);
+	pfree(marked);
+}
+
+/* What changed users have besides their ratings, as u->cells has these: rows that are no ratings; NULL: nothing. */
 Cells *
-SelectOthers(Update *u, const Selection *users)
+SelectOthers(Update *u)
 {
 	Ratings    *sorted = palloc0(sizeof(Ratings));
-	Triplets	pairs;
+	const Selection *users = &u->changed_users;
+	const Selection *items = &u->their_items;
+	Triplets   *others = &u->others;
 	Triplets	picked;
 
-	InitTriplets(&pairs, false, false, BLOCK_TRIPLETS, BLOCK_TRIPLETS);
 	InitTriplets(&picked, false, false, BLOCK_TRIPLETS, BLOCK_TRIPLETS);
-	(void) NumberUnrated(u->read->unrated, u->users.ids, u->items.ids, &pairs);
-	EndTriplets(&pairs);
-	while (ReadTriplets(&pairs))
-		for (int64 i = 0; i < pairs.held; i++)
-			if (pairs.user[i] < u->users.ids->count && users->place[pairs.user[i]] >= 0)
-				AddTriplet(&picked, users->place[pairs.user[i]], pairs.item[i], 1, 1);
-	FreeTriplets(&pairs);
+	while (ReadTriplets(others))
+		for (int64 i = 0; i < others->held; i++)
+			if (others->user[i] < u->users.ids->count && users->place[others->user[i]] >= 0)
+				AddTriplet(&picked, users->place[others->user[i]], items->place[others->item[i]], 1, 1);
+	EndTriplets(others);
 	EndTriplets(&picked);
 	if (picked.count == 0)
 		return NULL;
-	SortPicked(u, &picked, users->count, u->items.ids->count, false, sorted);
+	SortPicked(u, &picked, users->count, items->count, false, sorted);
 	return &sorted->by_user;
 }

@@ -19,15 +19,25 @@ GrowArray(void *array, int64 count, Size width)
 	return array ? repalloc_huge(array, count * width) : HugeArray(count, width);
 }
 
-/* Makes room for so many users or items. */
-static void
-ReserveSide(Side *side, int64 capacity, bool both)
+/* Room for more vectors, aligned as the core wants them, those from `count` on not initialized. */
+static float *
+GrowVectors(const Side *side, const float *vectors, int64 count, int64 capacity)
 {
-	int64		ld = mf_padded(side->factors);
+	Size		row = sizeof(float) * mf_padded(side->factors);
+	float	   *grown = AlignedArray(capacity, row);
 
-	side->vectors = GrowArray(side->vectors, capacity * ld, sizeof(float));
+	if (vectors)
+		memcpy(grown, vectors, count * row);
+	return grown;
+}
+
+/* Makes room for so many users or items, of which there are `count`. */
+static void
+ReserveSide(Side *side, int64 count, int64 capacity, bool both)
+{
+	side->vectors = GrowVectors(side, side->vectors, count, capacity);
 	if (both)
-		side->rating_vectors = GrowArray(side->rating_vectors, capacity * ld, sizeof(float));
+		side->rating_vectors = GrowVectors(side, side->rating_vectors, count, capacity);
 	side->bias = GrowArray(side->bias, capacity, sizeof(float));
 	side->counts = GrowArray(side->counts, capacity, sizeof(int32));
 	side->numbers = GrowArray(side->numbers, capacity, sizeof(int32));
@@ -61,7 +71,7 @@ TakeRow(void *state, const StoredRow *row)
 						row->factors, side->factors),
 				 errhint("A model table was edited by hand; retrain the model.")));
 	if (at >= side->capacity)
-		ReserveSide(side, 2 * side->capacity, side->rating_vectors != NULL);
+		ReserveSide(side, at, 2 * side->capacity, side->rating_vectors != NULL);
 	KeepVector(side, side->vectors, at, row->factors > 0 ? row->vector : NULL);
 	if (side->rating_vectors)
 		KeepVector(side, side->rating_vectors, at, row->rating_vector);
@@ -72,9 +82,12 @@ TakeRow(void *state, const StoredRow *row)
 	side->fingerprints[at] = row->fingerprint;
 }
 
-/* Reads one side of a version, whose vectors have d = factors floats; both: items have two of them. */
+/*
+ * Reads one side of a version, whose vectors have d = factors floats; both: items have two of them.  rows: how many there
+ * probably are; for some more there is room at once.
+ */
 void
-ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both)
+ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both, int64 rows)
 {
 	memset(side, 0, sizeof(Side));
 	side->relid = relid;
@@ -82,24 +95,9 @@ ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factor
 	side->factors = factors;
 	FactorIdType(relid, id_column, &side->type);
 	side->ids = CreateIdMap(&side->type);
-	ReserveSide(side, 1024, both);
+	ReserveSide(side, 0, rows + rows / 32 + 1024, both);
 	(void) ReadFactors(relid, id_column, version, &side->type, READ_FINGERPRINTS, TakeRow, side);
 	side->stored = side->ids->count;
-}
-
-/* The vectors of what is stored, with zeros for what is new, aligned as the core wants them; frees those given. */
-static float *
-AlignVectors(const Side *side, float *vectors)
-{
-	Size		row = sizeof(float) * mf_padded(side->factors);
-	float	   *aligned;
-
-	if (vectors == NULL)
-		return NULL;
-	aligned = AlignedZeroArray(side->ids->count, row);
-	memcpy(aligned, vectors, side->stored * row);
-	pfree(vectors);
-	return aligned;
 }
 
 /*
@@ -111,15 +109,13 @@ GrowSide(Side *side, const int64 *current)
 {
 	int64		n = side->ids->count;
 
-	side->vectors = AlignVectors(side, side->vectors);
-	side->rating_vectors = AlignVectors(side, side->rating_vectors);
-	side->bias = GrowArray(side->bias, n, sizeof(float));
-	side->counts = GrowArray(side->counts, n, sizeof(int32));
-	side->numbers = GrowArray(side->numbers, n, sizeof(int32));
-	side->known = GrowArray(side->known, n, sizeof(bool));
-	side->fingerprints = GrowArray(side->fingerprints, n, sizeof(int64));
+	if (n > side->capacity)
+		ReserveSide(side, side->stored, n, side->rating_vectors != NULL);
 	for (int64 i = side->stored; i < n; i++)
 	{
+		KeepVector(side, side->vectors, i, NULL);
+		if (side->rating_vectors)
+			KeepVector(side, side->rating_vectors, i, NULL);
 		side->bias[i] = 0;
 		side->counts[i] = 0;
 		side->numbers[i] = -1;
@@ -157,9 +153,9 @@ CountSide(const Side *side)
 	return count;
 }
 
-/* *selection: all of which the change is in a set, in the current memory context. */
+/* *selection: all that are marked, in the current memory context. */
 void
-Select(const Side *side, uint32 changes, Selection *selection)
+SelectMarked(const Side *side, const bool *marked, Selection *selection)
 {
 	int64		n = side->ids->count;
 
@@ -168,10 +164,35 @@ Select(const Side *side, uint32 changes, Selection *selection)
 	selection->place = HugeArray(n, sizeof(int32));
 	for (int64 i = 0; i < n; i++)
 	{
-		bool		selected = (changes & CHANGE_BIT(side->change[i])) != 0;
-
-		selection->place[i] = selected ? (int32) selection->count : -1;
-		if (selected)
+		selection->place[i] = marked[i] ? (int32) selection->count : -1;
+		if (marked[i])
 			selection->number[selection->count++] = (int32) i;
 	}
+}
+
+/* *selection: all of which the change is in a set, likewise. */
+void
+Select(const Side *side, uint32 changes, Selection *selection)
+{
+	bool	   *marked = HugeArray(side->ids->count, sizeof(bool));
+
+	for (int64 i = 0; i < side->ids->count; i++)
+		marked[i] = (changes & CHANGE_BIT(side->change[i])) != 0;
+	SelectMarked(side, marked, selection);
+	pfree(marked);
+}
+
+/* Vectors of selected ones, by place, aligned as the core wants them; NULL remains NULL. */
+float *
+GatherVectors(const Side *side, const Selection *selection, const float *vectors)
+{
+	int64		ld = mf_padded(side->factors);
+	float	   *gathered;
+
+	if (vectors == NULL)
+		return NULL;
+	gathered = AlignedArray(selection->count * ld, sizeof(float));
+	for (int64 i = 0; i < selection->count; i++)
+		memcpy(gathered + i * ld, vectors + selection->number[i] * ld, sizeof(float) * ld);
+	return gathered;
 }

@@ -49,11 +49,13 @@ typedef struct Selection
 	int32	   *place;			/* by number: -1 where it is not selected */
 } Selection;
 
-extern void ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both);
+extern void ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both, int64 rows);
 extern void GrowSide(Side *side, const int64 *current);
 extern void FindChanges(Side *side);
 extern int64 CountSide(const Side *side);
 extern void Select(const Side *side, uint32 changes, Selection *selection);
+extern void SelectMarked(const Side *side, const bool *marked, Selection *selection);
+extern float *GatherVectors(const Side *side, const Selection *selection, const float *vectors);
 
 /* For Select(): a set of changes. */
 #define CHANGE_BIT(change) (UINT32_C(1) << (change))

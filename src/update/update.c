@@ -159,9 +159,11 @@ ReadBoth(Update *u)
 	int			d = mf_dimensions(&u->objective);
 
 	CheckUpdateMemory(u);
-	ReadSide(&u->users, model->user_relid, USER_ID, model->version, d, false);
+	ReadSide(&u->users, model->user_relid, USER_ID, model->version, d, false,
+			 VersionRows(model, model->version, true));
 	CheckSide(u, &u->users, model->user_table);
-	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective));
+	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective),
+			 VersionRows(model, model->version, false));
 	CheckSide(u, &u->items, model->item_table);
 	NoteScan(&u->source);
 	u->read = ReadRows(&u->source, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);

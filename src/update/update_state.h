@@ -26,6 +26,7 @@ typedef struct Update
 	Side		items;
 	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
 	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
+	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
 	int64		ratings;		/* how many more there are, of users and items alike */
 
@@ -34,14 +35,17 @@ typedef struct Update
 	/* by SolveChanges */
 	Selection	changed_users;	/* those that are stored anew, or for the first time */
 	Selection	changed_items;
-	Cells	   *cells;			/* of changed users: changed_users.count x items; NULL: there are none */
+	Selection	their_items;	/* that changed users have rows of */
+	Cells	   *cells;			/* of changed users: changed_users.count x their_items.count; NULL: there are none */
 	float	   *priors;			/* by place among changed users, x mf_padded(d): where they are drawn to; NULL: to the mean user */
 	bool	   *has_prior;		/* likewise */
 } Update;
 
 /* row_select.c */
 extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
-extern Cells *SelectOthers(Update *u, const Selection *users);
+extern void SelectItemsOf(Update *u, const Selection *users, Selection *items);
+extern void SelectUsersOf(Update *u, const Selection *items, Selection *users);
+extern Cells *SelectOthers(Update *u);
 
 /* item_growth.c */
 extern void FindCountedItems(Update *u);
