@@ -15,9 +15,22 @@ IsStored(const Side *items, int64 number)
 	return items->change[number] == CHANGE_NONE ? items->known[number] : items->change[number] != CHANGE_EMPTIED;
 }
 
+/* Whether all items are the version's, in the order of their ids, as a table has them that a training has just filled. */
+static bool
+InOrder(const Side *items, const int32 *place, int64 count)
+{
+	if (count != items->ids->count)
+		return false;
+	for (int64 i = 0; i < count; i++)
+		if (place[i] != i)
+			return false;
+	return true;
+}
+
 /*
  * An array of the version's items by rank of their ids; place: by number, -1 of others.  width: floats, or other numbers
- * of 4 bytes, of each.  NULL remains NULL.
+ * of 4 bytes, of each.  Where they are in order it
+ * is the array given.  NULL remains NULL.
  */
 static void *
 ByRank(const Side *items, const int32 *place, int64 count, const void *values, int64 width)
@@ -25,8 +38,8 @@ ByRank(const Side *items, const int32 *place, int64 count, const void *values, i
 	Size		bytes = width * 4;
 	char	   *ordered;
 
-	if (values == NULL)
-		return NULL;
+	if (values == NULL || InOrder(items, place, count))
+		return unconstify(void *, values);
 	ordered = AlignedArray(count, bytes);
 	for (int64 i = 0; i < items->ids->count; i++)
 		if (place[i] >= 0)
