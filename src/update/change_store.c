@@ -101,6 +101,7 @@ StoreUsers(Update *u, bool with_seen)
 {
 	FactorRows	rows;
 	SeenRows	seen;
+	Cells	   *others = NULL;
 
 	if (u->changed_users.count == 0)
 		return;
@@ -114,11 +115,14 @@ StoreUsers(Update *u, bool with_seen)
 	}
 	if (with_seen)
 	{
-		OpenSeenRows(&seen, u->cells, SelectOthers(u), Gather(&u->their_items, u->items.numbers, sizeof(int32)),
+		others = SelectOthers(u);
+		OpenSeenRows(&seen, u->cells, others, Gather(&u->their_items, u->items.numbers, sizeof(int32)),
 					 u->numbers);
 		rows.seen = &seen;
 	}
 	StoreFactors(u->users.relid, USER_ID, u->model->version, &rows, with_seen);
+	if (others)
+		FreeCells(others);
 }
 
 /* Stores changed items. */

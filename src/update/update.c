@@ -252,6 +252,7 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	TakeChanges(&update, result);
 	PopBookkeepingSnapshot();
 	FreeTriplets(&update.rows);
+	FreeTriplets(&update.others);
 	FreeUnrated(update.read->unrated);
 	StopActing(&acting);
 	changed = DidAnything(result);

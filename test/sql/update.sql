@@ -112,6 +112,14 @@ SELECT u.* FROM updated('spilled') u;
 RESET maintenance_work_mem;
 SELECT all_rows('small') = all_rows('spilled') AS same;
 SELECT u.* FROM updated('spilled') u;
+INSERT INTO plays SELECT 'user ' || u, 'song ' || i, 0 FROM generate_series(1, 2000) u, generate_series(51, 90) i;
+UPDATE plays SET plays = plays + 1 WHERE plays > 0;
+SELECT u.* FROM updated('small') u;
+SET maintenance_work_mem = '1MB';
+SELECT u.* FROM updated('spilled') u;
+RESET maintenance_work_mem;
+SELECT all_rows('small') = all_rows('spilled') AS same;
+SELECT reason, count(*) > 0 AS list, count(*) FILTER (WHERE EXISTS (SELECT FROM plays p WHERE p.user_id = u AND p.item_id = l.item_id)) AS had FROM unnest('{user 41,user 8,user 60}'::text[]) u, mf_recommend(u, 100, item_type => NULL::text, model => 'spilled', fresh => false) l GROUP BY 1;
 SELECT DISTINCT reason FROM (VALUES ('user 50'), ('user 41'), ('user 60')) u (id), mf_recommend(id, 3, item_type => NULL::text, model => 'small', fresh => true);
 SELECT bool_and(item_id::text ~ '^song') AS of_text, count(*) FROM mf_popular(100, item_type => NULL::text, model => 'small');
 
