@@ -55,9 +55,9 @@ ReadItemPriors(const Update *u, const Selection *items, MfProblem *problem)
 	MemoryContext batch;
 	ItemEncoder encoder;
 
-	if (!u->draws || items->count == 0 || !OpenItemEncoder(&encoder, u->model, u->model->version, &u->items.type))
+	if (!u->draws || items->count == 0 || !OpenEncoder(&encoder, &item_side, u->model, u->model->version, &u->items.type))
 		return;
-	encoder.cold_scale = 1;		/* these are not cold */
+	encoder.cold_shift = NULL;	/* these are not cold */
 	if (problem->has_interest)
 		problem->interest_prior = AlignedZeroArray(items->count * ld, sizeof(float));
 	if (problem->has_rating)
