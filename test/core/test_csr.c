@@ -49,6 +49,8 @@ static int64_t
 merge_naively(Cell *cells, int64_t n, MfDuplicates mode)
 {
 	int64_t		to = 0;
+	bool		sums = mode == MF_DUPLICATES_SUM || mode == MF_DUPLICATES_WEIGHTED_SUM;
+	bool		by_weight = mode == MF_DUPLICATES_WEIGHTED_MEAN || mode == MF_DUPLICATES_WEIGHTED_SUM;
 
 	qsort(cells, (size_t) n, sizeof(Cell), compare_cells);
 	for (int64_t c = 0; c < n;)
@@ -59,14 +61,13 @@ merge_naively(Cell *cells, int64_t n, MfDuplicates mode)
 
 		while (end < n && cells[end].row == cells[c].row && cells[end].column == cells[c].column)
 		{
-			rating += cells[end].rating;
+			rating += by_weight ? (double) cells[end].weight * cells[end].rating : cells[end].rating;
 			weight += cells[end].weight;
 			end++;
 		}
 		cells[to] = cells[c];
-		cells[to].rating = (float) (rating / (double) (end - c));
-		cells[to++].weight = (float) (mode == MF_DUPLICATES_SUM ? weight :
-									  weight / (double) (end - c));
+		cells[to].rating = (float) (rating / (by_weight ? weight : (double) (end - c)));
+		cells[to++].weight = (float) (sums ? weight : weight / (double) (end - c));
 		c = end;
 	}
 	return to;
@@ -128,7 +129,7 @@ random_cells(int64_t n, int32_t nrows, int32_t ncolumns, int shape, bool weighte
 			cells[c].row = nrows / 2;
 		cells[c].column = (int32_t) ((bits >> 24 & 0xffffff) % range % (uint32_t) ncolumns);
 		cells[c].rating = (float) (bits >> 48 & 7) * 0.7f;
-		cells[c].weight = weighted ? 0.1f * (float) (bits >> 52 & 15) : 1.0f;
+		cells[c].weight = weighted ? 0.1f * (float) (1 + (bits >> 52 & 15)) : 1.0f;
 	}
 	return cells;
 }
@@ -257,6 +258,8 @@ main(void)
 			test_build(100000, 3000, 200, shape, nthreads, MF_DUPLICATES_MEAN, true);
 			test_build(30000, 20, 20000, shape, nthreads, MF_DUPLICATES_SUM, false);
 			test_build(5000, 50000, 20000, shape, nthreads, MF_DUPLICATES_MEAN, false);
+			test_build(10000, 300, 200, shape, nthreads, MF_DUPLICATES_WEIGHTED_MEAN, true);
+			test_build(10000, 300, 200, shape, nthreads, MF_DUPLICATES_WEIGHTED_SUM, true);
 		}
 	test_part();
 	test_cancelled();

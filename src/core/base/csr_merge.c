@@ -54,6 +54,19 @@ sort_equal_cells(MfMatrix *m, int64_t begin, int64_t end)
 	}
 }
 
+/* Whether the weights of equal cells add up, and whether the ratings of heavier ones count more. */
+static bool
+adds_weights(MfDuplicates mode)
+{
+	return mode == MF_DUPLICATES_SUM || mode == MF_DUPLICATES_WEIGHTED_SUM;
+}
+
+static bool
+averages_by_weight(MfDuplicates mode)
+{
+	return mode == MF_DUPLICATES_WEIGHTED_MEAN || mode == MF_DUPLICATES_WEIGHTED_SUM;
+}
+
 /*
  * Writes what cells begin .. end - 1, all of the same place, become to position `to`, which is not behind begin.  Sums
  * of weights are cut at the largest float.
@@ -64,19 +77,21 @@ merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t 
 	double		rating = 0.0;
 	double		weight = 0.0;
 	double		n = (double) (end - begin);
+	bool		by_weight = averages_by_weight(mode);
 
 	if (end - begin > 1)
 		sort_equal_cells(m, begin, end);
 	for (int64_t c = begin; c < end; c++)
 	{
-		rating += m->rating != NULL ? m->rating[c] : 0.0f;
+		if (m->rating != NULL)
+			rating += by_weight ? (double) m->weight[c] * m->rating[c] : m->rating[c];
 		weight += m->weight != NULL ? m->weight[c] : 0.0f;
 	}
 	m->column[to] = m->column[begin];
 	if (m->rating != NULL)
-		m->rating[to] = (float) (rating / n);
+		m->rating[to] = (float) (rating / (by_weight ? weight : n));
 	if (m->weight != NULL)
-		m->weight[to] = (float) fmin(mode == MF_DUPLICATES_SUM ? weight : weight / n, FLT_MAX);
+		m->weight[to] = (float) fmin(adds_weights(mode) ? weight : weight / n, FLT_MAX);
 }
 
 /*

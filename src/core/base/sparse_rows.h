@@ -45,7 +45,9 @@ typedef struct MfTriplets
 typedef enum MfDuplicates
 {
 	MF_DUPLICATES_MEAN,			/* rating and weight are averaged */
-	MF_DUPLICATES_SUM			/* rating is averaged, weight is summed */
+	MF_DUPLICATES_SUM,			/* rating is averaged, weight is summed */
+	MF_DUPLICATES_WEIGHTED_MEAN,	/* the same two, the rating being averaged by weight: needs both, */
+	MF_DUPLICATES_WEIGHTED_SUM	/* and weights above 0 */
 } MfDuplicates;
 
 /* A matrix as the solver wants it. */
