@@ -24,6 +24,11 @@
 #include "varatt.h"
 #endif
 
+/* 17 has infinite intervals. */
+#if PG_VERSION_NUM < 170000
+#define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)
+#endif
+
 /* 18 has the standard's word for functions that do not return, in the standard's place. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn _Noreturn

@@ -75,7 +75,7 @@ OpenTest(Evaluation *e, const EvaluationRequest *request)
 		columns.rating = request->rating_column;
 	columns.rating_named = request->rating_column != NULL;
 	columns.kept = false;
-	columns.weight = NULL;
+	columns.weight = columns.time = NULL;
 	columns.feedback = FEEDBACK_IMPLICIT;
 	if (explicit && columns.rating &&
 		(columns.rating_named || get_attnum(request->test, columns.rating) != InvalidAttrNumber))
@@ -108,10 +108,12 @@ OpenTrain(Evaluation *e, Oid train)
 	{
 		SourceColumnsFromJson(&columns, e->r.model->parameters);
 		columns.feedback = explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+		columns.time = NULL;
 		OpenSource(&e->train_source, train, &columns);
 	}
 	else
 		e->train_source = OpenSourceOf(&e->r, "mf_evaluate answers with the argument train")->source;
+	e->train_source.time_column = NULL;
 	e->train_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->train_source);
 }

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/heapam.h"
 #include "access/table.h"
 #include "storage/bufmgr.h"
@@ -212,6 +214,8 @@ OpenModelSource(CachedModel *cached, bool is_explicit, const char *until)
 	old = MemoryContextSwitchTo(cached->entry.context);
 	SourceColumnsFromJson(&columns, cached->model.parameters);
 	columns.feedback = is_explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
+	if (isnan(columns.half_life))
+		columns.time = NULL;	/* rows do not fade */
 	OpenSource(&source->source, ModelSourceRelation(&cached->model, until), &columns);
 	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &cached->user_type,
 				 cached->model.user_relid, USER_ID);

@@ -59,12 +59,13 @@ Number(const MfObjective *objective, int i)
 
 /*
  * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
- * dimensions of ratings alone, 3 of items that a map has made, and of users who are drawn to points of their own.
+ * dimensions of ratings alone, 3 of items that a map has made, of users who are drawn to points of their own, and of rows
+ * that fade.
  */
 static int
 FormatOf(const MfObjective *objective, const MapSummary *user_map)
 {
-	if (objective->item_map || user_map)
+	if (objective->item_map || user_map || objective->half_life > 0)
 		return 3;
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
@@ -118,6 +119,12 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	appendStringInfo(&json, ", \"factors\": %d, \"iterations\": %d", objective->factors, objective->iterations);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		appendStringInfo(&json, ", \"%s\": %.17g", numbers[i].name, *Number(objective, i));
+	if (objective->half_life > 0)
+	{
+		AppendJsonNumber(&json, "half_life", objective->half_life);
+		AppendJsonNumber(&json, "newest", objective->newest);
+		AppendJsonNumber(&json, "mean_fade", objective->mean_fade);
+	}
 	if (objective->rating_factors > 0)
 		appendStringInfo(&json, ", \"rating_factors\": %d", objective->rating_factors);
 	if (objective->fold != MF_FOLD_TRAINED)
@@ -170,6 +177,9 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->value_is_confidence = JsonNumber(json, "value_is_confidence", 0) != 0;
 	objective->item_map = JsonNumber(json, "item_map", 0) != 0;
 	objective->feature_strength = JsonNumber(json, "feature_strength", 1);
+	objective->half_life = JsonNumber(json, "half_life", 0);
+	objective->newest = JsonNumber(json, "newest", 0);
+	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

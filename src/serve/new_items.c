@@ -35,13 +35,12 @@ FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new)
 
 /* CurrentRowFunction: the user has a row of that item. */
 static void
-TakeHad(void *state, int64 id, float rating, float weight)
+TakeHad(void *state, int64 id, const Observation *row)
 {
 	NewItems   *new = state;
 	int32		item = FindId(new->items.ids, id);
 
-	(void) rating;
-	(void) weight;
+	(void) row;
 	if (item >= 0)
 		new->had[item] = true;
 }

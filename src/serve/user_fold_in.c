@@ -23,7 +23,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
-#include "source/row_weight.h"
+#include "rows/row_weight.h"
 #include "source/source_lookup.h"
 
 /*
@@ -71,6 +71,8 @@ typedef struct RowCollector
 	MemoryContext context;		/* rows come in one that ends with the lookup */
 	const Image *image;
 	bool		zeros;			/* an implicit value of 0 is an observation */
+	Fading		fading;
+	bool		explicit;
 	int64		count;
 	int64		capacity;
 	NumberedRow *rows;
@@ -90,6 +92,8 @@ InitCollector(RowCollector *collector, const Image *image)
 	collector->context = CurrentMemoryContext;
 	collector->image = image;
 	collector->zeros = mf_observes_zeros(&image->objective);
+	collector->fading = (Fading) {image->objective.half_life, image->objective.newest};
+	collector->explicit = mf_is_explicit(&image->objective);
 	collector->count = 0;
 	collector->capacity = BATCH_ROWS;
 	collector->rows = HugeArray(collector->capacity, sizeof(NumberedRow));
@@ -139,17 +143,29 @@ FlushRows(RowCollector *collector)
 }
 
 /*
- * Takes a row; a CurrentRowFunction.  An id that is not an integer is gone when it returns, so it is looked up
- * at once.
+ * Takes a row; a CurrentRowFunction.  One that fades has less weight, or, of implicit feedback, what is left of its value
+ * in the place of a rating, until rows are merged: as in training.  An id that is not an integer is gone when it returns,
+ * so it is looked up at once.
  */
 static void
-CollectRow(void *state, int64 id, float rating, float weight)
+CollectRow(void *state, int64 id, const Observation *row)
 {
 	RowCollector *collector = state;
+	float	   *rating = &collector->rating[collector->batch];
+	float	   *weight = &collector->weight[collector->batch];
 
-	collector->id[collector->batch] = id;
-	collector->rating[collector->batch] = rating;
-	collector->weight[collector->batch++] = weight;
+	collector->id[collector->batch++] = id;
+	*rating = row->rating;
+	*weight = row->weight;
+	if (RowsFade(collector->fading) && row->weight > 0)
+	{
+		float		fade = FadeOfTime(collector->fading, row->time);
+
+		if (collector->explicit)
+			*weight = FadeWeight(row->weight, fade);
+		else
+			*rating = fade;
+	}
 	if (collector->batch == BATCH_ROWS || !collector->image->ids.type->is_int)
 		FlushRows(collector);
 }
@@ -193,14 +209,35 @@ CountingSort(NumberedRow *rows, int64 n, int64 nitems)
 }
 
 /*
- * Merges n rows as training does (explicit: mean, implicit: sum) into distinct cells, by ascending item.
- * Values of one item are added in ascending order, so that the order in which rows come does not show.
+ * What rows from .. to - 1, all of one item, come to as cell `at`, as in training: explicit ratings are averaged, implicit
+ * values add up, and rows that fade count by what is left of them.  They are added in ascending order, so that the order
+ * in which they come does not show.
  */
+static void
+MergeItem(const NumberedRow *rows, int64 from, int64 to, const MfObjective *objective, CurrentCells *cells)
+{
+	bool		fades = objective->half_life > 0;
+	double		rating = 0;
+	double		weight = 0;
+	int64		n = to - from;
+
+	for (int64 i = from; i < to; i++)
+	{
+		rating += fades ? (double) rows[i].weight * rows[i].rating : rows[i].rating;
+		weight += rows[i].weight;
+	}
+	cells->item[cells->n] = rows[from].item;
+	cells->rating[cells->n] = (float) (rating / (fades ? weight : n));
+	cells->weight[cells->n] = (float) Min(mf_is_explicit(objective) ? weight / n : weight, FLT_MAX);
+	if (fades && !mf_is_explicit(objective))
+		cells->weight[cells->n] = FadedNumber(cells->weight[cells->n], cells->rating[cells->n]);
+	cells->n++;
+}
+
+/* Merges n rows as training does into distinct cells, by ascending item. */
 static void
 MergeRows(NumberedRow *rows, int64 n, const Image *image, CurrentCells *cells)
 {
-	bool		explicit = mf_is_explicit(&image->objective);
-
 	cells->item = HugeArray(n, sizeof(int32));
 	cells->rating = HugeArray(n, sizeof(float));
 	cells->weight = HugeArray(n, sizeof(float));
@@ -211,21 +248,11 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, CurrentCells *cells)
 		rows = CountingSort(rows, n, image->nitems);
 	for (int64 from = 0, to; from < n; from = to)
 	{
-		double		rating = 0;
-		double		weight = 0;
-
 		for (to = from + 1; to < n && rows[to].item == rows[from].item;)
 			to++;
 		if (to - from > 1)
 			qsort(rows + from, to - from, sizeof(NumberedRow), CompareRows);
-		for (int64 i = from; i < to; i++)
-		{
-			rating += rows[i].rating;
-			weight += rows[i].weight;
-		}
-		cells->item[cells->n] = rows[from].item;
-		cells->rating[cells->n] = (float) (rating / (to - from));
-		cells->weight[cells->n++] = (float) Min(explicit ? weight / (to - from) : weight, FLT_MAX);
+		MergeItem(rows, from, to, &image->objective, cells);
 	}
 }
 
@@ -235,6 +262,8 @@ TrainedWeighting(const MfObjective *objective)
 {
 	if (mf_is_explicit(objective))
 		return LinearWeight(objective->weight_scale);
+	if (objective->half_life > 0)
+		return LinearWeight(objective->value_scale);
 	return objective->fold == MF_FOLD_TRAINED ? LogWeight(objective->value_scale) : LinearWeight(1);
 }
 
@@ -289,7 +318,8 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	cells->fold.factors = mf_dimensions(objective);
 	cells->fold.shared = objective->factors;
 	cells->fold.interest_weight = (float) objective->interest_weight;
-	cells->fold.alpha = (float) objective->alpha;
+	cells->fold.alpha = (float) mf_observed_alpha(objective);
+	cells->fold.fade = objective->half_life > 0 ? (float) objective->mean_fade : 0;
 	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
 	cells->fold.whole = objective->value_is_confidence;
 	cells->fold.gram = interest ? image->gram : NULL;

@@ -128,10 +128,9 @@ ListBestUsers(UserSearch *search, UserList *list)
 
 /* Leaves out a user who has a row of the item; a CurrentRowFunction. */
 static void
-LeaveOutUser(void *state, int64 user, float rating, float weight)
+LeaveOutUser(void *state, int64 user, const Observation *row)
 {
-	(void) rating;
-	(void) weight;
+	(void) row;
 	(void) AddId(state, user);
 }
 

@@ -1,11 +1,11 @@
 /*
- * coo_store.c - (user, item, value, weight) in the order in which they come, in memory or spilled.
+ * coo_store.c - (user, item, value, weight, time) in the order in which they come, in memory or spilled.
  *
  * Temporary files are PostgreSQL's own (BufFile): they count against temp_file_limit, are logged by
  * log_temp_files, and go away with the transaction however it ends.
  *
  * A block of n triplets in a file is the n users, the n items, then the n values and the n weights where there
- * are any, 4 bytes each.  All blocks but the last have block_size triplets, so a reader needs no directory.
+ * are any, 4 bytes each, and the n times, of 8 bytes.  All blocks but the last have block_size triplets, so a reader needs no directory.
  */
 #include "postgres.h"
 
@@ -34,28 +34,31 @@ InitTriplets(Triplets *triplets, bool has_value, bool has_weight, int64 limit, i
 int64
 TripletBytes(const Triplets *triplets)
 {
-	return 2 * sizeof(int32) + (triplets->has_value + triplets->has_weight) * sizeof(float);
+	return 2 * sizeof(int32) + (triplets->has_value + triplets->has_weight) * sizeof(float) +
+		triplets->has_time * sizeof(double);
 }
 
-/* An array of 4-byte elements grown to `count` of them, a new one where it is NULL; in the sequence's context. */
+/* An array of elements of `size` bytes grown to `count`, a new one where it is NULL; in the sequence's context. */
 static void *
-Resize(const Triplets *triplets, void *array, int64 count)
+Resize(const Triplets *triplets, void *array, int64 count, Size size)
 {
 	if (array == NULL)
-		return MemoryContextAllocHuge(triplets->context, sizeof(int32) * count);
-	return repalloc_huge(array, sizeof(int32) * count);
+		return MemoryContextAllocHuge(triplets->context, size * count);
+	return repalloc_huge(array, size * count);
 }
 
 /* Resizes all arrays to room for `capacity` triplets. */
 static void
 SetCapacity(Triplets *triplets, int64 capacity)
 {
-	triplets->user = Resize(triplets, triplets->user, capacity);
-	triplets->item = Resize(triplets, triplets->item, capacity);
+	triplets->user = Resize(triplets, triplets->user, capacity, sizeof(int32));
+	triplets->item = Resize(triplets, triplets->item, capacity, sizeof(int32));
 	if (triplets->has_value)
-		triplets->value = Resize(triplets, triplets->value, capacity);
+		triplets->value = Resize(triplets, triplets->value, capacity, sizeof(float));
 	if (triplets->has_weight)
-		triplets->weight = Resize(triplets, triplets->weight, capacity);
+		triplets->weight = Resize(triplets, triplets->weight, capacity, sizeof(float));
+	if (triplets->has_time)
+		triplets->time = Resize(triplets, triplets->time, capacity, sizeof(double));
 	triplets->capacity = capacity;
 }
 
@@ -81,6 +84,8 @@ SpillTriplets(Triplets *triplets)
 			BufFileWrite(triplets->file, triplets->value + from, bytes);
 		if (triplets->has_weight)
 			BufFileWrite(triplets->file, triplets->weight + from, bytes);
+		if (triplets->has_time)
+			BufFileWrite(triplets->file, triplets->time + from, 2 * bytes);
 	}
 	triplets->held = 0;
 }
@@ -103,6 +108,8 @@ SpillWholeBlocks(Triplets *triplets)
 		memmove(triplets->value, triplets->value + whole, sizeof(float) * rest);
 	if (triplets->has_weight)
 		memmove(triplets->weight, triplets->weight + whole, sizeof(float) * rest);
+	if (triplets->has_time)
+		memmove(triplets->time, triplets->time + whole, sizeof(double) * rest);
 	triplets->held = rest;
 	if (triplets->capacity != 2 * triplets->block_size)
 		SetCapacity(triplets, 2 * triplets->block_size);
@@ -157,6 +164,8 @@ ReadBlock(Triplets *triplets, int64 n, int64 at)
 		ReadTempFile(triplets->file, triplets->value + at, bytes);
 	if (triplets->has_weight)
 		ReadTempFile(triplets->file, triplets->weight + at, bytes);
+	if (triplets->has_time)
+		ReadTempFile(triplets->file, triplets->time + at, 2 * bytes);
 }
 
 /*
@@ -207,6 +216,8 @@ FreeTriplets(Triplets *triplets)
 		pfree(triplets->value);
 	if (triplets->weight)
 		pfree(triplets->weight);
+	if (triplets->time)
+		pfree(triplets->time);
 	if (triplets->file)
 		BufFileClose(triplets->file);
 	memset(triplets, 0, sizeof(Triplets));

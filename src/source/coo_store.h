@@ -1,5 +1,5 @@
 /*
- * coo_store.h - (user, item, value, weight) in the order in which they come, in memory or spilled.
+ * coo_store.h - (user, item, value, weight, time) in the order in which they come, in memory or spilled.
  */
 #ifndef MFREC_COO_STORE_H
 #define MFREC_COO_STORE_H
@@ -13,7 +13,7 @@
  * start any number of times.  Up to `limit` of them stay in memory; then all go to a temporary file, in blocks
  * of at most block_size.
  *
- * The arrays user, item, value and weight hold the `held` triplets that are in memory: all of them, or the end
+ * The arrays user, item, value, weight and time hold the `held` triplets that are in memory: all of them, or the end
  * of a sequence that is being written, or the block that ReadTriplets() has brought.
  */
 typedef struct Triplets
@@ -21,6 +21,7 @@ typedef struct Triplets
 	MemoryContext context;		/* of arrays and file: the current one of InitTriplets() */
 	bool		has_value;
 	bool		has_weight;
+	bool		has_time;		/* false of a new sequence; to be set before its first triplet */
 	int64		limit;			/* triplets in memory before any are spilled */
 	int64		block_size;		/* triplets in a block of the file; the last one may have fewer */
 	int64		count;			/* of the whole sequence */
@@ -30,6 +31,7 @@ typedef struct Triplets
 	int32	   *item;
 	float	   *value;			/* NULL without values */
 	float	   *weight;			/* NULL without weights */
+	double	   *time;			/* NULL without times */
 	BufFile    *file;			/* NULL: all in memory */
 	bool		complete;		/* EndTriplets() has been called */
 	int64		left;			/* yet to be read by ReadTriplets() */
@@ -43,7 +45,7 @@ extern bool ReadTriplets(Triplets *triplets);
 extern void LoadTriplets(Triplets *triplets);
 extern void FreeTriplets(Triplets *triplets);
 
-/* Appends a triplet; value and weight are dropped where the sequence has none.  Spills when memory is used up. */
+/* Appends a triplet; value and weight are dropped where the sequence has none, and it must have no times.  Spills when memory is used up. */
 static inline void
 AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
 {

@@ -5,7 +5,7 @@
 #define MFREC_CSR_STORE_H
 
 #include "core/base/csr.h"
-#include "source/row_weight.h"
+#include "rows/row_weight.h"
 #include "storage/buffile.h"
 
 /*

@@ -13,6 +13,9 @@
 #include "pg/memory_limit.h"
 #include "source/ratings.h"
 
+/* Of ratings that fade, in units of their range: with less, what few old ones say would be out of all proportion. */
+#define LEAST_DEVIATION 1e-3
+
 /* While ids are being read: an error where the dictionaries so far, with so many bytes of others, exceed the limit. */
 void
 CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
@@ -33,6 +36,13 @@ ReportSkippedRows(const Ratings *ratings)
 				(errmsg_plural("skipped %lld row with a null user, item or value",
 							   "skipped %lld rows with a null user, item or value",
 							   ratings->null_rows, (long long) ratings->null_rows)));
+	if (ratings->null_times > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row whose time is null",
+							   "skipped %lld rows whose time is null",
+							   ratings->null_times, (long long) ratings->null_times),
+				 errdetail("Without a time a row has no age."),
+				 errhint("If such rows are to count, give them a time in a view.")));
 	if (ratings->zero_rows > 0)
 		ereport(NOTICE,
 				(errmsg_plural("skipped %lld row whose value or weight is zero",
@@ -41,12 +51,11 @@ ReportSkippedRows(const Ratings *ratings)
 }
 
 /*
- * Mean, deviation and range of explicit ratings, weighted, in one pass in the order of the cells, so that they
- * are the same in memory and spilled.  The first rating is subtracted from all: then squares do not cancel.  An
- * error where all ratings are the same, because a model of them has nothing to learn.
+ * Mean, deviation and range of explicit ratings, weighted or not, in one pass in the order of the cells, so that they
+ * are the same in memory and spilled.  The first rating is subtracted from all: then squares do not cancel.
  */
 static void
-Summarize(Ratings *ratings, const char *source)
+SumRatings(Ratings *ratings, bool weighted)
 {
 	double		sum = 0;
 	double		squares = 0;
@@ -60,7 +69,7 @@ Summarize(Ratings *ratings, const char *source)
 	while (NextCells(&ratings->by_user, &rows))
 		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
 		{
-			double		weight = rows.weight ? rows.weight[c] : 1;
+			double		weight = weighted && rows.weight ? rows.weight[c] : 1;
 			double		off;
 
 			if (isnan(shift))
@@ -74,6 +83,18 @@ Summarize(Ratings *ratings, const char *source)
 		}
 	ratings->mean = shift + sum / weights;
 	ratings->deviation = sqrt(squares / weights - (sum / weights) * (sum / weights));
+}
+
+/*
+ * The same as training weighs ratings, or, where next to nothing is left but of rows that say the same, as if none had
+ * faded.  An error where all ratings are the same, because a model of them has nothing to learn.
+ */
+static void
+Summarize(Ratings *ratings, const char *source)
+{
+	SumRatings(ratings, true);
+	if (RowsFade(ratings->fading) && !(ratings->deviation > LEAST_DEVIATION * (ratings->max - ratings->min)))
+		SumRatings(ratings, false);
 	if (ratings->min == ratings->max || !(ratings->deviation > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -130,31 +151,40 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 	return true;
 }
 
+/* What is left of rows, on average: 1 where they do not fade. */
+double
+MeanFade(const Ratings *ratings)
+{
+	return ratings->faded > 0 ? ratings->left * FADE_UNIT / ratings->faded : 1;
+}
+
 /*
- * Scales weights to a mean of 1 in both orientations.  Equal ones are as good as none, to the bit, so then there
- * are none, and the solver has less to do.
+ * Scales weights to a mean of 1 in both orientations.  Equal ones are as good as none, to the bit, so then there are none, and the solver has less to do.
  */
 void
 SettleWeights(Ratings *ratings)
 {
 	Cells	   *sides[] = {&ratings->by_user, &ratings->by_item};
+	bool		linear = ratings->is_explicit || RowsFade(ratings->fading);	/* what has faded is a logarithm already */
 	WeightSums	sums;
 	bool		equal;
+	double		scale;
 
 	ratings->weight_scale = 1;
 	if (!SumWeights(ratings, &sums))
 		return;
 	equal = sums.min == sums.max;
-	if (ratings->is_explicit)
-		ratings->weight_scale = equal ? sums.min : sums.weights / ratings->rows;
+	if (linear)
+		scale = equal ? sums.min : sums.weights / ratings->rows;
 	else
-		ratings->value_scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
+		scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
+	*(ratings->is_explicit ? &ratings->weight_scale : &ratings->value_scale) = scale;
 	for (int s = 0; s < 2; s++)
 	{
 		if (equal)
 			DropWeights(sides[s]);
 		else
-			WeightCells(sides[s], ratings->is_explicit ? LinearWeight(ratings->weight_scale) : LogWeight(ratings->value_scale));
+			WeightCells(sides[s], linear ? LinearWeight(scale) : LogWeight(scale));
 	}
 }
 

@@ -5,6 +5,7 @@
 #define MFREC_RATINGS_H
 
 #include "ids/id_map.h"
+#include "rows/row_weight.h"
 #include "source/coo_store.h"
 #include "source/csr_store.h"
 #include "source/unrated.h"
@@ -19,6 +20,8 @@ typedef struct Holdout
 	double		from;
 	uint64		seed;
 } Holdout;
+
+#define FADE_UNIT (1.0 / (1 << 30))
 
 /*
  * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the same,
@@ -57,8 +60,14 @@ typedef struct Ratings
 	/* of implicit feedback */
 	double		value_scale;	/* see LogWeight(); 0: all weights are 1 */
 
+	/* of rows that fade */
+	Fading		fading;
+	int64		faded;			/* rows that are trained on, */
+	int64		left;			/* and what is left of all of them, in units of FADE_UNIT: a sum in any order */
+
 	/* found in passing */
 	int64		null_rows;		/* rows passed over because user, item or value is null */
+	int64		null_times;		/* rows passed over because their time alone is null */
 	int64		zero_rows;		/* rows passed over because an implicit value of 0 is no observation */
 	int64		merged;			/* rows merged into others of the same user and item */
 	int64		memory;			/* bytes that sorting took, about, */
@@ -75,6 +84,7 @@ typedef struct Ratings
 
 extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
 extern void StandardizeRatings(Ratings *ratings, const char *source);
+extern double MeanFade(const Ratings *ratings);
 extern void SettleWeights(Ratings *ratings);
 extern void ReportSkippedRows(const Ratings *ratings);
 extern void FreeRatings(Ratings *ratings);

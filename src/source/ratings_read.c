@@ -20,6 +20,7 @@
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
+#include "rows/row_time.h"
 #include "source/ratings_read.h"
 #include "source/ratings_sort.h"
 
@@ -43,6 +44,7 @@ typedef struct RatingReceiver
 	int64		item[BATCH_ROWS];
 	float		value[BATCH_ROWS];
 	float		weight[BATCH_ROWS];
+	double		time[BATCH_ROWS];
 } RatingReceiver;
 
 /* The error of a number that training cannot take, which names the row by its ids. */
@@ -55,6 +57,19 @@ BadValue(const Source *source, TupleTableSlot *slot, const char *what, float val
 					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
 					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1])), value),
 			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number in single precision."),
+			 errhint("Correct the row, or leave it out with a view.")));
+}
+
+/* The same of a time that is not finite. */
+static void
+BadTime(const Source *source, TupleTableSlot *slot)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("time of user %s and item %s is not finite",
+					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
+					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1]))),
+			 errdetail("Rows count by their age."),
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 
@@ -162,6 +177,8 @@ FlushBatch(RatingReceiver *receiver)
 		memcpy(triplets->value + triplets->held, receiver->value, sizeof(float) * n);
 	if (triplets->has_weight)
 		memcpy(triplets->weight + triplets->held, receiver->weight, sizeof(float) * n);
+	if (triplets->has_time)
+		memcpy(triplets->time + triplets->held, receiver->time, sizeof(double) * n);
 	triplets->held += n;
 	triplets->count += n;
 	receiver->batch = 0;
@@ -175,10 +192,17 @@ FlushBatch(RatingReceiver *receiver)
  * flushed.
  */
 static void
-AddRow(RatingReceiver *receiver, int64 user, int64 item, float value, float weight)
+AddRow(RatingReceiver *receiver, int64 user, int64 item, const Observation *row)
 {
-	receiver->value[receiver->batch] = value;
-	receiver->weight[receiver->batch] = weight;
+	Ratings    *ratings = receiver->ratings;
+
+	receiver->value[receiver->batch] = row->rating;
+	receiver->weight[receiver->batch] = row->weight;
+	if (receiver->source->time_column)
+	{
+		receiver->time[receiver->batch] = row->time;
+		ratings->fading.newest = Max(ratings->fading.newest, row->time);
+	}
 	receiver->user[receiver->batch] = user;
 	receiver->item[receiver->batch++] = item;
 	if (receiver->batch == BATCH_ROWS || !receiver->source->user.is_int || !receiver->source->item.is_int)
@@ -220,16 +244,19 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	RatingReceiver *receiver = (RatingReceiver *) self;
 	Ratings    *ratings = receiver->ratings;
 	const Source *source = receiver->source;
-	float		rating;
-	float		weight;
+	Observation row;
 
 	slot_getallattrs(slot);
-	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight))
+	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &row))
 	{
 		case RATING_OK:
 			break;
 		case RATING_NULL:
 			ratings->null_rows++;
+			ReceiveUnrated(receiver, slot);
+			return true;
+		case RATING_NULL_TIME:
+			ratings->null_times++;
 			ReceiveUnrated(receiver, slot);
 			return true;
 		case RATING_ZERO:
@@ -239,18 +266,21 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			ReceiveUnrated(receiver, slot);
 			return true;
 		case RATING_BAD_VALUE:
-			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", rating);
+			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", row.rating);
 			break;
 		case RATING_BAD_WEIGHT:
-			BadValue(source, slot, "weight", weight);
+			BadValue(source, slot, "weight", row.weight);
 			break;
 		case RATING_BAD_PRODUCT:
-			BadValue(source, slot, "value times weight", weight);
+			BadValue(source, slot, "value times weight", row.weight);
+			break;
+		case RATING_BAD_TIME:
+			BadTime(source, slot);
 			break;
 	}
-	CountValue(ratings, rating);
+	CountValue(ratings, row.rating);
 	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]),
-		   rating, weight);
+		   &row);
 	return true;
 }
 
@@ -298,28 +328,44 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 }
 
 /*
- * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out.
- * Fills in *sorting and returns the receiver for its rows.
+ * How duplicates merge, and what of rows that fade: of explicit ratings the newer ones count more, values of implicit
+ * feedback add up as ever, and what has faded of them is averaged by value.
+ */
+static MfDuplicates
+MergingRule(bool explicit, bool fades)
+{
+	if (fades)
+		return explicit ? MF_DUPLICATES_WEIGHTED_MEAN : MF_DUPLICATES_WEIGHTED_SUM;
+	return explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
+}
+
+/*
+ * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out. half_life:
+ * of rows that fade, else 0.  Fills in *sorting and returns the receiver for its rows.
  */
 static RatingReceiver *
-InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, int64 budget, const MfParallel *parallel)
+InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double half_life, int64 budget,
+			const MfParallel *parallel)
 {
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
 	bool		explicit = source->feedback == FEEDBACK_EXPLICIT;
-	bool		has_weight = source->weight_column || (source->value_column && !explicit);
+	bool		fades = half_life > 0;
+	bool		has_weight = source->weight_column || (source->value_column && !explicit) || fades;
 
 	memset(sorting, 0, sizeof(Sorting));
 	sorting->source = source;
 	sorting->ratings = ratings;
 	sorting->triplets = &receiver->triplets;
-	sorting->duplicates = explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
+	sorting->duplicates = MergingRule(explicit, fades);
 	sorting->has_weight = has_weight || !explicit;
 	sorting->budget = budget;
 	sorting->parallel = parallel;
-	InitTriplets(&receiver->triplets, explicit, has_weight, 0, BLOCK_TRIPLETS);
+	InitTriplets(&receiver->triplets, explicit || fades, has_weight, 0, BLOCK_TRIPLETS);
+	receiver->triplets.has_time = source->time_column != NULL;
 	receiver->triplets.limit = Max(BLOCK_TRIPLETS,
 								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
 	ratings->is_explicit = explicit;
+	ratings->fading = (Fading) {half_life, -INFINITY};
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	return receiver;
@@ -370,17 +416,18 @@ SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
  * hold out go to held_out as they are. with_others: what users have besides their ratings is kept for SortOthers(),
- * which changes nothing of the ratings.  An error where no row is left to train on.
+ * which changes nothing of the ratings. half_life: in which rows lose half of their weight, in seconds; 0: they keep it.
+ * An error where no row is left to train on.
  *
  * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.
  * Everything lives in the current memory context; FreeRatings() closes the files.
  */
 Ratings *
-LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfParallel *parallel)
+LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, MaintenanceMemory(), parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, half_life, MaintenanceMemory(), parallel);
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
@@ -396,6 +443,8 @@ LoadRatings(const Source *source, Holdout holdout, bool with_others, const MfPar
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("relation \"%s\" has no ratings to train on", source->name),
 				 errhint("Insert some, and check that row security does not hide them.")));
+	if (source->time_column && holdout.from == 0)
+		NoteFuture(ratings->fading.newest, source->time_type, source->time_column, source->name);
 	ReportPhase(PHASE_SORT);
 	SortRatings(&sorting);
 	if (ratings->rows == 0)
@@ -440,7 +489,7 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
 
 	ReadSource(source, receiver, true);
 	if (ratings->rows > 0)

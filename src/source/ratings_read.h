@@ -7,7 +7,7 @@
 #include "source/ratings.h"
 #include "source/source.h"
 
-extern Ratings *LoadRatings(const Source *source, Holdout holdout, bool with_others,
+extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const MfParallel *parallel,
 						 Triplets *rows);

@@ -46,9 +46,66 @@ ReplaceByRank(int32 *numbers, int64 n, const int32 *rank)
 	}
 }
 
+/* Whether values of implicit feedback fade: until duplicates are merged what is left of each is where ratings are. */
+static bool
+ValuesFade(const Sorting *s)
+{
+	return RowsFade(s->ratings->fading) && !s->ratings->is_explicit;
+}
+
+/* Whether cells have ratings at last. */
+static bool
+CellsHaveRatings(const Sorting *s)
+{
+	return s->triplets->has_value && !ValuesFade(s);
+}
+
+/* Has the first n triplets in memory fade: weights of ratings; of values it is noted what is left. */
+static void
+FadeBlock(const Sorting *s, int64 n)
+{
+	Triplets   *t = s->triplets;
+	Fading		fading = s->ratings->fading;
+
+	if (!RowsFade(fading))
+		return;
+	for (int64 i = 0; i < n; i++)
+	{
+		float		fade = FadeOfTime(fading, t->time[i]);
+
+		if (i % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
+		s->ratings->left += (int64) (fade / FADE_UNIT);
+		if (ValuesFade(s))
+			t->value[i] = fade;
+		else
+			t->weight[i] = FadeWeight(t->weight[i], fade);
+	}
+	s->ratings->faded += n;
+}
+
+/* The numbers of values that have faded, of merged cells, in the stead of values and of what is left of them. */
+static void
+FadeValues(MfMatrix *matrix)
+{
+	int64		n = matrix->start[matrix->nrows];
+
+	for (int64 from = 0; from < n; from += BLOCK_TRIPLETS)
+	{
+		int64		end = Min(from + BLOCK_TRIPLETS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int64 c = from; c < end; c++)
+			matrix->weight[c] = FadedNumber(matrix->weight[c], matrix->rating[c]);
+	}
+	pfree(matrix->rating);
+	matrix->rating = NULL;
+}
+
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
- * held-out pairs out of it.  Returns how many are left, at the start of the arrays.
+ * held-out pairs out of it, with their numbers as given; the others fade.  Returns how many are left, at the start of
+ * the arrays.
  */
 static int64
 RankBlock(Sorting *s)
@@ -60,7 +117,10 @@ RankBlock(Sorting *s)
 	ReplaceByRank(t->user, t->held, s->user_rank);
 	ReplaceByRank(t->item, t->held, s->item_rank);
 	if (s->holdout.fraction <= 0)
+	{
+		FadeBlock(s, t->held);
 		return t->held;
+	}
 	for (int64 i = 0; i < t->held; i++)
 	{
 		float		value = t->value ? t->value[i] : 1;
@@ -79,19 +139,22 @@ RankBlock(Sorting *s)
 			t->value[kept] = value;
 		if (t->weight)
 			t->weight[kept] = weight;
+		if (t->time)
+			t->time[kept] = t->time[i];
 		kept++;
 	}
+	FadeBlock(s, kept);
 	return kept;
 }
 
-/* Room for a matrix of nrows rows and so many cells, with ratings and weights where the cells have them. */
+/* Room for a matrix of nrows rows and so many cells, with weights where the cells have them. */
 static void
-AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells)
+AllocateMatrix(const Sorting *s, MfMatrix *matrix, int64 nrows, int64 cells, bool with_ratings)
 {
 	matrix->nrows = nrows;
 	matrix->start = HugeArray(nrows + 1, sizeof(int64));
 	matrix->column = HugeArray(cells, sizeof(int32));
-	matrix->rating = s->triplets->has_value ? HugeArray(cells, sizeof(float)) : NULL;
+	matrix->rating = with_ratings ? HugeArray(cells, sizeof(float)) : NULL;
 	matrix->weight = s->has_weight ? HugeArray(cells, sizeof(float)) : NULL;
 }
 
@@ -127,10 +190,16 @@ SortInMemory(Sorting *s)
 	MfRows		rows;
 	void	   *workspace = HugeArray(mf_csr_workspace(s->parallel, n, Max(s->nusers, s->nitems)), 1);
 
-	AllocateMatrix(s, &by_user->matrix, s->nusers, n);
-	AllocateMatrix(s, &by_item->matrix, s->nitems, n);
+	AllocateMatrix(s, &by_user->matrix, s->nusers, n, t->has_value);
+	AllocateMatrix(s, &by_item->matrix, s->nitems, n, t->has_value);
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, workspace,
 						   &ratings->merged));
+	if (ValuesFade(s))
+	{
+		FadeValues(&by_user->matrix);
+		pfree(by_item->matrix.rating);
+		by_item->matrix.rating = NULL;
+	}
 	rows = mf_matrix_rows(&by_user->matrix);
 	by_user->nrows = s->nusers;
 	by_user->start = by_user->matrix.start;
@@ -160,8 +229,7 @@ typedef struct Partitions
  * and a buffer.
  */
 static void
-InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit, const Sorting *s,
-			   bool has_weight)
+InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit, bool has_value, bool has_weight)
 {
 	int64		filled = 0;
 	int64		total = 0;
@@ -185,7 +253,7 @@ InitPartitions(Partitions *partitions, const int64 *counts, int64 n, int64 limit
 	partitions->end[partitions->count++] = n;
 	partitions->triplets = palloc(sizeof(Triplets) * partitions->count);
 	for (int p = 0; p < partitions->count; p++)
-		InitTriplets(&partitions->triplets[p], s->triplets->has_value, has_weight, 0, PARTITION_BLOCK);
+		InitTriplets(&partitions->triplets[p], has_value, has_weight, 0, PARTITION_BLOCK);
 }
 
 /* Reads all triplets once to count those of each user and each item by rank. */
@@ -239,8 +307,8 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	for (int64 i = 0; i < t->held; i++)
 		row[i] -= first;
 	triplets = (MfTriplets) {t->held, row, items ? t->user : t->item, t->value, t->weight};
-	AllocateMatrix(s, out, end - first, t->held);
-	AllocateMatrix(s, &work, ncolumns, t->held);
+	AllocateMatrix(s, out, end - first, t->held, t->has_value);
+	AllocateMatrix(s, &work, ncolumns, t->held, t->has_value);
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, workspace, &merged));
 	s->ratings->merged += merged;
 	FreeMatrix(&work);
@@ -269,25 +337,28 @@ SortOnDisk(Sorting *s)
 	int64	   *item_counts = HugeZeroArray(nitems, sizeof(int64));
 	bool		has_value = s->triplets->has_value;
 	bool		has_weight = s->triplets->has_weight;
+	bool		has_rating = CellsHaveRatings(s);
 	int64		limit = s->budget / BytesPerRating(s->triplets, s->has_weight);
-	int64		cell_bytes = sizeof(int32) + (has_value + s->has_weight) * sizeof(float);
+	int64		cell_bytes = sizeof(int32) + (has_rating + s->has_weight) * sizeof(float);
 	Partitions	users;
 	Partitions	items;
 	MfMatrix	rows;
 
 	CountTriplets(s, user_counts, item_counts);
-	InitPartitions(&users, user_counts, nusers, limit, s, s->triplets->has_weight);
-	InitPartitions(&items, item_counts, nitems, limit, s, s->has_weight);
+	InitPartitions(&users, user_counts, nusers, limit, has_value, has_weight);
+	InitPartitions(&items, item_counts, nitems, limit, has_rating, s->has_weight);
 	PartitionByUser(s, &users);
 	FreeTriplets(s->triplets);
 	s->triplets->has_value = has_value;
 	s->triplets->has_weight = has_weight;
-	InitSpilledCells(&ratings->by_user, nusers, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	InitSpilledCells(&ratings->by_user, nusers, has_rating, s->has_weight, s->budget / cell_bytes / 2);
 	for (int p = 0; p < users.count; p++)
 	{
 		int64		first = p > 0 ? users.end[p - 1] : 0;
 
 		SortPartition(s, &users.triplets[p], false, first, users.end[p], &rows);
+		if (ValuesFade(s))
+			FadeValues(&rows);
 		AppendCells(&ratings->by_user, &rows);
 		if (s->by_item)
 			ScatterToItems(&rows, first, &items);
@@ -297,7 +368,7 @@ SortOnDisk(Sorting *s)
 	pfree(item_counts);
 	if (!s->by_item)
 		return;
-	InitSpilledCells(&ratings->by_item, nitems, has_value, s->has_weight, s->budget / cell_bytes / 2);
+	InitSpilledCells(&ratings->by_item, nitems, has_rating, s->has_weight, s->budget / cell_bytes / 2);
 	for (int p = 0; p < items.count; p++)
 	{
 		SortPartition(s, &items.triplets[p], true, p > 0 ? items.end[p - 1] : 0, items.end[p], &rows);
@@ -340,7 +411,7 @@ SortRatings(Sorting *s)
 {
 	Ratings    *ratings = s->ratings;
 
-	InitTriplets(&ratings->held_out, s->triplets->has_value, s->triplets->has_weight, s->budget / 8 / 16,
+	InitTriplets(&ratings->held_out, CellsHaveRatings(s), s->triplets->has_weight, s->budget / 8 / 16,
 				 BLOCK_TRIPLETS);
 	if (!s->numbered)
 	{

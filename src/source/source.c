@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "rows/row_time.h"
 #include "source/relation.h"
 #include "source/source.h"
 
@@ -84,11 +85,18 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 		source->weight_column = columns->weight;
 		source->weight_type = NumberColumn(rel, source->weight_column, ArgumentName(columns, "weight_column"));
 	}
+	if (columns->time)
+	{
+		const char *argument = ArgumentName(columns, "time_column");
+
+		source->time_column = columns->time;
+		source->time_type = TimeColumnType(NamedColumn(rel, columns->time, argument), source->name, argument);
+	}
 	source->feedback = ChooseFeedback(source, columns);
 	relation_close(rel, NoLock);
 }
 
-/* Appends the query that reads the source; its columns are user, item, then value and weight if there are any. */
+/* Appends the query that reads the source; its columns are user, item, then value, weight and time if there are any. */
 void
 AppendSourceQuery(StringInfo sql, const Source *source)
 {
@@ -98,6 +106,8 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 		AppendNumberColumn(sql, source->value_column, source->value_type);
 	if (source->weight_column)
 		AppendNumberColumn(sql, source->weight_column, source->weight_type);
+	if (source->time_column)
+		AppendNumberColumn(sql, source->time_column, source->time_type);
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
@@ -115,7 +125,9 @@ CheckSourceColumns(const Source *source, TupleDesc desc)
 	if (source->value_column)
 		CheckNumberColumn(desc, column++, source->value_type);
 	if (source->weight_column)
-		CheckNumberColumn(desc, column, source->weight_type);
+		CheckNumberColumn(desc, column++, source->weight_type);
+	if (source->time_column)
+		CheckNumberColumn(desc, column, source->time_type);
 }
 
 /* The query that reads one user's rows, palloc'd; parameter 1 is the user, of the column's type. */
@@ -209,32 +221,38 @@ NoteRowSecurity(const Source *source)
 }
 
 /*
- * The rating and weight of a row of the source query, by which training and fold-in both go. values, nulls: its
- * natts columns.  An implicit value is a weight; what is not there is 1.  With another answer than RATING_OK the
- * numbers are those at fault, or undefined.
+ * What a row of the source query says, by which training and fold-in both go. values, nulls: its natts columns.  An
+ * implicit value is a weight; what is not there is 1.  With another answer than RATING_OK the numbers are those at fault,
+ * or undefined.
  */
 RatingCheck
-RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, float *rating,
-			  float *weight)
+RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, Observation *observation)
 {
 	bool		implicit = source->feedback == FEEDBACK_IMPLICIT;
 	int			column = 2;
+	int			time = 2 + (source->value_column != NULL) + (source->weight_column != NULL);
 
 	for (int i = 0; i < natts; i++)
-		if (nulls[i])
+		if (nulls[i] && i != time)
 			return RATING_NULL;
-	*rating = *weight = 1;
+	if (source->time_column && nulls[time])
+		return RATING_NULL_TIME;
+	observation->rating = observation->weight = 1;
 	if (source->value_column)
-		*rating = NumberFromDatum(values[column++], source->value_type);
+		observation->rating = NumberFromDatum(values[column++], source->value_type);
 	if (source->weight_column)
-		*weight = NumberFromDatum(values[column], source->weight_type);
-	if (!isfinite(*rating) || (implicit && *rating < 0))
+		observation->weight = NumberFromDatum(values[column], source->weight_type);
+	if (source->time_column)
+		observation->time = TimeFromDatum(values[time], source->time_type);
+	if (!isfinite(observation->rating) || (implicit && observation->rating < 0))
 		return RATING_BAD_VALUE;
-	if (!isfinite(*weight) || *weight < 0)
+	if (!isfinite(observation->weight) || observation->weight < 0)
 		return RATING_BAD_WEIGHT;
 	if (implicit)
-		*weight *= *rating;
-	if (!isfinite(*weight))
+		observation->weight *= observation->rating;
+	if (!isfinite(observation->weight))
 		return RATING_BAD_PRODUCT;
-	return *weight == 0 ? RATING_ZERO : RATING_OK;
+	if (source->time_column && !isfinite(observation->time))
+		return RATING_BAD_TIME;
+	return observation->weight == 0 ? RATING_ZERO : RATING_OK;
 }

@@ -21,23 +21,35 @@ typedef struct Source
 	char	   *item_column;
 	char	   *value_column;	/* rating, or implicit strength; NULL: none */
 	char	   *weight_column;	/* NULL: none */
+	char	   *time_column;	/* NULL: none, or it is not wanted */
 	bool		keeps_zeros;	/* implicit values of 0 are observations, as other programs take them whose factors
 								 * are imported */
 	IdType		user;
 	IdType		item;
 	Oid			value_type;
 	Oid			weight_type;
+	Oid			time_type;
 } Source;
+
+/* What a row of the source says of its user and item. */
+typedef struct Observation
+{
+	float		rating;
+	float		weight;
+	double		time;			/* in seconds, see rows/row_time.h; undefined without a time column */
+} Observation;
 
 /* What a row of the source is: an observation, or why not. */
 typedef enum RatingCheck
 {
 	RATING_OK,
 	RATING_NULL,				/* a null user, item or number: skipped */
+	RATING_NULL_TIME,			/* nothing else is null: skipped, too, as it has no age */
 	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
 	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
 	RATING_BAD_WEIGHT,
-	RATING_BAD_PRODUCT			/* an implicit value times its weight */
+	RATING_BAD_PRODUCT,			/* an implicit value times its weight */
+	RATING_BAD_TIME				/* not finite */
 } RatingCheck;
 
 extern void OpenSource(Source *source, Oid relid, const SourceColumns *columns);
@@ -48,6 +60,6 @@ extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);
 extern char *SourceReverseLookupSql(const Source *source);
 extern RatingCheck RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts,
-								 float *rating, float *weight);
+								 Observation *observation);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "pg/json.h"
 #include "source/source_columns.h"
 
@@ -16,6 +18,7 @@ InitSourceColumns(SourceColumns *columns)
 	columns->user = "user_id";
 	columns->item = "item_id";
 	columns->rating = "rating";
+	columns->half_life = NAN;
 }
 
 /* The argument rating_column: NULL for none; its default names a column that need not be there. */
@@ -63,6 +66,10 @@ AppendSourceColumns(StringInfo json, const SourceColumns *columns)
 		AppendJsonString(json, "rating_column", columns->rating);
 	if (columns->weight)
 		AppendJsonString(json, "weight_column", columns->weight);
+	if (columns->time)
+		AppendJsonString(json, "time_column", columns->time);
+	if (!isnan(columns->half_life))
+		AppendJsonNumber(json, "half_life", columns->half_life);
 }
 
 /* The inverse of AppendSourceColumns; strings are palloc'd. */
@@ -75,6 +82,8 @@ SourceColumnsFromJson(SourceColumns *columns, Jsonb *json)
 	columns->user = JsonString(json, "user_column");
 	columns->item = JsonString(json, "item_column");
 	columns->weight = JsonString(json, "weight_column");
+	columns->time = JsonString(json, "time_column");
+	columns->half_life = JsonNumber(json, "half_life", NAN);
 	if (JsonHasKey(json, "rating_column"))
 	{
 		columns->rating = JsonString(json, "rating_column");

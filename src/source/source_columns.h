@@ -24,6 +24,8 @@ typedef struct SourceColumns
 	char	   *rating;			/* rating, or implicit strength; NULL: none */
 	bool		rating_named;	/* false: "rating" if there is such a column */
 	char	   *weight;			/* NULL: none */
+	char	   *time;			/* NULL: none */
+	double		half_life;		/* of a row's weight, in seconds; 0: rows do not fade; NaN: not given, which is the same */
 } SourceColumns;
 
 extern void InitSourceColumns(SourceColumns *columns);

@@ -45,20 +45,19 @@ ReceiveCurrentRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	LookupReceiver *receiver = (LookupReceiver *) self;
 	const Source *source = receiver->source;
-	float		rating;
-	float		weight;
+	Observation row;
 	RatingCheck check;
 	int64		id;
 
 	slot_getallattrs(slot);
 	if (slot->tts_isnull[receiver->column])
 		return true;
-	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &rating, &weight);
+	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &row);
 	if (check != RATING_OK && check != RATING_ZERO)
-		weight = NAN;
+		row.weight = NAN;
 	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
 	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
-		receiver->function(receiver->state, id, rating, weight);
+		receiver->function(receiver->state, id, &row);
 	return true;
 }
 

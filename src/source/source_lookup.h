@@ -17,11 +17,11 @@ typedef struct SourceLookup
 } SourceLookup;
 
 /*
- * Takes a current row: the id of the other side, which lives until it returns, and its numbers.  A weight of
+ * Takes a current row: the id of the other side and its numbers, which live until it returns.  A weight of
  * 0 is a row that training would pass over, NaN one of which it could make nothing: a number is null, or is
  * none that it takes.
  */
-typedef void (*CurrentRowFunction) (void *state, int64 id, float rating, float weight);
+typedef void (*CurrentRowFunction) (void *state, int64 id, const Observation *row);
 
 extern void PrepareSourceLookup(SourceLookup *lookup, const IdType *user_type, const IdType *item_type);
 extern void LookupUserRows(const SourceLookup *lookup, int64 user, CurrentRowFunction function, void *state);

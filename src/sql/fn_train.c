@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "model/model_acl.h"
 #include "model/model_write.h"
+#include "rows/row_time.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 #include "train/estimate.h"
@@ -129,6 +130,20 @@ ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 }
 
 /*
+ * The arguments time_column and half_life, which the scripts of 0.1.0 do not have either: the last ones, from that place
+ * on.
+ */
+static void
+ReadTimeArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+{
+	if (PG_NARGS() <= place)
+		return;
+	options->columns.time = TextArgument(fcinfo, place);
+	if (!PG_ARGISNULL(place + 1))
+		options->columns.half_life = SecondsOfInterval(PG_GETARG_INTERVAL_P(place + 1));
+}
+
+/*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
  */
@@ -165,7 +180,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
- * feature_categories text[], feature_strength float8, user_features regclass): trains a model, or its next version where
+ * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval):
+ * trains a model, or its next version where
  * there is one of that name, stores it and lets
  * it serve.  Returns a row about the version.
  */
@@ -181,6 +197,7 @@ mf_train(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadUserFeatures(fcinfo, 21, &request.options);
+	ReadTimeArguments(fcinfo, 22, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -273,6 +290,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
+	ReadTimeArguments(fcinfo, 21, &request.options);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -321,8 +339,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
- * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8):
- * searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
+ * time_column text, half_life interval): searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
@@ -339,6 +357,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 4, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
 	ReadFeatureArguments(fcinfo, 23, &request.options);
+	ReadTimeArguments(fcinfo, 26, &request.options);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);

@@ -164,7 +164,7 @@ LoadEstimate(Training *t, const TrainRequest *request, Source *source)
 	if (has_features)
 		OpenFeatures(&attributes, &t->options.features, NULL, source->item_column, source->name, &source->item);
 	BeginProgress(request->model ? request->model : source->name);
-	t->ratings = LoadRatings(source, TrainHoldout(&t->options), false, &t->parallel);
+	t->ratings = LoadRatings(source, TrainHalfLife(&t->options), TrainHoldout(&t->options), false, &t->parallel);
 	if (has_features)
 		t->features = LoadFeatures(&attributes, t->ratings->items, MaintenanceMemory(), &t->parallel);
 	SettleObjective(t);

@@ -421,7 +421,7 @@ LoadTraining(Trainer *t)
 	Training   *training = &t->training;
 
 	BeginProgress(t->version.model.name);
-	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), true, &training->parallel);
+	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), TrainHoldout(&training->options), true, &training->parallel);
 	LoadAttributes(t);
 	SortOthers(&t->source, training->ratings, &training->parallel);
 	SettleObjective(training);

@@ -51,6 +51,26 @@ CheckFeatureStrength(const TrainOptions *options)
 				 errhint("Name the table or view of items' attributes with the argument item_features.")));
 }
 
+/* An error for a half-life of nothing, or one that is none. */
+static void
+CheckHalfLife(const SourceColumns *columns)
+{
+	if (isnan(columns->half_life))
+		return;
+	if (!(columns->half_life > 0) || isinf(columns->half_life))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life must be positive and finite"),
+				 errdetail("It is the age at which a row counts half as much as the newest one."),
+				 errhint("Leave it out, and rows count the same at any age.")));
+	if (columns->time == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life needs time_column"),
+				 errdetail("It is the age at which a row counts half as much as the newest one."),
+				 errhint("Name the column that says when a row came to be with the argument time_column.")));
+}
+
 /* Raises an error for the first value out of its range. */
 void
 CheckTrainOptions(const TrainOptions *options)
@@ -72,6 +92,7 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("validation", options->validation, 0, 0.9);
 	CheckFeatureArguments(&options->features, &options->user_features);
 	CheckFeatureStrength(options);
+	CheckHalfLife(&options->columns);
 }
 
 /* Whether a model of such feedback has both parts, ratings and interest. */
@@ -106,6 +127,13 @@ CheckUserFeatures(const TrainOptions *options, Feedback feedback)
 				 errmsg("user_features needs a model of choice"),
 				 errdetail("What is known of users says what they choose, and with interest_weight => 0 only ratings are learned."),
 				 errhint("Leave user_features out, or train with an interest_weight above 0.")));
+}
+
+/* In which rows lose half of their weight, in seconds; 0: they keep it. */
+double
+TrainHalfLife(const TrainOptions *options)
+{
+	return isnan(options->columns.half_life) ? 0 : options->columns.half_life;
 }
 
 /* The rows to hold out for validation: none unless asked for. */

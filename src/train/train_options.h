@@ -39,6 +39,7 @@ extern void CheckTrainOptions(const TrainOptions *options);
 extern bool HasBothParts(const TrainOptions *options, Feedback feedback);
 extern void CheckRatingFactors(const TrainOptions *options, Feedback feedback);
 extern void CheckUserFeatures(const TrainOptions *options, Feedback feedback);
+extern double TrainHalfLife(const TrainOptions *options);
 extern Holdout TrainHoldout(const TrainOptions *options);
 extern char *TrainOptionsToJson(const TrainOptions *options);
 extern void TrainOptionsFromJson(TrainOptions *options, Jsonb *json);

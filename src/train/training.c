@@ -38,6 +38,9 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 {
 	objective->value_scale = ratings->value_scale;
 	objective->weight_scale = ratings->weight_scale;
+	objective->half_life = ratings->fading.half_life;
+	objective->newest = RowsFade(ratings->fading) ? ratings->fading.newest : 0;
+	objective->mean_fade = MeanFade(ratings);
 	if (!ratings->is_explicit)
 		return;
 	objective->mean = ratings->mean;
@@ -120,7 +123,8 @@ ShapeProblem(const MfObjective *objective, const Ratings *ratings)
 		.has_rating = mf_is_explicit(objective),
 		.has_interest = !mf_ratings_alone(objective),
 		.interest_weight = objective->interest_weight,
-		.alpha = objective->alpha,
+		.alpha = mf_observed_alpha(objective),
+		.fade = objective->half_life > 0 ? (float) objective->mean_fade : 0,
 		.user_bias_regularization = objective->regularization * objective->bias_regularization,
 		.item_bias_regularization = objective->regularization * objective->bias_regularization,
 		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user),

@@ -114,7 +114,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 
 	training->options.validation_from = from;
 	training->options.validation = fraction;
-	training->ratings = LoadRatings(&t->source, TrainHoldout(&training->options), false, &training->parallel);
+	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), TrainHoldout(&training->options), false, &training->parallel);
 	LoadAttributes(t);
 	SettleObjective(training);
 	ReportPhase(PHASE_SWEEP);

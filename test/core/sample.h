@@ -43,7 +43,15 @@ typedef struct SampleOptions
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side */
 	int			shared;			/* dimensions of both parts; 0: all */
 	bool		prior;			/* items are drawn to points other than 0, users to points other than their mean */
+	bool		fades;			/* cells fade, some of them to what they were: weighted ones */
 } SampleOptions;
+
+/* What of a cell's weight in the interest part is against 1 rather than 0: all, none, or what has not faded of it. */
+static double
+sample_right(const MfProblem *p, double c0, double w, bool seen)
+{
+	return seen ? c0 * (p->fade > 0.0f ? fmin(p->fade * w, 1.0) : 1.0) + p->alpha * w : 0.0;
+}
 
 static void *
 sample_floats(size_t n)
@@ -191,7 +199,7 @@ sample_new(const SampleOptions *o)
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
 	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL,
-	NULL, NULL, NULL, NULL};
+	NULL, NULL, NULL, NULL, o->fades ? 0.8f : 0.0f};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -367,11 +375,12 @@ sample_objective(const Sample *s, double *gradient)
 			{
 				double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
 				double		weight = p->interest_weight * (seen ? c0 + p->alpha * w : c0);
-				double		e = (seen ? 1.0 : 0.0) - sample_dot(pu, f->interest + i * ld, d);
+				double		right = p->interest_weight * sample_right(p, c0, w, seen);
+				double		x = sample_dot(pu, f->interest + i * ld, d);
 
-				sum += weight * e * e;
+				sum += right * (1.0 - x) * (1.0 - x) + (weight - right) * x * x;
 				for (int k = 0; g != NULL && k < d; k++)
-					g[k] -= 2.0 * weight * e * f->interest[i * ld + k];
+					g[k] -= 2.0 * (right - weight * x) * f->interest[i * ld + k];
 			}
 			if (p->has_rating && seen)
 			{
@@ -443,8 +452,8 @@ sample_item_gradient(const Sample *s, int64_t i, double *gradient)
 		double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
 
 		if (p->has_interest)
-			sample_add(gradient, -2.0 * (seen ? c0 + p->alpha * w : c0) *
-					   ((seen ? 1.0 : 0.0) - sample_dot(pu, f->interest + i * ld, d)), pu, sample_shared(p));
+			sample_add(gradient, -2.0 * (sample_right(p, c0, w, seen) - (seen ? c0 + p->alpha * w : c0) *
+										 sample_dot(pu, f->interest + i * ld, d)), pu, sample_shared(p));
 		if (p->has_rating && seen)
 		{
 			double		e = s->items.rating[c] - f->user_bias[u] - f->item_bias[i] -

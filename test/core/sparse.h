@@ -278,7 +278,7 @@ sparse_new(const Draws *draws, int most)
 
 	memset(&p, 0, sizeof(p));
 	p.options = (SampleOptions) {1 + draw(draws, SPARSE_MOST_ROWS), 1 + draw(draws, SPARSE_MOST_ROWS),
-		draw_factors(draws, most), parts & 1, parts & 2, draw(draws, 2), 0, 0, false, 0, false};
+		draw_factors(draws, most), parts & 1, parts & 2, draw(draws, 2), 0, 0, false, 0, false, false};
 	p.options.int16 = !p.options.weighted && draw(draws, 2);
 	p.level = (int) draw(draws, MF_ISA_LEVELS);
 	p.rating_kind = (int) draw(draws, 7);
@@ -436,7 +436,8 @@ sparse_fold(const Sparse *p)
 	MfParallel	parallel = {1, NULL};
 	float	   *gram = sample_floats((size_t) d * (size_t) ld);
 	MfFold		fold = {d, problem->interest_weight, problem->alpha, problem->user_bias_regularization,
-	p->options.interest ? gram : NULL, problem->user_mean, false, p->options.shared};
+	p->options.interest ? gram : NULL, problem->user_mean, false, p->options.shared,
+	problem->fade};
 	void	   *space = malloc(mf_gram_size(d, &parallel) + mf_fold_size(&fold) + mf_explain_size(&fold));
 	float	   *x = sample_floats((size_t) ld);
 	const char *wrong = NULL;

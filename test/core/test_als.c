@@ -316,7 +316,7 @@ test_same_bits(const SampleOptions *o, bool exact)
 static void
 test_weights(void)
 {
-	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false};
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false, false};
 	MfParallel	parallel = {1, NULL};
 	Sample		a = sample_new(&o);
 	Sample		b = sample_new(&o);
@@ -375,7 +375,7 @@ test_fold(const SampleOptions *o)
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
 	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization,
-	o->interest ? gram : NULL, p->user_mean, false, 0};
+	o->interest ? gram : NULL, p->user_mean, false, 0, p->fade};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	const float **interest = malloc((size_t) o->nitems * sizeof(float *));
 	const float **rating = malloc((size_t) o->nitems * sizeof(float *));
@@ -553,7 +553,7 @@ is_cancelled(void)
 static void
 test_edges(void)
 {
-	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false};
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&o);
 	void	   *space;
@@ -586,8 +586,8 @@ test_preset(int preset, bool large)
 
 	for (int i = 0; i < 5; i++)
 	{
-		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false};
-		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false};
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false};
 
 		test_optimum(&small, true);
 		test_descent(&small, true);
@@ -604,7 +604,7 @@ test_preset(int preset, bool large)
 	}
 	for (int i = 0; i < 2 && large; i++)
 	{
-		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false};
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false};
 
 		test_optimum(&wide, true);
 		test_optimum(&wide, false);
@@ -621,7 +621,7 @@ test_priors(int preset, int d)
 {
 	bool		weighted = preset >= 3;
 	bool		large = d > 96;
-	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true};
+	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true, weighted};
 	SampleOptions wide = small;
 
 	wide.nusers = large ? 150 : 300;

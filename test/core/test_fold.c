@@ -22,6 +22,7 @@ typedef struct Case
 	bool		unobserved;		/* empty cells have weights of their own */
 	float		weight[3];		/* of cells in turn */
 	int			outside;		/* so many of the first items are not in the Gram matrix, as cold ones are */
+	double		fade;			/* > 0: of the weight of an empty cell fade * weight is observed, at most all */
 } Case;
 
 /* All numbers of a user, and room for what is made of them. */
@@ -76,7 +77,7 @@ make_sample(const Case *c, Sample *s)
 				sum += (double) s->unobserved[i] * s->rows[i][j] * s->rows[i][k];
 			s->gram[j * s->ld + k] = (float) sum;
 		}
-	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0};
+	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0, (float) c->fade};
 	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0.0f, 0.0f,
 	c->outside > 0 ? s->outside : NULL};
 }
@@ -137,13 +138,15 @@ solve_formula(const Case *c, const Sample *s, double *x)
 	{
 		bool		observed = i < c->ncells;
 		double		extra = c->alpha * s->weight[i];
-		double		weight = !observed ? s->unobserved[i] : c->whole ? extra : s->unobserved[i] + extra;
+		double		c0 = s->unobserved[i];
+		double		weight = !observed ? c0 : c->whole ? extra : c0 + extra;
+		double		left = c->fade > 0 ? fmin(c->fade * s->weight[i], 1) : 1;
 
 		for (int j = 0; j < d; j++)
 		{
 			for (int k = 0; k < d; k++)
 				a[j * (d + 1) + k] += weight * s->rows[i][j] * s->rows[i][k];
-			a[j * (d + 1) + d] += observed ? weight * s->rows[i][j] : 0;
+			a[j * (d + 1) + d] += observed ? (weight - c0 * (1 - left)) * s->rows[i][j] : 0;
 		}
 	}
 	for (int j = 0; j < d; j++)
@@ -213,7 +216,7 @@ test_case(const Case *c)
 static void
 test_ratings(bool interest, float bias_regularization)
 {
-	static const Case c = {"ratings", 20, 100, 30, 2, false, false, {1, 2, 5}, 0};
+	static const Case c = {"ratings", 20, 100, 30, 2, false, false, {1, 2, 5}, 0, 0};
 	Sample		s;
 	float		bias;
 	double		score = 0;
@@ -247,7 +250,7 @@ test_ratings(bool interest, float bias_regularization)
 static void
 test_biases(float scale)
 {
-	static const Case c = {"biases", 20, 100, 30, 2, false, false, {1, 2, 5}, 0};
+	static const Case c = {"biases", 20, 100, 30, 2, false, false, {1, 2, 5}, 0, 0};
 	Sample		s;
 	float		bias;
 	void	   *space;
@@ -276,22 +279,24 @@ int
 main(void)
 {
 	static const Case cases[] = {
-		{"1 + alpha * value", 5, 40, 12, 2, false, false, {1, 2, 5}, 0},
-		{"1 + alpha * value, some values 0", 5, 40, 12, 2, false, false, {0, 2, 5}, 0},
-		{"weights of empty cells", 20, 100, 30, 2, false, true, {1, 2, 5}, 0},
-		{"some items outside of the Gram matrix", 5, 40, 12, 2, false, false, {1, 2, 5}, 3},
-		{"weights of empty cells, all cells' items outside", 20, 100, 30, 2, false, true, {1, 2, 5}, 30},
-		{"several panels, some items outside", 100, 700, 400, 0.5, false, false, {0, 2, 5}, 150},
-		{"alpha * value, some items outside", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 7},
-		{"alpha * value, alpha 40", 5, 40, 12, 40, true, false, {1, 2, 5}, 0},
-		{"alpha * value, alpha 1: some weigh as much as empty cells", 5, 40, 12, 1, true, false, {1, 2, 5}, 0},
-		{"alpha * value, alpha 0.5: some weigh less, some as much, some more", 20, 100, 40, 0.5, true, false, {1, 2, 5}, 0},
-		{"alpha * value, all weigh less", 5, 40, 39, 0.125, true, false, {1, 2, 5}, 0},
-		{"alpha * value, next to nothing", 5, 40, 12, 1e-6, true, false, {1, 2, 5}, 0},
-		{"alpha * value, some values 0", 5, 40, 12, 1, true, false, {0, 2, 5}, 0},
-		{"alpha * value, weights of empty cells", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 0},
-		{"alpha * value, several panels", 100, 700, 400, 0.5, true, false, {1, 2, 5}, 0},
-		{"alpha * value, several panels that all weigh less", 100, 700, 400, 0.1, true, false, {1, 2, 5}, 0},
+		{"1 + alpha * value", 5, 40, 12, 2, false, false, {1, 2, 5}, 0, 0},
+		{"1 + alpha * value, some values 0", 5, 40, 12, 2, false, false, {0, 2, 5}, 0, 0},
+		{"weights of empty cells", 20, 100, 30, 2, false, true, {1, 2, 5}, 0, 0},
+		{"some items outside of the Gram matrix", 5, 40, 12, 2, false, false, {1, 2, 5}, 3, 0},
+		{"weights of empty cells, all cells' items outside", 20, 100, 30, 2, false, true, {1, 2, 5}, 30, 0},
+		{"what has faded", 20, 100, 30, 2, false, true, {0.3f, 1, 5}, 0, 0.5},
+		{"what has faded, some items outside of the Gram matrix", 5, 40, 12, 2, false, false, {0.1f, 2, 5}, 3, 0.5},
+		{"several panels, some items outside", 100, 700, 400, 0.5, false, false, {0, 2, 5}, 150, 0},
+		{"alpha * value, some items outside", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 7, 0},
+		{"alpha * value, alpha 40", 5, 40, 12, 40, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, alpha 1: some weigh as much as empty cells", 5, 40, 12, 1, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, alpha 0.5: some weigh less, some as much, some more", 20, 100, 40, 0.5, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, all weigh less", 5, 40, 39, 0.125, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, next to nothing", 5, 40, 12, 1e-6, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, some values 0", 5, 40, 12, 1, true, false, {0, 2, 5}, 0, 0},
+		{"alpha * value, weights of empty cells", 20, 100, 40, 0.5, true, true, {1, 2, 5}, 0, 0},
+		{"alpha * value, several panels", 100, 700, 400, 0.5, true, false, {1, 2, 5}, 0, 0},
+		{"alpha * value, several panels that all weigh less", 100, 700, 400, 0.1, true, false, {1, 2, 5}, 0, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -65,7 +65,8 @@ user_by_formula(const Sample *s, int64_t u, double *a, double *x)
 		double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
 		double		mass = p->interest_weight * (seen ? c0 + p->alpha * w : c0);
 
-		add_cell(a, n, s->factors.interest + i * ld, p->shared, 0.0, mass, seen ? mass : 0.0);
+		add_cell(a, n, s->factors.interest + i * ld, p->shared, 0.0, mass,
+				 p->interest_weight * sample_right(p, c0, w, seen));
 		if (seen)
 			add_cell(a, n, s->factors.rating + i * ld, d, 1.0, w, w * (s->users.rating[c] - s->factors.item_bias[i]));
 		c += seen;
@@ -99,7 +100,7 @@ item_by_formula(const Sample *s, int64_t i, bool rating, double *a, double *x)
 		const float *y = s->factors.user + u * ld;
 
 		if (!rating)
-			add_cell(a, n, y, d, 0.0, mass, seen ? mass : 0.0);
+			add_cell(a, n, y, d, 0.0, mass, sample_right(p, c0, w, seen));
 		else if (seen)
 			add_cell(a, n, y, d, 1.0, w, w * (s->items.rating[c] - s->factors.user_bias[u]));
 		c += seen;
@@ -337,7 +338,8 @@ test_fold(const SampleOptions *o)
 	int			ld = mf_padded(d);
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
-	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization, gram, p->user_mean, false, p->shared};
+	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization, gram, p->user_mean, false, p->shared,
+	p->fade};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	void	   *explain_space = malloc(mf_explain_size(&fold));
 	const float *interest[512];
@@ -391,8 +393,8 @@ test_sizes(const int *size, bool weighted, bool prior)
 {
 	int			d = size[0] + size[1];
 	bool		small = d <= 96;
-	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior};
-	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior};
+	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior, weighted};
+	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior, weighted && prior};
 
 	test_formula(&few);
 	test_formula(&many);

@@ -50,7 +50,8 @@ row_floats(const MfAls *als, MfPart part)
 }
 
 /*
- * Cells of a term in which all cells count, observed ones against 1: mass times 1 on the right, excess in the matrix.
+ * Cells of a term in which all cells count, observed ones against 1: mass times 1, or what has not faded of it, on the
+ * right, excess in the matrix.
  * Items' systems are divided by the term's weight, and their scale leaves `observed` out, so that all terms have the
  * same.
  */
@@ -63,7 +64,7 @@ interest_cells(const MfAls *als, const MfTerm *term, int64_t r, int64_t begin, i
 	float		all = users ? term->weight : 1.0f;
 	float		square = users ? term->weight * mf_cell_excess(term, 1.0f, 0.0f) : 1.0f;
 	float		c0 = term->unobserved == NULL || users ? term->empty : term->unobserved[als->rows->first + r];
-	float		target = all * mf_cell_mass(term, 1.0f, c0);
+	float		target = all * mf_cell_right(term, 1.0f, c0);
 
 	if (weight == NULL && (!users || term->unobserved == NULL))
 	{
@@ -79,7 +80,7 @@ interest_cells(const MfAls *als, const MfTerm *term, int64_t r, int64_t begin, i
 		if (users && term->unobserved != NULL)
 			c0 = term->unobserved[column[k]];
 		cells->scale[k] = sqrtf(square * w);
-		cells->target[k] = all * mf_cell_mass(term, w, c0);
+		cells->target[k] = all * mf_cell_right(term, w, c0);
 		cells->constant += cells->target[k];
 	}
 }

@@ -32,7 +32,10 @@
  *
  * alpha = 0.6 / density^(1/2) balances the ones against the zeros as the matrix thins out.  Counts
  * of one cell, which run from one to a million, enter as f(v) = log(1 + v), scaled to a mean of 1.
- * Weights of explicit feedback are scaled to a mean of 1, too: only what they are to each other counts.
+ * Weights of explicit feedback are scaled to a mean of 1, too: only what they are to each other counts.  Rows that fade
+ * have f(v) or weights that halve with every half-life of age, before they are scaled, and alpha, but in L, is multiplied by
+ * what is left of them on average: so f(v) is to a cell that is not observed what it would be unscaled, while ratings,
+ * of which nothing else is observed, keep their weight against regularization.
  * Count-scaled regularization follows Rendle, Krichene, Zhang, Koren, "Revisiting the performance
  * of iALS on item recommendation benchmarks" (2022).
  */

@@ -40,8 +40,11 @@ typedef struct MfObjective
 	double		user_ratings;	/* mean number of ratings of a user, and of an item */
 	double		item_ratings;
 	double		bias_regularization;
-	double		value_scale;	/* f(v) = log(1 + v) / value_scale; 0: f = 1 */
+	double		value_scale;	/* f(v) = log(1 + v), less what has faded, / value_scale; 0: f = 1 */
 	double		weight_scale;	/* what weights of explicit feedback are divided by: their mean */
+	double		half_life;		/* seconds of age in which a row loses half of its weight; 0: rows do not fade */
+	double		newest;			/* time of the newest row, from which ages count, in seconds */
+	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade * f(value) */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
@@ -78,6 +81,16 @@ static inline bool
 mf_ratings_alone(const MfObjective *objective)
 {
 	return mf_is_explicit(objective) && !objective->has_interest;
+}
+
+/*
+ * What f(value), which is 1 on average, adds to the weight of an observed cell.  Rows that fade lose against cells that
+ * are not observed: else the newest ones would gain what old ones lose.
+ */
+static inline double
+mf_observed_alpha(const MfObjective *objective)
+{
+	return objective->half_life > 0 ? objective->alpha * objective->mean_fade : objective->alpha;
 }
 
 /* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */

@@ -51,6 +51,8 @@ typedef struct MfProblem
 	const float *bias_prior;	/* nitems: of b_i */
 	const float *user_prior;	/* nusers x mf_padded(d): to which users are drawn in place of user_mean, each to their
 								 * own, 0 beyond shared dimensions; NULL: to that.  It may change likewise */
+	float		fade;			/* > 0: what was observed has faded by as much as fade * weight is below 1, see
+								 * term.h; 0: it has not */
 } MfProblem;
 
 /*
@@ -93,6 +95,7 @@ typedef struct MfFold
 								 * `unobserved` in it; it may be less than that */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
 								 * mean in these alone; 0: all d */
+	float		fade;			/* as in MfProblem */
 } MfFold;
 
 /* The cells of one user. */

@@ -16,6 +16,7 @@ mf_problem_terms(const MfProblem *problem, MfTerm *terms)
 		.dimensions = both && problem->shared > 0 ? problem->shared : problem->factors,
 		.weight = problem->interest_weight,
 		.observed = problem->alpha,
+		.fade = problem->fade,
 		.unobserved = problem->unobserved,
 		.empty = 1.0f,
 		.all_cells = true,
@@ -39,7 +40,7 @@ void
 mf_fold_terms(const MfFold *fold, const MfFoldCells *cells, MfTerm *terms)
 {
 	MfProblem	problem = {.factors = fold->factors,.shared = fold->shared,.has_rating = cells->rating != NULL,
-		.has_interest = cells->interest != NULL,.interest_weight = fold->interest_weight,.alpha = fold->alpha};
+		.has_interest = cells->interest != NULL,.interest_weight = fold->interest_weight,.alpha = fold->alpha,.fade = fold->fade};
 
 	mf_problem_terms(&problem, terms);
 	terms[MF_INTEREST].whole = fold->whole;

@@ -21,6 +21,7 @@
 #ifndef MF_TERM_H
 #define MF_TERM_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ typedef struct MfTerm
 	float		observed;
 	const float *unobserved;	/* nitems; NULL: `empty` of all of them */
 	float		empty;
+	float		fade;			/* > 0: what is observed fades, see mf_cell_right() */
 	bool		whole;			/* an observed cell has no part of `unobserved`, which may be more */
 	bool		bias;
 	bool		all_cells;		/* unobserved cells count: their sum is a Gram matrix */
@@ -57,6 +59,20 @@ static inline float
 mf_cell_excess(const MfTerm *term, float w, float c0)
 {
 	return term->observed * w - (term->whole ? c0 : 0.0f);
+}
+
+/*
+ * What multiplies a cell's target on the right-hand side: its mass.  A cell that has faded to the share a = fade * w, at
+ * most 1, is observed as far as that, and beyond it is one that is not:
+ *
+ *     (a unobserved + observed * w) (target - p.y)^2 + (1 - a) unobserved (0 - p.y)^2,
+ *
+ * so that what has faded wholly is as if it had never been there.
+ */
+static inline float
+mf_cell_right(const MfTerm *term, float w, float c0)
+{
+	return mf_cell_mass(term, w, term->fade > 0.0f ? c0 * fminf(term->fade * w, 1.0f) : c0);
 }
 
 /* Dimensions that all terms share; the others, of users and of some terms' items, come behind them. */
@@ -94,7 +110,7 @@ mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t 
 	cell.y = (part == MF_RATING ? cells->rating : cells->interest)[c];
 	cell.square = (double) term->weight * (cells->outside != NULL && cells->outside[c] ? mf_cell_mass(term, w, c0) :
 										   mf_cell_excess(term, w, c0));
-	cell.right = (double) term->weight * mf_cell_mass(term, w, c0) * target;
+	cell.right = (double) term->weight * mf_cell_right(term, w, c0) * target;
 	return cell;
 }
 
