@@ -11,14 +11,17 @@
 #include "source/unrated.h"
 
 /*
- * Which rows are kept from training, by a hash of seed, user and item in 0 .. 1: those from `from` to
- * `from` + fraction.  Of one seed, rows are disjoint where these ranges are.
+ * Which rows are kept from training, by a place in 0 .. 1: those from `from` to `from` + fraction.  Of one seed, rows are
+ * disjoint where these ranges are.  The place is a hash of seed, user and item, or, by time, that of the row among all, the
+ * newest first: then what is newer than the rows held out is kept from training, too.
  */
 typedef struct Holdout
 {
 	double		fraction;		/* 0: none */
 	double		from;
 	uint64		seed;
+	bool		by_time;
+	bool		reread;			/* the source was read before: nothing is said of it again */
 } Holdout;
 
 #define FADE_UNIT (1.0 / (1 << 30))
@@ -76,6 +79,7 @@ typedef struct Ratings
 	Fingerprints *fingerprints; /* of all ratings, those held out too, by user and item; NULL: they are not wanted */
 
 	/* what is left out of the matrix */
+	bool		newest_held_out;	/* rows are held out by time: users may have older ones of the same items */
 	Triplets	held_out;		/* rows kept from training for validation: numbers as given, not standardized */
 	Unrated    *unrated;		/* while rows are read: those that are no ratings; NULL: they are not wanted */
 	Cells	   *others;			/* by user, what they have besides their ratings; NULL: nothing, or not wanted */

@@ -431,19 +431,19 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
-	if (holdout.from == 0)		/* a further split of one tuning has no news */
+	if (!holdout.reread)
 		NoteRowSecurity(source);
 	if (with_others)
 		WantOthers(source, receiver, sorting.budget);
 	ReadSource(source, receiver, false);
-	if (holdout.from == 0)
+	if (!holdout.reread)
 		ReportSkippedRows(ratings);
 	if (ratings->rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("relation \"%s\" has no ratings to train on", source->name),
 				 errhint("Insert some, and check that row security does not hide them.")));
-	if (source->time_column && holdout.from == 0)
+	if (source->time_column && !holdout.reread)
 		NoteFuture(ratings->fading.newest, source->time_type, source->time_column, source->name);
 	ReportPhase(PHASE_SORT);
 	SortRatings(&sorting);

@@ -20,16 +20,44 @@
 /* Triplets in a block of a partition's file: smaller blocks than others, as there are many partitions. */
 #define PARTITION_BLOCK (INT64CONST(1) << 12)
 
-/*
- * Whether a pair is held out: by a hash of its ids' ranks, so that duplicates stay together, and so that it is
- * the same whatever the order of rows and in memory or spilled.
- */
-static inline bool
-IsHeldOut(const Sorting *s, int32 user, int32 item)
+/* What becomes of a row. */
+typedef enum RowUse
 {
-	double		place = mf_random_uniform(s->holdout.seed, ((uint64) user << 32) | (uint32) item) - s->holdout.from;
+	ROW_TRAINS,
+	ROW_HELD_OUT,
+	ROW_PASSED_OVER				/* newer than what is held out */
+} RowUse;
 
-	return place >= 0 && place < s->holdout.fraction;
+/*
+ * Whether a row is held out: by a hash of its ids' ranks, so that duplicates stay together, and so that it is
+ * the same whatever the order of rows and in memory or spilled; or by its time, and by that hash where times are the same.
+ */
+static inline RowUse
+UseOfRow(const Sorting *s, int64 i)
+{
+	const Triplets *t = s->triplets;
+	double		place = mf_random_uniform(s->holdout.seed, ((uint64) t->user[i] << 32) | (uint32) t->item[i]);
+
+	if (s->holdout.by_time)
+	{
+		if (IsNewer(s->newest, t->time[i], place))
+			return ROW_PASSED_OVER;
+		return IsNewer(s->held_out, t->time[i], place) ? ROW_HELD_OUT : ROW_TRAINS;
+	}
+	place -= s->holdout.from;
+	return place >= 0 && place < s->holdout.fraction ? ROW_HELD_OUT : ROW_TRAINS;
+}
+
+/* For a holdout by time: finds out where it begins and ends.  Rows fade from there on that are trained on. */
+static void
+CutByTime(Sorting *s)
+{
+	int64		n = s->triplets->count;
+
+	s->newest = FindTimeCut(s->triplets, (int64) (s->holdout.from * n + 0.5));
+	s->held_out = FindTimeCut(s->triplets, (int64) ((s->holdout.from + s->holdout.fraction) * n + 0.5));
+	s->ratings->fading.newest = Min(s->ratings->fading.newest, s->held_out.time);
+	s->ratings->newest_held_out = true;
 }
 
 /* Replaces n numbers by their ranks, where these differ. */
@@ -125,14 +153,15 @@ RankBlock(Sorting *s)
 	{
 		float		value = t->value ? t->value[i] : 1;
 		float		weight = t->weight ? t->weight[i] : 1;
+		RowUse		use;
 
 		if (i % BLOCK_TRIPLETS == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (IsHeldOut(s, t->user[i], t->item[i]))
-		{
+		use = UseOfRow(s, i);
+		if (use == ROW_HELD_OUT)
 			AddTriplet(held, t->user[i], t->item[i], value, weight);
+		if (use != ROW_TRAINS)
 			continue;
-		}
 		t->user[kept] = t->user[i];
 		t->item[kept] = t->item[i];
 		if (t->value)
@@ -298,16 +327,20 @@ SortPartition(Sorting *s, Triplets *t, bool items, int64 first, int64 end, MfMat
 	int32	   *row;
 	MfTriplets	triplets;
 	MfMatrix	work;
-	void	   *workspace = HugeArray(mf_csr_workspace(s->parallel, t->count, Max(ncolumns, end - first)), 1);
+	void	   *workspace;
 	int64		merged;
 
+	AllocateMatrix(s, out, end - first, t->count, t->has_value);
+	memset(out->start, 0, sizeof(int64) * (end - first + 1));
+	if (t->count == 0)			/* all were held out */
+		return;
+	workspace = HugeArray(mf_csr_workspace(s->parallel, t->count, Max(ncolumns, end - first)), 1);
 	EndTriplets(t);
 	LoadTriplets(t);
 	row = items ? t->item : t->user;
 	for (int64 i = 0; i < t->held; i++)
 		row[i] -= first;
 	triplets = (MfTriplets) {t->held, row, items ? t->user : t->item, t->value, t->weight};
-	AllocateMatrix(s, out, end - first, t->held, t->has_value);
 	AllocateMatrix(s, &work, ncolumns, t->held, t->has_value);
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, out, &work, workspace, &merged));
 	s->ratings->merged += merged;
@@ -424,6 +457,8 @@ SortRatings(Sorting *s)
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
 	if (s->triplets->file)
 		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));
+	if (s->holdout.by_time && s->holdout.fraction > 0)
+		CutByTime(s);
 	if (s->triplets->file)
 		SortOnDisk(s);
 	else

@@ -6,6 +6,7 @@
 
 #include "source/ratings.h"
 #include "source/source.h"
+#include "source/time_split.h"
 
 /* What sorting into rows needs to know: filled in by who reads, but for the ranks. */
 typedef struct Sorting
@@ -19,6 +20,8 @@ typedef struct Sorting
 	const int32 *user_rank;		/* from numbers in the order of reading to ranks of ids; NULL: the same */
 	const int32 *item_rank;
 	Holdout		holdout;
+	TimeCut		newest;			/* of a holdout by time: what is newer is passed over, */
+	TimeCut		held_out;		/* and of the rest what is newer than this is held out */
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
 	bool		by_item;		/* cells by item are wanted, too */

@@ -130,7 +130,7 @@ ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 }
 
 /*
- * The arguments time_column and half_life, which the scripts of 0.1.0 do not have either: the last ones, from that place
+ * The arguments time_column, half_life and validation_by, which the scripts of 0.1.0 do not have either: the last ones, from that place
  * on.
  */
 static void
@@ -141,6 +141,7 @@ ReadTimeArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 	options->columns.time = TextArgument(fcinfo, place);
 	if (!PG_ARGISNULL(place + 1))
 		options->columns.half_life = SecondsOfInterval(PG_GETARG_INTERVAL_P(place + 1));
+	options->validation_by = ParseValidationBy(TextArgument(fcinfo, place + 2));
 }
 
 /*
@@ -180,8 +181,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * mf_train(source regclass, model text, feedback text, factors int, iterations int, regularization,
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
- * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval):
- * trains a model, or its next version where
+ * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
+ * validation_by text): trains a model, or its next version where
  * there is one of that name, stores it and lets
  * it serve.  Returns a row about the version.
  */
@@ -304,6 +305,17 @@ mf_estimate(PG_FUNCTION_ARGS)
 	return ResultRow(fcinfo, values, nulls);
 }
 
+/* Seconds as an interval of days and what is left, palloc'd. */
+static Interval *
+DaysInterval(double seconds)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->day = (int32) floor(Min(seconds / SECS_PER_DAY, INT_MAX));
+	interval->time = (TimeOffset) ((seconds - (double) interval->day * SECS_PER_DAY) * USECS_PER_SEC);
+	return interval;
+}
+
 /* The rows of mf_tune; a parameter of which the model has no use is null. */
 static void
 PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *metric)
@@ -312,8 +324,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 	{
 		const Trial *trial = &trials[i];
 		const MfObjective *o = &trial->objective;
-		Datum		values[13];
-		bool		nulls[13] = {false};
+		Datum		values[14];
+		bool		nulls[14] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
@@ -328,6 +340,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		values[10] = Float8GetDatum(trial->seconds);
 		values[11] = Float8GetDatum(trial->confirmed);	/* a column since 0.2.0 */
 		values[12] = Float8GetDatum(o->feature_strength);	/* since 0.2.0, too */
+		values[13] = IntervalPGetDatum(DaysInterval(o->half_life));
+		nulls[13] = !(o->half_life > 0);
 		nulls[3] = isnan(trial->value);
 		nulls[7] = mf_ratings_alone(o);
 		nulls[8] = nulls[9] = !mf_is_joint(o);
@@ -340,7 +354,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
- * time_column text, half_life interval): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * time_column text, half_life interval, validation_by text): searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);

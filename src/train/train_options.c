@@ -93,6 +93,11 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckFeatureArguments(&options->features, &options->user_features);
 	CheckFeatureStrength(options);
 	CheckHalfLife(&options->columns);
+	if (options->validation_by == VALIDATION_BY_TIME && options->columns.time == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("validation_by => 'time' needs time_column"),
+				 errhint("Name the column that says when a row came to be with the argument time_column.")));
 }
 
 /* Whether a model of such feedback has both parts, ratings and interest. */
@@ -129,6 +134,23 @@ CheckUserFeatures(const TrainOptions *options, Feedback feedback)
 				 errhint("Leave user_features out, or train with an interest_weight above 0.")));
 }
 
+/* The argument validation_by; NULL leaves the choice to whether there is a time column, and anything else is an error. */
+ValidationBy
+ParseValidationBy(const char *name)
+{
+	if (name == NULL)
+		return VALIDATION_DEFAULT;
+	if (strcmp(name, "time") == 0)
+		return VALIDATION_BY_TIME;
+	if (strcmp(name, "random") == 0)
+		return VALIDATION_RANDOM;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized validation_by \"%s\"", name),
+			 errhint("Use \"time\" to hold out the newest rows, \"random\" to hold out any.")));
+	return VALIDATION_DEFAULT;	/* keep the compiler quiet */
+}
+
 /* In which rows lose half of their weight, in seconds; 0: they keep it. */
 double
 TrainHalfLife(const TrainOptions *options)
@@ -145,6 +167,8 @@ TrainHoldout(const TrainOptions *options)
 	holdout.fraction = isnan(options->validation) ? 0 : options->validation;
 	holdout.from = options->validation_from;
 	holdout.seed = (uint64) options->seed;
+	holdout.reread = options->reread;
+	holdout.by_time = options->columns.time && options->validation_by != VALIDATION_RANDOM;
 	return holdout;
 }
 
@@ -174,6 +198,8 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "feature_strength", options->feature_strength);
 	AppendGiven(&json, "tolerance", options->tolerance);
 	AppendGiven(&json, "validation", options->validation);
+	if (options->validation_by != VALIDATION_DEFAULT)
+		AppendJsonString(&json, "validation_by", options->validation_by == VALIDATION_BY_TIME ? "time" : "random");
 	AppendSourceColumns(&json, &options->columns);
 	AppendFeatureArguments(&json, &options->features);
 	AppendFeatureArguments(&json, &options->user_features);
@@ -200,6 +226,7 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->feature_strength = JsonNumber(json, "feature_strength", NAN);
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
+	options->validation_by = ParseValidationBy(JsonString(json, "validation_by"));
 	options->seed = JsonInteger(json, "seed", 1);
 	FeatureArgumentsFromJson(&options->features, &item_side, json);
 	FeatureArgumentsFromJson(&options->user_features, &user_side, json);

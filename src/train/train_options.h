@@ -9,6 +9,14 @@
 #include "source/ratings.h"
 #include "source/source_columns.h"
 
+/* Which rows validation holds out. */
+typedef enum ValidationBy
+{
+	VALIDATION_DEFAULT,			/* the newest where there is a time column, else by chance */
+	VALIDATION_BY_TIME,
+	VALIDATION_RANDOM
+} ValidationBy;
+
 /*
  * What mf_train was asked for.  A number that was not given is NaN (or -1 where it is an integer)
  * and replaced by the preset's default once the data is known; text that was not given is NULL.
@@ -26,7 +34,9 @@ typedef struct TrainOptions
 	double		feature_strength;
 	double		tolerance;
 	double		validation;
+	ValidationBy validation_by;
 	double		validation_from;	/* no argument: where in 0 .. 1 the rows to hold out begin, see Holdout */
+	bool		reread;			/* no argument either, see Holdout */
 	int64		seed;
 	FeatureArguments features;	/* of items */
 	FeatureArguments user_features;
@@ -39,6 +49,7 @@ extern void CheckTrainOptions(const TrainOptions *options);
 extern bool HasBothParts(const TrainOptions *options, Feedback feedback);
 extern void CheckRatingFactors(const TrainOptions *options, Feedback feedback);
 extern void CheckUserFeatures(const TrainOptions *options, Feedback feedback);
+extern ValidationBy ParseValidationBy(const char *name);
 extern double TrainHalfLife(const TrainOptions *options);
 extern Holdout TrainHoldout(const TrainOptions *options);
 extern char *TrainOptionsToJson(const TrainOptions *options);

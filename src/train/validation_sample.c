@@ -182,6 +182,47 @@ CollectSeen(ValidationSample *sample, Cells *by_user)
 }
 
 /*
+ * Leaves out of relevant items what the sample's users were trained on, as their lists leave it out: where the newest rows
+ * are held out, there may be older ones of the same items.  Who has none left leaves the sample.
+ */
+static void
+DropSeen(ValidationSample *sample)
+{
+	int32		kept = 0;
+	int64		to = 0;
+	int64		seen_to = 0;
+	int64		from = 0;
+	int64		seen_from = 0;
+
+	for (int s = 0; s < sample->nusers; s++)
+	{
+		int64		end = sample->start[s + 1];
+		int64		seen_end = sample->seen_start[s + 1];
+		int64		seen = seen_from;
+		int64		first = to;
+
+		for (int64 i = from; i < end; i++)
+		{
+			while (seen < seen_end && sample->seen[seen] < sample->relevant[i])
+				seen++;
+			if (seen == seen_end || sample->seen[seen] != sample->relevant[i])
+				sample->relevant[to++] = sample->relevant[i];
+		}
+		if (to > first)
+		{
+			memmove(sample->seen + seen_to, sample->seen + seen_from, sizeof(int32) * (seen_end - seen_from));
+			seen_to += seen_end - seen_from;
+			sample->user[kept++] = sample->user[s];
+			sample->start[kept] = to;
+			sample->seen_start[kept] = seen_to;
+		}
+		from = end;
+		seen_from = seen_end;
+	}
+	sample->nusers = kept;
+}
+
+/*
  * Draws about most_users of the users with a relevant row held out, in the current memory context; there may be
  * none.  relevant_from: the least rating or implicit value of a relevant row; NaN: every row is.
  */
@@ -200,6 +241,8 @@ DrawSample(ValidationSample *sample, Ratings *ratings, double relevant_from, int
 	ForEachHeldOut(ratings, TakeHeldOut, &drawing);
 	KeepRelevant(&drawing);
 	CollectSeen(sample, &ratings->by_user);
+	if (ratings->newest_held_out)
+		DropSeen(sample);
 	pfree(drawing.count);
 	pfree(drawing.wanted);
 	pfree(drawing.slot);

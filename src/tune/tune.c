@@ -70,6 +70,9 @@ typedef struct Tuner
 	MfMetricId	metric;
 	MemoryContext context;		/* of everything that outlives a trial */
 	MemoryContext split_context;	/* of the ratings of a split, and their validation */
+	double		from;			/* where the split begins, */
+	double		fraction;		/* and what of the rows it holds out */
+	int64		sample_users;
 	MemoryContext trial_context;
 	MfObjective preset;
 	Trial	   *trials;
@@ -112,8 +115,9 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 	Training   *training = &t->training;
 	MemoryContext old = MemoryContextSwitchTo(t->split_context);
 
-	training->options.validation_from = from;
-	training->options.validation = fraction;
+	t->from = training->options.validation_from = from;
+	t->fraction = training->options.validation = fraction;
+	t->sample_users = sample_users;
 	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), TrainHoldout(&training->options), false, &training->parallel);
 	LoadAttributes(t);
 	SettleObjective(training);
@@ -124,6 +128,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 	else
 		t->metric = mf_ratings_alone(&training->objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
 	SetMetric(t->validation, t->metric, t->request->relevant_from, sample_users);
+	training->options.reread = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -137,6 +142,19 @@ FreeSplit(Tuner *t)
 	MemoryContextReset(t->split_context);
 }
 
+/* Reads the split again where its rows do not fade as they do in a trial: their weights are made while they are sorted. */
+static void
+FadeSplit(Tuner *t, const Trial *trial)
+{
+	double		half_life = trial->objective.half_life;
+
+	if (half_life == TrainHalfLife(&t->training.options))
+		return;
+	t->training.options.columns.half_life = half_life > 0 ? half_life : NAN;
+	FreeSplit(t);
+	LoadSplit(t, t->from, t->fraction, t->sample_users);
+}
+
 /*
  * Trains on the current split with a trial's parameters for so many iterations, and returns the metric.  All
  * memory of the training is given back.
@@ -145,10 +163,12 @@ static double
 MeasureTrial(Tuner *t, Trial *trial, int iterations)
 {
 	Training   *training = &t->training;
-	MemoryContext old = MemoryContextSwitchTo(t->trial_context);
+	MemoryContext old;
 	instr_time	began;
 	double		value;
 
+	FadeSplit(t, trial);
+	old = MemoryContextSwitchTo(t->trial_context);
 	INSTR_TIME_SET_CURRENT(began);
 	UseParameters(&training->objective, &trial->objective);
 	training->objective.iterations = iterations;
@@ -232,28 +252,48 @@ GoesOn(const Tuner *t, const Trial *trial)
 	return better < Max(1, t->count / ONE_IN);
 }
 
+/* The trials in the order of their turns: those whose rows fade alike together, as each change reads the split again. */
+static int *
+OrderTrials(const Tuner *t)
+{
+	int		   *order = palloc(sizeof(int) * t->count);
+	bool	   *placed = palloc0(sizeof(bool) * t->count);
+	int			n = 0;
+
+	for (int i = 0; i < t->count; i++)
+		for (int j = i; j < t->count && (j > i || !placed[i]); j++)
+			if (!placed[j] && t->trials[j].objective.half_life == t->trials[i].objective.half_life)
+			{
+				order[n++] = j;
+				placed[j] = true;
+			}
+	pfree(placed);
+	return order;
+}
+
 /* Both rounds; at least the preset has its turn in each, whatever the time. */
 static void
 RunRounds(Tuner *t)
 {
 	ErrorContextCallback context = {error_context_stack, TellBestTrial, t};
 	bool	   *goes_on = palloc0(sizeof(bool) * t->count);
+	int		   *order = OrderTrials(t);
 	int			full = t->preset.iterations;
 	int			first = Min(t->training.features ? FIRST_WITH_FEATURES : FIRST_ITERATIONS, full);
 
 	error_context_stack = &context;
-	for (int i = 0; i < t->count && (i == 0 || !TimeIsUp(t)); i++)
+	for (int n = 0; n < t->count && (n == 0 || !TimeIsUp(t)); n++)
 	{
-		RunTrial(t, &t->trials[i], first);
-		ReportTrial(t, &t->trials[i]);
+		RunTrial(t, &t->trials[order[n]], first);
+		ReportTrial(t, &t->trials[order[n]]);
 	}
 	for (int i = 0; i < t->count; i++)
 		goes_on[i] = !isnan(t->trials[i].value) && (i == 0 || GoesOn(t, &t->trials[i]));
-	for (int i = 0; i < t->count && full > first; i++)
-		if (goes_on[i] && (i == 0 || !TimeIsUp(t)))
+	for (int n = 0; n < t->count && full > first; n++)
+		if (goes_on[order[n]] && (n == 0 || !TimeIsUp(t)))
 		{
-			RunTrial(t, &t->trials[i], full);
-			ReportTrial(t, &t->trials[i]);
+			RunTrial(t, &t->trials[order[n]], full);
+			ReportTrial(t, &t->trials[order[n]]);
 		}
 	error_context_stack = context.previous;
 }
@@ -274,6 +314,7 @@ BestTrial(Tuner *t)
 static double
 Confirm(Tuner *t, Trial *trial, double *groups)
 {
+	FadeSplit(t, trial);
 	memset(groups, 0, sizeof(double) * METRIC_GROUPS);
 	CollectMetric(t->validation, groups);
 	return MeasureTrial(t, trial, t->preset.iterations);
@@ -340,9 +381,12 @@ static bool
 IsConfirmed(Tuner *t, Trial *best, double searched)
 {
 	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
-	int			splits = Max(1, (int) ((1 - searched) / fraction + 1e-9));
+	int			splits;
 	Confirmation c = {0};
 
+	if (t->training.ratings->newest_held_out)	/* older rows must be left to train on */
+		fraction = Min(fraction, (1 - searched) / 2);
+	splits = Max(1, (int) ((1 - searched) / fraction + 1e-9) - t->training.ratings->newest_held_out);
 	c.preset_groups = palloc(sizeof(double) * METRIC_GROUPS);
 	c.trial_groups = palloc(sizeof(double) * METRIC_GROUPS);
 	c.difference = palloc0(sizeof(double) * METRIC_GROUPS);

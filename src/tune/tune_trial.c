@@ -8,12 +8,20 @@
 
 #include <math.h>
 
+#include "datatype/timestamp.h"
+
 #include "core/base/rng.h"
 #include "tune/tune_trial.h"
 
 /* Draws are those of a stream of their own, whatever else goes by the argument seed. */
 #define TRIAL_STREAM 77
 #define DRAWS_PER_TRIAL 16
+
+/* How rows may fade, in days; 0: never. */
+static const int half_lives[] = {0, 730, 180, 60, 14};
+
+/* The draw that decides which of them it is, behind those of parameters. */
+#define HALF_LIFE_DRAW (DRAWS_PER_TRIAL - 1)
 
 /* Any objective has it. */
 static bool
@@ -80,6 +88,27 @@ DrawUnit(int64 seed, int trial, int k)
 	return mf_random_uniform((uint64) seed + TRIAL_STREAM, (uint64) trial * DRAWS_PER_TRIAL + k);
 }
 
+/* Whether a search is to find out how rows fade: they have times, and the argument half_life was not given. */
+bool
+SearchesHalfLife(const TrainOptions *options)
+{
+	return options->columns.time && isnan(options->columns.half_life);
+}
+
+/*
+ * Draws how rows fade in a trial.  The first trials try everything there is, with the preset otherwise, for it matters
+ * more than all else where it matters; returns whether this is one of them.
+ */
+static bool
+DrawHalfLife(MfObjective *objective, int number, int64 seed)
+{
+	bool		first = number <= (int) lengthof(half_lives);
+	int			n = first ? number - 1 : (int) (DrawUnit(seed, number, HALF_LIFE_DRAW) * lengthof(half_lives));
+
+	objective->half_life = (double) half_lives[n] * SECS_PER_DAY;
+	return first;
+}
+
 /*
  * Draws trial `number`, the preset itself for number 1, else parameters near its, evenly on a logarithmic scale;
  * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are.
@@ -94,7 +123,7 @@ DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjecti
 	trial->number = number;
 	trial->value = trial->confirmed = NAN;
 	*objective = *preset;
-	if (number == 1)
+	if (number == 1 || (SearchesHalfLife(options) && DrawHalfLife(objective, number, options->seed)))
 		return;
 	if (options->factors < 0)
 	{
@@ -115,7 +144,7 @@ DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjecti
 	mf_objective_settle(objective);
 }
 
-/* Gives an objective, such as that of another split, the parameters of a trial's. */
+/* Gives an objective, such as that of another split, the parameters of a trial's, but for how rows fade. */
 void
 UseParameters(MfObjective *objective, const MfObjective *trial)
 {
@@ -134,6 +163,8 @@ SetTrialOptions(TrainOptions *options, const Trial *trial)
 
 	options->factors = objective->factors;
 	options->rating_factors = objective->rating_factors;
+	if (SearchesHalfLife(options) && objective->half_life > 0)
+		options->columns.half_life = objective->half_life;
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		if (parameters[k].applies(objective))
 			*Option(options, &parameters[k]) = *Constant(objective, &parameters[k]);
@@ -153,5 +184,7 @@ TrialArguments(const Trial *trial)
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		if (parameters[k].applies(objective))
 			appendStringInfo(&text, ", %s => %.3g", parameters[k].name, *Constant(objective, &parameters[k]));
+	if (objective->half_life > 0)
+		appendStringInfo(&text, ", half_life => '%g days'", objective->half_life / SECS_PER_DAY);
 	return text.data;
 }

@@ -19,6 +19,7 @@ typedef struct Trial
 	bool		winner;
 } Trial;
 
+extern bool SearchesHalfLife(const TrainOptions *options);
 extern void DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset);
 extern void UseParameters(MfObjective *objective, const MfObjective *trial);
 extern void SetTrialOptions(TrainOptions *options, const Trial *trial);

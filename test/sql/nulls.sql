@@ -2,7 +2,7 @@
 CREATE SCHEMA test_nulls;
 SET search_path = test_nulls, public;
 SET client_min_messages = warning;
-CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating, 1 AS weight
+CREATE TABLE ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating, 1 AS weight, u + i AS seconds
 	FROM generate_series(1, 8) u, generate_series(1, 8) i WHERE (u + i) % 3 <> 0;
 CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind FROM generate_series(1, 8) i;
 CREATE TABLE people AS SELECT u AS user_id, u % 2 AS kind FROM generate_series(1, 8) u;
@@ -43,6 +43,9 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'variants' THEN '''{"a": 1}''::jsonb'
 		WHEN name = 'experiment' THEN '''one'''
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
+		WHEN name = 'time_column' THEN '''seconds'''
+		WHEN name = 'half_life' THEN '''1 day''::interval'
+		WHEN name = 'validation_by' THEN '''random'''
 		WHEN name = 'factors' THEN '2'
 		WHEN name = 'by' THEN '''factors'''
 		WHEN name IN ('iterations', 'k', 'version') THEN '2'
