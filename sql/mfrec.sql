@@ -198,13 +198,15 @@ CREATE FUNCTION mf_train(
 	time_column text DEFAULT NULL,
 	half_life interval DEFAULT NULL,
 	validation_by text DEFAULT NULL,
+	event_column text DEFAULT NULL,
+	event_weights jsonb DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -227,6 +229,7 @@ regularization scales all its terms; 1 is the preset''s own. The constants used:
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
 item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them, and of user_features, that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0
+event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
 validation_by: time, the newest rows, or random; the first where there is a time_column
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
 
@@ -313,12 +316,14 @@ CREATE FUNCTION mf_estimate(
 	time_column text DEFAULT NULL,
 	half_life interval DEFAULT NULL,
 	validation_by text DEFAULT NULL,
+	event_column text DEFAULT NULL,
+	event_weights jsonb DEFAULT NULL,
 	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
 	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text) IS
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb) IS
 'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
 
 CREATE FUNCTION mf_tune(
@@ -350,14 +355,16 @@ CREATE FUNCTION mf_tune(
 	feature_strength double precision DEFAULT NULL,
 	time_column text DEFAULT NULL,
 	half_life interval DEFAULT NULL,
-	validation_by text DEFAULT NULL)
+	validation_by text DEFAULT NULL,
+	event_column text DEFAULT NULL,
+	event_weights jsonb DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision,
 	feature_strength double precision, half_life interval)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb) IS
 'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days), on the newest rows unless validation_by => ''random''';
 
 CREATE FUNCTION mf_trainings(

@@ -76,6 +76,8 @@ OpenTest(Evaluation *e, const EvaluationRequest *request)
 	columns.rating_named = request->rating_column != NULL;
 	columns.kept = false;
 	columns.weight = columns.time = NULL;
+	if (columns.event && get_attnum(request->test, columns.event) == InvalidAttrNumber)
+		columns.event = NULL;
 	columns.feedback = FEEDBACK_IMPLICIT;
 	if (explicit && columns.rating &&
 		(columns.rating_named || get_attnum(request->test, columns.rating) != InvalidAttrNumber))
@@ -84,7 +86,7 @@ OpenTest(Evaluation *e, const EvaluationRequest *request)
 	e->test_source.keeps_zeros = mf_observes_zeros(&e->r.image->objective);
 	CheckSource(e, &e->test_source);
 	e->with_ratings = columns.feedback == FEEDBACK_EXPLICIT;
-	if (e->test_source.value_column == NULL && !isnan(request->relevant_from))
+	if (e->test_source.value_column == NULL && e->test_source.event_column == NULL && !isnan(request->relevant_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("relevant_from needs a column of ratings or values"),
@@ -109,6 +111,8 @@ OpenTrain(Evaluation *e, Oid train)
 		SourceColumnsFromJson(&columns, e->r.model->parameters);
 		columns.feedback = explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
 		columns.time = NULL;
+		if (explicit || (columns.event && get_attnum(train, columns.event) == InvalidAttrNumber))
+			columns.event = NULL;
 		OpenSource(&e->train_source, train, &columns);
 	}
 	else

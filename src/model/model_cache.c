@@ -216,6 +216,8 @@ OpenModelSource(CachedModel *cached, bool is_explicit, const char *until)
 	columns.feedback = is_explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
 	if (isnan(columns.half_life))
 		columns.time = NULL;	/* rows do not fade */
+	if (is_explicit)
+		columns.event = NULL;	/* of a later version */
 	OpenSource(&source->source, ModelSourceRelation(&cached->model, until), &columns);
 	CheckSameIds(&source->source, source->source.user_column, &source->source.user, &cached->user_type,
 				 cached->model.user_relid, USER_ID);

@@ -96,6 +96,18 @@ JsonString(Jsonb *json, const char *key)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
+/* The object of a key of an object; NULL where there is none. */
+JsonbContainer *
+JsonObject(Jsonb *json, const char *key)
+{
+	JsonbValue	buffer;
+	JsonbValue *value = JsonValue(json, key, &buffer);
+
+	if (value == NULL || value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		return NULL;
+	return value->val.binary.data;
+}
+
 /* The strings in the array of a key of an object, palloc'd, *count of them; none where there is no array. */
 char **
 JsonStrings(Jsonb *json, const char *key, int *count)

@@ -14,6 +14,7 @@ extern bool JsonHasKey(Jsonb *json, const char *key);
 extern double JsonNumber(Jsonb *json, const char *key, double missing);
 extern int64 JsonInteger(Jsonb *json, const char *key, int64 missing);
 extern char *JsonString(Jsonb *json, const char *key);
+extern JsonbContainer *JsonObject(Jsonb *json, const char *key);
 extern char **JsonStrings(Jsonb *json, const char *key, int *count);
 
 #endif

@@ -71,6 +71,8 @@ typedef struct Ratings
 	/* found in passing */
 	int64		null_rows;		/* rows passed over because user, item or value is null */
 	int64		null_times;		/* rows passed over because their time alone is null */
+	int64		other_events;	/* rows passed over because their kind of event has no weight */
+	int64	   *event_rows;		/* rows of each kind that has one; NULL without */
 	int64		zero_rows;		/* rows passed over because an implicit value of 0 is no observation */
 	int64		merged;			/* rows merged into others of the same user and item */
 	int64		memory;			/* bytes that sorting took, about, */

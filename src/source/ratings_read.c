@@ -250,6 +250,8 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &row))
 	{
 		case RATING_OK:
+			if (source->event_column)
+				ratings->event_rows[row.event]++;
 			break;
 		case RATING_NULL:
 			ratings->null_rows++;
@@ -259,7 +261,13 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 			ratings->null_times++;
 			ReceiveUnrated(receiver, slot);
 			return true;
+		case RATING_OTHER_EVENT:
+			ratings->other_events++;
+			ReceiveUnrated(receiver, slot);
+			return true;
 		case RATING_ZERO:
+			if (source->event_column)
+				ratings->event_rows[row.event]++;
 			if (source->keeps_zeros)
 				break;
 			ratings->zero_rows++;
@@ -327,6 +335,22 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 	receiver->ratings->rows = receiver->triplets.count;
 }
 
+/* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
+static void
+ReportEvents(const Source *source, const Ratings *ratings)
+{
+	if (ratings->other_events > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row of a kind that event_weights does not have",
+							   "skipped %lld rows of kinds that event_weights does not have",
+							   ratings->other_events, (long long) ratings->other_events)));
+	for (int i = 0; ratings->event_rows && i < source->events.weights->count; i++)
+		if (ratings->event_rows[i] == 0)
+			ereport(NOTICE,
+					(errmsg("no row of relation \"%s\" is of the kind \"%s\"", source->name, source->events.weights->name[i]),
+					 errhint("Check the keys of event_weights.")));
+}
+
 /*
  * How duplicates merge, and what of rows that fade: of explicit ratings the newer ones count more, values of implicit
  * feedback add up as ever, and what has faded of them is averaged by value.
@@ -350,7 +374,7 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
 	bool		explicit = source->feedback == FEEDBACK_EXPLICIT;
 	bool		fades = half_life > 0;
-	bool		has_weight = source->weight_column || (source->value_column && !explicit) || fades;
+	bool		has_weight = source->weight_column || (source->value_column && !explicit) || source->event_column || fades;
 
 	memset(sorting, 0, sizeof(Sorting));
 	sorting->source = source;
@@ -365,6 +389,8 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 	receiver->triplets.limit = Max(BLOCK_TRIPLETS,
 								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
 	ratings->is_explicit = explicit;
+	if (source->event_column)
+		ratings->event_rows = palloc0(sizeof(int64) * source->events.weights->count);
 	ratings->fading = (Fading) {half_life, -INFINITY};
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
@@ -437,7 +463,10 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 		WantOthers(source, receiver, sorting.budget);
 	ReadSource(source, receiver, false);
 	if (!holdout.reread)
+	{
 		ReportSkippedRows(ratings);
+		ReportEvents(source, ratings);
+	}
 	if (ratings->rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),

@@ -40,6 +40,14 @@ ChooseFeedback(const Source *source, const SourceColumns *columns)
 	Feedback	wanted = columns->feedback;
 	const char *argument = ArgumentName(columns, "rating_column");
 
+	if (source->event_column && wanted == FEEDBACK_EXPLICIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("event_weights needs implicit feedback"),
+				 errdetail("Ratings say by themselves how much they mean."),
+				 errhint("Leave feedback out, or use weight_column to weigh ratings.")));
+	if (source->event_column)
+		return FEEDBACK_IMPLICIT;
 	if (wanted == FEEDBACK_EXPLICIT && source->value_column == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -92,11 +100,22 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 		source->time_column = columns->time;
 		source->time_type = TimeColumnType(NamedColumn(rel, columns->time, argument), source->name, argument);
 	}
+	if (columns->event)
+	{
+		const char *argument = ArgumentName(columns, "event_column");
+		Form_pg_attribute att = NamedColumn(rel, columns->event, argument);
+
+		if (columns->events)
+		{
+			source->event_column = columns->event;
+			OpenEventKinds(&source->events, att, columns->events, source->name, argument);
+		}
+	}
 	source->feedback = ChooseFeedback(source, columns);
 	relation_close(rel, NoLock);
 }
 
-/* Appends the query that reads the source; its columns are user, item, then value, weight and time if there are any. */
+/* Appends the query that reads the source; its columns are user, item, then value, weight, time and kind of event if there are any. */
 void
 AppendSourceQuery(StringInfo sql, const Source *source)
 {
@@ -108,6 +127,8 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 		AppendNumberColumn(sql, source->weight_column, source->weight_type);
 	if (source->time_column)
 		AppendNumberColumn(sql, source->time_column, source->time_type);
+	if (source->event_column)
+		appendStringInfo(sql, ", %s", quote_identifier(source->event_column));
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
 }
 
@@ -127,7 +148,9 @@ CheckSourceColumns(const Source *source, TupleDesc desc)
 	if (source->weight_column)
 		CheckNumberColumn(desc, column++, source->weight_type);
 	if (source->time_column)
-		CheckNumberColumn(desc, column, source->time_type);
+		CheckNumberColumn(desc, column++, source->time_type);
+	if (source->event_column)
+		CheckDeliveredType(desc, column, source->events.type);
 }
 
 /* The query that reads one user's rows, palloc'd; parameter 1 is the user, of the column's type. */
@@ -233,7 +256,7 @@ RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int 
 	int			time = 2 + (source->value_column != NULL) + (source->weight_column != NULL);
 
 	for (int i = 0; i < natts; i++)
-		if (nulls[i] && i != time)
+		if (nulls[i] && (i != time || source->time_column == NULL))
 			return RATING_NULL;
 	if (source->time_column && nulls[time])
 		return RATING_NULL_TIME;
@@ -241,15 +264,23 @@ RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int 
 	if (source->value_column)
 		observation->rating = NumberFromDatum(values[column++], source->value_type);
 	if (source->weight_column)
-		observation->weight = NumberFromDatum(values[column], source->weight_type);
+		observation->weight = NumberFromDatum(values[column++], source->weight_type);
 	if (source->time_column)
-		observation->time = TimeFromDatum(values[time], source->time_type);
+		observation->time = TimeFromDatum(values[column++], source->time_type);
+	if (source->event_column)
+	{
+		observation->event = FindEventKind(&source->events, values[column]);
+		if (observation->event < 0)
+			return RATING_OTHER_EVENT;
+	}
 	if (!isfinite(observation->rating) || (implicit && observation->rating < 0))
 		return RATING_BAD_VALUE;
 	if (!isfinite(observation->weight) || observation->weight < 0)
 		return RATING_BAD_WEIGHT;
 	if (implicit)
 		observation->weight *= observation->rating;
+	if (source->event_column)
+		observation->weight *= (float) source->events.weights->weight[observation->event];
 	if (!isfinite(observation->weight))
 		return RATING_BAD_PRODUCT;
 	if (source->time_column && !isfinite(observation->time))

@@ -22,6 +22,7 @@ typedef struct Source
 	char	   *value_column;	/* rating, or implicit strength; NULL: none */
 	char	   *weight_column;	/* NULL: none */
 	char	   *time_column;	/* NULL: none, or it is not wanted */
+	char	   *event_column;	/* of kinds of events that weigh differently; NULL: none */
 	bool		keeps_zeros;	/* implicit values of 0 are observations, as other programs take them whose factors
 								 * are imported */
 	IdType		user;
@@ -29,6 +30,7 @@ typedef struct Source
 	Oid			value_type;
 	Oid			weight_type;
 	Oid			time_type;
+	EventKinds	events;
 } Source;
 
 /* What a row of the source says of its user and item. */
@@ -36,6 +38,7 @@ typedef struct Observation
 {
 	float		rating;
 	float		weight;
+	int			event;			/* number of its kind; undefined without an event column */
 	double		time;			/* in seconds, see rows/row_time.h; undefined without a time column */
 } Observation;
 
@@ -45,6 +48,7 @@ typedef enum RatingCheck
 	RATING_OK,
 	RATING_NULL,				/* a null user, item or number: skipped */
 	RATING_NULL_TIME,			/* nothing else is null: skipped, too, as it has no age */
+	RATING_OTHER_EVENT,			/* of a kind that has no weight: skipped */
 	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
 	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
 	RATING_BAD_WEIGHT,

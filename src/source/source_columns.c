@@ -68,6 +68,10 @@ AppendSourceColumns(StringInfo json, const SourceColumns *columns)
 		AppendJsonString(json, "weight_column", columns->weight);
 	if (columns->time)
 		AppendJsonString(json, "time_column", columns->time);
+	if (columns->event)
+		AppendJsonString(json, "event_column", columns->event);
+	if (columns->events)
+		AppendEventWeights(json, "event_weights", columns->events);
 	if (!isnan(columns->half_life))
 		AppendJsonNumber(json, "half_life", columns->half_life);
 }
@@ -84,6 +88,9 @@ SourceColumnsFromJson(SourceColumns *columns, Jsonb *json)
 	columns->weight = JsonString(json, "weight_column");
 	columns->time = JsonString(json, "time_column");
 	columns->half_life = JsonNumber(json, "half_life", NAN);
+	columns->event = JsonString(json, "event_column");
+	if (JsonObject(json, "event_weights"))
+		columns->events = EventWeightsFromJson(JsonObject(json, "event_weights"));
 	if (JsonHasKey(json, "rating_column"))
 	{
 		columns->rating = JsonString(json, "rating_column");

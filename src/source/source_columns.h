@@ -7,6 +7,8 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
+#include "rows/event_weights.h"
+
 typedef enum Feedback
 {
 	FEEDBACK_AUTO,				/* explicit if there is a rating column */
@@ -25,6 +27,8 @@ typedef struct SourceColumns
 	bool		rating_named;	/* false: "rating" if there is such a column */
 	char	   *weight;			/* NULL: none */
 	char	   *time;			/* NULL: none */
+	char	   *event;			/* NULL: none */
+	EventWeights *events;		/* NULL: all kinds of events count the same */
 	double		half_life;		/* of a row's weight, in seconds; 0: rows do not fade; NaN: not given, which is the same */
 } SourceColumns;
 

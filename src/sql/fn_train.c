@@ -130,11 +130,11 @@ ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 }
 
 /*
- * The arguments time_column, half_life and validation_by, which the scripts of 0.1.0 do not have either: the last ones, from that place
+ * The arguments time_column, half_life, validation_by, event_column and event_weights, which the scripts of 0.1.0 do not have either: the last ones, from that place
  * on.
  */
 static void
-ReadTimeArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 {
 	if (PG_NARGS() <= place)
 		return;
@@ -142,6 +142,9 @@ ReadTimeArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 	if (!PG_ARGISNULL(place + 1))
 		options->columns.half_life = SecondsOfInterval(PG_GETARG_INTERVAL_P(place + 1));
 	options->validation_by = ParseValidationBy(TextArgument(fcinfo, place + 2));
+	options->columns.event = TextArgument(fcinfo, place + 3);
+	if (!PG_ARGISNULL(place + 4))
+		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(place + 4)->root);
 }
 
 /*
@@ -182,7 +185,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by text): trains a model, or its next version where
+ * validation_by, event_column text, event_weights jsonb): trains a model, or its next version where
  * there is one of that name, stores it and lets
  * it serve.  Returns a row about the version.
  */
@@ -198,7 +201,7 @@ mf_train(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadUserFeatures(fcinfo, 21, &request.options);
-	ReadTimeArguments(fcinfo, 22, &request.options);
+	ReadRowArguments(fcinfo, 22, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -291,7 +294,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 0, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
-	ReadTimeArguments(fcinfo, 21, &request.options);
+	ReadRowArguments(fcinfo, 21, &request.options);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -354,7 +357,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
- * time_column text, half_life interval, validation_by text): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb): searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
@@ -371,7 +374,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	ReadTrainArguments(fcinfo, 4, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
 	ReadFeatureArguments(fcinfo, 23, &request.options);
-	ReadTimeArguments(fcinfo, 26, &request.options);
+	ReadRowArguments(fcinfo, 26, &request.options);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);

@@ -93,6 +93,11 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckFeatureArguments(&options->features, &options->user_features);
 	CheckFeatureStrength(options);
 	CheckHalfLife(&options->columns);
+	if (options->columns.events && options->columns.event == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("event_weights needs event_column"),
+				 errhint("Name the column that says of which kind a row is with the argument event_column.")));
 	if (options->validation_by == VALIDATION_BY_TIME && options->columns.time == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

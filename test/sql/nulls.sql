@@ -45,6 +45,8 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'time_column' THEN '''seconds'''
 		WHEN name = 'half_life' THEN '''1 day''::interval'
+		WHEN name = 'event_column' THEN '''seconds'''
+		WHEN name = 'event_weights' THEN 'NULL'
 		WHEN name = 'validation_by' THEN '''random'''
 		WHEN name = 'factors' THEN '2'
 		WHEN name = 'by' THEN '''factors'''

@@ -1,0 +1,172 @@
+/*
+ * event_weights.c - what kinds of events, such as views and purchases, weigh.
+ *
+ * Kinds are the keys of a jsonb object, read once as values of the column's type, so that a row costs a few comparisons.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "rows/event_weights.h"
+
+/* An error for an object that says no weights, with the argument's form as a hint. */
+static void
+BadEventWeights(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("event_weights must be an object of kinds of events and their weights"),
+			 errdetail("%s", detail),
+			 errhint("Write event_weights => '{\"view\": 1, \"purchase\": 5}'.")));
+}
+
+/* The weight of a kind: a finite number of at least 0. */
+static double
+WeightFromJson(const char *name, const JsonbValue *value)
+{
+	double		weight = NAN;
+
+	if (value->type == jbvNumeric)
+		weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
+	if (!(weight >= 0 && weight <= FLT_MAX))
+		BadEventWeights(psprintf("The weight of \"%s\" is no number of at least 0.", name));
+	return weight;
+}
+
+/* The argument event_weights, palloc'd; an error for anything but an object of numbers. */
+EventWeights *
+EventWeightsFromJson(JsonbContainer *json)
+{
+	EventWeights *weights = palloc0(sizeof(EventWeights));
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			most;
+
+	if (!JsonContainerIsObject(json) || JsonContainerSize(json) == 0)
+		BadEventWeights("It has no kinds of events.");
+	most = JsonContainerSize(json);
+	weights->name = palloc(sizeof(char *) * most);
+	weights->weight = palloc(sizeof(double) * most);
+	iterator = JsonbIteratorInit(json);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_KEY)
+			weights->name[weights->count] = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+		{
+			weights->weight[weights->count] = WeightFromJson(weights->name[weights->count], &value);
+			weights->count++;
+		}
+	return weights;
+}
+
+/* Appends a key and the object that EventWeightsFromJson() reads, to an object's first keys. */
+void
+AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights)
+{
+	appendStringInfo(json, ", \"%s\": {", key);
+	for (int i = 0; i < weights->count; i++)
+	{
+		appendStringInfoString(json, i > 0 ? ", " : "");
+		escape_json(json, weights->name[i]);
+		appendStringInfo(json, ": %.17g", weights->weight[i]);
+	}
+	appendStringInfoChar(json, '}');
+}
+
+/* Whether a type is compared by its text. */
+static bool
+IsTextual(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID;
+}
+
+/* An integer or the OID of an enum's label as one number. */
+static int64
+NumberOfEvent(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+		default:
+			return DatumGetObjectId(value);
+	}
+}
+
+/*
+ * Prepares to tell kinds apart by a column; an error for a type that is no text, integer or enum, and for a kind that is
+ * none of its values. argument: what names another column, for the hint.
+ */
+void
+OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights, const char *relation,
+			   const char *argument)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	kinds->type = getBaseType(att->atttypid);
+	kinds->weights = weights;
+	kinds->value = NULL;
+	if (IsTextual(kinds->type))
+		return;
+	if (kinds->type != INT2OID && kinds->type != INT4OID && kinds->type != INT8OID && !type_is_enum(kinds->type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which cannot be a kind of event", NameStr(att->attname),
+						relation, format_type_be(att->atttypid)),
+				 errdetail("It can be text, an enum or an integer."),
+				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
+	getTypeInputInfo(kinds->type, &input, &ioparam);
+	kinds->value = palloc(sizeof(int64) * weights->count);
+	for (int i = 0; i < weights->count; i++)
+		kinds->value[i] = NumberOfEvent(OidInputFunctionCall(input, weights->name[i], ioparam, -1), kinds->type);
+}
+
+/* The number of a kind among the weights, -1 for one that is not there; value: of the column, not null. */
+int
+FindEventKind(const EventKinds *kinds, Datum value)
+{
+	const char *text;
+	int			length;
+
+	if (kinds->value)
+	{
+		int64		number = NumberOfEvent(value, kinds->type);
+
+		for (int i = 0; i < kinds->weights->count; i++)
+			if (kinds->value[i] == number)
+				return i;
+		return -1;
+	}
+	if (kinds->type == NAMEOID)
+	{
+		text = NameStr(*DatumGetName(value));
+		length = (int) strlen(text);
+	}
+	else
+	{
+		struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+
+		text = VARDATA_ANY(packed);
+		length = (int) VARSIZE_ANY_EXHDR(packed);
+	}
+	while (kinds->type == BPCHAROID && length > 0 && text[length - 1] == ' ')
+		length--;
+	for (int i = 0; i < kinds->weights->count; i++)
+		if (strncmp(kinds->weights->name[i], text, length) == 0 && kinds->weights->name[i][length] == '\0')
+			return i;
+	return -1;
+}

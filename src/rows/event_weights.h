@@ -1,0 +1,33 @@
+/*
+ * event_weights.h - what kinds of events, such as views and purchases, weigh.
+ */
+#ifndef MFREC_EVENT_WEIGHTS_H
+#define MFREC_EVENT_WEIGHTS_H
+
+#include "catalog/pg_attribute.h"
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+/* Kinds of events by name, in the order of jsonb. */
+typedef struct EventWeights
+{
+	int			count;
+	char	  **name;			/* count */
+	double	   *weight;			/* count: at least 0 */
+} EventWeights;
+
+/* The same as values of a column. */
+typedef struct EventKinds
+{
+	Oid			type;			/* of the column, domains resolved */
+	const EventWeights *weights;
+	int64	   *value;			/* weights->count: of integers and enums; NULL of text, which goes by name */
+} EventKinds;
+
+extern EventWeights *EventWeightsFromJson(JsonbContainer *json);
+extern void AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights);
+extern void OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights,
+						   const char *relation, const char *argument);
+extern int	FindEventKind(const EventKinds *kinds, Datum value);
+
+#endif
