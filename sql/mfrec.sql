@@ -730,6 +730,7 @@ Lists rank the full catalogue less what the user has in the training rows; metri
   coverage      share of the items that are in at least one list
   gini          how unequally often items are in lists: 0 where all are alike, 1 where one item alone is; the lower the better
 rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
+With relevant test rows of items that the model does not know, figures of lists follow as all_... for which these are missed.
 With test rows of cold items, which a model with item_features knows without ratings, the same follow as cold_... for lists of cold items alone (baseline: a random order; the mean rating), as content_... for those that go by the cosine with the attributes of what the user has, without a model, and as warm_... for those of rated items alone, and cold_share, the share of cold items in the lists of all. WHERE mf_holdout(item_id, item_id) holds out whole items for that.
 relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
 

@@ -29,6 +29,9 @@
 #include "pg/memory_limit.h"
 #include "source/ratings_read.h"
 
+/* Of metrics for which relevant items that the model does not know are misses. */
+#define OPEN_PREFIX "all_"
+
 /* Bytes that a block of users may take at least, however small maintenance_work_mem is. */
 #define LEAST_BLOCK (INT64CONST(8) * 1024 * 1024)
 
@@ -223,6 +226,24 @@ ReadRelations(Evaluation *e)
 	e->block_bytes = Max(budget / 4, LEAST_BLOCK);
 }
 
+/*
+ * Adds a user's lists to those that are held against all that users took: relevant items that the model does not know are
+ * misses.
+ */
+static void
+AddOpenLists(Evaluation *e, const UserTally *tally)
+{
+	UserTally	open = {.list = tally->list,.baseline_list = tally->baseline_list};
+
+	open.rows.relevant = tally->rows.relevant + tally->rows.unknown_relevant;
+	open.list.k = open.baseline_list.k = e->k;	/* of users without a list, too */
+	open.list.length = Max(open.list.length, 1);	/* of whose items nothing is known */
+	open.baseline_list.length = Max(open.baseline_list.length, 1);
+	mf_list_miss(&open.list, tally->rows.unknown_relevant);
+	mf_list_miss(&open.baseline_list, tally->rows.unknown_relevant);
+	AddUserTally(&e->open, &open);
+}
+
 /* Adds the block's users to the totals, in their order: sums of floats depend on it. */
 static void
 AddBlock(Evaluation *e)
@@ -237,6 +258,7 @@ AddBlock(Evaluation *e)
 		e->irrelevant_users += known && b->tally[PART_ALL][u].rows.relevant == 0;
 		for (int p = 0; p < e->nparts; p++)
 			AddUserTally(&e->total[p], &b->tally[p][u]);
+		AddOpenLists(e, &b->tally[PART_ALL][u]);
 	}
 }
 
@@ -342,6 +364,12 @@ ReportTotals(Evaluation *e, ReportFunction report, void *state)
 	mf_exposure_sort(&total->baseline.exposure);
 	ReportMetrics(total, "", NULL, report, state);
 	ReportCounts(e, report, state);
+	if (e->open.rows.relevant > total->rows.relevant)
+	{
+		ReportMetrics(&e->open, OPEN_PREFIX, NULL, report, state);
+		ReportCount(e->open.ranked, OPEN_PREFIX, "users", NULL, report, state);
+		ReportCount(e->open.rows.relevant, OPEN_PREFIX, "rows_relevant", NULL, report, state);
+	}
 	for (int p = PART_COLD; p < e->nparts; p++)
 		ReportPart(e, (ItemPartId) p, report, state);
 	if (e->nparts > 1)

@@ -165,17 +165,19 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 	Block	   *b = &e->block;
 	RowCounts  *rows = &b->tally[PART_ALL][u].rows;
 	double		from = e->relevant_from;
+	bool		relevant = isnan(from) || value >= (float) from;
 
 	if (!e->known[b->first + u])
 		rows->unknown_user++;
 	else if (item < 0)
+	{
 		rows->unknown_item++;
+		rows->unknown_relevant += relevant;
+	}
 	else if (mf_list_has(b->seen + b->seen_start[u], b->seen_count[u], item))
 		rows->trained++;
 	else
 	{
-		bool		relevant = isnan(from) || value >= (float) from;
-
 		b->cell[b->cell_start[u] + b->cell_count[u]++] = (TestCell) {item, value, relevant};
 		CountRow(rows, relevant);
 		if (e->nparts > 1)

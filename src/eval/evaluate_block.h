@@ -68,6 +68,7 @@ typedef struct Evaluation
 	int64		model_users;
 	double		largest;		/* value of a counted row */
 	EvaluationSums total[PARTS];
+	EvaluationSums open;		/* lists of all items, against all that users took: also what the model does not know */
 	int64		unknown_users;
 	int64		irrelevant_users;
 	Lists		lists;

@@ -18,6 +18,7 @@ AddUserTally(EvaluationSums *sums, const UserTally *tally)
 	sums->rows.relevant += tally->rows.relevant;
 	sums->rows.unknown_user += tally->rows.unknown_user;
 	sums->rows.unknown_item += tally->rows.unknown_item;
+	sums->rows.unknown_relevant += tally->rows.unknown_relevant;
 	sums->rows.trained += tally->rows.trained;
 	mf_error_merge(&sums->model.errors, &tally->errors);
 	mf_error_merge(&sums->baseline.errors, &tally->baseline_errors);

@@ -16,6 +16,7 @@ typedef struct RowCounts
 	int64		relevant;		/* of these */
 	int64		unknown_user;
 	int64		unknown_item;
+	int64		unknown_relevant;	/* of these, by their value */
 	int64		trained;
 } RowCounts;
 

@@ -37,6 +37,27 @@ all_are(double value, const MfListTally *list)
 	return same;
 }
 
+/* Relevant items that no list can have are in what could have been. */
+static void
+test_missed(void)
+{
+	static const int32_t list[] = {7, 3, 9, 1, 4, 2};
+	static const int32_t relevant[] = {2, 7, 9, 100, 101, 102};
+
+	for (int k = 1; k <= 8; k++)
+		for (int n = 3; n <= 6; n++)
+		{
+			MfListTally all = tally(list, 6, k, relevant, n);
+			MfListTally m = tally(list, 6, k, relevant, 3);
+			bool		same = true;
+
+			mf_list_miss(&m, n - 3);
+			for (int i = MF_METRIC_PRECISION; i <= MF_METRIC_HIT_RATE; i++)
+				same = same && of_list((MfMetricId) i, &m) == of_list((MfMetricId) i, &all);
+			ok(same && isnan(of_list(MF_METRIC_AUC, &m)), "k = %d, %d items missed", k, n - 3);
+		}
+}
+
 /* Hits at ranks 1, 3 and 6 of a list of six, four relevant items. */
 static void
 test_rank(void)
@@ -238,6 +259,7 @@ int
 main(void)
 {
 	test_rank();
+	test_missed();
 	test_expectation();
 	test_lists();
 	test_gini();

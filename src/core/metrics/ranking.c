@@ -51,6 +51,22 @@ mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const 
 }
 
 /*
+ * Has a tally of k places count `missed` more relevant items, which no list can have: they are in what the best list would
+ * reach.  Of their place in an order, or their popularity, nothing is known: information and auc become NaN.
+ */
+void
+mf_list_miss(MfListTally *tally, int64_t missed)
+{
+	MfListTally with;
+
+	start_tally(&with, tally->length, tally->k, tally->nrelevant + missed);
+	tally->nrelevant = with.nrelevant;
+	tally->attainable = with.attainable;
+	tally->ideal_gain = with.ideal_gain;
+	tally->information = tally->auc = NAN;
+}
+
+/*
  * Tallies what a random order of nitems items makes of the first k places on average, where nrelevant of the items are
  * relevant: each place has a hit with probability r / n, and one that has leaves r - 1 hits to the n - 1 others.  The
  * first hit is at rank j with probability prod (n - r - i) / (n - i) over the i < j - 1 before, times r / (n - j + 1).

@@ -44,6 +44,7 @@ typedef struct MfExposure
 extern void mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant,
 						  int64_t nrelevant);
 extern void mf_list_expect(MfListTally *tally, int64_t nitems, int k, int64_t nrelevant);
+extern void mf_list_miss(MfListTally *tally, int64_t missed);
 extern double mf_list_information(const int32_t *list, int length, const int64_t *count, double total);
 extern void mf_exposure_add(MfExposure *exposure, const int32_t *list, int length);
 extern void mf_exposure_sort(MfExposure *exposure);
