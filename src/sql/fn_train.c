@@ -136,7 +136,7 @@ ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 static void
 ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 {
-	if (PG_NARGS() <= place)
+	if (PG_NARGS() <= place + 4)
 		return;
 	options->columns.time = TextArgument(fcinfo, place);
 	if (!PG_ARGISNULL(place + 1))
