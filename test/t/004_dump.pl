@@ -23,6 +23,8 @@ CREATE TABLE things AS SELECT 'i' || i AS item_id, (ARRAY['new', 'old', 'odd'])[
 CREATE TABLE taken AS SELECT u AS user_id, 'i' || i AS item_id FROM generate_series(1, 300) u, generate_series(1, 120) i
 	WHERE ('x' || substr(md5(u || ' ' || i), 1, 4))::bit(16)::int % 100 < CASE WHEN u % 3 = i % 3 THEN 40 ELSE 4 END;
 SELECT mf_train('taken', feedback => 'implicit', factors => 2, item_features => 'things');
+CREATE TABLE events AS SELECT user_id, substr(item_id, 2)::int AS item_id, (ARRAY['view', 'purchase'])[1 + length(item_id) % 2] AS kind, date '2024-01-01' + user_id AS day FROM ratings;
+SELECT mf_train('events', factors => 3, time_column => 'day', half_life => '5 days', event_column => 'kind', event_weights => '{"view": 1, "purchase": 2.5}');
 SELECT mf_set_default('other');
 DROP TABLE gone;
 CREATE ROLE regress_mfrec_dump LOGIN;
@@ -36,6 +38,8 @@ SELECT u, r.* FROM generate_series(1, 20) u, mf_recommend(u, 5, item_type => NUL
 SELECT * FROM mf_recommend(1, 5, item_type => NULL::text) ORDER BY rank;
 SELECT * FROM mf_recommend(1, 5, item_type => NULL::text, model => 'gone', fresh => false) ORDER BY rank;
 SELECT mf_predict(1, 'i1', 'ratings');
+SELECT * FROM mf_recommend(1, 5, model => 'events', fresh => true, exclude_seen => false) ORDER BY rank;
+SELECT parameters FROM mfrec.model WHERE name = 'events';
 SELECT * FROM taken_feature_factors;
 SELECT feature_table FROM mf_models WHERE model = 'taken';
 SQL
@@ -58,6 +62,8 @@ for my $format ('plain', 'custom')
 	like(($node->psql($database, "SELECT mf_retrain('gone')"))[2], qr/source "public.gone" of model "gone" does not exist/, "$format: a source that had gone");
 	is($node->safe_psql($database, "SELECT version FROM mf_retrain('taken'); SELECT version, count(*) > 0 FROM taken_feature_factors GROUP BY 1 ORDER BY 1"), "2\n1|t\n2|t",
 		"$format: what attributes add goes on");
+	is($node->safe_psql($database, "SELECT version FROM mf_retrain('events'); SELECT count(DISTINCT (parameters ->> 'newest') || (parameters ->> 'mean_fade')) FROM mf_models WHERE model = 'events'"), "2\n1",
+		"$format: rows go on fading");
 	$node->safe_psql($database, "SELECT mf_drop(model) FROM mf_models WHERE serving");
 	is($node->safe_psql($database, "SELECT count(*) FROM pg_class WHERE relname LIKE '%factors%'"), '0', "$format: drops");
 }
