@@ -11,8 +11,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/heapam.h"
 #include "access/table.h"
 #include "storage/bufmgr.h"
@@ -214,8 +212,6 @@ OpenModelSource(CachedModel *cached, bool is_explicit, const char *until)
 	old = MemoryContextSwitchTo(cached->entry.context);
 	SourceColumnsFromJson(&columns, cached->model.parameters);
 	columns.feedback = is_explicit ? FEEDBACK_EXPLICIT : FEEDBACK_IMPLICIT;
-	if (isnan(columns.half_life))
-		columns.time = NULL;	/* rows do not fade */
 	if (is_explicit)
 		columns.event = NULL;	/* of a later version */
 	OpenSource(&source->source, ModelSourceRelation(&cached->model, until), &columns);

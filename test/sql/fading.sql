@@ -144,6 +144,12 @@ CREATE INDEX ON gaps (user_id);
 SELECT users, ratings FROM mf_train('gaps', factors => 4, time_column => 'rated_at', half_life => '90 days');
 SELECT count(*) AS recommended FROM mf_recommend(1, 40, 'gaps', fresh => true);
 SELECT users, ratings FROM mf_train('gaps', 'no times', factors => 4);
+-- skipped in folding in as in training, whether the others fade or not
+SET client_min_messages = warning;
+SELECT half_life, (SELECT count(*) FROM mf_train('gaps', factors => 4, time_column => 'rated_at', half_life => half_life)) AS trained,
+	(SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1, 5, 'gaps', fresh => true)) AS untimed, (SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(9, 5, 'gaps', fresh => true)) AS timed
+FROM (VALUES (interval '90 days'), (NULL)) h (half_life);
+SET client_min_messages = notice;
 
 -- times that cannot be
 SELECT mf_train('stars', 'x', time_column => 'missing', half_life => '90 days');
