@@ -497,7 +497,7 @@ ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const M
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
 
 	ratings->users = users;
 	ratings->items = items;

@@ -10,8 +10,8 @@
 
 #include "pg/alloc.h"
 #include "pg/memory_limit.h"
+#include "rows/row_weight.h"
 #include "source/ratings_sort.h"
-#include "source/row_weight.h"
 #include "source/unrated.h"
 #include "update/update_state.h"
 
