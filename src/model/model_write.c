@@ -336,6 +336,19 @@ SetVersionItems(const char *name, int32 version, int64 items, int64 numbers)
 			 4, types, values, NULL, &isnull);
 }
 
+/* Takes note of how many users more, or fewer, a version has now. */
+void
+AddVersionUsers(const char *name, int32 version, int64 more)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, INT8OID};
+	Datum		values[3] = {CStringGetTextDatum(name), Int32GetDatum(version), Int64GetDatum(more)};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET users = users OPERATOR(pg_catalog.+) $3"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+			 3, types, values, NULL, &isnull);
+}
+
 /*
  * Takes note that the version that serves was updated, now by the clock: how many users and items it has, how many ratings
  * more (or less), and below what its items' numbers are.
@@ -353,6 +366,15 @@ RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, i
 			 " pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $6)"
 			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
 			 6, types, values, NULL, &isnull);
+}
+
+/* The same of a version that only its relations of attributes have brought something. */
+void
+RecordRenewal(const Model *model)
+{
+	OwnerSqlForModel("UPDATE mfrec.model_version SET updated_at = pg_catalog.clock_timestamp()"
+					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+					 model->name, INT4OID, Int32GetDatum(model->version));
 }
 
 /* Gives a version of a model a new identity, and writes the model's row, so that what is cached is given up. */

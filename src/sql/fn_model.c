@@ -22,7 +22,7 @@
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
-#include "serve/items_renew.h"
+#include "serve/renewal.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 #include "update/update.h"
@@ -136,7 +136,7 @@ mf_set_default(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_refresh(model text): brings the items of the version that serves up to date with the relation of attributes, and
+ * mf_refresh(model text): brings items and profiles of the version that serves up to date with the relations of attributes, and
  * lets serving read tables anew that were edited by hand: all kept versions get new identities, and the one that serves
  * its image.  Returns its number of items.
  */
@@ -150,6 +150,7 @@ mf_refresh(PG_FUNCTION_ARGS)
 
 	CheckModelTables(model);
 	RenewItems(model, &added, &removed);
+	RenewProfiles(model, &added, &removed);
 	PG_RETURN_INT64(RenewImages(model));
 }
 

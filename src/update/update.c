@@ -9,7 +9,7 @@
  *     find whose rows have changed                side.c
  *     leave vectors that a few rows do not move   item_growth.c
  *     solve these alone                           row_select.c, change_solve.c, item_priors.c
- *     store them, and renew items without rows    change_store.c, serve/items_renew.c
+ *     store them, and renew items without rows    change_store.c, serve/renewal.c
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 #include "pg/core_call.h"
 #include "pg/json.h"
 #include "pg/memory_limit.h"
-#include "serve/items_renew.h"
+#include "serve/renewal.h"
 #include "source/ratings_read.h"
 #include "source/unrated.h"
 #include "update/update.h"

@@ -104,6 +104,29 @@ SET ROLE regress_profile;
 SELECT string_agg(DISTINCT reason, ' ') FROM mf_recommend(1101, 5, 'kinds');
 RESET ROLE;
 ROLLBACK;
+-- mf_refresh makes them users of the model, and those whose row has gone none; who has ratings stays, and who says nothing that is known does not come
+BEGIN;
+INSERT INTO people VALUES (1100, 'kind 4', 170), (1101, 'kind 5', NULL), (1102, 'unheard of', NULL);
+DELETE FROM people WHERE user_id IN (2, 1002);
+SELECT users FROM mf_models WHERE model = 'kinds';
+SELECT mf_refresh('kinds');
+SELECT users FROM mf_models WHERE model = 'kinds';
+SELECT user_id, ratings > 0 AS rated, factors = prior AS is_prior, fingerprint IS NULL AS alone FROM kinds_user_factors WHERE user_id IN (2, 1002, 1100, 1101, 1102) ORDER BY 1;
+SELECT user_id, count(*), bool_and(item_id / 10 = user_id % 8 OR user_id = 1101 AND item_id / 10 = 5) AS of_kind FROM mf_recommend_all(5, 'kinds') WHERE user_id IN (1002, 1100, 1101, 1102) GROUP BY 1 ORDER BY 1;
+SELECT string_agg(DISTINCT reason, ' '), bool_and(abs(a.score - b.score) < 1e-5) AS as_their_like FROM mf_recommend(1100, 80, 'kinds', fresh => true) a JOIN mf_recommend(1004, 80, 'kinds', fresh => true) b USING (item_id, reason);
+SELECT md5(string_agg(f::text, ' ' ORDER BY user_id)) AS stored FROM kinds_user_factors f \gset
+SELECT mf_refresh('kinds');
+SELECT md5(string_agg(f::text, ' ' ORDER BY user_id)) = :'stored' AS as_it_was FROM kinds_user_factors f;
+SAVEPOINT here;
+SET LOCAL client_min_messages = notice;
+ALTER TABLE people RENAME TO gone;
+SELECT mf_refresh('kinds');
+ROLLBACK TO here;
+-- a table that has lost its rows gets none back
+DELETE FROM kinds_user_factors;
+SELECT mf_refresh('kinds');
+SELECT count(*) FROM kinds_user_factors;
+ROLLBACK;
 -- numbers that are keys of something else are categories where they are listed, of either relation or of both
 BEGIN;
 CREATE TABLE coded AS SELECT user_id, (user_id % 8 * 37) % 101 AS code, height FROM people WHERE user_id <= 160 OR user_id = 1001;
