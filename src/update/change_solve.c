@@ -17,16 +17,13 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-
 #include "core/als/als.h"
 #include "core/linalg/gram.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
-#include "pg/spi_query.h"
 #include "update/item_priors.h"
-#include "update/update_state.h"
+#include "update/user_priors.h"
 
 /* A rule of the objective for each of n rows, by its number of ratings. */
 static float *
@@ -148,14 +145,17 @@ PutNumbers(Side *side, const Selection *selection, float *bias, const int32 *cou
 	}
 }
 
-/* By number, 1 for those whose vectors a half-sweep of the other side goes by: they have ratings, by the rows that there are. */
+/*
+ * By number, 1 for those whose vectors a half-sweep of the other side goes by, as those of a training do: users who have
+ * rows, if only held out, and items with ratings that are not.
+ */
 static float *
-MarkRated(const Side *side)
+MarkRated(const Update *u, const Side *side)
 {
 	float	   *in = HugeArray(side->ids->count, sizeof(float));
 
 	for (int64 i = 0; i < side->ids->count; i++)
-		in[i] = side->counts[i] > 0 && side->change[i] != CHANGE_EMPTIED;
+		in[i] = side->current[i] != 0 && (side == &u->users || side->counts[i] > 0);
 	return in;
 }
 
@@ -199,7 +199,7 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 				GatherVectors(&u->items, items, u->items.rating_vectors), GatherBias(&u->items, items), &factors);
 	if (problem.has_rating)
 		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
-	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(&u->items)));
+	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(u, &u->items)));
 	PutVectors(side, users, side->vectors, factors.user);
 	PutNumbers(side, users, factors.user_bias, counts);
 }
@@ -222,7 +222,7 @@ SolveNewUsers(Update *u)
 		known[items.number[i]] = side->counts[items.number[i]] > 0;
 	SelectMarked(side, known, &items);
 	cells = SelectCells(u, &users, &items, false);
-	SolveUsers(u, &users, &items, cells, NULL);
+	SolveUsers(u, &users, &items, cells, GatherPriors(u, &users));
 	FreeCells(cells);
 }
 
@@ -247,76 +247,13 @@ SolveItems(Update *u, const Selection *items)
 	problem = StateProblem(u, users.count, GatherCounts(&u->users, &users), items->count, counts);
 	factors.user = GatherVectors(&u->users, &users, u->users.vectors);
 	factors.user_bias = problem.has_rating ? GatherBias(&u->users, &users) : NULL;
-	ReadItemPriors(u, items, &problem);
+	DrawToPriors(u, items, &problem);
 	ItemFactors(&problem, vectors, second, bias, &factors);
-	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(&u->users)));
+	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(u, &u->users)));
 	PutVectors(side, items, side->vectors, vectors);
 	PutVectors(side, items, side->rating_vectors, second);
 	PutNumbers(side, items, factors.item_bias, counts);
 	FreeCells(cells);
-}
-
-/* Receives the points that users are drawn to. */
-typedef struct PriorReceiver
-{
-	DestReceiver pub;
-	Update	   *update;
-} PriorReceiver;
-
-/* rStartup: an error unless the query delivers what ReceivePrior takes for granted. */
-static void
-StartupPriorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
-{
-	(void) operation;
-	CheckDeliveredId(typeinfo, 0, &((PriorReceiver *) self)->update->users.type);
-	CheckFactorColumn(typeinfo, 1, FLOAT4ARRAYOID);
-}
-
-/* receiveSlot: keeps the point of a user who has changed. */
-static bool
-ReceivePrior(TupleTableSlot *slot, DestReceiver *self)
-{
-	Update	   *u = ((PriorReceiver *) self)->update;
-	int64		ld = mf_padded(u->users.factors);
-	int32		number;
-	int32		place;
-	int			d;
-	const float *prior;
-
-	slot_getallattrs(slot);
-	number = FindId(u->users.ids, IdFromColumn(&u->users.type, slot->tts_values[0]));
-	place = number >= 0 ? u->changed_users.place[number] : -1;
-	if (place < 0)
-		return true;
-	prior = VectorValues(slot->tts_values[1], slot->tts_isnull[1], false, &d);
-	if (d > u->users.factors)
-		return true;
-	memset(u->priors + place * ld, 0, sizeof(float) * ld);
-	memcpy(u->priors + place * ld, prior, sizeof(float) * d);
-	u->has_prior[place] = true;
-	return true;
-}
-
-/*
- * u->priors, of changed users: their own where they are stored with one, else the mean user's.  Features of users are not
- * stored as a map, so who has come since the training is drawn to the mean user until the next one.
- */
-static void
-ReadUserPriors(Update *u)
-{
-	int64		ld = mf_padded(u->users.factors);
-	int64		n = u->changed_users.count;
-	PriorReceiver receiver = {.pub = {.receiveSlot = ReceivePrior,.rStartup = StartupPriorReceiver},.update = u};
-
-	if (!u->profiles || PriorColumn(u->users.relid) == InvalidAttrNumber)
-		return;
-	u->priors = AlignedZeroArray(n * ld, sizeof(float));
-	u->has_prior = HugeZeroArray(n, sizeof(bool));
-	for (int64 i = 0; i < n; i++)
-		memcpy(u->priors + i * ld, u->mean_user, sizeof(float) * u->objective.factors);
-	RunQuery(psprintf("SELECT " USER_ID ", prior FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND prior IS NOT NULL",
-					  FactorTableSql(u->users.relid)),
-			 INT4OID, Int32GetDatum(u->model->version), true, &receiver.pub);
 }
 
 /* Users who have lost all rows, and have a point of their own: they are that, with the mean bias, as profiles are. */
@@ -328,40 +265,6 @@ PutProfileBias(Update *u)
 	for (int64 i = 0; i < users->count; i++)
 		if (u->users.change[users->number[i]] == CHANGE_PROFILED)
 			u->users.bias[users->number[i]] = (float) u->mean_bias;
-}
-
-/* Of users who have lost all rows those with a point of their own stay: they are not counted as emptied any more. */
-static void
-KeepProfiles(Update *u)
-{
-	const Selection *users = &u->changed_users;
-	int64		ld = mf_padded(u->users.factors);
-	int64		kept = 0;
-
-	for (int64 i = 0; i < users->count; i++)
-	{
-		uint8	   *change = &u->users.change[users->number[i]];
-
-		if (*change == CHANGE_EMPTIED && !u->has_prior[i])
-			continue;
-		if (*change == CHANGE_EMPTIED)
-			*change = CHANGE_PROFILED;
-		memmove(u->priors + kept * ld, u->priors + i * ld, sizeof(float) * ld);
-		u->has_prior[kept++] = u->has_prior[i];
-	}
-}
-
-/* u->changed_users: those with rows, and those without who have a point of their own; and these points. */
-static void
-SelectUsers(Update *u)
-{
-	uint32		stored = CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED);
-
-	Select(&u->users, stored | CHANGE_BIT(CHANGE_EMPTIED), &u->changed_users);
-	ReadUserPriors(u);
-	if (u->priors)
-		KeepProfiles(u);
-	Select(&u->users, stored | CHANGE_BIT(CHANGE_PROFILED), &u->changed_users);
 }
 
 /* How many ratings there are of a side. */
@@ -391,14 +294,17 @@ SolveChanges(Update *u)
 	int64		before = SumCounts(&u->users);
 	Selection	solved;
 
+	SelectUsers(u);
+	CoolItems(u);
+	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED) | CHANGE_BIT(CHANGE_COUNTED) |
+		   CHANGE_BIT(CHANGE_COOLED), &u->changed_items);
+	ReadItemPriors(u);
 	SolveNewUsers(u);
 	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED), &solved);
 	if (solved.count > 0)
 		SolveItems(u, &solved);
-	Select(&u->items, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED) | CHANGE_BIT(CHANGE_COUNTED), &u->changed_items);
 	EmptySide(&u->items);
 	EmptySide(&u->users);
-	SelectUsers(u);
 	if (u->changed_users.count > 0)
 	{
 		SelectItemsOf(u, &u->changed_users, &u->their_items);

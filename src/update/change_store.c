@@ -134,6 +134,10 @@ StoreItems(const Update *u, bool with_seen)
 	if (u->changed_items.count == 0)
 		return;
 	GatherRows(&u->items, &u->changed_items, &rows);
+	rows.priors = u->item_priors.list;
+	rows.has_prior = u->item_priors.has_prior;
+	rows.shared = u->items.factors;
+	rows.rated = u->changed_items.count;
 	rows.numbers = with_seen ? Gather(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
 	StoreFactors(u->items.relid, ITEM_ID, u->model->version, &rows, with_seen);
 }

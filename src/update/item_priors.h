@@ -1,5 +1,5 @@
 /*
- * item_priors.h - the points that items are drawn to when they are folded in.
+ * item_priors.h - what attributes make of items that have changed: stored with them, and where they are drawn to.
  */
 #ifndef MFREC_ITEM_PRIORS_H
 #define MFREC_ITEM_PRIORS_H
@@ -7,6 +7,8 @@
 #include "core/als/problem.h"
 #include "update/update_state.h"
 
-extern void ReadItemPriors(const Update *u, const Selection *items, MfProblem *problem);
+extern void CoolItems(Update *u);
+extern void ReadItemPriors(Update *u);
+extern void DrawToPriors(const Update *u, const Selection *items, MfProblem *problem);
 
 #endif

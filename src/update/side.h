@@ -14,6 +14,7 @@ typedef enum Change
 	CHANGE_SOLVED,				/* it is stored, and its rows are others now */
 	CHANGE_COUNTED,				/* the same of an item that has so many ratings that it keeps its vector */
 	CHANGE_EMPTIED,				/* it is stored, and has no rows any more */
+	CHANGE_COOLED,				/* the same of an item that has a row of attributes: it is what these make of it */
 	CHANGE_PROFILED				/* the same of a user who has a point that they are drawn to: they become it */
 } Change;
 

@@ -8,8 +8,8 @@
  *     read what is stored, and the source         side.c, source/ratings_read.c
  *     find whose rows have changed                side.c
  *     leave vectors that a few rows do not move   item_growth.c
- *     solve these alone                           row_select.c, change_solve.c, item_priors.c
- *     store them, and renew items without rows    change_store.c, serve/renewal.c
+ *     solve these alone                           row_select.c, change_solve.c, item_priors.c, user_priors.c
+ *     store them, and renew what has no rows       change_store.c, serve/renewal.c
  */
 #include "postgres.h"
 
@@ -130,7 +130,7 @@ CheckSide(const Update *u, const Side *side, const char *table)
 
 /*
  * An error where what is stored of the version has no room in memory: vectors of both sides as they are read and as the core
- * wants them, and once more those of items for the image.
+ * wants them, once more those of items for the image, and the points that both are drawn to.
  */
 static void
 CheckUpdateMemory(const Update *u)
@@ -140,7 +140,8 @@ CheckUpdateMemory(const Update *u)
 	int			parts = mf_is_joint(&u->objective) ? 2 : 1;
 	int64		users = VersionRows(model, model->version, true);
 	int64		items = VersionRows(model, model->version, false);
-	int64		needed = users * (2 * vector + 64) + items * (3 * parts * vector + 64);
+	int64		needed = users * ((u->profiles ? 3 : 2) * vector + 64) +
+		items * ((u->objective.item_map ? 4 : 3) * parts * vector + 64);
 
 	if (needed > MemoryLimit())
 		ereport(ERROR,
@@ -202,24 +203,78 @@ DidAnything(const UpdateResult *result)
 		result->items_changed + result->items_removed > 0;
 }
 
+/*
+ * Rows held out for validation count.  So an item of which all were is solved, too, once a user is who has it: to them it
+ * has ratings then.
+ */
+static void
+FindHeldOutItems(Update *u)
+{
+	Side	   *items = &u->items;
+	bool		some = false;
+	Selection	users;
+	Selection	theirs;
+
+	for (int64 i = 0; i < items->stored && !some; i++)
+		some = items->counts[i] == 0 && items->current[i] != 0 && items->change[i] == CHANGE_NONE;
+	if (!some)
+		return;
+	Select(&u->users, CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_SOLVED), &users);
+	SelectItemsOf(u, &users, &theirs);
+	for (int64 i = 0; i < theirs.count; i++)
+	{
+		int32		number = theirs.number[i];
+
+		if (items->counts[number] == 0 && items->current[number] != 0)
+			items->change[number] = CHANGE_ADDED;
+	}
+}
+
 /* Solves what has changed, and stores it. */
 static void
 TakeChanges(Update *u, UpdateResult *result)
 {
 	FindChanges(&u->users);
 	FindChanges(&u->items);
+	FindHeldOutItems(u);
 	FindCountedItems(u);
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
 	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
 	if (!DidAnything(result))
 		return;
 	SolveChanges(u);
-	result->users_added = result->users_changed = result->users_removed = 0;
+	memset(result, 0, sizeof(UpdateResult));	/* some who have lost their rows stay, by their attributes */
+	result->rows = u->rows.count;
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
+	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
 	StoreChanges(u);
 	RecordUpdate(u->model, CountSide(&u->users), CountSide(&u->items), u->ratings, u->numbers);
 	if (u->cells)
 		FreeCells(u->cells);
+}
+
+/* Brings what has no rows up to date with the relations of attributes, and publishes the version's image. */
+static void
+RenewRest(const Update *u, UpdateResult *result)
+{
+	bool		changed = DidAnything(result);
+	int64		items_added;
+	int64		items_removed;
+	int64		users_added;
+	int64		users_removed;
+
+	RenewItems(u->model, &items_added, &items_removed);
+	RenewProfiles(u->model, &users_added, &users_removed);
+	result->items_added += items_added;
+	result->items_removed += items_removed;
+	result->users_added += users_added;
+	result->users_removed += users_removed;
+	if (!changed && DidAnything(result))
+		RecordRenewal(u->model);
+	if (items_added + items_removed > 0)
+		(void) RenewImages(u->model);
+	else if (changed)
+		PublishChanges(u);
 }
 
 /*
@@ -235,9 +290,6 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	Acting		acting;
 	instr_time	began;
 	instr_time	now;
-	int64		added;
-	int64		removed;
-	bool		changed;
 
 	INSTR_TIME_SET_CURRENT(began);
 	memset(result, 0, sizeof(UpdateResult));
@@ -255,14 +307,7 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	FreeTriplets(&update.others);
 	FreeUnrated(update.read->unrated);
 	StopActing(&acting);
-	changed = DidAnything(result);
-	RenewItems(model, &added, &removed);
-	result->items_added += added;
-	result->items_removed += removed;
-	if (added + removed > 0)
-		(void) RenewImages(model);
-	else if (changed)
-		PublishChanges(&update);
+	RenewRest(&update, result);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, began);
 	result->seconds = INSTR_TIME_GET_DOUBLE(now);

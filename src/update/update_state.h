@@ -11,6 +11,15 @@
 #include "source/source.h"
 #include "update/side.h"
 
+/* What attributes make of items that have changed; by place among these, ld = mf_padded(d). */
+typedef struct ItemPriors
+{
+	float	   *list;			/* n x ld: of the vectors that lists go by, 0: nothing; NULL: the version has no attributes */
+	float	   *rating;			/* n x ld: of second ones, NULL: there are none */
+	float	   *bias;			/* n */
+	bool	   *has_prior;		/* n: list is not 0 */
+} ItemPriors;
+
 /* An update of the version that serves.  Arrays live in the update's memory context. */
 typedef struct Update
 {
@@ -35,6 +44,7 @@ typedef struct Update
 	/* by SolveChanges */
 	Selection	changed_users;	/* those that are stored anew, or for the first time */
 	Selection	changed_items;
+	ItemPriors	item_priors;
 	Selection	their_items;	/* that changed users have rows of */
 	Cells	   *cells;			/* of changed users: changed_users.count x their_items.count; NULL: there are none */
 	float	   *priors;			/* by place among changed users, x mf_padded(d): where they are drawn to; NULL: to the mean user */

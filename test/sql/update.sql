@@ -147,41 +147,185 @@ SELECT * FROM moved;
 DROP VIEW moved;
 
 -- attributes of items: known ones are drawn to their map, cold ones come and go, get ratings and lose them
-CREATE TABLE films AS SELECT i AS item_id, (ARRAY['action', 'comedy', 'drama', 'horror'])[1 + i % 4] AS genre FROM generate_series(1, 80) i;
+CREATE TABLE films AS SELECT i AS item_id, 'genre ' || i % 10 AS genre FROM generate_series(1, 400) i;
 ALTER TABLE films ADD PRIMARY KEY (item_id);
-INSERT INTO seen SELECT * FROM ratings WHERE item_id <= 72 AND rating IS NOT NULL;
+INSERT INTO seen SELECT u, i, CASE WHEN i % 10 = u % 10 THEN 5 ELSE 2 END - (u * 7 + i * 3) % 2 FROM generate_series(1, 1500) u, generate_series(1, 400) i
+	WHERE i NOT IN (78, 79, 80) AND mf_holdout(u, i, CASE WHEN i % 10 = u % 10 THEN 0.12 ELSE 0.006 END);
 CREATE INDEX ON seen (user_id);
 SELECT items FROM mf_train('seen', 'films', factors => 4, item_features => 'films', interest_weight => 1);
 SELECT parameters -> 'items_drawn' AS drawn FROM mf_models WHERE model = 'films';
 INSERT INTO before SELECT 'films', user_id, bias, factors FROM films_user_factors;
-INSERT INTO films VALUES (81, 'action'), (82, 'horror');
+CREATE TABLE alike AS SELECT i, l.* FROM unnest('{4,7,79}'::int[]) i, mf_similar_items(i, 1000, 'films', by => 'content') l;
+CREATE TABLE priors AS SELECT item_id, prior FROM films_item_factors;
+-- before lists are published by it: rows of known items alone
+INSERT INTO seen VALUES (3, 44, 5);
+SELECT u.* FROM updated('films') u;
+SELECT count(*) AS items, count(f.prior) AS priors, bool_and(p.prior IS NOT DISTINCT FROM f.prior) AS as_trained FROM films_item_factors f JOIN priors p USING (item_id) WHERE ratings > 0;
+SELECT count(*) > 300 AND bool_and(abs(a.similarity - l.similarity) < 1e-5) AS alike FROM alike a JOIN mf_similar_items(4, 1000, 'films', new_items => false, by => 'content') l ON i = 4 AND a.id = l.id;
+SELECT mf_refresh('films') AS items;
+INSERT INTO films VALUES (481, 'genre 3'), (482, 'genre 9');
 DELETE FROM films WHERE item_id = 80;
-INSERT INTO seen SELECT u, 79, 5 FROM generate_series(3, 99, 4) u;		-- was cold
+INSERT INTO seen SELECT u, 79, 5 FROM generate_series(9, 249, 10) u;	-- was cold
 DELETE FROM seen WHERE item_id = 7;										-- is now
-INSERT INTO seen VALUES (3, 81, 4);
+INSERT INTO seen VALUES (3, 481, 4), (3, 483, 4);						-- come with ratings, of which one has no row
+DELETE FROM before WHERE model = 'films';
+INSERT INTO before SELECT 'films', user_id, bias, factors FROM films_user_factors;
 CREATE TABLE cold AS SELECT item_id, factors FROM films_item_factors WHERE ratings = 0;
 SELECT u.* FROM updated('films') u;
 SELECT u.* FROM updated('films') u;
-SELECT item_id, ratings FROM films_item_factors WHERE item_id IN (7, 78, 79, 80, 81, 82) ORDER BY 1;
+SELECT item_id, ratings, prior IS NOT NULL AS has_prior FROM films_item_factors WHERE item_id IN (7, 78, 79, 80, 481, 482, 483) ORDER BY 1;
 SELECT items, ratings = (SELECT count(DISTINCT (user_id, item_id)) FROM seen) AS ratings FROM mf_models WHERE model = 'films';
 SELECT count(DISTINCT number) = count(*) AS numbered FROM films_item_factors;
 SELECT bool_and(f.factors = c.factors) FROM films_item_factors f JOIN cold c USING (item_id) WHERE f.ratings = 0;
--- 82, which is cold, is what 79 is drawn to
-SELECT interest_gradient('films', 79, f.factors, ARRAY(SELECT x / parameter('films', 'cold_scale') FROM unnest(twin.factors) x)::real[]) < 1e-5 AS interest, interest_gradient('films', 79, f.factors) > 1e-3 AS without,
-	rating_gradient('films', 79, f.rating_factors, f.bias, twin.rating_factors, twin.bias) < 1e-5 AS rating, rating_gradient('films', 79, f.rating_factors, f.bias) > 1e-3 AS without FROM films_item_factors f, films_item_factors twin WHERE f.item_id = 79 AND twin.item_id = 82;
-SELECT count(*) FROM mf_recommend(3, 100, 'films') WHERE item_id IN (79, 81);
-SELECT count(*) > 10 FROM generate_series(103, 299, 4) u, mf_recommend(u, 20, 'films') WHERE item_id = 79;
+-- attributes make of all what they made of them, whether they have ratings or not
+SELECT i, count(*) > 350 AS compared, bool_and(abs(a.similarity - l.similarity) < 1e-5) AS alike FROM alike a CROSS JOIN LATERAL mf_similar_items(i, 1000, 'films', by => 'content') l WHERE a.id = l.id GROUP BY 1 ORDER BY 1;
+-- and that is the vector of those that are cold, beside the shift that all of these have
+CREATE FUNCTION unshifted(m text, v real[]) RETURNS real[] LANGUAGE sql STABLE AS $$
+	SELECT array_agg((x - coalesce(s::float8, 0))::real ORDER BY k) FROM unnest(v) WITH ORDINALITY t (x, k) LEFT JOIN (SELECT e.s, e.k FROM mf_models v, jsonb_array_elements_text(parameters -> 'cold_shift') WITH ORDINALITY e (s, k) WHERE v.model = m AND serving) c USING (k) $$;
+CREATE FUNCTION near(a real[], b real[]) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT bool_and(abs(x - y) < 1e-5) AND sum(abs(x)) > 1e-3 FROM unnest(a, b) t (x, y)';
+SELECT f.item_id, near(f.prior, unshifted('films', twin.factors)) AS as_twin FROM films_item_factors f, films_item_factors twin
+	WHERE (f.item_id, twin.item_id) IN ((79, 482), (199, 482), (17, 7)) ORDER BY 1;
+-- 482, which is cold, is what 79 is drawn to
+SELECT interest_gradient('films', 79, f.factors, f.prior) < 1e-5 AS interest, interest_gradient('films', 79, f.factors) > 1e-3 AS without,
+	rating_gradient('films', 79, f.rating_factors, f.bias, twin.rating_factors, twin.bias) < 1e-5 AS rating, rating_gradient('films', 79, f.rating_factors, f.bias) > 1e-3 AS without FROM films_item_factors f, films_item_factors twin WHERE f.item_id = 79 AND twin.item_id = 482;
+SELECT count(*) FROM mf_recommend(3, 500, 'films') WHERE item_id IN (481, 483);
+SELECT count(*) > 10 FROM generate_series(309, 1499, 10) u, mf_recommend(u, 40, 'films') WHERE item_id = 79;
+-- refreshing has nothing to remove, nor to add
+SELECT mf_refresh('films') AS items, md5(string_agg(f::text, ' ' ORDER BY item_id)) = (SELECT md5(string_agg(f::text, ' ' ORDER BY item_id)) FROM films_item_factors f) AS as_it_was FROM films_item_factors f;
+-- items come by the relation alone: that is an update
+SELECT updated_at AS before FROM mf_models WHERE model = 'films' \gset
+INSERT INTO films VALUES (484, 'genre 4');
+SELECT u.* FROM updated('films') u;
+SELECT updated_at > :'before' AS noted FROM mf_models WHERE model = 'films';
+-- an item with so many ratings that it is only counted keeps its prior
+CREATE TABLE of_hits AS SELECT i AS item_id, 'kind ' || i % 2 AS kind FROM generate_series(1, 22) i;
+SELECT items FROM mf_train('hits', 'of_hits', factors => 2, iterations => 3, feedback => 'implicit', item_features => 'of_hits');
+CREATE TABLE hit_priors AS SELECT * FROM of_hits_item_factors;
+INSERT INTO hits VALUES (1304, 1), (1304, 2);
+SELECT u.* FROM updated('of_hits') u;
+SELECT item_id, f.factors = h.factors AS stays, f.ratings - h.ratings AS more, f.prior = h.prior AS prior FROM of_hits_item_factors f JOIN hit_priors h USING (item_id) WHERE item_id <= 2 ORDER BY 1;
+-- the relation, or some of it, is not what it was
+CREATE FUNCTION after(command text, OUT was text, OUT users text, OUT items text, OUT priors bool, OUT refreshed bool) LANGUAGE plpgsql AS $$ BEGIN
+	EXECUTE command;
+	was := command;
+	INSERT INTO seen VALUES (4, 79, 4), (4, 11, 3), (4, 14, 5);
+	SELECT u.users, u.items INTO users, items FROM updated('films') u;
+	priors := (SELECT count(*) = 3 AND bool_and(near(f.prior, p.prior) IS TRUE) FROM films_item_factors f JOIN priors_now p USING (item_id) WHERE item_id IN (79, 11, 14));
+	refreshed := mf_refresh('films') = (SELECT count(*) FROM films_item_factors);
+END $$;
+CREATE TABLE priors_now AS SELECT item_id, prior FROM films_item_factors;
+BEGIN; SELECT * FROM after('ALTER TABLE films ADD COLUMN more text'); ROLLBACK;
+BEGIN; SELECT * FROM after('ALTER TABLE films RENAME genre TO kind'); ROLLBACK;
+BEGIN; SELECT * FROM after('ALTER TABLE films DROP genre'); ROLLBACK;
+BEGIN; SELECT * FROM after('DROP TABLE films'); ROLLBACK;
+BEGIN; SELECT * FROM after('ALTER TABLE films_feature_factors RENAME TO gone'); ROLLBACK;
+BEGIN; SELECT * FROM after('ALTER TABLE films ALTER item_id TYPE text'); ROLLBACK;
+BEGIN; SELECT * FROM after('ALTER TABLE films RENAME item_id TO film'); ROLLBACK;
 -- users with a profile become it when their rows go, and are drawn to it when they rate
-CREATE TABLE people AS SELECT u AS user_id, 'kind ' || u % 4 AS kind FROM generate_series(1, 310) u;
+CREATE TABLE people AS SELECT u AS user_id, 'kind ' || u % 10 AS kind FROM generate_series(1, 1510) u WHERE u <> 1500;
 ALTER TABLE people ADD PRIMARY KEY (user_id);
 SELECT users FROM mf_train('seen', 'people', factors => 4, user_features => 'people');
-DELETE FROM seen WHERE user_id IN (12, 1000);							-- of whom one has a profile
-INSERT INTO seen VALUES (301, 1, 5), (301, 5, 4), (2000, 2, 5);			-- likewise
+CREATE TABLE trained_people AS SELECT * FROM people_user_factors;
+DELETE FROM seen WHERE user_id IN (12, 1500);							-- of whom one has a profile
+INSERT INTO seen VALUES (1501, 1, 5), (1501, 5, 4), (2000, 2, 5);		-- likewise
 SELECT u.* FROM updated('people') u;
 SELECT u.* FROM updated('people') u;
-SELECT user_id, ratings, factors[1:4] = prior AS is_prior, prior IS NOT NULL AS has_prior FROM people_user_factors WHERE user_id IN (12, 301, 302, 1000, 2000) ORDER BY 1;
+SELECT user_id, ratings, factors[1:4] = prior AS is_prior, prior IS NOT NULL AS has_prior FROM people_user_factors WHERE user_id IN (12, 1501, 1502, 1500, 2000) ORDER BY 1;
 SELECT users = (SELECT count(*) FROM people_user_factors WHERE factors <> '{}') AS counted FROM mf_models WHERE model = 'people';
-SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{12,301,302,2000}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{12,1501,1502,2000}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+-- who comes after the training is drawn to their own point, with rows or without; a profile whose row has gone leaves; who says nothing does not come
+INSERT INTO people VALUES (3001, 'kind 1'), (3002, 'kind 2'), (3003, 'kind 3'), (3004, 'unheard of');
+INSERT INTO seen VALUES (3001, 11, 5), (3001, 41, 4), (3004, 11, 5);
+DELETE FROM people WHERE user_id IN (12, 22, 1502);
+CREATE TABLE asked AS SELECT u, l.item_id, score FROM unnest('{3001,3002,3003}'::int[]) u, mf_recommend(u, 500, 'people', fresh => true) l;
+SELECT u.* FROM updated('people') u;
+SELECT u.* FROM updated('people') u;
+SELECT user_id, ratings, factors[1:4] = prior AS is_prior, prior IS NOT NULL AS has_prior FROM people_user_factors WHERE user_id IN (12, 22, 1502, 3001, 3002, 3003, 3004) ORDER BY 1;
+SELECT f.user_id, near(f.prior, t.prior) AS as_their_like FROM people_user_factors f JOIN trained_people t ON t.user_id = f.user_id - 3000 WHERE f.user_id IN (3001, 3002, 3003) ORDER BY 1;
+SELECT users = (SELECT count(*) FROM people_user_factors WHERE factors <> '{}') AS counted FROM mf_models WHERE model = 'people';
+-- stored is what folding in finds
+SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{3001,3002,3003,3004,1501}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+SELECT u, count(*) > 300 AND bool_and(abs(a.score - l.score) < 1e-5) AS as_asked FROM asked a CROSS JOIN LATERAL mf_recommend(u, 500, 'people', fresh => false) l WHERE u > 3001 AND a.item_id = l.item_id AND a.item_id NOT IN (11, 41) GROUP BY 1 ORDER BY 1;
+SELECT user_id, count(*), bool_and(item_id NOT IN (11, 41)) AS new FROM mf_recommend_all(5, user_type => NULL::int, item_type => NULL::int, model => 'people') WHERE user_id IN (1502, 3001, 3002, 3003) GROUP BY 1 ORDER BY 1;
+-- mf_refresh does that, too, for whom it finds without rows
+INSERT INTO people VALUES (3005, 'kind 5');
+DELETE FROM people WHERE user_id IN (5, 3003);
+SELECT mf_refresh('people') > 0 AS items;
+SELECT user_id, ratings = 0 AS profile FROM people_user_factors WHERE user_id IN (5, 3003, 3005) ORDER BY 1;
+SELECT users = (SELECT count(*) FROM people_user_factors WHERE factors <> '{}') AS counted FROM mf_models WHERE model = 'people';
+SELECT users, items FROM updated('people') u;
+-- who was stored with no point becomes a profile when their rows go; so do those who say something now
+INSERT INTO people VALUES (2000, 'kind 4'), (1500, 'kind 5');
+DELETE FROM seen WHERE user_id = 2000;
+SELECT users FROM updated('people') u;
+SELECT user_id, ratings, factors[1:4] = prior AS is_prior FROM people_user_factors WHERE user_id IN (1500, 2000) ORDER BY 1;
+SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{1500,2000}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+-- the relation has gone: profiles stay
+BEGIN;
+DROP TABLE people;
+INSERT INTO seen VALUES (3002, 12, 5);
+DELETE FROM seen WHERE user_id = 3001;
+SELECT users, items ~ '^0 [1-9]' AS items FROM updated('people') u;
+SELECT user_id, ratings, prior IS NOT NULL AS has_prior FROM people_user_factors WHERE user_id IN (3001, 3002, 3005) ORDER BY 1;
+ROLLBACK;
+-- ids of other types, and a view; words, whose configuration of text search goes
+CREATE TABLE things AS SELECT md5(item_id::text)::uuid AS item_id, genre AS word FROM films;
+CREATE VIEW books AS SELECT item_id, word || ' told by many hands ' || item_id::text AS about FROM things;
+CREATE TABLE loans AS SELECT 'reader ' || user_id AS user_id, md5(item_id::text)::uuid AS item_id FROM seen WHERE item_id <= 400 AND user_id <= 1500;
+CREATE VIEW readers AS SELECT 'reader ' || user_id AS user_id, kind FROM people;
+CREATE TEXT SEARCH CONFIGURATION plain_words (COPY = simple);
+SET mfrec.text_search_config = 'test_update.plain_words';
+SELECT users > 1490 AS users, items FROM mf_train('loans', 'loans', factors => 4, item_features => 'books', user_features => 'readers');
+INSERT INTO things VALUES (md5('new 1')::uuid, 'genre 1'), (md5('new 2')::uuid, 'genre 2'), (md5('new 3')::uuid, 'genre 3');
+INSERT INTO loans SELECT 'reader ' || u, md5('new 1')::uuid FROM generate_series(1, 201, 10) u;
+INSERT INTO loans VALUES ('reader 4001', md5('new 2')::uuid), ('reader 4001', md5('2')::uuid);
+INSERT INTO people VALUES (4001, 'kind 2'), (4002, 'kind 2');
+SELECT u.* FROM updated('loans') u;
+SELECT u.* FROM updated('loans') u;
+SELECT n, ratings, prior IS NOT NULL AS prior FROM loans_item_factors, generate_series(1, 3) n WHERE item_id = md5('new ' || n)::uuid ORDER BY 1;
+SELECT user_id, ratings, prior IS NOT NULL AS prior FROM loans_user_factors WHERE user_id ~ '400.' ORDER BY 1;
+SELECT DISTINCT reason FROM mf_recommend('reader 4001'::text, 3, item_type => NULL::uuid, model => 'loans', fresh => true);
+RESET mfrec.text_search_config;
+DROP TEXT SEARCH CONFIGURATION plain_words;
+INSERT INTO loans VALUES ('reader 4001', md5('3')::uuid), ('reader 4003', md5('new 3')::uuid);
+SELECT u.* FROM updated('loans') u;
+SELECT ratings, prior IS NOT NULL AS prior FROM loans_item_factors WHERE item_id = md5('new 3')::uuid;
+-- an item of the relation that loses its rows is cold again, one that has none there leaves
+DELETE FROM loans WHERE item_id = md5('new 1')::uuid;
+DELETE FROM loans WHERE item_id = md5('8')::uuid;
+DELETE FROM things WHERE item_id = md5('8')::uuid;
+SELECT u.items FROM updated('loans') u;
+SELECT n, ratings, prior IS NOT NULL AS prior FROM loans_item_factors, unnest('{new 1,8}'::text[]) n WHERE item_id = md5(n)::uuid ORDER BY 1;
+-- an item of which validation has held out all rows: it stays until a user changes who has it
+CREATE TABLE halves AS SELECT user_id, item_id FROM seen WHERE item_id <= 400 UNION ALL SELECT u, 600 + u FROM generate_series(1, 60) u UNION ALL SELECT u, 13 FROM generate_series(5001, 5040) u;
+SELECT items FROM mf_train('halves', 'halves', factors => 4, item_features => 'films', validation => 0.4);
+CREATE TABLE all_held AS SELECT item_id, item_id - 600 AS user_id FROM halves_item_factors WHERE ratings = 0 AND item_id > 600;
+SELECT count(*) BETWEEN 5 AND 55 AS some FROM all_held;
+SELECT u.* FROM updated('halves') u;
+CREATE OR REPLACE VIEW trained_on AS SELECT model, r.* FROM models, ratings r UNION ALL SELECT 'films', r.* FROM seen r UNION ALL SELECT 'halves', h.*, 1 FROM halves h;
+INSERT INTO before SELECT 'halves', user_id, bias, factors FROM halves_user_factors;
+SELECT count(*) BETWEEN 5 AND 35 AS users_held_out FROM halves_user_factors WHERE ratings = 0 AND user_id > 5000;
+SELECT min(item_id) AS held FROM all_held \gset
+INSERT INTO halves VALUES (:held - 600, 600);
+SELECT u.users, items ~ '^1 ' AS items FROM updated('halves') u;
+SELECT count(*) FILTER (WHERE ratings = 0) = (SELECT count(*) - 1 FROM all_held) AS others_stay FROM halves_item_factors JOIN all_held USING (item_id);
+SELECT item_id = 600 AS new, interest_gradient('halves', item_id, factors) < 1e-5 AS interest FROM halves_item_factors WHERE item_id IN (600, :held) ORDER BY 1;
+SELECT DISTINCT reason FROM mf_recommend(:held - 600, 3, 'halves', fresh => true);
+SELECT u.* FROM updated('halves') u;
+SELECT mf_refresh('halves') = count(*) FROM halves_item_factors;
+-- values of 0 are no rows: an item that has no others stays cold, and is out of the lists of who has it
+CREATE TABLE watched AS SELECT user_id, item_id, 1 + user_id % 3 AS times FROM seen WHERE item_id <= 400;
+SELECT items FROM mf_train('watched', 'watched', factors => 4, feedback => 'implicit', rating_column => 'times', item_features => 'films');
+INSERT INTO watched SELECT u, 78, 0 FROM generate_series(1, 30) u;
+INSERT INTO watched VALUES (1, 9, 2), (2, 700, 0);
+UPDATE watched SET times = 0 WHERE item_id = 17;
+SELECT u.users ~ '^0 [1-9][0-9]* 0' AS users, items ~ '^0 [1-9][0-9]* 0' AS items FROM updated('watched') u;
+SELECT item_id, ratings, prior IS NOT NULL AS prior FROM watched_item_factors WHERE item_id IN (9, 17, 78, 700) ORDER BY 1;
+SELECT count(*) FROM mf_recommend(1, 500, 'watched', fresh => false) WHERE item_id IN (9, 78);
+SELECT count(*) > 10 AS users, sum((SELECT count(*) FROM mf_recommend(user_id, 500, 'watched', fresh => false) l WHERE l.item_id = 17)) AS lists, count(l.item_id) AS of_another
+	FROM watched w LEFT JOIN LATERAL mf_recommend(w.user_id + 1, 500, 'watched', fresh => false) l ON l.item_id = 17 AND w.user_id + 1 NOT IN (SELECT user_id FROM watched WHERE item_id = 17) WHERE w.item_id = 17;
+SELECT u.* FROM updated('watched') u;
+SELECT mf_refresh('watched') = count(*) FROM watched_item_factors;
 -- rows held out for validation count in an update
 SELECT users FROM mf_train('ratings', 'held', factors => 4, validation => 0.2);
 INSERT INTO ratings VALUES (10, 100, 5);
