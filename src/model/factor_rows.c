@@ -97,7 +97,7 @@ FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 		SetBulkColumn(slot, columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
 	else
 		SetBulkColumn(slot, columns->factors, MakeVector(rows->vectors + at, rows->factors));
-	if (rows->priors && rows->has_prior[row])
+	if (rows->priors && rows->has_prior[row] && columns->prior != InvalidAttrNumber)
 		SetBulkColumn(slot, columns->prior, MakeVector(rows->priors + at, rows->shared));
 	if (rows->rating_vectors)
 		SetBulkColumn(slot, columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));

@@ -117,12 +117,8 @@ ReceiveKey(TupleTableSlot *slot, DestReceiver *self)
 static const char *
 MadeOfAttributes(const Renewal *renewal)
 {
-	bool		has_prior = PriorColumn(renewal->relid) != InvalidAttrNumber;
-
 	if (renewal->side == &item_side)
-		return has_prior ? "prior IS NULL" : "true";
-	if (!has_prior)
-		return "false";
+		return PriorColumn(renewal->relid) != InvalidAttrNumber ? "prior IS NULL" : "true";
 	return FingerprintColumn(renewal->relid) != InvalidAttrNumber ? "prior IS NOT NULL AND fingerprint IS NULL" : "prior IS NOT NULL";
 }
 
@@ -273,7 +269,8 @@ AddNew(Renewal *renewal)
 /*
  * Opens what a side of the version is renewed from, as the model's owner.  False where there is nothing to renew it from:
  * for a version without attributes silently, as for one that is not the newest, for the relation is that of the last
- * training; with a notice where the owner cannot read the relation or the table of features.
+ * training, and for users whose table has lost the column by which profiles are known; with a notice where the owner cannot
+ * read the relation or the table of features.
  */
 static bool
 OpenRenewal(Renewal *renewal, bool newest)
@@ -282,7 +279,8 @@ OpenRenewal(Renewal *renewal, bool newest)
 	FeatureArguments arguments;
 
 	FeatureArgumentsFromJson(&arguments, renewal->side, model->parameters);
-	if (!newest || !HasFeatures(&arguments) || !SeesAllRows(renewal->relid))
+	if (!newest || !HasFeatures(&arguments) || !SeesAllRows(renewal->relid) ||
+		(renewal->side == &user_side && PriorColumn(renewal->relid) == InvalidAttrNumber))
 		return false;
 	FactorIdType(renewal->relid, renewal->id_column, &renewal->type);
 	if (OpenEncoder(&renewal->encoder, renewal->side, model, model->version, &renewal->type))

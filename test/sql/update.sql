@@ -221,6 +221,13 @@ BEGIN; SELECT * FROM after('DROP TABLE films'); ROLLBACK;
 BEGIN; SELECT * FROM after('ALTER TABLE films_feature_factors RENAME TO gone'); ROLLBACK;
 BEGIN; SELECT * FROM after('ALTER TABLE films ALTER item_id TYPE text'); ROLLBACK;
 BEGIN; SELECT * FROM after('ALTER TABLE films RENAME item_id TO film'); ROLLBACK;
+-- and tables have lost the column
+BEGIN;
+ALTER TABLE films_item_factors DROP prior;
+INSERT INTO seen VALUES (4, 79, 4), (4, 11, 3);
+SELECT u.* FROM updated('films') u;
+SELECT mf_refresh('films') = count(*) AS all FROM films_item_factors;
+ROLLBACK;
 -- users with a profile become it when their rows go, and are drawn to it when they rate
 CREATE TABLE people AS SELECT u AS user_id, 'kind ' || u % 10 AS kind FROM generate_series(1, 1510) u WHERE u <> 1500;
 ALTER TABLE people ADD PRIMARY KEY (user_id);
@@ -260,6 +267,16 @@ DELETE FROM seen WHERE user_id = 2000;
 SELECT users FROM updated('people') u;
 SELECT user_id, ratings, factors[1:4] = prior AS is_prior FROM people_user_factors WHERE user_id IN (1500, 2000) ORDER BY 1;
 SELECT u, string_agg(DISTINCT reason, ' ') FROM unnest('{1500,2000}'::int[]) u, mf_recommend(u, 3, 'people', fresh => true) GROUP BY 1 ORDER BY 1;
+-- the table has lost the column: profiles neither come nor go
+BEGIN;
+ALTER TABLE people_user_factors DROP prior;
+DELETE FROM people WHERE user_id IN (1503, 1504);
+INSERT INTO people VALUES (3006, 'kind 6');
+INSERT INTO seen VALUES (3006, 46, 5), (4, 46, 2);
+SELECT users FROM updated('people') u;
+SELECT mf_refresh('people') > 0 AS items;
+SELECT user_id, ratings FROM people_user_factors WHERE user_id IN (1503, 1504, 3006) ORDER BY 1;
+ROLLBACK;
 -- the relation has gone: profiles stay
 BEGIN;
 DROP TABLE people;
