@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 5
+#define IMAGE_FORMAT 6
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
@@ -23,6 +23,8 @@ typedef enum Section
 	SECTION_SLOTS,				/* int32[slots]: hash table of item numbers */
 	SECTION_COUNTS,				/* int32[n]: ratings */
 	SECTION_POPULAR,			/* int32[n]: items by decreasing number of ratings */
+	SECTION_TRENDS,				/* float[n]: their faded counts; empty where the version has none */
+	SECTION_TRENDING,			/* int32[n]: items by decreasing faded count; likewise */
 	SECTION_NUMBERED,			/* int32[]: the item of each number; empty where users have no seen items */
 	SECTION_BIAS,				/* float[n]: b_i; 0 without a rating part */
 	SECTION_MEAN_USER,			/* float[ld] */

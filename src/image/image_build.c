@@ -98,6 +98,8 @@ MeasureSections(int64 *length, const ImageSource *source)
 	length[SECTION_SLOTS] = ((int64) source->ids->mask + 1) * sizeof(int32);
 	length[SECTION_COUNTS] = n * sizeof(int32);
 	length[SECTION_POPULAR] = n * sizeof(int32);
+	length[SECTION_TRENDS] = source->trends ? n * sizeof(float) : 0;
+	length[SECTION_TRENDING] = source->trends ? n * sizeof(int32) : 0;
 	length[SECTION_NUMBERED] = source->numbers ? source->nnumbers * sizeof(int32) : 0;
 	length[SECTION_BIAS] = n * sizeof(float);
 	length[SECTION_MEAN_USER] = ld * sizeof(float);
@@ -144,27 +146,53 @@ FillIds(char *block, const ImageSource *source)
 		   sizeof(int32) * ((const ImageHeader *) block)->slots);
 }
 
-/* qsort_arg() by decreasing count, ties by increasing number. */
-static int
-CompareByCount(const void *a, const void *b, void *counts)
+/* What items are ordered by. */
+typedef struct ItemKeys
 {
+	const float *trends;		/* NULL: by counts alone */
+	const int32 *counts;
+} ItemKeys;
+
+/* qsort_arg() by decreasing trend, if there are trends, then by decreasing count, ties by increasing number. */
+static int
+CompareItems(const void *a, const void *b, void *arg)
+{
+	const ItemKeys *keys = arg;
 	int32		x = *(const int32 *) a;
 	int32		y = *(const int32 *) b;
-	int32		nx = ((const int32 *) counts)[x];
-	int32		ny = ((const int32 *) counts)[y];
 
-	return nx != ny ? (nx < ny) - (nx > ny) : (x > y) - (x < y);
+	if (keys->trends && keys->trends[x] != keys->trends[y])
+		return keys->trends[x] < keys->trends[y] ? 1 : -1;
+	if (keys->counts[x] != keys->counts[y])
+		return keys->counts[x] < keys->counts[y] ? 1 : -1;
+	return (x > y) - (x < y);
 }
 
-/* The n items by decreasing number of ratings, ties by id: what users get of whom nothing is known. */
-static void
-FillPopular(char *block, const ImageSource *source)
+/*
+ * items: the n items by decreasing faded count (trends NULL: none), then by decreasing number of ratings, ties by id.  Those
+ * without ratings come last, as theirs is 0.
+ */
+void
+OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items)
 {
-	int32	   *popular = SectionStart(block, SECTION_POPULAR);
+	ItemKeys	keys = {trends, counts};
 
-	for (int32 i = 0; i < source->ids->count; i++)
-		popular[i] = i;
-	qsort_arg(popular, source->ids->count, sizeof(int32), CompareByCount, (void *) source->counts);
+	for (int32 i = 0; i < n; i++)
+		items[i] = i;
+	qsort_arg(items, n, sizeof(int32), CompareItems, &keys);
+}
+
+/* The orders of what users get of whom nothing is known: by number of ratings, and by faded count where there is one. */
+static void
+FillOrders(char *block, const ImageSource *source)
+{
+	int64		n = source->ids->count;
+
+	OrderItems(NULL, source->counts, n, SectionStart(block, SECTION_POPULAR));
+	if (source->trends == NULL)
+		return;
+	memcpy(SectionStart(block, SECTION_TRENDS), source->trends, sizeof(float) * n);
+	OrderItems(source->trends, source->counts, n, SectionStart(block, SECTION_TRENDING));
 }
 
 /*
@@ -284,7 +312,7 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 		memcpy(SectionStart(block, SECTION_COLD_SHIFT), source->cold_shift, sizeof(float) * Dimensions(source));
 	if (source->bias)
 		memcpy(SectionStart(block, SECTION_BIAS), source->bias, sizeof(float) * n);
-	FillPopular(block, source);
+	FillOrders(block, source);
 	FillNumbered(block, source);
 	FillVectors(block, source);
 	FillIndex(block, source);

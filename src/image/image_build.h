@@ -28,11 +28,13 @@ typedef struct ImageSource
 	const int32 *counts;		/* nitems: ratings */
 	const int32 *numbers;		/* nitems: by which users' rows mean them, negative: none; NULL: none has any */
 	int64		nnumbers;		/* numbers are below */
+	const float *trends;		/* nitems: faded counts, 0 where there are no ratings; NULL: the version has none */
 	const float *users;			/* nusers x ld: users' vectors, to see what searches will be like; or NULL */
 	int64		nusers;
 	MfParallel	parallel;
 } ImageSource;
 
+extern void OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items);
 extern char *BuildImageBlock(const ImageSource *source, MemoryContext context);
 
 #endif

@@ -54,6 +54,8 @@ ViewBlock(Image *image)
 	image->ids.mask = header->slots - 1;
 	image->counts = SectionStart(block, SECTION_COUNTS);
 	image->popular = SectionStart(block, SECTION_POPULAR);
+	image->trends = header->length[SECTION_TRENDS] > 0 ? SectionStart(block, SECTION_TRENDS) : NULL;
+	image->trending = image->trends ? SectionStart(block, SECTION_TRENDING) : NULL;
 	image->nnumbers = header->length[SECTION_NUMBERED] / sizeof(int32);
 	image->numbered = image->nnumbers > 0 ? SectionStart(block, SECTION_NUMBERED) : NULL;
 	image->bias = SectionStart(block, SECTION_BIAS);

@@ -29,6 +29,8 @@ typedef struct ItemRows
 	int32	   *numbers;		/* negative: none */
 	int64		nnumbers;		/* numbers are below: see VersionItemNumbers() */
 	bool		has_numbers;	/* some item has one */
+	float	   *trends;			/* faded counts, 0 where there is none */
+	bool		has_trends;		/* some item has one */
 } ItemRows;
 
 /* An array, or NULL, with room for more elements; what is new is not initialized. */
@@ -50,6 +52,7 @@ GrowRows(ItemRows *rows)
 	rows->bias = GrowArray(rows->bias, capacity, sizeof(float));
 	rows->counts = GrowArray(rows->counts, capacity, sizeof(int32));
 	rows->numbers = GrowArray(rows->numbers, capacity, sizeof(int32));
+	rows->trends = GrowArray(rows->trends, capacity, sizeof(float));
 	rows->capacity = capacity;
 }
 
@@ -110,6 +113,8 @@ TakeItemRow(void *state, const StoredRow *row)
 	rows->counts[item] = row->count;
 	rows->numbers[item] = row->number;
 	rows->has_numbers |= row->number >= 0;
+	rows->trends[item] = isfinite(row->trend) ? row->trend : 0;
+	rows->has_trends |= !isnan(row->trend) && rows->objective->trend_half_life > 0;
 }
 
 /* ReorderRows(), after which the array as it was read is not needed any more. */
@@ -143,6 +148,7 @@ SortRows(ImageSource *source, ItemRows *rows)
 	source->counts = Reorder(rows->counts, rank, n, 1);
 	source->numbers = rows->has_numbers ? Reorder(rows->numbers, rank, n, 1) : NULL;
 	source->nnumbers = rows->nnumbers;
+	source->trends = rows->has_trends ? Reorder(rows->trends, rank, n, 1) : NULL;
 }
 
 /*
@@ -169,6 +175,6 @@ ReadImageSource(ImageSource *source, const Model *model, int32 version, const pg
 	rows.ids = CreateIdMap(idtype);
 	rows.ld = mf_padded(mf_dimensions(&source->objective));
 	GrowRows(&rows);
-	ReadFactors(model->item_relid, ITEM_ID, version, idtype, 0, TakeItemRow, &rows);
+	ReadFactors(model->item_relid, ITEM_ID, version, idtype, READ_TRENDS, TakeItemRow, &rows);
 	SortRows(source, &rows);
 }

@@ -91,6 +91,13 @@ FingerprintColumn(Oid relid)
 	return FindColumn(relid, "fingerprint", INT8OID);
 }
 
+/* The column of an items' table with their faded counts; tables that 0.1.0 made are without. */
+AttrNumber
+TrendColumn(Oid relid)
+{
+	return FindColumn(relid, "trend", FLOAT4OID);
+}
+
 /*
  * Where the columns of a model table are.  What it does not have, or has of another type than training has made,
  * is InvalidAttrNumber; ids may be of any type, which is not looked up.
@@ -108,6 +115,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->prior = PriorColumn(relid);
 	columns->number = ItemNumberColumn(relid);
 	columns->fingerprint = FingerprintColumn(relid);
+	columns->trend = TrendColumn(relid);
 }
 
 /* An error for a column of a model table that has not kept its type: it is `now`, and was made as `type`. */

@@ -26,6 +26,7 @@ typedef struct FactorColumns
 	AttrNumber	prior;			/* float4[] */
 	AttrNumber	number;			/* int4, of items */
 	AttrNumber	fingerprint;	/* int8 */
+	AttrNumber	trend;			/* float4, of items */
 } FactorColumns;
 
 extern const char *FactorTableSql(Oid relid);
@@ -34,6 +35,7 @@ extern AttrNumber SeenColumn(Oid relid);
 extern AttrNumber PriorColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
 extern AttrNumber FingerprintColumn(Oid relid);
+extern AttrNumber TrendColumn(Oid relid);
 extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireColumn(Oid relid, const char *column, Oid type);

@@ -103,6 +103,8 @@ FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 		SetBulkColumn(slot, columns->rating_factors, MakeVector(rows->rating_vectors + at, rows->factors));
 	if (rows->numbers && columns->number != InvalidAttrNumber)
 		SetBulkColumn(slot, columns->number, Int32GetDatum(rows->numbers[row]));
+	if (rows->trends && rows->counts[row] > 0 && columns->trend != InvalidAttrNumber)
+		SetBulkColumn(slot, columns->trend, Float4GetDatum(rows->trends[row]));
 	if (rows->fingerprints && row < rows->nfingerprints && rows->fingerprints[row] != 0 &&
 		columns->fingerprint != InvalidAttrNumber)
 		SetBulkColumn(slot, columns->fingerprint, Int64GetDatum(rows->fingerprints[row]));
@@ -304,6 +306,7 @@ typedef struct FactorReceiver
 	int			seen;
 	int			number;
 	int			fingerprint;
+	int			trend;
 	int64		rows;
 } FactorReceiver;
 
@@ -350,7 +353,7 @@ static bool
 ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	FactorReceiver *receiver = (FactorReceiver *) self;
-	StoredRow	row = {.number = -1};
+	StoredRow	row = {.number = -1,.trend = NAN};
 
 	slot_getallattrs(slot);
 	row.id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
@@ -365,6 +368,8 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 		row.number = DatumGetInt32(slot->tts_values[receiver->number]);
 	if (receiver->fingerprint > 0 && !slot->tts_isnull[receiver->fingerprint])
 		row.fingerprint = DatumGetInt64(slot->tts_values[receiver->fingerprint]);
+	if (receiver->trend > 0 && !slot->tts_isnull[receiver->trend])
+		row.trend = DatumGetFloat4(slot->tts_values[receiver->trend]);
 	receiver->function(receiver->state, &row);
 	receiver->rows += row.factors > 0;
 	return true;
@@ -419,6 +424,8 @@ InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const ch
 	receiver->number = ReadColumn(sql, &columns, "number", ItemNumberColumn(relid));
 	if (options & READ_FINGERPRINTS)
 		receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
+	if (options & READ_TRENDS)
+		receiver->trend = ReadColumn(sql, &columns, "trend", TrendColumn(relid));
 	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", FactorTableSql(relid));
 }
 

@@ -30,6 +30,7 @@ typedef struct FactorRows
 	const int64 *fingerprints;	/* of the first `nfingerprints` rows, 0: none; others', or of NULL all: stored as null */
 	int64		nfingerprints;
 	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
+	const float *trends;		/* of items, their faded counts; NULL, and where there are no ratings: stored as null */
 	const float *priors;		/* what attributes make of them, in the first `shared` dimensions; NULL: all null */
 	const bool *has_prior;		/* n: others' are stored as null; NULL: all have vectors */
 	int			shared;
@@ -51,12 +52,14 @@ typedef struct StoredRow
 	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 	int64		fingerprint;	/* of the rows that it was made from, where it was asked for; 0: not known, or none */
+	float		trend;			/* of an item, its faded count, where it was asked for; NaN: null */
 } StoredRow;
 
 /* What is read of rows only where it is asked for. */
 #define READ_SEEN 1
 #define READ_PRIOR 2
 #define READ_FINGERPRINTS 4
+#define READ_TRENDS 8
 
 /* Takes one row after the other, in no particular order. */
 typedef void (*StoredRowFunction) (void *state, const StoredRow *row);

@@ -152,6 +152,8 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 	}
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
 	CommentModelTable(name, "number", "by which seen of the table of users means the item");
+	CommentModelTable(name, "trend",
+					  "what is left of the item's rows, which halve in trend_half_life seconds of age; null: rows have no times, or it has none");
 	CommentModelTable(name, "prior",
 					  "what its attributes alone make of an item of the ratings; null: nothing, or nobody had rated it, and factors are that");
 }
@@ -173,7 +175,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	AppendCollation(&sql, idtype);
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
 					 "PRIMARY KEY (version, %s))",
-					 items ? ", rating_factors real[], number integer, prior real[], fingerprint bigint" :
+					 items ? ", rating_factors real[], number integer, prior real[], fingerprint bigint, trend real" :
 					 ", seen bytea, prior real[], fingerprint bigint", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
@@ -235,6 +237,13 @@ char *
 AddFingerprintSql(Oid relid)
 {
 	return psprintf("ALTER TABLE %s ADD COLUMN fingerprint bigint", FactorTableSql(relid));
+}
+
+/* The statement that gives an items' table its column of faded counts. */
+char *
+AddTrendSql(Oid relid)
+{
+	return psprintf("ALTER TABLE %s ADD COLUMN trend real", FactorTableSql(relid));
 }
 
 /* The statement that gives a table its column of what attributes make of its users or items. */

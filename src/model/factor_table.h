@@ -26,5 +26,6 @@ extern char *AddSeenSql(Oid relid);
 extern char *AddNumberSql(Oid relid);
 extern char *AddPriorSql(Oid relid);
 extern char *AddFingerprintSql(Oid relid);
+extern char *AddTrendSql(Oid relid);
 
 #endif

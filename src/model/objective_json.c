@@ -122,9 +122,12 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (objective->half_life > 0)
 	{
 		AppendJsonNumber(&json, "half_life", objective->half_life);
-		AppendJsonNumber(&json, "newest", objective->newest);
 		AppendJsonNumber(&json, "mean_fade", objective->mean_fade);
 	}
+	if (objective->trend_half_life > 0)
+		AppendJsonNumber(&json, "trend_half_life", objective->trend_half_life);
+	if (objective->half_life > 0 || objective->trend_half_life > 0)
+		AppendJsonNumber(&json, "newest", objective->newest);
 	if (objective->rating_factors > 0)
 		appendStringInfo(&json, ", \"rating_factors\": %d", objective->rating_factors);
 	if (objective->fold != MF_FOLD_TRAINED)
@@ -178,6 +181,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->item_map = JsonNumber(json, "item_map", 0) != 0;
 	objective->feature_strength = JsonNumber(json, "feature_strength", 1);
 	objective->half_life = JsonNumber(json, "half_life", 0);
+	objective->trend_half_life = JsonNumber(json, "trend_half_life", 0);
 	objective->newest = JsonNumber(json, "newest", 0);
 	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
 	for (int i = 0; i < (int) lengthof(numbers); i++)

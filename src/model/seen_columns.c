@@ -169,6 +169,18 @@ AddFingerprintColumns(const Model *model)
 	}
 }
 
+/* The same of the column with faded counts of items: returns whether it is there, for without it a version has no trends. */
+bool
+AddTrendColumn(const Model *model)
+{
+	AttrNumber	attnum = TrendColumn(model->item_relid);
+
+	if (attnum != InvalidAttrNumber)
+		return true;
+	return FindObstacle(model->item_relid, "trend", attnum) == NULL &&
+		TrySqlPatiently(list_make1(AddTrendSql(model->item_relid))) == NULL;
+}
+
 /*
  * The same of the column with what attributes make of users or items, in the one or the other table, for a version that has
  * some; an error where it cannot be added, as without it such users would be other ones when they are folded in.

@@ -94,4 +94,31 @@ FadedNumber(float value, float fade)
 	return (float) (log1p(value) * fade);
 }
 
+/*
+ * A sum of what is left of rows, as a fixed-point number: the same to the bit in whatever order they are added, and fine
+ * enough for those that are as old as can be.
+ */
+typedef struct FadeSum
+{
+	uint64		whole;
+	uint64		part;			/* in units of 2^-64 */
+} FadeSum;
+
+/* Adds what is left of a row: more than 0, at most 1. */
+static inline void
+AddFade(FadeSum *sum, float fade)
+{
+	uint64		part = fade < 1 ? (uint64) ldexp(fade, 64) : 0;
+
+	sum->part += part;
+	sum->whole += (fade >= 1) + (sum->part < part);
+}
+
+/* The sum, rounded. */
+static inline double
+FadeTotal(FadeSum sum)
+{
+	return (double) sum.whole + ldexp((double) sum.part, -64);
+}
+
 #endif

@@ -26,6 +26,9 @@ typedef struct Holdout
 
 #define FADE_UNIT (1.0 / (1 << 30))
 
+/* In seconds, where rows have times but do not fade: in which items' trends halve. */
+#define TREND_HALF_LIFE (30.0 * 24 * 60 * 60)
+
 /*
  * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the same,
  * in any order, so are the sums; 0 where there is none.
@@ -67,6 +70,10 @@ typedef struct Ratings
 	Fading		fading;
 	int64		faded;			/* rows that are trained on, */
 	int64		left;			/* and what is left of all of them, in units of FADE_UNIT: a sum in any order */
+
+	/* of rows with times, where items' trends are wanted */
+	double		trend_half_life;	/* seconds; 0: they are not wanted */
+	FadeSum    *trends;			/* by item, what is left of its rows that are trained on; or NULL */
 
 	/* found in passing */
 	int64		null_rows;		/* rows passed over because user, item or value is null */

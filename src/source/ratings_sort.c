@@ -112,6 +112,22 @@ FadeBlock(const Sorting *s, int64 n)
 	s->ratings->faded += n;
 }
 
+/* Adds what is left of the first n triplets in memory to the trends of their items, where these are wanted. */
+static void
+AddTrends(const Sorting *s, int64 n)
+{
+	const Triplets *t = s->triplets;
+	Fading		fading = {s->ratings->trend_half_life, s->ratings->fading.newest};
+	FadeSum    *trends = s->ratings->trends;
+
+	for (int64 i = 0; trends && i < n; i++)
+	{
+		if (i % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
+		AddFade(&trends[t->item[i]], FadeOfTime(fading, t->time[i]));
+	}
+}
+
 /* The numbers of values that have faded, of merged cells, in the stead of values and of what is left of them. */
 static void
 FadeValues(MfMatrix *matrix)
@@ -132,8 +148,8 @@ FadeValues(MfMatrix *matrix)
 
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
- * held-out pairs out of it, with their numbers as given; the others fade.  Returns how many are left, at the start of
- * the arrays.
+ * held-out pairs out of it, with their numbers as given; the others fade, and count for trends.  Returns how many are left,
+ * at the start of the arrays.
  */
 static int64
 RankBlock(Sorting *s)
@@ -146,6 +162,7 @@ RankBlock(Sorting *s)
 	ReplaceByRank(t->item, t->held, s->item_rank);
 	if (s->holdout.fraction <= 0)
 	{
+		AddTrends(s, t->held);
 		FadeBlock(s, t->held);
 		return t->held;
 	}
@@ -172,6 +189,7 @@ RankBlock(Sorting *s)
 			t->time[kept] = t->time[i];
 		kept++;
 	}
+	AddTrends(s, kept);
 	FadeBlock(s, kept);
 	return kept;
 }
@@ -454,6 +472,8 @@ SortRatings(Sorting *s)
 		s->nitems = ratings->items->count;
 		RankFingerprints(s);
 	}
+	if (ratings->trend_half_life > 0)
+		ratings->trends = HugeZeroArray(s->nitems, sizeof(FadeSum));
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);
 	if (s->triplets->file)
 		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));

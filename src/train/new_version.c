@@ -320,6 +320,7 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 	v->stores_seen = users->seen && AddSeenColumns(model);
 	if (users->fingerprints)
 		AddFingerprintColumns(model);
+	v->stores_trends = items->trends && AddTrendColumn(model);
 	if (users->priors)
 		AddPriorColumn(model, model->user_relid);
 	if (items->priors)

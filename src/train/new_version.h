@@ -24,6 +24,7 @@ typedef struct NewVersion
 	bool		both_parts;		/* items have two vectors, s_i and q_i */
 	bool		has_features;	/* it goes by attributes of items or users */
 	bool		stores_seen;	/* its rows say what users have */
+	bool		stores_trends;	/* and how items trend */
 } NewVersion;
 
 extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);

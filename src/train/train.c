@@ -57,6 +57,7 @@ typedef struct StoredItems
 	const float *prior;			/* n x ld: what attributes make of them; NULL without */
 	const bool *has_prior;		/* n: see FindPriors() */
 	const int64 *fingerprints;	/* n: of their rows */
+	const float *trends;		/* n: their faded counts; NULL without times */
 } StoredItems;
 
 /* A training of a model's next version. */
@@ -237,6 +238,21 @@ FindPriors(const Training *training, const int32 *rank)
 	return has_prior;
 }
 
+/* Faded counts of the training's items, 0 of those without ratings; NULL without times. */
+static float *
+FindTrends(const Training *training)
+{
+	const FadeSum *left = training->ratings->trends;
+	float	   *trends;
+
+	if (left == NULL)
+		return NULL;
+	trends = HugeZeroArray(training->nitems, sizeof(float));
+	for (int64 i = 0; i < training->problem.nitems; i++)
+		trends[i] = (float) FadeTotal(left[i]);
+	return trends;
+}
+
 /*
  * t->items: what the training has of items, in the order of their ids, which become the dictionary's numbers.  numbers:
  * by the training's.
@@ -261,7 +277,8 @@ SortItems(Trainer *t, const int32 *numbers)
 		.rating = ReorderRows(factors->rating, rank, n, ld),
 		.bias = ReorderRows(factors->item_bias, rank, n, 1),
 		.numbers = ReorderRows(numbers, rank, n, 1),
-		.fingerprints = ReorderRows(fingerprints, rank, n, sizeof(int64) / 4)
+		.fingerprints = ReorderRows(fingerprints, rank, n, sizeof(int64) / 4),
+		.trends = ReorderRows(FindTrends(training), rank, n, 1)
 	};
 	if (training->map)
 	{
@@ -315,7 +332,8 @@ ItemRows(const Trainer *t)
 		.shared = t->training.problem.factors,
 		.rated = items->n,
 		.fingerprints = items->fingerprints,
-		.nfingerprints = items->n
+		.nfingerprints = items->n,
+		.trends = items->trends
 	};
 
 	return rows;
@@ -394,6 +412,7 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	source.counts = items->counts;
 	source.numbers = t->version.stores_seen ? items->numbers : NULL;
 	source.nnumbers = items->n;
+	source.trends = t->version.stores_trends ? items->trends : NULL;
 	source.users = training->factors.user;
 	source.nusers = training->problem.nusers;
 	source.parallel = training->parallel;

@@ -39,7 +39,8 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 	objective->value_scale = ratings->value_scale;
 	objective->weight_scale = ratings->weight_scale;
 	objective->half_life = ratings->fading.half_life;
-	objective->newest = RowsFade(ratings->fading) ? ratings->fading.newest : 0;
+	objective->trend_half_life = ratings->trend_half_life;
+	objective->newest = isfinite(ratings->fading.newest) ? ratings->fading.newest : 0;
 	objective->mean_fade = MeanFade(ratings);
 	if (!ratings->is_explicit)
 		return;

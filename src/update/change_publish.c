@@ -85,5 +85,6 @@ PublishChanges(const Update *u)
 	source.bias = ByRank(items, place, ids->count, items->bias, 1);
 	source.counts = ByRank(items, place, ids->count, items->counts, 1);
 	source.numbers = u->stores_seen ? ByRank(items, place, ids->count, items->numbers, 1) : NULL;
+	source.trends = ByRank(items, place, ids->count, items->trends, 1);
 	RenewImage(u->model, &source);
 }

@@ -139,6 +139,7 @@ StoreItems(const Update *u, bool with_seen)
 	rows.shared = u->items.factors;
 	rows.rated = u->changed_items.count;
 	rows.numbers = with_seen ? Gather(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
+	rows.trends = Gather(&u->changed_items, u->items.trends, sizeof(float));
 	StoreFactors(u->items.relid, ITEM_ID, u->model->version, &rows, with_seen);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "core/base/padding.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
@@ -41,6 +43,7 @@ ReserveSide(Side *side, int64 count, int64 capacity, bool both)
 	side->bias = GrowArray(side->bias, capacity, sizeof(float));
 	side->counts = GrowArray(side->counts, capacity, sizeof(int32));
 	side->numbers = GrowArray(side->numbers, capacity, sizeof(int32));
+	side->trends = GrowArray(side->trends, capacity, sizeof(float));
 	side->known = GrowArray(side->known, capacity, sizeof(bool));
 	side->fingerprints = GrowArray(side->fingerprints, capacity, sizeof(int64));
 	side->capacity = capacity;
@@ -78,6 +81,7 @@ TakeRow(void *state, const StoredRow *row)
 	side->bias[at] = row->bias;
 	side->counts[at] = row->factors > 0 ? row->count : 0;
 	side->numbers[at] = row->number;
+	side->trends[at] = isfinite(row->trend) ? row->trend : 0;
 	side->known[at] = row->factors > 0;
 	side->fingerprints[at] = row->fingerprint;
 }
@@ -96,7 +100,7 @@ ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factor
 	FactorIdType(relid, id_column, &side->type);
 	side->ids = CreateIdMap(&side->type);
 	ReserveSide(side, 0, rows + rows / 32 + 1024, both);
-	(void) ReadFactors(relid, id_column, version, &side->type, READ_FINGERPRINTS, TakeRow, side);
+	(void) ReadFactors(relid, id_column, version, &side->type, READ_FINGERPRINTS | READ_TRENDS, TakeRow, side);
 	side->stored = side->ids->count;
 }
 
@@ -119,6 +123,7 @@ GrowSide(Side *side, const int64 *current)
 		side->bias[i] = 0;
 		side->counts[i] = 0;
 		side->numbers[i] = -1;
+		side->trends[i] = 0;
 		side->known[i] = false;
 		side->fingerprints[i] = 0;
 	}

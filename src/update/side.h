@@ -36,6 +36,7 @@ typedef struct Side
 	float	   *bias;
 	int32	   *counts;			/* ratings, as the version has them by now */
 	int32	   *numbers;		/* of items: by which users' rows mean them; negative: none */
+	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL by CountTrends(): the version has none */
 	bool	   *known;			/* they are stored with a vector */
 	int64	   *fingerprints;	/* of the rows that they were made from; 0: none, or not known */
 	int64	   *current;		/* of the rows that there are; 0: none */

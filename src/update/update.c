@@ -9,6 +9,7 @@
  *     find whose rows have changed                side.c
  *     leave vectors that a few rows do not move   item_growth.c
  *     solve these alone                           row_select.c, change_solve.c, item_priors.c, user_priors.c
+ *     count how items trend                       trend_count.c
  *     store them, and renew what has no rows       change_store.c, serve/renewal.c
  */
 #include "postgres.h"
@@ -243,6 +244,7 @@ TakeChanges(Update *u, UpdateResult *result)
 	if (!DidAnything(result))
 		return;
 	SolveChanges(u);
+	CountTrends(u);
 	memset(result, 0, sizeof(UpdateResult));	/* some who have lost their rows stay, by their attributes */
 	result->rows = u->rows.count;
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);

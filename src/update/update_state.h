@@ -63,6 +63,9 @@ extern void FindCountedItems(Update *u);
 /* change_solve.c */
 extern void SolveChanges(Update *u);
 
+/* trend_count.c */
+extern void CountTrends(Update *u);
+
 /* change_store.c */
 extern void StoreChanges(Update *u);
 

@@ -43,7 +43,8 @@ typedef struct MfObjective
 	double		value_scale;	/* f(v) = log(1 + v), less what has faded, / value_scale; 0: f = 1 */
 	double		weight_scale;	/* what weights of explicit feedback are divided by: their mean */
 	double		half_life;		/* seconds of age in which a row loses half of its weight; 0: rows do not fade */
-	double		newest;			/* time of the newest row, from which ages count, in seconds */
+	double		trend_half_life;	/* the same of what rows count in items' trends; 0: they have none */
+	double		newest;			/* time of the newest row, from which ages count, in seconds; 0 without times */
 	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade * f(value) */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;

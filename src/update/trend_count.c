@@ -1,0 +1,65 @@
+/*
+ * trend_count.c - what is left of the rows of items that have changed, by their age.
+ *
+ * Faded counts stay in the units of the training: a row of its newest one's time counts 1, and one that came a half-life
+ * later counts 2.  So they can be compared with those of all items that have not changed, whose rows nobody looks at.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "model/factor_columns.h"
+#include "pg/alloc.h"
+#include "rows/row_weight.h"
+#include "update/update_state.h"
+
+/*
+ * left: by number, what is left of the rows of changed items at the time of the newest row that there is now.
+ */
+static void
+AddRows(Update *u, FadeSum *left)
+{
+	Fading		fading = {u->objective.trend_half_life, u->read->fading.newest};
+	const Selection *changed = &u->changed_items;
+	Triplets   *rows = &u->rows;
+
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+		{
+			if (i % BLOCK_TRIPLETS == 0)
+				CHECK_FOR_INTERRUPTS();
+			if (changed->place[rows->item[i]] >= 0)
+				AddFade(&left[rows->item[i]], FadeOfTime(fading, rows->time[i]));
+		}
+	EndTriplets(rows);
+}
+
+/*
+ * u->items.trends: counts the rows of items that have changed, which SolveChanges() has selected.  Of a version without
+ * trends it becomes NULL.  So many half-lives after the training that floats would end, all that is new counts the same.
+ */
+void
+CountTrends(Update *u)
+{
+	double		half_life = u->objective.trend_half_life;
+	double		later = (u->read->fading.newest - u->objective.newest) / half_life;
+	FadeSum    *left;
+
+	if (!(half_life > 0) || u->source.time_column == NULL || TrendColumn(u->items.relid) == InvalidAttrNumber)
+	{
+		u->items.trends = NULL;
+		return;
+	}
+	later = fmax(fmin(later, MOST_HALF_LIVES), -MOST_HALF_LIVES);
+	left = HugeZeroArray(u->items.ids->count, sizeof(FadeSum));
+	AddRows(u, left);
+	for (int64 i = 0; i < u->changed_items.count; i++)
+	{
+		int32		number = u->changed_items.number[i];
+
+		u->items.trends[number] = (float) (FadeTotal(left[number]) * exp2(later));
+	}
+	pfree(left);
+}
