@@ -175,22 +175,28 @@ DROP FUNCTION mfrec.mf_recommend_users(text, bigint, anyelement, text);
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mfrec.mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_popular(
+	k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-SELECT mfrec.take_arguments('mf_popular(integer, text)', 'mfrec.mf_popular(bigint, text, anycompatible)');
-DROP FUNCTION mfrec.mf_popular(bigint, text, anycompatible);
-COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible) IS
+SELECT mfrec.take_arguments('mf_popular(integer, text)', 'mfrec.mf_popular(bigint, text, anycompatible, interval, text)');
+DROP FUNCTION mfrec.mf_popular(bigint, text, anycompatible, interval, text);
+COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible, interval, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
-candidates: only these items, such as those of a category; null: all';
+candidates: only these items, such as those of a category; null: all
+by: ratings, or trend: what has been popular of late, as far as a time_column tells when rows came to be; a row counts half as much with every half_life of its age
+half_life: by trend, of the model, or another one, for which all rows of the source are read';
 
-CREATE FUNCTION mfrec.mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL)
+CREATE FUNCTION mfrec.mf_popular(
+	k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_popular(bigint, anyelement, text, "any")');
-DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text, "any");
+SELECT mfrec.take_arguments('mf_popular(integer, anyelement, text)', 'mfrec.mf_popular(bigint, anyelement, text, "any", interval, text)');
+DROP FUNCTION mfrec.mf_popular(bigint, anyelement, text, "any", interval, text);
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
@@ -489,11 +495,13 @@ COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
 'as above, for ids given as text';
 
 -- A literal in the third place is the model, as before there were candidates: mf_popular(10, NULL::text, 'ratings')
-CREATE FUNCTION mf_popular(k bigint, item_type text, model text, candidates "any" DEFAULT NULL)
+CREATE FUNCTION mf_popular(
+	k bigint, item_type text, model text, candidates text DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id text, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_text';
-COMMENT ON FUNCTION mf_popular(bigint, text, text, "any") IS
+COMMENT ON FUNCTION mf_popular(bigint, text, text, text, interval, text) IS
 'as above, for items given as text';
 
 -- Variants of an experiment
@@ -619,7 +627,7 @@ COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatib
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
-reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), profile (what the user is like is known from user_features, and nothing else)';
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), trending (likewise, with mfrec.cold_start), profile (what the user is like is known from user_features, and nothing else)';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';
 COMMENT ON FUNCTION mf_refresh(text) IS

@@ -428,7 +428,7 @@ COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatib
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
-reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), profile (what the user is like is known from user_features, and nothing else)';
+reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), trending (likewise, with mfrec.cold_start), profile (what the user is like is known from user_features, and nothing else)';
 
 CREATE FUNCTION mf_recommend(
 	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
@@ -613,27 +613,35 @@ AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
 COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_popular(k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL)
+CREATE FUNCTION mf_popular(
+	k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible) IS
+COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible, interval, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
-candidates: only these items, such as those of a category; null: all';
+candidates: only these items, such as those of a category; null: all
+by: ratings, or trend: what has been popular of late, as far as a time_column tells when rows came to be; a row counts half as much with every half_life of its age
+half_life: by trend, of the model, or another one, for which all rows of the source are read';
 
-CREATE FUNCTION mf_popular(k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL)
+CREATE FUNCTION mf_popular(
+	k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-COMMENT ON FUNCTION mf_popular(bigint, anyelement, text, "any") IS
+COMMENT ON FUNCTION mf_popular(bigint, anyelement, text, "any", interval, text) IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- A literal in the third place is the model, as before there were candidates: mf_popular(10, NULL::text, 'ratings')
-CREATE FUNCTION mf_popular(k bigint, item_type text, model text, candidates "any" DEFAULT NULL)
+CREATE FUNCTION mf_popular(
+	k bigint, item_type text, model text, candidates text DEFAULT NULL,
+	half_life interval DEFAULT NULL, by text DEFAULT NULL)
 RETURNS TABLE (item_id text, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_text';
-COMMENT ON FUNCTION mf_popular(bigint, text, text, "any") IS
+COMMENT ON FUNCTION mf_popular(bigint, text, text, text, interval, text) IS
 'as above, for items given as text';
 
 -- ---------------------------------------------------------------------------------------------

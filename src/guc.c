@@ -26,6 +26,7 @@ bool		mfrec_verbose = false;
 /* What mfrec.cold_start can be: see ColdStart. */
 static const struct config_enum_entry cold_start_options[] = {
 	{"popular", COLD_START_POPULAR, false},
+	{"trending", COLD_START_TRENDING, false},
 	{"empty", COLD_START_EMPTY, false},
 	{"error", COLD_START_ERROR, false},
 	{NULL, 0, false}
@@ -57,7 +58,7 @@ DefineSettings(void)
 							   &mfrec_text_search_config, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("mfrec.cold_start",
 							 "What mf_recommend returns for a user of whom nothing is known.",
-							 NULL,
+							 "trending is what is popular of late, as far as the model knows when rows came to be.",
 							 &mfrec_cold_start, COLD_START_POPULAR, cold_start_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("mfrec.verbose",

@@ -8,6 +8,7 @@
 typedef enum ColdStart
 {
 	COLD_START_POPULAR,
+	COLD_START_TRENDING,
 	COLD_START_EMPTY,
 	COLD_START_ERROR
 } ColdStart;

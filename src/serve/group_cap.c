@@ -251,8 +251,8 @@ CutGroups(Grouping *grouping, int k, bool can_grow, TopList *list)
 static void
 Rank(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k, TopList *list)
 {
-	if (user->reason == REASON_POPULAR)
-		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
+	if (NothingKnown(user))
+		MakePopularList(r, ColdStartOrder(r->image, user->reason), leave_out_seen ? user : NULL, filter, k, list);
 	else
 		MakeList(r, user, filter, leave_out_seen, k, list);
 }
@@ -276,7 +276,7 @@ MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter,
 		CHECK_FOR_INTERRUPTS();
 		if (n > LONG_RANKING && grouping->group == NULL)
 			LoadGroups(grouping, image);
-		if (grouping->group && user->reason != REASON_POPULAR)
+		if (grouping->group && !NothingKnown(user))
 		{
 			ListFilter	grouped = *filter;
 

@@ -90,7 +90,7 @@ ScoreNewItems(const Recommender *r, const UserState *user, const NewItems *new, 
 		float		score = (float) mf_dot(user->vector, vectors + (Size) j * ld, ld) + offsets[j];
 
 		if (!new->had[j])
-			scored[count++] = (Scored) {(int32) r->image->nitems + j, user->reason == REASON_POPULAR ? 0 : score};
+			scored[count++] = (Scored) {(int32) r->image->nitems + j, NothingKnown(user) ? 0 : score};
 	}
 	qsort(scored, count, sizeof(Scored), CompareScored);
 	return count;

@@ -267,13 +267,28 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 									 list->item, list->score, NULL);
 }
 
+/* Whether nothing is known of a user that a list could go by. */
+bool
+NothingKnown(const UserState *user)
+{
+	return user->reason == REASON_POPULAR || user->reason == REASON_TRENDING;
+}
+
+/* By which order such a user's list goes: what is popular, or, for REASON_TRENDING where the version knows it, of late. */
+ItemOrder
+ColdStartOrder(const Image *image, Reason reason)
+{
+	if (reason == REASON_TRENDING && image->trending)
+		return (ItemOrder) {image->trending, image->trends};
+	return (ItemOrder) {image->popular, NULL};
+}
+
 /*
- * The k items with the most ratings, which are their scores, without what the user has (NULL: with everything).
- * Few are passed over, so the list of popular items is gone through from its beginning.  Cold items, which have no
- * ratings, come last.
+ * The first k items of an order, with the scores that it goes by, without what the user has (NULL: with everything).
+ * Few are passed over, so the order is gone through from its beginning.  Cold items, which have no ratings, come last.
  */
 void
-MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list)
+MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
 	const Image *image = r->image;
 	const uint64_t *allowed = filter->candidates ? MarkItems(image, filter->candidates, filter->ncandidates, NULL) : NULL;
@@ -284,14 +299,14 @@ MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter,
 	InitList(image, k, list);
 	for (int64 i = 0; i < nitems && list->count < k; i++)
 	{
-		int32		item = image->popular[i];
+		int32		item = order.items[i];
 		uint64_t	bit = UINT64CONST(1) << (item % 64);
 
 		if ((allowed && !(allowed[item / 64] & bit)) || (excluded && (excluded[item / 64] & bit)) ||
 			(seen && (seen[item / 64] & bit)))
 			continue;
 		list->item[list->count] = item;
-		list->score[list->count++] = image->counts[item];
+		list->score[list->count++] = order.trends ? order.trends[item] : image->counts[item];
 	}
 }
 

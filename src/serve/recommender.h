@@ -23,7 +23,8 @@ typedef enum Reason
 	REASON_MODEL,				/* the stored vector */
 	REASON_FRESH,				/* folded in from the user's current rows */
 	REASON_POPULAR,				/* nothing is known */
-	REASON_PROFILE				/* no ratings; the stored vector is what attributes of the user say */
+	REASON_PROFILE,				/* no ratings; the stored vector is what attributes of the user say */
+	REASON_TRENDING				/* nothing is known, and the list is of what is popular of late */
 } Reason;
 
 /* A user as a list needs them; the vector has ld floats, padding 0. */
@@ -54,6 +55,13 @@ typedef struct ListFilter
 	int			per_group;		/* at most so many of each */
 } ListFilter;
 
+/* An order of all items of an image, best first, for users of whom nothing is known. */
+typedef struct ItemOrder
+{
+	const int32 *items;
+	const float *trends;		/* by item, the scores: faded counts; NULL: they are numbers of ratings */
+} ItemOrder;
+
 /* A list: numbers and scores of items, best first. */
 typedef struct TopList
 {
@@ -77,7 +85,10 @@ extern uint64_t *MarkColdItems(const Image *image);
 extern void InitList(const Image *image, int k, TopList *list);
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
-extern void MakePopularList(Recommender *r, const UserState *user, const ListFilter *filter, int k, TopList *list);
+extern bool NothingKnown(const UserState *user);
+extern ItemOrder ColdStartOrder(const Image *image, Reason reason);
+extern void MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const ListFilter *filter, int k,
+							TopList *list);
 extern double RatingOf(const MfObjective *objective, const UserState *user, const float *vector, double bias);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern void ShowScores(const Recommender *r, const UserState *user, TopList *list);

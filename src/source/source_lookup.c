@@ -1,5 +1,5 @@
 /*
- * source_lookup.c - the current rows of one user or one item in a source.
+ * source_lookup.c - the current rows of one user or one item in a source, or all of them.
  *
  * A source can be any relation, so a query looks, prepared once a session, with the caller's snapshot,
  * privileges and row security.  Its ids may have become of another type than the model has, such as bigint
@@ -9,9 +9,14 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
 #include "compat.h"
 #include "ids/id_growth.h"
 #include "pg/spi_query.h"
+#include "rows/row_time.h"
+#include "source/relation.h"
 #include "source/source_lookup.h"
 
 /* Completes a lookup whose source is open: the queries, and the types of ids that the model has. */
@@ -98,4 +103,70 @@ LookupItemRows(const SourceLookup *lookup, int64 item, CurrentRowFunction functi
 	.model_type = lookup->user_type,.function = function,.state = state};
 
 	RunLookup(lookup->item_sql, lookup->item_type, &lookup->source.item, item, &receiver);
+}
+
+/* The same of all current rows, which come with the ids of their items: a scan of the whole source. */
+void
+ReadAllRows(const SourceLookup *lookup, CurrentRowFunction function, void *state)
+{
+	LookupReceiver receiver = {.pub = {.receiveSlot = ReceiveCurrentRow,.rStartup = StartupLookupReceiver},
+	.source = &lookup->source,.column = 1,.idtype = &lookup->source.item,.model_type = lookup->item_type,
+	.function = function,.state = state};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, &lookup->source);
+	RunQuery(sql.data, InvalidOid, (Datum) 0, true, &receiver.pub);
+}
+
+/* Receives a time. */
+typedef struct TimeReceiver
+{
+	DestReceiver pub;
+	Oid			type;
+	double		time;
+} TimeReceiver;
+
+/* receiveSlot: keeps it, unless it is null. */
+static bool
+ReceiveTime(TupleTableSlot *slot, DestReceiver *self)
+{
+	TimeReceiver *receiver = (TimeReceiver *) self;
+
+	slot_getallattrs(slot);
+	if (!slot->tts_isnull[0])
+		receiver->time = TimeFromDatum(slot->tts_values[0], receiver->type);
+	return true;
+}
+
+/* rStartup: an error where the column is of another type than OpenSource() has found. */
+static void
+StartupTimeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+	(void) operation;
+	CheckNumberColumn(typeinfo, 0, ((TimeReceiver *) self)->type);
+}
+
+/*
+ * The time of the newest row, in seconds, of a source with times: of an index on these where there is one.  Without rows
+ * negative infinity; an error where it is not finite.
+ */
+double
+NewestTime(const SourceLookup *lookup)
+{
+	const Source *source = &lookup->source;
+	TimeReceiver receiver = {.pub = {.receiveSlot = ReceiveTime,.rStartup = StartupTimeReceiver},.type = source->time_type,
+	.time = -INFINITY};
+
+	RunQuery(psprintf("SELECT pg_catalog.max(%s)%s FROM %s", quote_identifier(source->time_column),
+					  source->time_type == NUMERICOID ? "::pg_catalog.float8" : "",
+					  quote_qualified_identifier(source->schema, source->name)),
+			 InvalidOid, (Datum) 0, true, &receiver.pub);
+	if (isnan(receiver.time) || receiver.time == INFINITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("the newest time of relation \"%s\" is not finite", source->name),
+				 errdetail("Rows count by their age before it."),
+				 errhint("Correct the row, or leave it out with a view.")));
+	return receiver.time;
 }

@@ -25,6 +25,8 @@ typedef void (*CurrentRowFunction) (void *state, int64 id, const Observation *ro
 
 extern void PrepareSourceLookup(SourceLookup *lookup, const IdType *user_type, const IdType *item_type);
 extern void LookupUserRows(const SourceLookup *lookup, int64 user, CurrentRowFunction function, void *state);
+extern void ReadAllRows(const SourceLookup *lookup, CurrentRowFunction function, void *state);
+extern double NewestTime(const SourceLookup *lookup);
 extern void LookupItemRows(const SourceLookup *lookup, int64 item, CurrentRowFunction function, void *state);
 
 #endif

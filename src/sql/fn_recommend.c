@@ -18,7 +18,9 @@
 #include "ids/id_array.h"
 #include "serve/group_cap.h"
 #include "serve/new_items.h"
+#include "rows/row_time.h"
 #include "serve/recommender.h"
+#include "serve/trend_order.h"
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
 #include "sql/srf.h"
@@ -29,7 +31,7 @@
 #define ITEM_TYPE_HINT "Name the type right after k: mf_recommend(user, 10, item_type => NULL::%s)."
 
 /* The column reason, by Reason. */
-static const char *const reason_names[] = {"model", "fresh", "popular", "profile"};
+static const char *const reason_names[] = {"model", "fresh", "popular", "profile", "trending"};
 
 /*
  * Where the arguments of mf_recommend stand, from 0; user_id and k are the first two.  They come in two orders:
@@ -166,7 +168,7 @@ PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState
 {
 	Recommendation made = {r, user, list, new, CStringGetTextDatum(reason_names[user->reason])};
 
-	if (user->reason != REASON_POPULAR)
+	if (!NothingKnown(user))
 		ShowScores(r, user, list);
 	if (new == NULL)
 		PutItemList(fcinfo, r->image, list->item, list->count, FillRecommended, &made);
@@ -229,7 +231,21 @@ FindNewCandidates(FunctionCallInfo fcinfo, const RecommendArguments *at, const R
 	return FindNewItems(r, unknown->ids, Min(unknown->count, MOST_NEW_ITEMS), new);
 }
 
-/* The list of a user of whom nothing is known, as mfrec.cold_start says: popular items, none, or an error. */
+/* What a list of a user of whom nothing is known is called, as mfrec.cold_start says: where trends are, it may go by them. */
+static Reason
+ColdStartReason(const Image *image)
+{
+	return mfrec_cold_start == COLD_START_TRENDING && image->trending ? REASON_TRENDING : REASON_POPULAR;
+}
+
+/* Whether such a user gets a list at all. */
+static bool
+ListsColdUsers(void)
+{
+	return mfrec_cold_start == COLD_START_POPULAR || mfrec_cold_start == COLD_START_TRENDING;
+}
+
+/* That list: popular items, none, or an error. */
 static void
 ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
 			  bool leave_out_seen, int k, int64 id, TopList *list)
@@ -239,12 +255,12 @@ ColdStartList(Recommender *r, const UserState *user, const ListFilter *filter, G
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("nothing is known of user %s", IdToText(&r->image->user_type, id)),
 				 errhint("Set mfrec.cold_start to \"popular\" to get the popular items instead.")));
-	if (mfrec_cold_start != COLD_START_POPULAR)
+	if (!ListsColdUsers())
 		return;
 	if (grouping->per_group > 0)
 		MakeGroupedList(r, user, filter, grouping, leave_out_seen, k, list);
 	else
-		MakePopularList(r, leave_out_seen ? user : NULL, filter, k, list);
+		MakePopularList(r, ColdStartOrder(r->image, user->reason), leave_out_seen ? user : NULL, filter, k, list);
 }
 
 /* What is known of a user: from the version, and from their current rows where these are read; *refreshed. */
@@ -257,6 +273,8 @@ LoadCurrentUser(FunctionCallInfo fcinfo, const RecommendArguments *at, Recommend
 	*refreshed = PG_ARGISNULL(at->fresh) ? r->model->fresh : PG_GETARG_BOOL(at->fresh);
 	if (*refreshed)
 		RefreshUser(r, id, known, user);
+	if (user->reason == REASON_POPULAR)
+		user->reason = ColdStartReason(r->image);
 }
 
 /*
@@ -289,13 +307,13 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	ReadFilter(fcinfo, at, r.image, &filter);
 	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
 	LoadCurrentUser(fcinfo, at, &r, id, exclude_seen, &user, &refreshed);
-	if (user.reason == REASON_POPULAR)
+	if (NothingKnown(&user))
 		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
 	else if (grouping.per_group > 0)
 		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
 	else
 		MakeList(&r, &user, &filter, exclude_seen, k, &list);
-	has_new = (user.reason != REASON_POPULAR || mfrec_cold_start == COLD_START_POPULAR) &&
+	has_new = (!NothingKnown(&user) || ListsColdUsers()) &&
 		FindNewCandidates(fcinfo, at, &r, &filter, &new);
 	if (has_new && exclude_seen && refreshed)
 		LeaveOutHad(&r, id, &new);
@@ -358,8 +376,8 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 
 /*
  * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text, new_items bool): the k best items
- * for a user of whom only these items are known, which the list leaves out; popular ones where the model knows none
- * of them.  Nothing is stored.  Items come back in the array's type; no rows for a null array.
+ * for a user of whom only these items are known, which the list leaves out; popular ones, by mfrec.cold_start of late, where
+ * the model knows none of them.  Nothing is stored.  Items come back in the array's type; no rows for a null array.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
 Datum
@@ -393,7 +411,7 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 		ShowScores(&r, &user, &list);
 	}
 	else
-		MakePopularList(&r, NULL, &filter, k, &list);
+		MakePopularList(&r, ColdStartOrder(r.image, ColdStartReason(r.image)), NULL, &filter, k, &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
@@ -417,9 +435,68 @@ FillCounted(const void *state, int i, Datum *values, bool *nulls)
 	values[2] = Int32GetDatum(i + 1);
 }
 
+/* The argument half_life in seconds; NaN where it is null, or not there. */
+static double
+HalfLifeArgument(FunctionCallInfo fcinfo, int n)
+{
+	double		seconds;
+
+	if (PG_NARGS() <= n || PG_ARGISNULL(n))
+		return NAN;
+	seconds = SecondsOfInterval(PG_GETARG_INTERVAL_P(n));
+	if (!(seconds > 0) || isinf(seconds))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life must be positive and finite"),
+				 errdetail("It is the age at which a row counts half as much as the newest one."),
+				 errhint("Leave it out, and rows count the same at any age.")));
+	return seconds;
+}
+
+/* The argument by: whether items are to be ordered by trend, as they are where it is null and there is a half-life. */
+static bool
+TrendArgument(FunctionCallInfo fcinfo, int n, bool has_half_life)
+{
+	char	   *by = PG_NARGS() > n ? TextArgument(fcinfo, n) : NULL;
+	bool		ratings = by && strcmp(by, "ratings") == 0;
+
+	if (by && !ratings && strcmp(by, "trend") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("by must be \"ratings\" or \"trend\", not \"%s\"", by)));
+	if (ratings && has_half_life)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life needs by => 'trend'"),
+				 errdetail("Numbers of ratings do not fade.")));
+	return by ? !ratings : has_half_life;
+}
+
 /*
- * The rows of mf_popular; its forms have the model, and behind it the candidates, in different places.  Views that were
- * made with 0.1.0 pass no candidates.
+ * The order of mf_popular, whose arguments half_life and by stand from place n on: without them by ratings.  By trend
+ * as the version knows it, unless another half-life than its own is asked for: then the source is read.
+ */
+static ItemOrder
+PopularOrder(FunctionCallInfo fcinfo, int n, const Recommender *r)
+{
+	double		half_life = HalfLifeArgument(fcinfo, n);
+	const Image *image = r->image;
+
+	if (!TrendArgument(fcinfo, n + 1, !isnan(half_life)))
+		return ColdStartOrder(image, REASON_POPULAR);
+	if (!isnan(half_life) && !(image->trending && half_life == image->objective.trend_half_life))
+		return TrendOrder(r, half_life);
+	if (image->trending == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" does not know how items trend", r->version, r->model->name),
+				 errhint("Train it with the argument time_column.")));
+	return ColdStartOrder(image, REASON_TRENDING);
+}
+
+/*
+ * The rows of mf_popular; its forms have the model, and behind it candidates, half_life and by, in different places.  Views
+ * that were made with 0.1.0 do not pass these.
  */
 static void
 Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
@@ -436,15 +513,16 @@ Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
 	if (PG_NARGS() > candidates && !PG_ARGISNULL(candidates))
 		filter.candidates = NumbersArgument(fcinfo, candidates, r.image, "candidates", &filter.ncandidates);
-	MakePopularList(&r, NULL, &filter, k, &list);
+	MakePopularList(&r, PopularOrder(fcinfo, candidates + 1, &r), NULL, &filter, k, &list);
 	counted = (Counted) {r.image, &list};
 	PutItemList(fcinfo, r.image, list.item, list.count, FillCounted, &counted);
 	CloseRecommender(&r);
 }
 
 /*
- * mf_popular(k bigint, model text, candidates anycompatible): the items with the most ratings in the training, of these
- * ones where candidates are given, with their number and rank; of equal ones the smaller id first.
+ * mf_popular(k bigint, model text, candidates anycompatible, half_life interval, by text): the items with the most ratings in
+ * the training, or by trend, of these ones where candidates are given, with the number of ratings and rank; of equal ones the
+ * smaller id first.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
@@ -454,7 +532,7 @@ mf_popular(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* mf_popular(k bigint, item_type anyelement, model text, candidates "any"): the same, items in that type. */
+/* mf_popular(k bigint, item_type anyelement, model text, candidates "any", half_life, by): the same, items in that type. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)
@@ -464,8 +542,8 @@ mf_popular_typed(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_popular(k bigint, item_type text, model text, candidates "any"): the same, items as text.  A call of mf_popular(k,
- * model, candidates) comes here where candidates are a literal, so an item_type that names something is an error.
+ * mf_popular(k bigint, item_type text, model text, candidates text, half_life, by): the same, items as text.  A call of
+ * mf_popular(k, model, candidates) comes here where candidates are a literal, so an item_type that names something is an error.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_text);
 Datum

@@ -44,12 +44,12 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'experiment' THEN '''one'''
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'time_column' THEN '''seconds'''
-		WHEN name = 'half_life' THEN '''1 day''::interval'
+		WHEN name = 'half_life' THEN CASE function WHEN 'mf_popular' THEN 'NULL' ELSE '''1 day''::interval' END
 		WHEN name = 'event_column' THEN '''seconds'''
 		WHEN name = 'event_weights' THEN 'NULL'
 		WHEN name = 'validation_by' THEN '''random'''
 		WHEN name = 'factors' THEN '2'
-		WHEN name = 'by' THEN '''factors'''
+		WHEN name = 'by' THEN CASE function WHEN 'mf_popular' THEN '''ratings''' ELSE '''factors''' END
 		WHEN name IN ('iterations', 'k', 'version') THEN '2'
 		WHEN name IN ('validation', 'fraction') THEN '0.2'
 		WHEN type IN ('integer', 'bigint', 'smallint') THEN '1'
