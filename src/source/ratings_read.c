@@ -121,14 +121,46 @@ AddIdBits(const IdType *type, const int64 *ids, int n, uint64 factor, uint64 *ha
 			hash[i] += factor * HashId(type, ids[i]);
 }
 
+/* The bits of number i of an array, NULL: of ones. */
+static inline uint64
+NumberBits(const float *numbers, int i)
+{
+	float		number = numbers ? numbers[i] : 1;
+	uint32		bits;
+
+	memcpy(&bits, &number, sizeof(bits));
+	return bits;
+}
+
 /*
- * Adds the rows of the batch to the sums of their users and items, whose numbers are given.  Ids and numbers are combined by
- * odd factors, then mixed: sums of what is linear would cancel where two users swap a rating.
+ * hash[]: of n rows of these ids, with ratings, weights before they fade, and times where a source has them, else NULL.  Ids and
+ * numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two users swap a rating.
  */
+void
+HashRows(const Source *source, int n, const int64 *users, const int64 *items, const float *values, const float *weights,
+		 const double *times, uint64 *hash)
+{
+	for (int i = 0; i < n; i++)
+	{
+		uint64		time = 0;
+
+		if (times)
+			memcpy(&time, &times[i], sizeof(time));
+		hash[i] = (NumberBits(values, i) << 32 | NumberBits(weights, i)) * UINT64CONST(0x9e3779b97f4a7c15) +
+			time * UINT64CONST(0xd6e8feb86659fd93) + 1;
+	}
+	AddIdBits(&source->user, users, n, UINT64CONST(0xd1342543de82ef95), hash);
+	AddIdBits(&source->item, items, n, UINT64CONST(0xaf251af3b0f025b5), hash);
+	for (int i = 0; i < n; i++)
+		hash[i] = mf_mix64(hash[i]);
+}
+
+/* Adds the rows of the batch to the sums of their users and items, whose numbers are given. */
 static void
 AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items)
 {
 	const Ratings *ratings = receiver->ratings;
+	const Triplets *triplets = &receiver->triplets;
 	Fingerprints *prints = ratings->fingerprints;
 	int			n = receiver->batch;
 	uint64		hash[BATCH_ROWS];
@@ -139,23 +171,12 @@ AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items
 	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
 	user = (uint64 *) prints->user;
 	item = (uint64 *) prints->item;
+	HashRows(receiver->source, n, receiver->user, receiver->item, ratings->is_explicit ? receiver->value : NULL,
+			 receiver->weight, triplets->has_time ? receiver->time : NULL, hash);
 	for (int i = 0; i < n; i++)
 	{
-		uint32		value;
-		uint32		weight;
-
-		memcpy(&value, &receiver->value[i], sizeof(value));
-		memcpy(&weight, &receiver->weight[i], sizeof(weight));
-		hash[i] = ((uint64) value << 32 | weight) * UINT64CONST(0x9e3779b97f4a7c15) + 1;
-	}
-	AddIdBits(ratings->users->type, receiver->user, n, UINT64CONST(0xd1342543de82ef95), hash);
-	AddIdBits(ratings->items->type, receiver->item, n, UINT64CONST(0xaf251af3b0f025b5), hash);
-	for (int i = 0; i < n; i++)
-	{
-		uint64		mixed = mf_mix64(hash[i]);
-
-		user[users[i]] += mixed;
-		item[items[i]] += mixed;
+		user[users[i]] += hash[i];
+		item[items[i]] += hash[i];
 	}
 }
 
@@ -349,18 +370,6 @@ ReportEvents(const Source *source, const Ratings *ratings)
 			ereport(NOTICE,
 					(errmsg("no row of relation \"%s\" is of the kind \"%s\"", source->name, source->events.weights->name[i]),
 					 errhint("Check the keys of event_weights.")));
-}
-
-/*
- * How duplicates merge, and what of rows that fade: of explicit ratings the newer ones count more, values of implicit
- * feedback add up as ever, and what has faded of them is averaged by value.
- */
-static MfDuplicates
-MergingRule(bool explicit, bool fades)
-{
-	if (fades)
-		return explicit ? MF_DUPLICATES_WEIGHTED_MEAN : MF_DUPLICATES_WEIGHTED_SUM;
-	return explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
 }
 
 /*

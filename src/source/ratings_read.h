@@ -7,6 +7,8 @@
 #include "source/ratings.h"
 #include "source/source.h"
 
+extern void HashRows(const Source *source, int n, const int64 *users, const int64 *items, const float *values,
+					 const float *weights, const double *times, uint64 *hash);
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const MfParallel *parallel,

@@ -29,6 +29,18 @@ typedef enum RowUse
 } RowUse;
 
 /*
+ * How duplicates merge, and what of rows that fade: of explicit ratings the newer ones count more, values of implicit
+ * feedback add up as ever, and what has faded of them is averaged by value.
+ */
+MfDuplicates
+MergingRule(bool explicit, bool fades)
+{
+	if (fades)
+		return explicit ? MF_DUPLICATES_WEIGHTED_MEAN : MF_DUPLICATES_WEIGHTED_SUM;
+	return explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM;
+}
+
+/*
  * Whether a row is held out: by a hash of its ids' ranks, so that duplicates stay together, and so that it is
  * the same whatever the order of rows and in memory or spilled; or by its time, and by that hash where times are the same.
  */

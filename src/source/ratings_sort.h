@@ -29,6 +29,7 @@ typedef struct Sorting
 	const MfParallel *parallel;
 } Sorting;
 
+extern MfDuplicates MergingRule(bool explicit, bool fades);
 extern int64 BytesPerRating(const Triplets *triplets, bool has_weight);
 extern void SortRatings(Sorting *s);
 

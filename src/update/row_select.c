@@ -15,12 +15,29 @@
 #include "source/unrated.h"
 #include "update/update_state.h"
 
+/* Copies a triplet, by other numbers; its time too where the copies have one. */
+static inline void
+CopyTriplet(const Triplets *rows, int64 i, int32 user, int32 item, Triplets *picked)
+{
+	int64		at;
+
+	ReserveTriplets(picked, 1);
+	at = picked->held++;
+	picked->count++;
+	picked->user[at] = user;
+	picked->item[at] = item;
+	if (picked->has_value)
+		picked->value[at] = rows->value ? rows->value[i] : 1;
+	if (picked->has_weight)
+		picked->weight[at] = rows->weight ? rows->weight[i] : 1;
+	if (picked->has_time)
+		picked->time[at] = rows->time[i];
+}
+
 /* Copies the triplets of selected users and items, by their places. */
 static void
-PickRows(Update *u, const Selection *users, const Selection *items, Triplets *picked)
+PickRows(Triplets *rows, const Selection *users, const Selection *items, Triplets *picked)
 {
-	Triplets   *rows = &u->rows;
-
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
 		{
@@ -30,7 +47,7 @@ PickRows(Update *u, const Selection *users, const Selection *items, Triplets *pi
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
 			if (user >= 0 && item >= 0)
-				AddTriplet(picked, user, item, rows->value ? rows->value[i] : 1, rows->weight ? rows->weight[i] : 1);
+				CopyTriplet(rows, i, user, item, picked);
 		}
 	EndTriplets(rows);
 	EndTriplets(picked);
@@ -48,13 +65,13 @@ MakeEmptyCells(Cells *cells, int64 nrows, bool explicit)
 	cells->matrix.rating = explicit ? HugeArray(0, sizeof(float)) : NULL;
 }
 
-/* Sorts triplets of so many users and items, which it frees. */
+/* Sorts triplets of so many users and items, which it frees; they fade where *sorted says so. */
 static void
 SortPicked(const Update *u, Triplets *picked, int64 nusers, int64 nitems, bool by_item, Ratings *sorted)
 {
 	bool		explicit = u->source.feedback == FEEDBACK_EXPLICIT;
 	Sorting		sorting = {.source = &u->source,.ratings = sorted,.triplets = picked,.numbered = true,.nusers = nusers,
-		.nitems = nitems,.duplicates = explicit ? MF_DUPLICATES_MEAN : MF_DUPLICATES_SUM,
+		.nitems = nitems,.duplicates = MergingRule(explicit, RowsFade(sorted->fading)),
 		.has_weight = picked->has_weight,.by_item = by_item,.budget = MaintenanceMemory(),.parallel = &u->parallel};
 
 	if (picked->count == 0)
@@ -66,30 +83,44 @@ SortPicked(const Update *u, Triplets *picked, int64 nusers, int64 nitems, bool b
 	FreeTriplets(&sorted->held_out);
 }
 
+/* How the version's training made weights of numbers: those that have faded are logarithms already. */
+static RowWeight
+TrainedWeight(const MfObjective *objective)
+{
+	if (mf_is_explicit(objective))
+		return LinearWeight(objective->weight_scale);
+	return objective->half_life > 0 ? LinearWeight(objective->value_scale) : LogWeight(objective->value_scale);
+}
+
 /*
  * The cells of selected users and items, by their places, on the scale that the version was
- * trained on: users x items, or items x users.  Weights of implicit feedback are always there, for a training without them
- * may have had duplicates.
+ * trained on: users x items, or items x users.  They fade as the version's did, by the age before the newest row that it was
+ * trained on.  Weights of implicit feedback are always there, for a training without them may have had duplicates.
  */
 Cells *
 SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item)
 {
 	const MfObjective *objective = &u->objective;
 	bool		explicit = u->source.feedback == FEEDBACK_EXPLICIT;
+	bool		fades = objective->half_life > 0;
+	Triplets   *rows = &u->rows;
 	Ratings    *sorted = palloc0(sizeof(Ratings));
 	Cells	   *cells = by_item ? &sorted->by_item : &sorted->by_user;
 	Triplets	picked;
 
-	InitTriplets(&picked, explicit, !explicit || u->source.weight_column, 0, BLOCK_TRIPLETS);
+	sorted->is_explicit = explicit;
+	sorted->fading = (Fading) {objective->half_life, objective->newest};
+	InitTriplets(&picked, explicit || fades, !explicit || rows->has_weight || fades, 0, BLOCK_TRIPLETS);
+	picked.has_time = fades;
 	picked.limit = Max(BLOCK_TRIPLETS, MaintenanceMemory() / BytesPerRating(&picked, picked.has_weight));
-	PickRows(u, users, items, &picked);
+	PickRows(rows, users, items, &picked);
 	SortPicked(u, &picked, users->count, items->count, by_item, sorted);
 	if (by_item && sorted->by_user.nrows > 0)
 		FreeCells(&sorted->by_user);
 	if (explicit)
 		StandardizeCells(cells, objective->mean, objective->deviation);
 	if (CellsHaveWeights(cells))
-		WeightCells(cells, explicit ? LinearWeight(objective->weight_scale) : LogWeight(objective->value_scale));
+		WeightCells(cells, TrainedWeight(objective));
 	return cells;
 }
 

@@ -103,6 +103,12 @@ OpenUpdateSource(Update *u)
 				 errdetail("The model's last training took the source for %s feedback, that of this version did not.",
 						   FeedbackName(u->source.feedback)),
 				 errhint("Train again, or go back to the newer version with mf_rollback.")));
+	if (u->objective.half_life > 0 && u->source.time_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" does not go with its source", model->version, model->name),
+				 errdetail("Its rows fade, and the model's last training named no column of times."),
+				 errhint("Train again, or go back to the newer version with mf_rollback.")));
 	CheckIds(u, model->user_relid, USER_ID, &u->source.user);
 	CheckIds(u, model->item_relid, ITEM_ID, &u->source.item);
 }
