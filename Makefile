@@ -17,7 +17,7 @@ OBJS = \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o variants.o) \
-	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o row_select.o side.o \
+	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
 		trend_count.o update.o user_priors.o) \
 	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \

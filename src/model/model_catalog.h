@@ -66,6 +66,9 @@ extern Oid	ModelSourceRelation(const Model *model, const char *until);
 /* The key of a version's parameters for VersionItemNumbers(). */
 #define ITEM_NUMBERS "item_numbers"
 
+/* Key of a version's parameters: until what time its source was read, in seconds; see rows/row_time.h. */
+#define READ_UNTIL "read_until"
+
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern int64 VersionRows(const Model *model, int32 version, bool users);
 extern int64 VersionItemNumbers(const Model *model, int32 version);

@@ -214,10 +214,10 @@ InsertLogLine(const char *name, int32 version, const LogLine *line)
 void
 InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
 {
-	Oid			types[13] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
-	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID};
-	Datum		values[13];
-	char		nulls[] = "             ";
+	Oid			types[14] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
+	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID, FLOAT8OID};
+	Datum		values[14];
+	char		nulls[] = "              ";
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(model->name);
@@ -233,13 +233,16 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 	values[10] = Float8GetDatum(version->rmse);
 	values[11] = Float8GetDatum(version->seconds);
 	values[12] = CStringGetTextDatum(version->parameters);
+	values[13] = Float8GetDatum(version->read_until);
+	nulls[13] = isfinite(version->read_until) ? ' ' : 'n';
 	nulls[9] = isnan(version->loss) ? 'n' : ' ';
 	nulls[10] = isnan(version->rmse) ? 'n' : ' ';
 	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
 			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb)",
-			 13, types, values, nulls, &isnull);
+			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb OPERATOR(pg_catalog.||)"
+			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" READ_UNTIL "', $14)))",
+			 14, types, values, nulls, &isnull);
 	for (int i = 0; i < log_lines; i++)
 		InsertLogLine(model->name, version->version, &log[i]);
 }
@@ -351,21 +354,22 @@ AddVersionUsers(const char *name, int32 version, int64 more)
 
 /*
  * Takes note that the version that serves was updated, now by the clock: how many users and items it has, how many ratings
- * more (or less), and below what its items' numbers are.
+ * more (or less), below what its items' numbers are, and until when its source was read (READ_UNTIL; not finite: as before).
  */
 void
-RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers)
+RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers, double read_until)
 {
-	Oid			types[6] = {TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID};
-	Datum		values[6] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version), Int64GetDatum(users),
-	Int64GetDatum(items), Int64GetDatum(more_ratings), Int64GetDatum(numbers)};
+	Oid			types[7] = {TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID};
+	Datum		values[7] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version), Int64GetDatum(users),
+	Int64GetDatum(items), Int64GetDatum(more_ratings), Int64GetDatum(numbers), Float8GetDatum(read_until)};
+	const char *nulls = isfinite(read_until) ? "       " : "      n";
 	bool		isnull;
 
 	OwnerSql("UPDATE mfrec.model_version SET users = $3, items = $4, ratings = ratings OPERATOR(pg_catalog.+) $5,"
 			 " updated_at = pg_catalog.clock_timestamp(), parameters = parameters OPERATOR(pg_catalog.||)"
-			 " pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $6)"
+			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $6, '" READ_UNTIL "', $7))"
 			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-			 6, types, values, NULL, &isnull);
+			 7, types, values, nulls, &isnull);
 }
 
 /* The same of a version that only its relations of attributes have brought something. */

@@ -22,6 +22,7 @@ typedef struct ModelVersion
 	double		loss;			/* NaN: none */
 	double		rmse;			/* NaN: none */
 	double		seconds;
+	double		read_until;		/* READ_UNTIL; not finite: none */
 	char	   *parameters;		/* JSON: all that training settled on, see ObjectiveToJson */
 } ModelVersion;
 
@@ -53,7 +54,8 @@ extern int32 VersionBefore(const Model *model);
 extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines);
 extern void SetVersionItems(const char *name, int32 version, int64 items, int64 numbers);
 extern void AddVersionUsers(const char *name, int32 version, int64 more);
-extern void RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers);
+extern void RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers,
+						 double read_until);
 extern void RecordRenewal(const Model *model);
 extern void RenewVersionImage(const char *name, int32 version);
 extern void RenewVersionImages(const char *name);

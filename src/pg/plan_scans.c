@@ -11,8 +11,10 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/plancache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -94,6 +96,7 @@ NodeScans(const PlannedStmt *statement, Plan *plan)
 	{
 		case T_SeqScan:
 		case T_SampleScan:
+			return scans | SCANS_WHOLE | TableScans(statement, (Scan *) plan);
 		case T_IndexScan:
 		case T_IndexOnlyScan:
 		case T_BitmapHeapScan:
@@ -117,9 +120,39 @@ NodeScans(const PlannedStmt *statement, Plan *plan)
 	}
 }
 
+/* All kinds of scans in a plan and its subplans that read more than what an index finds. */
+static int
+AllScans(const PlannedStmt *statement)
+{
+	return NodeScans(statement, statement->planTree) | ListScans(statement, statement->subplans);
+}
+
 /* The kinds of such scans in a plan and its subplans, as bits; 0 where the planner's costs can be trusted. */
 int
 PlanScans(const PlannedStmt *statement)
 {
-	return NodeScans(statement, statement->planTree) | ListScans(statement, statement->subplans);
+	return AllScans(statement) & ~SCANS_WHOLE;
+}
+
+/* Whether a query with one parameter of a type (InvalidOid: none) finds its rows through indexes, whatever its value is. */
+bool
+FindsByIndex(const char *sql, Oid type)
+{
+	bool		finds = false;
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+
+	SPI_connect();
+	plan = SPI_prepare_cursor(sql, OidIsValid(type) ? 1 : 0, &type, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached)
+	{
+		finds = AllScans(linitial_node(PlannedStmt, cached->stmt_list)) == 0;
+		ReleaseCachedPlan(cached, NULL);
+	}
+	SPI_freeplan(plan);
+	SPI_finish();
+	return finds;
 }

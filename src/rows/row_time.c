@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -84,6 +85,71 @@ TimeFromDatum(Datum value, Oid type)
 		default:
 			return DatumGetFloat8(value);
 	}
+}
+
+/* A time in microseconds since 2000, or the first that there is. */
+static Timestamp
+TimestampOfSeconds(double seconds)
+{
+	double		microseconds = floor((seconds - EPOCH_SECONDS) * USECS_PER_SEC);
+
+	return microseconds < (double) MIN_TIMESTAMP ? MIN_TIMESTAMP : (Timestamp) microseconds;
+}
+
+/* A whole number of seconds, or the first one that a type has. */
+static int64
+WholeSeconds(double seconds, int64 first)
+{
+	return floor(seconds) < (double) first ? first : (int64) floor(seconds);
+}
+
+/* The value of a type of times at some seconds, no later than those of finite rows, or the last one before, as SQL; palloc'd. */
+char *
+TimeLiteral(double seconds, Oid type)
+{
+	Datum		value = Float8GetDatum(seconds);
+	Oid			written = type;
+	Oid			output;
+	bool		is_varlena;
+
+	switch (type)
+	{
+		case TIMESTAMPTZOID:
+		case TIMESTAMPOID:
+			value = TimestampGetDatum(TimestampOfSeconds(seconds));
+			break;
+		case DATEOID:
+			value = DateADTGetDatum((DateADT) WholeSeconds((seconds - EPOCH_SECONDS) / SECS_PER_DAY,
+														   DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE));
+			break;
+		case INT2OID:
+			value = Int16GetDatum((int16) WholeSeconds(seconds, PG_INT16_MIN));
+			break;
+		case INT4OID:
+			value = Int32GetDatum((int32) WholeSeconds(seconds, PG_INT32_MIN));
+			break;
+		case INT8OID:
+			value = Int64GetDatum(WholeSeconds(seconds, PG_INT64_MIN));
+			break;
+		default:				/* real is compared in double precision */
+			written = FLOAT8OID;
+			break;
+	}
+	getTypeOutputInfo(written, &output, &is_varlena);
+	return psprintf("%s::%s", quote_literal_cstr(OidOutputFunctionCall(output, value)),
+					format_type_be_qualified(type == FLOAT4OID ? FLOAT8OID : type));
+}
+
+/*
+ * Until when rows have been read, the newest of which has a time: no longer than until now, by the clock, since what comes
+ * later is new whatever a wrong time says.  Of numbers it is not known where now is.
+ */
+double
+TimeReadUntil(double newest, Oid type)
+{
+	if (type != TIMESTAMPTZOID && type != TIMESTAMPOID && type != DATEOID)
+		return newest;
+	return Min(newest, SecondsOfTimestamp(GetCurrentTransactionStartTimestamp()));
 }
 
 /* An interval in seconds, as extract(epoch from ...) has them: a month is 30 days, a year 365.25.  Infinite where it is. */

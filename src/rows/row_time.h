@@ -9,6 +9,8 @@
 
 extern Oid	TimeColumnType(const FormData_pg_attribute *att, const char *relation, const char *argument);
 extern double TimeFromDatum(Datum value, Oid type);
+extern char *TimeLiteral(double seconds, Oid type);
+extern double TimeReadUntil(double newest, Oid type);
 extern double SecondsOfInterval(const Interval *interval);
 extern void NoteFuture(double newest, Oid type, const char *column, const char *relation);
 

@@ -76,6 +76,7 @@ typedef struct Ratings
 	FadeSum    *trends;			/* by item, what is left of its rows that are trained on; or NULL */
 
 	/* found in passing */
+	double		read_until;		/* see TimeReadUntil(): by all rows, those held out too; not finite without a column of times */
 	int64		null_rows;		/* rows passed over because user, item or value is null */
 	int64		null_times;		/* rows passed over because their time alone is null */
 	int64		other_events;	/* rows passed over because their kind of event has no weight */

@@ -338,9 +338,25 @@ CreateReceiver(const Source *source, Ratings *ratings)
 }
 
 /*
- * Reads all rows into the receiver's triplets. read_only: as the calling query sees them, else with what has
+ * Reads the rows of a query into the receiver's triplets. read_only: as the active snapshot sees them, else with what has
  * been committed and done since.
  */
+static void
+ReadQuery(const RowQuery *query, RatingReceiver *receiver, bool read_only)
+{
+	Ratings    *ratings = receiver->ratings;
+
+	RunQuery(query->sql, query->type, query->value, read_only, &receiver->pub);
+	FlushBatch(receiver);
+	EndTriplets(&receiver->triplets);
+	if (ratings->unrated)
+		EndUnrated(ratings->unrated);
+	ratings->rows = receiver->triplets.count;
+	ratings->read_until = receiver->source->time_column ?
+		TimeReadUntil(ratings->fading.newest, receiver->source->time_type) : NAN;
+}
+
+/* The same of all rows. */
 static void
 ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 {
@@ -348,12 +364,7 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
-	RunQuery(sql.data, InvalidOid, (Datum) 0, read_only, &receiver->pub);
-	FlushBatch(receiver);
-	EndTriplets(&receiver->triplets);
-	if (receiver->ratings->unrated)
-		EndUnrated(receiver->ratings->unrated);
-	receiver->ratings->rows = receiver->triplets.count;
+	ReadQuery(&(RowQuery) {sql.data, InvalidOid, (Datum) 0}, receiver, read_only);
 }
 
 /* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
@@ -500,12 +511,13 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 }
 
 /*
- * Reads all rows of a source by the numbers of two dictionaries, which take ids that they do not know yet: into *rows as
- * they are, duplicates too, in memory or spilled beyond `budget` bytes.  The result has the fingerprints, and rows that are
- * no ratings in `unrated`; there may be no row.
+ * Reads rows of a source by the numbers of two dictionaries, which take ids that they do not know yet: into *rows as
+ * they are, duplicates too, in memory or spilled beyond `budget` bytes.  query: which, as the active snapshot sees them; NULL:
+ * all.  The result has the fingerprints, and rows that are no ratings in `unrated`; there may be no row.
  */
 Ratings *
-ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const MfParallel *parallel, Triplets *rows)
+ReadRows(const Source *source, const RowQuery *query, IdMap *users, IdMap *items, int64 budget,
+		 const MfParallel *parallel, Triplets *rows)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
@@ -513,9 +525,11 @@ ReadRows(const Source *source, IdMap *users, IdMap *items, int64 budget, const M
 
 	ratings->users = users;
 	ratings->items = items;
-	NoteRowSecurity(source);
 	WantOthers(source, receiver, budget);
-	ReadSource(source, receiver, false);
+	if (query)
+		ReadQuery(query, receiver, true);
+	else
+		ReadSource(source, receiver, false);
 	*rows = receiver->triplets;
 	return ratings;
 }

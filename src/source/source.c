@@ -177,6 +177,32 @@ SourceReverseLookupSql(const Source *source)
 	return sql.data;
 }
 
+/* The query that reads the rows from a time on, in seconds, palloc'd; the source has a column of times. */
+char *
+SourceSinceSql(const Source *source, double seconds)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s OPERATOR(pg_catalog.>=) %s", quote_identifier(source->time_column),
+					 TimeLiteral(seconds, source->time_type));
+	return sql.data;
+}
+
+/* The query that reads the rows of many users, or items, palloc'd; parameter 1 is an array of them. */
+char *
+SourceManySql(const Source *source, bool items)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	appendStringInfo(&sql, " WHERE %s %s ANY ($1)", quote_identifier(items ? source->item_column : source->user_column),
+					 IdEqualitySql(items ? &source->item : &source->user));
+	return sql.data;
+}
+
 /*
  * Appends the names of a query's relations to which row security applies, those beneath its views included; a
  * walker as query_tree_walker() wants it.

@@ -63,6 +63,8 @@ extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);
 extern char *SourceReverseLookupSql(const Source *source);
+extern char *SourceSinceSql(const Source *source, double seconds);
+extern char *SourceManySql(const Source *source, bool items);
 extern RatingCheck RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts,
 								 Observation *observation);
 

@@ -155,8 +155,9 @@ mf_refresh(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_update(model text): brings the version that serves up to date with the rows of its source, and of the relation of
- * attributes, without training.  A row that says what that was.
+ * mf_update(model text, all_rows boolean): brings the version that serves up to date with the rows of its source, and of the relation of
+ * attributes, without training.  all_rows: all rows are read, even where an index finds the new ones; null: where it does not.
+ * A row that says what that was.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_update);
 Datum
@@ -168,7 +169,7 @@ mf_update(PG_FUNCTION_ARGS)
 	bool		nulls[10] = {false};
 
 	CheckModelTables(model);
-	UpdateVersion(model, &result);
+	UpdateVersion(model, PG_NARGS() > 1 && !PG_ARGISNULL(1) && PG_GETARG_BOOL(1), &result);
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = Int32GetDatum(model->version);
 	values[2] = Int64GetDatum(result.rows);

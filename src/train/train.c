@@ -391,6 +391,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 		UserMapParameters(training, TextConfigurationName(t->profiles.text_configuration), &user_map);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
+	result->read_until = training->ratings->read_until;
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 

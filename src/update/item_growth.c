@@ -35,8 +35,8 @@ Powers(int64 count)
 }
 
 /* Whether an item that has so many ratings, and had so many before, need not be solved. */
-static bool
-Stays(int64 before, int64 now)
+bool
+ItemStays(int64 before, int64 now)
 {
 	return before >= MANY_RATINGS && now >= MANY_RATINGS && Powers(before) == Powers(now);
 }
@@ -55,7 +55,7 @@ CountRows(Update *u, RowCounts *counts)
 	const Side *users = &u->users;
 	int64		n = users->ids->count;
 	int32	   *of_user = HugeZeroArray(n, sizeof(int32));
-	Triplets   *rows = &u->rows;
+	Triplets   *rows = RowsOfItems(u);
 
 	counts->of_item = HugeZeroArray(u->items.ids->count, sizeof(int64));
 	while (ReadTriplets(rows))
@@ -85,7 +85,7 @@ static void
 CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
 {
 	int64		words = (unsure->count + 63) / 64;
-	Triplets   *rows = &u->rows;
+	Triplets   *rows = RowsOfItems(u);
 
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
@@ -137,7 +137,7 @@ CountItems(Update *u, const Selection *unsure, const Selection *items)
 	{
 		int32		number = items->number[i];
 
-		if (Stays(u->items.counts[number], distinct[i]))
+		if (ItemStays(u->items.counts[number], distinct[i]))
 			u->items.counts[number] = distinct[i];
 		else
 			u->items.change[number] = CHANGE_SOLVED;
@@ -156,6 +156,25 @@ CountChangedUsers(const Side *users)
 	return count;
 }
 
+/* Whether so many users with other rows are few enough for items to stay. */
+bool
+FewUsersChanged(const Update *u, int64 changed)
+{
+	return changed <= FEW_USERS * u->users.ids->count;
+}
+
+/* Has items stay of which ReadRecentRows() has found so. */
+static void
+KeepCountedItems(Update *u)
+{
+	for (int64 i = 0; i < u->items.ids->count; i++)
+		if (u->counted[i] > 0)
+		{
+			u->items.change[i] = CHANGE_COUNTED;
+			u->items.counts[i] = u->counted[i];
+		}
+}
+
 /* Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have now. */
 void
 FindCountedItems(Update *u)
@@ -164,11 +183,11 @@ FindCountedItems(Update *u)
 	Selection	counted;
 	RowCounts	rows;
 
-	if (CountChangedUsers(&u->users) > FEW_USERS * u->users.ids->count)
+	if (!FewUsersChanged(u, CountChangedUsers(&u->users)))
 		return;
 	CountRows(u, &rows);
 	for (int64 i = 0; i < items->ids->count; i++)
-		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && Stays(items->counts[i], rows.of_item[i]))
+		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && ItemStays(items->counts[i], rows.of_item[i]))
 			items->change[i] = CHANGE_COUNTED;
 	Select(items, CHANGE_BIT(CHANGE_COUNTED), &counted);
 	if (counted.count > MOST_PASSES * ItemsPerPass(&rows.unsure))
@@ -176,4 +195,6 @@ FindCountedItems(Update *u)
 			items->change[counted.number[i]] = CHANGE_SOLVED;
 	else if (counted.count > 0)
 		CountItems(u, &rows.unsure, &counted);
+	if (u->by_time)
+		KeepCountedItems(u);
 }

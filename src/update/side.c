@@ -106,7 +106,7 @@ ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factor
 
 /*
  * The source has been read: what it has besides what is stored gets places in all arrays.  current: the fingerprints of the
- * rows that there are, by number.
+ * rows that there are, by number, which are copied.
  */
 void
 GrowSide(Side *side, const int64 *current)

@@ -6,6 +6,7 @@
  * sessions map the new image.  All of it is seen at once, at commit; who has an older snapshot sees what was there.
  *
  *     read what is stored, and the source         side.c, source/ratings_read.c
+ *         or what has come to it by its time      recent_rows.c
  *     find whose rows have changed                side.c
  *     leave vectors that a few rows do not move   item_growth.c
  *     solve these alone                           row_select.c, change_solve.c, item_priors.c, user_priors.c
@@ -13,6 +14,8 @@
  *     store them, and renew what has no rows       change_store.c, serve/renewal.c
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -68,6 +71,7 @@ ReadConstants(Update *u)
 		memcpy(u->mean_user, mean, sizeof(float) * d);
 	u->draws = JsonNumber(parameters, ITEMS_DRAWN, 0) != 0;
 	u->profiles = JsonHasKey(parameters, USER_STRENGTHS);
+	u->read_until = JsonNumber(parameters, READ_UNTIL, NAN);
 	u->numbers = VersionItemNumbers(u->model, u->model->version);
 }
 
@@ -113,12 +117,24 @@ OpenUpdateSource(Update *u)
 	CheckIds(u, model->item_relid, ITEM_ID, &u->source.item);
 }
 
-/* Says that whatever is new is looked for in all rows. */
+/* Reads all rows of the source, and says so; hint: what would spare that, or NULL. */
 static void
-NoteScan(const Source *source)
+ReadAllRows(Update *u, const char *hint)
 {
 	ereport(NOTICE,
-			(errmsg("reading all rows of \"%s\" to find those that are new", source->name)));
+			(errmsg("reading all rows of \"%s\" to find those that are new", u->source.name),
+			 hint ? errhint("%s", hint) : 0));
+	u->read = ReadRows(&u->source, NULL, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
+	u->rows_read = u->rows.count;
+	u->read_until = u->read->read_until;
+	if (u->rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings", u->source.name),
+				 errdetail("An update would leave nothing of the model."),
+				 errhint("Insert some, and check that row security does not hide them.")));
+	GrowSide(&u->users, u->read->fingerprints->user);
+	GrowSide(&u->items, u->read->fingerprints->item);
 }
 
 /* An error where rows of a model table are hidden, or have been lost. */
@@ -159,11 +175,12 @@ CheckUpdateMemory(const Update *u)
 				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
 }
 
-/* Reads what the version has stored, and then the source. */
+/* Reads what the version has stored, and then the source: all_rows: all of it, whatever finds what is new. */
 static void
-ReadBoth(Update *u)
+ReadBoth(Update *u, bool all_rows)
 {
 	const Model *model = u->model;
+	const char *hint = NULL;
 	int			d = mf_dimensions(&u->objective);
 
 	CheckUpdateMemory(u);
@@ -173,16 +190,9 @@ ReadBoth(Update *u)
 	ReadSide(&u->items, model->item_relid, ITEM_ID, model->version, d, mf_is_joint(&u->objective),
 			 VersionRows(model, model->version, false));
 	CheckSide(u, &u->items, model->item_table);
-	NoteScan(&u->source);
-	u->read = ReadRows(&u->source, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
-	if (u->rows.count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no ratings", u->source.name),
-				 errdetail("An update would leave nothing of the model."),
-				 errhint("Insert some, and check that row security does not hide them.")));
-	GrowSide(&u->users, u->read->fingerprints->user);
-	GrowSide(&u->items, u->read->fingerprints->item);
+	NoteRowSecurity(&u->source);
+	if (all_rows || !ReadRecentRows(u, &hint))
+		ReadAllRows(u, hint);
 }
 
 /* Adds up what becomes of a side: what is new to the version, what was there, and what goes. */
@@ -256,7 +266,8 @@ TakeChanges(Update *u, UpdateResult *result)
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
 	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
 	StoreChanges(u);
-	RecordUpdate(u->model, CountSide(&u->users), CountSide(&u->items), u->ratings, u->numbers);
+	RecordUpdate(u->model, CountSide(&u->users), CountSide(&u->items), u->ratings, u->numbers,
+				 u->read_until);
 	if (u->cells)
 		FreeCells(u->cells);
 }
@@ -286,11 +297,12 @@ RenewRest(const Update *u, UpdateResult *result)
 }
 
 /*
- * Updates the version of a model that serves, as the model's owner: *result says what that did.  The caller has locked the
+ * Updates the version of a model that serves, as the model's owner: *result says what that did.  all_rows: changes are looked
+ * for in all rows of the source, even where what is new can be found by its time.  The caller has locked the
  * model.  What is read and solved lives in a context that goes when this is done.
  */
 void
-UpdateVersion(const Model *model, UpdateResult *result)
+UpdateVersion(const Model *model, bool all_rows, UpdateResult *result)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec update", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
@@ -307,11 +319,12 @@ UpdateVersion(const Model *model, UpdateResult *result)
 	PushBookkeepingSnapshot();
 	ReadConstants(&update);
 	OpenUpdateSource(&update);
-	ReadBoth(&update);
-	result->rows = update.rows.count;
+	ReadBoth(&update, all_rows);
+	result->rows = update.rows_read;
 	TakeChanges(&update, result);
 	PopBookkeepingSnapshot();
 	FreeTriplets(&update.rows);
+	FreeTriplets(&update.of_items);
 	FreeTriplets(&update.others);
 	FreeUnrated(update.read->unrated);
 	StopActing(&acting);

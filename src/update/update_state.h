@@ -34,7 +34,13 @@ typedef struct Update
 	Side		users;
 	Side		items;
 	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
-	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
+	Triplets	rows;			/* its ratings, or at least all of users whose rows have changed, numbered as the sides are,
+								 * duplicates too */
+	Triplets	of_items;		/* where these are not all: those of items that are to be solved */
+	bool		by_time;		/* they are not: rows that have come were found by their time */
+	int64		rows_read;
+	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
+	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
 	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
 	int64		ratings;		/* how many more there are, of users and items alike */
@@ -55,9 +61,15 @@ typedef struct Update
 extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
 extern void SelectItemsOf(Update *u, const Selection *users, Selection *items);
 extern void SelectUsersOf(Update *u, const Selection *items, Selection *users);
+extern Triplets *RowsOfItems(Update *u);
 extern Cells *SelectOthers(Update *u);
 
+/* recent_rows.c */
+extern bool ReadRecentRows(Update *u, const char **hint);
+
 /* item_growth.c */
+extern bool ItemStays(int64 before, int64 now);
+extern bool FewUsersChanged(const Update *u, int64 changed);
 extern void FindCountedItems(Update *u);
 
 /* change_solve.c */

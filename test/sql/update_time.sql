@@ -92,5 +92,117 @@ UPDATE events SET kind = 'purchase' WHERE (user_id, item_id) = (101, 1);
 SELECT model, u.* FROM unnest(ARRAY['events', 'values']) model, updated(model) u;
 SELECT vectors('events') = vectors('values') AS same;
 
+-- Found by time: what is stored is what a scan of all rows stores.  Item 1 has so many ratings that it stays.
+CREATE TABLE came (user_id int, item_id int, rating real, at timestamptz);
+INSERT INTO came SELECT u, i, 1 + (u * 7 + i * 3 + u * i) % 5, timestamptz '2024-01-01 UTC' + (u * 17 + i) % 90 * interval '1 day'
+	FROM generate_series(1, 1200) u, generate_series(1, 60) i WHERE i = 1 OR (hashint4(u * 100 + i) & 1023) < 150;
+INSERT INTO came SELECT u, i, 3, timestamptz '2024-02-01 UTC' FROM generate_series(1, 1200, 7) u, generate_series(2, 60, 9) i;
+CREATE INDEX came_item_id ON came (item_id);
+CREATE INDEX came_user_id ON came (user_id);
+CREATE INDEX came_at ON came (at);
+CREATE VIEW taken AS SELECT user_id, item_id, rating AS count, at FROM came;
+ANALYZE came;
+CREATE TABLE ways AS SELECT * FROM (VALUES ('timed', 'scanned'), ('timed fade', 'scanned fade'), ('timed clicks', 'scanned clicks')) w (timed, scanned);
+SELECT count(t.users) FROM ways, unnest(ARRAY[timed, scanned]) model, mf_train(CASE WHEN model ~ 'clicks' THEN 'taken' ELSE 'came' END::regclass, model, factors => 4, iterations => 4, time_column => 'at', half_life => CASE WHEN model ~ ' ' THEN interval '30 days' END,
+	feedback => CASE WHEN model ~ 'clicks' THEN 'implicit' END, rating_column => CASE WHEN model ~ 'clicks' THEN 'count' ELSE 'rating' END) t;
+CREATE FUNCTION apart(a text, b text, id text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text; BEGIN EXECUTE format($q$
+	SELECT concat_ws(' ', nullif(count(*) FILTER (WHERE a.%1$I IS NULL OR b.%1$I IS NULL), 0), CASE WHEN bool_or(a.ratings <> b.ratings) THEN 'ratings' END, CASE WHEN bool_or(a.fingerprint <> b.fingerprint) THEN 'fingerprints' END,
+		CASE WHEN max((SELECT max(abs(x - y)) FROM unnest(a.factors, b.factors) v (x, y))) > 1e-4 THEN 'vectors' END, CASE WHEN max(abs(a.bias - b.bias)) > 1e-4 THEN 'biases' END)
+	FROM %2$I a FULL JOIN %3$I b USING (%1$I)$q$, id, a, b) INTO said; RETURN said; END $$;
+-- One by time, another of the same by a scan: whether fewer rows were read, what each did, what is not the same, and what the first one does again.
+CREATE FUNCTION both_ways() RETURNS TABLE (model text, fewer bool, timed text, scanned text, users text, items text, again text) LANGUAGE plpgsql AS $$
+DECLARE w ways; BEGIN FOR w IN SELECT * FROM ways ORDER BY ways.timed LOOP
+	model := w.timed;
+	SELECT t.rows, concat_ws(' ', users_added, users_changed, users_removed, items_added, items_changed, items_removed) INTO again, timed FROM mf_update(w.timed) t;
+	SELECT t.rows > again::int, concat_ws(' ', users_added, users_changed, users_removed, items_added, items_changed, items_removed) INTO fewer, scanned FROM mf_update(w.scanned, all_rows => true) t;
+	users := apart(w.timed || '_user_factors', w.scanned || '_user_factors', 'user_id');
+	items := apart(w.timed || '_item_factors', w.scanned || '_item_factors', 'item_id');
+	SELECT concat_ws(' ', users_added, users_changed, users_removed, items_added, items_changed, items_removed) INTO again FROM mf_update(w.timed);
+	RETURN NEXT;
+END LOOP; END $$;
+SET enable_seqscan = off;
+SET jit = off;
+SELECT * FROM both_ways();
+-- new rows of known users and items and new ones, a user who takes one thing twice, a user of one row
+INSERT INTO came SELECT u, 61, 1 + u % 5, timestamptz '2024-04-01 UTC' + u * interval '1 minute' FROM generate_series(1, 20) u;
+INSERT INTO came SELECT u, 1, 4, '2024-04-02 UTC' FROM generate_series(1201, 1202) u;
+INSERT INTO came VALUES (3, 1, 5, '2024-04-02 UTC'), (3, 2, 5, '2024-04-02 UTC'), (3, 2, 4, '2024-04-02 00:01 UTC'), (1206, 62, 3, '2024-04-02 UTC');
+SELECT * FROM both_ways();
+-- rows that come late, a row of the newest time, one that is older than what is known of its user
+INSERT INTO came VALUES (4, 5, 2, '2024-04-02 UTC'), (1203, 1, 2, '2024-04-02 UTC'), (5, 1, 2, '2024-04-01 23:30 UTC'), (1201, 3, 2, '2024-04-01 23:40 UTC'), (3, 9, 1, '2024-04-02 00:01 UTC');
+SELECT * FROM both_ways();
+-- a user whose older rows were changed as well; a row too old to be found waits for a scan, and for what its user and item do
+INSERT INTO came VALUES (8, 10, 2, '2024-04-03 UTC'), (9, 10, 2, '2024-03-01 UTC'), (9, 1, 2, '2024-03-01 UTC');
+UPDATE came SET rating = 5 WHERE user_id = 8 AND at < '2024-03-01';
+SELECT * FROM both_ways();
+INSERT INTO came VALUES (9, 11, 2, '2024-04-03 UTC');
+SELECT * FROM both_ways();
+SELECT model, concat_ws(' ', users_changed, items_changed) FROM ways, mf_update(timed, true) ORDER BY 1;
+SELECT * FROM both_ways();
+-- a user who is new to the version, but came too long ago, met by an item's rows: a scan takes them in
+INSERT INTO came VALUES (1300, 12, 2, '2024-03-01 UTC'), (10, 12, 2, '2024-04-03 00:01 UTC');
+SET client_min_messages = notice;
+SELECT concat_ws(' ', rows = (SELECT count(*) FROM came), users_added, users_changed) FROM mf_update('timed');
+-- what would spare a scan is said
+BEGIN;
+DROP INDEX came_at;
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+ROLLBACK;
+BEGIN;
+DROP INDEX came_user_id;
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+ROLLBACK;
+BEGIN;
+DROP INDEX came_item_id;
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+SELECT rows > 10000 AS scan FROM mf_update('timed clicks');
+ROLLBACK;
+-- many new rows, and versions of which it is not known until when they were read
+BEGIN;
+INSERT INTO came SELECT u, 20, 3, '2024-04-04 UTC' FROM generate_series(1, 1200) u;
+SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
+ROLLBACK;
+BEGIN;
+UPDATE mfrec.model_version SET parameters = parameters - 'read_until';
+INSERT INTO came VALUES (10, 13, 2, '2024-04-03 00:01 UTC');
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+ROLLBACK;
+BEGIN;
+SELECT version FROM mf_train('came', 'timed', factors => 4, iterations => 1);
+SELECT mf_rollback('timed');
+SELECT rows > 10000 AS scan FROM mf_update('timed');
+ROLLBACK;
+-- null is the default
+SELECT rows > 10000 AS scan FROM mf_update('timed', NULL);
+-- a row of the future does not hide those that come before it
+INSERT INTO came VALUES (11, 12, 2, '2924-04-03 UTC');
+SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
+INSERT INTO came VALUES (12, 13, 2, now());
+SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
+SET client_min_messages = warning;
+
+-- whatever the type of times, and the kind of index; partitions too
+CREATE TABLE times (user_id text, item_id int, "timestamptz" timestamptz, "timestamp" timestamp, date date, int4 int4, int8 int8, float4 float4, float8 float8, "numeric" numeric) PARTITION BY HASH (user_id);
+CREATE TABLE times_0 PARTITION OF times FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE times_1 PARTITION OF times FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE FUNCTION insert_times(users int, items int, day int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO times SELECT 'u' || u, i, t, t AT TIME ZONE 'UTC', (t AT TIME ZONE 'UTC')::date, e, e, e - 1700000000, e, e FROM generate_series(1, 300) u, generate_series(1, 41) i,
+		LATERAL (SELECT timestamptz '2024-01-01 UTC' + (day + u % 90) * interval '1 day' AS t) t, LATERAL (SELECT extract(epoch FROM t) AS e) e
+	WHERE u BETWEEN users AND users + CASE WHEN day = 0 THEN 300 ELSE 4 END AND i BETWEEN items AND items + CASE WHEN day = 0 THEN 300 ELSE 0 END AND (day > 0 OR i < 41 AND (hashint4(u * 100 + i) & 1023) < 300) $$;
+SELECT insert_times(1, 1, 0);
+CREATE INDEX ON times (user_id);
+CREATE INDEX ON times (item_id);
+SELECT count(t.users), sum(n) FROM unnest(ARRAY['timestamptz', 'timestamp', 'date', 'int4', 'int8', 'float4', 'float8', 'numeric']) WITH ORDINALITY c (name, n), mf_train('times', name, factors => 2, iterations => 2, feedback => 'implicit', rating_column => NULL, time_column => name) t;
+DO $$ DECLARE name text; BEGIN FOREACH name IN ARRAY ARRAY['timestamptz', 'timestamp', 'date', 'int4', 'int8', 'float4', 'float8', 'numeric'] LOOP
+	EXECUTE format('CREATE INDEX ON times USING %s (%I)', CASE WHEN name IN ('timestamp', 'int8') THEN 'brin' ELSE 'btree' END, name); END LOOP; END $$;
+SELECT insert_times(7, 41, 120), insert_times(9, 39, 120), insert_times(9, 39, 121);
+INSERT INTO times SELECT 'new', 39, "timestamptz", "timestamp", date, int4, int8, float4, float8, "numeric" FROM times WHERE item_id = 39 ORDER BY date DESC LIMIT 1;
+SELECT name, u.rows < (SELECT count(*) FROM times) AS fewer, u.users_added, u.users_changed, u.items_added, u.items_changed, s.users_changed + s.items_changed AS missed
+	FROM unnest(ARRAY['timestamptz', 'timestamp', 'date', 'int4', 'int8', 'float4', 'float8', 'numeric']) name, mf_update(name) u, mf_update(CASE WHEN u.version > 0 THEN name END, all_rows => true) s;
+RESET enable_seqscan;
+RESET jit;
+DROP FUNCTION both_ways();
 SELECT count(mf_drop(model)) FROM mf_models WHERE serving;
 DROP SCHEMA update_time CASCADE;
