@@ -267,9 +267,9 @@ ShutdownReceiver(DestReceiver *self)
 	(void) self;
 }
 
-/* How a query with one parameter (type InvalidOid: none) runs for a receiver, whose callbacks are completed. */
+/* How a query with parameters runs for a receiver, whose callbacks are completed. */
 static SPIExecuteOptions
-ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
+ReceiverOptions(int nargs, const Oid *types, const Datum *values, bool read_only, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {.read_only = read_only,.dest = receiver};
 
@@ -278,19 +278,20 @@ ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
 	receiver->rShutdown = ShutdownReceiver;
 	receiver->rDestroy = ShutdownReceiver;
 	receiver->mydest = DestNone;
-	if (OidIsValid(type))
+	if (nargs > 0)
+		options.params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
 	{
-		options.params = makeParamList(1);
-		options.params->params[0].isnull = false;
-		options.params->params[0].pflags = PARAM_FLAG_CONST;
-		options.params->params[0].ptype = type;
-		options.params->params[0].value = value;
+		options.params->params[i].isnull = false;
+		options.params->params[i].pflags = PARAM_FLAG_CONST;
+		options.params->params[i].ptype = types[i];
+		options.params->params[i].value = values[i];
 	}
 	return options;
 }
 
 /*
- * Runs a query with one parameter (type InvalidOid: none) once, with a parallel plan where there is one.  Its
+ * Runs a query with parameters once, with a parallel plan where there is one.  Its
  * rows go to the receiver, which has a receiveSlot, and may have an rStartup that looks at the columns.
  *
  * read_only: the query sees what the calling query sees, else what has been committed and done since as well.
@@ -298,13 +299,13 @@ ReceiverOptions(Oid type, Datum value, bool read_only, DestReceiver *receiver)
  * with the locks held is young enough.
  */
 void
-RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver)
+RunQueryWith(const char *sql, int nargs, Oid *types, const Datum *values, bool read_only, DestReceiver *receiver)
 {
-	SPIExecuteOptions options = ReceiverOptions(type, value, read_only, receiver);
+	SPIExecuteOptions options = ReceiverOptions(nargs, types, values, read_only, receiver);
 	SPIPlanPtr	plan;
 
 	SPI_connect();
-	plan = SPI_prepare_cursor(sql, OidIsValid(type) ? 1 : 0, &type, CURSOR_OPT_PARALLEL_OK);
+	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_PARALLEL_OK);
 	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not run: %s", sql);
 	if (read_only || IsolationUsesXactSnapshot())
@@ -312,11 +313,18 @@ RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *r
 	SPI_finish();
 }
 
+/* The same of a query with one parameter (type InvalidOid: none). */
+void
+RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver)
+{
+	RunQueryWith(sql, OidIsValid(type) ? 1 : 0, &type, &value, read_only, receiver);
+}
+
 /* The same for a query that comes again and again: its plan is saved, and it runs with the active snapshot. */
 void
 RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
 {
-	SPIExecuteOptions options = ReceiverOptions(type, value, true, receiver);
+	SPIExecuteOptions options = ReceiverOptions(OidIsValid(type) ? 1 : 0, &type, &value, true, receiver);
 	SavedPlan  *saved;
 	SPIPlanPtr	plan;
 

@@ -11,6 +11,8 @@ extern SPIPlanPtr PrepareOnce(const char *sql, int nargs, Oid *types);
 extern TransactionId CheckPlanRowsVisible(SPIPlanPtr plan);
 extern uint64 RunSql(const char *sql, int nargs, Oid *types, Datum *values, bool read_only);
 extern void RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver);
+extern void RunQueryWith(const char *sql, int nargs, Oid *types, const Datum *values, bool read_only,
+						 DestReceiver *receiver);
 extern void RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver);
 
 #endif

@@ -342,11 +342,11 @@ CreateReceiver(const Source *source, Ratings *ratings)
  * been committed and done since.
  */
 static void
-ReadQuery(const RowQuery *query, RatingReceiver *receiver, bool read_only)
+ReadQuery(RowQuery *query, RatingReceiver *receiver, bool read_only)
 {
 	Ratings    *ratings = receiver->ratings;
 
-	RunQuery(query->sql, query->type, query->value, read_only, &receiver->pub);
+	RunQueryWith(query->sql, query->nargs, query->type, query->value, read_only, &receiver->pub);
 	FlushBatch(receiver);
 	EndTriplets(&receiver->triplets);
 	if (ratings->unrated)
@@ -364,7 +364,7 @@ ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
 
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
-	ReadQuery(&(RowQuery) {sql.data, InvalidOid, (Datum) 0}, receiver, read_only);
+	ReadQuery(&(RowQuery) {.sql = sql.data}, receiver, read_only);
 }
 
 /* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
@@ -516,7 +516,7 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
  * all.  The result has the fingerprints, and rows that are no ratings in `unrated`; there may be no row.
  */
 Ratings *
-ReadRows(const Source *source, const RowQuery *query, IdMap *users, IdMap *items, int64 budget,
+ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 		 const MfParallel *parallel, Triplets *rows)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));

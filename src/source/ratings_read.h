@@ -7,19 +7,20 @@
 #include "source/ratings.h"
 #include "source/source.h"
 
-/* A query of some rows of a source, and its parameter; type InvalidOid: it has none. */
+/* A query of some rows of a source, and its parameters. */
 typedef struct RowQuery
 {
 	const char *sql;
-	Oid			type;
-	Datum		value;
+	int			nargs;
+	Oid			type[2];
+	Datum		value[2];
 } RowQuery;
 
 extern void HashRows(const Source *source, int n, const int64 *users, const int64 *items, const float *values,
 					 const float *weights, const double *times, uint64 *hash);
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
-extern Ratings *ReadRows(const Source *source, const RowQuery *query, IdMap *users, IdMap *items, int64 budget,
+extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 						 const MfParallel *parallel, Triplets *rows);
 extern void SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);

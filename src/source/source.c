@@ -190,16 +190,16 @@ SourceSinceSql(const Source *source, double seconds)
 	return sql.data;
 }
 
-/* The query that reads the rows of many users, or items, palloc'd; parameter 1 is an array of them. */
+/* The query that reads the rows of many users, and of many items, palloc'd; parameters 1 and 2 are arrays of them. */
 char *
-SourceManySql(const Source *source, bool items)
+SourceManySql(const Source *source)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, source);
-	appendStringInfo(&sql, " WHERE %s %s ANY ($1)", quote_identifier(items ? source->item_column : source->user_column),
-					 IdEqualitySql(items ? &source->item : &source->user));
+	appendStringInfo(&sql, " WHERE %s %s ANY ($1) OR ", quote_identifier(source->user_column), IdEqualitySql(&source->user));
+	appendStringInfo(&sql, "%s %s ANY ($2)", quote_identifier(source->item_column), IdEqualitySql(&source->item));
 	return sql.data;
 }
 

@@ -64,7 +64,7 @@ extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);
 extern char *SourceReverseLookupSql(const Source *source);
 extern char *SourceSinceSql(const Source *source, double seconds);
-extern char *SourceManySql(const Source *source, bool items);
+extern char *SourceManySql(const Source *source);
 extern RatingCheck RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts,
 								 Observation *observation);
 

@@ -55,7 +55,7 @@ CountRows(Update *u, RowCounts *counts)
 	const Side *users = &u->users;
 	int64		n = users->ids->count;
 	int32	   *of_user = HugeZeroArray(n, sizeof(int32));
-	Triplets   *rows = RowsOfItems(u);
+	Triplets   *rows = &u->rows;
 
 	counts->of_item = HugeZeroArray(u->items.ids->count, sizeof(int64));
 	while (ReadTriplets(rows))
@@ -85,7 +85,7 @@ static void
 CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
 {
 	int64		words = (unsure->count + 63) / 64;
-	Triplets   *rows = RowsOfItems(u);
+	Triplets   *rows = &u->rows;
 
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)

@@ -2,13 +2,14 @@
  * recent_rows.c - what has come to a source, found by its time.
  *
  * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not older than
- * OVERLAP before the newest one that was read so far, and then all rows of their users, whose fingerprints say which of the
- * rows are new: the newest ones of a user, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted
- * twice, however often a row is read, and what is stored is what a scan of all rows would have stored.
+ * OVERLAP before the newest one that was read so far, then all rows of their users, and of their items that are to be solved:
+ * in one query, which PostgreSQL answers through indexes or in one fast pass.  A user's fingerprint says which of the rows are
+ * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however often
+ * a row is read, and what is stored is what a scan of all rows would have stored.
  *
- * Items that are to be solved have all their rows read.  Those with many ratings, which stay as they are for a few more
- * (item_growth.c), get the new rows' hashes added, and the new pairs counted.  Where rows of a user were changed or
- * deleted, or have come that are not the newest ones, items of the rows that were read by time have all of theirs read.
+ * Items with many ratings, which stay as they are for a few more (item_growth.c), are not read: the new rows' hashes are
+ * added, and the new pairs counted.  Where it turns out that more is needed, it is read in another round: items of rows read by
+ * time where it is unclear which are new, for older ones have come, gone or changed; and users whom the version does not know.
  *
  * All of it is one snapshot of the source.  What cannot be found like this, or would cost as much as a scan, is left to one.
  */
@@ -43,6 +44,9 @@
 /* The part of all ratings up to which looking rows up costs less than reading all of them. */
 #define MOST_ROWS 0.25
 
+/* So often at most rows are looked up. */
+#define MOST_ROUNDS 3
+
 /* A row of a user, on its way into the order of time. */
 typedef struct UserRow
 {
@@ -56,15 +60,20 @@ typedef struct Recent
 {
 	Update	   *u;
 	Triplets	rows;			/* read by their time */
-	bool	   *user;			/* has such rows, so that all rows were read */
-	bool	   *unclear;		/* a user of whom it is not known which rows are new */
-	int64		changed;		/* users with other rows */
+	bool	   *user;			/* all rows of the user are read */
+	bool	   *item;
+	int64		nusers;			/* elements of these, for there may be more users and items by now */
+	int64		nitems;
+
+	/* what the rows of the last round say */
 	int64	   *start;			/* of users, in the next: ascending by number */
-	UserRow    *of_users;		/* all their rows */
-	bool	   *item;			/* is to be looked at */
-	bool	   *whole;			/* an item all of whose rows are to be read */
-	uint64	   *more;			/* of an item: hashes of new rows, */
-	int32	   *pairs;			/* and users who have not had it */
+	UserRow    *of_users;		/* all rows of marked ones */
+	int64	   *current;		/* users' fingerprints */
+	bool	   *unclear;		/* it is not known which rows of a user are new */
+	int64		changed;		/* users with other rows */
+	bool	   *more;			/* an item has new rows, */
+	uint64	   *hashes;			/* which add so much to its fingerprint, */
+	int32	   *pairs;			/* and are of so many users who have not had it */
 } Recent;
 
 /* Whether some index of a table, or of each of its partitions, begins with a column. */
@@ -122,60 +131,102 @@ static char *
 RecentSql(const Update *u, const char **hint)
 {
 	const Source *source = &u->source;
-	Oid			users = get_array_type(source->user.base);
-	Oid			items = get_array_type(source->item.base);
 	char	   *sql;
 
-	if (source->time_column == NULL || !isfinite(u->read_until) || !OidIsValid(users) || !OidIsValid(items) ||
-		LatestVersion(u->model->name) != u->model->version || !KnowsRows(&u->users) || !KnowsRows(&u->items))
+	if (source->time_column == NULL || !isfinite(u->read_until) || !OidIsValid(get_array_type(source->user.base)) ||
+		!OidIsValid(get_array_type(source->item.base)) || LatestVersion(u->model->name) != u->model->version || !KnowsRows(&u->users) || !KnowsRows(&u->items))
 		return NULL;
 	sql = SourceSinceSql(source, u->read_until - OVERLAP);
 	if (!FindsByIndex(sql, InvalidOid))
 		*hint = IndexHint(source, source->time_column);
-	else if (!FindsByIndex(SourceManySql(source, false), users))
+	else if (!FindsByIndex(SourceLookupSql(source), source->user.base))
 		*hint = IndexHint(source, source->user_column);
-	else if (!FindsByIndex(SourceManySql(source, true), items))
+	else if (!FindsByIndex(SourceReverseLookupSql(source), source->item.base))
 		*hint = IndexHint(source, source->item_column);
 	else
 		return sql;
 	return NULL;
 }
 
-/* Whether the rows of marked users or items, by what was stored, are few enough to be looked up. */
-static bool
-AreFew(const Update *u, const Side *side, const bool *marked)
+/* The ratings of marked users, or items, that were stored; of all where `marked` is NULL. */
+static int64
+StoredRatings(const Side *side, const bool *marked)
 {
 	int64		ratings = 0;
-	int64		all = 0;
 
 	for (int64 i = 0; i < side->stored; i++)
-	{
-		ratings += marked[i] ? side->counts[i] : 0;
-		all += side->counts[i];
-	}
-	return ratings <= MOST_ROWS * all && ratings <= MaintenanceMemory() / (int64) sizeof(UserRow);
+		if (marked == NULL || marked[i])
+			ratings += side->counts[i];
+	return ratings;
 }
 
-/* Reads all rows of marked users, or items: *rows.  The result has their fingerprints. */
-static Ratings *
-LookUpRows(Update *u, const bool *marked, bool items, Triplets *rows)
+/* Whether the rows of marked users and items are few enough to be looked up. */
+static bool
+AreFew(const Recent *r)
 {
-	const IdType *type = items ? &u->source.item : &u->source.user;
-	const Side *side = items ? &u->items : &u->users;
-	Datum	   *ids = HugeArray(side->ids->count, sizeof(Datum));
-	RowQuery	query = {.sql = SourceManySql(&u->source, items),.type = get_array_type(type->base)};
-	Ratings    *read;
+	const Update *u = r->u;
+	int64		of_users = StoredRatings(&u->users, r->user);
+	int64		of_items = StoredRatings(&u->items, r->item);
+
+	return of_users + of_items <= MOST_ROWS * StoredRatings(&u->users, NULL) &&
+		of_users <= MaintenanceMemory() / (int64) sizeof(UserRow);
+}
+
+/* An array of marked ids, for a query. */
+static Datum
+MarkedIds(const IdType *type, const IdMap *ids, const bool *marked)
+{
+	Datum	   *values = HugeArray(ids->count, sizeof(Datum));
+	ArrayType  *array;
 	int			n = 0;
 
-	for (int32 i = 0; i < side->ids->count; i++)
+	for (int32 i = 0; i < ids->count; i++)
 		if (marked[i])
-			ids[n++] = IdToDatum(type, IdAt(side->ids, i));
-	query.value = PointerGetDatum(construct_array(ids, n, type->base, type->typlen, type->typbyval, type->typalign));
-	read = ReadRows(&u->source, &query, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, rows);
-	pfree(DatumGetPointer(query.value));
-	pfree(ids);
-	u->rows_read += rows->count;
-	return read;
+			values[n++] = IdToDatum(type, IdAt(ids, i));
+	array = construct_array(values, n, type->base, type->typlen, type->typbyval, type->typalign);
+	pfree(values);
+	return PointerGetDatum(array);
+}
+
+/* An array of marks with room for n; what is new is not marked. */
+static bool *
+GrowMarks(bool *marks, int64 before, int64 n)
+{
+	marks = marks ? repalloc_huge(marks, n) : HugeArray(n, sizeof(bool));
+	memset(marks + before, 0, n - before);
+	return marks;
+}
+
+/* Makes room for marks of all users and items that there are by now. */
+static void
+GrowRecent(Recent *r)
+{
+	int64		nusers = r->u->users.ids->count;
+	int64		nitems = r->u->items.ids->count;
+
+	r->user = GrowMarks(r->user, r->nusers, nusers);
+	r->item = GrowMarks(r->item, r->nitems, nitems);
+	r->nusers = nusers;
+	r->nitems = nitems;
+}
+
+/* Reads all rows of marked users and items: u->rows. */
+static void
+LookUpRows(Recent *r)
+{
+	Update	   *u = r->u;
+	const Source *source = &u->source;
+	RowQuery	query = {.sql = SourceManySql(source),.nargs = 2};
+
+	query.type[0] = get_array_type(source->user.base);
+	query.type[1] = get_array_type(source->item.base);
+	query.value[0] = MarkedIds(&source->user, u->users.ids, r->user);
+	query.value[1] = MarkedIds(&source->item, u->items.ids, r->item);
+	u->read = ReadRows(source, &query, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
+	pfree(DatumGetPointer(query.value[0]));
+	pfree(DatumGetPointer(query.value[1]));
+	u->rows_read += u->rows.count;
+	GrowRecent(r);
 }
 
 /* By time, the newest first. */
@@ -190,7 +241,7 @@ CompareUserRows(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/* Adds the rows of a block to those of their users; next[]: where, by user. */
+/* Adds the rows of a block to those of marked users; next[]: where, by user. */
 static void
 KeepBlock(Recent *r, const Triplets *rows, int64 *next)
 {
@@ -198,20 +249,25 @@ KeepBlock(Recent *r, const Triplets *rows, int64 *next)
 
 	for (int64 i = 0; i < rows->held; i++)
 	{
-		int64		user = IdAt(u->users.ids, rows->user[i]);
-		int64		item = IdAt(u->items.ids, rows->item[i]);
-		UserRow    *kept = &r->of_users[next[rows->user[i]]++];
+		int64		user;
+		int64		item;
+		UserRow    *kept;
 
+		if (i % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (!r->user[rows->user[i]])
+			continue;
+		user = IdAt(u->users.ids, rows->user[i]);
+		item = IdAt(u->items.ids, rows->item[i]);
+		kept = &r->of_users[next[rows->user[i]]++];
 		kept->time = rows->time[i];
 		kept->item = rows->item[i];
 		HashRows(&u->source, 1, &user, &item, rows->value ? &rows->value[i] : NULL, rows->weight ? &rows->weight[i] : NULL,
 				 &rows->time[i], &kept->hash);
-		if (i % BLOCK_TRIPLETS == 0)
-			CHECK_FOR_INTERRUPTS();
 	}
 }
 
-/* Brings the rows of users together. */
+/* Brings the rows of marked users together. */
 static void
 GroupByUser(Recent *r)
 {
@@ -221,16 +277,16 @@ GroupByUser(Recent *r)
 	int64	   *next = HugeArray(n, sizeof(int64));
 
 	r->start = HugeZeroArray(n + 1, sizeof(int64));
-	r->of_users = HugeArray(rows->count, sizeof(UserRow));
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)
-			r->start[rows->user[i] + 1]++;
+			r->start[rows->user[i] + 1] += r->user[rows->user[i]];
 	EndTriplets(rows);
 	for (int64 i = 0; i < n; i++)
 	{
 		r->start[i + 1] += r->start[i];
 		next[i] = r->start[i];
 	}
+	r->of_users = HugeArray(r->start[n], sizeof(UserRow));
 	while (ReadTriplets(rows))
 		KeepBlock(r, rows, next);
 	EndTriplets(rows);
@@ -265,16 +321,16 @@ AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32
 	{
 		int32		item = rows[i].item;
 
-		r->item[item] = true;
-		r->more[item] += rows[i].hash;
+		r->more[item] = true;
+		r->hashes[item] += rows[i].hash;
 		r->pairs[item] += stamp[item] != user;
 		stamp[item] = user;
 	}
 }
 
-/* Finds out which rows of users are new, and what that is for their items; current: users' fingerprints. */
+/* Finds out which rows of marked users are new, and what that is for their items. */
 static void
-CompareUsers(Recent *r, const int64 *current)
+CompareUsers(Recent *r)
 {
 	const Side *users = &r->u->users;
 	int32	   *stamp = HugeArray(r->u->items.ids->count, sizeof(int32));
@@ -287,59 +343,16 @@ CompareUsers(Recent *r, const int64 *current)
 		uint64		before = i < users->stored ? users->fingerprints[i] : 0;
 		int64		new;
 
-		if (!r->user[i] || (uint64) current[i] == before)
+		if (!r->user[i] || (uint64) r->current[i] == before)
 			continue;
 		if (r->changed++ % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		new = CountNewRows(rows, n, (uint64) current[i] - before);
+		new = CountNewRows(rows, n, (uint64) r->current[i] - before);
 		r->unclear[i] = new < 0;
 		if (new >= 0)
 			AddNewRows(r, i, rows, new, n, stamp);
 	}
 	pfree(stamp);
-}
-
-/* Marks items all of whose rows are needed: what there are new rows of, but for items that stay. */
-static void
-MarkItems(Recent *r)
-{
-	const Update *u = r->u;
-	const Side *items = &u->items;
-	Triplets   *rows = &r->rows;
-
-	while (ReadTriplets(rows))
-		for (int64 i = 0; i < rows->held; i++)
-			if (r->unclear[rows->user[i]])
-				r->whole[rows->item[i]] = true;
-	EndTriplets(rows);
-	for (int64 i = 0; i < r->start[u->users.ids->count]; i++)
-	{
-		int32		item = r->of_users[i].item;
-
-		if (item >= items->stored || items->counts[item] == 0)
-			r->whole[item] = true;	/* a user who has changed may be solved by it */
-	}
-	for (int64 i = 0; i < items->stored; i++)
-		if (r->item[i] && !ItemStays(items->counts[i], items->counts[i] + r->pairs[i]))
-			r->whole[i] = true;
-}
-
-/* Whether rows of items are of users whom the version knows, or all of whose rows were read. */
-static bool
-KnowsUsers(Recent *r, Triplets *rows, int32 known)
-{
-	const Side *users = &r->u->users;
-	bool		all = true;
-
-	while (ReadTriplets(rows))
-		for (int64 i = 0; i < rows->held; i++)
-		{
-			int32		user = rows->user[i];
-
-			all &= user < known && (r->user[user] || (user < users->stored && users->counts[user] > 0));
-		}
-	EndTriplets(rows);
-	return all;
 }
 
 /* The fingerprints that a side has now, by number: of marked ones those of which nread have been read, else as they were. */
@@ -357,75 +370,151 @@ CurrentPrints(const Side *side, const bool *marked, const int64 *read, int64 nre
 	return current;
 }
 
-/* Reads rows of items that are to be solved; false where a scan is to do it.  users: their fingerprints now. */
+/* Marks an item, or a user, whose rows are needed; whether they have not been read. */
+static inline bool
+Need(bool *marked, int32 number)
+{
+	bool		missing = !marked[number];
+
+	marked[number] = true;
+	return missing;
+}
+
+/*
+ * Marks what is needed besides: items that change and do not stay, those of which rows may have changed, and what the
+ * version does not know of a row's user and item, as both are solved by the other.  Whether there is any.
+ */
 static bool
-ReadItems(Recent *r, const int64 *users)
+MarkMissing(Recent *r)
+{
+	const Side *users = &r->u->users;
+	const Side *items = &r->u->items;
+	Triplets   *rows = &r->rows;
+	bool		missing = false;
+
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+			if (r->unclear[rows->user[i]])
+				missing |= Need(r->item, rows->item[i]);
+	EndTriplets(rows);
+	rows = &r->u->rows;
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+		{
+			if (rows->item[i] >= items->stored || items->counts[rows->item[i]] == 0)
+				missing |= Need(r->item, rows->item[i]);
+			if (rows->user[i] >= users->stored || users->counts[rows->user[i]] == 0)
+				missing |= Need(r->user, rows->user[i]);
+		}
+	EndTriplets(rows);
+	for (int32 i = 0; i < items->stored; i++)
+		if (r->more[i] && !ItemStays(items->counts[i], items->counts[i] + r->pairs[i]))
+			missing |= Need(r->item, i);
+	return missing;
+}
+
+/* Marks users of rows that were read by their time, and items that will probably be solved. */
+static void
+MarkRecent(Recent *r)
+{
+	const Side *items = &r->u->items;
+	Triplets   *rows = &r->rows;
+	int32	   *new;
+
+	GrowRecent(r);
+	new = HugeZeroArray(r->nitems, sizeof(int32));
+	while (ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held; i++)
+		{
+			int32		item = rows->item[i];
+
+			r->user[rows->user[i]] = true;
+			new[item] += rows->time[i] > r->u->read_until;
+			if (item >= items->stored || (new[item] > 0 && !ItemStays(items->counts[item], items->counts[item] + new[item])))
+				r->item[item] = true;
+		}
+	EndTriplets(rows);
+	pfree(new);
+}
+
+/* Reads rows of marked users and items, and finds out what is new. */
+static void
+ReadRound(Recent *r)
+{
+	Update	   *u = r->u;
+
+	LookUpRows(r);
+	r->current = CurrentPrints(&u->users, r->user, u->read->fingerprints->user, u->read->fingerprints->nusers);
+	r->unclear = HugeZeroArray(r->nusers, sizeof(bool));
+	r->more = HugeZeroArray(r->nitems, sizeof(bool));
+	r->hashes = HugeZeroArray(r->nitems, sizeof(uint64));
+	r->pairs = HugeZeroArray(r->nitems, sizeof(int32));
+	r->changed = 0;
+	GroupByUser(r);
+	CompareUsers(r);
+	pfree(r->of_users);
+}
+
+/* Both sides' fingerprints as they are now, and ratings of items that stay. */
+static void
+TakeRound(Recent *r)
 {
 	Update	   *u = r->u;
 	Side	   *items = &u->items;
-	int32		known = u->users.ids->count;
-	int64	   *current;
-	Ratings    *read;
+	int64	   *current = CurrentPrints(items, r->item, u->read->fingerprints->item, u->read->fingerprints->nitems);
 
-	MarkItems(r);
-	if (!AreFew(u, items, r->whole))
-		return false;
-	read = LookUpRows(u, r->whole, true, &u->of_items);
-	FreeUnrated(read->unrated);
-	if (!KnowsUsers(r, &u->of_items, known))
-		return false;
-	current = CurrentPrints(items, r->whole, read->fingerprints->item, read->fingerprints->nitems);
-	u->counted = HugeZeroArray(items->ids->count, sizeof(int32));
+	u->counted = HugeZeroArray(r->nitems, sizeof(int32));
 	for (int64 i = 0; i < items->stored; i++)
-		if (r->item[i] && !r->whole[i])
+		if (r->more[i] && !r->item[i])
 		{
-			current[i] = (int64) ((uint64) items->fingerprints[i] + r->more[i]);
+			current[i] = (int64) ((uint64) items->fingerprints[i] + r->hashes[i]);
 			u->counted[i] = items->counts[i] + r->pairs[i];
 		}
-	GrowSide(&u->users, users);
+	GrowSide(&u->users, r->current);
 	GrowSide(items, current);
-	return true;
 }
 
-/* Reads all rows of users who have some that may be new, and then of items; false where a scan is to do it. */
+/* Gives back what a round has read, if any. */
+static void
+FreeRound(Update *u)
+{
+	FreeTriplets(&u->rows);
+	if (u->read)
+		FreeUnrated(u->read->unrated);
+	u->read = NULL;
+}
+
+/* Reads all that is needed, in as many rounds as that takes; false where a scan is to do it. */
 static bool
-ReadUsers(Recent *r)
+ReadRounds(Recent *r)
 {
 	Update	   *u = r->u;
-	int64		n = u->users.ids->count;
-	int64	   *current;
-	bool		done;
 
-	r->user = HugeZeroArray(n, sizeof(bool));
-	while (ReadTriplets(&r->rows))
-		for (int64 i = 0; i < r->rows.held; i++)
-			r->user[r->rows.user[i]] = true;
-	EndTriplets(&r->rows);
-	if (!AreFew(u, &u->users, r->user))
-		return false;
-	u->read = LookUpRows(u, r->user, false, &u->rows);
-	current = CurrentPrints(&u->users, r->user, u->read->fingerprints->user, u->read->fingerprints->nusers);
-	r->unclear = HugeZeroArray(n, sizeof(bool));
-	r->item = HugeZeroArray(u->items.ids->count, sizeof(bool));
-	r->whole = HugeZeroArray(u->items.ids->count, sizeof(bool));
-	r->more = HugeZeroArray(u->items.ids->count, sizeof(uint64));
-	r->pairs = HugeZeroArray(u->items.ids->count, sizeof(int32));
-	GroupByUser(r);
-	CompareUsers(r, current);
-	done = FewUsersChanged(u, r->changed) && ReadItems(r, current);
-	pfree(r->of_users);
-	return done;
+	MarkRecent(r);
+	for (int round = 0; round < MOST_ROUNDS && AreFew(r); round++)
+	{
+		ReadRound(r);
+		if (!FewUsersChanged(u, r->changed))
+			break;
+		if (!MarkMissing(r))
+		{
+			TakeRound(r);
+			return true;
+		}
+		FreeRound(u);
+	}
+	return false;
 }
 
 /*
  * Reads what has come to the source since it was last read, and all rows of users and items that change by it: fills in what
- * ReadRows() of all rows would, with u->of_items.  False where that cannot be done, or a scan is cheaper; *hint: what would
+ * ReadRows() of all rows would.  False where that cannot be done, or a scan is cheaper; *hint: what would
  * help, or NULL.
  */
 bool
 ReadRecentRows(Update *u, const char **hint)
 {
-	RowQuery	query = {.sql = RecentSql(u, hint),.type = InvalidOid};
+	RowQuery	query = {.sql = RecentSql(u, hint)};
 	Recent		r = {.u = u};
 	Ratings    *read;
 
@@ -435,15 +524,12 @@ ReadRecentRows(Update *u, const char **hint)
 	read = ReadRows(&u->source, &query, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &r.rows);
 	FreeUnrated(read->unrated);
 	u->rows_read = r.rows.count;
-	u->by_time = ReadUsers(&r);
+	u->by_time = ReadRounds(&r);
 	PopActiveSnapshot();
 	FreeTriplets(&r.rows);
 	if (u->by_time)
 		u->read_until = fmax(u->read_until, read->read_until);
 	else
-	{
-		FreeTriplets(&u->rows);
-		FreeTriplets(&u->of_items);
-	}
+		FreeRound(u);
 	return u->by_time;
 }

@@ -83,13 +83,6 @@ SortPicked(const Update *u, Triplets *picked, int64 nusers, int64 nitems, bool b
 	FreeTriplets(&sorted->held_out);
 }
 
-/* The rows that items are solved by. */
-Triplets *
-RowsOfItems(Update *u)
-{
-	return u->by_time ? &u->of_items : &u->rows;
-}
-
 /* How the version's training made weights of numbers: those that have faded are logarithms already. */
 static RowWeight
 TrainedWeight(const MfObjective *objective)
@@ -110,7 +103,7 @@ SelectCells(Update *u, const Selection *users, const Selection *items, bool by_i
 	const MfObjective *objective = &u->objective;
 	bool		explicit = u->source.feedback == FEEDBACK_EXPLICIT;
 	bool		fades = objective->half_life > 0;
-	Triplets   *rows = by_item ? RowsOfItems(u) : &u->rows;
+	Triplets   *rows = &u->rows;
 	Ratings    *sorted = palloc0(sizeof(Ratings));
 	Cells	   *cells = by_item ? &sorted->by_item : &sorted->by_user;
 	Triplets	picked;
@@ -171,7 +164,7 @@ void
 SelectUsersOf(Update *u, const Selection *items, Selection *users)
 {
 	bool	   *marked = HugeZeroArray(u->users.ids->count, sizeof(bool));
-	Triplets   *rows = RowsOfItems(u);
+	Triplets   *rows = &u->rows;
 
 	while (ReadTriplets(rows))
 		for (int64 i = 0; i < rows->held; i++)

@@ -324,7 +324,6 @@ UpdateVersion(const Model *model, bool all_rows, UpdateResult *result)
 	TakeChanges(&update, result);
 	PopBookkeepingSnapshot();
 	FreeTriplets(&update.rows);
-	FreeTriplets(&update.of_items);
 	FreeTriplets(&update.others);
 	FreeUnrated(update.read->unrated);
 	StopActing(&acting);

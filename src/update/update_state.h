@@ -34,10 +34,8 @@ typedef struct Update
 	Side		users;
 	Side		items;
 	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
-	Triplets	rows;			/* its ratings, or at least all of users whose rows have changed, numbered as the sides are,
-								 * duplicates too */
-	Triplets	of_items;		/* where these are not all: those of items that are to be solved */
-	bool		by_time;		/* they are not: rows that have come were found by their time */
+	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
+	bool		by_time;		/* these are not all: those of users who have changed, and of items that are to be solved */
 	int64		rows_read;
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
 	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
@@ -61,7 +59,6 @@ typedef struct Update
 extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
 extern void SelectItemsOf(Update *u, const Selection *users, Selection *items);
 extern void SelectUsersOf(Update *u, const Selection *items, Selection *users);
-extern Triplets *RowsOfItems(Update *u);
 extern Cells *SelectOthers(Update *u);
 
 /* recent_rows.c */

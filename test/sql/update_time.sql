@@ -140,10 +140,10 @@ INSERT INTO came VALUES (9, 11, 2, '2024-04-03 UTC');
 SELECT * FROM both_ways();
 SELECT model, concat_ws(' ', users_changed, items_changed) FROM ways, mf_update(timed, true) ORDER BY 1;
 SELECT * FROM both_ways();
--- a user who is new to the version, but came too long ago, met by an item's rows: a scan takes them in
+-- a user who is new to the version, but came too long ago, met by an item's rows
 INSERT INTO came VALUES (1300, 12, 2, '2024-03-01 UTC'), (10, 12, 2, '2024-04-03 00:01 UTC');
 SET client_min_messages = notice;
-SELECT concat_ws(' ', rows = (SELECT count(*) FROM came), users_added, users_changed) FROM mf_update('timed');
+SELECT rows > 10000 AS scan, users_added, users_changed FROM mf_update('timed');
 -- what would spare a scan is said
 BEGIN;
 DROP INDEX came_at;
