@@ -564,7 +564,7 @@ COMMENT ON COLUMN mf_models.table_bytes IS 'size of the model tables with all ve
 COMMENT ON COLUMN mf_models.schema IS 'schema of the model tables';
 
 CREATE FUNCTION mf_update(
-	model text DEFAULT NULL, all_rows boolean DEFAULT false,
+	model text DEFAULT NULL, all_rows boolean DEFAULT false, late interval DEFAULT '5 minutes',
 	OUT model text, OUT version integer, OUT rows bigint,
 	OUT users_added bigint, OUT users_changed bigint, OUT users_removed bigint,
 	OUT items_added bigint, OUT items_changed bigint, OUT items_removed bigint,
@@ -572,9 +572,10 @@ CREATE FUNCTION mf_update(
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_update';
-COMMENT ON FUNCTION mf_update(text, boolean) IS
+COMMENT ON FUNCTION mf_update(text, boolean, interval) IS
 'takes into the version that serves what has come to its source, and to the relation of item_features, since it was trained or last updated, without training: new users and items, and those whose rows are others now, are folded in and stored, those without rows go; returns what it did
-all_rows: read all rows of the source, so that whatever has changed is found; else, where it has a time_column and indexes on that, users and items, only rows that are not older than an hour before the newest known, and those of the users and items that have changed by them
+all_rows: read all rows of the source, so that whatever has changed is found; else, where it has a time_column and indexes on that, users and items, only rows that are not older than the newest known by more than late, and those of the users and items that have changed by them
+late: so late at most rows come after others whose time is younger
 rows: ratings that were read; users_added, items_added: that the version did not have; users_changed, items_changed: that have other rows, or are rated for the first time; users_removed, items_removed: that have no rows any more
 An item gets what the half-sweep of a training would give it, with users as they are stored; then a user what folding in gives. Constants of the objective, the mean user and the map of attributes stay those of the training. Repeated without news it changes nothing.';
 

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -22,6 +24,7 @@
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
+#include "rows/row_time.h"
 #include "serve/renewal.h"
 #include "sql/args.h"
 #include "sql/srf.h"
@@ -154,8 +157,25 @@ mf_refresh(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(RenewImages(model));
 }
 
+/* The argument late in seconds: so late rows may come; null: 5 minutes, as by default.  An error unless it is 0 or more. */
+static double
+LateArgument(FunctionCallInfo fcinfo, int n)
+{
+	double		seconds = 5 * SECS_PER_MINUTE;
+
+	if (PG_NARGS() > n && !PG_ARGISNULL(n))
+		seconds = SecondsOfInterval(PG_GETARG_INTERVAL_P(n));
+	if (!(seconds >= 0) || isinf(seconds))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("late must be finite and not negative"),
+				 errdetail("Rows are looked for that are older than the newest one known by so much."),
+				 errhint("To look for changes in all rows, pass all_rows => true.")));
+	return seconds;
+}
+
 /*
- * mf_update(model text, all_rows boolean): brings the version that serves up to date with the rows of its source, and of the relation of
+ * mf_update(model text, all_rows boolean, late interval): brings the version that serves up to date with the rows of its source, and of the relation of
  * attributes, without training.  all_rows: all rows are read, even where an index finds the new ones; null: where it does not.
  * A row that says what that was.
  */
@@ -163,13 +183,14 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_update);
 Datum
 mf_update(PG_FUNCTION_ARGS)
 {
+	double		late = LateArgument(fcinfo, 2);
 	Model	   *model = OwnModel(fcinfo, 0, "mf_update()");
 	UpdateResult result;
 	Datum		values[10];
 	bool		nulls[10] = {false};
 
 	CheckModelTables(model);
-	UpdateVersion(model, PG_NARGS() > 1 && !PG_ARGISNULL(1) && PG_GETARG_BOOL(1), &result);
+	UpdateVersion(model, PG_NARGS() > 1 && !PG_ARGISNULL(1) && PG_GETARG_BOOL(1), late, &result);
 	values[0] = CStringGetTextDatum(model->name);
 	values[1] = Int32GetDatum(model->version);
 	values[2] = Int64GetDatum(result.rows);

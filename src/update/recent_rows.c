@@ -1,8 +1,8 @@
 /*
  * recent_rows.c - what has come to a source, found by its time.
  *
- * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not older than
- * OVERLAP before the newest one that was read so far, then all rows of their users, and of their items that are to be solved:
+ * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not much older
+ * than the newest one that was read so far, for some come late, then all rows of their users, and of their items that are to be solved:
  * in one query, which PostgreSQL answers through indexes or in one fast pass.  A user's fingerprint says which of the rows are
  * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however often
  * a row is read, and what is stored is what a scan of all rows would have stored.
@@ -37,9 +37,6 @@
 #include "source/ratings_read.h"
 #include "source/unrated.h"
 #include "update/update_state.h"
-
-/* Seconds by which a row can be late: so long a transaction may take that inserts rows with the time of its start. */
-#define OVERLAP 3600.0
 
 /* The part of all ratings up to which looking rows up costs less than reading all of them. */
 #define MOST_ROWS 0.25
@@ -136,7 +133,7 @@ RecentSql(const Update *u, const char **hint)
 	if (source->time_column == NULL || !isfinite(u->read_until) || !OidIsValid(get_array_type(source->user.base)) ||
 		!OidIsValid(get_array_type(source->item.base)) || LatestVersion(u->model->name) != u->model->version || !KnowsRows(&u->users) || !KnowsRows(&u->items))
 		return NULL;
-	sql = SourceSinceSql(source, u->read_until - OVERLAP);
+	sql = SourceSinceSql(source, u->read_until - u->late);
 	if (!FindsByIndex(sql, InvalidOid))
 		*hint = IndexHint(source, source->time_column);
 	else if (!FindsByIndex(SourceLookupSql(source), source->user.base))

@@ -298,15 +298,16 @@ RenewRest(const Update *u, UpdateResult *result)
 
 /*
  * Updates the version of a model that serves, as the model's owner: *result says what that did.  all_rows: changes are looked
- * for in all rows of the source, even where what is new can be found by its time.  The caller has locked the
+ * for in all rows of the source, even where what is new can be found by its time.  late: so many seconds at most a row can come
+ * after others that are younger.  The caller has locked the
  * model.  What is read and solved lives in a context that goes when this is done.
  */
 void
-UpdateVersion(const Model *model, bool all_rows, UpdateResult *result)
+UpdateVersion(const Model *model, bool all_rows, double late, UpdateResult *result)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec update", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Update		update = {.model = model};
+	Update		update = {.model = model,.late = late};
 	Acting		acting;
 	instr_time	began;
 	instr_time	now;

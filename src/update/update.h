@@ -19,6 +19,6 @@ typedef struct UpdateResult
 	double		seconds;
 } UpdateResult;
 
-extern void UpdateVersion(const Model *model, bool all_rows, UpdateResult *result);
+extern void UpdateVersion(const Model *model, bool all_rows, double late, UpdateResult *result);
 
 #endif

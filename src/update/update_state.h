@@ -37,6 +37,7 @@ typedef struct Update
 	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
 	bool		by_time;		/* these are not all: those of users who have changed, and of items that are to be solved */
 	int64		rows_read;
+	double		late;			/* seconds by which rows may come late */
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
 	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
 	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */

@@ -45,6 +45,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'feature_categories' THEN 'ARRAY[''kind'']'
 		WHEN name = 'time_column' THEN '''seconds'''
 		WHEN name = 'half_life' THEN CASE function WHEN 'mf_popular' THEN 'NULL' ELSE '''1 day''::interval' END
+		WHEN name = 'late' THEN '''1 day''::interval'
 		WHEN name = 'event_column' THEN '''seconds'''
 		WHEN name = 'event_weights' THEN 'NULL'
 		WHEN name = 'validation_by' THEN '''random'''

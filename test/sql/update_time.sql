@@ -130,7 +130,7 @@ INSERT INTO came SELECT u, 1, 4, '2024-04-02 UTC' FROM generate_series(1201, 120
 INSERT INTO came VALUES (3, 1, 5, '2024-04-02 UTC'), (3, 2, 5, '2024-04-02 UTC'), (3, 2, 4, '2024-04-02 00:01 UTC'), (1206, 62, 3, '2024-04-02 UTC');
 SELECT * FROM both_ways();
 -- rows that come late, a row of the newest time, one that is older than what is known of its user
-INSERT INTO came VALUES (4, 5, 2, '2024-04-02 UTC'), (1203, 1, 2, '2024-04-02 UTC'), (5, 1, 2, '2024-04-01 23:30 UTC'), (1201, 3, 2, '2024-04-01 23:40 UTC'), (3, 9, 1, '2024-04-02 00:01 UTC');
+INSERT INTO came VALUES (4, 5, 2, '2024-04-02 UTC'), (1203, 1, 2, '2024-04-02 UTC'), (5, 1, 2, '2024-04-01 23:59 UTC'), (1201, 3, 2, '2024-04-01 23:58 UTC'), (3, 9, 1, '2024-04-02 00:01 UTC');
 SELECT * FROM both_ways();
 -- a user whose older rows were changed as well; a row too old to be found waits for a scan, and for what its user and item do
 INSERT INTO came VALUES (8, 10, 2, '2024-04-03 UTC'), (9, 10, 2, '2024-03-01 UTC'), (9, 1, 2, '2024-03-01 UTC');
@@ -174,8 +174,9 @@ SELECT version FROM mf_train('came', 'timed', factors => 4, iterations => 1);
 SELECT mf_rollback('timed');
 SELECT rows > 10000 AS scan FROM mf_update('timed');
 ROLLBACK;
+SELECT mf_update('timed', late => '-1 second');
 -- null is the default
-SELECT rows > 10000 AS scan FROM mf_update('timed', NULL);
+SELECT rows > 10000 AS scan FROM mf_update('timed', NULL, NULL);
 -- a row of the future does not hide those that come before it
 INSERT INTO came VALUES (11, 12, 2, '2924-04-03 UTC');
 SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
