@@ -114,7 +114,8 @@ TimeLiteral(double seconds, Oid type)
 
 	switch (type)
 	{
-		case TIMESTAMPTZOID:
+		case TIMESTAMPTZOID:	/* as text it may have an abbreviated zone, which is read as another one */
+			return psprintf("pg_catalog.to_timestamp(%.6f)", SecondsOfTimestamp(TimestampOfSeconds(seconds)));
 		case TIMESTAMPOID:
 			value = TimestampGetDatum(TimestampOfSeconds(seconds));
 			break;

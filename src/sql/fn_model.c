@@ -175,9 +175,9 @@ LateArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * mf_update(model text, all_rows boolean, late interval): brings the version that serves up to date with the rows of its source, and of the relation of
- * attributes, without training.  all_rows: all rows are read, even where an index finds the new ones; null: where it does not.
- * A row that says what that was.
+ * mf_update(model text, all_rows boolean, late interval): brings the version that serves up to date with the rows of its
+ * source, and of the relation of attributes, without training.  all_rows: all rows are read, even where indexes find the new
+ * ones; null: where they do not.  A row that says what that was.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_update);
 Datum

@@ -123,15 +123,20 @@ KnowsRows(const Side *side)
 	return true;
 }
 
-/* The query of rows that may be new; NULL where there is none, or indexes do not help: then *hint tells which would, or is NULL. */
+/*
+ * The query of rows that may be new; NULL where there is none, or indexes do not help: then *hint tells which would, or is NULL.
+ * Only the newest version goes by it: the source is opened by the columns of the last training.
+ */
 static char *
 RecentSql(const Update *u, const char **hint)
 {
 	const Source *source = &u->source;
 	char	   *sql;
 
-	if (source->time_column == NULL || !isfinite(u->read_until) || !OidIsValid(get_array_type(source->user.base)) ||
-		!OidIsValid(get_array_type(source->item.base)) || LatestVersion(u->model->name) != u->model->version || !KnowsRows(&u->users) || !KnowsRows(&u->items))
+	if (source->time_column == NULL || !isfinite(u->read_until) || LatestVersion(u->model->name) != u->model->version)
+		return NULL;
+	if (!OidIsValid(get_array_type(source->user.base)) || !OidIsValid(get_array_type(source->item.base)) ||
+		!KnowsRows(&u->users) || !KnowsRows(&u->items))
 		return NULL;
 	sql = SourceSinceSql(source, u->read_until - u->late);
 	if (!FindsByIndex(sql, InvalidOid))

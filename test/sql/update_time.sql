@@ -177,6 +177,13 @@ ROLLBACK;
 SELECT mf_update('timed', late => '-1 second');
 -- null is the default
 SELECT rows > 10000 AS scan FROM mf_update('timed', NULL, NULL);
+-- whatever the zone is called
+BEGIN;
+SET LOCAL TimeZone = 'Asia/Kolkata';
+SET LOCAL DateStyle = 'SQL, DMY';
+INSERT INTO came VALUES (14, 3, 2, '2024-04-03 00:02 UTC');
+SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
+ROLLBACK;
 -- a row of the future does not hide those that come before it
 INSERT INTO came VALUES (11, 12, 2, '2924-04-03 UTC');
 SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
