@@ -123,6 +123,7 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	{
 		AppendJsonNumber(&json, "half_life", objective->half_life);
 		AppendJsonNumber(&json, "mean_fade", objective->mean_fade);
+		AppendJsonNumber(&json, "rating_roots", objective->rating_roots);
 	}
 	if (objective->trend_half_life > 0)
 		AppendJsonNumber(&json, "trend_half_life", objective->trend_half_life);
@@ -184,6 +185,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->trend_half_life = JsonNumber(json, "trend_half_life", 0);
 	objective->newest = JsonNumber(json, "newest", 0);
 	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
+	objective->rating_roots = JsonNumber(json, "rating_roots", 0);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

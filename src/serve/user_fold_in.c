@@ -319,7 +319,8 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	cells->fold.shared = objective->factors;
 	cells->fold.interest_weight = (float) objective->interest_weight;
 	cells->fold.alpha = (float) mf_observed_alpha(objective);
-	cells->fold.fade = objective->half_life > 0 ? (float) objective->mean_fade : 0;
+	cells->fold.fade = mf_observed_fade(objective);
+	cells->fold.rating_roots = (int) objective->rating_roots;
 	cells->fold.user_bias_regularization = (float) mf_user_bias_regularization(objective);
 	cells->fold.whole = objective->value_is_confidence;
 	cells->fold.gram = interest ? image->gram : NULL;

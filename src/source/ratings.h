@@ -62,6 +62,7 @@ typedef struct Ratings
 	double		mean;			/* weighted, as training weighs them */
 	double		deviation;
 	double		weight_scale;	/* the mean of the weights that were given, see LinearWeight() */
+	bool		weights_given;	/* there is a column of weights: they say more than how far rows have faded */
 
 	/* of implicit feedback */
 	double		value_scale;	/* see LogWeight(); 0: all weights are 1 */

@@ -409,6 +409,7 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 	receiver->triplets.limit = Max(BLOCK_TRIPLETS,
 								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
 	ratings->is_explicit = explicit;
+	ratings->weights_given = source->weight_column != NULL;
 	if (source->event_column)
 		ratings->event_rows = palloc0(sizeof(int64) * source->events.weights->count);
 	ratings->fading = (Fading) {half_life, -INFINITY};

@@ -42,6 +42,7 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 	objective->trend_half_life = ratings->trend_half_life;
 	objective->newest = isfinite(ratings->fading.newest) ? ratings->fading.newest : 0;
 	objective->mean_fade = MeanFade(ratings);
+	objective->rating_roots = ratings->weights_given ? 0 : mf_slower_ratings(objective);
 	if (!ratings->is_explicit)
 		return;
 	objective->mean = ratings->mean;
@@ -125,7 +126,8 @@ ShapeProblem(const MfObjective *objective, const Ratings *ratings)
 		.has_interest = !mf_ratings_alone(objective),
 		.interest_weight = objective->interest_weight,
 		.alpha = mf_observed_alpha(objective),
-		.fade = objective->half_life > 0 ? (float) objective->mean_fade : 0,
+		.fade = mf_observed_fade(objective),
+		.rating_roots = (int) objective->rating_roots,
 		.user_bias_regularization = objective->regularization * objective->bias_regularization,
 		.item_bias_regularization = objective->regularization * objective->bias_regularization,
 		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user),

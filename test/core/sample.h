@@ -53,6 +53,13 @@ sample_right(const MfProblem *p, double c0, double w, bool seen)
 	return seen ? c0 * (p->fade > 0.0f ? fmin(p->fade * w, 1.0) : 1.0) + p->alpha * w : 0.0;
 }
 
+/* The weight of a rating of a cell of weight w. */
+static double
+sample_rating_weight(const MfProblem *p, double w)
+{
+	return pow(w, pow(0.5, p->rating_roots));
+}
+
 static void *
 sample_floats(size_t n)
 {
@@ -199,7 +206,7 @@ sample_new(const SampleOptions *o)
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
 	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL,
-	NULL, NULL, NULL, NULL, o->fades ? 0.8f : 0.0f};
+	NULL, NULL, NULL, NULL, o->fades ? 0.8f : 0.0f, o->fades ? 3 : 0};
 
 	memset(&s, 0, sizeof(s));
 	if (o->rating)
@@ -387,6 +394,7 @@ sample_objective(const Sample *s, double *gradient)
 				double		e = s->users.rating[c] - f->user_bias[u] - f->item_bias[i] -
 					sample_dot(pu, f->rating + i * ld, d);
 
+				w = sample_rating_weight(p, w);
 				sum += w * e * e;
 				for (int k = 0; g != NULL && k < d; k++)
 					g[k] -= 2.0 * w * e * f->rating[i * ld + k];
@@ -459,6 +467,7 @@ sample_item_gradient(const Sample *s, int64_t i, double *gradient)
 			double		e = s->items.rating[c] - f->user_bias[u] - f->item_bias[i] -
 				sample_dot(pu, f->rating + i * ld, d);
 
+			w = sample_rating_weight(p, w);
 			sample_add(gradient + ld, -2.0 * w * e, pu, d);
 			gradient[2 * ld] -= 2.0 * w * e;
 		}

@@ -437,7 +437,7 @@ sparse_fold(const Sparse *p)
 	float	   *gram = sample_floats((size_t) d * (size_t) ld);
 	MfFold		fold = {d, problem->interest_weight, problem->alpha, problem->user_bias_regularization,
 	p->options.interest ? gram : NULL, problem->user_mean, false, p->options.shared,
-	problem->fade};
+	problem->fade, problem->rating_roots};
 	void	   *space = malloc(mf_gram_size(d, &parallel) + mf_fold_size(&fold) + mf_explain_size(&fold));
 	float	   *x = sample_floats((size_t) ld);
 	const char *wrong = NULL;

@@ -375,7 +375,7 @@ test_fold(const SampleOptions *o)
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
 	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization,
-	o->interest ? gram : NULL, p->user_mean, false, 0, p->fade};
+	o->interest ? gram : NULL, p->user_mean, false, 0, p->fade, p->rating_roots};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	const float **interest = malloc((size_t) o->nitems * sizeof(float *));
 	const float **rating = malloc((size_t) o->nitems * sizeof(float *));

@@ -77,7 +77,7 @@ make_sample(const Case *c, Sample *s)
 				sum += (double) s->unobserved[i] * s->rows[i][j] * s->rows[i][k];
 			s->gram[j * s->ld + k] = (float) sum;
 		}
-	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0, (float) c->fade};
+	s->fold = (MfFold) {c->d, 1, (float) c->alpha, 0, s->gram, NULL, c->whole, 0, (float) c->fade, 0};
 	s->cells = (MfFoldCells) {c->ncells, s->rows, NULL, NULL, s->weight, c->unobserved ? s->unobserved : NULL, 0.3f, 0.0f, 0.0f,
 	c->outside > 0 ? s->outside : NULL};
 }

@@ -67,6 +67,7 @@ user_by_formula(const Sample *s, int64_t u, double *a, double *x)
 
 		add_cell(a, n, s->factors.interest + i * ld, p->shared, 0.0, mass,
 				 p->interest_weight * sample_right(p, c0, w, seen));
+		w = sample_rating_weight(p, w);
 		if (seen)
 			add_cell(a, n, s->factors.rating + i * ld, d, 1.0, w, w * (s->users.rating[c] - s->factors.item_bias[i]));
 		c += seen;
@@ -101,7 +102,8 @@ item_by_formula(const Sample *s, int64_t i, bool rating, double *a, double *x)
 
 		if (!rating)
 			add_cell(a, n, y, d, 0.0, mass, sample_right(p, c0, w, seen));
-		else if (seen)
+		w = sample_rating_weight(p, w);
+		if (rating && seen)
 			add_cell(a, n, y, d, 1.0, w, w * (s->items.rating[c] - s->factors.user_bias[u]));
 		c += seen;
 	}
@@ -339,7 +341,7 @@ test_fold(const SampleOptions *o)
 	float	   *gram = sample_floats((size_t) (d * ld));
 	void	   *gram_space = malloc(mf_gram_size(d, &parallel));
 	MfFold		fold = {d, p->interest_weight, p->alpha, p->user_bias_regularization, gram, p->user_mean, false, p->shared,
-	p->fade};
+	p->fade, p->rating_roots};
 	void	   *fold_space = malloc(mf_fold_size(&fold));
 	void	   *explain_space = malloc(mf_explain_size(&fold));
 	const float *interest[512];

@@ -45,6 +45,14 @@ SELECT round((parameters ->> 'mean_fade')::numeric, 4) = round((SELECT avg(fade)
 	parameters ->> 'half_life' AS half_life, to_timestamp((parameters ->> 'newest')::float8) AT TIME ZONE 'UTC' AS newest
 FROM mf_models WHERE model = 'w';
 
+-- ratings fade more slowly than what users choose where there are both, unless there is a column of weights
+CREATE FUNCTION roots(arguments text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM learnt('stars', arguments || ', time_column => ''rated_at'', half_life => ''90 days''');
+	RETURN (SELECT parameters ->> 'rating_roots' FROM mf_models WHERE model = 'w');
+END $$;
+SELECT roots('') AS both, roots(', weight_column => ''count''') AS weighted, roots(', interest_weight => 0') AS ratings_alone, roots(', feedback => ''implicit''') AS implicit;
+
 -- values of implicit feedback fade after their logarithm is taken: the optimum by the formula.  A cell weighs
 -- c = 1 + alpha * f * fade, of which c - (1 - min(f * fade, 1)) against 1 and the rest against 0.
 CREATE VIEW clicks AS SELECT user_id, item_id, count, rated_at, fade FROM stars;
@@ -96,6 +104,11 @@ SELECT * FROM agrees('twice', ', feedback => ''implicit'', rating_column => NULL
 SELECT * FROM agrees('twice', ', feedback => ''implicit'', rating_column => ''count'', time_column => ''rated_at'', half_life => ''40 days''');
 SELECT count(*), bool_and(abs(explained - score) < 1e-3) AS explained
 FROM mf_recommend(7, 3, 'w', fresh => true, exclude_seen => false) l, LATERAL (SELECT sum(contribution) AS explained FROM mf_explain(7, l.item_id, k => 100, model => 'w')) e;
+SELECT learnt('stars', ', time_column => ''rated_at'', half_life => ''40 days''') IS NOT NULL AS both_parts;
+SELECT count(*), bool_and(abs(explained + taste * bias - score) < 1e-3) AS explained
+FROM (SELECT (parameters ->> 'taste')::float8 AS taste FROM mf_models WHERE model = 'w') o, mf_recommend(7, 3, 'w', fresh => true, exclude_seen => false) l JOIN w_item_factors USING (item_id),
+	LATERAL (SELECT sum(contribution) AS explained FROM mf_explain(7, l.item_id, k => 100, model => 'w')) e;
+SELECT learnt('twice', ', feedback => ''implicit'', rating_column => ''count'', time_column => ''rated_at'', half_life => ''40 days''') IS NOT NULL AS trained;
 INSERT INTO twice SELECT 5, item_id, 5, 9, '2024-07-01', 1 FROM generate_series(1, 10) item_id;
 SELECT reason, count(*) FROM generate_series(1, 60) u, mf_recommend(u, 1, 'w', fresh => true) GROUP BY 1 ORDER BY 1;
 CREATE TEMP TABLE later AS SELECT * FROM mf_recommend(5, 5, 'w', fresh => true);

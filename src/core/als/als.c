@@ -337,6 +337,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->int16 = NULL;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
+	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].roots > 0;
 	als->exact = exact || side_by_side(als);
 	choose_blocks(als, exact);
 	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;

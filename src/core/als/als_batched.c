@@ -178,6 +178,26 @@ lane_stride(const MfAls *als)
 	return (size_t) (als->ld + MF_MAX_RIGHT) * (size_t) als->ld;
 }
 
+/* Accumulates the cells of a batch for one term, or for all that share a matrix; false when cancelled. */
+static bool
+accumulate_batch(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, MfPart part)
+{
+	size_t		stride = lane_stride(als);
+
+	for (int l = 0; l < batch->count; l++)
+	{
+		MfRowState	row = mf_batch_row(als, space, batch, l);
+
+		mf_sweep_accumulate(als, part, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
+							space->matrix + (size_t) l * stride, &batch->sums[l]);
+		if (mf_cancelled(als->parallel))
+			return false;
+	}
+	for (int l = batch->count; l < als->cholesky->lanes; l++)
+		memset(space->matrix + (size_t) l * stride, 0, stride * sizeof(float));
+	return true;
+}
+
 /* Solves rows in their primal form, in the first block of dimensions or the only one. */
 static void
 solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
@@ -186,17 +206,8 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	Accumulated from = {space->matrix, lane_stride(als), block->width};
 	MfSystems	systems;
 
-	for (int l = 0; l < batch->count; l++)
-	{
-		MfRowState	row = mf_batch_row(als, space, batch, l);
-
-		mf_sweep_accumulate(als, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
-							space->matrix + (size_t) l * from.stride, &batch->sums[l]);
-		if (mf_cancelled(als->parallel))
-			return;
-	}
-	for (int l = batch->count; l < als->cholesky->lanes; l++)
-		memset(space->matrix + (size_t) l * from.stride, 0, from.stride * sizeof(float));
+	if (!accumulate_batch(als, space, batch, MF_INTEREST))
+		return;
 	if (als->side == MF_USERS)
 	{
 		systems = mf_batch_make(als, space, MF_INTEREST, block);
@@ -206,6 +217,9 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_batch_has(als, (MfPart) part, block))
 		{
+			/* the last term's is also that of the second block */
+			if (als->apart && part != MF_INTEREST && !accumulate_batch(als, space, batch, (MfPart) part))
+				return;
 			systems = mf_batch_make(als, space, (MfPart) part, block);
 			solve_primal(als, space, batch, &systems, from, als->term[part].observed, part);
 		}

@@ -148,16 +148,16 @@ rating_cells(const MfAls *als, const MfBlock *block, const MfRowState *row, int6
 		cells->weight_sum += n;
 		return;
 	}
+	mf_term_weights(&als->term[MF_RATING], weight + begin, n, cells->weight);
 	for (int k = 0; k < n; k++)
 	{
-		double		target = (double) weight[begin + k] * cells->target[k];
+		double		target = (double) cells->weight[k] * cells->target[k];
 
 		cells->constant += target * cells->target[k];
 		cells->target_sum += target;
-		cells->weight_sum += weight[begin + k];
-		cells->weight[k] = weight[begin + k];
-		cells->scale[k] = sqrtf(weight[begin + k]);
-		cells->target[k] *= weight[begin + k];
+		cells->weight_sum += cells->weight[k];
+		cells->scale[k] = sqrtf(cells->weight[k]);
+		cells->target[k] *= cells->weight[k];
 	}
 }
 
@@ -285,13 +285,13 @@ accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t ne
 	sums->weight_sum += cells.weight_sum;
 }
 
-/* An item's cells; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
+/* An item's cells, of all terms that share a matrix; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
 static void
-accumulate_item(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
+accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
 				MfRowSums *sums)
 {
 	const MfBlock *block = &als->block[0];
-	MfPart		part = mf_sweep_has(als, MF_RATING) ? MF_RATING : MF_INTEREST;
+	MfPart		part = mf_sweep_shares(als, asked, MF_RATING) ? MF_RATING : MF_INTEREST;
 	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
 	float	   *right = matrix + block->width * block->width;
@@ -304,14 +304,14 @@ accumulate_item(const MfAls *als, const MfRowState *row, int64_t next, const MfP
 		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c};
 
-		if (mf_sweep_has(als, MF_INTEREST))
+		if (mf_sweep_shares(als, asked, MF_INTEREST))
 		{
 			mf_sweep_cells(als, MF_INTEREST, block, row, c, n, &interest);
 			gather.factor[gather.nsums] = panel->interest_target;
 			gather.even[gather.nsums] = true;
 			gather.sum[gather.nsums++] = right;
 		}
-		if (mf_sweep_has(als, MF_RATING))
+		if (mf_sweep_shares(als, asked, MF_RATING))
 		{
 			mf_sweep_cells(als, MF_RATING, block, row, c, n, &rating);
 			gather.factor[gather.nsums] = panel->target;
@@ -331,12 +331,12 @@ accumulate_item(const MfAls *als, const MfRowState *row, int64_t next, const MfP
 /*
  * matrix (width x width for the first block's width, upper tiles) = sum over a row's cells of scale^2 y y', with
  * MF_MAX_RIGHT rows behind it for right-hand sides, and behind them the same matrix of the second block, if there is
- * one.  An item's matrices leave `observed` out.  next: the row that comes after it, to be prefetched, or -1.  Stops
+ * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.  next: the row that comes after it, to be prefetched, or -1.  Stops
  * early when cancelled.
  */
 void
-mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
-					MfRowSums *sums)
+mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next, const MfPanel *panel,
+					float *matrix, MfRowSums *sums)
 {
 	const MfBlock *block = &als->block[0];
 	float	   *right = matrix + block->width * block->width;
@@ -347,17 +347,17 @@ mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const
 	memset(sums, 0, sizeof(MfRowSums));
 	if (als->side == MF_ITEMS)
 	{
-		accumulate_item(als, row, next, panel, matrix, sums);
+		accumulate_item(als, part, row, next, panel, matrix, sums);
 		return;
 	}
 	system = mf_sweep_system(als, MF_INTEREST, row->row);
 	if (row->point != NULL)
 		system.point = row->point;
 	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, &system, right);
-	for (int part = 0; part < MF_TERMS; part++)
-		if (mf_sweep_has(als, (MfPart) part))
+	for (int t = 0; t < MF_TERMS; t++)
+		if (mf_sweep_has(als, (MfPart) t))
 		{
-			accumulate_part(als, (MfPart) part, row, next, panel, matrix, add, sums);
+			accumulate_part(als, (MfPart) t, row, next, panel, matrix, add, sums);
 			add = true;
 		}
 }
@@ -399,8 +399,10 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 		else if (next >= 0)
 			prefetch_ratings(als, rows->start[next], rows->start[next + 1], MF_PANEL_ROWS);
 		rating_targets(als, block, row, c, n, panel->target);
+		if (rows->weight != NULL)
+			mf_term_weights(&als->term[MF_RATING], rows->weight + c, n, panel->weight);
 		for (int k = 0; k < n && rows->weight != NULL; k++)
-			panel->target[k] *= rows->weight[c + k];
+			panel->target[k] *= panel->weight[k];
 		if (als->int16 != NULL)
 			als->int16->add_rows(right, y, als->ld, rows->column + c, panel->target,
 								 mf_sweep_step(als, MF_RATING) + block->offset, block->width, n);

@@ -82,8 +82,11 @@ cells_trace(const MfAls *als, MfPart part, int64_t r)
 	for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
 	{
 		const float *y = als->fixed[part] + (int64_t) rows->column[c] * als->ld;
+		float		w = 1.0f;
 
-		sum += (rows->weight != NULL ? rows->weight[c] : 1.0) * als->dense->dot(y, y, als->ld);
+		if (rows->weight != NULL)
+			mf_term_weights(&als->term[part], rows->weight + c, 1, &w);
+		sum += (double) w * als->dense->dot(y, y, als->ld);
 	}
 	return sum * cell_factor(als, part);
 }
@@ -153,7 +156,8 @@ dual_is_safe(const MfAls *als, int64_t r)
 	{
 		if (term->present && !(mf_cell_excess(term, weight[c], 0.0f) > 1e-2f))
 			return false;
-		sum += weight[c];
+		/* no root is more than the greater of its number and 1 */
+		sum += als->term[MF_RATING].roots > 0 ? fmaxf(weight[c], 1.0f) : weight[c];
 	}
 	return dual_is_conditioned(als, r, sum);
 }

@@ -145,7 +145,10 @@ take_matrix(float *matrix, const float *from, int width, int ld, float scale)
 			matrix[i * width + k] = from[i * ld + k] * scale;
 }
 
-/* A row by its matrices: one of all terms for a user; for an item, one of each, which cells' products share. */
+/*
+ * A row by its matrices: one of all terms for a user; for an item, one of each, which cells' products share unless they
+ * weigh differently.
+ */
 static void
 solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 {
@@ -153,12 +156,10 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 	float	   *right = space->matrix + ld * ld;
 	MfRowState	row = {.row = r};
 	MfRowSums	sums;
+	bool		first = true;
 
 	if (als->side == MF_USERS && mf_sweep_points(als, MF_INTEREST) != NULL)
 		row.point = space->prior[MF_INTEREST] + slot * ld;
-	mf_sweep_accumulate(als, &row, -1, &space->panel, space->matrix, &sums);
-	if (mf_cancelled(als->parallel))
-		return;
 	for (int part = 0; part < MF_TERMS; part++)
 	{
 		MfTask		task;
@@ -167,6 +168,11 @@ solve_primal(MfAls *als, const MfSingleSpace *space, int64_t r, int slot)
 
 		if (!mf_sweep_owns(als, (MfPart) part))
 			continue;
+		if (first || als->apart)
+			mf_sweep_accumulate(als, (MfPart) part, &row, -1, &space->panel, space->matrix, &sums);
+		if (mf_cancelled(als->parallel))
+			return;
+		first = false;
 		task = make_task(als, space, r, (MfPart) part, slot);
 		task.right = users || part == MF_INTEREST ? right : right + ld;
 		task.bias_right = task.right + ld;

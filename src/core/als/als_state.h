@@ -66,6 +66,7 @@ typedef struct MfAls
 	const struct MfInt16 *int16;	/* the fixed side is quantized: the kernels for it; or NULL */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
+	bool		apart;			/* an item's cells weigh differently in its terms, which then share no matrix */
 	bool		exact;
 	bool		rotated;		/* vectors are in the basis of the Gram matrix */
 	int			given_ld;		/* floats of a vector of the caller's */
@@ -158,8 +159,8 @@ extern bool mf_sweep_has(const MfAls *als, MfPart part);
 extern const float *mf_sweep_step(const MfAls *als, MfPart part);
 extern void mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, const MfRowState *row, int64_t begin,
 						   int n, MfCells *cells);
-extern void mf_sweep_accumulate(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
-								float *matrix, MfRowSums *sums);
+extern void mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next,
+								const MfPanel *panel, float *matrix, MfRowSums *sums);
 extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
 							   float *right);
 extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
@@ -223,6 +224,13 @@ static inline bool
 mf_sweep_owns(const MfAls *als, MfPart part)
 {
 	return als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present;
+}
+
+/* Whether an item's cells are accumulated for a term, by the term for which that is asked: see mf_sweep_accumulate(). */
+static inline bool
+mf_sweep_shares(const MfAls *als, MfPart asked, MfPart part)
+{
+	return als->term[part].present && (!als->apart || asked == part);
 }
 
 /* What the point of a system's bias adds to the bias's right-hand side; times the point, to the constant. */

@@ -35,7 +35,8 @@
  * Weights of explicit feedback are scaled to a mean of 1, too: only what they are to each other counts.  Rows that fade
  * have f(v) or weights that halve with every half-life of age, before they are scaled, and alpha, but in L, is multiplied by
  * what is left of them on average: so f(v) is to a cell that is not observed what it would be unscaled, while ratings,
- * of which nothing else is observed, keep their weight against regularization.
+ * of which nothing else is observed, keep their weight against regularization.  In an objective of both parts the rating
+ * part takes the root of the root of the root of the root of such a weight, if it is nothing else: see mf_slower_ratings().
  * Count-scaled regularization follows Rendle, Krichene, Zhang, Koren, "Revisiting the performance
  * of iALS on item recommendation benchmarks" (2022).
  */
@@ -56,6 +57,9 @@
 #define MANY_FEATURES 5000
 
 #define MOST_RATING_FACTORS 64
+
+/* Ratings fade with 2^4 times the half-life of what users choose. */
+#define RATING_ROOTS 4
 
 /* How many dimensions data of a shape is worth. */
 static int
@@ -160,6 +164,17 @@ mf_objective_divide(MfObjective *objective, int rating_factors)
 		return;
 	objective->interest_weight = 1;
 	objective->taste = 0.03;
+}
+
+/*
+ * How many roots the rating part of rows that fade takes of their weights.  What users choose moves within weeks, such as
+ * with what is new, and how they like it hardly does: the half-life that is best for lists costs predicted ratings more than
+ * lists gain.  Where there are ratings alone a half-life is theirs.
+ */
+int
+mf_slower_ratings(const MfObjective *objective)
+{
+	return mf_is_joint(objective) && objective->half_life > 0 ? RATING_ROOTS : 0;
 }
 
 /* Brings what follows from other constants up to date. */

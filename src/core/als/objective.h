@@ -46,6 +46,7 @@ typedef struct MfObjective
 	double		trend_half_life;	/* the same of what rows count in items' trends; 0: they have none */
 	double		newest;			/* time of the newest row, from which ages count, in seconds; 0 without times */
 	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade * f(value) */
+	double		rating_roots;	/* the rating part takes so many square roots of a weight: ratings fade more slowly */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
 	double		min;			/* range of the ratings: predictions stay within it */
@@ -92,6 +93,13 @@ static inline double
 mf_observed_alpha(const MfObjective *objective)
 {
 	return objective->half_life > 0 ? objective->alpha * objective->mean_fade : objective->alpha;
+}
+
+/* What a cell's weight is multiplied by to say how far it has faded, as the core has it; 0: rows do not fade. */
+static inline float
+mf_observed_fade(const MfObjective *objective)
+{
+	return objective->half_life > 0 ? (float) objective->mean_fade : 0.0f;
 }
 
 /* Whether a value of 0 is an observation, with the weight 1 + alpha * 0, rather than nothing. */
@@ -147,6 +155,7 @@ extern void mf_objective_imported(MfObjective *objective, bool is_explicit, int 
 extern void mf_objective_divide(MfObjective *objective, int rating_factors);
 extern int	mf_default_rating_factors(const MfObjective *objective);
 extern void mf_objective_settle(MfObjective *objective);
+extern int	mf_slower_ratings(const MfObjective *objective);
 extern double mf_user_pull(const MfObjective *objective, int64_t count);
 extern double mf_user_regularization(const MfObjective *objective, int64_t count);
 extern double mf_user_rating_regularization(const MfObjective *objective, int64_t count);

@@ -53,6 +53,7 @@ typedef struct MfProblem
 								 * own, 0 beyond shared dimensions; NULL: to that.  It may change likewise */
 	float		fade;			/* > 0: what was observed has faded by as much as fade * weight is below 1, see
 								 * term.h; 0: it has not */
+	int			rating_roots;	/* the rating part takes so many square roots of a cell's weight, see term.h */
 } MfProblem;
 
 /*
@@ -96,6 +97,7 @@ typedef struct MfFold
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
 								 * mean in these alone; 0: all d */
 	float		fade;			/* as in MfProblem */
+	int			rating_roots;	/* as well */
 } MfFold;
 
 /* The cells of one user. */

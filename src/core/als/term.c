@@ -28,6 +28,7 @@ mf_problem_terms(const MfProblem *problem, MfTerm *terms)
 		.dimensions = problem->factors,
 		.weight = 1.0f,
 		.observed = 1.0f,
+		.roots = problem->rating_roots,
 		.bias = true,
 		.regularization = problem->rating_regularization,
 		.prior = problem->rating_prior,
@@ -40,7 +41,8 @@ void
 mf_fold_terms(const MfFold *fold, const MfFoldCells *cells, MfTerm *terms)
 {
 	MfProblem	problem = {.factors = fold->factors,.shared = fold->shared,.has_rating = cells->rating != NULL,
-		.has_interest = cells->interest != NULL,.interest_weight = fold->interest_weight,.alpha = fold->alpha,.fade = fold->fade};
+		.has_interest = cells->interest != NULL,.interest_weight = fold->interest_weight,.alpha = fold->alpha,.fade = fold->fade,
+	.rating_roots = fold->rating_roots};
 
 	mf_problem_terms(&problem, terms);
 	terms[MF_INTEREST].whole = fold->whole;

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/als/problem.h"
 
@@ -39,6 +40,7 @@ typedef struct MfTerm
 	const float *unobserved;	/* nitems; NULL: `empty` of all of them */
 	float		empty;
 	float		fade;			/* > 0: what is observed fades, see mf_cell_right() */
+	int			roots;			/* of a cell's weight so many square roots are taken: see mf_term_weights() */
 	bool		whole;			/* an observed cell has no part of `unobserved`, which may be more */
 	bool		bias;
 	bool		all_cells;		/* unobserved cells count: their sum is a Gram matrix */
@@ -46,6 +48,19 @@ typedef struct MfTerm
 	const float *prior;			/* nitems x mf_padded(d); NULL: 0 */
 	const float *bias_prior;	/* nitems: the same of the bias; NULL: 0 */
 } MfTerm;
+
+/*
+ * The weights of n cells as a term takes them: each square root makes the half-life of what has faded twice as long.
+ * Roots are the same number on every processor, which powers are not.
+ */
+static inline void
+mf_term_weights(const MfTerm *term, const float *w, int n, float *weight)
+{
+	memcpy(weight, w, (size_t) n * sizeof(float));
+	for (int root = 0; root < term->roots; root++)
+		for (int k = 0; k < n; k++)
+			weight[k] = sqrtf(weight[k]);
+}
 
 /* What an observed cell weighs, the term's weight apart; c0: what it would weigh unobserved. */
 static inline float
@@ -102,11 +117,13 @@ typedef struct MfTermCell
 static inline MfTermCell
 mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t c)
 {
-	float		w = cells->weight != NULL ? cells->weight[c] : 1.0f;
+	float		w = 1.0f;
 	float		c0 = !term->all_cells ? 0.0f : cells->unobserved != NULL ? cells->unobserved[c] : term->empty;
 	double		target = term->bias ? cells->residual[c] : 1.0;
 	MfTermCell	cell;
 
+	if (cells->weight != NULL)
+		mf_term_weights(term, cells->weight + c, 1, &w);
 	cell.y = (part == MF_RATING ? cells->rating : cells->interest)[c];
 	cell.square = (double) term->weight * (cells->outside != NULL && cells->outside[c] ? mf_cell_mass(term, w, c0) :
 										   mf_cell_excess(term, w, c0));
