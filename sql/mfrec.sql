@@ -722,11 +722,12 @@ COMMENT ON FUNCTION mf_variant(text, jsonb, text) IS
 CREATE FUNCTION mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
-	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL)
+	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL,
+	relevant_event text DEFAULT NULL)
 RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_evaluate';
-COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text) IS
+COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text) IS
 'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a metric or count, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
 
 Lists rank the full catalogue less what the user has in the training rows; metrics are means over the users with a relevant test row:
@@ -742,7 +743,7 @@ Lists rank the full catalogue less what the user has in the training rows; metri
 rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
 With relevant test rows of items that the model does not know, figures of lists follow as all_... for which these are missed.
 With test rows of cold items, which a model with item_features knows without ratings, the same follow as cold_... for lists of cold items alone (baseline: a random order; the mean rating), as content_... for those that go by the cosine with the attributes of what the user has, without a model, and as warm_... for those of rated items alone, and cold_share, the share of cold items in the lists of all. WHERE mf_holdout(item_id, item_id) holds out whole items for that.
-relevant_from: only rows rated at least so much are relevant. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
+relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
 
 -- ---------------------------------------------------------------------------------------------
 -- Models (src/sql: fn_model; src/model)

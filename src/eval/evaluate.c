@@ -60,6 +60,34 @@ CheckSource(const Evaluation *e, const Source *source)
 }
 
 /*
+ * Has rows of the kind alone count that the request asks for, by the column of the training; else of all kinds, by their
+ * weights, where the test relation has the column.
+ */
+static void
+ChooseEvents(const Evaluation *e, const EvaluationRequest *request, SourceColumns *columns)
+{
+	if (request->relevant_event == NULL)
+	{
+		if (columns->event && get_attnum(request->test, columns->event) == InvalidAttrNumber)
+			columns->event = NULL;
+		return;
+	}
+	if (columns->event == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("relevant_event needs a model that was trained with event_column"),
+				 errdetail("Model \"%s\" was trained without.", e->r.model->name),
+				 errhint("Evaluate on a view of the rows that are relevant.")));
+	if (get_attnum(request->test, columns->event) == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation \"%s\" has no column \"%s\", which says the kind of an event", get_rel_name(request->test),
+						columns->event),
+				 errhint("Leave relevant_event out where all rows are relevant, or evaluate on a view with that column.")));
+	columns->events = OneEvent(request->relevant_event);
+}
+
+/*
  * Resolves the test relation.  Its columns are called as those of the training unless named; without the rating
  * column lists alone are measured, and a notice says so.  Weights do not count: a row is a row.
  */
@@ -79,8 +107,7 @@ OpenTest(Evaluation *e, const EvaluationRequest *request)
 	columns.rating_named = request->rating_column != NULL;
 	columns.kept = false;
 	columns.weight = columns.time = NULL;
-	if (columns.event && get_attnum(request->test, columns.event) == InvalidAttrNumber)
-		columns.event = NULL;
+	ChooseEvents(e, request, &columns);
 	columns.feedback = FEEDBACK_IMPLICIT;
 	if (explicit && columns.rating &&
 		(columns.rating_named || get_attnum(request->test, columns.rating) != InvalidAttrNumber))

@@ -19,6 +19,7 @@ typedef struct EvaluationRequest
 	char	   *user_column;	/* columns: those of the training unless named */
 	char	   *item_column;
 	char	   *rating_column;
+	char	   *relevant_event;	/* rows of other kinds do not count */
 } EvaluationRequest;
 
 extern void Evaluate(const EvaluationRequest *request, ReportFunction report, void *state);

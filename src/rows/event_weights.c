@@ -68,6 +68,20 @@ EventWeightsFromJson(JsonbContainer *json)
 	return weights;
 }
 
+/* A single kind, whose rows count as they are; palloc'd. */
+EventWeights *
+OneEvent(char *name)
+{
+	EventWeights *weights = palloc0(sizeof(EventWeights));
+
+	weights->count = 1;
+	weights->name = palloc(sizeof(char *));
+	weights->weight = palloc(sizeof(double));
+	weights->name[0] = name;
+	weights->weight[0] = 1;
+	return weights;
+}
+
 /* Appends a key and the object that EventWeightsFromJson() reads, to an object's first keys. */
 void
 AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights)

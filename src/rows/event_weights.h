@@ -25,6 +25,7 @@ typedef struct EventKinds
 } EventKinds;
 
 extern EventWeights *EventWeightsFromJson(JsonbContainer *json);
+extern EventWeights *OneEvent(char *name);
 extern void AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights);
 extern void OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights,
 						   const char *relation, const char *argument);

@@ -72,6 +72,15 @@ SELECT metric, value FROM mf_evaluate('test', model => 'w', relevant_from => 4) 
 SELECT metric, value FROM mf_evaluate('bought', model => 'w') WHERE metric LIKE 'rows%' AND value > 0;
 SELECT (SELECT count(DISTINCT (user_id, item_id)) FROM bought) AS bought, (SELECT count(*) FROM (SELECT sum(CASE kind WHEN 'view' THEN 1 WHEN 'cart' THEN 3 WHEN 'purchase' THEN 5 END) FROM test GROUP BY user_id, item_id) x (sum) WHERE sum >= 4) AS relevant;
 
+-- relevant_event is that view, whatever the rows of that kind weigh
+SELECT count(*) AS different FROM mf_evaluate('bought', model => 'w') a FULL JOIN mf_evaluate('test', model => 'w', relevant_event => 'purchase') b USING (metric) WHERE a.value IS DISTINCT FROM b.value;
+SELECT metric, value FROM mf_evaluate('test', model => 'w', relevant_event => 'view') WHERE metric IN ('rows', 'rows_relevant');
+SELECT mf_evaluate('test', model => 'w', relevant_event => 'glance');
+SELECT mf_evaluate('test', model => 'w', relevant_event => 'return');
+SELECT mf_evaluate('bought', model => 'w', relevant_event => 'purchase');
+SELECT users FROM mf_train('train', 'w', factors => 8);
+SELECT mf_evaluate('test', model => 'w', relevant_event => 'purchase');
+
 -- what cannot be
 SET client_min_messages = notice;
 SELECT mf_train('events', 'x', event_weights => '{"view": 1}');

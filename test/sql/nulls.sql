@@ -47,7 +47,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'half_life' THEN CASE function WHEN 'mf_popular' THEN 'NULL' ELSE '''1 day''::interval' END
 		WHEN name = 'late' THEN '''1 day''::interval'
 		WHEN name = 'event_column' THEN '''seconds'''
-		WHEN name = 'event_weights' THEN 'NULL'
+		WHEN name IN ('event_weights', 'relevant_event') THEN 'NULL'
 		WHEN name = 'validation_by' THEN '''random'''
 		WHEN name = 'factors' THEN '2'
 		WHEN name = 'by' THEN CASE function WHEN 'mf_popular' THEN '''ratings''' ELSE '''factors''' END
