@@ -19,7 +19,7 @@ OBJS = \
 		metrics_report.o variants.o) \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
 		trend_count.o update.o user_priors.o) \
-	$(addprefix src/tune/, tune.o tune_metric.o tune_trial.o) \
+	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
 		train_memory.o train_options.o training.o user_map.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \

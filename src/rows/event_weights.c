@@ -68,6 +68,23 @@ EventWeightsFromJson(JsonbContainer *json)
 	return weights;
 }
 
+/* Whether two weigh the same kinds, in the same order, alike. */
+bool
+SameEventWeights(const EventWeights *a, const EventWeights *b)
+{
+	return a->count == b->count && memcmp(a->weight, b->weight, sizeof(double) * a->count) == 0;
+}
+
+/* The number of a kind by its name; -1 for one that is not there. */
+int
+FindEventName(const EventWeights *weights, const char *name)
+{
+	for (int i = 0; i < weights->count; i++)
+		if (strcmp(weights->name[i], name) == 0)
+			return i;
+	return -1;
+}
+
 /* A single kind, whose rows count as they are; palloc'd. */
 EventWeights *
 OneEvent(char *name)
@@ -82,18 +99,29 @@ OneEvent(char *name)
 	return weights;
 }
 
-/* Appends a key and the object that EventWeightsFromJson() reads, to an object's first keys. */
+/* The object that EventWeightsFromJson() reads, palloc'd. */
+char *
+EventWeightsToJson(const EventWeights *weights)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int i = 0; i < weights->count; i++)
+	{
+		appendStringInfoString(&json, i > 0 ? ", " : "");
+		escape_json(&json, weights->name[i]);
+		appendStringInfo(&json, ": %.17g", weights->weight[i]);
+	}
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* Appends a key and that object to an object's first keys. */
 void
 AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights)
 {
-	appendStringInfo(json, ", \"%s\": {", key);
-	for (int i = 0; i < weights->count; i++)
-	{
-		appendStringInfoString(json, i > 0 ? ", " : "");
-		escape_json(json, weights->name[i]);
-		appendStringInfo(json, ": %.17g", weights->weight[i]);
-	}
-	appendStringInfoChar(json, '}');
+	appendStringInfo(json, ", \"%s\": %s", key, EventWeightsToJson(weights));
 }
 
 /* Whether a type is compared by its text. */

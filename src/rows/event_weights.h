@@ -25,8 +25,11 @@ typedef struct EventKinds
 } EventKinds;
 
 extern EventWeights *EventWeightsFromJson(JsonbContainer *json);
+extern bool SameEventWeights(const EventWeights *a, const EventWeights *b);
+extern int	FindEventName(const EventWeights *weights, const char *name);
 extern EventWeights *OneEvent(char *name);
 extern void AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights);
+extern char *EventWeightsToJson(const EventWeights *weights);
 extern void OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights,
 						   const char *relation, const char *argument);
 extern int	FindEventKind(const EventKinds *kinds, Datum value);

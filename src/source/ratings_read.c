@@ -39,6 +39,7 @@ typedef struct RatingReceiver
 	const Source *source;
 	Ratings    *ratings;
 	Triplets	triplets;
+	bool		marks;			/* rows that are not relevant get weights below 0, until it is known which ones train */
 	int			batch;			/* rows below, whose ids have no numbers yet */
 	int64		user[BATCH_ROWS];
 	int64		item[BATCH_ROWS];
@@ -217,8 +218,10 @@ AddRow(RatingReceiver *receiver, int64 user, int64 item, const Observation *row)
 {
 	Ratings    *ratings = receiver->ratings;
 
+	bool		irrelevant = receiver->marks && row->event != receiver->source->relevant;
+
 	receiver->value[receiver->batch] = row->rating;
-	receiver->weight[receiver->batch] = row->weight;
+	receiver->weight[receiver->batch] = irrelevant ? -row->weight : row->weight;
 	if (receiver->source->time_column)
 	{
 		receiver->time[receiver->batch] = row->time;
@@ -479,6 +482,7 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
+	sorting.marks = receiver->marks = source->relevant >= 0 && holdout.fraction > 0;
 	if (!holdout.reread)
 		NoteRowSecurity(source);
 	if (with_others)

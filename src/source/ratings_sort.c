@@ -188,7 +188,8 @@ RankBlock(Sorting *s)
 			CHECK_FOR_INTERRUPTS();
 		use = UseOfRow(s, i);
 		if (use == ROW_HELD_OUT)
-			AddTriplet(held, t->user[i], t->item[i], value, weight);
+			AddTriplet(held, t->user[i], t->item[i], s->marks ? weight > 0 : value, s->marks ? weight > 0 : weight);
+		weight = fabsf(weight);
 		if (use != ROW_TRAINS)
 			continue;
 		t->user[kept] = t->user[i];

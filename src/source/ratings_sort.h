@@ -19,6 +19,7 @@ typedef struct Sorting
 	int64		nitems;
 	const int32 *user_rank;		/* from numbers in the order of reading to ranks of ids; NULL: the same */
 	const int32 *item_rank;
+	bool		marks;			/* weights below 0 say that a row is not relevant: held out it then has the value 0, else 1 */
 	Holdout		holdout;
 	TimeCut		newest;			/* of a holdout by time: what is newer is passed over, */
 	TimeCut		held_out;		/* and of the rest what is newer than this is held out */

@@ -75,6 +75,7 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 
 	memset(source, 0, sizeof(Source));
 	source->relid = relid;
+	source->relevant = -1;
 	source->name = pstrdup(RelationGetRelationName(rel));
 	source->schema = get_namespace_name(RelationGetNamespace(rel));
 	source->temporary = isAnyTempNamespace(RelationGetNamespace(rel));

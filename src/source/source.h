@@ -31,6 +31,7 @@ typedef struct Source
 	Oid			weight_type;
 	Oid			time_type;
 	EventKinds	events;
+	int			relevant;		/* number of the kind of event that lists are for; -1: all are */
 } Source;
 
 /* What a row of the source says of its user and item. */

@@ -327,8 +327,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 	{
 		const Trial *trial = &trials[i];
 		const MfObjective *o = &trial->objective;
-		Datum		values[14];
-		bool		nulls[14] = {false};
+		Datum		values[15];
+		bool		nulls[15] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
@@ -345,6 +345,9 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		values[12] = Float8GetDatum(o->feature_strength);	/* since 0.2.0, too */
 		values[13] = IntervalPGetDatum(DaysInterval(o->half_life));
 		nulls[13] = !(o->half_life > 0);
+		nulls[14] = trial->events == NULL;
+		values[14] = nulls[14] ? (Datum) 0 :
+			DirectFunctionCall1(jsonb_in, CStringGetDatum(EventWeightsToJson(trial->events)));
 		nulls[3] = isnan(trial->value);
 		nulls[7] = mf_ratings_alone(o);
 		nulls[8] = nulls[9] = !mf_is_joint(o);
@@ -357,7 +360,7 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
- * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb): searches parameters on rows held out; a row a trial, one of them the winner.  What is
+ * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text): searches parameters on rows held out; a row a trial, one of them the winner.  What is
  * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
@@ -379,6 +382,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);
 	tune.relevant_from = PG_NARGS() > 21 ? NumberArgument(fcinfo, 21, "relevant_from") : NAN;	/* since 0.2.0 */
+	tune.relevant_event = PG_NARGS() > 31 ? TextArgument(fcinfo, 31) : NULL;
 	tune.trials = PG_ARGISNULL(2) ? 20 : IntegerArgument(fcinfo, 2, "trials", MAX_TRIALS);
 	tune.seconds = PG_ARGISNULL(3) ? INFINITY : NumberArgument(fcinfo, 3, "seconds");
 	InitMaterializedSRF(fcinfo, 0);

@@ -28,6 +28,7 @@
 #include "train/item_map.h"
 #include "train/training.h"
 #include "tune/tune.h"
+#include "tune/tune_events.h"
 #include "tune/tune_metric.h"
 
 /* Iterations of a trial in the first round. */
@@ -59,6 +60,9 @@ static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
 /* A gain below this share is not worth other parameters, however sure it is. */
 #define LEAST_GAIN 0.005
 
+/* Rows held out are 0 or 1 where one kind of event is relevant. */
+#define LEAST_RELEVANT 0.5
+
 /* A search on its way. */
 typedef struct Tuner
 {
@@ -74,6 +78,7 @@ typedef struct Tuner
 	double		fraction;		/* and what of the rows it holds out */
 	int64		sample_users;
 	MemoryContext trial_context;
+	EventWeights *kinds;		/* of events whose weights are searched; NULL: they are not */
 	MfObjective preset;
 	Trial	   *trials;
 	int			count;
@@ -127,7 +132,7 @@ LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
 		CheckTuneMetric(t->metric, &training->objective);
 	else
 		t->metric = mf_ratings_alone(&training->objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
-	SetMetric(t->validation, t->metric, t->request->relevant_from, sample_users);
+	SetMetric(t->validation, t->metric, t->source.relevant >= 0 ? LEAST_RELEVANT : t->request->relevant_from, sample_users);
 	training->options.reread = true;
 	MemoryContextSwitchTo(old);
 }
@@ -142,14 +147,17 @@ FreeSplit(Tuner *t)
 	MemoryContextReset(t->split_context);
 }
 
-/* Reads the split again where its rows do not fade as they do in a trial: their weights are made while they are sorted. */
+/* Reads the split again where its rows do not weigh what they do in a trial: weights are made while they are sorted. */
 static void
-FadeSplit(Tuner *t, const Trial *trial)
+WeighSplit(Tuner *t, const Trial *trial)
 {
 	double		half_life = trial->objective.half_life;
+	const EventWeights *events = t->source.events.weights;
 
-	if (half_life == TrainHalfLife(&t->training.options))
+	if (half_life == TrainHalfLife(&t->training.options) && (trial->events == NULL || SameEventWeights(events, trial->events)))
 		return;
+	if (trial->events)
+		t->source.events.weights = trial->events;
 	t->training.options.columns.half_life = half_life > 0 ? half_life : NAN;
 	FreeSplit(t);
 	LoadSplit(t, t->from, t->fraction, t->sample_users);
@@ -167,7 +175,7 @@ MeasureTrial(Tuner *t, Trial *trial, int iterations)
 	instr_time	began;
 	double		value;
 
-	FadeSplit(t, trial);
+	WeighSplit(t, trial);
 	old = MemoryContextSwitchTo(t->trial_context);
 	INSTR_TIME_SET_CURRENT(began);
 	UseParameters(&training->objective, &trial->objective);
@@ -252,7 +260,15 @@ GoesOn(const Tuner *t, const Trial *trial)
 	return better < Max(1, t->count / ONE_IN);
 }
 
-/* The trials in the order of their turns: those whose rows fade alike together, as each change reads the split again. */
+/* Whether rows weigh the same in two trials. */
+static bool
+WeighAlike(const Trial *a, const Trial *b)
+{
+	return a->objective.half_life == b->objective.half_life &&
+		(a->events == NULL || SameEventWeights(a->events, b->events));
+}
+
+/* The trials in the order of their turns: those whose rows weigh alike together, as each change reads the split again. */
 static int *
 OrderTrials(const Tuner *t)
 {
@@ -262,7 +278,7 @@ OrderTrials(const Tuner *t)
 
 	for (int i = 0; i < t->count; i++)
 		for (int j = i; j < t->count && (j > i || !placed[i]); j++)
-			if (!placed[j] && t->trials[j].objective.half_life == t->trials[i].objective.half_life)
+			if (!placed[j] && WeighAlike(&t->trials[i], &t->trials[j]))
 			{
 				order[n++] = j;
 				placed[j] = true;
@@ -314,7 +330,7 @@ BestTrial(Tuner *t)
 static double
 Confirm(Tuner *t, Trial *trial, double *groups)
 {
-	FadeSplit(t, trial);
+	WeighSplit(t, trial);
 	memset(groups, 0, sizeof(double) * METRIC_GROUPS);
 	CollectMetric(t->validation, groups);
 	return MeasureTrial(t, trial, t->preset.iterations);
@@ -414,6 +430,42 @@ ChooseWinner(Tuner *t, double searched)
 		t->trials[0].winner = true;
 }
 
+/*
+ * Opens the source by the arguments; where they name a column of kinds of events and not what these weigh, that is to be
+ * searched.  An error where no row can be of the kind that is relevant.
+ */
+static void
+OpenTuned(Tuner *t)
+{
+	const TuneRequest *request = t->request;
+	SourceColumns *columns = &t->training.options.columns;
+
+	if (request->relevant_event && (columns->event == NULL || !isnan(request->relevant_from)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 columns->event == NULL ? errmsg("relevant_event needs event_column") :
+				 errmsg("relevant_event and relevant_from cannot be used together"),
+				 errhint("Name the column that says of which kind a row is with the argument event_column, and say what is relevant by one of the two.")));
+	if (columns->event && columns->events == NULL)
+	{
+		if (columns->feedback == FEEDBACK_AUTO)
+			columns->feedback = FEEDBACK_IMPLICIT;	/* as weights imply */
+		OpenSource(&t->source, request->source, columns);
+		if (t->source.feedback == FEEDBACK_IMPLICIT)
+			columns->events = t->kinds = FindKinds(&t->source, columns->event, request->relevant_event);
+	}
+	OpenSource(&t->source, request->source, columns);
+	if (request->relevant_event == NULL)
+		return;
+	if (columns->events)
+		t->source.relevant = FindEventName(columns->events, request->relevant_event);
+	if (t->source.relevant < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no row of relation \"%s\" is of the kind \"%s\"", t->source.name, request->relevant_event),
+				 errhint("Check relevant_event, and the keys of event_weights.")));
+}
+
 /* Checks what can be checked before a row is read; returns the fraction to hold out. */
 static double
 BeginTuning(Tuner *t)
@@ -431,7 +483,7 @@ BeginTuning(Tuner *t)
 		training->options.validation = 0.1;
 	searched = training->options.validation;
 	CheckTrainOptions(&training->options);
-	OpenSource(&t->source, request->source, &training->options.columns);
+	OpenTuned(t);
 	CheckRatingFactors(&training->options, t->source.feedback);
 	if (HasFeatures(&training->options.features))
 		OpenFeatures(&t->attributes, &training->options.features, NULL, t->source.item_column, t->source.name,
@@ -461,8 +513,10 @@ Tune(const TuneRequest *request, int *count, const char **metric)
 	LoadSplit(t, 0, searched, SAMPLE_USERS);
 	t->preset = t->training.objective;
 	*metric = MemoryContextStrdup(caller, ValidationMetric(t->validation));
+	MemoryContextSwitchTo(caller);	/* in which trials are returned */
 	for (int i = 0; i < t->count; i++)
-		DrawTrial(&t->trials[i], i + 1, &request->options, &t->preset);
+		DrawTrial(&t->trials[i], i + 1, &request->options, &t->preset, t->kinds);
+	MemoryContextSwitchTo(t->context);
 	RunRounds(t);
 	ChooseWinner(t, searched);
 	FreeSplit(t);

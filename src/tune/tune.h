@@ -16,6 +16,7 @@ typedef struct TuneRequest
 	int			trials;
 	double		seconds;		/* stop after so many; infinite: never */
 	double		relevant_from;	/* for lists only rows rated at least so much count; NaN: all */
+	char	   *relevant_event;	/* or rows of that kind of event; NULL: all */
 } TuneRequest;
 
 extern Trial *Tune(const TuneRequest *request, int *count, const char **metric);

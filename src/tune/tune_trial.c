@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "datatype/timestamp.h"
+#include "utils/builtins.h"
 
 #include "core/base/rng.h"
 #include "tune/tune_trial.h"
@@ -22,6 +23,17 @@ static const int half_lives[] = {0, 730, 180, 60, 14};
 
 /* The draw that decides which of them it is, behind those of parameters. */
 #define HALF_LIFE_DRAW (DRAWS_PER_TRIAL - 1)
+
+/* What kinds of events may weigh, and a stream for the draws that decide it. */
+static const double event_weights[] = {1, 3, 10};
+#define EVENT_STREAM 78
+
+/* How kinds weigh in the first trials that search it: by how many there are that are more frequent, or the last alone. */
+static const struct
+{
+	double		step;
+	bool		last;
+}			event_ladders[] = {{3, false}, {10, false}, {3, true}, {10, true}};
 
 /* Any objective has it. */
 static bool
@@ -110,21 +122,60 @@ DrawHalfLife(MfObjective *objective, int number, int64 seed)
 }
 
 /*
+ * Draws what each of `kinds`, the most frequent one first, weighs in a trial, palloc'd; number: from 1 among those that
+ * search it.  The first ones try ladders, with the preset otherwise; *first says whether this is one of them.
+ */
+static const EventWeights *
+DrawEvents(const EventWeights *kinds, int number, int64 seed, bool *first)
+{
+	EventWeights *events = palloc(sizeof(EventWeights));
+	int			ladder = number - 2;
+
+	*events = *kinds;
+	events->weight = palloc(sizeof(double) * kinds->count);
+	*first = ladder < (int) lengthof(event_ladders);
+	for (int i = 0; i < kinds->count; i++)
+	{
+		double		unit = mf_random_uniform((uint64) seed + EVENT_STREAM, (uint64) number * kinds->count + i);
+
+		if (!*first)
+			events->weight[i] = event_weights[(int) (unit * lengthof(event_weights))];
+		else if (ladder < 0)
+			events->weight[i] = 1;
+		else if (event_ladders[ladder].last)
+			events->weight[i] = i == kinds->count - 1 ? event_ladders[ladder].step : 1;
+		else
+			events->weight[i] = pow(event_ladders[ladder].step, Min(i, 3));
+	}
+	return events;
+}
+
+/*
  * Draws trial `number`, the preset itself for number 1, else parameters near its, evenly on a logarithmic scale;
- * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are.
+ * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are. kinds: of events
+ * whose weights are searched; NULL: they are not.
  */
 void
-DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset)
+DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset, const EventWeights *kinds)
 {
 	static const int factors[] = {32, 48, 64, 96, 128};
 	MfObjective *objective = &trial->objective;
+	int			fading = SearchesHalfLife(options) ? (int) lengthof(half_lives) - 1 : 0;
+	bool		first = false;
 
 	memset(trial, 0, sizeof(Trial));
 	trial->number = number;
 	trial->value = trial->confirmed = NAN;
 	*objective = *preset;
-	if (number == 1 || (SearchesHalfLife(options) && DrawHalfLife(objective, number, options->seed)))
+	if (kinds)
+		trial->events = DrawEvents(kinds, Max(1, number - fading), options->seed, &first);
+	if (number == 1 || (fading > 0 && DrawHalfLife(objective, number, options->seed)))
 		return;
+	if (first)
+	{
+		objective->half_life = preset->half_life;
+		return;
+	}
 	if (options->factors < 0)
 	{
 		objective->factors = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
@@ -165,6 +216,8 @@ SetTrialOptions(TrainOptions *options, const Trial *trial)
 	options->rating_factors = objective->rating_factors;
 	if (SearchesHalfLife(options) && objective->half_life > 0)
 		options->columns.half_life = objective->half_life;
+	if (trial->events)
+		options->columns.events = (EventWeights *) trial->events;
 	for (int k = 0; k < (int) lengthof(parameters); k++)
 		if (parameters[k].applies(objective))
 			*Option(options, &parameters[k]) = *Constant(objective, &parameters[k]);
@@ -186,5 +239,7 @@ TrialArguments(const Trial *trial)
 			appendStringInfo(&text, ", %s => %.3g", parameters[k].name, *Constant(objective, &parameters[k]));
 	if (objective->half_life > 0)
 		appendStringInfo(&text, ", half_life => '%g days'", objective->half_life / SECS_PER_DAY);
+	if (trial->events)
+		appendStringInfo(&text, ", event_weights => %s", quote_literal_cstr(EventWeightsToJson(trial->events)));
 	return text.data;
 }

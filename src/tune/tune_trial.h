@@ -11,6 +11,7 @@ typedef struct Trial
 {
 	int			number;			/* from 1; the first one is the preset's */
 	MfObjective objective;		/* of its parameters; the rest is that of the split it was drawn on */
+	const EventWeights *events; /* NULL: they are not searched */
 	int			iterations;		/* that its value is based on */
 	bool		complete;		/* it had all iterations it wanted */
 	double		value;			/* NaN: never measured, out of time */
@@ -20,7 +21,8 @@ typedef struct Trial
 } Trial;
 
 extern bool SearchesHalfLife(const TrainOptions *options);
-extern void DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset);
+extern void DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset,
+					  const EventWeights *kinds);
 extern void UseParameters(MfObjective *objective, const MfObjective *trial);
 extern void SetTrialOptions(TrainOptions *options, const Trial *trial);
 extern char *TrialArguments(const Trial *trial);

@@ -81,6 +81,32 @@ SELECT mf_evaluate('bought', model => 'w', relevant_event => 'purchase');
 SELECT users FROM mf_train('train', 'w', factors => 8);
 SELECT mf_evaluate('test', model => 'w', relevant_event => 'purchase');
 
+-- mf_tune searches what kinds weigh, the most frequent one first and the relevant one last, unless told
+SELECT trial, event_weights, factors FROM mf_tune('events', trials => 6, factors => 8, event_column => 'kind', seed => 3) WHERE trial <> 6 ORDER BY trial;
+SELECT trial, event_weights FROM mf_tune('kinds', trials => 5, factors => 8, event_column => 'text', relevant_event => 'view') ORDER BY trial;
+SELECT count(*) FILTER (WHERE event_weights IS NULL) AS none FROM mf_tune('events', trials => 3, factors => 8, event_column => 'kind', event_weights => '{"view": 1, "purchase": 5}', relevant_event => 'purchase');
+SELECT trial, half_life, event_weights FROM mf_tune('dated', trials => 6, factors => 8, event_column => 'kind', time_column => 'day', validation_by => 'random') ORDER BY trial;
+-- only rows of the relevant kind are to be found: of a kind that is in no list worth having nothing is
+CREATE VIEW split AS SELECT user_id, item_id + CASE kind WHEN 'purchase' THEN 1000 ELSE 0 END AS item_id, kind FROM events WHERE kind = 'purchase' OR item_id % 5 <> 0;
+SELECT (SELECT value FROM mf_tune('split', 'recall', trials => 1, factors => 8, event_column => 'kind', relevant_event => 'purchase', validation => 0.3)) <
+	(SELECT value FROM mf_tune('split', 'recall', trials => 1, factors => 8, event_column => 'kind', relevant_event => 'view', validation => 0.3)) AS views_are_found;
+-- the same, spilled or not, whether rows fade or not
+CREATE TABLE large AS SELECT g AS user_id, (g * 7 + i * i) % 90 AS item_id, CASE WHEN (g + i) % 3 = 0 THEN 'purchase' ELSE 'view' END AS kind, g * 1000 + i * 77777 AS seconds
+	FROM generate_series(1, 6000) g, generate_series(1, 20) i;
+SELECT fades, count(DISTINCT value), bool_and(value > 0) AS found FROM unnest(ARRAY['64MB', '1MB']) memory, unnest(ARRAY[true, false]) fades, set_config('maintenance_work_mem', memory, false),
+	LATERAL mf_tune('large', trials => 1, iterations => 2, factors => 4, event_column => 'kind', relevant_event => 'purchase', validation_by => 'random',
+		time_column => 'seconds', half_life => CASE WHEN fades THEN interval '10 days' END) GROUP BY fades;
+RESET maintenance_work_mem;
+DROP TABLE large;
+SELECT winner FROM mf_tune('events', trials => 1, factors => 8, event_column => 'kind', relevant_event => 'purchase', train => true, model => 'w');
+SELECT parameters -> 'event_weights' AS event_weights FROM mfrec.model WHERE name = 'w';
+SELECT mf_tune('events', trials => 1, relevant_event => 'purchase');
+SELECT mf_tune('events', trials => 1, event_column => 'kind', relevant_event => 'glance');
+SELECT mf_tune('events', trials => 1, event_column => 'kind', event_weights => '{"view": 1}', relevant_event => 'purchase');
+SELECT mf_tune('events', trials => 1, event_column => 'kind', relevant_event => 'purchase', relevant_from => 3);
+CREATE VIEW many AS SELECT *, user_id AS code FROM events;
+SELECT mf_tune('many', trials => 1, event_column => 'code');
+
 -- what cannot be
 SET client_min_messages = notice;
 SELECT mf_train('events', 'x', event_weights => '{"view": 1}');
