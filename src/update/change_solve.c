@@ -61,7 +61,8 @@ StateProblem(const Update *u, int64 nusers, const int32 *user_counts, int64 nite
 		.has_interest = !mf_ratings_alone(objective),
 		.interest_weight = objective->interest_weight,
 		.alpha = mf_observed_alpha(objective),
-		.fade = objective->half_life > 0 ? (float) objective->mean_fade : 0,
+		.fade = mf_observed_fade(objective),
+		.rating_roots = (int) objective->rating_roots,
 		.user_bias_regularization = objective->regularization * objective->bias_regularization,
 		.item_bias_regularization = objective->regularization * objective->bias_regularization,
 		.user_mean = u->mean_user

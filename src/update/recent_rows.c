@@ -70,7 +70,8 @@ typedef struct Recent
 	int64		changed;		/* users with other rows */
 	bool	   *more;			/* an item has new rows, */
 	uint64	   *hashes;			/* which add so much to its fingerprint, */
-	int32	   *pairs;			/* and are of so many users who have not had it */
+	int32	   *pairs;			/* and are of so many users who have not had it, */
+	FadeSum    *left;			/* and of which so much is left at the time of the newest row */
 } Recent;
 
 /* Whether some index of a table, or of each of its partitions, begins with a column. */
@@ -317,6 +318,8 @@ CountNewRows(UserRow *rows, int64 n, uint64 missing)
 static void
 AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32 *stamp)
 {
+	Fading		fading = TrendFading(r->u);
+
 	for (int64 i = new; i < n; i++)
 		stamp[rows[i].item] = user;
 	for (int64 i = 0; i < new; i++)
@@ -327,6 +330,8 @@ AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32
 		r->hashes[item] += rows[i].hash;
 		r->pairs[item] += stamp[item] != user;
 		stamp[item] = user;
+		if (RowsFade(fading))
+			AddFade(&r->left[item], FadeOfTime(fading, rows[i].time));
 	}
 }
 
@@ -451,6 +456,7 @@ ReadRound(Recent *r)
 	r->more = HugeZeroArray(r->nitems, sizeof(bool));
 	r->hashes = HugeZeroArray(r->nitems, sizeof(uint64));
 	r->pairs = HugeZeroArray(r->nitems, sizeof(int32));
+	r->left = HugeZeroArray(r->nitems, sizeof(FadeSum));
 	r->changed = 0;
 	GroupByUser(r);
 	CompareUsers(r);
@@ -466,6 +472,7 @@ TakeRound(Recent *r)
 	int64	   *current = CurrentPrints(items, r->item, u->read->fingerprints->item, u->read->fingerprints->nitems);
 
 	u->counted = HugeZeroArray(r->nitems, sizeof(int32));
+	u->more_left = r->left;
 	for (int64 i = 0; i < items->stored; i++)
 		if (r->more[i] && !r->item[i])
 		{

@@ -15,13 +15,25 @@
 #include "rows/row_weight.h"
 #include "update/update_state.h"
 
-/*
- * left: by number, what is left of the rows of changed items at the time of the newest row that there is now.
- */
+/* How rows fade that are counted here: to the time of the newest one that has been read. */
+Fading
+TrendFading(const Update *u)
+{
+	return (Fading) {u->objective.trend_half_life, u->read->fading.newest};
+}
+
+/* Whether all rows of an item have been read, and not only those that it has more. */
+static bool
+AreAllRead(const Update *u, int32 item)
+{
+	return u->items.change[item] != CHANGE_COUNTED || u->counted == NULL || u->counted[item] == 0;
+}
+
+/* left: by number, what is left of the rows of changed items. */
 static void
 AddRows(Update *u, FadeSum *left)
 {
-	Fading		fading = {u->objective.trend_half_life, u->read->fading.newest};
+	Fading		fading = TrendFading(u);
 	const Selection *changed = &u->changed_items;
 	Triplets   *rows = &u->rows;
 
@@ -59,7 +71,10 @@ CountTrends(Update *u)
 	{
 		int32		number = u->changed_items.number[i];
 
-		u->items.trends[number] = (float) (FadeTotal(left[number]) * exp2(later));
+		if (AreAllRead(u, number))
+			u->items.trends[number] = (float) (FadeTotal(left[number]) * exp2(later));
+		else
+			u->items.trends[number] += (float) (FadeTotal(u->more_left[number]) * exp2(later));
 	}
 	pfree(left);
 }

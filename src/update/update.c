@@ -119,7 +119,7 @@ OpenUpdateSource(Update *u)
 
 /* Reads all rows of the source, and says so; hint: what would spare that, or NULL. */
 static void
-ReadAllRows(Update *u, const char *hint)
+ReadWholeSource(Update *u, const char *hint)
 {
 	ereport(NOTICE,
 			(errmsg("reading all rows of \"%s\" to find those that are new", u->source.name),
@@ -192,7 +192,7 @@ ReadBoth(Update *u, bool all_rows)
 	CheckSide(u, &u->items, model->item_table);
 	NoteRowSecurity(&u->source);
 	if (all_rows || !ReadRecentRows(u, &hint))
-		ReadAllRows(u, hint);
+		ReadWholeSource(u, hint);
 }
 
 /* Adds up what becomes of a side: what is new to the version, what was there, and what goes. */
@@ -262,7 +262,7 @@ TakeChanges(Update *u, UpdateResult *result)
 	SolveChanges(u);
 	CountTrends(u);
 	memset(result, 0, sizeof(UpdateResult));	/* some who have lost their rows stay, by their attributes */
-	result->rows = u->rows.count;
+	result->rows = u->rows_read;
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
 	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
 	StoreChanges(u);

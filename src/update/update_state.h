@@ -7,6 +7,7 @@
 #include "core/als/objective.h"
 #include "core/base/threads.h"
 #include "model/model_catalog.h"
+#include "rows/row_weight.h"
 #include "source/ratings.h"
 #include "source/source.h"
 #include "update/side.h"
@@ -40,6 +41,7 @@ typedef struct Update
 	double		late;			/* seconds by which rows may come late */
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
 	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
+	FadeSum    *more_left;		/* likewise: what is left of the rows that it has more; see TrendFading() */
 	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
 	int64		ratings;		/* how many more there are, of users and items alike */
@@ -74,6 +76,7 @@ extern void FindCountedItems(Update *u);
 extern void SolveChanges(Update *u);
 
 /* trend_count.c */
+extern Fading TrendFading(const Update *u);
 extern void CountTrends(Update *u);
 
 /* change_store.c */

@@ -108,7 +108,8 @@ SELECT count(t.users) FROM ways, unnest(ARRAY[timed, scanned]) model, mf_train(C
 CREATE FUNCTION apart(a text, b text, id text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE said text; BEGIN EXECUTE format($q$
 	SELECT concat_ws(' ', nullif(count(*) FILTER (WHERE a.%1$I IS NULL OR b.%1$I IS NULL), 0), CASE WHEN bool_or(a.ratings <> b.ratings) THEN 'ratings' END, CASE WHEN bool_or(a.fingerprint <> b.fingerprint) THEN 'fingerprints' END,
-		CASE WHEN max((SELECT max(abs(x - y)) FROM unnest(a.factors, b.factors) v (x, y))) > 1e-4 THEN 'vectors' END, CASE WHEN max(abs(a.bias - b.bias)) > 1e-4 THEN 'biases' END)
+		CASE WHEN max((SELECT max(abs(x - y)) FROM unnest(a.factors, b.factors) v (x, y))) > 1e-4 THEN 'vectors' END, CASE WHEN max(abs(a.bias - b.bias)) > 1e-4 THEN 'biases' END,
+		CASE WHEN max(abs((to_jsonb(a) ->> 'trend')::float8 / (to_jsonb(b) ->> 'trend')::float8 - 1)) > 1e-5 THEN 'trends' END)
 	FROM %2$I a FULL JOIN %3$I b USING (%1$I)$q$, id, a, b) INTO said; RETURN said; END $$;
 -- One by time, another of the same by a scan: whether fewer rows were read, what each did, what is not the same, and what the first one does again.
 CREATE FUNCTION both_ways() RETURNS TABLE (model text, fewer bool, timed text, scanned text, users text, items text, again text) LANGUAGE plpgsql AS $$
