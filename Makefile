@@ -42,7 +42,7 @@ OBJS = \
 		als_int16.o als_rotate.o als_schedule.o als_single.o als_system.o explain.o fold_in.o objective.o \
 		predict.o term.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
-	$(addprefix src/core/topk/, index.o index_build.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
+	$(addprefix src/core/topk/, index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
 		topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o ranks.o score.o) \

@@ -11,7 +11,7 @@
 #include "eval/item_part.h"
 #include "pg/alloc.h"
 
-/* The places in the index of the nitems items of a part, ascending. */
+/* The places in the index of the nitems items of a part, ascending; some places there are of no item. */
 static MfAucPart *
 FindPlaces(const Image *image, ItemPartId id, int64 nitems)
 {
@@ -20,9 +20,13 @@ FindPlaces(const Image *image, ItemPartId id, int64 nitems)
 
 	places->nitems = 0;
 	places->position = position;
-	for (int64 p = 0; p < image->nitems; p++)
-		if (PartOfItem(image, image->index.item[p]) == id)
+	for (int64 p = 0; p < image->index.npacks * MF_PACK; p++)
+	{
+		int32		item = image->index.item[p];
+
+		if (item >= 0 && (id == PART_ALL || PartOfItem(image, item) == id))
 			position[places->nitems++] = (int32) p;
+	}
 	return places;
 }
 
@@ -75,6 +79,8 @@ InitParts(ItemPart part[PARTS], const Image *image, const int32 *test_item, int6
 
 	part[PART_ALL].prefix = "";
 	part[PART_ALL].nitems = image->nitems;
+	if (image->index.renewed_blocks > 0)	/* else all places are of items */
+		part[PART_ALL].places = FindPlaces(image, PART_ALL, image->nitems);
 	InitPopularity(&part[PART_ALL].popularity, image, image->nitems);
 	for (int64 i = 0; i < ntest; i++)
 		tested = tested || (test_item[i] >= 0 && PartOfItem(image, test_item[i]) == PART_COLD);

@@ -24,6 +24,7 @@ typedef struct Catalog
 	void	   *space;
 	MfIndex		index;
 	size_t		size;
+	int64_t		room;			/* positions that the index is built with; 0: those of the items */
 } Catalog;
 
 /* A score of the naive scan. */
@@ -44,7 +45,7 @@ catalog_space(size_t size)
 __attribute__((unused)) static Catalog
 catalog_new(int64_t n, int d, uint64_t seed)
 {
-	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0};
+	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0, 0};
 
 	c.vector = catalog_space((size_t) n * c.ld * sizeof(float));
 	memset(c.vector, 0, (size_t) n * c.ld * sizeof(float));
@@ -90,11 +91,11 @@ __attribute__((unused)) static bool
 catalog_build(Catalog *c, MfQuantization codes, int nthreads)
 {
 	MfParallel	parallel = {nthreads, NULL};
-	MfItems		items = {c->n, c->d, c->vector, c->offset, NULL, 0};
+	MfItems		items = {c->n, c->d, c->vector, c->offset, NULL, 0, c->room};
 	void	   *workspace = catalog_space(mf_index_workspace(c->n, c->d, &parallel));
 
 	free(c->space);
-	c->space = catalog_space(mf_index_size(c->n, c->d));
+	c->space = catalog_space(mf_index_size(c->room > c->n ? c->room : c->n, c->d));
 	c->size = mf_index_build(c->space, workspace, &items, codes, &parallel);
 	free(workspace);
 	return c->size > 0 && mf_index_open(&c->index, c->space, c->size);

@@ -22,7 +22,8 @@ typedef struct Gram
 {
 	const MfParallel *parallel;
 	const MfDense *dense;
-	const float *x;				/* nrows, `stride` floats apart */
+	const float *x;				/* rows `stride` floats apart */
+	const int32_t *order;		/* nrows: which of them; NULL: all as they lie */
 	int			stride;
 	int64_t		nrows;
 	int			d;
@@ -82,14 +83,16 @@ add_rows(const Gram *gram, int64_t begin, int n, float *matrix, float *panel, bo
 {
 	const float *x = gram->x + begin * gram->stride;
 
-	if (gram->weight != NULL || gram->stride != gram->ld)
+	if (gram->weight != NULL || gram->stride != gram->ld || gram->order != NULL)
 	{
 		for (int r = 0; r < n; r++)
 		{
+			const float *row = gram->order != NULL ? gram->x + (int64_t) gram->order[begin + r] * gram->stride :
+				x + r * gram->stride;
 			float		root = gram->weight != NULL ? sqrtf(gram->weight[begin + r]) : 1.0f;
 
 			for (int k = 0; k < gram->ld; k++)
-				panel[r * gram->ld + k] = k < gram->d ? x[r * gram->stride + k] * root : 0.0f;
+				panel[r * gram->ld + k] = k < gram->d ? row[k] * root : 0.0f;
 		}
 		x = panel;
 	}
@@ -123,19 +126,16 @@ sum_part(void *state, int64_t part, int worker)
 	}
 }
 
-/*
- * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
- * which are `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
- */
-MfError
-mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nrows, int d, const float *weight,
-			 double *out, void *space)
+/* As mf_gram_sums(), of rows in the given order. */
+static MfError
+sum_rows(const MfParallel *parallel, const float *x, int stride, const int32_t *order, int64_t nrows, int d,
+		 const float *weight, double *out, void *space)
 {
 	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(d);
 	size_t		size = (size_t) ld * (size_t) ld;
-	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.stride = stride,.nrows = nrows,.d = d,
-	.weight = weight};
+	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.order = order,.stride = stride,.nrows = nrows,
+	.d = d,.weight = weight};
 
 	lay_out(&gram, &arena, d);
 	if (!mf_parallel_for(parallel, gram.nparts, sum_part, &gram))
@@ -152,15 +152,37 @@ mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nro
 	return MF_OK;
 }
 
+/*
+ * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
+ * which are `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
+ */
+MfError
+mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nrows, int d, const float *weight,
+			 double *out, void *space)
+{
+	return sum_rows(parallel, x, stride, NULL, nrows, d, weight, out, space);
+}
+
 /* The same in floats: gram (d x mf_padded(d), both triangles, padding 0); space: mf_gram_size() bytes. */
 MfError
 mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfactors,
 		const float *weight, float *gram, void *space)
 {
+	return mf_gram_in_order(parallel, factors, NULL, nrows, nfactors, weight, gram, space);
+}
+
+/*
+ * The same to the bit as of an array whose r-th row is row order[r] of factors, r < nrows, with weight[r]; order NULL: all
+ * rows as they lie.
+ */
+MfError
+mf_gram_in_order(const MfParallel *parallel, const float *factors, const int32_t *order, int64_t nrows, int nfactors,
+				 const float *weight, float *gram, void *space)
+{
 	int			ld = mf_padded(nfactors);
 	MfArena		arena = mf_arena_at(space);
 	double	   *sum = mf_arena_take(&arena, (size_t) (nfactors * nfactors) * sizeof(double));
-	MfError		error = mf_gram_sums(parallel, factors, ld, nrows, nfactors, weight, sum, arena.start + arena.used);
+	MfError		error = sum_rows(parallel, factors, ld, order, nrows, nfactors, weight, sum, arena.start + arena.used);
 
 	if (error != MF_OK)
 		return error;

@@ -16,5 +16,7 @@ extern MfError mf_gram_sums(const MfParallel *parallel, const float *x, int stri
 extern size_t mf_gram_size(int factors, const MfParallel *parallel);
 extern MfError mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows,
 					   int nfactors, const float *weight, float *gram, void *space);
+extern MfError mf_gram_in_order(const MfParallel *parallel, const float *factors, const int32_t *order, int64_t nrows,
+								int nfactors, const float *weight, float *gram, void *space);
 
 #endif

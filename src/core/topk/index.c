@@ -13,6 +13,10 @@
 /* Where norms prune, most searches end within so many blocks: those have 8-bit codes. */
 #define SQ8_BLOCKS 4
 
+/* An index of fewer items is built anew in no time, so it has no room for more; others for a part more. */
+#define LEAST_WITH_ROOM 4096
+#define SPARE_SHARE 32
+
 /* Blocks that have 8-bit codes where norms prune. */
 int32_t
 mf_index_sq8_blocks(int64_t nitems)
@@ -20,6 +24,23 @@ mf_index_sq8_blocks(int64_t nitems)
 	int64_t		nblocks = (nitems + MF_BLOCK - 1) / MF_BLOCK;
 
 	return nblocks < SQ8_BLOCKS ? (int32_t) nblocks : SQ8_BLOCKS;
+}
+
+/* The blocks of so many positions. */
+static int64_t
+count_blocks(int64_t positions)
+{
+	return (positions + MF_BLOCK - 1) / MF_BLOCK;
+}
+
+/* The positions that an index of so many items had better have room for: so many, or more in whole blocks. */
+int64_t
+mf_index_room(int64_t nitems)
+{
+	int64_t		spare = count_blocks(nitems / SPARE_SHARE);
+	int64_t		room = (count_blocks(nitems) + spare) * MF_BLOCK;
+
+	return nitems < LEAST_WITH_ROOM || room > INT32_MAX ? nitems : room;
 }
 
 /* The next section of an index, of n numbers of 4 bytes. */
@@ -42,7 +63,7 @@ lay_out_sq4(MfIndex *index, MfArena *arena, const MfIndexHeader *header, size_t 
 	sq4->error = take_numbers(arena, packs);
 	sq4->length = take_numbers(arena, packs);
 	sq4->rest = take_numbers(arena, packs);
-	sq4->code = mf_arena_take(arena, (size_t) index->npacks * dims * 8);
+	sq4->code = mf_arena_take(arena, (size_t) (index->room + MF_PACK - 1) / MF_PACK * dims * 8);
 }
 
 /* The arrays of 8-bit codes of nblocks blocks of vectors, of an index or apart from one. */
@@ -75,13 +96,16 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->nitems = header->nitems;
 	index->factors = header->factors;
 	index->ld = mf_padded(header->factors);
-	index->npacks = (header->nitems + MF_PACK - 1) / MF_PACK;
-	index->nblocks = (header->nitems + MF_BLOCK - 1) / MF_BLOCK;
+	index->room = header->room;
+	index->renewed_blocks = header->renewed_blocks;
+	index->nblocks = count_blocks(header->built_items) + header->renewed_blocks;
+	index->npacks = header->renewed_blocks > 0 ? index->nblocks * MF_BLOCK_PACKS :
+		(header->built_items + MF_PACK - 1) / MF_PACK;
 	index->sq4.dims = header->sq4_dims;
 	index->sq4.skew = header->sq4_skew;
-	rows = (size_t) index->npacks * MF_PACK;
-	packs = (size_t) index->nblocks * MF_BLOCK_PACKS;
-	blocks = ((size_t) index->nblocks + MF_PACK - 1) / MF_PACK * MF_PACK;
+	rows = (size_t) (header->room + MF_PACK - 1) / MF_PACK * MF_PACK;
+	packs = (size_t) count_blocks(header->room) * MF_BLOCK_PACKS;
+	blocks = ((size_t) count_blocks(header->room) + MF_PACK - 1) / MF_PACK * MF_PACK;
 
 	mf_arena_take(&arena, sizeof(MfIndexHeader));
 	index->block_norm = take_numbers(&arena, blocks);
@@ -93,6 +117,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 		index->pack_offset = take_numbers(&arena, packs);
 		index->offset = take_numbers(&arena, rows);
 	}
+	index->live = mf_arena_take(&arena, packs * (MF_PACK / 8));
 	index->norm = take_numbers(&arena, rows);
 	index->item = take_numbers(&arena, rows);
 	index->position = take_numbers(&arena, rows);
@@ -104,15 +129,15 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->size = arena.used;
 }
 
-/* Bytes that an index of nitems x factors may need, whatever it is built of: what mf_index_build() is to be given. */
+/* Bytes that an index with room for so many positions may need, whatever it is built of: what mf_index_build() is to be given. */
 size_t
-mf_index_size(int64_t nitems, int factors)
+mf_index_size(int64_t room, int factors)
 {
-	MfIndexHeader header = {.nitems = nitems,.factors = factors,.has_offset = 1};
+	MfIndexHeader header = {.nitems = room,.built_items = room,.room = room,.factors = factors,.has_offset = 1};
 	MfIndex		index;
 
 	header.sq4_dims = mf_padded(factors);
-	header.sq8_blocks = mf_index_sq8_blocks(nitems);
+	header.sq8_blocks = mf_index_sq8_blocks(room);
 	mf_index_lay_out(&index, NULL, &header);
 	return index.size;
 }
@@ -132,10 +157,13 @@ mf_index_open(MfIndex *index, const void *space, size_t size)
 	if (memcmp(header.magic, MF_INDEX_MAGIC, sizeof(header.magic)) != 0 ||
 		header.format != MF_INDEX_FORMAT || header.order != MF_INDEX_ORDER)
 		return false;
-	if (header.nitems < 0 || header.nitems > INT32_MAX ||
+	if (header.nitems < 0 || header.room < 0 || header.room > INT32_MAX ||
+		header.built_items < 0 || header.built_items > header.room || header.renewed_blocks < 0 ||
+		header.nitems > header.built_items + (int64_t) header.renewed_blocks * MF_BLOCK ||
+		(header.renewed_blocks > 0 && (count_blocks(header.built_items) + header.renewed_blocks) * MF_BLOCK > header.room) ||
 		header.factors < 1 || header.factors > MF_MAX_FACTORS ||
 		header.sq4_dims < 0 || header.sq4_dims > mf_padded(header.factors) || header.sq4_dims % MF_PACK != 0 ||
-		header.sq8_blocks < 0 || header.sq8_blocks > mf_index_sq8_blocks(header.nitems))
+		header.sq8_blocks < 0 || header.sq8_blocks > mf_index_sq8_blocks(header.built_items))
 		return false;
 	mf_index_lay_out(index, space, &header);
 	return index->size <= size;

@@ -25,6 +25,7 @@ typedef struct MfItems
 	const float *query;			/* nqueries x mf_padded(d): some users' vectors, by which it is
 								 * decided whether codes are worth their room; may be NULL */
 	int64_t		nqueries;
+	int64_t		room;			/* positions, for items that come later: mf_index_room(); 0: none but these items' */
 } MfItems;
 
 /*
@@ -69,7 +70,10 @@ typedef struct MfSq4
 	const float *rest;			/* largest norm beyond the coded coordinates */
 } MfSq4;
 
-/* A view of an index.  Arrays "by position" are in the order in which items are searched. */
+/*
+ * A view of an index.  Arrays "by position" are in the order in which items are searched, but for those of the last
+ * blocks, which have been renewed since the others were built: these come after the first block.
+ */
 typedef struct MfIndex
 {
 	int64_t		nitems;
@@ -77,26 +81,43 @@ typedef struct MfIndex
 	int			ld;				/* mf_padded(d) */
 	int64_t		npacks;
 	int64_t		nblocks;
+	int64_t		renewed_blocks; /* the last ones: see index_renew.c */
+	int64_t		room;			/* positions that there can be */
 	size_t		size;			/* bytes of the block */
-	const int32_t *item;		/* by position, of whole packs: the item there */
+	const uint64_t *live;		/* of whole blocks: a bit by position, where there is an item */
+	const int32_t *item;		/* by position, of whole packs: the item there, -1: none */
 	const int32_t *position;	/* by item, of whole packs */
 	const float *vector;		/* by position, of whole packs: ld floats each */
 	const float *norm;			/* by position, of whole packs: |v|, nearest float */
 	const float *offset;		/* by position, of whole packs; NULL: all 0 */
 	const float *pack_norm;	/* of whole blocks: no item of the pack has a larger norm */
 	const float *pack_offset;	/* of whole blocks: nor a larger offset; NULL: all 0 */
-	const float *block_norm;	/* no item of the block or a later one has a larger norm */
+	const float *block_norm;	/* no item of the block or one that is searched later has a larger norm */
 	const float *block_offset;	/* no item of the block has a larger offset; NULL: all 0 */
-	const float *tail_offset;	/* nor, of the block or a later one; NULL: all 0 */
+	const float *tail_offset;	/* nor, of the block or one that is searched later; NULL: all 0 */
 	MfSq8		sq8;			/* of the items with the largest norms, where norms prune */
 	MfSq4		sq4;			/* of all items, where norms are flat */
 } MfIndex;
 
-extern size_t mf_index_size(int64_t nitems, int factors);
+/* Items of an index in which vectors change, or come and go. */
+typedef struct MfRenewal
+{
+	int64_t		nitems;			/* that there are now */
+	const int32_t *before;		/* nitems: the number that each had; negative: it is one of the next */
+	int64_t		nrenewed;
+	const int32_t *item;		/* nrenewed: their numbers now */
+	const float *vector;		/* nrenewed x ld */
+	const float *offset;		/* nrenewed; NULL where the index has none */
+} MfRenewal;
+
+extern int64_t mf_index_room(int64_t nitems);
+extern size_t mf_index_size(int64_t room, int factors);
 extern size_t mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel);
 extern size_t mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization quantization,
 							 const MfParallel *parallel);
 extern bool mf_index_open(MfIndex *index, const void *space, size_t size);
+extern size_t mf_index_renew_workspace(const MfIndex *index, const MfRenewal *renewal);
+extern bool mf_index_renew(void *space, size_t size, void *workspace, const MfRenewal *renewal);
 
 /* The vector of an item: ld floats, padding 0. */
 static inline const float *
@@ -105,12 +126,31 @@ mf_index_vector(const MfIndex *index, int32_t item)
 	return index->vector + (size_t) index->position[item] * index->ld;
 }
 
+/* Positions of the blocks that an index was built with: what lies there of vectors and codes stays for good. */
+static inline int64_t
+mf_index_base_rows(const MfIndex *index)
+{
+	return (index->nblocks - index->renewed_blocks) * MF_BLOCK;
+}
+
+/*
+ * The block that a search goes through in a turn, from 0 to nblocks - 1: the first, whose items set a threshold, renewed ones, then
+ * the others as norms descend.
+ */
+static inline int64_t
+mf_index_visited(const MfIndex *index, int64_t turn)
+{
+	if (turn == 0)
+		return 0;
+	return turn <= index->renewed_blocks ? index->nblocks - index->renewed_blocks + turn - 1 : turn - index->renewed_blocks;
+}
+
 /*
  * For those who fill a block: what it begins with, from which the place of every array follows.  Every number of an
  * index has 4 bytes but codes, which have half of one or one.
  */
 #define MF_INDEX_MAGIC "mfindex"
-#define MF_INDEX_FORMAT 6
+#define MF_INDEX_FORMAT 7
 #define MF_INDEX_ORDER UINT32_C(0x01020304) /* tells the byte order */
 
 typedef struct MfIndexHeader
@@ -124,10 +164,16 @@ typedef struct MfIndexHeader
 	int32_t		has_offset;
 	float		sq4_skew;
 	int32_t		sq8_blocks;		/* the first ones, which have 8-bit codes */
+	int32_t		renewed_blocks;
+	int64_t		built_items;	/* that it was built with, the positions before renewed blocks */
+	int64_t		room;			/* positions that there can be */
 } MfIndexHeader;
 
 extern void mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header);
 extern void mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks);
 extern int32_t mf_index_sq8_blocks(int64_t nitems);
+extern void mf_index_put(MfIndex *index, int64_t at, int32_t item, const float *vector, float offset);
+extern void mf_index_clear(MfIndex *index, int64_t at);
+extern void mf_index_bound_block(MfIndex *index, int64_t block);
 
 #endif

@@ -133,51 +133,41 @@ sort_strips(Build *build)
 	sort_entries(build);
 }
 
-/* Moves the item of an entry to its position. */
-static void
-fill_position(Build *build, int64_t at)
+/* Puts an item at a position; vector: ld floats. */
+void
+mf_index_put(MfIndex *index, int64_t at, int32_t item, const float *vector, float offset)
 {
-	const MfItems *items = build->items;
-	MfIndex    *index = &build->index;
-	const Entry *entry = &build->entry[at];
-
-	memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, items->vector + (int64_t) entry->item * index->ld,
-		   (size_t) index->ld * sizeof(float));
-	MF_WRITABLE(int32_t, index->item)[at] = entry->item;
-	MF_WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
-	MF_WRITABLE(float, index->norm)[at] = entry->norm;
+	memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, vector, (size_t) index->ld * sizeof(float));
+	MF_WRITABLE(int32_t, index->item)[at] = item;
+	MF_WRITABLE(int32_t, index->position)[item] = (int32_t) at;
+	MF_WRITABLE(float, index->norm)[at] = (float) mf_norm(vector, index->ld);
+	MF_WRITABLE(uint64_t, index->live)[at / 64] |= UINT64_C(1) << (at % 64);
 	if (index->offset != NULL)
-		MF_WRITABLE(float, index->offset)[at] = items->offset[entry->item];
+		MF_WRITABLE(float, index->offset)[at] = offset;
 }
 
-/* Makes a position behind the last item that of no item: its scores are 0, and none is asked for. */
-static void
-clear_position(MfIndex *index, int64_t at)
+/* Makes a position that of no item: it is never asked for, and its scores are 0. */
+void
+mf_index_clear(MfIndex *index, int64_t at)
 {
 	memset(MF_WRITABLE(float, index->vector) + at * index->ld, 0, (size_t) index->ld * sizeof(float));
 	MF_WRITABLE(int32_t, index->item)[at] = -1;
-	MF_WRITABLE(int32_t, index->position)[at] = -1;
 	MF_WRITABLE(float, index->norm)[at] = 0;
 	if (index->offset != NULL)
 		MF_WRITABLE(float, index->offset)[at] = 0;
 }
 
-/* One pack: its items, and the bounds of their norms, rounded upwards, and offsets. */
+/* The bounds of a pack's items: of their norms, rounded upwards, and offsets. */
 static void
-fill_pack(Build *build, int64_t pack)
+bound_pack(MfIndex *index, int64_t pack)
 {
-	MfIndex    *index = &build->index;
 	float		norm = 0;
 	float		offset = -INFINITY;
 
-	for (int64_t at = pack * MF_PACK; at < (pack + 1) * MF_PACK; at++)
+	for (int64_t at = pack * MF_PACK; at < (pack + 1) * MF_PACK && at < index->room; at++)
 	{
-		if (at >= index->nitems)
-		{
-			clear_position(index, at);
+		if (!(index->live[at / 64] >> (at % 64) & 1))
 			continue;
-		}
-		fill_position(build, at);
 		norm = fmaxf(norm, mf_float_above(mf_norm(index->vector + at * index->ld, index->ld)));
 		if (index->offset != NULL)
 			offset = fmaxf(offset, index->offset[at]);
@@ -187,26 +177,16 @@ fill_pack(Build *build, int64_t pack)
 		MF_WRITABLE(float, index->pack_offset)[pack] = offset;
 }
 
-/* One block: its packs, also those behind the last one, and the bounds of them all. */
-static void
-fill_block(void *state, int64_t block, int worker)
+/* The bounds of a block's packs, also of those behind the last one, and of all of it. */
+void
+mf_index_bound_block(MfIndex *index, int64_t block)
 {
-	Build	   *build = state;
-	MfIndex    *index = &build->index;
 	float		norm = 0;
 	float		offset = -INFINITY;
 
-	(void) worker;
 	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
-		if (pack < index->npacks)
-			fill_pack(build, pack);
-		else
-		{
-			MF_WRITABLE(float, index->pack_norm)[pack] = 0;
-			if (index->offset != NULL)
-				MF_WRITABLE(float, index->pack_offset)[pack] = -INFINITY;
-		}
+		bound_pack(index, pack);
 		norm = fmaxf(norm, index->pack_norm[pack]);
 		if (index->offset != NULL)
 			offset = fmaxf(offset, index->pack_offset[pack]);
@@ -216,6 +196,29 @@ fill_block(void *state, int64_t block, int worker)
 		MF_WRITABLE(float, index->block_offset)[block] = offset;
 }
 
+/* One block: its items, positions that have none, and bounds. */
+static void
+fill_block(void *state, int64_t block, int worker)
+{
+	Build	   *build = state;
+	MfIndex    *index = &build->index;
+	int64_t		rows = (index->room + MF_PACK - 1) / MF_PACK * MF_PACK;
+
+	(void) worker;
+	memset(MF_WRITABLE(uint64_t, index->live) + block * (MF_BLOCK / 64), 0, MF_BLOCK / 8);
+	for (int64_t at = block * MF_BLOCK; at < (block + 1) * MF_BLOCK && at < rows; at++)
+	{
+		const Entry *entry = &build->entry[at];
+
+		if (at >= index->nitems)
+			mf_index_clear(index, at);
+		else
+			mf_index_put(index, at, entry->item, build->items->vector + (int64_t) entry->item * index->ld,
+						 index->offset == NULL ? 0 : build->items->offset[entry->item]);
+	}
+	mf_index_bound_block(index, block);
+}
+
 /* Makes bounds of blocks bounds of all that follow; those after the last block are zeros. */
 static void
 fill_tails(MfIndex *index)
@@ -223,7 +226,9 @@ fill_tails(MfIndex *index)
 	float		norm = 0;
 	float		offset = -INFINITY;
 
-	for (int64_t block = (index->nblocks + MF_PACK - 1) / MF_PACK * MF_PACK - 1; block >= 0; block--)
+	int64_t		blocks = (index->room + MF_BLOCK - 1) / MF_BLOCK;
+
+	for (int64_t block = (blocks + MF_PACK - 1) / MF_PACK * MF_PACK - 1; block >= 0; block--)
 	{
 		if (block < index->nblocks)
 			norm = fmaxf(norm, index->block_norm[block]);
@@ -239,7 +244,7 @@ fill_tails(MfIndex *index)
 }
 
 /*
- * Builds the index of these items in space, which is 64-byte aligned and has mf_index_size() bytes; the workspace,
+ * Builds the index of these items in space, which is 64-byte aligned and has mf_index_size() bytes for its room; the workspace,
  * 64-byte aligned, has mf_index_workspace() bytes and may be freed afterwards.  Returns the bytes that the index
  * takes, or 0 when it was cancelled.  They are the same for any number of threads.
  */
@@ -253,7 +258,8 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantizatio
 	MfSq4Plan	plan;
 	int64_t		nblocks = (items->nitems + MF_BLOCK - 1) / MF_BLOCK;
 
-	header.nitems = items->nitems;
+	header.nitems = header.built_items = items->nitems;
+	header.room = items->room > items->nitems ? items->room : items->nitems;
 	header.factors = items->factors;
 	header.has_offset = items->offset != NULL;
 	build.items = items;
@@ -265,6 +271,8 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantizatio
 	sort_entries(&build);
 	if (items->offset != NULL)
 		sort_strips(&build);
+	for (int64_t item = items->nitems; item < (header.room + MF_PACK - 1) / MF_PACK * MF_PACK; item++)
+		MF_WRITABLE(int32_t, build.index.position)[item] = -1;
 	if (!mf_parallel_for(parallel, nblocks, fill_block, &build))
 		return 0;
 	fill_tails(&build.index);

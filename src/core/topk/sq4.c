@@ -134,7 +134,7 @@ rotate_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 		float		norm = index->norm[at];
 		double		rest = (double) norm * norm * (1 + 1e-6 + index->sq4.skew);
 
-		if (at < index->nitems && norm < shape.least_norm)
+		if (index->item[at] >= 0 && norm < shape.least_norm)
 			shape.least_norm = norm;
 		shape.in_range &= norm == 0 || (norm > MF_LEAST_CODED && norm < MF_MOST_CODED);
 		rotate(coding->kernels, index, index->vector + at * index->ld, y);
@@ -189,6 +189,8 @@ code_block(void *state, int64_t block, int worker)
 			code_pack(coding, pack, workspace);
 			continue;
 		}
+		if (index->room >= (pack + 1) * MF_PACK)
+			memset(MF_WRITABLE(uint8_t, index->sq4.code) + (size_t) pack * index->sq4.dims * 8, 0, (size_t) index->sq4.dims * 8);
 		MF_WRITABLE(float, index->sq4.step)[pack] = 1;
 		MF_WRITABLE(float, index->sq4.error)[pack] = 0;
 		MF_WRITABLE(float, index->sq4.length)[pack] = 0;
@@ -206,6 +208,15 @@ mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *paral
 	memcpy(MF_WRITABLE(float, index->sq4.rotation), plan->rotation,
 		   (size_t) index->sq4.dims * (size_t) index->ld * sizeof(float));
 	return mf_parallel_for(parallel, index->nblocks, code_block, &coding);
+}
+
+/* Codes one block anew, of an index that has codes; workspace: MF_PACK x ld. */
+void
+mf_sq4_recode(const MfIndex *index, int64_t block, float *workspace)
+{
+	Sq4Coding	coding = {index, mf_score(), workspace};
+
+	code_block(&coding, block, 0);
 }
 
 /* Rounds a query's coordinates x (dims) to codes, in units of which the largest has 127. */

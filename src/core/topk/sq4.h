@@ -55,6 +55,7 @@ extern size_t mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *pa
 extern bool mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization quantization,
 						void *workspace, const MfParallel *parallel);
 extern bool mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *parallel);
+extern void mf_sq4_recode(const MfIndex *index, int64_t block, float *workspace);
 extern bool mf_sq4_query(MfSqQuery *code, const MfIndex *index, const float *query, double norm);
 
 #endif

@@ -62,8 +62,9 @@ search_blocks(MfSearch *search)
 	else if (search->filter->allowed != NULL)
 		mf_search_mark_allowed(search);
 	mf_search_first(search);
-	for (int64_t block = 0; block < search->index->nblocks && mf_search_next(search, block); block++)
-		;
+	for (int64_t turn = 0; turn < search->index->nblocks; turn++)
+		if (!mf_search_next(search, mf_index_visited(search->index, turn)))
+			break;
 	mf_search_last(search);
 }
 

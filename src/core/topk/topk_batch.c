@@ -121,8 +121,10 @@ search_together(const BatchSearch *state, int64_t first, int n, char *workspace)
 		start_query(state, first + i, &search[i], &filter[i], &space.search[i]);
 		more[i] = true;
 	}
-	for (int64_t block = 0; block < index->nblocks && !mf_cancelled(state->parallel); block++)
+	for (int64_t turn = 0; turn < index->nblocks && !mf_cancelled(state->parallel); turn++)
 	{
+		int64_t		block = mf_index_visited(index, turn);
+
 		for (int i = 0; i < n; i++)
 		{
 			live[i] = 0;

@@ -90,12 +90,18 @@ best_block(const MfSearch *search)
 
 	if (search->cosine || search->index->block_offset == NULL)
 		return 0;
-	for (int64_t block = 0; block < search->index->nblocks && tail_bound(search, block) > bound; block++)
+	for (int64_t turn = 0; turn < search->index->nblocks; turn++)
+	{
+		int64_t		block = mf_index_visited(search->index, turn);
+
+		if (!(tail_bound(search, block) > bound))
+			break;
 		if (block_bound(search, block) > bound)
 		{
 			bound = block_bound(search, block);
 			best = block;
 		}
+	}
 	return best;
 }
 

@@ -117,12 +117,9 @@ mf_bitmap_words(const MfIndex *index)
 static inline uint32_t
 mf_search_pack_mask(const MfSearch *search, int64_t pack)
 {
-	int64_t		left = search->index->nitems - pack * MF_PACK;
-	uint32_t	mask = left >= MF_PACK ? 0xffff : (UINT32_C(1) << left) - 1;
+	const uint64_t *mask = search->mask != NULL ? search->mask : search->index->live;
 
-	if (search->mask != NULL)
-		mask &= search->mask[pack / 4] >> (pack % 4 * MF_PACK) & 0xffff;
-	return mask;
+	return mask[pack / 4] >> (pack % 4 * MF_PACK) & 0xffff;
 }
 
 /* How many bits of a pack's mask are set: mostly all of them. */

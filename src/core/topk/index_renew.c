@@ -1,0 +1,200 @@
+/*
+ * index_renew.c - an index whose items change, come and go, without building it anew.
+ *
+ * Vectors and codes, nearly all of an index, stay where they are.  An item that is given anew leaves its position, which
+ * becomes that of no item, and goes with all others of its kind to blocks of their own behind those that the index was
+ * built with, where there is room for a part more.  These few blocks are written as a whole, in the order of norms, and a search
+ * goes through them as soon as it has been through the first block: the bounds of all later ones hold as they are, for nothing
+ * was put there, and a search ends within them as early as it did.
+ *
+ * So whoever shares the memory of the old index with the new one needs to copy only what is small.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+#include "core/kernels/score.h"
+#include "core/topk/index.h"
+#include "core/topk/sq4.h"
+
+/* An item on its way to a renewed block. */
+typedef struct Mover
+{
+	float		norm;
+	int32_t		item;
+	int64_t		row;			/* of RenewSpace.vector */
+} Mover;
+
+/* The sections of the workspace. */
+typedef struct RenewSpace
+{
+	int64_t		most;			/* movers that there may be */
+	Mover	   *mover;			/* most */
+	float	   *vector;			/* most x ld */
+	float	   *offset;			/* most */
+	int32_t    *position;		/* of each item now, -1 of movers */
+	float	   *coordinate;		/* for mf_sq4_recode() */
+} RenewSpace;
+
+/* Divides the workspace; start NULL only measures. */
+static void
+lay_out_space(RenewSpace *space, MfArena *arena, const MfIndex *index, const MfRenewal *renewal)
+{
+	space->most = renewal->nrenewed + index->renewed_blocks * MF_BLOCK;
+	space->mover = mf_arena_take(arena, (size_t) space->most * sizeof(Mover));
+	space->vector = mf_arena_floats(arena, (size_t) (space->most * index->ld));
+	space->offset = mf_arena_floats(arena, (size_t) space->most);
+	space->position = mf_arena_take(arena, (size_t) renewal->nitems * sizeof(int32_t));
+	space->coordinate = mf_arena_floats(arena, (size_t) MF_PACK * (size_t) index->ld);
+}
+
+/* Bytes of 64-byte aligned workspace that mf_index_renew() needs. */
+size_t
+mf_index_renew_workspace(const MfIndex *index, const MfRenewal *renewal)
+{
+	MfArena		arena = {NULL, 0};
+	RenewSpace	space;
+
+	lay_out_space(&space, &arena, index, renewal);
+	return arena.used;
+}
+
+/* Takes an item to those that move. */
+static void
+take_mover(RenewSpace *space, const MfIndex *index, int64_t row, int32_t item, const float *vector, float offset)
+{
+	space->mover[row] = (Mover) {(float) mf_norm(vector, index->ld), item, row};
+	space->offset[row] = offset;
+	memcpy(space->vector + row * index->ld, vector, (size_t) index->ld * sizeof(float));
+	space->position[item] = -1;
+}
+
+/* Finds the place of each item that stays, and copies the others, also those that have moved before; returns how many. */
+static int64_t
+find_movers(RenewSpace *space, const MfIndex *index, const MfRenewal *renewal)
+{
+	int64_t		base = mf_index_base_rows(index);
+	int64_t		count = 0;
+
+	for (int64_t i = 0; i < renewal->nitems; i++)
+	{
+		int32_t		position = renewal->before[i] < 0 ? -1 : index->position[renewal->before[i]];
+
+		if (position >= base)
+			take_mover(space, index, count++, (int32_t) i, index->vector + (size_t) position * index->ld,
+					   index->offset == NULL ? 0 : index->offset[position]);
+		else
+			space->position[i] = position;
+	}
+	for (int64_t r = 0; r < renewal->nrenewed; r++)
+		take_mover(space, index, count++, renewal->item[r], renewal->vector + r * index->ld,
+				   renewal->offset == NULL ? 0 : renewal->offset[r]);
+	return count;
+}
+
+/* qsort(): descending norms, ties by number. */
+static int
+compare_movers(const void *a, const void *b)
+{
+	const Mover *x = a;
+	const Mover *y = b;
+
+	if (x->norm != y->norm)
+		return x->norm > y->norm ? -1 : 1;
+	return (x->item > y->item) - (x->item < y->item);
+}
+
+/* Enters the items that stay where they are, under the numbers that they have now, and no others. */
+static void
+enter_stayers(MfIndex *index, const MfRenewal *renewal, const int32_t *position)
+{
+	int32_t    *item = MF_WRITABLE(int32_t, index->item);
+	uint64_t   *live = MF_WRITABLE(uint64_t, index->live);
+
+	memset(item, -1, (size_t) index->room * sizeof(int32_t));
+	memset(live, 0, (size_t) index->room / 8);
+	memset(MF_WRITABLE(int32_t, index->position), -1, (size_t) index->room * sizeof(int32_t));
+	for (int64_t i = 0; i < renewal->nitems; i++)
+	{
+		if (position[i] < 0)
+			continue;
+		item[position[i]] = (int32_t) i;
+		live[position[i] / 64] |= UINT64_C(1) << (position[i] % 64);
+		MF_WRITABLE(int32_t, index->position)[i] = position[i];
+	}
+}
+
+/* Makes the bounds of a block those of all that a search has before it there: it, and what *norm and *offset say. */
+static void
+bound_turn(MfIndex *index, int64_t block, float *norm, float *offset)
+{
+	mf_index_bound_block(index, block);
+	*norm = fmaxf(*norm, index->block_norm[block]);
+	MF_WRITABLE(float, index->block_norm)[block] = *norm;
+	if (index->offset == NULL)
+		return;
+	*offset = fmaxf(*offset, index->block_offset[block]);
+	MF_WRITABLE(float, index->tail_offset)[block] = *offset;
+}
+
+/* Writes the renewed blocks, with these movers in order, and the bounds of what a search has before it there. */
+static void
+fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
+{
+	int64_t		base = mf_index_base_rows(index);
+	bool		more = base > MF_BLOCK;
+	float		norm = more ? index->block_norm[1] : 0;
+	float		offset = more && index->offset != NULL ? index->tail_offset[1] : -INFINITY;
+
+	for (int64_t at = base; at < index->nblocks * MF_BLOCK; at++)
+	{
+		const Mover *mover = &space->mover[at - base];
+
+		if (at - base >= count)
+			mf_index_clear(index, at);
+		else
+			mf_index_put(index, at, mover->item, space->vector + mover->row * index->ld, space->offset[mover->row]);
+	}
+	for (int64_t block = index->nblocks - 1; block >= base / MF_BLOCK; block--)
+	{
+		bound_turn(index, block, &norm, &offset);
+		if (index->sq4.dims > 0)
+			mf_sq4_recode(index, block, space->coordinate);
+	}
+	if (base > 0)
+		bound_turn(index, 0, &norm, &offset);
+}
+
+/*
+ * Renews the index in space, which has so many bytes.  Items get the numbers that the renewal says; searches find what they
+ * would find in an index that was built of the items that there are now.  The workspace has mf_index_renew_workspace() bytes,
+ * 64-byte aligned.  Returns false where there is no room, or no index, and nothing has changed.
+ *
+ * Of vectors and codes nothing is written before mf_index_base_rows().
+ */
+bool
+mf_index_renew(void *space, size_t size, void *workspace, const MfRenewal *renewal)
+{
+	MfArena		arena = {workspace, 0};
+	RenewSpace	sections;
+	MfIndexHeader header;
+	MfIndex		index;
+	int64_t		count;
+
+	if (!mf_index_open(&index, space, size))
+		return false;
+	lay_out_space(&sections, &arena, &index, renewal);
+	count = find_movers(&sections, &index, renewal);
+	if (mf_index_base_rows(&index) + count > index.room)
+		return false;
+	qsort(sections.mover, (size_t) count, sizeof(Mover), compare_movers);
+	memcpy(&header, space, sizeof(header));
+	header.nitems = renewal->nitems;
+	header.renewed_blocks = (int32_t) ((count + MF_BLOCK - 1) / MF_BLOCK);
+	mf_index_lay_out(&index, space, &header);
+	enter_stayers(&index, renewal, sections.position);
+	fill_renewed(&index, &sections, count);
+	memcpy(space, &header, sizeof(header));
+	return true;
+}

@@ -1,0 +1,271 @@
+/*
+ * test_renew.c - an index in which items have changed, come and gone: what searches find is what a naive scan of the items
+ * that there are now finds, round after round, and nearly all of the block stays as it was.
+ */
+#include "tap.h"
+
+#include "catalog.h"
+#include "core/topk/sq8.h"
+
+/* A random number below n. */
+static int64_t
+below(uint64_t seed, int64_t i, int64_t n)
+{
+	return (int64_t) (mf_random_bits(seed, (uint64_t) i) % (uint64_t) n);
+}
+
+/* Items after a round, and how they came to be. */
+typedef struct Round
+{
+	Catalog		now;			/* without an index */
+	int32_t    *before;
+	int64_t		nrenewed;
+	int32_t    *item;
+	float	   *vector;
+	float	   *offset;
+} Round;
+
+/* Gives an item of a round a random vector, longer or shorter than others, and offset. */
+static void
+renew_item(Round *round, int64_t i, uint64_t seed)
+{
+	Catalog    *c = &round->now;
+	float	   *v = c->vector + i * c->ld;
+	double		factor = pow(10, below(seed, 3 * i, 5) - 3);
+
+	for (int j = 0; j < c->ld; j++)
+		v[j] = j < c->d ? mf_random_normal(seed, (uint64_t) (i * c->d + j)) : 0;
+	catalog_scale(c, i, factor);
+	if (c->offset != NULL)
+		c->offset[i] = mf_random_normal(seed + 1, (uint64_t) i);
+	memcpy(round->vector + round->nrenewed * c->ld, v, c->ld * sizeof(float));
+	round->offset[round->nrenewed] = c->offset == NULL ? 0 : c->offset[i];
+	round->item[round->nrenewed++] = (int32_t) i;
+	round->before[i] = -1;
+}
+
+/* Of each `rate` items of c one goes, one changes, and one comes before it. */
+static Round
+make_round(const Catalog *c, int64_t rate, uint64_t seed)
+{
+	int64_t		most = 2 * c->n;
+	Round		round = {.now = catalog_new(most, c->d, 1),.before = malloc(most * sizeof(int32_t)),
+	.item = malloc(most * sizeof(int32_t)),.vector = catalog_space(most * c->ld * sizeof(float)),
+	.offset = malloc(most * sizeof(float))};
+	int64_t		n = 0;
+
+	if (c->offset != NULL)
+		catalog_offsets(&round.now, 1, 1);
+	for (int64_t i = 0; i < c->n; i++)
+	{
+		int64_t		fate = below(seed, i, rate);
+
+		if (fate == 2)
+			renew_item(&round, n++, seed);
+		if (fate == 0)
+			continue;
+		round.before[n] = (int32_t) i;
+		memcpy(round.now.vector + n * c->ld, c->vector + i * c->ld, c->ld * sizeof(float));
+		if (c->offset != NULL)
+			round.now.offset[n] = c->offset[i];
+		if (fate == 1)
+			renew_item(&round, n, seed);
+		n++;
+	}
+	round.now.n = n;
+	return round;
+}
+
+static void
+free_round(Round *round)
+{
+	free(round->before);
+	free(round->item);
+	free(round->vector);
+	free(round->offset);
+}
+
+/* Renews the index of c by a round; c becomes what the round says.  False where there is no room. */
+static bool
+take_round(Catalog *c, Round *round)
+{
+	MfRenewal	renewal = {round->now.n, round->before, round->nrenewed, round->item, round->vector,
+	c->offset == NULL ? NULL : round->offset};
+	void	   *workspace = catalog_space(mf_index_renew_workspace(&c->index, &renewal));
+	bool		renewed = mf_index_renew(c->space, c->size, workspace, &renewal);
+
+	free(workspace);
+	if (!renewed)
+		return false;
+	free(c->vector);
+	free(c->offset);
+	c->vector = round->now.vector;
+	c->offset = round->now.offset;
+	c->n = round->now.n;
+	return mf_index_open(&c->index, c->space, c->size);
+}
+
+/* A catalog with an index that has room; flat: norms of 1, else they fall like a power of the rank. */
+static Catalog
+make_catalog(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
+{
+	Catalog		c = catalog_new(n, d, 11);
+
+	for (int64_t i = 0; i < n && !flat; i++)
+		catalog_scale(&c, i, pow((double) below(3, i, n) + 1, -0.7));
+	if (flat)
+		catalog_normalize(&c);
+	if (offsets)
+		catalog_offsets(&c, 0.3f, 5);
+	c.room = mf_index_room(n);
+	if (!catalog_build(&c, codes, 2))
+		c.n = 0;
+	return c;
+}
+
+/* Searches of all kinds: by score and by cosine, all items or some, at most so many of a group. */
+static bool
+searches_agree(const Catalog *c, int k)
+{
+	int32_t    *list = malloc((size_t) c->n * sizeof(int32_t));
+	int32_t    *group = malloc((size_t) c->n * sizeof(int32_t));
+	uint64_t   *allowed = calloc((size_t) c->n / 64 + 1, sizeof(uint64_t));
+	float	   *query = catalog_space(c->ld * sizeof(float));
+	bool		same = true;
+
+	for (int32_t i = 0; i < c->n; i++)
+	{
+		list[i] = (int32_t) below(21, i, c->n);
+		group[i] = (int32_t) below(22, i, 40);
+		allowed[i / 64] |= (uint64_t) (below(23, i, 50) == 0) << (i % 64);
+	}
+	for (int q = 0; q < 6 && same; q++)
+	{
+		MfFilter	filters[] = {{0}, {.candidates = list,.ncandidates = 100}, {.candidates = list,.ncandidates = 1000},
+			{.allowed = allowed}, {.excluded = allowed,.seen = list,.nseen = 300}, {.group = group,.per_group = 2}};
+
+		memset(query, 0, c->ld * sizeof(float));
+		for (int j = 0; j < c->d; j++)
+			query[j] = mf_random_normal(77, (uint64_t) (q * c->d + j));
+		if (q == 3)
+			memcpy(query, mf_index_vector(&c->index, (int32_t) (c->n / 3)), c->ld * sizeof(float));
+		for (int f = 0; f < 6 && same; f++)
+			same = same_as_naive(c, query, k, &filters[f], false) && same_as_naive(c, query, k, &filters[f], true);
+	}
+	free(list);
+	free(group);
+	free(allowed);
+	free(query);
+	return same;
+}
+
+/* Searches for many vectors at once find what searches for each do. */
+static bool
+batches_agree(const Catalog *c, int k)
+{
+	enum
+	{
+		QUERIES = 70
+	};
+	MfParallel	parallel = {2, NULL};
+	Catalog		queries = catalog_new(QUERIES, c->d, 99);
+	int32_t    *item = malloc(sizeof(int32_t) * QUERIES * (size_t) k);
+	float	   *score = malloc(sizeof(float) * QUERIES * (size_t) k);
+	int32_t		count[QUERIES];
+	int32_t    *its_item = malloc(sizeof(int32_t) * (size_t) k);
+	float	   *its_score = malloc(sizeof(float) * (size_t) k);
+	void	   *codes = catalog_space(mf_sq8_size(&c->index));
+	void	   *workspace = catalog_space(mf_topk_batch_workspace(&c->index, k, &parallel));
+	MfSq8		sq8;
+	MfTopkBatch batch = {.nqueries = QUERIES,.query = queries.vector,.k = k,.item = item,.score = score,.count = count};
+	bool		same = mf_sq8_build(&sq8, codes, &c->index, &parallel);
+
+	if (c->index.sq4.dims > 0)
+		batch.sq8 = &sq8;
+	same = same && mf_topk_batch(&c->index, &batch, workspace, &parallel);
+	for (int q = 0; q < QUERIES && same; q++)
+		same = count[q] == mf_topk_search(&c->index, queries.vector + q * c->ld, k, NULL, workspace, its_item, its_score, NULL) &&
+			memcmp(item + q * k, its_item, sizeof(int32_t) * (size_t) count[q]) == 0 &&
+			memcmp(score + q * k, its_score, sizeof(float) * (size_t) count[q]) == 0;
+	free(item);
+	free(score);
+	free(its_item);
+	free(its_score);
+	free(codes);
+	free(workspace);
+	catalog_free(&queries);
+	return same;
+}
+
+/* Rounds on one index; vectors and codes of the blocks that it was built with stay to the byte. */
+static void
+test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
+{
+	Catalog		c = make_catalog(n, d, flat, offsets, codes);
+	size_t		rows = (size_t) (mf_index_base_rows(&c.index) * c.ld) * sizeof(float);
+	size_t		coded = (size_t) mf_index_base_rows(&c.index) / 2 * (size_t) c.index.sq4.dims;
+	float	   *vector = malloc(rows);
+	uint8_t    *code = malloc(coded + 1);
+	bool		same = c.n == n && c.index.renewed_blocks == 0;
+
+	memcpy(vector, c.index.vector, rows);
+	if (coded > 0)
+		memcpy(code, c.index.sq4.code, coded);
+	for (uint64_t r = 0; r < 3 && same; r++)
+	{
+		Round		round = make_round(&c, 100, 40 + r);
+
+		same = take_round(&c, &round) && c.index.nitems == c.n && c.index.renewed_blocks > 0;
+		for (int32_t i = 0; i < c.n && same; i++)
+			same = memcmp(mf_index_vector(&c.index, i), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0 &&
+				c.index.item[c.index.position[i]] == i;
+		same = same && searches_agree(&c, 10) && searches_agree(&c, (int) c.n) && batches_agree(&c, 12);
+		free_round(&round);
+	}
+	ok(same, "%lld x %d items in three rounds, %s%s, codes %d", (long long) n, d, flat ? "flat" : "popular",
+	   offsets ? ", offsets" : "", (int) codes);
+	ok(memcmp(vector, c.index.vector, rows) == 0 && (coded == 0 || memcmp(code, c.index.sq4.code, coded) == 0),
+	   "vectors and codes that were built stay");
+	free(vector);
+	free(code);
+	catalog_free(&c);
+}
+
+/* Without room an index stays as it is: one of few items has none, and any has an end. */
+static void
+test_room(void)
+{
+	Catalog		few = make_catalog(1000, 8, false, true, MF_QUANTIZE_AUTO);
+	Catalog		many = make_catalog(5000, 8, false, false, MF_QUANTIZE_AUTO);
+	Round		round = make_round(&few, 100, 1);
+	void	   *copy = catalog_space(many.size);
+
+	ok(few.room == 1000 && !take_round(&few, &round), "few items have no room");
+	ok(searches_agree(&few, 10), "and are found as before");
+	free_round(&round);
+	catalog_free(&round.now);
+	memcpy(copy, many.space, many.size);
+	round = make_round(&many, 4, 1);
+	ok(!take_round(&many, &round) && memcmp(copy, many.space, many.size) == 0, "too many changes leave an index as it is");
+	ok(!mf_index_renew(many.space, many.size - 64, copy, &(MfRenewal) {0}), "as does one that does not open");
+	free_round(&round);
+	catalog_free(&round.now);
+	catalog_free(&few);
+	catalog_free(&many);
+	free(copy);
+}
+
+int
+main(void)
+{
+	for (int flat = 0; flat <= 1; flat++)
+		for (int offsets = 0; offsets <= 1; offsets++)
+		{
+			test_rounds(5000, 24, flat, offsets, MF_QUANTIZE_AUTO);
+			test_rounds(4700, 33, flat, offsets, MF_QUANTIZE_SQ4);
+		}
+	test_rounds(9000, 16, true, true, MF_QUANTIZE_AUTO);
+	test_rounds(6000, 300, false, true, MF_QUANTIZE_NEVER);
+	test_room();
+	return done();
+}
