@@ -53,13 +53,13 @@ FindSlot(const IdMap *map, int64 id, uint32 hash)
 }
 
 /* Enters every id into an emptied table: after growing and after sorting, when no two are equal. */
-static void
+void
 FillSlots(IdMap *map)
 {
 	memset(map->slots, -1, sizeof(int32) * ((Size) map->mask + 1));
 	for (int32 i = 0; i < map->count; i++)
 	{
-		uint32		slot = HashId(map->type, map->ids[i]) & map->mask;
+		uint32		slot = HashId(map->type, IdAt(map, i)) & map->mask;
 
 		while (map->slots[slot] >= 0)
 			slot = (slot + 1) & map->mask;
@@ -346,20 +346,26 @@ CompareIntegerEntries(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* By the type's order, or as text where it has none: any order serves that does not depend on the
- * order of rows. */
-static int
-CompareEntries(const void *a, const void *b, void *arg)
+/*
+ * The order of two ids: negative, 0, positive.  By the type's order, or as text where it has none: any order serves that does
+ * not depend on the order of rows.
+ */
+int
+CompareIds(const IdType *type, int64 x, int64 y)
 {
-	const IdType *type = arg;
-	int64		x = ((const SortEntry *) a)->id;
-	int64		y = ((const SortEntry *) b)->id;
-
-	CHECK_FOR_INTERRUPTS();
+	if (type->is_int)
+		return (x > y) - (x < y);
 	if (OidIsValid(type->compare.fn_oid))
 		return DatumGetInt32(FunctionCall2Coll((FmgrInfo *) &type->compare, type->collation,
 											   (Datum) x, (Datum) y));
 	return strcmp(IdToText(type, x), IdToText(type, y));
+}
+
+static int
+CompareEntries(const void *a, const void *b, void *arg)
+{
+	CHECK_FOR_INTERRUPTS();
+	return CompareIds(arg, ((const SortEntry *) a)->id, ((const SortEntry *) b)->id);
 }
 
 /* Sorts n entries by their ids. */

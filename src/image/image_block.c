@@ -14,8 +14,8 @@
 #include "image/image_block.h"
 
 /* CRC-32C of so many bytes. */
-static uint32
-Checksum(const char *data, int64 size)
+uint32
+ImageChecksum(const char *data, int64 size)
 {
 	pg_crc32c	crc;
 
@@ -29,20 +29,35 @@ Checksum(const char *data, int64 size)
 uint32
 ImageBodyChecksum(const char *block)
 {
-	return Checksum(block + sizeof(ImageHeader), ((const ImageHeader *) block)->size - sizeof(ImageHeader));
+	return ImageChecksum(block + sizeof(ImageHeader), ((const ImageHeader *) block)->size - sizeof(ImageHeader));
 }
 
-/* Enters what a file is recognised by: the checksums, and the stamp that follows from them, in seconds since 1970. */
+/*
+ * The stamp of a file whose contents have this checksum, in seconds since 1970: between 2001 and 2010, so that any write to
+ * the file changes its time.
+ */
+int64
+ImageStamp(uint32 checksum)
+{
+	return INT64CONST(1000000000) + checksum % (1 << 28);
+}
+
+/* Enters the header's own checksum. */
+void
+SealImageHeader(ImageHeader *header)
+{
+	header->header_checksum = ImageChecksum((const char *) header, offsetof(ImageHeader, header_checksum));
+}
+
+/* Enters what a file is recognised by: the checksums, and the stamp that follows from them. */
 void
 SealImageBlock(char *block)
 {
 	ImageHeader *header = (ImageHeader *) block;
 
 	header->body_checksum = ImageBodyChecksum(block);
-
-	/* between 2001 and 2010, so that any write to the file changes its time */
-	header->stamp = INT64CONST(1000000000) + header->body_checksum % (1 << 28);
-	header->header_checksum = Checksum(block, offsetof(ImageHeader, header_checksum));
+	header->stamp = ImageStamp(header->body_checksum);
+	SealImageHeader(header);
 }
 
 /* Whether this is the header, whole and of our making, of that version's image of so many bytes. */
@@ -54,5 +69,5 @@ ImageHeaderFits(const ImageHeader *header, const pg_uuid_t *uuid, int64 size)
 		header->header_size == sizeof(ImageHeader) && header->objective_size == sizeof(MfObjective) &&
 		header->size == size && memcmp(&header->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
 		header->database == MyDatabaseId && header->system == GetSystemIdentifier() &&
-		header->header_checksum == Checksum((const char *) header, offsetof(ImageHeader, header_checksum));
+		header->header_checksum == ImageChecksum((const char *) header, offsetof(ImageHeader, header_checksum));
 }

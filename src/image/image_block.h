@@ -13,8 +13,8 @@
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
- * Sections of the block, in the order in which they lie there, each aligned to 64 bytes.  It has n items; vectors
- * have d floats, and ld = mf_padded(d) from one to the next.
+ * Sections of the block, in the order in which they lie there, each aligned to 64 bytes.  It has n items, and room for
+ * some more behind them; vectors have d floats, and ld = mf_padded(d) from one to the next.
  */
 typedef enum Section
 {
@@ -25,13 +25,13 @@ typedef enum Section
 	SECTION_POPULAR,			/* int32[n]: items by decreasing number of ratings */
 	SECTION_TRENDS,				/* float[n]: their faded counts; empty where the version has none */
 	SECTION_TRENDING,			/* int32[n]: items by decreasing faded count; likewise */
-	SECTION_NUMBERED,			/* int32[]: the item of each number; empty where users have no seen items */
+	SECTION_NUMBERED,			/* int32[nnumbers]: the item of each number; empty where users have no seen items */
 	SECTION_BIAS,				/* float[n]: b_i; 0 without a rating part */
 	SECTION_MEAN_USER,			/* float[ld] */
 	SECTION_COLD_SHIFT,			/* float[ld]: what vectors of cold items have beside what the map makes of them */
 	SECTION_GRAM,				/* float[d x ld]: sum of s_i s_i'; 0 without an interest part */
-	SECTION_INTEREST,			/* float[n x ld]: s_i; empty where list vectors and q_i give it back */
-	SECTION_RATING,				/* float[n x ld]: q_i; empty unless there are both parts */
+	SECTION_INTEREST,			/* float[x ld]: s_i, as vectors lie in the index; empty where these and q_i give it back */
+	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts */
 	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
 	SECTIONS
 } Section;
@@ -57,6 +57,9 @@ typedef struct ImageHeader
 	int64		stamp;			/* modification time that the file is given when it is known to be sound */
 	int64		nitems;
 	int64		slots;			/* entries of the hash table, a power of two */
+	int64		room;			/* items that there can be, by mf_index_room() */
+	int64		nnumbers;		/* by which users' rows mean items; 0: none do */
+	int64		value_bytes;	/* used of the values */
 	int64		offset[SECTIONS];
 	int64		length[SECTIONS];
 	MfObjective objective;
@@ -72,6 +75,9 @@ SectionStart(const char *block, Section section)
 	return (char *) block + ((const ImageHeader *) block)->offset[section];
 }
 
+extern uint32 ImageChecksum(const char *data, int64 size);
+extern int64 ImageStamp(uint32 checksum);
+extern void SealImageHeader(ImageHeader *header);
 extern void SealImageBlock(char *block);
 extern bool ImageHeaderFits(const ImageHeader *header, const pg_uuid_t *uuid, int64 size);
 extern uint32 ImageBodyChecksum(const char *block);

@@ -28,8 +28,8 @@ Dimensions(const ImageSource *source)
 }
 
 /* The bytes that an id takes among the values, a multiple of 8; 0 where it is held in its int64 itself. */
-static Size
-ValueBytes(const IdType *type, int64 id)
+Size
+IdValueBytes(const IdType *type, int64 id)
 {
 	if (type->is_int || type->typbyval)
 		return 0;
@@ -43,7 +43,7 @@ AllValueBytes(const IdMap *ids)
 	int64		bytes = 0;
 
 	for (int64 i = 0; i < ids->count; i++)
-		bytes += ValueBytes(ids->type, ids->ids[i]);
+		bytes += IdValueBytes(ids->type, ids->ids[i]);
 	return bytes;
 }
 
@@ -81,26 +81,36 @@ FillHeader(ImageHeader *header, const ImageSource *source)
 	header->objective = source->objective;
 	header->mean_bias = source->mean_bias;
 	header->nitems = source->ids->count;
+	header->room = mf_index_room(header->nitems);
+	header->nnumbers = source->numbers ? source->nnumbers : 0;
+	header->value_bytes = AllValueBytes(source->ids);
 	header->slots = (int64) source->ids->mask + 1;
 }
 
-/* The bytes of each section, of the index the most that it can take; see Section for the shapes. */
+/*
+ * The bytes of each section, of the index the most that it can take; see Section for the shapes.  Where the index has room for
+ * more items, the others have it too.
+ */
 static void
-MeasureSections(int64 *length, const ImageSource *source)
+MeasureSections(ImageHeader *header, const ImageSource *source)
 {
-	int64		n = source->ids->count;
+	int64		n = header->room;
 	int			d = Dimensions(source);
 	int64		ld = mf_padded(d);
+	int64		spare = n - header->nitems;
 	bool		both = source->interest && source->rating;
+	int64	   *length = header->length;
 
 	length[SECTION_IDS] = n * sizeof(int64);
-	length[SECTION_VALUES] = AllValueBytes(source->ids);
+	length[SECTION_VALUES] = header->value_bytes;
+	if (header->value_bytes > 0 && spare > 0)
+		length[SECTION_VALUES] += (header->value_bytes / header->nitems + 16) * spare;
 	length[SECTION_SLOTS] = ((int64) source->ids->mask + 1) * sizeof(int32);
 	length[SECTION_COUNTS] = n * sizeof(int32);
 	length[SECTION_POPULAR] = n * sizeof(int32);
 	length[SECTION_TRENDS] = source->trends ? n * sizeof(float) : 0;
 	length[SECTION_TRENDING] = source->trends ? n * sizeof(int32) : 0;
-	length[SECTION_NUMBERED] = source->numbers ? source->nnumbers * sizeof(int32) : 0;
+	length[SECTION_NUMBERED] = source->numbers ? (source->nnumbers + spare) * sizeof(int32) : 0;
 	length[SECTION_BIAS] = n * sizeof(float);
 	length[SECTION_MEAN_USER] = ld * sizeof(float);
 	length[SECTION_COLD_SHIFT] = ld * sizeof(float);
@@ -122,6 +132,21 @@ PlaceSections(ImageHeader *header)
 	}
 }
 
+/* An id as the section of ids has it; its value, if it has one, goes to values + *at, which moves on. */
+int64
+PutIdValue(const IdType *type, int64 id, char *values, int64 *at)
+{
+	Size		bytes = IdValueBytes(type, id);
+	int64		place = *at;
+
+	if (bytes == 0)
+		return id;
+	memcpy(values + place, DatumGetPointer((Datum) id),
+		   type->typlen > 0 ? type->typlen : (int) VARSIZE_ANY(DatumGetPointer((Datum) id)));
+	*at += bytes;
+	return place;
+}
+
 /* Copies the dictionary: integers as they are, other values behind one another; and its hash table. */
 static void
 FillIds(char *block, const ImageSource *source)
@@ -132,18 +157,22 @@ FillIds(char *block, const ImageSource *source)
 	int64		at = 0;
 
 	for (int64 i = 0; i < source->ids->count; i++)
-	{
-		int64		id = source->ids->ids[i];
-		Size		bytes = ValueBytes(type, id);
-
-		ids[i] = bytes > 0 ? at : id;
-		if (bytes > 0)
-			memcpy(values + at, DatumGetPointer((Datum) id),
-				   type->typlen > 0 ? type->typlen : (int) VARSIZE_ANY(DatumGetPointer((Datum) id)));
-		at += bytes;
-	}
+		ids[i] = PutIdValue(type, source->ids->ids[i], values, &at);
 	memcpy(SectionStart(block, SECTION_SLOTS), source->ids->slots,
 		   sizeof(int32) * ((const ImageHeader *) block)->slots);
+}
+
+/* Copies the mean user, and what cold items have in common. */
+void
+FillMeans(char *block, const ImageSource *source)
+{
+	Size		bytes = sizeof(float) * Dimensions(source);
+
+	memcpy(SectionStart(block, SECTION_MEAN_USER), source->mean_user, bytes);
+	if (source->cold_shift)
+		memcpy(SectionStart(block, SECTION_COLD_SHIFT), source->cold_shift, bytes);
+	else
+		memset(SectionStart(block, SECTION_COLD_SHIFT), 0, bytes);
 }
 
 /* What items are ordered by. */
@@ -182,71 +211,75 @@ OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items)
 	qsort_arg(items, n, sizeof(int32), CompareItems, &keys);
 }
 
-/* The orders of what users get of whom nothing is known: by number of ratings, and by faded count where there is one. */
-static void
-FillOrders(char *block, const ImageSource *source)
+/*
+ * The orders of what users get of whom nothing is known: the block's items by number of ratings, and by faded count where
+ * it has them.
+ */
+void
+FillOrders(char *block)
 {
-	int64		n = source->ids->count;
+	const ImageHeader *header = (const ImageHeader *) block;
+	const int32 *counts = SectionStart(block, SECTION_COUNTS);
 
-	OrderItems(NULL, source->counts, n, SectionStart(block, SECTION_POPULAR));
-	if (source->trends == NULL)
-		return;
-	memcpy(SectionStart(block, SECTION_TRENDS), source->trends, sizeof(float) * n);
-	OrderItems(source->trends, source->counts, n, SectionStart(block, SECTION_TRENDING));
+	OrderItems(NULL, counts, header->nitems, SectionStart(block, SECTION_POPULAR));
+	if (header->length[SECTION_TRENDS] > 0)
+		OrderItems(SectionStart(block, SECTION_TRENDS), counts, header->nitems, SectionStart(block, SECTION_TRENDING));
 }
 
 /*
- * The item of each of the nnumbers numbers by which users' rows mean items; of several items with the same one the
- * first, -1 where there is none.
+ * The item of each of the block's nnumbers numbers by which users' rows mean items; of several items with the same one the
+ * first, -1 where there is none.  Item i's number is that of row order[i] of numbers, order NULL: of row i.
  */
-static void
-FillNumbered(char *block, const ImageSource *source)
+void
+FillNumbered(char *block, const int32 *numbers, const int32 *order)
 {
+	const ImageHeader *header = (const ImageHeader *) block;
 	int32	   *numbered = SectionStart(block, SECTION_NUMBERED);
 
-	if (source->numbers == NULL)
+	if (numbers == NULL)
 		return;
-	memset(numbered, -1, sizeof(int32) * source->nnumbers);
-	for (int32 i = source->ids->count - 1; i >= 0; i--)
-		if (source->numbers[i] >= 0)
-			numbered[source->numbers[i]] = i;
+	memset(numbered, -1, sizeof(int32) * header->nnumbers);
+	for (int32 i = header->nitems - 1; i >= 0; i--)
+	{
+		int32		number = numbers[order ? order[i] : i];
+
+		if (number >= 0)
+			numbered[number] = i;
+	}
 }
 
 /*
- * What each item weighs in the Gram matrix of interest: cold ones nothing, as in training, which does not know them; NULL
- * where there are none.
+ * What each of the block's items weighs in the Gram matrix of interest: cold ones nothing, as in training, which does not know
+ * them; NULL where there are none.
  */
 static float *
-GramWeights(const ImageSource *source)
+GramWeights(const char *block)
 {
+	const ImageHeader *header = (const ImageHeader *) block;
+	const int32 *counts = SectionStart(block, SECTION_COUNTS);
 	float	   *weights;
 
-	if (!source->objective.item_map)
+	if (!header->objective.item_map)
 		return NULL;
-	weights = HugeArray(source->ids->count, sizeof(float));
-	for (int64 i = 0; i < source->ids->count; i++)
-		weights[i] = mf_is_cold(&source->objective, source->counts[i]) ? 0 : 1;
+	weights = HugeArray(header->nitems, sizeof(float));
+	for (int64 i = 0; i < header->nitems; i++)
+		weights[i] = mf_is_cold(&header->objective, counts[i]) ? 0 : 1;
 	return weights;
 }
 
 /*
- * The Gram matrix of interest, d x ld, which fold-in begins with, and the vectors, n x ld, that lists do not go by:
- * q_i for predictions, s_i where it cannot be taken from the others.
+ * The Gram matrix of interest, d x ld, which fold-in begins with: of the block's items, whose s_i are rows order[i], or NULL: i,
+ * of the source.
  */
-static void
-FillVectors(char *block, const ImageSource *source)
+void
+FillGram(char *block, const ImageSource *source, const int32 *order)
 {
-	const ImageHeader *header = (const ImageHeader *) block;
 	int			d = Dimensions(source);
-	int64		n = header->nitems;
 
 	if (source->interest)
-		CheckCore(mf_gram(&source->parallel, source->interest, n, d, GramWeights(source), SectionStart(block, SECTION_GRAM),
-						  HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
-	if (header->length[SECTION_INTEREST] > 0)
-		memcpy(SectionStart(block, SECTION_INTEREST), source->interest, header->length[SECTION_INTEREST]);
-	if (header->length[SECTION_RATING] > 0)
-		memcpy(SectionStart(block, SECTION_RATING), source->rating, header->length[SECTION_RATING]);
+		CheckCore(mf_gram_in_order(&source->parallel, source->interest, order, ((const ImageHeader *) block)->nitems, d,
+								   GramWeights(block), SectionStart(block, SECTION_GRAM),
+								   HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
 }
 
 /*
@@ -263,7 +296,7 @@ FillIndex(char *block, const ImageSource *source)
 	.item_bias = SectionStart(block, SECTION_BIAS)};
 	float	   *vectors = HugeZeroArray(n * mf_padded(d), sizeof(float));	/* n x ld: v_i */
 	float	   *offsets = HugeZeroArray(n, sizeof(float));
-	MfItems		items = {n, d, vectors, offsets, source->users, source->nusers};
+	MfItems		items = {n, d, vectors, offsets, source->users, source->nusers, header->room};
 	Size		size;
 
 	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
@@ -273,6 +306,33 @@ FillIndex(char *block, const ImageSource *source)
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;
 	header->size = header->offset[SECTION_INDEX] + size;
+}
+
+/*
+ * The vectors that lists do not go by, at the items' positions in the index from `first` on: q_i for predictions, s_i where it
+ * cannot be taken from the others.  Item i's are rows order[i], or NULL: i, of the source.
+ */
+void
+FillVectors(char *block, const ImageSource *source, const int32 *order, int64 first)
+{
+	const ImageHeader *header = (const ImageHeader *) block;
+	Size		ld = mf_padded(Dimensions(source));
+	float	   *interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;
+	float	   *rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
+	MfIndex		index;
+
+	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]))
+		elog(ERROR, "item index is damaged");
+	for (int64 at = first; at < index.npacks * MF_PACK; at++)
+	{
+		int32		item = index.item[at];
+		Size		row = item < 0 || order == NULL ? item : order[item];
+
+		if (item >= 0 && interest)
+			memcpy(interest + at * ld, source->interest + row * ld, sizeof(float) * ld);
+		if (item >= 0 && rating)
+			memcpy(rating + at * ld, source->rating + row * ld, sizeof(float) * ld);
+	}
 }
 
 /* A block for a header, zero behind that, aligned to 64 bytes; it cannot be freed by pfree(), only with its context. */
@@ -302,20 +362,21 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	char	   *block;
 
 	FillHeader(&header, source);
-	MeasureSections(header.length, source);
+	MeasureSections(&header, source);
 	PlaceSections(&header);
 	block = AllocateBlock(&header, context);
 	FillIds(block, source);
 	memcpy(SectionStart(block, SECTION_COUNTS), source->counts, sizeof(int32) * n);
-	memcpy(SectionStart(block, SECTION_MEAN_USER), source->mean_user, sizeof(float) * Dimensions(source));
-	if (source->cold_shift)
-		memcpy(SectionStart(block, SECTION_COLD_SHIFT), source->cold_shift, sizeof(float) * Dimensions(source));
+	FillMeans(block, source);
 	if (source->bias)
 		memcpy(SectionStart(block, SECTION_BIAS), source->bias, sizeof(float) * n);
-	FillOrders(block, source);
-	FillNumbered(block, source);
-	FillVectors(block, source);
+	if (source->trends)
+		memcpy(SectionStart(block, SECTION_TRENDS), source->trends, sizeof(float) * n);
+	FillOrders(block);
+	FillNumbered(block, source->numbers, NULL);
+	FillGram(block, source, NULL);
 	FillIndex(block, source);
+	FillVectors(block, source, NULL, 0);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(workspace);
 	return block;

@@ -37,4 +37,13 @@ typedef struct ImageSource
 extern void OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items);
 extern char *BuildImageBlock(const ImageSource *source, MemoryContext context);
 
+/* Parts of a block, for image_renew.c; see image_build.c. */
+extern Size IdValueBytes(const IdType *type, int64 id);
+extern int64 PutIdValue(const IdType *type, int64 id, char *values, int64 *at);
+extern void FillMeans(char *block, const ImageSource *source);
+extern void FillOrders(char *block);
+extern void FillNumbered(char *block, const int32 *numbers, const int32 *order);
+extern void FillGram(char *block, const ImageSource *source, const int32 *order);
+extern void FillVectors(char *block, const ImageSource *source, const int32 *order, int64 first);
+
 #endif

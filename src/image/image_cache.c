@@ -27,6 +27,7 @@
 #include "image/image_block.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
+#include "image/image_patch.h"
 #include "image/image_read.h"
 #include "image/image_sweep.h"
 #include "model/missing_rows.h"
@@ -56,7 +57,7 @@ ViewBlock(Image *image)
 	image->popular = SectionStart(block, SECTION_POPULAR);
 	image->trends = header->length[SECTION_TRENDS] > 0 ? SectionStart(block, SECTION_TRENDS) : NULL;
 	image->trending = image->trends ? SectionStart(block, SECTION_TRENDING) : NULL;
-	image->nnumbers = header->length[SECTION_NUMBERED] / sizeof(int32);
+	image->nnumbers = header->nnumbers;
 	image->numbered = image->nnumbers > 0 ? SectionStart(block, SECTION_NUMBERED) : NULL;
 	image->bias = SectionStart(block, SECTION_BIAS);
 	image->gram = SectionStart(block, SECTION_GRAM);
@@ -131,7 +132,7 @@ HasType(const ImageHeader *header, const IdType *idtype)
 static bool
 MapImage(Image *image)
 {
-	image->block = MapImageFile(&image->uuid, &image->mapped);
+	image->block = MapImageFile(&image->uuid, false, &image->mapped);
 	if (image->block && HasType((const ImageHeader *) image->block, &image->item_type) && ViewBlock(image))
 		return true;
 	if (image->block)
@@ -300,11 +301,11 @@ InterestVector(const Image *image, int32 item, float *workspace)
 	int			ld = image->index.ld;
 
 	if (image->interest)
-		return image->interest + (Size) item * ld;
+		return image->interest + (Size) image->index.position[item] * ld;
 	if (image->rating == NULL)
 		return v;
 	mf_interest_vector(&image->objective, mf_item_taste(&image->objective, image->counts[item]), v,
-					   image->rating + (Size) item * ld, workspace);
+					   image->rating + (Size) image->index.position[item] * ld, workspace);
 	return workspace;
 }
 
@@ -312,5 +313,6 @@ InterestVector(const Image *image, int32 item, float *workspace)
 const float *
 RatingVector(const Image *image, int32 item)
 {
-	return image->rating ? image->rating + (Size) item * image->index.ld : mf_index_vector(&image->index, item);
+	return image->rating ? image->rating + (Size) image->index.position[item] * image->index.ld :
+		mf_index_vector(&image->index, item);
 }

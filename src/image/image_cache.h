@@ -31,8 +31,8 @@ typedef struct Image
 	int64		nitems;
 	IdMap		ids;			/* item id to number and back */
 	MfIndex		index;			/* list vectors v_i */
-	const float *interest;		/* nitems x ld: s_i; NULL where list vectors give it back */
-	const float *rating;		/* nitems x ld: q_i; NULL unless both parts are there */
+	const float *interest;		/* x ld, by position in the index: s_i; NULL where list vectors give it back */
+	const float *rating;		/* x ld, likewise: q_i; NULL unless both parts are there */
 	const float *bias;			/* nitems: b_i; 0 without a rating part */
 	const int32 *counts;		/* nitems: ratings */
 	const int32 *popular;		/* nitems: items by decreasing number of ratings */

@@ -6,8 +6,8 @@
  * after a crash.  So there is nothing to recover and nothing to sync.
  *
  * The README of this folder tells the life of a file.  What matters here: it is written under another name and
- * renamed, so no session ever maps half a file; and no process writes through a map or shortens a file, so what is
- * mapped stays as it is, also when the file is unlinked.
+ * renamed, so no session ever maps half a file; and no process writes to a file through a map or shortens it, so what is
+ * mapped stays as it is, also when the file is unlinked.  A file can be a patch of an older one: see image_patch.c.
  *
  * What is guaranteed.  The header names cluster, database, version and format, and has a checksum of
  * its own that every session verifies as it maps the file; the file's size must be the header's, so
@@ -42,7 +42,7 @@
 #define WRITE_STEP (8 * 1024 * 1024)
 
 /* The name of a version's file, relative to the data directory; path has MAXPGPATH bytes. */
-static void
+void
 ImagePath(const pg_uuid_t *uuid, char *path)
 {
 	int			at = snprintf(path, MAXPGPATH, "%s/%s%u.", IMAGE_DIRECTORY, IMAGE_PREFIX, MyDatabaseId);
@@ -52,23 +52,36 @@ ImagePath(const pg_uuid_t *uuid, char *path)
 					   uuid->data[i]);
 }
 
-/* The size of a version's file, 0 where there is none. */
+/* The name of what a version's file is a patch of, another link to an older version's file; see image_patch.c. */
+void
+ImageBasePath(const pg_uuid_t *uuid, char *path)
+{
+	ImagePath(uuid, path);
+	strlcat(path, IMAGE_BASE_SUFFIX, MAXPGPATH);
+}
+
+/* The size of a version's file, and of what it is a patch of; 0 where there is none. */
 int64
 ImageFileBytes(const pg_uuid_t *uuid)
 {
 	char		path[MAXPGPATH];
 	struct stat status;
+	struct stat base;
 
 	ImagePath(uuid, path);
-	return stat(path, &status) == 0 ? (int64) status.st_size : 0;
+	if (stat(path, &status) != 0)
+		return 0;
+	ImageBasePath(uuid, path);
+	return (int64) status.st_size + (stat(path, &base) == 0 ? (int64) base.st_size : 0);
 }
 
 /*
- * Maps an open file that may be an image, for reading; NULL when it is not a sound one of that version.  Reads the
- * header, and where the file's time says that it has been written to all of it.
+ * Maps an open file that may be an image, for reading, or as a copy of the caller's own, which may be written to and changes no
+ * file; NULL when it is not a sound one of that version.  Reads the header, and where the file's time says that it has been
+ * written to all of it.
  */
-static const char *
-MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
+char *
+MapWholeFile(int fd, const pg_uuid_t *uuid, const char *path, bool copy, Size *size)
 {
 	struct stat status;
 	ImageHeader header;
@@ -78,7 +91,7 @@ MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
 	if (fstat(fd, &status) != 0 || pg_pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
 		!ImageHeaderFits(&header, uuid, status.st_size))
 		return NULL;
-	block = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	block = mmap(NULL, status.st_size, copy ? PROT_READ | PROT_WRITE : PROT_READ, copy ? MAP_PRIVATE : MAP_SHARED, fd, 0);
 	if (block == MAP_FAILED)
 		ereport(ERROR,			/* not the file's fault; a copy in memory would need as much */
 				(errcode(ERRCODE_OUT_OF_MEMORY),
@@ -96,32 +109,6 @@ MapOpenFile(int fd, const pg_uuid_t *uuid, const char *path, Size *size)
 	return block;
 }
 
-/*
- * Maps the file of a version, NULL when there is none.  One that is damaged or not ours is taken
- * away, for others to replace.
- */
-const char *
-MapImageFile(const pg_uuid_t *uuid, Size *size)
-{
-	char		path[MAXPGPATH];
-	const char *block;
-	int			fd;
-
-	ImagePath(uuid, path);
-	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
-	if (fd < 0)
-		return NULL;
-	block = MapOpenFile(fd, uuid, path, size);
-	CloseTransientFile(fd);
-	if (block == NULL)
-	{
-		ereport(LOG,
-				(errmsg("image file \"%s\" is damaged or of another version, and will be replaced", path)));
-		(void) unlink(path);
-	}
-	return block;
-}
-
 /* Takes a version's file away, if there is one; sessions that have mapped it keep what they have. */
 void
 UnlinkImageFile(const pg_uuid_t *uuid)
@@ -129,6 +116,8 @@ UnlinkImageFile(const pg_uuid_t *uuid)
 	char		path[MAXPGPATH];
 
 	ImagePath(uuid, path);
+	(void) unlink(path);
+	ImageBasePath(uuid, path);
 	(void) unlink(path);
 }
 
@@ -140,7 +129,7 @@ UnmapImageFile(const char *block, Size size)
 }
 
 /* Opens a new file for writing, in the directory of images, which a fresh cluster does not have; negative: errno. */
-static int
+int
 CreateImageFile(const char *path)
 {
 	int			flags = O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY;
@@ -153,8 +142,8 @@ CreateImageFile(const char *path)
 }
 
 /* Writes so many bytes, and looks for interrupts in between; false, with errno, when the system cannot. */
-static bool
-WriteBytes(int fd, const char *bytes, int64 size)
+bool
+WriteImageBytes(int fd, const char *bytes, int64 size)
 {
 	while (size > 0)
 	{
@@ -186,7 +175,7 @@ WriteBlock(const char *path, const char *block, int64 size, int64 stamp)
 
 	if (fd < 0)
 		return false;
-	if (!WriteBytes(fd, block, size))
+	if (!WriteImageBytes(fd, block, size))
 	{
 		int			failure = errno;
 
@@ -226,7 +215,11 @@ WriteImageFile(const pg_uuid_t *uuid, char *block)
 	}
 	PG_END_TRY();
 	if (written)
+	{
+		ImageBasePath(uuid, path);
+		(void) unlink(path);	/* this one is whole */
 		return true;
+	}
 	(void) unlink(temporary);
 	errno = failure;
 	ereport(WARNING,

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "portability/instr_time.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -74,24 +75,38 @@ SupersedeImages(const char *model, const pg_uuid_t *except)
 }
 
 /*
- * For the version that serves, whose items this transaction has changed: gives it a new identity, and publishes its image,
- * of which *source has all but that.
+ * For the version that serves, whose items this transaction has changed: gives it a new identity, *uuid, and makes its image from
+ * the one that it had.  False where that is not possible; then the caller has to publish it.
  */
-void
-RenewImage(const Model *model, ImageSource *source)
+bool
+RenewImage(const Model *model, const ImageChanges *changes, pg_uuid_t *uuid)
 {
 	pg_uuid_t	before;
+	instr_time	began;
+	instr_time	now;
+	bool		had;
 
 	PushBookkeepingSnapshot();
-	if (FindVersionImage(model, model->version, &before))
-		UnlinkImageAtCommit(&before);
+	had = FindVersionImage(model, model->version, &before);
 	PopBookkeepingSnapshot();
 	RenewVersionImage(model->name, model->version);
 	PushBookkeepingSnapshot();
-	if (!FindVersionImage(model, model->version, &source->uuid))
+	if (!had || !FindVersionImage(model, model->version, uuid))
 		elog(ERROR, "version %d of model \"%s\" has gone", model->version, model->name);
 	PopBookkeepingSnapshot();
-	PublishImage(source);
+	UnlinkImageAtCommit(&before);
+	LockImage(uuid);			/* until the end of the transaction: see the sweep */
+	UnlinkImageAtAbort(uuid);
+	INSTR_TIME_SET_CURRENT(began);
+	if (!RenewImageFile(&before, uuid, changes))
+		return false;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	ereport(DEBUG1,
+			(errmsg("renewed the image of version %d of model \"%s\" in %.1f ms", model->version, model->name,
+					INSTR_TIME_GET_MILLISEC(now))));
+	SweepImages();
+	return true;
 }
 
 /*

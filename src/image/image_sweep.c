@@ -70,7 +70,7 @@ ParseName(const char *name, ImageName *parsed)
 		parsed->uuid.data[i] = (unsigned char) (high * 16 + low);
 		name += 2;
 	}
-	return *name == '\0' || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
+	return *name == '\0' || strcmp(name, IMAGE_BASE_SUFFIX) == 0 || sscanf(name, ".%d.tmp", &parsed->pid) == 1;
 }
 
 /* The images that versions of this database have, in ascending order. */

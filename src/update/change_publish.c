@@ -63,28 +63,63 @@ RankItems(const Side *items, int32 *place)
 	return ids;
 }
 
-/* Leaves the image to all sessions, which map it once this commits, without reading what has just been stored. */
-void
-PublishChanges(const Update *u)
+/* What becomes of each item's part of the image, by number. */
+static uint8 *
+ItemFates(const Side *items)
+{
+	uint8	   *fate = HugeArray(items->ids->count, sizeof(uint8));
+
+	for (int64 i = 0; i < items->ids->count; i++)
+		if (!IsStored(items, i))
+			fate[i] = ITEM_GONE;
+		else
+			fate[i] = items->change[i] == CHANGE_NONE || items->change[i] == CHANGE_COUNTED ? ITEM_KEPT : ITEM_CHANGED;
+	return fate;
+}
+
+/* What the version has of items, as their numbers are in the update. */
+static void
+DescribeItems(const Update *u, ImageSource *source)
+{
+	const Side *items = &u->items;
+	bool		ratings_alone = mf_ratings_alone(&u->objective);
+
+	*source = (ImageSource) {.objective = u->objective,.mean_user = u->served_mean,.cold_shift = u->cold_shift,
+	.mean_bias = u->mean_bias,.ids = items->ids,.bias = items->bias,.counts = items->counts,
+	.trends = items->trends,.numbers = u->stores_seen ? items->numbers : NULL,.nnumbers = u->numbers,.parallel = u->parallel};
+	source->interest = ratings_alone ? NULL : items->vectors;
+	source->rating = ratings_alone ? items->vectors : items->rating_vectors;
+}
+
+/* The same in the order of their ids, without those that there are none of any more: as an image is built. */
+static void
+RankSource(const Update *u, ImageSource *source)
 {
 	const Side *items = &u->items;
 	int64		ld = mf_padded(items->factors);
 	int32	   *place = HugeArray(items->ids->count, sizeof(int32));
 	IdMap	   *ids = RankItems(items, place);
-	ImageSource source = {.objective = u->objective,.mean_user = u->mean_user,.mean_bias = u->mean_bias,.ids = ids,
-	.nnumbers = u->numbers,.parallel = u->parallel};
-	float	   *vectors = ByRank(items, place, ids->count, items->vectors, ld);
 
-	if (mf_ratings_alone(&u->objective))
-		source.rating = vectors;
-	else
-	{
-		source.interest = vectors;
-		source.rating = ByRank(items, place, ids->count, items->rating_vectors, ld);
-	}
-	source.bias = ByRank(items, place, ids->count, items->bias, 1);
-	source.counts = ByRank(items, place, ids->count, items->counts, 1);
-	source.numbers = u->stores_seen ? ByRank(items, place, ids->count, items->numbers, 1) : NULL;
-	source.trends = ByRank(items, place, ids->count, items->trends, 1);
-	RenewImage(u->model, &source);
+	source->ids = ids;
+	source->interest = ByRank(items, place, ids->count, source->interest, ld);
+	source->rating = ByRank(items, place, ids->count, source->rating, ld);
+	source->bias = ByRank(items, place, ids->count, source->bias, 1);
+	source->counts = ByRank(items, place, ids->count, source->counts, 1);
+	source->trends = ByRank(items, place, ids->count, source->trends, 1);
+	source->numbers = ByRank(items, place, ids->count, source->numbers, 1);
+}
+
+/* Leaves the image to all sessions, which map it once this commits, without reading what has just been stored. */
+void
+PublishChanges(const Update *u)
+{
+	ImageChanges changes = {.fate = ItemFates(&u->items)};
+	pg_uuid_t	uuid;
+
+	DescribeItems(u, &changes.source);
+	if (RenewImage(u->model, &changes, &uuid))
+		return;
+	RankSource(u, &changes.source);
+	changes.source.uuid = uuid;
+	PublishImage(&changes.source);
 }

@@ -58,17 +58,17 @@ ReadConstants(Update *u)
 {
 	Jsonb	   *parameters = VersionParameters(u->model, u->model->version);
 	int			d;
-	const float *mean;
 
 	if (parameters == NULL)
 		elog(ERROR, "version %d of model \"%s\" has gone", u->model->version, u->model->name);
 	ObjectiveFromJson(&u->objective, parameters);
 	CheckTrained(u);
 	d = mf_dimensions(&u->objective);
-	mean = MeanUserFromJson(parameters, d, &u->mean_bias);
+	u->served_mean = MeanUserFromJson(parameters, d, &u->mean_bias);
+	u->cold_shift = ColdShiftFromJson(parameters, d);
 	u->mean_user = AlignedZeroArray(mf_padded(d), sizeof(float));
 	if (!mf_ratings_alone(&u->objective))
-		memcpy(u->mean_user, mean, sizeof(float) * d);
+		memcpy(u->mean_user, u->served_mean, sizeof(float) * d);
 	u->draws = JsonNumber(parameters, ITEMS_DRAWN, 0) != 0;
 	u->profiles = JsonHasKey(parameters, USER_STRENGTHS);
 	u->read_until = JsonNumber(parameters, READ_UNTIL, NAN);

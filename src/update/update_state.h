@@ -29,6 +29,8 @@ typedef struct Update
 	MfParallel	parallel;
 	MfObjective objective;		/* of the version, like the next: constants stay as they were trained */
 	float	   *mean_user;		/* mf_padded(d) */
+	const float *served_mean;	/* d: the mean user as serving has it, of ratings alone, too */
+	const float *cold_shift;	/* d: what cold items have beside the map; NULL: 0 */
 	double		mean_bias;
 	bool		draws;			/* items are drawn to the map of their attributes */
 	bool		profiles;		/* users are drawn to points of their own */

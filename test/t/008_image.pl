@@ -228,6 +228,61 @@ for my $what ('', ", item_features => 'films'", ", item_features => 'films', int
 $node->safe_psql('postgres', "SELECT mf_train('ratings', factors => 8, iterations => 3)");
 $expected = $node->safe_psql('postgres', $lists);
 
+# the image of an updated version is a patch of the one before, and more than one file can be damaged or lost
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE many AS SELECT u AS user_id, (u * i * 7919) % 6007 AS item_id, ((u + i) % 5)::real AS rating FROM generate_series(1, 1000) u, generate_series(1, 20) i;
+SELECT mf_train('many', 'many', factors => 8, iterations => 3);
+SQL
+my $of_many = "SELECT u, item_id, score, rank FROM generate_series(1, 50) u, mf_recommend(u, 5, 'many', fresh => false) ORDER BY u, rank";
+my $updates = 0;
+my $patch_path;
+
+sub update_many
+{
+	$updates++;
+	$node->safe_psql('postgres', "INSERT INTO many SELECT 1 + i * 13 % 1000, CASE i % 3 WHEN 0 THEN 7000 + $updates ELSE i * 31 % 6007 END, 3 FROM generate_series(1, 20) i; SELECT mf_update('many')");
+	$patch_path = "$folder/pgsql_tmp_mfrec." . $node->safe_psql('postgres', "SELECT d.oid || '.' || v.image FROM pg_database d, mfrec.model_version v WHERE datname = 'postgres' AND v.model = 'many'");
+	return $node->safe_psql('postgres', $of_many);
+}
+my %loss = (
+	'a flipped byte of the patch' => sub { patch($patch_path, (-s $patch_path) - 1, chr(ord(bytes_at($patch_path, (-s $patch_path) - 1, 1)) ^ 1)) },
+	'a flipped byte of its header' => sub { patch($patch_path, 60, chr(ord(bytes_at($patch_path, 60, 1)) ^ 1)) },
+	'another table of pages' => sub { patch($patch_path, 128, pack('q', 1 << 40)) },
+	'a truncated patch' => sub { truncate($patch_path, 5000) },
+	'a flipped byte of the base' => sub { patch("$patch_path.base", 100_000, chr(ord(bytes_at("$patch_path.base", 100_000, 1)) ^ 1)) },
+	'a truncated base' => sub { truncate("$patch_path.base", 100_000) },
+	'another base' => sub { unlink("$patch_path.base"); patch_copy(image_of('ratings'), "$patch_path.base") },
+	'a lost base' => sub { unlink("$patch_path.base") },
+	'a lost patch' => sub { unlink($patch_path) });
+
+sub image_of { return "$folder/pgsql_tmp_mfrec." . $node->safe_psql('postgres', "SELECT d.oid || '.' || v.image FROM pg_database d, mfrec.model_version v WHERE datname = 'postgres' AND v.model = '$_[0]'"); }
+
+sub patch_copy
+{
+	my ($from, $to) = @_;
+	my $bytes = slurp_file($from);
+	append_to_file($to, $bytes);
+	return;
+}
+for my $what (sort keys %loss)
+{
+	my $lists_now = update_many();
+	ok(-e $patch_path && -e "$patch_path.base", "before $what: a patch and its base");
+	is((stat "$patch_path.base")[3], 1, "before $what: which has no other name");
+	is($node->safe_psql('postgres', "SELECT image_bytes FROM mf_models WHERE model = 'many'"), (-s $patch_path) + (-s "$patch_path.base"), "before $what: mf_models shows the size of both");
+	$loss{$what}->();
+	is($node->safe_psql('postgres', $of_many), $lists_now, "$what: right answers");
+	ok(-e $patch_path && !-e "$patch_path.base", "$what: a whole image again");
+	is($node->safe_psql('postgres', $of_many), $lists_now, "$what: right answers afterwards");
+}
+update_many();
+my $alone = "$folder/pgsql_tmp_mfrec." . $node->safe_psql('postgres', "SELECT d.oid || '.' || gen_random_uuid() FROM pg_database d WHERE datname = 'postgres'") . '.base';
+append_to_file($alone, 'left behind');
+update_many();
+ok(!-e $alone, 'a base without a patch is swept away');
+$node->safe_psql('postgres', "SELECT mf_drop('many')");
+ok(!-e $patch_path && !-e "$patch_path.base", 'both go with the model');
+
 # pg_checksums and a restart
 $node->stop;
 is(scalar(images()), 1, 'a stopped server has its images');
