@@ -201,6 +201,8 @@ def session_rows(f, items):
                          ("wide_random", "random directions of equal length")):
         yield ("`mf_refresh`, %s items, %s: the image is made anew" % (items, label), f("serving.image_build." + model),
                "CREATE INDEX ... USING hnsw", f("serving.hnsw_build." + model))
+    yield ("`mf_update`, %s items, joint model, 1,000 of them changed and 50 new: the image is made from the one before" % items,
+           f("serving.image_renewal.wide_joint"), "`mf_refresh`", f("serving.image_build.wide_joint"))
 
 
 def core_rows(f):

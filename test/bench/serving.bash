@@ -43,6 +43,7 @@ prepare_serving() {
 	step make_products
 	step choose_users
 	step build_images wide_joint wide_classic wide_random mid_joint
+	step renew_image wide_joint wide
 	if have_vector; then
 		for model in wide_joint mid_joint $(printf 'size_%s ' $sizes) wide_classic wide_random; do
 			step make_hnsw "$model"
@@ -141,6 +142,18 @@ build_images() {
 	for model in "$@"; do
 		timed "serving.image_build.$model" "SELECT mf_refresh('$model')"
 	done
+}
+
+# The image of a model after an update in which 1,000 items have changed and 50 have come, as the server says; then the rows go again.
+renew_image() {
+	sql -c "CREATE TABLE $2_came AS SELECT (i::bigint * 7919 % $wide_users)::int AS user_id,
+			(CASE WHEN i <= 1000 THEN i::bigint * 7907 % $wide_items ELSE $wide_items + i % 50 END)::int AS item_id, 4::real AS rating
+			FROM generate_series(1, 1500) i" \
+		-c "INSERT INTO $2 SELECT * FROM $2_came"
+	sql -c "SET client_min_messages = debug1" -c "SELECT FROM mf_update('$1')" 2>&1 |
+		awk -v name="serving.image_renewal.$1" '/renewed the image of/ { print name, $(NF - 1) / 1000 }' >>"$figures"
+	sql -c "DELETE FROM $2 r USING $2_came c WHERE (r.user_id, r.item_id, r.rating) = (c.user_id, c.item_id, c.rating)" \
+		-c "DROP TABLE $2_came" -c "SELECT FROM mf_update('$1')" -c "VACUUM ANALYZE $2" -c "SELECT mf_refresh('$1')"
 }
 
 # pgvector's index on a model's items, with its defaults, and the users' vectors.

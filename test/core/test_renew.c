@@ -213,7 +213,7 @@ test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 		memcpy(code, c.index.sq4.code, coded);
 	for (uint64_t r = 0; r < 3 && same; r++)
 	{
-		Round		round = make_round(&c, 100, 40 + r);
+		Round		round = make_round(&c, n > 10000 ? 130 : 100, 40 + r);
 
 		same = take_round(&c, &round) && c.index.nitems == c.n && c.index.renewed_blocks > 0;
 		for (int32_t i = 0; i < c.n && same; i++)
@@ -266,6 +266,7 @@ main(void)
 		}
 	test_rounds(9000, 16, true, true, MF_QUANTIZE_AUTO);
 	test_rounds(6000, 300, false, true, MF_QUANTIZE_NEVER);
+	test_rounds(40000, 8, false, true, MF_QUANTIZE_AUTO);	/* several renewed blocks */
 	test_room();
 	return done();
 }
