@@ -44,7 +44,7 @@ sub images
 	my %images;
 	for my $path (glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp_mfrec.*-*'))
 	{
-		$images{$path} = md5_hex(substr(slurp_file($path), 512));
+		$images{$path} = md5_hex(substr(slurp_file($path), 1024));
 	}
 	return \%images;
 }

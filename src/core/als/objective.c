@@ -133,6 +133,7 @@ mf_objective_imported(MfObjective *objective, bool is_explicit, int factors)
 		.item_ratings = 1,
 		.weight_scale = 1,
 		.feature_strength = 1,
+		.mean_fade = 1,
 		.deviation = 1,
 		.fold = MF_FOLD_NONE
 	};
