@@ -36,7 +36,16 @@ AlignedArray(int64 count, Size width)
 	return (void *) TYPEALIGN(MFREC_CACHE_LINE, HugeArray(count * width + MFREC_CACHE_LINE, 1));
 }
 
-/* The same, all bytes 0. */
+/* The same in another memory context than the current one. */
+static inline void *
+AlignedArrayIn(MemoryContext context, int64 count, Size width)
+{
+	Size		size = Max(count * width + MFREC_CACHE_LINE, 1);
+
+	return (void *) TYPEALIGN(MFREC_CACHE_LINE, MemoryContextAllocHuge(context, size));
+}
+
+/* The same as AlignedArray(), all bytes 0. */
 static inline void *
 AlignedZeroArray(int64 count, Size width)
 {

@@ -26,7 +26,7 @@ static float *
 GrowVectors(const Side *side, const float *vectors, int64 count, int64 capacity)
 {
 	Size		row = sizeof(float) * mf_padded(side->factors);
-	float	   *grown = AlignedArray(capacity, row);
+	float	   *grown = AlignedArrayIn(side->ids->context, capacity, row);	/* rows come in a context that ends */
 
 	if (vectors)
 		memcpy(grown, vectors, count * row);

@@ -399,6 +399,14 @@ SELECT users FROM mf_train('crowd', 'crowd', factors => 16, iterations => 1);
 SET mfrec.max_memory = '1MB';
 SELECT fails('SELECT mf_update(''crowd'')');
 RESET mfrec.max_memory;
+-- most of the users have no ratings, so there are more rows than the version counts users
+CREATE TABLE shy AS SELECT u AS user_id, (u * 7 + i * i) % 97 AS item_id, CASE WHEN u % 10 = 0 THEN 1 + i % 3 ELSE 0 END AS plays
+	FROM generate_series(1, 20000) u, generate_series(1, 3) i;
+SELECT users FROM mf_train('shy', 'shy', factors => 16, iterations => 2, feedback => 'implicit', rating_column => 'plays');
+INSERT INTO shy SELECT 1, item_id, 1 FROM generate_series(1, 40) item_id;
+SELECT u.* FROM updated('shy') u;
+CREATE INDEX ON shy (user_id);
+SELECT reason, count(*) FROM mf_recommend(1, 5, 'shy', fresh => true) GROUP BY 1;
 BEGIN READ ONLY; SELECT fails('SELECT mf_update(''both'')'); ROLLBACK;
 CREATE ROLE regress_update;
 GRANT USAGE ON SCHEMA test_update TO regress_update;
