@@ -148,6 +148,39 @@ NumberOfEvent(Datum value, Oid type)
 	}
 }
 
+/* The column that kinds of events are read for. */
+typedef struct EventColumn
+{
+	const char *name;
+	const char *relation;
+} EventColumn;
+
+/* An ErrorContextCallback's: where a name that is no value of the column's type comes from. */
+static void
+TellEventColumn(void *argument)
+{
+	const EventColumn *column = argument;
+
+	errcontext("kinds of events in column \"%s\" of relation \"%s\"", column->name, column->relation);
+}
+
+/* The names of kinds as values of their type; what is none is an error of that type. */
+static void
+ReadEventNames(EventKinds *kinds, EventColumn *column)
+{
+	const EventWeights *weights = kinds->weights;
+	ErrorContextCallback context = {error_context_stack, TellEventColumn, column};
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(kinds->type, &input, &ioparam);
+	kinds->value = palloc(sizeof(int64) * weights->count);
+	error_context_stack = &context;
+	for (int i = 0; i < weights->count; i++)
+		kinds->value[i] = NumberOfEvent(OidInputFunctionCall(input, weights->name[i], ioparam, -1), kinds->type);
+	error_context_stack = context.previous;
+}
+
 /*
  * Prepares to tell kinds apart by a column; an error for a type that is no text, integer or enum, and for a kind that is
  * none of its values. argument: what names another column, for the hint.
@@ -156,8 +189,7 @@ void
 OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights, const char *relation,
 			   const char *argument)
 {
-	Oid			input;
-	Oid			ioparam;
+	EventColumn column = {NameStr(att->attname), relation};
 
 	kinds->type = getBaseType(att->atttypid);
 	kinds->weights = weights;
@@ -171,10 +203,7 @@ OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventW
 						relation, format_type_be(att->atttypid)),
 				 errdetail("It can be text, an enum or an integer."),
 				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
-	getTypeInputInfo(kinds->type, &input, &ioparam);
-	kinds->value = palloc(sizeof(int64) * weights->count);
-	for (int i = 0; i < weights->count; i++)
-		kinds->value[i] = NumberOfEvent(OidInputFunctionCall(input, weights->name[i], ioparam, -1), kinds->type);
+	ReadEventNames(kinds, &column);
 }
 
 /* The number of a kind among the weights, -1 for one that is not there; value: of the column, not null. */

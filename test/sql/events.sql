@@ -112,6 +112,7 @@ SET client_min_messages = notice;
 SELECT mf_train('events', 'x', event_weights => '{"view": 1}');
 SELECT mf_train('events', 'x', event_column => 'missing');
 SELECT mf_train('events', 'x', event_column => 'kind', event_weights => '{"glance": 1}');
+BEGIN; ALTER TYPE kind RENAME VALUE 'cart' TO 'basket'; SELECT count(*) FROM mf_recommend(7, 5, 'w', fresh => true); ROLLBACK;
 SELECT mf_train('kinds', 'x', event_column => 'integer', event_weights => '{"view": 1}');
 CREATE VIEW reals AS SELECT user_id, item_id, weight::real AS kind FROM events;
 SELECT mf_train('reals', 'x', event_column => 'kind', event_weights => '{"1": 1}');
