@@ -288,6 +288,7 @@ RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int 
 	if (source->time_column && nulls[time])
 		return RATING_NULL_TIME;
 	observation->rating = observation->weight = 1;
+	observation->time = INFINITY;
 	if (source->value_column)
 		observation->rating = NumberFromDatum(values[column++], source->value_type);
 	if (source->weight_column)

@@ -40,7 +40,7 @@ typedef struct Observation
 	float		rating;
 	float		weight;
 	int			event;			/* number of its kind; undefined without an event column */
-	double		time;			/* in seconds, see rows/row_time.h; undefined without a time column */
+	double		time;			/* in seconds, see rows/row_time.h; without a time column infinite: new */
 } Observation;
 
 /* What a row of the source is: an observation, or why not. */

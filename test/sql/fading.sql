@@ -123,6 +123,17 @@ SELECT mf_rollback('w');
 SELECT parameters ->> 'half_life' AS half_life, to_timestamp((parameters ->> 'newest')::float8) AT TIME ZONE 'UTC' AS newest FROM mf_models WHERE model = 'w' AND serving;
 SELECT parameters -> 'time_column' AS time_column, parameters -> 'half_life' AS half_life FROM mfrec.model WHERE name = 'w';
 
+-- a version that fades, where the arguments of a newer one name no times: current rows count as the newest ones do
+CREATE FUNCTION lists() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(concat_ws(' ', u, item_id, score), ',' ORDER BY u, rank) FROM generate_series(1, 60) u, mf_recommend(u, 3, 'w', fresh => true) $$;
+SELECT learnt('stars', ', time_column => ''rated_at'', half_life => ''40 days''') IS NOT NULL AS trained;
+BEGIN;
+UPDATE stars SET rated_at = '2030-01-01';
+SELECT lists() AS newest \gset
+ROLLBACK;
+SELECT lists() AS dated \gset
+SELECT version, mf_rollback('w') AS serving FROM mf_train('stars', 'w', factors => 8);
+SELECT lists() = :'newest' AS as_newest, :'dated' <> :'newest' AS differ;
+
 -- spilled or not, in whatever order rows come, also with rows held out and several of one place
 CREATE TABLE large AS SELECT g AS user_id, i % 18 AS item_id, 1 + (g * 7 + i * 3 + g * i) % 5 AS rating, g * 1000 + i * 77777 AS seconds
 	FROM generate_series(1, 6000) g, generate_series(1, 20) i;
