@@ -176,6 +176,30 @@ test_axes(int d, double ratio, int rank)
 	free(workspace);
 }
 
+/* Vectors that are all the same number have one axis; what is found beside it are numbers, if not of much use. */
+static void
+test_one_axis(int d, float number)
+{
+	int			ld = mf_padded(d);
+	float	   *gram = floats((size_t) (ld * ld));
+	float	   *axes = floats((size_t) (ld * ld));
+	void	   *workspace = floats(mf_axes_size(d) / sizeof(float));
+	bool		finite = true;
+
+	memset(gram, 0, sizeof(float) * ld * ld);
+	for (int i = 0; i < d; i++)
+		for (int j = 0; j < d; j++)
+			gram[i * ld + j] = number;
+	mf_axes_find(axes, gram, d, workspace);
+	for (int i = 0; i < ld * ld; i++)
+		finite &= isfinite(axes[i]);
+	ok(finite, "d = %d, %g everywhere: axes are finite", d, number);
+	ok(fabs(carries(axes, gram, d) / (number * d) - 1) < 1e-4, "the first one carries all");
+	free(gram);
+	free(axes);
+	free(workspace);
+}
+
 int
 main(void)
 {
@@ -195,6 +219,9 @@ main(void)
 			test_axes(sizes[i], 0.8, (sizes[i] + 2) / 3);
 			test_axes(sizes[i], 1, 0);
 		}
+		test_one_axis(13, 3.0f / 13);
+		test_one_axis(47, 20.0f / 47);
+		test_one_axis(48, 0.25f);
 	}
 	return done();
 }

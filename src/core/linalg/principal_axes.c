@@ -56,7 +56,8 @@ mf_axes_size(int d)
 
 /*
  * Makes rows (d x ld) orthonormal, each by taking what the rows above span out of it (Gram-Schmidt); floats need two
- * passes for that (Giraud, Langou, Rozloznik 2005).  None of the rows may be in the span of those above.  projection: ld.
+ * passes for that (Giraud, Langou, Rozloznik 2005).  A row of which nothing is left, as those above span it, becomes zeros.
+ * projection: ld.
  */
 static void
 orthonormalize(const MfDense *dense, float *rows, int d, int ld, int passes, float *projection)
@@ -64,6 +65,7 @@ orthonormalize(const MfDense *dense, float *rows, int d, int ld, int passes, flo
 	for (int i = 0; i < d; i++)
 	{
 		float	   *row = rows + (size_t) i * ld;
+		float		squares;
 		float		scale;
 
 		for (int pass = 0; pass < passes; pass++)
@@ -72,7 +74,8 @@ orthonormalize(const MfDense *dense, float *rows, int d, int ld, int passes, flo
 			dense->normal_product(projection, NULL, rows, row, ld, i);
 			dense->axpy(row, projection, -1, ld);
 		}
-		scale = 1 / sqrtf(dense->dot(row, row, ld));
+		squares = dense->dot(row, row, ld);
+		scale = squares > 0 ? 1 / sqrtf(squares) : 0;
 		for (int k = 0; k < ld; k++)
 			row[k] *= scale;
 	}
