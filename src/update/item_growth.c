@@ -18,8 +18,8 @@
 #include "pg/memory_limit.h"
 #include "update/update_state.h"
 
-#define MANY_RATINGS 1000
-#define STEP 0.01
+#define MANY_RATINGS 200
+#define STEP 0.02
 
 /* The part of users up to which changes are few. */
 #define FEW_USERS 0.25
