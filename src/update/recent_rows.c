@@ -23,6 +23,7 @@
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -213,19 +214,27 @@ GrowRecent(Recent *r)
 	r->nitems = nitems;
 }
 
-/* Reads all rows of marked users and items: u->rows. */
+/*
+ * Reads all rows of marked users and items: u->rows.  Bitmaps of them may take what building an index may: in work_mem they
+ * would be of pages, of which each row is checked.
+ */
 static void
 LookUpRows(Recent *r)
 {
 	Update	   *u = r->u;
 	const Source *source = &u->source;
 	RowQuery	query = {.sql = SourceManySql(source),.nargs = 2};
+	int			settings = NewGUCNestLevel();
 
+	if (maintenance_work_mem > work_mem)
+		(void) set_config_option("work_mem", GetConfigOption("maintenance_work_mem", false, false), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	query.type[0] = get_array_type(source->user.base);
 	query.type[1] = get_array_type(source->item.base);
 	query.value[0] = MarkedIds(&source->user, u->users.ids, r->user);
 	query.value[1] = MarkedIds(&source->item, u->items.ids, r->item);
 	u->read = ReadRows(source, &query, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
+	AtEOXact_GUC(true, settings);
 	pfree(DatumGetPointer(query.value[0]));
 	pfree(DatumGetPointer(query.value[1]));
 	u->rows_read += u->rows.count;
