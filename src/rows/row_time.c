@@ -157,10 +157,12 @@ TimeReadUntil(double newest, Oid type)
 double
 SecondsOfInterval(const Interval *interval)
 {
+	int			years = interval->month / MONTHS_PER_YEAR;
+
 	if (INTERVAL_NOT_FINITE(interval))
 		return INFINITY;
 	return (double) interval->time / USECS_PER_SEC + (double) SECS_PER_DAY *
-		(interval->day + DAYS_PER_YEAR * (interval->month / MONTHS_PER_YEAR) + DAYS_PER_MONTH * (interval->month % MONTHS_PER_YEAR));
+		(interval->day + DAYS_PER_YEAR * years + DAYS_PER_MONTH * (interval->month % MONTHS_PER_YEAR));
 }
 
 /* A warning where the newest row has yet to come: others fade from it on, and one wrong row makes all of them old. */

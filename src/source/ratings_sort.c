@@ -100,6 +100,8 @@ CellsHaveRatings(const Sorting *s)
 	return s->triplets->has_value && !ValuesFade(s);
 }
 
+/* NOLINTBEGIN(clang-analyzer-core.NullDereference): there are times, values and weights where rows fade */
+
 /* Has the first n triplets in memory fade: weights of ratings; of values it is noted what is left. */
 static void
 FadeBlock(const Sorting *s, int64 n)
@@ -157,6 +159,8 @@ FadeValues(MfMatrix *matrix)
 	pfree(matrix->rating);
 	matrix->rating = NULL;
 }
+
+/* NOLINTEND(clang-analyzer-core.NullDereference) */
 
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
