@@ -49,6 +49,7 @@ typedef struct Search
 	double	   *quality;		/* most: theirs */
 	Level	   *best;			/* nblocks */
 	Level	   *other;			/* nblocks */
+	Level	   *found;			/* nblocks: the best setting before some were off */
 	Level	   *fitted;			/* nblocks: the setting that b was fitted with */
 	double		highest;		/* of the best setting */
 	int			fits;
@@ -91,6 +92,7 @@ lay_out(Search *search, const MfStrengthSearch *given, MfArena *arena)
 	search->quality = mf_arena_take(arena, (size_t) search->most * sizeof(double));
 	search->best = mf_arena_take(arena, nblocks * sizeof(Level));
 	search->other = mf_arena_take(arena, nblocks * sizeof(Level));
+	search->found = mf_arena_take(arena, nblocks * sizeof(Level));
 	search->fitted = mf_arena_take(arena, nblocks * sizeof(Level));
 	search->lambda = mf_arena_floats(arena, nblocks);
 	search->scale = mf_arena_floats(arena, nfeatures);
@@ -297,12 +299,17 @@ judge_blocks(Search *search)
 	return error;
 }
 
-/* Searches once more for the levels of blocks that are left, where they may be held back for the sake of some that are off. */
+/*
+ * Searches once more for the levels of blocks that are left, where they may be held back for the sake of some that are off;
+ * they stay where that loses.
+ */
 static MfError
 search_rest(Search *search)
 {
+	size_t		size = (size_t) search->nblocks * sizeof(Level);
 	bool		off = false;
 	bool		held_back = false;
+	double		before;
 	MfError		error;
 
 	for (int block = 0; block < search->nblocks; block++)
@@ -312,11 +319,18 @@ search_rest(Search *search)
 	}
 	if (!off || !held_back || search->tried == search->most)
 		return MF_OK;
+	error = try_setting(search, search->best, &before);
+	memcpy(search->found, search->best, size);
 	for (int block = 0; block < search->nblocks; block++)
 		if (search->best[block] != OFF)
 			search->best[block] = 0;
-	error = try_setting(search, search->best, &search->highest);
-	return error == MF_OK ? move_all(search) : error;
+	if (error == MF_OK)
+		error = try_setting(search, search->best, &search->highest);
+	if (error == MF_OK)
+		error = move_all(search);
+	if (GAIN * search->highest < before)
+		memcpy(search->best, search->found, size);
+	return error;
 }
 
 /* Holds items out and draws those that maps are fitted to; the search starts with all blocks at level 0, and no map. */
