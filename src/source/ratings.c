@@ -155,7 +155,7 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 double
 MeanFade(const Ratings *ratings)
 {
-	return ratings->faded > 0 ? ratings->left * FADE_UNIT / ratings->faded : 1;
+	return ratings->faded > 0 ? FadeTotal(ratings->left) / ratings->faded : 1;
 }
 
 /*

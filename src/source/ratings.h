@@ -24,8 +24,6 @@ typedef struct Holdout
 	bool		reread;			/* the source was read before: nothing is said of it again */
 } Holdout;
 
-#define FADE_UNIT (1.0 / (1 << 30))
-
 /* In seconds, where rows have times but do not fade: in which items' trends halve. */
 #define TREND_HALF_LIFE (30.0 * 24 * 60 * 60)
 
@@ -70,7 +68,7 @@ typedef struct Ratings
 	/* of rows that fade */
 	Fading		fading;
 	int64		faded;			/* rows that are trained on, */
-	int64		left;			/* and what is left of all of them, in units of FADE_UNIT: a sum in any order */
+	FadeSum		left;			/* and what is left of all of them */
 
 	/* of rows with times, where items' trends are wanted */
 	double		trend_half_life;	/* seconds; 0: they are not wanted */

@@ -217,7 +217,6 @@ static void
 AddRow(RatingReceiver *receiver, int64 user, int64 item, const Observation *row)
 {
 	Ratings    *ratings = receiver->ratings;
-
 	bool		irrelevant = receiver->marks && row->event != receiver->source->relevant;
 
 	receiver->value[receiver->batch] = row->rating;

@@ -117,7 +117,7 @@ FadeBlock(const Sorting *s, int64 n)
 
 		if (i % BLOCK_TRIPLETS == 0)
 			CHECK_FOR_INTERRUPTS();
-		s->ratings->left += (int64) (fade / FADE_UNIT);
+		AddFade(&s->ratings->left, fade);
 		if (ValuesFade(s))
 			t->value[i] = fade;
 		else
