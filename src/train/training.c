@@ -101,40 +101,11 @@ CountRows(const Cells *cells, int64 n)
 	return counts;
 }
 
-/* A rule of the objective for each of n rows, by its number of ratings. */
+/* MfFloats: an array of a training's. */
 static float *
-Regularization(const MfObjective *objective, const int32 *counts, int64 n,
-			   double (*rule) (const MfObjective *, int64))
+TakeFloats(int64_t n)
 {
-	float	   *values = HugePageArray(n, sizeof(float));
-
-	for (int64 i = 0; i < n; i++)
-		values[i] = (float) rule(objective, counts[i]);
-	return values;
-}
-
-/* The problem but for what every row has of its own. */
-static MfProblem
-ShapeProblem(const MfObjective *objective, const Ratings *ratings)
-{
-	MfProblem	problem = {
-		.nusers = ratings->by_user.nrows,
-		.nitems = ratings->by_item.nrows,
-		.factors = mf_dimensions(objective),
-		.shared = objective->factors,
-		.has_rating = mf_is_explicit(objective),
-		.has_interest = !mf_ratings_alone(objective),
-		.interest_weight = objective->interest_weight,
-		.alpha = mf_observed_alpha(objective),
-		.fade = mf_observed_fade(objective),
-		.rating_roots = (int) objective->rating_roots,
-		.user_bias_regularization = objective->regularization * objective->bias_regularization,
-		.item_bias_regularization = objective->regularization * objective->bias_regularization,
-		.int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user),
-		.rests = ratings->rows >= RESTING_RATINGS
-	};
-
-	return problem;
+	return HugePageArray(n, sizeof(float));
 }
 
 /*
@@ -145,25 +116,18 @@ void
 StateProblem(Training *t)
 {
 	const MfObjective *objective = &t->objective;
+	Ratings    *ratings = t->ratings;
 	MfProblem  *problem = &t->problem;
 
-	*problem = ShapeProblem(objective, t->ratings);
+	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
+	problem->int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user);
+	problem->rests = ratings->rows >= RESTING_RATINGS;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
-	CheckFactorMemory(problem, t->ratings, t->features, t->user_features, &t->parallel);
-	t->user_counts = CountRows(&t->ratings->by_user, t->nusers);
-	t->item_counts = CountRows(&t->ratings->by_item, t->nitems);
+	CheckFactorMemory(problem, ratings, t->features, t->user_features, &t->parallel);
+	t->user_counts = CountRows(&ratings->by_user, t->nusers);
+	t->item_counts = CountRows(&ratings->by_item, t->nitems);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;
-	problem->user_pull = Regularization(objective, t->user_counts, problem->nusers, mf_user_pull);
-	problem->user_regularization = Regularization(objective, t->user_counts, problem->nusers, mf_user_regularization);
-	if (objective->rating_factors > 0)
-		problem->user_rating_regularization = Regularization(objective, t->user_counts, problem->nusers,
-															 mf_user_rating_regularization);
-	if (mf_is_explicit(objective))
-		problem->rating_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														mf_rating_regularization);
-	if (!mf_ratings_alone(objective))
-		problem->interest_regularization = Regularization(objective, t->item_counts, problem->nitems,
-														  mf_interest_regularization);
+	mf_objective_regularize(objective, t->user_counts, t->item_counts, TakeFloats, problem);
 }

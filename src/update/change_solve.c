@@ -25,15 +25,11 @@
 #include "update/item_priors.h"
 #include "update/user_priors.h"
 
-/* A rule of the objective for each of n rows, by its number of ratings. */
+/* MfFloats: an array of the update's. */
 static float *
-Regularization(const MfObjective *objective, const int32 *counts, int64 n, double (*rule) (const MfObjective *, int64))
+TakeFloats(int64_t n)
 {
-	float	   *values = HugeArray(n, sizeof(float));
-
-	for (int64 i = 0; i < n; i++)
-		values[i] = (float) rule(objective, Max(counts[i], 1));
-	return values;
+	return HugeArray(n, sizeof(float));
 }
 
 /* The number of cells in each row. */
@@ -51,31 +47,10 @@ CountCells(const Cells *cells)
 static MfProblem
 StateProblem(const Update *u, int64 nusers, const int32 *user_counts, int64 nitems, const int32 *item_counts)
 {
-	const MfObjective *objective = &u->objective;
-	MfProblem	problem = {
-		.nusers = nusers,
-		.nitems = nitems,
-		.factors = mf_dimensions(objective),
-		.shared = objective->factors,
-		.has_rating = mf_is_explicit(objective),
-		.has_interest = !mf_ratings_alone(objective),
-		.interest_weight = objective->interest_weight,
-		.alpha = mf_observed_alpha(objective),
-		.fade = mf_observed_fade(objective),
-		.rating_roots = (int) objective->rating_roots,
-		.user_bias_regularization = objective->regularization * objective->bias_regularization,
-		.item_bias_regularization = objective->regularization * objective->bias_regularization,
-		.user_mean = u->mean_user
-	};
+	MfProblem	problem = mf_objective_problem(&u->objective, nusers, nitems);
 
-	problem.user_pull = Regularization(objective, user_counts, nusers, mf_user_pull);
-	problem.user_regularization = Regularization(objective, user_counts, nusers, mf_user_regularization);
-	if (objective->rating_factors > 0)
-		problem.user_rating_regularization = Regularization(objective, user_counts, nusers, mf_user_rating_regularization);
-	if (problem.has_rating)
-		problem.rating_regularization = Regularization(objective, item_counts, nitems, mf_rating_regularization);
-	if (problem.has_interest)
-		problem.interest_regularization = Regularization(objective, item_counts, nitems, mf_interest_regularization);
+	problem.user_mean = u->mean_user;
+	mf_objective_regularize(&u->objective, user_counts, item_counts, TakeFloats, &problem);
 	return problem;
 }
 

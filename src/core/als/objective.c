@@ -210,6 +210,15 @@ mf_user_pull(const MfObjective *objective, int64_t count)
 	return objective->fold == MF_FOLD_TRAINED ? interest_user_regularization(objective, count) : 0;
 }
 
+/* The factor of |q_i|^2 for an item with that many ratings: t_i above. */
+static double
+rating_regularization(const MfObjective *objective, int64_t count)
+{
+	return objective->regularization *
+		(objective->rating_regularization +
+		 objective->rating_uncertainty * share(count, 1, objective->rating_exponent));
+}
+
 /* The factor of |p_u|^2 for a user with that many ratings, in both parts together. */
 double
 mf_user_regularization(const MfObjective *objective, int64_t count)
@@ -221,7 +230,7 @@ mf_user_regularization(const MfObjective *objective, int64_t count)
 double
 mf_user_rating_regularization(const MfObjective *objective, int64_t count)
 {
-	return mf_is_explicit(objective) ? mf_rating_regularization(objective, count) : 0;
+	return mf_is_explicit(objective) ? rating_regularization(objective, count) : 0;
 }
 
 /* The factor of b_u^2; infinite where there are no biases. */
@@ -233,19 +242,66 @@ mf_user_bias_regularization(const MfObjective *objective)
 	return objective->regularization * objective->bias_regularization;
 }
 
-/* The factor of |q_i|^2 for an item with that many ratings: t_i above. */
-double
-mf_rating_regularization(const MfObjective *objective, int64_t count)
-{
-	return objective->regularization *
-		(objective->rating_regularization +
-		 objective->rating_uncertainty * share(count, 1, objective->rating_exponent));
-}
-
 /* The factor of interest_weight * |s_i|^2 for an item with that many ratings. */
-double
-mf_interest_regularization(const MfObjective *objective, int64_t count)
+static double
+interest_regularization(const MfObjective *objective, int64_t count)
 {
 	return objective->regularization * objective->interest_regularization *
 		share(count, objective->item_ratings, objective->item_exponent);
+}
+
+/*
+ * The problem that the core solves for nusers x nitems, as far as the objective alone says it; what rows have of their own,
+ * and how exact it has to be, is the caller's.  See mf_objective_regularize().
+ */
+MfProblem
+mf_objective_problem(const MfObjective *objective, int64_t nusers, int64_t nitems)
+{
+	return (MfProblem) {
+		.nusers = nusers,
+		.nitems = nitems,
+		.factors = mf_dimensions(objective),
+		.shared = objective->factors,
+		.has_rating = mf_is_explicit(objective),
+		.has_interest = !mf_ratings_alone(objective),
+		.interest_weight = objective->interest_weight,
+		.alpha = mf_observed_alpha(objective),
+		.fade = mf_observed_fade(objective),
+		.rating_roots = (int) objective->rating_roots,
+		.user_bias_regularization = objective->regularization * objective->bias_regularization,
+		.item_bias_regularization = objective->regularization * objective->bias_regularization
+	};
+}
+
+/* A rule of the objective for each of n rows, by its number of ratings; one without any counts as one with one. */
+static float *
+apply_rule(const MfObjective *objective, const int32_t *counts, int64_t n, MfFloats *floats,
+		   double (*rule) (const MfObjective *, int64_t))
+{
+	float	   *values = floats(n);
+
+	for (int64_t i = 0; i < n; i++)
+		values[i] = (float) rule(objective, counts[i] > 1 ? counts[i] : 1);
+	return values;
+}
+
+/*
+ * Sets the regularization of all rows of a problem, by the numbers of ratings of its users (nusers) and items (nitems), in
+ * arrays from `floats`, which fails by itself where there is no memory.
+ */
+void
+mf_objective_regularize(const MfObjective *objective, const int32_t *user_counts, const int32_t *item_counts, MfFloats *floats,
+						MfProblem *problem)
+{
+	int64_t		nusers = problem->nusers;
+	int64_t		nitems = problem->nitems;
+
+	problem->user_pull = apply_rule(objective, user_counts, nusers, floats, mf_user_pull);
+	problem->user_regularization = apply_rule(objective, user_counts, nusers, floats, mf_user_regularization);
+	if (objective->rating_factors > 0)
+		problem->user_rating_regularization = apply_rule(objective, user_counts, nusers, floats, mf_user_rating_regularization);
+	if (problem->has_rating)
+		problem->rating_regularization = apply_rule(objective, item_counts, nitems, floats, rating_regularization);
+	if (problem->has_interest)
+		problem->interest_regularization = apply_rule(objective, item_counts, nitems, floats, interest_regularization);
 }

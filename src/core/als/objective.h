@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/als/problem.h"
+
 /* How a user is folded in. */
 typedef enum MfFoldRule
 {
@@ -160,7 +162,12 @@ extern double mf_user_pull(const MfObjective *objective, int64_t count);
 extern double mf_user_regularization(const MfObjective *objective, int64_t count);
 extern double mf_user_rating_regularization(const MfObjective *objective, int64_t count);
 extern double mf_user_bias_regularization(const MfObjective *objective);
-extern double mf_rating_regularization(const MfObjective *objective, int64_t count);
-extern double mf_interest_regularization(const MfObjective *objective, int64_t count);
+
+/* An array of n floats from the caller's memory. */
+typedef float *MfFloats(int64_t n);
+
+extern MfProblem mf_objective_problem(const MfObjective *objective, int64_t nusers, int64_t nitems);
+extern void mf_objective_regularize(const MfObjective *objective, const int32_t *user_counts, const int32_t *item_counts,
+									MfFloats *floats, MfProblem *problem);
 
 #endif
