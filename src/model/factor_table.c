@@ -225,25 +225,11 @@ AddSeenSql(Oid relid)
 	return sql.data;
 }
 
-/* The statement that gives an items' table its column of the numbers that users' rows name them by. */
+/* The statement that gives a model table a column of plain numbers, in SQL its name and type. */
 char *
-AddNumberSql(Oid relid)
+AddNumbersSql(Oid relid, const char *column)
 {
-	return psprintf("ALTER TABLE %s ADD COLUMN number integer", FactorTableSql(relid));
-}
-
-/* The statement that gives a model table its column of what rows there were. */
-char *
-AddFingerprintSql(Oid relid)
-{
-	return psprintf("ALTER TABLE %s ADD COLUMN fingerprint bigint", FactorTableSql(relid));
-}
-
-/* The statement that gives an items' table its column of faded counts. */
-char *
-AddTrendSql(Oid relid)
-{
-	return psprintf("ALTER TABLE %s ADD COLUMN trend real", FactorTableSql(relid));
+	return psprintf("ALTER TABLE %s ADD COLUMN %s", FactorTableSql(relid), column);
 }
 
 /* The statement that gives a table its column of what attributes make of its users or items. */

@@ -23,9 +23,7 @@ extern void CheckFactorTable(Oid relid, const char *id_column, const IdType *idt
 extern bool AdaptFactorTable(Oid relid, const char *id_column, const IdType *idtype);
 extern char *AlterIdSql(Oid relid, const char *id_column, const IdType *from, const IdType *to);
 extern char *AddSeenSql(Oid relid);
-extern char *AddNumberSql(Oid relid);
+extern char *AddNumbersSql(Oid relid, const char *column);
 extern char *AddPriorSql(Oid relid);
-extern char *AddFingerprintSql(Oid relid);
-extern char *AddTrendSql(Oid relid);
 
 #endif

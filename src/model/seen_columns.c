@@ -137,7 +137,7 @@ AddSeenColumns(const Model *model)
 	if (seen == InvalidAttrNumber)
 		statements = lappend(statements, AddSeenSql(model->user_relid));
 	if (number == InvalidAttrNumber)
-		statements = lappend(statements, AddNumberSql(model->item_relid));
+		statements = lappend(statements, AddNumbersSql(model->item_relid, "number integer"));
 	if (obstacle == NULL)
 		obstacle = TrySqlPatiently(statements);
 	if (obstacle == NULL)
@@ -165,7 +165,7 @@ AddFingerprintColumns(const Model *model)
 		AttrNumber	attnum = FingerprintColumn(relid[i]);
 
 		if (attnum == InvalidAttrNumber && FindObstacle(relid[i], "fingerprint", attnum) == NULL)
-			(void) TrySqlPatiently(list_make1(AddFingerprintSql(relid[i])));
+			(void) TrySqlPatiently(list_make1(AddNumbersSql(relid[i], "fingerprint bigint")));
 	}
 }
 
@@ -178,7 +178,7 @@ AddTrendColumn(const Model *model)
 	if (attnum != InvalidAttrNumber)
 		return true;
 	return FindObstacle(model->item_relid, "trend", attnum) == NULL &&
-		TrySqlPatiently(list_make1(AddTrendSql(model->item_relid))) == NULL;
+		TrySqlPatiently(list_make1(AddNumbersSql(model->item_relid, "trend real"))) == NULL;
 }
 
 /*
