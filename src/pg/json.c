@@ -6,10 +6,13 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
 
+#include "compat.h"
 #include "pg/json.h"
 
 /* Appends a key and a finite number, which all 17 digits bring back exactly, to the object's first keys. */
@@ -106,6 +109,53 @@ JsonObject(Jsonb *json, const char *key)
 	if (value == NULL || value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		return NULL;
 	return value->val.binary.data;
+}
+
+/* What a value is, as JSON calls it; objects and arrays come as jbvBinary. */
+static const char *
+JsonKind(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			return "null";
+		case jbvString:
+			return "a string";
+		case jbvBool:
+			return "a boolean";
+		case jbvNumeric:
+			return "a number";
+		default:
+			return JsonContainerIsArray(value->val.binary.data) ? "an array" : "an object";
+	}
+}
+
+/* All keys of an object in the order of jsonb, *count of them, with their numbers; palloc'd.  NULL for anything else (NULL too). */
+JsonEntry *
+JsonEntries(JsonbContainer *json, int *count)
+{
+	JsonbIterator *iterator;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonEntry  *entries;
+
+	*count = 0;
+	if (json == NULL || !JsonContainerIsObject(json))
+		return NULL;
+	entries = palloc(sizeof(JsonEntry) * Max(JsonContainerSize(json), 1));
+	iterator = JsonbIteratorInit(json);
+	(void) JsonbIteratorNext(&iterator, &key, true);	/* the object begins */
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
+	{
+		JsonEntry  *entry = &entries[(*count)++];
+
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		entry->key = pnstrdup(key.val.string.val, key.val.string.len);
+		entry->kind = JsonKind(&value);
+		entry->number = value.type != jbvNumeric ? NAN :
+			DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+	}
+	return entries;
 }
 
 /* The strings in the array of a key of an object, palloc'd, *count of them; none where there is no array. */

@@ -6,15 +6,13 @@
 #include "postgres.h"
 
 #include <float.h>
-#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/numeric.h"
 
-#include "compat.h"
+#include "pg/json.h"
 #include "rows/event_weights.h"
 
 /* An error for an object that says no weights, with the argument's form as a hint. */
@@ -28,43 +26,24 @@ BadEventWeights(const char *detail)
 			 errhint("Write event_weights => '{\"view\": 1, \"purchase\": 5}'.")));
 }
 
-/* The weight of a kind: a finite number of at least 0. */
-static double
-WeightFromJson(const char *name, const JsonbValue *value)
-{
-	double		weight = NAN;
-
-	if (value->type == jbvNumeric)
-		weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
-	if (!(weight >= 0 && weight <= FLT_MAX))
-		BadEventWeights(psprintf("The weight of \"%s\" is no number of at least 0.", name));
-	return weight;
-}
-
-/* The argument event_weights, palloc'd; an error for anything but an object of numbers. */
+/* The argument event_weights, palloc'd; an error for anything but an object of finite numbers of at least 0. */
 EventWeights *
 EventWeightsFromJson(JsonbContainer *json)
 {
 	EventWeights *weights = palloc0(sizeof(EventWeights));
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	int			most;
+	JsonEntry  *entries = JsonEntries(json, &weights->count);
 
-	if (!JsonContainerIsObject(json) || JsonContainerSize(json) == 0)
+	if (weights->count == 0)
 		BadEventWeights("It has no kinds of events.");
-	most = JsonContainerSize(json);
-	weights->name = palloc(sizeof(char *) * most);
-	weights->weight = palloc(sizeof(double) * most);
-	iterator = JsonbIteratorInit(json);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-		if (token == WJB_KEY)
-			weights->name[weights->count] = pnstrdup(value.val.string.val, value.val.string.len);
-		else if (token == WJB_VALUE)
-		{
-			weights->weight[weights->count] = WeightFromJson(weights->name[weights->count], &value);
-			weights->count++;
-		}
+	weights->name = palloc(sizeof(char *) * weights->count);
+	weights->weight = palloc(sizeof(double) * weights->count);
+	for (int i = 0; i < weights->count; i++)
+	{
+		if (!(entries[i].number >= 0 && entries[i].number <= FLT_MAX))
+			BadEventWeights(psprintf("The weight of \"%s\" is no number of at least 0.", entries[i].key));
+		weights->name[i] = entries[i].key;
+		weights->weight[i] = entries[i].number;
+	}
 	return weights;
 }
 
