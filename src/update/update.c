@@ -24,6 +24,7 @@
 #include "core/base/padding.h"
 #include "ids/id_growth.h"
 #include "image/image_publish.h"
+#include "model/factor_table.h"
 #include "model/missing_rows.h"
 #include "model/model_acl.h"
 #include "model/model_write.h"
@@ -75,6 +76,22 @@ ReadConstants(Update *u)
 	u->numbers = VersionItemNumbers(u->model, u->model->version);
 }
 
+/* What helps where a model table has no room for ids that the source has by now: what a training alters, or the owner can. */
+static char *
+HintIds(const Model *model, Oid relid, const char *id_column, const IdType *stored, const IdType *ids)
+{
+	const char *name = quote_literal_cstr(model->name);
+	IdType		grown;
+	char	   *sql;
+
+	if (IdTypeGrows(stored, ids, &grown))
+		return psprintf("Train again with mf_retrain(%s), which alters the model's tables.", name);
+	sql = AlterIdSql(relid, id_column, stored, ids);
+	if (sql == NULL)
+		return psprintf("Drop the model with mf_drop(%s) and train it anew with mf_train, or cast the ids in a view.", name);
+	return psprintf("Run %s; and update again. Or drop the model with mf_drop(%s), and train it anew with mf_train.", sql, name);
+}
+
 /* An error where ids of the source are not those of a model table any more. */
 static void
 CheckIds(const Update *u, Oid relid, const char *id_column, const IdType *ids)
@@ -88,7 +105,7 @@ CheckIds(const Update *u, Oid relid, const char *id_column, const IdType *ids)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("ids of source \"%s\" are now of type %s, but those of model \"%s\" of type %s", u->source.name,
 					format_type_be(ids->type), u->model->name, format_type_be(stored.type)),
-			 errhint("Train again with mf_retrain(%s), which alters the model's tables.", quote_literal_cstr(u->model->name))));
+			 errhint("%s", HintIds(u->model, relid, id_column, &stored, ids))));
 }
 
 /* Opens the source as the last training read it; an error where that does not go with the version that serves. */

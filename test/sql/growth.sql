@@ -101,6 +101,7 @@ GRANT SELECT ON grown_user_factors TO regress_growth_reader;
 CREATE INDEX by_item ON grown_item_factors (item_id) INCLUDE (bias);
 COMMENT ON COLUMN grown_item_factors.item_id IS 'a product';
 ALTER TABLE grown ALTER user_id TYPE bigint, ALTER item_id TYPE bigint;
+SELECT fails('SELECT mf_update(''grown'')');
 SELECT version FROM mf_retrain('grown');
 SELECT has_table_privilege('regress_growth_reader', 'grown_user_factors', 'SELECT'), pg_get_indexdef('by_item'::regclass),
 	col_description('grown_item_factors'::regclass, 2), attstorage
@@ -149,7 +150,10 @@ ALTER TABLE grown ALTER user_id TYPE text;
 SELECT count(*) FROM mf_recommend(1, 3, 'grown');
 SELECT count(*) FROM mf_recommend('1', 3, 'grown');
 SELECT fails('SELECT mf_retrain(''grown'')');
+SELECT fails('SELECT mf_update(''grown'')');
 ALTER TABLE test_growth.grown_user_factors ALTER COLUMN user_id TYPE pg_catalog.text;
+SELECT users_added, users_changed = users AS all_users, users_removed FROM mf_update('grown') u JOIN mf_models m USING (model, version);
+SELECT users_changed + items_changed AS changed FROM mf_update('grown');
 SELECT version FROM mf_retrain('grown');
 SELECT count(*) FROM mf_recommend('1', 3, 'grown');
 ALTER TABLE grown ALTER user_id TYPE uuid USING md5(user_id)::uuid;
