@@ -157,6 +157,12 @@ TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const Ca
 
 	stored->count = DatumGetInt32(heap_getattr(tuple, columns->ratings, desc, &isnull));
 	stored->bias = DatumGetFloat4(heap_getattr(tuple, columns->bias, desc, &isnull));
+	stored->fingerprint = 0;
+	if (columns->fingerprint != InvalidAttrNumber)
+	{
+		datum = heap_getattr(tuple, columns->fingerprint, desc, &isnull);
+		stored->fingerprint = isnull ? 0 : DatumGetInt64(datum);
+	}
 	if (with_seen && columns->seen != InvalidAttrNumber)
 	{
 		datum = heap_getattr(tuple, columns->seen, desc, &isnull);
@@ -202,7 +208,7 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 }
 
 /* The columns that UserQuery delivers. */
-static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.seen = 5};
+static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,.seen = 6};
 
 /* The query that reads one user's row of a version: parameter 1 is the version, 2 the user. */
 static char *
@@ -212,8 +218,9 @@ UserQuery(const CachedModel *cached, bool with_seen)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
-	appendStringInfo(&sql, ", %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+	appendStringInfo(&sql, ", %s, %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
 					 PriorColumn(cached->users.relid) != InvalidAttrNumber ? "prior" : "NULL::pg_catalog.float4[]",
+					 FingerprintColumn(cached->users.relid) != InvalidAttrNumber ? "fingerprint" : "NULL::pg_catalog.int8",
 					 with_seen ? ", seen" : "",
 					 FactorTableSql(cached->users.relid), USER_ID,
 					 IdEqualitySql(&cached->user_type));
@@ -244,6 +251,7 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 		CheckFactorColumn(desc, 1, FLOAT4OID);
 		CheckFactorColumn(desc, 2, INT4OID);
 		CheckFactorColumn(desc, 3, FLOAT4ARRAYOID);
+		CheckFactorColumn(desc, 4, INT8OID);
 		found = TakeUser(SPI_tuptable->vals[0], desc, &query_columns, cached, user, factors, with_seen, context, stored);
 	}
 	else

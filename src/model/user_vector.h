@@ -15,6 +15,7 @@ typedef struct StoredUser
 	int32		count;			/* ratings in the training */
 	float	   *prior;			/* as `vector`, or NULL: where the user is drawn to, 0 beyond what is stored of it */
 	bool		has_prior;		/* it is stored */
+	int64		fingerprint;	/* of the rows that it was made from; 0: not known, or none */
 	bytea	   *seen;			/* what the user has, see core/base/seen.h; NULL: it is not known */
 } StoredUser;
 

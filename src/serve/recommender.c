@@ -147,6 +147,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
 	state->bias = stored.bias;
 	state->count = stored.count;
+	state->fingerprint = known ? stored.fingerprint : 0;
 	if (known)
 	{
 		state->prior = stored.has_prior ? stored.prior : NULL;

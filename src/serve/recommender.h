@@ -34,6 +34,7 @@ typedef struct UserState
 	float	   *vector;
 	float		bias;
 	int32		count;			/* ratings in the training; of a stored vector */
+	int64		fingerprint;	/* of the rows that a stored vector was made from; 0: not known */
 	const float *prior;			/* ld floats: where attributes of the user draw them; NULL: to the mean user */
 	int32	   *seen;			/* items that they had at the training and by the current rows, where these
 								 * were read; numbers in any order, some twice */

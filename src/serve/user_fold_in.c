@@ -7,7 +7,8 @@
  * that a user was trained on fold in to the vector that is stored, but for rounding.
  *
  * Where nothing has changed the stored vector stays, whose list a retrain or another session gives, too: that is
- * found out by the gradient, which takes a look at each row, or else by comparing the two vectors.
+ * found out by the fingerprint of the rows that are stored with it, for an update moves items without touching whoever has
+ * them; without one by the gradient, which takes a look at each row, or else by comparing the two vectors.
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
 #include "rows/row_weight.h"
+#include "source/ratings_read.h"
 #include "source/source_lookup.h"
 
 /*
@@ -53,6 +55,7 @@ typedef struct CurrentCells
 	float	   *weight;
 	int			nothers;		/* items that the user has besides, in any order */
 	int32	   *others;
+	int64		fingerprint;	/* of the rows, those of items that the model does not know included */
 	MfFold		fold;
 	MfFoldCells cells;
 } CurrentCells;
@@ -76,6 +79,8 @@ typedef struct RowCollector
 	int64		count;
 	int64		capacity;
 	NumberedRow *rows;
+	int64		user;			/* whose rows they are, */
+	uint64		fingerprint;	/* as trainings sum up what these say */
 	int64		nothers;		/* rows of which training could make nothing, but the user has the item */
 	int64		others_room;
 	int32	   *others;
@@ -85,9 +90,9 @@ typedef struct RowCollector
 	float		weight[BATCH_ROWS];
 } RowCollector;
 
-/* Prepares to collect rows, in the current memory context. */
+/* Prepares to collect rows of a user, in the current memory context. */
 static void
-InitCollector(RowCollector *collector, const Image *image)
+InitCollector(RowCollector *collector, const Image *image, int64 user)
 {
 	collector->context = CurrentMemoryContext;
 	collector->image = image;
@@ -97,6 +102,8 @@ InitCollector(RowCollector *collector, const Image *image)
 	collector->count = 0;
 	collector->capacity = BATCH_ROWS;
 	collector->rows = HugeArray(collector->capacity, sizeof(NumberedRow));
+	collector->user = user;
+	collector->fingerprint = 0;
 	collector->nothers = collector->others_room = 0;
 	collector->others = NULL;
 	collector->batch = 0;
@@ -142,6 +149,20 @@ FlushRows(RowCollector *collector)
 	collector->batch = 0;
 }
 
+/* Adds a row to the fingerprint, as a training does; one of which it could make nothing is not in it. */
+static void
+AddFingerprint(RowCollector *collector, int64 item, const Observation *row)
+{
+	const Image *image = collector->image;
+	uint64		hash;
+
+	if (!(row->weight > 0 || (row->weight == 0 && collector->zeros)))
+		return;
+	HashRows(&image->user_type, &image->item_type, 1, &collector->user, &item, collector->explicit ? &row->rating : NULL,
+			 &row->weight, isfinite(row->time) ? &row->time : NULL, &hash);
+	collector->fingerprint += hash;
+}
+
 /*
  * Takes a row; a CurrentRowFunction.  One that fades has less weight, or, of implicit feedback, what is left of its value
  * in the place of a rating, until rows are merged: as in training.  An id that is not an integer is gone when it returns,
@@ -154,6 +175,7 @@ CollectRow(void *state, int64 id, const Observation *row)
 	float	   *rating = &collector->rating[collector->batch];
 	float	   *weight = &collector->weight[collector->batch];
 
+	AddFingerprint(collector, id, row);
 	collector->id[collector->batch++] = id;
 	*rating = row->rating;
 	*weight = row->weight;
@@ -368,11 +390,12 @@ ReadCells(Recommender *r, int64 user, const float *prior, CurrentCells *cells)
 	RowCollector collector;
 
 	memset(cells, 0, sizeof(CurrentCells));
-	InitCollector(&collector, image);
+	InitCollector(&collector, image, user);
 	LookupUserRows(OpenSourceOf(r, UNTIL_LISTS), user, CollectRow, &collector);
 	FlushRows(&collector);
 	cells->others = collector.others;
 	cells->nothers = (int) collector.nothers;
+	cells->fingerprint = (int64) collector.fingerprint;
 	MergeRows(collector.rows, collector.count, image, cells);
 	if (image->objective.fold != MF_FOLD_NONE)
 		PrepareFold(image, cells, prior, explicit);
@@ -393,11 +416,14 @@ SquaredDistance(const float *a, const float *b, int n, double *length)
 	return sum;
 }
 
-/* Whether the stored vector solves these cells already, which costs no more than a look at each. */
+/* Whether the stored vector was made from these cells, or solves them already, which costs no more than a look at each. */
 static bool
-IsSolution(const CurrentCells *cells, const UserState *state)
+IsCurrent(const CurrentCells *cells, const UserState *state)
 {
-	return mf_fold_gradient(&cells->fold, &cells->cells, state->vector, state->bias,
+	if (cells->n != state->count)
+		return false;
+	return (state->fingerprint != 0 && cells->fingerprint == state->fingerprint) ||
+		mf_fold_gradient(&cells->fold, &cells->cells, state->vector, state->bias,
 							HugeArray(mf_fold_size(&cells->fold), 1)) <= SAME_GRADIENT;
 }
 
@@ -430,7 +456,7 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 		}
 		return;
 	}
-	if (known && cells.n == state->count && IsSolution(&cells, state))
+	if (known && IsCurrent(&cells, state))
 		return;
 	InitUser(r, &folded, REASON_FRESH);
 	FoldIn(&cells, &folded);

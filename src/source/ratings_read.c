@@ -134,12 +134,13 @@ NumberBits(const float *numbers, int i)
 }
 
 /*
- * hash[]: of n rows of these ids, with ratings, weights before they fade, and times where a source has them, else NULL.  Ids and
- * numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two users swap a rating.
+ * hash[]: of n rows of ids of these types, with ratings, weights before they fade, and times where a source has them, else
+ * NULL.  Ids and numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two users swap a
+ * rating.
  */
 void
-HashRows(const Source *source, int n, const int64 *users, const int64 *items, const float *values, const float *weights,
-		 const double *times, uint64 *hash)
+HashRows(const IdType *user, const IdType *item, int n, const int64 *users, const int64 *items, const float *values,
+		 const float *weights, const double *times, uint64 *hash)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -150,8 +151,8 @@ HashRows(const Source *source, int n, const int64 *users, const int64 *items, co
 		hash[i] = (NumberBits(values, i) << 32 | NumberBits(weights, i)) * UINT64CONST(0x9e3779b97f4a7c15) +
 			time * UINT64CONST(0xd6e8feb86659fd93) + 1;
 	}
-	AddIdBits(&source->user, users, n, UINT64CONST(0xd1342543de82ef95), hash);
-	AddIdBits(&source->item, items, n, UINT64CONST(0xaf251af3b0f025b5), hash);
+	AddIdBits(user, users, n, UINT64CONST(0xd1342543de82ef95), hash);
+	AddIdBits(item, items, n, UINT64CONST(0xaf251af3b0f025b5), hash);
 	for (int i = 0; i < n; i++)
 		hash[i] = mf_mix64(hash[i]);
 }
@@ -172,8 +173,8 @@ AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items
 	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
 	user = (uint64 *) prints->user;
 	item = (uint64 *) prints->item;
-	HashRows(receiver->source, n, receiver->user, receiver->item, ratings->is_explicit ? receiver->value : NULL,
-			 receiver->weight, triplets->has_time ? receiver->time : NULL, hash);
+	HashRows(&receiver->source->user, &receiver->source->item, n, receiver->user, receiver->item,
+			 ratings->is_explicit ? receiver->value : NULL, receiver->weight, triplets->has_time ? receiver->time : NULL, hash);
 	for (int i = 0; i < n; i++)
 	{
 		user[users[i]] += hash[i];

@@ -274,8 +274,8 @@ KeepBlock(Recent *r, const Triplets *rows, int64 *next)
 		kept = &r->of_users[next[rows->user[i]]++];
 		kept->time = rows->time[i];
 		kept->item = rows->item[i];
-		HashRows(&u->source, 1, &user, &item, rows->value ? &rows->value[i] : NULL, rows->weight ? &rows->weight[i] : NULL,
-				 &rows->time[i], &kept->hash);
+		HashRows(&u->source.user, &u->source.item, 1, &user, &item, rows->value ? &rows->value[i] : NULL,
+				 rows->weight ? &rows->weight[i] : NULL, &rows->time[i], &kept->hash);
 	}
 }
 

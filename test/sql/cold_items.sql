@@ -238,6 +238,7 @@ SELECT items FROM mf_train('ratings', 'held', factors => 4, item_features => 'fi
 SELECT count(*) > 0 AS held_out, bool_and(f.factors = c.factors AND f.rating_factors = c.rating_factors AND f.bias = c.bias) AS cold
 FROM held_item_factors f JOIN held_item_factors c ON c.item_id = 73 + (f.item_id - 73) % 4 WHERE f.item_id > 80 AND f.ratings = 0;
 -- of which users know nothing: who has lost no row to the sample stays as stored
+UPDATE held_user_factors SET fingerprint = NULL WHERE ratings > 0;
 SELECT count(*) > 20 AS users, bool_and(reason = 'model') AS stored FROM held_user_factors f, mf_recommend(f.user_id, 1, 'held', fresh => true)
 WHERE f.ratings > 0 AND f.ratings = (SELECT count(*) FROM ratings r WHERE r.user_id = f.user_id AND rating IS NOT NULL);
 SELECT count(*) FROM mf_popular(1000, 'held') WHERE ratings = 0;

@@ -45,6 +45,8 @@ SELECT count(*) AS viewed FROM events JOIN mf_recommend(7, 40, 'w', fresh => fal
 -- current rows give the stored user, and other ones a new list; a retrain keeps the weights
 SELECT learnt('events', ', event_column => ''kind'', event_weights => ''{"view": 1, "cart": 3, "purchase": 5.5}''') IS NOT NULL AS trained;
 SELECT reason, count(*) FROM generate_series(1, 60) u, mf_recommend(u, 1, 'w', fresh => true) GROUP BY 1;
+UPDATE w_user_factors SET fingerprint = NULL;
+SELECT reason, count(*) FROM generate_series(1, 60) u, mf_recommend(u, 1, 'w', fresh => true) GROUP BY 1;
 UPDATE events SET kind = 'return' WHERE user_id = 3;
 UPDATE events SET kind = 'purchase' WHERE user_id = 4;
 UPDATE events SET kind = NULL WHERE user_id = 5;

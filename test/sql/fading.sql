@@ -93,6 +93,7 @@ CREATE INDEX ON twice (user_id);
 CREATE FUNCTION agrees(source text, arguments text) RETURNS TABLE (stored bigint, fresh bigint, basket bigint) LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM learnt(source, arguments);
+	UPDATE w_user_factors SET fingerprint = NULL;	-- which would tell that nothing has changed
 	SELECT count(*) FILTER (WHERE reason = 'model'), count(*) FILTER (WHERE reason = 'fresh') INTO stored, fresh
 	FROM generate_series(1, 60) u, LATERAL mf_recommend(u, 1, 'w', fresh => true, exclude_seen => false) r;
 	SELECT count(*) INTO basket FROM mf_recommend_for(ARRAY[1, 2, 3], k => 5, model => 'w');

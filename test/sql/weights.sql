@@ -53,6 +53,7 @@ DROP TABLE large;
 CREATE FUNCTION agrees(weight text) RETURNS TABLE (stored bigint, basket bigint, explained numeric) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('SELECT count(*) FROM mf_train(''stars'', ''w'', factors => 8, weight_column => %L)', weight);
+	UPDATE w_user_factors SET fingerprint = NULL;	-- which would tell that nothing has changed
 	SELECT count(*) INTO stored FROM generate_series(1, 60) u, LATERAL mf_recommend(u, 1, 'w', fresh => true) r WHERE r.reason = 'model';
 	SELECT count(*) INTO basket FROM mf_recommend_for(ARRAY[1, 2, 3], ARRAY[5, 5, 1]::real[], k => 5, model => 'w') WHERE score BETWEEN -10 AND 10;
 	SELECT round(sum(contribution)::numeric, 3) INTO explained FROM mf_explain(7, 5, k => 100, model => 'w');
@@ -68,6 +69,7 @@ CREATE INDEX ON scaled (user_id);
 SELECT ratings FROM mf_train('scaled', 'old', factors => 8, weight_column => 'weight');
 UPDATE mfrec.model_version SET parameters = parameters - 'weight_scale' WHERE model = 'old';
 SELECT mf_refresh('old');
+UPDATE old_user_factors SET fingerprint = NULL;
 SELECT count(*) FROM generate_series(1, 60) u, LATERAL mf_recommend(u, 1, 'old', fresh => true) r WHERE r.reason = 'model';
 SELECT mf_drop('old');
 SELECT mf_drop('w');
