@@ -41,6 +41,7 @@ typedef struct Observation
 	float		weight;
 	int			event;			/* number of its kind; undefined without an event column */
 	double		time;			/* in seconds, see rows/row_time.h; without a time column infinite: new */
+	bool		bad_time;		/* of a lookup: it would be an observation, but for its time, which is not finite */
 } Observation;
 
 /* What a row of the source is: an observation, or why not. */

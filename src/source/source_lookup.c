@@ -60,6 +60,7 @@ ReceiveCurrentRow(TupleTableSlot *slot, DestReceiver *self)
 	check = RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &row);
 	if (check != RATING_OK && check != RATING_ZERO)
 		row.weight = NAN;
+	row.bad_time = check == RATING_BAD_TIME;
 	id = IdFromColumn(receiver->idtype, slot->tts_values[receiver->column]);
 	if (ConvertId(receiver->idtype, receiver->model_type, id, &id))
 		receiver->function(receiver->state, id, &row);
@@ -148,8 +149,8 @@ StartupTimeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * The time of the newest row, in seconds, of a source with times: of an index on these where there is one.  Without rows
- * negative infinity; an error where it is not finite.
+ * The time of the newest row, in seconds, of a source with times: of an index on these where there is one.  It may be of a row
+ * that is no rating, and infinite or NaN.  Without rows negative infinity.
  */
 double
 NewestTime(const SourceLookup *lookup)
@@ -162,11 +163,5 @@ NewestTime(const SourceLookup *lookup)
 					  source->time_type == NUMERICOID ? "::pg_catalog.float8" : "",
 					  quote_qualified_identifier(source->schema, source->name)),
 			 InvalidOid, (Datum) 0, true, &receiver.pub);
-	if (isnan(receiver.time) || receiver.time == INFINITY)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("the newest time of relation \"%s\" is not finite", source->name),
-				 errdetail("Rows count by their age before it."),
-				 errhint("Correct the row, or leave it out with a view.")));
 	return receiver.time;
 }

@@ -91,6 +91,19 @@ SELECT fails('SELECT mf_popular(3, ''plays'', by => ''time'')');
 SELECT fails('SELECT mf_popular(3, ''plays'', by => ''ratings'', half_life => ''1 day'')');
 SELECT fails('SELECT mf_popular(3, ''plays'', half_life => ' || quote_literal(h) || ')') FROM unnest('{0,-1 day}'::text[]) h;
 BEGIN; INSERT INTO plays VALUES (1, 1, 1, 'infinity'); SELECT fails('SELECT mf_popular(3, ''plays'', half_life => ''1 day'')'); ROLLBACK;
+BEGIN; INSERT INTO plays VALUES (1, 1, 1, '-infinity'); SELECT fails('SELECT mf_popular(3, ''plays'', half_life => ''1 day'')'); ROLLBACK;
+-- as a training does: rows that are no ratings have no age, and are not the newest, either
+BEGIN;
+INSERT INTO plays VALUES (1, 1, NULL, 'infinity'), (1, 1, NULL, '-infinity'), (1, 2, NULL, NULL), (1, 2, 1, NULL), (1, 2, 0, '2024-06-01 18:00 UTC'), (1, 2, NULL, '2034-06-01 UTC');
+SELECT trained('nulls', ', half_life => ''9 days''', days => 9);
+SELECT listed(NULL, 'trend', 'nulls') = naive_order(9) AS stored, listed('4 days', NULL, 'nulls') = naive_order(4) AS counted;
+CREATE TABLE kinds AS SELECT user_id, item_id, 'play' AS kind, at FROM counted;
+INSERT INTO kinds VALUES (1, 1, 'search', 'infinity'), (1, 1, NULL, '-infinity');
+SELECT items FROM mf_train('kinds', 'kinds', factors => 2, iterations => 2, time_column => 'at', half_life => '9 days', event_column => 'kind', event_weights => '{"play": 1}');
+SELECT string_agg(item_id || ' ' || ratings, ',' ORDER BY rank) = naive_order(4) AS counted FROM mf_popular(100, 'kinds', half_life => '4 days');
+DELETE FROM kinds WHERE kind = 'play';
+SELECT count(*) AS items FROM mf_popular(100, 'kinds', half_life => '4 days');
+ROLLBACK;
 BEGIN; ALTER TABLE plays RENAME TO gone; SELECT fails('SELECT mf_popular(3, ''plays'', half_life => ''1 day'')'); SELECT count(*) FROM mf_popular(3, 'plays', by => 'trend'); ROLLBACK;
 
 -- updates: items with new rows move on, in the units of the training; others are not touched
