@@ -35,7 +35,7 @@ OBJS = \
 		ratings_sort.o relation.o source.o source_columns.o source_lookup.o time_split.o unrated.o vectors_read.o) \
 	$(addprefix src/rows/, event_weights.o row_time.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o plan_scans.o progress.o \
+	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o plan_scans.o progress.o \
 		session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \

@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "pg/json.h"
+#include "pg/numeric.h"
 
 /* Appends a key and a finite number, which all 17 digits bring back exactly, to the object's first keys. */
 void
@@ -153,7 +154,7 @@ JsonEntries(JsonbContainer *json, int *count)
 		entry->key = pnstrdup(key.val.string.val, key.val.string.len);
 		entry->kind = JsonKind(&value);
 		entry->number = value.type != jbvNumeric ? NAN :
-			DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+			DoubleOfNumeric(NumericGetDatum(value.val.numeric));
 	}
 	return entries;
 }

@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "pg/numeric.h"
 #include "rows/row_time.h"
 
 /* Seconds from 1970, where numbers mostly count from, to 2000, where PostgreSQL does. */
@@ -62,7 +63,10 @@ SecondsOfTimestamp(int64 microseconds)
 	return (double) microseconds / USECS_PER_SEC + EPOCH_SECONDS;
 }
 
-/* A time as seconds, infinite where it is; of a type that TimeColumnType() has returned, numeric as double precision. */
+/*
+ * A time as seconds, infinite where it is, or beyond what double precision holds; of a type that
+ * TimeColumnType() has returned.
+ */
 double
 TimeFromDatum(Datum value, Oid type)
 {
@@ -82,6 +86,8 @@ TimeFromDatum(Datum value, Oid type)
 			return (double) DatumGetInt64(value);
 		case FLOAT4OID:
 			return DatumGetFloat4(value);
+		case NUMERICOID:
+			return DoubleOfNumeric(value);
 		default:
 			return DatumGetFloat8(value);
 	}

@@ -70,7 +70,9 @@ BadTime(const Source *source, TupleTableSlot *slot)
 			 errmsg("time of user %s and item %s is not finite",
 					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
 					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1]))),
-			 errdetail("Rows count by their age."),
+			 errdetail(source->time_type == NUMERICOID || source->time_type == FLOAT8OID || source->time_type == FLOAT4OID ?
+					   "Rows count by their age, and column \"%s\" must be a finite number of seconds in double precision." :
+					   "Rows count by their age, and column \"%s\" must say when they came to be.", source->time_column),
 			 errhint("Correct the row, or leave it out with a view.")));
 }
 

@@ -109,16 +109,6 @@ CheckDeliveredType(TupleDesc desc, int column, Oid type)
 		ColumnHasChanged(desc, column, type);
 }
 
-/*
- * The same for a column of numbers, of the type that NumberColumn() has found: numeric is read as double
- * precision.
- */
-void
-CheckNumberColumn(TupleDesc desc, int column, Oid type)
-{
-	CheckDeliveredType(desc, column, type == NUMERICOID ? FLOAT8OID : type);
-}
-
 /* Fills in the type of a column of ids; an error for a type that has no hash function or no equality. */
 void
 IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
@@ -126,14 +116,4 @@ IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype)
 	Form_pg_attribute att = NamedColumn(rel, column, argument);
 
 	InitIdType(idtype, att->atttypid, att->atttypmod, att->attcollation);
-}
-
-/* Appends a further column of numbers to a select list: numeric as double precision, everything else as it is. */
-void
-AppendNumberColumn(StringInfo sql, const char *column, Oid type)
-{
-	if (type == NUMERICOID)
-		appendStringInfo(sql, ", %s::pg_catalog.float8", quote_identifier(column));
-	else
-		appendStringInfo(sql, ", %s", quote_identifier(column));
 }

@@ -10,16 +10,15 @@
 #include "utils/rel.h"
 
 #include "ids/id_map.h"
+#include "pg/numeric.h"
 
 extern Relation OpenRows(Oid relid, const char *refusal, const char *hint);
 extern Form_pg_attribute NamedColumn(Relation rel, const char *column, const char *argument);
 extern Oid	NumberColumn(Relation rel, const char *column, const char *argument);
 extern void CheckDeliveredType(TupleDesc desc, int column, Oid type);
-extern void CheckNumberColumn(TupleDesc desc, int column, Oid type);
 extern void IdColumn(Relation rel, const char *column, const char *argument, IdType *idtype);
-extern void AppendNumberColumn(StringInfo sql, const char *column, Oid type);
 
-/* A number of any accepted type as float; numeric arrives as double precision. */
+/* A number of any accepted type as float; infinite where that cannot hold it. */
 static inline float
 NumberFromDatum(Datum value, Oid type)
 {
@@ -33,6 +32,8 @@ NumberFromDatum(Datum value, Oid type)
 			return DatumGetInt64(value);
 		case FLOAT4OID:
 			return DatumGetFloat4(value);
+		case NUMERICOID:
+			return (float) DoubleOfNumeric(value);
 		default:
 			return (float) DatumGetFloat8(value);
 	}

@@ -123,11 +123,11 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 	appendStringInfoString(sql, "SELECT ");
 	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
 	if (source->value_column)
-		AppendNumberColumn(sql, source->value_column, source->value_type);
+		appendStringInfo(sql, ", %s", quote_identifier(source->value_column));
 	if (source->weight_column)
-		AppendNumberColumn(sql, source->weight_column, source->weight_type);
+		appendStringInfo(sql, ", %s", quote_identifier(source->weight_column));
 	if (source->time_column)
-		AppendNumberColumn(sql, source->time_column, source->time_type);
+		appendStringInfo(sql, ", %s", quote_identifier(source->time_column));
 	if (source->event_column)
 		appendStringInfo(sql, ", %s", quote_identifier(source->event_column));
 	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
@@ -145,11 +145,11 @@ CheckSourceColumns(const Source *source, TupleDesc desc)
 	CheckDeliveredId(desc, 0, &source->user);
 	CheckDeliveredId(desc, 1, &source->item);
 	if (source->value_column)
-		CheckNumberColumn(desc, column++, source->value_type);
+		CheckDeliveredType(desc, column++, source->value_type);
 	if (source->weight_column)
-		CheckNumberColumn(desc, column++, source->weight_type);
+		CheckDeliveredType(desc, column++, source->weight_type);
 	if (source->time_column)
-		CheckNumberColumn(desc, column++, source->time_type);
+		CheckDeliveredType(desc, column++, source->time_type);
 	if (source->event_column)
 		CheckDeliveredType(desc, column, source->events.type);
 }

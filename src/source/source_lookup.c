@@ -145,7 +145,7 @@ static void
 StartupTimeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
 	(void) operation;
-	CheckNumberColumn(typeinfo, 0, ((TimeReceiver *) self)->type);
+	CheckDeliveredType(typeinfo, 0, ((TimeReceiver *) self)->type);
 }
 
 /*
@@ -159,8 +159,7 @@ NewestTime(const SourceLookup *lookup)
 	TimeReceiver receiver = {.pub = {.receiveSlot = ReceiveTime,.rStartup = StartupTimeReceiver},.type = source->time_type,
 	.time = -INFINITY};
 
-	RunQuery(psprintf("SELECT pg_catalog.max(%s)%s FROM %s", quote_identifier(source->time_column),
-					  source->time_type == NUMERICOID ? "::pg_catalog.float8" : "",
+	RunQuery(psprintf("SELECT pg_catalog.max(%s) FROM %s", quote_identifier(source->time_column),
 					  quote_qualified_identifier(source->schema, source->name)),
 			 InvalidOid, (Datum) 0, true, &receiver.pub);
 	return receiver.time;

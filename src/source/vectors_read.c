@@ -301,9 +301,9 @@ StartupVectorReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckDeliveredId(typeinfo, 0, &v->id_type);
 	CheckDeliveredType(typeinfo, 1, v->element_type == FLOAT4OID ? FLOAT4ARRAYOID : FLOAT8ARRAYOID);
 	if (v->columns->bias)
-		CheckNumberColumn(typeinfo, column++, v->bias_type);
+		CheckDeliveredType(typeinfo, column++, v->bias_type);
 	if (v->columns->ratings)
-		CheckNumberColumn(typeinfo, column, v->ratings_type);
+		CheckDeliveredType(typeinfo, column, v->ratings_type);
 }
 
 /* The query that reads the vectors, palloc'd. */
@@ -316,7 +316,7 @@ VectorQuery(const Vectors *v)
 	appendStringInfoString(&sql, "SELECT ");
 	appendStringInfo(&sql, "%s, %s", quote_identifier(v->columns->id), quote_identifier(v->columns->factors));
 	if (v->columns->bias)
-		AppendNumberColumn(&sql, v->columns->bias, v->bias_type);
+		appendStringInfo(&sql, ", %s", quote_identifier(v->columns->bias));
 	if (v->columns->ratings)
 		appendStringInfo(&sql, ", %s", quote_identifier(v->columns->ratings));
 	appendStringInfo(&sql, " FROM %s", quote_qualified_identifier(v->schema, v->name));

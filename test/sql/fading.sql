@@ -188,6 +188,10 @@ CREATE VIEW endless AS SELECT user_id, item_id, rating, CASE WHEN user_id = 7 AN
 SELECT mf_train('endless', 'x', time_column => 'timestamp', half_life => '90 days');
 SELECT mf_train('endless', 'x', time_column => 'date', half_life => '90 days');
 SELECT mf_train('endless', 'x', time_column => 'double precision', half_life => '90 days');
+CREATE VIEW beyond AS SELECT user_id, item_id, CASE WHEN user_id = 9 AND item_id = 3 THEN 1e400 ELSE rating::numeric END AS rating, CASE WHEN user_id = 7 AND item_id = 8 THEN 1e400 ELSE 1::numeric END AS seconds, 1e39 AS weight FROM stars;
+SELECT mf_train('beyond', 'x', rating_column => NULL, time_column => 'seconds');
+SELECT mf_train('beyond', 'x', rating_column => 'rating');
+SELECT mf_train('beyond', 'x', rating_column => NULL, weight_column => 'weight');
 CREATE VIEW ahead AS SELECT user_id, item_id, rating, CASE WHEN user_id = 7 AND item_id = 8 THEN '3001-01-01' ELSE rated_at END AS rated_at,
 	extract(epoch FROM rated_at) * 1000 AS milliseconds FROM stars;
 SELECT users FROM mf_train('ahead', factors => 4, time_column => 'rated_at', half_life => '90 days');
