@@ -5,7 +5,8 @@
  * than the newest one that was read so far, for some come late, then all rows of their users, and of their items that are to be solved:
  * in one query, which PostgreSQL answers through indexes or in one fast pass.  A user's fingerprint says which of the rows are
  * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however often
- * a row is read, and what is stored is what a scan of all rows would have stored.
+ * a row is read, and what is stored is what a scan of all rows would have stored.  Where older rows have become a user's, as
+ * with two accounts that are merged, items do not count them: those of the account that is left have not been looked at.
  *
  * Items with many ratings, which stay as they are for a few more (item_growth.c), are not read: the new rows' hashes are
  * added, and the new pairs counted.  Where it turns out that more is needed, it is read in another round: items of rows read by
@@ -57,6 +58,7 @@ typedef struct UserRow
 typedef struct Recent
 {
 	Update	   *u;
+	double		since;			/* the rows from that time on, in seconds, */
 	Triplets	rows;			/* read by their time */
 	bool	   *user;			/* all rows of the user are read */
 	bool	   *item;
@@ -306,19 +308,21 @@ GroupByUser(Recent *r)
 }
 
 /*
- * Which rows of a user are new: the newest n, whose hashes add up to what was missing.  Returns n; -1 where these do not.
+ * Which rows of a user are new: the newest n, whose hashes add up to what was missing.  Returns n; -1 where these do not, or are
+ * older than what is read by its time: such rows may have been another user's, with whom they still count.
  * Where rows of one time are among them it may be -1 too, for their order is not known.
  */
 static int64
-CountNewRows(UserRow *rows, int64 n, uint64 missing)
+CountNewRows(UserRow *rows, int64 n, uint64 missing, double since)
 {
 	qsort(rows, n, sizeof(UserRow), CompareUserRows);
 	for (int64 i = 0; i <= n; i++)
 	{
 		if (missing == 0)
 			return i;
-		if (i < n)
-			missing -= rows[i].hash;
+		if (i == n || rows[i].time < since)
+			break;
+		missing -= rows[i].hash;
 	}
 	return -1;
 }
@@ -363,7 +367,7 @@ CompareUsers(Recent *r)
 			continue;
 		if (r->changed++ % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		new = CountNewRows(rows, n, (uint64) r->current[i] - before);
+		new = CountNewRows(rows, n, (uint64) r->current[i] - before, r->since);
 		r->unclear[i] = new < 0;
 		if (new >= 0)
 			AddNewRows(r, i, rows, new, n, stamp);
@@ -533,7 +537,7 @@ bool
 ReadRecentRows(Update *u, const char **hint)
 {
 	RowQuery	query = {.sql = RecentSql(u, hint)};
-	Recent		r = {.u = u};
+	Recent		r = {.u = u,.since = u->read_until - u->late};
 	Ratings    *read;
 
 	if (query.sql == NULL)

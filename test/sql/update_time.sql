@@ -194,6 +194,46 @@ INSERT INTO came VALUES (12, 13, 2, now());
 SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
 SET client_min_messages = warning;
 
+-- accounts that are merged: 7 and 8, who have had some items both, and 9, which gets another name
+CREATE TABLE accounts AS SELECT user_id, item_id, max(rating) AS rating, min(at) AS at FROM came WHERE user_id <= 1200 AND item_id <= 60 AND at < '2024-04-01' GROUP BY 1, 2;
+CREATE INDEX ON accounts (user_id);
+CREATE INDEX ON accounts (item_id);
+CREATE INDEX ON accounts (at);
+ANALYZE accounts;
+SELECT count(t.users) FROM unnest(ARRAY['merged', 'merged too']) model, mf_train('accounts', model, factors => 4, iterations => 4, time_column => 'at') t;
+CREATE TABLE as_trained AS SELECT item_id, ratings FROM merged_item_factors;
+SELECT count(*) > 1 AS both_had FROM accounts a JOIN accounts b USING (item_id) WHERE a.user_id = 7 AND b.user_id = 8;
+UPDATE accounts SET user_id = 8 WHERE user_id = 7;
+UPDATE accounts SET user_id = 5000 WHERE user_id = 9;
+CREATE VIEW of_accounts AS SELECT user_id, string_agg(DISTINCT model || ' ' || reason, ', ') AS reasons, bool_or(EXISTS (SELECT FROM accounts a WHERE (a.user_id, a.item_id) = (u.user_id, l.item_id))) AS gets_what_they_have
+	FROM unnest(ARRAY['merged', 'merged too']) model, unnest(ARRAY[7, 8, 9, 5000]) u (user_id), mf_recommend(user_id, 100, model, fresh => false) l GROUP BY 1;
+CREATE VIEW miscounted AS SELECT model, count(*) FROM (SELECT 'merged' AS model, item_id, ratings FROM merged_item_factors UNION ALL SELECT 'merged too', item_id, ratings FROM "merged too_item_factors") f
+	JOIN (SELECT item_id, count(DISTINCT user_id) AS ratings FROM accounts GROUP BY 1) a USING (item_id) WHERE f.ratings <> a.ratings GROUP BY 1;
+-- nothing of that is new by its time; all rows tell
+SELECT users_added, users_changed, users_removed, items_changed FROM mf_update('merged');
+SELECT users_added, users_changed, users_removed, items_changed > 1 AS items FROM mf_update('merged too', all_rows => true);
+SELECT * FROM of_accounts ORDER BY 1;
+SELECT model FROM miscounted ORDER BY 1;
+SELECT user_id, f.ratings = a.ratings AS counted FROM "merged too_user_factors" f JOIN (SELECT user_id, count(DISTINCT item_id) AS ratings FROM accounts GROUP BY 1) a USING (user_id) WHERE user_id IN (8, 5000) ORDER BY 1;
+-- with new rows they are what they have now; items count these, and not once more what they had; the old accounts stay until all rows are read
+INSERT INTO accounts VALUES (8, 44, 3, '2024-05-01 UTC'), (5000, 44, 3, '2024-05-01 UTC');
+SELECT users_added, users_changed, users_removed, items_changed FROM mf_update('merged');
+SELECT * FROM of_accounts ORDER BY 1;
+SELECT item_id, f.ratings - t.ratings AS more FROM merged_item_factors f JOIN as_trained t USING (item_id) WHERE f.ratings <> t.ratings ORDER BY 1;
+SELECT users_added, users_changed, users_removed, items_changed > 1 AS items FROM mf_update('merged', all_rows => true);
+SELECT users_changed, items_changed FROM mf_update('merged too');
+SELECT * FROM of_accounts ORDER BY 1;
+SELECT count(*) AS miscounted FROM miscounted;
+SELECT apart('merged_user_factors', 'merged too_user_factors', 'user_id') ~ 'ratings|fingerprints|[0-9]' AS users, apart('merged_item_factors', 'merged too_item_factors', 'item_id') ~ 'ratings|fingerprints|[0-9]' AS items;
+-- old rows of somebody who is new are theirs; their items count them when all rows are read
+INSERT INTO accounts SELECT 6000, item_id, 4, at FROM accounts WHERE user_id = 10;
+INSERT INTO accounts VALUES (6000, 50, 4, '2024-05-02 UTC');
+SELECT users_added, users_changed, users_removed, items_changed FROM mf_update('merged');
+SELECT ratings = (SELECT count(DISTINCT item_id) FROM accounts WHERE user_id = 6000) AS counted FROM merged_user_factors WHERE user_id = 6000;
+SELECT users_added, users_changed, items_changed = (SELECT count(*) FROM accounts WHERE user_id = 10 AND item_id <> 50) AS items FROM mf_update('merged', all_rows => true);
+SELECT count(*) AS miscounted FROM miscounted WHERE model = 'merged';
+DROP VIEW miscounted;
+
 -- whatever the type of times, and the kind of index; partitions too
 CREATE TABLE times (user_id text, item_id int, "timestamptz" timestamptz, "timestamp" timestamp, date date, int4 int4, int8 int8, float4 float4, float8 float8, "numeric" numeric) PARTITION BY HASH (user_id);
 CREATE TABLE times_0 PARTITION OF times FOR VALUES WITH (MODULUS 2, REMAINDER 0);
