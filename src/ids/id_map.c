@@ -388,6 +388,42 @@ SortEntries(SortEntry *entries, int32 n, IdType *type)
 	MemoryContextDelete(scratch);
 }
 
+/* By key; equal ones by their ids. */
+static int
+CompareKeys(const void *a, const void *b, void *arg)
+{
+	const SortEntry *x = a;
+	const SortEntry *y = b;
+	const IdMap *map = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->index == y->index ? 0 : CompareIds(map->type, IdAt(map, x->index), IdAt(map, y->index));
+}
+
+/*
+ * The numbers of all ids in an order that does not depend on that in which they came, for sums of floats: of integers by what
+ * they are, of others by their hashes, which are faster to compare.  In the current memory context.
+ */
+int32 *
+SettledOrder(const IdMap *map)
+{
+	SortEntry  *entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(map->count, 1));
+	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
+
+	for (int32 i = 0; i < map->count; i++)
+		entries[i] = (SortEntry) {map->type->is_int ? IdAt(map, i) : (int64) HashId(map->type, IdAt(map, i)), i};
+	if (map->type->is_int)
+		qsort(entries, map->count, sizeof(SortEntry), CompareIntegerEntries);
+	else
+		qsort_arg(entries, map->count, sizeof(SortEntry), CompareKeys, unconstify(IdMap *, map));
+	for (int32 i = 0; i < map->count; i++)
+		order[i] = entries[i].index;
+	pfree(entries);
+	return order;
+}
+
 /* Forgets near[], whose numbers are about to change. */
 static void
 DropNear(IdMap *map)

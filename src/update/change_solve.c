@@ -65,7 +65,7 @@ ItemFactors(const MfProblem *problem, float *vectors, float *rating_vectors, flo
 
 /*
  * The Gram matrix of a side in the dimensions that both parts share, over those that a training would have; NULL without
- * an interest part.  in: by number, whether each is.
+ * an interest part.  in: in the side's order, whether each is.
  */
 static double *
 GramOf(const Update *u, const Side *side, const float *in)
@@ -75,8 +75,8 @@ GramOf(const Update *u, const Side *side, const float *in)
 
 	if (mf_ratings_alone(&u->objective))
 		return NULL;
-	CheckCore(mf_gram_sums(&u->parallel, side->vectors, mf_padded(side->factors), side->ids->count, d, in, gram,
-						   AlignedZeroArray(mf_gram_sums_size(d), 1)));
+	CheckCore(mf_gram_sums(&u->parallel, side->vectors, mf_padded(side->factors), side->order, side->ids->count, d, in,
+						   gram, AlignedZeroArray(mf_gram_sums_size(d), 1)));
 	return gram;
 }
 
@@ -123,7 +123,7 @@ PutNumbers(Side *side, const Selection *selection, float *bias, const int32 *cou
 }
 
 /*
- * By number, 1 for those whose vectors a half-sweep of the other side goes by, as those of a training do: users who have
+ * In the side's order, 1 for those whose vectors a half-sweep of the other side goes by, as those of a training do: users who have
  * rows, if only held out, and items with ratings that are not.
  */
 static float *
@@ -132,7 +132,11 @@ MarkRated(const Update *u, const Side *side)
 	float	   *in = HugeArray(side->ids->count, sizeof(float));
 
 	for (int64 i = 0; i < side->ids->count; i++)
-		in[i] = side->current[i] != 0 && (side == &u->users || side->counts[i] > 0);
+	{
+		int32		number = side->order[i];
+
+		in[i] = side->current[number] != 0 && (side == &u->users || side->counts[number] > 0);
+	}
 	return in;
 }
 

@@ -130,6 +130,7 @@ GrowSide(Side *side, const int64 *current)
 	side->current = HugeArray(n, sizeof(int64));
 	memcpy(side->current, current, sizeof(int64) * n);
 	side->change = HugeZeroArray(n, sizeof(uint8));
+	side->order = SettledOrder(side->ids);
 }
 
 /* Finds what becomes of each: where the fingerprint is not known, rows count as changed. */
@@ -169,9 +170,11 @@ SelectMarked(const Side *side, const bool *marked, Selection *selection)
 	selection->place = HugeArray(n, sizeof(int32));
 	for (int64 i = 0; i < n; i++)
 	{
-		selection->place[i] = marked[i] ? (int32) selection->count : -1;
-		if (marked[i])
-			selection->number[selection->count++] = (int32) i;
+		int32		number = side->order[i];
+
+		selection->place[number] = marked[number] ? (int32) selection->count : -1;
+		if (marked[number])
+			selection->number[selection->count++] = number;
 	}
 }
 

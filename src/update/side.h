@@ -41,9 +41,13 @@ typedef struct Side
 	int64	   *fingerprints;	/* of the rows that they were made from; 0: none, or not known */
 	int64	   *current;		/* of the rows that there are; 0: none */
 	uint8	   *change;			/* Change; by FindChanges() */
+	int32	   *order;			/* n: numbers in an order that does not depend on how the table was read; by GrowSide() */
 } Side;
 
-/* Numbers of a side that something is done with, ascending, and where each is among them. */
+/*
+ * Numbers of a side that something is done with, in the side's order, and where each is among them.  What is summed goes by
+ * places, so that it is the same to the bit by whatever plan tables and the source are read.
+ */
 typedef struct Selection
 {
 	int64		count;

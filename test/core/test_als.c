@@ -523,7 +523,7 @@ test_some_items(const SampleOptions *o)
 	pick_items(&s, &some);
 	sample_sweep(als, &s, MF_ITEMS, true, 0, NULL);
 	free(space);
-	mf_gram_sums(&parallel, s.factors.user, ld, o->nusers, shared, NULL, gram, gram_space);
+	mf_gram_sums(&parallel, s.factors.user, ld, NULL, o->nusers, shared, NULL, gram, gram_space);
 	als = sample_als(&some, &parallel, &space);
 	error = mf_als_begin(als, MF_ITEMS, true, o->interest ? gram : NULL);
 	if (error == MF_OK)

@@ -273,7 +273,7 @@ bits_after(const SampleOptions *o, bool exact, int nthreads, int64_t part, bool 
 		uint64_t	before = side == MF_USERS ? hash_items(&s) : hash_users(&s);
 		double		loss;
 
-		mf_gram_sums(&parallel, side == MF_USERS ? s.factors.interest : s.factors.user, ld,
+		mf_gram_sums(&parallel, side == MF_USERS ? s.factors.interest : s.factors.user, ld, NULL,
 					 side == MF_USERS ? o->nitems : o->nusers, shared, side == MF_USERS ? s.problem.unobserved : NULL,
 					 gram, gram_space);
 		if (sample_sweep_given(als, &s, side, exact, part, give ? gram : NULL, &loss) != MF_OK)

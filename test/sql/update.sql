@@ -95,6 +95,20 @@ DELETE FROM ratings;
 INSERT INTO ratings SELECT * FROM copy;
 SELECT u.* FROM updated('both') u;
 ROLLBACK;
+-- nor does that of the model's rows: what is stored is the same to the bit, whatever the order in which tables are read
+CREATE FUNCTION shuffle(model text) RETURNS void LANGUAGE plpgsql AS $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY[model || '_user_factors', model || '_item_factors'] LOOP
+	EXECUTE format('CREATE TEMPORARY TABLE shuffled ON COMMIT DROP AS SELECT * FROM %1$I; DELETE FROM %1$I; INSERT INTO %1$I SELECT * FROM shuffled ORDER BY md5(shuffled::text); DROP TABLE shuffled', t); END LOOP; END $$;
+CREATE VIEW mixed AS SELECT * FROM ratings ORDER BY md5(ratings::text);
+SELECT count(t.users) FROM (VALUES ('one', 'ratings'), ('other', 'mixed')) m (model, source), mf_train(source::regclass, model, factors => 4) t;
+SELECT all_rows('one') = all_rows('other') AS same, shuffle('other');
+BEGIN;
+INSERT INTO ratings SELECT u, 110 + u % 3, 1 + u % 5 FROM generate_series(1, 60) u;
+INSERT INTO ratings SELECT 2000 + u, i, 1 + (u + i) % 5 FROM generate_series(1, 5) u, generate_series(1, 40, 3) i;
+SELECT model, u.users, u.items FROM unnest('{one,other}'::text[]) model, updated(model) u;
+SELECT all_rows('one') = all_rows('other') AS same;
+ROLLBACK;
+SELECT count(mf_drop(model)) FROM unnest('{one,other}'::text[]) model;
+DROP VIEW mixed;
 -- all of it or nothing
 BEGIN;
 INSERT INTO ratings VALUES (1000, 47, 5);
@@ -108,6 +122,7 @@ SELECT users, items FROM mf_train('plays', 'small', factors => 4, iterations => 
 SELECT users, items FROM mf_train('plays', 'spilled', factors => 4, iterations => 4, feedback => 'implicit', rating_column => 'plays');
 INSERT INTO plays SELECT 'user ' || u, 'song ' || i, 2 FROM generate_series(40, 60) u, generate_series(45, 55) i;
 SELECT u.* FROM updated('small') u;
+SELECT shuffle('spilled');
 SET maintenance_work_mem = '1MB';
 SELECT u.* FROM updated('spilled') u;
 RESET maintenance_work_mem;

@@ -158,7 +158,7 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 	if (gram != NULL)
 		memcpy(space.gram, gram, (size_t) d * (size_t) d * sizeof(double));
 	else
-		error = mf_gram_sums(als->parallel, als->fixed[MF_INTEREST], als->given_ld,
+		error = mf_gram_sums(als->parallel, als->fixed[MF_INTEREST], als->given_ld, NULL,
 							 users ? problem->nusers : problem->nitems, d,
 							 users ? NULL : problem->unobserved, space.gram, space.rest);
 	if (error == MF_OK)

@@ -126,10 +126,14 @@ sum_part(void *state, int64_t part, int worker)
 	}
 }
 
-/* As mf_gram_sums(), of rows in the given order. */
-static MfError
-sum_rows(const MfParallel *parallel, const float *x, int stride, const int32_t *order, int64_t nrows, int d,
-		 const float *weight, double *out, void *space)
+/*
+ * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
+ * which are `stride` floats apart; weight NULL: 1.  The same to the bit as of an array whose r-th row is row order[r] of x;
+ * order NULL: all rows as they lie.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
+ */
+MfError
+mf_gram_sums(const MfParallel *parallel, const float *x, int stride, const int32_t *order, int64_t nrows, int d,
+			 const float *weight, double *out, void *space)
 {
 	MfArena		arena = mf_arena_at(space);
 	int			ld = mf_padded(d);
@@ -152,17 +156,6 @@ sum_rows(const MfParallel *parallel, const float *x, int stride, const int32_t *
 	return MF_OK;
 }
 
-/*
- * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
- * which are `stride` floats apart; weight NULL: 1.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
- */
-MfError
-mf_gram_sums(const MfParallel *parallel, const float *x, int stride, int64_t nrows, int d, const float *weight,
-			 double *out, void *space)
-{
-	return sum_rows(parallel, x, stride, NULL, nrows, d, weight, out, space);
-}
-
 /* The same in floats: gram (d x mf_padded(d), both triangles, padding 0); space: mf_gram_size() bytes. */
 MfError
 mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfactors,
@@ -182,7 +175,7 @@ mf_gram_in_order(const MfParallel *parallel, const float *factors, const int32_t
 	int			ld = mf_padded(nfactors);
 	MfArena		arena = mf_arena_at(space);
 	double	   *sum = mf_arena_take(&arena, (size_t) (nfactors * nfactors) * sizeof(double));
-	MfError		error = sum_rows(parallel, factors, ld, order, nrows, nfactors, weight, sum, arena.start + arena.used);
+	MfError		error = mf_gram_sums(parallel, factors, ld, order, nrows, nfactors, weight, sum, arena.start + arena.used);
 
 	if (error != MF_OK)
 		return error;
