@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "core/als/problem.h"
+#include "core/base/padding.h"
 #include "features/feature_arguments.h"
 #include "model/factor_rows.h"
 #include "model/missing_rows.h"
@@ -52,6 +53,7 @@ typedef struct Renewal
 	int64		numbers;		/* all numbers of items are below */
 	const float *mean_user;		/* of users */
 	double		mean_bias;
+	const ItemNews *news;		/* of items; NULL: nobody wants to know */
 	int64		added;
 	int64		removed;
 } Renewal;
@@ -165,6 +167,8 @@ RemoveGone(Renewal *renewal)
 		if (!renewal->cold[i] || renewal->described[i])
 			continue;
 		ids[n++] = IdToDatum(&renewal->type, IdAt(renewal->ids, i));
+		if (renewal->news)
+			renewal->news->gone(renewal->news->state, IdAt(renewal->ids, i));
 		if (n < BATCH_ROWS)
 			continue;
 		renewal->removed += DeleteVersionRows(renewal->relid, renewal->id_column, version, &renewal->type, ids, n);
@@ -172,6 +176,18 @@ RemoveGone(Renewal *renewal)
 	}
 	renewal->removed += DeleteVersionRows(renewal->relid, renewal->id_column, version, &renewal->type, ids, n);
 	pfree(ids);
+}
+
+/* Says what has been stored of new items. */
+static void
+TellItems(const ItemNews *news, const FactorRows *rows)
+{
+	int64		ld = mf_padded(rows->factors);
+
+	for (int32 i = 0; i < rows->ids->count; i++)
+		news->came(news->state, IdAt(rows->ids, i), rows->vectors + i * ld,
+				   rows->rating_vectors ? rows->rating_vectors + i * ld : NULL, rows->bias ? rows->bias[i] : 0,
+				   rows->numbers[i]);
 }
 
 /* Stores n of the new items, from number `first` on, in the current memory context. */
@@ -195,6 +211,8 @@ StoreItems(Renewal *renewal, int32 first, int n)
 	rows.rating_vectors = items.rating_vectors;
 	rows.numbers = numbers;
 	StoreFactors(renewal->model->item_relid, ITEM_ID, renewal->model->version, &rows, true);
+	if (renewal->news)
+		TellItems(renewal->news, &rows);
 	renewal->numbers += n;
 	renewal->added += n;
 }
@@ -337,11 +355,11 @@ Renew(Renewal *renewal)
 		 renewal->removed);
 }
 
-/* Renews the items: *added, *removed: how many of them have come and gone. */
+/* Renews the items: *added, *removed: how many of them have come and gone; news: who is told which, or NULL. */
 void
-RenewItems(const Model *model, int64 *added, int64 *removed)
+RenewItems(const Model *model, const ItemNews *news, int64 *added, int64 *removed)
 {
-	Renewal		renewal = {.model = model,.side = &item_side,.relid = model->item_relid,.id_column = ITEM_ID};
+	Renewal		renewal = {.model = model,.side = &item_side,.relid = model->item_relid,.id_column = ITEM_ID,.news = news};
 
 	Renew(&renewal);
 	*added = renewal.added;

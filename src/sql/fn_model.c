@@ -152,7 +152,7 @@ mf_refresh(PG_FUNCTION_ARGS)
 	int64		removed;
 
 	CheckModelTables(model);
-	RenewItems(model, &added, &removed);
+	RenewItems(model, NULL, &added, &removed);
 	RenewProfiles(model, &added, &removed);
 	PG_RETURN_INT64(RenewImages(model));
 }

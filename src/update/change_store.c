@@ -71,7 +71,7 @@ GatherRows(const Side *side, const Selection *selection, FactorRows *rows)
 }
 
 /* Whether the version says what users have, so that rows that are stored now can. */
-static bool
+bool
 StoresSeen(const Update *u)
 {
 	if (SeenColumn(u->users.relid) == InvalidAttrNumber || ItemNumberColumn(u->items.relid) == InvalidAttrNumber)
@@ -150,9 +150,8 @@ StoreItems(const Update *u, bool with_seen)
 void
 StoreChanges(Update *u)
 {
-	bool		with_seen = StoresSeen(u);
+	bool		with_seen = u->stores_seen;
 
-	u->stores_seen = with_seen;
 	AddFingerprintColumns(u->model);	/* of tables that are older */
 	DeleteChanged(u, &u->users);
 	DeleteChanged(u, &u->items);

@@ -43,9 +43,15 @@ ReserveSide(Side *side, int64 count, int64 capacity, bool both)
 	side->bias = GrowArray(side->bias, capacity, sizeof(float));
 	side->counts = GrowArray(side->counts, capacity, sizeof(int32));
 	side->numbers = GrowArray(side->numbers, capacity, sizeof(int32));
-	side->trends = GrowArray(side->trends, capacity, sizeof(float));
+	if (side->trends || count == 0)
+		side->trends = GrowArray(side->trends, capacity, sizeof(float));
 	side->known = GrowArray(side->known, capacity, sizeof(bool));
 	side->fingerprints = GrowArray(side->fingerprints, capacity, sizeof(int64));
+	if (side->change)
+	{
+		side->change = repalloc_huge(side->change, capacity);
+		memset(side->change + count, CHANGE_NONE, capacity - count);
+	}
 	side->capacity = capacity;
 }
 
@@ -129,8 +135,31 @@ GrowSide(Side *side, const int64 *current)
 	}
 	side->current = HugeArray(n, sizeof(int64));
 	memcpy(side->current, current, sizeof(int64) * n);
-	side->change = HugeZeroArray(n, sizeof(uint8));
+	side->change = HugeZeroArray(side->capacity, sizeof(uint8));
 	side->order = SettledOrder(side->ids);
+}
+
+/*
+ * Takes an item without ratings that has come to the version, once all else is stored, by its vector(s) of d floats.  What has been
+ * read of the source does not know it.
+ */
+void
+AddColdItem(Side *side, int64 id, const float *vector, const float *rating_vector, float bias, int32 number)
+{
+	int32		at = AddId(side->ids, id);
+
+	if (at >= side->capacity)
+		ReserveSide(side, at, 2 * side->capacity, side->rating_vectors != NULL);
+	KeepVector(side, side->vectors, at, vector);
+	if (side->rating_vectors)
+		KeepVector(side, side->rating_vectors, at, rating_vector);
+	side->bias[at] = bias;
+	side->counts[at] = 0;
+	side->numbers[at] = number;
+	if (side->trends)
+		side->trends[at] = 0;
+	side->known[at] = true;
+	side->change[at] = CHANGE_ADDED;
 }
 
 /* Finds what becomes of each: where the fingerprint is not known, rows count as changed. */

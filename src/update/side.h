@@ -36,7 +36,7 @@ typedef struct Side
 	float	   *bias;
 	int32	   *counts;			/* ratings, as the version has them by now */
 	int32	   *numbers;		/* of items: by which users' rows mean them; negative: none */
-	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL by CountTrends(): the version has none */
+	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL: the version has none, see HasTrends() */
 	bool	   *known;			/* they are stored with a vector */
 	int64	   *fingerprints;	/* of the rows that they were made from; 0: none, or not known */
 	int64	   *current;		/* of the rows that there are; 0: none */
@@ -57,6 +57,7 @@ typedef struct Selection
 
 extern void ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both, int64 rows);
 extern void GrowSide(Side *side, const int64 *current);
+extern void AddColdItem(Side *side, int64 id, const float *vector, const float *rating_vector, float bias, int32 number);
 extern void FindChanges(Side *side);
 extern int64 CountSide(const Side *side);
 extern void Select(const Side *side, uint32 changes, Selection *selection);

@@ -48,9 +48,15 @@ AddRows(Update *u, FadeSum *left)
 	EndTriplets(rows);
 }
 
+/* Whether the version keeps faded counts of items; else their array becomes NULL. */
+bool
+HasTrends(const Update *u)
+{
+	return u->objective.trend_half_life > 0 && u->source.time_column && TrendColumn(u->items.relid) != InvalidAttrNumber;
+}
+
 /*
- * u->items.trends: counts the rows of items that have changed, which SolveChanges() has selected.  Of a version without
- * trends it becomes NULL.  So many half-lives after the training that floats would end, all that is new counts the same.
+ * u->items.trends, of a version that has them: counts the rows of items that have changed, which SolveChanges() has selected.  So many half-lives after the training that floats would end, all that is new counts the same.
  */
 void
 CountTrends(Update *u)
@@ -59,11 +65,8 @@ CountTrends(Update *u)
 	double		later = (u->read->fading.newest - u->objective.newest) / half_life;
 	FadeSum    *left;
 
-	if (!(half_life > 0) || u->source.time_column == NULL || TrendColumn(u->items.relid) == InvalidAttrNumber)
-	{
-		u->items.trends = NULL;
+	if (u->items.trends == NULL)
 		return;
-	}
 	later = fmax(fmin(later, MOST_HALF_LIVES), -MOST_HALF_LIVES);
 	left = HugeZeroArray(u->items.ids->count, sizeof(FadeSum));
 	AddRows(u, left);

@@ -210,6 +210,7 @@ ReadBoth(Update *u, bool all_rows)
 	NoteRowSecurity(&u->source);
 	if (all_rows || !ReadRecentRows(u, &hint))
 		ReadWholeSource(u, hint);
+	u->stores_seen = StoresSeen(u);
 }
 
 /* Adds up what becomes of a side: what is new to the version, what was there, and what goes. */
@@ -274,6 +275,8 @@ TakeChanges(Update *u, UpdateResult *result)
 	FindCountedItems(u);
 	CountSideChanges(&u->users, &result->users_added, &result->users_changed, &result->users_removed);
 	CountSideChanges(&u->items, &result->items_added, &result->items_changed, &result->items_removed);
+	if (!HasTrends(u))
+		u->items.trends = NULL;
 	if (!DidAnything(result))
 		return;
 	SolveChanges(u);
@@ -289,17 +292,39 @@ TakeChanges(Update *u, UpdateResult *result)
 		FreeCells(u->cells);
 }
 
+/* ItemNews: an item without ratings is one of the version from now on. */
+static void
+TakeColdItem(void *state, int64 id, const float *vector, const float *rating_vector, float bias, int32 number)
+{
+	Update	   *u = state;
+
+	AddColdItem(&u->items, id, vector, rating_vector, bias, number);
+	u->numbers = Max(u->numbers, (int64) number + 1);
+}
+
+/* ItemNews: it is none any more. */
+static void
+DropColdItem(void *state, int64 id)
+{
+	Side	   *items = &((Update *) state)->items;
+	int32		number = FindId(items->ids, id);
+
+	if (number >= 0)
+		items->change[number] = CHANGE_EMPTIED;
+}
+
 /* Brings what has no rows up to date with the relations of attributes, and publishes the version's image. */
 static void
-RenewRest(const Update *u, UpdateResult *result)
+RenewRest(Update *u, UpdateResult *result)
 {
+	ItemNews	news = {u, TakeColdItem, DropColdItem};
 	bool		changed = DidAnything(result);
 	int64		items_added;
 	int64		items_removed;
 	int64		users_added;
 	int64		users_removed;
 
-	RenewItems(u->model, &items_added, &items_removed);
+	RenewItems(u->model, &news, &items_added, &items_removed);
 	RenewProfiles(u->model, &users_added, &users_removed);
 	result->items_added += items_added;
 	result->items_removed += items_removed;
@@ -307,9 +332,7 @@ RenewRest(const Update *u, UpdateResult *result)
 	result->users_removed += users_removed;
 	if (!changed && DidAnything(result))
 		RecordRenewal(u->model);
-	if (items_added + items_removed > 0)
-		(void) RenewImages(u->model);
-	else if (changed)
+	if (changed || items_added + items_removed > 0)
 		PublishChanges(u);
 }
 

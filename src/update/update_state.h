@@ -79,9 +79,11 @@ extern void SolveChanges(Update *u);
 
 /* trend_count.c */
 extern Fading TrendFading(const Update *u);
+extern bool HasTrends(const Update *u);
 extern void CountTrends(Update *u);
 
 /* change_store.c */
+extern bool StoresSeen(const Update *u);
 extern void StoreChanges(Update *u);
 
 /* change_publish.c */

@@ -67,6 +67,32 @@ SELECT b.model, b.what, a.answer = b.answer AS same FROM models m CROSS JOIN LAT
 	JOIN answered a ON a.round = 3 AND a.model = b.model AND a.what = b.what ORDER BY b.model COLLATE "C", b.what COLLATE "C";
 SELECT a.model, a.what FROM answered a JOIN answered b USING (model, what) WHERE a.round = 2 AND b.round = 3 AND a.answer = b.answer;
 
+-- items without ratings come and go, alone and beside new rows, between others and with new ids; one of them gets rows, one loses its own
+CREATE TABLE described AS SELECT i AS item_id, 'maker ' || abs(hashint4(i)) % 7 AS maker, 'kind ' || i % 5 AS kind FROM generate_series(0, 17998, 2) i;
+ALTER TABLE described ADD PRIMARY KEY (item_id);
+SELECT items > 8192 AS many FROM mf_train('ratings', 'cold', factors => 8, interest_weight => 1, iterations => 2, item_features => 'described');
+CREATE FUNCTION cold_round() RETURNS TABLE (users_changed bigint, items_added bigint, some_changed boolean, items_removed bigint, renewed boolean, same boolean, counted boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE TEMPORARY TABLE did ON COMMIT DROP AS SELECT u.users_changed, u.items_added, u.items_changed > 0 AS some_changed, u.items_removed, renewed('cold') FROM mf_update('cold') u;
+	CREATE TEMPORARY TABLE patched ON COMMIT DROP AS SELECT * FROM answers('cold');
+	PERFORM mf_refresh('cold');
+	RETURN QUERY SELECT d.*, (SELECT bool_and(a.answer = b.answer) FROM patched a JOIN answers('cold') b USING (what)), (SELECT items = (SELECT count(*) FROM cold_item_factors) FROM mf_models WHERE model = 'cold') FROM did d;
+	DROP TABLE did, patched;
+END $$;
+INSERT INTO described SELECT i, 'maker ' || i % 7, 'kind ' || i % 5 FROM unnest('{-7,1,4001,9001,17999,20001,20002}'::int[]) i;
+SELECT * FROM cold_round();
+INSERT INTO described SELECT i, 'maker ' || i % 7, 'kind ' || i % 5 FROM generate_series(3, 603, 6) i;
+DELETE FROM described WHERE item_id IN (-7, 9001, 20002);
+INSERT INTO ratings SELECT 1 + abs(hashint4(i)) % 1500, (ARRAY[1, 4001, 19, 24001, 400])[1 + i % 5], 1 + i % 5 FROM generate_series(1, 60) i;
+DELETE FROM ratings WHERE item_id = 6000;
+SELECT users_changed > 50 AS users_changed, items_added, some_changed, items_removed, renewed, same, counted FROM cold_round();
+DELETE FROM described WHERE item_id > 20000 OR item_id BETWEEN 100 AND 200 AND item_id % 2 = 1;
+SELECT * FROM cold_round();
+SELECT count(*) AS nothing_new FROM mf_update('cold') WHERE items_added + items_changed + items_removed = 0;
+INSERT INTO described SELECT i, 'maker 1', 'kind 1' FROM generate_series(30001, 33001) i;
+SELECT * FROM cold_round();
+SELECT mf_drop('cold');
+
 -- evaluation looks at all places of the index
 CREATE TABLE held AS SELECT user_id, item_id, avg(rating) AS rating FROM ratings WHERE mf_holdout(user_id, item_id, 0.01) GROUP BY user_id, item_id;
 DELETE FROM ratings r USING held h WHERE (r.user_id, r.item_id) = (h.user_id, h.item_id);
