@@ -234,6 +234,23 @@ SELECT users_added, users_changed, items_changed = (SELECT count(*) FROM account
 SELECT count(*) AS miscounted FROM miscounted WHERE model = 'merged';
 DROP VIEW miscounted;
 
+-- a source that is not what it was: an error that says what helps, or the same rows
+CREATE FUNCTION updates_after(command text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE said text; hint text; did text; BEGIN
+	EXECUTE command;
+	SELECT concat_ws(' ', 'changed:', users_added, users_changed, users_removed, items_added, items_changed, items_removed) INTO did FROM mf_update('shop', all_rows => true);
+	RAISE EXCEPTION USING MESSAGE = did, HINT = 'none';
+EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT; RETURN said || ' / ' || hint; END $$;
+CREATE TABLE shop AS SELECT user_id, item_id, rating, at FROM came WHERE user_id <= 60;
+SELECT users FROM mf_train('shop', factors => 2, iterations => 2, time_column => 'at', half_life => '1 month');
+SELECT (parameters ->> 'half_life')::float8 / 86400 AS days FROM mf_models WHERE model = 'shop';
+\pset format unaligned
+\pset tuples_only on
+SELECT c || ': ' || updates_after(c) FROM unnest(ARRAY['ALTER TABLE shop DROP at', 'ALTER TABLE shop RENAME at TO since', 'ALTER TABLE shop ALTER at TYPE text', 'ALTER TABLE shop ALTER at TYPE date USING (at AT TIME ZONE ''UTC'')::date',
+	'ALTER TABLE shop ALTER rating TYPE numeric', 'ALTER TABLE shop DROP rating', 'ALTER TABLE shop RENAME user_id TO who', 'ALTER TABLE shop RENAME TO store', 'DROP TABLE shop', 'TRUNCATE shop', 'UPDATE shop SET at = NULL',
+	'UPDATE shop SET rating = NULL', 'UPDATE shop SET at = NULL WHERE user_id = 7', 'INSERT INTO shop VALUES (7, 1, 3, ''-infinity'')', 'INSERT INTO shop VALUES (7, 99, 3, ''3024-01-01 UTC'')']) c;
+\pset format aligned
+\pset tuples_only off
+
 -- whatever the type of times, and the kind of index; partitions too
 CREATE TABLE times (user_id text, item_id int, "timestamptz" timestamptz, "timestamp" timestamp, date date, int4 int4, int8 int8, float4 float4, float8 float8, "numeric" numeric) PARTITION BY HASH (user_id);
 CREATE TABLE times_0 PARTITION OF times FOR VALUES WITH (MODULUS 2, REMAINDER 0);
