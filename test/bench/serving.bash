@@ -153,7 +153,7 @@ renew_image() {
 	sql -c "SET client_min_messages = debug1" -c "SELECT FROM mf_update('$1')" 2>&1 |
 		awk -v name="serving.image_renewal.$1" '/renewed the image of/ { print name, $(NF - 1) / 1000 }' >>"$figures"
 	sql -c "DELETE FROM $2 r USING $2_came c WHERE (r.user_id, r.item_id, r.rating) = (c.user_id, c.item_id, c.rating)" \
-		-c "DROP TABLE $2_came" -c "SELECT FROM mf_update('$1')" -c "VACUUM ANALYZE $2" -c "SELECT mf_refresh('$1')"
+		-c "DROP TABLE $2_came" -c "SELECT FROM mf_update('$1')" -c "VACUUM ANALYZE $2" -c "SELECT FROM mf_refresh('$1')"
 }
 
 # pgvector's index on a model's items, with its defaults, and the users' vectors.
