@@ -27,7 +27,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 
 /* Of metrics for which relevant items that the model does not know are misses. */
 #define OPEN_PREFIX "all_"

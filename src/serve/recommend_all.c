@@ -21,7 +21,7 @@
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "serve/recommend_all.h"
-#include "source/pairs_read.h"
+#include "read/pairs_read.h"
 
 /* Users of a block: so many, or so many for each thread, so that starting threads is nothing beside it. */
 #define BLOCK_USERS 1024

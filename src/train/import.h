@@ -5,7 +5,7 @@
 #define MFREC_IMPORT_H
 
 #include "model/model_write.h"
-#include "source/vectors_read.h"
+#include "read/vectors_read.h"
 #include "train/train_options.h"
 
 /* What mf_import was asked for; a number that was not given is NaN. */

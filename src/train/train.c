@@ -31,7 +31,7 @@
 #include "pg/progress.h"
 #include "pg/snapshot.h"
 #include "source/lookup_cost.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 #include "train/als_loop.h"
 #include "train/item_map.h"
 #include "train/new_version.h"

@@ -22,7 +22,7 @@
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 #include "source/source.h"
 #include "train/als_loop.h"
 #include "train/item_map.h"

@@ -36,7 +36,7 @@
 #include "pg/memory_limit.h"
 #include "pg/plan_scans.h"
 #include "pg/snapshot.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 #include "source/unrated.h"
 #include "update/update_state.h"
 

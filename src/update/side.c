@@ -2,7 +2,7 @@
  * side.c - the users or the items of a version: as they are stored, and what becomes of them.
  *
  * A row of a model table has a fingerprint of the rows of the source that it was made from, a sum of hashes of them
- * (source/ratings_read.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
+ * (read/ratings_read.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
  * are others now: some came, went, or changed their rating.
  */
 #include "postgres.h"

@@ -5,7 +5,7 @@
  * rows in the source have changed are replaced, in the caller's transaction, and the version gets a new identity, so that
  * sessions map the new image.  All of it is seen at once, at commit; who has an older snapshot sees what was there.
  *
- *     read what is stored, and the source         side.c, source/ratings_read.c
+ *     read what is stored, and the source         side.c, read/ratings_read.c
  *         or what has come to it by its time      recent_rows.c
  *     find whose rows have changed                side.c
  *     leave vectors that a few rows do not move   item_growth.c
@@ -34,7 +34,7 @@
 #include "pg/json.h"
 #include "pg/memory_limit.h"
 #include "serve/renewal.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 #include "source/unrated.h"
 #include "update/update.h"
 #include "update/update_state.h"

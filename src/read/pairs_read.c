@@ -11,7 +11,7 @@
 #include "ids/id_growth.h"
 #include "pg/memory_limit.h"
 #include "pg/spi_query.h"
-#include "source/pairs_read.h"
+#include "read/pairs_read.h"
 #include "source/ratings_sort.h"
 
 #define BATCH_PAIRS 1024

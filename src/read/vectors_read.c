@@ -23,7 +23,7 @@
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "source/relation.h"
-#include "source/vectors_read.h"
+#include "read/vectors_read.h"
 
 /* Rows that there is room for at first. */
 #define FIRST_ROWS 1024

@@ -21,7 +21,7 @@
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "rows/row_time.h"
-#include "source/ratings_read.h"
+#include "read/ratings_read.h"
 #include "source/ratings_sort.h"
 
 #define BATCH_ROWS 1024
