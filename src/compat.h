@@ -77,6 +77,20 @@
 #define TreeWalker(walker) ((void *) (walker))
 #endif
 
+/* 16 keeps what a query needs to be allowed beside its relations. */
+#if PG_VERSION_NUM >= 160000
+#define CheckQueryPermissions(statement) ((void) ExecCheckPermissions((statement)->rtable, (statement)->permInfos, true))
+#else
+#define CheckQueryPermissions(statement) ((void) ExecCheckRTPerms((statement)->rtable, true))
+#endif
+
+/* 19 wants flags. */
+#if PG_VERSION_NUM >= 190000
+#define BeginParallelScan(rel, shared) table_beginscan_parallel(rel, shared, 0)
+#else
+#define BeginParallelScan(rel, shared) table_beginscan_parallel(rel, shared)
+#endif
+
 /* 18 asks whether a deferrable key will do. */
 #if PG_VERSION_NUM >= 180000
 #define PrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)

@@ -1,9 +1,9 @@
 /*
  * ratings_read.c - from a relation to a sparse matrix in both orientations.
  *
- * The source is read by one query, with the caller's privileges and row security, whose rows the
- * executor hands to a receiver of our own: no copy, no tuplestore, and a parallel plan where the
- * planner finds one.  Every row becomes a triplet of two dense numbers and a value; the ids
+ * A source is what one query of it says, with the caller's privileges and row security.  Where the query comes to no more
+ * than columns of tables, these are read directly (direct_read.c), with parallel workers of our own.  Else the executor
+ * hands its rows to a receiver: no copy, no tuplestore, and a parallel plan where the planner finds one.  Every row becomes a triplet of two dense numbers and a value; the ids
  * themselves stay in two dictionaries.  Then ratings_sort.c makes rows by user and by item, and
  * ratings.c puts them on the scale that training works on.
  *
@@ -14,17 +14,15 @@
 #include <math.h>
 
 #include "compat.h"
-#include "core/base/rng.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
-#include "rows/row_time.h"
+#include "read/direct_read.h"
 #include "read/ratings_read.h"
+#include "rows/row_time.h"
 #include "source/ratings_sort.h"
-
-#define BATCH_ROWS 1024
 
 /* Rows between two looks at the memory that the dictionaries take. */
 #define CHECK_ROWS (1 << 20)
@@ -39,42 +37,9 @@ typedef struct RatingReceiver
 	const Source *source;
 	Ratings    *ratings;
 	Triplets	triplets;
-	bool		marks;			/* rows that are not relevant get weights below 0, until it is known which ones train */
-	int			batch;			/* rows below, whose ids have no numbers yet */
-	int64		user[BATCH_ROWS];
-	int64		item[BATCH_ROWS];
-	float		value[BATCH_ROWS];
-	float		weight[BATCH_ROWS];
-	double		time[BATCH_ROWS];
+	RowTaker	taker;
+	RowTally	tally;
 } RatingReceiver;
-
-/* The error of a number that training cannot take, which names the row by its ids. */
-static void
-BadValue(const Source *source, TupleTableSlot *slot, const char *what, float value)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s of user %s and item %s is %g", what,
-					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
-					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1])), value),
-			 errdetail(isfinite(value) ? "It must not be negative." : "It must be a finite number in single precision."),
-			 errhint("Correct the row, or leave it out with a view.")));
-}
-
-/* The same of a time that is not finite. */
-static void
-BadTime(const Source *source, TupleTableSlot *slot)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-			 errmsg("time of user %s and item %s is not finite",
-					IdToText(&source->user, IdFromColumn(&source->user, slot->tts_values[0])),
-					IdToText(&source->item, IdFromColumn(&source->item, slot->tts_values[1]))),
-			 errdetail(source->time_type == NUMERICOID || source->time_type == FLOAT8OID || source->time_type == FLOAT4OID ?
-					   "Rows count by their age, and column \"%s\" must be a finite number of seconds in double precision." :
-					   "Rows count by their age, and column \"%s\" must say when they came to be.", source->time_column),
-			 errhint("Correct the row, or leave it out with a view.")));
-}
 
 /*
  * An error where the dictionaries so far, those of rows that are no ratings included, exceed the limit of
@@ -112,62 +77,11 @@ CreateFingerprints(void)
 	return prints;
 }
 
-/* hash[i] += `factor` times the id of row i, as 64 bits that are the same wherever and whenever it is read. */
+/* Adds the rows of a batch to the sums of their users and items, whose numbers are given. */
 static void
-AddIdBits(const IdType *type, const int64 *ids, int n, uint64 factor, uint64 *hash)
+AddFingerprints(const Ratings *ratings, const RowBatch *batch, const int32 *users, const int32 *items)
 {
-	if (type->is_int)
-		for (int i = 0; i < n; i++)
-			hash[i] += factor * (uint64) ids[i];
-	else
-		for (int i = 0; i < n; i++)
-			hash[i] += factor * HashId(type, ids[i]);
-}
-
-/* The bits of number i of an array, NULL: of ones. */
-static inline uint64
-NumberBits(const float *numbers, int i)
-{
-	float		number = numbers ? numbers[i] : 1;
-	uint32		bits;
-
-	memcpy(&bits, &number, sizeof(bits));
-	return bits;
-}
-
-/*
- * hash[]: of n rows of ids of these types, with ratings, weights before they fade, and times where a source has them, else
- * NULL.  Ids and numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two users swap a
- * rating.
- */
-void
-HashRows(const IdType *user, const IdType *item, int n, const int64 *users, const int64 *items, const float *values,
-		 const float *weights, const double *times, uint64 *hash)
-{
-	for (int i = 0; i < n; i++)
-	{
-		uint64		time = 0;
-
-		if (times)
-			memcpy(&time, &times[i], sizeof(time));
-		hash[i] = (NumberBits(values, i) << 32 | NumberBits(weights, i)) * UINT64CONST(0x9e3779b97f4a7c15) +
-			time * UINT64CONST(0xd6e8feb86659fd93) + 1;
-	}
-	AddIdBits(user, users, n, UINT64CONST(0xd1342543de82ef95), hash);
-	AddIdBits(item, items, n, UINT64CONST(0xaf251af3b0f025b5), hash);
-	for (int i = 0; i < n; i++)
-		hash[i] = mf_mix64(hash[i]);
-}
-
-/* Adds the rows of the batch to the sums of their users and items, whose numbers are given. */
-static void
-AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items)
-{
-	const Ratings *ratings = receiver->ratings;
-	const Triplets *triplets = &receiver->triplets;
 	Fingerprints *prints = ratings->fingerprints;
-	int			n = receiver->batch;
-	uint64		hash[BATCH_ROWS];
 	uint64	   *user;
 	uint64	   *item;
 
@@ -175,146 +89,78 @@ AddFingerprints(RatingReceiver *receiver, const int32 *users, const int32 *items
 	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
 	user = (uint64 *) prints->user;
 	item = (uint64 *) prints->item;
-	HashRows(&receiver->source->user, &receiver->source->item, n, receiver->user, receiver->item,
-			 ratings->is_explicit ? receiver->value : NULL, receiver->weight, triplets->has_time ? receiver->time : NULL, hash);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < batch->ratings; i++)
 	{
-		user[users[i]] += hash[i];
-		item[items[i]] += hash[i];
+		user[users[i]] += batch->hash[i];
+		item[items[i]] += batch->hash[i];
 	}
 }
 
-/* Numbers the ids of the batch, straight into the triplets' arrays, and empties it. */
+/* Takes note of the rows of a batch that are no ratings. */
 static void
-FlushBatch(RatingReceiver *receiver)
+AddOthers(const Ratings *ratings, const RowBatch *batch)
 {
-	Triplets   *triplets = &receiver->triplets;
-	int			n = receiver->batch;
+	Unrated    *unrated = ratings->unrated;
 
+	for (int i = 1; i <= batch->unrated; i++)
+	{
+		AddUnrated(unrated, batch->user[BATCH_ROWS - i], batch->item[BATCH_ROWS - i]);
+		if (unrated->pairs.count % CHECK_ROWS < UNRATED_BATCH && unrated->batch == 0)
+			CheckIds(ratings);
+	}
+}
+
+/* Numbers the ids of a batch, straight into the triplets' arrays; a BatchFunction. */
+static void
+AddBatch(void *state, const RowBatch *batch)
+{
+	RatingReceiver *receiver = state;
+	Ratings    *ratings = receiver->ratings;
+	Triplets   *triplets = &receiver->triplets;
+	int			n = batch->ratings;
+
+	AddOthers(ratings, batch);
 	if (n == 0)
 		return;					/* there may be no arrays yet */
 	ReserveTriplets(triplets, n);
-	AddIds(receiver->ratings->users, receiver->user, n, triplets->user + triplets->held);
-	AddIds(receiver->ratings->items, receiver->item, n, triplets->item + triplets->held);
-	if (receiver->ratings->fingerprints)
-		AddFingerprints(receiver, triplets->user + triplets->held, triplets->item + triplets->held);
+	AddIds(ratings->users, batch->user, n, triplets->user + triplets->held);
+	AddIds(ratings->items, batch->item, n, triplets->item + triplets->held);
+	if (ratings->fingerprints)
+		AddFingerprints(ratings, batch, triplets->user + triplets->held, triplets->item + triplets->held);
 	if (triplets->has_value)
-		memcpy(triplets->value + triplets->held, receiver->value, sizeof(float) * n);
+		memcpy(triplets->value + triplets->held, batch->value, sizeof(float) * n);
 	if (triplets->has_weight)
-		memcpy(triplets->weight + triplets->held, receiver->weight, sizeof(float) * n);
+		memcpy(triplets->weight + triplets->held, batch->weight, sizeof(float) * n);
 	if (triplets->has_time)
-		memcpy(triplets->time + triplets->held, receiver->time, sizeof(double) * n);
+		memcpy(triplets->time + triplets->held, batch->time, sizeof(double) * n);
 	triplets->held += n;
 	triplets->count += n;
-	receiver->batch = 0;
 	if (triplets->count % CHECK_ROWS < n)
-		CheckIds(receiver->ratings);
+		CheckIds(ratings);
 	ReportRowsRead(triplets->count);
 }
 
-/*
- * Adds a row to the batch; Datums other than integers live only as long as the slot keeps them, so then it is
- * flushed.
- */
+/* Numbers the rows that the query has brought so far. */
 static void
-AddRow(RatingReceiver *receiver, int64 user, int64 item, const Observation *row)
+FlushBatch(RatingReceiver *receiver)
 {
-	Ratings    *ratings = receiver->ratings;
-	bool		irrelevant = receiver->marks && row->event != receiver->source->relevant;
-
-	receiver->value[receiver->batch] = row->rating;
-	receiver->weight[receiver->batch] = irrelevant ? -row->weight : row->weight;
-	if (receiver->source->time_column)
-	{
-		receiver->time[receiver->batch] = row->time;
-		ratings->fading.newest = Max(ratings->fading.newest, row->time);
-	}
-	receiver->user[receiver->batch] = user;
-	receiver->item[receiver->batch++] = item;
-	if (receiver->batch == BATCH_ROWS || !receiver->source->user.is_int || !receiver->source->item.is_int)
-		FlushBatch(receiver);
+	EndBatch(&receiver->taker);
+	AddBatch(receiver, receiver->taker.batch);
+	BeginBatch(&receiver->taker);
 }
 
-/* Counts different ratings, as far as the third: whether they are two values or more is all that matters. */
-static inline void
-CountValue(Ratings *ratings, float rating)
-{
-	if (ratings->distinct > 2)
-		return;
-	for (int i = 0; i < ratings->distinct; i++)
-		if (ratings->value[i] == rating)
-			return;
-	if (ratings->distinct < 2)
-		ratings->value[ratings->distinct] = rating;
-	ratings->distinct++;
-}
-
-/* Takes note of a row that is no rating but says that a user has an item, where such rows are wanted. */
-static void
-ReceiveUnrated(RatingReceiver *receiver, TupleTableSlot *slot)
-{
-	const Source *source = receiver->source;
-	Unrated    *unrated = receiver->ratings->unrated;
-
-	if (unrated == NULL || slot->tts_isnull[0] || slot->tts_isnull[1])
-		return;
-	AddUnrated(unrated, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]));
-	if (unrated->pairs.count % CHECK_ROWS < UNRATED_BATCH && unrated->batch == 0)
-		CheckIds(receiver->ratings);
-}
-
-/* Takes a row of the query: an observation, one to pass over, or an error. */
+/* Takes a row of the query; Datums other than integers live only as long as the slot keeps them, so then the batch is flushed. */
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
 	RatingReceiver *receiver = (RatingReceiver *) self;
-	Ratings    *ratings = receiver->ratings;
 	const Source *source = receiver->source;
-	Observation row;
 
 	slot_getallattrs(slot);
-	switch (RatingFromRow(source, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts, &row))
-	{
-		case RATING_OK:
-			if (source->event_column)
-				ratings->event_rows[row.event]++;
-			break;
-		case RATING_NULL:
-			ratings->null_rows++;
-			ReceiveUnrated(receiver, slot);
-			return true;
-		case RATING_NULL_TIME:
-			ratings->null_times++;
-			ReceiveUnrated(receiver, slot);
-			return true;
-		case RATING_OTHER_EVENT:
-			ratings->other_events++;
-			ReceiveUnrated(receiver, slot);
-			return true;
-		case RATING_ZERO:
-			if (source->event_column)
-				ratings->event_rows[row.event]++;
-			if (source->keeps_zeros)
-				break;
-			ratings->zero_rows++;
-			ReceiveUnrated(receiver, slot);
-			return true;
-		case RATING_BAD_VALUE:
-			BadValue(source, slot, source->feedback == FEEDBACK_IMPLICIT ? "value" : "rating", row.rating);
-			break;
-		case RATING_BAD_WEIGHT:
-			BadValue(source, slot, "weight", row.weight);
-			break;
-		case RATING_BAD_PRODUCT:
-			BadValue(source, slot, "value times weight", row.weight);
-			break;
-		case RATING_BAD_TIME:
-			BadTime(source, slot);
-			break;
-	}
-	CountValue(ratings, row.rating);
-	AddRow(receiver, IdFromColumn(&source->user, slot->tts_values[0]), IdFromColumn(&source->item, slot->tts_values[1]),
-		   &row);
+	if (!TakeRow(&receiver->taker, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts))
+		ReportBadRow(source, &receiver->taker.bad);
+	if (BatchIsFull(receiver->taker.batch) || !HasIntegerIds(source))
+		FlushBatch(receiver);
 	return true;
 }
 
@@ -339,7 +185,36 @@ CreateReceiver(const Source *source, Ratings *ratings)
 	receiver->pub.rStartup = StartupRatingReceiver;
 	receiver->source = source;
 	receiver->ratings = ratings;
+	receiver->taker.source = source;
+	receiver->taker.batch = palloc0(sizeof(RowBatch));
+	receiver->taker.tally = &receiver->tally;
+	InitTally(&receiver->tally);
+	if (source->event_column)
+		receiver->taker.event_rows = palloc0(sizeof(int64) * source->events.weights->count);
 	return receiver;
+}
+
+/* All rows have been read. */
+static void
+EndReading(RatingReceiver *receiver)
+{
+	Ratings    *ratings = receiver->ratings;
+	const RowTally *tally = &receiver->tally;
+
+	EndTriplets(&receiver->triplets);
+	if (ratings->unrated)
+		EndUnrated(ratings->unrated);
+	ratings->rows = receiver->triplets.count;
+	ratings->null_rows = tally->null_rows;
+	ratings->null_times = tally->null_times;
+	ratings->other_events = tally->other_events;
+	ratings->zero_rows = tally->zero_rows;
+	ratings->distinct = tally->distinct;
+	memcpy(ratings->value, tally->value, sizeof(ratings->value));
+	ratings->event_rows = receiver->taker.event_rows;
+	ratings->fading.newest = tally->newest;
+	ratings->read_until = receiver->source->time_column ?
+		TimeReadUntil(ratings->fading.newest, receiver->source->time_type) : NAN;
 }
 
 /*
@@ -349,27 +224,23 @@ CreateReceiver(const Source *source, Ratings *ratings)
 static void
 ReadQuery(RowQuery *query, RatingReceiver *receiver, bool read_only)
 {
-	Ratings    *ratings = receiver->ratings;
-
 	RunQueryWith(query->sql, query->nargs, query->type, query->value, read_only, &receiver->pub);
 	FlushBatch(receiver);
-	EndTriplets(&receiver->triplets);
-	if (ratings->unrated)
-		EndUnrated(ratings->unrated);
-	ratings->rows = receiver->triplets.count;
-	ratings->read_until = receiver->source->time_column ?
-		TimeReadUntil(ratings->fading.newest, receiver->source->time_type) : NAN;
+	EndReading(receiver);
 }
 
-/* The same of all rows. */
+/* The same of all rows: from the tables themselves where that is what the query comes to. */
 static void
-ReadSource(const Source *source, RatingReceiver *receiver, bool read_only)
+ReadSource(RatingReceiver *receiver, bool read_only, const MfParallel *parallel)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	AppendSourceQuery(&sql, source);
-	ReadQuery(&(RowQuery) {.sql = sql.data}, receiver, read_only);
+	AppendSourceQuery(&sql, receiver->source);
+	if (ReadDirectly(&receiver->taker, sql.data, read_only, parallel, AddBatch, receiver))
+		EndReading(receiver);
+	else
+		ReadQuery(&(RowQuery) {.sql = sql.data}, receiver, read_only);
 }
 
 /* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
@@ -415,8 +286,6 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
 	ratings->is_explicit = explicit;
 	ratings->weights_given = source->weight_column != NULL;
-	if (source->event_column)
-		ratings->event_rows = palloc0(sizeof(int64) * source->events.weights->count);
 	ratings->fading = (Fading) {half_life, -INFINITY};
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
@@ -427,6 +296,7 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 static void
 WantOthers(const Source *source, RatingReceiver *receiver, int64 budget)
 {
+	receiver->taker.with_others = true;
 	receiver->ratings->fingerprints = CreateFingerprints();
 	receiver->ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
 											   budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
@@ -484,14 +354,14 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
-	sorting.marks = receiver->marks = source->relevant >= 0 && holdout.fraction > 0;
+	sorting.marks = receiver->taker.marks = source->relevant >= 0 && holdout.fraction > 0;
 	if (!holdout.reread)
 		NoteRowSecurity(source);
 	if (with_others)
 		WantOthers(source, receiver, sorting.budget);
 	if (with_others && source->time_column)
 		ratings->trend_half_life = half_life > 0 ? half_life : TREND_HALF_LIFE;
-	ReadSource(source, receiver, false);
+	ReadSource(receiver, false, parallel);
 	if (!holdout.reread)
 	{
 		ReportSkippedRows(ratings);
@@ -536,7 +406,7 @@ ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int6
 	if (query)
 		ReadQuery(query, receiver, true);
 	else
-		ReadSource(source, receiver, false);
+		ReadSource(receiver, false, parallel);
 	*rows = receiver->triplets;
 	return ratings;
 }
@@ -553,7 +423,7 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 	Sorting		sorting;
 	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
 
-	ReadSource(source, receiver, true);
+	ReadSource(receiver, true, parallel);
 	if (ratings->rows > 0)
 		SortRatings(&sorting);
 	return ratings;

@@ -16,8 +16,6 @@ typedef struct RowQuery
 	Datum		value[2];
 } RowQuery;
 
-extern void HashRows(const IdType *user, const IdType *item, int n, const int64 *users, const int64 *items, const float *values,
-					 const float *weights, const double *times, uint64 *hash);
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,

@@ -25,7 +25,7 @@
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"
 #include "rows/row_weight.h"
-#include "source/ratings_read.h"
+#include "source/row_hash.h"
 #include "source/source_lookup.h"
 
 /*

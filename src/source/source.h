@@ -58,6 +58,13 @@ typedef enum RatingCheck
 	RATING_BAD_TIME				/* not finite */
 } RatingCheck;
 
+/* Whether ids are integers, on both sides: then a row needs no memory of its own. */
+static inline bool
+HasIntegerIds(const Source *source)
+{
+	return source->user.is_int && source->item.is_int;
+}
+
 extern void OpenSource(Source *source, Oid relid, const SourceColumns *columns);
 extern void NoteQueryRowSecurity(const char *sql, const char *relation);
 extern void NoteRowSecurity(const Source *source);

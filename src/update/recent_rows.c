@@ -37,7 +37,9 @@
 #include "pg/plan_scans.h"
 #include "pg/snapshot.h"
 #include "read/ratings_read.h"
+#include "read/row_batch.h"
 #include "source/unrated.h"
+#include "source/row_hash.h"
 #include "update/update_state.h"
 
 /* The part of all ratings up to which looking rows up costs less than reading all of them. */
