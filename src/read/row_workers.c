@@ -78,35 +78,56 @@ EventRows(SharedRows *shared, int worker)
 	return (int64 *) At(shared, shared->event_rows) + (Size) worker * shared->nevents;
 }
 
+/* What tables say of how many workers they are worth. */
+typedef struct TableSizes
+{
+	int64		blocks;
+	int			wanted;			/* by the storage parameter parallel_workers, the most of all; -1: none has it */
+	bool		alone;			/* some of them are to be read by their session alone */
+} TableSizes;
+
+/* Adds up what tables say. */
+static void
+SumSizes(const List *tables, TableSizes *sizes)
+{
+	ListCell   *cell;
+
+	*sizes = (TableSizes) {.wanted = -1};
+	foreach(cell, tables)
+	{
+		Relation	rel = table_open(((PlainTable *) lfirst(cell))->relid, NoLock);
+		int			wanted = RelationGetParallelWorkers(rel, -1);
+
+		sizes->blocks += RelationGetNumberOfBlocks(rel);
+		sizes->wanted = Max(sizes->wanted, wanted);
+		sizes->alone |= RelationUsesLocalBuffers(rel) || wanted == 0;
+		table_close(rel, NoLock);
+	}
+}
+
 /*
- * How many workers a scan is worth, as the planner would have it of a scan of so many blocks, within the settings of
- * maintenance and our own; none for temporary tables, which only their session can read.
+ * How many workers a scan of tables is worth: as CREATE INDEX has it, what their storage parameter says, else by their size as
+ * for the planner and one less than there are threads; within the settings of maintenance.  None for
+ * temporary tables, which only their session can read.
  */
 int
 CountRowWorkers(const List *tables, const MfParallel *parallel)
 {
-	int64		blocks = 0;
 	int64		least = Max(min_parallel_table_scan_size, 1);
-	int			workers = 0;
-	int			most = Min(Min(max_parallel_maintenance_workers, max_parallel_workers), parallel->nthreads - 1);
-	ListCell   *cell;
+	int			workers;
+	TableSizes	sizes;
 
-	if (IsParallelWorker() || most <= 0)
+	if (IsParallelWorker() || parallel->nthreads < 2)
 		return 0;
-	foreach(cell, tables)
-	{
-		Relation	rel = table_open(((PlainTable *) lfirst(cell))->relid, NoLock);
-
-		if (RelationUsesLocalBuffers(rel) || RelationGetParallelWorkers(rel, -1) == 0)
-			most = 0;
-		blocks += RelationGetNumberOfBlocks(rel);
-		table_close(rel, NoLock);
-	}
-	if (min_parallel_table_scan_size == 0 || blocks >= least)
-		workers = 1;
-	for (; workers > 0 && workers < most && blocks >= 3 * least; blocks /= 3)
+	SumSizes(tables, &sizes);
+	if (sizes.alone)
+		return 0;
+	workers = min_parallel_table_scan_size == 0 || sizes.blocks >= least;
+	for (int64 blocks = sizes.blocks; workers > 0 && workers < parallel->nthreads - 1 && blocks >= 3 * least; blocks /= 3)
 		workers++;
-	return Min(workers, most);
+	if (sizes.wanted > 0)
+		workers = sizes.wanted;
+	return Min(workers, Min(max_parallel_maintenance_workers, max_parallel_workers));
 }
 
 /* Lays out shared memory for so many workers: sizes and places alone. */
@@ -185,9 +206,27 @@ Share(SharedRows *shared, const RowTaker *taker, const List *tables, Snapshot sn
 	ShareTables(shared, tables, snapshot);
 }
 
+/* Launches workers for a scan that is laid out, in a segment of shared memory. */
+static void
+LaunchWorkers(RowCrew *crew, const SharedRows *layout, Size size, const RowTaker *taker, const List *tables, Snapshot snapshot,
+			  int workers)
+{
+	EnterParallelMode();
+	crew->context = CreateParallelContext("$libdir/mfrec", "mfrec_read_rows", workers);
+	shm_toc_estimate_chunk(&crew->context->estimator, size);
+	shm_toc_estimate_keys(&crew->context->estimator, 1);
+	InitializeParallelDSM(crew->context);
+	crew->shared = shm_toc_allocate(crew->context->toc, size);
+	*crew->shared = *layout;
+	Share(crew->shared, taker, tables, snapshot, workers);
+	shm_toc_insert(crew->context->toc, KEY_SHARED, crew->shared);
+	LaunchParallelWorkers(crew->context);
+	crew->workers = crew->context->nworkers_launched;
+}
+
 /*
  * Begins a scan of tables, by a snapshot that is the active one, with up to so many workers; there may be fewer, or none.  Until
- * EndRowCrew() the process is in parallel mode where it is not alone.
+ * EndRowCrew() the process is in parallel mode where it has asked for some.
  */
 void
 StartRowCrew(RowCrew *crew, const RowTaker *taker, const List *tables, Snapshot snapshot, int workers)
@@ -198,26 +237,16 @@ StartRowCrew(RowCrew *crew, const RowTaker *taker, const List *tables, Snapshot 
 	memset(crew, 0, sizeof(RowCrew));
 	LayOut(&layout, taker, tables, workers);
 	size = SharedSize(&layout, tables, snapshot);
-	if (workers == 0)
+	if (workers > 0)
+		LaunchWorkers(crew, &layout, size, taker, tables, snapshot, workers);
+	else
 	{
 		crew->shared = palloc(size);
 		*crew->shared = layout;
 		Share(crew->shared, taker, tables, snapshot, 0);
-		return;
 	}
-	EnterParallelMode();
-	crew->context = CreateParallelContext("$libdir/mfrec", "mfrec_read_rows", workers);
-	shm_toc_estimate_chunk(&crew->context->estimator, size);
-	shm_toc_estimate_keys(&crew->context->estimator, 1);
-	InitializeParallelDSM(crew->context);
-	crew->shared = shm_toc_allocate(crew->context->toc, size);
-	*crew->shared = layout;
-	Share(crew->shared, taker, tables, snapshot, workers);
-	shm_toc_insert(crew->context->toc, KEY_SHARED, crew->shared);
-	LaunchParallelWorkers(crew->context);
-	crew->workers = crew->context->nworkers_launched;
 	ereport(DEBUG1,
-			(errmsg_internal("mfrec: reading the source's tables with %d parallel workers", crew->workers)));
+			(errmsg_internal("mfrec: reading %d tables directly, with %d parallel workers", list_length(tables), crew->workers)));
 }
 
 /* Prepares this process' own part of the scan. */
