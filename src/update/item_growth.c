@@ -175,19 +175,34 @@ KeepCountedItems(Update *u)
 		}
 }
 
-/* Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have now. */
-void
-FindCountedItems(Update *u)
+/* Whether an item has changed, and may keep its vector. */
+static bool
+MayStay(const Side *items, int64 i)
+{
+	return items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && items->counts[i] >= MANY_RATINGS;
+}
+
+/* Whether there is one. */
+static bool
+SomeMayStay(const Side *items)
+{
+	for (int64 i = 0; i < items->ids->count; i++)
+		if (MayStay(items, i))
+			return true;
+	return false;
+}
+
+/* Finds items that keep their vectors by counting their rows. */
+static void
+CountStaying(Update *u)
 {
 	Side	   *items = &u->items;
 	Selection	counted;
 	RowCounts	rows;
 
-	if (!FewUsersChanged(u, CountChangedUsers(&u->users)))
-		return;
 	CountRows(u, &rows);
 	for (int64 i = 0; i < items->ids->count; i++)
-		if (items->change[i] == CHANGE_SOLVED && items->fingerprints[i] != 0 && ItemStays(items->counts[i], rows.of_item[i]))
+		if (MayStay(items, i) && ItemStays(items->counts[i], rows.of_item[i]))
 			items->change[i] = CHANGE_COUNTED;
 	Select(items, CHANGE_BIT(CHANGE_COUNTED), &counted);
 	if (counted.count > MOST_PASSES * ItemsPerPass(&rows.unsure))
@@ -195,6 +210,18 @@ FindCountedItems(Update *u)
 			items->change[counted.number[i]] = CHANGE_SOLVED;
 	else if (counted.count > 0)
 		CountItems(u, &rows.unsure, &counted);
+}
+
+/* Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have now. */
+void
+FindCountedItems(Update *u)
+{
+	if (!FewUsersChanged(u, CountChangedUsers(&u->users)))
+		return;
+	if (SomeMayStay(&u->items))
+		CountStaying(u);
 	if (u->by_time)
 		KeepCountedItems(u);
+	else
+		NarrowRows(u);
 }

@@ -15,6 +15,9 @@
 #include "source/unrated.h"
 #include "update/update_state.h"
 
+/* The part of all rows up to which a copy of those that are wanted pays. */
+#define MOST_KEPT 0.25
+
 /* Copies a triplet, by other numbers; its time too where the copies have one. */
 static inline void
 CopyTriplet(const Triplets *rows, int64 i, int32 user, int32 item, Triplets *picked)
@@ -32,6 +35,64 @@ CopyTriplet(const Triplets *rows, int64 i, int32 user, int32 item, Triplets *pic
 		picked->weight[at] = rows->weight ? rows->weight[i] : 1;
 	if (picked->has_time)
 		picked->time[at] = rows->time[i];
+}
+
+/* By number, whether rows of a user or an item are looked at again: of those who have changed, but not for items that stay. */
+static bool *
+MarkWanted(const Side *side, bool with_counted)
+{
+	bool	   *wanted = HugeArray(side->ids->count, sizeof(bool));
+
+	for (int64 i = 0; i < side->ids->count; i++)
+		wanted[i] = side->change[i] != CHANGE_NONE && (with_counted || side->change[i] != CHANGE_COUNTED);
+	return wanted;
+}
+
+/* Copies the rows of wanted users and of wanted items to `kept`; false where these are too many for it to pay. */
+static bool
+KeepRows(Triplets *rows, const bool *user, const bool *item, Triplets *kept)
+{
+	bool		few = true;
+
+	while (few && ReadTriplets(rows))
+		for (int64 i = 0; i < rows->held && few; i++)
+		{
+			if (i % BLOCK_TRIPLETS == 0)
+			{
+				CHECK_FOR_INTERRUPTS();
+				few = kept->count <= MOST_KEPT * rows->count;
+			}
+			if (user[rows->user[i]] || item[rows->item[i]])
+				CopyTriplet(rows, i, rows->user[i], rows->item[i], kept);
+		}
+	EndTriplets(rows);
+	EndTriplets(kept);
+	return few;
+}
+
+/*
+ * Once it is known what has changed: lets go of rows that no step looks at any more, as ReadRecentRows() does not read them, so
+ * that the next passes are over few.  Where rows have times, items that stay need theirs for trends.
+ */
+void
+NarrowRows(Update *u)
+{
+	Triplets   *rows = &u->rows;
+	bool	   *user = MarkWanted(&u->users, true);
+	bool	   *item = MarkWanted(&u->items, rows->has_time);
+	Triplets	kept;
+
+	InitTriplets(&kept, rows->has_value, rows->has_weight, rows->limit, BLOCK_TRIPLETS);
+	kept.has_time = rows->has_time;
+	if (KeepRows(rows, user, item, &kept))
+	{
+		FreeTriplets(rows);
+		*rows = kept;
+	}
+	else
+		FreeTriplets(&kept);
+	pfree(user);
+	pfree(item);
 }
 
 /* Copies the triplets of selected users and items, by their places. */

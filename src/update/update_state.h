@@ -37,8 +37,8 @@ typedef struct Update
 	Side		users;
 	Side		items;
 	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
-	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too */
-	bool		by_time;		/* these are not all: those of users who have changed, and of items that are to be solved */
+	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too; by NarrowRows() those that matter */
+	bool		by_time;		/* from the first these are not all: of users who have changed, and of items that are to be solved */
 	int64		rows_read;
 	double		late;			/* seconds by which rows may come late */
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
@@ -61,6 +61,7 @@ typedef struct Update
 } Update;
 
 /* row_select.c */
+extern void NarrowRows(Update *u);
 extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
 extern void SelectItemsOf(Update *u, const Selection *users, Selection *items);
 extern void SelectUsersOf(Update *u, const Selection *items, Selection *users);

@@ -109,6 +109,7 @@ phases() {
 # The path around the sweeps, and each step beside the floor: the same work by plain SQL.
 measure_path() {
 	timed floor.query "SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
+	timed floor.one_query "SET max_parallel_workers_per_gather = 0; SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
 	train implicit "source => 'ratings', rating_column => NULL, factors => 64, iterations => 10"
 	floor_store
 	train joint "source => 'ratings', factors => 64, iterations => 10"
@@ -196,20 +197,39 @@ measure_scale() {
 	done
 }
 
-# Taking in 10,000 new rows, a tenth of them of 50 new items, beside training anew and beside reading the rows once; and nothing new.
+# A table "came" of 10,000 new rows of a source, a tenth of them of 50 new items.
+make_new_rows() {
+	sql -c "CREATE TABLE came AS SELECT (u * 7919 % (SELECT max(user_id) FROM $1))::int AS user_id,
+			((SELECT max(item_id) FROM $1) + 1 + u % 50)::int AS item_id, 4::real AS rating FROM generate_series(1, 1000) u
+			UNION ALL SELECT * FROM (SELECT (row_number() OVER () * 7907 % (SELECT max(user_id) FROM $1))::int, item_id, 4
+				FROM $1 TABLESAMPLE SYSTEM (1) REPEATABLE ($round) LIMIT 9000) known"
+}
+
+# Taking in new rows by a scan, beside training anew and beside reading the rows once; and nothing new.
 measure_update() {
 	sql -c "SELECT mf_drop(model) FROM mf_models WHERE model = 'bench' LIMIT 1" -c "SELECT FROM mf_train('ratings', 'bench')"
 	timed update.scan "SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
+	timed update.one_scan "SET max_parallel_workers_per_gather = 0; SELECT sum(user_id), sum(item_id), sum(rating) FROM ratings"
 	timed update.idle "SELECT FROM mf_update('bench')"
-	sql -c "CREATE TABLE came AS SELECT (u * 7919 % (SELECT max(user_id) FROM ratings))::int AS user_id,
-			((SELECT max(item_id) FROM ratings) + 1 + u % 50)::int AS item_id, 4::real AS rating FROM generate_series(1, 1000) u
-			UNION ALL SELECT * FROM (SELECT (row_number() OVER () * 7907 % (SELECT max(user_id) FROM ratings))::int, item_id, 4
-				FROM ratings TABLESAMPLE SYSTEM (1) REPEATABLE ($round) LIMIT 9000) known" \
-		-c "INSERT INTO ratings SELECT * FROM came"
+	make_new_rows ratings
+	sql -c "INSERT INTO ratings SELECT * FROM came"
 	timed update.update "SELECT FROM mf_update('bench')"
 	timed update.retrain "SELECT FROM mf_retrain('bench')"
 	sql -c "CREATE TABLE without AS TABLE ratings EXCEPT ALL TABLE came" -c "TRUNCATE ratings" \
 		-c "INSERT INTO ratings TABLE without" -c "DROP TABLE without, came" -c "VACUUM ANALYZE ratings"
+	measure_update_by_time
+}
+
+# The same of a source whose new rows indexes find.
+measure_update_by_time() {
+	sql -c "CREATE TABLE timed AS SELECT *, timestamptz '2024-01-01' + row_number() OVER () * interval '1 second' AS at FROM ratings" \
+		-c "CREATE INDEX ON timed (at)" -c "CREATE INDEX ON timed (user_id)" -c "CREATE INDEX ON timed (item_id)" -c "VACUUM ANALYZE timed" \
+		-c "SELECT mf_drop('bench')" -c "SELECT FROM mf_train('timed', 'bench', time_column => 'at')" >/dev/null
+	make_new_rows timed
+	sql -c "INSERT INTO timed SELECT *, (SELECT max(at) FROM timed) + row_number() OVER () * interval '1 second' FROM came"
+	timed update.by_time "SELECT FROM mf_update('bench')"
+	timed update.by_time_retrain "SELECT FROM mf_retrain('bench')"
+	sql -c "SELECT mf_drop('bench')" -c "DROP TABLE timed, came" >/dev/null
 }
 
 # The rating part alone: held-out error by iteration, beside LIBMF's after 20 passes.

@@ -55,6 +55,7 @@ def scaled(value, factor):
 def path_rows(f):
     yield ("read + dictionaries + both orientations", f("implicit.read", "implicit.sort"),
            "SELECT sum(user_id), sum(item_id), sum(rating)", f("floor.query"))
+    yield "the same", f("implicit.read", "implicit.sort"), "this query in one process", f("floor.one_query")
     yield ("store, 64 factors", f("implicit.store"), "COPY of the same rows from a binary file",
            f("floor.store_user", "floor.store_item"))
     yield ("all of mf_train, 64 factors, 10 iterations", f("implicit.total"), "COPY out + implicit's CG + COPY back",
@@ -122,7 +123,10 @@ def update_rows(f):
     what = "`mf_update`, 10,000 new rows, 50 new items"
     yield what, f("update.update"), "`mf_retrain`", f("update.retrain")
     yield what, f("update.update"), "a scan of the source", f("update.scan")
+    yield what, f("update.update"), "a scan in one process", f("update.one_scan")
     yield "`mf_update`, nothing new", f("update.idle"), "a scan of the source", f("update.scan")
+    yield "the same", f("update.idle"), "a scan in one process", f("update.one_scan")
+    yield what + ", found by their time", f("update.by_time"), "`mf_retrain`", f("update.by_time_retrain")
 
 
 def quality_rows(f):
