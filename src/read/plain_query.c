@@ -8,7 +8,9 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
@@ -38,7 +40,10 @@ FollowColumns(const Plan *plan, int varno, PlainTable *table)
 	return true;
 }
 
-/* Adds a table that is scanned as a whole; false where its rows are not there to be read. */
+/*
+ * Adds a table that is scanned as a whole; false where its rows are not there to be read, or not in a heap: other storage need
+ * not have scans that processes share, nor mean by one what a query does.
+ */
 static bool
 AddTable(const PlannedStmt *statement, const SeqScan *seqscan, PlainTable table, List **tables)
 {
@@ -51,7 +56,7 @@ AddTable(const PlannedStmt *statement, const SeqScan *seqscan, PlainTable table,
 		return false;
 	table.relid = rt_fetch(scan->scanrelid, statement->rtable)->relid;
 	rel = table_open(table.relid, NoLock);
-	readable = RelationIsScannable(rel);
+	readable = RelationIsScannable(rel) && rel->rd_tableam == GetHeapamTableAmRoutine();
 	table_close(rel, NoLock);
 	added = palloc(sizeof(PlainTable));
 	*added = table;

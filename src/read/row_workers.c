@@ -15,11 +15,11 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
-#include "pgstat.h"
 #include "port/atomics.h"
 #include "storage/bufmgr.h"
 #include "storage/condition_variable.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "read/row_workers.h"

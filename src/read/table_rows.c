@@ -1,9 +1,9 @@
 /*
  * table_rows.c - the rows of a table, of which a few columns are wanted.
  *
- * What the executor does for a column is little, but there are rows in millions.  Where the wanted columns of a heap come
+ * What the executor does for a column is little, but there are rows in millions.  Where the wanted columns come
  * before any of variable length, as ids and numbers mostly do, they lie at one place of all rows that have no nulls.  All other
- * rows go through a slot, as those of other storage do.
+ * rows go through a slot.
  */
 #include "postgres.h"
 
@@ -53,10 +53,8 @@ BeginTableRows(TableRows *rows, const PlainTable *table, ParallelTableScanDesc s
 	rows->rel = table_open(table->relid, AccessShareLock);
 	for (int i = 0; i < table->ncolumns; i++)
 		rows->last = Max(rows->last, table->column[i].attnum);
-	rows->is_heap = rows->rel->rd_tableam == GetHeapamTableAmRoutine();
-	rows->at_offsets = rows->is_heap && FindOffsets(rows);
-	rows->slot = MakeSingleTupleTableSlot(RelationGetDescr(rows->rel), rows->is_heap ? &TTSOpsHeapTuple :
-										  table_slot_callbacks(rows->rel));
+	rows->at_offsets = FindOffsets(rows);
+	rows->slot = MakeSingleTupleTableSlot(RelationGetDescr(rows->rel), &TTSOpsHeapTuple);
 	rows->scan = BeginParallelScan(rows->rel, shared);
 }
 
@@ -82,16 +80,8 @@ TakeFromSlot(TableRows *rows, Datum *values, bool *nulls)
 bool
 NextTableRow(TableRows *rows, Datum *values, bool *nulls)
 {
-	HeapTuple	tuple;
+	HeapTuple	tuple = heap_getnext(rows->scan, ForwardScanDirection);
 
-	if (!rows->is_heap)
-	{
-		if (!table_scan_getnextslot(rows->scan, ForwardScanDirection, rows->slot))
-			return false;
-		TakeFromSlot(rows, values, nulls);
-		return true;
-	}
-	tuple = heap_getnext(rows->scan, ForwardScanDirection);
 	if (tuple == NULL)
 		return false;
 	if (rows->at_offsets && !HeapTupleHasNulls(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) >= rows->last)

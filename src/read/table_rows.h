@@ -9,7 +9,7 @@
 
 #include "read/plain_query.h"
 
-/* A scan of a table on its way. */
+/* A scan of a table on its way, whose storage is a heap. */
 typedef struct TableRows
 {
 	const PlainTable *table;
@@ -17,7 +17,6 @@ typedef struct TableRows
 	TableScanDesc scan;
 	TupleTableSlot *slot;
 	int			last;			/* the wanted column that comes last in the table */
-	bool		is_heap;
 	bool		at_offsets;		/* columns lie at the same place of every row without nulls */
 	int32		offset[MOST_COLUMNS];
 	int16		length[MOST_COLUMNS];

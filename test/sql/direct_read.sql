@@ -202,5 +202,6 @@ SELECT mf_train('no_parts', 'none');
 CREATE MATERIALIZED VIEW unfilled AS TABLE ratings WITH NO DATA;
 SELECT mf_train('unfilled', 'none');
 SET client_min_messages = warning;
+SELECT count(mf_drop(model)) > 0 AS dropped FROM (SELECT DISTINCT model FROM mf_models WHERE schema = 'test_direct') m;
 DROP SCHEMA test_direct CASCADE;
 DROP ROLE regress_direct;
