@@ -31,7 +31,7 @@ CREATE TABLE none AS TABLE ratings;
 ALTER TABLE none SET (parallel_workers = 0);
 -- numbers of so many digits that reading them takes a while
 CREATE TABLE slow (user_id int, item_id int, rating numeric) WITH (parallel_workers = 1);
-INSERT INTO slow SELECT u, i, ('1.' || repeat('3', 16000))::numeric FROM generate_series(1, 1000) u, generate_series(1, 100) i;
+INSERT INTO slow SELECT u, i, ('1.' || repeat('3', 16000))::numeric FROM generate_series(1, 1000) u, generate_series(1, 300) i;
 SQL
 
 # How a training reads its source: "TABLES/WORKERS" where that is directly, else nothing.
