@@ -2,11 +2,13 @@
  * bench_als.c - times alternating least squares on a file of ratings: seconds and GFLOP/s an
  * iteration.
  *
- * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact]]
+ * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact] [WEIGHTS ...]]
  *   FACTORS: 64, or 64+32 for 32 more that ratings have for themselves
  *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
  *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts
  *   d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
+ *   WEIGHTS: weights (of a column of them), fading (rows of two years, with a half-life of 180 days), both, or plain (the
+ *   default).  Of several, iterations are taken in turns, so that all meet the same moods of the machine.
  */
 #include <math.h>
 #include <stdio.h>
@@ -149,35 +151,103 @@ half_sweep(MfAls *als, MfSide side, bool exact, const MfMatrix *m)
 	return loss;
 }
 
-/* Iterates and reports. */
-static void
-run(MfAls *als, const MfMatrix *by_user, const MfMatrix *by_item, int d, int iterations, bool exact)
+/* A training: one kind of weights. */
+typedef struct Run
 {
-	double		cells = (double) by_user->start[by_user->nrows];
-	double		work = 2.0 * cells * d * (d + 1) +
-		(double) (by_user->nrows + by_item->nrows) * d * d * d / 3.0;
-	double		total = 0.0;
+	const char *name;
+	MfMatrix	by_user;
+	MfMatrix	by_item;
+	MfProblem	problem;
+	MfAls	   *als;
+	double		total;
+} Run;
 
-	for (int k = 1; k <= iterations; k++)
+/* A number in [0, 1) of a cell, the same for either side. */
+static double
+share(int64_t user, int64_t item, uint64_t salt)
+{
+	uint64_t	z = ((uint64_t) user << 32 | (uint64_t) item) * 0x9e3779b97f4a7c15 + salt;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return (double) ((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
+}
+
+/* The weights of a matrix's cells: 0.5 to 1.5 of a column, and halved with every 180 days of the last 730. */
+static float *
+make_weights(const MfMatrix *m, bool users, bool column, bool fading)
+{
+	float	   *weight = room((size_t) m->start[m->nrows] * 4);
+
+	for (int64_t r = 0; r < m->nrows; r++)
+		for (int64_t c = m->start[r]; c < m->start[r + 1]; c++)
+		{
+			int64_t		user = users ? r : m->column[c];
+			int64_t		item = users ? m->column[c] : r;
+
+			weight[c] = (float) ((column ? 0.5 + share(user, item, 1) : 1.0) *
+								 (fading ? exp2(-730.0 / 180.0 * share(user, item, 2)) : 1.0));
+		}
+	return weight;
+}
+
+/* A training of a problem's factors, from where chance puts them. */
+static void
+make_run(Run *run, const char *name, const MfMatrix *by_user, const MfMatrix *by_item, MfProblem problem,
+		 const MfParallel *parallel)
+{
+	bool		both = strcmp(name, "both") == 0;
+	bool		column = both || strcmp(name, "weights") == 0;
+	bool		fading = both || strcmp(name, "fading") == 0;
+	size_t		ld = (size_t) mf_padded(problem.factors);
+	MfFactors	factors = {.user = room((size_t) problem.nusers * ld * 4)};
+
+	*run = (Run) {.name = name,.by_user = *by_user,.by_item = *by_item,.problem = problem};
+	if (column || fading)
 	{
-		double		start = now();
-		double		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-		double		middle;
-		double		seconds;
-		double		loss;
-
-		half_sweep(als, MF_USERS, exact, by_user);
-		middle = now();
-		loss = half_sweep(als, MF_ITEMS, exact, by_item);
-		seconds = now() - start;
-		total += seconds;
-		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-		printf("%2d: users %.3f items %.3f together %.3f s (cpu %.3f), %.0f GFLOP/s, "
-			   "total %.2f s, loss %.8g\n", k, middle - start, seconds - (middle - start), seconds,
-			   cpu, work / seconds * 1e-9,
-			   total, loss);
-		fflush(stdout);
+		run->problem.int16 = false;
+		run->by_user.weight = make_weights(by_user, true, column, fading);
+		run->by_item.weight = make_weights(by_item, false, column, fading);
 	}
+	run->problem.fade = fading ? 1.0f : 0.0f;
+	run->problem.rating_roots = fading && !column && problem.has_interest && problem.has_rating ? 4 : 0;
+	if (problem.has_interest)
+		factors.interest = room((size_t) problem.nitems * ld * 4);
+	if (problem.has_rating)
+	{
+		factors.rating = room((size_t) problem.nitems * ld * 4);
+		factors.user_bias = room((size_t) problem.nusers * 4);
+		factors.item_bias = room((size_t) problem.nitems * 4);
+	}
+	mf_random_start(&run->problem, &factors, 1);
+	run->als = mf_als_init(room(mf_als_size(&run->problem, parallel)), &run->problem, &factors, parallel);
+}
+
+/* An iteration of one of the runs, and its report. */
+static void
+iterate(Run *run, int k, bool exact)
+{
+	double		d = run->problem.factors;
+	double		cells = (double) run->by_user.start[run->by_user.nrows];
+	double		work = 2.0 * cells * d * (d + 1) +
+		(double) (run->by_user.nrows + run->by_item.nrows) * d * d * d / 3.0;
+	double		start = now();
+	double		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+	double		middle;
+	double		seconds;
+	double		loss;
+
+	half_sweep(run->als, MF_USERS, exact, &run->by_user);
+	middle = now();
+	loss = half_sweep(run->als, MF_ITEMS, exact, &run->by_item);
+	seconds = now() - start;
+	run->total += seconds;
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("%s%s%2d: users %.3f items %.3f together %.3f s (cpu %.3f), %.0f GFLOP/s, "
+		   "total %.3f s, loss %.8g\n", strcmp(run->name, "plain") == 0 ? "" : run->name,
+		   strcmp(run->name, "plain") == 0 ? "" : " ", k, middle - start, seconds - (middle - start), seconds,
+		   cpu, work / seconds * 1e-9, run->total, loss);
+	fflush(stdout);
 }
 
 int
@@ -190,7 +260,6 @@ main(int argc, char **argv)
 	int			own = argc > 3 && strchr(argv[3], '+') != NULL ? atoi(strchr(argv[3], '+')) : 0;
 	int			d = shared + own;
 	MfParallel	parallel = {argc > 4 ? atoi(argv[4]) : 1, NULL};
-	size_t		ld = (size_t) mf_padded(d);
 	int64_t		nusers;
 	int64_t		nitems;
 	MfTriplets	t;
@@ -198,14 +267,17 @@ main(int argc, char **argv)
 	MfMatrix	by_item;
 	MfRows		rows;
 	MfProblem	problem = {0};
-	MfFactors	factors = {0};
 	void	   *space;
 	double		start;
+	bool		exact;
+	int			names;
+	int			nruns;
+	Run		   *runs;
 
 	if (argc < 5)
 	{
 		fprintf(stderr, "usage: bench_als FILE.bin implicit|all|joint|rating FACTORS THREADS "
-				"[ITERATIONS [exact]]\n");
+				"[ITERATIONS [exact] [weights|fading|both|plain ...]]\n");
 		return 1;
 	}
 	t = read_triplets(argv[1], implicit && !all, &nusers, &nitems);
@@ -228,18 +300,14 @@ main(int argc, char **argv)
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
 	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true,.rests = true};
-	factors.user = room((size_t) nusers * ld * 4);
-	if (!rating_alone)
-		factors.interest = room((size_t) nitems * ld * 4);
-	if (!implicit)
-	{
-		factors.rating = room((size_t) nitems * ld * 4);
-		factors.user_bias = room((size_t) nusers * 4);
-		factors.item_bias = room((size_t) nitems * 4);
-	}
-	mf_random_start(&problem, &factors, 1);
-	space = room(mf_als_size(&problem, &parallel));
-	run(mf_als_init(space, &problem, &factors, &parallel), &by_user, &by_item, d,
-		argc > 5 ? atoi(argv[5]) : 3, argc > 6);
+	exact = argc > 6 && strcmp(argv[6], "exact") == 0;
+	names = exact ? 7 : 6;
+	nruns = argc > names ? argc - names : 1;
+	runs = room((size_t) nruns * sizeof(Run));
+	for (int k = 0; k < nruns; k++)
+		make_run(&runs[k], argc > names ? argv[names + k] : "plain", &by_user, &by_item, problem, &parallel);
+	for (int k = 1; k <= (argc > 5 ? atoi(argv[5]) : 3); k++)
+		for (int r = 0; r < nruns; r++)
+			iterate(&runs[r], k, exact);
 	return 0;
 }

@@ -60,29 +60,24 @@ interest_cells(const MfAls *als, const MfTerm *term, int64_t r, int64_t begin, i
 {
 	bool		users = als->side == MF_USERS;
 	const float *weight = als->rows->weight;
-	const int32_t *column = als->rows->column + begin;
 	float		all = users ? term->weight : 1.0f;
 	float		square = users ? term->weight * mf_cell_excess(term, 1.0f, 0.0f) : 1.0f;
 	float		c0 = term->unobserved == NULL || users ? term->empty : term->unobserved[als->rows->first + r];
 	float		target = all * mf_cell_right(term, 1.0f, c0);
 
-	if (weight == NULL && (!users || term->unobserved == NULL))
+	MfMasses	masses = {.rise = users ? term->unobserved : NULL,.column = als->rows->column + begin,.even = c0,
+		.knee = term->fade,.slope = term->observed,.factor = all,.square = square,.scale = cells->scale,
+	.mass = cells->target};
+
+	if (weight == NULL && masses.rise == NULL)
 	{
 		als->dense->fill(cells->scale, sqrtf(square), n);
 		als->dense->fill(cells->target, target, n);
 		cells->constant += (double) n * target;
 		return;
 	}
-	for (int k = 0; k < n; k++)
-	{
-		float		w = weight != NULL ? weight[begin + k] : 1.0f;
-
-		if (users && term->unobserved != NULL)
-			c0 = term->unobserved[column[k]];
-		cells->scale[k] = sqrtf(square * w);
-		cells->target[k] = all * mf_cell_right(term, w, c0);
-		cells->constant += cells->target[k];
-	}
+	masses.w = weight != NULL ? weight + begin : NULL;
+	als->dense->masses(&masses, n, &cells->constant);
 }
 
 /* target[k] -= the inner products of cells' vectors and x (ld), in a block's dimensions. */
@@ -138,6 +133,7 @@ static void
 rating_cells(const MfAls *als, const MfBlock *block, const MfRowState *row, int64_t begin, int n, MfCells *cells)
 {
 	const float *weight = als->rows->weight;
+	double		sums[3] = {0};
 
 	rating_targets(als, block, row, begin, n, cells->target);
 	if (weight == NULL)
@@ -148,17 +144,11 @@ rating_cells(const MfAls *als, const MfBlock *block, const MfRowState *row, int6
 		cells->weight_sum += n;
 		return;
 	}
-	mf_term_weights(&als->term[MF_RATING], weight + begin, n, cells->weight);
-	for (int k = 0; k < n; k++)
-	{
-		double		target = (double) cells->weight[k] * cells->target[k];
-
-		cells->constant += target * cells->target[k];
-		cells->target_sum += target;
-		cells->weight_sum += cells->weight[k];
-		cells->scale[k] = sqrtf(cells->weight[k]);
-		cells->target[k] *= cells->weight[k];
-	}
+	als->dense->roots(cells->weight, weight + begin, als->term[MF_RATING].roots, n);
+	als->dense->weigh(cells->target, cells->scale, cells->weight, n, sums);
+	cells->weight_sum += sums[0];
+	cells->target_sum += sums[1];
+	cells->constant += sums[2];
 }
 
 /* n cells of a row from position begin on, as one term sees them, for the dimensions of a block. */
@@ -400,7 +390,7 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 			prefetch_ratings(als, rows->start[next], rows->start[next + 1], MF_PANEL_ROWS);
 		rating_targets(als, block, row, c, n, panel->target);
 		if (rows->weight != NULL)
-			mf_term_weights(&als->term[MF_RATING], rows->weight + c, n, panel->weight);
+			als->dense->roots(panel->weight, rows->weight + c, als->term[MF_RATING].roots, n);
 		for (int k = 0; k < n && rows->weight != NULL; k++)
 			panel->target[k] *= panel->weight[k];
 		if (als->int16 != NULL)

@@ -85,7 +85,7 @@ cells_trace(const MfAls *als, MfPart part, int64_t r)
 		float		w = 1.0f;
 
 		if (rows->weight != NULL)
-			mf_term_weights(&als->term[part], rows->weight + c, 1, &w);
+			w = mf_term_weight(&als->term[part], rows->weight[c]);
 		sum += (double) w * als->dense->dot(y, y, als->ld);
 	}
 	return sum * cell_factor(als, part);

@@ -25,7 +25,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "core/als/problem.h"
 
@@ -40,7 +39,7 @@ typedef struct MfTerm
 	const float *unobserved;	/* nitems; NULL: `empty` of all of them */
 	float		empty;
 	float		fade;			/* > 0: what is observed fades, see mf_cell_right() */
-	int			roots;			/* of a cell's weight so many square roots are taken: see mf_term_weights() */
+	int			roots;			/* of a cell's weight so many square roots are taken: see mf_term_weight() */
 	bool		whole;			/* an observed cell has no part of `unobserved`, which may be more */
 	bool		bias;
 	bool		all_cells;		/* unobserved cells count: their sum is a Gram matrix */
@@ -50,16 +49,15 @@ typedef struct MfTerm
 } MfTerm;
 
 /*
- * The weights of n cells as a term takes them: each square root makes the half-life of what has faded twice as long.
- * Roots are the same number on every processor, which powers are not.
+ * The weight of a cell as a term takes it: each square root makes the half-life of what has faded twice as long.  Roots
+ * are the same number on every processor, which powers are not; MfDense's take those of many.
  */
-static inline void
-mf_term_weights(const MfTerm *term, const float *w, int n, float *weight)
+static inline float
+mf_term_weight(const MfTerm *term, float w)
 {
-	memcpy(weight, w, (size_t) n * sizeof(float));
 	for (int root = 0; root < term->roots; root++)
-		for (int k = 0; k < n; k++)
-			weight[k] = sqrtf(weight[k]);
+		w = sqrtf(w);
+	return w;
 }
 
 /* What an observed cell weighs, the term's weight apart; c0: what it would weigh unobserved. */
@@ -123,7 +121,7 @@ mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t 
 	MfTermCell	cell;
 
 	if (cells->weight != NULL)
-		mf_term_weights(term, cells->weight + c, 1, &w);
+		w = mf_term_weight(term, cells->weight[c]);
 	cell.y = (part == MF_RATING ? cells->rating : cells->interest)[c];
 	cell.square = (double) term->weight * (cells->outside != NULL && cells->outside[c] ? mf_cell_mass(term, w, c0) :
 										   mf_cell_excess(term, w, c0));

@@ -3,6 +3,7 @@
  */
 #include "core/kernels/dense.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/simd/dispatch.h"

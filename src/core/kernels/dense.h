@@ -39,6 +39,21 @@ typedef struct MfAhead
 	int			n;
 } MfAhead;
 
+/* Numbers w and what is made of each: roots, and a line that may rise more steeply up to w = 1 / knee. */
+typedef struct MfMasses
+{
+	const float *w;				/* n; NULL: all 1 */
+	const float *rise;			/* number column[k] of it; NULL: `even` of all of them */
+	const int32_t *column;
+	float		even;
+	float		knee;			/* > 0: rise counts by the share min(knee w, 1); 0: all of it */
+	float		slope;
+	float		factor;
+	float		square;
+	float	   *scale;			/* n: sqrt(square w); out */
+	float	   *mass;			/* n: factor (share rise + slope w); out */
+} MfMasses;
+
 /* The kernels of one level.  Names are BLAS's where it has the operation; xpay is axpy with the factor at x. */
 typedef struct MfDense
 {
@@ -69,6 +84,18 @@ typedef struct MfDense
 
 	/* *sum += the n numbers of x, *squares += their squares; in floats, so n is some hundreds at most */
 	void		(*moments) (const float *x, int n, double *sum, double *squares);
+
+	/* out[k] = x[k], of which `count` square roots are taken, for n numbers: the same ones at every level */
+	void		(*roots) (float *out, const float *x, int count, int n);
+
+	/*
+	 * For n numbers x and their weights: scale = sqrt(weight) and x *= weight; sums += those of weight, weight x and weight
+	 * x^2, as moments
+	 */
+	void		(*weigh) (float *x, float *scale, const float *weight, int n, double sums[3]);
+
+	/* For n numbers, see above: *sum += the masses, as moments */
+	void		(*masses) (const MfMasses *masses, int n, double *sum);
 
 	/*
 	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x
