@@ -44,6 +44,7 @@ typedef struct SampleOptions
 	int			shared;			/* dimensions of both parts; 0: all */
 	bool		prior;			/* items are drawn to points other than 0, users to points other than their mean */
 	bool		fades;			/* cells fade, some of them to what they were: weighted ones */
+	bool		rests;			/* in half-sweeps that need not be exact something may rest; with int16 too */
 } SampleOptions;
 
 /* What of a cell's weight in the interest part is against 1 rather than 0: all, none, or what has not faded of it. */
@@ -205,7 +206,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16, o->shared, NULL,
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16 || o->rests, o->shared, NULL,
 	NULL, NULL, NULL, NULL, o->fades ? 0.8f : 0.0f, o->fades ? 3 : 0};
 
 	memset(&s, 0, sizeof(s));

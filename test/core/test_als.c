@@ -259,7 +259,7 @@ test_descent(const SampleOptions *o, bool exact)
 	sample_free(&s);
 }
 
-/* Two iterations on so many threads, in parts of so many rows: a checksum of every bit. */
+/* Two iterations, or four where something rests, on so many threads, in parts of so many rows: a checksum of every bit. */
 static uint64_t
 bits_after(const SampleOptions *o, bool exact, int nthreads, int64_t part)
 {
@@ -270,7 +270,7 @@ bits_after(const SampleOptions *o, bool exact, int nthreads, int64_t part)
 	uint64_t	hash = 0;
 	size_t		ld = (size_t) mf_padded(o->factors);
 
-	for (int k = 0; k < 4; k++)
+	for (int k = 0; k < (o->rests ? 8 : 4); k++)
 	{
 		double		loss;
 		uint64_t	bits;
@@ -312,11 +312,58 @@ test_same_bits(const SampleOptions *o, bool exact)
 	   preset_name(o), o->factors);
 }
 
+/*
+ * Items of which one term rests by turns, as ratings fade otherwise than choices: which they are, that losses are the
+ * objective and fall, the same bits always, and that they lead where solving both each time does.
+ */
+static void
+test_turns(int d)
+{
+	SampleOptions few = {40, 30, d, true, true, true, 300, 2, false, 0, d % 2 == 0, true, true};
+	SampleOptions many = {300, 180, d, true, true, true, 100, 3, false, 0, d % 2 == 0, true, true};
+	MfParallel	parallel = {2, NULL};
+	size_t		bytes = (size_t) (many.nitems * mf_padded(d)) * sizeof(float);
+	float	   *before = malloc(2 * bytes);
+	double		loss[2];
+
+	test_descent(&few, false);
+	test_descent(&many, false);
+	test_same_bits(&few, false);
+	test_same_bits(&many, false);
+	for (int exact = 0; exact < 2; exact++)
+	{
+		Sample		s = sample_new(&many);
+		void	   *space;
+		MfAls	   *als = sample_als(&s, &parallel, &space);
+		bool		turns = true;
+
+		for (int k = 0; k < 400; k++)
+		{
+			bool		interest;
+			bool		rating;
+
+			memcpy(before, s.factors.interest, bytes);
+			memcpy((char *) before + bytes, s.factors.rating, bytes);
+			sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss[exact]);
+			interest = memcmp(before, s.factors.interest, bytes) != 0;
+			rating = memcmp((char *) before + bytes, s.factors.rating, bytes) != 0;
+			if (k < 8)
+				turns = turns && interest == (k % 2 == 1 && (exact || k % 4 == 1)) &&
+					rating == (k % 2 == 1 && (exact || k == 1 || k % 4 == 3));
+		}
+		ok(turns, "d = %d, exact %d: terms take turns where they may", d, exact);
+		free(space);
+		sample_free(&s);
+	}
+	is_close(loss[0], loss[1], 1e-3, "and lead where all at once do");
+	free(before);
+}
+
 /* A cell of weight 2 is as good as two cells in the rating part, where all have weight 1. */
 static void
 test_weights(void)
 {
-	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false, false};
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false, false, false};
 	MfParallel	parallel = {1, NULL};
 	Sample		a = sample_new(&o);
 	Sample		b = sample_new(&o);
@@ -553,7 +600,7 @@ is_cancelled(void)
 static void
 test_edges(void)
 {
-	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false, false};
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false, false, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&o);
 	void	   *space;
@@ -586,8 +633,8 @@ test_preset(int preset, bool large)
 
 	for (int i = 0; i < 5; i++)
 	{
-		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false};
-		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false};
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false, false};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false, false};
 
 		test_optimum(&small, true);
 		test_descent(&small, true);
@@ -604,7 +651,7 @@ test_preset(int preset, bool large)
 	}
 	for (int i = 0; i < 2 && large; i++)
 	{
-		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false};
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false, false};
 
 		test_optimum(&wide, true);
 		test_optimum(&wide, false);
@@ -621,7 +668,7 @@ test_priors(int preset, int d)
 {
 	bool		weighted = preset >= 3;
 	bool		large = d > 96;
-	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true, weighted};
+	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true, weighted, false};
 	SampleOptions wide = small;
 
 	wide.nusers = large ? 150 : 300;
@@ -671,6 +718,9 @@ main(void)
 					test_priors(preset, sizes[k]);
 		}
 	}
+	for (int k = 0; k < 3; k++)
+		test_turns(11 + 24 * k);
+	test_turns(96);
 	test_weights();
 	test_edges();
 	return done();

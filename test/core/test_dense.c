@@ -270,6 +270,62 @@ test_rows(const MfDense *dense, int d)
 	ok(worst < 2e-5, "lanes %d, d = %d: rows where they lie", dense->lanes, d);
 }
 
+/* Weighted numbers, their roots and masses, of 0 to ROWS of them, against double precision. */
+static void
+test_weights(const MfDense *dense)
+{
+	double		worst = 0.0;
+	bool		same = true;
+
+	for (int n = 0; n <= ROWS; n++)
+	{
+		int32_t		column[ROWS];
+		float		w[ROWS];
+		float		roots[ROWS];
+		float		scale[2][ROWS + 1];
+		float		mass[ROWS + 1];
+		float		numbers[ROWS];
+		double		sums[3] = {1.0, 2.0, 3.0};
+		double		expected[3] = {1.0, 2.0, 3.0};
+		double		sum = 4.0;
+		double		expected_sum = 4.0;
+		MfMasses	masses = {.w = n % 3 == 0 ? NULL : w,.rise = n % 2 == 0 ? factor : NULL,.column = column,.even = 0.7f,
+			.knee = n % 4 < 2 ? 0.8f : 0.0f,.slope = 3.0f,.factor = 0.3f,.square = 1.5f,.scale = scale[1],.mass = mass};
+
+		scale[1][n] = mass[n] = -1.0f;
+		for (int k = 0; k < n; k++)
+		{
+			column[k] = (k * 7) % MANY;
+			w[k] = factor[k] * factor[k];
+			numbers[k] = panel[k];
+		}
+		dense->roots(roots, w, 3, n);
+		dense->weigh(numbers, scale[0], w, n, sums);
+		dense->masses(&masses, n, &sum);
+		for (int k = 0; k < n; k++)
+		{
+			double		weight = masses.w != NULL ? w[k] : 1.0;
+			double		rise = masses.rise != NULL ? factor[column[k]] : 0.7f;
+			double		share = masses.knee > 0.0f ? fmin((double) masses.knee * weight, 1.0) : 1.0;
+
+			same = same && roots[k] == sqrtf(sqrtf(sqrtf(w[k]))) && scale[0][k] == sqrtf(w[k]);
+			worst = worse(worst, numbers[k], (double) w[k] * panel[k]);
+			worst = worse(worst, scale[1][k], sqrt(1.5 * weight));
+			worst = worse(worst, mass[k], (double) 0.3f * (share * rise + 3.0 * weight));
+			expected[0] += w[k];
+			expected[1] += (double) w[k] * panel[k];
+			expected[2] += (double) w[k] * panel[k] * panel[k];
+			expected_sum += mass[k];
+		}
+		for (int s = 0; s < 3; s++)
+			worst = worse(worst, (float) sums[s], expected[s]);
+		worst = worse(worst, (float) sum, expected_sum);
+		same = same && scale[1][n] == -1.0f && mass[n] == -1.0f;
+	}
+	ok(same, "lanes %d: roots are the same everywhere, and nothing is written behind the last", dense->lanes);
+	ok(worst < 2e-5, "lanes %d: weighted numbers and masses", dense->lanes);
+}
+
 static void
 test_vectors(const MfDense *dense, int d)
 {
@@ -325,6 +381,8 @@ main(void)
 			test_sums(mf_dense(), sizes[i]);
 			test_rows(mf_dense(), sizes[i]);
 			test_vectors(mf_dense(), sizes[i]);
+			if (sizes[i] == 100)
+				test_weights(mf_dense());
 			tear_down();
 		}
 	}

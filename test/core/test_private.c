@@ -188,7 +188,7 @@ test_formula(const SampleOptions *o)
 	sample_free(&s);
 }
 
-/* Thirty half-sweeps: losses are the objective, never rise, and end where exact ones do. */
+/* Thirty half-sweeps, or as many as it takes by turns: losses are the objective, never rise, and end where exact ones do. */
 static void
 test_descent(const SampleOptions *o)
 {
@@ -205,7 +205,7 @@ test_descent(const SampleOptions *o)
 		double		loss;
 
 		last[exact] = INFINITY;
-		for (int k = 0; k < 30; k++)
+		for (int k = 0; k < (o->rests && o->fades ? 200 : 30); k++)
 		{
 			MfError		error = sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, exact, 0, &loss);
 
@@ -395,8 +395,8 @@ test_sizes(const int *size, bool weighted, bool prior)
 {
 	int			d = size[0] + size[1];
 	bool		small = d <= 96;
-	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior, weighted};
-	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior, weighted && prior};
+	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior, weighted, false};
+	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior, weighted && prior, false};
 
 	test_formula(&few);
 	test_formula(&many);
@@ -406,6 +406,12 @@ test_sizes(const int *size, bool weighted, bool prior)
 		test_fold(&many);
 	test_same_bits(&many, true);
 	test_same_bits(&many, false);
+	many.rests = many.fades;
+	if (many.rests && small)
+	{
+		test_descent(&many);
+		test_same_bits(&many, false);
+	}
 	if (weighted || !small || !mf_isa_has_vnni())
 		return;
 	many.int16 = true;

@@ -248,24 +248,16 @@ user_penalty(const MfAls *als, int64_t r, float *widest)
 static double
 item_penalty(const MfAls *als, int64_t r, float *widest)
 {
-	const float *bias = als->factors.item_bias;
 	double		sum = 0.0;
 
 	for (int part = 0; part < MF_TERMS; part++)
 	{
-		const MfTerm *term = &als->term[part];
 		double		square;
 
-		if (!term->present)
+		if (!als->term[part].present)
 			continue;
 		square = row_square(als, als->fixed[part], r, widest + part);
 		sum += mf_sweep_item_penalty(als, (MfPart) part, r, als->fixed[part] + r * als->given_ld, square);
-		if (term->bias)
-		{
-			double		away = (double) bias[r] - (term->bias_prior != NULL ? term->bias_prior[r] : 0.0f);
-
-			sum += als->problem->item_bias_regularization * away * away;
-		}
 	}
 	return sum;
 }
@@ -309,23 +301,49 @@ collect_penalties(MfAls *als, int64_t nblocks)
 }
 
 /*
- * The blocks of dimensions that a half-sweep works in.  Where private ones may rest, they are solved for in every second
- * half-sweep of a side alone, users' and items' by turns and users' first: iterations take a sixth less, and after ten
- * of them the objective is 1e-4 of it below where it would be if all were solved for each time on sparse data, and as
- * much as 1e-3 above on dense.
+ * What a half-sweep solves for, of blocks of dimensions and items' terms, where the problem lets some of it rest by turns.
+ * What rests stays as it is, and so does its part of the loss.
+ *
+ * Private dimensions are solved for in every second half-sweep of a side alone, users' and items' by turns and users'
+ * first: iterations take a sixth less, and after ten of them the objective is 1e-4 of it below where it would be if all
+ * were solved for each time on sparse data, and as much as 1e-3 above on dense.
+ *
+ * Items' terms that are apart would need a matrix each, which costs as much more.  After the first half-sweep of items
+ * they take turns, ratings first, with which private dimensions are solved for as well.
  */
+static void
+choose_turn(MfAls *als)
+{
+	bool		items = als->side == MF_ITEMS;
+	int			turn = als->count[als->side];
+	bool		odd = turn % 2 != 0;
+	int			blocks = odd != items ? 1 : als->nblocks;
+
+	if (als->nblocks == 1 && !als->apart)
+		return;
+	als->count[als->side]++;
+	for (int part = 0; part < MF_TERMS; part++)
+		als->solved_blocks[part] = items && als->term[part].dimensions <= als->shared ? 1 : blocks;
+	if (als->apart && turn > 0)
+		als->solved_blocks[odd ? MF_INTEREST : MF_RATING] = 0;
+}
+
+/* The blocks of dimensions that a half-sweep works in, and what it solves for. */
 static void
 choose_blocks(MfAls *als, bool exact)
 {
-	als->nblocks = !exact && als->own > 0 && side_by_side(als) ? 2 : 1;
-	als->solved_blocks = als->nblocks;
+	bool		whole = exact || !side_by_side(als);
+
+	als->nblocks = !whole && als->own > 0 ? 2 : 1;
 	als->block[0] = make_block(als, 0, true, als->nblocks == 1);
-	if (als->nblocks == 1)
-		return;
-	als->block[1] = make_block(als, als->shared_width, false, true);
-	als->block[1].int16_offset = mf_int16_floats(als->shared_width);
-	if (als->problem->rests && als->count[als->side]++ % 2 != (als->side == MF_ITEMS))
-		als->solved_blocks = 1;
+	if (als->nblocks > 1)
+	{
+		als->block[1] = make_block(als, als->shared_width, false, true);
+		als->block[1].int16_offset = mf_int16_floats(als->shared_width);
+	}
+	als->solved_blocks[MF_INTEREST] = als->solved_blocks[MF_RATING] = als->nblocks;
+	if (!whole && als->problem->rests)
+		choose_turn(als);
 }
 
 /* Kernels, the blocks of dimensions, and the fixed side as the caller has it. */
@@ -337,7 +355,8 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->int16 = NULL;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
-	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].roots > 0;
+	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].present &&
+		als->term[MF_RATING].roots > 0;
 	als->exact = exact || side_by_side(als);
 	choose_blocks(als, exact);
 	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;

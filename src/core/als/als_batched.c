@@ -206,7 +206,7 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	Accumulated from = {space->matrix, lane_stride(als), block->width};
 	MfSystems	systems;
 
-	if (!accumulate_batch(als, space, batch, MF_INTEREST))
+	if (mf_sweep_resting(als) != MF_INTEREST && !accumulate_batch(als, space, batch, MF_INTEREST))
 		return;
 	if (als->side == MF_USERS)
 	{
@@ -246,29 +246,55 @@ solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	solve_primal(als, space, batch, &systems, from, als->term[MF_RATING].observed, 0);
 }
 
+/* Whether something of a term's vectors is needed as it stands: that of ratings where there are blocks, or what rests. */
+static bool
+stays(const MfAls *als, MfPart part)
+{
+	return (part == MF_RATING && als->nblocks > 1) || part == mf_sweep_resting(als);
+}
+
+/* Adds the loss of the term that rests, if one does; dual: its cells have not been met yet. */
+static void
+account_rest(MfAls *als, const MfBatchSpace *space, MfBatch *batch, bool dual)
+{
+	for (int l = 0; l < batch->count && mf_sweep_resting(als) != MF_TERMS; l++)
+	{
+		MfRowState	row = mf_batch_row(als, space, batch, l);
+		const int64_t *start = als->rows->start + row.row;
+		double		cells = dual ? 0.0 : batch->sums[l].resting;
+
+		for (int64_t c = start[0]; c < start[1] && dual; c += MF_PANEL_ROWS)
+			cells += mf_rest_cells(als, &row, c, (int) (start[1] - c < MF_PANEL_ROWS ? start[1] - c : MF_PANEL_ROWS),
+								   &space->panel);
+		mf_rest_account(als, row.row, row.resting, cells);
+	}
+}
+
 /* Solves a batch that ends at place `end` of the order, block after block. */
 static void
 solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 {
-	if (als->nblocks > 1)
-		mf_sweep_load(als, mf_sweep_solved(als, MF_RATING), batch->row, batch->count,
-					  mf_batch_solved(als, space, MF_RATING), space->moved);
+	for (int part = 0; part < MF_TERMS; part++)
+		if (mf_sweep_has(als, (MfPart) part) && stays(als, (MfPart) part))
+			mf_sweep_load(als, mf_sweep_solved(als, (MfPart) part), batch->row, batch->count,
+						  mf_batch_solved(als, space, (MfPart) part), space->moved);
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_owns(als, (MfPart) part) && mf_sweep_points(als, (MfPart) part) != NULL)
 			mf_sweep_load(als, mf_sweep_points(als, (MfPart) part), batch->row, batch->count, space->prior[part], space->moved);
-	for (int b = 0; b < als->solved_blocks; b++)
+	for (int b = 0; b < mf_sweep_blocks(als); b++)
 	{
 		if (end > als->first_dual)
 			mf_batch_solve_dual(als, space, batch, &als->block[b]);
 		else if (b == 0)
 			solve_first(als, space, batch);
-		else
+		else if (mf_batch_has(als, MF_RATING, &als->block[b]))
 			solve_second(als, space, batch);
 		if (mf_cancelled(als->parallel))
 			return;
 	}
+	account_rest(als, space, batch, end > als->first_dual);
 	for (int part = 0; part < MF_TERMS; part++)
-		if (mf_sweep_owns(als, (MfPart) part))
+		if (mf_sweep_owns(als, (MfPart) part) && als->solved_blocks[part] > 0)
 			mf_sweep_store(als, (MfPart) part, batch->row, batch->count, space->solved[part], space->moved);
 }
 

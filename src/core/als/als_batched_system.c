@@ -32,11 +32,11 @@ mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const Mf
 	return systems;
 }
 
-/* Whether items have a system of that term in a block. */
+/* Whether items have a system of that term to solve in a block. */
 bool
 mf_batch_has(const MfAls *als, MfPart part, const MfBlock *block)
 {
-	return als->term[part].present &&
+	return als->term[part].present && als->solved_blocks[part] > block - als->block &&
 		(mf_block_has(block, MF_SHARED) || als->term[part].dimensions > als->shared);
 }
 
@@ -49,6 +49,8 @@ mf_batch_row(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, 
 
 	if (als->side == MF_USERS && mf_sweep_points(als, MF_INTEREST) != NULL)
 		row.point = space->prior[MF_INTEREST] + l * als->ld;
+	if (mf_sweep_resting(als) != MF_TERMS)
+		row.resting = space->solved[mf_sweep_resting(als)] + l * als->ld;
 	if (als->nblocks == 1)
 		return row;
 	row.x = mf_batch_solved(als, space, MF_RATING) + l * als->ld;

@@ -81,8 +81,8 @@ interest_cells(const MfAls *als, const MfTerm *term, int64_t r, int64_t begin, i
 }
 
 /* target[k] -= the inner products of cells' vectors and x (ld), in a block's dimensions. */
-static void
-subtract_products(const MfAls *als, MfPart part, const MfBlock *block, const int32_t *column, const float *x, int n,
+void
+mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *block, const int32_t *column, const float *x, int n,
 				  float *target)
 {
 	const float *rows = mf_sweep_rows(als, part, block);
@@ -116,14 +116,14 @@ rating_targets(const MfAls *als, const MfBlock *block, const MfRowState *row, in
 	{
 		als->dense->subtract_gathered(target, rating, bias, column, n);
 		if (als->nblocks > 1)
-			subtract_products(als, MF_RATING, &als->block[1], column, row->x, n, target);
+			mf_sweep_subtract(als, MF_RATING, &als->block[1], column, row->x, n, target);
 		if (kept != NULL)
 			memcpy(kept, target, (size_t) n * sizeof(float));
 	}
 	if (!second)
 		return;
 	own = (users ? als->factors.user_bias : als->factors.item_bias)[als->rows->first + row->row];
-	subtract_products(als, MF_RATING, &als->block[0], column, row->x, n, target);
+	mf_sweep_subtract(als, MF_RATING, &als->block[0], column, row->x, n, target);
 	for (int k = 0; k < n; k++)
 		target[k] -= own;
 }
@@ -185,7 +185,7 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 	if (n <= 0)
 		return ahead;
 	ahead.rows = als->fixed[part];
-	ahead.width = row_floats(als, part);
+	ahead.width = row_floats(als, mf_sweep_resting(als) == MF_RATING ? MF_RATING : part);
 	ahead.column = rows->column + c;
 	ahead.n = n < MF_PANEL_ROWS ? (int) n : MF_PANEL_ROWS;
 	return ahead;
@@ -239,7 +239,7 @@ add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather,
 	MfGather	own = {.n = gather->n,.column = gather->column};
 
 	add_block(als, part, first, panel, panel->rows, gather, matrix, add, ahead);
-	if (has_own_block(als, part) && als->solved_blocks > 1)
+	if (has_own_block(als, part) && als->solved_blocks[part] > 1)
 		add_block(als, part, &als->block[1], panel, panel->rows + MF_PANEL_ROWS * first->width, &own,
 				  own_matrix(als, matrix), more, &nothing);
 }
@@ -311,6 +311,8 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 			gather.sum[gather.nsums++] = right + 2 * block->width;
 		}
 		add_panel(als, part, panel, &gather, matrix, c > begin, c > begin, &ahead);
+		if (row->resting != NULL)
+			sums->resting += mf_rest_cells(als, row, c, n, panel);
 	}
 	sums->constant[MF_INTEREST] = interest.constant;
 	sums->constant[MF_RATING] = rating.constant;
@@ -321,8 +323,8 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 /*
  * matrix (width x width for the first block's width, upper tiles) = sum over a row's cells of scale^2 y y', with
  * MF_MAX_RIGHT rows behind it for right-hand sides, and behind them the same matrix of the second block, if there is
- * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.  next: the row that comes after it, to be prefetched, or -1.  Stops
- * early when cancelled.
+ * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.  next: the row
+ * that comes after it, to be prefetched, or -1.  Stops early when cancelled.
  */
 void
 mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next, const MfPanel *panel,

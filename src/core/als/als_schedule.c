@@ -17,7 +17,7 @@ systems_of(const MfAls *als, const MfBlock *block)
 {
 	bool		both = mf_sweep_has(als, MF_INTEREST) && mf_sweep_has(als, MF_RATING);
 
-	return als->side == MF_ITEMS && both && mf_block_has(block, MF_SHARED) ? 2.0 : 1.0;
+	return als->side == MF_ITEMS && both && mf_sweep_resting(als) == MF_TERMS && mf_block_has(block, MF_SHARED) ? 2.0 : 1.0;
 }
 
 static double
@@ -190,7 +190,7 @@ cost_of_place(const MfAls *als, int64_t place)
 
 	if (place >= als->first_empty)
 		return (drawn ? 2.0 * als->ld : 1.0) * als->ld;
-	for (int b = 0; b < als->solved_blocks; b++)
+	for (int b = 0; b < mf_sweep_blocks(als); b++)
 		cost += place < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
 	return cost;
 }

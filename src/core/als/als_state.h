@@ -76,8 +76,9 @@ typedef struct MfAls
 	int			ld;
 	MfBlock		block[MF_MAX_BLOCKS];	/* one for all dimensions, or one for each kind */
 	int			nblocks;
-	int			solved_blocks;	/* of these, those that this half-sweep solves for: private dimensions may rest */
-	int			count[2];		/* half-sweeps of each side in blocks so far */
+	int			solved_blocks[MF_TERMS];	/* so many of these are solved for by this half-sweep, for each term; the
+								 * others rest: see choose_turn().  Users', who have one vector for all terms, are all alike */
+	int			count[2];		/* half-sweeps of each side so far in which something might rest */
 	MfBlock		shared_block;	/* of systems that have shared dimensions alone */
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */
@@ -128,13 +129,15 @@ typedef struct MfRowSums
 	double		constant[MF_TERMS]; /* a user has one system, so all is at MF_INTEREST */
 	double		target_sum;
 	double		weight_sum;
+	double		resting;		/* what an item's cells add to the loss in a term that rests */
 } MfRowSums;
 
 /* A row on its way through the blocks of dimensions. */
 typedef struct MfRowState
 {
 	int64_t		row;			/* within als->rows */
-	const float *x;				/* ld: as it stands; where there are several blocks, else NULL */
+	const float *x;				/* ld: as it stands, in ratings; where there are several blocks, else NULL */
+	const float *resting;		/* ld: an item's vector in the term that rests; NULL where none does */
 	float	   *kept;			/* ratings' targets, from one block to the next; NULL: too many to keep */
 	const float *point;			/* ld: where a user is drawn to; NULL: the mean user */
 } MfRowState;
@@ -164,6 +167,12 @@ extern void mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState 
 extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
 							   float *right);
 extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
+extern void mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *block, const int32_t *column, const float *x,
+							  int n, float *target);
+
+/* als_rest.c */
+extern double mf_rest_cells(const MfAls *als, const MfRowState *row, int64_t begin, int n, const MfPanel *panel);
+extern void mf_rest_account(MfAls *als, int64_t r, const float *x, double cells);
 
 /* als_system.c */
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
@@ -224,6 +233,28 @@ static inline bool
 mf_sweep_owns(const MfAls *als, MfPart part)
 {
 	return als->side == MF_USERS ? part == MF_INTEREST : als->term[part].present;
+}
+
+/* Blocks that this half-sweep solves for, of one term or another. */
+static inline int
+mf_sweep_blocks(const MfAls *als)
+{
+	int			most = 0;
+
+	for (int part = 0; part < MF_TERMS; part++)
+		if (als->term[part].present && als->solved_blocks[part] > most)
+			most = als->solved_blocks[part];
+	return most;
+}
+
+/* The term of items that rests in this half-sweep; MF_TERMS: none does. */
+static inline MfPart
+mf_sweep_resting(const MfAls *als)
+{
+	for (int part = 0; part < MF_TERMS && als->side == MF_ITEMS; part++)
+		if (als->term[part].present && als->solved_blocks[part] == 0)
+			return (MfPart) part;
+	return MF_TERMS;
 }
 
 /* Whether an item's cells are accumulated for a term, by the term for which that is asked: see mf_sweep_accumulate(). */

@@ -91,13 +91,14 @@ mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double squ
 }
 
 /*
- * What regularization makes of an item with the vector y of one term (given_ld floats, of the caller's) and its square
- * |y|^2.
+ * What regularization makes of an item with the vector y of one term (given_ld floats, of the caller's), its square
+ * |y|^2, and its bias if the term has one.
  */
 double
 mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *y, double square)
 {
 	const MfTerm *term = &als->term[part];
+	double		penalty;
 	const float *prior = term->prior != NULL ? term->prior + item * als->given_ld : NULL;
 
 	if (prior != NULL)
@@ -106,7 +107,14 @@ mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *
 		for (int k = 0; k < als->given_ld; k++)
 			square += ((double) y[k] - prior[k]) * ((double) y[k] - prior[k]);
 	}
-	return term->weight * (term->regularization[item] * square);
+	penalty = term->weight * (term->regularization[item] * square);
+	if (term->bias)
+	{
+		double		away = (double) als->factors.item_bias[item] - (term->bias_prior != NULL ? term->bias_prior[item] : 0.0f);
+
+		penalty += als->problem->item_bias_regularization * away * away;
+	}
+	return penalty;
 }
 
 /* right (the block's width) = pull times point, 0 without; returns what pull adds to the row's constant. */
