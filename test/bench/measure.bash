@@ -171,11 +171,19 @@ solver() {
 		s/^ *([0-9]+): .* total ([0-9.]+) s, loss ([0-9.e+-]+)\$/$name.seconds.\1 \2\n$name.loss.\1 \3/p" >>"$figures"
 }
 
+# Iterations of the joint preset in the core alone, in turns: rows that fade, with a weight column or without, beside weights.
+measure_fading() {
+	"$scratch/bench_als" "$scratch/ratings.bin" joint 64+32 "$(nproc)" 9 weights fading both | awk '
+		/^(weights|fading|both) / { kind = $1; for (k = 2; k <= NF; k++) if ($k == "together") took[kind, ++n[kind]] = $(k + 1) }
+		END { for (kind in n) { sum = 0; for (k = 2; k <= n[kind]; k++) sum += took[kind, k]; print "weighted." kind, sum / (n[kind] - 1) } }' >>"$figures"
+}
+
 # Exact solves beside what the processor can do at all; many factors, and short rows.
 measure_solvers() {
 	local factors
 	solver solver_exact.64 ratings 64 4 exact
 	solver solver.64 ratings 64 4
+	measure_fading
 	note solver.peak "$("$scratch/bench_fma" "$(nproc)")"
 	for factors in 128 256; do
 		solver "solver.$factors" ratings "$factors" 12

@@ -79,6 +79,9 @@ def peer_rows(f):
     yield ("what rounding adds to the loss of 4 iterations, 64 factors",
            f.difference("solver.64.loss.4", "solver_exact.64.loss.4"), "the loss with nothing rounded",
            f("solver_exact.64.loss.4"), "")
+    for kind, label in (("fading", "rows that fade"), ("both", "rows that fade and a weight column")):
+        yield ("an iteration of the joint preset, %s, in the core alone" % label, f("weighted.%s" % kind), "with a weight column",
+               f("weighted.weights"))
     for factors in (64, 256):
         yield ("long tail, an iteration, %d factors" % factors, f("tail.%d.iteration" % factors), "implicit, CG",
                f("implicit_tail.%d.iteration" % factors))

@@ -49,15 +49,18 @@
  *    exactness is asked for.
  * 6. Side by side, over many cells without weights, the fixed side is first rounded to whole numbers of
  *    13 bits, which halves the work of step 2 (als_int16.c), unless exactness is asked for.
- * 7. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
+ * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do, each term
+ *    has a matrix of its own.  The problem may let them take turns, by half-sweeps of items (choose_turn()): the term
+ *    that rests is not solved for, and its part of the loss is the objective as it stands (als_rest.c).
+ * 8. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
  *    system has one solution, however few its cells and whatever they weigh.  What draws them to a point
  *    is the regularization that was asked for.
- * 8. Rows without cells become the point that they are drawn to: what no one has seen is not known to be
+ * 9. Rows without cells become the point that they are drawn to: what no one has seen is not known to be
  *    unwanted, so unobserved cells alone say nothing of it.
  *
  * The loss
  * --------
- * The minimum of a row's quadratic function is what is left of it at 0, less the inner product of
+ * The minimum of a row's quadratic function, where it is solved for, is what is left of it at 0, less the inner product of
  * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
  * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
  * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the

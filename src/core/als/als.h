@@ -36,7 +36,8 @@ extern void mf_random_start(const MfProblem *problem, const MfFactors *factors, 
  * dimensions), which starts from the row's current factors, and the fixed side's vectors be rounded where the
  * problem allows it; true solves every row directly, with the fixed side as it is.  Where the
  * problem allows it, dimensions of ratings alone take part in every second such half-sweep of a side, users' in their
- * first, items' in their second.
+ * first, items' in their second, and of an item's two terms one alone is solved for from the second half-sweep of items
+ * on, by turns, where its cells weigh differently in them and systems are solved side by side.
  *
  * gram: with an interest part, the sum of y y' over all rows of the fixed side (with `unobserved` as weights, if these
  * are items) in the dimensions that the parts share, shared x shared numbers as mf_gram_sums() makes them: for callers

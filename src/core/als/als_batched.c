@@ -178,9 +178,12 @@ lane_stride(const MfAls *als)
 	return (size_t) (als->ld + MF_MAX_RIGHT) * (size_t) als->ld;
 }
 
-/* Accumulates the cells of a batch for one term, or for all that share a matrix; false when cancelled. */
+/*
+ * Accumulates the cells of a batch for one term, or for all that share a matrix, and the loss of a term that rests; false
+ * when cancelled.
+ */
 static bool
-accumulate_batch(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, MfPart part)
+accumulate_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, MfPart part)
 {
 	size_t		stride = lane_stride(als);
 
@@ -190,6 +193,8 @@ accumulate_batch(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, Mf
 
 		mf_sweep_accumulate(als, part, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
 							space->matrix + (size_t) l * stride, &batch->sums[l]);
+		/* while the row's vectors are in the cache */
+		mf_rest_account(als, &row, &space->panel);
 		if (mf_cancelled(als->parallel))
 			return false;
 	}
@@ -253,23 +258,6 @@ stays(const MfAls *als, MfPart part)
 	return (part == MF_RATING && als->nblocks > 1) || part == mf_sweep_resting(als);
 }
 
-/* Adds the loss of the term that rests, if one does; dual: its cells have not been met yet. */
-static void
-account_rest(MfAls *als, const MfBatchSpace *space, MfBatch *batch, bool dual)
-{
-	for (int l = 0; l < batch->count && mf_sweep_resting(als) != MF_TERMS; l++)
-	{
-		MfRowState	row = mf_batch_row(als, space, batch, l);
-		const int64_t *start = als->rows->start + row.row;
-		double		cells = dual ? 0.0 : batch->sums[l].resting;
-
-		for (int64_t c = start[0]; c < start[1] && dual; c += MF_PANEL_ROWS)
-			cells += mf_rest_cells(als, &row, c, (int) (start[1] - c < MF_PANEL_ROWS ? start[1] - c : MF_PANEL_ROWS),
-								   &space->panel);
-		mf_rest_account(als, row.row, row.resting, cells);
-	}
-}
-
 /* Solves a batch that ends at place `end` of the order, block after block. */
 static void
 solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
@@ -292,7 +280,6 @@ solve_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, int64_t end)
 		if (mf_cancelled(als->parallel))
 			return;
 	}
-	account_rest(als, space, batch, end > als->first_dual);
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_sweep_owns(als, (MfPart) part) && als->solved_blocks[part] > 0)
 			mf_sweep_store(als, (MfPart) part, batch->row, batch->count, space->solved[part], space->moved);

@@ -285,6 +285,12 @@ mf_batch_solve_dual(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const
 		solve_dual(als, space, batch, &systems);
 		return;
 	}
+	for (int l = 0; l < batch->count && mf_block_has(block, MF_SHARED); l++)
+	{
+		MfRowState	row = mf_batch_row(als, space, batch, l);
+
+		mf_rest_account(als, &row, &space->panel);
+	}
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_batch_has(als, (MfPart) part, block))
 		{

@@ -311,8 +311,6 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 			gather.sum[gather.nsums++] = right + 2 * block->width;
 		}
 		add_panel(als, part, panel, &gather, matrix, c > begin, c > begin, &ahead);
-		if (row->resting != NULL)
-			sums->resting += mf_rest_cells(als, row, c, n, panel);
 	}
 	sums->constant[MF_INTEREST] = interest.constant;
 	sums->constant[MF_RATING] = rating.constant;
@@ -323,8 +321,8 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 /*
  * matrix (width x width for the first block's width, upper tiles) = sum over a row's cells of scale^2 y y', with
  * MF_MAX_RIGHT rows behind it for right-hand sides, and behind them the same matrix of the second block, if there is
- * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.  next: the row
- * that comes after it, to be prefetched, or -1.  Stops early when cancelled.
+ * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.
+ * next: the row that comes after it, to be prefetched, or -1.  Stops early when cancelled.
  */
 void
 mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next, const MfPanel *panel,

@@ -5,6 +5,8 @@
  */
 #include "core/als/als_state.h"
 
+#include <math.h>
+
 /* target[k] -= the inner products of cells' vectors and an item's vector of a term, in all of the term's dimensions. */
 static void
 subtract_all(const MfAls *als, MfPart part, const int32_t *column, const float *x, int n, float *target)
@@ -63,29 +65,44 @@ interest_loss(const MfAls *als, const MfRowState *row, int64_t begin, int n, con
 	return against[2] + beyond[2];
 }
 
-/* What n cells of a row from position begin on add to the loss in the term that rests, but for its weight; the panel's lists are overwritten. */
-double
-mf_rest_cells(const MfAls *als, const MfRowState *row, int64_t begin, int n, const MfPanel *panel)
+/* sum over a row's cells of what they add to the loss in the term that rests, but for its weight. */
+static double
+cells_loss(const MfAls *als, const MfRowState *row, const MfPanel *panel)
 {
-	return mf_sweep_resting(als) == MF_RATING ? rating_loss(als, row, begin, n, panel) :
-		interest_loss(als, row, begin, n, panel);
+	int64_t		end = als->rows->start[row->row + 1];
+	double		sum = 0.0;
+
+	for (int64_t c = als->rows->start[row->row]; c < end; c += MF_PANEL_ROWS)
+	{
+		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
+
+		sum += mf_sweep_resting(als) == MF_RATING ? rating_loss(als, row, c, n, panel) : interest_loss(als, row, c, n, panel);
+	}
+	return sum;
 }
 
-/* Adds the loss of row r's term that rests with the vector x (ld): `cells`, unobserved cells and regularization. */
+/*
+ * Adds the loss of a row's term that rests, if one does: of its cells, unobserved cells and regularization.  The panel's
+ * lists are overwritten.
+ */
 void
-mf_rest_account(MfAls *als, int64_t r, const float *x, double cells)
+mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel)
 {
 	MfPart		part = mf_sweep_resting(als);
-	const MfTerm *term = &als->term[part];
-	MfSystem	system = mf_sweep_system(als, part, r);
-	int64_t		item = als->rows->first + r;
-	const float *given = mf_sweep_solved(als, part) + item * als->given_ld;
+	int64_t		item = als->rows->first + row->row;
+	const float *given;
+	MfSystem	system;
 	int			none = MF_OK;
-	double		loss = cells;
+	double		loss;
 
+	if (part == MF_TERMS)
+		return;
+	system = mf_sweep_system(als, part, row->row);
+	given = mf_sweep_solved(als, part) + item * als->given_ld;
+	loss = cells_loss(als, row, panel);
 	for (int k = 0; k < als->shared; k++)
-		loss += (double) system.factor * als->base[k] * x[k] * x[k];
-	loss = term->weight * (loss < 0.0 ? 0.0 : loss) +
+		loss += (double) system.factor * als->base[k] * row->resting[k] * row->resting[k];
+	loss = system.loss_weight * (loss < 0.0 ? 0.0 : loss) +
 		mf_sweep_item_penalty(als, part, item, given, als->dense->dot(given, given, als->given_ld));
 	if (!isfinite(loss))
 		atomic_compare_exchange_strong(&als->error, &none, (int) MF_NOT_FINITE);

@@ -129,7 +129,6 @@ typedef struct MfRowSums
 	double		constant[MF_TERMS]; /* a user has one system, so all is at MF_INTEREST */
 	double		target_sum;
 	double		weight_sum;
-	double		resting;		/* what an item's cells add to the loss in a term that rests */
 } MfRowSums;
 
 /* A row on its way through the blocks of dimensions. */
@@ -171,8 +170,7 @@ extern void mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *bloc
 							  int n, float *target);
 
 /* als_rest.c */
-extern double mf_rest_cells(const MfAls *als, const MfRowState *row, int64_t begin, int n, const MfPanel *panel);
-extern void mf_rest_account(MfAls *als, int64_t r, const float *x, double cells);
+extern void mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel);
 
 /* als_system.c */
 extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);

@@ -37,7 +37,8 @@ typedef struct MfProblem
 								 * part */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side's vectors
 								 * to 13 bits, where that is faster; cells must have no weights then */
-	bool		rests;			/* and in every second of them private dimensions may rest, where there are any */
+	bool		rests;			/* and in every second of them private dimensions may rest, where there are any,
+								 * and one of an item's terms by turns, if its cells weigh differently in them */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
 								 * mean in these alone; 0: all d */
 	const float *user_rating_regularization;	/* nusers: factor of |p_u|^2 in the dimensions beyond the shared
