@@ -31,7 +31,7 @@ OBJS = \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
 		features_choose.o features_load.o item_values.o number_summary.o token_list.o vocabulary.o) \
-	$(addprefix src/read/, direct_read.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_scan.o row_workers.o \
+	$(addprefix src/read/, direct_read.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
 		shared_source.o table_rows.o vectors_read.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings.o ratings_sort.o relation.o row_hash.o source.o \
 		source_columns.o source_lookup.o time_split.o unrated.o) \

@@ -39,6 +39,8 @@ typedef struct RatingReceiver
 	Triplets	triplets;
 	RowTaker	taker;
 	RowTally	tally;
+	const WantedRows *wanted;	/* other rows are left out; NULL: all are wanted */
+	RowBatch   *chosen;			/* with it: what is left of a batch */
 } RatingReceiver;
 
 /*
@@ -110,11 +112,41 @@ AddOthers(const Ratings *ratings, const RowBatch *batch)
 	}
 }
 
-/* Numbers the ids of a batch, straight into the triplets' arrays; a BatchFunction. */
-static void
-AddBatch(void *state, const RowBatch *batch)
+/* What is wanted of a batch, in receiver->chosen. */
+static const RowBatch *
+ChooseRows(RatingReceiver *receiver, const RowBatch *batch)
 {
-	RatingReceiver *receiver = state;
+	RowBatch   *chosen = receiver->chosen;
+
+	chosen->ratings = chosen->unrated = 0;
+	for (int i = 0; i < batch->ratings; i++)
+	{
+		int			at = chosen->ratings;
+
+		if (!IsWanted(receiver->wanted, batch->user[i], batch->item[i]))
+			continue;
+		chosen->user[at] = batch->user[i];
+		chosen->item[at] = batch->item[i];
+		chosen->value[at] = batch->value[i];
+		chosen->weight[at] = batch->weight[i];
+		chosen->time[at] = batch->time[i];
+		chosen->hash[at] = batch->hash[i];
+		chosen->ratings++;
+	}
+	for (int i = BATCH_ROWS - 1; i >= BATCH_ROWS - batch->unrated; i--)
+		if (IsWanted(receiver->wanted, batch->user[i], batch->item[i]))
+		{
+			chosen->unrated++;
+			chosen->user[BATCH_ROWS - chosen->unrated] = batch->user[i];
+			chosen->item[BATCH_ROWS - chosen->unrated] = batch->item[i];
+		}
+	return chosen;
+}
+
+/* Numbers the ids of a batch, straight into the triplets' arrays. */
+static void
+NumberBatch(RatingReceiver *receiver, const RowBatch *batch)
+{
 	Ratings    *ratings = receiver->ratings;
 	Triplets   *triplets = &receiver->triplets;
 	int			n = batch->ratings;
@@ -138,6 +170,15 @@ AddBatch(void *state, const RowBatch *batch)
 	if (triplets->count % CHECK_ROWS < n)
 		CheckIds(ratings);
 	ReportRowsRead(triplets->count);
+}
+
+/* Takes a batch of rows; a BatchFunction. */
+static void
+AddBatch(void *state, const RowBatch *batch)
+{
+	RatingReceiver *receiver = state;
+
+	NumberBatch(receiver, receiver->wanted ? ChooseRows(receiver, batch) : batch);
 }
 
 /* Numbers the rows that the query has brought so far. */
@@ -407,6 +448,37 @@ ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int6
 		ReadQuery(query, receiver, true);
 	else
 		ReadSource(receiver, false, parallel);
+	*rows = receiver->triplets;
+	return ratings;
+}
+
+/*
+ * The same of the rows of some users and items, which all of the tables are looked through for: as the active snapshot sees them.
+ * NULL where the source cannot be read directly.
+ */
+Ratings *
+ReadWantedRows(const Source *source, const WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,
+			   const MfParallel *parallel, Triplets *rows)
+{
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	Sorting		sorting;
+	RatingReceiver *receiver;
+	StringInfoData sql;
+
+	if (!HasIntegerIds(source))
+		return NULL;
+	receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
+	ratings->users = users;
+	ratings->items = items;
+	WantOthers(source, receiver, budget);
+	receiver->wanted = wanted;
+	receiver->chosen = palloc0(sizeof(RowBatch));
+	receiver->taker.filter = CreateRowFilter(wanted);
+	initStringInfo(&sql);
+	AppendSourceQuery(&sql, source);
+	if (!ReadDirectly(&receiver->taker, sql.data, true, parallel, AddBatch, receiver))
+		return NULL;
+	EndReading(receiver);
 	*rows = receiver->triplets;
 	return ratings;
 }

@@ -16,10 +16,14 @@ typedef struct RowQuery
 	Datum		value[2];
 } RowQuery;
 
+struct WantedRows;
+
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 						 const MfParallel *parallel, Triplets *rows);
+extern Ratings *ReadWantedRows(const Source *source, const struct WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,
+							   const MfParallel *parallel, Triplets *rows);
 extern void SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 

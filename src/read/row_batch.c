@@ -138,8 +138,12 @@ TakeRow(RowTaker *taker, const Datum *values, const bool *nulls, int natts)
 	const Source *source = taker->source;
 	RowTally   *tally = taker->tally;
 	Observation row;
-	RatingCheck check = RatingFromRow(source, values, nulls, natts, &row);
+	RatingCheck check;
 
+	if (taker->filter && (nulls[0] || nulls[1] ||
+						  !MayBeWanted(taker->filter, IdFromColumn(&source->user, values[0]), IdFromColumn(&source->item, values[1]))))
+		return true;
+	check = RatingFromRow(source, values, nulls, natts, &row);
 	switch (check)
 	{
 		case RATING_OK:

@@ -4,6 +4,7 @@
 #ifndef MFREC_ROW_BATCH_H
 #define MFREC_ROW_BATCH_H
 
+#include "read/row_filter.h"
 #include "source/source.h"
 
 #define BATCH_ROWS 1024
@@ -51,6 +52,7 @@ typedef struct RowTaker
 	const Source *source;
 	bool		marks;			/* rows that are not relevant get weights below 0, until it is known which ones train */
 	bool		with_others;	/* hashes and rows that are no ratings are wanted */
+	const RowFilter *filter;	/* of rows that may be wanted; NULL: all are */
 	RowBatch   *batch;
 	RowTally   *tally;
 	int64	   *event_rows;		/* rows of each kind of event; NULL without */

@@ -46,7 +46,8 @@ struct SharedRows
 	bool		with_others;
 	int			ntables;
 	int			nevents;		/* kinds, 0 without */
-	Size		tables;			/* places from here on: SharedTable[ntables], */
+	Size		filter;			/* places from here on: RowFilter, or 0 without, */
+	Size		tables;			/* SharedTable[ntables], */
 	Size		source;			/* what PackSource() has made, */
 	Size		rings;			/* RowRing of each worker, */
 	Size		event_rows;		/* int64[nevents] of each worker, and the end */
@@ -139,7 +140,8 @@ LayOut(SharedRows *shared, const RowTaker *taker, const List *tables, int worker
 	memset(shared, 0, sizeof(SharedRows));
 	shared->ntables = list_length(tables);
 	shared->nevents = source->event_column ? source->events.weights->count : 0;
-	shared->tables = BUFFERALIGN(sizeof(SharedRows));
+	shared->filter = taker->filter ? BUFFERALIGN(sizeof(SharedRows)) : 0;
+	shared->tables = BUFFERALIGN(sizeof(SharedRows)) + (taker->filter ? BUFFERALIGN(sizeof(RowFilter)) : 0);
 	shared->source = BUFFERALIGN(add_size(shared->tables, mul_size(sizeof(SharedTable), shared->ntables)));
 	shared->rings = BUFFERALIGN(add_size(shared->source, PackedSourceSize(source)));
 	shared->event_rows = add_size(shared->rings, mul_size(sizeof(RowRing), workers));
@@ -189,6 +191,8 @@ Share(SharedRows *shared, const RowTaker *taker, const List *tables, Snapshot sn
 {
 	shared->marks = taker->marks;
 	shared->with_others = taker->with_others;
+	if (taker->filter)
+		memcpy(At(shared, shared->filter), taker->filter, sizeof(RowFilter));
 	ConditionVariableInit(&shared->ready);
 	PackSource(taker->source, At(shared, shared->source));
 	memset(EventRows(shared, 0), 0, sizeof(int64) * shared->nevents * workers);
@@ -374,7 +378,8 @@ mfrec_read_rows(dsm_segment *segment, shm_toc *toc)
 	RowRing    *ring = Ring(shared, ParallelWorkerNumber);
 	Source		source;
 	RowTaker	taker = {.source = &source,.marks = shared->marks,.with_others = shared->with_others,
-	.tally = &ring->tally,.event_rows = EventRows(shared, ParallelWorkerNumber)};
+	.filter = shared->filter ? At(shared, shared->filter) : NULL,.tally = &ring->tally,
+	.event_rows = EventRows(shared, ParallelWorkerNumber)};
 	RowScan		scan;
 	bool		more = true;
 

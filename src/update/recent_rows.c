@@ -37,13 +37,19 @@
 #include "pg/plan_scans.h"
 #include "pg/snapshot.h"
 #include "read/ratings_read.h"
-#include "read/row_batch.h"
-#include "source/unrated.h"
+#include "read/row_filter.h"
 #include "source/row_hash.h"
+#include "source/unrated.h"
 #include "update/update_state.h"
 
 /* The part of all ratings up to which looking rows up costs less than reading all of them. */
 #define MOST_ROWS 0.25
+
+/*
+ * From this part on looking through a table costs less than looking rows up: an index leads to nearly each of its pages, for more
+ * than reading it in order takes, by several processes.
+ */
+#define SCANNED_ROWS 0.03
 
 /* So often at most rows are looked up. */
 #define MOST_ROUNDS 3
@@ -219,11 +225,11 @@ GrowRecent(Recent *r)
 }
 
 /*
- * Reads all rows of marked users and items: u->rows.  Bitmaps of them may take what building an index may: in work_mem they
+ * Looks the rows of marked users and items up.  Bitmaps of them may take what building an index may: in work_mem they
  * would be of pages, of which each row is checked.
  */
 static void
-LookUpRows(Recent *r)
+LookUpByIndex(Recent *r)
 {
 	Update	   *u = r->u;
 	const Source *source = &u->source;
@@ -241,7 +247,29 @@ LookUpRows(Recent *r)
 	AtEOXact_GUC(true, settings);
 	pfree(DatumGetPointer(query.value[0]));
 	pfree(DatumGetPointer(query.value[1]));
-	u->rows_read += u->rows.count;
+}
+
+/* Looks through the tables for them, where they are many and it can; whether it has. */
+static bool
+LookThroughTables(Recent *r)
+{
+	Update	   *u = r->u;
+	WantedRows	wanted = {u->users.ids, r->user, r->nusers, u->items.ids, r->item, r->nitems};
+	int64		rows = StoredRatings(&u->users, r->user) + StoredRatings(&u->items, r->item);
+
+	if (rows < SCANNED_ROWS * StoredRatings(&u->users, NULL))
+		return false;
+	u->read = ReadWantedRows(&u->source, &wanted, u->users.ids, u->items.ids, MaintenanceMemory(), &u->parallel, &u->rows);
+	return u->read != NULL;
+}
+
+/* Reads all rows of marked users and items: u->rows. */
+static void
+ReadMarked(Recent *r)
+{
+	if (!LookThroughTables(r))
+		LookUpByIndex(r);
+	r->u->rows_read += r->u->rows.count;
 	GrowRecent(r);
 }
 
@@ -465,7 +493,7 @@ ReadRound(Recent *r)
 {
 	Update	   *u = r->u;
 
-	LookUpRows(r);
+	ReadMarked(r);
 	r->current = CurrentPrints(&u->users, r->user, u->read->fingerprints->user, u->read->fingerprints->nusers);
 	r->unclear = HugeZeroArray(r->nusers, sizeof(bool));
 	r->more = HugeZeroArray(r->nitems, sizeof(bool));

@@ -194,6 +194,18 @@ INSERT INTO came VALUES (12, 13, 2, now());
 SELECT rows > 10000 AS scan, users_changed FROM mf_update('timed');
 SET client_min_messages = warning;
 
+-- rows of so many users that tables are looked through for them
+RESET enable_seqscan;
+SELECT count(mf_drop(model)) FROM ways, unnest(ARRAY[timed, scanned]) model;
+DELETE FROM came WHERE at > '2025-01-01';
+SELECT count(t.users) FROM ways, unnest(ARRAY[timed, scanned]) model, mf_train(CASE WHEN model ~ 'clicks' THEN 'taken' ELSE 'came' END::regclass, model, factors => 4, iterations => 4, time_column => 'at', half_life => CASE WHEN model ~ ' ' THEN interval '30 days' END,
+	feedback => CASE WHEN model ~ 'clicks' THEN 'implicit' END, rating_column => CASE WHEN model ~ 'clicks' THEN 'count' ELSE 'rating' END) t;
+INSERT INTO came SELECT u, 14 + u % 3, 1 + u % 5, timestamptz '2024-07-04 UTC' FROM generate_series(1, 1200, 15) u;
+INSERT INTO came VALUES (1400, 70, 3, '2024-07-04 UTC'), (1400, 3, NULL, '2024-07-04 UTC'), (1, 71, NULL, '2024-07-04 UTC');
+SET min_parallel_table_scan_size = 0;
+SELECT * FROM both_ways();
+SET enable_seqscan = off;
+
 -- accounts that are merged: 7 and 8, who have had some items both, and 9, which gets another name
 CREATE TABLE accounts AS SELECT user_id, item_id, max(rating) AS rating, min(at) AS at FROM came WHERE user_id <= 1200 AND item_id <= 60 AND at < '2024-04-01' GROUP BY 1, 2;
 CREATE INDEX ON accounts (user_id);
