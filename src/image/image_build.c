@@ -12,8 +12,8 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/predict.h"
 #include "core/linalg/gram.h"
+#include "core/predict/predict.h"
 #include "core/topk/index.h"
 #include "image/image_block.h"
 #include "image/image_build.h"

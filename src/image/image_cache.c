@@ -23,7 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "core/als/predict.h"
+#include "core/predict/predict.h"
 #include "image/image_block.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"

@@ -11,8 +11,8 @@
 #include "postgres.h"
 
 #include "compat.h"
-#include "core/als/predict.h"
 #include "core/base/padding.h"
+#include "core/predict/predict.h"
 #include "core/topk/index.h"
 #include "image/image_block.h"
 #include "image/image_patch.h"

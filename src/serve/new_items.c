@@ -10,8 +10,8 @@
 
 #include <math.h>
 
-#include "core/als/predict.h"
 #include "core/linalg/dot.h"
+#include "core/predict/predict.h"
 #include "pg/alloc.h"
 #include "serve/new_items.h"
 #include "serve/user_fold_in.h"

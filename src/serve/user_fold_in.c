@@ -18,8 +18,8 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/explain.h"
 #include "core/base/heap.h"
+#include "core/predict/explain.h"
 #include "image/seen_items.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"

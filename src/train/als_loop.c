@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "core/als/predict.h"
+#include "core/predict/predict.h"
 #include "guc.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"

@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/als/predict.h"
+#include "core/predict/predict.h"
 #include "image/image_publish.h"
 #include "model/objective_json.h"
 #include "pg/alloc.h"

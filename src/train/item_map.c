@@ -18,8 +18,8 @@
 
 #include <math.h>
 
-#include "core/als/predict.h"
 #include "core/features/exposure.h"
+#include "core/predict/predict.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"

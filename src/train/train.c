@@ -18,7 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "core/als/predict.h"
+#include "core/predict/predict.h"
 #include "features/feature_arguments.h"
 #include "features/features_load.h"
 #include "ids/id_growth.h"

@@ -12,8 +12,8 @@
 
 #include "utils/memutils.h"
 
-#include "core/als/predict.h"
 #include "core/base/padding.h"
+#include "core/predict/predict.h"
 #include "core/topk/index.h"
 #include "core/topk/topk.h"
 #include "pg/alloc.h"

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "core/als/explain.h"
 #include "core/linalg/gram.h"
+#include "core/predict/explain.h"
 #include "core/simd/isa.h"
 #include "sample.h"
 

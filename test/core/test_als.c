@@ -4,8 +4,8 @@
  */
 #include "tap.h"
 
-#include "core/als/fold_in.h"
 #include "core/linalg/gram.h"
+#include "core/predict/fold_in.h"
 #include "core/simd/isa.h"
 #include "sample.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/als/explain.h"
 #include "core/base/padding.h"
 #include "core/base/rng.h"
+#include "core/predict/explain.h"
 
 /* What a user is folded in with. */
 typedef struct Case

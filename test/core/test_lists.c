@@ -5,8 +5,8 @@
 #include "tap.h"
 
 #include "catalog.h"
+#include "core/predict/predict.h"
 #include "core/simd/isa.h"
-#include "core/als/predict.h"
 #include "shared.h"
 
 enum

@@ -4,9 +4,9 @@
  */
 #include "tap.h"
 
-#include "core/als/explain.h"
-#include "core/als/fold_in.h"
 #include "core/linalg/gram.h"
+#include "core/predict/fold_in.h"
+#include "core/predict/explain.h"
 #include "core/simd/isa.h"
 #include "sample.h"
 

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#include "core/als/fold_in.h"
 #include "core/base/padding.h"
+#include "core/predict/fold_in.h"
 
 #define MOST_CELLS 40
 

@@ -1,7 +1,7 @@
 /*
  * predict.c - what factors say: predicted ratings and their errors, the mean user, and the vectors that lists go by.
  */
-#include "core/als/predict.h"
+#include "core/predict/predict.h"
 
 #include <math.h>
 #include <string.h>

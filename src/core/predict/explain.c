@@ -6,7 +6,7 @@
  * y.r_c with y = M^-1 (v, share): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
  * The pull to the mean user grows with the cells, so each has an equal share of it.
  */
-#include "core/als/explain.h"
+#include "core/predict/explain.h"
 
 #include <math.h>
 

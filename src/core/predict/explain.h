@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "core/als/fold_in.h"
+#include "core/predict/fold_in.h"
 
 extern size_t mf_explain_size(const MfFold *fold);
 extern MfError mf_explain_cells(const MfFold *fold, const MfFoldCells *cells, const float *vector,

@@ -1,7 +1,7 @@
 /*
  * fold_in.c - the vector of one user from their cells: a row of the user half-sweep, for serving.
  */
-#include "core/als/fold_in.h"
+#include "core/predict/fold_in.h"
 
 #include <math.h>
 #include <string.h>
