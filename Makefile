@@ -41,13 +41,14 @@ OBJS = \
 		session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
-		als_int16.o als_rest.o als_rotate.o als_schedule.o als_single.o als_system.o objective.o term.o) \
+		als_cg_float.o als_cg_int16.o als_int16.o als_rest.o als_rotate.o als_schedule.o als_single.o als_system.o \
+		als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
 	$(addprefix src/core/topk/, index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
 		topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
-	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o ranks.o score.o) \
+	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o ranks.o score.o) \
 	$(addprefix src/core/simd/, isa.o) \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 

@@ -18,6 +18,10 @@
  */
 #define INT16_RATINGS 1000000
 
+/* With more than MANY_FACTORS it is seconds from fewer ratings on. */
+#define MANY_FACTORS 96
+#define INT16_RATINGS_MANY 200000
+
 /*
  * From so many on dimensions of ratings alone may rest in every second half-sweep, too: iterations take a sixth less,
  * and dense sets end a little less exact.  So may one of items' terms where ratings fade more slowly than choices; small
@@ -121,7 +125,8 @@ StateProblem(Training *t)
 	MfProblem  *problem = &t->problem;
 
 	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
-	problem->int16 = ratings->rows >= INT16_RATINGS && !CellsHaveWeights(&ratings->by_user);
+	problem->int16 = ratings->rows >= (problem->factors > MANY_FACTORS ? INT16_RATINGS_MANY : INT16_RATINGS);
+	problem->weighted = CellsHaveWeights(&ratings->by_user);
 	problem->rests = ratings->rows >= RESTING_RATINGS;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;

@@ -345,6 +345,11 @@ test_vectors(const MfDense *dense, int d)
 		worst = worse(worst, v[2][k], (double) other[2 * ld + k] * other[ld + k]);
 		worst = worse(worst, v[3][k], other[ld + k] + 0.25 * other[3 * ld + k]);
 	}
+	dense->fill(v[3], 1.0f, ld);
+	dense->axpy(v[3], other + 3 * ld, 0.1f, ld);
+	dense->reciprocals(v[3], ld);
+	for (int k = 0; k < ld; k++)
+		worst = worse(worst, v[3][k], 1.0 / (1.0 + 0.1 * other[3 * ld + k]));
 	got = dense->cg_step(v[0], v[1], v[2], v[3], v[4], 0.5f, ld);
 	for (int k = 0; k < ld; k++)
 	{

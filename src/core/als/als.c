@@ -46,9 +46,11 @@
  * 5. Up to 96 factors, systems are solved side by side, one in each lane of the registers
  *    (als_batched.c); above, one at a time (als_single.c), there also by conjugate gradients
  *    from where the row stands, in the diagonal coordinates that precondition them, unless
- *    exactness is asked for.
- * 6. Side by side, over many cells without weights, the fixed side is first rounded to whole numbers of
- *    13 bits, which halves the work of step 2 (als_int16.c), unless exactness is asked for.
+ *    exactness is asked for.  Where a row's vectors stay in the cache, a step costs 2 n d multiplications,
+ *    and two or three are enough; iALS++ with blocks of 64 would take 32 n d and more an iteration.
+ * 6. Over many cells the fixed side is first rounded to whole numbers of 13 bits, unless exactness is asked
+ *    for.  Side by side and without weights, that halves the work of step 2 (als_int16.c); with conjugate
+ *    gradients it halves what they read, and multiplications take a half, too (als_whole.c).
  * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do, each term
  *    has a matrix of its own.  The problem may let them take turns, by half-sweeps of items (choose_turn()): the term
  *    that rests is not solved for, and its part of the loss is the objective as it stands (als_rest.c).
@@ -80,6 +82,7 @@
 #include "core/als/als_int16.h"
 #include "core/base/arena.h"
 #include "core/base/rng.h"
+#include "core/kernels/int16_cells.h"
 
 #define ROWS_PER_BLOCK 1024		/* of regularization terms */
 
@@ -361,6 +364,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].present &&
 		als->term[MF_RATING].roots > 0;
 	als->exact = exact || side_by_side(als);
+	als->int16_cells = !als->exact && als->problem->int16 ? mf_int16_cells() : NULL;
 	choose_blocks(als, exact);
 	als->fixed[MF_INTEREST] = side == MF_ITEMS ? als->factors.user : als->factors.interest;
 	als->fixed[MF_RATING] = side == MF_ITEMS ? als->factors.user : als->factors.rating;
@@ -389,11 +393,13 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 		if (error != MF_OK)
 			return error;
 	}
+	else if (als->int16_cells != NULL && mf_copy_fixed(als) != MF_OK)
+		return MF_CANCELLED;
 	als->base_sum = 0.0;
 	for (int k = 0; k < als->shared; k++)
 		als->base_sum += als->base[k];
 	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
-	if (!exact && problem->int16 && side_by_side(als) && mf_int16() != NULL)
+	if (!exact && problem->int16 && !problem->weighted && side_by_side(als) && mf_int16() != NULL)
 		return mf_int16_begin(als);
 	return MF_OK;
 }

@@ -57,6 +57,7 @@ typedef struct Copying
 	float	   *to;
 	int64_t		nrows;
 	bool		has_own;		/* they have numbers beyond the shared ones */
+	MfPart		part;
 } Copying;
 
 /* Task: copies ROWS_PER_BLOCK rows. */
@@ -70,7 +71,13 @@ copy_block(void *state, int64_t block, int worker)
 	const float *from = c->from + first * als->given_ld;
 	float	   *to = c->to + first * als->ld;
 
-	(void) worker;
+	if (als->int16_cells != NULL)
+		to = (float *) (void *) (als->workspace + (size_t) worker * als->workspace_size);
+	if (!als->rotated)
+	{
+		mf_whole_rows(als, c->part, first, n, from);
+		return;
+	}
 	/* private numbers beside the last shared ones meet zeros of the rotation */
 	als->dense->gemm(to, als->ld, from, als->given_ld, als->rotation, als->shared_width, n);
 	for (int r = 0; r < n && als->own > 0; r++)
@@ -81,26 +88,31 @@ copy_block(void *state, int64_t block, int worker)
 		if (c->has_own)
 			memcpy(own, from + r * als->given_ld + als->shared, (size_t) als->own * sizeof(float));
 	}
+	if (als->int16_cells != NULL)
+		mf_whole_rows(als, c->part, first, n, to);
 }
 
-/* Copies the fixed side's vectors, and sets als->fixed. */
-static MfError
-copy_fixed(MfAls *als)
+/* Copies the fixed side's vectors, and sets als->fixed; in whole numbers to als->whole, where these are wanted. */
+MfError
+mf_copy_fixed(MfAls *als)
 {
 	bool		users = als->side == MF_ITEMS;
 	float	   *to = als->copy;
 
+	if (als->int16_cells != NULL)
+		mf_whole_place(als);
 	for (int part = 0; part < MF_TERMS; part++)
 	{
 		Copying		copying = {als, als->fixed[part], to, users ? als->problem->nusers : als->problem->nitems,
-		als->term[part].dimensions > als->shared || users};
+		als->term[part].dimensions > als->shared || users, (MfPart) part};
 
 		if (!als->term[part].present)
 			continue;
-		als->fixed[part] = to;
+		if (als->int16_cells == NULL)
+			als->fixed[part] = to;
 		/* users have the same vectors for all terms */
 		if (users && to > als->copy)
-			als->fixed[part] = als->copy;
+			als->fixed[part] = als->fixed[MF_INTEREST];
 		else if (!mf_parallel_for(als->parallel, (copying.nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, copy_block,
 									 &copying))
 			return MF_CANCELLED;
@@ -166,7 +178,7 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 	if (error != MF_OK)
 		return error;
 	turn_mean(als);
-	return copy_fixed(als);
+	return mf_copy_fixed(als);
 }
 
 /* The vectors of the side being solved, as the caller has them: of users for all terms, of items for this one. */

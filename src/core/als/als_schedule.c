@@ -48,6 +48,15 @@ dual_cost(const MfAls *als, const MfBlock *block, double n)
 	return systems_of(als, block) * (m * m * ld / 2.0 + m * m * m / 4.0 + 24.0 * m * ld + 4.0 * ld * ld);
 }
 
+/* The same by conjugate gradients, with the rotation of where the row stands and of the solution. */
+static double
+descent_cost(const MfAls *als, const MfBlock *block, double n)
+{
+	double		ld = block->width;
+
+	return systems_of(als, block) * (8.0 * vectors_of(als, block, n) * ld + 2.0 * ld * ld);
+}
+
 /*
  * The longest row that is cheaper in dual form; its vectors fit into ld, rounded up to 4 per term,
  * and so do 4 more for the mean user.
@@ -172,7 +181,7 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
 	int			class = n < MAX_DUAL ? (int) n : MAX_DUAL;
 
-	if (n <= most_dual && dual_is_safe(als, r))
+	if (als->exact && n <= most_dual && dual_is_safe(als, r))
 		return class;
 	for (int64_t length = n; length > MAX_DUAL; length /= 2)
 		class++;
@@ -190,6 +199,8 @@ cost_of_place(const MfAls *als, int64_t place)
 
 	if (place >= als->first_empty)
 		return (drawn ? 2.0 * als->ld : 1.0) * als->ld;
+	if (!als->exact)
+		return descent_cost(als, &als->block[0], n);
 	for (int b = 0; b < mf_sweep_blocks(als); b++)
 		cost += place < als->first_dual ? primal_cost(als, &als->block[b], n) : dual_cost(als, &als->block[b], n);
 	return cost;

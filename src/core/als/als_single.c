@@ -40,6 +40,7 @@ lay_out(MfArena *arena, int ld)
 		space.prior[part] = mf_arena_floats(arena, MF_GROUP * n);
 	}
 	space.rotated = mf_arena_floats(arena, MF_GROUP * n);
+	space.whole = mf_arena_take(arena, (size_t) mf_cells_stride(ld) * sizeof(int16_t));
 	return space;
 }
 
@@ -332,6 +333,7 @@ solve_row(MfAls *als, const MfSingleSpace *space, int64_t place, int slot)
 		if (!mf_sweep_owns(als, (MfPart) part))
 			continue;
 		task = make_task(als, space, r, (MfPart) part, slot);
+		task.next = place + 1 < als->first_empty ? als->order[place + 1] : -1;
 		if (als->exact)
 			solve_from_cells(als, space, &task);
 		else

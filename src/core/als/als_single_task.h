@@ -5,6 +5,7 @@
 #define MF_ALS_SINGLE_TASK_H
 
 #include "core/als/als_state.h"
+#include "core/kernels/int16_cells.h"
 
 /* A worker's workspace. */
 typedef struct MfSingleSpace
@@ -18,6 +19,7 @@ typedef struct MfSingleSpace
 	float	   *solved[MF_TERMS];	/* MF_GROUP x ld: vectors of the rows at hand, of users the first alone */
 	float	   *prior[MF_TERMS];	/* MF_GROUP x ld: where the rows are drawn to, of users the first alone */
 	float	   *rotated;		/* MF_GROUP x ld */
+	int16_t    *whole;			/* mf_cells_stride(ld): a vector in whole numbers */
 } MfSingleSpace;
 
 /* One system of a row, with all that is needed to solve it. */
@@ -31,6 +33,7 @@ typedef struct MfTask
 	float	   *x;				/* the block's width: where it stands, and the solution; so are the next two */
 	const float *right;			/* targets' sum */
 	const float *bias_right;	/* the bias's vector */
+	int64_t		next;			/* the row that comes after it, whose vectors may be asked for, or -1 */
 	double		constant;
 	double		target_sum;
 	double		weight_sum;

@@ -55,6 +55,14 @@ typedef struct MfBlock
 
 #define MF_MAX_BLOCKS 2
 
+/* The fixed side's vectors in whole numbers, as conjugate gradients read them: see als_whole.c. */
+typedef struct MfWholeSide
+{
+	int16_t    *rows;			/* mf_cells_stride(ld) numbers of each */
+	float	   *scale;			/* what 1 stands for, of each */
+	float	   *square[MF_KINDS];	/* of each: that of its numbers of each kind of dimensions; NULL: there are none */
+} MfWholeSide;
+
 typedef struct MfAls
 {
 	const MfProblem *problem;
@@ -85,6 +93,8 @@ typedef struct MfAls
 	const float *fixed[MF_TERMS];	/* the fixed side's vectors that a term's cells refer to, x ld */
 	float	   *copy;			/* where they are, if they are not the caller's own */
 	float	   *step[MF_TERMS];	/* ld: of quantized vectors; see mf_sweep_step() */
+	const struct MfInt16Cells *int16_cells; /* the fixed side is in `whole`, not in `fixed`: the kernels for it; or NULL */
+	MfWholeSide whole[MF_TERMS];	/* by MfPart */
 	float	   *rotation;		/* shared_width x shared_width: the caller's basis to that of the Gram matrix */
 	float	   *back;			/* and its transpose */
 	float	   *mean;			/* ld: the mean user */
@@ -192,9 +202,14 @@ extern void mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *workspa
 extern size_t mf_single_size(const MfAls *als);
 extern void mf_single_block(MfAls *als, int64_t begin, int64_t end, char *workspace);
 
+/* als_whole.c */
+extern void mf_whole_place(MfAls *als);
+extern void mf_whole_rows(const MfAls *als, MfPart part, int64_t first, int n, const float *rows);
+
 /* als_rotate.c */
 extern size_t mf_rotate_size(const MfAls *als);
 extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
+extern MfError mf_copy_fixed(MfAls *als);
 extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern void mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace);
 extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,

@@ -36,7 +36,7 @@ typedef struct MfProblem
 								 * point|^2 rather than |p_u|^2; NULL: 0.  Needs an interest
 								 * part */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side's vectors
-								 * to 13 bits, where that is faster; cells must have no weights then */
+								 * to 13 bits, where that is faster */
 	bool		rests;			/* and in every second of them private dimensions may rest, where there are any,
 								 * and one of an item's terms by turns, if its cells weigh differently in them */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
@@ -55,6 +55,7 @@ typedef struct MfProblem
 	float		fade;			/* > 0: what was observed has faded by as much as fade * weight is below 1, see
 								 * term.h; 0: it has not */
 	int			rating_roots;	/* the rating part takes so many square roots of a cell's weight, see term.h */
+	bool		weighted;		/* cells have weights: up to 96 factors nothing is rounded then */
 } MfProblem;
 
 /*

@@ -135,6 +135,9 @@ typedef struct MfDense
 	/* x *= y, for ld floats */
 	void		(*multiply_by) (float *x, const float *y, int ld);
 
+	/* x = 1 / x, for ld floats */
+	void		(*reciprocals) (float *x, int ld);
+
 	/* x . y, for ld floats */
 	float		(*dot) (const float *x, const float *y, int ld);
 } MfDense;

@@ -456,6 +456,14 @@ MF_KERNEL(multiply_by) (float *x, const float *y, int ld)
 		MF_STORE(x + j, MF_LOAD(x + j) * MF_LOAD(y + j));
 }
 
+/* As axpy. */
+static void
+MF_KERNEL(reciprocals) (float *x, int ld)
+{
+	for (int j = 0; j < ld; j += MF_LANES)
+		MF_STORE(x + j, 1.0f / MF_LOAD(x + j));
+}
+
 /* Two chains of additions; the order of the sum is the same at every call, but not at every level. */
 static float
 MF_KERNEL(dot) (const float *x, const float *y, int ld)
@@ -571,6 +579,7 @@ static const MfDense MF_KERNEL(mf_dense) = {
 	MF_KERNEL(fill),
 	MF_KERNEL(axpy),
 	MF_KERNEL(multiply_by),
+	MF_KERNEL(reciprocals),
 	MF_KERNEL(dot)
 };
 
