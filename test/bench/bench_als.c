@@ -2,7 +2,8 @@
  * bench_als.c - times alternating least squares on a file of ratings: seconds and GFLOP/s an
  * iteration.
  *
- * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact] [WEIGHTS ...]]
+ * usage: bench_als FILE.bin PRESET FACTORS THREADS [ITERATIONS [exact|floats] [WEIGHTS ...]]
+ *   exact: rows are solved directly; floats: nothing is rounded
  *   FACTORS: 64, or 64+32 for 32 more that ratings have for themselves
  *   FILE.bin: records of int32 user, int32 item, float rating; PRESET: implicit (ratings from 3.5
  *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts
@@ -269,7 +270,8 @@ main(int argc, char **argv)
 	MfProblem	problem = {0};
 	void	   *space;
 	double		start;
-	bool		exact;
+	bool		exact = argc > 6 && strcmp(argv[6], "exact") == 0;
+	bool		floats = argc > 6 && strcmp(argv[6], "floats") == 0;
 	int			names;
 	int			nruns;
 	Run		   *runs;
@@ -277,7 +279,7 @@ main(int argc, char **argv)
 	if (argc < 5)
 	{
 		fprintf(stderr, "usage: bench_als FILE.bin implicit|all|joint|rating FACTORS THREADS "
-				"[ITERATIONS [exact] [weights|fading|both|plain ...]]\n");
+				"[ITERATIONS [exact|floats] [weights|fading|both|plain ...]]\n");
 		return 1;
 	}
 	t = read_triplets(argv[1], implicit && !all, &nusers, &nitems);
@@ -299,9 +301,8 @@ main(int argc, char **argv)
 		.user_rating_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
-	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = true,.rests = true};
-	exact = argc > 6 && strcmp(argv[6], "exact") == 0;
-	names = exact ? 7 : 6;
+	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = !floats,.rests = true};
+	names = exact || floats ? 7 : 6;
 	nruns = argc > names ? argc - names : 1;
 	runs = room((size_t) nruns * sizeof(Run));
 	for (int k = 0; k < nruns; k++)

@@ -162,7 +162,7 @@ leave() {
 	done
 }
 
-# One run of the core alone, NAME.cells, NAME.loss.N and NAME.seconds.N: solver NAME FILE FACTORS ITERATIONS [exact].
+# One run of the core alone, NAME.cells, NAME.loss.N and NAME.seconds.N: solver NAME FILE FACTORS ITERATIONS [exact|floats].
 solver() {
 	local name=$1 file=$2
 	shift 2
@@ -185,8 +185,9 @@ measure_solvers() {
 	solver solver.64 ratings 64 4
 	measure_fading
 	note solver.peak "$("$scratch/bench_fma" "$(nproc)")"
-	for factors in 128 256; do
+	for factors in 128 256 512; do
 		solver "solver.$factors" ratings "$factors" 12
+		solver "solver_floats.$factors" ratings "$factors" 12 floats
 		[ "$round" -gt 1 ] || solver "solver_exact.$factors" ratings "$factors" 10 exact
 		! have_module implicit || peer "implicit_cg.$factors" implicit "$scratch/liked.copy" "$factors" 2 cg
 	done

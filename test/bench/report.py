@@ -85,12 +85,14 @@ def peer_rows(f):
     for factors in (64, 256):
         yield ("long tail, an iteration, %d factors" % factors, f("tail.%d.iteration" % factors), "implicit, CG",
                f("implicit_tail.%d.iteration" % factors))
-    for factors in (128, 256):
+    for factors in (128, 256, 512):
         exact = f.series("solver_exact.%d.loss" % factors)
-        time = exact and reached(f.series("solver.%d.seconds" % factors), f.series("solver.%d.loss" % factors),
-                                 1.001 * exact[9])
+        time, floats = [exact and reached(f.series("%s.%d.seconds" % (solver, factors)),
+                                          f.series("%s.%d.loss" % (solver, factors)), 1.001 * exact[9])
+                        for solver in ("solver", "solver_floats")]
         yield ("%d factors: to within 0.1%% of the exact loss after 10 iterations" % factors, time,
                "10 iterations of implicit's CG", scaled(f("implicit_cg.%d.iteration" % factors), 10))
+        yield "the same", time, "with nothing rounded", floats
 
 
 def libmf_seconds(f):
