@@ -362,6 +362,26 @@ test_broken_off(void)
 	sample_free(&s);
 }
 
+/*
+ * With many factors, where vectors have steps of their own, with weights and without: the loss is no higher than within
+ * what conjugate gradients leave of it, also beside a giant.
+ */
+static void
+test_many(bool rating, bool interest, int d, bool weighted)
+{
+	SampleOptions options = {300, 180, d, rating, interest, weighted, 100, 3, true, 0, false, false};
+	double		off;
+	double		rise;
+
+	train_both(&options, 1.0f, 20, &off, &rise);
+	if (!ok(off > 0.0 && off < 2e-2 && fabs(rise) < 1e-3, "rating %d, interest %d, d = %d: rounding is small with many factors",
+			rating, interest, d))
+		printf("#   scores off by %g, loss by %g\n", off, rise);
+	train_both(&options, 1e4f, 2, &off, &rise);
+	if (!ok(rise < 1e-3, "rating %d, interest %d, d = %d: and beside a giant", rating, interest, d))
+		printf("#   scores off by %g, loss by %g\n", off, rise);
+}
+
 int
 main(void)
 {
@@ -382,6 +402,12 @@ main(void)
 			test_training(false, true, d, prior);
 			test_training(true, true, d, prior);
 		}
+	}
+	for (int weighted = 0; weighted < 2; weighted++)
+	{
+		test_many(true, false, 130, weighted);
+		test_many(false, true, 130, weighted);
+		test_many(true, true, 200, weighted);
 	}
 	test_broken_off();
 	return done();
