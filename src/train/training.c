@@ -126,6 +126,7 @@ StateProblem(Training *t)
 
 	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
 	problem->int16 = ratings->rows >= (problem->factors > MANY_FACTORS ? INT16_RATINGS_MANY : INT16_RATINGS);
+	problem->int8 = problem->int16;
 	problem->weighted = CellsHaveWeights(&ratings->by_user);
 	problem->rests = ratings->rows >= RESTING_RATINGS;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;

@@ -301,7 +301,7 @@ main(int argc, char **argv)
 		.user_rating_regularization = regularization(&by_user, implicit ? 1.0f : 0.7f, 0.5f),
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
-	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = !floats,.rests = true};
+	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = !floats,.int8 = !floats,.rests = true};
 	names = exact || floats ? 7 : 6;
 	nruns = argc > names ? argc - names : 1;
 	runs = room((size_t) nruns * sizeof(Run));

@@ -206,7 +206,7 @@ sample_new(const SampleOptions *o)
 	size_t		ld = (size_t) mf_padded(o->factors);
 	float	   *r = sample_floats((size_t) (o->nusers + 2 * o->nitems));
 	MfProblem	p = {o->nusers, o->nitems, o->factors, o->rating, o->interest, 1.0f, 8.0f, NULL, r,
-	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, o->int16 || o->rests, o->shared, NULL,
+	r + o->nusers, r + o->nusers + o->nitems, 2.0f, 1.5f, NULL, NULL, o->int16, false, o->int16 || o->rests, o->shared, NULL,
 	NULL, NULL, NULL, NULL, o->fades ? 0.8f : 0.0f, o->fades ? 3 : 0, o->weighted};
 
 	memset(&s, 0, sizeof(s));

@@ -48,9 +48,10 @@
  *    from where the row stands, in the diagonal coordinates that precondition them, unless
  *    exactness is asked for.  Where a row's vectors stay in the cache, a step costs 2 n d multiplications,
  *    and two or three are enough; iALS++ with blocks of 64 would take 32 n d and more an iteration.
- * 6. Over many cells the fixed side is first rounded to whole numbers of 13 bits, unless exactness is asked
- *    for.  Side by side and without weights, that halves the work of step 2 (als_int16.c); with conjugate
- *    gradients it halves what they read, and multiplications take a half, too (als_whole.c).
+ * 6. Over many cells the fixed side is first rounded to whole numbers, unless exactness is asked for.  Side by side and
+ *    without weights they have 8 bits, or 13 once iterations bring little more, which halves the work of step 2 and
+ *    halves it again (als_int16.c); with conjugate gradients 13, which halves what they read, and multiplications take
+ *    a half, too (als_whole.c).
  * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do, each term
  *    has a matrix of its own.  The problem may let them take turns, by half-sweeps of items (choose_turn()): the term
  *    that rests is not solved for, and its part of the loss is the objective as it stands (als_rest.c).
@@ -65,7 +66,7 @@
  * The minimum of a row's quadratic function, where it is solved for, is what is left of it at 0, less the inner product of
  * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
  * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
- * Gram matrix are those from before: they differ in the fifth digit at most).  Each row's is kept until the
+ * Gram matrix are those from before: they differ in the fifth digit at most, with 8 bits in the fourth).  Each row's is kept until the
  * end and added in the order of rows; none is less than 0, below which rounding alone leads.
  *
  * The same bits always
@@ -221,7 +222,8 @@ mf_als_init(void *space, const MfProblem *problem, const MfFactors *factors,
 	MfArena		arena = mf_arena_at(space);
 	MfAls	   *als = mf_arena_take(&arena, sizeof(MfAls));
 
-	*als = (MfAls) {.problem = problem,.factors = *factors,.parallel = parallel};
+	*als = (MfAls) {.problem = problem,.factors = *factors,.parallel = parallel,.gain = INFINITY,
+	.last_loss = {INFINITY, INFINITY}};
 	lay_out(als, &arena, problem, parallel);
 	return als;
 }
@@ -343,10 +345,7 @@ choose_blocks(MfAls *als, bool exact)
 	als->nblocks = !whole && als->own > 0 ? 2 : 1;
 	als->block[0] = make_block(als, 0, true, als->nblocks == 1);
 	if (als->nblocks > 1)
-	{
 		als->block[1] = make_block(als, als->shared_width, false, true);
-		als->block[1].int16_offset = mf_int16_floats(als->shared_width);
-	}
 	als->solved_blocks[MF_INTEREST] = als->solved_blocks[MF_RATING] = als->nblocks;
 	if (!whole && als->problem->rests)
 		choose_turn(als);
@@ -359,6 +358,8 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->dense = mf_dense();
 	als->cholesky = mf_cholesky();
 	als->int16 = NULL;
+	als->coarse = false;
+	als->may_round = !exact && als->problem->int16 && !als->problem->weighted && side_by_side(als) && mf_int16() != NULL;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
 	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].present &&
@@ -399,7 +400,7 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	for (int k = 0; k < als->shared; k++)
 		als->base_sum += als->base[k];
 	memset(als->row_loss, 0, (size_t) nrows * sizeof(double));
-	if (!exact && problem->int16 && !problem->weighted && side_by_side(als) && mf_int16() != NULL)
+	if (als->may_round)
 		return mf_int16_begin(als);
 	return MF_OK;
 }
@@ -443,6 +444,8 @@ mf_als_end(MfAls *als, double *loss)
 
 	for (int64_t r = 0; r < nrows; r++)
 		sum += als->row_loss[r];
+	if (als->may_round)
+		mf_int16_end(als, sum);
 	if (loss != NULL)
 		*loss = sum;
 	if (atomic_load(&als->error) != MF_OK)

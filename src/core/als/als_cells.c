@@ -45,7 +45,7 @@ row_floats(const MfAls *als, MfPart part)
 	int			floats = 0;
 
 	for (int b = 0; b < nblocks; b++)
-		floats += als->int16 != NULL ? mf_int16_floats(als->block[b].width) : als->block[b].width;
+		floats += als->int16 != NULL ? mf_quantized_floats(als, als->block[b].width) : als->block[b].width;
 	return floats;
 }
 

@@ -1,12 +1,12 @@
 /*
- * als_int16.c - the fixed side's vectors as whole numbers of 13 bits, for half-sweeps over many cells.
+ * als_int16.c - the fixed side's vectors as whole numbers of 13 or 8 bits, for half-sweeps over many cells.
  *
  * Most of a half-sweep is products of pairs of a vector's numbers, one for every cell, and a
- * register multiplies twice as many numbers of 16 bits as of 32 (AVX-512 VNNI).  So before rows are
- * solved, number j of every vector of the fixed side is rounded to a multiple of step[j], 1/4095 of
- * the largest there is:
+ * register multiplies twice as many numbers of 16 bits as of 32, and four times as many of 8 (AVX-512 VNNI).  So
+ * before rows are solved, number j of every vector of the fixed side is rounded to a multiple of step[j], 1/4095 of
+ * the largest there is, or 1/127:
  *
- *	  y_j = step_j n_j,    n_j = -4095 .. 4095.
+ *	  y_j = step_j n_j,    n_j = -4095 .. 4095 or -127 .. 127.
  *
  * For this half-sweep that is the fixed side, and solutions are as exact as ever: sums of products over a
  * panel of 128 rows are below 128 * 4095^2 < 2^31, so they are whole numbers too, and only sums over
@@ -15,7 +15,18 @@
  * vectors are so much larger than the others that little is left of these, nothing is rounded.
  *
  * Since the next half-sweep solves that side anew, and the last one of a training is asked to be
- * exact (als.h), nothing of this is left in a model.
+ * exact (als.h), little of this is left in a model.
+ *
+ * How many bits
+ * -------------
+ * Rounding to 13 bits holds the objective 1e-7 of it above where it would be, to 8 bits 1e-5, or 7e-5 where few ratings
+ * hold many dimensions.  Two or three half-sweeps with 13 take most of that back.  So 8 bits do as long as an iteration
+ * brings much more: while the loss of a side's last half-sweep is less than that of the one before by LEAST_GAIN of it,
+ * and in the first ones, when that is not known yet.  That is in six or seven of a training's first ten iterations, and
+ * in more of them where there is more to learn.  The loss is the same whatever the number of threads and parts, so the
+ * bits are, too.  Half-sweeps that had to be exact do not count.
+ *
+ * Fewer bits need vectors of like sizes: where 8 would leave too little, there are 13.
  */
 #include "core/als/als_int16.h"
 
@@ -23,7 +34,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_MEAN 4			/* steps that a column's numbers must have on the average */
+#define LEAST_MEAN 4			/* steps that a column's numbers must have on the average: of 13 bits, */
+#define LEAST_COARSE_MEAN 1		/* and of 8 */
+#define LEAST_GAIN 2e-3			/* of the loss, by an iteration that 8 bits may follow */
 #define PARTS 32				/* of a side, measured one by one: threads cannot change a bit */
 #define ROWS_AT_ONCE 256		/* summed in float before they are added in double */
 #define ROWS_PER_BLOCK 1024
@@ -32,7 +45,6 @@
 typedef struct Side
 {
 	const MfAls *als;
-	const MfInt16 *kernels;
 	const float *from;			/* nrows x ld */
 	float	   *to;				/* the same, or as much space */
 	int64_t		nrows;
@@ -53,10 +65,10 @@ fixed_sides(const MfAls *als, Side *side)
 	{
 		if (users ? part > 0 : !als->term[part].present)
 			continue;
-		side[n] = (Side) {.als = als,.kernels = mf_int16(),.from = als->fixed[part],.nrows = nrows};
+		side[n] = (Side) {.als = als,.from = als->fixed[part],.nrows = nrows};
 		side[n].to = als->copy + n * nrows * als->ld;
 		side[n].step = als->step[part];
-		side[n].mean = (double *) als->workspace;
+		side[n].mean = (double *) als->workspace + n * (PARTS + PARTS / 2) * als->ld;
 		side[n].widest = (float *) (side[n].mean + PARTS * als->ld);
 		n++;
 	}
@@ -87,8 +99,7 @@ measure_part(void *state, int64_t part, int worker)
 	{
 		float		sizes[MF_INT16_MOST_LD] = {0};
 
-		side->kernels->measure(side->from + r * ld, ld, ld, end - r < ROWS_AT_ONCE ? end - r : ROWS_AT_ONCE, widest,
-							   sizes);
+		mf_int16()->measure(side->from + r * ld, ld, ld, end - r < ROWS_AT_ONCE ? end - r : ROWS_AT_ONCE, widest, sizes);
 		for (int j = 0; j < ld; j++)
 			total[j] += sizes[j];
 	}
@@ -122,9 +133,9 @@ typical_size(const Side *side, int j)
 	return n > 0 ? mean[n / 2] : 0.0;
 }
 
-/* Sets a side's steps; false where rounding to them would leave too little. */
+/* Sets a side's steps, for whole numbers up to `most`; false where numbers would be less than least_mean on the average. */
 static bool
-choose_steps(const Side *side)
+choose_steps(const Side *side, float most, double least_mean)
 {
 	for (int j = 0; j < side->als->ld; j++)
 	{
@@ -132,8 +143,8 @@ choose_steps(const Side *side)
 
 		for (int part = 0; part < PARTS; part++)
 			widest = fmaxf(widest, side->widest[part * side->als->ld + j]);
-		side->step[j] = widest > 0.0f ? widest / MF_INT16_MOST : 1.0f;
-		if (side->step[j] < 1e-30f || (widest > 0.0f && !(typical_size(side, j) >= LEAST_MEAN * side->step[j])))
+		side->step[j] = widest > 0.0f ? widest / most : 1.0f;
+		if (side->step[j] < 1e-30f || (widest > 0.0f && !(typical_size(side, j) >= least_mean * side->step[j])))
 			return false;
 	}
 	return true;
@@ -156,9 +167,31 @@ quantize_block(void *state, int64_t block, int worker)
 	{
 		memcpy(row, side->from + r * als->ld, (size_t) als->ld * sizeof(float));
 		for (int b = 0; b < als->nblocks; b++)
-			side->kernels->quantize(side->to + r * als->ld + als->block[b].int16_offset, row + als->block[b].offset,
-									als->block[b].width, side->step + als->block[b].offset);
+			als->int16->quantize(side->to + r * als->ld + als->block[b].int16_offset, row + als->block[b].offset,
+								 als->block[b].width, side->step + als->block[b].offset);
 	}
+}
+
+/* Sets the steps of all sides, for 8 bits or for 13. */
+static bool
+choose_all_steps(const Side *side, int nsides, bool coarse)
+{
+	bool		good = true;
+
+	for (int k = 0; k < nsides; k++)
+		good = choose_steps(&side[k], coarse ? MF_INT8_MOST : MF_INT16_MOST,
+							coarse ? LEAST_COARSE_MEAN : LEAST_MEAN) && good;
+	return good;
+}
+
+/* The kernels of the least bits that will do, and als->coarse; NULL: none will. */
+static const MfInt16 *
+choose_bits(MfAls *als, const Side *side, int nsides)
+{
+	als->coarse = als->problem->int8 && als->gain >= LEAST_GAIN && choose_all_steps(side, nsides, true);
+	if (als->coarse)
+		return mf_int8();
+	return choose_all_steps(side, nsides, false) ? mf_int16() : NULL;
 }
 
 /* Quantizes the fixed side and sets als->int16, unless the vectors' sizes differ too much. */
@@ -167,24 +200,30 @@ mf_int16_begin(MfAls *als)
 {
 	Side		side[MF_TERMS];
 	int			nsides = fixed_sides(als, side);
-	bool		good = true;
 
 	for (int k = 0; k < nsides; k++)
-	{
 		if (!mf_parallel_for(als->parallel, PARTS, measure_part, &side[k]))
 			return MF_CANCELLED;
-		good = choose_steps(&side[k]) && good;
-	}
-	if (!good)
+	als->int16 = choose_bits(als, side, nsides);
+	if (als->int16 == NULL)
 		return MF_OK;
+	if (als->nblocks > 1)
+		als->block[1].int16_offset = mf_quantized_floats(als, als->block[0].width);
 	for (int k = 0; k < nsides; k++)
 		if (!mf_parallel_for(als->parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, quantize_block,
-								&side[k]))
+							 &side[k]))
 			return MF_CANCELLED;
 	/* a matrix that is copied is in the place of its copy already */
 	for (int k = 0, part = 0; part < MF_TERMS; part++)
 		if (als->term[part].present)
 			als->fixed[part] = side[als->side == MF_ITEMS ? 0 : k++].to;
-	als->int16 = mf_int16();
 	return MF_OK;
+}
+
+/* After a half-sweep that might round: what it brought says how many bits the next ones have. */
+void
+mf_int16_end(MfAls *als, double loss)
+{
+	als->gain = (als->last_loss[als->side] - loss) / loss;
+	als->last_loss[als->side] = loss;
 }

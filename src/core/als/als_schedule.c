@@ -33,8 +33,9 @@ static double
 primal_cost(const MfAls *als, const MfBlock *block, double n)
 {
 	double		ld = block->width;
+	double		product = als->int16 == NULL ? 1.0 : als->coarse ? 0.25 : 0.4;
 
-	return vectors_of(als, block, n) * ((als->int16 != NULL ? 0.4 : 1.0) * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
+	return vectors_of(als, block, n) * (product * ld * (ld + 16.0) / 2.0 + 12.0 * ld) +
 		systems_of(als, block) * (ld * ld * ld / 4.0 + 12.0 * ld * ld);
 }
 

@@ -72,6 +72,10 @@ typedef struct MfAls
 	const MfDense *dense;		/* kernels, chosen at mf_als_begin() */
 	const MfCholesky *cholesky;
 	const struct MfInt16 *int16;	/* the fixed side is quantized: the kernels for it; or NULL */
+	bool		may_round;		/* it may be in this half-sweep */
+	bool		coarse;			/* and is, to 8 bits instead of 13 */
+	double		gain;			/* by how much the last iteration lowered the loss: see als_int16.c */
+	double		last_loss[2];	/* of each side's last half-sweep that might round */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
 	MfSide		side;
 	bool		apart;			/* an item's cells weigh differently in its terms, which then share no matrix */

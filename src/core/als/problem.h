@@ -37,6 +37,7 @@ typedef struct MfProblem
 								 * part */
 	bool		int16;			/* half-sweeps that need not be exact may round the fixed side's vectors
 								 * to 13 bits, where that is faster */
+	bool		int8;			/* and to 8 bits, as long as iterations bring much: see als_int16.c */
 	bool		rests;			/* and in every second of them private dimensions may rest, where there are any,
 								 * and one of an item's terms by turns, if its cells weigh differently in them */
 	int			shared;			/* with both parts: s_i is 0 beyond so many dimensions, and users are drawn to their
