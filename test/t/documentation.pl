@@ -6,6 +6,9 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename;
+use FindBin;
+use lib $FindBin::Bin;
+use Page qw(blocks prose);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -66,20 +69,14 @@ for my $page (@pages)
 {
 	my $name = substr($page, length($root) + 1);
 	$text{$name} = slurp_file($page);
-	my $prose = $text{$name} =~ s/^```.*?^```//gmsr;
+	my $prose = prose($text{$name});
 	$anchors{$name}{ anchor_of($1) } = 1 while $prose =~ /^#+ (.*)$/gm;
 
 	my $database = $name eq 'README.md' ? 'readme' : basename($name, '.md');
 	$node->safe_psql('postgres', "CREATE DATABASE \"$database\" TEMPLATE readme") if $database ne 'readme';
-	my $number = 0;
-	while ($text{$name} =~ /^```sql\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms)
-	{
-		my ($sql, $output) = ($1, $2);
-		my $line = 1 + (substr($text{$name}, 0, $-[0]) =~ tr/\n//);
-		check_block($database, "$name line $line", $sql, $output);
-		$number++;
-	}
-	cmp_ok($number, '>', 0, "$name has SQL") if $name =~ /README|reference|operations|migration|SECURITY/;
+	my @sql = grep { $_->{language} eq 'sql' } blocks($text{$name});
+	check_block($database, "$name line $_->{line}", $_->{code}, $_->{output}) for @sql;
+	cmp_ok(scalar @sql, '>', 0, "$name has SQL") if $name =~ /README|reference|operations|migration|SECURITY/;
 }
 
 # Whether the report of variants is right: 95% intervals of Newcombe, "Two-sided confidence intervals for the single
@@ -128,7 +125,7 @@ for my $name (sort keys %text)
 my %described;
 for (@text{ 'README.md', 'docs/reference.md' })
 {
-	my $prose = s/^```.*?^```//gmsr;
+	my $prose = prose($_);
 	$described{$_} = 1 for map { /\w+/g } grep { defined } $prose =~ /`([^`\n]+)`|^#+ (.*)$/gm;
 }
 my $missing = sub {
