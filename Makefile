@@ -53,7 +53,8 @@ OBJS = \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 
 DATA_built = mfrec--$(EXTVERSION).sql
-DATA = $(wildcard sql/mfrec--*.sql)
+# the second is for whoever wants it, beside those that CREATE EXTENSION runs
+DATA = $(wildcard sql/mfrec--*.sql) sql/mfrec_api.sql
 
 # make installcheck: for a running server, in which the extension is installed.  The TAP tests start
 # servers of their own, which root cannot.

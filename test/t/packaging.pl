@@ -63,6 +63,14 @@ is(slurp_file("$root/debian/copyright") =~ s/\A.*^License: .*?\n//msr =~ s/^ \.?
 like($control, qr/^ \$\{mfrec:Server\},$/m, 'the package depends on a minor');
 like(slurp_file("$root/debian/rules"), qr/mfrec:Server=postgresql-\$\$major \(>= \$\$version\)/, 'that of the headers, or a later one');
 
+# What make install puts beside the extension's scripts.
+chomp(my $share = `pg_config --sharedir`);
+for my $file ('mfrec_api.sql', 'mfrec.control', map { basename($_) } glob("$root/sql/mfrec--*.sql"))
+{
+	my ($source) = grep { -e } "$root/sql/$file", "$root/$file";
+	ok(-e "$share/extension/$file" && slurp_file("$share/extension/$file") eq slurp_file($source), "$file is installed");
+}
+
 # Built with the headers of 15.20 and its siblings, heap_getattr() would need what minors before do not have.
 chomp(my $folder = `pg_config --pkglibdir`);
 SKIP:
