@@ -21,10 +21,15 @@ take() {
 		{ echo "not to be had: $*" >&2; exit 2; }
 }
 
-# Unpacks a package of npm, and makes the links that it lists.
-take_npm() {
+# Unpacks a package of npm.
+get_npm() {
 	mkdir -p "$folder/npm" && (cd "$folder/npm" && npm install --silent --no-audit --no-fund --ignore-scripts "$1" >/dev/null 2>&1) ||
 		{ echo "not to be had: $1" >&2; exit 2; }
+}
+
+# The same, and makes the links that the package lists.
+take_npm() {
+	get_npm "$1"
 	(cd "$folder/npm/node_modules/${1%@*}" && node -e '
 		const fs = require("fs"), path = require("path");
 		for (const {source, target} of JSON.parse(fs.readFileSync("native/pg-symlinks.json")))
