@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT_OK = qw(blocks prose);
+our @EXPORT_OK = qw(anchor_of blocks prose);
 
 # The blocks of a page, each a hash of its language ('' where none is said), code, line, the headings above it
 # (section, the last one of ##, and heading, the last one of any level), and the output that follows it: a block
@@ -23,6 +23,15 @@ sub blocks
 		push @blocks, \%block;
 	}
 	return @blocks;
+}
+
+# The name under which a heading can be linked to.
+sub anchor_of
+{
+	my $heading = lc shift;
+	$heading =~ s/[^\w\s-]//g;
+	$heading =~ s/\s/-/g;
+	return $heading;
 }
 
 # What a page says beside its blocks.

@@ -8,7 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename;
 use FindBin;
 use lib $FindBin::Bin;
-use Page qw(blocks prose);
+use Page qw(anchor_of blocks prose);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -41,15 +41,6 @@ sub rows_of
 		s/^ | $//g;
 	}
 	return join("\n", sort @rows);
-}
-
-# The name under which a heading can be linked to.
-sub anchor_of
-{
-	my $heading = lc shift;
-	$heading =~ s/[^\w\s-]//g;
-	$heading =~ s/\s/-/g;
-	return $heading;
 }
 
 sub check_block
