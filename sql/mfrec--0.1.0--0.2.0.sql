@@ -317,14 +317,29 @@ CREATE FUNCTION mfrec.mf_train(
 	validation_by text DEFAULT NULL,
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
+	serve boolean DEFAULT true,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb)');
-DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb);
+SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean)');
+DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean);
+
+CREATE FUNCTION mfrec.mf_retrain(
+	model text DEFAULT NULL, serve boolean DEFAULT true,
+	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
+	OUT seconds double precision)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_retrain';
+SELECT mfrec.take_arguments('mf_retrain(text)', 'mfrec.mf_retrain(text, boolean)');
+DROP FUNCTION mfrec.mf_retrain(text, boolean);
+COMMENT ON FUNCTION mf_retrain(text, boolean) IS
+'trains the next version of a model from the same source with the same arguments, starting from its current factors
+serve: false stores the version without letting it serve, which mf_serve does';
 
 CREATE FUNCTION mfrec.mf_estimate(
 	source regclass,
@@ -525,11 +540,13 @@ COMMENT ON FUNCTION mf_variant(text, jsonb, text) IS
 ALTER TABLE mfrec.model ADD COLUMN owner text;
 ALTER TABLE mfrec.model ADD COLUMN feature_table text;
 ALTER TABLE mfrec.model_version ADD COLUMN updated_at timestamptz;
+ALTER TABLE mfrec.model_version ADD COLUMN withheld text;
+ALTER TABLE mfrec.model_version ADD COLUMN arguments jsonb;
 UPDATE mfrec.model m SET owner = pg_catalog.pg_get_userbyid(c.relowner)
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 	WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 		AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name;
-COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default, mf_relink and mf_drop only';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_serve, mf_rollback, mf_set_default, mf_relink and mf_drop only';
 COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
 COMMENT ON COLUMN mfrec.model.feature_table IS 'name of the table of what attributes of items add to their factors; null until a training has gone by some';
 COMMENT ON COLUMN mfrec.model.schema IS 'schema of the model tables';
@@ -558,7 +575,7 @@ CREATE OR REPLACE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table, v.updated_at
+		m.feature_table, v.updated_at, v.withheld
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
@@ -581,6 +598,12 @@ late: so late at most rows come after others whose time is younger
 rows: ratings that were read; users_added, items_added: that the version did not have; users_changed, items_changed: that have other rows, or are rated for the first time; users_removed, items_removed: that have no rows any more
 An item gets what the half-sweep of a training would give it, with users as they are stored; then a user what folding in gives. Constants of the objective, the mean user and the map of attributes stay those of the training. Repeated without news it changes nothing.';
 
+CREATE FUNCTION mf_serve(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_serve';
+COMMENT ON FUNCTION mf_serve(text, bigint) IS
+'lets a kept version of a model serve, such as one that was trained with serve => false; without version the newest one; returns the version that serves now';
+
 CREATE FUNCTION mf_relink(model text, source regclass DEFAULT NULL, users regclass DEFAULT NULL, items regclass DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -597,7 +620,7 @@ COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
 The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
 -- Weights are divided by their mean.
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -622,6 +645,7 @@ item_features: a table or view with a row an item, found by item_column or its p
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0
 event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
 validation_by: time, the newest rows, or random; the first where there is a time_column
+serve: false stores the version without letting it serve, which mf_serve does
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
 -- One word for a thing: metric, current.
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
@@ -641,6 +665,9 @@ COMMENT ON COLUMN mf_models.items IS 'items in the training, and those that mf_u
 COMMENT ON COLUMN mfrec.model_version.users IS 'users in the training, and as mf_update has found them since';
 COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
 COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+COMMENT ON COLUMN mfrec.model_version.withheld IS 'why the version was stored without serving; null: it has served';
+COMMENT ON COLUMN mfrec.model_version.arguments IS 'of a version that was withheld, what the row in mfrec.model is to say of source and arguments once it serves; else null';
 COMMENT ON COLUMN mf_models.users IS 'users in the training, and as mf_update has found them since';
 COMMENT ON COLUMN mf_models.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
 COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+COMMENT ON COLUMN mf_models.withheld IS 'why the version was stored without serving; null: it has served';

@@ -24,7 +24,7 @@ CREATE TABLE mfrec.model (
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
 COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
-COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_rollback, mf_set_default, mf_relink and mf_drop only';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_serve, mf_rollback, mf_set_default, mf_relink and mf_drop only';
 COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
@@ -54,6 +54,8 @@ CREATE TABLE mfrec.model_version (
 	trained_at timestamptz NOT NULL,
 	parameters jsonb NOT NULL,
 	updated_at timestamptz,
+	withheld text,
+	arguments jsonb,
 	CONSTRAINT model_version_pkey PRIMARY KEY (model, version)
 );
 COMMENT ON TABLE mfrec.model_version IS 'one row a kept version of a model';
@@ -72,6 +74,8 @@ COMMENT ON COLUMN mfrec.model_version.seconds IS 'how long training took';
 COMMENT ON COLUMN mfrec.model_version.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
 COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled on; what serving needs to fold in a user is here, too';
 COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+COMMENT ON COLUMN mfrec.model_version.withheld IS 'why the version was stored without serving; null: it has served';
+COMMENT ON COLUMN mfrec.model_version.arguments IS 'of a version that was withheld, what the row in mfrec.model is to say of source and arguments once it serves; else null';
 
 CREATE TABLE mfrec.training_log (
 	model text COLLATE "C" NOT NULL,
@@ -126,7 +130,7 @@ CREATE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table, v.updated_at
+		m.feature_table, v.updated_at, v.withheld
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -155,6 +159,7 @@ COMMENT ON COLUMN mf_models.image_bytes IS 'size of the file that serving maps, 
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
 COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+COMMENT ON COLUMN mf_models.withheld IS 'why the version was stored without serving; null: it has served';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
@@ -200,13 +205,14 @@ CREATE FUNCTION mf_train(
 	validation_by text DEFAULT NULL,
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
+	serve boolean DEFAULT true,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -231,18 +237,20 @@ item_features: a table or view with a row an item, found by item_column or its p
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0
 event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
 validation_by: time, the newest rows, or random; the first where there is a time_column
+serve: false stores the version without letting it serve, which mf_serve does
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
 
 CREATE FUNCTION mf_retrain(
-	model text DEFAULT NULL,
+	model text DEFAULT NULL, serve boolean DEFAULT true,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
-COMMENT ON FUNCTION mf_retrain(text) IS
-'trains the next version of a model from the same source with the same arguments, starting from its current factors';
+COMMENT ON FUNCTION mf_retrain(text, boolean) IS
+'trains the next version of a model from the same source with the same arguments, starting from its current factors
+serve: false stores the version without letting it serve, which mf_serve does';
 
 CREATE FUNCTION mf_update(
 	model text DEFAULT NULL, all_rows boolean DEFAULT false, late interval DEFAULT '5 minutes',
@@ -755,6 +763,12 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_rollback';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';
+
+CREATE FUNCTION mf_serve(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mf_serve';
+COMMENT ON FUNCTION mf_serve(text, bigint) IS
+'lets a kept version of a model serve, such as one that was trained with serve => false; without version the newest one; returns the version that serves now';
 
 CREATE FUNCTION mf_drop(model text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -198,16 +198,17 @@ HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only)
 
 /* Deletes every row of a version older than the given one, by SQL: triggers on DELETE fire. */
 void
-DeleteVersionsBefore(Oid relid, int32 version)
+DeleteVersionsBefore(Oid relid, int32 version, int32 except)
 {
 	StringInfoData sql;
-	Oid			types[1] = {INT4OID};
-	Datum		values[1] = {Int32GetDatum(version)};
+	Oid			types[2] = {INT4OID, INT4OID};
+	Datum		values[2] = {Int32GetDatum(version), Int32GetDatum(except)};
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1", FactorTableSql(relid));
-	(void) RunSql(sql.data, 1, types, values, false);
+	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1 AND version OPERATOR(pg_catalog.<>) $2",
+					 FactorTableSql(relid));
+	(void) RunSql(sql.data, 2, types, values, false);
 	CheckRowsVisibleToWriter(relid);
 }
 

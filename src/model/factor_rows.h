@@ -71,7 +71,7 @@ extern const float *VectorValues(Datum datum, bool isnull, bool may_be_empty, in
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
 extern void DropTiny(float *values, int64 count);
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
-extern void DeleteVersionsBefore(Oid relid, int32 version);
+extern void DeleteVersionsBefore(Oid relid, int32 version, int32 except);
 extern int64 DeleteVersionRows(Oid relid, const char *id_column, int32 version, const IdType *idtype, const Datum *ids, int n);
 extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype, int options,

@@ -247,21 +247,77 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 		InsertLogLine(model->name, version->version, &log[i]);
 }
 
-/* Removes the bookkeeping of versions older than the given one. */
+/*
+ * Takes note of why a version that has just been entered does not serve, and of what the model's row is to say once it
+ * does: its source and arguments, which are those of `model`.
+ */
 void
-ForgetVersions(const char *name, int32 before)
+WithholdVersion(const Model *model, int32 version, const char *why)
 {
-	OwnerSqlForModel("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
-					 " AND version OPERATOR(pg_catalog.<) $2", name, INT4OID, Int32GetDatum(before));
-	OwnerSqlForModel("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
-					 " AND version OPERATOR(pg_catalog.<) $2", name, INT4OID, Int32GetDatum(before));
+	Oid			types[7] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID};
+	Datum		values[7];
+	char		nulls[] = "       ";
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(model->name);
+	values[1] = Int32GetDatum(version);
+	values[2] = CStringGetTextDatum(why);
+	values[3] = NullableText(model->source_schema, &nulls[3]);
+	values[4] = NullableText(model->source, &nulls[4]);
+	values[5] = BoolGetDatum(model->fresh);
+	values[6] = JsonbPGetDatum(model->parameters);
+	OwnerSql("UPDATE mfrec.model_version SET withheld = $3, arguments = pg_catalog.jsonb_build_object("
+			 "'source_schema', $4, 'source', $5, 'fresh', $6, 'parameters', $7)"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+			 7, types, values, nulls, &isnull);
+}
+
+/* Whether versions can be withheld: the bookkeeping of 0.1.0 has no place for it. */
+static bool
+HasWithheld(void)
+{
+	return get_attnum(VersionRelation(), "withheld") != InvalidAttrNumber;
+}
+
+/* Has the model's row say what was withheld with a version, which now serves; nothing where that was not withheld. */
+void
+ReleaseVersion(const char *name, int32 version)
+{
+	if (!HasWithheld())
+		return;
+	OwnerSqlForModel("UPDATE mfrec.model m SET source_schema = v.arguments OPERATOR(pg_catalog.->>) 'source_schema',"
+					 " source = v.arguments OPERATOR(pg_catalog.->>) 'source',"
+					 " fresh = (v.arguments OPERATOR(pg_catalog.->>) 'fresh')::pg_catalog.bool,"
+					 " parameters = v.arguments OPERATOR(pg_catalog.->) 'parameters'"
+					 " FROM mfrec.model_version v WHERE m.name OPERATOR(pg_catalog.=) $1"
+					 " AND v.model OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.=) $2"
+					 " AND v.arguments IS NOT NULL", name, INT4OID, Int32GetDatum(version));
+	OwnerSqlForModel("UPDATE mfrec.model_version SET withheld = NULL, arguments = NULL"
+					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+					 name, INT4OID, Int32GetDatum(version));
+}
+
+/* Removes the bookkeeping of versions older than `before`, but for one: 0, none. */
+void
+ForgetVersions(const char *name, int32 before, int32 except)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, INT4OID};
+	Datum		values[3] = {CStringGetTextDatum(name), Int32GetDatum(before), Int32GetDatum(except)};
+	bool		isnull;
+
+	OwnerSql("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2 AND version OPERATOR(pg_catalog.<>) $3",
+			 3, types, values, NULL, &isnull);
+	OwnerSql("DELETE FROM mfrec.model_version WHERE model OPERATOR(pg_catalog.=) $1"
+			 " AND version OPERATOR(pg_catalog.<) $2 AND version OPERATOR(pg_catalog.<>) $3",
+			 3, types, values, NULL, &isnull);
 }
 
 /* Removes all bookkeeping of a model. */
 void
 DeleteModel(const char *name)
 {
-	ForgetVersions(name, PG_INT32_MAX);
+	ForgetVersions(name, PG_INT32_MAX, 0);
 	OwnerSqlForModel("DELETE FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) $1", name, InvalidOid, (Datum) 0);
 }
 
@@ -402,16 +458,17 @@ RenewVersionImages(const char *name)
 					 name, InvalidOid, (Datum) 0);
 }
 
-/* The highest version that a model has below a number, 0 for none. */
+/* The highest version that a model has below a number, 0 for none; served: of those that were not withheld. */
 static int32
-HighestVersion(const char *name, int64 below)
+HighestVersion(const char *name, int64 below, bool served)
 {
 	Oid			types[2] = {TEXTOID, INT8OID};
 	Datum		values[2] = {CStringGetTextDatum(name), Int64GetDatum(below)};
 	bool		isnull;
-	Datum		highest = OwnerSql("SELECT pg_catalog.max(version) FROM mfrec.model_version"
-								   " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2",
-								   2, types, values, NULL, &isnull);
+	char	   *sql = psprintf("SELECT pg_catalog.max(version) FROM mfrec.model_version"
+							   " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.<) $2%s",
+							   served && HasWithheld() ? " AND withheld IS NULL" : "");
+	Datum		highest = OwnerSql(sql, 2, types, values, NULL, &isnull);
 
 	return isnull ? 0 : DatumGetInt32(highest);
 }
@@ -420,12 +477,19 @@ HighestVersion(const char *name, int64 below)
 int32
 LatestVersion(const char *name)
 {
-	return HighestVersion(name, PG_INT64_MAX);
+	return HighestVersion(name, PG_INT64_MAX, false);
 }
 
-/* The highest version below the current one, 0 for none. */
+/* The same of those that have served: the model's row has the source and the arguments of its training. */
+int32
+LatestServed(const char *name)
+{
+	return HighestVersion(name, PG_INT64_MAX, true);
+}
+
+/* The highest version below the current one that has served, 0 for none. */
 int32
 VersionBefore(const Model *model)
 {
-	return HighestVersion(model->name, model->version);
+	return HighestVersion(model->name, model->version, true);
 }

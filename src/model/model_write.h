@@ -50,8 +50,11 @@ extern void SetDefaultModel(const char *name);
 
 /* Versions count from 1; 0 stands for none. */
 extern int32 LatestVersion(const char *name);
+extern int32 LatestServed(const char *name);
 extern int32 VersionBefore(const Model *model);
 extern void InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines);
+extern void WithholdVersion(const Model *model, int32 version, const char *why);
+extern void ReleaseVersion(const char *name, int32 version);
 extern void SetVersionItems(const char *name, int32 version, int64 items, int64 numbers);
 extern void AddVersionUsers(const char *name, int32 version, int64 more);
 extern void RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers,
@@ -60,6 +63,6 @@ extern void RecordRenewal(const Model *model);
 extern void RenewVersionImage(const char *name, int32 version);
 extern void RenewVersionImages(const char *name);
 extern void CountForgottenUser(const char *name, const List *versions);
-extern void ForgetVersions(const char *name, int32 before);
+extern void ForgetVersions(const char *name, int32 before, int32 except);
 
 #endif

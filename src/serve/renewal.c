@@ -331,7 +331,7 @@ Renew(Renewal *renewal)
 {
 	const Model *model = renewal->model;
 	Acting		acting;
-	bool		newest = LatestVersion(model->name) == model->version;
+	bool		newest = LatestServed(model->name) == model->version;
 
 	LockModelTables(model);
 	PushBookkeepingSnapshot();

@@ -1,6 +1,6 @@
 /*
- * fn_model.c - SQL functions that manage models: mf_rollback, mf_drop, mf_set_default, mf_refresh, mf_update,
- * mf_relink, mf_forget.
+ * fn_model.c - SQL functions that manage models: mf_serve, mf_rollback, mf_drop, mf_set_default, mf_refresh,
+ * mf_update, mf_relink, mf_forget.
  *
  * They are for a model's owner.  Each takes the lock that a training holds, and then reads the model once more by
  * what is committed by now: what it waited for may have changed or dropped it.
@@ -50,16 +50,10 @@ OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
 	return model;
 }
 
-/*
- * mf_rollback(model text, version bigint): makes an older (or again a newer) kept version the one that
- * serves; without version the newest one before the current. Returns the version.
- */
-PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
-Datum
-mf_rollback(PG_FUNCTION_ARGS)
+/* Makes a kept version of a model the one that serves; an error, which says `missing`, where it is not there. */
+static void
+ServeVersion(Model *model, int32 version, const char *missing)
 {
-	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
-	int32		version = PG_ARGISNULL(1) ? VersionBefore(model) : Int32Argument(fcinfo, 1, "version");
 	pg_uuid_t	image;
 
 	CheckModelTables(model);
@@ -67,13 +61,43 @@ mf_rollback(PG_FUNCTION_ARGS)
 	if (VersionParameters(model, version) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 PG_ARGISNULL(1) ? errmsg("model \"%s\" has no version before %d", model->name, model->version)
-				 : errmsg("model \"%s\" has no version %d", model->name, version),
+				 errmsg("model \"%s\" has no version %s", model->name, missing),
 				 errhint("The view mf_models lists the versions that are kept; mfrec.keep_versions says how many.")));
 	SupersedeImages(model->name, FindVersionImage(model, version, &image) ? &image : NULL);
 	PopBookkeepingSnapshot();
 	model->version = version;
 	UpdateModel(model);
+	ReleaseVersion(model->name, version);
+}
+
+/*
+ * mf_serve(model text, version bigint): makes a kept version the one that serves, without version the newest one. Returns
+ * the version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_serve);
+Datum
+mf_serve(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_serve()");
+	int32		version = PG_ARGISNULL(1) ? LatestVersion(model->name) : Int32Argument(fcinfo, 1, "version");
+
+	ServeVersion(model, version, psprintf("%d", version));
+	PG_RETURN_INT32(version);
+}
+
+/*
+ * mf_rollback(model text, version bigint): makes an older (or again a newer) kept version the one that
+ * serves; without version the newest one before the current that has served. Returns the version.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_rollback);
+Datum
+mf_rollback(PG_FUNCTION_ARGS)
+{
+	Model	   *model = OwnModel(fcinfo, 0, "mf_rollback()");
+	bool		before = PG_ARGISNULL(1);
+	int32		version = before ? VersionBefore(model) : Int32Argument(fcinfo, 1, "version");
+
+	ServeVersion(model, version, psprintf(before ? "before %d" : "%d", before ? model->version : version));
 	PG_RETURN_INT32(version);
 }
 

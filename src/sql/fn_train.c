@@ -147,6 +147,13 @@ ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(place + 4)->root);
 }
 
+/* The argument serve, at that place, which scripts of before do not have; whether it is false: the version is withheld. */
+static bool
+WithholdArgument(FunctionCallInfo fcinfo, int place)
+{
+	return PG_NARGS() > place && !PG_ARGISNULL(place) && !PG_GETARG_BOOL(place);
+}
+
 /*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
@@ -185,9 +192,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb): trains a model, or its next version where
- * there is one of that name, stores it and lets
- * it serve.  Returns a row about the version.
+ * validation_by, event_column text, event_weights jsonb, serve bool): trains a model, or its next version where
+ * there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
@@ -202,12 +208,13 @@ mf_train(PG_FUNCTION_ARGS)
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadUserFeatures(fcinfo, 21, &request.options);
 	ReadRowArguments(fcinfo, 22, &request.options);
+	request.withhold = WithholdArgument(fcinfo, 27);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
 
 /*
- * mf_retrain(model text): the next version, from the same source and arguments, beginning with the factors that
+ * mf_retrain(model text, serve bool): the next version, from the same source and arguments, beginning with the factors that
  * there are.  Whoever may act as the model's owner may call it, and it runs as that role.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
@@ -228,6 +235,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	request.source = ModelSourceRelation(model, UNTIL_LISTS);
 	request.model = model->name;
 	request.warm = true;
+	request.withhold = WithholdArgument(fcinfo, 1);
 	TrainOptionsFromJson(&request.options, model->parameters);
 	name = Train(&request, &version);
 	StopActing(&acting);

@@ -8,6 +8,8 @@
  *     PlanNewVersion      check all that can be checked before there is a row to store
  *     StoreNewVersion     write rows into the model's tables
  *     SwitchToNewVersion  enter the version, point the model at it, remove the oldest ones
+ *
+ * A version may also be withheld: it is entered, and the model goes on with the one that serves.
  */
 #include "postgres.h"
 
@@ -348,34 +350,49 @@ MakeVersionId(pg_uuid_t *image)
 }
 
 /*
- * Removes the model's versions that are older than mfrec.keep_versions keeps, but for the one that serves until
- * commit; all of them where a table was lost.
+ * Removes the model's versions that are older than mfrec.keep_versions keeps, but for the one that serves, or has until now;
+ * all of them where a table was lost.
  */
 static void
 RemoveOldVersions(const NewVersion *v)
 {
 	const Model *model = &v->model;
 	int32		oldest = v->version - mfrec_keep_versions + 1;
+	int32		except = v->withheld ? v->served : 0;
 	Acting		acting;
 
-	if (mfrec_keep_versions > 1 && v->served > 0)
+	if (mfrec_keep_versions > 1 && v->served > 0 && v->withheld == NULL)
 		oldest = Min(oldest, v->served);
 	if (v->tables_lost)
 		oldest = v->version;
-	ForgetVersions(model->name, oldest);
+	ForgetVersions(model->name, oldest, except);
 	if (oldest <= 1)
 		return;
 	ActAsModelOwner(model, &acting);
-	DeleteVersionsBefore(model->user_relid, oldest);
-	DeleteVersionsBefore(model->item_relid, oldest);
+	DeleteVersionsBefore(model->user_relid, oldest, except);
+	DeleteVersionsBefore(model->item_relid, oldest, except);
 	if (OidIsValid(model->feature_relid))
-		DeleteVersionsBefore(model->feature_relid, oldest);
+		DeleteVersionsBefore(model->feature_relid, oldest, except);
 	StopActing(&acting);
 }
 
 /*
- * Enters the version, which gets its number and identity here, points the model at it and removes old ones.
- * log: log_lines lines of mfrec.training_log.
+ * The version is stored without serving, for a reason: SwitchToNewVersion() then leaves the model as it is.  Where no other
+ * version can serve, it does all the same, and a notice says so.
+ */
+void
+WithholdNewVersion(NewVersion *v, const char *why)
+{
+	if (!v->is_new && !v->tables_lost)
+		v->withheld = why;
+	else
+		ereport(NOTICE,
+				(errmsg("version %d of model \"%s\" serves, as there is no other one", v->version, v->model.name)));
+}
+
+/*
+ * Enters the version, which gets its number and identity here, points the model at it unless it is withheld, and removes
+ * old ones.  log: log_lines lines of mfrec.training_log.
  */
 void
 SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines)
@@ -384,15 +401,17 @@ SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int
 
 	version->version = v->version;
 	MakeVersionId(&version->image);
-	SupersedeImages(model->name, NULL);
+	if (v->withheld == NULL)
+		SupersedeImages(model->name, NULL);
 	InsertVersion(model, version, log, log_lines);
-	if (v->is_new)
+	if (v->withheld)
+		WithholdVersion(model, v->version, v->withheld);
+	else if (v->is_new)
 		InsertModel(model);
 	else
-	{
 		UpdateModel(model);
+	if (!v->is_new)
 		RemoveOldVersions(v);
-	}
 	RecordFeatureTable(model->name, model->feature_table);
 	RecordOwner(model->name, GetUserNameFromId(RelationOwner(model->user_relid), false));
 }

@@ -23,6 +23,7 @@ typedef struct NewVersion
 	IdType	   *item;
 	bool		both_parts;		/* items have two vectors, s_i and q_i */
 	bool		has_features;	/* it goes by attributes of items or users */
+	const char *withheld;		/* why it is stored without serving; NULL: it serves */
 	bool		stores_seen;	/* its rows say what users have */
 	bool		stores_trends;	/* and how items trend */
 } NewVersion;
@@ -32,6 +33,7 @@ extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType 
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
 extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 							const FeatureRows *const features[2]);
+extern void WithholdNewVersion(NewVersion *v, const char *why);
 extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 
 #endif

@@ -392,6 +392,8 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
 	result->read_until = training->ratings->read_until;
+	if (t->request->withhold)
+		WithholdNewVersion(&t->version, "trained with serve => false");
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 
@@ -495,7 +497,8 @@ Train(const TrainRequest *request, ModelVersion *result)
 	StoreVersion(t);
 	SwitchVersion(t, result);
 	FreeRatings(t->training.ratings);
-	PublishVersion(t, result);
+	if (t->version.withheld == NULL)
+		PublishVersion(t, result);
 	EndProgress();
 	name = MemoryContextStrdup(caller, t->version.model.name);
 	MemoryContextSwitchTo(caller);

@@ -13,6 +13,7 @@ typedef struct TrainRequest
 	char	   *model;			/* NULL: the relation's name */
 	char	   *schema;			/* of new model tables; NULL: the source's */
 	bool		warm;			/* mf_retrain: start from the current version's factors */
+	bool		withhold;		/* serve => false: the version is stored, and does not serve */
 	TrainOptions options;
 } TrainRequest;
 

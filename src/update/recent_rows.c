@@ -145,7 +145,7 @@ RecentSql(const Update *u, const char **hint)
 	const Source *source = &u->source;
 	char	   *sql;
 
-	if (source->time_column == NULL || !isfinite(u->read_until) || LatestVersion(u->model->name) != u->model->version)
+	if (source->time_column == NULL || !isfinite(u->read_until) || LatestServed(u->model->name) != u->model->version)
 		return NULL;
 	if (!OidIsValid(get_array_type(source->user.base)) || !OidIsValid(get_array_type(source->item.base)) ||
 		!KnowsRows(&u->users) || !KnowsRows(&u->items))

@@ -72,7 +72,7 @@ $node->safe_psql('postgres', 'GRANT USAGE ON SCHEMA shop TO regress_nobody');
 is(as('regress_nobody', 'SELECT shop.list(1)'), '3', 'a SECURITY DEFINER function lends its rights');
 
 # managing
-for my $call ("mf_train('shop.ratings', 'ratings')", "mf_retrain('ratings')", "mf_update('ratings')", "mf_rollback('ratings')", "mf_drop('ratings')",
+for my $call ("mf_train('shop.ratings', 'ratings')", "mf_retrain('ratings')", "mf_update('ratings')", "mf_serve('ratings')", "mf_rollback('ratings')", "mf_drop('ratings')",
 	"mf_forget(1, 'ratings')", "mf_set_default('ratings')")
 {
 	like(as('regress_app', "SELECT $call"), qr/^42501: must be owner of model "ratings"/, "$call by another");
