@@ -39,7 +39,7 @@
 #include "train/train.h"
 #include "train/training.h"
 #include "train/user_map.h"
-#include "train/validation.h"
+#include "validate/validation.h"
 
 /*
  * What is stored of n items, with ratings and without, in the order of their ids; ld = mf_padded(d).  It is the

@@ -11,7 +11,7 @@
 #include "model/model_write.h"
 #include "source/ratings.h"
 #include "train/train_options.h"
-#include "train/validation.h"
+#include "validate/validation.h"
 
 /*
  * A training of ratings that have been read: it knows neither tables nor models.  The caller fills in options,

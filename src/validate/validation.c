@@ -18,8 +18,8 @@
 #include "core/topk/topk.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
-#include "train/validation.h"
-#include "train/validation_sample.h"
+#include "validate/validation.h"
+#include "validate/validation_sample.h"
 
 /* Length of the lists that are measured. */
 #define LIST_LENGTH 10

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "pg/alloc.h"
-#include "train/validation_sample.h"
+#include "validate/validation_sample.h"
 
 /* A row held out: an item and its rating, or implicit value. */
 typedef struct HeldOutItem
