@@ -22,7 +22,7 @@ OBJS = \
 	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
 		train_memory.o train_options.o training.o user_map.o) \
-	$(addprefix src/validate/, validation.o validation_sample.o) \
+	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \

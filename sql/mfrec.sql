@@ -206,13 +206,14 @@ CREATE FUNCTION mf_train(
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
 	serve boolean DEFAULT true,
+	guard double precision DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -238,19 +239,21 @@ user_features: the same of users, found by user_column or its primary key: they 
 event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
 validation_by: time, the newest rows, or random; the first where there is a time_column
 serve: false stores the version without letting it serve, which mf_serve does
+guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
 
 CREATE FUNCTION mf_retrain(
-	model text DEFAULT NULL, serve boolean DEFAULT true,
+	model text DEFAULT NULL, serve boolean DEFAULT true, guard double precision DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
-COMMENT ON FUNCTION mf_retrain(text, boolean) IS
+COMMENT ON FUNCTION mf_retrain(text, boolean, double precision) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors
-serve: false stores the version without letting it serve, which mf_serve does';
+serve: false stores the version without letting it serve, which mf_serve does
+guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice';
 
 CREATE FUNCTION mf_update(
 	model text DEFAULT NULL, all_rows boolean DEFAULT false, late interval DEFAULT '5 minutes',

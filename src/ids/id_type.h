@@ -40,6 +40,7 @@ extern bool IdTypeFits(const IdType *idtype, Oid value_type);
 extern char *IdToText(const IdType *idtype, int64 id);
 extern Oid HashCollation(const IdType *idtype);
 extern uint32 HashId(const IdType *idtype, int64 id);
+extern uint64 IdBits(const IdType *idtype, int64 id);
 extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
 extern char *IdEqualitySql(const IdType *idtype);
 

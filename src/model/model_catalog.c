@@ -41,7 +41,8 @@ enum
 };
 enum
 {
-	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_USERS = 6, VERSION_ITEMS, VERSION_PARAMETERS = 14
+	VERSION_MODEL = 1, VERSION_VERSION, VERSION_IMAGE, VERSION_USERS = 6, VERSION_ITEMS, VERSION_RATINGS,
+	VERSION_PARAMETERS = 14, VERSION_UPDATED /* since 0.2.0 */
 };
 
 /* A bookkeeping relation's oid; an error tells what to do when the extension is not there. */
@@ -470,6 +471,25 @@ VersionRows(const Model *model, int32 version, bool users)
 	if (!HeapTupleIsValid(tuple))
 		return -1;
 	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
+}
+
+/* The ratings of a version; negative when there is no such version. updated: whether it was updated since its training. */
+int64
+VersionRatings(const Model *model, int32 version, bool *updated)
+{
+	TupleDesc	desc;
+	HeapTuple	tuple = FindVersion(model, version, &desc);
+	bool		isnull;
+
+	*updated = false;
+	if (!HeapTupleIsValid(tuple))
+		return -1;
+	if (desc->natts >= VERSION_UPDATED)
+	{
+		(void) heap_getattr(tuple, VERSION_UPDATED, desc, &isnull);
+		*updated = !isnull;
+	}
+	return DatumGetInt64(heap_getattr(tuple, VERSION_RATINGS, desc, &isnull));
 }
 
 /*

@@ -69,8 +69,13 @@ extern Oid	ModelSourceRelation(const Model *model, const char *until);
 /* Key of a version's parameters: until what time its source was read, in seconds; see rows/row_time.h. */
 #define READ_UNTIL "read_until"
 
+/* The same: the share of the pairs that the training has kept from learning to measure versions on; see validate/guard.c. */
+#define GUARD "guard"
+#define GUARD_CHANCE "guard_chance"
+
 extern bool FindVersionImage(const Model *model, int32 version, pg_uuid_t *image);
 extern int64 VersionRows(const Model *model, int32 version, bool users);
+extern int64 VersionRatings(const Model *model, int32 version, bool *updated);
 extern int64 VersionItemNumbers(const Model *model, int32 version);
 extern Jsonb *VersionParameters(const Model *model, int32 version);
 extern void VersionImage(HeapTuple tuple, TupleDesc desc, pg_uuid_t *image);

@@ -214,10 +214,10 @@ InsertLogLine(const char *name, int32 version, const LogLine *line)
 void
 InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
 {
-	Oid			types[14] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
-	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID, FLOAT8OID};
-	Datum		values[14];
-	char		nulls[] = "              ";
+	Oid			types[15] = {TEXTOID, INT4OID, UUIDOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID,
+	INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, TEXTOID, FLOAT8OID, TEXTOID};
+	Datum		values[15];
+	char		nulls[] = "               ";
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(model->name);
@@ -235,14 +235,16 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 	values[12] = CStringGetTextDatum(version->parameters);
 	values[13] = Float8GetDatum(version->read_until);
 	nulls[13] = isfinite(version->read_until) ? ' ' : 'n';
+	values[14] = CStringGetTextDatum(version->guard ? version->guard : "{}");
 	nulls[9] = isnan(version->loss) ? 'n' : ' ';
 	nulls[10] = isnan(version->rmse) ? 'n' : ' ';
 	OwnerSql("INSERT INTO mfrec.model_version (model, version, image, feedback, factors, users, items,"
 			 " ratings, iterations, loss, rmse, seconds, trained_at, parameters)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
 			 " pg_catalog.clock_timestamp(), $13::pg_catalog.jsonb OPERATOR(pg_catalog.||)"
-			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" READ_UNTIL "', $14)))",
-			 14, types, values, nulls, &isnull);
+			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" READ_UNTIL "', $14))"
+			 " OPERATOR(pg_catalog.||) $15::pg_catalog.jsonb)",
+			 15, types, values, nulls, &isnull);
 	for (int i = 0; i < log_lines; i++)
 		InsertLogLine(model->name, version->version, &log[i]);
 }

@@ -12,8 +12,9 @@
 
 /*
  * Which rows are kept from training, by a place in 0 .. 1: those from `from` to `from` + fraction.  Of one seed, rows are
- * disjoint where these ranges are.  The place is a hash of seed, user and item, or, by time, that of the row among all, the
- * newest first: then what is newer than the rows held out is kept from training, too.
+ * disjoint where these ranges are.  The place is a hash of seed, user and item, by their ranks or by their ids, which are
+ * the same at the next training; or, by time, that of the row among all, the newest first: then what is newer than the
+ * rows held out is kept from training, too.
  */
 typedef struct Holdout
 {
@@ -21,6 +22,7 @@ typedef struct Holdout
 	double		from;
 	uint64		seed;
 	bool		by_time;
+	bool		by_id;
 	bool		reread;			/* the source was read before: nothing is said of it again */
 } Holdout;
 

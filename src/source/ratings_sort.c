@@ -41,14 +41,16 @@ MergingRule(bool explicit, bool fades)
 }
 
 /*
- * Whether a row is held out: by a hash of its ids' ranks, so that duplicates stay together, and so that it is
+ * Whether a row is held out: by a hash of its ids or their ranks, so that duplicates stay together, and so that it is
  * the same whatever the order of rows and in memory or spilled; or by its time, and by that hash where times are the same.
  */
 static inline RowUse
 UseOfRow(const Sorting *s, int64 i)
 {
 	const Triplets *t = s->triplets;
-	double		place = mf_random_uniform(s->holdout.seed, ((uint64) t->user[i] << 32) | (uint32) t->item[i]);
+	uint64		pair = s->holdout.by_id ? mf_mix64(s->user_bits[t->user[i]]) + s->item_bits[t->item[i]] :
+		((uint64) t->user[i] << 32) | (uint32) t->item[i];
+	double		place = mf_random_uniform(s->holdout.seed, pair);
 
 	if (s->holdout.by_time)
 	{
@@ -58,6 +60,17 @@ UseOfRow(const Sorting *s, int64 i)
 	}
 	place -= s->holdout.from;
 	return place >= 0 && place < s->holdout.fraction ? ROW_HELD_OUT : ROW_TRAINS;
+}
+
+/* What ids are, by rank, for a holdout by them. */
+static uint64 *
+RankedBits(const IdMap *ids)
+{
+	uint64	   *bits = HugeArray(ids->count, sizeof(uint64));
+
+	for (int32 rank = 0; rank < ids->count; rank++)
+		bits[rank] = IdBits(ids->type, IdAt(ids, rank));
+	return bits;
 }
 
 /* For a holdout by time: finds out where it begins and ends.  Rows fade from there on that are trained on. */
@@ -496,12 +509,22 @@ SortRatings(Sorting *s)
 		ratings->temporary = s->triplets->count * (TripletBytes(s->triplets) + BytesPerRating(s->triplets, s->has_weight));
 	if (s->holdout.by_time && s->holdout.fraction > 0)
 		CutByTime(s);
+	if (s->holdout.by_id)
+	{
+		s->user_bits = RankedBits(ratings->users);
+		s->item_bits = RankedBits(ratings->items);
+	}
 	if (s->triplets->file)
 		SortOnDisk(s);
 	else
 		SortInMemory(s);
 	ratings->rows = ratings->by_user.start[ratings->by_user.nrows];
 	EndTriplets(&ratings->held_out);
+	if (s->holdout.by_id)
+	{
+		pfree(s->user_bits);
+		pfree(s->item_bits);
+	}
 	DropUnitWeights(s);
 	FreeTriplets(s->triplets);
 }

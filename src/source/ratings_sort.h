@@ -21,6 +21,8 @@ typedef struct Sorting
 	const int32 *item_rank;
 	bool		marks;			/* weights below 0 say that a row is not relevant: held out it then has the value 0, else 1 */
 	Holdout		holdout;
+	uint64	   *user_bits;		/* of a holdout by ids: these, by rank */
+	uint64	   *item_bits;
 	TimeCut		newest;			/* of a holdout by time: what is newer is passed over, */
 	TimeCut		held_out;		/* and of the rest what is newer than this is held out */
 	MfDuplicates duplicates;

@@ -147,6 +147,24 @@ ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(place + 4)->root);
 }
 
+/* The argument guard, at that place, which scripts of before do not have; 0: none. */
+static double
+GuardArgument(FunctionCallInfo fcinfo, int place)
+{
+	double		guard;
+
+	if (PG_NARGS() <= place || PG_ARGISNULL(place))
+		return 0;
+	guard = PG_GETARG_FLOAT8(place);
+	if (!(guard >= 0 && guard <= 0.5))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be between %g and %g", "guard", 0.0, 0.5),
+				 errdetail("It is the share of the pairs of user and item that no version learns from, so that they can be compared."),
+				 errhint("0.05 is a good choice.")));
+	return guard;
+}
+
 /* The argument serve, at that place, which scripts of before do not have; whether it is false: the version is withheld. */
 static bool
 WithholdArgument(FunctionCallInfo fcinfo, int place)
@@ -192,7 +210,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb, serve bool): trains a model, or its next version where
+ * validation_by, event_column text, event_weights jsonb, serve bool, guard float8): trains a model, or its next version where
  * there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
@@ -209,12 +227,13 @@ mf_train(PG_FUNCTION_ARGS)
 	ReadUserFeatures(fcinfo, 21, &request.options);
 	ReadRowArguments(fcinfo, 22, &request.options);
 	request.withhold = WithholdArgument(fcinfo, 27);
+	request.guard = GuardArgument(fcinfo, 28);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
 
 /*
- * mf_retrain(model text, serve bool): the next version, from the same source and arguments, beginning with the factors that
+ * mf_retrain(model text, serve bool, guard float8): the next version, from the same source and arguments, beginning with the factors that
  * there are.  Whoever may act as the model's owner may call it, and it runs as that role.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
@@ -236,6 +255,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	request.model = model->name;
 	request.warm = true;
 	request.withhold = WithholdArgument(fcinfo, 1);
+	request.guard = GuardArgument(fcinfo, 2);
 	TrainOptionsFromJson(&request.options, model->parameters);
 	name = Train(&request, &version);
 	StopActing(&acting);

@@ -347,6 +347,7 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	result->items = m->items.ids->count;
 	result->ratings = m->ratings;
 	result->loss = result->rmse = result->read_until = NAN;
+	result->guard = NULL;
 	result->parameters = ObjectiveToJson(&m->objective, mean_user, mean_bias, NULL, NULL);
 	SetNewVersionParameters(&m->version, RetrainParameters(m));
 	ReportPhase(PHASE_SWITCH);

@@ -39,6 +39,7 @@
 #include "train/train.h"
 #include "train/training.h"
 #include "train/user_map.h"
+#include "validate/guard.h"
 #include "validate/validation.h"
 
 /*
@@ -70,6 +71,7 @@ typedef struct Trainer
 	NewVersion	version;
 	Training	training;
 	StoredItems items;
+	GuardFindings findings;		/* with a guard alone */
 } Trainer;
 
 /*
@@ -365,6 +367,15 @@ StoreVersion(Trainer *t)
 					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL});
 }
 
+/* Which rows are kept from learning: those of validation, else those of a guard. */
+static Holdout
+ChooseHoldout(const Trainer *t)
+{
+	Holdout		validation = TrainHoldout(&t->request->options);
+
+	return validation.fraction > 0 || t->request->guard == 0 ? validation : GuardHoldout(t->request->guard);
+}
+
 /* Enters the version with what training found, *result, and points the model at it. */
 static void
 SwitchVersion(Trainer *t, ModelVersion *result)
@@ -392,7 +403,10 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
 	result->read_until = training->ratings->read_until;
-	if (t->request->withhold)
+	result->guard = NULL;
+	if (t->request->guard > 0)
+		result->guard = GuardToJson(ChooseHoldout(t).by_id ? t->request->guard : 0, &t->findings);
+	if (t->request->withhold && t->version.withheld == NULL)
 		WithholdNewVersion(&t->version, "trained with serve => false");
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
@@ -436,6 +450,29 @@ LoadAttributes(Trainer *t)
 											   &training->parallel);
 }
 
+/* Withholds the version where it would make things worse, with a warning; there must be one that serves. */
+static void
+GuardVersion(Trainer *t)
+{
+	Training   *training = &t->training;
+	NewVersion *version = &t->version;
+	GuardedVersion guarded = {.ratings = training->ratings,.problem = &training->problem,
+		.objective = &training->objective,.factors = &training->factors,.item_counts = training->item_counts,
+		.parallel = &training->parallel,.model = &version->model,.served = version->tables_lost ? 0 : version->served,
+		.holdout = ChooseHoldout(t)};
+
+	if (t->request->guard == 0)
+		return;
+	InspectVersion(&guarded, &t->findings);
+	version->withheld = t->findings.why;
+	if (version->withheld)
+		ereport(WARNING,
+				(errmsg("version %d of model \"%s\" is stored, but does not serve", version->version, version->model.name),
+				 errdetail("It was withheld, as %s.", version->withheld),
+				 errhint("Version %d goes on. To let the new one serve all the same, run: SELECT mf_serve(%s, %d)",
+						 version->served, quote_literal_cstr(version->model.name), version->version)));
+}
+
 /* Reads the source, and settles what is to be minimised on it. */
 static void
 LoadTraining(Trainer *t)
@@ -443,7 +480,8 @@ LoadTraining(Trainer *t)
 	Training   *training = &t->training;
 
 	BeginProgress(t->version.model.name);
-	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), TrainHoldout(&training->options), true, &training->parallel);
+	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), ChooseHoldout(t), true,
+									&training->parallel);
 	LoadAttributes(t);
 	SortOthers(&t->source, training->ratings, &training->parallel);
 	SettleObjective(training);
@@ -465,7 +503,7 @@ SolveTraining(Trainer *t)
 
 	StartFactors(training);
 	WarmStart(t);
-	if (training->ratings->held_out.count > 0)
+	if (training->ratings->held_out.count > 0 && TrainHoldout(&training->options).fraction > 0)
 		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
 												&training->parallel);
 	ReportPhase(PHASE_SWEEP);
@@ -494,6 +532,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	BeginTraining(t);
 	LoadTraining(t);
 	SolveTraining(t);
+	GuardVersion(t);
 	StoreVersion(t);
 	SwitchVersion(t, result);
 	FreeRatings(t->training.ratings);

@@ -16,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "core/metrics/paired_test.h"
 #include "features/features_load.h"
 #include "guc.h"
 #include "pg/core_call.h"
@@ -53,9 +52,6 @@ static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
 
 /* A trial that chance beats more often than this after a split is given up. */
 #define GO_ON_BELOW 0.3
-
-/* Random flips of signs by which chance is judged. */
-#define SIGN_FLIPS 4000
 
 /* A gain below this share is not worth other parameters, however sure it is. */
 #define LEAST_GAIN 0.005
@@ -337,25 +333,6 @@ Confirm(Tuner *t, Trial *trial, double *groups)
 }
 
 /*
- * How likely chance alone makes such differences between the preset and the trial: see
- * core/metrics/paired_test.c.
- */
-static double
-Chance(const Confirmation *c, uint64 seed)
-{
-	double	   *differences = palloc(sizeof(double) * METRIC_GROUPS);
-	double		chance;
-	int			n = 0;
-
-	for (int g = 0; g < METRIC_GROUPS; g++)
-		if (c->difference[g] != 0)
-			differences[n++] = c->difference[g];
-	chance = mf_sign_flip(differences, n, SIGN_FLIPS, seed);
-	pfree(differences);
-	return chance;
-}
-
-/*
  * Trains the preset and the best trial on a split that begins at `from`, and compares them on all splits so
  * far.
  */
@@ -371,7 +348,7 @@ ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fract
 		c->difference[g] += LowerIsBetter(t->validation) ? c->preset_groups[g] - c->trial_groups[g] :
 			c->trial_groups[g] - c->preset_groups[g];
 	c->splits++;
-	c->chance = Chance(c, (uint64) t->request->options.seed);
+	c->chance = ChanceOfGroups(c->difference, (uint64) t->request->options.seed);
 	preset->confirmed = c->preset_value / c->splits;
 	best->confirmed = c->trial_value / c->splits;
 	ereport(mfrec_verbose ? NOTICE : DEBUG1,

@@ -13,6 +13,8 @@
 #include "utils/memutils.h"
 
 #include "core/base/padding.h"
+#include "core/base/sorted_list.h"
+#include "core/metrics/paired_test.h"
 #include "core/predict/predict.h"
 #include "core/topk/index.h"
 #include "core/topk/topk.h"
@@ -23,6 +25,9 @@
 
 /* Length of the lists that are measured. */
 #define LIST_LENGTH 10
+
+/* Draws of signs by which it is judged whether chance explains a difference. */
+#define SIGN_FLIPS 4000
 
 /* The first iterations are still finding their way: how well they happen to do does not count. */
 #define SETTLING_ITERATIONS 3
@@ -105,6 +110,25 @@ void
 CollectMetric(Validation *validation, double *group)
 {
 	validation->group = group;
+}
+
+/*
+ * How likely chance alone makes one of two better by as much as it is: difference, METRIC_GROUPS sums of the two, positive
+ * where it is.  See core/metrics/paired_test.c.
+ */
+double
+ChanceOfGroups(const double *difference, uint64 seed)
+{
+	double	   *differences = palloc(sizeof(double) * METRIC_GROUPS);
+	double		chance;
+	int			n = 0;
+
+	for (int g = 0; g < METRIC_GROUPS; g++)
+		if (difference[g] != 0)
+			differences[n++] = difference[g];
+	chance = mf_sign_flip(differences, n, SIGN_FLIPS, seed);
+	pfree(differences);
+	return chance;
 }
 
 /* Predictions for held-out rows on the way to their error. */
@@ -218,6 +242,65 @@ double
 Validate(Validation *validation, const MfFactors *factors)
 {
 	return LowerIsBetter(validation) ? HeldOutError(validation, factors) : ListQuality(validation, factors);
+}
+
+/* Items in the order of how many ratings they have, most first; among equal ones in that of their numbers. */
+static int32 *
+ByPopularity(const int32 *counts, int64 nitems)
+{
+	int64		most = 0;
+	int64	   *start;
+	int32	   *order = HugeArray(nitems, sizeof(int32));
+
+	for (int64 i = 0; i < nitems; i++)
+		most = Max(most, counts[i]);
+	start = HugeZeroArray(most + 2, sizeof(int64));
+	for (int64 i = 0; i < nitems; i++)
+		start[most - counts[i] + 1]++;
+	for (int64 c = 0; c <= most; c++)
+		start[c + 1] += start[c];
+	for (int64 i = 0; i < nitems; i++)
+		order[start[most - counts[i]]++] = (int32) i;
+	pfree(start);
+	return order;
+}
+
+/*
+ * The metric of lists for those of the most popular items, which need no model: for everybody the same but for what they
+ * have.  item_counts: ratings that items have.
+ */
+double
+ValidatePopular(Validation *v, const int32 *item_counts)
+{
+	const ValidationSample *sample = &v->sample;
+	int64		nitems = v->problem->nitems;
+	int32	   *order = ByPopularity(item_counts, nitems);
+	MfTopkBatch batch = {.item = HugeArray((int64) sample->nusers * LIST_LENGTH, sizeof(int32)),
+	.count = HugeZeroArray(sample->nusers, sizeof(int32))};
+	double		quality;
+
+	for (int s = 0; s < sample->nusers; s++)
+	{
+		const int32 *seen = sample->seen + sample->seen_start[s];
+		int64		nseen = sample->seen_start[s + 1] - sample->seen_start[s];
+		int32	   *list = batch.item + (int64) s * LIST_LENGTH;
+
+		for (int64 i = 0; i < nitems && batch.count[s] < LIST_LENGTH; i++)
+			if (!mf_list_has(seen, nseen, order[i]))
+				list[batch.count[s]++] = order[i];
+	}
+	quality = RateLists(v, &batch);
+	pfree(batch.item);
+	pfree(batch.count);
+	pfree(order);
+	return quality;
+}
+
+/* The users whose lists are measured; of ratings, all with rows held out, whom nobody has counted: -1. */
+int64
+ValidationUsers(const Validation *validation)
+{
+	return LowerIsBetter(validation) ? -1 : validation->sample.nusers;
 }
 
 /* Makes room for the best iteration: for what items have in these factors, and the mean user. */

@@ -24,6 +24,9 @@ extern bool LowerIsBetter(const Validation *validation);
 extern const char *ValidationMetric(const Validation *validation);
 extern double Validate(Validation *validation, const MfFactors *factors);
 extern void CollectMetric(Validation *validation, double *group);
+extern double ChanceOfGroups(const double *difference, uint64 seed);
+extern double ValidatePopular(Validation *validation, const int32 *item_counts);
+extern int64 ValidationUsers(const Validation *validation);
 extern double HeldOutError(Validation *validation, const MfFactors *factors);
 extern bool KeepBest(Validation *validation, double value, const MfFactors *factors,
 					 const float *mean_user, int iteration);

@@ -38,6 +38,9 @@ SELECT mf_train('gone', factors => 4);
 DROP TABLE gone;
 CREATE VIEW slow AS SELECT user_id, item_id, rating + (pg_sleep(0.005) IS NULL)::int AS rating FROM ratings;
 SELECT mf_train('slow', factors => 4);
+CREATE TABLE shrunk AS TABLE ratings;
+SELECT mf_train('shrunk', factors => 4);
+DELETE FROM shrunk WHERE user_id > 5;
 SQL
 
 # The README's line, word for word; then the same command every minute.
@@ -50,12 +53,13 @@ is($node->safe_psql('postgres', "SELECT command FROM cron.job WHERE jobid = $job
 is($node->safe_psql('postgres', "SELECT cron.alter_job($job, schedule => '* * * * *')"), '', 'now every minute');
 my %jobs = (retrain => $job);
 $jobs{$_->[0]} = $node->safe_psql('postgres', "SELECT cron.schedule('$_->[0]', '* * * * *', \$\$$_->[1]\$\$)")
-	for ([ 'first', "SELECT mf_retrain('slow')" ], [ 'second', "SELECT mf_retrain('slow')" ], [ 'fails', "SELECT mf_retrain('gone')" ]);
+	for ([ 'first', "SELECT mf_retrain('slow')" ], [ 'second', "SELECT mf_retrain('slow')" ], [ 'fails', "SELECT mf_retrain('gone')" ],
+	[ 'guarded', "SELECT mf_retrain('shrunk', guard => 0.05)" ]);
 
 # Every job has started; then none starts again.  To unschedule one would cancel its run.
-ok($node->poll_query_until('postgres', 'SELECT count(DISTINCT jobid) = 4 FROM cron.job_run_details'), 'all jobs have started');
+ok($node->poll_query_until('postgres', 'SELECT count(DISTINCT jobid) = 5 FROM cron.job_run_details'), 'all jobs have started');
 $node->safe_psql('postgres', "SELECT cron.alter_job(jobid, schedule => '0 0 1 1 *') FROM cron.job");
-ok($node->poll_query_until('postgres', "SELECT count(DISTINCT jobid) = 4 AND bool_and(status IN ('succeeded', 'failed')) FROM cron.job_run_details"),
+ok($node->poll_query_until('postgres', "SELECT count(DISTINCT jobid) = 5 AND bool_and(status IN ('succeeded', 'failed')) FROM cron.job_run_details"),
 	'and ended');
 my $runs = sub { return $node->safe_psql('postgres', "SELECT DISTINCT status FROM cron.job_run_details WHERE jobid = $jobs{$_[0]}"); };
 my $counted = sub { return $node->safe_psql('postgres', "SELECT 1 + count(*) FROM cron.job_run_details WHERE jobid IN (" . join(', ', map { $jobs{$_} } @_) . ')'); };
@@ -75,6 +79,11 @@ is($runs->('fails'), 'failed', 'a training without its source failed');
 like($node->safe_psql('postgres', "SELECT return_message FROM cron.job_run_details WHERE jobid = $jobs{fails} LIMIT 1"),
 	qr/source "public.gone" of model "gone" does not exist/, 'and cron.job_run_details says why');
 is($node->safe_psql('postgres', "SELECT count(*) FROM mf_recommend(1, 3, 'gone', fresh => false)"), '3', 'the version before serves on');
+is($runs->('guarded'), 'succeeded', 'a training whose source has lost most of its rows succeeded');
+is($node->safe_psql('postgres', "SELECT version FROM mf_models WHERE model = 'shrunk' AND serving"), '1', 'and the version before serves on');
+like($node->safe_psql('postgres', "SELECT withheld FROM mf_models WHERE model = 'shrunk' ORDER BY version DESC LIMIT 1"),
+	qr/^the source has lost most of its rows: it has \d+ ratings now, and had \d+ in version 1$/, 'mf_models says why');
+like(slurp_file($node->logfile), qr/WARNING: .*version 2 of model "shrunk" is stored, but does not serve/, 'and so does the log');
 is(temporary_files($node), '', 'no file is left');
 $node->stop;
 
