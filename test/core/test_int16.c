@@ -369,7 +369,7 @@ test_broken_off(void)
 static void
 test_many(bool rating, bool interest, int d, bool weighted)
 {
-	SampleOptions options = {300, 180, d, rating, interest, weighted, 100, 3, true, 0, false, false};
+	SampleOptions options = {300, 180, d, rating, interest, weighted, 100, 3, true, 0, false, false, false};
 	double		off;
 	double		rise;
 

@@ -406,11 +406,12 @@ test_sizes(const int *size, bool weighted, bool prior)
 		test_fold(&many);
 	test_same_bits(&many, true);
 	test_same_bits(&many, false);
-	many.rests = many.fades;
-	if (many.rests && small)
+	if (many.fades && small)
 	{
+		many.rests = true;
 		test_descent(&many);
 		test_same_bits(&many, false);
+		many.rests = false;
 	}
 	if ((weighted && small) || !mf_isa_has_vnni())
 		return;
