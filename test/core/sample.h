@@ -45,12 +45,15 @@ typedef struct SampleOptions
 	bool		prior;			/* items are drawn to points other than 0, users to points other than their mean */
 	bool		fades;			/* cells fade, some of them to what they were: weighted ones */
 	bool		rests;			/* in half-sweeps that need not be exact something may rest; with int16 too */
+	bool		dislikes;		/* a third of the cells are: weighted ones of interest alone */
 } SampleOptions;
 
-/* What of a cell's weight in the interest part is against 1 rather than 0: all, none, or what has not faded of it. */
+/* What of a cell's weight in the interest part is against 1 rather than 0: all, none, as of dislikes, or what has not faded. */
 static double
 sample_right(const MfProblem *p, double c0, double w, bool seen)
 {
+	if (seen && w < 0.0)
+		return 0.0;
 	return seen ? c0 * (p->fade > 0.0f ? fmin(p->fade * w, 1.0) : 1.0) + p->alpha * w : 0.0;
 }
 
@@ -93,7 +96,10 @@ sample_cells(const SampleOptions *o, int32_t *user, int32_t *item, float *rating
 			user[n] = (int32_t) u;
 			item[n] = (int32_t) i;
 			rating[n] = sample_uniform(12, k) * 2 - 1 + 0.3f * sample_uniform(13, u);
-			weight[n++] = 0.5f + 1.5f * sample_uniform(14, k);
+			weight[n] = 0.5f + 1.5f * sample_uniform(14, k);
+			if (o->dislikes && sample_uniform(15, k) < 0.33f)
+				weight[n] = -weight[n];
+			n++;
 		}
 	return n;
 }
@@ -382,7 +388,7 @@ sample_objective(const Sample *s, double *gradient)
 			if (p->has_interest)
 			{
 				double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
-				double		weight = p->interest_weight * (seen ? c0 + p->alpha * w : c0);
+				double		weight = p->interest_weight * (seen ? c0 + p->alpha * fabs(w) : c0);
 				double		right = p->interest_weight * sample_right(p, c0, w, seen);
 				double		x = sample_dot(pu, f->interest + i * ld, d);
 
@@ -461,7 +467,7 @@ sample_item_gradient(const Sample *s, int64_t i, double *gradient)
 		double		c0 = p->unobserved != NULL ? p->unobserved[i] : 1.0;
 
 		if (p->has_interest)
-			sample_add(gradient, -2.0 * (sample_right(p, c0, w, seen) - (seen ? c0 + p->alpha * w : c0) *
+			sample_add(gradient, -2.0 * (sample_right(p, c0, w, seen) - (seen ? c0 + p->alpha * fabs(w) : c0) *
 										 sample_dot(pu, f->interest + i * ld, d)), pu, sample_shared(p));
 		if (p->has_rating && seen)
 		{

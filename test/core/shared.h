@@ -91,7 +91,7 @@ __attribute__((unused)) static bool
 shared_train(const MfTriplets *given, int64_t nusers, int64_t nitems, int d, bool rating,
 			 float interest_weight, int iterations, Sample *model, double *loss)
 {
-	SampleOptions options = {nusers, nitems, d, rating, true, false, 0, 0, false, 0, false, false, false};
+	SampleOptions options = {nusers, nitems, d, rating, true, false, 0, 0, false, 0, false, false, false, false};
 	MfParallel	parallel = {2, NULL};
 	size_t		bytes = (size_t) given->n * 4;
 	int32_t    *row = memcpy(malloc(bytes), given->row, bytes);

@@ -278,7 +278,7 @@ sparse_new(const Draws *draws, int most)
 
 	memset(&p, 0, sizeof(p));
 	p.options = (SampleOptions) {1 + draw(draws, SPARSE_MOST_ROWS), 1 + draw(draws, SPARSE_MOST_ROWS),
-		draw_factors(draws, most), parts & 1, parts & 2, draw(draws, 2), 0, 0, false, 0, false, false, false};
+		draw_factors(draws, most), parts & 1, parts & 2, draw(draws, 2), 0, 0, false, 0, false, false, false, false};
 	p.options.int16 = !p.options.weighted && draw(draws, 2);
 	p.level = (int) draw(draws, MF_ISA_LEVELS);
 	p.rating_kind = (int) draw(draws, 7);

@@ -1,6 +1,6 @@
 /*
  * test_als.c - alternating least squares: the joint objective and its optimum over all cells,
- * losses that never rise, the same bits for any threads and parts, weights, priors, fold-in, errors.
+ * losses that never rise, the same bits for any threads and parts, weights, dislikes, priors, fold-in, errors.
  */
 #include "tap.h"
 
@@ -319,8 +319,8 @@ test_same_bits(const SampleOptions *o, bool exact)
 static void
 test_turns(int d)
 {
-	SampleOptions few = {40, 30, d, true, true, true, 300, 2, false, 0, d % 2 == 0, true, true};
-	SampleOptions many = {300, 180, d, true, true, true, 100, 3, false, 0, d % 2 == 0, true, true};
+	SampleOptions few = {40, 30, d, true, true, true, 300, 2, false, 0, d % 2 == 0, true, true, false};
+	SampleOptions many = {300, 180, d, true, true, true, 100, 3, false, 0, d % 2 == 0, true, true, false};
 	MfParallel	parallel = {2, NULL};
 	size_t		bytes = (size_t) (many.nitems * mf_padded(d)) * sizeof(float);
 	float	   *before = malloc(2 * bytes);
@@ -363,7 +363,7 @@ test_turns(int d)
 static void
 test_weights(void)
 {
-	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false, false, false};
+	SampleOptions o = {40, 30, 5, true, false, true, 300, 0, false, 0, false, false, false, false};
 	MfParallel	parallel = {1, NULL};
 	Sample		a = sample_new(&o);
 	Sample		b = sample_new(&o);
@@ -600,7 +600,7 @@ is_cancelled(void)
 static void
 test_edges(void)
 {
-	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false, false, false};
+	SampleOptions o = {40, 30, 6, true, true, false, 200, 0, false, 0, false, false, false, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&o);
 	void	   *space;
@@ -633,8 +633,8 @@ test_preset(int preset, bool large)
 
 	for (int i = 0; i < 5; i++)
 	{
-		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false, false};
-		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false, false};
+		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false, false, false};
+		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false, false, false};
 
 		test_optimum(&small, true);
 		test_descent(&small, true);
@@ -651,7 +651,7 @@ test_preset(int preset, bool large)
 	}
 	for (int i = 0; i < 2 && large; i++)
 	{
-		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false, false};
+		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false, false, false};
 
 		test_optimum(&wide, true);
 		test_optimum(&wide, false);
@@ -672,7 +672,7 @@ test_priors(int preset, int d)
 {
 	bool		weighted = preset >= 3;
 	bool		large = d > 96;
-	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true, weighted, false};
+	SampleOptions small = {40, 30, d, preset % 3 != 0, preset % 3 != 1, weighted, 300, 2, false, 0, true, weighted, false, false};
 	SampleOptions wide = small;
 
 	wide.nusers = large ? 150 : 300;
@@ -704,6 +704,51 @@ test_priors(int preset, int d)
 	test_items(&wide, true, 1e-8f);
 }
 
+/* Interest with dislikes, of one size: users and items, in all forms that their systems have. */
+static void
+test_dislikes(int d, bool fades)
+{
+	bool		large = d > 96;
+	SampleOptions small = {40, 30, d, false, true, true, 300, 2, false, 0, true, fades, false, true};
+	SampleOptions wide = {large ? 150 : 300, large ? 200 : 180, d, false, true, true, large ? 150 : 100, 3, false, 0, false,
+	fades, false, true};
+
+	for (int exact = 0; exact < 2; exact++)
+	{
+		test_optimum(&small, exact || !large);
+		test_optimum(&wide, exact || !large);
+		test_items(&small, exact, 1.0f);
+		test_items(&wide, exact, 1.0f);
+		test_descent(&wide, exact);
+		test_same_bits(&wide, exact);
+	}
+	test_fold(&small);
+	test_fold(&wide);
+	test_some_items(&wide);
+}
+
+/* To a user who only dislikes there is nothing but where they are drawn to, less what they dislike. */
+static void
+test_nothing_liked(void)
+{
+	SampleOptions o = {40, 30, 8, false, true, true, 300, 0, false, 0, false, false, false, true};
+	MfParallel	parallel = {1, NULL};
+	Sample		s = sample_new(&o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	double		loss;
+
+	for (int64_t c = 0; c < s.users.start[o.nusers]; c++)
+		s.by_user.weight[c] = -1.0f;
+	s.problem.user_pull = NULL;
+	s.problem.user_mean = NULL;
+	ok(sample_sweep(als, &s, MF_USERS, true, 0, &loss) == MF_OK && sample_dot(s.factors.user, s.factors.user, (int) o.nusers * 16) == 0.0,
+	   "users who like nothing, and are not drawn to a mean, become 0");
+	is_close(loss, sample_objective(&s, NULL), 1e-6, "which is the objective");
+	free(space);
+	sample_free(&s);
+}
+
 int
 main(void)
 {
@@ -725,6 +770,10 @@ main(void)
 	for (int k = 0; k < 3; k++)
 		test_turns(11 + 24 * k);
 	test_turns(96);
+	for (int k = 0; k < 7; k++)
+		for (int fades = 0; fades < 2; fades++)
+			test_dislikes(sizes[k], fades);
+	test_nothing_liked();
 	test_weights();
 	test_edges();
 	return done();

@@ -173,6 +173,49 @@ test_build(int64_t n, int32_t nrows, int32_t ncolumns, int shape, int nthreads, 
 	free_matrix(&by_column);
 }
 
+/* Three cells of the same place in any order: what they become, as values of which a part is left. */
+static bool
+merges_to(const float *value, const float *left, float expected, float expected_left)
+{
+	MfParallel	parallel = {1, NULL};
+	bool		good = true;
+
+	for (int turn = 0; turn < 3; turn++)
+	{
+		int32_t		row[] = {0, 0, 0};
+		int32_t		column[] = {4, 4, 4};
+		float		rating[] = {left[turn], left[(turn + 1) % 3], left[(turn + 2) % 3]};
+		float		weight[] = {value[turn], value[(turn + 1) % 3], value[(turn + 2) % 3]};
+		MfTriplets	triplets = {3, row, column, rating, weight};
+		MfMatrix	out = new_matrix(1, 3, true, true);
+		MfMatrix	work = new_matrix(5, 3, true, true);
+		void	   *space = malloc(mf_csr_workspace(&parallel, 3, 5));
+		int64_t		merged;
+
+		good &= mf_csr_build(&parallel, &triplets, MF_DUPLICATES_WEIGHTED_SUM, &out, &work, space, &merged) == MF_OK &&
+			merged == 2 && out.column[0] == 4 && fabs(out.weight[0] - expected) < 1e-6 && fabs(out.rating[0] - expected_left) < 1e-6;
+		free(space);
+		free_matrix(&out);
+		free_matrix(&work);
+	}
+	return good;
+}
+
+/* Values of likes and dislikes of the same place that fade, each for themselves. */
+static void
+test_faded(void)
+{
+	float		new = (float) (expm1(log(5) * 2.5 / 4) - expm1(log(3) * 0.25));
+
+	ok(merges_to((float[]) {3, 1, 2}, (float[]) {0.5f, 1, 0.25f}, 6, 0.5f), "values add up, of which a part is left");
+	ok(merges_to((float[]) {-3, -1, -2}, (float[]) {0.5f, 1, 0.25f}, -6, 0.5f), "so do those of dislikes");
+	ok(merges_to((float[]) {3, 1, -2}, (float[]) {0.5f, 1, 0.25f}, new, 1), "likes and dislikes fade each for themselves");
+	ok(merges_to((float[]) {3, 1, -2}, (float[]) {1, 1, 1}, 2, 1), "where nothing has faded, values add up");
+	ok(merges_to((float[]) {3, 1, -4}, (float[]) {1, 1, 1}, 0, 1), "also to 0");
+	ok(merges_to((float[]) {3, 1, -2}, (float[]) {0.01f, 0.01f, 1}, (float) (expm1(log(5) * 0.01) - 2), 1),
+	   "a new dislike outweighs old likes");
+}
+
 /* A part of the rows whose start does not begin at 0. */
 static void
 test_part(void)
@@ -262,6 +305,7 @@ main(void)
 			test_build(10000, 300, 200, shape, nthreads, MF_DUPLICATES_WEIGHTED_SUM, true);
 		}
 	test_part();
+	test_faded();
 	test_cancelled();
 	return done();
 }

@@ -301,20 +301,23 @@ test_weights(const MfDense *dense)
 		}
 		dense->roots(roots, w, 3, n);
 		dense->weigh(numbers, scale[0], w, n, sums);
+		for (int k = 2; k < n; k += 3)
+			w[k] = -w[k];		/* dislikes, of which masses alone know */
 		dense->masses(&masses, n, &sum);
 		for (int k = 0; k < n; k++)
 		{
 			double		weight = masses.w != NULL ? w[k] : 1.0;
 			double		rise = masses.rise != NULL ? factor[column[k]] : 0.7f;
 			double		share = masses.knee > 0.0f ? fmin((double) masses.knee * weight, 1.0) : 1.0;
+			float		size = fabsf(w[k]);
 
-			same = same && roots[k] == sqrtf(sqrtf(sqrtf(w[k]))) && scale[0][k] == sqrtf(w[k]);
-			worst = worse(worst, numbers[k], (double) w[k] * panel[k]);
-			worst = worse(worst, scale[1][k], sqrt(1.5 * weight));
-			worst = worse(worst, mass[k], (double) 0.3f * (share * rise + 3.0 * weight));
-			expected[0] += w[k];
-			expected[1] += (double) w[k] * panel[k];
-			expected[2] += (double) w[k] * panel[k] * panel[k];
+			same = same && roots[k] == sqrtf(sqrtf(sqrtf(size))) && scale[0][k] == sqrtf(size);
+			worst = worse(worst, numbers[k], (double) size * panel[k]);
+			worst = worse(worst, scale[1][k], sqrt(1.5 * fabs(weight)));
+			worst = worse(worst, mass[k], weight < 0 ? 0.0 : (double) 0.3f * (share * rise + 3.0 * weight));
+			expected[0] += size;
+			expected[1] += (double) size * panel[k];
+			expected[2] += (double) size * panel[k] * panel[k];
 			expected_sum += mass[k];
 		}
 		for (int s = 0; s < 3; s++)

@@ -20,7 +20,7 @@ typedef struct Case
 	double		alpha;
 	bool		whole;			/* alpha * weight is all that a cell weighs */
 	bool		unobserved;		/* empty cells have weights of their own */
-	float		weight[3];		/* of cells in turn */
+	float		weight[3];		/* of cells in turn; negative: of dislikes */
 	int			outside;		/* so many of the first items are not in the Gram matrix, as cold ones are */
 	double		fade;			/* > 0: of the weight of an empty cell fade * weight is observed, at most all */
 } Case;
@@ -137,7 +137,7 @@ solve_formula(const Case *c, const Sample *s, double *x)
 	for (int i = 0; i < c->nitems; i++)
 	{
 		bool		observed = i < c->ncells;
-		double		extra = c->alpha * s->weight[i];
+		double		extra = c->alpha * fabs(s->weight[i]);
 		double		c0 = s->unobserved[i];
 		double		weight = !observed ? c0 : c->whole ? extra : c0 + extra;
 		double		left = c->fade > 0 ? fmin(c->fade * s->weight[i], 1) : 1;
@@ -146,7 +146,7 @@ solve_formula(const Case *c, const Sample *s, double *x)
 		{
 			for (int k = 0; k < d; k++)
 				a[j * (d + 1) + k] += weight * s->rows[i][j] * s->rows[i][k];
-			a[j * (d + 1) + d] += observed ? (weight - c0 * (1 - left)) * s->rows[i][j] : 0;
+			a[j * (d + 1) + d] += observed && s->weight[i] >= 0 ? (weight - c0 * (1 - left)) * s->rows[i][j] : 0;
 		}
 	}
 	for (int j = 0; j < d; j++)
@@ -209,6 +209,42 @@ test_case(const Case *c)
 	is_close(explained(c, &s, 0), score, 1e-4, "contributions add up to the score");
 	free_sample(&s);
 	free(expected);
+	free(space);
+}
+
+/*
+ * A dislike speaks against its own item as long as some interest in it is left, and for it where there is less than none; who
+ * has liked nothing has no interest.
+ */
+static void
+test_dislike(const Case *c)
+{
+	Sample		s;
+	double	   *contribution = malloc((size_t) c->ncells * sizeof(double));
+	void	   *space;
+	int			wrong = 0;
+	int			against = 0;
+
+	make_sample(c, &s);
+	space = malloc(mf_explain_size(&s.fold) + mf_fold_size(&s.fold));
+	if (mf_fold_in(&s.fold, &s.cells, s.user, NULL, space) != MF_OK)
+		wrong++;
+	for (int i = 0; i < c->ncells; i++)
+	{
+		double		interest = 0;
+
+		if (s.weight[i] >= 0)
+			continue;
+		for (int k = 0; k < c->d; k++)
+			interest += s.user[k] * s.rows[i][k];
+		if (mf_explain_cells(&s.fold, &s.cells, s.rows[i], 0, contribution, space) != MF_OK)
+			wrong++;
+		against += contribution[i] < 0;
+		wrong += fabs(interest) > 1e-5 && (contribution[i] < 0) != (interest > 0);
+	}
+	ok(wrong == 0 && against > 0, "%s, d = %d: a dislike of an item that is still of interest speaks against it", c->what, c->d);
+	free_sample(&s);
+	free(contribution);
 	free(space);
 }
 
@@ -299,8 +335,24 @@ main(void)
 		{"alpha * value, several panels that all weigh less", 100, 700, 400, 0.1, true, false, {1, 2, 5}, 0, 0},
 	};
 
+	static const Case dislikes[] = {
+		{"dislikes", 5, 40, 12, 2, false, false, {1, -2, 5}, 0, 0},
+		{"dislikes among weights of empty cells", 20, 100, 30, 2, false, true, {1, 2, -5}, 0, 0},
+		{"dislikes, some items outside of the Gram matrix", 5, 40, 12, 2, false, false, {1, -2, 5}, 3, 0},
+		{"dislikes that have faded", 20, 100, 30, 2, false, true, {0.3f, -0.2f, 5}, 0, 0.5},
+		{"dislikes, several panels", 100, 700, 400, 0.5, false, false, {-3, 2, 5}, 150, 0},
+		{"dislikes by alpha * value", 5, 40, 12, 40, true, false, {1, -2, 5}, 0, 0},
+	};
+	static const Case light = {"dislikes by alpha * value that weigh less than empty cells", 20, 100, 40, 0.1, true, false, {1, -2, 5}, 0, 0};
+
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(&cases[i]);
+	for (size_t i = 0; i < sizeof(dislikes) / sizeof(dislikes[0]); i++)
+	{
+		test_case(&dislikes[i]);
+		test_dislike(&dislikes[i]);
+	}
+	test_case(&light);
 	for (int interest = 0; interest < 2; interest++)
 	{
 		test_ratings(interest, 0);

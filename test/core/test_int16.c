@@ -316,7 +316,7 @@ train_both(const SampleOptions *options, float giant, int nsweeps, double *off, 
 static void
 test_training(bool rating, bool interest, int d, bool prior)
 {
-	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true, 0, prior, false, false};
+	SampleOptions options = {300, 180, d, rating, interest, false, 100, 3, true, 0, prior, false, false, false};
 	double		off;
 	double		rise;
 
@@ -341,7 +341,7 @@ is_cancelled(void)
 static void
 test_broken_off(void)
 {
-	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true, 0, false, false, false};
+	SampleOptions options = {300, 180, 20, true, false, false, 100, 3, true, 0, false, false, false, false};
 	MfParallel	parallel = {2, is_cancelled};
 	Sample		s = sample_new(&options);
 	void	   *space;
@@ -369,7 +369,7 @@ test_broken_off(void)
 static void
 test_many(bool rating, bool interest, int d, bool weighted)
 {
-	SampleOptions options = {300, 180, d, rating, interest, weighted, 100, 3, true, 0, false, false, false};
+	SampleOptions options = {300, 180, d, rating, interest, weighted, 100, 3, true, 0, false, false, false, false};
 	double		off;
 	double		rise;
 

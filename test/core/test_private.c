@@ -395,8 +395,8 @@ test_sizes(const int *size, bool weighted, bool prior)
 {
 	int			d = size[0] + size[1];
 	bool		small = d <= 96;
-	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior, weighted, false};
-	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior, weighted && prior, false};
+	SampleOptions few = {40, 30, d, true, true, weighted, 300, 2, false, size[0], prior, weighted, false, false};
+	SampleOptions many = {small ? 300 : 60, small ? 180 : 70, d, true, true, weighted, 100, 3, false, size[0], prior, weighted && prior, false, false};
 
 	test_formula(&few);
 	test_formula(&many);

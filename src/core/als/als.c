@@ -9,22 +9,23 @@
  * is
  *
  *       sum over observed  w (z - b_u - b_i - p_u.q_i)^2
- *     + w0 sum over observed  (c0_i + alpha w) (1 - p_u.s_i)^2
+ *     + w0 sum over observed  (c0_i + alpha |w|) (x - p_u.s_i)^2
  *     + w0 sum over all others  c0_i (p_u.s_i)^2
  *     + sum_u (ru_u - pull_u) |p_u|^2 + pull_u |p_u - point_u|^2
  *     + sum_i rq_i |q_i - q0_i|^2 + w0 sum_i rs_i |s_i - s0_i|^2
  *     + user_bias_regularization sum_u b_u^2 + rb sum_i (b_i - b0_i)^2,
  *
- * where q0, s0 and b0 are items' priors, 0 unless the caller has some.
+ * where q0, s0 and b0 are items' priors, 0 unless the caller has some.  x is 1, or 0 where the weight of an observed cell is
+ * negative, a dislike, which objectives with ratings do not have.
  *
  * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i
  * s_i' (d x d), less its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the
  * objective falls apart into one quadratic function per row of the other, and each has its minimum
  * where
  *
- *     user:      (w0 G + ru + sum w0 alpha w s s' + sum w [q,1][q,1]') [p,b]
- *                                 = pull mean + sum w0 (c0 + alpha w) s + sum w (z - b_i) [q,1]
- *     interest:  (c0_i G_P + rs + alpha sum w p p') s = rs s0 + sum (c0_i + alpha w) p,   G_P = sum_u p p'
+ *     user:      (w0 G + ru + sum w0 alpha |w| s s' + sum w [q,1][q,1]') [p,b]
+ *                                 = pull mean + sum w0 (c0 + alpha |w|) x s + sum w (z - b_i) [q,1]
+ *     interest:  (c0_i G_P + rs + alpha sum |w| p p') s = rs s0 + sum (c0_i + alpha |w|) x p,   G_P = sum_u p p'
  *     rating:    ([rq,rb] + sum w [p,1][p,1]') [q,b] = [rq q0, rb b0] + sum w (z - b_u) [p,1]
  *
  * (sums over the row's cells).  A half-sweep solves all of them; two, one for each side, are an

@@ -50,8 +50,8 @@ row_floats(const MfAls *als, MfPart part)
 }
 
 /*
- * Cells of a term in which all cells count, observed ones against 1: mass times 1, or what has not faded of it, on the
- * right, excess in the matrix.
+ * Cells of a term in which all cells count, observed ones against 1, or dislikes against 0: mass times that, or what has not
+ * faded of it, on the right, excess in the matrix.
  * Items' systems are divided by the term's weight, and their scale leaves `observed` out, so that all terms have the
  * same.
  */

@@ -96,7 +96,7 @@ cells_trace(const MfAls *als, MfPart part, int64_t r)
 
 		if (rows->weight != NULL)
 			w = mf_term_weight(&als->term[part], rows->weight[c]);
-		sum += (double) w * als->dense->dot(y, y, als->ld);
+		sum += fabs((double) w) * als->dense->dot(y, y, als->ld);
 	}
 	return sum * cell_factor(als, part);
 }
@@ -167,7 +167,7 @@ dual_is_safe(const MfAls *als, int64_t r)
 		if (term->present && !(mf_cell_excess(term, weight[c], 0.0f) > 1e-2f))
 			return false;
 		/* no root is more than the greater of its number and 1 */
-		sum += als->term[MF_RATING].roots > 0 ? fmaxf(weight[c], 1.0f) : weight[c];
+		sum += als->term[MF_RATING].roots > 0 ? fmaxf(weight[c], 1.0f) : fabsf(weight[c]);
 	}
 	return dual_is_conditioned(als, r, sum);
 }

@@ -148,7 +148,7 @@ typedef struct MfDataShape
 {
 	int64_t		nusers;
 	int64_t		nitems;
-	int64_t		ncells;
+	int64_t		ncells;			/* without dislikes */
 	int64_t		nfeatures;		/* of items; 0 without attributes */
 } MfDataShape;
 

@@ -7,7 +7,8 @@
  *
  *     unobserved + observed * w      (or observed * w, where that is the whole of it);
  *
- * where all cells count, the others have the mass `unobserved` and the target 0.  So
+ * where all cells count, the others have the mass `unobserved` and the target 0.  There a negative weight says that a cell
+ * was observed to be unwanted: its mass goes by |w|, and its target is 0.  So
  *
  *                weight           observed  unobserved    target               bias  all cells  dimensions  prior
  *    interest    interest_weight  alpha     of each item  1                    no    yes        shared      of s_i
@@ -60,18 +61,25 @@ mf_term_weight(const MfTerm *term, float w)
 	return w;
 }
 
+/* Whether a cell was observed to be unwanted. */
+static inline bool
+mf_cell_is_dislike(float w)
+{
+	return w < 0.0f;
+}
+
 /* What an observed cell weighs, the term's weight apart; c0: what it would weigh unobserved. */
 static inline float
 mf_cell_mass(const MfTerm *term, float w, float c0)
 {
-	return (term->whole ? 0.0f : c0) + term->observed * w;
+	return (term->whole ? 0.0f : c0) + term->observed * fabsf(w);
 }
 
 /* The same above what the Gram matrix has of it already: below 0 where that is more. */
 static inline float
 mf_cell_excess(const MfTerm *term, float w, float c0)
 {
-	return term->observed * w - (term->whole ? c0 : 0.0f);
+	return term->observed * fabsf(w) - (term->whole ? c0 : 0.0f);
 }
 
 /*
@@ -80,11 +88,13 @@ mf_cell_excess(const MfTerm *term, float w, float c0)
  *
  *     (a unobserved + observed * w) (target - p.y)^2 + (1 - a) unobserved (0 - p.y)^2,
  *
- * so that what has faded wholly is as if it had never been there.
+ * so that what has faded wholly is as if it had never been there.  A dislike has the target 0 either way.
  */
 static inline float
 mf_cell_right(const MfTerm *term, float w, float c0)
 {
+	if (mf_cell_is_dislike(w))
+		return 0.0f;
 	return mf_cell_mass(term, w, term->fade > 0.0f ? c0 * fminf(term->fade * w, 1.0f) : c0);
 }
 

@@ -67,9 +67,34 @@ averages_by_weight(MfDuplicates mode)
 	return mode == MF_DUPLICATES_WEIGHTED_MEAN || mode == MF_DUPLICATES_WEIGHTED_SUM;
 }
 
+/* A sum of weights as a float: cut at the largest ones. */
+static float
+cut_sum(double sum)
+{
+	return (float) fmax(fmin(sum, FLT_MAX), -FLT_MAX);
+}
+
 /*
- * Writes what cells begin .. end - 1, all of the same place, become to position `to`, which is not behind begin.  Sums
- * of weights are cut at the largest float.
+ * For values that fade, their mean rating being what is left of them, writes what cells begin .. end - 1 come to where
+ * likes meet dislikes: a value that has faded already.  False where all are of one sign.
+ */
+static bool
+merge_mixed(MfMatrix *m, int64_t begin, int64_t end, int64_t to)
+{
+	MfFadedSum	sum = {{0.0, 0.0}, {0.0, 0.0}};
+
+	for (int64_t c = begin; c < end; c++)
+		mf_faded_add(&sum, m->weight[c], m->rating[c]);
+	if (!mf_faded_is_mixed(&sum))
+		return false;
+	m->column[to] = m->column[begin];
+	m->rating[to] = 1.0f;
+	m->weight[to] = cut_sum(mf_faded_net(&sum));
+	return true;
+}
+
+/*
+ * Writes what cells begin .. end - 1, all of the same place, become to position `to`, which is not behind begin.
  */
 static void
 merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t to)
@@ -81,6 +106,8 @@ merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t 
 
 	if (end - begin > 1)
 		sort_equal_cells(m, begin, end);
+	if (mode == MF_DUPLICATES_WEIGHTED_SUM && end - begin > 1 && merge_mixed(m, begin, end, to))
+		return;
 	for (int64_t c = begin; c < end; c++)
 	{
 		if (m->rating != NULL)
@@ -91,7 +118,7 @@ merge_cells(MfMatrix *m, MfDuplicates mode, int64_t begin, int64_t end, int64_t 
 	if (m->rating != NULL)
 		m->rating[to] = (float) (rating / (by_weight ? weight : n));
 	if (m->weight != NULL)
-		m->weight[to] = (float) fmin(adds_weights(mode) ? weight : weight / n, FLT_MAX);
+		m->weight[to] = cut_sum(adds_weights(mode) ? weight : weight / n);
 }
 
 /*

@@ -18,7 +18,7 @@ typedef struct MfRows
 	const int64_t *start;		/* nrows + 1; start[0] need not be 0 */
 	const int32_t *column;		/* index of the other side */
 	const float *rating;		/* standardized rating; NULL: no rating part */
-	const float *weight;		/* weight of the observation; NULL: all 1 */
+	const float *weight;		/* weight of the observation, negative: of a dislike; NULL: all 1 */
 } MfRows;
 
 /* The same with room to write into: start has nrows + 1 places, the others one per cell. */
@@ -47,7 +47,7 @@ typedef enum MfDuplicates
 	MF_DUPLICATES_MEAN,			/* rating and weight are averaged */
 	MF_DUPLICATES_SUM,			/* rating is averaged, weight is summed */
 	MF_DUPLICATES_WEIGHTED_MEAN,	/* the same two, the rating being averaged by weight: needs both, */
-	MF_DUPLICATES_WEIGHTED_SUM	/* and weights above 0 */
+	MF_DUPLICATES_WEIGHTED_SUM	/* and weights, of the latter where they are above 0: see mf_faded_net() */
 } MfDuplicates;
 
 /* A matrix as the solver wants it. */

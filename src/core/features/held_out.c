@@ -130,7 +130,7 @@ choose_items(MfHeldOut *held, const float *weight, int third, int32_t *chosen)
 
 /*
  * Holds the items of a third out that have a weight (nitems), of many a sample.  items: the users' rows, as many cells
- * as the layout was for.
+ * as the layout was for; dislikes are not relevant.
  */
 void
 mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, int third)
@@ -143,7 +143,7 @@ mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, in
 	{
 		held->start[u] = n;
 		for (int64_t c = items->start[u]; c < items->start[u + 1]; c++)
-			if (held->place[items->column[c]] >= 0)
+			if (held->place[items->column[c]] >= 0 && (items->weight == NULL || items->weight[c] > 0.0f))
 				held->relevant[n++] = held->place[items->column[c]];
 	}
 	held->start[held->nusers] = n;

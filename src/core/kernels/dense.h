@@ -50,8 +50,8 @@ typedef struct MfMasses
 	float		slope;
 	float		factor;
 	float		square;
-	float	   *scale;			/* n: sqrt(square w); out */
-	float	   *mass;			/* n: factor (share rise + slope w); out */
+	float	   *scale;			/* n: sqrt(square |w|); out */
+	float	   *mass;			/* n: factor (share rise + slope w), 0 where w is negative; out */
 } MfMasses;
 
 /* The kernels of one level.  Names are BLAS's where it has the operation; xpay is axpy with the factor at x. */

@@ -67,8 +67,9 @@ MF_INLINE MF_V
 MF_KERNEL(masses_at) (const MfMasses *masses, int k, int count)
 {
 	float		at[MF_LANES];
-	MF_V		w = (MF_V) {0} + 1.0f;
-	MF_V		rise = (MF_V) {0} + masses->even;
+	MF_V		none = {0};
+	MF_V		w = none + 1.0f;
+	MF_V		rise = none + masses->even;
 	MF_V		share = w;
 
 	if (masses->w != NULL && count == MF_LANES)
@@ -87,9 +88,9 @@ MF_KERNEL(masses_at) (const MfMasses *masses, int k, int count)
 	}
 	if (masses->knee > 0.0f)
 		share = MF_SELECT(masses->knee * w < share, masses->knee * w, share);
-	MF_STORE(at, MF_ROOT(masses->square * w));
+	MF_STORE(at, MF_ROOT(masses->square * MF_SELECT(w < none, -w, w)));
 	memcpy(masses->scale + k, at, (size_t) count * sizeof(float));
-	return masses->factor * (share * rise + masses->slope * w);
+	return MF_SELECT(w < none, none, masses->factor * (share * rise + masses->slope * w));
 }
 
 /* Numbers that are no full register are put into one. */
