@@ -157,7 +157,8 @@ CountRow(RowCounts *rows, bool relevant)
 
 /*
  * Takes a test row of user u of the block in, or counts why it is left out; what the user was trained on must be
- * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.
+ * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.  Implicit ones below
+ * 0 are dislikes, which are never relevant.
  */
 static void
 TakeTestCell(Evaluation *e, int u, int32 item, float value)
@@ -165,7 +166,8 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 	Block	   *b = &e->block;
 	RowCounts  *rows = &b->tally[PART_ALL][u].rows;
 	double		from = e->relevant_from;
-	bool		relevant = isnan(from) || value >= (float) from;
+	bool		dislike = e->test_source.feedback == FEEDBACK_IMPLICIT && value < 0;
+	bool		relevant = !dislike && (isnan(from) || value >= (float) from);
 
 	if (!e->known[b->first + u])
 		rows->unknown_user++;
@@ -186,6 +188,13 @@ TakeTestCell(Evaluation *e, int u, int32 item, float value)
 	}
 }
 
+/* Whether values of a test cell have added up to 0, which says nothing. */
+static bool
+IsCancelled(const Evaluation *e, const MfRows *rows, int64 c)
+{
+	return rows->rating == NULL && rows->weight && rows->weight[c] == 0 && !e->test_source.keeps_zeros;
+}
+
 /* Takes the test rows of the block's users, sorted by item; a row without a value counts as 1. */
 static void
 CollectTest(Evaluation *e)
@@ -202,8 +211,9 @@ CollectTest(Evaluation *e)
 			if (u < 0 || u >= b->n)
 				continue;
 			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
-				TakeTestCell(e, (int) u, e->test_item[rows.column[c]],
-							 rows.rating ? rows.rating[c] : rows.weight ? rows.weight[c] : 1);
+				if (!IsCancelled(e, &rows, c))
+					TakeTestCell(e, (int) u, e->test_item[rows.column[c]],
+								 rows.rating ? rows.rating[c] : rows.weight ? rows.weight[c] : 1);
 			qsort(b->cell + b->cell_start[u], b->cell_count[u], sizeof(TestCell), CompareCells);
 		}
 }

@@ -250,6 +250,8 @@ EndReading(RatingReceiver *receiver)
 	ratings->null_times = tally->null_times;
 	ratings->other_events = tally->other_events;
 	ratings->zero_rows = tally->zero_rows;
+	ratings->negative_rows = tally->negative_rows;
+	ratings->dislike_rows = tally->dislike_rows;
 	ratings->distinct = tally->distinct;
 	memcpy(ratings->value, tally->value, sizeof(ratings->value));
 	ratings->event_rows = receiver->taker.event_rows;
@@ -302,10 +304,10 @@ ReportEvents(const Source *source, const Ratings *ratings)
 
 /*
  * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out. half_life:
- * of rows that fade, else 0.  Fills in *sorting and returns the receiver for its rows.
+ * of rows that fade, else 0; marks: see Sorting.  Fills in *sorting and returns the receiver for its rows.
  */
 static RatingReceiver *
-InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double half_life, int64 budget,
+InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double half_life, bool marks, int64 budget,
 			const MfParallel *parallel)
 {
 	RatingReceiver *receiver = CreateReceiver(source, ratings);
@@ -321,7 +323,8 @@ InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double hal
 	sorting->has_weight = has_weight || !explicit;
 	sorting->budget = budget;
 	sorting->parallel = parallel;
-	InitTriplets(&receiver->triplets, explicit || fades, has_weight, 0, BLOCK_TRIPLETS);
+	InitTriplets(&receiver->triplets, explicit || fades || marks, has_weight, 0, BLOCK_TRIPLETS);
+	receiver->taker.marks = sorting->marks = marks;
 	receiver->triplets.has_time = source->time_column != NULL;
 	receiver->triplets.limit = Max(BLOCK_TRIPLETS,
 								   sorting->budget / BytesPerRating(&receiver->triplets, sorting->has_weight));
@@ -343,9 +346,20 @@ WantOthers(const Source *source, RatingReceiver *receiver, int64 budget)
 											   budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
 }
 
+/* Adds the users and items of a sequence to another one. */
+static void
+AddPairs(Triplets *from, Triplets *pairs)
+{
+	while (from->count > 0 && ReadTriplets(from))
+		for (int64 i = 0; i < from->held; i++)
+			AddTriplet(pairs, from->user[i], from->item[i], 1, 1);
+	if (from->count > 0)
+		EndTriplets(from);
+}
+
 /*
  * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no ratings,
- * and the rows held out for validation, which training does not learn of but lists must leave out as well.  Of items that
+ * if only by adding up to 0, and the rows held out for validation, which training does not learn of but lists must leave out as well.  Of items that
  * are in ratings->items by now: some without ratings may have been appended.  Takes memory in proportion, and temporary
  * files beyond; frees ratings->unrated.
  */
@@ -355,7 +369,6 @@ SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
 	Ratings    *others = palloc0(sizeof(Ratings));
 	int64		budget = MaintenanceMemory() / OTHERS_SHARE;
 	Triplets	pairs;
-	Triplets   *held_out = &ratings->held_out;
 	Sorting		sorting = {.source = source,.ratings = others,.triplets = &pairs,.numbered = true,
 	.nitems = ratings->items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = budget,.parallel = parallel};
 
@@ -364,16 +377,26 @@ SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
 	ratings->unknown = NumberUnrated(ratings->unrated, ratings->users, ratings->items, &pairs);
 	FreeUnrated(ratings->unrated);
 	ratings->unrated = NULL;
-	while (ReadTriplets(held_out))
-		for (int64 i = 0; i < held_out->held; i++)
-			AddTriplet(&pairs, held_out->user[i], held_out->item[i], 1, 1);
-	EndTriplets(held_out);
+	AddPairs(&ratings->held_out, &pairs);
+	AddPairs(&ratings->cancelled, &pairs);
 	EndTriplets(&pairs);
 	sorting.nusers = ratings->users->count + (ratings->unknown ? ratings->unknown->count : 0);
 	if (pairs.count == 0)
 		return;
 	SortRatings(&sorting);
 	ratings->others = &others->by_user;
+}
+
+/* An error where users like nothing: a model learns by that what they may like besides. */
+static void
+CheckLikes(const Ratings *ratings, const char *name)
+{
+	if (ratings->dislikes > 0 && ratings->dislikes == ratings->rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has nothing but dislikes to train on", name),
+				 errdetail("All values are negative: they say what users do not want."),
+				 errhint("Train on rows with positive values too.")));
 }
 
 /*
@@ -391,11 +414,11 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, half_life, MaintenanceMemory(), parallel);
+	bool		marks = source->relevant >= 0 && holdout.fraction > 0;
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, half_life, marks, MaintenanceMemory(), parallel);
 
 	sorting.holdout = holdout;
 	sorting.by_item = true;
-	sorting.marks = receiver->taker.marks = source->relevant >= 0 && holdout.fraction > 0;
 	if (!holdout.reread)
 		NoteRowSecurity(source);
 	if (with_others)
@@ -416,6 +439,7 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 	if (source->time_column && !holdout.reread)
 		NoteFuture(ratings->fading.newest, source->time_type, source->time_column, source->name);
 	ReportPhase(PHASE_SORT);
+	sorting.cancels = ratings->dislike_rows > 0;
 	SortRatings(&sorting);
 	if (ratings->rows == 0)
 		ereport(ERROR,
@@ -423,6 +447,7 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 				 errmsg("no ratings are left to train on"),
 				 errhint("Lower the argument validation.")));
 	SettleWeights(ratings);
+	CheckLikes(ratings, source->name);
 	if (ratings->is_explicit)
 		StandardizeRatings(ratings, source->name);
 	return ratings;
@@ -439,7 +464,7 @@ ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int6
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, false, budget, parallel);
 
 	ratings->users = users;
 	ratings->items = items;
@@ -467,7 +492,7 @@ ReadWantedRows(const Source *source, const WantedRows *wanted, IdMap *users, IdM
 
 	if (!HasIntegerIds(source))
 		return NULL;
-	receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
+	receiver = InitSorting(&sorting, source, ratings, 0, false, budget, parallel);
 	ratings->users = users;
 	ratings->items = items;
 	WantOthers(source, receiver, budget);
@@ -493,7 +518,7 @@ ReadRatings(const Source *source, int64 budget, const MfParallel *parallel)
 {
 	Ratings    *ratings = palloc0(sizeof(Ratings));
 	Sorting		sorting;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, budget, parallel);
+	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, 0, false, budget, parallel);
 
 	ReadSource(receiver, true, parallel);
 	if (ratings->rows > 0)

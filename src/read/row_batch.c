@@ -88,6 +88,8 @@ AddTally(RowTally *to, const RowTally *from)
 	to->null_times += from->null_times;
 	to->other_events += from->other_events;
 	to->zero_rows += from->zero_rows;
+	to->negative_rows += from->negative_rows;
+	to->dislike_rows += from->dislike_rows;
 	to->newest = Max(to->newest, from->newest);
 	for (int i = 0; i < Min(from->distinct, 2); i++)
 		CountValue(to, from->value[i]);
@@ -102,13 +104,14 @@ AddRating(RowTaker *taker, const Datum *values, const Observation *row)
 	const Source *source = taker->source;
 	RowBatch   *batch = taker->batch;
 	int			at = batch->ratings++;
-	bool		irrelevant = taker->marks && row->event != source->relevant;
 
+	taker->tally->negative_rows += source->feedback == FEEDBACK_IMPLICIT && row->rating < 0;
+	taker->tally->dislike_rows += row->weight < 0;
 	CountValue(taker->tally, row->rating);
 	batch->user[at] = IdFromColumn(&source->user, values[0]);
 	batch->item[at] = IdFromColumn(&source->item, values[1]);
-	batch->value[at] = row->rating;
-	batch->weight[at] = irrelevant ? -row->weight : row->weight;
+	batch->value[at] = taker->marks ? row->event == source->relevant : row->rating;
+	batch->weight[at] = row->weight;
 	if (source->time_column == NULL)
 		return;
 	batch->time[at] = row->time;

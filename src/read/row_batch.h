@@ -32,6 +32,8 @@ typedef struct RowTally
 	int64		null_times;
 	int64		other_events;
 	int64		zero_rows;
+	int64		negative_rows;
+	int64		dislike_rows;
 	double		newest;			/* time; -infinity before the first */
 	int			distinct;
 	float		value[2];
@@ -50,7 +52,7 @@ typedef struct BadRow
 typedef struct RowTaker
 {
 	const Source *source;
-	bool		marks;			/* rows that are not relevant get weights below 0, until it is known which ones train */
+	bool		marks;			/* values say whether rows are relevant */
 	bool		with_others;	/* hashes and rows that are no ratings are wanted */
 	const RowFilter *filter;	/* of rows that may be wanted; NULL: all are */
 	RowBatch   *batch;

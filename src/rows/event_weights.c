@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include <float.h>
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -26,7 +27,7 @@ BadEventWeights(const char *detail)
 			 errhint("Write event_weights => '{\"view\": 1, \"purchase\": 5}'.")));
 }
 
-/* The argument event_weights, palloc'd; an error for anything but an object of finite numbers of at least 0. */
+/* The argument event_weights, palloc'd, negative of what says that an item is not wanted; an error for anything but an object of finite numbers. */
 EventWeights *
 EventWeightsFromJson(JsonbContainer *json)
 {
@@ -39,8 +40,8 @@ EventWeightsFromJson(JsonbContainer *json)
 	weights->weight = palloc(sizeof(double) * weights->count);
 	for (int i = 0; i < weights->count; i++)
 	{
-		if (!(entries[i].number >= 0 && entries[i].number <= FLT_MAX))
-			BadEventWeights(psprintf("The weight of \"%s\" is no number of at least 0.", entries[i].key));
+		if (!(fabs(entries[i].number) <= FLT_MAX))
+			BadEventWeights(psprintf("The weight of \"%s\" is no finite number in single precision.", entries[i].key));
 		weights->name[i] = entries[i].key;
 		weights->weight[i] = entries[i].number;
 	}

@@ -13,7 +13,7 @@ typedef struct EventWeights
 {
 	int			count;
 	char	  **name;			/* count */
-	double	   *weight;			/* count: at least 0 */
+	double	   *weight;			/* count; negative: of dislikes */
 } EventWeights;
 
 /* The same as values of a column. */

@@ -25,7 +25,7 @@ typedef enum WeightRule
 typedef struct RowWeight
 {
 	WeightRule	rule;
-	double		scale;			/* over all observations of a training the mean weight is 1 */
+	double		scale;			/* over all observations of a training but dislikes the mean weight is 1 */
 } RowWeight;
 
 /* Weights in a column of their own, which count only by what they are to each other; scale > 0: their mean. */
@@ -45,13 +45,13 @@ LogWeight(double scale)
 	return (RowWeight) {WEIGHT_LOG, scale};
 }
 
-/* The weight of an observation whose row has that number, which is at least 0. */
+/* The weight of an observation whose row has that number; of dislikes both are negative. */
 static inline float
 WeightFromNumber(RowWeight weight, float number)
 {
 	if (weight.rule == WEIGHT_LINEAR)
 		return (float) (number / weight.scale);
-	return weight.scale > 0 ? (float) (log1p(number) / weight.scale) : 1.0f;
+	return copysignf(weight.scale > 0 ? (float) (log1p(fabsf(number)) / weight.scale) : 1.0f, number);
 }
 
 /* How rows fade; times are seconds. */
@@ -85,13 +85,13 @@ FadeWeight(float weight, float fade)
 
 /*
  * The number of an implicit observation that has faded, for LinearWeight(): the logarithm is of what there was, for
- * fading is of how much it counts and not of how much it was.  value: the sum of its rows' values; fade: of its rows, the mean
- * by their values.
+ * fading is of how much it counts and not of how much it was.  value: the sum of its rows' values, negative: of a dislike; fade:
+ * of its rows, the mean by their values.
  */
 static inline float
 FadedNumber(float value, float fade)
 {
-	return (float) (log1p(value) * fade);
+	return copysignf((float) (log1p(fabsf(value)) * fade), value);
 }
 
 /*

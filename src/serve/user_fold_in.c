@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/base/csr_merge.h"
 #include "core/base/heap.h"
 #include "core/predict/explain.h"
 #include "image/seen_items.h"
@@ -55,6 +56,8 @@ typedef struct CurrentCells
 	float	   *weight;
 	int			nothers;		/* items that the user has besides, in any order */
 	int32	   *others;
+	int			ncancelled;		/* and others, whose values add up to 0 */
+	int32	   *cancelled;
 	int64		fingerprint;	/* of the rows, those of items that the model does not know included */
 	MfFold		fold;
 	MfFoldCells cells;
@@ -141,7 +144,7 @@ FlushRows(RowCollector *collector)
 
 		if (number[i] < 0)
 			continue;
-		if (weight > 0 || (weight == 0 && collector->zeros))
+		if (fabsf(weight) > 0 || (weight == 0 && collector->zeros))
 			collector->rows[collector->count++] = (NumberedRow) {number[i], collector->rating[i], weight};
 		else
 			AddOther(collector, number[i]);
@@ -179,7 +182,7 @@ CollectRow(void *state, int64 id, const Observation *row)
 	collector->id[collector->batch++] = id;
 	*rating = row->rating;
 	*weight = row->weight;
-	if (RowsFade(collector->fading) && row->weight > 0)
+	if (RowsFade(collector->fading) && fabsf(row->weight) > 0)
 	{
 		float		fade = FadeOfTime(collector->fading, row->time);
 
@@ -230,8 +233,28 @@ CountingSort(NumberedRow *rows, int64 n, int64 nitems)
 	return rows;
 }
 
+/* For values that fade: what rows from .. to - 1 come to where likes meet dislikes, as in training; NAN where they do not. */
+static double
+MergeMixed(const NumberedRow *rows, int64 from, int64 to)
+{
+	MfFadedSum	sum = {{0, 0}, {0, 0}};
+
+	for (int64 i = from; i < to; i++)
+		mf_faded_add(&sum, rows[i].weight, rows[i].rating);
+	return mf_faded_is_mixed(&sum) ? mf_faded_net(&sum) : NAN;
+}
+
+/* Takes the last cell away again where its values have added up to 0: then its item is only one that the user has. */
+static void
+DropCancelled(const MfObjective *objective, CurrentCells *cells)
+{
+	if (mf_is_explicit(objective) || mf_observes_zeros(objective) || cells->weight[cells->n - 1] != 0)
+		return;
+	cells->cancelled[cells->ncancelled++] = cells->item[--cells->n];
+}
+
 /*
- * What rows from .. to - 1, all of one item, come to as cell `at`, as in training: explicit ratings are averaged, implicit
+ * What rows from .. to - 1, all of one item, come to as the next cell, as in training: explicit ratings are averaged, implicit
  * values add up, and rows that fade count by what is left of them.  They are added in ascending order, so that the order
  * in which they come does not show.
  */
@@ -239,6 +262,8 @@ static void
 MergeItem(const NumberedRow *rows, int64 from, int64 to, const MfObjective *objective, CurrentCells *cells)
 {
 	bool		fades = objective->half_life > 0;
+	bool		explicit = mf_is_explicit(objective);
+	double		mixed = fades && !explicit ? MergeMixed(rows, from, to) : NAN;
 	double		rating = 0;
 	double		weight = 0;
 	int64		n = to - from;
@@ -249,11 +274,14 @@ MergeItem(const NumberedRow *rows, int64 from, int64 to, const MfObjective *obje
 		weight += rows[i].weight;
 	}
 	cells->item[cells->n] = rows[from].item;
-	cells->rating[cells->n] = (float) (rating / (fades ? weight : n));
-	cells->weight[cells->n] = (float) Min(mf_is_explicit(objective) ? weight / n : weight, FLT_MAX);
-	if (fades && !mf_is_explicit(objective))
+	if (!isnan(mixed))
+		weight = mixed;			/* it has faded already */
+	cells->rating[cells->n] = !isnan(mixed) ? 1 : (float) (rating / (fades ? weight : n));
+	cells->weight[cells->n] = (float) Max(Min(explicit ? weight / n : weight, FLT_MAX), -FLT_MAX);
+	if (fades && !explicit)
 		cells->weight[cells->n] = FadedNumber(cells->weight[cells->n], cells->rating[cells->n]);
 	cells->n++;
+	DropCancelled(objective, cells);
 }
 
 /* Merges n rows as training does into distinct cells, by ascending item. */
@@ -263,7 +291,8 @@ MergeRows(NumberedRow *rows, int64 n, const Image *image, CurrentCells *cells)
 	cells->item = HugeArray(n, sizeof(int32));
 	cells->rating = HugeArray(n, sizeof(float));
 	cells->weight = HugeArray(n, sizeof(float));
-	cells->n = 0;
+	cells->cancelled = HugeArray(n, sizeof(int32));
+	cells->n = cells->ncancelled = 0;
 	if (n <= FEW_ROWS)
 		qsort(rows, n, sizeof(NumberedRow), CompareRows);
 	else
@@ -323,11 +352,13 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	const float **rating = with_ratings ? HugeArray(cells->n, sizeof(float *)) : NULL;
 	float	   *residual = HugeArray(cells->n, sizeof(float));
 	float	   *space = interest && image->rating ? HugeArray((int64) cells->n * ld, sizeof(float)) : NULL;
+	int			likes = 0;
 
 	for (int c = 0; c < cells->n; c++)
 	{
 		int32		item = cells->item[c];
 
+		likes += cells->weight[c] >= 0;
 		cells->weight[c] = WeightFromNumber(weighting, cells->weight[c]);
 		if (interest)
 			interest[c] = InterestVector(image, item, space ? space + (Size) c * ld : NULL);
@@ -353,9 +384,9 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	cells->cells.residual = residual;
 	cells->cells.weight = cells->weight;
 	cells->cells.outside = FindColdCells(image, cells);
-	cells->cells.regularization = (float) mf_user_regularization(objective, cells->n);
-	cells->cells.rating_regularization = (float) mf_user_rating_regularization(objective, cells->n);
-	cells->cells.pull = (float) mf_user_pull(objective, cells->n);
+	cells->cells.regularization = (float) mf_user_regularization(objective, likes);
+	cells->cells.rating_regularization = (float) mf_user_rating_regularization(objective, likes);
+	cells->cells.pull = (float) mf_user_pull(objective, likes);
 }
 
 /* An error for a model that cannot fold in, because it is not known how its users were solved. */
@@ -444,6 +475,7 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 	ReadCells(r, user, state->prior, &cells);
 	state->seen = JoinItems(state->seen, state->nseen, cells.item, cells.n, &state->nseen);
 	state->seen = JoinItems(state->seen, state->nseen, cells.others, cells.nothers, &state->nseen);
+	state->seen = JoinItems(state->seen, state->nseen, cells.cancelled, cells.ncancelled, &state->nseen);
 	if (image->objective.fold == MF_FOLD_NONE)
 		return;
 	if (cells.n == 0)
@@ -479,11 +511,11 @@ CheckBasket(const Recommender *r, const float *ratings, int n)
 				 errmsg("model \"%s\" knows ratings only, and the items come without", r->model->name),
 				 errhint("Pass ratings => ARRAY[...], one for each item.")));
 	for (int i = 0; ratings && !mf_is_explicit(objective) && i < n; i++)
-		if (ratings[i] < 0 || (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED))
+		if (ratings[i] == 0 && objective->fold == MF_FOLD_TRAINED)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 objective->fold == MF_FOLD_TRAINED ? errmsg("values of implicit feedback must be positive") :
-					 errmsg("values of implicit feedback must not be negative")));
+					 errmsg("values of implicit feedback must not be zero"),
+					 errdetail("A positive one says how much an item is liked, a negative one how much it is not.")));
 }
 
 /*
@@ -514,8 +546,7 @@ FoldInBasket(Recommender *r, const int64 *items, const float *ratings, int n, Us
 	}
 	MergeRows(rows, known, image, &cells);
 	InitUser(r, state, REASON_FRESH);
-	state->seen = cells.item;
-	state->nseen = cells.n;
+	state->seen = JoinItems(cells.item, cells.n, cells.cancelled, cells.ncancelled, &state->nseen);
 	if (cells.n == 0)
 		return false;
 	PrepareFold(image, &cells, NULL, explicit && ratings);

@@ -260,6 +260,24 @@ NextCells(Cells *cells, MfRows *rows)
 	return true;
 }
 
+/* counts[]: how many cells each row has, without dislikes; 1 where it has nothing else, for something is known of it. */
+void
+CountLikes(Cells *cells, int32 *counts)
+{
+	MfRows		rows;
+
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			int64		likes = 0;
+
+			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
+				likes += rows.weight == NULL || rows.weight[c] > 0;
+			counts[rows.first + r] = (int32) Max(likes, rows.start[r + 1] > rows.start[r]);
+		}
+}
+
 /* From now on ratings are handed out less the mean, divided by the deviation.  Once for each matrix. */
 void
 StandardizeCells(Cells *cells, double mean, double deviation)

@@ -27,7 +27,7 @@ CheckDictionaries(const IdMap *users, const IdMap *items, int64 others)
 							 users->count, items->count));
 }
 
-/* Notices of the rows that were passed over, where there are any. */
+/* Notices of the rows that were passed over, and of those that say what is not wanted, where there are any. */
 void
 ReportSkippedRows(const Ratings *ratings)
 {
@@ -43,6 +43,12 @@ ReportSkippedRows(const Ratings *ratings)
 							   ratings->null_times, (long long) ratings->null_times),
 				 errdetail("Without a time a row has no age."),
 				 errhint("If such rows are to count, give them a time in a view.")));
+	if (ratings->negative_rows > 0)
+		ereport(NOTICE,
+				(errmsg_plural("%lld row has a negative value: taken as a dislike",
+							   "%lld rows have negative values: taken as dislikes",
+							   ratings->negative_rows, (long long) ratings->negative_rows),
+				 errhint("If they say something else, leave them out with a view.")));
 	if (ratings->zero_rows > 0)
 		ereport(NOTICE,
 				(errmsg_plural("skipped %lld row whose value or weight is zero",
@@ -118,9 +124,10 @@ StandardizeRatings(Ratings *ratings, const char *source)
 /* What weights come to: given ones of explicit ratings, or values of implicit feedback. */
 typedef struct WeightSums
 {
-	double		weights;		/* sum over all cells */
+	int64		dislikes;		/* cells of weights below 0 */
+	double		weights;		/* sum over the others */
 	double		values;			/* the same of log(1 + weight) */
-	float		min;
+	float		min;			/* of all, without their sign */
 	float		max;
 } WeightSums;
 
@@ -141,10 +148,17 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 			CHECK_FOR_INTERRUPTS();
 			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
 			{
-				sums->weights += rows.weight[c];
-				sums->values += log1p(rows.weight[c]);
-				sums->min = Min(sums->min, rows.weight[c]);
-				sums->max = Max(sums->max, rows.weight[c]);
+				float		weight = fabsf(rows.weight[c]);
+
+				if (rows.weight[c] < 0)
+					sums->dislikes++;
+				else
+				{
+					sums->weights += weight;
+					sums->values += log1p(weight);
+				}
+				sums->min = Min(sums->min, weight);
+				sums->max = Max(sums->max, weight);
 			}
 		}
 	}
@@ -159,7 +173,8 @@ MeanFade(const Ratings *ratings)
 }
 
 /*
- * Scales weights to a mean of 1 in both orientations.  Equal ones are as good as none, to the bit, so then there are none, and the solver has less to do.
+ * Scales weights to a mean of 1, but for dislikes, in both orientations.  Equal ones are as good as none, to the bit, so where
+ * there are no dislikes there are none then, and the solver has less to do.
  */
 void
 SettleWeights(Ratings *ratings)
@@ -168,20 +183,25 @@ SettleWeights(Ratings *ratings)
 	bool		linear = ratings->is_explicit || RowsFade(ratings->fading);	/* what has faded is a logarithm already */
 	WeightSums	sums;
 	bool		equal;
+	int64		likes;
 	double		scale;
 
 	ratings->weight_scale = 1;
 	if (!SumWeights(ratings, &sums))
 		return;
+	ratings->dislikes = sums.dislikes;
+	likes = ratings->rows - sums.dislikes;
+	if (likes == 0)
+		return;
 	equal = sums.min == sums.max;
 	if (linear)
-		scale = equal ? sums.min : sums.weights / ratings->rows;
+		scale = equal ? sums.min : sums.weights / likes;
 	else
-		scale = equal ? log1p(sums.min) : sums.values / ratings->rows;
+		scale = equal ? log1p(sums.min) : sums.values / likes;
 	*(ratings->is_explicit ? &ratings->weight_scale : &ratings->value_scale) = scale;
 	for (int s = 0; s < 2; s++)
 	{
-		if (equal)
+		if (equal && sums.dislikes == 0)
 			DropWeights(sides[s]);
 		else
 			WeightCells(sides[s], linear ? LinearWeight(scale) : LogWeight(scale));
@@ -195,6 +215,7 @@ FreeRatings(Ratings *ratings)
 	FreeCells(&ratings->by_user);
 	FreeCells(&ratings->by_item);
 	FreeTriplets(&ratings->held_out);
+	FreeTriplets(&ratings->cancelled);
 	if (ratings->others)
 		FreeCells(ratings->others);
 }

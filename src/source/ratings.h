@@ -49,7 +49,8 @@ typedef struct Ratings
 {
 	IdMap	   *users;
 	IdMap	   *items;
-	int64		rows;			/* cells of the matrix, after duplicates were merged and rows held out */
+	int64		rows;			/* cells of the matrix, after duplicates were merged and rows held out, */
+	int64		dislikes;		/* and of these the ones of weights below 0 */
 	Cells		by_user;		/* users x items: ratings standardized, weights with a mean of 1 */
 	Cells		by_item;		/* items x users, the same cells; empty where it was not asked for */
 	bool		is_explicit;	/* cells have ratings, else weights at most */
@@ -83,6 +84,8 @@ typedef struct Ratings
 	int64		other_events;	/* rows passed over because their kind of event has no weight */
 	int64	   *event_rows;		/* rows of each kind that has one; NULL without */
 	int64		zero_rows;		/* rows passed over because an implicit value of 0 is no observation */
+	int64		negative_rows;	/* rows with an implicit value below 0 */
+	int64		dislike_rows;	/* the same of values by their weights, such as those of kinds of events */
 	int64		merged;			/* rows merged into others of the same user and item */
 	int64		memory;			/* bytes that sorting took, about, */
 	int64		temporary;		/* and bytes of its temporary files */
@@ -92,6 +95,7 @@ typedef struct Ratings
 	/* what is left out of the matrix */
 	bool		newest_held_out;	/* rows are held out by time: users may have older ones of the same items */
 	Triplets	held_out;		/* rows kept from training for validation: numbers as given, not standardized */
+	Triplets	cancelled;		/* users and items of rows whose values add up to 0: they are no ratings */
 	Unrated    *unrated;		/* while rows are read: those that are no ratings; NULL: they are not wanted */
 	Cells	   *others;			/* by user, what they have besides their ratings; NULL: nothing, or not wanted */
 	IdMap	   *unknown;		/* users behind the last one in others; NULL: none */

@@ -106,11 +106,18 @@ ValuesFade(const Sorting *s)
 	return RowsFade(s->ratings->fading) && !s->ratings->is_explicit;
 }
 
+/* Whether triplets of rows that train have values: marks are of no more use. */
+static bool
+ValuesTrain(const Sorting *s)
+{
+	return s->marks ? ValuesFade(s) : s->triplets->has_value;
+}
+
 /* Whether cells have ratings at last. */
 static bool
 CellsHaveRatings(const Sorting *s)
 {
-	return s->triplets->has_value && !ValuesFade(s);
+	return ValuesTrain(s) && !ValuesFade(s);
 }
 
 /* NOLINTBEGIN(clang-analyzer-core.NullDereference): there are times, values and weights where rows fade */
@@ -151,7 +158,8 @@ AddTrends(const Sorting *s, int64 n)
 	{
 		if (i % BLOCK_TRIPLETS == 0)
 			CHECK_FOR_INTERRUPTS();
-		AddFade(&trends[t->item[i]], FadeOfTime(fading, t->time[i]));
+		if (IsLike(t, i))		/* who dislikes an item is not why others want it */
+			AddFade(&trends[t->item[i]], FadeOfTime(fading, t->time[i]));
 	}
 }
 
@@ -174,6 +182,36 @@ FadeValues(MfMatrix *matrix)
 }
 
 /* NOLINTEND(clang-analyzer-core.NullDereference) */
+
+/*
+ * Takes cells of weight 0 out of a matrix of users, whose first row is user `first`: there dislikes have made up for what the
+ * user liked.  That they have the item is kept apart.
+ */
+static void
+DropCancelled(const Sorting *s, MfMatrix *matrix, int64 first)
+{
+	int64		to = 0;
+	int64		c = 0;
+
+	for (int64 r = 0; s->cancels && r < matrix->nrows; r++)
+	{
+		int64		end = matrix->start[r + 1];
+
+		if (r % BLOCK_TRIPLETS == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (; c < end; c++)
+		{
+			if (matrix->weight[c] == 0)
+			{
+				AddTriplet(&s->ratings->cancelled, (int32) (first + r), matrix->column[c], 1, 1);
+				continue;
+			}
+			matrix->column[to] = matrix->column[c];
+			matrix->weight[to++] = matrix->weight[c];
+		}
+		matrix->start[r + 1] = to;
+	}
+}
 
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
@@ -205,8 +243,7 @@ RankBlock(Sorting *s)
 			CHECK_FOR_INTERRUPTS();
 		use = UseOfRow(s, i);
 		if (use == ROW_HELD_OUT)
-			AddTriplet(held, t->user[i], t->item[i], s->marks ? weight > 0 : value, s->marks ? weight > 0 : weight);
-		weight = fabsf(weight);
+			AddTriplet(held, t->user[i], t->item[i], value, s->marks ? value > 0 && weight > 0 : weight);
 		if (use != ROW_TRAINS)
 			continue;
 		t->user[kept] = t->user[i];
@@ -261,14 +298,15 @@ SortInMemory(Sorting *s)
 	Ratings    *ratings = s->ratings;
 	Triplets   *t = s->triplets;
 	int64		n = RankBlock(s);
-	MfTriplets	triplets = {n, t->user, t->item, t->value, t->weight};
+	bool		has_value = ValuesTrain(s);
+	MfTriplets	triplets = {n, t->user, t->item, has_value ? t->value : NULL, t->weight};
 	Cells	   *by_user = &ratings->by_user;
 	Cells	   *by_item = &ratings->by_item;
 	MfRows		rows;
 	void	   *workspace = HugeArray(mf_csr_workspace(s->parallel, n, Max(s->nusers, s->nitems)), 1);
 
-	AllocateMatrix(s, &by_user->matrix, s->nusers, n, t->has_value);
-	AllocateMatrix(s, &by_item->matrix, s->nitems, n, t->has_value);
+	AllocateMatrix(s, &by_user->matrix, s->nusers, n, has_value);
+	AllocateMatrix(s, &by_item->matrix, s->nitems, n, has_value);
 	CheckCore(mf_csr_build(s->parallel, &triplets, s->duplicates, &by_user->matrix, &by_item->matrix, workspace,
 						   &ratings->merged));
 	if (ValuesFade(s))
@@ -277,6 +315,7 @@ SortInMemory(Sorting *s)
 		pfree(by_item->matrix.rating);
 		by_item->matrix.rating = NULL;
 	}
+	DropCancelled(s, &by_user->matrix, 0);
 	rows = mf_matrix_rows(&by_user->matrix);
 	by_user->nrows = s->nusers;
 	by_user->start = by_user->matrix.start;
@@ -416,7 +455,7 @@ SortOnDisk(Sorting *s)
 	int64		nitems = s->nitems;
 	int64	   *user_counts = HugeZeroArray(nusers, sizeof(int64));
 	int64	   *item_counts = HugeZeroArray(nitems, sizeof(int64));
-	bool		has_value = s->triplets->has_value;
+	bool		has_value = ValuesTrain(s);
 	bool		has_weight = s->triplets->has_weight;
 	bool		has_rating = CellsHaveRatings(s);
 	int64		limit = s->budget / BytesPerRating(s->triplets, s->has_weight);
@@ -440,6 +479,7 @@ SortOnDisk(Sorting *s)
 		SortPartition(s, &users.triplets[p], false, first, users.end[p], &rows);
 		if (ValuesFade(s))
 			FadeValues(&rows);
+		DropCancelled(s, &rows, first);
 		AppendCells(&ratings->by_user, &rows);
 		if (s->by_item)
 			ScatterToItems(&rows, first, &items);
@@ -494,6 +534,8 @@ SortRatings(Sorting *s)
 
 	InitTriplets(&ratings->held_out, CellsHaveRatings(s), s->triplets->has_weight, s->budget / 8 / 16,
 				 BLOCK_TRIPLETS);
+	if (s->cancels)
+		InitTriplets(&ratings->cancelled, false, false, s->budget / 8 / 16, BLOCK_TRIPLETS);
 	if (!s->numbered)
 	{
 		s->user_rank = SortIdMap(ratings->users);
@@ -525,6 +567,8 @@ SortRatings(Sorting *s)
 		pfree(s->user_bits);
 		pfree(s->item_bits);
 	}
+	if (s->cancels)
+		EndTriplets(&ratings->cancelled);
 	DropUnitWeights(s);
 	FreeTriplets(s->triplets);
 }

@@ -19,7 +19,8 @@ typedef struct Sorting
 	int64		nitems;
 	const int32 *user_rank;		/* from numbers in the order of reading to ranks of ids; NULL: the same */
 	const int32 *item_rank;
-	bool		marks;			/* weights below 0 say that a row is not relevant: held out it then has the value 0, else 1 */
+	bool		marks;			/* triplets' values say whether rows are relevant: held out ones have 1 or 0 for it */
+	bool		cancels;		/* values that add up to 0 are no ratings: see ratings->cancelled */
 	Holdout		holdout;
 	uint64	   *user_bits;		/* of a holdout by ids: these, by rank */
 	uint64	   *item_bits;

@@ -301,7 +301,7 @@ RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int 
 		if (observation->event < 0)
 			return RATING_OTHER_EVENT;
 	}
-	if (!isfinite(observation->rating) || (implicit && observation->rating < 0))
+	if (!isfinite(observation->rating))
 		return RATING_BAD_VALUE;
 	if (!isfinite(observation->weight) || observation->weight < 0)
 		return RATING_BAD_WEIGHT;

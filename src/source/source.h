@@ -38,7 +38,7 @@ typedef struct Source
 typedef struct Observation
 {
 	float		rating;
-	float		weight;
+	float		weight;			/* of an implicit value below 0, a dislike, negative */
 	int			event;			/* number of its kind; undefined without an event column */
 	double		time;			/* in seconds, see rows/row_time.h; without a time column infinite: new */
 	bool		bad_time;		/* of a lookup: it would be an observation, but for its time, which is not finite */
@@ -52,7 +52,7 @@ typedef enum RatingCheck
 	RATING_NULL_TIME,			/* nothing else is null: skipped, too, as it has no age */
 	RATING_OTHER_EVENT,			/* of a kind that has no weight: skipped */
 	RATING_ZERO,				/* an implicit value or a weight of zero: skipped by trainings */
-	RATING_BAD_VALUE,			/* not finite, or negative where that has no meaning */
+	RATING_BAD_VALUE,			/* not finite */
 	RATING_BAD_WEIGHT,
 	RATING_BAD_PRODUCT,			/* an implicit value times its weight */
 	RATING_BAD_TIME				/* not finite */

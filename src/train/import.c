@@ -222,8 +222,8 @@ PlaceIds(const IdMap *ids, const Vectors *v)
 }
 
 /*
- * Counts the cells of row `row`, which is that of user `user` among the vectors (-1: none), for both sides, and
- * widens the range of ratings by it.  item_places: see PlaceIds().
+ * Counts the cells of row `row`, which is that of user `user` among the vectors (-1: none), for both sides, dislikes of users
+ * alone, and widens the range of ratings by it.  item_places: see PlaceIds().
  */
 static void
 CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *item_places)
@@ -243,7 +243,7 @@ CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *it
 		if (m->request->columns.ratings)
 			continue;
 		m->users.count[user]++;
-		m->items.count[item]++;
+		m->items.count[item] += rows->weight == NULL || rows->weight[c] >= 0;
 	}
 }
 

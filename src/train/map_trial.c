@@ -98,24 +98,49 @@ ChooseUsers(const Training *t, int64 nusers, const float *from, int64 count, uin
 		memcpy(sample->vector + s * ld, from + sample->user[s] * ld, sizeof(float) * ld);
 }
 
-/* Copies the items of the users, which may come from temporary files. */
+/* Copies the columns of cells begin .. end - 1 but dislikes; returns how many. */
+static int64
+CopyLikes(const MfRows *rows, int64 begin, int64 end, int32 *column)
+{
+	int64		n = 0;
+
+	for (int64 c = begin; c < end; c++)
+		if (rows->weight == NULL || rows->weight[c] > 0)
+			column[n++] = rows->column[c];
+	return n;
+}
+
+/* Copies the items of the users, which may come from temporary files, without dislikes. */
 static void
-CopySampledItems(Cells *cells, UserSample *sample)
+CopySampledItems(Cells *cells, bool dislikes, UserSample *sample)
 {
 	int64	   *start = HugeArray(sample->count + 1, sizeof(int64));
 	int32	   *column;
 	MfRows		rows;
 	int64		s = 0;
+	int64		n = 0;
 
 	start[0] = 0;
 	for (int64 k = 0; k < sample->count; k++)
 		start[k + 1] = start[k] + cells->start[sample->user[k] + 1] - cells->start[sample->user[k]];
 	column = HugeArray(start[sample->count], sizeof(int32));
-	RewindColumns(cells);
+	if (dislikes)
+		RewindCells(cells);
+	else
+		RewindColumns(cells);
 	while (s < sample->count && NextCells(cells, &rows))
+	{
+		if (!dislikes)
+			rows.weight = NULL;
 		for (; s < sample->count && sample->user[s] < rows.first + rows.nrows; s++)
-			memcpy(column + start[s], rows.column + rows.start[sample->user[s] - rows.first],
-				   sizeof(int32) * (start[s + 1] - start[s]));
+		{
+			int64		r = sample->user[s] - rows.first;
+
+			start[s] = n;
+			n += CopyLikes(&rows, rows.start[r], rows.start[r + 1], column + n);
+		}
+	}
+	start[sample->count] = n;
 	sample->items = (MfRows) {0, sample->count, start, column, NULL, NULL};
 }
 
@@ -128,7 +153,7 @@ DrawUsers(Training *t, int64 count, uint64 stream, UserSample *sample)
 {
 	memset(sample, 0, sizeof(UserSample));
 	ChooseUsers(t, t->problem.nusers, t->factors.user, count, stream, sample);
-	CopySampledItems(&t->ratings->by_user, sample);
+	CopySampledItems(&t->ratings->by_user, t->ratings->dislikes > 0, sample);
 }
 
 /* The same with the sides exchanged: items, and the users that have them. */
@@ -137,7 +162,7 @@ DrawItems(Training *t, int64 count, uint64 stream, UserSample *sample)
 {
 	memset(sample, 0, sizeof(UserSample));
 	ChooseUsers(t, t->problem.nitems, t->factors.interest, count, stream, sample);
-	CopySampledItems(&t->ratings->by_item, sample);
+	CopySampledItems(&t->ratings->by_item, t->ratings->dislikes > 0, sample);
 }
 
 /* Holds a third of the items out of the users' lists. */

@@ -75,7 +75,7 @@ SettleObjective(Training *t)
 	const TrainOptions *options = &t->options;
 	const Ratings *ratings = t->ratings;
 	MfObjective *objective = &t->objective;
-	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows,
+	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows - ratings->dislikes,
 	t->features ? t->features->nfeatures : 0};
 	bool		interest = !ratings->is_explicit || options->interest_weight != 0;
 
@@ -106,6 +106,17 @@ CountRows(const Cells *cells, int64 n)
 	return counts;
 }
 
+/* The same of cells that are no dislikes: those that regularization goes by, and popularity. */
+static int32 *
+CountLikedRows(const Ratings *ratings, Cells *cells, int64 n)
+{
+	int32	   *counts = CountRows(cells, n);
+
+	if (ratings->dislikes > 0)
+		CountLikes(cells, counts);
+	return counts;
+}
+
 /* MfFloats: an array of a training's. */
 static float *
 TakeFloats(int64_t n)
@@ -123,6 +134,7 @@ StateProblem(Training *t)
 	const MfObjective *objective = &t->objective;
 	Ratings    *ratings = t->ratings;
 	MfProblem  *problem = &t->problem;
+	int32	   *likes;
 
 	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
 	problem->int16 = ratings->rows >= (problem->factors > MANY_FACTORS ? INT16_RATINGS_MANY : INT16_RATINGS);
@@ -133,8 +145,10 @@ StateProblem(Training *t)
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
 	CheckFactorMemory(problem, ratings, t->features, t->user_features, &t->parallel);
 	t->user_counts = CountRows(&ratings->by_user, t->nusers);
-	t->item_counts = CountRows(&ratings->by_item, t->nitems);
+	t->item_counts = CountLikedRows(ratings, &ratings->by_item, t->nitems);
+	likes = CountLikedRows(ratings, &ratings->by_user, t->nusers);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;
-	mf_objective_regularize(objective, t->user_counts, t->item_counts, TakeFloats, problem);
+	mf_objective_regularize(objective, likes, t->item_counts, TakeFloats, problem);
+	pfree(likes);
 }

@@ -31,7 +31,8 @@ typedef struct Training
 	MfObjective objective;		/* constants */
 	MfProblem	problem;		/* the same, with the regularization of every row */
 	int32	   *user_counts;	/* nusers, which are those with ratings and those of user_features behind them */
-	int32	   *item_counts;	/* nitems, which are those with ratings and cold ones behind them */
+	int32	   *item_counts;	/* nitems, which are those with ratings and cold ones behind them: without dislikes, as
+								 * popularity goes by them, see CountLikes() */
 	int64		nusers;			/* like the next; the problem's are those with ratings */
 	int64		nitems;
 	float	   *mean_user;		/* mf_padded(d): the point to which users are drawn */

@@ -43,6 +43,16 @@ CountCells(const Cells *cells)
 	return counts;
 }
 
+/* The same without dislikes: see CountLikes(). */
+static int32 *
+CountLiked(Cells *cells)
+{
+	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
+
+	CountLikes(cells, counts);
+	return counts;
+}
+
 /* The problem of the version, for so many users and items of so many ratings each. */
 static MfProblem
 StateProblem(const Update *u, int64 nusers, const int32 *user_counts, int64 nitems, const int32 *item_counts)
@@ -172,7 +182,7 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 	Side	   *side = &u->users;
 	int64		ld = mf_padded(side->factors);
 	int32	   *counts = CountCells(cells);
-	MfProblem	problem = StateProblem(u, users->count, counts, items->count, GatherCounts(&u->items, items));
+	MfProblem	problem = StateProblem(u, users->count, CountLiked(cells), items->count, GatherCounts(&u->items, items));
 	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
 
 	problem.user_prior = priors;
@@ -202,7 +212,7 @@ SolveNewUsers(Update *u)
 	for (int64 i = 0; i < items.count; i++)
 		known[items.number[i]] = side->counts[items.number[i]] > 0;
 	SelectMarked(side, known, &items);
-	cells = SelectCells(u, &users, &items, false);
+	cells = SelectCells(u, &users, &items, false, NULL);
 	SolveUsers(u, &users, &items, cells, GatherPriors(u, &users));
 	FreeCells(cells);
 }
@@ -223,8 +233,8 @@ SolveItems(Update *u, const Selection *items)
 	float	   *bias = HugeZeroArray(items->count, sizeof(float));
 
 	SelectUsersOf(u, items, &users);
-	cells = SelectCells(u, &users, items, true);
-	counts = CountCells(cells);
+	cells = SelectCells(u, &users, items, true, NULL);
+	counts = CountLiked(cells);
 	problem = StateProblem(u, users.count, GatherCounts(&u->users, &users), items->count, counts);
 	factors.user = GatherVectors(&u->users, &users, u->users.vectors);
 	factors.user_bias = problem.has_rating ? GatherBias(&u->users, &users) : NULL;
@@ -289,7 +299,7 @@ SolveChanges(Update *u)
 	if (u->changed_users.count > 0)
 	{
 		SelectItemsOf(u, &u->changed_users, &u->their_items);
-		u->cells = SelectCells(u, &u->changed_users, &u->their_items, false);
+		u->cells = SelectCells(u, &u->changed_users, &u->their_items, false, &u->cancelled);
 		SolveUsers(u, &u->changed_users, &u->their_items, u->cells, u->priors);
 	}
 	PutProfileBias(u);

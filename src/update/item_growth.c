@@ -44,7 +44,7 @@ ItemStays(int64 before, int64 now)
 /* What rows say before duplicates are told apart. */
 typedef struct RowCounts
 {
-	int64	   *of_item;		/* by number: rows, duplicates too */
+	int64	   *of_item;		/* by number: rows without dislikes, duplicates too */
 	Selection	unsure;			/* users who may have duplicates: with other rows now, or more of them than ratings */
 } RowCounts;
 
@@ -62,7 +62,7 @@ CountRows(Update *u, RowCounts *counts)
 		for (int64 i = 0; i < rows->held; i++)
 		{
 			of_user[rows->user[i]]++;
-			counts->of_item[rows->item[i]]++;
+			counts->of_item[rows->item[i]] += IsLike(rows, i);
 		}
 	EndTriplets(rows);
 	counts->unsure = (Selection) {0, HugeArray(n, sizeof(int32)), HugeArray(n, sizeof(int32))};
@@ -78,8 +78,8 @@ CountRows(Update *u, RowCounts *counts)
 }
 
 /*
- * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each.  Of users who may have
- * duplicates there is a bit for each pair, 0 before.
+ * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each by a row that is no
+ * dislike.  Of users who may have duplicates there is a bit for each pair, 0 before.
  */
 static void
 CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
@@ -97,7 +97,7 @@ CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 
 
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
-			if (place < 0 || place >= n)
+			if (place < 0 || place >= n || !IsLike(rows, i))
 				continue;
 			if (user < 0)
 			{

@@ -60,6 +60,7 @@ typedef struct UserRow
 	double		time;
 	uint64		hash;
 	int32		item;
+	bool		like;			/* no dislike */
 } UserRow;
 
 /* What is found out of the users and items of rows that were read by their time; arrays go by number. */
@@ -81,7 +82,7 @@ typedef struct Recent
 	int64		changed;		/* users with other rows */
 	bool	   *more;			/* an item has new rows, */
 	uint64	   *hashes;			/* which add so much to its fingerprint, */
-	int32	   *pairs;			/* and are of so many users who have not had it, */
+	int32	   *pairs;			/* and are of so many users who have not had it, but for dislikes, */
 	FadeSum    *left;			/* and of which so much is left at the time of the newest row */
 } Recent;
 
@@ -306,6 +307,7 @@ KeepBlock(Recent *r, const Triplets *rows, int64 *next)
 		kept = &r->of_users[next[rows->user[i]]++];
 		kept->time = rows->time[i];
 		kept->item = rows->item[i];
+		kept->like = IsLike(rows, i);
 		HashRows(&u->source.user, &u->source.item, 1, &user, &item, rows->value ? &rows->value[i] : NULL,
 				 rows->weight ? &rows->weight[i] : NULL, &rows->time[i], &kept->hash);
 	}
@@ -364,13 +366,16 @@ AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32
 	Fading		fading = TrendFading(r->u);
 
 	for (int64 i = new; i < n; i++)
-		stamp[rows[i].item] = user;
+		if (rows[i].like)
+			stamp[rows[i].item] = user;
 	for (int64 i = 0; i < new; i++)
 	{
 		int32		item = rows[i].item;
 
 		r->more[item] = true;
 		r->hashes[item] += rows[i].hash;
+		if (!rows[i].like)
+			continue;
 		r->pairs[item] += stamp[item] != user;
 		stamp[item] = user;
 		if (RowsFade(fading))

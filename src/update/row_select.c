@@ -133,7 +133,7 @@ SortPicked(const Update *u, Triplets *picked, int64 nusers, int64 nitems, bool b
 	bool		explicit = u->source.feedback == FEEDBACK_EXPLICIT;
 	Sorting		sorting = {.source = &u->source,.ratings = sorted,.triplets = picked,.numbered = true,.nusers = nusers,
 		.nitems = nitems,.duplicates = MergingRule(explicit, RowsFade(sorted->fading)),
-		.has_weight = picked->has_weight,.by_item = by_item,.budget = MaintenanceMemory(),.parallel = &u->parallel};
+		.has_weight = picked->has_weight,.cancels = !explicit && picked->has_weight,.by_item = by_item,.budget = MaintenanceMemory(),.parallel = &u->parallel};
 
 	if (picked->count == 0)
 	{
@@ -157,9 +157,10 @@ TrainedWeight(const MfObjective *objective)
  * The cells of selected users and items, by their places, on the scale that the version was
  * trained on: users x items, or items x users.  They fade as the version's did, by the age before the newest row that it was
  * trained on.  Weights of implicit feedback are always there, for a training without them may have had duplicates.
+ * *cancelled, unless NULL: pairs, by place, whose values have added up to 0, which says no more than that the user has the item.
  */
 Cells *
-SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item)
+SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item, Triplets *cancelled)
 {
 	const MfObjective *objective = &u->objective;
 	bool		explicit = u->source.feedback == FEEDBACK_EXPLICIT;
@@ -178,6 +179,10 @@ SelectCells(Update *u, const Selection *users, const Selection *items, bool by_i
 	SortPicked(u, &picked, users->count, items->count, by_item, sorted);
 	if (by_item && sorted->by_user.nrows > 0)
 		FreeCells(&sorted->by_user);
+	if (cancelled)
+		*cancelled = sorted->cancelled;
+	else
+		FreeTriplets(&sorted->cancelled);
 	if (explicit)
 		StandardizeCells(cells, objective->mean, objective->deviation);
 	if (CellsHaveWeights(cells))
@@ -236,7 +241,7 @@ SelectUsersOf(Update *u, const Selection *items, Selection *users)
 	pfree(marked);
 }
 
-/* What changed users have besides their ratings, as u->cells has these: rows that are no ratings; NULL: nothing. */
+/* What changed users have besides their ratings, as u->cells has these: rows that are no ratings, if only together; NULL: nothing. */
 Cells *
 SelectOthers(Update *u)
 {
@@ -252,6 +257,10 @@ SelectOthers(Update *u)
 			if (others->user[i] < u->users.ids->count && users->place[others->user[i]] >= 0)
 				AddTriplet(&picked, users->place[others->user[i]], items->place[others->item[i]], 1, 1);
 	EndTriplets(others);
+	while (ReadTriplets(&u->cancelled))
+		for (int64 i = 0; i < u->cancelled.held; i++)
+			AddTriplet(&picked, u->cancelled.user[i], u->cancelled.item[i], 1, 1);
+	FreeTriplets(&u->cancelled);
 	EndTriplets(&picked);
 	if (picked.count == 0)
 		return NULL;

@@ -42,7 +42,7 @@ AddRows(Update *u, FadeSum *left)
 		{
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
-			if (changed->place[rows->item[i]] >= 0)
+			if (changed->place[rows->item[i]] >= 0 && IsLike(rows, i))
 				AddFade(&left[rows->item[i]], FadeOfTime(fading, rows->time[i]));
 		}
 	EndTriplets(rows);

@@ -45,6 +45,7 @@ typedef struct Update
 	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
 	FadeSum    *more_left;		/* likewise: what is left of the rows that it has more; see TrendFading() */
 	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */
+	Triplets	cancelled;		/* of u->cells, by place: pairs whose values add up to 0 */
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
 	int64		ratings;		/* how many more there are, of users and items alike */
 
@@ -62,7 +63,7 @@ typedef struct Update
 
 /* row_select.c */
 extern void NarrowRows(Update *u);
-extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item);
+extern Cells *SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item, Triplets *cancelled);
 extern void SelectItemsOf(Update *u, const Selection *users, Selection *items);
 extern void SelectUsersOf(Update *u, const Selection *items, Selection *users);
 extern Cells *SelectOthers(Update *u);

@@ -47,10 +47,12 @@ ForEachHeldOut(Ratings *ratings, HeldOutFunction function, void *state)
 	EndTriplets(held);
 }
 
-/* Whether a rating or implicit value makes its item relevant. */
+/* Whether a rating or implicit value makes its item relevant: what users do not want never is. */
 static inline bool
 IsRelevant(const Drawing *d, double value)
 {
+	if (d->sums && value <= 0)
+		return false;
 	return isnan(d->relevant_from) || value >= d->relevant_from;
 }
 

@@ -149,7 +149,6 @@ SELECT mf_import('m', 'users', 'items', 'explicit', 'plays', rating_column => 'c
 SELECT mf_import('m', 'users', 'items', source => 'plays', value_is_confidence => true);
 SELECT mf_import('m', 'users', 'items', source => 'plays', regularization => 1, alpha => 0, value_is_confidence => true);
 SELECT mf_import('m', 'users', 'items', source => 'plays', regularization => 1, value_is_confidence => true);
-SELECT * FROM mf_recommend_for(ARRAY[1, 2], ARRAY[1, -1]::real[], 3, 'one');
 SELECT version FROM mf_import('m', 'users', 'items', source => 'plays', rating_column => 'count', regularization => 1, alpha => 1, value_is_confidence => NULL);
 SELECT count(mf_drop(model)) FROM (SELECT DISTINCT model FROM mf_models) m;
 DROP SCHEMA test_confidence CASCADE;

@@ -123,7 +123,7 @@ SELECT mf_train('kinds', 'x', event_column => 'text', event_weights => '{"nothin
 DO $$
 DECLARE weights text; detail text;
 BEGIN
-	FOREACH weights IN ARRAY ARRAY['{}', '[]', '1', 'null', '{"view": -1}', '{"view": "1"}', '{"view": null}', '{"view": {"a": 1}}', '{"view": [1]}', '{"view": 1e300}'] LOOP
+	FOREACH weights IN ARRAY ARRAY['{}', '[]', '1', 'null', '{"view": -1e300}', '{"view": "1"}', '{"view": null}', '{"view": {"a": 1}}', '{"view": [1]}', '{"view": 1e300}'] LOOP
 		BEGIN
 			PERFORM mf_train('events', 'x', event_column => 'kind', event_weights => weights::jsonb);
 			RAISE NOTICE '% was taken', weights;
