@@ -2,8 +2,9 @@
  * recent_rows.c - what has come to a source, found by its time.
  *
  * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not much older
- * than the newest one that was read so far, for some come late, then all rows of their users, and of their items that are to be solved:
- * in one query, which PostgreSQL answers through indexes or in one fast pass.  A user's fingerprint says which of the rows are
+ * than the newest one that was read so far, for some come late, then all rows of their users, and of their items that are to
+ * be solved: in one query, which PostgreSQL answers through indexes or in one fast pass, or, where they are many, by looking
+ * through the tables directly (read/row_filter.c).  A user's fingerprint says which of the rows are
  * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however often
  * a row is read, and what is stored is what a scan of all rows would have stored.  Where older rows have become a user's, as
  * with two accounts that are merged, items do not count them: those of the account that is left have not been looked at.
