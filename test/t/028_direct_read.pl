@@ -69,8 +69,7 @@ my %end = (
 	'pg_terminate_backend(w.pid) FROM pg_stat_activity w WHERE leader_pid = %s' => qr/terminating background worker .* due to administrator command/);
 for my $action (sort keys %end)
 {
-	# it waits until somebody looks, also on a busy machine
-	my $run = start_sql($node, "SET mfrec.threads = 2; SELECT pg_sleep(2); SELECT mf_train('slow', 'm')");
+	my $run = start_sql($node, "SET mfrec.threads = 2; SELECT mf_train('slow', 'm')");
 	my $pid = act_in_phase($node, 'read', $action,
 		"EXISTS (SELECT FROM pg_stat_activity a WHERE a.leader_pid = mf_trainings.pid AND a.pid <> a.leader_pid)");
 	my $began = time;

@@ -104,7 +104,7 @@ BEGIN
 			PERFORM $call;
 			RETURN training;
 		END IF;
-		PERFORM pg_sleep(0.005);
+		PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();	-- pg_stat_activity stays as it was first looked at
 	END LOOP;
 	RETURN 0;
 END \$\$;
