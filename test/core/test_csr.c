@@ -141,8 +141,8 @@ test_build(int64_t n, int32_t nrows, int32_t ncolumns, int shape, int nthreads, 
 	MfParallel	parallel = {nthreads, NULL};
 	Cell	   *cells = random_cells(n, nrows, ncolumns, shape, weighted);
 	Cell	   *split = malloc((size_t) n * sizeof(Cell) + 1);
-	MfTriplets	triplets = {n, (int32_t *) split, (int32_t *) split + n, (float *) split + 2 * n,
-	weighted ? (float *) split + 3 * n : NULL};
+	MfTriplets	triplets = {n, n == 0 ? NULL : (int32_t *) split, n == 0 ? NULL : (int32_t *) split + n,
+		n == 0 ? NULL : (float *) split + 2 * n, weighted && n > 0 ? (float *) split + 3 * n : NULL};
 	MfMatrix	by_row = new_matrix(nrows, n, true, true);
 	MfMatrix	by_column = new_matrix(ncolumns, n, true, true);
 	void	   *space = malloc(mf_csr_workspace(&parallel, n, nrows > ncolumns ? nrows : ncolumns));

@@ -89,6 +89,9 @@ RESET maintenance_work_mem;
 CREATE TABLE tiny AS SELECT i AS item_id, CASE WHEN i % 4 = 0 THEN ARRAY[1e-50, 0, 0] ELSE ARRAY[i % 3, 1e-60, sin(i)]::float8[] END AS v FROM generate_series(1, 60) i;
 SELECT version, items FROM mf_train('ratings', 'tiny', factors => 4, item_features => 'tiny');
 SELECT count(*) FROM mf_explain_features(1, 60, 5, 'tiny');
+-- all of them: then nothing is known of any item
+UPDATE tiny SET v = ARRAY[1e-60 * item_id, 0, 1e-50];
+SELECT version, items FROM mf_train('ratings', 'tiny', factors => 4, item_features => 'tiny');
 
 DROP VIEW learned;
 SELECT mf_drop(model) FROM (SELECT DISTINCT model FROM mf_models WHERE model IN ('own', 'inner', 'outer', 'asking', 'spilled', 'tiny')) d;

@@ -348,6 +348,12 @@ sort_cells(const MfParallel *parallel, const Source *source, MfMatrix *out, int3
 {
 	Sort		sort;
 
+	if (source->n == 0)
+	{
+		/* there may be no arrays either */
+		memset(out->start, 0, (size_t) (out->nrows + 1) * sizeof(int64_t));
+		return MF_OK;
+	}
 	sort_init(&sort, parallel, source, out, keys, space);
 	if (!mf_parallel_for(parallel, sort.nchunks, count_chunk, &sort))
 		return MF_CANCELLED;
