@@ -482,12 +482,15 @@ COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", b
 
 CREATE FUNCTION mf_recommend_for(
 	items anycompatiblearray, ratings double precision[] DEFAULT NULL, k bigint DEFAULT 10, model text DEFAULT NULL,
-	new_items boolean DEFAULT true)
+	new_items boolean DEFAULT true,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean) IS
-'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; nothing is stored';
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any") IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; candidates, exclude, per_group and where groups are found: as of mf_recommend; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
@@ -514,33 +517,44 @@ COMMENT ON FUNCTION mf_predict(text, text, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_similar_items(
-	item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL)
+	item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean, text) IS
-'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated; by: content compares what attributes alone make of items, factors, the default, what takers say, too';
+COMMENT ON FUNCTION mf_similar_items(anyelement, bigint, text, boolean, text, "any", "any", bigint, regclass, text, text, "any") IS
+'finds the items whose vectors are nearest to an item''s, by cosine; never the item itself; new_items: false leaves out items of item_features that nobody has rated; by: content compares what attributes alone make of items, factors, the default, what takers say, too; candidates, exclude, per_group and where groups are found: as of mf_recommend';
 
 CREATE FUNCTION mf_similar_items(
-	item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL)
+	item_id text, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_items';
-COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean, text) IS
+COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_similar_users(user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_users(
+	user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(anyelement, bigint, text) IS
-'finds the users whose vectors are nearest to a user''s, by cosine; never that user';
+COMMENT ON FUNCTION mf_similar_users(anyelement, bigint, text, "any", "any") IS
+'finds the users whose vectors are nearest to a user''s, by cosine; never that user
+candidates: only these users; exclude: not these';
 
-CREATE FUNCTION mf_similar_users(user_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_similar_users(
+	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(text, bigint, text) IS
+COMMENT ON FUNCTION mf_similar_users(text, bigint, text, anycompatible, anycompatible) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -599,63 +613,98 @@ AS 'MODULE_PATHNAME', 'mf_explain_features';
 COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_recommend_users(item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(
+	item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users("any", bigint, text) IS
-'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)';
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, anycompatible, anycompatible) IS
+'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)
+candidates: only these users; exclude: not these';
 
-CREATE FUNCTION mf_recommend_users(item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(
+	item_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users(text, bigint, text) IS
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, anycompatible, anycompatible) IS
 'as above, for ids given as text';
 
-CREATE FUNCTION mf_recommend_users(item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(
+	item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users("any", bigint, anyelement, text) IS
-'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid';
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, anyelement, text, "any", "any") IS
+'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid
+candidates: only these users; exclude: not these';
 
-CREATE FUNCTION mf_recommend_users(item_id text, k bigint, user_type anyelement, model text DEFAULT NULL)
+CREATE FUNCTION mf_recommend_users(
+	item_id text, k bigint, user_type anyelement, model text DEFAULT NULL,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text) IS
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text, "any", "any") IS
+'as above, for ids given as text';
+
+-- A literal in the fourth place is the model, as before there were candidates: mf_recommend_users(42, 10, NULL::text, 'ratings')
+CREATE FUNCTION mf_recommend_users(
+	item_id "any", k bigint, user_type text, model text,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+RETURNS TABLE (user_id text, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_text';
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, text, anycompatible, anycompatible) IS
+'as above, for users given as text';
+
+CREATE FUNCTION mf_recommend_users(
+	item_id text, k bigint, user_type text, model text,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+RETURNS TABLE (user_id text, score real, rank integer)
+LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
+AS 'MODULE_PATHNAME', 'mf_recommend_users_text';
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, text, anycompatible, anycompatible) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_popular(
 	k bigint DEFAULT 10, model text DEFAULT NULL, candidates anycompatible DEFAULT NULL,
-	half_life interval DEFAULT NULL, by text DEFAULT NULL)
+	half_life interval DEFAULT NULL, by text DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id bigint, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular';
-COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible, interval, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible, interval, text, anycompatible, bigint, regclass, text, text, "any") IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
-candidates: only these items, such as those of a category; null: all
+candidates: only these items, such as those of a category; null: all; exclude: not these; per_group: at most so many of each group, as of mf_recommend
 by: ratings, or trend: what has been popular of late, as far as a time_column tells when rows came to be; a row counts half as much with every half_life of its age
 half_life: by trend, of the model, or another one, for which all rows of the source are read';
 
 CREATE FUNCTION mf_popular(
 	k bigint, item_type anyelement, model text DEFAULT NULL, candidates "any" DEFAULT NULL,
-	half_life interval DEFAULT NULL, by text DEFAULT NULL)
+	half_life interval DEFAULT NULL, by text DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_typed';
-COMMENT ON FUNCTION mf_popular(bigint, anyelement, text, "any", interval, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, anyelement, text, "any", interval, text, "any", bigint, regclass, text, text, "any") IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 -- A literal in the third place is the model, as before there were candidates: mf_popular(10, NULL::text, 'ratings')
 CREATE FUNCTION mf_popular(
 	k bigint, item_type text, model text, candidates text DEFAULT NULL,
-	half_life interval DEFAULT NULL, by text DEFAULT NULL)
+	half_life interval DEFAULT NULL, by text DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (item_id text, ratings bigint, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 200 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_popular_text';
-COMMENT ON FUNCTION mf_popular(bigint, text, text, text, interval, text) IS
+COMMENT ON FUNCTION mf_popular(bigint, text, text, text, interval, text, "any", bigint, regclass, text, text, "any") IS
 'as above, for items given as text';
 
 -- ---------------------------------------------------------------------------------------------
@@ -666,22 +715,29 @@ COMMENT ON FUNCTION mf_popular(bigint, text, text, text, interval, text) IS
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint DEFAULT 10, model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
-	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true)
+	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true,
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
-exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated';
+exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated
+candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over';
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
 	model text DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL, fresh boolean DEFAULT NULL,
-	new_items boolean DEFAULT true)
+	new_items boolean DEFAULT true,
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean) IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any") IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------

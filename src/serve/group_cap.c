@@ -205,12 +205,14 @@ LookUpGroups(Grouping *grouping, const Image *image, const int32 *items, int n)
 				&receiver.pub);
 }
 
-/* Reads the groups of all items in the relation. */
-static void
+/* Reads the groups of all items in the relation, unless all are known. */
+void
 LoadGroups(Grouping *grouping, const Image *image)
 {
 	GroupReceiver receiver = {.grouping = grouping,.image = image};
 
+	if (grouping->group)
+		return;
 	grouping->group = NoGroups(image);
 	receiver.pub.receiveSlot = ReceiveGroup;
 	receiver.pub.rStartup = StartupGroupReceiver;
@@ -247,14 +249,65 @@ CutGroups(Grouping *grouping, int k, bool can_grow, TopList *list)
 	return true;
 }
 
-/* The k best items whatever their groups: for a user, or by popularity where nothing is known of them. */
+/* A list by the filter and all groups, from a ranking that counts these. */
 static void
-Rank(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen, int k, TopList *list)
+RankGrouped(const Ranking *ranking, const ListFilter *filter, const Grouping *grouping, int k, TopList *list)
 {
+	ListFilter	grouped = *filter;
+
+	grouped.group = grouping->group;
+	grouped.per_group = grouping->per_group;
+	ranking->rank(ranking->state, &grouped, k, list);
+}
+
+/* The best k items of a ranking with at most so many of each group; items without a group are not limited. */
+void
+CapGroups(const Image *image, const Ranking *ranking, const ListFilter *filter, Grouping *grouping, int k,
+		  TopList *list)
+{
+	bool		done = false;
+	int			looked_up = 0;
+
+	for (int64 length = 2 * (int64) k + 8; !done; length *= 4)
+	{
+		int			n = (int) Min(length, image->nitems);
+
+		CHECK_FOR_INTERRUPTS();
+		if (n > LONG_RANKING)
+			LoadGroups(grouping, image);
+		if (grouping->group && ranking->counts)
+		{
+			RankGrouped(ranking, filter, grouping, k, list);
+			return;
+		}
+		ranking->rank(ranking->state, filter, n, list);
+		if (grouping->group == NULL)
+			LookUpGroups(grouping, image, list->item + looked_up, list->count - looked_up);
+		looked_up = list->count;
+		done = CutGroups(grouping, k, list->count == n && n < image->nitems, list);
+	}
+}
+
+/* Lists of a user: a RankFunction's state. */
+typedef struct UserRanking
+{
+	Recommender *r;
+	const UserState *user;
+	bool		leave_out_seen;
+} UserRanking;
+
+/* The k best items for a user, or by popularity where nothing is known of them; a RankFunction. */
+static void
+RankForUser(void *state, const ListFilter *filter, int k, TopList *list)
+{
+	UserRanking *ranking = state;
+	const UserState *user = ranking->user;
+	ItemOrder	order = ColdStartOrder(ranking->r->image, user->reason);
+
 	if (NothingKnown(user))
-		MakePopularList(r, ColdStartOrder(r->image, user->reason), leave_out_seen ? user : NULL, filter, k, list);
+		MakePopularList(ranking->r, order, ranking->leave_out_seen ? user : NULL, filter, k, list);
 	else
-		MakeList(r, user, filter, leave_out_seen, k, list);
+		MakeList(ranking->r, user, filter, ranking->leave_out_seen, k, list);
 }
 
 /*
@@ -265,30 +318,35 @@ void
 MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
 				bool leave_out_seen, int k, TopList *list)
 {
-	const Image *image = r->image;
-	bool		done = false;
-	int			looked_up = 0;
+	UserRanking state = {r, user, leave_out_seen};
+	Ranking		ranking = {RankForUser, &state, !NothingKnown(user)};
 
-	for (int64 length = 2 * (int64) k + 8; !done; length *= 4)
-	{
-		int			n = (int) Min(length, image->nitems);
+	CapGroups(r->image, &ranking, filter, grouping, k, list);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		if (n > LONG_RANKING && grouping->group == NULL)
-			LoadGroups(grouping, image);
-		if (grouping->group && !NothingKnown(user))
-		{
-			ListFilter	grouped = *filter;
+/* Lists by an order of items: a RankFunction's state. */
+typedef struct OrderRanking
+{
+	Recommender *r;
+	ItemOrder	order;
+} OrderRanking;
 
-			grouped.group = grouping->group;
-			grouped.per_group = grouping->per_group;
-			MakeList(r, user, &grouped, leave_out_seen, k, list);
-			return;
-		}
-		Rank(r, user, filter, leave_out_seen, n, list);
-		if (grouping->group == NULL)
-			LookUpGroups(grouping, image, list->item + looked_up, list->count - looked_up);
-		looked_up = list->count;
-		done = CutGroups(grouping, k, list->count == n && n < image->nitems, list);
-	}
+/* The first k items of the order; a RankFunction. */
+static void
+RankByOrder(void *state, const ListFilter *filter, int k, TopList *list)
+{
+	OrderRanking *ranking = state;
+
+	MakePopularList(ranking->r, ranking->order, NULL, filter, k, list);
+}
+
+/* MakePopularList() for nobody in particular, with at most so many items of each group. */
+void
+MakeGroupedPopularList(Recommender *r, ItemOrder order, const ListFilter *filter, Grouping *grouping, int k,
+					   TopList *list)
+{
+	OrderRanking state = {r, order};
+	Ranking		ranking = {RankByOrder, &state, false};
+
+	CapGroups(r->image, &ranking, filter, grouping, k, list);
 }

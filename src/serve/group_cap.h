@@ -25,6 +25,22 @@ typedef struct Grouping
 
 extern void GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups);
 extern void GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column);
+/* The k best items that a filter lets in, in a new list, by whatever the state says. */
+typedef void (*RankFunction) (void *state, const ListFilter *filter, int k, TopList *list);
+
+/* How lists are ranked that groups are to cap. */
+typedef struct Ranking
+{
+	RankFunction rank;
+	void	   *state;
+	bool		counts;			/* it keeps to the filter's groups, so that all k come at once */
+} Ranking;
+
+extern void LoadGroups(Grouping *grouping, const Image *image);
+extern void CapGroups(const Image *image, const Ranking *ranking, const ListFilter *filter, Grouping *grouping, int k,
+					  TopList *list);
+extern void MakeGroupedPopularList(Recommender *r, ItemOrder order, const ListFilter *filter, Grouping *grouping, int k,
+								   TopList *list);
 extern void MakeGroupedList(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping,
 							bool leave_out_seen, int k, TopList *list);
 

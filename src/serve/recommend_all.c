@@ -30,6 +30,9 @@
 /* Bytes that a block may take at least, so that it is more than a few users. */
 #define LEAST_BLOCK (INT64CONST(1) * 1024 * 1024)
 
+/* Up to so many candidates are scored one by one for each user. */
+#define FEW_CANDIDATES 256
+
 /* The memory of the dictionary is compared with the limit each time that so many users have come. */
 #define CHECK_USERS 65536
 
@@ -184,10 +187,10 @@ CheckVersionSaysSeen(const Recommender *r)
 
 /*
  * Opens a model (NULL: the default one) at a version (0: the current one) for lists of k items for all of
- * its users, in the current memory context.  SEEN_...: without what they have, or not; rated: without cold items.
+ * its users, in the current memory context.  SEEN_...: without what they have, or not.
  */
 AllUsers *
-OpenAllUsers(const char *model, int32 version, int k, SeenFrom from, bool rated)
+OpenAllUsers(const char *model, int32 version, int k, SeenFrom from)
 {
 	AllUsers   *all = palloc0(sizeof(AllUsers));
 
@@ -199,9 +202,32 @@ OpenAllUsers(const char *model, int32 version, int k, SeenFrom from, bool rated)
 	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&all->r)))
 		ReadSeen(all);
 	AllocateBlock(all, k);
-	all->filter.excluded = rated ? MarkColdItems(all->r.image) : NULL;
 	all->lists.batch.filter = &all->filter;
 	return all;
+}
+
+/*
+ * Which items may be in the lists, before the first entry is asked for.  Many candidates become a bitmap, which users
+ * who go through the index together share; a few are looked up for each.
+ */
+void
+FilterAllUsers(AllUsers *all, const ListFilter *filter, Grouping *grouping)
+{
+	const Image *image = all->r.image;
+
+	all->filter.excluded = MarkExcluded(image, filter);
+	if (filter->candidates && filter->ncandidates > FEW_CANDIDATES)
+		all->filter.allowed = MarkItems(image, filter->candidates, filter->ncandidates, NULL);
+	else if (filter->candidates)
+	{
+		all->filter.candidates = filter->candidates;
+		all->filter.ncandidates = filter->ncandidates;
+	}
+	if (grouping->per_group == 0)
+		return;
+	LoadGroups(grouping, image);
+	all->filter.group = grouping->group;
+	all->filter.per_group = grouping->per_group;
 }
 
 /* Reads the block's vectors and biases, the next n of the file; padding behind the d floats stays 0. */

@@ -6,6 +6,7 @@
 
 #include "storage/buffile.h"
 
+#include "serve/group_cap.h"
 #include "serve/recommend_batch.h"
 #include "serve/recommender.h"
 #include "source/ratings.h"
@@ -59,7 +60,8 @@ typedef struct AllUsers
 	int			entry;			/* how many of them have been */
 } AllUsers;
 
-extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from, bool rated);
+extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from);
+extern void FilterAllUsers(AllUsers *all, const ListFilter *filter, Grouping *grouping);
 extern bool NextListEntry(AllUsers *all, ListEntry *entry);
 extern void CloseAllUsers(AllUsers *all);
 

@@ -172,7 +172,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
  * Marks n items in a bitmap, one bit each, or in a new one (NULL) in the current memory context; negative numbers are
  * passed over.
  */
-static uint64_t *
+uint64_t *
 MarkItems(const Image *image, const int32 *items, int64 n, uint64_t *bitmap)
 {
 	if (bitmap == NULL)
@@ -217,7 +217,7 @@ MarkColdItems(const Image *image)
 }
 
 /* A bitmap of the items that a filter excludes; NULL where it excludes none. */
-static uint64_t *
+uint64_t *
 MarkExcluded(const Image *image, const ListFilter *filter)
 {
 	uint64_t   *excluded = filter->rated ? MarkColdItems(image) : NULL;

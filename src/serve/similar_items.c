@@ -9,9 +9,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 
 #include "core/base/heap.h"
 #include "core/linalg/dot.h"
+#include "pg/alloc.h"
 #include "serve/new_items.h"
 #include "serve/similar_items.h"
 
@@ -20,7 +22,10 @@ typedef struct ItemSearch
 {
 	const Image *image;
 	int32		item;			/* the one; -1: it is not in the image */
-	bool		rated;			/* without cold items */
+	bool		content;		/* by what attributes alone make of items */
+	const Recommender *recommender;
+	const uint64_t *wanted;		/* a bit by position: only these */
+	const uint64_t *excluded;	/* a bit by item: none of these; NULL: none */
 	int			ld;
 	float	   *target;			/* ld floats */
 	bool		found;			/* the target is there */
@@ -46,6 +51,33 @@ SimilarityVector(const Image *image, int32 item, float *space)
 	return space;
 }
 
+/* Words of a bitmap of the positions of the image's index. */
+static int64
+PositionWords(const Image *image)
+{
+	return image->index.nblocks * (MF_BLOCK / 64);
+}
+
+/* A bitmap of the positions of candidates, or of all items where there are none. */
+static const uint64_t *
+WantedPositions(const Image *image, const ListFilter *filter)
+{
+	const MfIndex *index = &image->index;
+	uint64_t   *wanted;
+
+	if (filter->candidates == NULL)
+		return index->live;
+	wanted = palloc0(sizeof(uint64_t) * PositionWords(image));
+	for (int i = 0; i < filter->ncandidates; i++)
+	{
+		int32		position = filter->candidates[i] < 0 ? -1 : index->position[filter->candidates[i]];
+
+		if (position >= 0)
+			wanted[position / 64] |= UINT64CONST(1) << (position % 64);
+	}
+	return wanted;
+}
+
 /* Whether an item has no ratings, so that its vector is what its attributes make of it. */
 static bool
 IsCold(const ItemSearch *search, int32 item)
@@ -53,26 +85,44 @@ IsCold(const ItemSearch *search, int32 item)
 	return mf_is_cold(&search->image->objective, search->image->counts[item]);
 }
 
-/* Compares an item's vector with the target, unless it is the target's own, or left out. */
+/* Whether the filter lets an item in; the item that the search is for is never. */
+static bool
+Admits(const ItemSearch *search, int32 item)
+{
+	int32		position = search->image->index.position[item];
+	uint64_t	bit = UINT64CONST(1) << (item % 64);
+
+	if (item == search->item || (search->excluded && (search->excluded[item / 64] & bit)))
+		return false;
+	return search->wanted[position / 64] >> (position % 64) & 1;
+}
+
+/* Compares an item's vector with the target. */
 static void
 Compare(ItemSearch *search, int32 item, const float *vector)
 {
-	if (item != search->item && !(search->rated && IsCold(search, item)))
-		mf_heap_push(&search->best, item, mf_cosine(search->target, vector, search->ld));
+	mf_heap_push(&search->best, item, mf_cosine(search->target, vector, search->ld));
 }
 
-/* Compares all items of the image, or those without ratings. */
+/* Compares all items of the image that are let in, or of these those without ratings, in the order in which vectors lie. */
 static void
 CompareImage(ItemSearch *search, bool cold_alone)
 {
+	const Image *image = search->image;
+	int64		words = PositionWords(image);
 	float	   *space = palloc(sizeof(float) * search->ld);
 
-	for (int32 other = 0; other < search->image->nitems; other++)
+	for (int64 w = 0; w < words; w++)
 	{
-		if (other % 65536 == 0)
+		if (w % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!cold_alone || IsCold(search, other))
-			Compare(search, other, SimilarityVector(search->image, other, space));
+		for (uint64_t bits = search->wanted[w]; bits != 0; bits &= bits - 1)
+		{
+			int32		item = image->index.item[w * 64 + pg_rightmost_one_pos64(bits)];
+
+			if ((!cold_alone || IsCold(search, item)) && Admits(search, item))
+				Compare(search, item, SimilarityVector(image, item, space));
+		}
 	}
 	pfree(space);
 }
@@ -104,7 +154,8 @@ CompareRow(void *state, const StoredRow *row)
 	int32		item = FindId(&search->image->ids, row->id);
 
 	CHECK_FOR_INTERRUPTS();
-	if (item < 0 || IsCold(search, item) || row->prior == NULL || row->factors != mf_dimensions(&search->image->objective))
+	if (item < 0 || IsCold(search, item) || !Admits(search, item) || row->prior == NULL ||
+		row->factors != mf_dimensions(&search->image->objective))
 		return;
 	memcpy(space, row->prior, sizeof(float) * row->factors);
 	Compare(search, item, space);
@@ -145,33 +196,53 @@ CheckContent(const Recommender *r)
 				 errhint("Train it with the argument item_features of mf_train.")));
 }
 
+/* The k items nearest to the target that a filter lets in; a RankFunction, which does not count groups. */
+static void
+RankSimilar(void *state, const ListFilter *filter, int k, TopList *list)
+{
+	ItemSearch *search = state;
+	const Image *image = search->image;
+	const Recommender *r = search->recommender;
+
+	search->wanted = WantedPositions(image, filter);
+	search->excluded = MarkExcluded(image, filter);
+	k = Max(1, Min(k, image->nitems));
+	mf_heap_start(&search->best, HugeArray(k, sizeof(MfScored)), k);
+	InitList(image, k, list);
+	CompareImage(search, search->content);
+	if (search->content)
+		ReadFactors(r->model->item_relid, ITEM_ID, r->version, &image->item_type, READ_PRIOR, CompareRow, search);
+	mf_heap_sort(&search->best);
+	for (; list->count < search->best.count; list->count++)
+	{
+		list->item[list->count] = (int32) search->best.entry[list->count].number;
+		list->score[list->count] = (float) search->best.entry[list->count].score;
+	}
+}
+
 /*
- * The k items whose vectors point most in the direction of an item's, given by its id, by decreasing cosine, of equal ones
- * the smaller number first; never the item itself.  content: by what attributes alone make of them, where they make
- * something; an error where the version does not go by attributes.  rated: without cold items.  The list is in the current
- * memory context; empty where nothing is known of the item.
+ * The k items whose vectors point most in the direction of an item's, given by its id, of those that a filter lets
+ * in, by decreasing cosine, of equal ones the smaller number first; never the item itself; at most so many of each
+ * group. content: by what attributes alone make of them, where they make something; an error where the version does
+ * not go by attributes.  The list is in the current memory context; empty where nothing is known of the item.
  */
 void
-MakeSimilarItems(const Recommender *r, int64 id, bool content, bool rated, int k, TopList *list)
+MakeSimilarItems(const Recommender *r, int64 id, bool content, const ListFilter *filter, Grouping *grouping, int k,
+				 TopList *list)
 {
 	const Image *image = r->image;
-	ItemSearch	search = {.image = image,.item = FindId(&image->ids, id),.rated = rated,.ld = image->index.ld};
+	ItemSearch	search = {.image = image,.recommender = r,.content = content,.ld = image->index.ld};
+	Ranking		ranking = {RankSimilar, &search, false};
 
 	if (content)
 		CheckContent(r);
+	search.item = FindId(&image->ids, id);
 	search.target = palloc0(sizeof(float) * search.ld * 2);
-	k = Max(1, Min(k, image->nitems));
-	mf_heap_start(&search.best, palloc(sizeof(MfScored) * k), k);
-	InitList(image, k, list);
+	InitList(image, 1, list);
 	if (!FindTarget(r, &search, id, content))
 		return;
-	CompareImage(&search, content);
-	if (content)
-		ReadFactors(r->model->item_relid, ITEM_ID, r->version, &image->item_type, READ_PRIOR, CompareRow, &search);
-	mf_heap_sort(&search.best);
-	for (list->count = 0; list->count < search.best.count; list->count++)
-	{
-		list->item[list->count] = (int32) search.best.entry[list->count].number;
-		list->score[list->count] = (float) search.best.entry[list->count].score;
-	}
+	if (grouping->per_group > 0)
+		CapGroups(image, &ranking, filter, grouping, k, list);
+	else
+		RankSimilar(&search, filter, k, list);
 }

@@ -4,8 +4,9 @@
 #ifndef MFREC_SIMILAR_ITEMS_H
 #define MFREC_SIMILAR_ITEMS_H
 
-#include "serve/recommender.h"
+#include "serve/group_cap.h"
 
-extern void MakeSimilarItems(const Recommender *r, int64 id, bool content, bool rated, int k, TopList *list);
+extern void MakeSimilarItems(const Recommender *r, int64 id, bool content, const ListFilter *filter, Grouping *grouping,
+							 int k, TopList *list);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct UserSearch
 	const float *target;		/* d floats: an item's list vector, or a user's to compare with */
 	bool		cosine;			/* by cosine, else by the inner product */
 	double		offset;			/* added to inner products */
+	const IdMap *candidates;	/* users to look at; NULL: all */
 	IdMap	   *left_out;		/* users to leave out, */
 	int32		seen_number;	/* and those whose rows name the item of this number; -1: none */
 	int			k;
@@ -32,16 +33,17 @@ typedef struct UserSearch
 } UserSearch;
 
 /*
- * Prepares a search for the k best users, in the current memory context.  It leaves no user out yet; the caller sets
- * what it looks for: target and cosine, or target and offset.
+ * Prepares a search for the k best users that a filter lets in, in the current memory context; the caller sets what it
+ * looks for: target and cosine, or target and offset.
  */
 static void
-InitUserSearch(UserSearch *search, const Recommender *r, int k)
+InitUserSearch(UserSearch *search, const Recommender *r, const UserFilter *filter, int k)
 {
 	memset(search, 0, sizeof(UserSearch));
 	search->recommender = r;
 	search->users = CreateIdMap(&r->image->user_type);
-	search->left_out = CreateIdMap(&r->image->user_type);
+	search->candidates = filter->candidates;
+	search->left_out = filter->exclude ? filter->exclude : CreateIdMap(&r->image->user_type);
 	search->seen_number = -1;
 	search->k = k;
 	mf_heap_start(&search->best, palloc(sizeof(MfScored) * k), k);
@@ -89,7 +91,8 @@ ScoreUser(void *state, const StoredRow *row)
 	double		score;
 
 	CHECK_FOR_INTERRUPTS();
-	if (row->factors != mf_dimensions(&search->recommender->image->objective))
+	if (row->factors != mf_dimensions(&search->recommender->image->objective) ||
+		(search->candidates && FindId(search->candidates, row->id) < 0))
 		return;
 	score = UserScore(search, row);
 	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
@@ -135,11 +138,12 @@ LeaveOutUser(void *state, int64 user, const Observation *row)
 }
 
 /*
- * The k best users for an item, by the score that their lists would show, without those who have it: had it at the
- * training, or have rows of it in the source, where there is one.  None for an item that the model does not know.
+ * The k best users for an item that a filter lets in, by the score that their lists would show, without those who have
+ * it: had it at the training, or have rows of it in the source, where there is one.  None for an item that the model does
+ * not know.
  */
 void
-MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
+MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, UserList *list)
 {
 	const Image *image = r->image;
 	int32		number = FindId(&image->ids, item);
@@ -148,7 +152,7 @@ MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
 	memset(list, 0, sizeof(UserList));
 	if (number < 0)
 		return;
-	InitUserSearch(&search, r, k);
+	InitUserSearch(&search, r, filter, k);
 	search.seen_number = ItemNumber(image, number);
 	if (r->model->source && ReadsSource(r))
 		LookupItemRows(OpenSourceOf(r, NULL), item, LeaveOutUser, search.left_out);
@@ -158,11 +162,11 @@ MakeUserList(const Recommender *r, int64 item, int k, UserList *list)
 }
 
 /*
- * The k users whose vectors are nearest to a user's, by cosine; never that user.  None for one who is not in
- * the model.
+ * The k users that a filter lets in whose vectors are nearest to a user's, by cosine; never that user.  None for one
+ * who is not in the model.
  */
 void
-MakeSimilarUsers(Recommender *r, int64 user, int k, UserList *list)
+MakeSimilarUsers(Recommender *r, int64 user, const UserFilter *filter, int k, UserList *list)
 {
 	UserState	state;
 	UserSearch	search;
@@ -170,7 +174,7 @@ MakeSimilarUsers(Recommender *r, int64 user, int k, UserList *list)
 	memset(list, 0, sizeof(UserList));
 	if (!LoadUser(r, user, false, &state))
 		return;
-	InitUserSearch(&search, r, k);
+	InitUserSearch(&search, r, filter, k);
 	search.target = state.vector;
 	search.cosine = true;
 	(void) AddId(search.left_out, user);

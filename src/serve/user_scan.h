@@ -14,7 +14,14 @@ typedef struct UserList
 	float	   *score;
 } UserList;
 
-extern void MakeUserList(const Recommender *r, int64 item, int k, UserList *list);
-extern void MakeSimilarUsers(Recommender *r, int64 user, int k, UserList *list);
+/* Which users may be in a list. */
+typedef struct UserFilter
+{
+	IdMap	   *candidates;		/* only these; NULL: all */
+	IdMap	   *exclude;		/* none of these, and what a search adds to them; NULL: none */
+} UserFilter;
+
+extern void MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, UserList *list);
+extern void MakeSimilarUsers(Recommender *r, int64 user, const UserFilter *filter, int k, UserList *list);
 
 #endif

@@ -188,10 +188,10 @@ ParseArray(Datum value, Oid type, Oid element)
 
 /*
  * An array of ids in an argument that takes any type: an array, or a literal of one, which is read as one of
- * the model's type.  The argument must not be null.
+ * the model's type.  `what` says ids of what: item, user.  The argument must not be null.
  */
 ArrayType *
-IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name)
+IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what, const char *name)
 {
 	Oid			type = getBaseType(ArgumentType(fcinfo, n));
 	Datum		value = PG_GETARG_DATUM(n);
@@ -201,7 +201,7 @@ IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char
 	else if (!OidIsValid(get_element_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("%s must be an array of item ids, not %s", name, format_type_be(type)),
+				 errmsg("%s must be an array of %s ids, not %s", name, what, format_type_be(type)),
 				 errhint("Write %s => ARRAY(SELECT id FROM ...) or %s => ARRAY[1, 2, 3].", name, name)));
 	return DatumGetArrayTypeP(value);
 }

@@ -26,7 +26,8 @@ extern int	ListLengthArgument(FunctionCallInfo fcinfo, int n, int missing);
 extern int32 VersionArgument(FunctionCallInfo fcinfo, int n);
 extern int64 IdArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,
 						const char *model);
-extern ArrayType *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *name);
+extern ArrayType *IdArrayArgument(FunctionCallInfo fcinfo, int n, const IdType *idtype, const char *what,
+								  const char *name);
 extern ArrayType *ArrayArgument(FunctionCallInfo fcinfo, int n, const char *name);
 extern Oid	ArgumentType(FunctionCallInfo fcinfo, int n);
 extern Oid	ArgumentElementType(FunctionCallInfo fcinfo, int n);

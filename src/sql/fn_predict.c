@@ -18,6 +18,7 @@
 #include "serve/similar_items.h"
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
+#include "sql/filter_args.h"
 #include "sql/srf.h"
 
 /*
@@ -67,17 +68,21 @@ ByContentArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * mf_similar_items(item_id anyelement or text, k bigint, model text, new_items bool, by text): the k nearest items by
- * cosine, never the item itself, as id in the type of item_id, similarity and rank.  No rows for a null item, or one that
- * the model does not know, neither by its attributes.
+ * mf_similar_items(item_id anyelement or text, k bigint, model text, new_items bool, by text, candidates, exclude
+ * anycompatible, per_group bigint, group_table regclass, group_column text, group_id_column text, groups "any"): the
+ * k nearest items by cosine, never the item itself, as id in the type of item_id, similarity and rank.  No rows for a
+ * null item, or one that the model does not know, neither by its attributes.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_items);
 Datum
 mf_similar_items(PG_FUNCTION_ARGS)
 {
+	static const FilterPlaces at = {5, 6, 7};
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
 	bool		content = ByContentArgument(fcinfo, 4);
+	ListFilter	filter;
+	Grouping	grouping;
 	TopList		list;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentType(fcinfo, 0));
@@ -85,8 +90,10 @@ mf_similar_items(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", SAME_TYPE_HINT);
-	MakeSimilarItems(&r, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name), content,
-					 !NewItemsArgument(fcinfo, 3), k, &list);
+	ReadFilter(fcinfo, &at, r.image, !NewItemsArgument(fcinfo, 3), &filter);
+	ReadGroups(fcinfo, &at, r.image, &filter, &grouping);
+	MakeSimilarItems(&r, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name), content, &filter, &grouping, k,
+					 &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;

@@ -23,6 +23,7 @@
 #include "serve/trend_order.h"
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
+#include "sql/filter_args.h"
 #include "sql/srf.h"
 
 /* Candidates that the model does not know of which a call looks up attributes. */
@@ -40,89 +41,15 @@ static const char *const reason_names[] = {"model", "fresh", "popular", "profile
 typedef struct RecommendArguments
 {
 	int			model;
-	int			candidates;
-	int			exclude;
+	FilterPlaces filter;
 	int			fresh;
 	int			exclude_seen;
 	int			version;
-	int			per_group;
-	int			group_table;
-	int			group_column;
-	int			group_id_column;
-	int			groups;
 	int			new_items;
 } RecommendArguments;
 
-static const RecommendArguments plain_arguments = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
-static const RecommendArguments typed_arguments = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
-/* An array of item ids, as numbers in the image; negative where the model does not know one.  Nulls are an error. */
-static int32 *
-NumbersArgument(FunctionCallInfo fcinfo, int n, const Image *image, const char *name, int *count)
-{
-	return NumbersFromArray(&image->ids, IdArrayArgument(fcinfo, n, &image->item_type, name), name, count);
-}
-
-/* The arguments candidates, exclude and new_items: which items may be in the list; null: all, none, and all. */
-static void
-ReadFilter(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, ListFilter *filter)
-{
-	memset(filter, 0, sizeof(ListFilter));
-	filter->rated = !NewItemsArgument(fcinfo, at->new_items);
-	if (!PG_ARGISNULL(at->candidates))
-		filter->candidates = NumbersArgument(fcinfo, at->candidates, image, "candidates", &filter->ncandidates);
-	if (!PG_ARGISNULL(at->exclude))
-		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
-}
-
-/*
- * The arguments of groups must say where groups come from, in one of the two ways: a table, or an array that
- * runs parallel to the candidates.
- */
-static void
-CheckGroupArguments(FunctionCallInfo fcinfo, const RecommendArguments *at, const ListFilter *filter)
-{
-	bool		by_table = !PG_ARGISNULL(at->group_table) || !PG_ARGISNULL(at->group_column);
-	bool		by_array = !PG_ARGISNULL(at->groups);
-
-	if (PG_ARGISNULL(at->per_group) && (by_table || by_array))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("groups need per_group: how many of each a list may have")));
-	if (PG_ARGISNULL(at->per_group))
-		return;
-	if (Int32Argument(fcinfo, at->per_group, "per_group") < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("per_group must be at least 1, not %d", Int32Argument(fcinfo, at->per_group, "per_group"))));
-	if (by_table == by_array || (by_table && (PG_ARGISNULL(at->group_table) || PG_ARGISNULL(at->group_column) ||
-											  PG_ARGISNULL(at->group_id_column))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("per_group needs to know the items' groups, in one way"),
-				 errhint("Write per_group => 2, group_table => 'products', group_column => 'seller_id', or give candidates and an array groups of the same length.")));
-	if (by_array && filter->candidates == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("groups run parallel to candidates, and there are no candidates")));
-}
-
-/* How the items of the list are grouped: per_group is 0 where they are not. */
-static void
-ReadGroups(FunctionCallInfo fcinfo, const RecommendArguments *at, const Image *image, const ListFilter *filter,
-		   Grouping *grouping)
-{
-	memset(grouping, 0, sizeof(Grouping));
-	CheckGroupArguments(fcinfo, at, filter);
-	if (PG_ARGISNULL(at->per_group))
-		return;
-	grouping->per_group = Int32Argument(fcinfo, at->per_group, "per_group");
-	if (PG_ARGISNULL(at->groups))
-		GroupByTable(grouping, PG_GETARG_OID(at->group_table), TextArgument(fcinfo, at->group_id_column),
-					 TextArgument(fcinfo, at->group_column));
-	else
-		GroupByArray(grouping, image, filter, ArrayArgument(fcinfo, at->groups, "groups"));
-}
+static const RecommendArguments plain_arguments = {2, {3, 4, 8}, 5, 6, 7, 13};
+static const RecommendArguments typed_arguments = {3, {4, 5, 9}, 6, 7, 8, 14};
 
 /* A list on its way to rows of ROWS_RECOMMENDED. */
 typedef struct Recommendation
@@ -184,10 +111,10 @@ ExcludedIds(FunctionCallInfo fcinfo, int n, IdType *type)
 	int64	   *ids;
 	int			count;
 
-	if (PG_ARGISNULL(n))
+	if (!ArgumentGiven(fcinfo, n))
 		return NULL;
 	map = CreateIdMap(type);
-	ids = IdsFromArray(type, IdArrayArgument(fcinfo, n, type, "exclude"), "exclude", &count);
+	ids = IdsFromArray(type, IdArrayArgument(fcinfo, n, type, "item", "exclude"), "exclude", &count);
 	for (int i = 0; i < count; i++)
 		(void) AddId(map, ids[i]);
 	return map;
@@ -209,7 +136,7 @@ ReportManyNewItems(const Recommender *r)
  * where there are none, as in a model without attributes; groups are of known items alone.
  */
 static bool
-FindNewCandidates(FunctionCallInfo fcinfo, const RecommendArguments *at, const Recommender *r, const ListFilter *filter,
+FindNewCandidates(FunctionCallInfo fcinfo, const FilterPlaces *at, const Recommender *r, const ListFilter *filter,
 				  NewItems *new)
 {
 	IdType	   *type = &r->image->item_type;
@@ -218,11 +145,12 @@ FindNewCandidates(FunctionCallInfo fcinfo, const RecommendArguments *at, const R
 	int64	   *ids;
 	int			count;
 
-	if (!r->image->objective.item_map || filter->rated || filter->candidates == NULL || !PG_ARGISNULL(at->per_group))
+	if (!r->image->objective.item_map || filter->rated || filter->candidates == NULL ||
+		ArgumentGiven(fcinfo, at->per_group))
 		return false;
 	unknown = CreateIdMap(type);
 	excluded = ExcludedIds(fcinfo, at->exclude, type);
-	ids = IdsFromArray(type, IdArrayArgument(fcinfo, at->candidates, type, "candidates"), "candidates", &count);
+	ids = IdsFromArray(type, IdArrayArgument(fcinfo, at->candidates, type, "item", "candidates"), "candidates", &count);
 	for (int i = 0; i < count && unknown->count <= MOST_NEW_ITEMS; i++)
 		if (filter->candidates[i] < 0 && (excluded == NULL || FindId(excluded, ids[i]) < 0))
 			(void) AddId(unknown, ids[i]);
@@ -304,8 +232,8 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	OpenRecommender(&r, TextArgument(fcinfo, at->model), version);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", ITEM_TYPE_HINT);
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
-	ReadFilter(fcinfo, at, r.image, &filter);
-	ReadGroups(fcinfo, at, r.image, &filter, &grouping);
+	ReadFilter(fcinfo, &at->filter, r.image, !NewItemsArgument(fcinfo, at->new_items), &filter);
+	ReadGroups(fcinfo, &at->filter, r.image, &filter, &grouping);
 	LoadCurrentUser(fcinfo, at, &r, id, exclude_seen, &user, &refreshed);
 	if (NothingKnown(&user))
 		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
@@ -314,7 +242,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	else
 		MakeList(&r, &user, &filter, exclude_seen, k, &list);
 	has_new = (!NothingKnown(&user) || ListsColdUsers()) &&
-		FindNewCandidates(fcinfo, at, &r, &filter, &new);
+		FindNewCandidates(fcinfo, &at->filter, &r, &filter, &new);
 	if (has_new && exclude_seen && refreshed)
 		LeaveOutHad(&r, id, &new);
 	if (has_new)
@@ -374,24 +302,36 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 	return ratings;
 }
 
+/* What is known of a user by the basket of mf_recommend_for: nothing where the model knows none of its items. */
+static void
+ReadBasket(FunctionCallInfo fcinfo, Recommender *r, ArrayType *array, UserState *user)
+{
+	int			n;
+	int64	   *items = IdsFromArray(&r->image->item_type, array, "items", &n);
+
+	if (!FoldInBasket(r, items, BasketRatings(fcinfo, 1, n), n, user))
+		user->reason = ColdStartReason(r->image);
+}
+
 /*
- * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text, new_items bool): the k best items
- * for a user of whom only these items are known, which the list leaves out; popular ones, by mfrec.cold_start of late, where
- * the model knows none of them.  Nothing is stored.  Items come back in the array's type; no rows for a null array.
+ * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text, new_items bool, candidates,
+ * exclude "any", per_group bigint, group_table regclass, group_column text, group_id_column text, groups "any"): the
+ * k best items for a user of whom only these items are known, which the list leaves out; popular ones, by
+ * mfrec.cold_start of late, where the model knows none of them.  Nothing is stored.  Items come back in the array's
+ * type; no rows for a null array.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
 Datum
 mf_recommend_for(PG_FUNCTION_ARGS)
 {
+	static const FilterPlaces at = {5, 6, 7};
 	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
 	Recommender r;
-	ListFilter	filter = {.rated = !NewItemsArgument(fcinfo, 4)};
+	ListFilter	filter;
+	Grouping	grouping;
 	UserState	user;
 	TopList		list;
 	ArrayType  *array;
-	int64	   *items;
-	float	   *ratings;
-	int			n;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
@@ -403,15 +343,17 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 				 errmsg("items must not contain nulls")));
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Pass an array of item ids of type %s.");
-	items = IdsFromArray(&r.image->item_type, array, "items", &n);
-	ratings = BasketRatings(fcinfo, 1, n);
-	if (FoldInBasket(&r, items, ratings, n, &user))
-	{
-		MakeList(&r, &user, &filter, true, k, &list);
-		ShowScores(&r, &user, &list);
-	}
+	ReadFilter(fcinfo, &at, r.image, !NewItemsArgument(fcinfo, 4), &filter);
+	ReadGroups(fcinfo, &at, r.image, &filter, &grouping);
+	ReadBasket(fcinfo, &r, array, &user);
+	if (grouping.per_group > 0)
+		MakeGroupedList(&r, &user, &filter, &grouping, true, k, &list);
+	else if (NothingKnown(&user))
+		MakePopularList(&r, ColdStartOrder(r.image, user.reason), NULL, &filter, k, &list);
 	else
-		MakePopularList(&r, ColdStartOrder(r.image, ColdStartReason(r.image)), NULL, &filter, k, &list);
+		MakeList(&r, &user, &filter, true, k, &list);
+	if (!NothingKnown(&user))
+		ShowScores(&r, &user, &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
@@ -495,34 +437,41 @@ PopularOrder(FunctionCallInfo fcinfo, int n, const Recommender *r)
 }
 
 /*
- * The rows of mf_popular; its forms have the model, and behind it candidates, half_life and by, in different places.  Views
- * that were made with 0.1.0 do not pass these.
+ * The rows of mf_popular; its forms have the model, and behind it candidates, half_life, by, exclude and what groups
+ * take, in different places.  Views that were made with 0.1.0 do not pass these.
  */
 static void
 Popular(FunctionCallInfo fcinfo, int model_argument, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
-	int			candidates = model_argument + 1;
+	FilterPlaces at = {model_argument + 1, model_argument + 4, model_argument + 5};
 	Recommender r;
-	ListFilter	filter = {.rated = true};
+	ListFilter	filter;
+	Grouping	grouping;
+	ItemOrder	order;
 	TopList		list;
 	Counted		counted;
 
 	BeginRows(fcinfo, ROWS_COUNTED, item_type);
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Name the type right after k: mf_popular(10, item_type => NULL::%s).");
-	if (PG_NARGS() > candidates && !PG_ARGISNULL(candidates))
-		filter.candidates = NumbersArgument(fcinfo, candidates, r.image, "candidates", &filter.ncandidates);
-	MakePopularList(&r, PopularOrder(fcinfo, candidates + 1, &r), NULL, &filter, k, &list);
+	ReadFilter(fcinfo, &at, r.image, true, &filter);
+	ReadGroups(fcinfo, &at, r.image, &filter, &grouping);
+	order = PopularOrder(fcinfo, at.candidates + 1, &r);
+	if (grouping.per_group > 0)
+		MakeGroupedPopularList(&r, order, &filter, &grouping, k, &list);
+	else
+		MakePopularList(&r, order, NULL, &filter, k, &list);
 	counted = (Counted) {r.image, &list};
 	PutItemList(fcinfo, r.image, list.item, list.count, FillCounted, &counted);
 	CloseRecommender(&r);
 }
 
 /*
- * mf_popular(k bigint, model text, candidates anycompatible, half_life interval, by text): the items with the most ratings in
- * the training, or by trend, of these ones where candidates are given, with the number of ratings and rank; of equal ones the
- * smaller id first.
+ * mf_popular(k bigint, model text, candidates anycompatible, half_life interval, by text, exclude anycompatible,
+ * per_group bigint, group_table regclass, group_column text, group_id_column text, groups "any"): the items with the
+ * most ratings in the training, or by trend, of these ones where candidates are given, with the number of ratings and
+ * rank; of equal ones the smaller id first.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular);
 Datum
@@ -532,7 +481,7 @@ mf_popular(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* mf_popular(k bigint, item_type anyelement, model text, candidates "any", half_life, by): the same, items in that type. */
+/* mf_popular(k, item_type anyelement, model, candidates "any", half_life, by, exclude, ...): the same, items in that type. */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)
@@ -542,8 +491,9 @@ mf_popular_typed(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_popular(k bigint, item_type text, model text, candidates text, half_life, by): the same, items as text.  A call of
- * mf_popular(k, model, candidates) comes here where candidates are a literal, so an item_type that names something is an error.
+ * mf_popular(k bigint, item_type text, model text, candidates text, half_life, by, exclude, ...): the same, items as
+ * text.  A call of mf_popular(k, model, candidates) comes here where candidates are a literal, so an item_type that
+ * names something is an error.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_text);
 Datum

@@ -14,6 +14,7 @@
 
 #include "serve/recommend_all.h"
 #include "sql/args.h"
+#include "sql/filter_args.h"
 
 /* An error with a hint unless both ids can be returned in the result's columns. */
 static void
@@ -56,6 +57,9 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 	char	   *model = TextArgument(fcinfo, model_argument);
 	SeenFrom	seen = SeenArgument(fcinfo, model_argument + 1, model_argument + 3);
 	int32		version = VersionArgument(fcinfo, model_argument + 2);
+	FilterPlaces at = {model_argument + 5, model_argument + 6, model_argument + 7};
+	ListFilter	filter;
+	Grouping	grouping;
 	TupleDesc	desc;
 	AllUsers   *all;
 
@@ -63,9 +67,11 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen,
-					   !NewItemsArgument(fcinfo, model_argument + 4));
+	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
 	CheckIdTypes(fcinfo, desc, all->r.image);
+	ReadFilter(fcinfo, &at, all->r.image, !NewItemsArgument(fcinfo, model_argument + 4), &filter);
+	ReadGroups(fcinfo, &at, all->r.image, &filter, &grouping);
+	FilterAllUsers(all, &filter, &grouping);
 	call->tuple_desc = BlessTupleDesc(desc);
 	call->user_fctx = all;
 	RegisterExprContextCallback(rsinfo->econtext, EndRecommendAll, PointerGetDatum(all));
@@ -112,9 +118,10 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 }
 
 /*
- * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool, new_items bool): the k best
- * items for every user of the model by the vectors that are stored, as user_id and item_id bigint, score and rank; a
- * user's rows follow each other, by rank.
+ * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool, new_items bool, candidates,
+ * exclude anycompatible, per_group bigint, group_table regclass, group_column text, group_id_column text, groups
+ * "any"): the k best items for every user of the model by the vectors that are stored, as user_id and item_id bigint,
+ * score and rank; a user's rows follow each other, by rank.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
 Datum

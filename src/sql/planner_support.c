@@ -204,7 +204,7 @@ ListRows(const ListEstimate *list)
 {
 	if (list->candidates < 0)
 		return list->k < 0 ? UNKNOWN_LENGTH : clamp_row_est(list->lists * list->k);
-	return clamp_row_est(Min(list->candidates, list->k < 0 ? DEFAULT_K : list->k));
+	return clamp_row_est(list->lists * Min(list->candidates, list->k < 0 ? DEFAULT_K : list->k));
 }
 
 /* Answers how many rows a call returns; false leaves it to ROWS in the script. */

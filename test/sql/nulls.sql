@@ -28,6 +28,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
 		WHEN name IN ('item_type', 'user_type') THEN CASE type WHEN 'text' THEN '''''::text' ELSE '1' END
+		WHEN name = 'candidates' AND function = 'mf_recommend_for' THEN 'ARRAY[4, 5]'
 		WHEN name IN ('candidates', 'items', 'groups') THEN 'ARRAY[1, 2]'
 		WHEN name = 'exclude' THEN 'ARRAY[3]'
 		WHEN name IN ('group_table', 'group_column', 'group_id_column') THEN 'NULL'

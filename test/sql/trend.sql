@@ -38,7 +38,7 @@ SELECT count(DISTINCT listed(days * interval '1 day', NULL)) > 2 AS differ FROM 
 -- the popular of a category
 SELECT half_life, array_agg(item_id ORDER BY rank) = (SELECT array_agg(item_id::bigint ORDER BY trend::real DESC, ratings DESC) FROM naive(coalesce(extract(day FROM half_life), 30)) WHERE item_id IN (2, 3, 7)) AS candidates
 FROM unnest('{NULL,3 days}'::interval[]) half_life, mf_popular(9, 'plays', ARRAY[2, 3, 7, 99], half_life, 'trend') GROUP BY 1;
-SELECT min(pg_typeof(item_id)::text) AS type, count(*) FROM mf_popular(3, NULL::smallint, 'plays', ARRAY[1, 2, 3], '7 days') UNION ALL SELECT min(pg_typeof(item_id)::text), count(*) FROM mf_popular(3, NULL::text, 'plays', '{1,2}', '7 days', 'trend');
+SELECT min(pg_typeof(item_id)::text) AS type, count(*) FROM mf_popular(3, NULL::smallint, 'plays', ARRAY[1, 2, 3], '7 days') UNION ALL SELECT min(pg_typeof(item_id)::text), count(*) FROM mf_popular(3, NULL::text, 'plays', '{1,2}', '7 days', by => 'trend');
 -- by another half-life rows count as they are now, of items that the version knows; what is stored is of the training
 BEGIN;
 INSERT INTO plays SELECT u, 1, 1, timestamptz '2024-06-02 12:00 UTC' FROM generate_series(1, 50) u;

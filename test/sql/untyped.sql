@@ -51,7 +51,12 @@ INSERT INTO places VALUES ('user_id', 'id', '1'), ('item_id', 'id', '3'), ('item
 	('variants', 'type', '''{"a": 1, "b": 1}''');
 -- where a parameter cannot be without a type, as nothing tells it: arrays in the calls that name the items' type
 CREATE TABLE typed_only (proname name, argument text, with_type boolean);
-INSERT INTO typed_only VALUES ('mf_recommend', 'candidates', true), ('mf_recommend', 'exclude', true), ('mf_popular', 'candidates', true);
+INSERT INTO typed_only VALUES ('mf_recommend', 'candidates', true), ('mf_recommend', 'exclude', true), ('mf_popular', 'candidates', true),
+	('mf_popular', 'exclude', true), ('mf_recommend_users', 'candidates', true), ('mf_recommend_users', 'exclude', true),
+	('mf_recommend_all', 'candidates', true), ('mf_recommend_all', 'exclude', true),
+	-- and where the first id, or basket, gives results their type
+	('mf_similar_items', 'candidates', false), ('mf_similar_items', 'exclude', false), ('mf_similar_users', 'candidates', false),
+	('mf_similar_users', 'exclude', false), ('mf_recommend_for', 'candidates', false), ('mf_recommend_for', 'exclude', false);
 
 -- Sets of arguments by which functions are called; overloads for ids given as text are one function.
 CREATE TABLE called AS
@@ -116,7 +121,7 @@ SELECT a.proname, a.query, a.types_text, a.answer
 FROM answers a JOIN plain p USING (proname, called_with)
 WHERE replace(a.answer, '"', '') <> replace(p.answer, '"', '')
 	AND NOT (a.answer ~ '^42P18' AND EXISTS (SELECT FROM typed_only o WHERE o.proname = a.proname AND o.argument = ANY (a.called_with)
-		AND o.with_type = ('item_type' = ANY (a.called_with))))
+		AND o.with_type = (a.called_with && '{item_type,user_type}')))
 ORDER BY 1, 2, 3 LIMIT 20;
 -- what wants a cast, as nothing tells its type
 SELECT a.query, a.types_text, a.answer FROM answers a WHERE a.answer ~ '^42P18' ORDER BY 1, 2 LIMIT 4;
