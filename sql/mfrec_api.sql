@@ -79,36 +79,43 @@ Arguments as of recommend.';
 
 CREATE OR REPLACE FUNCTION mfrec_api.recommend_for(
 	items text[], ratings double precision[] DEFAULT NULL, k integer DEFAULT 10, model text DEFAULT NULL,
-	new_items boolean DEFAULT true)
+	new_items boolean DEFAULT true, candidates text[] DEFAULT NULL, exclude text[] DEFAULT NULL)
 RETURNS TABLE (item_id text, score real, rank integer)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT r.item_id, r.score, r.rank
-	FROM mf_recommend_for(items, ratings, k, model, new_items => new_items) r
+	FROM mf_recommend_for(items, ratings, k, model, new_items => new_items, candidates => candidates, exclude => exclude) r
 	ORDER BY r.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.recommend_for(text[], double precision[], integer, text, boolean) IS
-'The k best items for a basket or an anonymous session: items, and the rating of each if there are ratings. Nothing is stored';
+COMMENT ON FUNCTION mfrec_api.recommend_for(text[], double precision[], integer, text, boolean, text[], text[]) IS
+'The k best items for a basket or an anonymous session: items, and the rating of each if there are ratings. Nothing is stored
 
-CREATE OR REPLACE FUNCTION mfrec_api.recommend_users(item_id text, k integer DEFAULT 10, model text DEFAULT NULL)
+candidates and exclude as of recommend.';
+
+CREATE OR REPLACE FUNCTION mfrec_api.recommend_users(
+	item_id text, k integer DEFAULT 10, model text DEFAULT NULL,
+	candidates text[] DEFAULT NULL, exclude text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, score real, rank integer)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT r.user_id, r.score, r.rank
-	FROM mf_recommend_users(item_id, k, user_type => NULL::text, model => model) r
+	FROM mf_recommend_users(item_id, k, user_type => NULL::text, model => model, candidates => candidates,
+		exclude => exclude) r
 	ORDER BY r.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.recommend_users(text, integer, text) IS
-'The k users to tell about an item, whoever asks';
+COMMENT ON FUNCTION mfrec_api.recommend_users(text, integer, text, text[], text[]) IS
+'The k users to tell about an item, whoever asks; candidates: only these users; exclude: not these';
 
 CREATE OR REPLACE FUNCTION mfrec_api.similar_items(
-	item_id text, k integer DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL)
+	item_id text, k integer DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL,
+	candidates text[] DEFAULT NULL, exclude text[] DEFAULT NULL)
 RETURNS TABLE (item_id text, similarity real, rank integer)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT s.id, s.similarity, s.rank
-	FROM mf_similar_items(item_id, k, model, new_items => new_items, by => by) s
+	FROM mf_similar_items(item_id, k, model, new_items => new_items, by => by, candidates => candidates,
+		exclude => exclude) s
 	ORDER BY s.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.similar_items(text, integer, text, boolean, text) IS
-'The k items that are most like an item, by who takes them or, by: content, by what they are';
+COMMENT ON FUNCTION mfrec_api.similar_items(text, integer, text, boolean, text, text[], text[]) IS
+'The k items that are most like an item, by who takes them or, by: content, by what they are; candidates and exclude as of recommend';
 
 CREATE OR REPLACE FUNCTION mfrec_api.predict(user_id text, item_id text, model text DEFAULT NULL)
 RETURNS real
@@ -130,15 +137,16 @@ COMMENT ON FUNCTION mfrec_api.explain(text, text, integer, text) IS
 'Which of a user''s own items speak for an item, and how much, whoever asks';
 
 CREATE OR REPLACE FUNCTION mfrec_api.popular(
-	k integer DEFAULT 10, model text DEFAULT NULL, candidates text[] DEFAULT NULL, by text DEFAULT NULL)
+	k integer DEFAULT 10, model text DEFAULT NULL, candidates text[] DEFAULT NULL, by text DEFAULT NULL,
+	exclude text[] DEFAULT NULL)
 RETURNS TABLE (item_id text, ratings bigint, rank integer)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT p.item_id, p.ratings, p.rank
-	FROM mf_popular(k, item_type => NULL::text, model => model, candidates => candidates, by => by) p
+	FROM mf_popular(k, item_type => NULL::text, model => model, candidates => candidates, by => by, exclude => exclude) p
 	ORDER BY p.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.popular(integer, text, text[], text) IS
-'The k items with the most ratings; by: trend, of late. candidates: only these items';
+COMMENT ON FUNCTION mfrec_api.popular(integer, text, text[], text, text[]) IS
+'The k items with the most ratings; by: trend, of late. candidates: only these items; exclude: not these';
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA mfrec_api FROM PUBLIC;
 COMMIT;

@@ -96,6 +96,16 @@ SELECT rpc('regress_mfrec_web', 'recommend_users', '{"item_id": 2, "k": 3, "mode
 	= (SELECT json_agg(r)::text FROM (SELECT user_id::text, score, rank FROM mf_recommend_users(2, 3, 'api board')) r) AS users;
 SELECT rpc('regress_mfrec_web', 'similar_items', '{"item_id": 2, "k": 3, "model": "api board"}')
 	= (SELECT json_agg(r)::text FROM (SELECT id::text AS item_id, similarity, rank FROM mf_similar_items(2, 3, 'api board')) r) AS similar;
+SELECT f, rpc('regress_mfrec_web', f, ('{"item_id": 2, "items": [1, 3], "k": 2, "model": "api board", "candidates": [3, 4, 5, "6"], "exclude": ["4"]}'::jsonb
+		- CASE f WHEN 'recommend_for' THEN '{item_id}'::text[] WHEN 'popular' THEN '{item_id,items}' ELSE '{items}' END)::json) = filtered AS filtered
+FROM (SELECT 'recommend_for' AS f, json_agg(r)::text AS filtered FROM (SELECT item_id::text, score, rank
+		FROM mf_recommend_for(ARRAY[1, 3], k => 2, model => 'api board', candidates => ARRAY[3, 4, 5, 6], exclude => ARRAY[4])) r
+	UNION ALL SELECT 'recommend_users', json_agg(r)::text FROM (SELECT user_id::text, score, rank
+		FROM mf_recommend_users(2, 2, 'api board', candidates => ARRAY[3, 4, 5, 6], exclude => ARRAY[4])) r
+	UNION ALL SELECT 'similar_items', json_agg(r)::text FROM (SELECT id::text AS item_id, similarity, rank
+		FROM mf_similar_items(2, 2, 'api board', candidates => ARRAY[3, 4, 5, 6], exclude => ARRAY[4])) r
+	UNION ALL SELECT 'popular', json_agg(r)::text FROM (SELECT item_id::text, ratings, rank
+		FROM mf_popular(2, 'api board', candidates => ARRAY[3, 4, 5, 6], exclude => ARRAY[4])) r) f;
 SELECT rpc('regress_mfrec_web', 'predict', '{"user_id": 1, "item_id": 2, "model": "api board"}') = to_json(mf_predict(1, 2, 'api board'))::text AS predicted,
 	rpc('regress_mfrec_web', 'predict', '{"user_id": 1, "item_id": 999, "model": "api board"}') AS unknown;
 SELECT rpc('regress_mfrec_web', 'explain', '{"user_id": 1, "item_id": 4, "k": 3, "model": "api board"}')
@@ -132,8 +142,8 @@ SELECT rpc('regress_mfrec_web', 'recommend_me', '{"k": 1, "model": "api board"}'
 \set ECHO none
 \i :script
 \set ECHO all
-SELECT has_function_privilege('regress_mfrec_guest', 'mfrec_api.popular(integer, text, text[], text)', 'EXECUTE') AS guest,
-	has_function_privilege('public', 'mfrec_api.popular(integer, text, text[], text)', 'EXECUTE') AS everybody;
+SELECT has_function_privilege('regress_mfrec_guest', 'mfrec_api.popular(integer, text, text[], text, text[])', 'EXECUTE') AS guest,
+	has_function_privilege('public', 'mfrec_api.popular(integer, text, text[], text, text[])', 'EXECUTE') AS everybody;
 
 SELECT mf_drop('api board'), mf_drop('api named');
 DROP SCHEMA mfrec_api, test_api CASCADE;
