@@ -14,7 +14,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
 	$(addprefix src/sql/, args.o filter_args.o fn_evaluate.o fn_holdout.o fn_model.o fn_predict.o fn_progress.o \
-		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o planner_support.o srf.o) \
+		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o variants.o) \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
@@ -23,7 +23,7 @@ OBJS = \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
 		train_memory.o train_options.o training.o user_map.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
-	$(addprefix src/serve/, explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
+	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_scan.o) \
 	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
 		image_publish.o image_read.o image_renew.o image_sweep.o seen_items.o) \

@@ -22,25 +22,29 @@ CREATE FUNCTION mfrec.mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-SELECT mfrec.take_arguments('mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
-DROP FUNCTION mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
+SELECT mfrec.take_arguments('mf_recommend("any", integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text);
 
 CREATE FUNCTION mfrec.mf_recommend(
 	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
-DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
-COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+SELECT mfrec.take_arguments('mf_recommend(text, integer, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text);
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend(
@@ -48,25 +52,29 @@ CREATE FUNCTION mfrec.mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-SELECT mfrec.take_arguments('mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
-DROP FUNCTION mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
+SELECT mfrec.take_arguments('mf_recommend("any", integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text);
 
 CREATE FUNCTION mfrec.mf_recommend(
 	user_id text, k bigint, item_type anyelement, model text DEFAULT NULL,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean)');
-DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean);
-COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+SELECT mfrec.take_arguments('mf_recommend(text, integer, anyelement, text, "any", "any", boolean, boolean, integer, integer, regclass, text, text, "any")', 'mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text);
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mfrec.mf_recommend_for(
@@ -74,14 +82,16 @@ CREATE FUNCTION mfrec.mf_recommend_for(
 	new_items boolean DEFAULT true,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any");
-COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any") IS
-'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; candidates, exclude, per_group and where groups are found: as of mf_recommend; nothing is stored';
+SELECT mfrec.take_arguments('mf_recommend_for(anyarray, real[], integer, text)', 'mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, double precision[], regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, double precision[], regclass, text, text);
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, double precision[], regclass, text, text) IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; candidates, exclude, per_group and where groups are found, diversity, boosts: as of mf_recommend; nothing is stored';
 
 CREATE FUNCTION mfrec.mf_similar_items(
 	item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL, new_items boolean DEFAULT true, by text DEFAULT NULL,
@@ -237,16 +247,19 @@ CREATE FUNCTION mfrec.mf_recommend_all(
 	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true,
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any");
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
+SELECT mfrec.take_arguments('mf_recommend_all(integer, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any", double precision, regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any", double precision, regclass, text, text);
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any", double precision, regclass, text, text) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
 exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated
-candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over';
+candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over
+diversity, boost_table: as of mf_recommend; per_group and boost_table not together';
 
 CREATE FUNCTION mfrec.mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
@@ -254,24 +267,27 @@ CREATE FUNCTION mfrec.mf_recommend_all(
 	new_items boolean DEFAULT true,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any")');
-DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any");
+SELECT mfrec.take_arguments('mf_recommend_all(integer, anyelement, anycompatible, text, boolean, integer)', 'mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, regclass, text, text)');
+DROP FUNCTION mfrec.mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, regclass, text, text);
 
 CREATE FUNCTION mfrec.mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
 	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL,
-	relevant_event text DEFAULT NULL)
+	relevant_event text DEFAULT NULL,
+	diversity double precision DEFAULT NULL)
 RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_evaluate';
-SELECT mfrec.take_arguments('mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text)', 'mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text)');
-DROP FUNCTION mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text);
-COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text) IS
+SELECT mfrec.take_arguments('mf_evaluate(regclass, integer, text, integer, double precision, boolean, regclass, text, text, text)', 'mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text, double precision)');
+DROP FUNCTION mfrec.mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text, double precision);
+COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text, double precision) IS
 'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a metric or count, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
 
 Lists rank the full catalogue less what the user has in the training rows; metrics are means over the users with a relevant test row:
@@ -282,12 +298,14 @@ Lists rank the full catalogue less what the user has in the training rows; metri
   mrr           1 / rank of the first hit, 0 without one; hit_rate: 1 when there is a hit
   auc           share of pairs of a relevant and another item that the scores order rightly, over all items
   novelty       mean over the list of -log2(share of the model''s users who have rated the item)
+  popularity    mean over the list of the share of the model''s users who have rated the item
+  intra_list_similarity  mean cosine of the pairs of items of the list, by the vectors that lists go by
   coverage      share of the items that are in at least one list
   gini          how unequally often items are in lists: 0 where all are alike, 1 where one item alone is; the lower the better
 rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
 With relevant test rows of items that the model does not know, figures of lists follow as all_... for which these are missed.
 With test rows of cold items, which a model with item_features knows without ratings, the same follow as cold_... for lists of cold items alone (baseline: a random order; the mean rating), as content_... for those that go by the cosine with the attributes of what the user has, without a model, and as warm_... for those of rated items alone, and cold_share, the share of cold items in the lists of all. WHERE mf_holdout(item_id, item_id) holds out whole items for that.
-relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
+relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. diversity: lists as mf_recommend makes them with it. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
 
 CREATE FUNCTION mfrec.mf_rollback(model text DEFAULT NULL, version bigint DEFAULT NULL) RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -716,10 +734,12 @@ time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, 
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON VIEW mf_training_log IS 'loss and validation metric after each iteration of every kept version';
-COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
+diversity: 0 to 1, lists of items that are less alike, at the price of scores: maximal marginal relevance by the items'' vectors; 0.3 is a good choice
+boosts: added to the scores of candidates before the best are chosen, null for 0; or boost_table => ''products'', boost_column => ''boost'' of items that have one (rows are found by the column boost_id_column, id unless named)
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), trending (likewise, with mfrec.cold_start), profile (what the user is like is known from user_features, and nothing else)';
 COMMENT ON FUNCTION mf_rollback(text, bigint) IS
 'lets another kept version of a model serve; without version the newest one before the current one; returns the version that serves now';

@@ -434,14 +434,18 @@ CREATE FUNCTION mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'recommends items to a user: the k best by score, ordered by rank. Items come as bigint; for others name their type right after k: mf_recommend(user, 10, item_type => NULL::uuid)
 candidates: only these items, also such that have come to item_features since the training; exclude: not these; new_items: false leaves out items of item_features that nobody has rated; fresh: look at the user''s current rows (default: where an index makes that cheap); exclude_seen: leave out what is in those rows; version: an older kept one
 per_group: at most so many of each group: per_group => 2, group_table => ''products'', group_column => ''seller_id'' (rows are found by the column group_id_column, id unless named), or an array groups that runs parallel to candidates; items without a group are not limited
+diversity: 0 to 1, lists of items that are less alike, at the price of scores: maximal marginal relevance by the items'' vectors; 0.3 is a good choice
+boosts: added to the scores of candidates before the best are chosen, null for 0; or boost_table => ''products'', boost_column => ''boost'' of items that have one (rows are found by the column boost_id_column, id unless named)
 reason: model (as trained), fresh (from rows newer than the training), popular (nothing is known of the user), trending (likewise, with mfrec.cold_start), profile (what the user is like is known from user_features, and nothing else)';
 
 CREATE FUNCTION mf_recommend(
@@ -449,11 +453,13 @@ CREATE FUNCTION mf_recommend(
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id bigint, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend';
-COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+COMMENT ON FUNCTION mf_recommend(text, bigint, text, anycompatible, anycompatible, boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend(
@@ -461,11 +467,13 @@ CREATE FUNCTION mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+COMMENT ON FUNCTION mf_recommend("any", bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'recommends items to a user: the k best by score, ordered by rank. item_type is a null of the type in which items come: item_type => NULL::uuid';
 
 CREATE FUNCTION mf_recommend(
@@ -473,11 +481,13 @@ CREATE FUNCTION mf_recommend(
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, version bigint DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anyelement, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 5000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_typed';
-COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean) IS
+COMMENT ON FUNCTION mf_recommend(text, bigint, anyelement, text, "any", "any", boolean, boolean, bigint, bigint, regclass, text, text, "any", boolean, double precision, double precision[], regclass, text, text) IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend_for(
@@ -485,12 +495,14 @@ CREATE FUNCTION mf_recommend_for(
 	new_items boolean DEFAULT true,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL, boosts double precision[] DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 3000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_for';
-COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any") IS
-'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; candidates, exclude, per_group and where groups are found: as of mf_recommend; nothing is stored';
+COMMENT ON FUNCTION mf_recommend_for(anycompatiblearray, double precision[], bigint, text, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, double precision[], regclass, text, text) IS
+'recommends items to a user of whom only these items are known, such as a basket or a session; ratings, if given, run parallel to items; new_items: false leaves out items of item_features that nobody has rated; candidates, exclude, per_group and where groups are found, diversity, boosts: as of mf_recommend; nothing is stored';
 
 CREATE FUNCTION mf_predict(user_id "any", item_id "any", model text DEFAULT NULL) RETURNS real
 LANGUAGE C STABLE PARALLEL SAFE COST 400
@@ -718,14 +730,17 @@ CREATE FUNCTION mf_recommend_all(
 	fresh boolean DEFAULT NULL, new_items boolean DEFAULT true,
 	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (user_id bigint, item_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all';
-COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boolean, anycompatible, anycompatible, bigint, regclass, text, text, "any", double precision, regclass, text, text) IS
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
 exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated
-candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over';
+candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over
+diversity, boost_table: as of mf_recommend; per_group and boost_table not together';
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,
@@ -733,11 +748,13 @@ CREATE FUNCTION mf_recommend_all(
 	new_items boolean DEFAULT true,
 	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
 	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
-	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL,
+	diversity double precision DEFAULT NULL,
+	boost_table regclass DEFAULT NULL, boost_column text DEFAULT NULL, boost_id_column text DEFAULT 'id')
 RETURNS TABLE (user_id anyelement, item_id anycompatible, score real, rank integer)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_all_typed';
-COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any") IS
+COMMENT ON FUNCTION mf_recommend_all(bigint, anyelement, anycompatible, text, boolean, bigint, boolean, boolean, "any", "any", bigint, regclass, text, text, "any", double precision, regclass, text, text) IS
 'recommends items to all users of a model at once, ids in the types of which user_type and item_type are nulls: user_type => NULL::uuid, item_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------
@@ -791,11 +808,12 @@ CREATE FUNCTION mf_evaluate(
 	test regclass, k bigint DEFAULT 10, model text DEFAULT NULL, version bigint DEFAULT NULL,
 	relevant_from double precision DEFAULT NULL, per_user boolean DEFAULT false, train regclass DEFAULT NULL,
 	user_column text DEFAULT NULL, item_column text DEFAULT NULL, rating_column text DEFAULT NULL,
-	relevant_event text DEFAULT NULL)
+	relevant_event text DEFAULT NULL,
+	diversity double precision DEFAULT NULL)
 RETURNS TABLE (metric text, value double precision, baseline double precision, user_id text)
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_evaluate';
-COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text) IS
+COMMENT ON FUNCTION mf_evaluate(regclass, bigint, text, bigint, double precision, boolean, regclass, text, text, text, text, double precision) IS
 'measures a model on rows that it was not trained on, such as WHERE mf_holdout(user_id, item_id); one row a metric or count, and beside it what a baseline reaches: the most popular items for lists, mean + user bias + item bias for ratings
 
 Lists rank the full catalogue less what the user has in the training rows; metrics are means over the users with a relevant test row:
@@ -806,12 +824,14 @@ Lists rank the full catalogue less what the user has in the training rows; metri
   mrr           1 / rank of the first hit, 0 without one; hit_rate: 1 when there is a hit
   auc           share of pairs of a relevant and another item that the scores order rightly, over all items
   novelty       mean over the list of -log2(share of the model''s users who have rated the item)
+  popularity    mean over the list of the share of the model''s users who have rated the item
+  intra_list_similarity  mean cosine of the pairs of items of the list, by the vectors that lists go by
   coverage      share of the items that are in at least one list
   gini          how unequally often items are in lists: 0 where all are alike, 1 where one item alone is; the lower the better
 rmse and mae compare predicted ratings; null baseline: none. Then counts: users measured, unknown to the model, without relevant rows; rows measured, relevant, left out because user or item is unknown, because the training rows have them, because they are null.
 With relevant test rows of items that the model does not know, figures of lists follow as all_... for which these are missed.
 With test rows of cold items, which a model with item_features knows without ratings, the same follow as cold_... for lists of cold items alone (baseline: a random order; the mean rating), as content_... for those that go by the cosine with the attributes of what the user has, without a model, and as warm_... for those of rated items alone, and cold_share, the share of cold items in the lists of all. WHERE mf_holdout(item_id, item_id) holds out whole items for that.
-relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
+relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. diversity: lists as mf_recommend makes them with it. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
 
 -- ---------------------------------------------------------------------------------------------
 -- Models (src/sql: fn_model; src/model)

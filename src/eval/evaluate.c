@@ -437,10 +437,10 @@ AllocateLists(Evaluation *e)
 {
 	const Image *image = e->r.image;
 	int64		users = e->test->users->count;
-	int64		bytes = Max(1, Min(e->k, image->nitems)) * 3 * (int64) sizeof(int32);
+	int64		bytes = Max(1, Min(PoolLength(e->diversity, e->k), image->nitems)) * 3 * (int64) sizeof(int32);
 	int64		sq8 = Sq8Bytes(image, users);
 
-	InitLists(&e->lists, image, e->k, Min(users, Max(1, e->block_bytes / bytes)),
+	InitLists(&e->lists, image, e->k, e->diversity, NULL, Min(users, Max(1, e->block_bytes / bytes)),
 			  sq8 > 0 && sq8 <= MemoryLimit(), &e->parallel);
 }
 
@@ -479,6 +479,7 @@ Evaluate(const EvaluationRequest *request, ReportFunction report, void *state)
 	Evaluation *e = palloc0(sizeof(Evaluation));
 
 	e->k = request->k;
+	e->diversity = request->diversity;
 	e->relevant_from = request->relevant_from;
 	e->largest = -INFINITY;
 	InitParallel(&e->parallel);

@@ -20,6 +20,7 @@ typedef struct EvaluationRequest
 	char	   *item_column;
 	char	   *rating_column;
 	char	   *relevant_event;	/* rows of other kinds do not count */
+	double		diversity;		/* of the model's lists; 0: none */
 } EvaluationRequest;
 
 extern void Evaluate(const EvaluationRequest *request, ReportFunction report, void *state);

@@ -45,6 +45,7 @@ typedef struct Evaluation
 {
 	Recommender r;
 	int			k;				/* as it was asked for; lists may be shorter */
+	double		diversity;		/* of the model's lists */
 	double		relevant_from;	/* NaN: every row is relevant */
 	Source		test_source;
 	Source		train_source;

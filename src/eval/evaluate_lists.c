@@ -12,6 +12,7 @@
 
 #include "utils/memutils.h"
 
+#include "core/topk/diversify.h"
 #include "eval/evaluate_lists.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
@@ -98,6 +99,17 @@ GatherRanked(Ranked *r)
 			GatherUser(r, u, q++);
 }
 
+/* Fills in how popular and how alike a list's items are; of items that nobody has, the first says nothing. */
+static void
+FillAlike(const Ranked *r, MfListTally *tally, const int32 *list, int length)
+{
+	const Evaluation *e = r->e;
+
+	if (r->id != PART_COLD)
+		tally->popularity = mf_list_popularity(list, length, e->counts, (double) e->model_users);
+	tally->similarity = mf_list_similarity(&e->r.image->index, list, length);
+}
+
 /*
  * Tallies the baseline's list of ranked user list_first + q, which is made here: the most popular items of the part, or
  * what a random order reaches.
@@ -113,7 +125,7 @@ JudgeBaseline(Ranked *r, int64 q)
 	int64		nrelevant = r->relevant_start[user + 1] - r->relevant_start[user];
 	const int32 *seen = r->seen + r->seen_start[user];
 	int64		nseen = r->seen_start[user + 1] - r->seen_start[user];
-	int			k = e->lists.batch.k;
+	int			k = e->lists.k;
 	int32	   *popular = r->popular + q * k;
 
 	if (popularity->count == NULL)
@@ -124,6 +136,7 @@ JudgeBaseline(Ranked *r, int64 q)
 	r->popular_count[q] = PopularList(e->r.image, r->part->nitems, seen, nseen, k, popular);
 	mf_list_tally(tally, popular, r->popular_count[q], e->k, relevant, nrelevant);
 	tally->information = mf_list_information(popular, r->popular_count[q], e->counts, (double) e->model_users);
+	FillAlike(r, tally, popular, r->popular_count[q]);
 	tally->auc = mf_auc_of_counts(popularity, seen, nseen, relevant, nrelevant);
 }
 
@@ -147,6 +160,7 @@ JudgeUser(void *state, int64 q, int worker)
 				  r->relevant_start[user + 1] - r->relevant_start[user]);
 	tally->information = r->id == PART_COLD ? NAN :
 		mf_list_information(list, batch->count[q], e->counts, (double) e->model_users);
+	FillAlike(r, tally, list, batch->count[q]);
 	JudgeBaseline(r, q);
 }
 
@@ -160,7 +174,7 @@ AddExposure(Ranked *r, int64 n)
 	for (int64 q = 0; q < n; q++)
 	{
 		mf_exposure_add(&total->model.exposure, batch->item + q * batch->k, batch->count[q]);
-		mf_exposure_add(&total->baseline.exposure, r->popular + q * batch->k, r->popular_count[q]);
+		mf_exposure_add(&total->baseline.exposure, r->popular + q * r->e->lists.k, r->popular_count[q]);
 	}
 }
 
@@ -172,7 +186,7 @@ JudgeRankedLists(Ranked *r)
 	int64		capacity = Min(e->lists.capacity, r->n);
 
 	e->lists.batch.filter = r->part->filter;
-	r->popular = HugeZeroArray(capacity * e->lists.batch.k, sizeof(int32));
+	r->popular = HugeZeroArray(capacity * e->lists.k, sizeof(int32));
 	r->popular_count = HugeZeroArray(capacity, sizeof(int32));
 	for (r->list_first = 0; r->list_first < r->n; r->list_first += capacity)
 	{
@@ -232,7 +246,7 @@ JudgeUserByContent(void *state, int64 q, int worker)
 	const Ranked *r = by->r;
 	const Evaluation *e = r->e;
 	const Block *b = &e->block;
-	int			k = e->lists.batch.k;
+	int			k = e->lists.k;
 	int			u = r->user[q];
 	int32	   *list = by->list + (Size) worker * k;
 	UserTally  *tally = &b->tally[PART_CONTENT][u];
@@ -257,8 +271,8 @@ JudgeByContent(Ranked *r)
 	Evaluation *e = r->e;
 	int			workers = mf_workers(&e->parallel);
 	ByContent	by = {.r = r,.space = CreateContentSpaces(e->content, workers),
-		.entry = HugeArray((int64) workers * e->lists.batch.k, sizeof(MfScored)),
-		.list = HugeArray((int64) workers * e->lists.batch.k, sizeof(int32))};
+		.entry = HugeArray((int64) workers * e->lists.k, sizeof(MfScored)),
+		.list = HugeArray((int64) workers * e->lists.k, sizeof(int32))};
 
 	if (!mf_parallel_for(&e->parallel, r->n, JudgeUserByContent, &by))
 		CheckCore(MF_CANCELLED);

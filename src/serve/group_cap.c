@@ -275,7 +275,7 @@ CapGroups(const Image *image, const Ranking *ranking, const ListFilter *filter, 
 		CHECK_FOR_INTERRUPTS();
 		if (n > LONG_RANKING)
 			LoadGroups(grouping, image);
-		if (grouping->group && ranking->counts)
+		if (grouping->group && ranking->counts && filter->boosts == NULL)
 		{
 			RankGrouped(ranking, filter, grouping, k, list);
 			return;

@@ -30,6 +30,8 @@ FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new)
 		return false;
 	EncodeItems(&encoder, ids, n, true, &new->items);
 	new->had = palloc0(sizeof(bool) * Max(new->items.ids->count, 1));
+	new->boost = NULL;
+	new->vectors = NULL;
 	return new->items.ids->count > 0;
 }
 
@@ -71,7 +73,7 @@ CompareScored(const void *a, const void *b)
 
 /* scored: the new items that may be in a user's list, best first; returns how many. */
 static int
-ScoreNewItems(const Recommender *r, const UserState *user, const NewItems *new, Scored *scored)
+ScoreNewItems(const Recommender *r, const UserState *user, NewItems *new, Scored *scored)
 {
 	const EncodedItems *items = &new->items;
 	const MfObjective *objective = &r->image->objective;
@@ -80,17 +82,21 @@ ScoreNewItems(const Recommender *r, const UserState *user, const NewItems *new, 
 	int			ld = r->image->index.ld;
 	MfFactors	factors = {.interest = mf_ratings_alone(objective) ? NULL : items->vectors,
 		.rating = mf_ratings_alone(objective) ? items->vectors : joint ? items->rating_vectors : NULL,.item_bias = items->bias};
-	float	   *vectors = HugeArray((int64) n * ld, sizeof(float));
+	double		unit = NothingKnown(user) ? 1 : BoostUnit(r->image);
 	float	   *offsets = HugeArray(n, sizeof(float));
 	int			count = 0;
 
-	mf_list_vectors(objective, &factors, HugeZeroArray(n, sizeof(int32)), n, vectors, offsets);
+	new->vectors = HugeArray((int64) n * ld, sizeof(float));
+	mf_list_vectors(objective, &factors, HugeZeroArray(n, sizeof(int32)), n, new->vectors, offsets);
 	for (int j = 0; j < n; j++)
 	{
-		float		score = (float) mf_dot(user->vector, vectors + (Size) j * ld, ld) + offsets[j];
+		float		score = NothingKnown(user) ? 0 :
+			(float) mf_dot(user->vector, new->vectors + (Size) j * ld, ld) + offsets[j];
 
+		if (new->boost)
+			score = (float) (score + new->boost[j] * unit);
 		if (!new->had[j])
-			scored[count++] = (Scored) {(int32) r->image->nitems + j, NothingKnown(user) ? 0 : score};
+			scored[count++] = (Scored) {(int32) r->image->nitems + j, score};
 	}
 	qsort(scored, count, sizeof(Scored), CompareScored);
 	return count;
@@ -101,7 +107,7 @@ ScoreNewItems(const Recommender *r, const UserState *user, const NewItems *new, 
  * those that the model knows come first; in a list of popular items all of them do.
  */
 void
-MergeNewItems(const Recommender *r, const UserState *user, const NewItems *new, int k, TopList *list)
+MergeNewItems(const Recommender *r, const UserState *user, NewItems *new, int k, TopList *list)
 {
 	Scored	   *scored = palloc(sizeof(Scored) * new->items.ids->count);
 	int			n = ScoreNewItems(r, user, new, scored);

@@ -15,11 +15,13 @@ typedef struct NewItems
 {
 	EncodedItems items;
 	bool	   *had;			/* the user has a row of it */
+	double	   *boost;			/* what is added to its score, as it is shown; NULL: nothing */
+	float	   *vectors;		/* list vectors, ld floats each, when they are merged with a list */
 } NewItems;
 
 extern bool FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new);
 extern void LeaveOutHad(const Recommender *r, int64 user, NewItems *new);
-extern void MergeNewItems(const Recommender *r, const UserState *user, const NewItems *new, int k, TopList *list);
+extern void MergeNewItems(const Recommender *r, const UserState *user, NewItems *new, int k, TopList *list);
 extern double PredictNewRating(const Recommender *r, const UserState *user, const NewItems *new, int j);
 extern double PredictNew(const Recommender *r, const UserState *user, const NewItems *new, int j);
 

@@ -139,18 +139,18 @@ ReadUsers(AllUsers *all, bool with_seen)
  * where they pay and fit.
  */
 static void
-AllocateBlock(AllUsers *all, int k)
+AllocateBlock(AllUsers *all, int k, double diversity, const Boosts *boosts)
 {
 	const Image *image = all->r.image;
 	int			ld = image->index.ld;
-	int64		bytes = sizeof(float) * (ld + 1) + sizeof(int64) + 3 * sizeof(int32) * Min(k, image->nitems);
+	int64		bytes = sizeof(float) * (ld + 1) + sizeof(int64) + 3 * sizeof(int32) * Min(PoolLength(diversity, k), image->nitems);
 	int64		capacity = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&all->parallel));
 	int64		sq8 = Sq8Bytes(image, all->users->count);
 
 	all->block_bytes = Max(MaintenanceMemory() / 4, LEAST_BLOCK);
 	capacity = Min(capacity, Max(all->block_bytes / bytes, 1));
 	capacity = Min(capacity, Max(all->users->count, 1));
-	InitLists(&all->lists, image, k, capacity, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
+	InitLists(&all->lists, image, k, diversity, boosts, capacity, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
 	all->vector = AlignedArray(capacity * ld, sizeof(float));
 	memset(all->vector, 0, capacity * ld * sizeof(float));
 	all->bias = HugeArray(capacity, sizeof(float));
@@ -186,11 +186,11 @@ CheckVersionSaysSeen(const Recommender *r)
 }
 
 /*
- * Opens a model (NULL: the default one) at a version (0: the current one) for lists of k items for all of
- * its users, in the current memory context.  SEEN_...: without what they have, or not.
+ * Opens a model (NULL: the default one) at a version (0: the current one) for lists for all of its users, in the
+ * current memory context.  SEEN_...: without what they have, or not.  PrepareLists() comes next.
  */
 AllUsers *
-OpenAllUsers(const char *model, int32 version, int k, SeenFrom from)
+OpenAllUsers(const char *model, int32 version, SeenFrom from)
 {
 	AllUsers   *all = palloc0(sizeof(AllUsers));
 
@@ -201,17 +201,15 @@ OpenAllUsers(const char *model, int32 version, int k, SeenFrom from)
 	ReadUsers(all, from != SEEN_STAYS);
 	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&all->r)))
 		ReadSeen(all);
-	AllocateBlock(all, k);
-	all->lists.batch.filter = &all->filter;
 	return all;
 }
 
 /*
- * Which items may be in the lists, before the first entry is asked for.  Many candidates become a bitmap, which users
- * who go through the index together share; a few are looked up for each.
+ * Which items may be in the lists.  Many candidates become a bitmap, which users who go through the index together
+ * share; a few are looked up for each.
  */
-void
-FilterAllUsers(AllUsers *all, const ListFilter *filter, Grouping *grouping)
+static void
+FilterLists(AllUsers *all, const ListFilter *filter, Grouping *grouping)
 {
 	const Image *image = all->r.image;
 
@@ -228,6 +226,19 @@ FilterAllUsers(AllUsers *all, const ListFilter *filter, Grouping *grouping)
 	LoadGroups(grouping, image);
 	all->filter.group = grouping->group;
 	all->filter.per_group = grouping->per_group;
+}
+
+/*
+ * Prepares lists of k items of that diversity, once, before the first entry is asked for: which items may be in them,
+ * and with what boosts.  Groups count in the search, which does not see boosts, so there may be one of them only.
+ */
+void
+PrepareLists(AllUsers *all, int k, double diversity, const ListFilter *filter, Grouping *grouping)
+{
+	Assert(grouping->per_group == 0 || filter->boosts == NULL);
+	AllocateBlock(all, k, diversity, AllowedBoosts(all->r.image, filter));
+	FilterLists(all, filter, grouping);
+	all->lists.batch.filter = &all->filter;
 }
 
 /* Reads the block's vectors and biases, the next n of the file; padding behind the d floats stays 0. */

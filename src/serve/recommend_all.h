@@ -60,8 +60,8 @@ typedef struct AllUsers
 	int			entry;			/* how many of them have been */
 } AllUsers;
 
-extern AllUsers *OpenAllUsers(const char *model, int32 version, int k, SeenFrom from);
-extern void FilterAllUsers(AllUsers *all, const ListFilter *filter, Grouping *grouping);
+extern AllUsers *OpenAllUsers(const char *model, int32 version, SeenFrom from);
+extern void PrepareLists(AllUsers *all, int k, double diversity, const ListFilter *filter, Grouping *grouping);
 extern bool NextListEntry(AllUsers *all, ListEntry *entry);
 extern void CloseAllUsers(AllUsers *all);
 

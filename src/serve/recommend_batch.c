@@ -8,10 +8,13 @@
 
 #include "utils/memutils.h"
 
+#include "core/base/arena.h"
+#include "core/topk/diversify.h"
 #include "core/topk/sq8.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/recommend_batch.h"
+#include "serve/recommender.h"
 
 /* With fewer users than this, 8-bit codes take longer to make than they save. */
 #define ENOUGH_USERS 256
@@ -23,29 +26,92 @@ Sq8Bytes(const Image *image, int64 users)
 	return image->index.sq4.dims > 0 && users >= ENOUGH_USERS ? mf_sq8_size(&image->index) : 0;
 }
 
+/* What a thread needs to finish a list: first boosts are added, then items are chosen. */
+typedef struct FinishSpace
+{
+	bool	   *out;			/* boosts->n */
+	MfScored   *entry;			/* batch.k */
+	const float **vector;		/* batch.k */
+	void	   *diversify;
+} FinishSpace;
+
+static void
+LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
+{
+	int			n = lists->batch.k;
+
+	space->out = mf_arena_take(arena, sizeof(bool) * (lists->boosts ? lists->boosts->n : 0));
+	space->entry = mf_arena_take(arena, sizeof(MfScored) * n);
+	space->vector = mf_arena_take(arena, sizeof(float *) * n);
+	space->diversify = mf_arena_take(arena, mf_diversify_workspace(n));
+}
+
 /*
- * Room for lists of at most k items for `capacity` users at a time, in the current memory context; sq8: with
- * Sq8Bytes.
+ * Room for lists of at most k items of that diversity for `capacity` users at a time, in the current memory context; boosts
+ * (NULL: none) are of items that the filter, which the caller sets, excludes; sq8: with Sq8Bytes.
  */
 void
-InitLists(Lists *lists, const Image *image, int k, int64 capacity, bool sq8, const MfParallel *parallel)
+InitLists(Lists *lists, const Image *image, int k, double diversity, const Boosts *boosts, int64 capacity, bool sq8,
+		  const MfParallel *parallel)
 {
 	MfTopkBatch *batch = &lists->batch;
+	MfArena		arena = {NULL, 0};
+	FinishSpace space;
 
 	memset(lists, 0, sizeof(Lists));
 	lists->image = image;
 	lists->parallel = parallel;
 	lists->capacity = Max(capacity, 1);
-	batch->k = (int) Min(k, image->nitems);
+	lists->k = (int) Min(k, image->nitems);
+	lists->diversity = diversity;
+	lists->boosts = boosts;
+	batch->k = (int) Min(PoolLength(diversity, k), image->nitems);
 	batch->item = HugeArray(lists->capacity * batch->k, sizeof(int32));
 	batch->score = HugeArray(lists->capacity * batch->k, sizeof(float));
 	batch->count = HugeArray(lists->capacity, sizeof(int32));
 	lists->space = AlignedArray(mf_topk_batch_workspace(&image->index, batch->k, parallel), 1);
+	LayOutFinish(&space, &arena, lists);
+	lists->finish_bytes = arena.used;
+	if (diversity > 0 || boosts)
+		lists->finish_space = AlignedArray(arena.used * mf_workers(parallel), 1);
 	if (!sq8)
 		return;
 	if (!mf_sq8_build(&lists->sq8, AlignedArray(mf_sq8_size(&image->index), 1), &image->index, parallel))
 		CheckCore(MF_CANCELLED);
 	batch->sq8 = &lists->sq8;
+}
+
+/* Adds boosts to list q, and chooses its items; for a thread. */
+static void
+FinishList(void *state, int64 q, int worker)
+{
+	Lists	   *lists = state;
+	MfTopkBatch *batch = &lists->batch;
+	const MfIndex *index = &lists->image->index;
+	MfArena		arena = {lists->finish_space + worker * lists->finish_bytes, 0};
+	int32	   *item = batch->item + q * batch->k;
+	float	   *score = batch->score + q * batch->k;
+	FinishSpace space;
+	MfHeap		heap;
+	MfPool		pool;
+
+	LayOutFinish(&space, &arena, lists);
+	if (lists->boosts && batch->k > 0)
+	{
+		memset(space.out, false, lists->boosts->n);
+		if (batch->seen_start)
+			MarkBoosted(lists->boosts, batch->seen + batch->seen_start[q], batch->seen_start[q + 1] - batch->seen_start[q],
+						true, space.out);
+		mf_heap_start(&heap, space.entry, batch->k);
+		batch->count[q] = MergeBoosted(lists->boosts, space.out, lists->image, batch->query + q * index->ld, &heap,
+									   batch->count[q], item, score);
+	}
+	pool = (MfPool) {batch->count[q], index->factors, space.vector, item, score};
+	for (int i = 0; i < pool.n; i++)
+		space.vector[i] = mf_index_vector(index, item[i]);
+	if (lists->diversity > 0)
+		mf_diversify(&pool, lists->diversity, lists->k, space.diversify);
+	batch->count[q] = Min(batch->count[q], lists->k);
 }
 
 /*
@@ -62,5 +128,7 @@ MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, 
 	batch->seen_start = seen_start;
 	batch->seen = seen;
 	if (!mf_topk_batch(&lists->image->index, batch, lists->space, lists->parallel))
+		CheckCore(MF_CANCELLED);
+	if (lists->finish_space && !mf_parallel_for(lists->parallel, n, FinishList, lists))
 		CheckCore(MF_CANCELLED);
 }

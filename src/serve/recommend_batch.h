@@ -6,9 +6,10 @@
 
 #include "core/topk/topk.h"
 #include "image/image_cache.h"
+#include "serve/boosts.h"
 
 /*
- * Room for lists, and what making them needs.  List q has batch.count[q] items, best first, in batch.item from
+ * Room for lists, and what making them needs.  List q has batch.count[q] items, at most k, best first, in batch.item from
  * element q * batch.k on, and scores likewise.
  */
 typedef struct Lists
@@ -16,13 +17,19 @@ typedef struct Lists
 	const Image *image;
 	const MfParallel *parallel;
 	int64		capacity;		/* users whose lists there is room for */
+	int			k;
+	double		diversity;		/* 0: lists are the best items by score */
+	const Boosts *boosts;		/* of items that batch.filter excludes; NULL: none */
 	MfTopkBatch batch;
 	MfSq8		sq8;
 	void	   *space;
+	char	   *finish_space;	/* of each worker, for what is done to lists once they are made */
+	Size		finish_bytes;
 } Lists;
 
 extern int64 Sq8Bytes(const Image *image, int64 users);
-extern void InitLists(Lists *lists, const Image *image, int k, int64 capacity, bool sq8, const MfParallel *parallel);
+extern void InitLists(Lists *lists, const Image *image, int k, double diversity, const Boosts *boosts, int64 capacity,
+					  bool sq8, const MfParallel *parallel);
 extern void MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen);
 
 #endif

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "core/linalg/dot.h"
+#include "core/topk/diversify.h"
 #include "core/topk/topk.h"
 #include "image/seen_items.h"
 #include "model/missing_rows.h"
@@ -222,10 +223,55 @@ MarkExcluded(const Image *image, const ListFilter *filter)
 {
 	uint64_t   *excluded = filter->rated ? MarkColdItems(image) : NULL;
 
+	if (filter->boosts)
+		excluded = MarkItems(image, filter->boosts->item, filter->boosts->n, excluded);
 	return filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude, excluded) : excluded;
 }
 
-/* The filter as the core takes it, without what the user has (NULL: with everything). */
+/* Which boosted items a filter keeps out, as does what the user has (NULL: nothing does). */
+static bool *
+BoostedOut(const Image *image, const ListFilter *filter, const UserState *user)
+{
+	const Boosts *boosts = filter->boosts;
+	bool	   *out = palloc(sizeof(bool) * Max(boosts->n, 1));
+
+	memset(out, filter->candidates != NULL, boosts->n);
+	if (filter->candidates)
+		MarkBoosted(boosts, filter->candidates, filter->ncandidates, false, out);
+	MarkBoosted(boosts, filter->exclude, filter->nexclude, true, out);
+	if (user)
+		MarkBoosted(boosts, user->seen, user->nseen, true, out);
+	for (int32 i = 0; filter->rated && i < boosts->n; i++)
+		if (mf_is_cold(&image->objective, image->counts[boosts->item[i]]))
+			out[i] = true;
+	return out;
+}
+
+/* The boosts of a filter (NULL: none) without those of items that it keeps out. */
+const Boosts *
+AllowedBoosts(const Image *image, const ListFilter *filter)
+{
+	const Boosts *boosts = filter->boosts;
+	Boosts	   *allowed;
+	bool	   *out;
+
+	if (boosts == NULL)
+		return NULL;
+	allowed = palloc0(sizeof(Boosts));
+	allowed->item = HugeArray(boosts->n, sizeof(int32));
+	allowed->value = HugeArray(boosts->n, sizeof(double));
+	out = BoostedOut(image, filter, NULL);
+	for (int32 i = 0; i < boosts->n; i++)
+		if (!out[i])
+		{
+			allowed->item[allowed->n] = boosts->item[i];
+			allowed->value[allowed->n++] = boosts->value[i];
+		}
+	pfree(out);
+	return allowed;
+}
+
+/* The filter as the core takes it, which leaves boosted items out, without what the user has (NULL: with everything). */
 static void
 CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, MfFilter *numbered)
 {
@@ -266,6 +312,39 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 		list->count = mf_topk_search(&image->index, user->vector, k, &numbered,
 									 SearchWorkspace(mf_topk_workspace(&image->index, k)),
 									 list->item, list->score, NULL);
+	if (k > 0 && filter->boosts)
+	{
+		MfHeap		heap;
+
+		mf_heap_start(&heap, palloc(sizeof(MfScored) * k), k);
+		list->count = MergeBoosted(filter->boosts, BoostedOut(image, filter, leave_out_seen ? user : NULL), image,
+								   user->vector, &heap, list->count, list->item, list->score);
+	}
+}
+
+/* How long a ranking must be from which a list of k items is chosen. */
+int
+PoolLength(double diversity, int k)
+{
+	return diversity > 0 ? mf_diversify_pool(k) : k;
+}
+
+/*
+ * Makes a list of k items of that diversity of a ranking of PoolLength(); new_vectors has ld floats of each item from
+ * image->nitems on (NULL: there are none).  Scores stay with their items.
+ */
+void
+DiversifyList(const Image *image, const float *new_vectors, double diversity, int k, TopList *list)
+{
+	const float **vector = palloc(sizeof(float *) * Max(list->count, 1));
+	MfPool		pool = {list->count, image->index.factors, vector, list->item, list->score};
+
+	for (int i = 0; i < list->count; i++)
+		vector[i] = list->item[i] < image->nitems ? mf_index_vector(&image->index, list->item[i]) :
+			new_vectors + (Size) (list->item[i] - image->nitems) * image->index.ld;
+	if (diversity > 0)
+		mf_diversify(&pool, diversity, k, AlignedArray(mf_diversify_workspace(pool.n), 1));
+	list->count = Min(list->count, k);
 }
 
 /* Whether nothing is known of a user that a list could go by. */
@@ -284,6 +363,35 @@ ColdStartOrder(const Image *image, Reason reason)
 	return (ItemOrder) {image->popular, NULL};
 }
 
+/* The score that an order goes by. */
+static double
+OrderScore(const Image *image, ItemOrder order, int32 item)
+{
+	return order.trends ? order.trends[item] : image->counts[item];
+}
+
+/* Merges boosted items into a list of popular ones. */
+static void
+MergePopularBoosted(const Image *image, ItemOrder order, const UserState *user, const ListFilter *filter, int k, TopList *list)
+{
+	const Boosts *boosts = filter->boosts;
+	const bool *out = BoostedOut(image, filter, user);
+	MfHeap		heap;
+
+	mf_heap_start(&heap, palloc(sizeof(MfScored) * k), k);
+	for (int i = 0; i < list->count; i++)
+		mf_heap_push(&heap, list->item[i], OrderScore(image, order, list->item[i]));
+	for (int32 i = 0; i < boosts->n; i++)
+		if (!out[i])
+			mf_heap_push(&heap, boosts->item[i], OrderScore(image, order, boosts->item[i]) + boosts->value[i]);
+	mf_heap_sort(&heap);
+	for (list->count = 0; list->count < heap.count; list->count++)
+	{
+		list->item[list->count] = (int32) heap.entry[list->count].number;
+		list->score[list->count] = (float) heap.entry[list->count].score;
+	}
+}
+
 /*
  * The first k items of an order, with the scores that it goes by, without what the user has (NULL: with everything).
  * Few are passed over, so the order is gone through from its beginning.  Cold items, which have no ratings, come last.
@@ -293,10 +401,13 @@ MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const Li
 {
 	const Image *image = r->image;
 	const uint64_t *allowed = filter->candidates ? MarkItems(image, filter->candidates, filter->ncandidates, NULL) : NULL;
-	const uint64_t *excluded = filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude, NULL) : NULL;
+	const uint64_t *excluded;
 	const uint64_t *seen = user && user->nseen > 0 ? MarkItems(image, user->seen, user->nseen, NULL) : NULL;
 	int64		nitems = filter->rated ? RatedItems(image) : image->nitems;
+	uint64_t   *marked = filter->nexclude > 0 ? MarkItems(image, filter->exclude, filter->nexclude, NULL) : NULL;
 
+	excluded = filter->boosts ? MarkItems(image, filter->boosts->item, filter->boosts->n, marked) : marked;
+	k = (int) Min(k, Max(image->nitems, 1));
 	InitList(image, k, list);
 	for (int64 i = 0; i < nitems && list->count < k; i++)
 	{
@@ -307,8 +418,10 @@ MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const Li
 			(seen && (seen[item / 64] & bit)))
 			continue;
 		list->item[list->count] = item;
-		list->score[list->count++] = order.trends ? order.trends[item] : image->counts[item];
+		list->score[list->count++] = (float) OrderScore(image, order, item);
 	}
+	if (filter->boosts)
+		MergePopularBoosted(image, order, user, filter, k, list);
 }
 
 /* The rating that a user would give an item of that vector, d floats, and bias, within the ratings' range. */

@@ -7,6 +7,7 @@
 #include "image/image_cache.h"
 #include "model/factor_rows.h"
 #include "model/model_cache.h"
+#include "serve/boosts.h"
 
 /* A model, one version of it and its items, opened for one call. */
 typedef struct Recommender
@@ -43,7 +44,7 @@ typedef struct UserState
 
 /*
  * Which items may be in a list, by their numbers in the image; negative ones are of items that the model does
- * not know.
+ * not know.  And what is added to their scores.
  */
 typedef struct ListFilter
 {
@@ -53,7 +54,8 @@ typedef struct ListFilter
 	int			nexclude;
 	bool		rated;			/* only items that somebody has rated: no cold ones */
 	const int32 *group;			/* by item, 1 or more; NULL: no groups */
-	int			per_group;		/* at most so many of each */
+	int			per_group;		/* at most so many of each; not beside boosts, see group_cap.c */
+	const Boosts *boosts;		/* NULL: none */
 } ListFilter;
 
 /* An order of all items of an image, best first, for users of whom nothing is known. */
@@ -85,9 +87,12 @@ extern int64 RatedItems(const Image *image);
 extern uint64_t *MarkItems(const Image *image, const int32 *items, int64 n, uint64_t *bitmap);
 extern uint64_t *MarkColdItems(const Image *image);
 extern uint64_t *MarkExcluded(const Image *image, const ListFilter *filter);
+extern const Boosts *AllowedBoosts(const Image *image, const ListFilter *filter);
 extern void InitList(const Image *image, int k, TopList *list);
 extern void MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool leave_out_seen,
 					 int k, TopList *list);
+extern int	PoolLength(double diversity, int k);
+extern void DiversifyList(const Image *image, const float *new_vectors, double diversity, int k, TopList *list);
 extern bool NothingKnown(const UserState *user);
 extern ItemOrder ColdStartOrder(const Image *image, Reason reason);
 extern void MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const ListFilter *filter, int k,

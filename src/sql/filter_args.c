@@ -10,11 +10,11 @@
 #include "sql/args.h"
 #include "sql/filter_args.h"
 
-/* Whether a call has an argument that is not null. */
+/* Whether a call has an argument that is not null; a negative number is of one that the function does not have. */
 bool
 ArgumentGiven(FunctionCallInfo fcinfo, int n)
 {
-	return PG_NARGS() > n && !PG_ARGISNULL(n);
+	return n >= 0 && PG_NARGS() > n && !PG_ARGISNULL(n);
 }
 
 /* An array of item ids, as numbers in the image; negative where the model does not know one.  Nulls are left out. */

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "eval/evaluate.h"
 #include "sql/args.h"
+#include "sql/list_args.h"
 #include "sql/srf.h"
 
 /* Adds a metric or count to the result; a ReportFunction, whose state is the call. */
@@ -32,7 +33,7 @@ PutMetric(void *state, const char *user, const char *name, double value, double 
 
 /*
  * mf_evaluate(test regclass, k bigint, model text, version bigint, relevant_from float8, per_user bool,
- * train regclass, user_column, item_column, rating_column, relevant_event text): how good a model is on rows that it
+ * train regclass, user_column, item_column, rating_column, relevant_event text, diversity float8): how good a model is on rows that it
  * was not trained on, as metric (or count), value, and baseline: what popular items or biases reach.
  * user_id is null, or with per_user who the row is about.
  */
@@ -56,6 +57,7 @@ mf_evaluate(PG_FUNCTION_ARGS)
 	request.item_column = TextArgument(fcinfo, 8);
 	request.rating_column = TextArgument(fcinfo, 9);
 	request.relevant_event = PG_NARGS() > 10 ? TextArgument(fcinfo, 10) : NULL; /* since 0.2.0 */
+	request.diversity = DiversityArgument(fcinfo, 11);
 	Evaluate(&request, PutMetric, fcinfo);
 	return (Datum) 0;
 }

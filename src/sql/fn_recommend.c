@@ -24,6 +24,7 @@
 #include "serve/user_fold_in.h"
 #include "sql/args.h"
 #include "sql/filter_args.h"
+#include "sql/list_args.h"
 #include "sql/srf.h"
 
 /* Candidates that the model does not know of which a call looks up attributes. */
@@ -46,10 +47,12 @@ typedef struct RecommendArguments
 	int			exclude_seen;
 	int			version;
 	int			new_items;
+	int			diversity;
+	BoostPlaces boosts;
 } RecommendArguments;
 
-static const RecommendArguments plain_arguments = {2, {3, 4, 8}, 5, 6, 7, 13};
-static const RecommendArguments typed_arguments = {3, {4, 5, 9}, 6, 7, 8, 14};
+static const RecommendArguments plain_arguments = {2, {3, 4, 8}, 5, 6, 7, 13, 14, {15, 16, 17, 18}};
+static const RecommendArguments typed_arguments = {3, {4, 5, 9}, 6, 7, 8, 14, 15, {16, 17, 18, 19}};
 
 /* A list on its way to rows of ROWS_RECOMMENDED. */
 typedef struct Recommendation
@@ -131,6 +134,15 @@ ReportManyNewItems(const Recommender *r)
 					 quote_literal_cstr(r->model->name))));
 }
 
+/* Takes what is added to the scores of new items. */
+static void
+BoostNewItems(const Boosts *boosts, NewItems *new)
+{
+	new->boost = palloc(sizeof(double) * new->items.ids->count);
+	for (int32 j = 0; j < new->items.ids->count; j++)
+		new->boost[j] = BoostOfUnknown(boosts, IdAt(new->items.ids, j));
+}
+
 /*
  * Those of the candidates that the model does not know, but can read attributes of, without those to be excluded.  False
  * where there are none, as in a model without attributes; groups are of known items alone.
@@ -156,7 +168,11 @@ FindNewCandidates(FunctionCallInfo fcinfo, const FilterPlaces *at, const Recomme
 			(void) AddId(unknown, ids[i]);
 	if (unknown->count > MOST_NEW_ITEMS)
 		ReportManyNewItems(r);
-	return FindNewItems(r, unknown->ids, Min(unknown->count, MOST_NEW_ITEMS), new);
+	if (!FindNewItems(r, unknown->ids, Min(unknown->count, MOST_NEW_ITEMS), new))
+		return false;
+	if (filter->boosts)
+		BoostNewItems(filter->boosts, new);
+	return true;
 }
 
 /* What a list of a user of whom nothing is known is called, as mfrec.cold_start says: where trends are, it may go by them. */
@@ -214,6 +230,8 @@ static void
 Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 {
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
+	double		diversity = DiversityArgument(fcinfo, at->diversity);
+	int			length = PoolLength(diversity, k);
 	int32		version = VersionArgument(fcinfo, at->version);
 	bool		exclude_seen = PG_ARGISNULL(at->exclude_seen) || PG_GETARG_BOOL(at->exclude_seen);
 	Recommender r;
@@ -221,7 +239,7 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	Grouping	grouping;
 	UserState	user;
 	TopList		list = {0};
-	NewItems	new;
+	NewItems	new = {.vectors = NULL};
 	int64		id;
 	bool		refreshed;
 	bool		has_new;
@@ -233,20 +251,22 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", ITEM_TYPE_HINT);
 	id = IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name);
 	ReadFilter(fcinfo, &at->filter, r.image, !NewItemsArgument(fcinfo, at->new_items), &filter);
+	filter.boosts = BoostArguments(fcinfo, &at->boosts, at->filter.candidates, r.image);
 	ReadGroups(fcinfo, &at->filter, r.image, &filter, &grouping);
 	LoadCurrentUser(fcinfo, at, &r, id, exclude_seen, &user, &refreshed);
 	if (NothingKnown(&user))
-		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, k, id, &list);
+		ColdStartList(&r, &user, &filter, &grouping, exclude_seen, length, id, &list);
 	else if (grouping.per_group > 0)
-		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, k, &list);
+		MakeGroupedList(&r, &user, &filter, &grouping, exclude_seen, length, &list);
 	else
-		MakeList(&r, &user, &filter, exclude_seen, k, &list);
+		MakeList(&r, &user, &filter, exclude_seen, length, &list);
 	has_new = (!NothingKnown(&user) || ListsColdUsers()) &&
 		FindNewCandidates(fcinfo, &at->filter, &r, &filter, &new);
 	if (has_new && exclude_seen && refreshed)
 		LeaveOutHad(&r, id, &new);
 	if (has_new)
-		MergeNewItems(&r, &user, &new, k, &list);
+		MergeNewItems(&r, &user, &new, length, &list);
+	DiversifyList(r.image, new.vectors, diversity, k, &list);
 	PutRecommendation(fcinfo, &r, &user, has_new ? &new : NULL, &list);
 	CloseRecommender(&r);
 }
@@ -254,8 +274,9 @@ Recommend(FunctionCallInfo fcinfo, const RecommendArguments *at, Oid item_type)
 /*
  * mf_recommend(user_id "any" or text, k bigint, model text, candidates, exclude anycompatible, fresh bool,
  * exclude_seen bool, version bigint, per_group bigint, group_table regclass, group_column text,
- * group_id_column text, groups "any", new_items bool): the k best items for a user, best first, as item_id bigint,
- * score, rank, predicted_rating (null without a rating part) and reason.  No rows for a null user.
+ * group_id_column text, groups "any", new_items bool, diversity float8, boosts float8[], boost_table regclass,
+ * boost_column text, boost_id_column text): the k best items for a user, best first, as item_id bigint, score, rank,
+ * predicted_rating (null without a rating part) and reason.  No rows for a null user.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend);
 Datum
@@ -315,17 +336,21 @@ ReadBasket(FunctionCallInfo fcinfo, Recommender *r, ArrayType *array, UserState 
 
 /*
  * mf_recommend_for(items anycompatiblearray, ratings float8[], k bigint, model text, new_items bool, candidates,
- * exclude "any", per_group bigint, group_table regclass, group_column text, group_id_column text, groups "any"): the
- * k best items for a user of whom only these items are known, which the list leaves out; popular ones, by
- * mfrec.cold_start of late, where the model knows none of them.  Nothing is stored.  Items come back in the array's
- * type; no rows for a null array.
+ * exclude "any", per_group bigint, group_table regclass, group_column text, group_id_column text, groups "any",
+ * diversity float8, boosts float8[], boost_table regclass, boost_column text, boost_id_column text): the k best items
+ * for a user of whom only these items are known, which the list leaves out; popular ones, by mfrec.cold_start of late,
+ * where the model knows none of them.  Nothing is stored.  Items come back in the array's type; no rows for a null
+ * array.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_for);
 Datum
 mf_recommend_for(PG_FUNCTION_ARGS)
 {
 	static const FilterPlaces at = {5, 6, 7};
+	static const BoostPlaces boosts = {13, 14, 15, 16};
 	int			k = ListLengthArgument(fcinfo, 2, DEFAULT_K);
+	double		diversity = DiversityArgument(fcinfo, 12);
+	int			length = PoolLength(diversity, k);
 	Recommender r;
 	ListFilter	filter;
 	Grouping	grouping;
@@ -344,16 +369,18 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	OpenRecommender(&r, TextArgument(fcinfo, 3), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->item_type, "item", "Pass an array of item ids of type %s.");
 	ReadFilter(fcinfo, &at, r.image, !NewItemsArgument(fcinfo, 4), &filter);
+	filter.boosts = BoostArguments(fcinfo, &boosts, at.candidates, r.image);
 	ReadGroups(fcinfo, &at, r.image, &filter, &grouping);
 	ReadBasket(fcinfo, &r, array, &user);
 	if (grouping.per_group > 0)
-		MakeGroupedList(&r, &user, &filter, &grouping, true, k, &list);
+		MakeGroupedList(&r, &user, &filter, &grouping, true, length, &list);
 	else if (NothingKnown(&user))
-		MakePopularList(&r, ColdStartOrder(r.image, user.reason), NULL, &filter, k, &list);
+		MakePopularList(&r, ColdStartOrder(r.image, user.reason), NULL, &filter, length, &list);
 	else
-		MakeList(&r, &user, &filter, true, k, &list);
+		MakeList(&r, &user, &filter, true, length, &list);
 	if (!NothingKnown(&user))
 		ShowScores(&r, &user, &list);
+	DiversifyList(r.image, NULL, diversity, k, &list);
 	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;

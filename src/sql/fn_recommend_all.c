@@ -15,6 +15,7 @@
 #include "serve/recommend_all.h"
 #include "sql/args.h"
 #include "sql/filter_args.h"
+#include "sql/list_args.h"
 
 /* An error with a hint unless both ids can be returned in the result's columns. */
 static void
@@ -47,6 +48,17 @@ SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
 	return PG_GETARG_BOOL(fresh) ? SEEN_FROM_SOURCE : SEEN_FROM_VERSION;
 }
 
+/* The arguments of boosts must fit, which is found out before anything is read; an error where groups stand beside them. */
+static void
+CheckBoostsAlone(FunctionCallInfo fcinfo, const FilterPlaces *at, const BoostPlaces *boosts)
+{
+	if (OidIsValid(BoostTableArgument(fcinfo, boosts)) && ArgumentGiven(fcinfo, at->per_group))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("mf_recommend_all cannot take both per_group and boost_table"),
+				 errhint("Call mf_recommend, which takes both, for each user: FROM users, LATERAL mf_recommend(users.id, ...).")));
+}
+
 /* The first call: opens the model and reads what there is to be read, into memory that lives until the last one. */
 static void
 BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
@@ -58,6 +70,9 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 	SeenFrom	seen = SeenArgument(fcinfo, model_argument + 1, model_argument + 3);
 	int32		version = VersionArgument(fcinfo, model_argument + 2);
 	FilterPlaces at = {model_argument + 5, model_argument + 6, model_argument + 7};
+	double		diversity = DiversityArgument(fcinfo, model_argument + 12);
+	BoostPlaces boosts = {-1, model_argument + 13, model_argument + 14, model_argument + 15};
+	int			k = ListLengthArgument(fcinfo, 0, DEFAULT_K);
 	ListFilter	filter;
 	Grouping	grouping;
 	TupleDesc	desc;
@@ -67,11 +82,13 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	all = OpenAllUsers(model, version, ListLengthArgument(fcinfo, 0, DEFAULT_K), seen);
+	CheckBoostsAlone(fcinfo, &at, &boosts);
+	all = OpenAllUsers(model, version, seen);
 	CheckIdTypes(fcinfo, desc, all->r.image);
 	ReadFilter(fcinfo, &at, all->r.image, !NewItemsArgument(fcinfo, model_argument + 4), &filter);
+	filter.boosts = BoostArguments(fcinfo, &boosts, at.candidates, all->r.image);
 	ReadGroups(fcinfo, &at, all->r.image, &filter, &grouping);
-	FilterAllUsers(all, &filter, &grouping);
+	PrepareLists(all, k, diversity, &filter, &grouping);
 	call->tuple_desc = BlessTupleDesc(desc);
 	call->user_fctx = all;
 	RegisterExprContextCallback(rsinfo->econtext, EndRecommendAll, PointerGetDatum(all));
@@ -120,8 +137,9 @@ RecommendAll(FunctionCallInfo fcinfo, int model_argument)
 /*
  * mf_recommend_all(k bigint, model text, exclude_seen bool, version bigint, fresh bool, new_items bool, candidates,
  * exclude anycompatible, per_group bigint, group_table regclass, group_column text, group_id_column text, groups
- * "any"): the k best items for every user of the model by the vectors that are stored, as user_id and item_id bigint,
- * score and rank; a user's rows follow each other, by rank.
+ * "any", diversity float8, boost_table regclass, boost_column text, boost_id_column text): the k best items for every
+ * user of the model by the vectors that are stored, as user_id and item_id bigint, score and rank; a user's rows follow
+ * each other, by rank.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_all);
 Datum

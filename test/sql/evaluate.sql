@@ -61,6 +61,17 @@ CREATE TABLE ev_scored AS
   SELECT name, c.* FROM unnest(ARRAY['ev', 'ev_classic', 'ev_implicit']) AS name, ev_cells(name) AS c;
 ANALYZE ev_scored;
 
+-- List vectors of a model's items, of length 1: coordinate n of item i.
+CREATE FUNCTION ev_units(name text) RETURNS TABLE (i int, n bigint, x double precision) LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY EXECUTE format($q$
+	WITH v AS (SELECT i.item_id::int AS i, t.n, t.s + coalesce((SELECT (parameters->>'taste')::real FROM mf_models WHERE model = $1 AND serving) * t.q, 0)::double precision AS x
+	  FROM %I i, unnest(i.factors, i.rating_factors) WITH ORDINALITY AS t (s, q, n))
+	SELECT i, n, x / sqrt(sum(x ^ 2) OVER (PARTITION BY i)) FROM v$q$, name || '_item_factors') USING name;
+END $$;
+CREATE TABLE ev_unit AS SELECT name, c.* FROM unnest(ARRAY['ev', 'ev_classic', 'ev_implicit']) AS name, ev_units(name) AS c;
+ANALYZE ev_unit;
+
 -- The metrics of lists, by the score or by popularity.
 CREATE FUNCTION ev_lists(name text, k int, relevant_from double precision, popular boolean)
   RETURNS TABLE (metric text, value double precision) LANGUAGE sql AS $$
@@ -78,8 +89,13 @@ WITH cells AS MATERIALIZED (
 	  sum(1 / log(2, rank + 1)) FILTER (WHERE relevant) / (SELECT sum(1 / log(2, r + 1)) FROM generate_series(1, least(k, n)) r) AS ndcg,
 	  sum(so_far / rank::double precision) FILTER (WHERE relevant) / least(k, n) AS map,
 	  1.0 / min(rank) FILTER (WHERE relevant) AS mrr,
-	  avg(-ln(popularity / (SELECT count(DISTINCT user_id) FROM ev_train)::double precision) / ln(2)) AS novelty
+	  avg(-ln(popularity / (SELECT count(DISTINCT user_id) FROM ev_train)::double precision) / ln(2)) AS novelty,
+	  avg(popularity / (SELECT count(DISTINCT user_id) FROM ev_train)::double precision) AS popular
 	FROM listed GROUP BY u, n),
+  alike AS (
+	SELECT u, (sum(x ^ 2) - max(length)) / nullif(max(length) * (max(length) - 1), 0) AS alike FROM (
+	  SELECT u, n, sum(x) AS x, count(*) AS length FROM (SELECT u, i FROM listed) l JOIN (SELECT e.i, e.n, e.x FROM ev_unit e WHERE e.name = ev_lists.name) v USING (i) GROUP BY 1, 2) s
+	GROUP BY u),
   aucs AS (
 	SELECT a.u, avg(CASE WHEN a.score::real > b.score::real THEN 1 WHEN a.score::real = b.score::real THEN 0.5 ELSE 0 END) AS auc
 	FROM cells a JOIN cells b USING (u) WHERE a.relevant AND NOT b.relevant GROUP BY 1)
@@ -92,6 +108,8 @@ SELECT 'mrr', avg(coalesce(mrr, 0)) FROM users UNION ALL
 SELECT 'hit_rate', avg((hits > 0)::int) FROM users UNION ALL
 SELECT 'auc', avg(auc) FROM aucs UNION ALL
 SELECT 'novelty', avg(novelty) FROM users UNION ALL
+SELECT 'popularity', avg(popular) FROM users UNION ALL
+SELECT 'intra_list_similarity', avg(alike) FROM alike UNION ALL
 SELECT 'coverage', count(DISTINCT i) / (SELECT count(DISTINCT item_id) FROM ev_train)::double precision FROM listed UNION ALL
 SELECT 'gini', sum((2 * rank - n - 1) * times)::double precision / ((max(n) - 1) * sum(times)) FROM (
 	SELECT times, row_number() OVER (ORDER BY times) AS rank, count(*) OVER () AS n FROM (
@@ -120,7 +138,7 @@ WITH expected AS (
 	SELECT g.metric, g.value, g.baseline, ordinality FROM ROWS FROM (mf_evaluate('ev_test', k, name, relevant_from => relevant_from)) WITH ORDINALITY g (metric, value, baseline, user_id)
 	WHERE g.user_id IS NULL),
   compared AS (
-	SELECT metric, ordinality, abs(g.value - e.value) <= 1e-8 * greatest(1, abs(e.value)) AND
+	SELECT metric, ordinality, (g.value IS NULL AND e.value IS NULL OR abs(g.value - e.value) <= 1e-8 * greatest(1, abs(e.value))) AND
 	  (g.baseline IS NULL AND e.baseline IS NULL OR abs(g.baseline - e.baseline) <= 1e-8 * greatest(1, abs(e.baseline))) AS same
 	FROM got g FULL JOIN expected e USING (metric))
 SELECT string_agg(metric, ' ' ORDER BY ordinality) FILTER (WHERE same), string_agg(metric, ' ' ORDER BY ordinality) FILTER (WHERE same IS NOT TRUE)

@@ -396,6 +396,9 @@ CREATE FUNCTION companions(function text, argument text) RETURNS text LANGUAGE s
 		WHEN function = 'mf_import' AND argument IN ('user_column', 'item_column', 'rating_column') THEN ', source => ''public.source'''
 		WHEN argument = 'group_column' THEN ', per_group => 1, group_table => ''public.vectors'''
 		WHEN argument = 'group_id_column' THEN ', per_group => 1, group_table => ''public.vectors'', group_column => ''id'''
+		WHEN argument = 'boost_table' THEN ', boost_column => ''id'''
+		WHEN argument = 'boost_column' THEN ', boost_table => ''public.vectors'''
+		WHEN argument = 'boost_id_column' THEN ', boost_table => ''public.vectors'', boost_column => ''id'''
 		ELSE '' END
 $$;
 SELECT mf_train('source', 'usual', factors => 2);

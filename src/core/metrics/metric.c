@@ -86,6 +86,20 @@ novelty(const MfListTally *list)
 	return list->length > 0 ? list->information / list->length : 0;
 }
 
+/* Mean share of users that have the list's items; 0 for an empty list, NaN where it is not known. */
+static double
+popularity(const MfListTally *list)
+{
+	return isnan(list->popularity) || list->length > 0 ? list->popularity / list->length : 0;
+}
+
+/* Mean cosine of the pairs of items of the list (Ziegler et al. 2005); NaN for fewer than two. */
+static double
+intra_list_similarity(const MfListTally *list)
+{
+	return list->similarity;
+}
+
 /* Share of the items that are in one list at least. */
 static double
 coverage(const MfExposure *exposure)

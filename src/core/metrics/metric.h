@@ -28,6 +28,8 @@
 	METRIC(HIT_RATE, "hit_rate", of_list, hit_rate, true) \
 	METRIC(AUC, "auc", of_list, auc, false) \
 	METRIC(NOVELTY, "novelty", of_list, novelty, false) \
+	METRIC(POPULARITY, "popularity", of_list, popularity, false) \
+	METRIC(INTRA_LIST_SIMILARITY, "intra_list_similarity", of_list, intra_list_similarity, false) \
 	METRIC(COVERAGE, "coverage", of_exposure, coverage, false) \
 	METRIC(GINI, "gini", of_exposure, gini, false)
 

@@ -22,7 +22,7 @@ gain_at(int rank)
 static void
 start_tally(MfListTally *tally, int64_t length, int k, int64_t nrelevant)
 {
-	*tally = (MfListTally) {.k = k,.length = length < k ? (int) length : k,.auc = NAN};
+	*tally = (MfListTally) {.k = k,.length = length < k ? (int) length : k,.popularity = NAN,.similarity = NAN,.auc = NAN};
 	tally->nrelevant = nrelevant > 0 ? nrelevant : 1;
 	tally->attainable = tally->nrelevant < k ? (int) tally->nrelevant : k;
 	for (int rank = 0; rank < tally->attainable; rank++)
@@ -32,7 +32,7 @@ start_tally(MfListTally *tally, int64_t length, int k, int64_t nrelevant)
 /*
  * Tallies a list, best first, of `length` distinct items, of which the first k count, against nrelevant relevant
  * items, ascending.  Without any relevant item it counts as if there were one that no list has: all is 0.
- * information and auc are left to the caller, who knows popularities and scores: 0 and NaN.
+ * What follows information is left to the caller, who knows popularities, vectors and scores: 0, and NaN behind it.
  */
 void
 mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const int32_t *relevant, int64_t nrelevant)
@@ -52,7 +52,7 @@ mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const 
 
 /*
  * Has a tally of k places count `missed` more relevant items, which no list can have: they are in what the best list would
- * reach.  Of their place in an order, or their popularity, nothing is known: information and auc become NaN.
+ * reach.  Of their place in an order, or their popularity, nothing is known: what the caller has filled in becomes NaN.
  */
 void
 mf_list_miss(MfListTally *tally, int64_t missed)
@@ -63,14 +63,14 @@ mf_list_miss(MfListTally *tally, int64_t missed)
 	tally->nrelevant = with.nrelevant;
 	tally->attainable = with.attainable;
 	tally->ideal_gain = with.ideal_gain;
-	tally->information = tally->auc = NAN;
+	tally->information = tally->popularity = tally->similarity = tally->auc = NAN;
 }
 
 /*
  * Tallies what a random order of nitems items makes of the first k places on average, where nrelevant of the items are
  * relevant: each place has a hit with probability r / n, and one that has leaves r - 1 hits to the n - 1 others.  The
  * first hit is at rank j with probability prod (n - r - i) / (n - i) over the i < j - 1 before, times r / (n - j + 1).
- * Who is popular plays no part: information is NaN.  nitems >= nrelevant >= 1.
+ * Who is popular or alike plays no part: information, popularity and similarity are NaN.  nitems >= nrelevant >= 1.
  */
 void
 mf_list_expect(MfListTally *tally, int64_t nitems, int k, int64_t nrelevant)
@@ -105,6 +105,17 @@ mf_list_information(const int32_t *list, int length, const int64_t *count, doubl
 
 	for (int i = 0; i < length; i++)
 		sum -= log2((count[list[i]] > 0 ? (double) count[list[i]] : 1.0) / total);
+	return sum;
+}
+
+/* The sum over a list's items of count of the item / total, the number of users. */
+double
+mf_list_popularity(const int32_t *list, int length, const int64_t *count, double total)
+{
+	double		sum = 0;
+
+	for (int i = 0; i < length; i++)
+		sum += (double) count[list[i]] / total;
 	return sum;
 }
 

@@ -23,6 +23,8 @@ typedef struct MfListTally
 	double		precisions;		/* sum over hits of hits so far / rank */
 	double		ideal_gain;		/* gain of the best list */
 	double		information;	/* sum over items of -log2(share of users that have the item); the caller's */
+	double		popularity;		/* sum over items of the share of users that have the item; the caller's, NaN: not known */
+	double		similarity;		/* mean cosine of the pairs of items, NaN without any; the caller's */
 	double		auc;			/* share of pairs of items in the right order, NaN without any; the caller's */
 } MfListTally;
 
@@ -46,6 +48,7 @@ extern void mf_list_tally(MfListTally *tally, const int32_t *list, int length, i
 extern void mf_list_expect(MfListTally *tally, int64_t nitems, int k, int64_t nrelevant);
 extern void mf_list_miss(MfListTally *tally, int64_t missed);
 extern double mf_list_information(const int32_t *list, int length, const int64_t *count, double total);
+extern double mf_list_popularity(const int32_t *list, int length, const int64_t *count, double total);
 extern void mf_exposure_add(MfExposure *exposure, const int32_t *list, int length);
 extern void mf_exposure_sort(MfExposure *exposure);
 extern void mf_error_add(MfErrorSums *sums, double predicted, double actual);

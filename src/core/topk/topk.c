@@ -115,18 +115,23 @@ mf_topk_similar(const MfIndex *index, const float *query, int k, const MfFilter 
 	return run_search(index, query, k, filter, workspace, true, item, similarity, stats);
 }
 
-/* The scores of chosen items, 0 <= item < nitems, as a search computes them; query: d floats. */
+/* The score of an item, 0 <= item < nitems, by which a search orders it; query: d floats. */
+double
+mf_topk_exact_score(const MfIndex *index, const float *query, int32_t item)
+{
+	int32_t		position = index->position[item];
+	const float *vector = index->vector + (size_t) position * index->ld;
+	double		sum = 0;
+
+	for (int j = 0; j < index->factors; j++)
+		sum += (double) query[j] * vector[j];
+	return index->offset == NULL ? sum : sum + index->offset[position];
+}
+
+/* The scores of chosen items, as a search gives them. */
 void
 mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems, float *score)
 {
 	for (int64_t i = 0; i < nitems; i++)
-	{
-		int32_t		position = index->position[item[i]];
-		const float *vector = index->vector + (size_t) position * index->ld;
-		double		sum = 0;
-
-		for (int j = 0; j < index->factors; j++)
-			sum += (double) query[j] * vector[j];
-		score[i] = (float) (index->offset == NULL ? sum : sum + index->offset[position]);
-	}
+		score[i] = (float) mf_topk_exact_score(index, query, item[i]);
 }

@@ -36,6 +36,7 @@ extern int	mf_topk_similar(const MfIndex *index, const float *query, int k, cons
 extern size_t mf_topk_batch_workspace(const MfIndex *index, int k, const MfParallel *parallel);
 extern bool mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace,
 						  const MfParallel *parallel);
+extern double mf_topk_exact_score(const MfIndex *index, const float *query, int32_t item);
 extern void mf_topk_score(const MfIndex *index, const float *query, const int32_t *item, int64_t nitems,
 						  float *score);
 

@@ -1,0 +1,100 @@
+-- numbers that are added to scores: exact
+CREATE SCHEMA test_boosts;
+SET search_path = test_boosts, public;
+SET client_min_messages = warning;
+CREATE TABLE ratings AS
+	SELECT u AS user_id, i AS item_id, ((u * 7 + i * 3) % 5 + 1)::real AS rating
+	FROM generate_series(1, 40) u, generate_series(1, 300) i WHERE (u * 13 + i * 29) % 11 < 5;
+CREATE INDEX ON ratings (user_id);
+SELECT model FROM mf_train('ratings', factors => 6, iterations => 6);
+SELECT model FROM mf_train('ratings', 'clicks', feedback => 'implicit', factors => 6, iterations => 6);
+SELECT model FROM mf_train('ratings', 'stars', interest_weight => 0, factors => 6, iterations => 6);
+-- from -1e6 to 1e6, small ones, zero, null, and no row; most items have none
+CREATE TABLE products AS SELECT i AS id, i % 7 AS seller, CASE i % 6 WHEN 0 THEN sin(i) * 1e6 WHEN 1 THEN sin(i) / 4 WHEN 2 THEN sin(i) * 20 WHEN 3 THEN 0 END AS boost
+	FROM generate_series(1, 310) i WHERE i % 10 < 8;
+
+CREATE FUNCTION naive(u int, m text, k int, among bigint[], seen boolean) RETURNS bigint[] LANGUAGE sql STABLE AS $$
+	SELECT array_agg(item_id ORDER BY place) FROM (SELECT item_id, row_number() OVER (ORDER BY r.score + coalesce(p.boost, 0) DESC, r.rank) AS place
+		FROM mf_recommend(u, 10000, m, candidates => among, exclude_seen => seen) r LEFT JOIN products p ON p.id = r.item_id) x WHERE place <= k
+$$;
+-- a table, of all items and of some; beside candidates, an array
+SELECT m AS model, k, bool_and(got.items = naive(u, m, k, NULL, seen)) AS exact, count(*), max(got.n) AS rows
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[1, 10, 60]) k, generate_series(1, 42) u, unnest(ARRAY[true, false]) seen,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items, count(*) AS n FROM mf_recommend(u, k, m, exclude_seen => seen, boost_table => 'products', boost_column => 'boost')) got
+GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT m AS model, k, bool_and(t.items = naive(u, m, k, c.among, true)) AS by_table, bool_and(a.items = t.items) AS by_array, max(t.n) AS rows
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[1, 10, 200]) k, generate_series(1, 42) u,
+	LATERAL (SELECT array_agg(id::bigint ORDER BY id) AS among, array_agg(boost ORDER BY id) AS boosts FROM products WHERE id % 3 = u % 3) c,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items, count(*) AS n FROM mf_recommend(u, k, m, candidates => c.among, boost_table => 'products', boost_column => 'boost')) t,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(u, k, m, candidates => c.among, boosts => c.boosts)) a
+GROUP BY 1, 2 ORDER BY 1, 2;
+-- scores are sums
+SELECT m AS model, bool_and(abs(b.score - (r.score + coalesce(p.boost, 0))) <= 1e-6 * (1 + abs(r.score) + abs(coalesce(p.boost, 0)))) AS sums,
+	bool_and(b.predicted_rating IS NOT DISTINCT FROM r.predicted_rating) AS own_ratings, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, generate_series(1, 42) u,
+	LATERAL mf_recommend(u, 100, m, boost_table => 'products', boost_column => 'boost') b JOIN LATERAL mf_recommend(u, 10000, m) r USING (item_id) LEFT JOIN products p ON p.id = b.item_id
+GROUP BY 1 ORDER BY 1;
+
+-- beside exclude and groups
+SELECT bool_and(got.items = (SELECT array_agg(item_id ORDER BY place) FROM (SELECT item_id, row_number() OVER (ORDER BY place) AS place FROM (
+		SELECT item_id, place, row_number() OVER (PARTITION BY seller ORDER BY place) AS of_seller, seller FROM (
+			SELECT item_id, seller, row_number() OVER (ORDER BY r.score + coalesce(p.boost, 0) DESC, r.rank) AS place
+			FROM mf_recommend(u, 10000, exclude => ARRAY[6, 12, 18, 25]) r LEFT JOIN products p ON p.id = r.item_id) a) b WHERE seller IS NULL OR of_seller <= 2) c WHERE place <= 12)) AS exact
+FROM generate_series(1, 42) u, LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(u, 12, exclude => ARRAY[6, 12, 18, 25],
+	boost_table => 'products', boost_column => 'boost', per_group => 2, group_table => 'products', group_column => 'seller')) got;
+-- a basket, all users
+SELECT m AS model, bool_and(got.items = (SELECT array_agg(item_id ORDER BY place) FROM (SELECT item_id, row_number() OVER (ORDER BY r.score + coalesce(p.boost, 0) DESC, r.rank) AS place
+		FROM mf_recommend_for(ARRAY[b, b + 5], ARRAY[4, 2], k => 10000, model => m) r LEFT JOIN products p ON p.id = r.item_id) x WHERE place <= 20)) AS exact
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[1, 17, 100, 900]) b,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_for(ARRAY[b, b + 5], ARRAY[4, 2], k => 20, model => m, boost_table => 'products', boost_column => 'boost')) got
+GROUP BY 1 ORDER BY 1;
+SELECT m AS model, seen, bool_and(a.items = naive(a.user_id::int, m, 15, NULL, seen)) AS exact, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[true, false]) seen, LATERAL (SELECT user_id, array_agg(item_id ORDER BY rank) AS items
+	FROM mf_recommend_all(15, m, exclude_seen => seen, boost_table => 'products', boost_column => 'boost') GROUP BY 1) a
+GROUP BY 1, 2 ORDER BY 1, 2;
+-- with diversity, as one by one
+SELECT bool_and(a.items = r.items) AS as_one_by_one, count(*)
+FROM (SELECT user_id, array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_all(10, 'clicks', diversity => 0.3, boost_table => 'products', boost_column => 'boost') GROUP BY 1) a,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(a.user_id, 10, 'clicks', fresh => false, diversity => 0.3, boost_table => 'products', boost_column => 'boost')) r;
+
+-- numbers of every kind, ids of another name, boosts of nothing and of zero; what the snapshot sees counts
+CREATE TABLE kinds AS SELECT id AS item, 5::smallint AS a, 5 AS b, 5::bigint AS c, 5::real AS d, 5::numeric AS e, 0 AS zero FROM products WHERE id % 2 = 0;
+SELECT k AS kind, count(*), min(item_id % 2) AS least, max(item_id % 2) AS most FROM unnest(ARRAY['a', 'b', 'c', 'd', 'e']) k, LATERAL mf_recommend(2, 20, 'clicks', boost_table => 'kinds', boost_column => k, boost_id_column => 'item') GROUP BY 1 ORDER BY 1;
+SELECT bool_and(a = b) AS as_without FROM generate_series(1, 42) u, LATERAL (SELECT array_agg(r::text ORDER BY rank) AS a FROM mf_recommend(u, 20) r) x,
+	LATERAL (SELECT array_agg(r::text ORDER BY rank) AS b FROM mf_recommend(u, 20, boost_table => 'kinds', boost_column => 'zero', boost_id_column => 'item') r) y;
+BEGIN;
+UPDATE kinds SET b = -5;
+SELECT max(item_id % 2) AS most, min(item_id % 2) AS least FROM mf_recommend(2, 20, 'clicks', boost_table => 'kinds', boost_column => 'b', boost_id_column => 'item');
+DELETE FROM kinds;
+SELECT count(*) FROM mf_recommend(2, 20, 'clicks', boost_table => 'kinds', boost_column => 'b', boost_id_column => 'item');
+ROLLBACK;
+SELECT item_id, score FROM mf_recommend(4711, 3, candidates => ARRAY[5, 6, 7, 9999], boosts => ARRAY[1e6, NULL, -1e6, 3]);
+SELECT item_id FROM mf_recommend(1, 3, 'clicks', candidates => ARRAY[5, 6, 5, 7], boosts => ARRAY[2, 0, 2, 1], exclude_seen => false);
+SELECT count(*) FROM mf_recommend(1, 3, candidates => ARRAY[]::int[], boosts => ARRAY[]::float8[]);
+SELECT count(*) FROM mf_recommend('1', 3, item_type => NULL::int, candidates => '{5,6,7}', boosts => '{1,2,3}', exclude_seen => false);
+
+-- what is no boost
+SELECT mf_recommend(1, candidates => ARRAY[1, 2], boosts => ARRAY[1, 'NaN']::float8[]);
+SELECT mf_recommend(1, candidates => ARRAY[1, 2], boosts => ARRAY['-Infinity', 1]::float8[]);
+SELECT mf_recommend(1, candidates => ARRAY[1, 2], boosts => ARRAY[1, 1e31]);
+SELECT mf_recommend(1, candidates => ARRAY[1, 2], boosts => ARRAY[1]);
+SELECT mf_recommend(1, candidates => ARRAY[1, 2], boosts => ARRAY[[1, 2]]);
+SELECT mf_recommend(1, boosts => ARRAY[1]);
+SELECT mf_recommend(1, candidates => ARRAY[1, 1], boosts => ARRAY[1, 2]);
+SELECT mf_recommend(1, candidates => ARRAY[1], boosts => ARRAY[1], boost_table => 'products', boost_column => 'boost');
+SELECT mf_recommend(1, boost_table => 'products');
+SELECT mf_recommend(1, boost_column => 'boost');
+SELECT mf_recommend(1, boost_table => 'products', boost_column => 'boost', boost_id_column => NULL);
+SELECT mf_recommend(1, boost_table => 'products', boost_column => 'nothing');
+SELECT mf_recommend(1, boost_table => 'kinds', boost_column => 'a');
+SELECT mf_recommend_for(ARRAY[1], boost_table => 'products');
+SELECT * FROM mf_recommend_all(2, boost_table => 'products');
+CREATE VIEW wrong AS SELECT id, 'NaN'::real AS boost, 'a'::text AS word, id::text AS string FROM products;
+SELECT mf_recommend(1, boost_table => 'wrong', boost_column => 'boost');
+SELECT * FROM mf_recommend_all(2, boost_table => 'wrong', boost_column => 'boost');
+SELECT mf_recommend(1, boost_table => 'wrong', boost_column => 'word');
+SELECT mf_recommend(1, boost_table => 'products', boost_column => 'boost', boost_id_column => 'seller');
+CREATE VIEW strings AS SELECT id::text AS id, boost FROM products;
+SELECT mf_recommend(1, boost_table => 'strings', boost_column => 'boost');
+SELECT count(mf_drop(m)::text) FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m;
+DROP SCHEMA test_boosts CASCADE;
