@@ -48,31 +48,33 @@ COMMENT ON SCHEMA mfrec_api IS
 CREATE OR REPLACE FUNCTION mfrec_api.recommend(
 	user_id text, k integer DEFAULT 10, model text DEFAULT NULL,
 	candidates text[] DEFAULT NULL, exclude text[] DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, new_items boolean DEFAULT true)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL)
 RETURNS TABLE (item_id text, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT r.item_id, r.score, r.rank, r.predicted_rating, r.reason
 	FROM mf_recommend(user_id, k, item_type => NULL::text, model => model, candidates => candidates,
-		exclude => exclude, fresh => fresh, exclude_seen => exclude_seen, new_items => new_items) r
+		exclude => exclude, fresh => fresh, exclude_seen => exclude_seen, new_items => new_items, diversity => diversity) r
 	ORDER BY r.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.recommend(text, integer, text, text[], text[], boolean, boolean, boolean) IS
+COMMENT ON FUNCTION mfrec_api.recommend(text, integer, text, text[], text[], boolean, boolean, boolean, double precision) IS
 'The k best items for a user, whoever asks
 
-As mf_recommend: candidates, only these items; exclude, not these; fresh, whether to look at the user''s current rows; exclude_seen: false lists what the user has, too; new_items: false leaves out what nobody has rated.';
+As mf_recommend: candidates, only these items; exclude, not these; fresh, whether to look at the user''s current rows; exclude_seen: false lists what the user has, too; new_items: false leaves out what nobody has rated; diversity: 0 to 1, items that are less alike.';
 
 CREATE OR REPLACE FUNCTION mfrec_api.recommend_me(
 	k integer DEFAULT 10, model text DEFAULT NULL, candidates text[] DEFAULT NULL, exclude text[] DEFAULT NULL,
-	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, new_items boolean DEFAULT true)
+	fresh boolean DEFAULT NULL, exclude_seen boolean DEFAULT true, new_items boolean DEFAULT true,
+	diversity double precision DEFAULT NULL)
 RETURNS TABLE (item_id text, score real, rank integer, predicted_rating real, reason text)
 LANGUAGE sql STABLE ROWS 10 SECURITY INVOKER SET search_path FROM CURRENT AS $$
 	SELECT r.item_id, r.score, r.rank, r.predicted_rating, r.reason
 	FROM mf_recommend(nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub', k, item_type => NULL::text,
 		model => model, candidates => candidates, exclude => exclude, fresh => fresh, exclude_seen => exclude_seen,
-		new_items => new_items) r
+		new_items => new_items, diversity => diversity) r
 	ORDER BY r.rank
 $$;
-COMMENT ON FUNCTION mfrec_api.recommend_me(integer, text, text[], text[], boolean, boolean, boolean) IS
+COMMENT ON FUNCTION mfrec_api.recommend_me(integer, text, text[], text[], boolean, boolean, boolean, double precision) IS
 'The k best items for the user of the token, whose id is its claim sub; no rows without one
 
 Arguments as of recommend.';

@@ -45,6 +45,19 @@ SELECT sqrt(avg((mf_predict(user_id, item_id, '%s') - rating) ^ 2)) FROM test
 WHERE user_id IN (SELECT user_id FROM ratings) AND item_id IN (SELECT item_id FROM ratings)
 SQL
 
+# How a model's lists change with diversity => 0.3, k = 10: items are less alike by a quarter at least, and NDCG is at least 0.95 of it.
+sub measure_diversity
+{
+	my ($model, $label) = @_;
+	my ($alike, $kept) = split /\|/, $node->safe_psql('postgres', <<"SQL");
+SELECT max(d.value / p.value) FILTER (WHERE metric = 'intra_list_similarity'), max(d.value / p.value) FILTER (WHERE metric = 'ndcg')
+FROM mf_evaluate('test', 10, '$model', diversity => 0.3) d JOIN mf_evaluate('test', 10, '$model') p USING (metric)
+SQL
+	cmp_ok($alike, '<=', 0.75, sprintf('%s: lists of diversity 0.3 are alike by %.3f of plain ones', $label, $alike));
+	cmp_ok($kept, '>=', 0.95, sprintf('%s: and have %.3f of their ndcg@10', $label, $kept));
+	return;
+}
+
 # What a model measures up to, as tests with a label.
 sub measure
 {
@@ -80,6 +93,7 @@ for my $set ([ 'movietweetings-10core', 1.347, 0.206, 0.204, 0.203 ], [ 'movietw
 	load($folder, 'user_id int, item_id int, rating real');
 	unlike(($node->psql('postgres', "SELECT * FROM mf_train('ratings')"))[2], qr/says nothing about taste|two values/, "$folder: people chose what they rated");
 	measure('ratings', $folder, %both);
+	measure_diversity('ratings', $folder);
 	$node->safe_psql('postgres', "SELECT * FROM mf_train('ratings', 'stars', interest_weight => 0)");
 	measure('stars', "$folder, ratings alone", rmse => $most);
 	$node->safe_psql('postgres', "SELECT * FROM mf_train('ratings', 'clicks', $implicit)");
@@ -98,7 +112,7 @@ for my $set ([ 'movietweetings-10core', 1.347, 0.206, 0.204, 0.203 ], [ 'movietw
 # ---- dense ratings of 1 to 10: what ratings have for themselves keeps stars and lists from pulling one vector two ways
 SKIP:
 {
-	skip 'no dense ratings', 2 unless -r "$data/anime/ratings.tsv";
+	skip 'no dense ratings', 4 unless -r "$data/anime/ratings.tsv";
 	$node->safe_psql('postgres', <<"SQL");
 CREATE TABLE anime (user_id int, item_id int, rating real);
 \\copy anime FROM '$data/anime/ratings.tsv' WITH (FORMAT csv, DELIMITER E'\\t', HEADER)
@@ -110,6 +124,7 @@ ANALYZE ratings, test;
 SELECT FROM mf_train('ratings', 'dense');
 SQL
 	measure('dense', 'dense ratings', rmse => 1.147, ndcg => { 0 => 0.379 });
+	measure_diversity('dense', 'dense ratings');
 	$node->safe_psql('postgres', "SELECT mf_drop('dense')");
 }
 
@@ -121,6 +136,7 @@ CREATE TABLE movies (id int PRIMARY KEY, title text, genres text);
 SQL
 is($node->safe_psql('postgres', "SELECT model, version, users, items, ratings FROM mf_train('ratings')"),
 	'ratings|1|' . $node->safe_psql('postgres', 'SELECT count(DISTINCT user_id), count(DISTINCT item_id), count(*) FROM ratings'), 'trains with nothing but the name');
+measure_diversity('ratings', 'all of MovieTweetings');
 is($node->safe_psql('postgres', 'SELECT count(*), count(title), bool_and(score IS NOT NULL AND predicted_rating BETWEEN 0 AND 10)
 	FROM (SELECT m.title, r.score, r.predicted_rating FROM mf_recommend(2, 10) r JOIN movies m ON m.id = r.item_id ORDER BY r.rank) l'),
 	'10|10|t', 'a list joined with titles');
