@@ -57,6 +57,43 @@ SELECT bool_and(a.items = r.items) AS as_one_by_one, count(*)
 FROM (SELECT user_id, array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_all(10, 'clicks', diversity => 0.3, boost_table => 'products', boost_column => 'boost') GROUP BY 1) a,
 	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(a.user_id, 10, 'clicks', fresh => false, diversity => 0.3, boost_table => 'products', boost_column => 'boost')) r;
 
+-- beside filters of all kinds: the order of sums, of what these let in, of each seller at most so many; many candidates and few
+CREATE FUNCTION filtered(scored text, k int, among bigint[], without bigint[], per int) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+DECLARE list bigint[];
+BEGIN
+	EXECUTE 'SELECT array_agg(item_id ORDER BY place) FROM (SELECT item_id, place, row_number() OVER (ORDER BY place) AS rank FROM (
+			SELECT item_id, seller, place, row_number() OVER (PARTITION BY seller ORDER BY place) AS of_seller FROM (
+				SELECT item_id, seller, row_number() OVER (ORDER BY r.score + coalesce(p.boost, 0) DESC, r.rank) AS place
+				FROM (' || scored || ') r LEFT JOIN products p ON p.id = r.item_id WHERE item_id = ANY ($1) AND item_id <> ALL ($2)) a) b
+		WHERE $3 IS NULL OR seller IS NULL OR of_seller <= $3) c WHERE rank <= $4' INTO list USING among, without, per, k;
+	RETURN list;
+END $$;
+CREATE TABLE wishes AS SELECT n, per, array_agg(i ORDER BY i) AS among, array_agg(boost ORDER BY i) AS boosts, array_agg(seller ORDER BY i) AS sellers, '{6,12,18,25}'::bigint[] AS without
+	FROM unnest(ARRAY[60, 300]) n, unnest(ARRAY[NULL, 1, 3]) per, generate_series(1, 300) i LEFT JOIN products p ON p.id = i WHERE i <= n GROUP BY 1, 2;
+SELECT m AS model, w.n AS candidates, w.per, bool_and(t.items = naive.items) AS by_table, bool_and(a.items = naive.items) AS by_array, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, generate_series(1, 42, 4) u, wishes w,
+	LATERAL (SELECT filtered(format('SELECT * FROM mf_recommend(%s, 10000, %L)', u, m), 12, w.among, w.without, w.per) AS items) naive,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(u, 12, m, candidates => w.among, exclude => w.without, boost_table => 'products', boost_column => 'boost',
+		per_group => w.per, group_table => CASE WHEN w.per IS NOT NULL THEN 'products'::regclass END, group_column => CASE WHEN w.per IS NOT NULL THEN 'seller' END)) t,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(u, 12, m, candidates => w.among, exclude => w.without, boosts => w.boosts,
+		per_group => w.per, groups => CASE WHEN w.per IS NOT NULL THEN w.sellers END)) a
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT m AS model, w.n AS candidates, w.per, bool_and(t.items = naive.items) AS by_table, bool_and(a.items = naive.items) AS by_array, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[1, 17, 100, 900]::bigint[]) b, wishes w,
+	LATERAL (SELECT filtered(format('SELECT * FROM mf_recommend_for(ARRAY[%s, %s], ARRAY[4, 2], 10000, %L)', b, b + 5, m), 12, w.among, w.without, w.per) AS items) naive,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_for(ARRAY[b, b + 5], ARRAY[4, 2], 12, m, candidates => w.among, exclude => w.without, boost_table => 'products', boost_column => 'boost',
+		per_group => w.per, group_table => CASE WHEN w.per IS NOT NULL THEN 'products'::regclass END, group_column => CASE WHEN w.per IS NOT NULL THEN 'seller' END)) t,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_for(ARRAY[b, b + 5], ARRAY[4, 2], 12, m, candidates => w.among, exclude => w.without, boosts => w.boosts,
+		per_group => w.per, groups => CASE WHEN w.per IS NOT NULL THEN w.sellers END)) a
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT m AS model, w.n AS candidates, bool_and(a.items = filtered(format('SELECT * FROM mf_recommend(%s, 10000, %L)', a.user_id, m), 12, w.among, w.without, NULL)) AS exact, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, wishes w, LATERAL (SELECT user_id, array_agg(item_id ORDER BY rank) AS items
+	FROM mf_recommend_all(12, m, candidates => w.among, exclude => w.without, boost_table => 'products', boost_column => 'boost') GROUP BY 1) a
+WHERE w.per IS NULL GROUP BY 1, 2 ORDER BY 1, 2;
+-- with none that the filters let in
+SELECT count(*) FROM mf_recommend_all(5, 'clicks', candidates => ARRAY[]::int[], boost_table => 'products', boost_column => 'boost');
+SELECT count(*), count(DISTINCT item_id) FROM mf_recommend_all(5, 'clicks', candidates => ARRAY[9, 19, 29], exclude_seen => false, boost_table => 'products', boost_column => 'boost');
+
 -- numbers of every kind, ids of another name, boosts of nothing and of zero; what the snapshot sees counts
 CREATE TABLE kinds AS SELECT id AS item, 5::smallint AS a, 5 AS b, 5::bigint AS c, 5::real AS d, 5::numeric AS e, 0 AS zero FROM products WHERE id % 2 = 0;
 SELECT k AS kind, count(*), min(item_id % 2) AS least, max(item_id % 2) AS most FROM unnest(ARRAY['a', 'b', 'c', 'd', 'e']) k, LATERAL mf_recommend(2, 20, 'clicks', boost_table => 'kinds', boost_column => k, boost_id_column => 'item') GROUP BY 1 ORDER BY 1;
@@ -89,6 +126,9 @@ SELECT mf_recommend(1, boost_table => 'products', boost_column => 'nothing');
 SELECT mf_recommend(1, boost_table => 'kinds', boost_column => 'a');
 SELECT mf_recommend_for(ARRAY[1], boost_table => 'products');
 SELECT * FROM mf_recommend_all(2, boost_table => 'products');
+SELECT * FROM mf_recommend_all(2, boost_table => 'products', boost_column => 'boost', per_group => 1, group_table => 'products', group_column => 'seller');
+SELECT mf_recommend_for(ARRAY[1], boosts => ARRAY[1]);
+SELECT mf_recommend_for(ARRAY[1], candidates => ARRAY[2, 3], boosts => ARRAY[1]);
 CREATE VIEW wrong AS SELECT id, 'NaN'::real AS boost, 'a'::text AS word, id::text AS string FROM products;
 SELECT mf_recommend(1, boost_table => 'wrong', boost_column => 'boost');
 SELECT * FROM mf_recommend_all(2, boost_table => 'wrong', boost_column => 'boost');

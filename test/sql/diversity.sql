@@ -86,6 +86,19 @@ WITH lists AS (SELECT t.user_id, r.item_id, r.rank FROM (SELECT DISTINCT t.user_
 		UNION ALL SELECT 'intra_list_similarity', avg(alike) FROM (SELECT alike(array_agg(item_id), 'clicks') FROM lists GROUP BY user_id) x)
 SELECT metric, abs(e.value - n.value) < 1e-6 AS agrees FROM mf_evaluate('test', 10, 'clicks', diversity => 0.3) e JOIN naive n USING (metric) ORDER BY 1;
 
+-- all users, with filters: as one by one, and among what these let in; many candidates and few
+SELECT m AS model, d, w.n AS candidates, bool_and(a.items = r.items AND a.scores = r.scores) AS as_one_by_one, bool_and(a.items <@ w.among AND NOT a.items && w.without) AS let_in, count(*)
+FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[0.3, 1]) d, (SELECT n, array_agg(id::bigint) AS among, array_agg(id::bigint) FILTER (WHERE id % 4 = 1) AS without
+		FROM products, unnest(ARRAY[100, 340]) n WHERE id <= n GROUP BY n) w,
+	LATERAL (SELECT user_id, array_agg(item_id ORDER BY rank) AS items, array_agg(score ORDER BY rank) AS scores FROM mf_recommend_all(10, m, diversity => d, candidates => w.among, exclude => w.without) GROUP BY 1) a,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items, array_agg(score ORDER BY rank) AS scores FROM mf_recommend(a.user_id, 10, m, diversity => d, fresh => false, candidates => w.among, exclude => w.without)) r
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT bool_and(a.items = r.items) AS as_one_by_one, count(*)
+FROM (SELECT user_id, array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_all(10, 'clicks', diversity => 0.4, per_group => 3, group_table => 'products', group_column => 'kind') GROUP BY 1) a,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(a.user_id, 10, 'clicks', fresh => false, diversity => 0.4, per_group => 3, group_table => 'products', group_column => 'kind')) r;
+SELECT count(*), bool_and(r.item_id % 7 = 2 AND r.item_id <> 9) AS let_in, count(DISTINCT p.kind) AS kinds FROM mf_recommend_for(ARRAY[3, 8], k => 5, model => 'clicks', diversity => 0.5,
+	candidates => ARRAY(SELECT id FROM products WHERE id % 7 = 2), exclude => ARRAY[9], per_group => 1, group_table => 'products', group_column => 'kind') r JOIN products p ON p.id = r.item_id;
+
 -- what is no diversity
 SELECT mf_recommend(1, diversity => -0.1);
 SELECT mf_recommend(1, diversity => 1.1);
