@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 6
+#define IMAGE_FORMAT 7
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
@@ -33,6 +33,7 @@ typedef enum Section
 	SECTION_INTEREST,			/* float[x ld]: s_i, as vectors lie in the index; empty where these and q_i give it back */
 	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts */
 	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
+	SECTION_SIMILAR,			/* another one: the directions by which items are alike */
 	SECTIONS
 } Section;
 

@@ -2,8 +2,8 @@
  * image_build.c - the block of memory that serving reads: built from a version's items.
  *
  * In comments n is the number of items, d the length of vectors and ld = mf_padded(d) the floats from one vector
- * to the next.  The block is laid out for the most that its parts can take, then filled.  The index comes last, so
- * that nothing moves should it turn out smaller: codes are left out where they would not pay.
+ * to the next.  The block is laid out for the most that its parts can take, then filled.  The indexes come last, so
+ * that nothing else moves should one turn out smaller: codes are left out where they would not pay.
  */
 #include "postgres.h"
 
@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/linalg/dot.h"
 #include "core/linalg/gram.h"
 #include "core/predict/predict.h"
 #include "core/topk/index.h"
@@ -25,6 +26,13 @@ static int
 Dimensions(const ImageSource *source)
 {
 	return mf_dimensions(&source->objective);
+}
+
+/* The length of the vectors by which items are alike: what beyond it there is of s_i is 0. */
+int
+SimilarDimensions(const MfObjective *objective)
+{
+	return mf_ratings_alone(objective) ? mf_dimensions(objective) : objective->factors;
 }
 
 /* The bytes that an id takes among the values, a multiple of 8; 0 where it is held in its int64 itself. */
@@ -118,6 +126,7 @@ MeasureSections(ImageHeader *header, const ImageSource *source)
 	length[SECTION_INTEREST] = both && LosesInterest(source) ? n * ld * sizeof(float) : 0;
 	length[SECTION_RATING] = both ? n * ld * sizeof(float) : 0;
 	length[SECTION_INDEX] = mf_index_size(n, d);
+	length[SECTION_SIMILAR] = mf_index_size(n, SimilarDimensions(&source->objective));
 }
 
 /* Lays the sections out behind the header, one after the other. */
@@ -305,7 +314,55 @@ FillIndex(char *block, const ImageSource *source)
 						  &items, MF_QUANTIZE_AUTO, &source->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;
-	header->size = header->offset[SECTION_INDEX] + size;
+	pfree(vectors);
+	pfree(offsets);
+}
+
+/*
+ * The direction by which an item resembles others, which is row `row` of the source: s_i, of a cold item without the shift
+ * that all of those have, or q_i in a model of ratings alone, of length 1; 0 where it is 0.
+ */
+void
+FillDirection(const ImageSource *source, int64 row, float *direction)
+{
+	const MfObjective *objective = &source->objective;
+	bool		ratings_alone = mf_ratings_alone(objective);
+	int			d = SimilarDimensions(objective);
+	double		squares;
+
+	memset(direction, 0, sizeof(float) * mf_padded(d));
+	memcpy(direction, (ratings_alone ? source->rating : source->interest) + row * mf_padded(Dimensions(source)),
+		   sizeof(float) * d);
+	if (!ratings_alone && source->cold_shift && mf_is_cold(objective, source->counts[row]))
+		mf_shift_cold(direction, -1, source->cold_shift, d);
+	squares = mf_dot(direction, direction, d);
+	for (int j = 0; j < d && squares > 0; j++)
+		direction[j] = (float) (direction[j] / sqrt(squares));
+}
+
+/* The index for what is like an item, over directions; it follows that for lists, and is the end of the block. */
+static void
+FillSimilar(char *block, const ImageSource *source)
+{
+	ImageHeader *header = (ImageHeader *) block;
+	int			d = SimilarDimensions(&source->objective);
+	int64		n = header->nitems;
+	int64		ld = mf_padded(d);
+	int64		planned = header->offset[SECTION_SIMILAR];
+	float	   *directions = AlignedArray(n * ld, sizeof(float));
+	MfItems		items = {.nitems = n,.factors = d,.vector = directions,.room = header->room};
+	Size		size;
+
+	header->offset[SECTION_SIMILAR] = TYPEALIGN(64, header->offset[SECTION_INDEX] + header->length[SECTION_INDEX]);
+	memset(SectionStart(block, SECTION_SIMILAR), 0, planned - header->offset[SECTION_SIMILAR]);
+	for (int64 i = 0; i < n; i++)
+		FillDirection(source, i, directions + i * ld);
+	size = mf_index_build(SectionStart(block, SECTION_SIMILAR),
+						  AlignedZeroArray(mf_index_workspace(n, d, &source->parallel), 1),
+						  &items, MF_QUANTIZE_SQ4, &source->parallel);
+	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
+	header->length[SECTION_SIMILAR] = size;
+	header->size = header->offset[SECTION_SIMILAR] + size;
 }
 
 /*
@@ -377,6 +434,7 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	FillGram(block, source, NULL);
 	FillIndex(block, source);
 	FillVectors(block, source, NULL, 0);
+	FillSimilar(block, source);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(workspace);
 	return block;

@@ -63,7 +63,8 @@ ViewBlock(Image *image)
 	image->gram = SectionStart(block, SECTION_GRAM);
 	image->interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;
 	image->rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
-	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]);
+	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]) &&
+		mf_index_open(&image->similar, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]);
 }
 
 /* Reset callback of an image's context: memory that palloc() does not own. */

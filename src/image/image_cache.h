@@ -31,6 +31,7 @@ typedef struct Image
 	int64		nitems;
 	IdMap		ids;			/* item id to number and back */
 	MfIndex		index;			/* list vectors v_i */
+	MfIndex		similar;		/* directions by which items are alike: see FillDirection() */
 	const float *interest;		/* x ld, by position in the index: s_i; NULL where list vectors give it back */
 	const float *rating;		/* x ld, likewise: q_i; NULL unless both parts are there */
 	const float *bias;			/* nitems: b_i; 0 without a rating part */

@@ -59,6 +59,20 @@ SameKind(const Renewal *renewal)
 		(header->length[SECTION_TRENDS] > 0) == (source->trends != NULL);
 }
 
+/* Whether cold items have in common what they had, which is in the directions of all of them. */
+static bool
+SameShift(const Renewal *renewal)
+{
+	const ImageSource *source = &renewal->changes->source;
+	const float *shift = SectionStart(renewal->copy.block, SECTION_COLD_SHIFT);
+	int			d = mf_dimensions(&source->objective);
+
+	for (int j = 0; j < d; j++)
+		if (shift[j] != (source->cold_shift ? source->cold_shift[j] : 0))
+			return false;
+	return true;
+}
+
 /* A view of the block's dictionary. */
 static void
 ViewIds(Renewal *renewal)
@@ -272,21 +286,59 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 	return true;
 }
 
-/* Renews the index, and vectors that lie as it has its own.  False where there is no room. */
+/* Renews an index of the block; *view: as it was before.  False where there is no room. */
 static bool
-RenewIndex(Renewal *renewal)
+RenewSection(const Renewal *renewal, Section section, const MfRenewal *changes, MfIndex *view)
 {
-	const ImageHeader *header = HeaderOf(renewal);
-	char	   *block = renewal->copy.block;
-	void	   *space = SectionStart(block, SECTION_INDEX);
-	MfRenewal	index;
+	void	   *space = SectionStart(renewal->copy.block, section);
+	int64		length = HeaderOf(renewal)->length[section];
+
+	return mf_index_open(view, space, length) &&
+		mf_index_renew(space, length, AlignedArray(mf_index_renew_workspace(view, changes), 1), changes);
+}
+
+/* Renews the index of directions, of the items that have changed for the other one.  False where there is no room. */
+static bool
+RenewSimilar(const Renewal *renewal, const MfRenewal *changes)
+{
+	const ImageSource *source = &renewal->changes->source;
+	int64		ld = mf_padded(SimilarDimensions(&source->objective));
+	float	   *directions = AlignedArray(changes->nrenewed * ld, sizeof(float));
+	MfRenewal	similar = *changes;
 	MfIndex		view;
 
-	if (!DescribeChanges(renewal, &index) || !mf_index_open(&view, space, header->length[SECTION_INDEX]) ||
-		!mf_index_renew(space, header->length[SECTION_INDEX], AlignedArray(mf_index_renew_workspace(&view, &index), 1), &index))
+	for (int64 c = 0; c < changes->nrenewed; c++)
+		FillDirection(source, renewal->order[changes->item[c]], directions + c * ld);
+	similar.vector = directions;
+	similar.offset = NULL;
+	return RenewSection(renewal, SECTION_SIMILAR, &similar, &view);
+}
+
+/* Renews the indexes, and vectors that lie as that for lists has its own.  False where there is no room. */
+static bool
+RenewIndexes(Renewal *renewal)
+{
+	MfRenewal	changes;
+	MfIndex		view;
+
+	if (!DescribeChanges(renewal, &changes) || !RenewSection(renewal, SECTION_INDEX, &changes, &view) ||
+		!RenewSimilar(renewal, &changes))
 		return false;
-	FillVectors(block, &renewal->changes->source, renewal->order, mf_index_base_rows(&view));
+	FillVectors(renewal->copy.block, &renewal->changes->source, renewal->order, mf_index_base_rows(&view));
 	return true;
+}
+
+/* The parts of an index that lie in the block as the base has them: vectors and codes; returns how many. */
+static int
+SameParts(const char *block, const MfIndex *index, ImageSpan *same)
+{
+	int64		rows = mf_index_base_rows(index);
+	int			n = 0;
+
+	same[n++] = (ImageSpan) {(const char *) index->vector - block, rows * index->ld * sizeof(float)};
+	if (index->sq4.dims > 0)
+		same[n++] = (ImageSpan) {(const char *) index->sq4.code - block, rows / MF_PACK * index->sq4.dims * 8};
+	return n;
 }
 
 /* Writes the file: a patch, for which vectors and codes that lie where the base has them need not be looked at. */
@@ -295,21 +347,20 @@ WriteRenewal(const Renewal *renewal, const pg_uuid_t *uuid)
 {
 	ImageHeader *header = HeaderOf(renewal);
 	char	   *block = renewal->copy.block;
-	ImageSpan	same[3];
+	ImageSpan	same[5];
 	int			n = 0;
 	MfIndex		index;
-	int64		rows;
+	MfIndex		similar;
 
 	header->uuid = *uuid;
 	SealImageHeader(header);
-	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]))
+	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]) ||
+		!mf_index_open(&similar, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]))
 		return false;
-	rows = mf_index_base_rows(&index);
 	if (header->length[SECTION_RATING] > 0)
-		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], rows * index.ld * sizeof(float)};
-	same[n++] = (ImageSpan) {(const char *) index.vector - block, rows * index.ld * sizeof(float)};
-	if (index.sq4.dims > 0)
-		same[n++] = (ImageSpan) {(const char *) index.sq4.code - block, rows / MF_PACK * index.sq4.dims * 8};
+		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], mf_index_base_rows(&index) * index.ld * sizeof(float)};
+	n += SameParts(block, &index, same + n);
+	n += SameParts(block, &similar, same + n);
 	return WriteImagePatch(uuid, &renewal->copy, same, n);
 }
 
@@ -334,7 +385,7 @@ RenewBlock(Renewal *renewal, const pg_uuid_t *uuid)
 	int32	   *came;
 	int64		ncame;
 
-	if (!SameKind(renewal))
+	if (!SameKind(renewal) || !SameShift(renewal))
 		return false;
 	ViewIds(renewal);
 	number = HugeArray(renewal->ids.count, sizeof(int32));
@@ -348,7 +399,7 @@ RenewBlock(Renewal *renewal, const pg_uuid_t *uuid)
 	RenewIds(renewal);
 	RenewConstants(renewal);
 	RenewColumns(renewal);
-	return RenewIndex(renewal) && WriteRenewal(renewal, uuid);
+	return RenewIndexes(renewal) && WriteRenewal(renewal, uuid);
 }
 
 /*

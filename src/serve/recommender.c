@@ -29,7 +29,7 @@
  * A search's workspace of so many bytes, aligned to a cache line.  It is kept for the session, as a search must not
  * begin by asking the system for memory, and valid until the next call.
  */
-static void *
+void *
 SearchWorkspace(Size size)
 {
 	static char *workspace = NULL;

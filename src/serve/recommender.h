@@ -84,6 +84,7 @@ extern void CheckUserRow(const Recommender *r, const StoredRow *row);
 extern bool LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state);
 
 extern int64 RatedItems(const Image *image);
+extern void *SearchWorkspace(Size size);
 extern uint64_t *MarkItems(const Image *image, const int32 *items, int64 n, uint64_t *bitmap);
 extern uint64_t *MarkColdItems(const Image *image);
 extern uint64_t *MarkExcluded(const Image *image, const ListFilter *filter);

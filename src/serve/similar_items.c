@@ -1,21 +1,32 @@
 /*
  * similar_items.c - the items whose vectors are nearest to an item's, or what their attributes alone make of these.
  *
- * By cosine, so popularity, which lives in the length of vectors, counts nothing; every item is looked at.
+ * By cosine, so popularity, which lives in the length of vectors, counts nothing.  The image has an index of directions
+ * for it, which tells items that are near enough; these are compared by their vectors.
  *
  * The vectors that lists go by are in the image.  What attributes make of items with ratings is not: it is read from the
  * model's table in one pass, as a search for users is.  Of an item without ratings the vector is that.
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
 #include "core/base/heap.h"
 #include "core/linalg/dot.h"
+#include "core/topk/topk.h"
 #include "pg/alloc.h"
 #include "serve/new_items.h"
 #include "serve/similar_items.h"
+
+/* How far the cosine by directions may be from that of vectors: both are rounded, and s_i may be off by a millionth. */
+#define DIRECTION_ERROR 4e-6
+
+/* Items that are compared beyond those asked for, and so many that it is better to compare all. */
+#define SPARE_ITEMS 32
+#define MOST_NEAREST 4096
 
 /* A search for the k items nearest to one. */
 typedef struct ItemSearch
@@ -196,22 +207,74 @@ CheckContent(const Recommender *r)
 				 errhint("Train it with the argument item_features of mf_train.")));
 }
 
+/* Compares all items that the filter lets in, and keeps the k nearest. */
+static void
+CompareAll(ItemSearch *search, const ListFilter *filter)
+{
+	const Recommender *r = search->recommender;
+
+	search->wanted = WantedPositions(search->image, filter);
+	CompareImage(search, search->content);
+	if (search->content)
+		ReadFactors(r->model->item_relid, ITEM_ID, r->version, &r->image->item_type, READ_PRIOR, CompareRow, search);
+}
+
+/* The nearest n items by the index of directions: best first, in a new list. */
+static void
+SearchDirections(const ItemSearch *search, const ListFilter *filter, int n, TopList *list)
+{
+	const MfIndex *index = &search->image->similar;
+	MfFilter	numbered = {.candidates = filter->candidates,.ncandidates = filter->ncandidates,.excluded = search->excluded,
+	.seen = &search->item,.nseen = search->item >= 0 ? 1 : 0};
+
+	InitList(search->image, n, list);
+	list->count = mf_topk_search(index, search->target, n, &numbered, SearchWorkspace(mf_topk_workspace(index, n)),
+								 list->item, list->score, NULL);
+}
+
+/*
+ * Keeps the k nearest items of those that the index of directions says are nearest, and some more.  Directions are
+ * rounded, so that they tell cosines to within DIRECTION_ERROR only; no other item is nearer if the last one of these
+ * is farther by more than that.  False where too many are nearly as near.
+ */
+static bool
+CompareNearest(ItemSearch *search, const ListFilter *filter, int k)
+{
+	double		length = sqrt(mf_dot(search->target, search->target, search->ld));
+	float	   *space = palloc(sizeof(float) * search->ld);
+
+	for (int64 n = k + SPARE_ITEMS; length > 0 && n <= MOST_NEAREST && 2 * n < search->image->nitems; n *= 4)
+	{
+		TopList		near;
+
+		CHECK_FOR_INTERRUPTS();
+		SearchDirections(search, filter, (int) n, &near);
+		mf_heap_start(&search->best, search->best.entry, k);
+		for (int i = 0; i < near.count; i++)
+			Compare(search, near.item[i], SimilarityVector(search->image, near.item[i], space));
+		if (near.count < n ||
+			search->best.entry[0].score * length > near.score[near.count - 1] + DIRECTION_ERROR * length)
+			return true;
+	}
+	return false;
+}
+
 /* The k items nearest to the target that a filter lets in; a RankFunction, which does not count groups. */
 static void
 RankSimilar(void *state, const ListFilter *filter, int k, TopList *list)
 {
 	ItemSearch *search = state;
 	const Image *image = search->image;
-	const Recommender *r = search->recommender;
 
-	search->wanted = WantedPositions(image, filter);
 	search->excluded = MarkExcluded(image, filter);
 	k = Max(1, Min(k, image->nitems));
 	mf_heap_start(&search->best, HugeArray(k, sizeof(MfScored)), k);
 	InitList(image, k, list);
-	CompareImage(search, search->content);
-	if (search->content)
-		ReadFactors(r->model->item_relid, ITEM_ID, r->version, &image->item_type, READ_PRIOR, CompareRow, search);
+	if (search->content || !CompareNearest(search, filter, k))
+	{
+		mf_heap_start(&search->best, search->best.entry, k);
+		CompareAll(search, filter);
+	}
 	mf_heap_sort(&search->best);
 	for (; list->count < search->best.count; list->count++)
 	{

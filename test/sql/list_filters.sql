@@ -113,6 +113,35 @@ SELECT count(*) > 100 AS rows, count(*) FILTER (WHERE a.rank IS DISTINCT FROM b.
 FROM mf_recommend_all(7, 'of_int', candidates => ARRAY(SELECT i % 20 FROM generate_series(1, 300) i)) a
 FULL JOIN mf_recommend_all(7, 'of_int', candidates => ARRAY(SELECT generate_series(0, 19))) b USING (user_id, item_id);
 
+-- Among many items the nearest are found by an index of directions: of a model of ratings and interest, of one of ratings alone, and of
+-- vectors that are nearly as near in large numbers.
+CREATE TABLE large AS SELECT user_id, item_id, 1 + drawn(user_id, item_id, 5) AS rating
+	FROM (SELECT DISTINCT 1 + drawn(n, 1, 300) AS user_id, 1 + drawn(n, 2, 3000) AS item_id FROM generate_series(1, 30000) n) p;
+CREATE TABLE lines AS SELECT i AS id, ARRAY[1 + i % 3, 2, i % 7, CASE WHEN i % 2 = 0 THEN 0 ELSE 1e-7 * (i % 100) END]::real[] AS factors
+	FROM generate_series(1, 2000) i;
+SELECT users > 250 AS users, items > 2500 AS items FROM mf_train('large', factors => 20);
+SELECT items > 2500 AS items FROM mf_train('large', 'alone', factors => 20, interest_weight => 0);
+SELECT items FROM mf_import('lines', 'lines', 'lines', feedback => 'implicit');
+CREATE TABLE vectors AS SELECT model, item_id, v, sqrt(dot(v, v)) AS length FROM (
+	SELECT 'large' AS model, item_id, factors AS v FROM large_item_factors UNION ALL
+	SELECT 'alone', item_id, factors FROM alone_item_factors UNION ALL
+	SELECT 'lines', item_id, factors FROM lines_item_factors) f;
+CREATE TABLE asked AS SELECT model, item_id AS x, 1 + drawn(item_id, 0, 20) AS k,
+		CASE WHEN drawn(item_id, 1, 2) = 0 THEN ARRAY(SELECT i FROM generate_series(1, 3000) i WHERE drawn(i, item_id, 3) > 0) END AS among,
+		ARRAY(SELECT drawn(i, item_id, 3000) FROM generate_series(1, 50) i) AS without
+	FROM (SELECT *, row_number() OVER (PARTITION BY model ORDER BY md5(item_id::text)) AS n FROM vectors) v WHERE n <= 10;
+CREATE TABLE naive AS SELECT model, x, n.* FROM asked a, LATERAL (
+	SELECT o.item_id AS id, dot(o.v, t.v) / (o.length * t.length) AS similarity FROM vectors t, vectors o
+	WHERE t.model = a.model AND o.model = a.model AND t.item_id = x AND o.item_id <> x
+		AND (among IS NULL OR o.item_id IN (SELECT unnest(among))) AND o.item_id NOT IN (SELECT unnest(without))) n;
+-- what is listed at a rank is as near as what naive SQL has there; of what differs by rounding alone either
+SELECT a.model, count(*) = sum(DISTINCT wanted) AS complete, count(*) FILTER (WHERE (abs(a.similarity - n.similarity) < 1e-6 AND abs(i.similarity - n.similarity) < 1e-12) IS NOT TRUE) AS differ
+FROM (SELECT model, x, s.* FROM asked, mf_similar_items(x, k, model, candidates => among, exclude => without) s) a
+	JOIN (SELECT *, row_number() OVER (PARTITION BY model, x ORDER BY similarity DESC, id) AS rank FROM naive) n USING (model, x, rank)
+	JOIN naive i ON i.model = a.model AND i.x = a.x AND i.id = a.id
+	JOIN (SELECT model, sum(k) AS wanted FROM asked GROUP BY model) w ON w.model = a.model
+GROUP BY a.model ORDER BY a.model;
+
 -- strings, and parameters without a type
 SELECT count(*) FROM mf_recommend_for(ARRAY[1, 2], k => 3, model => 'of_int', candidates => '{3,4,5,6,1}', exclude => '{3}');
 SELECT count(*) FROM mf_similar_items(1, 10, 'of_int', candidates => '3,4,1', exclude => ' {4}'::varchar);
@@ -150,5 +179,5 @@ SELECT expected('mf_similar_items(1, 10, ''of_int'', candidates => ARRAY[1, 2, 3
 	expected('mf_recommend_all(5, ''of_int'', candidates => ARRAY[1, 2])'), expected('mf_recommend_all(5, ''of_int'')');
 
 DEALLOCATE ALL;
-SELECT mf_drop(model) FROM mf_models WHERE model ~ '^of_' GROUP BY model ORDER BY model COLLATE "C";
+SELECT mf_drop(model) FROM mf_models WHERE model ~ '^(of_|large|alone|lines)' GROUP BY model ORDER BY model COLLATE "C";
 DROP SCHEMA test_lists CASCADE;
