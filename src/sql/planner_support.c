@@ -44,7 +44,7 @@ typedef struct ModelScan
 } ModelScan;
 
 static const ModelScan scans[] = {
-	{"mf_similar_items", false, 25.0, false},
+	{"mf_similar_items", false, 1.0, false},
 	{"mf_similar_users", true, 40.0, false},
 	{"mf_recommend_users", true, 40.0, false},
 	{"mf_recommend_all", true, 2000.0, true},
