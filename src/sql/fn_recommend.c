@@ -325,13 +325,35 @@ BasketRatings(FunctionCallInfo fcinfo, int n, int nitems)
 
 /* What is known of a user by the basket of mf_recommend_for: nothing where the model knows none of its items. */
 static void
-ReadBasket(FunctionCallInfo fcinfo, Recommender *r, ArrayType *array, UserState *user)
+ReadBasket(FunctionCallInfo fcinfo, Recommender *r, const int64 *items, int n, UserState *user)
 {
-	int			n;
-	int64	   *items = IdsFromArray(&r->image->item_type, array, "items", &n);
-
 	if (!FoldInBasket(r, items, BasketRatings(fcinfo, 1, n), n, user))
 		user->reason = ColdStartReason(r->image);
+}
+
+/* The list for such a user, of items that the model knows. */
+static void
+ListForBasket(Recommender *r, const UserState *user, const ListFilter *filter, Grouping *grouping, int k, TopList *list)
+{
+	if (grouping->per_group > 0)
+		MakeGroupedList(r, user, filter, grouping, true, k, list);
+	else if (NothingKnown(user))
+		MakePopularList(r, ColdStartOrder(r->image, user->reason), NULL, filter, k, list);
+	else
+		MakeList(r, user, filter, true, k, list);
+}
+
+/* Keeps those of the basket's items out of the list that the model does not know, but can read attributes of. */
+static void
+LeaveOutBasket(const int64 *items, int n, NewItems *new)
+{
+	for (int i = 0; i < n; i++)
+	{
+		int32		item = FindId(new->items.ids, items[i]);
+
+		if (item >= 0)
+			new->had[item] = true;
+	}
 }
 
 /*
@@ -356,7 +378,11 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	Grouping	grouping;
 	UserState	user;
 	TopList		list;
+	NewItems	new = {.vectors = NULL};
 	ArrayType  *array;
+	int64	   *items;
+	int			n;
+	bool		has_new;
 
 	BeginRows(fcinfo, ROWS_RANKED, ArgumentElementType(fcinfo, 0));
 	if (PG_ARGISNULL(0))
@@ -371,17 +397,20 @@ mf_recommend_for(PG_FUNCTION_ARGS)
 	ReadFilter(fcinfo, &at, r.image, !NewItemsArgument(fcinfo, 4), &filter);
 	filter.boosts = BoostArguments(fcinfo, &boosts, at.candidates, r.image);
 	ReadGroups(fcinfo, &at, r.image, &filter, &grouping);
-	ReadBasket(fcinfo, &r, array, &user);
-	if (grouping.per_group > 0)
-		MakeGroupedList(&r, &user, &filter, &grouping, true, length, &list);
-	else if (NothingKnown(&user))
-		MakePopularList(&r, ColdStartOrder(r.image, user.reason), NULL, &filter, length, &list);
-	else
-		MakeList(&r, &user, &filter, true, length, &list);
+	items = IdsFromArray(&r.image->item_type, array, "items", &n);
+	ReadBasket(fcinfo, &r, items, n, &user);
+	ListForBasket(&r, &user, &filter, &grouping, length, &list);
+	has_new = FindNewCandidates(fcinfo, &at, &r, &filter, &new);
+	if (has_new)
+	{
+		LeaveOutBasket(items, n, &new);
+		MergeNewItems(&r, &user, &new, length, &list);
+	}
+	DiversifyList(r.image, new.vectors, diversity, k, &list);
 	if (!NothingKnown(&user))
 		ShowScores(&r, &user, &list);
-	DiversifyList(r.image, NULL, diversity, k, &list);
-	PutItemList(fcinfo, r.image, list.item, list.count, FillRanked, list.score);
+	PutIdList(fcinfo, &r.image->item_type, ListedIds(r.image, has_new ? &new : NULL, &list), list.count, FillRanked,
+			  list.score);
 	CloseRecommender(&r);
 	return (Datum) 0;
 }

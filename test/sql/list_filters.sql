@@ -142,6 +142,17 @@ FROM (SELECT model, x, s.* FROM asked, mf_similar_items(x, k, model, candidates 
 	JOIN (SELECT model, sum(k) AS wanted FROM asked GROUP BY model) w ON w.model = a.model
 GROUP BY a.model ORDER BY a.model;
 
+-- items that have come since the training, by their attributes, for a basket that does not have them
+CREATE TABLE kinds AS SELECT i AS item_id, i % 4 AS kind FROM generate_series(1, 40) i;
+CREATE TABLE kind_rows AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 60) u, generate_series(1, 40) i WHERE u % 4 = i % 4 AND drawn(u, i, 3) > 0;
+SELECT items FROM mf_train('kind_rows', factors => 4, item_features => 'kinds', feature_categories => '{kind}');
+INSERT INTO kinds VALUES (101, 1), (102, 2), (103, 3);
+SELECT array_agg(item_id ORDER BY item_id) AS listed, min(item_id) FILTER (WHERE rank = 1) AS best FROM mf_recommend_for(ARRAY[1, 5, 9], model => 'kind_rows', candidates => ARRAY[101, 102, 103, 2, 5, 999], exclude => ARRAY[103]);
+SELECT array_agg(item_id ORDER BY item_id) FROM mf_recommend_for(ARRAY[1, 5, 101], model => 'kind_rows', candidates => ARRAY[101, 102, 2]);
+SELECT array_agg(item_id ORDER BY item_id) FROM mf_recommend_for(ARRAY[999], model => 'kind_rows', candidates => ARRAY[101, 2]);
+SELECT array_agg(item_id ORDER BY item_id) FROM mf_recommend_for(ARRAY[1], model => 'kind_rows', candidates => ARRAY[101, 2], new_items => false);
+SELECT array_agg(item_id ORDER BY item_id) FROM mf_recommend_for(ARRAY[1], model => 'kind_rows', candidates => ARRAY[101, 2], per_group => 1, groups => ARRAY['a', 'a']);
+
 -- strings, and parameters without a type
 SELECT count(*) FROM mf_recommend_for(ARRAY[1, 2], k => 3, model => 'of_int', candidates => '{3,4,5,6,1}', exclude => '{3}');
 SELECT count(*) FROM mf_similar_items(1, 10, 'of_int', candidates => '3,4,1', exclude => ' {4}'::varchar);
@@ -179,5 +190,5 @@ SELECT expected('mf_similar_items(1, 10, ''of_int'', candidates => ARRAY[1, 2, 3
 	expected('mf_recommend_all(5, ''of_int'', candidates => ARRAY[1, 2])'), expected('mf_recommend_all(5, ''of_int'')');
 
 DEALLOCATE ALL;
-SELECT mf_drop(model) FROM mf_models WHERE model ~ '^(of_|large|alone|lines)' GROUP BY model ORDER BY model COLLATE "C";
+SELECT mf_drop(model) FROM mf_models WHERE model ~ '^(of_|large|alone|lines|kind_rows)' GROUP BY model ORDER BY model COLLATE "C";
 DROP SCHEMA test_lists CASCADE;
