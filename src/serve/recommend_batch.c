@@ -35,6 +35,10 @@ typedef struct FinishSpace
 	void	   *diversify;
 } FinishSpace;
 
+/*
+ * Lays out what a thread needs, at the beginning of an arena.  Its size depends on the lists alone, so that each worker's
+ * part begins a multiple of it behind the first one.
+ */
 static void
 LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
 {
@@ -81,7 +85,11 @@ InitLists(Lists *lists, const Image *image, int k, double diversity, const Boost
 	batch->sq8 = &lists->sq8;
 }
 
-/* Adds boosts to list q, and chooses its items; for a thread. */
+/*
+ * Adds boosts to list q, and chooses its items; for a thread.
+ *
+ * The search has left boosted items out, as the filter excludes them for all users.  What a user has is kept out here.
+ */
 static void
 FinishList(void *state, int64 q, int worker)
 {

@@ -370,7 +370,12 @@ OrderScore(const Image *image, ItemOrder order, int32 item)
 	return order.trends ? order.trends[item] : image->counts[item];
 }
 
-/* Merges boosted items into a list of popular ones. */
+/*
+ * Merges boosted items into a list of popular ones, which has been made without.
+ *
+ * Here a boost is in the units of the order: numbers of ratings, or faded counts.  Of equal ones the smaller number comes
+ * first, as in the order itself.
+ */
 static void
 MergePopularBoosted(const Image *image, ItemOrder order, const UserState *user, const ListFilter *filter, int k, TopList *list)
 {
