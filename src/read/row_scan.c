@@ -1,5 +1,8 @@
 /*
  * row_scan.c - the rows of several tables, a batch at a time.
+ *
+ * A source may be a table with partitions.  Processes that read it take blocks of one table after the other; each goes on to
+ * the next table by itself when there are no blocks of this one left, so that none waits at the end of a partition.
  */
 #include "postgres.h"
 

@@ -1,5 +1,10 @@
 /*
  * change_publish.c - the image of a version whose items have changed, from what the update has in memory.
+ *
+ * Few items change in an update, and most of an image is made of those that have not: it is patched (image/image_renew.c),
+ * for which each item's fate says whether its part can be copied.  Where that is not possible, as there was no image or there
+ * are too many changes for the room that it has, one is built of all items, in the order of their ids as a training's are.
+ * Either way sessions get the file before the commit at which they need it, and nothing is read back from the tables.
  */
 #include "postgres.h"
 

@@ -2,8 +2,11 @@
  * side.c - the users or the items of a version: as they are stored, and what becomes of them.
  *
  * A row of a model table has a fingerprint of the rows of the source that it was made from, a sum of hashes of them
- * (read/ratings_read.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
+ * (source/row_hash.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
  * are others now: some came, went, or changed their rating.
+ *
+ * Both sides are in memory as a whole, for whoever is solved meets many of the other side.  What is stored keeps its number,
+ * by which all arrays go; ids that the source has besides come behind, and arrays grow.
  */
 #include "postgres.h"
 
