@@ -740,7 +740,7 @@ COMMENT ON FUNCTION mf_recommend_all(bigint, text, boolean, bigint, boolean, boo
 'recommends items to all users of a model at once, for CREATE TABLE ... AS: the k best of each by the vectors that are stored, ranks in order, in threads. Ids come as bigint; for others name both types right after k: mf_recommend_all(10, user_type => NULL::uuid, item_type => NULL::bigint)
 exclude_seen: leave out what a user had at the training, and has in the source now, which is read once; version: an older kept one; fresh: whether to read the source, by default where it is there; false reads the model alone; new_items: false leaves out items of item_features that nobody has rated
 candidates, exclude, per_group and where groups are found: as of mf_recommend, for every list; candidates that the model does not know are passed over
-diversity, boost_table: as of mf_recommend; per_group and boost_table not together';
+diversity, boost_table: as of mf_recommend';
 
 CREATE FUNCTION mf_recommend_all(
 	k bigint, user_type anyelement, item_type anycompatible,

@@ -440,7 +440,7 @@ AllocateLists(Evaluation *e)
 	int64		bytes = Max(1, Min(PoolLength(e->diversity, e->k), image->nitems)) * 3 * (int64) sizeof(int32);
 	int64		sq8 = Sq8Bytes(image, users);
 
-	InitLists(&e->lists, image, e->k, e->diversity, NULL, Min(users, Max(1, e->block_bytes / bytes)),
+	InitLists(&e->lists, image, NULL, e->k, e->diversity, NULL, Min(users, Max(1, e->block_bytes / bytes)),
 			  sq8 > 0 && sq8 <= MemoryLimit(), &e->parallel);
 }
 

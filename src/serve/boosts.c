@@ -296,13 +296,12 @@ BoostUnit(const Image *image)
 }
 
 /*
- * Merges all boosted items that are not marked as out into a list of `count` items without a boost, by their scores for a query
- * plus boosts: item and score have room for as many as the heap, which is empty.  Returns how many there are then.  For
- * threads.
+ * Ranks all boosted items that are not marked as out, and `count` items without a boost, by their scores for a query plus
+ * boosts, in an empty heap, which then is sorted.  For threads.
  */
-int
-MergeBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, MfHeap *heap, int count,
-			 int32 *item, float *score)
+void
+RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, const int32 *item, int count,
+			MfHeap *heap)
 {
 	double		unit = BoostUnit(image);
 
@@ -313,6 +312,12 @@ MergeBoosted(const Boosts *boosts, const bool *out, const Image *image, const fl
 			mf_heap_push(heap, boosts->item[i],
 						 mf_topk_exact_score(&image->index, query, boosts->item[i]) + boosts->value[i] * unit);
 	mf_heap_sort(heap);
+}
+
+/* Makes a list of a sorted heap; item and score have room for its entries.  Returns how many there are. */
+int
+ListRanked(const MfHeap *heap, int32 *item, float *score)
+{
 	for (int i = 0; i < heap->count; i++)
 	{
 		item[i] = (int32) heap->entry[i].number;

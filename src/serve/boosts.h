@@ -24,7 +24,8 @@ extern Boosts *BoostsByTable(const Image *image, Oid relid, const char *id_colum
 extern double BoostOfUnknown(const Boosts *boosts, int64 id);
 extern void MarkBoosted(const Boosts *boosts, const int32 *items, int64 n, bool mark, bool *marks);
 extern double BoostUnit(const Image *image);
-extern int	MergeBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, MfHeap *heap,
-						 int count, int32 *item, float *score);
+extern void RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query,
+						const int32 *item, int count, MfHeap *heap);
+extern int	ListRanked(const MfHeap *heap, int32 *item, float *score);
 
 #endif

@@ -150,7 +150,8 @@ AllocateBlock(AllUsers *all, int k, double diversity, const Boosts *boosts)
 	all->block_bytes = Max(MaintenanceMemory() / 4, LEAST_BLOCK);
 	capacity = Min(capacity, Max(all->block_bytes / bytes, 1));
 	capacity = Min(capacity, Max(all->users->count, 1));
-	InitLists(&all->lists, image, k, diversity, boosts, capacity, sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
+	InitLists(&all->lists, image, &all->filter, k, diversity, boosts, capacity,
+			  sq8 > 0 && UserBytes(all) + sq8 <= MemoryLimit(), &all->parallel);
 	all->vector = AlignedArray(capacity * ld, sizeof(float));
 	memset(all->vector, 0, capacity * ld * sizeof(float));
 	all->bias = HugeArray(capacity, sizeof(float));
@@ -230,15 +231,13 @@ FilterLists(AllUsers *all, const ListFilter *filter, Grouping *grouping)
 
 /*
  * Prepares lists of k items of that diversity, once, before the first entry is asked for: which items may be in them,
- * and with what boosts.  Groups count in the search, which does not see boosts, so there may be one of them only.
+ * and with what boosts.
  */
 void
 PrepareLists(AllUsers *all, int k, double diversity, const ListFilter *filter, Grouping *grouping)
 {
-	Assert(grouping->per_group == 0 || filter->boosts == NULL);
-	AllocateBlock(all, k, diversity, AllowedBoosts(all->r.image, filter));
 	FilterLists(all, filter, grouping);
-	all->lists.batch.filter = &all->filter;
+	AllocateBlock(all, k, diversity, AllowedBoosts(all->r.image, filter));
 }
 
 /* Reads the block's vectors and biases, the next n of the file; padding behind the d floats stays 0. */

@@ -30,10 +30,29 @@ Sq8Bytes(const Image *image, int64 users)
 typedef struct FinishSpace
 {
 	bool	   *out;			/* boosts->n */
-	MfScored   *entry;			/* batch.k */
+	MfScored   *entry;			/* most_ranked */
 	const float **vector;		/* batch.k */
 	void	   *diversify;
+	int32	   *taken;			/* by group, how many a list has: 0 between lists; NULL: groups do not matter here */
+	int			most_ranked;
 } FinishSpace;
+
+/*
+ * How many groups there are to be counted once boosts are there, 0 where none are.  The search has counted them among items
+ * without a boost, which is enough where there are no others.
+ */
+static int32
+GroupsOfBoosted(const Lists *lists)
+{
+	const MfFilter *filter = lists->batch.filter;
+	int32		most = 0;
+
+	if (lists->boosts == NULL || filter == NULL || filter->group == NULL)
+		return 0;
+	for (int64 i = 0; i < lists->image->nitems; i++)
+		most = Max(most, filter->group[i]);
+	return most + 1;
+}
 
 /*
  * Lays out what a thread needs, at the beginning of an arena.  Its size depends on the lists alone, so that each worker's
@@ -43,20 +62,23 @@ static void
 LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
 {
 	int			n = lists->batch.k;
+	bool		caps = lists->ngroups > 0;
 
 	space->out = mf_arena_take(arena, sizeof(bool) * (lists->boosts ? lists->boosts->n : 0));
-	space->entry = mf_arena_take(arena, sizeof(MfScored) * n);
+	space->most_ranked = (int) (caps ? Min((int64) n + lists->boosts->n, lists->image->nitems) : n);
+	space->entry = mf_arena_take(arena, sizeof(MfScored) * space->most_ranked);
 	space->vector = mf_arena_take(arena, sizeof(float *) * n);
 	space->diversify = mf_arena_take(arena, mf_diversify_workspace(n));
+	space->taken = caps ? mf_arena_take(arena, sizeof(int32) * lists->ngroups) : NULL;
 }
 
 /*
- * Room for lists of at most k items of that diversity for `capacity` users at a time, in the current memory context; boosts
- * (NULL: none) are of items that the filter, which the caller sets, excludes; sq8: with Sq8Bytes.
+ * Room for lists of at most k items of that diversity for `capacity` users at a time, in the current memory context: filter
+ * (NULL: none yet) is all of theirs, boosts (NULL: none) are of items that it excludes; sq8: with Sq8Bytes.
  */
 void
-InitLists(Lists *lists, const Image *image, int k, double diversity, const Boosts *boosts, int64 capacity, bool sq8,
-		  const MfParallel *parallel)
+InitLists(Lists *lists, const Image *image, const MfFilter *filter, int k, double diversity, const Boosts *boosts,
+		  int64 capacity, bool sq8, const MfParallel *parallel)
 {
 	MfTopkBatch *batch = &lists->batch;
 	MfArena		arena = {NULL, 0};
@@ -69,6 +91,8 @@ InitLists(Lists *lists, const Image *image, int k, double diversity, const Boost
 	lists->k = (int) Min(k, image->nitems);
 	lists->diversity = diversity;
 	lists->boosts = boosts;
+	batch->filter = filter;
+	lists->ngroups = GroupsOfBoosted(lists);
 	batch->k = (int) Min(PoolLength(diversity, k), image->nitems);
 	batch->item = HugeArray(lists->capacity * batch->k, sizeof(int32));
 	batch->score = HugeArray(lists->capacity * batch->k, sizeof(float));
@@ -77,7 +101,10 @@ InitLists(Lists *lists, const Image *image, int k, double diversity, const Boost
 	LayOutFinish(&space, &arena, lists);
 	lists->finish_bytes = arena.used;
 	if (diversity > 0 || boosts)
+	{
 		lists->finish_space = AlignedArray(arena.used * mf_workers(parallel), 1);
+		memset(lists->finish_space, 0, arena.used * mf_workers(parallel));
+	}
 	if (!sq8)
 		return;
 	if (!mf_sq8_build(&lists->sq8, AlignedArray(mf_sq8_size(&image->index), 1), &image->index, parallel))
@@ -86,10 +113,53 @@ InitLists(Lists *lists, const Image *image, int k, double diversity, const Boost
 }
 
 /*
- * Adds boosts to list q, and chooses its items; for a thread.
+ * Keeps the first k of a ranking with at most so many of each group; taken: 0 of each, before and after.
  *
- * The search has left boosted items out, as the filter excludes them for all users.  What a user has is kept out here.
+ * The ranking has all boosted items, but only the first k others of which no group has too many among themselves.  That is
+ * enough: each of those that falls out here makes place for a boosted item of its group that is ahead of it, so none behind
+ * the first k could come in.
  */
+static void
+CapRanked(MfHeap *heap, const MfFilter *filter, int k, int32 *taken)
+{
+	int			n = 0;
+
+	for (int i = 0; i < heap->count && n < k; i++)
+	{
+		int32		group = filter->group[heap->entry[i].number];
+
+		if (group <= 0 || taken[group] < filter->per_group)
+		{
+			taken[group]++;
+			heap->entry[n++] = heap->entry[i];
+		}
+	}
+	heap->count = n;
+	for (int i = 0; i < n; i++)
+		taken[filter->group[heap->entry[i].number]] = 0;
+}
+
+/* Adds boosts to list q.  The search has left boosted items out; what a user has is kept out here. */
+static void
+BoostList(const Lists *lists, int64 q, const FinishSpace *space)
+{
+	const MfTopkBatch *batch = &lists->batch;
+	const Boosts *boosts = lists->boosts;
+	int32	   *item = batch->item + q * batch->k;
+	MfHeap		heap;
+
+	memset(space->out, false, boosts->n);
+	if (batch->seen_start)
+		MarkBoosted(boosts, batch->seen + batch->seen_start[q], batch->seen_start[q + 1] - batch->seen_start[q], true,
+					space->out);
+	mf_heap_start(&heap, space->entry, space->most_ranked);
+	RankBoosted(boosts, space->out, lists->image, batch->query + q * lists->image->index.ld, item, batch->count[q], &heap);
+	if (space->taken)
+		CapRanked(&heap, batch->filter, batch->k, space->taken);
+	batch->count[q] = ListRanked(&heap, item, batch->score + q * batch->k);
+}
+
+/* Adds boosts to list q, and chooses its items; for a thread. */
 static void
 FinishList(void *state, int64 q, int worker)
 {
@@ -98,23 +168,13 @@ FinishList(void *state, int64 q, int worker)
 	const MfIndex *index = &lists->image->index;
 	MfArena		arena = {lists->finish_space + worker * lists->finish_bytes, 0};
 	int32	   *item = batch->item + q * batch->k;
-	float	   *score = batch->score + q * batch->k;
 	FinishSpace space;
-	MfHeap		heap;
 	MfPool		pool;
 
 	LayOutFinish(&space, &arena, lists);
 	if (lists->boosts && batch->k > 0)
-	{
-		memset(space.out, false, lists->boosts->n);
-		if (batch->seen_start)
-			MarkBoosted(lists->boosts, batch->seen + batch->seen_start[q], batch->seen_start[q + 1] - batch->seen_start[q],
-						true, space.out);
-		mf_heap_start(&heap, space.entry, batch->k);
-		batch->count[q] = MergeBoosted(lists->boosts, space.out, lists->image, batch->query + q * index->ld, &heap,
-									   batch->count[q], item, score);
-	}
-	pool = (MfPool) {batch->count[q], index->factors, space.vector, item, score};
+		BoostList(lists, q, &space);
+	pool = (MfPool) {batch->count[q], index->factors, space.vector, item, batch->score + q * batch->k};
 	for (int i = 0; i < pool.n; i++)
 		space.vector[i] = mf_index_vector(index, item[i]);
 	if (lists->diversity > 0)

@@ -20,6 +20,7 @@ typedef struct Lists
 	int			k;
 	double		diversity;		/* 0: lists are the best items by score */
 	const Boosts *boosts;		/* of items that batch.filter excludes; NULL: none */
+	int32		ngroups;		/* numbers of groups, with 0, to count once boosts are there; 0: none */
 	MfTopkBatch batch;
 	MfSq8		sq8;
 	void	   *space;
@@ -28,8 +29,8 @@ typedef struct Lists
 } Lists;
 
 extern int64 Sq8Bytes(const Image *image, int64 users);
-extern void InitLists(Lists *lists, const Image *image, int k, double diversity, const Boosts *boosts, int64 capacity,
-					  bool sq8, const MfParallel *parallel);
+extern void InitLists(Lists *lists, const Image *image, const MfFilter *filter, int k, double diversity,
+					  const Boosts *boosts, int64 capacity, bool sq8, const MfParallel *parallel);
 extern void MakeLists(Lists *lists, int64 n, const float *vectors, const int64 *seen_start, const int32 *seen);
 
 #endif

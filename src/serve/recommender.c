@@ -317,8 +317,9 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 		MfHeap		heap;
 
 		mf_heap_start(&heap, palloc(sizeof(MfScored) * k), k);
-		list->count = MergeBoosted(filter->boosts, BoostedOut(image, filter, leave_out_seen ? user : NULL), image,
-								   user->vector, &heap, list->count, list->item, list->score);
+		RankBoosted(filter->boosts, BoostedOut(image, filter, leave_out_seen ? user : NULL), image, user->vector,
+					list->item, list->count, &heap);
+		list->count = ListRanked(&heap, list->item, list->score);
 	}
 }
 
@@ -390,11 +391,7 @@ MergePopularBoosted(const Image *image, ItemOrder order, const UserState *user, 
 		if (!out[i])
 			mf_heap_push(&heap, boosts->item[i], OrderScore(image, order, boosts->item[i]) + boosts->value[i]);
 	mf_heap_sort(&heap);
-	for (list->count = 0; list->count < heap.count; list->count++)
-	{
-		list->item[list->count] = (int32) heap.entry[list->count].number;
-		list->score[list->count] = (float) heap.entry[list->count].score;
-	}
+	list->count = ListRanked(&heap, list->item, list->score);
 }
 
 /*

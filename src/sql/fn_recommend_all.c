@@ -48,17 +48,6 @@ SeenArgument(FunctionCallInfo fcinfo, int exclude_seen, int fresh)
 	return PG_GETARG_BOOL(fresh) ? SEEN_FROM_SOURCE : SEEN_FROM_VERSION;
 }
 
-/* The arguments of boosts must fit, which is found out before anything is read; an error where groups stand beside them. */
-static void
-CheckBoostsAlone(FunctionCallInfo fcinfo, const FilterPlaces *at, const BoostPlaces *boosts)
-{
-	if (OidIsValid(BoostTableArgument(fcinfo, boosts)) && ArgumentGiven(fcinfo, at->per_group))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("mf_recommend_all cannot take both per_group and boost_table"),
-				 errhint("Call mf_recommend, which takes both, for each user: FROM users, LATERAL mf_recommend(users.id, ...).")));
-}
-
 /* The first call: opens the model and reads what there is to be read, into memory that lives until the last one. */
 static void
 BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
@@ -82,7 +71,7 @@ BeginRecommendAll(FunctionCallInfo fcinfo, int model_argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
-	CheckBoostsAlone(fcinfo, &at, &boosts);
+	(void) BoostTableArgument(fcinfo, &boosts); /* an error before anything is read */
 	all = OpenAllUsers(model, version, seen);
 	CheckIdTypes(fcinfo, desc, all->r.image);
 	ReadFilter(fcinfo, &at, all->r.image, !NewItemsArgument(fcinfo, model_argument + 4), &filter);

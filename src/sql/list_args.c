@@ -1,7 +1,7 @@
 /*
  * list_args.c - arguments that say what lists are to be like, besides what may be in them: diversity, boosts.
  *
- * What a list is made of is read by fn_recommend.c: candidates, what is excluded, groups.  Here is what makes it another
+ * What a list is made of is read by filter_args.c: candidates, what is excluded, groups.  Here is what makes it another
  * list of the same items, and an argument that is not given leaves it as it is, bit for bit.
  *
  * They are the last ones of their functions, and views that were made before there were any do not pass them.

@@ -86,10 +86,19 @@ FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, unnest(ARRAY[1, 17, 100, 900
 	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_for(ARRAY[b, b + 5], ARRAY[4, 2], 12, m, candidates => w.among, exclude => w.without, boosts => w.boosts,
 		per_group => w.per, groups => CASE WHEN w.per IS NOT NULL THEN w.sellers END)) a
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
-SELECT m AS model, w.n AS candidates, bool_and(a.items = filtered(format('SELECT * FROM mf_recommend(%s, 10000, %L)', a.user_id, m), 12, w.among, w.without, NULL)) AS exact, count(*)
+SELECT m AS model, w.n AS candidates, w.per, bool_and(a.items = filtered(format('SELECT * FROM mf_recommend(%s, 10000, %L)', a.user_id, m), 12, w.among, w.without, w.per)) AS exact, count(*)
 FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m, wishes w, LATERAL (SELECT user_id, array_agg(item_id ORDER BY rank) AS items
-	FROM mf_recommend_all(12, m, candidates => w.among, exclude => w.without, boost_table => 'products', boost_column => 'boost') GROUP BY 1) a
-WHERE w.per IS NULL GROUP BY 1, 2 ORDER BY 1, 2;
+	FROM mf_recommend_all(12, m, candidates => w.among, exclude => w.without, boost_table => 'products', boost_column => 'boost',
+		per_group => w.per, group_table => CASE WHEN w.per IS NOT NULL THEN 'products'::regclass END, group_column => CASE WHEN w.per IS NOT NULL THEN 'seller' END) GROUP BY 1) a
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT bool_and(a.items = r.items) AS as_one_by_one, count(*)
+FROM (SELECT user_id, array_agg(item_id ORDER BY rank) AS items FROM mf_recommend_all(6, 'clicks', diversity => 0.3, boost_table => 'products', boost_column => 'boost',
+		per_group => 4, group_table => 'products', group_column => 'seller') GROUP BY 1) a,
+	LATERAL (SELECT array_agg(item_id ORDER BY rank) AS items FROM mf_recommend(a.user_id, 6, 'clicks', fresh => false, diversity => 0.3, boost_table => 'products', boost_column => 'boost',
+		per_group => 4, group_table => 'products', group_column => 'seller')) r;
+-- more groups than items
+SELECT count(*) AS listed, count(DISTINCT item_id) AS items FROM mf_recommend_all(5, 'clicks', exclude_seen => false, boost_table => 'products', boost_column => 'boost',
+	candidates => ARRAY(SELECT 5 + i % 3 FROM generate_series(1, 3000) i), per_group => 1, groups => ARRAY(SELECT 'group ' || i FROM generate_series(1, 3000) i));
 -- with none that the filters let in
 SELECT count(*) FROM mf_recommend_all(5, 'clicks', candidates => ARRAY[]::int[], boost_table => 'products', boost_column => 'boost');
 SELECT count(*), count(DISTINCT item_id) FROM mf_recommend_all(5, 'clicks', candidates => ARRAY[9, 19, 29], exclude_seen => false, boost_table => 'products', boost_column => 'boost');
@@ -126,7 +135,6 @@ SELECT mf_recommend(1, boost_table => 'products', boost_column => 'nothing');
 SELECT mf_recommend(1, boost_table => 'kinds', boost_column => 'a');
 SELECT mf_recommend_for(ARRAY[1], boost_table => 'products');
 SELECT * FROM mf_recommend_all(2, boost_table => 'products');
-SELECT * FROM mf_recommend_all(2, boost_table => 'products', boost_column => 'boost', per_group => 1, group_table => 'products', group_column => 'seller');
 SELECT mf_recommend_for(ARRAY[1], boosts => ARRAY[1]);
 SELECT mf_recommend_for(ARRAY[1], candidates => ARRAY[2, 3], boosts => ARRAY[1]);
 CREATE VIEW wrong AS SELECT id, 'NaN'::real AS boost, 'a'::text AS word, id::text AS string FROM products;
