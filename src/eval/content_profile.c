@@ -2,11 +2,12 @@
  * content_profile.c - what is reached by content alone: cold items by how much they are like what the user has.
  *
  * The oldest recommender of new items needs no model: the features of what a user has are summed up to a profile, and
- * items go by the cosine of their features with it (Lops, de Gemmis and Semeraro, "Content-based recommender systems", 2011,
- * section 3.3.1.1).  Whoever has rich attributes should know what that reaches before they trust a model.
+ * items go by the cosine of their features with it (Lops, de Gemmis and Semeraro, "Content-based recommender systems",
+ * 2011, section 3.3.1.1).  Whoever has rich attributes should know what that reaches before they trust a model.
  *
- * Attributes are read as a training reads them, from the relation as it is now: all columns with the same say, a column's
- * cells of length 1 in each row, and then the row.  Nothing of the model is used, but for the names of its arguments.
+ * Attributes are read as a training reads them, from the relation as it is now: all columns with the same say, a
+ * column's cells of length 1 in each row, and then the row.  Nothing of the model is used, but for the names of its
+ * arguments.
  */
 #include "postgres.h"
 
@@ -100,8 +101,8 @@ CopyCells(ContentItems *content, Features *features, const Image *image)
 }
 
 /*
- * What attributes say of the version's items, in the current memory context; NULL, with a notice, where they cannot be read:
- * the relation has gone or is not for the current user, or says nothing of items any more.
+ * What attributes say of the version's items, in the current memory context; NULL, with a notice, where they cannot be
+ * read: the relation has gone or is not for the current user, or says nothing of items any more.
  */
 ContentItems *
 LoadContent(const Recommender *r, const MfParallel *parallel)
@@ -175,8 +176,8 @@ AreaUnderCurve(const float *relevant, int64 nrelevant, const float *other, int64
 }
 
 /*
- * Ranks the cold items that a user has not had by their content; of equal ones the smaller number comes first.  For a thread,
- * whose space it is.
+ * Ranks the cold items that a user has not had by their content; of equal ones the smaller number comes first.  For a
+ * thread, whose space it is.
  */
 void
 RankByContent(const ContentItems *content, ContentSpace *space, ContentQuery *query)

@@ -8,7 +8,10 @@
 #include "core/base/threads.h"
 #include "serve/recommender.h"
 
-/* What attributes say of an image's items: a row of features of each, of length 1, or without cells where nothing is known. */
+/*
+ * What attributes say of an image's items: a row of features of each, of length 1, or without cells where nothing is
+ * known.
+ */
 typedef struct ContentItems
 {
 	int64	   *start;			/* nitems of the image + 1: cells of item i are start[i] .. start[i + 1] - 1 */

@@ -60,8 +60,8 @@ CheckSource(const Evaluation *e, const Source *source)
 }
 
 /*
- * Has rows of the kind alone count that the request asks for, by the column of the training; else of all kinds, by their
- * weights, where the test relation has the column.
+ * Has rows of the kind alone count that the request asks for, by the column of the training; else of all kinds, by
+ * their weights, where the test relation has the column.
  */
 static void
 ChooseEvents(const Evaluation *e, const EvaluationRequest *request, SourceColumns *columns)
@@ -254,8 +254,8 @@ ReadRelations(Evaluation *e)
 }
 
 /*
- * Adds a user's lists to those that are held against all that users took: relevant items that the model does not know are
- * misses.
+ * Adds a user's lists to those that are held against all that users took: relevant items that the model does not know
+ * are misses.
  */
 static void
 AddOpenLists(Evaluation *e, const UserTally *tally)

@@ -157,7 +157,8 @@ CountRow(RowCounts *rows, bool relevant)
 
 /*
  * Takes a test row of user u of the block in, or counts why it is left out; what the user was trained on must be
- * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.  Implicit ones below
+ * there.  Values are compared in single precision, as ratings are stored: 4.1 reaches a threshold of 4.1.  Implicit
+ * ones below
  * 0 are dislikes, which are never relevant.
  */
 static void

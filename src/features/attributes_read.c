@@ -182,8 +182,8 @@ CheckVector(const FeatureSource *source, const ReadColumn *column, const Place *
 }
 
 /*
- * Takes an embedding; an empty array is none.  Elements are numbered among the tokens, so that both go one way; one that
- * is 0, if only in single precision, needs no cell.
+ * Takes an embedding; an empty array is none.  Elements are numbered among the tokens, so that both go one way; one
+ * that is 0, if only in single precision, needs no cell.
  */
 static void
 TakeVector(AttributeReceiver *receiver, const Place *place, ArrayType *array)
@@ -322,8 +322,8 @@ StartupAttributeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * Reads the rows of a query, with one parameter (type InvalidOid: none), which sees what RunQuery() says; the rest is as
- * below.
+ * Reads the rows of a query, with one parameter (type InvalidOid: none), which sees what RunQuery() says; the rest is
+ * as below.
  */
 static void
 ReadRows(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget, const char *sql, Oid type,

@@ -114,9 +114,9 @@ FeaturesRelation(const FeatureArguments *arguments, const char *model)
 }
 
 /*
- * Opens the relation of attributes of a model's items, or users, whose ids are of type `items`; all that can be wrong before a
- * row is read is an error here. id_column: how the source of ratings calls them; other: the arguments of the other side, among
- * whose columns there may be categories, too; NULL: there are none.
+ * Opens the relation of attributes of a model's items, or users, whose ids are of type `items`; all that can be wrong
+ * before a row is read is an error here. id_column: how the source of ratings calls them; other: the arguments of the
+ * other side, among whose columns there may be categories, too; NULL: there are none.
  */
 void
 OpenFeatures(FeatureSource *source, const FeatureArguments *arguments, const FeatureArguments *other, const char *id_column,

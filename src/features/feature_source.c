@@ -117,7 +117,10 @@ IsListed(const char *column, char **names, int count)
 	return false;
 }
 
-/* Whether a name is a column of the relation of the other side (InvalidOid: there is none), and no attribute of this one. */
+/*
+ * Whether a name is a column of the relation of the other side (InvalidOid: there is none), and no attribute of this
+ * one.
+ */
 static bool
 IsOfOther(Relation rel, const char *key, const char *name, Oid other)
 {
@@ -125,7 +128,9 @@ IsOfOther(Relation rel, const char *key, const char *name, Oid other)
 		(strcmp(name, key) == 0 || get_attnum(RelationGetRelid(rel), name) <= 0);
 }
 
-/* An error for a name in feature_categories that is no column of the relation, or its key, nor one of the other side's. */
+/*
+ * An error for a name in feature_categories that is no column of the relation, or its key, nor one of the other side's.
+ */
 static void
 CheckCategories(Relation rel, const char *key, char **categories, int ncategories, Oid other)
 {
@@ -203,7 +208,10 @@ FillAttribute(Attribute *attribute, Relation rel, Form_pg_attribute att, bool ca
 	attribute->after = rule->after;
 }
 
-/* Fills in the attributes: all columns but the key, and of a relation that is opened once more those that cannot be any. */
+/*
+ * Fills in the attributes: all columns but the key, and of a relation that is opened once more those that cannot be
+ * any.
+ */
 static void
 FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncategories, bool again)
 {
@@ -234,8 +242,8 @@ FillAttributes(FeatureSource *source, Relation rel, char **categories, int ncate
  * Locks the relation until the end of the transaction; strings are palloc'd. other: the relation of the other side,
  * InvalidOid: none; text_configuration: of text search.
  *
- * again: a training has known the relation, so that columns that have come since do not matter, nor those that have gone:
- * they are passed over where they would be an error.
+ * again: a training has known the relation, so that columns that have come since do not matter, nor those that have
+ * gone: they are passed over where they would be an error.
  */
 void
 OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column, char **categories,

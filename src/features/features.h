@@ -26,9 +26,9 @@ typedef struct FeatureWeight
 } FeatureWeight;
 
 /*
- * Features of all items, or of all users, those with ratings and those without, which are cold.  A row's cells of one block have
- * length 1, or are the one standardized number, at most 3 from 0; where nothing is known there are none.  Features
- * are numbered column by column, within a column by their names, so that nothing depends on the order of rows.
+ * Features of all items, or of all users, those with ratings and those without, which are cold.  A row's cells of one
+ * block have length 1, or are the one standardized number, at most 3 from 0; where nothing is known there are none.
+ * Features are numbered column by column, within a column by their names, so that nothing depends on the order of rows.
  */
 typedef struct Features
 {

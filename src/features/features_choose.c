@@ -204,8 +204,8 @@ KeepTokens(Choices *choices, const Attributes *attributes)
 }
 
 /*
- * What a feature's name begins with: the column's, quoted where it has what ends it in a name, or begins as a quoted one.
- * So features of different columns never have the same name.
+ * What a feature's name begins with: the column's, quoted where it has what ends it in a name, or begins as a quoted
+ * one. So features of different columns never have the same name.
  */
 const char *
 NameBeginning(const Attribute *attribute)

@@ -154,8 +154,8 @@ ShowCells(const FeatureSide *side, Features *features)
  * `items` are appended to it, in the order of their ids.  An error for what cannot be a feature, for two rows of an
  * item, and where there are no features; then NULL where the relation is read again, after the training.
  *
- * budget: bytes of memory for what grows with the cells, which goes to temporary files beyond it.  FreeFeatures() closes
- * these.
+ * budget: bytes of memory for what grows with the cells, which goes to temporary files beyond it.  FreeFeatures()
+ * closes these.
  */
 Features *
 LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfParallel *parallel)

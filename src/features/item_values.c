@@ -4,8 +4,8 @@
  * An item's row is read as it is now, in the way in which the training reads all rows, and its words, categories and
  * numbers get the names that the training gives them.  What a feature weighs is not in the row: the model has it.
  *
- * Of one item each value has all of that.  Of some, whose rows are read together, many have the same features: these are
- * named once, the model is asked for them, and then each item gets its values of them.
+ * Of one item each value has all of that.  Of some, whose rows are read together, many have the same features: these
+ * are named once, the model is asked for them, and then each item gets its values of them.
  */
 #include "postgres.h"
 
@@ -71,8 +71,8 @@ ItemValueNames(const ItemValue *values, int count)
 }
 
 /*
- * Fills in what the training knows of the feature of a value's name, see FeatureWeight.  False where the value is not what
- * its column was taken as: of a text the training has had values or words, and never both.
+ * Fills in what the training knows of the feature of a value's name, see FeatureWeight.  False where the value is not
+ * what its column was taken as: of a text the training has had values or words, and never both.
  */
 bool
 KnowValue(const FeatureSource *source, ItemValue *value, const char *taken_as, double weight, double mean, double deviation)
@@ -254,7 +254,9 @@ MakeNumberCells(DescribedItems *items, ItemCellsFunction function, void *state)
 		}
 }
 
-/* Hands on the cells of words, categories and elements, of which an item's, which are together, have length 1 a column. */
+/*
+ * Hands on the cells of words, categories and elements, of which an item's, which are together, have length 1 a column.
+ */
 static void
 MakeTokenCells(DescribedItems *items, ItemCellsFunction function, void *state)
 {

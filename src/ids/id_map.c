@@ -347,8 +347,8 @@ CompareIntegerEntries(const void *a, const void *b)
 }
 
 /*
- * The order of two ids: negative, 0, positive.  By the type's order, or as text where it has none: any order serves that does
- * not depend on the order of rows.
+ * The order of two ids: negative, 0, positive.  By the type's order, or as text where it has none: any order serves
+ * that does not depend on the order of rows.
  */
 int
 CompareIds(const IdType *type, int64 x, int64 y)
@@ -403,8 +403,8 @@ CompareKeys(const void *a, const void *b, void *arg)
 }
 
 /*
- * The numbers of all ids in an order that does not depend on that in which they came, for sums of floats: of integers by what
- * they are, of others by their hashes, which are faster to compare.  In the current memory context.
+ * The numbers of all ids in an order that does not depend on that in which they came, for sums of floats: of integers
+ * by what they are, of others by their hashes, which are faster to compare.  In the current memory context.
  */
 int32 *
 SettledOrder(const IdMap *map)

@@ -33,8 +33,8 @@ ImageBodyChecksum(const char *block)
 }
 
 /*
- * The stamp of a file whose contents have this checksum, in seconds since 1970: between 2001 and 2010, so that any write to
- * the file changes its time.
+ * The stamp of a file whose contents have this checksum, in seconds since 1970: between 2001 and 2010, so that any
+ * write to the file changes its time.
  */
 int64
 ImageStamp(uint32 checksum)

@@ -30,7 +30,8 @@ typedef enum Section
 	SECTION_MEAN_USER,			/* float[ld] */
 	SECTION_COLD_SHIFT,			/* float[ld]: what vectors of cold items have beside what the map makes of them */
 	SECTION_GRAM,				/* float[d x ld]: sum of s_i s_i'; 0 without an interest part */
-	SECTION_INTEREST,			/* float[x ld]: s_i, as vectors lie in the index; empty where these and q_i give it back */
+	SECTION_INTEREST,			/* float[x ld]: s_i, as vectors lie in the index; empty where these and q_i give it
+								 * back */
 	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts */
 	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
 	SECTION_SIMILAR,			/* another one: the directions by which items are alike */

@@ -96,8 +96,8 @@ FillHeader(ImageHeader *header, const ImageSource *source)
 }
 
 /*
- * The bytes of each section, of the index the most that it can take; see Section for the shapes.  Where the index has room for
- * more items, the others have it too.
+ * The bytes of each section, of the index the most that it can take; see Section for the shapes.  Where the index has
+ * room for more items, the others have it too.
  */
 static void
 MeasureSections(ImageHeader *header, const ImageSource *source)
@@ -207,8 +207,8 @@ CompareItems(const void *a, const void *b, void *arg)
 }
 
 /*
- * items: the n items by decreasing faded count (trends NULL: none), then by decreasing number of ratings, ties by id.  Those
- * without ratings come last, as theirs is 0.
+ * items: the n items by decreasing faded count (trends NULL: none), then by decreasing number of ratings, ties by id.
+ * Those without ratings come last, as theirs is 0.
  */
 void
 OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items)
@@ -221,8 +221,8 @@ OrderItems(const float *trends, const int32 *counts, int64 n, int32 *items)
 }
 
 /*
- * The orders of what users get of whom nothing is known: the block's items by number of ratings, and by faded count where
- * it has them.
+ * The orders of what users get of whom nothing is known: the block's items by number of ratings, and by faded count
+ * where it has them.
  */
 void
 FillOrders(char *block)
@@ -236,8 +236,8 @@ FillOrders(char *block)
 }
 
 /*
- * The item of each of the block's nnumbers numbers by which users' rows mean items; of several items with the same one the
- * first, -1 where there is none.  Item i's number is that of row order[i] of numbers, order NULL: of row i.
+ * The item of each of the block's nnumbers numbers by which users' rows mean items; of several items with the same one
+ * the first, -1 where there is none.  Item i's number is that of row order[i] of numbers, order NULL: of row i.
  */
 void
 FillNumbered(char *block, const int32 *numbers, const int32 *order)
@@ -258,8 +258,8 @@ FillNumbered(char *block, const int32 *numbers, const int32 *order)
 }
 
 /*
- * What each of the block's items weighs in the Gram matrix of interest: cold ones nothing, as in training, which does not know
- * them; NULL where there are none.
+ * What each of the block's items weighs in the Gram matrix of interest: cold ones nothing, as in training, which does
+ * not know them; NULL where there are none.
  */
 static float *
 GramWeights(const char *block)
@@ -277,8 +277,8 @@ GramWeights(const char *block)
 }
 
 /*
- * The Gram matrix of interest, d x ld, which fold-in begins with: of the block's items, whose s_i are rows order[i], or NULL: i,
- * of the source.
+ * The Gram matrix of interest, d x ld, which fold-in begins with: of the block's items, whose s_i are rows order[i], or
+ * NULL: i, of the source.
  */
 void
 FillGram(char *block, const ImageSource *source, const int32 *order)
@@ -319,8 +319,8 @@ FillIndex(char *block, const ImageSource *source)
 }
 
 /*
- * The direction by which an item resembles others, which is row `row` of the source: s_i, of a cold item without the shift
- * that all of those have, or q_i in a model of ratings alone, of length 1; 0 where it is 0.
+ * The direction by which an item resembles others, which is row `row` of the source: s_i, of a cold item without the
+ * shift that all of those have, or q_i in a model of ratings alone, of length 1; 0 where it is 0.
  */
 void
 FillDirection(const ImageSource *source, int64 row, float *direction)
@@ -366,8 +366,8 @@ FillSimilar(char *block, const ImageSource *source)
 }
 
 /*
- * The vectors that lists do not go by, at the items' positions in the index from `first` on: q_i for predictions, s_i where it
- * cannot be taken from the others.  Item i's are rows order[i], or NULL: i, of the source.
+ * The vectors that lists do not go by, at the items' positions in the index from `first` on: q_i for predictions, s_i
+ * where it cannot be taken from the others.  Item i's are rows order[i], or NULL: i, of the source.
  */
 void
 FillVectors(char *block, const ImageSource *source, const int32 *order, int64 first)

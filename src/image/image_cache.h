@@ -37,7 +37,8 @@ typedef struct Image
 	const float *bias;			/* nitems: b_i; 0 without a rating part */
 	const int32 *counts;		/* nitems: ratings */
 	const int32 *popular;		/* nitems: items by decreasing number of ratings */
-	const float *trends;		/* nitems: faded counts, of objective.trend_half_life; NULL, like the next: there are none */
+	const float *trends;		/* nitems: faded counts, of objective.trend_half_life; NULL, like the next: there are
+								 * none */
 	const int32 *trending;		/* nitems: items by decreasing faded count */
 	const int32 *numbered;		/* nnumbers: the item that users' rows mean by a number, -1: none; or NULL */
 	int64		nnumbers;

@@ -6,8 +6,8 @@
  * after a crash.  So there is nothing to recover and nothing to sync.
  *
  * The README of this folder tells the life of a file.  What matters here: it is written under another name and
- * renamed, so no session ever maps half a file; and no process writes to a file through a map or shortens it, so what is
- * mapped stays as it is, also when the file is unlinked.  A file can be a patch of an older one: see image_patch.c.
+ * renamed, so no session ever maps half a file; and no process writes to a file through a map or shortens it, so what
+ * is mapped stays as it is, also when the file is unlinked.  A file can be a patch of an older one: see image_patch.c.
  *
  * What is guaranteed.  The header names cluster, database, version and format, and has a checksum of
  * its own that every session verifies as it maps the file; the file's size must be the header's, so
@@ -76,9 +76,9 @@ ImageFileBytes(const pg_uuid_t *uuid)
 }
 
 /*
- * Maps an open file that may be an image, for reading, or as a copy of the caller's own, which may be written to and changes no
- * file; NULL when it is not a sound one of that version.  Reads the header, and where the file's time says that it has been
- * written to all of it.
+ * Maps an open file that may be an image, for reading, or as a copy of the caller's own, which may be written to and
+ * changes no file; NULL when it is not a sound one of that version.  Reads the header, and where the file's time says
+ * that it has been written to all of it.
  */
 char *
 MapWholeFile(int fd, const pg_uuid_t *uuid, const char *path, bool copy, Size *size)

@@ -2,13 +2,14 @@
  * image_patch.c - the file of an image that is nearly the same as an older one's: its pages that differ.
  *
  * To write an image of a million items takes longer than all that an update changes in it.  So the file of one that was
- * made from another has a table of spans of pages, and these pages; <name>.base is one more link to the file of the other
- * image, the base, which nobody changes.  Who maps the image maps the base, and the spans over it.  What comes of that is one
- * block of memory like any other, most of it shared with sessions that still use the older image, and searched as fast.
+ * made from another has a table of spans of pages, and these pages; <name>.base is one more link to the file of the
+ * other image, the base, which nobody changes.  Who maps the image maps the base, and the spans over it.  What comes of
+ * that is one block of memory like any other, most of it shared with sessions that still use the older image, and
+ * searched as fast.
  *
- * A base is a whole image.  The patch of an image that is one itself says all that differs from that base, so there are never
- * more than two files to an image, both named by its uuid: they come and go together, and the base's room is free when its
- * last link is unlinked.
+ * A base is a whole image.  The patch of an image that is one itself says all that differs from that base, so there are
+ * never more than two files to an image, both named by its uuid: they come and go together, and the base's room is free
+ * when its last link is unlinked.
  *
  * What image_file.c guarantees holds for both files: checksums, and a modification time that tells when to verify them.
  */
@@ -100,7 +101,9 @@ PatchIsSound(int fd, const PatchHeader *header)
 	return sound;
 }
 
-/* Reads the spans of a patch and sees that they are spans of pages of the block and the file, ascending; NULL: not so. */
+/*
+ * Reads the spans of a patch and sees that they are spans of pages of the block and the file, ascending; NULL: not so.
+ */
 static ImageSpan *
 ReadSpans(int fd, const PatchHeader *header)
 {
@@ -198,8 +201,8 @@ MapPatchedFile(int fd, const pg_uuid_t *uuid, const char *path, bool copy, Size 
 }
 
 /*
- * Maps the file of a version, NULL when there is none; copy: as one of the caller's own, which may be written to.  One that is
- * damaged or not ours is taken away, for others to replace.
+ * Maps the file of a version, NULL when there is none; copy: as one of the caller's own, which may be written to.  One
+ * that is damaged or not ours is taken away, for others to replace.
  */
 char *
 MapImageFile(const pg_uuid_t *uuid, bool copy, Size *size)
@@ -224,8 +227,8 @@ MapImageFile(const pg_uuid_t *uuid, bool copy, Size *size)
 }
 
 /*
- * Maps the image of a version as a copy, and the image that it is a patch of, or itself once more where it is whole.  False where
- * there is none; then *copy is closed.
+ * Maps the image of a version as a copy, and the image that it is a patch of, or itself once more where it is whole.
+ * False where there is none; then *copy is closed.
  */
 bool
 OpenImageCopy(const pg_uuid_t *uuid, ImageCopy *copy)
@@ -271,7 +274,9 @@ CloseImageCopy(ImageCopy *copy)
 	copy->block = copy->base = NULL;
 }
 
-/* The end of the known span that a page lies within, -1 of none; such spans ascend, and *s moves on past those before. */
+/*
+ * The end of the known span that a page lies within, -1 of none; such spans ascend, and *s moves on past those before.
+ */
 static int64
 KnownUntil(const ImageSpan *same, int nsame, int *s, int64 at, int64 page)
 {
@@ -359,9 +364,9 @@ WritePages(const char *path, const PatchHeader *head, const ImageCopy *copy, con
 }
 
 /*
- * Writes the file of a version from a copy of another one's, in which what has become of it has been entered, as a patch; same:
- * what is known to be as the base has it, ascending.  False where that cannot be: on a file system without links or room, or
- * where too much has changed.  Then nothing is left.
+ * Writes the file of a version from a copy of another one's, in which what has become of it has been entered, as a
+ * patch; same: what is known to be as the base has it, ascending.  False where that cannot be: on a file system without
+ * links or room, or where too much has changed.  Then nothing is left.
  */
 bool
 WriteImagePatch(const pg_uuid_t *uuid, const ImageCopy *copy, const ImageSpan *same, int nsame)

@@ -75,8 +75,8 @@ SupersedeImages(const char *model, const pg_uuid_t *except)
 }
 
 /*
- * For the version that serves, whose items this transaction has changed: gives it a new identity, *uuid, and makes its image from
- * the one that it had.  False where that is not possible; then the caller has to publish it.
+ * For the version that serves, whose items this transaction has changed: gives it a new identity, *uuid, and makes its
+ * image from the one that it had.  False where that is not possible; then the caller has to publish it.
  */
 bool
 RenewImage(const Model *model, const ImageChanges *changes, pg_uuid_t *uuid)

@@ -1,10 +1,10 @@
 /*
  * image_renew.c - the image of a version in which some items have changed, made from the image that it had.
  *
- * In comments n is the number of items now, m of those before.  The file of the image before is mapped as a copy, and in that
- * copy the block is brought up to date: what is small is written anew, in the index and among vectors only what is of items that
- * have changed (core/topk/index_renew.c).  Then the pages that differ become the file of the new image (image_patch.c).  It says
- * to the bit what a block says that is built from the same items, so lists are the same.
+ * In comments n is the number of items now, m of those before.  The file of the image before is mapped as a copy, and
+ * in that copy the block is brought up to date: what is small is written anew, in the index and among vectors only what
+ * is of items that have changed (core/topk/index_renew.c).  Then the pages that differ become the file of the new image
+ * (image_patch.c).  It says to the bit what a block says that is built from the same items, so lists are the same.
  *
  * Whatever does not fit is no error: then the block is built.
  */
@@ -44,7 +44,9 @@ HeaderOf(const Renewal *renewal)
 	return (ImageHeader *) renewal->copy.block;
 }
 
-/* Whether the image is of the same kind, so that what it has of items that are kept is what it would have of them now. */
+/*
+ * Whether the image is of the same kind, so that what it has of items that are kept is what it would have of them now.
+ */
 static bool
 SameKind(const Renewal *renewal)
 {
@@ -52,7 +54,10 @@ SameKind(const Renewal *renewal)
 	const ImageSource *source = &renewal->changes->source;
 	const IdType *type = source->ids->type;
 
-	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): other padding means that it is built */
+	/*
+	 * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): other padding means that it is
+	 * built
+	 */
 	return memcmp(&header->objective, &source->objective, sizeof(MfObjective)) == 0 &&
 		header->id_type == type->base && header->id_collation == HashCollation(type) &&
 		header->length[SECTION_INTEREST] == 0 && (header->length[SECTION_NUMBERED] > 0) == (source->numbers != NULL) &&
@@ -108,8 +113,8 @@ FindNumbers(const Renewal *renewal, int32 *number)
 }
 
 /*
- * The items that have come, in the order of their ids: *came, with their numbers among changes' ids; -1 where the image has not
- * all items that it must have.
+ * The items that have come, in the order of their ids: *came, with their numbers among changes' ids; -1 where the image
+ * has not all items that it must have.
  */
 static int64
 FindNewcomers(const Renewal *renewal, const int32 *number, int32 **came)
@@ -161,7 +166,9 @@ CountBefore(const Renewal *renewal, int64 from, int64 id)
 	return low;
 }
 
-/* Puts the items of the image that are still there, and those that have come, in order: renewal->order, before and n. */
+/*
+ * Puts the items of the image that are still there, and those that have come, in order: renewal->order, before and n.
+ */
 static void
 MergeItems(Renewal *renewal, const int32 *number, const int32 *came, int64 ncame)
 {
@@ -251,7 +258,10 @@ RenewColumns(Renewal *renewal)
 	FillGram(block, source, renewal->order);
 }
 
-/* What the index needs to know of the items that have changed: their list vectors.  False where the block would need more. */
+/*
+ * What the index needs to know of the items that have changed: their list vectors.  False where the block would need
+ * more.
+ */
 static bool
 DescribeChanges(const Renewal *renewal, MfRenewal *index)
 {
@@ -403,9 +413,9 @@ RenewBlock(Renewal *renewal, const pg_uuid_t *uuid)
 }
 
 /*
- * Writes the file of a version's image from that of the image that it had before, which nobody else is about to unlink, and what
- * has changed since.  False where there is none, or it does not go with the changes, or has no room for them; then the image has
- * to be built.
+ * Writes the file of a version's image from that of the image that it had before, which nobody else is about to unlink,
+ * and what has changed since.  False where there is none, or it does not go with the changes, or has no room for them;
+ * then the image has to be built.
  */
 bool
 RenewImageFile(const pg_uuid_t *before, const pg_uuid_t *uuid, const ImageChanges *changes)

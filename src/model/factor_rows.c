@@ -213,8 +213,8 @@ DeleteVersionsBefore(Oid relid, int32 version, int32 except)
 }
 
 /*
- * Deletes the rows that a version has of n ids, which are of the type of the column; returns how many there were.  By SQL:
- * triggers on DELETE fire.
+ * Deletes the rows that a version has of n ids, which are of the type of the column; returns how many there were.  By
+ * SQL: triggers on DELETE fire.
  */
 int64
 DeleteVersionRows(Oid relid, const char *id_column, int32 version, const IdType *idtype, const Datum *ids, int n)
@@ -404,8 +404,8 @@ ReadColumn(StringInfo sql, int *columns, const char *column, AttrNumber attnum)
 }
 
 /*
- * Prepares a receiver of rows, and begins the query of one version's that it is for; what it reads beside the vectors is
- * in options.
+ * Prepares a receiver of rows, and begins the query of one version's that it is for; what it reads beside the vectors
+ * is in options.
  */
 static void
 InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const char *id_column, int options)

@@ -27,14 +27,16 @@ typedef struct FactorRows
 	const float *bias;			/* NULL: stored as 0 */
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
-	const int64 *fingerprints;	/* of the first `nfingerprints` rows, 0: none; others', or of NULL all: stored as null */
+	const int64 *fingerprints;	/* of the first `nfingerprints` rows, 0: none; others', or of NULL all: stored as
+								 * null */
 	int64		nfingerprints;
 	const int32 *numbers;		/* of items: by which users' rows name them; NULL: stored as null */
 	const float *trends;		/* of items, their faded counts; NULL, and where there are no ratings: stored as null */
 	const float *priors;		/* what attributes make of them, in the first `shared` dimensions; NULL: all null */
 	const bool *has_prior;		/* n: others' are stored as null; NULL: all have vectors */
 	int			shared;
-	int64		rated;			/* with has_prior: the first so many have vectors, those behind them only with a prior */
+	int64		rated;			/* with has_prior: the first so many have vectors, those behind them only with a
+								 * prior */
 	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
 	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
 } FactorRows;
@@ -49,7 +51,8 @@ typedef struct StoredRow
 	const float *vector;		/* d floats */
 	const float *rating_vector; /* d floats; NULL: there is none */
 	const float *prior;			/* d floats, of an item where they were asked for; NULL: there is none */
-	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not known */
+	Datum		seen;			/* of a user, where it was asked for: a bytea, see core/base/seen.h; 0: it is not
+								 * known */
 	int32		number;			/* of an item: the number by which seen means it; negative: none */
 	int64		fingerprint;	/* of the rows that it was made from, where it was asked for; 0: not known, or none */
 	float		trend;			/* of an item, its faded count, where it was asked for; NaN: null */

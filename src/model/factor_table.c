@@ -88,8 +88,8 @@ AppendCollation(StringInfo sql, const IdType *idtype)
 }
 
 /*
- * Appends that columns which could be stored elsewhere stay beside the vector as long as the row fits into a page, as an
- * action of ALTER TABLE.  The limit is the same on 32 and 64 bits.
+ * Appends that columns which could be stored elsewhere stay beside the vector as long as the row fits into a page, as
+ * an action of ALTER TABLE.  The limit is the same on 32 and 64 bits.
  */
 static void
 AppendRowTarget(StringInfo sql)
@@ -105,7 +105,9 @@ AppendSeenStorage(StringInfo sql)
 	AppendRowTarget(sql);
 }
 
-/* The same of what attributes make of users or items, which few models have: it is read whole, and does not compress. */
+/*
+ * The same of what attributes make of users or items, which few models have: it is read whole, and does not compress.
+ */
 static void
 AppendPriorStorage(StringInfo sql)
 {

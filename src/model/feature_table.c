@@ -220,8 +220,8 @@ StartupFeatureReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * Hands rows of one side of a version to a function, with the current user's privileges and row security: all of them, or
- * those of the features in a text[] (0: none).  How many items have a feature, and its column, are left out.
+ * Hands rows of one side of a version to a function, with the current user's privileges and row security: all of them,
+ * or those of the features in a text[] (0: none).  How many items have a feature, and its column, are left out.
  */
 void
 ReadFeatureRows(Oid relid, int32 version, const char *side, Datum features, FeatureRowFunction function, void *state)

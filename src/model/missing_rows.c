@@ -44,7 +44,8 @@ MissingRows(const Model *model, int32 version, const char *table, int64 stored)
 }
 
 /*
- * To be called where no row of a side of a version was found, of users or of items: an error where there should be some.
+ * To be called where no row of a side of a version was found, of users or of items: an error where there should be
+ * some.
  */
 void
 CheckNoRows(const Model *model, int32 version, bool users)

@@ -473,7 +473,9 @@ VersionRows(const Model *model, int32 version, bool users)
 	return DatumGetInt64(heap_getattr(tuple, users ? VERSION_USERS : VERSION_ITEMS, desc, &isnull));
 }
 
-/* The ratings of a version; negative when there is no such version. updated: whether it was updated since its training. */
+/*
+ * The ratings of a version; negative when there is no such version. updated: whether it was updated since its training.
+ */
 int64
 VersionRatings(const Model *model, int32 version, bool *updated)
 {

@@ -69,7 +69,10 @@ extern Oid	ModelSourceRelation(const Model *model, const char *until);
 /* Key of a version's parameters: until what time its source was read, in seconds; see rows/row_time.h. */
 #define READ_UNTIL "read_until"
 
-/* The same: the share of the pairs that the training has kept from learning to measure versions on; see validate/guard.c. */
+/*
+ * The same: the share of the pairs that the training has kept from learning to measure versions on; see
+ * validate/guard.c.
+ */
 #define GUARD "guard"
 #define GUARD_CHANCE "guard_chance"
 

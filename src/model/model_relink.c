@@ -122,8 +122,8 @@ CheckTable(const Model *model, Oid relid, const char *id_column)
 }
 
 /*
- * The table of features follows the other ones to their schema, under its name.  An error where it has stayed behind, or
- * where the relation of its name is none, for mf_drop would take that for the model's; nothing where there is none.
+ * The table of features follows the other ones to their schema, under its name.  An error where it has stayed behind,
+ * or where the relation of its name is none, for mf_drop would take that for the model's; nothing where there is none.
  */
 static void
 RelinkFeatures(Model *model)

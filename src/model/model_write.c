@@ -411,8 +411,9 @@ AddVersionUsers(const char *name, int32 version, int64 more)
 }
 
 /*
- * Takes note that the version that serves was updated, now by the clock: how many users and items it has, how many ratings
- * more (or less), below what its items' numbers are, and until when its source was read (READ_UNTIL; not finite: as before).
+ * Takes note that the version that serves was updated, now by the clock: how many users and items it has, how many
+ * ratings more (or less), below what its items' numbers are, and until when its source was read (READ_UNTIL; not
+ * finite: as before).
  */
 void
 RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers, double read_until)

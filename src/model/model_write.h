@@ -23,7 +23,8 @@ typedef struct ModelVersion
 	double		rmse;			/* NaN: none */
 	double		seconds;
 	double		read_until;		/* READ_UNTIL; not finite: none */
-	char	   *guard;			/* JSON, which becomes a part of parameters: what a guard has found; NULL: there was none */
+	char	   *guard;			/* JSON, which becomes a part of parameters: what a guard has found; NULL: there was
+								 * none */
 	char	   *parameters;		/* JSON: all that training settled on, see ObjectiveToJson */
 } ModelVersion;
 

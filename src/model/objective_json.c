@@ -59,8 +59,8 @@ Number(const MfObjective *objective, int i)
 
 /*
  * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
- * dimensions of ratings alone, 3 of items that a map has made, of users who are drawn to points of their own, and of rows
- * that fade.
+ * dimensions of ratings alone, 3 of items that a map has made, of users who are drawn to points of their own, and of
+ * rows that fade.
  */
 static int
 FormatOf(const MfObjective *objective, const MapSummary *user_map)
@@ -104,8 +104,8 @@ AppendMap(StringInfo json, const MapSummary *map, int d)
 }
 
 /*
- * The objective, the mean user (d floats, and a bias) and maps of items and users (NULL: there is none) as a JSON object.  What has its
- * usual value is left out where libraries of older versions do not know it.
+ * The objective, the mean user (d floats, and a bias) and maps of items and users (NULL: there is none) as a JSON
+ * object.  What has its usual value is left out where libraries of older versions do not know it.
  */
 char *
 ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mean_bias, const MapSummary *map,

@@ -169,7 +169,10 @@ AddFingerprintColumns(const Model *model)
 	}
 }
 
-/* The same of the column with faded counts of items: returns whether it is there, for without it a version has no trends. */
+/*
+ * The same of the column with faded counts of items: returns whether it is there, for without it a version has no
+ * trends.
+ */
 bool
 AddTrendColumn(const Model *model)
 {
@@ -182,8 +185,8 @@ AddTrendColumn(const Model *model)
 }
 
 /*
- * The same of the column with what attributes make of users or items, in the one or the other table, for a version that has
- * some; an error where it cannot be added, as without it such users would be other ones when they are folded in.
+ * The same of the column with what attributes make of users or items, in the one or the other table, for a version that
+ * has some; an error where it cannot be added, as without it such users would be other ones when they are folded in.
  */
 void
 AddPriorColumn(const Model *model, Oid relid)

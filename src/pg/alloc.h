@@ -12,7 +12,9 @@
 
 #define MFREC_CACHE_LINE 64
 
-/* An array of `count` elements of `width` bytes, not initialized; of one element where count is 0.  pfree() frees it. */
+/*
+ * An array of `count` elements of `width` bytes, not initialized; of one element where count is 0.  pfree() frees it.
+ */
 static inline void *
 HugeArray(int64 count, Size width)
 {

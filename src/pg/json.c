@@ -131,7 +131,10 @@ JsonKind(const JsonbValue *value)
 	}
 }
 
-/* All keys of an object in the order of jsonb, *count of them, with their numbers; palloc'd.  NULL for anything else (NULL too). */
+/*
+ * All keys of an object in the order of jsonb, *count of them, with their numbers; palloc'd.  NULL for anything else
+ * (NULL too).
+ */
 JsonEntry *
 JsonEntries(JsonbContainer *json, int *count)
 {

@@ -9,8 +9,8 @@
 #include "pg/numeric.h"
 
 /*
- * A numeric as double precision; infinite where that cannot hold it, so that who reads a row can say which one it is: a cast in
- * the query would end in an error of its own.  Leaves nothing behind in memory, for rows come by the million.
+ * A numeric as double precision; infinite where that cannot hold it, so that who reads a row can say which one it is: a
+ * cast in the query would end in an error of its own.  Leaves nothing behind in memory, for rows come by the million.
  */
 double
 DoubleOfNumeric(Datum value)

@@ -134,7 +134,10 @@ PlanScans(const PlannedStmt *statement)
 	return AllScans(statement) & ~SCANS_WHOLE;
 }
 
-/* Whether a query with one parameter of a type (InvalidOid: none) finds its rows through indexes, whatever its value is. */
+/*
+ * Whether a query with one parameter of a type (InvalidOid: none) finds its rows through indexes, whatever its value
+ * is.
+ */
 bool
 FindsByIndex(const char *sql, Oid type)
 {

@@ -1,8 +1,8 @@
 /*
  * direct_read.c - the rows of a source, from its tables.
  *
- * As the query that reads it would: by the snapshot that it would have, after the same checks of privileges, with the same
- * locks.  What the query does besides bringing columns of tables is left to it; see plain_query.c.
+ * As the query that reads it would: by the snapshot that it would have, after the same checks of privileges, with the
+ * same locks.  What the query does besides bringing columns of tables is left to it; see plain_query.c.
  */
 #include "postgres.h"
 
@@ -63,9 +63,9 @@ ReadTables(const List *tables, RowTaker *taker, const MfParallel *parallel, Batc
 }
 
 /*
- * Reads all rows that a query of a source brings, and hands them over in batches, whose ids are integers.  False where the
- * query has to run: then nothing was read.  read_only: as the active snapshot sees them, else with what has been committed and
- * done since.  The taker's batch is used, too, and is empty at the end.
+ * Reads all rows that a query of a source brings, and hands them over in batches, whose ids are integers.  False where
+ * the query has to run: then nothing was read.  read_only: as the active snapshot sees them, else with what has been
+ * committed and done since.  The taker's batch is used, too, and is empty at the end.
  */
 bool
 ReadDirectly(RowTaker *taker, const char *sql, bool read_only, const MfParallel *parallel, BatchFunction function,

@@ -1,10 +1,11 @@
 /*
  * plain_query.c - whether a query brings columns of tables and does nothing else.
  *
- * The planner is asked: where all that it makes of a query are scans of whole tables, one after the other, whose target lists
- * are columns, then reading these columns is what the query means, whatever way it has come to that: a table, its partitions
- * with columns in another order, a view that only renames.  Row security, conditions, generated columns that are computed
- * when read, foreign tables and other extensions' storage all show as something else in the plan, and are left to it.
+ * The planner is asked: where all that it makes of a query are scans of whole tables, one after the other, whose target
+ * lists are columns, then reading these columns is what the query means, whatever way it has come to that: a table, its
+ * partitions with columns in another order, a view that only renames.  Row security, conditions, generated columns that
+ * are computed when read, foreign tables and other extensions' storage all show as something else in the plan, and are
+ * left to it.
  */
 #include "postgres.h"
 
@@ -41,8 +42,8 @@ FollowColumns(const Plan *plan, int varno, PlainTable *table)
 }
 
 /*
- * Adds a table that is scanned as a whole; false where its rows are not there to be read, or not in a heap: other storage need
- * not have scans that processes share, nor mean by one what a query does.
+ * Adds a table that is scanned as a whole; false where its rows are not there to be read, or not in a heap: other
+ * storage need not have scans that processes share, nor mean by one what a query does.
  */
 static bool
 AddTable(const PlannedStmt *statement, const SeqScan *seqscan, PlainTable table, List **tables)
@@ -65,8 +66,8 @@ AddTable(const PlannedStmt *statement, const SeqScan *seqscan, PlainTable table,
 }
 
 /*
- * Adds the tables below a node of a plan, of which so many places in its target list are wanted.  False where it does more than bring
- * columns of tables.
+ * Adds the tables below a node of a plan, of which so many places in its target list are wanted.  False where it does
+ * more than bring columns of tables.
  */
 static bool
 AddTables(const PlannedStmt *statement, Plan *plan, PlainTable wanted, List **tables)
@@ -114,9 +115,9 @@ TablesOfStatement(const PlannedStmt *statement)
 }
 
 /*
- * The tables that a prepared query without parameters reads, PlainTable each, and *desc, what its columns are; NIL where it has
- * to run.  The tables are locked by then, and the current user may read them: an error where not, which is the executor's own.
- * The caller has connected SPI.
+ * The tables that a prepared query without parameters reads, PlainTable each, and *desc, what its columns are; NIL
+ * where it has to run.  The tables are locked by then, and the current user may read them: an error where not, which is
+ * the executor's own. The caller has connected SPI.
  */
 List *
 PlainTables(SPIPlanPtr plan, TupleDesc *desc)

@@ -1,11 +1,11 @@
 /*
  * ratings_read.c - from a relation to a sparse matrix in both orientations.
  *
- * A source is what one query of it says, with the caller's privileges and row security.  Where the query comes to no more
- * than columns of tables, these are read directly (direct_read.c), with parallel workers of our own.  Else the executor
- * hands its rows to a receiver: no copy, no tuplestore, and a parallel plan where the planner finds one.  Every row becomes a triplet of two dense numbers and a value; the ids
- * themselves stay in two dictionaries.  Then ratings_sort.c makes rows by user and by item, and
- * ratings.c puts them on the scale that training works on.
+ * A source is what one query of it says, with the caller's privileges and row security.  Where the query comes to no
+ * more than columns of tables, these are read directly (direct_read.c), with parallel workers of our own.  Else the
+ * executor hands its rows to a receiver: no copy, no tuplestore, and a parallel plan where the planner finds one.
+ * Every row becomes a triplet of two dense numbers and a value; the ids themselves stay in two dictionaries.  Then
+ * ratings_sort.c makes rows by user and by item, and ratings.c puts them on the scale that training works on.
  *
  * Rows are numbered a batch at a time, so that the cache misses of the dictionaries overlap.
  */
@@ -190,7 +190,10 @@ FlushBatch(RatingReceiver *receiver)
 	BeginBatch(&receiver->taker);
 }
 
-/* Takes a row of the query; Datums other than integers live only as long as the slot keeps them, so then the batch is flushed. */
+/*
+ * Takes a row of the query; Datums other than integers live only as long as the slot keeps them, so then the batch is
+ * flushed.
+ */
 static bool
 ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -261,8 +264,8 @@ EndReading(RatingReceiver *receiver)
 }
 
 /*
- * Reads the rows of a query into the receiver's triplets. read_only: as the active snapshot sees them, else with what has
- * been committed and done since.
+ * Reads the rows of a query into the receiver's triplets. read_only: as the active snapshot sees them, else with what
+ * has been committed and done since.
  */
 static void
 ReadQuery(RowQuery *query, RatingReceiver *receiver, bool read_only)
@@ -303,8 +306,8 @@ ReportEvents(const Source *source, const Ratings *ratings)
 }
 
 /*
- * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out. half_life:
- * of rows that fade, else 0; marks: see Sorting.  Fills in *sorting and returns the receiver for its rows.
+ * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out.
+ * half_life: of rows that fade, else 0; marks: see Sorting.  Fills in *sorting and returns the receiver for its rows.
  */
 static RatingReceiver *
 InitSorting(Sorting *sorting, const Source *source, Ratings *ratings, double half_life, bool marks, int64 budget,
@@ -358,10 +361,10 @@ AddPairs(Triplets *from, Triplets *pairs)
 }
 
 /*
- * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no ratings,
- * if only by adding up to 0, and the rows held out for validation, which training does not learn of but lists must leave out as well.  Of items that
- * are in ratings->items by now: some without ratings may have been appended.  Takes memory in proportion, and temporary
- * files beyond; frees ratings->unrated.
+ * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no
+ * ratings, if only by adding up to 0, and the rows held out for validation, which training does not learn of but lists
+ * must leave out as well.  Of items that are in ratings->items by now: some without ratings may have been appended.
+ * Takes memory in proportion, and temporary files beyond; frees ratings->unrated.
  */
 void
 SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
@@ -402,9 +405,8 @@ CheckLikes(const Ratings *ratings, const char *name)
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
  * hold out go to held_out as they are. with_others: what users have besides their ratings is kept for SortOthers(),
- * which changes nothing of the ratings, and so are trends of items, where rows have times. half_life: in which rows lose half
- * of their weight, in seconds; 0: they keep it.
- * An error where no row is left to train on.
+ * which changes nothing of the ratings, and so are trends of items, where rows have times. half_life: in which rows
+ * lose half of their weight, in seconds; 0: they keep it. An error where no row is left to train on.
  *
  * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.
  * Everything lives in the current memory context; FreeRatings() closes the files.
@@ -455,8 +457,8 @@ LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_o
 
 /*
  * Reads rows of a source by the numbers of two dictionaries, which take ids that they do not know yet: into *rows as
- * they are, duplicates too, in memory or spilled beyond `budget` bytes.  query: which, as the active snapshot sees them; NULL:
- * all.  The result has the fingerprints, and rows that are no ratings in `unrated`; there may be no row.
+ * they are, duplicates too, in memory or spilled beyond `budget` bytes.  query: which, as the active snapshot sees
+ * them; NULL: all.  The result has the fingerprints, and rows that are no ratings in `unrated`; there may be no row.
  */
 Ratings *
 ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
@@ -478,8 +480,8 @@ ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int6
 }
 
 /*
- * The same of the rows of some users and items, which all of the tables are looked through for: as the active snapshot sees them.
- * NULL where the source cannot be read directly.
+ * The same of the rows of some users and items, which all of the tables are looked through for: as the active snapshot
+ * sees them. NULL where the source cannot be read directly.
  */
 Ratings *
 ReadWantedRows(const Source *source, const WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,

@@ -2,8 +2,8 @@
  * row_batch.c - rows of a source on their way into memory, a batch at a time, and what is found in passing.
  *
  * Whoever reads a source, by a query or from its tables, in this process or in a parallel worker, takes its rows by
- * TakeRow(): so what counts, what is skipped and what is an error is the same.  Whoever has the dictionaries then numbers
- * a batch at once.
+ * TakeRow(): so what counts, what is skipped and what is an error is the same.  Whoever has the dictionaries then
+ * numbers a batch at once.
  */
 #include "postgres.h"
 
@@ -132,8 +132,8 @@ AddOther(RowTaker *taker, const Datum *values, const bool *nulls)
 }
 
 /*
- * Takes a row of the source, whose columns are those of its query, into the batch, which has room for it: an observation, or
- * one to pass over.  False where it is an error: taker->bad.
+ * Takes a row of the source, whose columns are those of its query, into the batch, which has room for it: an
+ * observation, or one to pass over.  False where it is an error: taker->bad.
  */
 bool
 TakeRow(RowTaker *taker, const Datum *values, const bool *nulls, int natts)

@@ -10,8 +10,9 @@
 #define BATCH_ROWS 1024
 
 /*
- * Rows by their ids: ratings from the start of the arrays, and from their end those that only say that a user has an item, of
- * which nothing is kept but ids.  No pointers, so that it can lie in shared memory, but ids that are no integers are Datums.
+ * Rows by their ids: ratings from the start of the arrays, and from their end those that only say that a user has an
+ * item, of which nothing is kept but ids.  No pointers, so that it can lie in shared memory, but ids that are no
+ * integers are Datums.
  */
 typedef struct RowBatch
 {

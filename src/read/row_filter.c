@@ -1,8 +1,8 @@
 /*
  * row_filter.c - which rows are wanted, by their ids, as those who read tables can tell at once.
  *
- * Who reads a table for the rows of some users and items looks at all of it.  Processes that do so share a bitmap of hashed ids,
- * which leaves few that are not wanted; who has the dictionaries leaves these out.
+ * Who reads a table for the rows of some users and items looks at all of it.  Processes that do so share a bitmap of
+ * hashed ids, which leaves few that are not wanted; who has the dictionaries leaves these out.
  */
 #include "postgres.h"
 

@@ -11,8 +11,8 @@
 #define FILTER_BITS 20
 
 /*
- * A bit for each hash of an integer id: whether one of that hash is wanted.  A row whose user's and item's bits are both 0 is not
- * wanted; of the others some are not either.  No pointers, so that it can lie in shared memory.
+ * A bit for each hash of an integer id: whether one of that hash is wanted.  A row whose user's and item's bits are
+ * both 0 is not wanted; of the others some are not either.  No pointers, so that it can lie in shared memory.
  */
 typedef struct RowFilter
 {

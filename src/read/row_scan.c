@@ -1,8 +1,9 @@
 /*
  * row_scan.c - the rows of several tables, a batch at a time.
  *
- * A source may be a table with partitions.  Processes that read it take blocks of one table after the other; each goes on to
- * the next table by itself when there are no blocks of this one left, so that none waits at the end of a partition.
+ * A source may be a table with partitions.  Processes that read it take blocks of one table after the other; each goes
+ * on to the next table by itself when there are no blocks of this one left, so that none waits at the end of a
+ * partition.
  */
 #include "postgres.h"
 
@@ -67,8 +68,8 @@ ScanTable(RowScan *scan)
 }
 
 /*
- * Reads rows into the taker's batch, which is empty; there may be none that counts, or a bad one: see taker->bad.  False where
- * there are no more rows.
+ * Reads rows into the taker's batch, which is empty; there may be none that counts, or a bad one: see taker->bad.
+ * False where there are no more rows.
  */
 bool
 ScanBatch(RowScan *scan)

@@ -1,9 +1,9 @@
 /*
  * row_workers.c - parallel workers that read rows of tables for the process that has the dictionaries.
  *
- * All processes of a scan, the leader too, take blocks of the tables as a parallel plan's do, and make batches of their rows.  A
- * worker has a ring of them in shared memory: it fills one after the other while the leader, who numbers their ids, empties
- * them.  So nothing is copied, and there is no lock but where one has to wait for the other.
+ * All processes of a scan, the leader too, take blocks of the tables as a parallel plan's do, and make batches of their
+ * rows.  A worker has a ring of them in shared memory: it fills one after the other while the leader, who numbers their
+ * ids, empties them.  So nothing is copied, and there is no lock but where one has to wait for the other.
  *
  * Which rows count is decided where they are read; errors of rows are raised by the leader, so that they are the same
  * whoever has met them.
@@ -107,9 +107,9 @@ SumSizes(const List *tables, TableSizes *sizes)
 }
 
 /*
- * How many workers a scan of tables is worth: as CREATE INDEX has it, what their storage parameter says, else by their size as
- * for the planner and one less than there are threads; within the settings of maintenance.  None for
- * temporary tables, which only their session can read.
+ * How many workers a scan of tables is worth: as CREATE INDEX has it, what their storage parameter says, else by their
+ * size as for the planner and one less than there are threads; within the settings of maintenance.  None for temporary
+ * tables, which only their session can read.
  */
 int
 CountRowWorkers(const List *tables, const MfParallel *parallel)
@@ -229,8 +229,8 @@ LaunchWorkers(RowCrew *crew, const SharedRows *layout, Size size, const RowTaker
 }
 
 /*
- * Begins a scan of tables, by a snapshot that is the active one, with up to so many workers; there may be fewer, or none.  Until
- * EndRowCrew() the process is in parallel mode where it has asked for some.
+ * Begins a scan of tables, by a snapshot that is the active one, with up to so many workers; there may be fewer, or
+ * none.  Until EndRowCrew() the process is in parallel mode where it has asked for some.
  */
 void
 StartRowCrew(RowCrew *crew, const RowTaker *taker, const List *tables, Snapshot snapshot, int workers)
@@ -318,7 +318,10 @@ WaitForBatch(RowCrew *crew)
 	return more;
 }
 
-/* All rows have been taken: adds what workers have found in passing, raises the error of a row, and lets go of everything. */
+/*
+ * All rows have been taken: adds what workers have found in passing, raises the error of a row, and lets go of
+ * everything.
+ */
 void
 EndRowCrew(RowCrew *crew, RowTaker *taker)
 {

@@ -15,7 +15,10 @@
 /* Batches that a worker may be ahead of the leader: 640 kB. */
 #define RING_BATCHES 16
 
-/* What the processes of a scan share; behind it lie tables, their scans, the source, rings and rows of each kind of event. */
+/*
+ * What the processes of a scan share; behind it lie tables, their scans, the source, rings and rows of each kind of
+ * event.
+ */
 typedef struct SharedRows SharedRows;
 
 /* A scan by this process and its workers, if there are any. */

@@ -1,15 +1,17 @@
 /*
  * shared_source.c - what parallel workers must know of a source, as bytes.
  *
- * That is all by which RatingFromRow() goes, of a source whose ids are integers: not what the relation and its columns are
- * called.
+ * That is all by which RatingFromRow() goes, of a source whose ids are integers: not what the relation and its columns
+ * are called.
  */
 #include "postgres.h"
 
 #include "compat.h"
 #include "read/shared_source.h"
 
-/* A source without its pointers; behind it come the kinds of events: weights, values where there are some, and names. */
+/*
+ * A source without its pointers; behind it come the kinds of events: weights, values where there are some, and names.
+ */
 typedef struct PackedSource
 {
 	Source		source;			/* pointers say only whether there is something */

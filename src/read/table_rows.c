@@ -2,8 +2,8 @@
  * table_rows.c - the rows of a table, of which a few columns are wanted.
  *
  * What the executor does for a column is little, but there are rows in millions.  Where the wanted columns come
- * before any of variable length, as ids and numbers mostly do, they lie at one place of all rows that have no nulls.  All other
- * rows go through a slot.
+ * before any of variable length, as ids and numbers mostly do, they lie at one place of all rows that have no nulls.
+ * All other rows go through a slot.
  */
 #include "postgres.h"
 

@@ -1,7 +1,8 @@
 /*
  * event_weights.c - what kinds of events, such as views and purchases, weigh.
  *
- * Kinds are the keys of a jsonb object, read once as values of the column's type, so that a row costs a few comparisons.
+ * Kinds are the keys of a jsonb object, read once as values of the column's type, so that a row costs a few
+ * comparisons.
  */
 #include "postgres.h"
 
@@ -27,7 +28,10 @@ BadEventWeights(const char *detail)
 			 errhint("Write event_weights => '{\"view\": 1, \"purchase\": 5}'.")));
 }
 
-/* The argument event_weights, palloc'd, negative of what says that an item is not wanted; an error for anything but an object of finite numbers. */
+/*
+ * The argument event_weights, palloc'd, negative of what says that an item is not wanted; an error for anything but an
+ * object of finite numbers.
+ */
 EventWeights *
 EventWeightsFromJson(JsonbContainer *json)
 {
@@ -162,8 +166,8 @@ ReadEventNames(EventKinds *kinds, EventColumn *column)
 }
 
 /*
- * Prepares to tell kinds apart by a column; an error for a type that is no text, integer or enum, and for a kind that is
- * none of its values. argument: what names another column, for the hint.
+ * Prepares to tell kinds apart by a column; an error for a type that is no text, integer or enum, and for a kind that
+ * is none of its values. argument: what names another column, for the hint.
  */
 void
 OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights, const char *relation,

@@ -25,8 +25,8 @@
 #define ZONE_SECONDS ((double) SECS_PER_DAY)
 
 /*
- * The type of a column of times, domains resolved; an error for any other.  argument: what names another column, for the
- * hint.
+ * The type of a column of times, domains resolved; an error for any other.  argument: what names another column, for
+ * the hint.
  */
 Oid
 TimeColumnType(const FormData_pg_attribute *att, const char *relation, const char *argument)
@@ -109,7 +109,10 @@ WholeSeconds(double seconds, int64 first)
 	return floor(seconds) < (double) first ? first : (int64) floor(seconds);
 }
 
-/* The value of a type of times at some seconds, no later than those of finite rows, or the last one before, as SQL; palloc'd. */
+/*
+ * The value of a type of times at some seconds, no later than those of finite rows, or the last one before, as SQL;
+ * palloc'd.
+ */
 char *
 TimeLiteral(double seconds, Oid type)
 {
@@ -148,8 +151,8 @@ TimeLiteral(double seconds, Oid type)
 }
 
 /*
- * Until when rows have been read, the newest of which has a time: no longer than until now, by the clock, since what comes
- * later is new whatever a wrong time says.  Of numbers it is not known where now is.
+ * Until when rows have been read, the newest of which has a time: no longer than until now, by the clock, since what
+ * comes later is new whatever a wrong time says.  Of numbers it is not known where now is.
  */
 double
 TimeReadUntil(double newest, Oid type)
@@ -159,7 +162,10 @@ TimeReadUntil(double newest, Oid type)
 	return Min(newest, SecondsOfTimestamp(GetCurrentTransactionStartTimestamp()));
 }
 
-/* An interval in seconds, as extract(epoch from ...) has them: a month is 30 days, a year 365.25.  Infinite where it is. */
+/*
+ * An interval in seconds, as extract(epoch from ...) has them: a month is 30 days, a year 365.25.  Infinite where it
+ * is.
+ */
 double
 SecondsOfInterval(const Interval *interval)
 {

@@ -85,8 +85,8 @@ FadeWeight(float weight, float fade)
 
 /*
  * The number of an implicit observation that has faded, for LinearWeight(): the logarithm is of what there was, for
- * fading is of how much it counts and not of how much it was.  value: the sum of its rows' values, negative: of a dislike; fade:
- * of its rows, the mean by their values.
+ * fading is of how much it counts and not of how much it was.  value: the sum of its rows' values, negative: of a
+ * dislike; fade: of its rows, the mean by their values.
  */
 static inline float
 FadedNumber(float value, float fade)
@@ -95,8 +95,8 @@ FadedNumber(float value, float fade)
 }
 
 /*
- * A sum of what is left of rows, as a fixed-point number: the same to the bit in whatever order they are added, and fine
- * enough for those that are as old as can be.
+ * A sum of what is left of rows, as a fixed-point number: the same to the bit in whatever order they are added, and
+ * fine enough for those that are as old as can be.
  */
 typedef struct FadeSum
 {

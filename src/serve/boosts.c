@@ -1,12 +1,12 @@
 /*
  * boosts.c - numbers that a call adds to items' scores before their list is made: sponsored, fresh, in stock.
  *
- * A boost is added to the score as it is shown, so the list is that of ORDER BY score + boost DESC, exactly: the best of
- * the items without a boost are found as ever, those with one are scored one by one, and the two are merged, all in
+ * A boost is added to the score as it is shown, so the list is that of ORDER BY score + boost DESC, exactly: the best
+ * of the items without a boost are found as ever, those with one are scored one by one, and the two are merged, all in
  * double.  That costs a scan of the items that have a boost, besides the search among the others.
  *
- * Boosts come from an array beside the candidates, or from a column of a relation with a row for each item that has one.
- * What a call sees of that is what its snapshot, privileges and row security show.
+ * Boosts come from an array beside the candidates, or from a column of a relation with a row for each item that has
+ * one. What a call sees of that is what its snapshot, privileges and row security show.
  */
 #include "postgres.h"
 
@@ -161,8 +161,8 @@ FinishGathering(Gathered *g)
 }
 
 /*
- * Boosts from an array of double precision that runs parallel to an array of candidates, and must be as long; a null is 0.
- * An item that is there twice must have one boost.
+ * Boosts from an array of double precision that runs parallel to an array of candidates, and must be as long; a null is
+ * 0. An item that is there twice must have one boost.
  */
 Boosts *
 BoostsByArray(const Image *image, ArrayType *candidates, ArrayType *values)
@@ -231,8 +231,8 @@ StartupBoostReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * Boosts from a column of numbers of a relation with a row for each item that has one, found by its id; a null is 0, as is
- * no row.  All of its rows are read, by SQL.
+ * Boosts from a column of numbers of a relation with a row for each item that has one, found by its id; a null is 0, as
+ * is no row.  All of its rows are read, by SQL.
  */
 Boosts *
 BoostsByTable(const Image *image, Oid relid, const char *id_column, const char *column)
@@ -296,8 +296,8 @@ BoostUnit(const Image *image)
 }
 
 /*
- * Ranks all boosted items that are not marked as out, and `count` items without a boost, by their scores for a query plus
- * boosts, in an empty heap, which then is sorted.  For threads.
+ * Ranks all boosted items that are not marked as out, and `count` items without a boost, by their scores for a query
+ * plus boosts, in an empty heap, which then is sorted.  For threads.
  */
 void
 RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, const int32 *item, int count,

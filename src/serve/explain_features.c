@@ -1,10 +1,9 @@
 /*
  * explain_features.c - which attributes of an item carry its score for a user.
  *
- * An item without ratings is what its features make it: its score is the sum of what they add, and of what is the same for
- * all such items.  An item with ratings is
- * drawn to that point, and has been moved from there by those who rated it; what its features add is what it owes to them
- * all the same, and the rest of its score is its own.
+ * An item without ratings is what its features make it: its score is the sum of what they add, and of what is the same
+ * for all such items.  An item with ratings is drawn to that point, and has been moved from there by those who rated
+ * it; what its features add is what it owes to them all the same, and the rest of its score is its own.
  *
  * Items' features are not stored.  The item's row is read as it is now, and encoded by what the model's table of
  * features says of them.
@@ -109,9 +108,10 @@ CompareShares(const void *a, const void *b)
 }
 
 /*
- * *shares: the k features of an item that add most to its score for a user, or take most from it, largest first; returns
- * how many.  All of them together are the score of an item without ratings less what all such items have: the user's
- * vector times the shift of cold items, of ratings alone the mean and the user's bias.  Errors where the model does not go by attributes, or what it goes by has gone.
+ * *shares: the k features of an item that add most to its score for a user, or take most from it, largest first;
+ * returns how many.  All of them together are the score of an item without ratings less what all such items have: the
+ * user's vector times the shift of cold items, of ratings alone the mean and the user's bias.  Errors where the model
+ * does not go by attributes, or what it goes by has gone.
  */
 int
 ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, FeatureShare **shares)

@@ -1,10 +1,10 @@
 /*
  * item_encode.c - vectors of items, or of users, that came after the training, from their attributes.
  *
- * The training has left what each feature adds to an item's vector in a table.  So an item without ratings gets the vector
- * that it would have got from the training, had its row been there: the sum of what its features add, and in the
- * interest part what all cold items have (core/features/exposure.c).  Words and categories that the training has not met
- * add nothing.  Of users it is what moves them from the mean user, to which nothing but features adds.
+ * The training has left what each feature adds to an item's vector in a table.  So an item without ratings gets the
+ * vector that it would have got from the training, had its row been there: the sum of what its features add, and in the
+ * interest part what all cold items have (core/features/exposure.c).  Words and categories that the training has not
+ * met add nothing.  Of users it is what moves them from the mean user, to which nothing but features adds.
  */
 #include "postgres.h"
 
@@ -31,10 +31,10 @@
 #define FEW_FEATURES 1000
 
 /*
- * Opens the relation of a side's attributes that a model was trained with last, to be read again, by the configuration of text search
- * of a version's parameters; ids are of type `items`.  False where there is none, it has gone, is not for the current user, or
- * has become of items of another type.  An error where it has no key any more.  It stays locked until the end of the
- * transaction.
+ * Opens the relation of a side's attributes that a model was trained with last, to be read again, by the configuration
+ * of text search of a version's parameters; ids are of type `items`.  False where there is none, it has gone, is not
+ * for the current user, or has become of items of another type.  An error where it has no key any more.  It stays
+ * locked until the end of the transaction.
  */
 bool
 OpenAttributes(FeatureSource *source, const FeatureSide *side, const Model *model, Jsonb *parameters, const IdType *items)
@@ -63,8 +63,8 @@ GoesBy(const FeatureSide *side, Jsonb *parameters, const MfObjective *objective)
 }
 
 /*
- * Gets ready to encode items, or users, of a version, whose ids are of type `items`.  False where the version does not go by
- * their attributes, or the current user cannot read what they are read from and encoded by: see OpenAttributes().
+ * Gets ready to encode items, or users, of a version, whose ids are of type `items`.  False where the version does not
+ * go by their attributes, or the current user cannot read what they are read from and encoded by: see OpenAttributes().
  */
 bool
 OpenEncoder(ItemEncoder *encoder, const FeatureSide *side, const Model *model, int32 version, const IdType *items)

@@ -9,7 +9,10 @@
 #include "ids/id_map.h"
 #include "model/model_catalog.h"
 
-/* What rows of items, or of users, are read from and encoded by: the relation of attributes, and a version's table of features. */
+/*
+ * What rows of items, or of users, are read from and encoded by: the relation of attributes, and a version's table of
+ * features.
+ */
 typedef struct ItemEncoder
 {
 	FeatureSource source;
@@ -20,8 +23,8 @@ typedef struct ItemEncoder
 } ItemEncoder;
 
 /*
- * Items that have a row in the relation, by ascending id, as the table of items has cold ones: vectors have d floats, and
- * mf_padded(d) from one to the next.  Of users it is how far they are from the mean user.
+ * Items that have a row in the relation, by ascending id, as the table of items has cold ones: vectors have d floats,
+ * and mf_padded(d) from one to the next.  Of users it is how far they are from the mean user.
  */
 typedef struct EncodedItems
 {

@@ -1,10 +1,10 @@
 /*
  * new_items.c - items that came after the training, in lists that ask for them by id.
  *
- * The image does not have them, and lists from it are made without.  Those that a call names as candidates, or whose rating
- * it wants to know, are read from the relation of attributes, with the caller's snapshot, privileges and row security, and
- * encoded by the version's table of features: what costs a query of each.  They are few, so they are scored one by one
- * and merged with the list.
+ * The image does not have them, and lists from it are made without.  Those that a call names as candidates, or whose
+ * rating it wants to know, are read from the relation of attributes, with the caller's snapshot, privileges and row
+ * security, and encoded by the version's table of features: what costs a query of each.  They are few, so they are
+ * scored one by one and merged with the list.
  */
 #include "postgres.h"
 
@@ -103,8 +103,8 @@ ScoreNewItems(const Recommender *r, const UserState *user, NewItems *new, Scored
 }
 
 /*
- * Merges new items into a user's list, whose scores are not those that are shown yet, by score: the k best.  Of equal ones
- * those that the model knows come first; in a list of popular items all of them do.
+ * Merges new items into a user's list, whose scores are not those that are shown yet, by score: the k best.  Of equal
+ * ones those that the model knows come first; in a list of popular items all of them do.
  */
 void
 MergeNewItems(const Recommender *r, const UserState *user, NewItems *new, int k, TopList *list)

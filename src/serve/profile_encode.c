@@ -1,9 +1,10 @@
 /*
  * profile_encode.c - users who came after the training, by what is known of them.
  *
- * The training has left what each feature of users adds to the point that they are drawn to in a table.  So a user whom the
- * version does not know, but who has a row in the relation of user_features, gets the point that they would have got from
- * it: the mean user, moved by the sum of that.  It is read when the user is asked for, and stored by the next mf_update or mf_refresh.
+ * The training has left what each feature of users adds to the point that they are drawn to in a table.  So a user whom
+ * the version does not know, but who has a row in the relation of user_features, gets the point that they would have
+ * got from it: the mean user, moved by the sum of that.  It is read when the user is asked for, and stored by the next
+ * mf_update or mf_refresh.
  */
 #include "postgres.h"
 
@@ -13,8 +14,9 @@
 #include "serve/profile_encode.h"
 
 /*
- * *users: those of n users, by id, that have a row in the relation, as EncodeItems() makes them, but with the points that
- * they are drawn to as vectors.  Returns of each whether that is another point than the mean user, which has d floats.
+ * *users: those of n users, by id, that have a row in the relation, as EncodeItems() makes them, but with the points
+ * that they are drawn to as vectors.  Returns of each whether that is another point than the mean user, which has d
+ * floats.
  */
 bool *
 EncodeProfiles(const ItemEncoder *encoder, const float *mean_user, const int64 *ids, int n, bool read_only,
@@ -39,9 +41,9 @@ EncodeProfiles(const ItemEncoder *encoder, const float *mean_user, const int64 *
 }
 
 /*
- * vector: the point to which a user is drawn that the version does not know, ld floats.  False where their attributes say
- * nothing: there is no row of them, nothing in it that the training has learned of, or the current user cannot read it; see
- * OpenEncoder().
+ * vector: the point to which a user is drawn that the version does not know, ld floats.  False where their attributes
+ * say nothing: there is no row of them, nothing in it that the training has learned of, or the current user cannot read
+ * it; see OpenEncoder().
  */
 bool
 EncodeProfile(const Image *image, const Model *model, int32 version, int64 user, float *vector)

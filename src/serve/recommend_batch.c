@@ -38,8 +38,8 @@ typedef struct FinishSpace
 } FinishSpace;
 
 /*
- * How many groups there are to be counted once boosts are there, 0 where none are.  The search has counted them among items
- * without a boost, which is enough where there are no others.
+ * How many groups there are to be counted once boosts are there, 0 where none are.  The search has counted them among
+ * items without a boost, which is enough where there are no others.
  */
 static int32
 GroupsOfBoosted(const Lists *lists)
@@ -55,8 +55,8 @@ GroupsOfBoosted(const Lists *lists)
 }
 
 /*
- * Lays out what a thread needs, at the beginning of an arena.  Its size depends on the lists alone, so that each worker's
- * part begins a multiple of it behind the first one.
+ * Lays out what a thread needs, at the beginning of an arena.  Its size depends on the lists alone, so that each
+ * worker's part begins a multiple of it behind the first one.
  */
 static void
 LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
@@ -73,8 +73,8 @@ LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
 }
 
 /*
- * Room for lists of at most k items of that diversity for `capacity` users at a time, in the current memory context: filter
- * (NULL: none yet) is all of theirs, boosts (NULL: none) are of items that it excludes; sq8: with Sq8Bytes.
+ * Room for lists of at most k items of that diversity for `capacity` users at a time, in the current memory context:
+ * filter (NULL: none yet) is all of theirs, boosts (NULL: none) are of items that it excludes; sq8: with Sq8Bytes.
  */
 void
 InitLists(Lists *lists, const Image *image, const MfFilter *filter, int k, double diversity, const Boosts *boosts,
@@ -115,9 +115,9 @@ InitLists(Lists *lists, const Image *image, const MfFilter *filter, int k, doubl
 /*
  * Keeps the first k of a ranking with at most so many of each group; taken: 0 of each, before and after.
  *
- * The ranking has all boosted items, but only the first k others of which no group has too many among themselves.  That is
- * enough: each of those that falls out here makes place for a boosted item of its group that is ahead of it, so none behind
- * the first k could come in.
+ * The ranking has all boosted items, but only the first k others of which no group has too many among themselves.  That
+ * is enough: each of those that falls out here makes place for a boosted item of its group that is ahead of it, so none
+ * behind the first k could come in.
  */
 static void
 CapRanked(MfHeap *heap, const MfFilter *filter, int k, int32 *taken)

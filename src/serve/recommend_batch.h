@@ -9,8 +9,8 @@
 #include "serve/boosts.h"
 
 /*
- * Room for lists, and what making them needs.  List q has batch.count[q] items, at most k, best first, in batch.item from
- * element q * batch.k on, and scores likewise.
+ * Room for lists, and what making them needs.  List q has batch.count[q] items, at most k, best first, in batch.item
+ * from element q * batch.k on, and scores likewise.
  */
 typedef struct Lists
 {

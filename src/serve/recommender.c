@@ -131,8 +131,8 @@ CheckUserRow(const Recommender *r, const StoredRow *row)
 }
 
 /*
- * The user's stored vector, where they are drawn to, and what they had at the training where that is wanted; of one who is
- * not in the model what their attributes say now, and where these say nothing the mean user's vector, and false.
+ * The user's stored vector, where they are drawn to, and what they had at the training where that is wanted; of one who
+ * is not in the model what their attributes say now, and where these say nothing the mean user's vector, and false.
  */
 bool
 LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
@@ -271,7 +271,9 @@ AllowedBoosts(const Image *image, const ListFilter *filter)
 	return allowed;
 }
 
-/* The filter as the core takes it, which leaves boosted items out, without what the user has (NULL: with everything). */
+/*
+ * The filter as the core takes it, which leaves boosted items out, without what the user has (NULL: with everything).
+ */
 static void
 CoreFilter(const Image *image, const ListFilter *filter, const UserState *user, MfFilter *numbered)
 {
@@ -355,7 +357,9 @@ NothingKnown(const UserState *user)
 	return user->reason == REASON_POPULAR || user->reason == REASON_TRENDING;
 }
 
-/* By which order such a user's list goes: what is popular, or, for REASON_TRENDING where the version knows it, of late. */
+/*
+ * By which order such a user's list goes: what is popular, or, for REASON_TRENDING where the version knows it, of late.
+ */
 ItemOrder
 ColdStartOrder(const Image *image, Reason reason)
 {
@@ -374,8 +378,8 @@ OrderScore(const Image *image, ItemOrder order, int32 item)
 /*
  * Merges boosted items into a list of popular ones, which has been made without.
  *
- * Here a boost is in the units of the order: numbers of ratings, or faded counts.  Of equal ones the smaller number comes
- * first, as in the order itself.
+ * Here a boost is in the units of the order: numbers of ratings, or faded counts.  Of equal ones the smaller number
+ * comes first, as in the order itself.
  */
 static void
 MergePopularBoosted(const Image *image, ItemOrder order, const UserState *user, const ListFilter *filter, int k, TopList *list)

@@ -1,14 +1,14 @@
 /*
  * renewal.c - the items and the profiles of a version, brought up to date with the relations of attributes.
  *
- * Items that have come to the relation since the training get the vectors that it would have given them (item_encode.c), as
- * rows of the version's table; cold items that have gone from it lose theirs.  Items of the ratings stay as they are, with a
- * row there or without, also those of which validation has held out all rows: these have a prior.  Who calls this publishes
- * the version's image anew, so that all of it is seen at once.
+ * Items that have come to the relation since the training get the vectors that it would have given them
+ * (item_encode.c), as rows of the version's table; cold items that have gone from it lose theirs.  Items of the ratings
+ * stay as they are, with a row there or without, also those of which validation has held out all rows: these have a
+ * prior.  Who calls this publishes the version's image anew, so that all of it is seen at once.
  *
- * Of users these are profiles: who has no ratings, but a row that says something, becomes the point that they are drawn to
- * (profile_encode.c).  Whom the table has stays as they are until their row has gone; those with ratings, if only held out,
- * were made from rows, and have a fingerprint of these.
+ * Of users these are profiles: who has no ratings, but a row that says something, becomes the point that they are drawn
+ * to (profile_encode.c).  Whom the table has stays as they are until their row has gone; those with ratings, if only
+ * held out, were made from rows, and have a fingerprint of these.
  *
  * Numbers by which users' rows mean items are never given twice in a version: new items get those behind all that there
  * have been, and those of items that have gone stay free.
@@ -58,7 +58,9 @@ typedef struct Renewal
 	int64		removed;
 } Renewal;
 
-/* Receives ids, and of the version's how many ratings they have, and whether they could be made from attributes alone. */
+/*
+ * Receives ids, and of the version's how many ratings they have, and whether they could be made from attributes alone.
+ */
 typedef struct IdReceiver
 {
 	DestReceiver pub;
@@ -285,10 +287,10 @@ AddNew(Renewal *renewal)
 }
 
 /*
- * Opens what a side of the version is renewed from, as the model's owner.  False where there is nothing to renew it from:
- * for a version without attributes silently, as for one that is not the newest, for the relation is that of the last
- * training, and for users whose table has lost the column by which profiles are known; with a notice where the owner cannot
- * read the relation or the table of features.
+ * Opens what a side of the version is renewed from, as the model's owner.  False where there is nothing to renew it
+ * from: for a version without attributes silently, as for one that is not the newest, for the relation is that of the
+ * last training, and for users whose table has lost the column by which profiles are known; with a notice where the
+ * owner cannot read the relation or the table of features.
  */
 static bool
 OpenRenewal(Renewal *renewal, bool newest)

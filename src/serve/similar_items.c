@@ -4,8 +4,8 @@
  * By cosine, so popularity, which lives in the length of vectors, counts nothing.  The image has an index of directions
  * for it, which tells items that are near enough; these are compared by their vectors.
  *
- * The vectors that lists go by are in the image.  What attributes make of items with ratings is not: it is read from the
- * model's table in one pass, as a search for users is.  Of an item without ratings the vector is that.
+ * The vectors that lists go by are in the image.  What attributes make of items with ratings is not: it is read from
+ * the model's table in one pass, as a search for users is.  Of an item without ratings the vector is that.
  */
 #include "postgres.h"
 
@@ -44,8 +44,8 @@ typedef struct ItemSearch
 } ItemSearch;
 
 /*
- * The vector by which items resemble each other, ld floats: s_i, of a cold item without the shift that all of those have, or
- * q_i in a model of ratings alone.  `space` has ld floats, and may be where it is.
+ * The vector by which items resemble each other, ld floats: s_i, of a cold item without the shift that all of those
+ * have, or q_i in a model of ratings alone.  `space` has ld floats, and may be where it is.
  */
 static const float *
 SimilarityVector(const Image *image, int32 item, float *space)
@@ -115,7 +115,10 @@ Compare(ItemSearch *search, int32 item, const float *vector)
 	mf_heap_push(&search->best, item, mf_cosine(search->target, vector, search->ld));
 }
 
-/* Compares all items of the image that are let in, or of these those without ratings, in the order in which vectors lie. */
+/*
+ * Compares all items of the image that are let in, or of these those without ratings, in the order in which vectors
+ * lie.
+ */
 static void
 CompareImage(ItemSearch *search, bool cold_alone)
 {

@@ -54,8 +54,8 @@ BadTime(const TrendCounter *counter, int64 id)
 }
 
 /*
- * Takes a row; a CurrentRowFunction.  One that training would pass over does not count.  An id that is not an integer is
- * gone when it returns, so it is looked up at once.
+ * Takes a row; a CurrentRowFunction.  One that training would pass over does not count.  An id that is not an integer
+ * is gone when it returns, so it is looked up at once.
  */
 static void
 CountRow(void *state, int64 id, const Observation *row)
@@ -98,8 +98,8 @@ CheckTimes(const Recommender *r, const Source *source)
 }
 
 /*
- * The version's items by what is left of all rows that there are now and that training would take, which halve in half_life
- * seconds of age; in the current memory context.  An error where rows have no times.
+ * The version's items by what is left of all rows that there are now and that training would take, which halve in
+ * half_life seconds of age; in the current memory context.  An error where rows have no times.
  */
 ItemOrder
 TrendOrder(const Recommender *r, double half_life)

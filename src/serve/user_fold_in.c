@@ -7,8 +7,8 @@
  * that a user was trained on fold in to the vector that is stored, but for rounding.
  *
  * Where nothing has changed the stored vector stays, whose list a retrain or another session gives, too: that is
- * found out by the fingerprint of the rows that are stored with it, for an update moves items without touching whoever has
- * them; without one by the gradient, which takes a look at each row, or else by comparing the two vectors.
+ * found out by the fingerprint of the rows that are stored with it, for an update moves items without touching whoever
+ * has them; without one by the gradient, which takes a look at each row, or else by comparing the two vectors.
  */
 #include "postgres.h"
 
@@ -167,9 +167,9 @@ AddFingerprint(RowCollector *collector, int64 item, const Observation *row)
 }
 
 /*
- * Takes a row; a CurrentRowFunction.  One that fades has less weight, or, of implicit feedback, what is left of its value
- * in the place of a rating, until rows are merged: as in training.  An id that is not an integer is gone when it returns,
- * so it is looked up at once.
+ * Takes a row; a CurrentRowFunction.  One that fades has less weight, or, of implicit feedback, what is left of its
+ * value in the place of a rating, until rows are merged: as in training.  An id that is not an integer is gone when it
+ * returns, so it is looked up at once.
  */
 static void
 CollectRow(void *state, int64 id, const Observation *row)
@@ -233,7 +233,10 @@ CountingSort(NumberedRow *rows, int64 n, int64 nitems)
 	return rows;
 }
 
-/* For values that fade: what rows from .. to - 1 come to where likes meet dislikes, as in training; NAN where they do not. */
+/*
+ * For values that fade: what rows from .. to - 1 come to where likes meet dislikes, as in training; NAN where they do
+ * not.
+ */
 static double
 MergeMixed(const NumberedRow *rows, int64 from, int64 to)
 {
@@ -254,9 +257,9 @@ DropCancelled(const MfObjective *objective, CurrentCells *cells)
 }
 
 /*
- * What rows from .. to - 1, all of one item, come to as the next cell, as in training: explicit ratings are averaged, implicit
- * values add up, and rows that fade count by what is left of them.  They are added in ascending order, so that the order
- * in which they come does not show.
+ * What rows from .. to - 1, all of one item, come to as the next cell, as in training: explicit ratings are averaged,
+ * implicit values add up, and rows that fade count by what is left of them.  They are added in ascending order, so that
+ * the order in which they come does not show.
  */
 static void
 MergeItem(const NumberedRow *rows, int64 from, int64 to, const MfObjective *objective, CurrentCells *cells)
@@ -339,8 +342,8 @@ FindColdCells(const Image *image, const CurrentCells *cells)
 
 /*
  * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each
- * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.  prior: where the
- * user is drawn to; NULL: to the mean user.
+ * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.  prior: where
+ * the user is drawn to; NULL: to the mean user.
  */
 static void
 PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool with_ratings)
@@ -410,8 +413,8 @@ FoldIn(const CurrentCells *cells, UserState *state)
 }
 
 /*
- * Reads the user's current rows from the source, as cells, in the current memory context; prior: where the user is drawn
- * to, or NULL.
+ * Reads the user's current rows from the source, as cells, in the current memory context; prior: where the user is
+ * drawn to, or NULL.
  */
 static void
 ReadCells(Recommender *r, int64 user, const float *prior, CurrentCells *cells)
@@ -447,7 +450,9 @@ SquaredDistance(const float *a, const float *b, int n, double *length)
 	return sum;
 }
 
-/* Whether the stored vector was made from these cells, or solves them already, which costs no more than a look at each. */
+/*
+ * Whether the stored vector was made from these cells, or solves them already, which costs no more than a look at each.
+ */
 static bool
 IsCurrent(const CurrentCells *cells, const UserState *state)
 {
@@ -461,7 +466,8 @@ IsCurrent(const CurrentCells *cells, const UserState *state)
 /*
  * Replaces what LoadUser found (known: a stored vector) by what the user's current rows say, and
  * adds their items to what the user has.  A user without any known row stays as they are, or becomes the mean
- * user, or what their attributes say, when their rows have gone.  A model that cannot fold in learns no more than what the user has.
+ * user, or what their attributes say, when their rows have gone.  A model that cannot fold in learns no more than what
+ * the user has.
  */
 void
 RefreshUser(Recommender *r, int64 user, bool known, UserState *state)

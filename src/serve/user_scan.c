@@ -139,8 +139,8 @@ LeaveOutUser(void *state, int64 user, const Observation *row)
 
 /*
  * The k best users for an item that a filter lets in, by the score that their lists would show, without those who have
- * it: had it at the training, or have rows of it in the source, where there is one.  None for an item that the model does
- * not know.
+ * it: had it at the training, or have rows of it in the source, where there is one.  None for an item that the model
+ * does not know.
  */
 void
 MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, UserList *list)

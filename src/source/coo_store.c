@@ -5,7 +5,8 @@
  * log_temp_files, and go away with the transaction however it ends.
  *
  * A block of n triplets in a file is the n users, the n items, then the n values and the n weights where there
- * are any, 4 bytes each, and the n times, of 8 bytes.  All blocks but the last have block_size triplets, so a reader needs no directory.
+ * are any, 4 bytes each, and the n times, of 8 bytes.  All blocks but the last have block_size triplets, so a reader
+ * needs no directory.
  */
 #include "postgres.h"
 

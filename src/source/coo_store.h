@@ -52,7 +52,10 @@ IsLike(const Triplets *triplets, int64 i)
 	return triplets->weight == NULL || triplets->weight[i] >= 0;
 }
 
-/* Appends a triplet; value and weight are dropped where the sequence has none, and it must have no times.  Spills when memory is used up. */
+/*
+ * Appends a triplet; value and weight are dropped where the sequence has none, and it must have no times.  Spills when
+ * memory is used up.
+ */
 static inline void
 AddTriplet(Triplets *triplets, int32 user, int32 item, float value, float weight)
 {

@@ -130,8 +130,8 @@ PartEnd(const Cells *cells)
 }
 
 /*
- * A new array for count elements of a part in the stead of an old one (NULL: none), whose contents are lost.  It lives as
- * long as the cells, while whoever asks for the part may be in a memory context that soon goes.
+ * A new array for count elements of a part in the stead of an old one (NULL: none), whose contents are lost.  It lives
+ * as long as the cells, while whoever asks for the part may be in a memory context that soon goes.
  */
 static void *
 ReplaceArray(const Cells *cells, void *array, int64 count, Size size)
@@ -260,7 +260,9 @@ NextCells(Cells *cells, MfRows *rows)
 	return true;
 }
 
-/* counts[]: how many cells each row has, without dislikes; 1 where it has nothing else, for something is known of it. */
+/*
+ * counts[]: how many cells each row has, without dislikes; 1 where it has nothing else, for something is known of it.
+ */
 void
 CountLikes(Cells *cells, int32 *counts)
 {

@@ -173,8 +173,8 @@ MeanFade(const Ratings *ratings)
 }
 
 /*
- * Scales weights to a mean of 1, but for dislikes, in both orientations.  Equal ones are as good as none, to the bit, so where
- * there are no dislikes there are none then, and the solver has less to do.
+ * Scales weights to a mean of 1, but for dislikes, in both orientations.  Equal ones are as good as none, to the bit,
+ * so where there are no dislikes there are none then, and the solver has less to do.
  */
 void
 SettleWeights(Ratings *ratings)

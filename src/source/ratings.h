@@ -11,10 +11,10 @@
 #include "source/unrated.h"
 
 /*
- * Which rows are kept from training, by a place in 0 .. 1: those from `from` to `from` + fraction.  Of one seed, rows are
- * disjoint where these ranges are.  The place is a hash of seed, user and item, by their ranks or by their ids, which are
- * the same at the next training; or, by time, that of the row among all, the newest first: then what is newer than the
- * rows held out is kept from training, too.
+ * Which rows are kept from training, by a place in 0 .. 1: those from `from` to `from` + fraction.  Of one seed, rows
+ * are disjoint where these ranges are.  The place is a hash of seed, user and item, by their ranks or by their ids,
+ * which are the same at the next training; or, by time, that of the row among all, the newest first: then what is newer
+ * than the rows held out is kept from training, too.
  */
 typedef struct Holdout
 {
@@ -30,8 +30,8 @@ typedef struct Holdout
 #define TREND_HALF_LIFE (30.0 * 24 * 60 * 60)
 
 /*
- * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the same,
- * in any order, so are the sums; 0 where there is none.
+ * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the
+ * same, in any order, so are the sums; 0 where there is none.
  */
 typedef struct Fingerprints
 {
@@ -78,7 +78,8 @@ typedef struct Ratings
 	FadeSum    *trends;			/* by item, what is left of its rows that are trained on; or NULL */
 
 	/* found in passing */
-	double		read_until;		/* see TimeReadUntil(): by all rows, those held out too; not finite without a column of times */
+	double		read_until;		/* see TimeReadUntil(): by all rows, those held out too; not finite without a column
+								 * of times */
 	int64		null_rows;		/* rows passed over because user, item or value is null */
 	int64		null_times;		/* rows passed over because their time alone is null */
 	int64		other_events;	/* rows passed over because their kind of event has no weight */

@@ -42,7 +42,8 @@ MergingRule(bool explicit, bool fades)
 
 /*
  * Whether a row is held out: by a hash of its ids or their ranks, so that duplicates stay together, and so that it is
- * the same whatever the order of rows and in memory or spilled; or by its time, and by that hash where times are the same.
+ * the same whatever the order of rows and in memory or spilled; or by its time, and by that hash where times are the
+ * same.
  */
 static inline RowUse
 UseOfRow(const Sorting *s, int64 i)
@@ -184,8 +185,8 @@ FadeValues(MfMatrix *matrix)
 /* NOLINTEND(clang-analyzer-core.NullDereference) */
 
 /*
- * Takes cells of weight 0 out of a matrix of users, whose first row is user `first`: there dislikes have made up for what the
- * user liked.  That they have the item is kept apart.
+ * Takes cells of weight 0 out of a matrix of users, whose first row is user `first`: there dislikes have made up for
+ * what the user liked.  That they have the item is kept apart.
  */
 static void
 DropCancelled(const Sorting *s, MfMatrix *matrix, int64 first)
@@ -215,8 +216,8 @@ DropCancelled(const Sorting *s, MfMatrix *matrix, int64 first)
 
 /*
  * Replaces numbers in the order of reading by ranks in the block of triplets that is in memory, and moves
- * held-out pairs out of it, with their numbers as given; the others fade, and count for trends.  Returns how many are left,
- * at the start of the arrays.
+ * held-out pairs out of it, with their numbers as given; the others fade, and count for trends.  Returns how many are
+ * left, at the start of the arrays.
  */
 static int64
 RankBlock(Sorting *s)

@@ -30,9 +30,9 @@ NumberBits(const float *numbers, int i)
 }
 
 /*
- * hash[]: of n rows of ids of these types, with ratings, weights before they fade, and times where a source has them, else
- * NULL.  Ids and numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two users swap a
- * rating.
+ * hash[]: of n rows of ids of these types, with ratings, weights before they fade, and times where a source has them,
+ * else NULL.  Ids and numbers are combined by odd factors, then mixed: sums of what is linear would cancel where two
+ * users swap a rating.
  */
 void
 HashRows(const IdType *user, const IdType *item, int n, const int64 *users, const int64 *items, const float *values,

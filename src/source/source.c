@@ -116,7 +116,10 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 	relation_close(rel, NoLock);
 }
 
-/* Appends the query that reads the source; its columns are user, item, then value, weight, time and kind of event if there are any. */
+/*
+ * Appends the query that reads the source; its columns are user, item, then value, weight, time and kind of event if
+ * there are any.
+ */
 void
 AppendSourceQuery(StringInfo sql, const Source *source)
 {
@@ -272,8 +275,8 @@ NoteRowSecurity(const Source *source)
 
 /*
  * What a row of the source query says, by which training and fold-in both go. values, nulls: its natts columns.  An
- * implicit value is a weight; what is not there is 1.  With another answer than RATING_OK the numbers are those at fault,
- * or undefined.
+ * implicit value is a weight; what is not there is 1.  With another answer than RATING_OK the numbers are those at
+ * fault, or undefined.
  */
 RatingCheck
 RatingFromRow(const Source *source, const Datum *values, const bool *nulls, int natts, Observation *observation)

@@ -29,7 +29,8 @@ typedef struct SourceColumns
 	char	   *time;			/* NULL: none */
 	char	   *event;			/* NULL: none */
 	EventWeights *events;		/* NULL: all kinds of events count the same */
-	double		half_life;		/* of a row's weight, in seconds; 0: rows do not fade; NaN: not given, which is the same */
+	double		half_life;		/* of a row's weight, in seconds; 0: rows do not fade; NaN: not given, which is the
+								 * same */
 } SourceColumns;
 
 extern void InitSourceColumns(SourceColumns *columns);

@@ -149,8 +149,8 @@ StartupTimeReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 }
 
 /*
- * The time of the newest row, in seconds, of a source with times: of an index on these where there is one.  It may be of a row
- * that is no rating, and infinite or NaN.  Without rows negative infinity.
+ * The time of the newest row, in seconds, of a source with times: of an index on these where there is one.  It may be
+ * of a row that is no rating, and infinite or NaN.  Without rows negative infinity.
  */
 double
 NewestTime(const SourceLookup *lookup)

@@ -59,7 +59,10 @@ CountDigits(Triplets *triplets, uint64 prefix, int shift, int64 *count)
 	EndTriplets(triplets);
 }
 
-/* The cut that has `newer` of the triplets, which are complete and have times, on its newer side: about, where times are the same. */
+/*
+ * The cut that has `newer` of the triplets, which are complete and have times, on its newer side: about, where times
+ * are the same.
+ */
 TimeCut
 FindTimeCut(Triplets *triplets, int64 newer)
 {

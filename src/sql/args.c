@@ -95,7 +95,10 @@ NumberArgument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_FLOAT8(n);
 }
 
-/* The argument new_items, which views that were made before there was one do not pass: true where it is missing or null. */
+/*
+ * The argument new_items, which views that were made before there was one do not pass: true where it is missing or
+ * null.
+ */
 bool
 NewItemsArgument(FunctionCallInfo fcinfo, int n)
 {

@@ -33,8 +33,8 @@ PutMetric(void *state, const char *user, const char *name, double value, double 
 
 /*
  * mf_evaluate(test regclass, k bigint, model text, version bigint, relevant_from float8, per_user bool,
- * train regclass, user_column, item_column, rating_column, relevant_event text, diversity float8): how good a model is on rows that it
- * was not trained on, as metric (or count), value, and baseline: what popular items or biases reach.
+ * train regclass, user_column, item_column, rating_column, relevant_event text, diversity float8): how good a model is
+ * on rows that it was not trained on, as metric (or count), value, and baseline: what popular items or biases reach.
  * user_id is null, or with per_user who the row is about.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_evaluate);

@@ -71,8 +71,8 @@ ServeVersion(Model *model, int32 version, const char *missing)
 }
 
 /*
- * mf_serve(model text, version bigint): makes a kept version the one that serves, without version the newest one. Returns
- * the version.
+ * mf_serve(model text, version bigint): makes a kept version the one that serves, without version the newest one.
+ * Returns the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_serve);
 Datum
@@ -163,9 +163,9 @@ mf_set_default(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_refresh(model text): brings items and profiles of the version that serves up to date with the relations of attributes, and
- * lets serving read tables anew that were edited by hand: all kept versions get new identities, and the one that serves
- * its image.  Returns its number of items.
+ * mf_refresh(model text): brings items and profiles of the version that serves up to date with the relations of
+ * attributes, and lets serving read tables anew that were edited by hand: all kept versions get new identities, and the
+ * one that serves its image.  Returns its number of items.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_refresh);
 Datum
@@ -181,7 +181,10 @@ mf_refresh(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(RenewImages(model));
 }
 
-/* The argument late in seconds: so late rows may come; null: 5 minutes, as by default.  An error unless it is 0 or more. */
+/*
+ * The argument late in seconds: so late rows may come; null: 5 minutes, as by default.  An error unless it is 0 or
+ * more.
+ */
 static double
 LateArgument(FunctionCallInfo fcinfo, int n)
 {
@@ -199,9 +202,9 @@ LateArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * mf_update(model text, all_rows boolean, late interval): brings the version that serves up to date with the rows of its
- * source, and of the relation of attributes, without training.  all_rows: all rows are read, even where indexes find the new
- * ones; null: where they do not.  A row that says what that was.
+ * mf_update(model text, all_rows boolean, late interval): brings the version that serves up to date with the rows of
+ * its source, and of the relation of attributes, without training.  all_rows: all rows are read, even where indexes
+ * find the new ones; null: where they do not.  A row that says what that was.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_update);
 Datum

@@ -138,9 +138,10 @@ mf_explain(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_explain_features(user_id, item_id "any" or text, k bigint, model text): which attributes of an item carry its score
- * for a user, as feature and contribution, the largest first whatever its sign.  The mean user answers for one whom the
- * model does not know.  No rows where an id is null, the model does not know the item, or no attribute says anything.
+ * mf_explain_features(user_id, item_id "any" or text, k bigint, model text): which attributes of an item carry its
+ * score for a user, as feature and contribution, the largest first whatever its sign.  The mean user answers for one
+ * whom the model does not know.  No rows where an id is null, the model does not know the item, or no attribute says
+ * anything.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_explain_features);
 Datum

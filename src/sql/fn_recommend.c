@@ -144,8 +144,8 @@ BoostNewItems(const Boosts *boosts, NewItems *new)
 }
 
 /*
- * Those of the candidates that the model does not know, but can read attributes of, without those to be excluded.  False
- * where there are none, as in a model without attributes; groups are of known items alone.
+ * Those of the candidates that the model does not know, but can read attributes of, without those to be excluded.
+ * False where there are none, as in a model without attributes; groups are of known items alone.
  */
 static bool
 FindNewCandidates(FunctionCallInfo fcinfo, const FilterPlaces *at, const Recommender *r, const ListFilter *filter,
@@ -175,7 +175,10 @@ FindNewCandidates(FunctionCallInfo fcinfo, const FilterPlaces *at, const Recomme
 	return true;
 }
 
-/* What a list of a user of whom nothing is known is called, as mfrec.cold_start says: where trends are, it may go by them. */
+/*
+ * What a list of a user of whom nothing is known is called, as mfrec.cold_start says: where trends are, it may go by
+ * them.
+ */
 static Reason
 ColdStartReason(const Image *image)
 {
@@ -537,7 +540,10 @@ mf_popular(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* mf_popular(k, item_type anyelement, model, candidates "any", half_life, by, exclude, ...): the same, items in that type. */
+/*
+ * mf_popular(k, item_type anyelement, model, candidates "any", half_life, by, exclude, ...): the same, items in that
+ * type.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_typed);
 Datum
 mf_popular_typed(PG_FUNCTION_ARGS)

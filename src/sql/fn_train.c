@@ -85,8 +85,8 @@ RatingFactorsArgument(FunctionCallInfo fcinfo, int place)
 }
 
 /*
- * The arguments item_features, feature_categories and feature_strength, which the scripts of 0.1.0 do not have: the last
- * ones, from that place on.
+ * The arguments item_features, feature_categories and feature_strength, which the scripts of 0.1.0 do not have: the
+ * last ones, from that place on.
  */
 static void
 ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
@@ -115,8 +115,8 @@ ReadFeatureArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 }
 
 /*
- * The argument user_features, which the scripts of 0.1.0 do not have either, at that place; feature_categories, which has
- * been read, holds for both relations.
+ * The argument user_features, which the scripts of 0.1.0 do not have either, at that place; feature_categories, which
+ * has been read, holds for both relations.
  */
 static void
 ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
@@ -130,8 +130,8 @@ ReadUserFeatures(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 }
 
 /*
- * The arguments time_column, half_life, validation_by, event_column and event_weights, which the scripts of 0.1.0 do not have either: the last ones, from that place
- * on.
+ * The arguments time_column, half_life, validation_by, event_column and event_weights, which the scripts of 0.1.0 do
+ * not have either: the last ones, from that place on.
  */
 static void
 ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
@@ -165,7 +165,9 @@ GuardArgument(FunctionCallInfo fcinfo, int place)
 	return guard;
 }
 
-/* The argument serve, at that place, which scripts of before do not have; whether it is false: the version is withheld. */
+/*
+ * The argument serve, at that place, which scripts of before do not have; whether it is false: the version is withheld.
+ */
 static bool
 WithholdArgument(FunctionCallInfo fcinfo, int place)
 {
@@ -210,8 +212,9 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb, serve bool, guard float8): trains a model, or its next version where
- * there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the version.
+ * validation_by, event_column text, event_weights jsonb, serve bool, guard float8): trains a model, or its next version
+ * where there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the
+ * version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
@@ -233,8 +236,8 @@ mf_train(PG_FUNCTION_ARGS)
 }
 
 /*
- * mf_retrain(model text, serve bool, guard float8): the next version, from the same source and arguments, beginning with the factors that
- * there are.  Whoever may act as the model's owner may call it, and it runs as that role.
+ * mf_retrain(model text, serve bool, guard float8): the next version, from the same source and arguments, beginning
+ * with the factors that there are.  Whoever may act as the model's owner may call it, and it runs as that role.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
 Datum
@@ -388,8 +391,9 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
- * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text): searches parameters on rows held out; a row a trial, one of them the winner.  What is
- * given is not searched.  train: afterwards trains on all rows with the winner's parameters.
+ * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text):
+ * searches parameters on rows held out; a row a trial, one of them the winner.  What is given is not searched.  train:
+ * afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
 Datum

@@ -65,9 +65,9 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 }
 
 /*
- * mf_recommend_users(item_id "any" or text, k bigint, model text, candidates, exclude anycompatible): whom to tell about
- * an item: the k users with the best score for it who do not have it, as user_id bigint, score and rank.  No rows for a
- * null or unknown item.
+ * mf_recommend_users(item_id "any" or text, k bigint, model text, candidates, exclude anycompatible): whom to tell
+ * about an item: the k users with the best score for it who do not have it, as user_id bigint, score and rank.  No rows
+ * for a null or unknown item.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
 Datum

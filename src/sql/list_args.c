@@ -30,8 +30,8 @@ DiversityArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * The argument boost_table, InvalidOid where it is null; an error where the arguments of boosts do not say where they come
- * from, in one of the two ways.
+ * The argument boost_table, InvalidOid where it is null; an error where the arguments of boosts do not say where they
+ * come from, in one of the two ways.
  */
 Oid
 BoostTableArgument(FunctionCallInfo fcinfo, const BoostPlaces *at)
@@ -51,8 +51,8 @@ BoostTableArgument(FunctionCallInfo fcinfo, const BoostPlaces *at)
 }
 
 /*
- * What is added to items' scores; NULL where nothing is.  candidates: the place of that argument, which the argument boosts
- * runs parallel to.
+ * What is added to items' scores; NULL where nothing is.  candidates: the place of that argument, which the argument
+ * boosts runs parallel to.
  */
 const Boosts *
 BoostArguments(FunctionCallInfo fcinfo, const BoostPlaces *at, int candidates, const Image *image)

@@ -126,7 +126,10 @@ ValidateIteration(Training *t, double *validation)
 	return KeepBest(t->validation, *validation, &t->factors, t->mean_user, t->iterations);
 }
 
-/* Drops what is too small from all that will be stored.  Users stay what folding in finds, to far below a float's precision. */
+/*
+ * Drops what is too small from all that will be stored.  Users stay what folding in finds, to far below a float's
+ * precision.
+ */
 static void
 DropTinyFactors(Training *t)
 {
@@ -144,8 +147,8 @@ DropTinyFactors(Training *t)
 }
 
 /*
- * Whether an iteration that began with the loss `before` has brought so little that there need be no more.  A map, which
- * is fitted for itself, may raise the loss: then only a tolerance that was asked for ends a training.
+ * Whether an iteration that began with the loss `before` has brought so little that there need be no more.  A map,
+ * which is fitted for itself, may raise the loss: then only a tolerance that was asked for ends a training.
  */
 static bool
 HasSettled(const Training *t, double before)
@@ -174,8 +177,9 @@ FollowMaps(Training *t)
 }
 
 /*
- * Solves the users for the last time, exactly, so that they are what folding in finds.  Where the best iteration was not
- * the last one, or there have been too few for a map, that follows first: users are drawn to where they will be stored.
+ * Solves the users for the last time, exactly, so that they are what folding in finds.  Where the best iteration was
+ * not the last one, or there have been too few for a map, that follows first: users are drawn to where they will be
+ * stored.
  */
 static void
 SolveLastUsers(Training *t)

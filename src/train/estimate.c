@@ -81,8 +81,8 @@ TimeHalfSweep(Training *t, MfSide side)
 }
 
 /*
- * Seconds that a map takes in a training, by those of one step after an iteration: one such step for each iteration that
- * goes by the map, and so many more for what is found out about it before and after.
+ * Seconds that a map takes in a training, by those of one step after an iteration: one such step for each iteration
+ * that goes by the map, and so many more for what is found out about it before and after.
  */
 static double
 TimeMap(Training *t)
@@ -137,8 +137,8 @@ FeatureCellBytes(const Features *features)
 }
 
 /*
- * Adds what features take: their cells, names and map in memory, cells that do not fit in files, and the time of the map.
- * The problem has been stated.
+ * Adds what features take: their cells, names and map in memory, cells that do not fit in files, and the time of the
+ * map. The problem has been stated.
  */
 static void
 AddFeatures(Training *t, Estimate *estimate)
@@ -151,7 +151,9 @@ AddFeatures(Training *t, Estimate *estimate)
 	estimate->seconds += TimeMap(t);
 }
 
-/* Opens and reads the source, and attributes of items where the training goes by some; settles what is to be minimised. */
+/*
+ * Opens and reads the source, and attributes of items where the training goes by some; settles what is to be minimised.
+ */
 static void
 LoadEstimate(Training *t, const TrainRequest *request, Source *source)
 {

@@ -222,8 +222,8 @@ PlaceIds(const IdMap *ids, const Vectors *v)
 }
 
 /*
- * Counts the cells of row `row`, which is that of user `user` among the vectors (-1: none), for both sides, dislikes of users
- * alone, and widens the range of ratings by it.  item_places: see PlaceIds().
+ * Counts the cells of row `row`, which is that of user `user` among the vectors (-1: none), for both sides, dislikes of
+ * users alone, and widens the range of ratings by it.  item_places: see PlaceIds().
  */
 static void
 CountRow(Importer *m, const MfRows *rows, int64 row, int32 user, const int32 *item_places)

@@ -62,8 +62,8 @@ NextPass(void *state, MfRows *rows)
 }
 
 /*
- * Allocates the maps of the parts that the problem has; items without ratings, if only because theirs are held out, count
- * nothing.
+ * Allocates the maps of the parts that the problem has; items without ratings, if only because theirs are held out,
+ * count nothing.
  */
 static void
 AllocateMap(ItemMap *map, const MfProblem *problem, const int32 *counts)
@@ -244,8 +244,8 @@ ShiftCold(const Training *t)
 }
 
 /*
- * Gives items without ratings what the map makes of them; width: floats of each.  They stand behind those with ratings, but
- * for items of which all rows are held out.
+ * Gives items without ratings what the map makes of them; width: floats of each.  They stand behind those with ratings,
+ * but for items of which all rows are held out.
  */
 static void
 CopyCold(const Training *t, float *to, const float *prior, int64 width)

@@ -1,9 +1,10 @@
 /*
- * map_rows.c - the map from features to factors as rows of a model's table: stored, and taken over by the next training.
+ * map_rows.c - the map from features to factors as rows of a model's table: stored, and taken over by the next
+ * training.
  *
- * A row is what one unit of a feature adds to an item's, or a user's, vector.  The training has it in another unit, for it multiplies
- * cells by the scale of their block first; so a row is the training's times the scale.  Features of blocks that are not
- * used add nothing, and have no row.
+ * A row is what one unit of a feature adds to an item's, or a user's, vector.  The training has it in another unit, for
+ * it multiplies cells by the scale of their block first; so a row is the training's times the scale.  Features of
+ * blocks that are not used add nothing, and have no row.
  */
 #include "postgres.h"
 
@@ -73,7 +74,10 @@ MakeRow(void *state, int64 number, FeatureRow *row)
 	};
 }
 
-/* *rows: those of a map of which the vectors are known, in the order of features; they live in the current memory context. */
+/*
+ * *rows: those of a map of which the vectors are known, in the order of features; they live in the current memory
+ * context.
+ */
 static void
 MakeRows(const Making *map, const char *side, FeatureRows *rows)
 {

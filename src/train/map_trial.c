@@ -1,14 +1,16 @@
 /*
- * map_trial.c - what a map of features is worth: how strongly its blocks are held, and whether known items are drawn to it.
+ * map_trial.c - what a map of features is worth: how strongly its blocks are held, and whether known items are drawn to
+ * it.
  *
  * Strengths are core/features/strength.c's, by the lists of some users.  Then, as attributes must cost the lists of
  * known items nothing, it is tried before any item is drawn whether these are better for it, by users that are as good
- * as new: all items are solved from the others' rows, and they from theirs, but for a third of the items.  Which of those
- * had they?  That is tried with items drawn to 0, and then drawn to what a map makes of their features that was fitted
- * to the first try's vectors, of the other two thirds.
+ * as new: all items are solved from the others' rows, and they from theirs, but for a third of the items.  Which of
+ * those had they?  That is tried with items drawn to 0, and then drawn to what a map makes of their features that was
+ * fitted to the first try's vectors, of the other two thirds.
  *
  * The items that the users are solved from may not remember them: where items have a dozen rows and vectors have more
- * numbers than that, what is left of the iterations before tells nearly all that a user had, and no map could add to it.
+ * numbers than that, what is left of the iterations before tells nearly all that a user had, and no map could add to
+ * it.
  *
  * Both tries are of the same users, so their differences count, and the error of their mean.  A gain must be above
  * that: the less the users can tell, the safer it is to leave lists as they are without features.
@@ -322,8 +324,8 @@ SolveSide(MapTrial *trial, MfSide side)
 }
 
 /*
- * quality (count of the sample): how good each user's list of the held-out items is, where items are drawn to the map or,
- * if not, to 0, which goes first: the map is fitted to what comes of it.
+ * quality (count of the sample): how good each user's list of the held-out items is, where items are drawn to the map
+ * or, if not, to 0, which goes first: the map is fitted to what comes of it.
  */
 static void
 TryLists(MapTrial *trial, const UserSample *sample, bool drawn, double *quality)
@@ -426,8 +428,8 @@ SettleStrengths(Training *t)
 }
 
 /*
- * strength (nblocks) of features, by vectors and weights of who has them: how strongly each block is held.  Returns whether
- * any of them says something.
+ * strength (nblocks) of features, by vectors and weights of who has them: how strongly each block is held.  Returns
+ * whether any of them says something.
  */
 static bool
 FindStrengths(Training *t, const Features *features, const MfFeatureMatrix *matrix, const float *vector,
@@ -465,8 +467,8 @@ TakeStrengths(Training *t)
 
 /*
  * Finds what t->map is worth, by factors that no features have touched: strengths, whether any of them says something
- * (used), and whether lists of known items are better for it (draws).  Models of ratings alone are not tried: their lists
- * go by predicted ratings, which are the better for what is known of items.
+ * (used), and whether lists of known items are better for it (draws).  Models of ratings alone are not tried: their
+ * lists go by predicted ratings, which are the better for what is known of items.
  */
 void
 TryItemMap(Training *t)
@@ -492,9 +494,9 @@ TryItemMap(Training *t)
 }
 
 /*
- * Finds what t->user_map is worth, by factors that no features of users have touched: strengths, by which users of a third
- * an item has, and whether any column says something of users that the map has not seen.  Few users prove nothing: then it
- * is not used.
+ * Finds what t->user_map is worth, by factors that no features of users have touched: strengths, by which users of a
+ * third an item has, and whether any column says something of users that the map has not seen.  Few users prove
+ * nothing: then it is not used.
  */
 void
 TryUserMap(Training *t)
@@ -517,8 +519,8 @@ TryUserMap(Training *t)
 }
 
 /*
- * A notice of the columns that are switched off, those with a strength (nblocks) of 0, if there are any.  what: they say
- * nothing of it; alike: what follows where no other is left.
+ * A notice of the columns that are switched off, those with a strength (nblocks) of 0, if there are any.  what: they
+ * say nothing of it; alike: what follows where no other is left.
  */
 static void
 NoticeUnused(const Features *features, const float *strength, const char *relation, const char *what, const char *alike)

@@ -142,9 +142,9 @@ LongestEnding(const NewVersion *v)
 }
 
 /*
- * A version that goes by attributes of items or users has a table of their features, in the schema of the other ones: an error
- * where there is a relation of its name that is not the model's.  Where it has gone, there will be a new one, and older
- * versions are without.
+ * A version that goes by attributes of items or users has a table of their features, in the schema of the other ones:
+ * an error where there is a relation of its name that is not the model's.  Where it has gone, there will be a new one,
+ * and older versions are without.
  */
 static void
 PlanFeatureTable(NewVersion *v)
@@ -350,8 +350,8 @@ MakeVersionId(pg_uuid_t *image)
 }
 
 /*
- * Removes the model's versions that are older than mfrec.keep_versions keeps, but for the one that serves, or has until now;
- * all of them where a table was lost.
+ * Removes the model's versions that are older than mfrec.keep_versions keeps, but for the one that serves, or has until
+ * now; all of them where a table was lost.
  */
 static void
 RemoveOldVersions(const NewVersion *v)
@@ -377,8 +377,8 @@ RemoveOldVersions(const NewVersion *v)
 }
 
 /*
- * The version is stored without serving, for a reason: SwitchToNewVersion() then leaves the model as it is.  Where no other
- * version can serve, it does all the same, and a notice says so.
+ * The version is stored without serving, for a reason: SwitchToNewVersion() then leaves the model as it is.  Where no
+ * other version can serve, it does all the same, and a notice says so.
  */
 void
 WithholdNewVersion(NewVersion *v, const char *why)
@@ -391,8 +391,8 @@ WithholdNewVersion(NewVersion *v, const char *why)
 }
 
 /*
- * Enters the version, which gets its number and identity here, points the model at it unless it is withheld, and removes
- * old ones.  log: log_lines lines of mfrec.training_log.
+ * Enters the version, which gets its number and identity here, points the model at it unless it is withheld, and
+ * removes old ones.  log: log_lines lines of mfrec.training_log.
  */
 void
 SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines)

@@ -97,7 +97,8 @@ CheckSameSource(const Trainer *t, const Model *model)
 
 /*
  * Gives the version the arguments that mfrec.model.parameters keeps.  Retraining and folding in go by the columns that
- * this training found, whatever columns are added later, and by its vectors' dimensions, whatever becomes their default.
+ * this training found, whatever columns are added later, and by its vectors' dimensions, whatever becomes their
+ * default.
  */
 static void
 KeepArguments(Trainer *t)
@@ -219,8 +220,8 @@ WarmStart(Trainer *t)
 }
 
 /*
- * Which of the items, in the order of rank (NULL: as they are), have a prior: those with ratings where it is not 0, and all of
- * which validation has held out all rows.  New ones have their vectors of it; so they are told from these.
+ * Which of the items, in the order of rank (NULL: as they are), have a prior: those with ratings where it is not 0, and
+ * all of which validation has held out all rows.  New ones have their vectors of it; so they are told from these.
  */
 static bool *
 FindPriors(const Training *training, const int32 *rank)

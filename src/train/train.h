@@ -13,7 +13,8 @@ typedef struct TrainRequest
 	char	   *model;			/* NULL: the relation's name */
 	char	   *schema;			/* of new model tables; NULL: the source's */
 	bool		warm;			/* mf_retrain: start from the current version's factors */
-	double		guard;			/* the share of the pairs that is kept from learning to see whether the version may serve; 0: none */
+	double		guard;			/* the share of the pairs that is kept from learning to see whether the version may
+								 * serve; 0: none */
 	bool		withhold;		/* serve => false: the version is stored, and does not serve */
 	TrainOptions options;
 } TrainRequest;

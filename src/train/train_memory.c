@@ -54,8 +54,8 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 }
 
 /*
- * Bytes of the search for the strengths of features: its copy of some of them, and its map; apart from the sample of users,
- * which is small.
+ * Bytes of the search for the strengths of features: its copy of some of them, and its map; apart from the sample of
+ * users, which is small.
  */
 static int64
 SearchBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
@@ -69,8 +69,8 @@ SearchBytes(const MfProblem *problem, const Features *features, const MfParallel
 }
 
 /*
- * Bytes of the trial whether known items are better drawn to the map: copies of all factors, what items are drawn to, and
- * a solver's workspace.  Models of ratings alone have none.
+ * Bytes of the trial whether known items are better drawn to the map: copies of all factors, what items are drawn to,
+ * and a solver's workspace.  Models of ratings alone have none.
  */
 static int64
 TrialBytes(const MfProblem *problem, const Features *features, const MfParallel *parallel)
@@ -88,8 +88,8 @@ TrialBytes(const MfProblem *problem, const Features *features, const MfParallel 
 }
 
 /*
- * Bytes of a map of `rows` items or users with ratings to so many parts of their vectors, with what it makes of them, the
- * vectors of those without ratings, and what finding its strengths takes; the cells of its features apart.
+ * Bytes of a map of `rows` items or users with ratings to so many parts of their vectors, with what it makes of them,
+ * the vectors of those without ratings, and what finding its strengths takes; the cells of its features apart.
  */
 static int64
 MapBytes(const MfProblem *problem, int parts, int64 rows, const Features *features, const MfParallel *parallel)

@@ -139,7 +139,9 @@ CheckUserFeatures(const TrainOptions *options, Feedback feedback)
 				 errhint("Leave user_features out, or train with an interest_weight above 0.")));
 }
 
-/* The argument validation_by; NULL leaves the choice to whether there is a time column, and anything else is an error. */
+/*
+ * The argument validation_by; NULL leaves the choice to whether there is a time column, and anything else is an error.
+ */
 ValidationBy
 ParseValidationBy(const char *name)
 {

@@ -24,8 +24,8 @@
 
 /*
  * From so many on dimensions of ratings alone may rest in every second half-sweep, too: iterations take a sixth less,
- * and dense sets end a little less exact.  So may one of items' terms where ratings fade more slowly than choices; small
- * sets end 1e-3 to 3e-3 above the loss that they would have, and lists suffer.
+ * and dense sets end a little less exact.  So may one of items' terms where ratings fade more slowly than choices;
+ * small sets end 1e-3 to 3e-3 above the loss that they would have, and lists suffer.
  */
 #define RESTING_RATINGS 5000000
 

@@ -2,13 +2,14 @@
  * user_map.c - the map from users' features to the points that they are drawn to, which a training learns beside them.
  *
  * A user is drawn to m + U h_u rather than to the mean user m, where h_u are their features: one with many ratings
- * outvotes it, one with few follows it, and one without is it, and gets lists by it.  U = argmin sum_u |p_u - m - U h_u|^2 +
- * |U|^2 over the users with ratings, each with the same weight; it follows them by some steps of conjugate gradients after
- * each iteration.  All of that is in the dimensions that interest and ratings share, in which users are drawn to their mean.
+ * outvotes it, one with few follows it, and one without is it, and gets lists by it.  U = argmin sum_u |p_u - m - U
+ * h_u|^2 + |U|^2 over the users with ratings, each with the same weight; it follows them by some steps of conjugate
+ * gradients after each iteration.  All of that is in the dimensions that interest and ratings share, in which users are
+ * drawn to their mean.
  *
- * How strongly columns are held is found as for items (map_trial.c), with the sides exchanged: by how well a map that was
- * fitted to two thirds of the users tells which users of the third an item has.  Columns that say nothing are off, and
- * where none says anything users are drawn to m, as without features.
+ * How strongly columns are held is found as for items (map_trial.c), with the sides exchanged: by how well a map that
+ * was fitted to two thirds of the users tells which users of the third an item has.  Columns that say nothing are off,
+ * and where none says anything users are drawn to m, as without features.
  *
  * The points are stored with the users, so that who is folded in is drawn to the same one, whatever has become of the
  * relation of features.
@@ -79,8 +80,8 @@ FollowUsers(Training *t, int steps)
 }
 
 /*
- * Users are solved for the last time: says whose point is not the mean user, and gives users without ratings that have one
- * their vectors, and a bias.
+ * Users are solved for the last time: says whose point is not the mean user, and gives users without ratings that have
+ * one their vectors, and a bias.
  */
 void
 MakeProfileUsers(Training *t, float bias)

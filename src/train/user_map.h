@@ -9,8 +9,8 @@
 #include "train/training.h"
 
 /*
- * F features of n users, of which the first problem.nusers have ratings; ld = mf_padded(d).  Only dimensions that interest
- * and ratings share have numbers; others are 0.
+ * F features of n users, of which the first problem.nusers have ratings; ld = mf_padded(d).  Only dimensions that
+ * interest and ratings share have numbers; others are 0.
  */
 typedef struct UserMap
 {

@@ -264,7 +264,9 @@ WeighAlike(const Trial *a, const Trial *b)
 		(a->events == NULL || SameEventWeights(a->events, b->events));
 }
 
-/* The trials in the order of their turns: those whose rows weigh alike together, as each change reads the split again. */
+/*
+ * The trials in the order of their turns: those whose rows weigh alike together, as each change reads the split again.
+ */
 static int *
 OrderTrials(const Tuner *t)
 {
@@ -408,8 +410,8 @@ ChooseWinner(Tuner *t, double searched)
 }
 
 /*
- * Opens the source by the arguments; where they name a column of kinds of events and not what these weigh, that is to be
- * searched.  An error where no row can be of the kind that is relevant.
+ * Opens the source by the arguments; where they name a column of kinds of events and not what these weigh, that is to
+ * be searched.  An error where no row can be of the kind that is relevant.
  */
 static void
 OpenTuned(Tuner *t)

@@ -34,8 +34,8 @@ TakeKinds(MemoryContext context)
 }
 
 /*
- * The kinds in a column of a source, as the caller sees it, palloc'd, each with the weight 1; `relevant`, which need not be
- * there (NULL: none is named), comes last.  An error where there are none, or too many to search.
+ * The kinds in a column of a source, as the caller sees it, palloc'd, each with the weight 1; `relevant`, which need
+ * not be there (NULL: none is named), comes last.  An error where there are none, or too many to search.
  */
 EventWeights *
 FindKinds(const Source *source, const char *column, const char *relevant)

@@ -30,7 +30,9 @@ TuneMetricNames(bool of_lists)
 	return names.data;
 }
 
-/* A metric by name; one that there is not, or that parameters cannot be chosen by, is an error that lists the others. */
+/*
+ * A metric by name; one that there is not, or that parameters cannot be chosen by, is an error that lists the others.
+ */
 MfMetricId
 ParseTuneMetric(const char *name)
 {

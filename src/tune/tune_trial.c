@@ -28,7 +28,9 @@ static const int half_lives[] = {0, 730, 180, 60, 14};
 static const double event_weights[] = {1, 3, 10};
 #define EVENT_STREAM 78
 
-/* How kinds weigh in the first trials that search it: by how many there are that are more frequent, or the last alone. */
+/*
+ * How kinds weigh in the first trials that search it: by how many there are that are more frequent, or the last alone.
+ */
 static const struct
 {
 	double		step;
@@ -152,8 +154,8 @@ DrawEvents(const EventWeights *kinds, int number, int64 seed, bool *first)
 
 /*
  * Draws trial `number`, the preset itself for number 1, else parameters near its, evenly on a logarithmic scale;
- * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are. kinds: of events
- * whose weights are searched; NULL: they are not.
+ * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are. kinds: of
+ * events whose weights are searched; NULL: they are not.
  */
 void
 DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset, const EventWeights *kinds)

@@ -1,10 +1,11 @@
 /*
  * change_publish.c - the image of a version whose items have changed, from what the update has in memory.
  *
- * Few items change in an update, and most of an image is made of those that have not: it is patched (image/image_renew.c),
- * for which each item's fate says whether its part can be copied.  Where that is not possible, as there was no image or there
- * are too many changes for the room that it has, one is built of all items, in the order of their ids as a training's are.
- * Either way sessions get the file before the commit at which they need it, and nothing is read back from the tables.
+ * Few items change in an update, and most of an image is made of those that have not: it is patched
+ * (image/image_renew.c), for which each item's fate says whether its part can be copied.  Where that is not possible,
+ * as there was no image or there are too many changes for the room that it has, one is built of all items, in the order
+ * of their ids as a training's are. Either way sessions get the file before the commit at which they need it, and
+ * nothing is read back from the tables.
  */
 #include "postgres.h"
 
@@ -20,7 +21,9 @@ IsStored(const Side *items, int64 number)
 	return items->change[number] == CHANGE_NONE ? items->known[number] : items->change[number] != CHANGE_EMPTIED;
 }
 
-/* Whether all items are the version's, in the order of their ids, as a table has them that a training has just filled. */
+/*
+ * Whether all items are the version's, in the order of their ids, as a table has them that a training has just filled.
+ */
 static bool
 InOrder(const Side *items, const int32 *place, int64 count)
 {
@@ -33,9 +36,8 @@ InOrder(const Side *items, const int32 *place, int64 count)
 }
 
 /*
- * An array of the version's items by rank of their ids; place: by number, -1 of others.  width: floats, or other numbers
- * of 4 bytes, of each.  Where they are in order it
- * is the array given.  NULL remains NULL.
+ * An array of the version's items by rank of their ids; place: by number, -1 of others.  width: floats, or other
+ * numbers of 4 bytes, of each.  Where they are in order it is the array given.  NULL remains NULL.
  */
 static void *
 ByRank(const Side *items, const int32 *place, int64 count, const void *values, int64 width)

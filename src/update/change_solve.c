@@ -1,8 +1,8 @@
 /*
  * change_solve.c - vectors of users and items whose rows have changed: rows of the half-sweeps of a training.
  *
- * A half-sweep solves each row of one side for itself, with the other side fixed (core/als/als.c).  So the rows that have
- * changed are solved alone, by the constants of the version:
+ * A half-sweep solves each row of one side for itself, with the other side fixed (core/als/als.c).  So the rows that
+ * have changed are solved alone, by the constants of the version:
  *
  * 1. users who are new, by the items that there are: these have something to say of new items;
  * 2. items that are new or have other rows, by the users as they are stored and those of step 1;
@@ -10,8 +10,8 @@
  *
  * Of items with many ratings most need not be solved for a few more: see item_growth.c.
  *
- * What nobody's rows have changed stays as it is, but for rounding that a list does not show.  All current rows count, those
- * too that the training held out for validation.
+ * What nobody's rows have changed stays as it is, but for rounding that a list does not show.  All current rows count,
+ * those too that the training held out for validation.
  */
 #include "postgres.h"
 
@@ -74,8 +74,8 @@ ItemFactors(const MfProblem *problem, float *vectors, float *rating_vectors, flo
 }
 
 /*
- * The Gram matrix of a side in the dimensions that both parts share, over those that a training would have; NULL without
- * an interest part.  in: in the side's order, whether each is.
+ * The Gram matrix of a side in the dimensions that both parts share, over those that a training would have; NULL
+ * without an interest part.  in: in the side's order, whether each is.
  */
 static double *
 GramOf(const Update *u, const Side *side, const float *in)
@@ -133,8 +133,8 @@ PutNumbers(Side *side, const Selection *selection, float *bias, const int32 *cou
 }
 
 /*
- * In the side's order, 1 for those whose vectors a half-sweep of the other side goes by, as those of a training do: users who have
- * rows, if only held out, and items with ratings that are not.
+ * In the side's order, 1 for those whose vectors a half-sweep of the other side goes by, as those of a training do:
+ * users who have rows, if only held out, and items with ratings that are not.
  */
 static float *
 MarkRated(const Update *u, const Side *side)
@@ -173,8 +173,8 @@ GatherBias(const Side *side, const Selection *selection)
 }
 
 /*
- * Solves selected users, by cells of them x selected items, which are all that they have, and takes the vectors over; priors:
- * by place, or NULL.
+ * Solves selected users, by cells of them x selected items, which are all that they have, and takes the vectors over;
+ * priors: by place, or NULL.
  */
 static void
 SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cells, const float *priors)

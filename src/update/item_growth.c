@@ -1,10 +1,10 @@
 /*
  * item_growth.c - items with so many ratings that a few more do not show: their vectors stay, and their counts move on.
  *
- * Most new rows are of popular items, whose vectors thousands of ratings hold; to solve them anew for each row would take
- * as long as a half-sweep over nearly all of the source.  So an item of MANY_RATINGS and more is solved when the number of its
- * ratings has passed a power of 1 + STEP since it is counted: whatever few rows an update brings, that comes about once for
- * each part STEP by which the item grows or shrinks, and nothing has to be remembered for it.
+ * Most new rows are of popular items, whose vectors thousands of ratings hold; to solve them anew for each row would
+ * take as long as a half-sweep over nearly all of the source.  So an item of MANY_RATINGS and more is solved when the
+ * number of its ratings has passed a power of 1 + STEP since it is counted: whatever few rows an update brings, that
+ * comes about once for each part STEP by which the item grows or shrinks, and nothing has to be remembered for it.
  *
  * What changes in place does not count here.  So all items are solved where many users have other rows.
  */
@@ -78,8 +78,8 @@ CountRows(Update *u, RowCounts *counts)
 }
 
 /*
- * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each by a row that is no
- * dislike.  Of users who may have duplicates there is a bit for each pair, 0 before.
+ * For items first .. first + n - 1 of a selection: distinct[], by place, is how many users have each by a row that is
+ * no dislike.  Of users who may have duplicates there is a bit for each pair, 0 before.
  */
 static void
 CountDistinct(Update *u, const Selection *unsure, const Selection *items, int64 first, int64 n, uint64 *bits, int32 *distinct)
@@ -119,7 +119,9 @@ ItemsPerPass(const Selection *unsure)
 	return Max(MaintenanceMemory() / Max(unsure->count / 8, 8), 1);
 }
 
-/* Takes the numbers of ratings of items that are to stay; has those solved after all that have too many more or fewer. */
+/*
+ * Takes the numbers of ratings of items that are to stay; has those solved after all that have too many more or fewer.
+ */
 static void
 CountItems(Update *u, const Selection *unsure, const Selection *items)
 {
@@ -212,7 +214,10 @@ CountStaying(Update *u)
 		CountItems(u, &rows.unsure, &counted);
 }
 
-/* Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have now. */
+/*
+ * Finds items that have changed, but keep their vectors: CHANGE_COUNTED, with the numbers of ratings that they have
+ * now.
+ */
 void
 FindCountedItems(Update *u)
 {

@@ -1,12 +1,13 @@
 /*
  * item_priors.c - what the version's map makes of the attributes of items that have changed.
  *
- * It is stored with them, as a training does, and is the point that they are drawn to where known items are drawn to the
- * map.  The relation is read as it is now, so that it is what the next training would have them begin with.  Where it cannot
- * be read, what is stored stays; there is no more of it than lists go by, so ratings and bias are drawn to 0 then.
+ * It is stored with them, as a training does, and is the point that they are drawn to where known items are drawn to
+ * the map.  The relation is read as it is now, so that it is what the next training would have them begin with.  Where
+ * it cannot be read, what is stored stays; there is no more of it than lists go by, so ratings and bias are drawn to 0
+ * then.
  *
- * Items that have lost their rows are cold from then on, as others without: they keep their numbers, for users may have rows
- * of them that are no ratings.
+ * Items that have lost their rows are cold from then on, as others without: they keep their numbers, for users may have
+ * rows of them that are no ratings.
  */
 #include "postgres.h"
 
@@ -72,7 +73,10 @@ Cool(Update *u, int32 number, int64 place, const EncodedItems *encoded, int32 ro
 	side->change[number] = CHANGE_COOLED;
 }
 
-/* Calls a function with what attributes make of those of n selected items, from place `first` on, that have a row of them. */
+/*
+ * Calls a function with what attributes make of those of n selected items, from place `first` on, that have a row of
+ * them.
+ */
 static void
 EncodeBatch(Update *u, const ItemEncoder *encoder, const Selection *items, int64 first, int n, EncodedFunction function)
 {

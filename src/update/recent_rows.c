@@ -1,19 +1,22 @@
 /*
  * recent_rows.c - what has come to a source, found by its time.
  *
- * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not much older
- * than the newest one that was read so far, for some come late, then all rows of their users, and of their items that are to
- * be solved: in one query, which PostgreSQL answers through indexes or in one fast pass, or, where they are many, by looking
- * through the tables directly (read/row_filter.c).  A user's fingerprint says which of the rows are
- * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however often
- * a row is read, and what is stored is what a scan of all rows would have stored.  Where older rows have become a user's, as
- * with two accounts that are merged, items do not count them: those of the account that is left have not been looked at.
+ * Where an index finds rows by their time, an update needs not read all of them.  It reads those that are not much
+ * older than the newest one that was read so far, for some come late, then all rows of their users, and of their items
+ * that are to be solved: in one query, which PostgreSQL answers through indexes or in one fast pass, or, where they are
+ * many, by looking through the tables directly (read/row_filter.c).  A user's fingerprint says which of the rows are
+ * new: the newest ones, whose hashes add up to what the stored fingerprint lacks.  So nothing is counted twice, however
+ * often a row is read, and what is stored is what a scan of all rows would have stored.  Where older rows have become a
+ * user's, as with two accounts that are merged, items do not count them: those of the account that is left have not
+ * been looked at.
  *
- * Items with many ratings, which stay as they are for a few more (item_growth.c), are not read: the new rows' hashes are
- * added, and the new pairs counted.  Where it turns out that more is needed, it is read in another round: items of rows read by
- * time where it is unclear which are new, for older ones have come, gone or changed; and users whom the version does not know.
+ * Items with many ratings, which stay as they are for a few more (item_growth.c), are not read: the new rows' hashes
+ * are added, and the new pairs counted.  Where it turns out that more is needed, it is read in another round: items of
+ * rows read by time where it is unclear which are new, for older ones have come, gone or changed; and users whom the
+ * version does not know.
  *
- * All of it is one snapshot of the source.  What cannot be found like this, or would cost as much as a scan, is left to one.
+ * All of it is one snapshot of the source.  What cannot be found like this, or would cost as much as a scan, is left to
+ * one.
  */
 #include "postgres.h"
 
@@ -47,8 +50,8 @@
 #define MOST_ROWS 0.25
 
 /*
- * From this part on looking through a table costs less than looking rows up: an index leads to nearly each of its pages, for more
- * than reading it in order takes, by several processes.
+ * From this part on looking through a table costs less than looking rows up: an index leads to nearly each of its
+ * pages, for more than reading it in order takes, by several processes.
  */
 #define SCANNED_ROWS 0.03
 
@@ -138,8 +141,8 @@ KnowsRows(const Side *side)
 }
 
 /*
- * The query of rows that may be new; NULL where there is none, or indexes do not help: then *hint tells which would, or is NULL.
- * Only the newest version goes by it: the source is opened by the columns of the last training.
+ * The query of rows that may be new; NULL where there is none, or indexes do not help: then *hint tells which would, or
+ * is NULL. Only the newest version goes by it: the source is opened by the columns of the last training.
  */
 static char *
 RecentSql(const Update *u, const char **hint)
@@ -341,8 +344,8 @@ GroupByUser(Recent *r)
 }
 
 /*
- * Which rows of a user are new: the newest n, whose hashes add up to what was missing.  Returns n; -1 where these do not, or are
- * older than what is read by its time: such rows may have been another user's, with whom they still count.
+ * Which rows of a user are new: the newest n, whose hashes add up to what was missing.  Returns n; -1 where these do
+ * not, or are older than what is read by its time: such rows may have been another user's, with whom they still count.
  * Where rows of one time are among them it may be -1 too, for their order is not known.
  */
 static int64
@@ -411,7 +414,10 @@ CompareUsers(Recent *r)
 	pfree(stamp);
 }
 
-/* The fingerprints that a side has now, by number: of marked ones those of which nread have been read, else as they were. */
+/*
+ * The fingerprints that a side has now, by number: of marked ones those of which nread have been read, else as they
+ * were.
+ */
 static int64 *
 CurrentPrints(const Side *side, const bool *marked, const int64 *read, int64 nread)
 {
@@ -565,9 +571,9 @@ ReadRounds(Recent *r)
 }
 
 /*
- * Reads what has come to the source since it was last read, and all rows of users and items that change by it: fills in what
- * ReadRows() of all rows would.  False where that cannot be done, or a scan is cheaper; *hint: what would
- * help, or NULL.
+ * Reads what has come to the source since it was last read, and all rows of users and items that change by it: fills in
+ * what ReadRows() of all rows would.  False where that cannot be done, or a scan is cheaper; *hint: what would help, or
+ * NULL.
  */
 bool
 ReadRecentRows(Update *u, const char **hint)

@@ -37,7 +37,10 @@ CopyTriplet(const Triplets *rows, int64 i, int32 user, int32 item, Triplets *pic
 		picked->time[at] = rows->time[i];
 }
 
-/* By number, whether rows of a user or an item are looked at again: of those who have changed, but not for items that stay. */
+/*
+ * By number, whether rows of a user or an item are looked at again: of those who have changed, but not for items that
+ * stay.
+ */
 static bool *
 MarkWanted(const Side *side, bool with_counted)
 {
@@ -71,8 +74,8 @@ KeepRows(Triplets *rows, const bool *user, const bool *item, Triplets *kept)
 }
 
 /*
- * Once it is known what has changed: lets go of rows that no step looks at any more, as ReadRecentRows() does not read them, so
- * that the next passes are over few.  Where rows have times, items that stay need theirs for trends.
+ * Once it is known what has changed: lets go of rows that no step looks at any more, as ReadRecentRows() does not read
+ * them, so that the next passes are over few.  Where rows have times, items that stay need theirs for trends.
  */
 void
 NarrowRows(Update *u)
@@ -155,9 +158,10 @@ TrainedWeight(const MfObjective *objective)
 
 /*
  * The cells of selected users and items, by their places, on the scale that the version was
- * trained on: users x items, or items x users.  They fade as the version's did, by the age before the newest row that it was
- * trained on.  Weights of implicit feedback are always there, for a training without them may have had duplicates.
- * *cancelled, unless NULL: pairs, by place, whose values have added up to 0, which says no more than that the user has the item.
+ * trained on: users x items, or items x users.  They fade as the version's did, by the age before the newest row that
+ * it was trained on.  Weights of implicit feedback are always there, for a training without them may have had
+ * duplicates. *cancelled, unless NULL: pairs, by place, whose values have added up to 0, which says no more than that
+ * the user has the item.
  */
 Cells *
 SelectCells(Update *u, const Selection *users, const Selection *items, bool by_item, Triplets *cancelled)
@@ -241,7 +245,10 @@ SelectUsersOf(Update *u, const Selection *items, Selection *users)
 	pfree(marked);
 }
 
-/* What changed users have besides their ratings, as u->cells has these: rows that are no ratings, if only together; NULL: nothing. */
+/*
+ * What changed users have besides their ratings, as u->cells has these: rows that are no ratings, if only together;
+ * NULL: nothing.
+ */
 Cells *
 SelectOthers(Update *u)
 {

@@ -5,8 +5,8 @@
  * (source/row_hash.c).  So one pass over the source, without sorting and without looking anything up, says whose rows
  * are others now: some came, went, or changed their rating.
  *
- * Both sides are in memory as a whole, for whoever is solved meets many of the other side.  What is stored keeps its number,
- * by which all arrays go; ids that the source has besides come behind, and arrays grow.
+ * Both sides are in memory as a whole, for whoever is solved meets many of the other side.  What is stored keeps its
+ * number, by which all arrays go; ids that the source has besides come behind, and arrays grow.
  */
 #include "postgres.h"
 
@@ -96,8 +96,8 @@ TakeRow(void *state, const StoredRow *row)
 }
 
 /*
- * Reads one side of a version, whose vectors have d = factors floats; both: items have two of them.  rows: how many there
- * probably are; for some more there is room at once.
+ * Reads one side of a version, whose vectors have d = factors floats; both: items have two of them.  rows: how many
+ * there probably are; for some more there is room at once.
  */
 void
 ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factors, bool both, int64 rows)
@@ -114,8 +114,8 @@ ReadSide(Side *side, Oid relid, const char *id_column, int32 version, int factor
 }
 
 /*
- * The source has been read: what it has besides what is stored gets places in all arrays.  current: the fingerprints of the
- * rows that there are, by number, which are copied.
+ * The source has been read: what it has besides what is stored gets places in all arrays.  current: the fingerprints of
+ * the rows that there are, by number, which are copied.
  */
 void
 GrowSide(Side *side, const int64 *current)
@@ -143,8 +143,8 @@ GrowSide(Side *side, const int64 *current)
 }
 
 /*
- * Takes an item without ratings that has come to the version, once all else is stored, by its vector(s) of d floats.  What has been
- * read of the source does not know it.
+ * Takes an item without ratings that has come to the version, once all else is stored, by its vector(s) of d floats.
+ * What has been read of the source does not know it.
  */
 void
 AddColdItem(Side *side, int64 id, const float *vector, const float *rating_vector, float bias, int32 number)

@@ -19,8 +19,9 @@ typedef enum Change
 } Change;
 
 /*
- * One side of a version.  Its n = ids->count ids have numbers, by which all arrays go: those that are stored come first,
- * and behind them those that the source has besides.  Vectors have d floats, and ld = mf_padded(d) from one to the next.
+ * One side of a version.  Its n = ids->count ids have numbers, by which all arrays go: those that are stored come
+ * first, and behind them those that the source has besides.  Vectors have d floats, and ld = mf_padded(d) from one to
+ * the next.
  */
 typedef struct Side
 {
@@ -36,17 +37,19 @@ typedef struct Side
 	float	   *bias;
 	int32	   *counts;			/* ratings, as the version has them by now */
 	int32	   *numbers;		/* of items: by which users' rows mean them; negative: none */
-	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL: the version has none, see HasTrends() */
+	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL: the version has none, see
+								 * HasTrends() */
 	bool	   *known;			/* they are stored with a vector */
 	int64	   *fingerprints;	/* of the rows that they were made from; 0: none, or not known */
 	int64	   *current;		/* of the rows that there are; 0: none */
 	uint8	   *change;			/* Change; by FindChanges() */
-	int32	   *order;			/* n: numbers in an order that does not depend on how the table was read; by GrowSide() */
+	int32	   *order;			/* n: numbers in an order that does not depend on how the table was read; by
+								 * GrowSide() */
 } Side;
 
 /*
- * Numbers of a side that something is done with, in the side's order, and where each is among them.  What is summed goes by
- * places, so that it is the same to the bit by whatever plan tables and the source are read.
+ * Numbers of a side that something is done with, in the side's order, and where each is among them.  What is summed
+ * goes by places, so that it is the same to the bit by whatever plan tables and the source are read.
  */
 typedef struct Selection
 {

@@ -1,8 +1,9 @@
 /*
  * trend_count.c - what is left of the rows of items that have changed, by their age.
  *
- * Faded counts stay in the units of the training: a row of its newest one's time counts 1, and one that came a half-life
- * later counts 2.  So they can be compared with those of all items that have not changed, whose rows nobody looks at.
+ * Faded counts stay in the units of the training: a row of its newest one's time counts 1, and one that came a
+ * half-life later counts 2.  So they can be compared with those of all items that have not changed, whose rows nobody
+ * looks at.
  */
 #include "postgres.h"
 
@@ -56,7 +57,8 @@ HasTrends(const Update *u)
 }
 
 /*
- * u->items.trends, of a version that has them: counts the rows of items that have changed, which SolveChanges() has selected.  So many half-lives after the training that floats would end, all that is new counts the same.
+ * u->items.trends, of a version that has them: counts the rows of items that have changed, which SolveChanges() has
+ * selected.  So many half-lives after the training that floats would end, all that is new counts the same.
  */
 void
 CountTrends(Update *u)

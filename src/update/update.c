@@ -1,9 +1,10 @@
 /*
  * update.c - what has come since a version was trained, taken into it without training.
  *
- * UpdateVersion() is the recipe.  It changes the version that serves, whose number stays: rows of the model tables whose
- * rows in the source have changed are replaced, in the caller's transaction, and the version gets a new identity, so that
- * sessions map the new image.  All of it is seen at once, at commit; who has an older snapshot sees what was there.
+ * UpdateVersion() is the recipe.  It changes the version that serves, whose number stays: rows of the model tables
+ * whose rows in the source have changed are replaced, in the caller's transaction, and the version gets a new identity,
+ * so that sessions map the new image.  All of it is seen at once, at commit; who has an older snapshot sees what was
+ * there.
  *
  *     read what is stored, and the source         side.c, read/ratings_read.c
  *         or what has come to it by its time      recent_rows.c
@@ -76,7 +77,10 @@ ReadConstants(Update *u)
 	u->numbers = VersionItemNumbers(u->model, u->model->version);
 }
 
-/* What helps where a model table has no room for ids that the source has by now: what a training alters, or the owner can. */
+/*
+ * What helps where a model table has no room for ids that the source has by now: what a training alters, or the owner
+ * can.
+ */
 static char *
 HintIds(const Model *model, Oid relid, const char *id_column, const IdType *stored, const IdType *ids)
 {
@@ -169,8 +173,8 @@ CheckSide(const Update *u, const Side *side, const char *table)
 }
 
 /*
- * An error where what is stored of the version has no room in memory: vectors of both sides as they are read and as the core
- * wants them, once more those of items for the image, and the points that both are drawn to.
+ * An error where what is stored of the version has no room in memory: vectors of both sides as they are read and as the
+ * core wants them, once more those of items for the image, and the points that both are drawn to.
  */
 static void
 CheckUpdateMemory(const Update *u)
@@ -239,8 +243,8 @@ DidAnything(const UpdateResult *result)
 }
 
 /*
- * Rows held out for validation count.  So an item of which all were is solved, too, once a user is who has it: to them it
- * has ratings then.
+ * Rows held out for validation count.  So an item of which all were is solved, too, once a user is who has it: to them
+ * it has ratings then.
  */
 static void
 FindHeldOutItems(Update *u)
@@ -337,10 +341,10 @@ RenewRest(Update *u, UpdateResult *result)
 }
 
 /*
- * Updates the version of a model that serves, as the model's owner: *result says what that did.  all_rows: changes are looked
- * for in all rows of the source, even where what is new can be found by its time.  late: so many seconds at most a row can come
- * after others that are younger.  The caller has locked the
- * model.  What is read and solved lives in a context that goes when this is done.
+ * Updates the version of a model that serves, as the model's owner: *result says what that did.  all_rows: changes are
+ * looked for in all rows of the source, even where what is new can be found by its time.  late: so many seconds at most
+ * a row can come after others that are younger.  The caller has locked the model.  What is read and solved lives in a
+ * context that goes when this is done.
  */
 void
 UpdateVersion(const Model *model, bool all_rows, double late, UpdateResult *result)

@@ -15,7 +15,8 @@
 /* What attributes make of items that have changed; by place among these, ld = mf_padded(d). */
 typedef struct ItemPriors
 {
-	float	   *list;			/* n x ld: of the vectors that lists go by, 0: nothing; NULL: the version has no attributes */
+	float	   *list;			/* n x ld: of the vectors that lists go by, 0: nothing; NULL: the version has no
+								 * attributes */
 	float	   *rating;			/* n x ld: of second ones, NULL: there are none */
 	float	   *bias;			/* n */
 	bool	   *has_prior;		/* n: list is not 0 */
@@ -37,8 +38,10 @@ typedef struct Update
 	Side		users;
 	Side		items;
 	Ratings    *read;			/* the source: fingerprints, and rows that are no ratings */
-	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too; by NarrowRows() those that matter */
-	bool		by_time;		/* from the first these are not all: of users who have changed, and of items that are to be solved */
+	Triplets	rows;			/* its ratings, numbered as the sides are, duplicates too; by NarrowRows() those that
+								 * matter */
+	bool		by_time;		/* from the first these are not all: of users who have changed, and of items that are
+								 * to be solved */
 	int64		rows_read;
 	double		late;			/* seconds by which rows may come late */
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
@@ -57,7 +60,8 @@ typedef struct Update
 	ItemPriors	item_priors;
 	Selection	their_items;	/* that changed users have rows of */
 	Cells	   *cells;			/* of changed users: changed_users.count x their_items.count; NULL: there are none */
-	float	   *priors;			/* by place among changed users, x mf_padded(d): where they are drawn to; NULL: to the mean user */
+	float	   *priors;			/* by place among changed users, x mf_padded(d): where they are drawn to; NULL: to
+								 * the mean user */
 	bool	   *has_prior;		/* likewise */
 } Update;
 

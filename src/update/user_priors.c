@@ -1,9 +1,10 @@
 /*
  * user_priors.c - the points that users who have changed are drawn to.
  *
- * Who is stored with one keeps it, whatever has become of the relation of attributes, and who is stored with a vector and
- * none is drawn to the mean user, as long as they have rows.  Others get theirs from their row in the relation, where that
- * says something.  So it is when lists are made (serve/recommender.c, LoadUser), and folding in finds what is stored.
+ * Who is stored with one keeps it, whatever has become of the relation of attributes, and who is stored with a vector
+ * and none is drawn to the mean user, as long as they have rows.  Others get theirs from their row in the relation,
+ * where that says something.  So it is when lists are made (serve/recommender.c, LoadUser), and folding in finds what
+ * is stored.
  */
 #include "postgres.h"
 
@@ -62,8 +63,8 @@ ReceivePrior(TupleTableSlot *slot, DestReceiver *self)
 }
 
 /*
- * Users who get their point from what is known of them now: without a vector so far, or without rows and a point from now on.
- * Ids of those from place *from on, as many as are encoded together, and their places.
+ * Users who get their point from what is known of them now: without a vector so far, or without rows and a point from
+ * now on. Ids of those from place *from on, as many as are encoded together, and their places.
  */
 static int
 NextUnknown(const Update *u, int64 *from, int64 *ids, int32 *places)

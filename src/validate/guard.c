@@ -11,10 +11,11 @@
  *
  * The latter two are measured on rows that no version learns from: a share of the pairs of user and item, chosen by a
  * hash of their ids, which are the same pairs at every training.  Both versions are measured as they are stored, on the
- * same users; what chance explains counts for nothing (core/metrics/paired_test.c).  3 needs a version that has kept these
- * pairs from learning, too, and was not updated since: mf_update() learns from all rows.
+ * same users; what chance explains counts for nothing (core/metrics/paired_test.c).  3 needs a version that has kept
+ * these pairs from learning, too, and was not updated since: mf_update() learns from all rows.
  *
- * So good rows are not refused, but by chance, and not again the next night.  What a night has found is kept with its version.
+ * So good rows are not refused, but by chance, and not again the next night.  What a night has found is kept with its
+ * version.
  */
 #include "postgres.h"
 
@@ -183,8 +184,8 @@ WhyMeasured(const GuardedVersion *v, GuardFindings *findings)
 }
 
 /*
- * Finds out whether a version may serve: *findings, whose reason is palloc'd.  Where none serves yet there is nothing to make
- * worse, and what is measured is for the next one.  Takes the factors of the version that serves into memory.
+ * Finds out whether a version may serve: *findings, whose reason is palloc'd.  Where none serves yet there is nothing
+ * to make worse, and what is measured is for the next one.  Takes the factors of the version that serves into memory.
  */
 void
 InspectVersion(const GuardedVersion *version, GuardFindings *findings)

@@ -1,8 +1,8 @@
 /*
  * served_factors.c - the factors of a stored version, in the numbering of other ratings.
  *
- * So two versions are measured alike.  Users whom the version does not know are its mean user, as serving has it; items that it
- * does not know are nothing to anybody.
+ * So two versions are measured alike.  Users whom the version does not know are its mean user, as serving has it; items
+ * that it does not know are nothing to anybody.
  */
 #include "postgres.h"
 
@@ -104,8 +104,8 @@ LoadSide(const Model *model, int32 version, ServedFactors *served, const IdMap *
 }
 
 /*
- * Reads the factors of a version, in the current memory context; false where there is nothing of it to be compared: no such
- * version, or none of the ratings' users and items are in it.
+ * Reads the factors of a version, in the current memory context; false where there is nothing of it to be compared: no
+ * such version, or none of the ratings' users and items are in it.
  */
 bool
 LoadServedFactors(const Model *model, int32 version, const Ratings *ratings, ServedFactors *served)

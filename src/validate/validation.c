@@ -113,8 +113,8 @@ CollectMetric(Validation *validation, double *group)
 }
 
 /*
- * How likely chance alone makes one of two better by as much as it is: difference, METRIC_GROUPS sums of the two, positive
- * where it is.  See core/metrics/paired_test.c.
+ * How likely chance alone makes one of two better by as much as it is: difference, METRIC_GROUPS sums of the two,
+ * positive where it is.  See core/metrics/paired_test.c.
  */
 double
 ChanceOfGroups(const double *difference, uint64 seed)
@@ -266,8 +266,8 @@ ByPopularity(const int32 *counts, int64 nitems)
 }
 
 /*
- * The metric of lists for those of the most popular items, which need no model: for everybody the same but for what they
- * have.  item_counts: ratings that items have.
+ * The metric of lists for those of the most popular items, which need no model: for everybody the same but for what
+ * they have.  item_counts: ratings that items have.
  */
 double
 ValidatePopular(Validation *v, const int32 *item_counts)

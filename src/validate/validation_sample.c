@@ -184,8 +184,8 @@ CollectSeen(ValidationSample *sample, Cells *by_user)
 }
 
 /*
- * Leaves out of relevant items what the sample's users were trained on, as their lists leave it out: where the newest rows
- * are held out, there may be older ones of the same items.  Who has none left leaves the sample.
+ * Leaves out of relevant items what the sample's users were trained on, as their lists leave it out: where the newest
+ * rows are held out, there may be older ones of the same items.  Who has none left leaves the sample.
  */
 static void
 DropSeen(ValidationSample *sample)

@@ -15,8 +15,8 @@
  *     + sum_i rq_i |q_i - q0_i|^2 + w0 sum_i rs_i |s_i - s0_i|^2
  *     + user_bias_regularization sum_u b_u^2 + rb sum_i (b_i - b0_i)^2,
  *
- * where q0, s0 and b0 are items' priors, 0 unless the caller has some.  x is 1, or 0 where the weight of an observed cell is
- * negative, a dislike, which objectives with ratings do not have.
+ * where q0, s0 and b0 are items' priors, 0 unless the caller has some.  x is 1, or 0 where the weight of an observed
+ * cell is negative, a dislike, which objectives with ratings do not have.
  *
  * The third sum is one over all cells, sum_u p_u' G p_u with the Gram matrix G = sum_i c0_i s_i
  * s_i' (d x d), less its observed cells (Hu, Koren, Volinsky 2008).  With one side fixed the
@@ -53,9 +53,10 @@
  *    without weights they have 8 bits, or 13 once iterations bring little more, which halves the work of step 2 and
  *    halves it again (als_int16.c); with conjugate gradients 13, which halves what they read, and multiplications take
  *    a half, too (als_whole.c).
- * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do, each term
- *    has a matrix of its own.  The problem may let them take turns, by half-sweeps of items (choose_turn()): the term
- *    that rests is not solved for, and its part of the loss is the objective as it stands (als_rest.c).
+ * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do,
+ *    each term has a matrix of its own.  The problem may let them take turns, by half-sweeps of items
+ *    (choose_turn()): the term that rests is not solved for, and its part of the loss is the objective as it
+ *    stands (als_rest.c).
  * 8. Rows that regularization does not hold count as held by a little more of it (ridge.h), so every
  *    system has one solution, however few its cells and whatever they weigh.  What draws them to a point
  *    is the regularization that was asked for.
@@ -64,11 +65,11 @@
  *
  * The loss
  * --------
- * The minimum of a row's quadratic function, where it is solved for, is what is left of it at 0, less the inner product of
- * right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that
- * is the whole objective after the half-sweep (where the fixed side is rounded, its regularization and
- * Gram matrix are those from before: they differ in the fifth digit at most, with 8 bits in the fourth).  Each row's is kept until the
- * end and added in the order of rows; none is less than 0, below which rounding alone leads.
+ * The minimum of a row's quadratic function, where it is solved for, is what is left of it at 0, less the inner product
+ * of right-hand side and solution.  Summed over rows, and with the fixed side's regularization, that is the whole
+ * objective after the half-sweep (where the fixed side is rounded, its regularization and Gram matrix are those from
+ * before: they differ in the fifth digit at most, with 8 bits in the fourth).  Each row's is kept until the end and
+ * added in the order of rows; none is less than 0, below which rounding alone leads.
  *
  * The same bits always
  * --------------------
@@ -310,8 +311,8 @@ collect_penalties(MfAls *als, int64_t nblocks)
 }
 
 /*
- * What a half-sweep solves for, of blocks of dimensions and items' terms, where the problem lets some of it rest by turns.
- * What rests stays as it is, and so does its part of the loss.
+ * What a half-sweep solves for, of blocks of dimensions and items' terms, where the problem lets some of it rest by
+ * turns. What rests stays as it is, and so does its part of the loss.
  *
  * Private dimensions are solved for in every second half-sweep of a side alone, users' and items' by turns and users'
  * first: iterations take a sixth less, and after ten of them the objective is 1e-4 of it below where it would be if all

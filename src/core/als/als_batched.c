@@ -179,8 +179,8 @@ lane_stride(const MfAls *als)
 }
 
 /*
- * Accumulates the cells of a batch for one term, or for all that share a matrix, and the loss of a term that rests; false
- * when cancelled.
+ * Accumulates the cells of a batch for one term, or for all that share a matrix, and the loss of a term that rests;
+ * false when cancelled.
  */
 static bool
 accumulate_batch(MfAls *als, const MfBatchSpace *space, MfBatch *batch, MfPart part)
@@ -251,7 +251,9 @@ solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	solve_primal(als, space, batch, &systems, from, als->term[MF_RATING].observed, 0);
 }
 
-/* Whether something of a term's vectors is needed as it stands: that of ratings where there are blocks, or what rests. */
+/*
+ * Whether something of a term's vectors is needed as it stands: that of ratings where there are blocks, or what rests.
+ */
 static bool
 stays(const MfAls *als, MfPart part)
 {

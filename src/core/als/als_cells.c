@@ -50,10 +50,9 @@ row_floats(const MfAls *als, MfPart part)
 }
 
 /*
- * Cells of a term in which all cells count, observed ones against 1, or dislikes against 0: mass times that, or what has not
- * faded of it, on the right, excess in the matrix.
- * Items' systems are divided by the term's weight, and their scale leaves `observed` out, so that all terms have the
- * same.
+ * Cells of a term in which all cells count, observed ones against 1, or dislikes against 0: mass times that, or what
+ * has not faded of it, on the right, excess in the matrix. Items' systems are divided by the term's weight, and their
+ * scale leaves `observed` out, so that all terms have the same.
  */
 static void
 interest_cells(const MfAls *als, const MfTerm *term, int64_t r, int64_t begin, int n, MfCells *cells)
@@ -275,7 +274,10 @@ accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t ne
 	sums->weight_sum += cells.weight_sum;
 }
 
-/* An item's cells, of all terms that share a matrix; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's vector. */
+/*
+ * An item's cells, of all terms that share a matrix; right-hand sides: 0 interest's targets, 1 ratings', 2 the bias's
+ * vector.
+ */
 static void
 accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
 				MfRowSums *sums)

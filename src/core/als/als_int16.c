@@ -133,7 +133,10 @@ typical_size(const Side *side, int j)
 	return n > 0 ? mean[n / 2] : 0.0;
 }
 
-/* Sets a side's steps, for whole numbers up to `most`; false where numbers would be less than least_mean on the average. */
+/*
+ * Sets a side's steps, for whole numbers up to `most`; false where numbers would be less than least_mean on the
+ * average.
+ */
 static bool
 choose_steps(const Side *side, float most, double least_mean)
 {

@@ -1,5 +1,6 @@
 /*
- * als_rest.c - what an item's term that rests in a half-sweep adds to the loss: the objective as it stands, from its cells.
+ * als_rest.c - what an item's term that rests in a half-sweep adds to the loss: the objective as it stands, from its
+ * cells.
  *
  * Its cells' fixed vectors are those that the other term's matrix is made of, so they are in the cache.
  */
@@ -40,8 +41,8 @@ rating_loss(const MfAls *als, const MfRowState *row, int64_t begin, int n, const
 }
 
 /*
- * sum over cells of right * (1 - x.y)^2 and, of what has faded of them, against 0: (mass - right) (x.y)^2, less what the
- * Gram matrix has, which leaves (observed w - right) (x.y)^2.
+ * sum over cells of right * (1 - x.y)^2 and, of what has faded of them, against 0: (mass - right) (x.y)^2, less what
+ * the Gram matrix has, which leaves (observed w - right) (x.y)^2.
  */
 static double
 interest_loss(const MfAls *als, const MfRowState *row, int64_t begin, int n, const MfPanel *panel)
@@ -82,8 +83,8 @@ cells_loss(const MfAls *als, const MfRowState *row, const MfPanel *panel)
 }
 
 /*
- * Adds the loss of a row's term that rests, if one does: of its cells, unobserved cells and regularization.  The panel's
- * lists are overwritten.
+ * Adds the loss of a row's term that rests, if one does: of its cells, unobserved cells and regularization.  The
+ * panel's lists are overwritten.
  */
 void
 mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel)

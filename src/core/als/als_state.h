@@ -97,7 +97,8 @@ typedef struct MfAls
 	const float *fixed[MF_TERMS];	/* the fixed side's vectors that a term's cells refer to, x ld */
 	float	   *copy;			/* where they are, if they are not the caller's own */
 	float	   *step[MF_TERMS];	/* ld: of quantized vectors; see mf_sweep_step() */
-	const struct MfInt16Cells *int16_cells; /* the fixed side is in `whole`, not in `fixed`: the kernels for it; or NULL */
+	const struct MfInt16Cells *int16_cells; /* the fixed side is in `whole`, not in `fixed`: the kernels for it; or
+											 * NULL */
 	MfWholeSide whole[MF_TERMS];	/* by MfPart */
 	float	   *rotation;		/* shared_width x shared_width: the caller's basis to that of the Gram matrix */
 	float	   *back;			/* and its transpose */
@@ -274,7 +275,9 @@ mf_sweep_resting(const MfAls *als)
 	return MF_TERMS;
 }
 
-/* Whether an item's cells are accumulated for a term, by the term for which that is asked: see mf_sweep_accumulate(). */
+/*
+ * Whether an item's cells are accumulated for a term, by the term for which that is asked: see mf_sweep_accumulate().
+ */
 static inline bool
 mf_sweep_shares(const MfAls *als, MfPart asked, MfPart part)
 {

@@ -72,7 +72,8 @@ square_of(const MfAls *als, const float *x, int n)
 
 /*
  * What regularization makes of a user with the vector x (given_ld floats, of the caller's) and its square |x|^2: that
- * of each kind of dimensions, and the pull to the mean user or the user's own point.  0 at least, below which only rounding leads.
+ * of each kind of dimensions, and the pull to the mean user or the user's own point.  0 at least, below which only
+ * rounding leads.
  */
 double
 mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square)

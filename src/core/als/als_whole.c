@@ -1,9 +1,10 @@
 /*
  * als_whole.c - the fixed side's vectors as whole numbers of 13 bits, for conjugate gradients.
  *
- * Most of the time above 96 factors goes by in waiting for vectors.  So before rows are solved every vector of the fixed
- * side is rounded to multiples of a step of its own, and takes half the space.  For the half-sweep that is the fixed
- * side, as in als_int16.c, whose steps are those of columns: products of pairs of numbers need that, and these do not.
+ * Most of the time above 96 factors goes by in waiting for vectors.  So before rows are solved every vector of the
+ * fixed side is rounded to multiples of a step of its own, and takes half the space.  For the half-sweep that is the
+ * fixed side, as in als_int16.c, whose steps are those of columns: products of pairs of numbers need that, and these do
+ * not.
  */
 #include "core/als/als_state.h"
 

@@ -33,11 +33,11 @@
  * alpha = 0.6 / density^(1/2) balances the ones against the zeros as the matrix thins out.  Counts
  * of one cell, which run from one to a million, enter as f(v) = log(1 + v), scaled to a mean of 1.
  * Weights of explicit feedback are scaled to a mean of 1, too: only what they are to each other counts.  Rows that fade
- * have f(v) or weights that halve with every half-life of age, before they are scaled, and alpha, but in L, is multiplied by
- * what is left of them on average: so f(v) is to a cell that is not observed what it would be unscaled, while ratings,
- * of which nothing else is observed, keep their weight against regularization.  In an objective of both parts the rating
- * part takes the root of the root of the root of the root of such a weight, if it is nothing else: see mf_slower_ratings().
- * Count-scaled regularization follows Rendle, Krichene, Zhang, Koren, "Revisiting the performance
+ * have f(v) or weights that halve with every half-life of age, before they are scaled, and alpha, but in L, is
+ * multiplied by what is left of them on average: so f(v) is to a cell that is not observed what it would be unscaled,
+ * while ratings, of which nothing else is observed, keep their weight against regularization.  In an objective of both
+ * parts the rating part takes the root of the root of the root of the root of such a weight, if it is nothing else: see
+ * mf_slower_ratings(). Count-scaled regularization follows Rendle, Krichene, Zhang, Koren, "Revisiting the performance
  * of iALS on item recommendation benchmarks" (2022).
  */
 #include "core/als/objective.h"
@@ -168,9 +168,9 @@ mf_objective_divide(MfObjective *objective, int rating_factors)
 }
 
 /*
- * How many roots the rating part of rows that fade takes of their weights.  What users choose moves within weeks, such as
- * with what is new, and how they like it hardly does: the half-life that is best for lists costs predicted ratings more than
- * lists gain.  Where there are ratings alone a half-life is theirs.
+ * How many roots the rating part of rows that fade takes of their weights.  What users choose moves within weeks, such
+ * as with what is new, and how they like it hardly does: the half-life that is best for lists costs predicted ratings
+ * more than lists gain.  Where there are ratings alone a half-life is theirs.
  */
 int
 mf_slower_ratings(const MfObjective *objective)
@@ -251,8 +251,8 @@ interest_regularization(const MfObjective *objective, int64_t count)
 }
 
 /*
- * The problem that the core solves for nusers x nitems, as far as the objective alone says it; what rows have of their own,
- * and how exact it has to be, is the caller's.  See mf_objective_regularize().
+ * The problem that the core solves for nusers x nitems, as far as the objective alone says it; what rows have of their
+ * own, and how exact it has to be, is the caller's.  See mf_objective_regularize().
  */
 MfProblem
 mf_objective_problem(const MfObjective *objective, int64_t nusers, int64_t nitems)
@@ -286,8 +286,8 @@ apply_rule(const MfObjective *objective, const int32_t *counts, int64_t n, MfFlo
 }
 
 /*
- * Sets the regularization of all rows of a problem, by the numbers of ratings of its users (nusers) and items (nitems), in
- * arrays from `floats`, which fails by itself where there is no memory.
+ * Sets the regularization of all rows of a problem, by the numbers of ratings of its users (nusers) and items (nitems),
+ * in arrays from `floats`, which fails by itself where there is no memory.
  */
 void
 mf_objective_regularize(const MfObjective *objective, const int32_t *user_counts, const int32_t *item_counts, MfFloats *floats,

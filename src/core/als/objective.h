@@ -26,7 +26,8 @@ typedef struct MfObjective
 	bool		has_rating;
 	bool		has_interest;
 	int			factors;		/* dimensions that both parts share */
-	int			rating_factors; /* further ones of p_u and q_i alone, in which s_i is 0; 0 unless there are both parts */
+	int			rating_factors; /* further ones of p_u and q_i alone, in which s_i is 0; 0 unless there are both
+								 * parts */
 	int			iterations;		/* at most */
 	double		regularization; /* scales all terms below; 1 = the preset's own */
 	double		interest_weight;
@@ -47,7 +48,8 @@ typedef struct MfObjective
 	double		half_life;		/* seconds of age in which a row loses half of its weight; 0: rows do not fade */
 	double		trend_half_life;	/* the same of what rows count in items' trends; 0: they have none */
 	double		newest;			/* time of the newest row, from which ages count, in seconds; 0 without times */
-	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade * f(value) */
+	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade *
+								 * f(value) */
 	double		rating_roots;	/* the rating part takes so many square roots of a weight: ratings fade more slowly */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
@@ -129,8 +131,8 @@ mf_item_taste(const MfObjective *objective, int64_t count)
 }
 
 /*
- * Adds to a cold item's vector, d floats, `times` what all of them have that the map knows something of: those of the others
- * are 0, and stay so.
+ * Adds to a cold item's vector, d floats, `times` what all of them have that the map knows something of: those of the
+ * others are 0, and stay so.
  */
 static inline void
 mf_shift_cold(float *vector, float times, const float *shift, int d)

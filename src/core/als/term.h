@@ -7,8 +7,8 @@
  *
  *     unobserved + observed * w      (or observed * w, where that is the whole of it);
  *
- * where all cells count, the others have the mass `unobserved` and the target 0.  There a negative weight says that a cell
- * was observed to be unwanted: its mass goes by |w|, and its target is 0.  So
+ * where all cells count, the others have the mass `unobserved` and the target 0.  There a negative weight says that a
+ * cell was observed to be unwanted: its mass goes by |w|, and its target is 0.  So
  *
  *                weight           observed  unobserved    target               bias  all cells  dimensions  prior
  *    interest    interest_weight  alpha     of each item  1                    no    yes        shared      of s_i
@@ -83,8 +83,8 @@ mf_cell_excess(const MfTerm *term, float w, float c0)
 }
 
 /*
- * What multiplies a cell's target on the right-hand side: its mass.  A cell that has faded to the share a = fade * w, at
- * most 1, is observed as far as that, and beyond it is one that is not:
+ * What multiplies a cell's target on the right-hand side: its mass.  A cell that has faded to the share a = fade * w,
+ * at most 1, is observed as far as that, and beyond it is one that is not:
  *
  *     (a unobserved + observed * w) (target - p.y)^2 + (1 - a) unobserved (0 - p.y)^2,
  *
@@ -119,8 +119,8 @@ typedef struct MfTermCell
 } MfTermCell;
 
 /*
- * Cell c of a user in one term (part: its place in the table).  Of an item that the Gram matrix does not have all of its
- * mass is above what that has.
+ * Cell c of a user in one term (part: its place in the table).  Of an item that the Gram matrix does not have all of
+ * its mass is above what that has.
  */
 static inline MfTermCell
 mf_fold_cell(const MfTerm *term, MfPart part, const MfFoldCells *cells, int64_t c)

@@ -3,26 +3,27 @@
  *
  * A map says of a new item what the average item with its features is like, so its predictions spread less than vectors
  * of items that are known, and hardly one gets to the top of a list.  Longer ones would get there, but in the lists of
- * the wrong users: of those whose lists are led by little, on whichever item the map says most about.  What is wanted is
- * that everybody's best new items stand at the same place.  So a vector a is added to all of them,
+ * the wrong users: of those whose lists are led by little, on whichever item the map says most about.  What is wanted
+ * is that everybody's best new items stand at the same place.  So a vector a is added to all of them,
  *
  *		score of a new item = p . (B g + a),
  *
- * which leaves the order among them as it is, and one inner product what lists are sorted by.  It is found by a sample of
- * users, each with the chance of their number of cells: those who take most look at most lists.  t_u is what is missing,
- * the score of the known item at the place at which a new one is to be, less that of the new item that is to be there:
+ * which leaves the order among them as it is, and one inner product what lists are sorted by.  It is found by a sample
+ * of users, each with the chance of their number of cells: those who take most look at most lists.  t_u is what is
+ * missing, the score of the known item at the place at which a new one is to be, less that of the new item that is to
+ * be there:
  *
  *		a = argmin sum_u (t_u - p_u . a)^2 + lambda |a|^2
  *
- * with lambda a tenth of the mean of the diagonal of P'P.  (t_u grows with the length of p_u, so that a linear function is
- * not far from it.)  It is solved by conjugate gradients, in doubles.
+ * with lambda a tenth of the mean of the diagonal of P'P.  (t_u grows with the length of p_u, so that a linear function
+ * is not far from it.)  It is solved by conjugate gradients, in doubles.
  *
  * New items are to have the share of lists that they have of all items, times POPULARITY: new ones are wanted more than
  * others (on two sets divided by time by factors of 1.6 and 4.3).  But never more than MOST_SHARE, as what becomes of
  * known items suffers from there on, and many of the items that nobody has rated may be there for good.
  *
- * Where there are no new items, those of a third are taken for new, as a map that was fitted to the others predicts them:
- * such items come later.
+ * Where there are no new items, those of a third are taken for new, as a map that was fitted to the others predicts
+ * them: such items come later.
  */
 #include "core/features/exposure.h"
 
@@ -442,9 +443,9 @@ solve(Exposure *exposure)
 }
 
 /*
- * shift (mf_padded(d); out) = what is to be added to the vector of each new item that the map knows something of, so that
- * lists show them as often as is right; 0 where no list is long enough to tell.  workspace: mf_exposure_size() bytes.  One pass
- * over the cells, and where there are no new items a fit of a map.
+ * shift (mf_padded(d); out) = what is to be added to the vector of each new item that the map knows something of, so
+ * that lists show them as often as is right; 0 where no list is long enough to tell.  workspace: mf_exposure_size()
+ * bytes.  One pass over the cells, and where there are no new items a fit of a map.
  *
  * Returns MF_CANCELLED, MF_NOT_FINITE, or MF_OK.
  */

@@ -25,7 +25,9 @@ typedef struct MfExposureFit
 	MfPasses	cells;			/* nusers x nitems: what users have, by user; columns alone are looked at */
 } MfExposureFit;
 
-/* After a training, on the vectors that will be stored.  shift: mf_padded(d) floats, to be added to each cold item's. */
+/*
+ * After a training, on the vectors that will be stored.  shift: mf_padded(d) floats, to be added to each cold item's.
+ */
 extern size_t mf_exposure_size(const MfExposureFit *fit);
 extern MfError mf_exposure_find(const MfExposureFit *fit, float *shift, void *workspace);
 

@@ -116,7 +116,9 @@ mf_map_size(int64_t nitems, int32_t nfeatures, int factors, const MfParallel *pa
 	if (columns_at_once(nitems, nfeatures, factors) == (int) stride)
 		return arena.used + 64;
 
-	/* fewer rows may be solved in fewer groups: these have all that columns may have, and what belongs to none of them */
+	/*
+	 * fewer rows may be solved in fewer groups: these have all that columns may have, and what belongs to none of them
+	 */
 	most = MOST_BYTES + (size_t) nfeatures * sizeof(float) +
 		((size_t) blocks_of(nfeatures) + 3) * SUMS * stride * sizeof(double) + 1024;
 	return (arena.used > most ? arena.used : most) + 64;

@@ -7,10 +7,10 @@
  * drawn: so what a map knows nothing of is worth what chance is, and no order of items is any better.
  *
  * Is what a block of features adds to that more than chance?  Users are no independent witnesses: they share a
- * direction (what is popular), so a random map, too, lifts the same few items for all of them, and they agree that it is
- * good or bad.  Items are: if the block says nothing, any item could as well have what it says of another.  The held-out
- * items are in a random order, so what it says handed on by so many places, round the circle, is such a case (a
- * randomization test, exact for the group of shifts; Fisher).  The true figure must be above all of those, and above
+ * direction (what is popular), so a random map, too, lifts the same few items for all of them, and they agree that it
+ * is good or bad.  Items are: if the block says nothing, any item could as well have what it says of another.  The
+ * held-out items are in a random order, so what it says handed on by so many places, round the circle, is such a case
+ * (a randomization test, exact for the group of shifts; Fisher).  The true figure must be above all of those, and above
  * their mean by several of their deviations.
  */
 #include "core/features/held_out.h"

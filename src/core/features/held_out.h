@@ -37,8 +37,9 @@ typedef struct MfHeldOut
 } MfHeldOut;
 
 /*
- * mf_held_out_lay_out(), twice: to measure and to take; mf_held_out_choose(), and mf_held_out_limit() where those are too
- * many; then any number of times the caller fills `predicted` and asks for a figure, or `rest` as well and asks for a proof.
+ * mf_held_out_lay_out(), twice: to measure and to take; mf_held_out_choose(), and mf_held_out_limit() where those are
+ * too many; then any number of times the caller fills `predicted` and asks for a figure, or `rest` as well and asks for
+ * a proof.
  */
 extern void mf_held_out_lay_out(MfHeldOut *held, MfArena *arena, int64_t ncells);
 extern void mf_held_out_choose(MfHeldOut *held, const float *weight, const MfRows *items, int third);

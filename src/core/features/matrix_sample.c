@@ -164,8 +164,8 @@ copy_row(MfMatrix *matrix, int64_t to, const MfRows *rows, int64_t r)
 }
 
 /*
- * Takes a row where it belongs.  An item that maps can be fitted to is drawn with a probability of `share`, and left out
- * where it does not fit in.
+ * Takes a row where it belongs.  An item that maps can be fitted to is drawn with a probability of `share`, and left
+ * out where it does not fit in.
  */
 static void
 take_row(MfMatrixSample *sample, const MfHeldOut *held, const MfRows *rows, int64_t r, double share)
@@ -255,9 +255,9 @@ renumber_cells(const MfMatrixSample *sample, MfMatrix *matrix)
 }
 
 /*
- * Copies the features of `held`, whose items of a third have been chosen, and of the items of the other thirds that have
- * a weight (of all items of the matrix).  Where features are too many, some items are held out no more, and maps are
- * fitted to a sample.  Two passes by item.  Returns MF_OK, MF_CANCELLED, or why there is no pass.
+ * Copies the features of `held`, whose items of a third have been chosen, and of the items of the other thirds that
+ * have a weight (of all items of the matrix).  Where features are too many, some items are held out no more, and maps
+ * are fitted to a sample.  Two passes by item.  Returns MF_OK, MF_CANCELLED, or why there is no pass.
  */
 MfError
 mf_matrix_sample_take(MfMatrixSample *sample, MfHeldOut *held, const float *weight, int third)

@@ -1,5 +1,6 @@
 /*
- * matrix_sample.h - the features of some items, few enough to be gone over again and again; see matrix_sample.c for which.
+ * matrix_sample.h - the features of some items, few enough to be gone over again and again; see matrix_sample.c for
+ * which.
  */
 #ifndef MF_MATRIX_SAMPLE_H
 #define MF_MATRIX_SAMPLE_H
@@ -29,7 +30,8 @@ typedef struct MfMatrixSample
 	int64_t		count;			/* items that maps are fitted to */
 	int32_t    *item;			/* count: their numbers, ascending */
 	MfFeatureMatrix fitted;		/* count x the features that any of them has */
-	MfFeatureMatrix held;		/* by_item alone: the held-out items, in the order of their places, x the same features */
+	MfFeatureMatrix held;		/* by_item alone: the held-out items, in the order of their places, x the same
+								 * features */
 	int32_t    *block_start;	/* of both */
 	int32_t    *feature;		/* from->nfeatures: number among those, or -1 */
 	MfMatrix	by_item;

@@ -120,7 +120,10 @@ lambda_of(Level level)
 	return level == OFF ? 0.0f : (float) ldexp(START, 2 * level);
 }
 
-/* scale (nfeatures) of the features of blocks with these lambdas (nblocks): 1 / sqrt(lambda), 0 for a block that is off. */
+/*
+ * scale (nfeatures) of the features of blocks with these lambdas (nblocks): 1 / sqrt(lambda), 0 for a block that is
+ * off.
+ */
 void
 mf_strength_scale(const MfFeatureMatrix *matrix, const float *lambda, float *scale)
 {
@@ -202,8 +205,8 @@ try_setting(Search *search, const Level *setting, double *quality)
 }
 
 /*
- * Moves blocks begin .. end - 1 by a step of a level, again and again while it gains, but for those that are off; *moved:
- * whether it did.
+ * Moves blocks begin .. end - 1 by a step of a level, again and again while it gains, but for those that are off;
+ * *moved: whether it did.
  */
 static MfError
 climb(Search *search, int begin, int end, int step, bool *moved)
@@ -300,8 +303,8 @@ judge_blocks(Search *search)
 }
 
 /*
- * Searches once more for the levels of blocks that are left, where they may be held back for the sake of some that are off;
- * they stay where that loses.
+ * Searches once more for the levels of blocks that are left, where they may be held back for the sake of some that are
+ * off; they stay where that loses.
  */
 static MfError
 search_rest(Search *search)
@@ -356,9 +359,9 @@ start_search(Search *search)
 }
 
 /*
- * lambda (nblocks) = how strongly each block is held: what values are divided by the root of (mf_strength_scale); 0: the
- * block is off.  *evaluations (may be NULL) = maps fitted.  workspace: mf_strength_size() bytes.  Returns MF_CANCELLED,
- * MF_NOT_FINITE, or MF_OK: also without users or items held out, when all are off.
+ * lambda (nblocks) = how strongly each block is held: what values are divided by the root of (mf_strength_scale); 0:
+ * the block is off.  *evaluations (may be NULL) = maps fitted.  workspace: mf_strength_size() bytes.  Returns
+ * MF_CANCELLED, MF_NOT_FINITE, or MF_OK: also without users or items held out, when all are off.
  */
 MfError
 mf_strength_find(const MfStrengthSearch *search, float *lambda, int *evaluations, void *workspace)

@@ -89,8 +89,8 @@ typedef struct MfDense
 	void		(*roots) (float *out, const float *x, int count, int n);
 
 	/*
-	 * For n numbers x and their weights: scale = sqrt(weight) and x *= weight; sums += those of weight, weight x and weight
-	 * x^2, as moments
+	 * For n numbers x and their weights: scale = sqrt(weight) and x *= weight; sums += those of weight, weight x and
+	 * weight x^2, as moments
 	 */
 	void		(*weigh) (float *x, float *scale, const float *weight, int n, double sums[3]);
 

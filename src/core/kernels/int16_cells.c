@@ -1,5 +1,6 @@
 /*
- * int16_cells.c - products of cells with vectors in whole numbers, for AVX-512 VNNI; see int16_cells.h for what they do.
+ * int16_cells.c - products of cells with vectors in whole numbers, for AVX-512 VNNI; see int16_cells.h for what they
+ * do.
  *
  * No sum is larger than 32 bits hold: |row| |x| of rounded vectors is below 2^31, whose inner products are no larger
  * (Cauchy and Schwarz), and sums over MF_CELLS_AT_ONCE cells of numbers of 15 and 12 bits are.  Parts of a sum may

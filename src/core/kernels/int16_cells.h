@@ -1,5 +1,6 @@
 /*
- * int16_cells.h - products of a row's cells with vectors, from rows of whole numbers of 13 bits: what conjugate gradients need.
+ * int16_cells.h - products of a row's cells with vectors, from rows of whole numbers of 13 bits: what conjugate
+ * gradients need.
  *
  * Unlike those of int16.h, each row has a scale of its own, so that it is quantized as soon as it is known, and rows
  * lie close together: a cache holds twice as many of them as of floats.

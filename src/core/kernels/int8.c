@@ -1,8 +1,8 @@
 /*
  * int8.c - kernels on vectors of whole numbers of 8 bits, for AVX-512 VNNI; see int8.h.
  *
- * Four rows are multiplied at once, by an instruction that takes numbers without a sign and numbers with one.  So one of
- * two rows' numbers is raised by 128, and what that adds to a sum of products is taken from it in advance:
+ * Four rows are multiplied at once, by an instruction that takes numbers without a sign and numbers with one.  So one
+ * of two rows' numbers is raised by 128, and what that adds to a sum of products is taken from it in advance:
  *
  *	  sum a b = sum a (b + 128) - 128 sum a.
  *

@@ -1,9 +1,9 @@
 /*
- * weights_body.h - the kernels of dense.c on weights of cells, one number each, for one instruction set level; included by
- * dense_body.h.
+ * weights_body.h - the kernels of dense.c on weights of cells, one number each, for one instruction set level; included
+ * by dense_body.h.
  *
- * There may be any number of cells, so the last ones are taken one by one, or through a register that is not full.  Sums
- * are in float within a call, which callers give a panel at a time, and in double beyond it.
+ * There may be any number of cells, so the last ones are taken one by one, or through a register that is not full.
+ * Sums are in float within a call, which callers give a panel at a time, and in double beyond it.
  */
 
 /* Roots are rounded rightly everywhere. */

@@ -128,8 +128,8 @@ sum_part(void *state, int64_t part, int worker)
 
 /*
  * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
- * which are `stride` floats apart; weight NULL: 1.  The same to the bit as of an array whose r-th row is row order[r] of x;
- * order NULL: all rows as they lie.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
+ * which are `stride` floats apart; weight NULL: 1.  The same to the bit as of an array whose r-th row is row order[r]
+ * of x; order NULL: all rows as they lie.  space: mf_gram_sums_size() bytes.  Returns MF_CANCELLED or MF_OK.
  */
 MfError
 mf_gram_sums(const MfParallel *parallel, const float *x, int stride, const int32_t *order, int64_t nrows, int d,
@@ -165,8 +165,8 @@ mf_gram(const MfParallel *parallel, const float *factors, int64_t nrows, int nfa
 }
 
 /*
- * The same to the bit as of an array whose r-th row is row order[r] of factors, r < nrows, with weight[r]; order NULL: all
- * rows as they lie.
+ * The same to the bit as of an array whose r-th row is row order[r] of factors, r < nrows, with weight[r]; order NULL:
+ * all rows as they lie.
  */
 MfError
 mf_gram_in_order(const MfParallel *parallel, const float *factors, const int32_t *order, int64_t nrows, int nfactors,

@@ -1,10 +1,10 @@
 /*
  * principal_axes.c - an orthonormal basis whose leading directions carry most of a set of vectors.
  *
- * Orthogonal iteration on their Gram matrix (Golub and Van Loan, Matrix Computations, 8.2.4): the first n rows of what a
- * few rounds give span nearly what the first n eigenvectors do.  That is all a search wants, whose leading coordinates
- * are to hold most of a score, and it needs no more than the dense kernels.  Eigenvectors themselves are eigen.c's
- * matter, which needs a LAPACK; an image is built in sessions that have none.
+ * Orthogonal iteration on their Gram matrix (Golub and Van Loan, Matrix Computations, 8.2.4): the first n rows of what
+ * a few rounds give span nearly what the first n eigenvectors do.  That is all a search wants, whose leading
+ * coordinates are to hold most of a score, and it needs no more than the dense kernels.  Eigenvectors themselves are
+ * eigen.c's matter, which needs a LAPACK; an image is built in sessions that have none.
  */
 #include "core/linalg/principal_axes.h"
 
@@ -56,8 +56,8 @@ mf_axes_size(int d)
 
 /*
  * Makes rows (d x ld) orthonormal, each by taking what the rows above span out of it (Gram-Schmidt); floats need two
- * passes for that (Giraud, Langou, Rozloznik 2005).  A row of which nothing is left, as those above span it, becomes zeros.
- * projection: ld.
+ * passes for that (Giraud, Langou, Rozloznik 2005).  A row of which nothing is left, as those above span it, becomes
+ * zeros. projection: ld.
  */
 static void
 orthonormalize(const MfDense *dense, float *rows, int d, int ld, int passes, float *projection)
@@ -82,8 +82,8 @@ orthonormalize(const MfDense *dense, float *rows, int d, int ld, int passes, flo
 }
 
 /*
- * axes (ld x ld): d orthonormal rows, the leading ones along the directions in which vectors with this Gram matrix (ld x
- * ld, both triangles, padding 0, finite) are largest, then rows of zeros.  workspace: mf_axes_size() bytes.
+ * axes (ld x ld): d orthonormal rows, the leading ones along the directions in which vectors with this Gram matrix (ld
+ * x ld, both triangles, padding 0, finite) are largest, then rows of zeros.  workspace: mf_axes_size() bytes.
  */
 void
 mf_axes_find(float *axes, const float *gram, int d, void *workspace)

@@ -51,8 +51,9 @@ mf_list_tally(MfListTally *tally, const int32_t *list, int length, int k, const 
 }
 
 /*
- * Has a tally of k places count `missed` more relevant items, which no list can have: they are in what the best list would
- * reach.  Of their place in an order, or their popularity, nothing is known: what the caller has filled in becomes NaN.
+ * Has a tally of k places count `missed` more relevant items, which no list can have: they are in what the best list
+ * would reach.  Of their place in an order, or their popularity, nothing is known: what the caller has filled in
+ * becomes NaN.
  */
 void
 mf_list_miss(MfListTally *tally, int64_t missed)

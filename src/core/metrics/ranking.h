@@ -23,7 +23,8 @@ typedef struct MfListTally
 	double		precisions;		/* sum over hits of hits so far / rank */
 	double		ideal_gain;		/* gain of the best list */
 	double		information;	/* sum over items of -log2(share of users that have the item); the caller's */
-	double		popularity;		/* sum over items of the share of users that have the item; the caller's, NaN: not known */
+	double		popularity;		/* sum over items of the share of users that have the item; the caller's, NaN: not
+								 * known */
 	double		similarity;		/* mean cosine of the pairs of items, NaN without any; the caller's */
 	double		auc;			/* share of pairs of items in the right order, NaN without any; the caller's */
 } MfListTally;

@@ -4,12 +4,12 @@
  * A user's vector solves M x = sum over their cells c of r_c (with the pull to the mean user),
  * where x = (p, b), so the score p.v + share b of an item with list vector v is the sum over cells of
  * y.r_c with y = M^-1 (v, share): one solve explains it all.  (Hu, Koren, Volinsky 2008, section 5.)
- * The pull to the mean user grows with the cells that are no dislikes, so each of these has an equal share of it; all have
- * where there are no others.
+ * The pull to the mean user grows with the cells that are no dislikes, so each of these has an equal share of it; all
+ * have where there are no others.
  *
- * A dislike is not on the right-hand side: it takes part in M, by e s s' with its mass e above that of an unobserved cell.
- * With M = M0 + sum e s s' the vector solves as well M0 x = sum of r_c of likes - sum of e (s.x) s, which gives each dislike
- * its part: it takes away as much as it weighs times the interest in it that is left.
+ * A dislike is not on the right-hand side: it takes part in M, by e s s' with its mass e above that of an unobserved
+ * cell. With M = M0 + sum e s s' the vector solves as well M0 x = sum of r_c of likes - sum of e (s.x) s, which gives
+ * each dislike its part: it takes away as much as it weighs times the interest in it that is left.
  */
 #include "core/predict/explain.h"
 
@@ -166,8 +166,8 @@ dot(const float *a, const double *b, int n)
 }
 
 /*
- * For users with dislikes: from the system M in `matrix` makes M0, without them, and x = the user's vector (n = d + 1 numbers);
- * work: n x n.  There is no bias.
+ * For users with dislikes: from the system M in `matrix` makes M0, without them, and x = the user's vector (n = d + 1
+ * numbers); work: n x n.  There is no bias.
  */
 static MfError
 take_dislikes(const MfFold *fold, const MfTerm *terms, const MfFoldCells *cells, double *matrix, double *x, double *work)

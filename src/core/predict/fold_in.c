@@ -5,13 +5,13 @@
  *
  *     (w0 G + regularization + sum over cells of square y y') p = pull point + sum over cells of right y,
  *
- * where terms say what square and right are (term.h).  It is solved directly, in its primal form, by Cholesky, in the basis
- * that the vectors have: no rotation and no dual form, for a call has one system and few cells, and should give the same
- * however a training went about it.  A bias is eliminated by a second right-hand side.
+ * where terms say what square and right are (term.h).  It is solved directly, in its primal form, by Cholesky, in the
+ * basis that the vectors have: no rotation and no dual form, for a call has one system and few cells, and should give
+ * the same however a training went about it.  A bias is eliminated by a second right-hand side.
  *
- * Cells that weigh less than the Gram matrix has of them already, as faded ones and some of imported models do, are taken
- * from the matrix; such rows are laid behind the others of a panel.  So a user's training rows give the vector that the
- * training has stored, but for rounding (test_fold).
+ * Cells that weigh less than the Gram matrix has of them already, as faded ones and some of imported models do, are
+ * taken from the matrix; such rows are laid behind the others of a panel.  So a user's training rows give the vector
+ * that the training has stored, but for rounding (test_fold).
  *
  * Costs n d^2 / 2 multiplications for n cells, and d^3 / 6 for the factorization.
  */

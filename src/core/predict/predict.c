@@ -1,9 +1,9 @@
 /*
  * predict.c - what factors say: predicted ratings and their errors, the mean user, and the vectors that lists go by.
  *
- * A list is sorted by one inner product, whatever the model has: of both parts, score = p . (s + taste q) + taste b, so an
- * item's list vector is s + taste q and its offset taste b; of ratings alone q and b; of interest alone s.  What a user has
- * in common with all items, such as their own bias, changes no order and is left out until a score is shown.
+ * A list is sorted by one inner product, whatever the model has: of both parts, score = p . (s + taste q) + taste b, so
+ * an item's list vector is s + taste q and its offset taste b; of ratings alone q and b; of interest alone s.  What a
+ * user has in common with all items, such as their own bias, changes no order and is left out until a score is shown.
  *
  * Sums over users and cells are in double and in a settled order: the same factors give the same numbers.
  */

@@ -1,20 +1,21 @@
 /*
- * diversify.c - lists of items that are not all alike: maximal marginal relevance (Carbonell and Goldstein 1998), and how alike
- * a list's items are.
+ * diversify.c - lists of items that are not all alike: maximal marginal relevance (Carbonell and Goldstein 1998), and
+ * how alike a list's items are.
  *
- * A list of k items is chosen greedily from a pool of the best items by score.  The first is the best; each next one is the
- * item i with the largest
+ * A list of k items is chosen greedily from a pool of the best items by score.  The first is the best; each next one is
+ * the item i with the largest
  *
  *	  (1 - diversity) (s_i - s_min) / (s_max - s_min) - 3 diversity sum_j max(0, cos(v_i, v_j)) / (k - 1),
  *
  * where j runs over the items chosen so far, s_max and s_min are the largest and the smallest score of the pool, and v
  * the vectors that lists go by.  Of equal ones the one that comes first in the pool is taken, so a list depends on
- * nothing but the pool.  Scores are scaled by the pool, as those of different models and users have nothing in common but
- * their order; cosines below 0 count as 0, as opposites do not make a list better than strangers do.
+ * nothing but the pool.  Scores are scaled by the pool, as those of different models and users have nothing in common
+ * but their order; cosines below 0 count as 0, as opposites do not make a list better than strangers do.
  *
- * The sum is divided by k - 1, not by the number of items chosen so far, and is no maximum as in that paper: so each pair of
- * items counts alike (max-sum diversification, Gollapudi and Sharma 2009), and first places, which matter most, go by score
- * more than last ones.  Of these three it loses the least NDCG where lists become as different (docs/reference.md).  The
+ * The sum is divided by k - 1, not by the number of items chosen so far, and is no maximum as in that paper: so each
+ * pair of items counts alike (max-sum diversification, Gollapudi and Sharma 2009), and first places, which matter most,
+ * go by score more than last ones.  Of these three it loses the least NDCG where lists become as different
+ * (docs/reference.md).  The
  * 3 makes 0.3 a good choice: pairs of items are by a quarter to a third less alike, at next to no cost.
  */
 #include "core/topk/diversify.h"
@@ -38,15 +39,16 @@ typedef struct Choice
 {
 	double	   *length;			/* of the vector */
 	double	   *relevance;		/* score, scaled to 0 .. 1 by the pool */
-	double	   *alike;			/* sum of cosines with items chosen so far, at least 0 each; negative: is chosen itself */
+	double	   *alike;			/* sum of cosines with items chosen so far, at least 0 each; negative: is chosen
+								 * itself */
 	int32_t    *chosen;			/* places in the pool, in the order of the list */
 	int32_t    *item;			/* of the pool, to be put into a new order */
 	float	   *score;
 } Choice;
 
 /*
- * Items that the pool for a list of k places should have.  A list of more than MOST_POOL places takes up the places behind
- * them by score, so its pool is as long as the list.
+ * Items that the pool for a list of k places should have.  A list of more than MOST_POOL places takes up the places
+ * behind them by score, so its pool is as long as the list.
  */
 int
 mf_diversify_pool(int k)
@@ -134,9 +136,9 @@ take_item(Choice *choice, const MfPool *pool, int n, int taken)
 }
 
 /*
- * Puts the first min(k, n) places of a pool into the order of a list of that diversity, from 0 (as they are) to 1 (the best
- * item first, then those least like the ones before).  What stands behind these places is undefined, but for a pool of
- * more than MOST_POOL items, of which only so many first ones are put into another order.
+ * Puts the first min(k, n) places of a pool into the order of a list of that diversity, from 0 (as they are) to 1 (the
+ * best item first, then those least like the ones before).  What stands behind these places is undefined, but for a
+ * pool of more than MOST_POOL items, of which only so many first ones are put into another order.
  */
 void
 mf_diversify(MfPool *pool, double diversity, int k, void *workspace)
@@ -164,9 +166,9 @@ mf_diversify(MfPool *pool, double diversity, int k, void *workspace)
 }
 
 /*
- * The mean cosine of the pairs of a list's items by their vectors in an index (Ziegler et al. 2005), where one with a vector
- * of zeros has 0 with all others; NaN for fewer than two.  With unit vectors u of n items it is (|sum u|^2 - sum |u|^2) over
- * n (n - 1), so that there is no need for pairs.
+ * The mean cosine of the pairs of a list's items by their vectors in an index (Ziegler et al. 2005), where one with a
+ * vector of zeros has 0 with all others; NaN for fewer than two.  With unit vectors u of n items it is (|sum u|^2 - sum
+ * |u|^2) over n (n - 1), so that there is no need for pairs.
  */
 double
 mf_list_similarity(const MfIndex *index, const int32_t *list, int length)

@@ -129,7 +129,10 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->size = arena.used;
 }
 
-/* Bytes that an index with room for so many positions may need, whatever it is built of: what mf_index_build() is to be given. */
+/*
+ * Bytes that an index with room for so many positions may need, whatever it is built of: what mf_index_build() is to be
+ * given.
+ */
 size_t
 mf_index_size(int64_t room, int factors)
 {

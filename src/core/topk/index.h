@@ -134,8 +134,8 @@ mf_index_base_rows(const MfIndex *index)
 }
 
 /*
- * The block that a search goes through in a turn, from 0 to nblocks - 1: the first, whose items set a threshold, renewed ones, then
- * the others as norms descend.
+ * The block that a search goes through in a turn, from 0 to nblocks - 1: the first, whose items set a threshold,
+ * renewed ones, then the others as norms descend.
  */
 static inline int64_t
 mf_index_visited(const MfIndex *index, int64_t turn)

@@ -244,7 +244,8 @@ fill_tails(MfIndex *index)
 }
 
 /*
- * Builds the index of these items in space, which is 64-byte aligned and has mf_index_size() bytes for its room; the workspace,
+ * Builds the index of these items in space, which is 64-byte aligned and has mf_index_size() bytes for its room; the
+ * workspace,
  * 64-byte aligned, has mf_index_workspace() bytes and may be freed afterwards.  Returns the bytes that the index
  * takes, or 0 when it was cancelled.  They are the same for any number of threads.
  */

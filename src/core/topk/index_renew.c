@@ -1,11 +1,11 @@
 /*
  * index_renew.c - an index whose items change, come and go, without building it anew.
  *
- * Vectors and codes, nearly all of an index, stay where they are.  An item that is given anew leaves its position, which
- * becomes that of no item, and goes with all others of its kind to blocks of their own behind those that the index was
- * built with, where there is room for a part more.  These few blocks are written as a whole, in the order of norms, and a search
- * goes through them as soon as it has been through the first block: the bounds of all later ones hold as they are, for nothing
- * was put there, and a search ends within them as early as it did.
+ * Vectors and codes, nearly all of an index, stay where they are.  An item that is given anew leaves its position,
+ * which becomes that of no item, and goes with all others of its kind to blocks of their own behind those that the
+ * index was built with, where there is room for a part more.  These few blocks are written as a whole, in the order of
+ * norms, and a search goes through them as soon as it has been through the first block: the bounds of all later ones
+ * hold as they are, for nothing was put there, and a search ends within them as early as it did.
  *
  * So whoever shares the memory of the old index with the new one needs to copy only what is small.
  */
@@ -70,7 +70,9 @@ take_mover(RenewSpace *space, const MfIndex *index, int64_t row, int32_t item, c
 	space->position[item] = -1;
 }
 
-/* Finds the place of each item that stays, and copies the others, also those that have moved before; returns how many. */
+/*
+ * Finds the place of each item that stays, and copies the others, also those that have moved before; returns how many.
+ */
 static int64_t
 find_movers(RenewSpace *space, const MfIndex *index, const MfRenewal *renewal)
 {
@@ -167,8 +169,9 @@ fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
 }
 
 /*
- * Renews the index in space, which has so many bytes.  Items get the numbers that the renewal says; searches find what they
- * would find in an index that was built of the items that there are now.  The workspace has mf_index_renew_workspace() bytes,
+ * Renews the index in space, which has so many bytes.  Items get the numbers that the renewal says; searches find what
+ * they would find in an index that was built of the items that there are now.  The workspace has
+ * mf_index_renew_workspace() bytes,
  * 64-byte aligned.  Returns false where there is no room, or no index, and nothing has changed.
  *
  * Of vectors and codes nothing is written before mf_index_base_rows().

@@ -24,9 +24,9 @@ before_by_lower_bound(const MfReservoir *reservoir, const MfReservoirEntry *a, c
 }
 
 /*
- * Descending by exact score, ties by item: the order of results, in which no two entries are equal.  Items of score 0 are
- * those that nothing is known of, new ones above all, for which the order of their numbers would decide whether anybody
- * ever sees them: they come by lot, another for each query (mf_mix64() takes no two numbers to one).
+ * Descending by exact score, ties by item: the order of results, in which no two entries are equal.  Items of score 0
+ * are those that nothing is known of, new ones above all, for which the order of their numbers would decide whether
+ * anybody ever sees them: they come by lot, another for each query (mf_mix64() takes no two numbers to one).
  */
 static inline bool
 before_by_rank(const MfReservoir *reservoir, const MfReservoirEntry *a, const MfReservoirEntry *b)

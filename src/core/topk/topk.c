@@ -94,8 +94,8 @@ run_search(const MfIndex *index, const float *query, int k, const MfFilter *filt
 
 /*
  * The best k items for a query of d finite floats, among those that the filter (NULL: all) lets in:
- * item[] and score[] have room for k, best first, ties by smaller item, but of score 0 by a lot of the query.  Returns how many there are.
- * The workspace has mf_topk_workspace(index, k) bytes, 64-byte aligned.  stats may be NULL.
+ * item[] and score[] have room for k, best first, ties by smaller item, but of score 0 by a lot of the query.  Returns
+ * how many there are. The workspace has mf_topk_workspace(index, k) bytes, 64-byte aligned.  stats may be NULL.
  */
 int
 mf_topk_search(const MfIndex *index, const float *query, int k, const MfFilter *filter,
