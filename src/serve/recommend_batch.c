@@ -62,10 +62,11 @@ static void
 LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
 {
 	int			n = lists->batch.k;
+	int64		boosted = lists->boosts ? lists->boosts->n : 0;
 	bool		caps = lists->ngroups > 0;
 
-	space->out = mf_arena_take(arena, sizeof(bool) * (lists->boosts ? lists->boosts->n : 0));
-	space->most_ranked = (int) (caps ? Min((int64) n + lists->boosts->n, lists->image->nitems) : n);
+	space->out = mf_arena_take(arena, sizeof(bool) * boosted);
+	space->most_ranked = (int) (caps ? Min(n + boosted, lists->image->nitems) : n);
 	space->entry = mf_arena_take(arena, sizeof(MfScored) * space->most_ranked);
 	space->vector = mf_arena_take(arena, sizeof(float *) * n);
 	space->diversify = mf_arena_take(arena, mf_diversify_workspace(n));

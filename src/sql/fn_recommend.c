@@ -87,7 +87,7 @@ ListedIds(const Image *image, const NewItems *new, const TopList *list)
 	int64	   *ids = palloc(sizeof(int64) * Max(list->count, 1));
 
 	for (int i = 0; i < list->count; i++)
-		ids[i] = list->item[i] < image->nitems ? IdAt(&image->ids, list->item[i]) :
+		ids[i] = new == NULL || list->item[i] < image->nitems ? IdAt(&image->ids, list->item[i]) :
 			IdAt(new->items.ids, (int32) (list->item[i] - image->nitems));
 	return ids;
 }
