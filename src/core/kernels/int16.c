@@ -28,6 +28,8 @@ int16_row(const float *rows, int stride, int64_t r)
 #ifdef MF_ISA_X86
 MF_TARGET_BEGIN(MF_TARGETS_VNNI)
 
+#include "core/kernels/vnni_body.h"
+
 /* A register of columns at a time, over all rows: read once, before rows are quantized. */
 static void
 measure_vnni(const float *rows, int stride, int width, int64_t n, float *widest, float *sizes)
@@ -47,15 +49,6 @@ measure_vnni(const float *rows, int stride, int width, int64_t n, float *widest,
 		_mm512_storeu_ps(widest + j, most);
 		_mm512_storeu_ps(sizes + j, sum);
 	}
-}
-
-/* The whole numbers of 16 floats over their steps; 0 behind the last of width. */
-MF_INLINE __m512i
-whole_numbers(const float *row, const float *step, int j, int width)
-{
-	if (j >= width)
-		return _mm512_setzero_si512();
-	return _mm512_cvtps_epi32(_mm512_div_ps(_mm512_loadu_ps(row + j), _mm512_loadu_ps(step + j)));
 }
 
 /* A group of columns at a time: two registers of 16 whole numbers are packed into one of 32, cut at 16 bits. */
@@ -88,21 +81,12 @@ dequantize_row_vnni(float *out, const float *rows, int stride, int width, int64_
 }
 
 /*
- * Every lane's sum, plus the products of both halves of *a with those of the lane of b.  Not as an
- * intrinsic function: GCC 12 copies every sum before it is added to, which takes twice as long.
+ * Every lane's sum, plus the products of both halves of *a with those of the lane of b.
  */
 MF_INLINE __m512i
 add_products(__m512i sum, const int32_t *a, __m512i b)
 {
 	__asm__("vpdpwssd %2%{1to16%}, %1, %0" : "+v" (sum) : "v" (b), "m" (*a));
-	return sum;
-}
-
-/* The same with both halves of every lane of a. */
-MF_INLINE __m512i
-add_register(__m512i sum, __m512i a, __m512i b)
-{
-	__asm__("vpdpwssd %2, %1, %0" : "+v" (sum) : "v" (b), "v" (a));
 	return sum;
 }
 
@@ -137,36 +121,6 @@ round_factors(__m512i *number, const float *x, const float *step, int width)
 	return unit;
 }
 
-/* The sums of the lanes of 16 registers, which are overwritten, as one register of them. */
-MF_INLINE __m512i
-sum_lanes(__m512i *x)
-{
-	MF_UNROLL
-	for (int r = 0; r < 8; r++)
-	{
-		__m512i		low = _mm512_unpacklo_epi32(x[2 * r], x[2 * r + 1]);
-
-		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi32(x[2 * r], x[2 * r + 1]));
-	}
-	MF_UNROLL
-	for (int r = 0; r < 4; r++)
-	{
-		__m512i		low = _mm512_unpacklo_epi64(x[2 * r], x[2 * r + 1]);
-
-		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi64(x[2 * r], x[2 * r + 1]));
-	}
-	/* each 128 bits of x[r] are parts of the sums of rows 4 r .. 4 r + 3 */
-	MF_UNROLL
-	for (int r = 0; r < 2; r++)
-	{
-		__m512i		low = _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0x88);
-
-		x[r] = _mm512_add_epi32(low, _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0xdd));
-	}
-	/* now parts of rows 8 r .. 8 r + 7: two 128s each of the first four and of the others */
-	return _mm512_add_epi32(_mm512_shuffle_i32x4(x[0], x[1], 0x88), _mm512_shuffle_i32x4(x[0], x[1], 0xdd));
-}
-
 /* The products of 16 rows (the last of them again where there are fewer) with factors of nv registers, a constant. */
 MF_INLINE __m512i
 row_products(const float *rows, int stride, const int32_t *column, int count, const __m512i *factor, const int nv)
@@ -197,7 +151,7 @@ subtract_products_vnni(float *out, const float *rows, int stride, const int32_t 
 	for (int k = 0; k < n; k += 16)
 	{
 		int			count = n - k < 16 ? n - k : 16;
-		__mmask16	mask = (__mmask16) ((1u << count) - 1);
+		__mmask16	mask = first_lanes(count);
 		__m512i		sum = width <= GROUP ? row_products(rows, stride, column + k, count, factor, 1) :
 			width <= 2 * GROUP ? row_products(rows, stride, column + k, count, factor, 2) :
 			row_products(rows, stride, column + k, count, factor, 3);
@@ -356,150 +310,13 @@ gather_vnni(const MfGather *g, const float *step)
 			g->sum[s][j] += g->factor[s][0] * total[j];
 }
 
-/* What tiles of a panel's product are made from. */
-typedef struct Product
-{
-	const int32_t *panel;
-	int			npairs;
-	int			ld;
-	const float *step;
-	float		square;
-	int			add;
-	const MfAhead *ahead;
-	int			nlines;			/* cache lines of a row ahead */
-	int			apart;			/* rows ahead that a tile asks for are so far apart, */
-	int			pace;			/* one of them for every pair (0) or every second one (1): see tile() */
-} Product;
-
-/* Asks for cache line `line` of row k of those ahead. */
-MF_INLINE void
-prefetch(const MfAhead *ahead, int line, int k)
-{
-	__builtin_prefetch(int16_row(ahead->rows, ahead->stride, ahead->column[k]) + GROUP * line, 0, 2);
-}
-
-/*
- * Rows i .. i + nrows - 1 and columns j .. j + 16 nv - 1 of the product; nrows and nv are constants.
- * Meanwhile tile number t of all asks for a part of the rows ahead: of every apart-th row a cache line,
- * and not in a hurry, for a core waits for few lines at a time.
- */
-MF_INLINE void
-tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int nv)
-{
-	const MfAhead *ahead = p->ahead;
-	const int32_t *a = p->panel + i;
-	const int32_t *b = p->panel + j;
-	int			ld = p->ld;
-	int			line = t % p->nlines;
-	int			row = t / p->nlines < p->apart ? t / p->nlines : ahead->n;
-	int			apart = p->apart;
-	int			pace = p->pace;
-	__m512i		sum[16][3];
-
-	MF_UNROLL
-	for (int r = 0; r < nrows; r++)
-	{
-		MF_UNROLL
-		for (int v = 0; v < nv; v++)
-			sum[r][v] = _mm512_setzero_si512();
-	}
-	for (int k = 0; k < p->npairs; k++)
-	{
-		__m512i		x[3];
-
-		if ((k & pace) == 0 && row < ahead->n)
-		{
-			prefetch(ahead, line, row);
-			row += apart;
-		}
-		MF_UNROLL
-		for (int v = 0; v < nv; v++)
-			x[v] = _mm512_loadu_si512(b + v * 16);
-		MF_UNROLL
-		for (int r = 0; r < nrows; r++)
-		{
-			/* loads are as scarce as products: a number that meets several registers is loaded once */
-			__m512i		y = nv > 1 ? _mm512_set1_epi32(a[r]) : x[0];
-
-			MF_UNROLL
-			for (int v = 0; v < nv; v++)
-				sum[r][v] = nv > 1 ? add_register(sum[r][v], y, x[v]) : add_products(sum[r][v], a + r, x[v]);
-		}
-		a += ld;
-		b += ld;
-	}
-	MF_UNROLL
-	for (int r = 0; r < nrows; r++)
-	{
-		__m512		unit = _mm512_set1_ps(p->square * p->step[i + r]);
-
-		MF_UNROLL
-		for (int v = 0; v < nv; v++)
-		{
-			float	   *to = c + (i + r) * ld + j + v * 16;
-			__m512		factor = _mm512_mul_ps(unit, _mm512_loadu_ps(p->step + j + v * 16));
-			__m512		before = p->add ? _mm512_loadu_ps(to) : _mm512_setzero_ps();
-
-			_mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][v]), factor, before));
-		}
-	}
-}
-
-/* Registers of columns that a tile has, of those that are left; a tile of one has 16 rows, others have 8. */
-MF_INLINE int
-tile_width(int left)
-{
-	return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1;
-}
-
-/* Tiles of a product of ld columns. */
-MF_INLINE int
-count_tiles(int ld)
-{
-	int			count = 0;
-
-	for (int i = 0; i < ld; i += 16)
-		for (int left = (ld - i) / 16; left > 0; left -= tile_width(left))
-			count += tile_width(left) == 1 ? 1 : 2;
-	return count;
-}
-
-/* See MfInt16.  Tiles have 8 rows of 2 or 3 registers, or 16 of 1, for 32 registers are all there are. */
-static void
-syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float square, int add,
-		  const MfAhead *ahead)
-{
-	Product		p = {(const int32_t *) panel, (n + 1) / 2, ld, step, square, add, ahead,
-	ahead->width > 16 ? (ahead->width + 15) / 16 : 1, 0, 0};
-	int			ntiles = count_tiles(ld);
-	int			t = 0;
-
-	p.apart = ntiles / p.nlines < 4 ? ntiles / p.nlines : 4;
-	p.pace = p.apart == 4;
-	for (int i = 0; i < ld; i += 16)
-		for (int j = i; j < ld;)
-		{
-			int			nv = tile_width((ld - j) / 16);
-
-			if (nv == 1)
-				tile(c, &p, i, j, t++, 16, 1);
-			else if (nv == 2)
-			{
-				tile(c, &p, i, j, t++, 8, 2);
-				tile(c, &p, i + 8, j, t++, 8, 2);
-			}
-			else
-			{
-				tile(c, &p, i, j, t++, 8, 3);
-				tile(c, &p, i + 8, j, t++, 8, 3);
-			}
-			j += 16 * nv;
-		}
-	/* what tiles did not get to */
-	for (int k = p.apart * ((p.npairs + p.pace) >> p.pace); k < ahead->n; k++)
-		for (int line = 0; line < p.nlines; line++)
-			prefetch(ahead, line, k);
-}
+#define TILE_ROWS 2
+#define TILE_FIRST(p, i) _mm512_setzero_si512()
+#define TILE_LOAD(b) _mm512_loadu_si512(b)
+#define TILE_ADD(sum, y, x) add_pairs(sum, y, x)
+#define TILE_ADD_MEMORY(sum, a, x) add_products(sum, a, x)
+#define TILE_MOST_APART 4
+#include "core/kernels/tiles_body.h"
 
 static const MfInt16 int16_kernels = {
 	measure_vnni,

@@ -28,15 +28,9 @@ _Static_assert((int64_t) (ROW_LENGTH + 16) * (VECTOR_LENGTH + 16) <= INT32_MAX, 
 #ifdef MF_ISA_X86
 MF_TARGET_BEGIN(MF_TARGETS_VNNI)
 
-/* Every lane's sum, plus the products of both halves of the lanes of a and b; see int16.c. */
-MF_INLINE __m512i
-add_register(__m512i sum, __m512i a, __m512i b)
-{
-	__asm__("vpdpwssd %2, %1, %0" : "+v" (sum) : "v" (b), "v" (a));
-	return sum;
-}
+#include "core/kernels/vnni_body.h"
 
-/* The same with a in memory. */
+/* add_pairs() with a in memory. */
 MF_INLINE __m512i
 add_memory(__m512i sum, const int16_t *a, __m512i b)
 {
@@ -70,7 +64,7 @@ choose_unit(const float *x, int width, int most, int length)
 
 /* 16 numbers of a row as whole ones; 0 behind the last. */
 MF_INLINE __m512i
-whole_numbers(const float *x, __m512 inverse, int j, int width)
+rounded_numbers(const float *x, __m512 inverse, int j, int width)
 {
 	return j < width ? _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + j), inverse)) : _mm512_setzero_si512();
 }
@@ -83,8 +77,8 @@ quantize_vnni(int16_t *out, const float *row, int width)
 	__m512		inverse = _mm512_set1_ps(unit == 0.0f ? 0.0f : 1.0f / unit);
 
 	for (int j = 0; j < width; j += GROUP)
-		_mm512_storeu_si512(out + j, _mm512_packs_epi32(whole_numbers(row, inverse, j, width),
-														whole_numbers(row, inverse, j + 16, width)));
+		_mm512_storeu_si512(out + j, _mm512_packs_epi32(rounded_numbers(row, inverse, j, width),
+														rounded_numbers(row, inverse, j + 16, width)));
 	return unit;
 }
 
@@ -97,8 +91,8 @@ round_vector_vnni(int16_t *out, float *x, int width)
 
 	for (int j = 0; j < width; j += GROUP)
 	{
-		__m512i		low = whole_numbers(x, inverse, j, width);
-		__m512i		high = whole_numbers(x, inverse, j + 16, width);
+		__m512i		low = rounded_numbers(x, inverse, j, width);
+		__m512i		high = rounded_numbers(x, inverse, j + 16, width);
 
 		_mm512_storeu_si512(out + j, _mm512_packs_epi32(low, high));
 		_mm512_storeu_ps(x + j, _mm512_mul_ps(_mm512_cvtepi32_ps(low), _mm512_set1_ps(unit)));
@@ -106,34 +100,6 @@ round_vector_vnni(int16_t *out, float *x, int width)
 			_mm512_storeu_ps(x + j + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(unit)));
 	}
 	return unit;
-}
-
-/* The sums of the lanes of 16 registers, which are overwritten, as one register of them; see int16.c. */
-MF_INLINE __m512i
-sum_lanes(__m512i *x)
-{
-	MF_UNROLL
-	for (int r = 0; r < 8; r++)
-	{
-		__m512i		low = _mm512_unpacklo_epi32(x[2 * r], x[2 * r + 1]);
-
-		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi32(x[2 * r], x[2 * r + 1]));
-	}
-	MF_UNROLL
-	for (int r = 0; r < 4; r++)
-	{
-		__m512i		low = _mm512_unpacklo_epi64(x[2 * r], x[2 * r + 1]);
-
-		x[r] = _mm512_add_epi32(low, _mm512_unpackhi_epi64(x[2 * r], x[2 * r + 1]));
-	}
-	MF_UNROLL
-	for (int r = 0; r < 2; r++)
-	{
-		__m512i		low = _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0x88);
-
-		x[r] = _mm512_add_epi32(low, _mm512_shuffle_i32x4(x[2 * r], x[2 * r + 1], 0xdd));
-	}
-	return _mm512_add_epi32(_mm512_shuffle_i32x4(x[0], x[1], 0x88), _mm512_shuffle_i32x4(x[0], x[1], 0xdd));
 }
 
 /* Adds the products of nv groups (a constant) of columns from j on to the sums of 16 rows. */
@@ -207,8 +173,8 @@ add_scaled(float *out, const int16_t *const *row, const __m512i *factor, __m512 
 			__m512i		a = _mm512_loadu_si512(even + v * GROUP);
 			__m512i		b = _mm512_loadu_si512(odd + v * GROUP);
 
-			sum[2 * v] = add_register(sum[2 * v], _mm512_unpacklo_epi16(a, b), factor[r]);
-			sum[2 * v + 1] = add_register(sum[2 * v + 1], _mm512_unpackhi_epi16(a, b), factor[r]);
+			sum[2 * v] = add_pairs(sum[2 * v], _mm512_unpacklo_epi16(a, b), factor[r]);
+			sum[2 * v + 1] = add_pairs(sum[2 * v + 1], _mm512_unpackhi_epi16(a, b), factor[r]);
 		}
 	}
 	/* the second half of the last group may be beyond the row */
