@@ -1,8 +1,8 @@
 /*
  * served_factors.c - the factors of a stored version, in the numbering of other ratings.
  *
- * So two versions are measured alike.  Users whom the version does not know are its mean user, as serving has it; items
- * that it does not know are nothing to anybody.
+ * So two versions are measured alike: on the users and items with ratings, which come first in that numbering.  Users whom the
+ * version does not know are its mean user, as serving has it; items that it does not know are nothing to anybody.
  */
 #include "postgres.h"
 
@@ -24,15 +24,21 @@ typedef struct Loading
 	bool		users;
 } Loading;
 
-/* The number that the ratings have for a stored row; negative: none, or it has no vector of the version's length. */
+/*
+ * The number that the ratings have for a stored row; negative: it has no rating, being known by its attributes alone at
+ * most, or no vector of the version's length.
+ */
 static int32
 NumberOf(const Loading *loading, const StoredRow *row)
 {
+	const MfProblem *problem = &loading->served->problem;
 	int64		id;
+	int32		number;
 
-	if (row->factors != loading->served->problem.factors || !ConvertId(&loading->stored, loading->ids->type, row->id, &id))
+	if (row->factors != problem->factors || !ConvertId(&loading->stored, loading->ids->type, row->id, &id))
 		return -1;
-	return FindId(loading->ids, id);
+	number = FindId(loading->ids, id);
+	return number < (loading->users ? problem->nusers : problem->nitems) ? number : -1;
 }
 
 /* Takes the vectors of a stored user or item. */
@@ -118,7 +124,7 @@ LoadServedFactors(const Model *model, int32 version, const Ratings *ratings, Ser
 	if (parameters == NULL)
 		return false;
 	ObjectiveFromJson(&served->objective, parameters);
-	served->problem = mf_objective_problem(&served->objective, ratings->by_user.nrows, ratings->items->count);
+	served->problem = mf_objective_problem(&served->objective, ratings->by_user.nrows, ratings->by_item.nrows);
 	mean_user = MeanUserFromJson(parameters, served->problem.factors, &mean_bias);
 	AllocateFactors(served, mean_user, mean_bias);
 	return LoadSide(model, version, served, ratings->users, true) > 0 &&

@@ -69,6 +69,17 @@ SELECT version, serving, withheld FROM mf_models WHERE model = 'few' ORDER BY 1;
 TRUNCATE few;
 SELECT version FROM mf_retrain('few', guard => 0.05);
 
+-- users and items that are known by their attributes alone are no part of what is measured
+CREATE TABLE people AS SELECT u AS user_id, 'k' || u % 3 AS kind FROM generate_series(1, 30000) u;
+CREATE TABLE things AS SELECT i AS item_id, 'k' || i % 3 AS kind FROM generate_series(1, 3000) i;
+ALTER TABLE people ADD PRIMARY KEY (user_id);
+ALTER TABLE things ADD PRIMARY KEY (item_id);
+SELECT users, items FROM mf_train('good', 'known', factors => 8, iterations => 6, item_features => 'things', user_features => 'people', guard => 0.05);
+SELECT users, items FROM mf_retrain('known', guard => 0.05);
+SELECT version, serving, withheld FROM mf_models WHERE model = 'known' ORDER BY 1;
+SELECT version FROM mf_train('good', 'known', factors => 1, iterations => 1, item_features => 'things', user_features => 'people', guard => 0.05);
+SELECT version, serving, withheld IS NOT NULL AS worse FROM mf_models WHERE model = 'known' AND version = 3;
+
 -- with validation, what that holds out is measured
 SELECT version FROM mf_train('source', factors => 8, iterations => 6, validation => 0.1, guard => 0.05);
 SELECT version, serving, withheld, guard FROM nights WHERE serving;
@@ -79,5 +90,5 @@ SELECT mf_retrain('source', guard => 'NaN');
 SELECT count(*) FROM mf_retrain('source', guard => NULL);
 SELECT count(*) FROM mf_retrain('source', guard => 0);
 
-SELECT mf_drop(m) FROM unnest('{source,stars,few}'::text[]) m;
+SELECT mf_drop(m) FROM unnest('{source,stars,few,known}'::text[]) m;
 DROP SCHEMA guard CASCADE;
