@@ -367,13 +367,6 @@ HashId(const IdType *idtype, int64 id)
 	return DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &idtype->hash, idtype->collation, (Datum) id));
 }
 
-/* An id as 64 bits that are the same wherever and whenever it is read, for hashes of more than it. */
-uint64
-IdBits(const IdType *idtype, int64 id)
-{
-	return idtype->is_int ? (uint64) id : HashId(idtype, id);
-}
-
 /* Whether two ids are the same one, by the type's equality and the column's collation. */
 bool
 EqualIds(const IdType *idtype, int64 a, int64 b)

@@ -40,8 +40,14 @@ extern bool IdTypeFits(const IdType *idtype, Oid value_type);
 extern char *IdToText(const IdType *idtype, int64 id);
 extern Oid HashCollation(const IdType *idtype);
 extern uint32 HashId(const IdType *idtype, int64 id);
-extern uint64 IdBits(const IdType *idtype, int64 id);
 extern bool EqualIds(const IdType *idtype, int64 a, int64 b);
 extern char *IdEqualitySql(const IdType *idtype);
+
+/* An id as 64 bits that are the same wherever and whenever it is read, for hashes of more than it. */
+static inline uint64
+IdBits(const IdType *idtype, int64 id)
+{
+	return idtype->is_int ? (uint64) id : HashId(idtype, id);
+}
 
 #endif

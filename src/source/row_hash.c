@@ -6,18 +6,6 @@
 #include "core/base/rng.h"
 #include "source/row_hash.h"
 
-/* hash[i] += `factor` times the id of row i, as 64 bits that are the same wherever and whenever it is read. */
-static void
-AddIdBits(const IdType *type, const int64 *ids, int n, uint64 factor, uint64 *hash)
-{
-	if (type->is_int)
-		for (int i = 0; i < n; i++)
-			hash[i] += factor * (uint64) ids[i];
-	else
-		for (int i = 0; i < n; i++)
-			hash[i] += factor * HashId(type, ids[i]);
-}
-
 /* The bits of number i of an array, NULL: of ones. */
 static inline uint64
 NumberBits(const float *numbers, int i)
@@ -44,11 +32,9 @@ HashRows(const IdType *user, const IdType *item, int n, const int64 *users, cons
 
 		if (times)
 			memcpy(&time, &times[i], sizeof(time));
-		hash[i] = (NumberBits(values, i) << 32 | NumberBits(weights, i)) * UINT64CONST(0x9e3779b97f4a7c15) +
-			time * UINT64CONST(0xd6e8feb86659fd93) + 1;
+		hash[i] = mf_mix64((NumberBits(values, i) << 32 | NumberBits(weights, i)) * UINT64CONST(0x9e3779b97f4a7c15) +
+						   time * UINT64CONST(0xd6e8feb86659fd93) + 1 +
+						   IdBits(user, users[i]) * UINT64CONST(0xd1342543de82ef95) +
+						   IdBits(item, items[i]) * UINT64CONST(0xaf251af3b0f025b5));
 	}
-	AddIdBits(user, users, n, UINT64CONST(0xd1342543de82ef95), hash);
-	AddIdBits(item, items, n, UINT64CONST(0xaf251af3b0f025b5), hash);
-	for (int i = 0; i < n; i++)
-		hash[i] = mf_mix64(hash[i]);
 }
