@@ -45,6 +45,26 @@ MakeVector(const float *values, int d)
 }
 
 /*
+ * Puts a stored item into its place among factors that have as many dimensions: what both have, for a version of one part may
+ * follow one of both, or the other way round.
+ */
+void
+CopyItemRow(const StoredRow *row, int64 item, const MfFactors *factors)
+{
+	Size		at = (Size) item * mf_padded(row->factors);
+	Size		bytes = sizeof(float) * row->factors;
+	const float *rating_vector = factors->interest ? row->rating_vector : row->vector;
+
+	if (factors->interest)
+		memcpy(factors->interest + at, row->vector, bytes);
+	if (factors->rating && rating_vector)
+	{
+		memcpy(factors->rating + at, rating_vector, bytes);
+		factors->item_bias[item] = row->bias;
+	}
+}
+
+/*
  * Makes zeros of numbers so small that the product of two of them underflows: in SQL that product is an error.
  * Iterations bring unused dimensions of tiny catalogues there.  values: count of them, or NULL.
  */

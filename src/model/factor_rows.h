@@ -72,6 +72,7 @@ extern Datum MakeVector(const float *values, int d);
 extern const float *VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count);
 
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
+extern void CopyItemRow(const StoredRow *row, int64 item, const MfFactors *factors);
 extern void DropTiny(float *values, int64 count);
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version, int32 except);

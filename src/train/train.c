@@ -167,10 +167,7 @@ typedef struct FormerItems
 	IdType		idtype;
 } FormerItems;
 
-/*
- * Overwrites an item's random factors by those of the version before, if that had as many dimensions.  A
- * version of one part may follow one of both, or the other way round: then there is less to take over.
- */
+/* Overwrites an item's random factors by those of the version before, if that had as many dimensions. */
 static void
 TakeItem(void *state, const StoredRow *row)
 {
@@ -179,19 +176,9 @@ TakeItem(void *state, const StoredRow *row)
 	const IdMap *items = t->ratings->items;
 	int64		id;
 	int32		item = ConvertId(&former->idtype, items->type, row->id, &id) ? FindId(items, id) : -1;
-	Size		at = (Size) item * mf_padded(t->problem.factors);
-	Size		bytes = sizeof(float) * row->factors;
-	const float *rating_vector = t->factors.interest ? row->rating_vector : row->vector;
 
-	if (item < 0 || item >= t->problem.nitems || row->factors != t->problem.factors)
-		return;
-	if (t->factors.interest)
-		memcpy(t->factors.interest + at, row->vector, bytes);
-	if (t->factors.rating && rating_vector)
-	{
-		memcpy(t->factors.rating + at, rating_vector, bytes);
-		t->factors.item_bias[item] = row->bias;
-	}
+	if (item >= 0 && item < t->problem.nitems && row->factors == t->problem.factors)
+		CopyItemRow(row, item, &t->factors);
 }
 
 /*

@@ -46,30 +46,20 @@ static void
 TakeRow(void *state, const StoredRow *row)
 {
 	Loading    *loading = state;
-	ServedFactors *served = loading->served;
-	MfFactors  *factors = &served->factors;
+	MfFactors  *factors = &loading->served->factors;
 	int32		number = NumberOf(loading, row);
-	Size		bytes = sizeof(float) * row->factors;
-	Size		at = (Size) Max(number, 0) * mf_padded(served->problem.factors);
-	const float *rating = factors->interest ? row->rating_vector : row->vector;
 
 	if (number < 0)
 		return;
 	loading->known++;
-	if (loading->users)
+	if (!loading->users)
 	{
-		memcpy(factors->user + at, row->vector, bytes);
-		if (factors->user_bias)
-			factors->user_bias[number] = row->bias;
+		CopyItemRow(row, number, factors);
 		return;
 	}
-	if (factors->interest)
-		memcpy(factors->interest + at, row->vector, bytes);
-	if (factors->rating && rating)
-	{
-		memcpy(factors->rating + at, rating, bytes);
-		factors->item_bias[number] = row->bias;
-	}
+	memcpy(factors->user + (Size) number * mf_padded(row->factors), row->vector, sizeof(float) * row->factors);
+	if (factors->user_bias)
+		factors->user_bias[number] = row->bias;
 }
 
 /* Room for the factors, users all the mean one. */
