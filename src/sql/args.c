@@ -44,6 +44,23 @@ TextArgument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
+ * An error where an argument of which only the type counts, text, is more than null or empty: a model's name comes there
+ * where candidates behind it are a literal.  call: how such a call begins, for the hint.
+ */
+void
+RequireNoName(FunctionCallInfo fcinfo, int n, const char *name, const char *call)
+{
+	char	   *value = TextArgument(fcinfo, n);
+
+	if (value && value[0] != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be null, not \"%s\"", name, value),
+				 errhint("If these are a model and its candidates, name the candidates: %s, %s, candidates => ...).", call,
+						 quote_literal_cstr(value))));
+}
+
+/*
  * An integer argument that is not null.  It is bigint, so that count(*) and drivers that know nothing
  * shorter can pass it; in the SQL of 0.1.0, and in views that were made with it, it is integer.
  */

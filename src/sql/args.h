@@ -17,6 +17,7 @@
 
 extern void RequireArgument(FunctionCallInfo fcinfo, int n, const char *name, const char *hint);
 extern char *TextArgument(FunctionCallInfo fcinfo, int n);
+extern void RequireNoName(FunctionCallInfo fcinfo, int n, const char *name, const char *call);
 extern int64 Int64Argument(FunctionCallInfo fcinfo, int n);
 extern int32 Int32Argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern int	IntegerArgument(FunctionCallInfo fcinfo, int n, const char *name, int max);

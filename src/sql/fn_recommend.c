@@ -561,14 +561,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_popular_text);
 Datum
 mf_popular_text(PG_FUNCTION_ARGS)
 {
-	char	   *item_type = TextArgument(fcinfo, 1);
-
-	if (item_type && item_type[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("item_type must be null, not \"%s\"", item_type),
-				 errhint("If these are a model and its candidates, name the candidates: mf_popular(10, %s, candidates => ...).",
-						 quote_literal_cstr(item_type))));
+	RequireNoName(fcinfo, 1, "item_type", "mf_popular(10");
 	Popular(fcinfo, 2, TEXTOID);
 	return (Datum) 0;
 }

@@ -95,14 +95,7 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users_text);
 Datum
 mf_recommend_users_text(PG_FUNCTION_ARGS)
 {
-	char	   *user_type = TextArgument(fcinfo, 2);
-
-	if (user_type && user_type[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("user_type must be null, not \"%s\"", user_type),
-				 errhint("If these are a model and its candidates, name the candidates: mf_recommend_users(1, 10, %s, candidates => ...).",
-						 quote_literal_cstr(user_type))));
+	RequireNoName(fcinfo, 2, "user_type", "mf_recommend_users(1, 10");
 	RecommendUsers(fcinfo, 3, TEXTOID);
 	return (Datum) 0;
 }
