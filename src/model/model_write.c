@@ -251,7 +251,8 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 
 /*
  * Takes note of why a version that has just been entered does not serve, and of what the model's row is to say once it
- * does: its source and arguments, which are those of `model`.
+ * does: its arguments, which are those of `model`, and its source where that is another one.  A source that is the model's stays
+ * so, whatever it is called by then.
  */
 void
 WithholdVersion(const Model *model, int32 version, const char *why)
@@ -268,9 +269,12 @@ WithholdVersion(const Model *model, int32 version, const char *why)
 	values[4] = NullableText(model->source, &nulls[4]);
 	values[5] = BoolGetDatum(model->fresh);
 	values[6] = JsonbPGetDatum(model->parameters);
-	OwnerSql("UPDATE mfrec.model_version SET withheld = $3, arguments = pg_catalog.jsonb_build_object("
-			 "'source_schema', $4, 'source', $5, 'fresh', $6, 'parameters', $7)"
-			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+	OwnerSql("UPDATE mfrec.model_version v SET withheld = $3,"
+			 " arguments = pg_catalog.jsonb_build_object('fresh', $6, 'parameters', $7) OPERATOR(pg_catalog.||)"
+			 " CASE WHEN m.source_schema OPERATOR(pg_catalog.=) $4 AND m.source OPERATOR(pg_catalog.=) $5"
+			 " THEN '{}'::pg_catalog.jsonb ELSE pg_catalog.jsonb_build_object('source_schema', $4, 'source', $5) END"
+			 " FROM mfrec.model m WHERE m.name OPERATOR(pg_catalog.=) $1"
+			 " AND v.model OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.=) $2",
 			 7, types, values, nulls, &isnull);
 }
 
@@ -287,8 +291,11 @@ ReleaseVersion(const char *name, int32 version)
 {
 	if (!HasWithheld())
 		return;
-	OwnerSqlForModel("UPDATE mfrec.model m SET source_schema = v.arguments OPERATOR(pg_catalog.->>) 'source_schema',"
-					 " source = v.arguments OPERATOR(pg_catalog.->>) 'source',"
+	OwnerSqlForModel("UPDATE mfrec.model m SET"
+					 " source_schema = CASE WHEN pg_catalog.jsonb_exists(v.arguments, 'source')"
+					 " THEN v.arguments OPERATOR(pg_catalog.->>) 'source_schema' ELSE m.source_schema END,"
+					 " source = CASE WHEN pg_catalog.jsonb_exists(v.arguments, 'source')"
+					 " THEN v.arguments OPERATOR(pg_catalog.->>) 'source' ELSE m.source END,"
 					 " fresh = (v.arguments OPERATOR(pg_catalog.->>) 'fresh')::pg_catalog.bool,"
 					 " parameters = v.arguments OPERATOR(pg_catalog.->) 'parameters'"
 					 " FROM mfrec.model_version v WHERE m.name OPERATOR(pg_catalog.=) $1"

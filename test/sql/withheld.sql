@@ -59,6 +59,14 @@ SELECT version FROM mf_retrain('ratings', NULL);
 SELECT version, serving, withheld FROM mf_models WHERE model = 'ratings' ORDER BY 1;
 RESET mfrec.keep_versions;
 
+-- a source that is renamed meanwhile is still the source
+SELECT version FROM mf_retrain('ratings', serve => false);
+ALTER VIEW others RENAME TO renamed;
+SELECT mf_relink('ratings', 'renamed');
+SELECT mf_serve('ratings');
+SELECT source, withheld, arguments FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = 'ratings';
+SELECT count(*) FROM mf_retrain('ratings');
+
 -- whoever does not own the model decides nothing
 CREATE ROLE regress_withheld;
 GRANT USAGE ON SCHEMA withheld TO regress_withheld;
