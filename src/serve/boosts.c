@@ -105,10 +105,12 @@ GatherUnknown(Gathered *g, int64 id, double value)
 	boosts->unknown_value[number] = value;
 }
 
-/* Takes the boost of an item, by its id and its number in the image (negative: it does not know it). */
+/* Takes the boost of an item, by its id. */
 static void
-GatherBoost(Gathered *g, int64 id, int32 item, double value)
+GatherBoost(Gathered *g, int64 id, double value)
 {
+	int32		item = FindId(&g->image->ids, id);
+
 	CheckBoost(g->what, value);
 	if (item < 0)
 	{
@@ -169,7 +171,6 @@ BoostsByArray(const Image *image, ArrayType *candidates, ArrayType *values)
 {
 	int			n;
 	int			nvalues;
-	int32	   *numbers = NumbersFromArray(&image->ids, candidates, "candidates", &n);
 	int64	   *ids = IdsFromArray(&image->item_type, candidates, "candidates", &n);
 	Gathered	gathered;
 	Datum	   *value;
@@ -184,7 +185,7 @@ BoostsByArray(const Image *image, ArrayType *candidates, ArrayType *values)
 				 errhint("Let a boost be null, or 0, where nothing is to be added.")));
 	StartGathering(&gathered, image, "boosts");
 	for (int i = 0; i < n; i++)
-		GatherBoost(&gathered, ids[i], numbers[i], nulls[i] ? 0 : DatumGetFloat8(value[i]));
+		GatherBoost(&gathered, ids[i], nulls[i] ? 0 : DatumGetFloat8(value[i]));
 	return FinishGathering(&gathered);
 }
 
@@ -202,13 +203,10 @@ static bool
 ReceiveBoost(TupleTableSlot *slot, DestReceiver *self)
 {
 	Gathered   *g = (Gathered *) self;
-	int64		id;
 
 	slot_getallattrs(slot);
-	if (slot->tts_isnull[0] || slot->tts_isnull[1])
-		return true;
-	id = IdFromColumn(&g->id_type, slot->tts_values[0]);
-	GatherBoost(g, id, FindId(&g->image->ids, id), DoubleFromDatum(slot->tts_values[1], g->type));
+	if (!slot->tts_isnull[0] && !slot->tts_isnull[1])
+		GatherBoost(g, IdFromColumn(&g->id_type, slot->tts_values[0]), DoubleFromDatum(slot->tts_values[1], g->type));
 	return true;
 }
 

@@ -15,8 +15,8 @@
  * The sum is divided by k - 1, not by the number of items chosen so far, and is no maximum as in that paper: so each
  * pair of items counts alike (max-sum diversification, Gollapudi and Sharma 2009), and first places, which matter most,
  * go by score more than last ones.  Of these three it loses the least NDCG where lists become as different
- * (docs/reference.md).  The
- * 3 makes 0.3 a good choice: pairs of items are by a quarter to a third less alike, at next to no cost.
+ * (docs/reference.md).  The 3 makes 0.3 a good choice: pairs of items are by a quarter to a third less alike, at next to
+ * no cost.
  */
 #include "core/topk/diversify.h"
 
@@ -156,7 +156,8 @@ mf_diversify(MfPool *pool, double diversity, int k, void *workspace)
 	for (int place = 0; place < places; place++)
 	{
 		choice.chosen[place] = place == 0 ? 0 : best_item(&choice, n, diversity, weight);
-		take_item(&choice, pool, n, choice.chosen[place]);
+		if (place + 1 < places)
+			take_item(&choice, pool, n, choice.chosen[place]);
 	}
 	for (int place = 0; place < places; place++)
 	{
