@@ -175,7 +175,7 @@ FinishList(void *state, int64 q, int worker)
 	LayOutFinish(&space, &arena, lists);
 	if (lists->boosts && batch->k > 0)
 		BoostList(lists, q, &space);
-	pool = (MfPool) {batch->count[q], index->factors, space.vector, item, batch->score + q * batch->k};
+	pool = (MfPool) {batch->count[q], index->ld, space.vector, item, batch->score + q * batch->k};
 	for (int i = 0; i < pool.n; i++)
 		space.vector[i] = mf_index_vector(index, item[i]);
 	if (lists->diversity > 0)

@@ -340,7 +340,7 @@ void
 DiversifyList(const Image *image, const float *new_vectors, double diversity, int k, TopList *list)
 {
 	const float **vector = palloc(sizeof(float *) * Max(list->count, 1));
-	MfPool		pool = {list->count, image->index.factors, vector, list->item, list->score};
+	MfPool		pool = {list->count, image->index.ld, vector, list->item, list->score};
 
 	for (int i = 0; i < list->count; i++)
 		vector[i] = list->item[i] < image->nitems ? mf_index_vector(&image->index, list->item[i]) :

@@ -1,5 +1,5 @@
 /*
- * test_diversify.c - diversified lists are what a naive rendering of their formula gives.
+ * test_diversify.c - diversified lists are what a naive rendering of their formula gives, on every machine the same.
  */
 #include "tap.h"
 
@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "core/base/rng.h"
+#include "core/kernels/score.h"
+#include "core/simd/isa.h"
 #include "core/topk/diversify.h"
 
 enum
 {
-	MOST = 1300, FACTORS = 7
+	MOST = 1300, FACTORS = 7, LD = 16
 };
 
-static float vectors[MOST][FACTORS];
+static float vectors[MOST][LD];
 static const float *vector[MOST];
 static int32_t item[MOST];
 static float score[MOST];
@@ -59,8 +61,8 @@ naive_value(int i, int n, double diversity, int k, const int *chosen, int nchose
 	double		alike = 0;
 
 	for (int j = 0; j < nchosen; j++)
-		alike += fmax(0, naive_cosine(i, chosen[j]));
-	return (1 - diversity) * relevance - 3 * diversity * alike / (k - 1);
+		alike += pow(fmax(0, naive_cosine(i, chosen[j])), 1.5);
+	return (1 - diversity) * relevance - 5 * diversity * alike / (k - 1);
 }
 
 /* Whether each place of a list has an item than which no other is worth more, by more than rounding; ties by place. */
@@ -97,7 +99,7 @@ is_greedy(int n, double diversity, int k, const int32_t *list)
 static bool
 diversify(int n, double diversity, int k, int32_t *list, float *scores, void *workspace)
 {
-	MfPool		pool = {n, FACTORS, vector, list, scores};
+	MfPool		pool = {n, LD, vector, list, scores};
 	bool		kept = true;
 
 	memcpy(list, item, sizeof(int32_t) * n);
@@ -142,8 +144,8 @@ test_long(void *workspace)
 	static float scores[MOST];
 	bool		in_pool = true;
 
-	ok(mf_diversify_pool(1) == 1 && mf_diversify_pool(2) == 40 && mf_diversify_pool(10) == 200 && mf_diversify_pool(50) == 1000 &&
-	   mf_diversify_pool(999) == 1000 && mf_diversify_pool(10000) == 10000, "pools are twenty times as long as lists, within bounds");
+	ok(mf_diversify_pool(1) == 1 && mf_diversify_pool(2) == 10 && mf_diversify_pool(10) == 50 && mf_diversify_pool(200) == 1000 &&
+	   mf_diversify_pool(999) == 1000 && mf_diversify_pool(10000) == 10000, "pools are five times as long as lists, within bounds");
 	make_pool(MOST, 5);
 	ok(diversify(MOST, 0.5, MOST, list, scores, workspace), "a list longer than any pool");
 	ok(memcmp(list + 1000, item + 1000, sizeof(int32_t) * (MOST - 1000)) == 0, "stays as it is behind that");
@@ -176,6 +178,53 @@ test_ties(void *workspace)
 	ok(memcmp(list, item, sizeof(int32_t) * 12) == 0, "equal items stay in the order of the pool");
 }
 
+/* Products of rows have the same bits at every level, and are those of a naive sum but for rounding. */
+static void
+test_levels(void)
+{
+	enum
+	{
+		ROWS = 9, WIDE = 48
+	};
+	static float x[WIDE];
+	static float rows[ROWS][WIDE];
+	const float *row[ROWS];
+	double		first[ROWS] = {0};
+	int			nlevels = (int) mf_isa_limit(MF_ISA_LEVELS - 1) + 1;
+	bool		right = true;
+	bool		same = true;
+
+	for (int i = 0; i < ROWS; i++)
+	{
+		row[i] = rows[i];
+		for (int f = 0; f < WIDE; f++)
+		{
+			rows[i][f] = (float) (mf_random_bits(3, (uint64_t) (i * WIDE + f)) % 9973) / 7777 - 0.5F;
+			x[f] = (float) (mf_random_bits(4, (uint64_t) f) % 9973) / 3333 - 1.5F;
+		}
+	}
+	for (int level = 0; level < nlevels; level++)
+	{
+		double		product[ROWS];
+
+		mf_isa_limit((MfIsa) level);
+		mf_score()->exact_products(x, WIDE, row, ROWS, product);
+		if (level == 0)
+			memcpy(first, product, sizeof(first));
+		same = same && memcmp(first, product, sizeof(first)) == 0;
+	}
+	for (int i = 0; i < ROWS; i++)
+	{
+		double		naive = 0;
+
+		for (int f = 0; f < WIDE; f++)
+			naive += (double) x[f] * rows[i][f];
+		right = right && fabs(naive - first[i]) < 1e-12;
+	}
+	ok(right, "products of vectors");
+	ok(same, "and the same bits at all of %d levels", nlevels);
+}
+
 int
 main(void)
 {
@@ -184,6 +233,7 @@ main(void)
 	test_formula(workspace);
 	test_long(workspace);
 	test_ties(workspace);
+	test_levels();
 	free(workspace);
 	return done();
 }

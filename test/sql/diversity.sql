@@ -45,12 +45,12 @@ CREATE FUNCTION by_formula(u int, k int, m text, d double precision) RETURNS big
 DECLARE chosen bigint[] := '{}'; next bigint;
 BEGIN
 	CREATE TEMP TABLE pool ON COMMIT DROP AS SELECT item_id, rank, score::double precision, 0::double precision AS alike
-		FROM mf_recommend(u, 20 * k, m);
+		FROM mf_recommend(u, 5 * k, m);
 	FOR place IN 1 .. k LOOP
 		SELECT item_id INTO next FROM pool, (SELECT min(score) AS low, max(score) AS high FROM pool) s
-			WHERE item_id <> ALL (chosen) ORDER BY place = 1 AND rank > 1, round(((1 - d) * (score - low) / (high - low) - 3 * d * alike / (k - 1))::numeric, 5) DESC, rank LIMIT 1;
+			WHERE item_id <> ALL (chosen) ORDER BY place = 1 AND rank > 1, round(((1 - d) * (score - low) / (high - low) - 5 * d * alike / (k - 1))::numeric, 5) DESC, rank LIMIT 1;
 		chosen := chosen || next;
-		UPDATE pool SET alike = alike + greatest(0, s.similarity) FROM mf_similar_items(next, 1000, m) s WHERE s.id = pool.item_id;
+		UPDATE pool SET alike = alike + greatest(0, s.similarity) ^ 1.5::double precision FROM mf_similar_items(next, 1000, m) s WHERE s.id = pool.item_id;
 	END LOOP;
 	DROP TABLE pool;
 	RETURN chosen;

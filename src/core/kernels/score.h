@@ -1,5 +1,6 @@
 /*
- * score.h - the kernels that serving spends its time in: scores of items in float, and by codes of 4 and 8 bits.
+ * score.h - the kernels that serving spends its time in: scores of items in float, and by codes of 4 and 8 bits; and
+ * products of items with each other.
  *
  * They work on packs of 16 items, of which the registers of every level hold a whole number, and on blocks of 64
  * packs, whose bits fill a word.  What codes are and what they bound is said in topk/sq4.c and topk/sq8.c.
@@ -96,6 +97,9 @@ typedef struct MfScore
 	 * (x - step * (n - 7.5))^2, n = x / step + 8 cut to 0 .. 15.
 	 */
 	float		(*sq4_error) (const float *row, int dims, float step);
+
+	/* product[i] = x . row[i] of n rows of ld floats, in double: the same bits at every level */
+	void		(*exact_products) (const float *x, int ld, const float *const *row, int n, double *product);
 } MfScore;
 
 extern const MfScore *mf_score(void);

@@ -123,9 +123,41 @@ MF_KERNEL(score_rows) (const float *query, int ld, const float *base, const int3
 	return reached;
 }
 
+#define DOUBLES (MF_LANES / 2)
+#define PARTS (8 / DOUBLES)		/* registers that eight doubles fill */
+
+/*
+ * Eight partial sums at every level, coordinate j's in number j % 8, which are added up in one order.  A product of two
+ * floats is exact in double, with or without FMA, so the bits are the same everywhere.
+ */
+static void
+MF_KERNEL(exact_products) (const float *x, int ld, const float *const *row, int n, double *product)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const float *y = row[i];
+		MF_VD		sum[PARTS];
+		double		s[8];
+
+		MF_UNROLL
+		for (int p = 0; p < PARTS; p++)
+			sum[p] = (MF_VD) {0};
+		for (int j = 0; j < ld; j += 8)
+		{
+			MF_UNROLL
+			for (int p = 0; p < PARTS; p++)
+				sum[p] += MF_WIDEN(x + j + p * DOUBLES) * MF_WIDEN(y + j + p * DOUBLES);
+		}
+		memcpy(s, sum, sizeof(s));
+		product[i] = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+	}
+}
+
 static const MfScore MF_KERNEL(mf_score) = {
 	MF_KERNEL(score_rows), MF_KERNEL(sq_bound), MF_KERNEL(sq4_sums), MF_KERNEL(sq4_scan),
-	MF_KERNEL(sq8_scan), MF_KERNEL(sq8_scan_tile), MF_KERNEL(sq4_error)
+	MF_KERNEL(sq8_scan), MF_KERNEL(sq8_scan_tile), MF_KERNEL(sq4_error), MF_KERNEL(exact_products)
 };
 
+#undef DOUBLES
+#undef PARTS
 #undef SUMS

@@ -30,6 +30,7 @@
 #define MF_LOAD MF_KERNEL(load)
 #define MF_STORE MF_KERNEL(store)
 #define MF_STORE_INTS MF_KERNEL(store_ints)
+#define MF_WIDEN MF_KERNEL(widen)
 #define MF_ABS MF_KERNEL(absolute)
 #define MF_BITS MF_KERNEL(bits)
 #define MF_ROOT MF_KERNEL(root)

@@ -33,6 +33,23 @@ MF_KERNEL(store_ints) (int32_t *x, MF_VI v)
 	*(MF_KERNEL(ints_in_memory) *) x = v;
 }
 
+/* Half a register of floats, from any address, as doubles. */
+MF_INLINE MF_VD
+MF_KERNEL(widen) (const float *x)
+{
+#if defined(MF_ISA_X86) && MF_LANES == 16
+	return (MF_VD) _mm512_cvtps_pd(_mm256_loadu_ps(x));
+#elif defined(MF_ISA_X86) && MF_LANES == 8
+	return (MF_VD) _mm256_cvtps_pd(_mm_loadu_ps(x));
+#else
+	MF_VD		v;
+
+	for (int l = 0; l < MF_LANES / 2; l++)
+		v[l] = x[l];
+	return v;
+#endif
+}
+
 /* |v| */
 MF_INLINE MF_V
 MF_KERNEL(absolute) (MF_V v)

@@ -13,8 +13,8 @@
 typedef struct MfPool
 {
 	int			n;
-	int			factors;		/* d */
-	const float *const *vector; /* n vectors of d finite floats */
+	int			ld;				/* mf_padded(d) */
+	const float *const *vector; /* n vectors of ld finite floats, padding 0 */
 	int32_t    *item;			/* n, best first */
 	float	   *score;			/* n, finite, descending */
 } MfPool;
