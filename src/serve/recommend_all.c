@@ -197,11 +197,9 @@ OpenAllUsers(const char *model, int32 version, SeenFrom from)
 
 	InitParallel(&all->parallel);
 	OpenRecommender(&all->r, model, version);
+	all->seen_from = from;
 	if (from == SEEN_FROM_VERSION)
 		CheckVersionSaysSeen(&all->r);
-	ReadUsers(all, from != SEEN_STAYS);
-	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&all->r)))
-		ReadSeen(all);
 	return all;
 }
 
@@ -231,12 +229,18 @@ FilterLists(AllUsers *all, const ListFilter *filter, Grouping *grouping)
 
 /*
  * Prepares lists of k items of that diversity, once, before the first entry is asked for: which items may be in them,
- * and with what boosts.
+ * and with what boosts.  Users and their rows, which may take long, are read last, so that what is wrong with a table of
+ * groups or boosts is said before.
  */
 void
 PrepareLists(AllUsers *all, int k, double diversity, const ListFilter *filter, Grouping *grouping)
 {
+	SeenFrom	from = all->seen_from;
+
 	FilterLists(all, filter, grouping);
+	ReadUsers(all, from != SEEN_STAYS);
+	if (from == SEEN_FROM_SOURCE || (from == SEEN_FROM_ALL && ReadsSource(&all->r)))
+		ReadSeen(all);
 	AllocateBlock(all, k, diversity, AllowedBoosts(all->r.image, filter));
 }
 

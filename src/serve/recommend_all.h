@@ -40,6 +40,7 @@ typedef struct AllUsers
 {
 	Recommender r;
 	MfParallel	parallel;
+	SeenFrom	seen_from;
 	IdMap	   *users;			/* numbers are the order in which they come */
 	BufFile    *vectors;		/* bias and factors of each, in that order */
 	BufFile    *stored;			/* what each had at the training, in that order; NULL: not known or wanted */

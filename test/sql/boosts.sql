@@ -144,5 +144,20 @@ SELECT mf_recommend(1, boost_table => 'wrong', boost_column => 'word');
 SELECT mf_recommend(1, boost_table => 'products', boost_column => 'boost', boost_id_column => 'seller');
 CREATE VIEW strings AS SELECT id::text AS id, boost FROM products;
 SELECT mf_recommend(1, boost_table => 'strings', boost_column => 'boost');
-SELECT count(mf_drop(m)::text) FROM unnest(ARRAY['ratings', 'clicks', 'stars']) m;
+-- lists of all users: before a row is listed, and before users and their rows are read, which may take long
+CREATE FUNCTION readable() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+	IF current_setting('test.readable', true) = 'no' THEN RAISE EXCEPTION 'the source is read'; END IF;
+	RETURN true;
+END $$;
+CREATE VIEW slow AS SELECT * FROM ratings WHERE readable();
+SELECT model FROM mf_train('slow', factors => 2, iterations => 2);
+SET test.readable = 'no';
+SELECT (r).item_id FROM (SELECT mf_recommend_all(2, 'slow') AS r) l;
+SELECT (r).item_id FROM (SELECT mf_recommend_all(2, 'slow', boost_table => 'wrong', boost_column => 'boost') AS r) l;
+SELECT (r).item_id FROM (SELECT mf_recommend_all(2, 'slow', boost_table => 'strings', boost_column => 'boost') AS r) l;
+CREATE VIEW late AS SELECT id, CASE WHEN id = 307 THEN 'Infinity'::real ELSE id END AS boost, 1 AS seller FROM products UNION ALL SELECT 1, 1, 2;
+SELECT (r).item_id FROM (SELECT mf_recommend_all(2, 'slow', boost_table => 'late', boost_column => 'boost') AS r) l;
+SELECT (r).item_id FROM (SELECT mf_recommend_all(2, 'slow', per_group => 1, group_table => 'late', group_column => 'seller') AS r) l;
+RESET test.readable;
+SELECT count(mf_drop(m)::text) FROM unnest(ARRAY['ratings', 'clicks', 'stars', 'slow']) m;
 DROP SCHEMA test_boosts CASCADE;
