@@ -552,21 +552,25 @@ COMMENT ON FUNCTION mf_similar_items(text, bigint, text, boolean, text, anycompa
 
 CREATE FUNCTION mf_similar_users(
 	user_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL,
-	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (id anyelement, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(anyelement, bigint, text, "any", "any") IS
+COMMENT ON FUNCTION mf_similar_users(anyelement, bigint, text, "any", "any", bigint, regclass, text, text, "any") IS
 'finds the users whose vectors are nearest to a user''s, by cosine; never that user
-candidates: only these users; exclude: not these';
+candidates: only these users; exclude: not these; per_group: at most so many of each group, as of mf_recommend';
 
 CREATE FUNCTION mf_similar_users(
 	user_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
-	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (id text, similarity real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_similar_users';
-COMMENT ON FUNCTION mf_similar_users(text, bigint, text, anycompatible, anycompatible) IS
+COMMENT ON FUNCTION mf_similar_users(text, bigint, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_explain(user_id "any", item_id anyelement, k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -627,59 +631,71 @@ COMMENT ON FUNCTION mf_explain_features(text, text, bigint, text) IS
 
 CREATE FUNCTION mf_recommend_users(
 	item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL,
-	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, anycompatible, anycompatible) IS
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'finds the users to tell about an item: the k best by score, without those who have it. Users come as bigint; for others name their type right after k: mf_recommend_users(item, 10, user_type => NULL::uuid)
-candidates: only these users; exclude: not these';
+candidates: only these users; exclude: not these; per_group: at most so many of each group, as of mf_recommend';
 
 CREATE FUNCTION mf_recommend_users(
 	item_id text, k bigint DEFAULT 10, model text DEFAULT NULL,
-	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id bigint, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users';
-COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, anycompatible, anycompatible) IS
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_recommend_users(
 	item_id "any", k bigint, user_type anyelement, model text DEFAULT NULL,
-	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users("any", bigint, anyelement, text, "any", "any") IS
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, anyelement, text, "any", "any", bigint, regclass, text, text, "any") IS
 'finds the users to tell about an item: the k best by score, without those who have it. user_type is a null of the type in which users come: user_type => NULL::uuid
-candidates: only these users; exclude: not these';
+candidates: only these users; exclude: not these; per_group: at most so many of each group, as of mf_recommend';
 
 CREATE FUNCTION mf_recommend_users(
 	item_id text, k bigint, user_type anyelement, model text DEFAULT NULL,
-	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
+	candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id anyelement, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_typed';
-COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text, "any", "any") IS
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, anyelement, text, "any", "any", bigint, regclass, text, text, "any") IS
 'as above, for ids given as text';
 
 -- A literal in the fourth place is the model, as before there were candidates: mf_recommend_users(42, 10, NULL::text, 'ratings')
 CREATE FUNCTION mf_recommend_users(
 	item_id "any", k bigint, user_type text, model text,
-	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id text, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_text';
-COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, text, anycompatible, anycompatible) IS
+COMMENT ON FUNCTION mf_recommend_users("any", bigint, text, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'as above, for users given as text';
 
 CREATE FUNCTION mf_recommend_users(
 	item_id text, k bigint, user_type text, model text,
-	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL)
+	candidates anycompatible DEFAULT NULL, exclude anycompatible DEFAULT NULL,
+	per_group bigint DEFAULT NULL, group_table regclass DEFAULT NULL, group_column text DEFAULT NULL,
+	group_id_column text DEFAULT 'id', groups "any" DEFAULT NULL)
 RETURNS TABLE (user_id text, score real, rank integer)
 LANGUAGE C STABLE PARALLEL SAFE COST 4000000 ROWS 10 SUPPORT @extschema@.mf_serve_support
 AS 'MODULE_PATHNAME', 'mf_recommend_users_text';
-COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, text, anycompatible, anycompatible) IS
+COMMENT ON FUNCTION mf_recommend_users(text, bigint, text, text, anycompatible, anycompatible, bigint, regclass, text, text, "any") IS
 'as above, for ids given as text';
 
 CREATE FUNCTION mf_popular(

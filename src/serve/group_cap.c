@@ -31,7 +31,7 @@
 #define LONG_RANKING 4096
 
 /* The group in a column of this type, numbered from 1; 0 for null. */
-static int32
+int32
 NumberGroup(Grouping *grouping, Datum value, bool isnull)
 {
 	return isnull ? 0 : AddId(grouping->names, IdFromColumn(&grouping->name_type, value)) + 1;
@@ -45,13 +45,14 @@ NoGroups(const Image *image)
 }
 
 /*
- * Groups from an array of any type that runs parallel to the candidates, and must be as long; a null is no
- * group.  Candidates that the model does not know are passed over.
+ * The numbers of groups in an array of any type that runs parallel to so many candidates, and must be as long; a null is
+ * no group.
  */
-void
-GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups)
+int32 *
+NumberGroups(Grouping *grouping, ArrayType *groups, int ncandidates)
 {
 	Oid			element = ARR_ELEMTYPE(groups);
+	int32	   *number = palloc(sizeof(int32) * Max(ncandidates, 1));
 	Datum	   *values;
 	bool	   *nulls;
 	int			n;
@@ -60,19 +61,31 @@ GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, A
 	grouping->names = CreateIdMap(&grouping->name_type);
 	deconstruct_array(groups, element, grouping->name_type.typlen, grouping->name_type.typbyval,
 					  grouping->name_type.typalign, &values, &nulls, &n);
-	if (ARR_NDIM(groups) > 1 || n != filter->ncandidates)
+	if (ARR_NDIM(groups) > 1 || n != ncandidates)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("groups must have one element for each of candidates, which has no nulls"),
-				 errdetail("There are %d groups and %d candidates.", n, filter->ncandidates)));
-	grouping->group = NoGroups(image);
+				 errdetail("There are %d groups and %d candidates.", n, ncandidates)));
 	for (int i = 0; i < n; i++)
+		number[i] = NumberGroup(grouping, values[i], nulls[i]);
+	return number;
+}
+
+/* Groups of items from such an array.  Candidates that the model does not know are passed over. */
+void
+GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups)
+{
+	int32	   *number = NumberGroups(grouping, groups, filter->ncandidates);
+
+	grouping->group = NoGroups(image);
+	for (int i = 0; i < filter->ncandidates; i++)
 		if (filter->candidates[i] >= 0)
-			grouping->group[filter->candidates[i]] = NumberGroup(grouping, values[i], nulls[i]);
+			grouping->group[filter->candidates[i]] = number[i];
+	pfree(number);
 }
 
 /*
- * Groups from a column of a relation with a row for each item, found by its id.  An error where the relation or
+ * Groups from a column of a relation with a row for each item, or user, found by its id.  An error where the relation or
  * a column is not there; rows are read later, by SQL.
  */
 void
@@ -108,6 +121,35 @@ GroupPlace(const Grouping *grouping, int32 item)
 	return known < 0 ? NULL : &grouping->known_group[known];
 }
 
+/*
+ * The ids must be of the model's type, that of its items or users, and both columns of the types that GroupByTable has
+ * found: the relation may have been altered since.
+ */
+void
+CheckGroupColumns(const Grouping *grouping, TupleDesc typeinfo, const IdType *ids, const char *what)
+{
+	const IdType *idtype = &grouping->id_type;
+
+	if (!SameIds(idtype, ids))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("group_id_column \"%s\" is of type %s, but the model's %ss are of type %s",
+						NameStr(TupleDescAttr(typeinfo, 0)->attname), format_type_be(idtype->type), what, format_type_be(ids->type)),
+				 errhint("Cast the column in a view.")));
+	CheckDeliveredId(typeinfo, 0, idtype);
+	CheckDeliveredId(typeinfo, 1, &grouping->name_type);
+}
+
+/* An error about an item or user of which a second row has come. */
+void
+RefuseSecondGroup(const IdType *ids, int64 id, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("%s %s has more than one group", what, IdToText(ids, id)),
+			 errhint("group_table needs one row for each %s; choose one with a view.", what)));
+}
+
 /* Rows of the table on their way to the items' groups. */
 typedef struct GroupReceiver
 {
@@ -136,35 +178,19 @@ ReceiveGroup(TupleTableSlot *slot, DestReceiver *self)
 	if (place == NULL)
 		return true;
 	if (*place > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CARDINALITY_VIOLATION),
-				 errmsg("item %s has more than one group",
-						IdToText(&receiver->image->item_type, IdAt(&receiver->image->ids, item))),
-				 errhint("group_table needs one row for each item; choose one with a view.")));
+		RefuseSecondGroup(&receiver->image->item_type, IdAt(&receiver->image->ids, item), "item");
 	*place = NumberGroup(grouping, slot->tts_values[1], slot->tts_isnull[1]);
 	return true;
 }
 
-/*
- * The ids must be of the model's type, and both columns of the types that GroupByTable has found: the relation
- * may have been altered since.
- */
+/* Before the first row. */
 static void
 StartupGroupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
 	GroupReceiver *receiver = (GroupReceiver *) self;
-	const IdType *idtype = &receiver->grouping->id_type;
-	const IdType *items = &receiver->image->item_type;
 
 	(void) operation;
-	if (!SameIds(idtype, items))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("group_id_column \"%s\" is of type %s, but the model's items are of type %s",
-						NameStr(TupleDescAttr(typeinfo, 0)->attname), format_type_be(idtype->type), format_type_be(items->type)),
-				 errhint("Cast the column in a view.")));
-	CheckDeliveredId(typeinfo, 0, idtype);
-	CheckDeliveredId(typeinfo, 1, &receiver->grouping->name_type);
+	CheckGroupColumns(receiver->grouping, typeinfo, &receiver->image->item_type, "item");
 }
 
 /*

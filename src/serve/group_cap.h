@@ -1,5 +1,5 @@
 /*
- * group_cap.h - lists with at most so many items of a group: a seller, an artist, a category.
+ * group_cap.h - lists with at most so many items of a group: a seller, an artist, a category; user_groups.c groups users.
  */
 #ifndef MFREC_GROUP_CAP_H
 #define MFREC_GROUP_CAP_H
@@ -14,7 +14,7 @@ typedef struct Grouping
 {
 	int			per_group;		/* at most so many of each */
 	int32	   *group;			/* by item: 1 or more, 0: none; NULL: look into the table */
-	IdMap	   *known;			/* items that were looked up there, by number */
+	IdMap	   *known;			/* items that were looked up there, by number; or users that have a group, by id */
 	int32	   *known_group;	/* of each of them; 0 until its row has come */
 	IdMap	   *names;			/* groups met so far; group g has number g - 1 */
 	IdType		name_type;
@@ -23,6 +23,10 @@ typedef struct Grouping
 	char	   *sql_all;		/* groups of all items in the table */
 } Grouping;
 
+extern int32 NumberGroup(Grouping *grouping, Datum value, bool isnull);
+extern int32 *NumberGroups(Grouping *grouping, ArrayType *groups, int ncandidates);
+extern void CheckGroupColumns(const Grouping *grouping, TupleDesc typeinfo, const IdType *ids, const char *what);
+pg_noreturn extern void RefuseSecondGroup(const IdType *ids, int64 id, const char *what);
 extern void GroupByArray(Grouping *grouping, const Image *image, const ListFilter *filter, ArrayType *groups);
 extern void GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *group_column);
 /* The k best items that a filter lets in, in a new list, by whatever the state says. */

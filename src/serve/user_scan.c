@@ -7,12 +7,15 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "core/base/heap.h"
 #include "core/linalg/dot.h"
 #include "image/seen_items.h"
+#include "pg/alloc.h"
 #include "serve/user_scan.h"
 
 /* A pass over all users: their ids, and a score of each one's vector. */
@@ -30,14 +33,28 @@ typedef struct UserSearch
 	IdMap	   *users;			/* that may be among the best */
 	int64		capacity;
 	double	   *scores;			/* of each of them; room for capacity */
+	const Grouping *grouping;	/* of users; NULL: none */
+	int32	   *taken;			/* of each group, by number; 0 but while users are cut */
+	MemoryContext context;		/* where users are kept */
+	double		threshold;		/* with groups, k users that may all be listed score at least this */
 } UserSearch;
+
+/* With groups, users are cut when there are so many besides the k best. */
+#define MANY_USERS 4096
+
+/* A user on the way to their place. */
+typedef struct RankedUser
+{
+	double		score;
+	int32		number;			/* the smaller, the smaller the id */
+} RankedUser;
 
 /*
  * Prepares a search for the k best users that a filter lets in, in the current memory context; the caller sets what it
  * looks for: target and cosine, or target and offset.
  */
 static void
-InitUserSearch(UserSearch *search, const Recommender *r, const UserFilter *filter, int k)
+InitUserSearch(UserSearch *search, const Recommender *r, UserFilter *filter, int k)
 {
 	memset(search, 0, sizeof(UserSearch));
 	search->recommender = r;
@@ -49,6 +66,13 @@ InitUserSearch(UserSearch *search, const Recommender *r, const UserFilter *filte
 	mf_heap_start(&search->best, palloc(sizeof(MfScored) * k), k);
 	search->capacity = 1024;
 	search->scores = palloc(sizeof(double) * search->capacity);
+	search->threshold = -INFINITY;
+	search->context = CurrentMemoryContext;
+	if (filter->grouping.per_group == 0)
+		return;
+	LoadUserGroups(&filter->grouping, &r->image->user_type, filter->candidates);
+	search->grouping = &filter->grouping;
+	search->taken = HugeZeroArray(filter->grouping.names->count + 1, sizeof(int32));
 }
 
 /* Whether a user is to be left out: by their id, or because their row says that they had the item at the training. */
@@ -79,6 +103,64 @@ UserScore(const UserSearch *search, const StoredRow *row)
 					  mf_dot(search->target, row->vector, row->factors) + search->offset);
 }
 
+/* By decreasing score, of equal ones the smaller id first; for qsort. */
+static int
+CompareRankedUsers(const void *a, const void *b)
+{
+	const RankedUser *x = a;
+	const RankedUser *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The users gathered, sorted by rank; their numbers are those of the dictionary, which is sorted by id. */
+static RankedUser *
+RankUsers(UserSearch *search)
+{
+	int32		n = search->users->count;
+	RankedUser *ranked = palloc_extended(sizeof(RankedUser) * Max(n, 1), MCXT_ALLOC_HUGE);
+	int32	   *rank = SortIdMap(search->users);
+
+	for (int32 i = 0; i < n; i++)
+		ranked[i] = (RankedUser) {search->scores[i], rank ? rank[i] : i};
+	if (rank)
+		pfree(rank);
+	qsort(ranked, n, sizeof(RankedUser), CompareRankedUsers);
+	return ranked;
+}
+
+/* Keeps the k best of the users gathered with at most so many of each group, in order. */
+static void
+CutUsers(UserSearch *search)
+{
+	const Grouping *grouping = search->grouping;
+	IdMap	   *users = search->users;
+	int32		n = users->count;
+	MemoryContext old = MemoryContextSwitchTo(search->context);
+	RankedUser *ranked = RankUsers(search);
+
+	search->users = CreateIdMap(&search->recommender->image->user_type);
+	for (int32 i = 0; i < n && search->users->count < search->k; i++)
+	{
+		int64		user = IdAt(users, ranked[i].number);
+		int32		group = GroupOfUser(grouping, user);
+
+		if (group > 0 && search->taken[group]++ >= grouping->per_group)
+			continue;
+		search->scores[search->users->count] = ranked[i].score;
+		(void) AddId(search->users, user);
+	}
+	for (int32 i = 0; i < n; i++)
+		search->taken[GroupOfUser(grouping, IdAt(users, ranked[i].number))] = 0;
+	if (search->users->count == search->k)
+		search->threshold = search->scores[search->k - 1];
+	pfree(ranked);
+	MemoryContextDelete(users->context);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Scores one stored user, and keeps them where they may be among the best.  A score that equals the worst one
  * kept may win by its id, which counts at the end: so it is not turned away here.
@@ -95,9 +177,13 @@ ScoreUser(void *state, const StoredRow *row)
 		(search->candidates && FindId(search->candidates, row->id) < 0))
 		return;
 	score = UserScore(search, row);
-	if ((best->count == best->k && score < best->entry[0].score) || IsLeftOut(search, row))
+	if ((search->grouping ? score < search->threshold : best->count == best->k && score < best->entry[0].score) ||
+		IsLeftOut(search, row))
 		return;
-	mf_heap_push(best, search->users->count, score);
+	if (search->grouping == NULL)
+		mf_heap_push(best, search->users->count, score);
+	else if (search->users->count >= (int64) search->k + MANY_USERS)
+		CutUsers(search);
 	if (search->users->count >= search->capacity)
 	{
 		search->capacity *= 2;
@@ -105,6 +191,21 @@ ScoreUser(void *state, const StoredRow *row)
 	}
 	search->scores[search->users->count] = score;
 	(void) AddId(search->users, row->id);
+}
+
+/* Lists the users gathered, the k best with at most so many of each group. */
+static void
+ListCutUsers(UserSearch *search, UserList *list)
+{
+	CutUsers(search);
+	list->count = search->users->count;
+	list->user = palloc(sizeof(int64) * Max(list->count, 1));
+	list->score = palloc(sizeof(float) * Max(list->count, 1));
+	for (int32 i = 0; i < list->count; i++)
+	{
+		list->user[i] = IdAt(search->users, i);
+		list->score[i] = (float) search->scores[i];
+	}
 }
 
 /* Lists the k best of all users, by decreasing score, of equal ones the smaller id first. */
@@ -115,6 +216,11 @@ ListBestUsers(UserSearch *search, UserList *list)
 	int32	   *rank;
 
 	(void) ReadAllUsers(search->recommender, search->seen_number >= 0, ScoreUser, search);
+	if (search->grouping)
+	{
+		ListCutUsers(search, list);
+		return;
+	}
 	rank = SortIdMap(search->users);
 	mf_heap_start(best, best->entry, search->k);
 	for (int32 i = 0; i < search->users->count; i++)
@@ -143,7 +249,7 @@ LeaveOutUser(void *state, int64 user, const Observation *row)
  * does not know.
  */
 void
-MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, UserList *list)
+MakeUserList(const Recommender *r, int64 item, UserFilter *filter, int k, UserList *list)
 {
 	const Image *image = r->image;
 	int32		number = FindId(&image->ids, item);
@@ -166,7 +272,7 @@ MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, 
  * who is not in the model.
  */
 void
-MakeSimilarUsers(Recommender *r, int64 user, const UserFilter *filter, int k, UserList *list)
+MakeSimilarUsers(Recommender *r, int64 user, UserFilter *filter, int k, UserList *list)
 {
 	UserState	state;
 	UserSearch	search;

@@ -4,7 +4,7 @@
 #ifndef MFREC_USER_SCAN_H
 #define MFREC_USER_SCAN_H
 
-#include "serve/recommender.h"
+#include "serve/user_groups.h"
 
 /* A list of users, best first. */
 typedef struct UserList
@@ -19,9 +19,10 @@ typedef struct UserFilter
 {
 	IdMap	   *candidates;		/* only these; NULL: all */
 	IdMap	   *exclude;		/* none of these, and what a search adds to them; NULL: none */
+	Grouping	grouping;		/* at most so many of a group */
 } UserFilter;
 
-extern void MakeUserList(const Recommender *r, int64 item, const UserFilter *filter, int k, UserList *list);
-extern void MakeSimilarUsers(Recommender *r, int64 user, const UserFilter *filter, int k, UserList *list);
+extern void MakeUserList(const Recommender *r, int64 item, UserFilter *filter, int k, UserList *list);
+extern void MakeSimilarUsers(Recommender *r, int64 user, UserFilter *filter, int k, UserList *list);
 
 #endif

@@ -36,32 +36,6 @@ ReadFilter(FunctionCallInfo fcinfo, const FilterPlaces *at, const Image *image, 
 		filter->exclude = NumbersArgument(fcinfo, at->exclude, image, "exclude", &filter->nexclude);
 }
 
-/* An array of user ids; nulls are left out. */
-static IdMap *
-UsersArgument(FunctionCallInfo fcinfo, int n, IdType *type, const char *name)
-{
-	IdMap	   *users;
-	int64	   *ids;
-	int			count;
-
-	if (!ArgumentGiven(fcinfo, n))
-		return NULL;
-	users = CreateIdMap(type);
-	ids = IdsFromArray(type, IdArrayArgument(fcinfo, n, type, "user", name), name, &count);
-	for (int i = 0; i < count; i++)
-		(void) AddId(users, ids[i]);
-	pfree(ids);
-	return users;
-}
-
-/* The arguments candidates and, right behind it, exclude of lists of users: which of them may be in the list. */
-void
-ReadUserFilter(FunctionCallInfo fcinfo, int candidates, IdType *type, UserFilter *filter)
-{
-	filter->candidates = UsersArgument(fcinfo, candidates, type, "candidates");
-	filter->exclude = UsersArgument(fcinfo, candidates + 1, type, "exclude");
-}
-
 /* An error unless per_group, which is not null, is a number of items. */
 static void
 CheckPerGroup(FunctionCallInfo fcinfo, int n)
@@ -79,7 +53,7 @@ CheckPerGroup(FunctionCallInfo fcinfo, int n)
  * runs parallel to the candidates.
  */
 static void
-CheckGroupArguments(FunctionCallInfo fcinfo, int per_group, const ListFilter *filter)
+CheckGroupArguments(FunctionCallInfo fcinfo, int per_group, bool has_candidates, const char *what)
 {
 	bool		by_table = ArgumentGiven(fcinfo, per_group + 1) || ArgumentGiven(fcinfo, per_group + 2);
 	bool		by_array = ArgumentGiven(fcinfo, per_group + 4);
@@ -96,9 +70,9 @@ CheckGroupArguments(FunctionCallInfo fcinfo, int per_group, const ListFilter *fi
 	if (by_table == by_array || (by_table && !whole_table))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("per_group needs to know the items' groups, in one way"),
+				 errmsg("per_group needs to know the %s' groups, in one way", what),
 				 errhint("Write per_group => 2, group_table => 'products', group_column => 'seller_id', or give candidates and an array groups of the same length.")));
-	if (by_array && filter->candidates == NULL)
+	if (by_array && !has_candidates)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("groups run parallel to candidates, and there are no candidates")));
@@ -112,7 +86,7 @@ ReadGroups(FunctionCallInfo fcinfo, const FilterPlaces *at, const Image *image, 
 	int			per_group = at->per_group;
 
 	memset(grouping, 0, sizeof(Grouping));
-	CheckGroupArguments(fcinfo, per_group, filter);
+	CheckGroupArguments(fcinfo, per_group, filter->candidates != NULL, "items");
 	if (!ArgumentGiven(fcinfo, per_group))
 		return;
 	grouping->per_group = Int32Argument(fcinfo, per_group, "per_group");
@@ -121,4 +95,56 @@ ReadGroups(FunctionCallInfo fcinfo, const FilterPlaces *at, const Image *image, 
 	else
 		GroupByTable(grouping, PG_GETARG_OID(per_group + 1), TextArgument(fcinfo, per_group + 3),
 					 TextArgument(fcinfo, per_group + 2));
+}
+
+/* An array of user ids, as a set; nulls are left out. */
+static IdMap *
+UserSet(IdType *type, const int64 *ids, int n)
+{
+	IdMap	   *users = CreateIdMap(type);
+
+	for (int i = 0; i < n; i++)
+		(void) AddId(users, ids[i]);
+	return users;
+}
+
+/* The ids in an array of users, without nulls. */
+static int64 *
+UserIdsArgument(FunctionCallInfo fcinfo, int n, const IdType *type, const char *name, int *count)
+{
+	return IdsFromArray(type, IdArrayArgument(fcinfo, n, type, "user", name), name, count);
+}
+
+/*
+ * The arguments candidates, exclude and those of groups, of lists of users: which of them may be in the list.
+ */
+void
+ReadUserFilter(FunctionCallInfo fcinfo, const FilterPlaces *at, IdType *type, UserFilter *filter)
+{
+	Grouping   *grouping = &filter->grouping;
+	int64	   *candidates = NULL;
+	int64	   *exclude;
+	int			n = 0;
+	int			nexclude;
+
+	memset(filter, 0, sizeof(UserFilter));
+	if (ArgumentGiven(fcinfo, at->candidates))
+	{
+		candidates = UserIdsArgument(fcinfo, at->candidates, type, "candidates", &n);
+		filter->candidates = UserSet(type, candidates, n);
+	}
+	if (ArgumentGiven(fcinfo, at->exclude))
+	{
+		exclude = UserIdsArgument(fcinfo, at->exclude, type, "exclude", &nexclude);
+		filter->exclude = UserSet(type, exclude, nexclude);
+	}
+	CheckGroupArguments(fcinfo, at->per_group, candidates != NULL, "users");
+	if (!ArgumentGiven(fcinfo, at->per_group))
+		return;
+	grouping->per_group = Int32Argument(fcinfo, at->per_group, "per_group");
+	if (ArgumentGiven(fcinfo, at->per_group + 4))
+		GroupUsersByArray(grouping, type, candidates, n, ArrayArgument(fcinfo, at->per_group + 4, "groups"));
+	else
+		GroupByTable(grouping, PG_GETARG_OID(at->per_group + 1), TextArgument(fcinfo, at->per_group + 3),
+					 TextArgument(fcinfo, at->per_group + 2));
 }

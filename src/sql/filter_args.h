@@ -22,7 +22,7 @@ typedef struct FilterPlaces
 
 extern bool ArgumentGiven(FunctionCallInfo fcinfo, int n);
 extern void ReadFilter(FunctionCallInfo fcinfo, const FilterPlaces *at, const Image *image, bool rated, ListFilter *filter);
-extern void ReadUserFilter(FunctionCallInfo fcinfo, int candidates, IdType *type, UserFilter *filter);
+extern void ReadUserFilter(FunctionCallInfo fcinfo, const FilterPlaces *at, IdType *type, UserFilter *filter);
 extern void ReadGroups(FunctionCallInfo fcinfo, const FilterPlaces *at, const Image *image, const ListFilter *filter,
 					   Grouping *grouping);
 

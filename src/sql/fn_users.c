@@ -16,14 +16,16 @@
 #define USER_TYPE_HINT "Name the type right after k: mf_recommend_users(item, 10, user_type => NULL::%s)."
 
 /*
- * mf_similar_users(user_id anyelement or text, k bigint, model text, candidates, exclude anycompatible): the k
- * nearest users by cosine, never that user, as id in the type of user_id, similarity and rank.  No rows for a null
- * user, or one who is not in the model.
+ * mf_similar_users(user_id anyelement or text, k bigint, model text, candidates, exclude anycompatible, per_group
+ * bigint, group_table regclass, group_column text, group_id_column text, groups "any"): the k nearest users by cosine,
+ * never that user, as id in the type of user_id, similarity and rank.  No rows for a null user, or one who is not in the
+ * model.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_similar_users);
 Datum
 mf_similar_users(PG_FUNCTION_ARGS)
 {
+	static const FilterPlaces at = {3, 4, 5};
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
 	UserFilter	filter;
@@ -34,7 +36,7 @@ mf_similar_users(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	OpenRecommender(&r, TextArgument(fcinfo, 2), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", "Pass a user id of type %s.");
-	ReadUserFilter(fcinfo, 3, &r.image->user_type, &filter);
+	ReadUserFilter(fcinfo, &at, &r.image->user_type, &filter);
 	MakeSimilarUsers(&r, IdArgument(fcinfo, 0, &r.image->user_type, "user", r.model->name), &filter, k, &list);
 	PutIdList(fcinfo, &r.image->user_type, list.user, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
@@ -42,12 +44,13 @@ mf_similar_users(PG_FUNCTION_ARGS)
 }
 
 /*
- * The rows of mf_recommend_users: the k best users for an item; its forms have the model, and behind it candidates and
- * exclude, in different places.
+ * The rows of mf_recommend_users: the k best users for an item; its forms have the model, and behind it candidates,
+ * exclude and what groups take, in different places.
  */
 static void
 RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 {
+	FilterPlaces at = {model_argument + 1, model_argument + 2, model_argument + 3};
 	int			k = ListLengthArgument(fcinfo, 1, DEFAULT_K);
 	Recommender r;
 	UserFilter	filter;
@@ -58,15 +61,15 @@ RecommendUsers(FunctionCallInfo fcinfo, int model_argument, Oid user_type)
 		return;
 	OpenRecommender(&r, TextArgument(fcinfo, model_argument), 0);
 	CheckIdColumn(fcinfo, 0, &r.image->user_type, "user", USER_TYPE_HINT);
-	ReadUserFilter(fcinfo, model_argument + 1, &r.image->user_type, &filter);
+	ReadUserFilter(fcinfo, &at, &r.image->user_type, &filter);
 	MakeUserList(&r, IdArgument(fcinfo, 0, &r.image->item_type, "item", r.model->name), &filter, k, &list);
 	PutIdList(fcinfo, &r.image->user_type, list.user, list.count, FillRanked, list.score);
 	CloseRecommender(&r);
 }
 
 /*
- * mf_recommend_users(item_id "any" or text, k bigint, model text, candidates, exclude anycompatible): whom to tell
- * about an item: the k users with the best score for it who do not have it, as user_id bigint, score and rank.  No rows
+ * mf_recommend_users(item_id "any" or text, k bigint, model text, candidates, exclude anycompatible, per_group
+ * bigint, group_table regclass, group_column text, group_id_column text, groups "any"): whom to tell about an item: the k users with the best score for it who do not have it, as user_id bigint, score and rank.  No rows
  * for a null or unknown item.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_recommend_users);
