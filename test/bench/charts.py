@@ -233,9 +233,49 @@ def serving_chart(f):
     return parts and picture(800, 430, "Latency of a list by number of items, one client", parts)
 
 
+SETS = (("movietweetings-100k", "MovieTweetings 100k", BLUE), ("movietweetings-5core", "its 5-core", GREEN),
+        ("movietweetings-10core", "its 10-core", ORANGE), ("anime", "anime", PURPLE))
+
+
+def diversity_points(f, name):
+    """Changes in per cent, of likeness and of NDCG, against lists without diversity, by tenths of it."""
+    found = []
+    for tenths in range(6):
+        values = [(f("diversity.%s.%d.%s" % (name, tenths, metric)), f("diversity.%s.0.%s" % (name, metric)))
+                  for metric in ("intra_list_similarity", "ndcg")]
+        if all(value and base for value, base in values):
+            found.append(tuple(100 * (value / base - 1) for value, base in values))
+    return found
+
+
+def diversity_chart(f):
+    """NDCG against how alike a list's items are: both as changes, likeness falls to the right."""
+    curves = [(label, diversity_points(f, name), color) for name, label, color in SETS]
+    curves = [curve for curve in curves if curve[1]]
+    if not curves:
+        return None
+    x, y = Axis(0, 70, 75, 600), Axis(-20, 10, 370, 90)
+    parts = [text(20, 48, "changes in %; a point for each of 0, 0.1, ... 0.5; 0.3 is ringed", color=FAINT, size=12)]
+    for change in (-20, -15, -10, -5, 0, 5, 10):
+        parts += [line(x.start, y(change), x.end, y(change), FAINT if change == 0 else GRID),
+                  text(x.start - 8, y(change) + 4, "%+d" % change if change else "0", "end", FAINT, 12)]
+    for change in range(0, 71, 10):
+        parts += [line(x(change), y.start, x(change), y.start + 5, FAINT),
+                  text(x(change), y.start + 20, "-%d" % change if change else "0", "middle", FAINT, 12)]
+    parts += [text((x.start + x.end) / 2, y.start + 40, "intra-list similarity", "middle", FAINT, 12),
+              text(x.start - 45, y.end - 14, "NDCG@10", "start", FAINT, 12)]
+    turned = [(label, [(-alike, ndcg) for alike, ndcg in points], color) for label, points, color in curves]
+    for label, points, color in turned:
+        parts += curve(x, y, points, color)
+        if len(points) > 3:
+            parts.append('<circle cx="%.1f" cy="%.1f" r="6" fill="none" stroke="%s"/>' % (x(points[3][0]), y(points[3][1]), color))
+    return picture(760, 430, "NDCG@10 against the likeness of a list's items", parts + end_labels(turned, x, y))
+
+
 def draw(f):
     """(file name, what it shows, SVG or None) of every chart."""
     return (("benchmarks-shares.svg", "Where the seconds of a training go", shares_chart(f)),
             ("benchmarks-rows.svg", "Seconds by number of ratings", rows_chart(f)),
             ("benchmarks-loss.svg", "Loss by seconds with 128 and 256 factors", loss_chart(f)),
-            ("benchmarks-serving.svg", "Latency of a list by number of items, beside pgvector and implicit", serving_chart(f)))
+            ("benchmarks-serving.svg", "Latency of a list by number of items, beside pgvector and implicit", serving_chart(f)),
+            ("diversity.svg", "NDCG@10 against the likeness of a list's items, for four sets of data", diversity_chart(f)))

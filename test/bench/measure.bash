@@ -291,6 +291,41 @@ evaluate() {
 			AND value IS NOT NULL" >>"$figures"
 }
 
+# How alike a list's items are, and NDCG, by diversity: diversity.SET.D.intra_list_similarity and .ndcg, D in tenths, of a model
+# with defaults alone.  In the first round.
+measure_diversity() {
+	local set tenths
+	[ "$round" = 1 ] || return 0
+	for set in movietweetings-100k movietweetings-5core movietweetings-10core anime; do
+		load_split "$set" || { echo "  $set is not there"; continue; }
+		sql -c "SELECT FROM mf_train('real_train', model => 'diverse')"
+		for tenths in 0 1 2 3 4 5; do
+			sql -c "SELECT 'diversity.$set.$tenths.' || metric || ' ' || value FROM mf_evaluate('real_test', 10, 'diverse', diversity => $tenths / 10.0)
+				WHERE metric IN ('intra_list_similarity', 'ndcg')" >>"$figures"
+		done
+		sql -c "SELECT mf_drop('diverse')"
+	done
+}
+
+# The rows of a set of real ratings to train on and to test with, as real_train and real_test.
+load_split() {
+	local side more=
+	[ -r "$data/$1/train.tsv" ] || [ -r "$data/$1/ratings.tsv" ] || return 1
+	sql -c "DROP TABLE IF EXISTS real_train, real_test, real_all"
+	if [ -r "$data/$1/ratings.tsv" ]; then
+		sql -c "CREATE TABLE real_all (user_id int, item_id int, rating real)"
+		tail -n +2 "$data/$1/ratings.tsv" | sql -c "COPY real_all FROM STDIN"
+		sql -c "CREATE TABLE real_test AS SELECT * FROM real_all WHERE mf_holdout(user_id, item_id)" \
+			-c "CREATE TABLE real_train AS SELECT * FROM real_all WHERE NOT mf_holdout(user_id, item_id)"
+		return 0
+	fi
+	[ "$1" != movietweetings-100k ] || more=", at bigint"
+	sql -c "CREATE TABLE real_train (user_id int, item_id int, rating real$more)" -c "CREATE TABLE real_test (LIKE real_train)"
+	for side in train test; do
+		sql -c "COPY real_$side FROM STDIN" <"$data/$1/$side.tsv"
+	done
+}
+
 # How soon a training ends that is told to, of either feedback, with ratings in memory and spilled.
 measure_cancel() {
 	local feedback

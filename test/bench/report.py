@@ -186,6 +186,16 @@ def call_rows(f, items, mid):
     for name, label in (("mid", "%s candidates of %s items" % (mid, mid)), ("wide", "a tenth of %s items as candidates" % items)):
         yield (label + ", by an array out of a table", f("serving.candidates_" + name), "`SELECT cardinality(ARRAY(...))` alone",
                f("serving.array_" + name), "µs")
+    for name, label in (("for", "`mf_recommend_for`"), ("similar", "`mf_similar_items`")):
+        yield ("%s, %s candidates of %s items, by an array out of a table" % (label, mid, mid), f("serving.candidates_" + name),
+               "`SELECT cardinality(ARRAY(...))` alone", f("serving.array_mid"), "µs")
+    yield ("`mf_similar_items`, %s items, joint model" % items, f("serving.similar_wide"), "a scan in SQL of all cosines",
+           scaled(f("serving.similar_scan"), 1e6), "µs")
+    for name, size, label in (("mid_joint", mid, "joint model"), ("wide_joint", items, "joint model"), ("wide_implicit", items, "implicit model"),
+                              ("wide_classic", items, "classic model: vectors of much the same length"),
+                              ("wide_random", items, "random directions of equal length: the worst case")):
+        yield ("%s items, %s, `diversity => 0.3`" % (size, label), f("serving.diversity_" + name), "without that",
+               f("serving.plain_" + name), "µs")
     yield ("%s items, at most 2 of a seller" % mid, f("serving.groups.groups"), "without that",
            f("serving.groups.mid_joint"), "µs")
 

@@ -231,6 +231,15 @@ write_scripts() {
 			candidates => ARRAY(SELECT id FROM products_$model WHERE in_stock))"
 		script "array_$model" 2 "SELECT cardinality(ARRAY(SELECT id FROM products_$model WHERE in_stock))"
 	done
+	for model in mid_joint wide_joint wide_classic wide_implicit wide_random; do
+		script "diversity_$model" "$few" "SELECT item_id FROM mf_recommend(:user::int, 10, '$model', fresh => false, diversity => 0.3)"
+		script "plain_$model" "$few" "SELECT item_id FROM mf_recommend(:user::int, 10, '$model', fresh => false)"
+	done
+	script candidates_for "$mid_users" "SELECT item_id FROM mf_recommend_for(ARRAY[:user::int % $mid_items, 1], k => 10, model => 'mid_joint',
+		candidates => ARRAY(SELECT id FROM products_mid WHERE in_stock))"
+	script candidates_similar "$mid_items" "SELECT id FROM mf_similar_items(:user::int, 10, 'mid_joint',
+		candidates => ARRAY(SELECT id FROM products_mid WHERE in_stock))"
+	script similar_wide "$wide_items" "SELECT id FROM mf_similar_items(:user::int, 10, 'wide_joint')"
 	script groups "$mid_users" "SELECT item_id FROM mf_recommend(:user::int, 10, 'mid_joint', fresh => false, per_group => 2,
 		group_table => 'products_mid', group_column => 'seller_id')"
 }
@@ -292,6 +301,14 @@ measure_fresh() {
 		latency fresh_false -D "busy=$busy"
 		latency key
 	done
+}
+
+# The items nearest to one by the index of directions, beside SQL that computes all cosines.
+measure_similar() {
+	in_turns "" similar_wide
+	timed serving.similar_scan "SELECT i.item_id FROM wide_joint_item_factors i, (SELECT factors FROM wide_joint_item_factors WHERE item_id = 1) t,
+		LATERAL (SELECT sum(x::float8 * y) / sqrt(sum(x::float8 * x) * sum(y::float8 * y)) AS cosine FROM unnest(i.factors, t.factors) v (x, y)) c
+		ORDER BY c.cosine DESC LIMIT 10"
 }
 
 # At most two of a seller, beside any.
@@ -402,6 +419,11 @@ measure_serving() {
 	step measure_fresh
 	for model in wide mid; do
 		step in_turns "" "candidates_$model" "array_$model"
+	done
+	step in_turns "" candidates_for candidates_similar array_mid
+	step measure_similar
+	for model in mid_joint wide_joint wide_classic wide_implicit wide_random; do
+		step in_turns "" "diversity_$model" "plain_$model"
 	done
 	step measure_groups
 	step measure_everybody all_popular
