@@ -49,8 +49,8 @@ OBJS = \
 	$(addprefix src/core/topk/, diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
 		topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
-	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o ranks.o score.o) \
-	$(addprefix src/core/simd/, isa.o) \
+	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o ranks.o score.o syrk_amx.o) \
+	$(addprefix src/core/simd/, amx.o isa.o) \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 
 DATA_built = mfrec--$(EXTVERSION).sql

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/predict/predict.h"
+#include "core/simd/amx.h"
 #include "guc.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
@@ -65,6 +66,18 @@ CreateSolver(const Training *t)
 	return mf_als_init(workspace, &t->problem, &t->factors, &t->parallel);
 }
 
+/* Says once a session whether products of rounded vectors are made by tiles, and if not, what is in the way. */
+static void
+ReportTiles(void)
+{
+	static bool reported = false;
+
+	if (reported)
+		return;
+	reported = true;
+	elog(DEBUG1, "mfrec: AMX tiles: %s", mf_amx_text(mf_amx()));
+}
+
 /*
  * One half-sweep: every row of one side solved, the other side fixed; returns the loss.  exact: see
  * mf_als_begin().
@@ -77,6 +90,8 @@ HalfSweep(Training *t, MfSide side, bool exact)
 	double		loss;
 
 	CheckCore(mf_als_begin(t->als, side, exact, NULL));
+	if (t->problem.int16 && !exact)
+		ReportTiles();
 	RewindCells(cells);
 	while (NextCells(cells, &rows))
 		CheckCore(mf_als_rows(t->als, &rows));

@@ -9,7 +9,8 @@
  *   on, as cells without a value), all (any rating, likewise), joint or rating.  GFLOP/s counts
  *   d (d + 1) per cell and half-sweep and d^3 / 3 per row, whatever was done.
  *   WEIGHTS: weights (of a column of them), fading (rows of two years, with a half-life of 180 days), both, or plain (the
- *   default).  Of several, iterations are taken in turns, so that all meet the same moods of the machine.
+ *   default); or avx2, avx512, vnni or amx: plain, on at most that instruction set level, so amx and vnni are with tiles
+ *   and without.  Of several, iterations are taken in turns, so that all meet the same moods of the machine.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 
 #include "core/als/als.h"
+#include "core/simd/isa.h"
 
 typedef struct Record
 {
@@ -224,6 +226,16 @@ make_run(Run *run, const char *name, const MfMatrix *by_user, const MfMatrix *by
 	run->als = mf_als_init(room(mf_als_size(&run->problem, parallel)), &run->problem, &factors, parallel);
 }
 
+/* The level that a run is named for, or the best. */
+static MfIsa
+level_of(const char *name)
+{
+	for (int level = 1; level < MF_ISA_LEVELS; level++)
+		if (strcmp(name, mf_isa_name((MfIsa) level)) == 0)
+			return (MfIsa) level;
+	return (MfIsa) (MF_ISA_LEVELS - 1);
+}
+
 /* An iteration of one of the runs, and its report. */
 static void
 iterate(Run *run, int k, bool exact)
@@ -232,12 +244,15 @@ iterate(Run *run, int k, bool exact)
 	double		cells = (double) run->by_user.start[run->by_user.nrows];
 	double		work = 2.0 * cells * d * (d + 1) +
 		(double) (run->by_user.nrows + run->by_item.nrows) * d * d * d / 3.0;
-	double		start = now();
-	double		cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+	double		start;
+	double		cpu;
 	double		middle;
 	double		seconds;
 	double		loss;
 
+	mf_isa_limit(level_of(run->name));
+	start = now();
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	half_sweep(run->als, MF_USERS, exact, &run->by_user);
 	middle = now();
 	loss = half_sweep(run->als, MF_ITEMS, exact, &run->by_item);
@@ -279,7 +294,7 @@ main(int argc, char **argv)
 	if (argc < 5)
 	{
 		fprintf(stderr, "usage: bench_als FILE.bin implicit|all|joint|rating FACTORS THREADS "
-				"[ITERATIONS [exact|floats] [weights|fading|both|plain ...]]\n");
+				"[ITERATIONS [exact|floats] [weights|fading|both|plain|vnni|amx ...]]\n");
 		return 1;
 	}
 	t = read_triplets(argv[1], implicit && !all, &nusers, &nitems);
@@ -302,6 +317,7 @@ main(int argc, char **argv)
 		.rating_regularization = regularization(&by_item, 0.3f, 1.0f),
 		.interest_regularization = regularization(&by_item, 40.0f, 0.5f),
 	.user_bias_regularization = 2.0f,.item_bias_regularization = 2.0f,.int16 = !floats,.int8 = !floats,.rests = true};
+	printf("AMX tiles: %s\n", mf_amx_text(mf_amx()));
 	names = exact || floats ? 7 : 6;
 	nruns = argc > names ? argc - names : 1;
 	runs = room((size_t) nruns * sizeof(Run));

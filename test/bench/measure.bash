@@ -178,12 +178,24 @@ measure_fading() {
 		END { for (kind in n) { sum = 0; for (k = 2; k <= n[kind]; k++) sum += took[kind, k]; print "weighted." kind, sum / (n[kind] - 1) } }' >>"$figures"
 }
 
+# Iterations in the core alone, in turns, with tiles and without, where the processor has them.
+measure_tiles() {
+	local factors
+	for factors in 64 96; do
+		"$scratch/bench_als" "$scratch/ratings.bin" implicit "$factors" "$(nproc)" 9 amx vnni | awk -v factors="$factors" '
+			/^AMX tiles: in use/ { tiles = 1 }
+			/^(amx|vnni) / { for (k = 2; k <= NF; k++) if ($k == "together") took[$1, ++n[$1]] = $(k + 1) }
+			END { for (kind in n) if (tiles) { sum = 0; for (k = 2; k <= n[kind]; k++) sum += took[kind, k]; print "tiles." factors "." kind, sum / (n[kind] - 1) } }' >>"$figures"
+	done
+}
+
 # Exact solves beside what the processor can do at all; many factors, and short rows.
 measure_solvers() {
 	local factors
 	solver solver_exact.64 ratings 64 4 exact
 	solver solver.64 ratings 64 4
 	measure_fading
+	measure_tiles
 	note solver.peak "$("$scratch/bench_fma" "$(nproc)")"
 	for factors in 128 256 512; do
 		solver "solver.$factors" ratings "$factors" 12

@@ -82,6 +82,9 @@ def peer_rows(f):
     for kind, label in (("fading", "rows that fade"), ("both", "rows that fade and a weight column")):
         yield ("an iteration of the joint preset, %s, in the core alone" % label, f("weighted.%s" % kind), "with a weight column",
                f("weighted.weights"))
+    for factors in (64, 96):
+        yield ("an iteration, %d factors, by tiles of bytes (AMX-INT8), in the core alone" % factors, f("tiles.%d.amx" % factors),
+               "without tiles", f("tiles.%d.vnni" % factors))
     for factors in (64, 256):
         yield ("long tail, an iteration, %d factors" % factors, f("tail.%d.iteration" % factors), "implicit, CG",
                f("implicit_tail.%d.iteration" % factors))

@@ -392,8 +392,15 @@ main(void)
 		skip("whole numbers", "they are no faster here");
 		return done();
 	}
-	for (int k = 0; k < 7; k++)
-		test_kernels(mf_int16(), sizes[k]);
+	for (MfIsa best = mf_isa(), level = (MfIsa) 0; level <= best; level++)
+	{
+		mf_isa_limit(level);
+		for (int k = 0; k < 7 && mf_int16() != NULL; k++)
+		{
+			printf("# %s, tiles: %s\n", mf_isa_name(level), mf_isa_has_amx() ? "in use" : "none");
+			test_kernels(mf_int16(), sizes[k]);
+		}
+	}
 	for (int d = 7; d <= 64; d += 57)
 	{
 		for (int prior = 0; prior < 2; prior++)

@@ -2,11 +2,15 @@
  * test_int8.c - the fixed side as whole numbers of 8 bits: kernels beside plain loops over the numbers, to the last digit
  * where they are whole, and trainings that begin with 8 bits beside trainings in floats.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "tap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "amx_trap.h"
 #include "core/als/als_int16.h"
 #include "sample.h"
 
@@ -357,6 +361,36 @@ test_same_bits(const SampleOptions *options)
 	sample_free(&one.sample);
 }
 
+/* Trainings by tiles, the processor's or trapped, and without: of 8 bits, and later of 13. */
+static void
+test_tiles(void)
+{
+	SampleOptions options = {.nusers = 90,.nitems = 120,.factors = 20,.rating = true,.interest = true,.density = 500,
+	.int16 = true,.shared = 12};
+	size_t		size = (size_t) (options.nusers * mf_padded(options.factors)) * sizeof(float);
+	MfIsa		best = mf_isa();
+	Outcome		without;
+	Outcome		with;
+
+#ifdef MF_HAS_AMX
+	mf_isa_limit(MF_ISA_VNNI);
+#endif
+	without = train(&options, true, 20, 1, 0);
+	mf_isa_limit(best);
+	if (!mf_isa_has_amx() && !pretend_tiles())
+		skip("the same bits with tiles and without", mf_amx_text(mf_amx()));
+	else
+	{
+		with = train(&options, true, 20, 1, 0);
+		ok(with.coarse > 0 && with.fine > 0 && with.loss == without.loss &&
+		   memcmp(with.sample.factors.user, without.sample.factors.user, size) == 0,
+		   "the same bits with tiles and without: %d half-sweeps of 8 bits, %d of 13", with.coarse, with.fine);
+		sample_free(&with.sample);
+		stop_pretending();
+	}
+	sample_free(&without.sample);
+}
+
 int
 main(void)
 {
@@ -369,8 +403,15 @@ main(void)
 		skip("whole numbers of 8 bits", "they are no faster here");
 		return done();
 	}
-	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
-		test_kernels(sizes[k]);
+	for (MfIsa best = mf_isa(), level = (MfIsa) 0; level <= best; level++)
+	{
+		mf_isa_limit(level);
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]) && mf_int8() != NULL; k++)
+		{
+			printf("# %s, tiles: %s\n", mf_isa_name(level), mf_isa_has_amx() ? "in use" : "none");
+			test_kernels(sizes[k]);
+		}
+	}
 	for (int terms = 1; terms <= 3; terms++)
 	{
 		SampleOptions dense = {.nusers = 3000,.nitems = 1500,.factors = 32,.density = 100,.int16 = true};
@@ -383,5 +424,6 @@ main(void)
 	.density = 6,.int16 = true}, "sparse");
 	test_settled(&small);
 	test_same_bits(&small);
+	test_tiles();
 	return done();
 }

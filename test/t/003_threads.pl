@@ -102,6 +102,20 @@ for my $where (sort keys %memory)
 }
 is($node->safe_psql('postgres', 'SELECT count(DISTINCT (user_id, item_id)) > 1000000 FROM million'), 't',
 	'ratings enough for vectors to be rounded in between');
+
+# Which way panels of rounded vectors are multiplied is said once a session, and so is what is in the way of tiles.
+my (undef, undef, $said) = $node->psql('postgres', 'SET client_min_messages = debug1;' .
+	"SELECT FROM mf_train('million', 'tiles', iterations => 2, factors => 8);" x 2);
+my @ways = $said =~ /DEBUG:  mfrec: AMX tiles: (.*)/g;
+is(@ways, 1, 'a session says once whether it uses tiles');
+note("tiles: $ways[0]");
+my $has_tiles = grep { /^flags.* amx_int8/ } split /\n/, slurp_file('/proc/cpuinfo');
+$has_tiles ? isnt($ways[0], 'the processor has none', 'which the processor has')
+	: like($ways[0], qr/^(the processor has none|not compiled in)$/, 'which the processor has not');
+(undef, undef, $said) = $node->psql('postgres', "SET client_min_messages = debug1; SELECT FROM mf_train('skewed', 'tiles', iterations => 2, factors => 8)");
+unlike($said, qr/AMX/, 'and does not ask for them where nothing is rounded');
+$node->safe_psql('postgres', "SELECT mf_drop('tiles')");
+
 for my $case (["skewed", "factors => 32"], ["skewed", "feedback => 'implicit', factors => 32"], ["skewed", "factors => 160"],
 	["skewed", "interest_weight => 0, factors => 32"], ["million", "factors => 32"])
 {

@@ -12,6 +12,6 @@
  */
 #define MF_DISPATCH(table) \
 	(((const __typeof__(table##_plain) *const[]) {MF_ISA_EACH(MF_DISPATCH_LEVEL, table)})[mf_isa()])
-#define MF_DISPATCH_LEVEL(table, id, name, lanes, vnni, target, support) &table##_##name,
+#define MF_DISPATCH_LEVEL(table, id, name, bodies, lanes, vnni, target, support) &table##_##bodies,
 
 #endif

@@ -9,8 +9,8 @@
 static atomic_int level_in_force;
 
 #define HAS(feature) (__builtin_cpu_supports(#feature) != 0)
-#define IS_SUPPORTED(x, id, name, lanes, vnni, target, support) support,
-#define NAME(x, id, name, lanes, vnni, target, support) #name,
+#define IS_SUPPORTED(x, id, name, bodies, lanes, vnni, target, support) support,
+#define NAME(x, id, name, bodies, lanes, vnni, target, support) #name,
 
 /* The highest level that the processor and the operating system support. */
 static MfIsa
@@ -44,12 +44,23 @@ mf_isa(void)
 	return (MfIsa) (level - 1);
 }
 
-/* Whether dot products of bytes (AVX-512 VNNI) may be used: of the levels of x86 the highest has them. */
+/* Whether dot products of bytes (AVX-512 VNNI) may be used. */
 bool
 mf_isa_has_vnni(void)
 {
 #ifdef MF_ISA_X86
 	return mf_isa() >= MF_ISA_VNNI;
+#else
+	return false;
+#endif
+}
+
+/* Whether tiles of bytes (AMX-INT8) may be used, for which the first question asks the kernel: see amx.h. */
+bool
+mf_isa_has_amx(void)
+{
+#ifdef MF_HAS_AMX
+	return mf_isa() >= MF_ISA_AMX && mf_amx() == MF_AMX_READY;
 #else
 	return false;
 #endif

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include "core/simd/amx.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define MF_ISA_X86 1
 #endif
@@ -18,25 +20,33 @@
 /*
  * The table, the weakest level first: a processor that has one has those above it as well.
  *
- *		LEVEL(x, enumerator, name, floats in a register, whether it multiplies bytes (VNNI), target, support)
+ *		LEVEL(x, enumerator, name, bodies, floats in a register, whether it multiplies bytes (VNNI), target, support)
  *
  * The name is part of kernels' names; target is what the compiler may use, support what the processor must have
  * beyond the level above.  x is the caller's.  A new level is a new row, the next number of those that
  * foreach_isa.h goes through.
+ *
+ * bodies names the level whose kernels a level runs: its own, but for the last row's.  That adds tiles, which
+ * only syrk_amx.c has a use for, and only after a process was given them: see amx.h.
  */
-#define MF_ISA_0(LEVEL, x) LEVEL(x, PLAIN, plain, 4, 0, "", true)
+#define MF_ISA_0(LEVEL, x) LEVEL(x, PLAIN, plain, plain, 4, 0, "", true)
 #ifdef MF_ISA_X86
-#define MF_ISA_1(LEVEL, x) LEVEL(x, AVX2, avx2, 8, 0, MF_TARGETS_AVX2, HAS(avx2) && HAS(fma) && HAS(bmi) && HAS(bmi2))
+#define MF_ISA_1(LEVEL, x) \
+	LEVEL(x, AVX2, avx2, avx2, 8, 0, MF_TARGETS_AVX2, HAS(avx2) && HAS(fma) && HAS(bmi) && HAS(bmi2))
 #define MF_ISA_2(LEVEL, x) \
-	LEVEL(x, AVX512, avx512, 16, 0, MF_TARGETS_AVX512, \
+	LEVEL(x, AVX512, avx512, avx512, 16, 0, MF_TARGETS_AVX512, \
 		  HAS(avx512f) && HAS(avx512bw) && HAS(avx512dq) && HAS(avx512vl))
-#define MF_ISA_3(LEVEL, x) LEVEL(x, VNNI, vnni, 16, 1, MF_TARGETS_VNNI, HAS(avx512vnni))
+#define MF_ISA_3(LEVEL, x) LEVEL(x, VNNI, vnni, vnni, 16, 1, MF_TARGETS_VNNI, HAS(avx512vnni))
+#endif
+#ifdef MF_HAS_AMX
+#define MF_ISA_5(LEVEL, x) LEVEL(x, AMX, amx, vnni, 16, 1, MF_TARGETS_AMX, mf_amx_is_there())
 #endif
 
-/* x86-64-v3; x86-64-v4; and with dot products of bytes. */
+/* x86-64-v3; x86-64-v4; with dot products of bytes; and with tiles of them. */
 #define MF_TARGETS_AVX2 "avx2,fma,bmi,bmi2"
 #define MF_TARGETS_AVX512 "avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512dq,avx512vl"
 #define MF_TARGETS_VNNI "avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"
+#define MF_TARGETS_AMX MF_TARGETS_VNNI ",amx-tile,amx-int8"
 
 /* Rows that there are not. */
 #ifndef MF_ISA_1
@@ -60,7 +70,7 @@
 	MF_ISA_0(LEVEL, x) MF_ISA_1(LEVEL, x) MF_ISA_2(LEVEL, x) MF_ISA_3(LEVEL, x) MF_ISA_4(LEVEL, x) MF_ISA_5(LEVEL, x)
 
 /* MF_ISA_PLAIN and so on; MF_ISA_LEVELS is their number. */
-#define MF_ISA_ENUMERATOR(x, id, name, lanes, vnni, target, support) MF_ISA_##id,
+#define MF_ISA_ENUMERATOR(x, id, name, bodies, lanes, vnni, target, support) MF_ISA_##id,
 typedef enum MfIsa
 {
 	MF_ISA_EACH(MF_ISA_ENUMERATOR, )
@@ -71,11 +81,11 @@ typedef enum MfIsa
 #define MF_LEVEL MF_ISA_ROW(MF_ISA_PICK_NAME, )
 #define MF_LANES MF_ISA_ROW(MF_ISA_PICK_LANES, )
 #define MF_VNNI MF_ISA_ROW(MF_ISA_PICK_VNNI, )
-#define MF_ISA_PICK_NAME(x, id, name, lanes, vnni, target, support) name
-#define MF_ISA_PICK_LANES(x, id, name, lanes, vnni, target, support) lanes
-#define MF_ISA_PICK_VNNI(x, id, name, lanes, vnni, target, support) vnni
-#define MF_ISA_PICK_TARGET(x, id, name, lanes, vnni, target, support) target
-#define MF_ISA_PICK_ONE(x, id, name, lanes, vnni, target, support) 1
+#define MF_ISA_PICK_NAME(x, id, name, bodies, lanes, vnni, target, support) name
+#define MF_ISA_PICK_LANES(x, id, name, bodies, lanes, vnni, target, support) lanes
+#define MF_ISA_PICK_VNNI(x, id, name, bodies, lanes, vnni, target, support) vnni
+#define MF_ISA_PICK_TARGET(x, id, name, bodies, lanes, vnni, target, support) target
+#define MF_ISA_PICK_ONE(x, id, name, bodies, lanes, vnni, target, support) 1
 
 /* name_plain, name_avx2 and so on: the level is part of a kernel's name. */
 #define MF_ISA_JOIN2(name, level) name##_##level
@@ -102,6 +112,7 @@ typedef enum MfIsa
 
 extern MfIsa mf_isa(void);
 extern bool mf_isa_has_vnni(void);
+extern bool mf_isa_has_amx(void);
 extern MfIsa mf_isa_limit(MfIsa level);
 extern const char *mf_isa_name(MfIsa level);
 
