@@ -25,7 +25,7 @@ OBJS = \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
-	$(addprefix src/image/, image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
+	$(addprefix src/image/, direction_rows.o image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
 		image_publish.o image_read.o image_renew.o image_sweep.o seen_items.o) \
 	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o feature_table.o missing_rows.o \
 		model_acl.o model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
@@ -46,7 +46,7 @@ OBJS = \
 		als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
-	$(addprefix src/core/topk/, diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
+	$(addprefix src/core/topk/, directions.o diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
 		topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o ranks.o score.o syrk_amx.o) \

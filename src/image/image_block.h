@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 7
+#define IMAGE_FORMAT 8
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
@@ -34,7 +34,7 @@ typedef enum Section
 								 * back */
 	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts */
 	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
-	SECTION_SIMILAR,			/* another one: the directions by which items are alike */
+	SECTION_SIMILAR,			/* see core/topk/directions.c: the directions by which items are alike */
 	SECTIONS
 } Section;
 

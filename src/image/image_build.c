@@ -12,10 +12,10 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "core/linalg/dot.h"
 #include "core/linalg/gram.h"
 #include "core/predict/predict.h"
-#include "core/topk/index.h"
+#include "core/topk/directions.h"
+#include "image/direction_rows.h"
 #include "image/image_block.h"
 #include "image/image_build.h"
 #include "pg/alloc.h"
@@ -26,13 +26,6 @@ static int
 Dimensions(const ImageSource *source)
 {
 	return mf_dimensions(&source->objective);
-}
-
-/* The length of the vectors by which items are alike: what beyond it there is of s_i is 0. */
-int
-SimilarDimensions(const MfObjective *objective)
-{
-	return mf_ratings_alone(objective) ? mf_dimensions(objective) : objective->factors;
 }
 
 /* The bytes that an id takes among the values, a multiple of 8; 0 where it is held in its int64 itself. */
@@ -126,7 +119,7 @@ MeasureSections(ImageHeader *header, const ImageSource *source)
 	length[SECTION_INTEREST] = both && LosesInterest(source) ? n * ld * sizeof(float) : 0;
 	length[SECTION_RATING] = both ? n * ld * sizeof(float) : 0;
 	length[SECTION_INDEX] = mf_index_size(n, d);
-	length[SECTION_SIMILAR] = mf_index_size(n, SimilarDimensions(&source->objective));
+	length[SECTION_SIMILAR] = mf_directions_size(n, DirectionLength(&source->objective));
 }
 
 /* Lays the sections out behind the header, one after the other. */
@@ -318,51 +311,13 @@ FillIndex(char *block, const ImageSource *source)
 	pfree(offsets);
 }
 
-/*
- * The direction by which an item resembles others, which is row `row` of the source: s_i, of a cold item without the
- * shift that all of those have, or q_i in a model of ratings alone, of length 1; 0 where it is 0.
- */
-void
-FillDirection(const ImageSource *source, int64 row, float *direction)
-{
-	const MfObjective *objective = &source->objective;
-	bool		ratings_alone = mf_ratings_alone(objective);
-	int			d = SimilarDimensions(objective);
-	double		squares;
-
-	memset(direction, 0, sizeof(float) * mf_padded(d));
-	memcpy(direction, (ratings_alone ? source->rating : source->interest) + row * mf_padded(Dimensions(source)),
-		   sizeof(float) * d);
-	if (!ratings_alone && source->cold_shift && mf_is_cold(objective, source->counts[row]))
-		mf_shift_cold(direction, -1, source->cold_shift, d);
-	squares = mf_dot(direction, direction, d);
-	for (int j = 0; j < d && squares > 0; j++)
-		direction[j] = (float) (direction[j] / sqrt(squares));
-}
-
-/* The index for what is like an item, over directions; it follows that for lists, and is the end of the block. */
+/* A view of a block's index for lists. */
 static void
-FillSimilar(char *block, const ImageSource *source)
+OpenIndex(const char *block, MfIndex *index)
 {
-	ImageHeader *header = (ImageHeader *) block;
-	int			d = SimilarDimensions(&source->objective);
-	int64		n = header->nitems;
-	int64		ld = mf_padded(d);
-	int64		planned = header->offset[SECTION_SIMILAR];
-	float	   *directions = AlignedArray(n * ld, sizeof(float));
-	MfItems		items = {.nitems = n,.factors = d,.vector = directions,.room = header->room};
-	Size		size;
-
-	header->offset[SECTION_SIMILAR] = TYPEALIGN(64, header->offset[SECTION_INDEX] + header->length[SECTION_INDEX]);
-	memset(SectionStart(block, SECTION_SIMILAR), 0, planned - header->offset[SECTION_SIMILAR]);
-	for (int64 i = 0; i < n; i++)
-		FillDirection(source, i, directions + i * ld);
-	size = mf_index_build(SectionStart(block, SECTION_SIMILAR),
-						  AlignedZeroArray(mf_index_workspace(n, d, &source->parallel), 1),
-						  &items, MF_QUANTIZE_SQ4, &source->parallel);
-	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
-	header->length[SECTION_SIMILAR] = size;
-	header->size = header->offset[SECTION_SIMILAR] + size;
+	if (!mf_index_open(index, SectionStart(block, SECTION_INDEX),
+					   ((const ImageHeader *) block)->length[SECTION_INDEX]))
+		elog(ERROR, "item index is damaged");
 }
 
 /*
@@ -378,8 +333,7 @@ FillVectors(char *block, const ImageSource *source, const int32 *order, int64 fi
 	float	   *rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
 	MfIndex		index;
 
-	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]))
-		elog(ERROR, "item index is damaged");
+	OpenIndex(block, &index);
 	for (int64 at = first; at < index.npacks * MF_PACK; at++)
 	{
 		int32		item = index.item[at];
@@ -390,6 +344,33 @@ FillVectors(char *block, const ImageSource *source, const int32 *order, int64 fi
 		if (item >= 0 && rating)
 			memcpy(rating + at * ld, source->rating + row * ld, sizeof(float) * ld);
 	}
+}
+
+/*
+ * The index for what is like an item, over directions; it follows that for lists, and is the end of the block.  All
+ * other sections are there.
+ */
+static void
+FillSimilar(char *block, const ImageSource *source)
+{
+	ImageHeader *header = (ImageHeader *) block;
+	int64		planned = header->offset[SECTION_SIMILAR];
+	int			d = DirectionLength(&source->objective);
+	DirectionRows directions;
+	MfVectors	rows;
+	MfIndex		index;
+	Size		size;
+
+	header->offset[SECTION_SIMILAR] = TYPEALIGN(64, header->offset[SECTION_INDEX] + header->length[SECTION_INDEX]);
+	memset(SectionStart(block, SECTION_SIMILAR), 0, planned - header->offset[SECTION_SIMILAR]);
+	OpenIndex(block, &index);
+	rows = ViewDirectionRows(&directions, block, &index);
+	size = mf_directions_build(SectionStart(block, SECTION_SIMILAR),
+							   AlignedZeroArray(mf_directions_workspace(header->nitems, d, &source->parallel), 1),
+							   &index, &rows, &source->parallel);
+	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
+	header->length[SECTION_SIMILAR] = size;
+	header->size = header->offset[SECTION_SIMILAR] + size;
 }
 
 /* A block for a header, zero behind that, aligned to 64 bytes; it cannot be freed by pfree(), only with its context. */

@@ -40,8 +40,6 @@ extern char *BuildImageBlock(const ImageSource *source, MemoryContext context);
 /* Parts of a block, for image_renew.c; see image_build.c. */
 extern Size IdValueBytes(const IdType *type, int64 id);
 extern int64 PutIdValue(const IdType *type, int64 id, char *values, int64 *at);
-extern int	SimilarDimensions(const MfObjective *objective);
-extern void FillDirection(const ImageSource *source, int64 row, float *direction);
 extern void FillMeans(char *block, const ImageSource *source);
 extern void FillOrders(char *block);
 extern void FillNumbered(char *block, const int32 *numbers, const int32 *order);

@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "core/predict/predict.h"
+#include "core/topk/directions.h"
 #include "image/image_block.h"
 #include "image/image_cache.h"
 #include "image/image_file.h"
@@ -41,6 +42,7 @@ ViewBlock(Image *image)
 	const char *block = image->block;
 	const ImageHeader *header = (const ImageHeader *) block;
 	bool		by_reference = !image->item_type.is_int && !image->item_type.typbyval;
+	MfVectors	rows;
 
 	image->objective = header->objective;
 	image->mean_bias = header->mean_bias;
@@ -63,8 +65,10 @@ ViewBlock(Image *image)
 	image->gram = SectionStart(block, SECTION_GRAM);
 	image->interest = header->length[SECTION_INTEREST] > 0 ? SectionStart(block, SECTION_INTEREST) : NULL;
 	image->rating = header->length[SECTION_RATING] > 0 ? SectionStart(block, SECTION_RATING) : NULL;
+	rows = ViewDirectionRows(&image->directions, block, &image->index);
 	return mf_index_open(&image->index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]) &&
-		mf_index_open(&image->similar, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]);
+		mf_directions_open(&image->similar, &image->index, &rows, SectionStart(block, SECTION_SIMILAR),
+						   header->length[SECTION_SIMILAR]);
 }
 
 /* Reset callback of an image's context: memory that palloc() does not own. */
@@ -305,7 +309,8 @@ InterestVector(const Image *image, int32 item, float *workspace)
 		return image->interest + (Size) image->index.position[item] * ld;
 	if (image->rating == NULL)
 		return v;
-	mf_interest_vector(&image->objective, mf_item_taste(&image->objective, image->counts[item]), v,
+	memset(workspace, 0, sizeof(float) * ld);
+	mf_interest_vector(image->objective.factors, mf_item_taste(&image->objective, image->counts[item]), v,
 					   image->rating + (Size) image->index.position[item] * ld, workspace);
 	return workspace;
 }

@@ -7,6 +7,7 @@
 #include "core/als/objective.h"
 #include "core/topk/index.h"
 #include "ids/id_map.h"
+#include "image/direction_rows.h"
 #include "model/model_cache.h"
 #include "pg/session_cache.h"
 
@@ -31,7 +32,8 @@ typedef struct Image
 	int64		nitems;
 	IdMap		ids;			/* item id to number and back */
 	MfIndex		index;			/* list vectors v_i */
-	MfIndex		similar;		/* directions by which items are alike: see FillDirection() */
+	MfIndex		similar;		/* directions by which items are alike, at the same positions */
+	DirectionRows directions;	/* the vectors of that */
 	const float *interest;		/* x ld, by position in the index: s_i; NULL where list vectors give it back */
 	const float *rating;		/* x ld, likewise: q_i; NULL unless both parts are there */
 	const float *bias;			/* nitems: b_i; 0 without a rating part */

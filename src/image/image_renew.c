@@ -13,7 +13,8 @@
 #include "compat.h"
 #include "core/base/padding.h"
 #include "core/predict/predict.h"
-#include "core/topk/index.h"
+#include "core/topk/directions.h"
+#include "image/direction_rows.h"
 #include "image/image_block.h"
 #include "image/image_patch.h"
 #include "image/image_renew.h"
@@ -296,59 +297,38 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 	return true;
 }
 
-/* Renews an index of the block; *view: as it was before.  False where there is no room. */
-static bool
-RenewSection(const Renewal *renewal, Section section, const MfRenewal *changes, MfIndex *view)
-{
-	void	   *space = SectionStart(renewal->copy.block, section);
-	int64		length = HeaderOf(renewal)->length[section];
-
-	return mf_index_open(view, space, length) &&
-		mf_index_renew(space, length, AlignedArray(mf_index_renew_workspace(view, changes), 1), changes);
-}
-
-/* Renews the index of directions, of the items that have changed for the other one.  False where there is no room. */
-static bool
-RenewSimilar(const Renewal *renewal, const MfRenewal *changes)
-{
-	const ImageSource *source = &renewal->changes->source;
-	int64		ld = mf_padded(SimilarDimensions(&source->objective));
-	float	   *directions = AlignedArray(changes->nrenewed * ld, sizeof(float));
-	MfRenewal	similar = *changes;
-	MfIndex		view;
-
-	for (int64 c = 0; c < changes->nrenewed; c++)
-		FillDirection(source, renewal->order[changes->item[c]], directions + c * ld);
-	similar.vector = directions;
-	similar.offset = NULL;
-	return RenewSection(renewal, SECTION_SIMILAR, &similar, &view);
-}
-
-/* Renews the indexes, and vectors that lie as that for lists has its own.  False where there is no room. */
+/*
+ * Renews the index for lists and vectors that lie as it has its own, then that of directions.  False where there is no
+ * room.
+ */
 static bool
 RenewIndexes(Renewal *renewal)
 {
+	char	   *block = renewal->copy.block;
+	const int64 *length = HeaderOf(renewal)->length;
+	void	   *space = SectionStart(block, SECTION_INDEX);
 	MfRenewal	changes;
-	MfIndex		view;
+	DirectionRows directions;
+	MfIndex		index;
+	MfVectors	rows;
 
-	if (!DescribeChanges(renewal, &changes) || !RenewSection(renewal, SECTION_INDEX, &changes, &view) ||
-		!RenewSimilar(renewal, &changes))
+	if (!DescribeChanges(renewal, &changes) || !mf_index_open(&index, space, length[SECTION_INDEX]) ||
+		!mf_index_renew(space, length[SECTION_INDEX],
+						AlignedArray(mf_index_renew_workspace(&index, &changes), 1), &changes) ||
+		!mf_index_open(&index, space, length[SECTION_INDEX]))
 		return false;
-	FillVectors(renewal->copy.block, &renewal->changes->source, renewal->order, mf_index_base_rows(&view));
-	return true;
+	FillVectors(block, &renewal->changes->source, renewal->order, mf_index_base_rows(&index));
+	rows = ViewDirectionRows(&directions, block, &index);
+	return mf_directions_renew(SectionStart(block, SECTION_SIMILAR), length[SECTION_SIMILAR],
+							   AlignedArray(mf_directions_renew_workspace(rows.factors), 1), &index, &rows);
 }
 
-/* The parts of an index that lie in the block as the base has them: vectors and codes; returns how many. */
-static int
-SameParts(const char *block, const MfIndex *index, ImageSpan *same)
+/* The codes of an index, of those that it has, that lie in the block as the base has them. */
+static ImageSpan
+SameCodes(const char *block, const MfIndex *index)
 {
-	int64		rows = mf_index_base_rows(index);
-	int			n = 0;
-
-	same[n++] = (ImageSpan) {(const char *) index->vector - block, rows * index->ld * sizeof(float)};
-	if (index->sq4.dims > 0)
-		same[n++] = (ImageSpan) {(const char *) index->sq4.code - block, rows / MF_PACK * index->sq4.dims * 8};
-	return n;
+	return (ImageSpan) {(const char *) index->sq4.code - block,
+		mf_index_base_rows(index) / MF_PACK * index->sq4.dims * 8};
 }
 
 /* Writes the file: a patch, for which vectors and codes that lie where the base has them need not be looked at. */
@@ -357,20 +337,28 @@ WriteRenewal(const Renewal *renewal, const pg_uuid_t *uuid)
 {
 	ImageHeader *header = HeaderOf(renewal);
 	char	   *block = renewal->copy.block;
-	ImageSpan	same[5];
+	ImageSpan	same[4];
 	int			n = 0;
+	int64		bytes;
+	DirectionRows directions;
+	MfVectors	rows;
 	MfIndex		index;
 	MfIndex		similar;
 
 	header->uuid = *uuid;
 	SealImageHeader(header);
+	rows = ViewDirectionRows(&directions, block, &index);
 	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]) ||
-		!mf_index_open(&similar, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]))
+		!mf_directions_open(&similar, &index, &rows, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]))
 		return false;
+	bytes = mf_index_base_rows(&index) * index.ld * sizeof(float);
 	if (header->length[SECTION_RATING] > 0)
-		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], mf_index_base_rows(&index) * index.ld * sizeof(float)};
-	n += SameParts(block, &index, same + n);
-	n += SameParts(block, &similar, same + n);
+		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], bytes};
+	same[n++] = (ImageSpan) {(const char *) index.vector - block, bytes};
+	if (index.sq4.dims > 0)
+		same[n++] = SameCodes(block, &index);
+	if (similar.sq4.dims > 0)
+		same[n++] = SameCodes(block, &similar);
 	return WriteImagePatch(uuid, &renewal->copy, same, n);
 }
 

@@ -2,7 +2,7 @@
  * similar_items.c - the items whose vectors are nearest to an item's, or what their attributes alone make of these.
  *
  * By cosine, so popularity, which lives in the length of vectors, counts nothing.  The image has an index of directions
- * for it, which tells items that are near enough; these are compared by their vectors.
+ * for it.
  *
  * The vectors that lists go by are in the image.  What attributes make of items with ratings is not: it is read from
  * the model's table in one pass, as a search for users is.  Of an item without ratings the vector is that.
@@ -21,13 +21,6 @@
 #include "serve/new_items.h"
 #include "serve/similar_items.h"
 
-/* How far the cosine by directions may be from that of vectors: both are rounded, and s_i may be off by a millionth. */
-#define DIRECTION_ERROR 4e-6
-
-/* Items that are compared beyond those asked for, and so many that it is better to compare all. */
-#define SPARE_ITEMS 32
-#define MOST_NEAREST 4096
-
 /* A search for the k items nearest to one. */
 typedef struct ItemSearch
 {
@@ -43,23 +36,11 @@ typedef struct ItemSearch
 	MfHeap		best;
 } ItemSearch;
 
-/*
- * The vector by which items resemble each other, ld floats: s_i, of a cold item without the shift that all of those
- * have, or q_i in a model of ratings alone.  `space` has ld floats, and may be where it is.
- */
+/* The vector by which an item resembles others; `space` has ld floats, and may be where it is. */
 static const float *
 SimilarityVector(const Image *image, int32 item, float *space)
 {
-	const float *vector;
-
-	if (mf_ratings_alone(&image->objective))
-		return RatingVector(image, item);
-	vector = InterestVector(image, item, space);
-	if (!mf_is_cold(&image->objective, image->counts[item]))
-		return vector;
-	memmove(space, vector, sizeof(float) * image->index.ld);
-	mf_shift_cold(space, -1, image->cold_shift, image->index.ld);
-	return space;
+	return mf_index_row(&image->similar, image->index.position[item], space);
 }
 
 /* Words of a bitmap of the positions of the image's index. */
@@ -112,15 +93,12 @@ Admits(const ItemSearch *search, int32 item)
 static void
 Compare(ItemSearch *search, int32 item, const float *vector)
 {
-	mf_heap_push(&search->best, item, mf_cosine(search->target, vector, search->ld));
+	mf_heap_push(&search->best, item, mf_cosine(search->target, vector, search->image->similar.factors));
 }
 
-/*
- * Compares all items of the image that are let in, or of these those without ratings, in the order in which vectors
- * lie.
- */
+/* Compares the items without ratings of the image that are let in, in the order in which vectors lie. */
 static void
-CompareImage(ItemSearch *search, bool cold_alone)
+CompareCold(ItemSearch *search)
 {
 	const Image *image = search->image;
 	int64		words = PositionWords(image);
@@ -134,7 +112,7 @@ CompareImage(ItemSearch *search, bool cold_alone)
 		{
 			int32		item = image->index.item[w * 64 + pg_rightmost_one_pos64(bits)];
 
-			if ((!cold_alone || IsCold(search, item)) && Admits(search, item))
+			if (IsCold(search, item) && Admits(search, item))
 				Compare(search, item, SimilarityVector(image, item, space));
 		}
 	}
@@ -195,7 +173,7 @@ FindTarget(const Recommender *r, ItemSearch *search, int64 id, bool content)
 	else if (content && !IsCold(search, item))
 		ReadFactorsOf(r->model->item_relid, ITEM_ID, r->version, &image->item_type, id, READ_PRIOR, TakeTargetRow, search);
 	else
-		TakeTarget(search, SimilarityVector(image, item, search->target), search->ld);
+		TakeTarget(search, SimilarityVector(image, item, search->target), image->similar.factors);
 	return search->found;
 }
 
@@ -210,56 +188,27 @@ CheckContent(const Recommender *r)
 				 errhint("Train it with the argument item_features of mf_train.")));
 }
 
-/* Compares all items that the filter lets in, and keeps the k nearest. */
+/* Compares all items that the filter lets in by what attributes make of them, and keeps the k nearest. */
 static void
 CompareAll(ItemSearch *search, const ListFilter *filter)
 {
 	const Recommender *r = search->recommender;
 
 	search->wanted = WantedPositions(search->image, filter);
-	CompareImage(search, search->content);
-	if (search->content)
-		ReadFactors(r->model->item_relid, ITEM_ID, r->version, &r->image->item_type, READ_PRIOR, CompareRow, search);
+	CompareCold(search);
+	ReadFactors(r->model->item_relid, ITEM_ID, r->version, &r->image->item_type, READ_PRIOR, CompareRow, search);
 }
 
-/* The nearest n items by the index of directions: best first, in a new list. */
+/* The nearest k items by the index of directions. */
 static void
-SearchDirections(const ItemSearch *search, const ListFilter *filter, int n, TopList *list)
+SearchDirections(const ItemSearch *search, const ListFilter *filter, int k, TopList *list)
 {
 	const MfIndex *index = &search->image->similar;
 	MfFilter	numbered = {.candidates = filter->candidates,.ncandidates = filter->ncandidates,.excluded = search->excluded,
 	.seen = &search->item,.nseen = search->item >= 0 ? 1 : 0};
 
-	InitList(search->image, n, list);
-	list->count = mf_topk_search(index, search->target, n, &numbered, SearchWorkspace(mf_topk_workspace(index, n)),
-								 list->item, list->score, NULL);
-}
-
-/*
- * Keeps the k nearest items of those that the index of directions says are nearest, and some more.  Directions are
- * rounded, so that they tell cosines to within DIRECTION_ERROR only; no other item is nearer if the last one of these
- * is farther by more than that.  False where too many are nearly as near.
- */
-static bool
-CompareNearest(ItemSearch *search, const ListFilter *filter, int k)
-{
-	double		length = sqrt(mf_dot(search->target, search->target, search->ld));
-	float	   *space = palloc(sizeof(float) * search->ld);
-
-	for (int64 n = k + SPARE_ITEMS; length > 0 && n <= MOST_NEAREST && 2 * n < search->image->nitems; n *= 4)
-	{
-		TopList		near;
-
-		CHECK_FOR_INTERRUPTS();
-		SearchDirections(search, filter, (int) n, &near);
-		mf_heap_start(&search->best, search->best.entry, k);
-		for (int i = 0; i < near.count; i++)
-			Compare(search, near.item[i], SimilarityVector(search->image, near.item[i], space));
-		if (near.count < n ||
-			search->best.entry[0].score * length > near.score[near.count - 1] + DIRECTION_ERROR * length)
-			return true;
-	}
-	return false;
+	list->count = mf_topk_similar(index, search->target, k, &numbered, SearchWorkspace(mf_topk_workspace(index, k)),
+								  list->item, list->score, NULL);
 }
 
 /* The k items nearest to the target that a filter lets in; a RankFunction, which does not count groups. */
@@ -271,13 +220,14 @@ RankSimilar(void *state, const ListFilter *filter, int k, TopList *list)
 
 	search->excluded = MarkExcluded(image, filter);
 	k = Max(1, Min(k, image->nitems));
-	mf_heap_start(&search->best, HugeArray(k, sizeof(MfScored)), k);
 	InitList(image, k, list);
-	if (search->content || !CompareNearest(search, filter, k))
+	if (!search->content)
 	{
-		mf_heap_start(&search->best, search->best.entry, k);
-		CompareAll(search, filter);
+		SearchDirections(search, filter, k, list);
+		return;
 	}
+	mf_heap_start(&search->best, HugeArray(k, sizeof(MfScored)), k);
+	CompareAll(search, filter);
 	mf_heap_sort(&search->best);
 	for (; list->count < search->best.count; list->count++)
 	{
@@ -288,7 +238,7 @@ RankSimilar(void *state, const ListFilter *filter, int k, TopList *list)
 
 /*
  * The k items whose vectors point most in the direction of an item's, given by its id, of those that a filter lets
- * in, by decreasing cosine, of equal ones the smaller number first; never the item itself; at most so many of each
+ * in, by decreasing cosine, of equal ones the smaller number first, but of 0 by lot; never the item itself; at most so many of each
  * group. content: by what attributes alone make of them, where they make something; an error where the version does
  * not go by attributes.  The list is in the current memory context; empty where nothing is known of the item.
  */

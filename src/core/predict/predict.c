@@ -144,18 +144,18 @@ mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const in
 }
 
 /*
- * s_i back from v_i and q_i, ld floats each, with the taste that v_i was made with: as exact as v_i is, which is good
- * enough unless taste * q_i is much longer than s_i.  Beyond shared dimensions s_i is 0 to the last bit.
+ * s_i back from v_i and q_i with the taste that v_i was made with: as exact as v_i is, which is good enough unless
+ * taste * q_i is much longer than s_i.  Only shared dimensions, `factors`, are asked for: beyond them s_i is 0 to the
+ * last bit.  interest: mf_padded(factors) floats, padding 0.
  */
 void
-mf_interest_vector(const MfObjective *objective, float taste, const float *vector, const float *rating,
-				   float *interest)
+mf_interest_vector(int factors, float taste, const float *vector, const float *rating, float *interest)
 {
-	int			ld = mf_padded(mf_dimensions(objective));
+	int			ld = mf_padded(factors);
 
 	memcpy(interest, vector, (size_t) ld * sizeof(float));
 	mf_dense()->axpy(interest, rating, -taste, ld);
-	memset(interest + objective->factors, 0, (size_t) (ld - objective->factors) * sizeof(float));
+	memset(interest + factors, 0, (size_t) (ld - factors) * sizeof(float));
 }
 
 /*

@@ -33,6 +33,13 @@ count_blocks(int64_t positions)
 	return (positions + MF_BLOCK - 1) / MF_BLOCK;
 }
 
+/* The packs of as many whole blocks as so many positions take. */
+size_t
+mf_index_packs(int64_t positions)
+{
+	return (size_t) count_blocks(positions) * MF_BLOCK_PACKS;
+}
+
 /* The positions that an index of so many items had better have room for: so many, or more in whole blocks. */
 int64_t
 mf_index_room(int64_t nitems)
@@ -50,11 +57,11 @@ take_numbers(MfArena *arena, size_t n)
 	return mf_arena_take(arena, n * sizeof(float));
 }
 
-/* The arrays of 4-bit codes; packs: of whole blocks. */
-static void
-lay_out_sq4(MfIndex *index, MfArena *arena, const MfIndexHeader *header, size_t packs)
+/* The arrays of 4-bit codes of index->sq4.dims coordinates; packs: of whole blocks. */
+void
+mf_index_lay_out_sq4(MfIndex *index, MfArena *arena, size_t packs)
 {
-	size_t		dims = (size_t) header->sq4_dims;
+	size_t		dims = (size_t) index->sq4.dims;
 	MfSq4	   *sq4 = &index->sq4;
 
 	sq4->rotation = take_numbers(arena, dims * (size_t) index->ld);
@@ -94,7 +101,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 
 	memset(index, 0, sizeof(*index));
 	index->nitems = header->nitems;
-	index->factors = header->factors;
+	index->factors = index->rows.factors = header->factors;
 	index->ld = mf_padded(header->factors);
 	index->room = header->room;
 	index->renewed_blocks = header->renewed_blocks;
@@ -104,7 +111,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->sq4.dims = header->sq4_dims;
 	index->sq4.skew = header->sq4_skew;
 	rows = (size_t) (header->room + MF_PACK - 1) / MF_PACK * MF_PACK;
-	packs = (size_t) count_blocks(header->room) * MF_BLOCK_PACKS;
+	packs = mf_index_packs(header->room);
 	blocks = ((size_t) count_blocks(header->room) + MF_PACK - 1) / MF_PACK * MF_PACK;
 
 	mf_arena_take(&arena, sizeof(MfIndexHeader));
@@ -125,7 +132,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	if (header->sq8_blocks > 0)
 		mf_index_lay_out_sq8(&index->sq8, &arena, index->ld, header->sq8_blocks);
 	if (header->sq4_dims > 0)
-		lay_out_sq4(index, &arena, header, packs);
+		mf_index_lay_out_sq4(index, &arena, packs);
 	index->size = arena.used;
 }
 

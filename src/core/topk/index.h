@@ -71,6 +71,18 @@ typedef struct MfSq4
 } MfSq4;
 
 /*
+ * Vectors that whoever opens an index gives by position, as they are not in it: row() returns one of mf_padded(factors)
+ * floats, padding 0, which it may put together in a workspace of so many; of a position without an item anything.  NULL:
+ * they are the index's own.
+ */
+typedef struct MfVectors
+{
+	const float *(*row) (const void *state, int32_t position, float *workspace);
+	const void *state;
+	int			factors;		/* d */
+} MfVectors;
+
+/*
  * A view of an index.  Arrays "by position" are in the order in which items are searched, but for those of the last
  * blocks, which have been renewed since the others were built: these come after the first block.
  */
@@ -87,7 +99,9 @@ typedef struct MfIndex
 	const uint64_t *live;		/* of whole blocks: a bit by position, where there is an item */
 	const int32_t *item;		/* by position, of whole packs: the item there, -1: none */
 	const int32_t *position;	/* by item, of whole packs */
-	const float *vector;		/* by position, of whole packs: ld floats each */
+	const float *vector;		/* by position, of whole packs: ld floats each; see mf_index_row() */
+	MfVectors	rows;			/* of an index of directions */
+	bool		directions;		/* codes are of vectors divided by their norms, for cosines: see directions.c */
 	const float *norm;			/* by position, of whole packs: |v|, nearest float */
 	const float *offset;		/* by position, of whole packs; NULL: all 0 */
 	const float *pack_norm;	/* of whole blocks: no item of the pack has a larger norm */
@@ -119,7 +133,16 @@ extern bool mf_index_open(MfIndex *index, const void *space, size_t size);
 extern size_t mf_index_renew_workspace(const MfIndex *index, const MfRenewal *renewal);
 extern bool mf_index_renew(void *space, size_t size, void *workspace, const MfRenewal *renewal);
 
-/* The vector of an item: ld floats, padding 0. */
+/* The vector at a position: ld floats, padding 0; it may be put together in workspace, ld floats. */
+static inline const float *
+mf_index_row(const MfIndex *index, int32_t position, float *workspace)
+{
+	if (index->rows.row != NULL)
+		return index->rows.row(index->rows.state, position, workspace);
+	return index->vector + (size_t) position * index->ld;
+}
+
+/* The vector of an item of an index that has its own: ld floats, padding 0. */
 static inline const float *
 mf_index_vector(const MfIndex *index, int32_t item)
 {
@@ -170,6 +193,8 @@ typedef struct MfIndexHeader
 } MfIndexHeader;
 
 extern void mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header);
+extern size_t mf_index_packs(int64_t positions);
+extern void mf_index_lay_out_sq4(MfIndex *index, MfArena *arena, size_t packs);
 extern void mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks);
 extern int32_t mf_index_sq8_blocks(int64_t nitems);
 extern void mf_index_put(MfIndex *index, int64_t at, int32_t item, const float *vector, float offset);

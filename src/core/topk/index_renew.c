@@ -46,7 +46,7 @@ lay_out_space(RenewSpace *space, MfArena *arena, const MfIndex *index, const MfR
 	space->vector = mf_arena_floats(arena, (size_t) (space->most * index->ld));
 	space->offset = mf_arena_floats(arena, (size_t) space->most);
 	space->position = mf_arena_take(arena, (size_t) renewal->nitems * sizeof(int32_t));
-	space->coordinate = mf_arena_floats(arena, (size_t) MF_PACK * (size_t) index->ld);
+	space->coordinate = mf_arena_floats(arena, (size_t) (MF_PACK + 1) * (size_t) index->ld);
 }
 
 /* Bytes of 64-byte aligned workspace that mf_index_renew() needs. */

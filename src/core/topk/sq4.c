@@ -41,7 +41,7 @@ typedef struct Sq4Coding
 {
 	const MfIndex *index;
 	const MfScore *kernels;
-	float	   *workspace;		/* MF_PACK x ld a worker */
+	float	   *workspace;		/* (MF_PACK + 1) x ld a worker */
 } Sq4Coding;
 
 /* The coded coordinates of a vector of ld floats: out (dims) = rotation (dims x ld) times it. */
@@ -120,7 +120,21 @@ typedef struct PackShape
 	bool		in_range;		/* all norms are such that codes are made */
 } PackShape;
 
-/* Computes the coordinates of a pack's items (MF_PACK x dims); zeros where a norm is out of range. */
+/* Divides the coordinates y (dims) of a vector by its norm, if that can be; returns the norm that they have then. */
+static float
+normalize(float *y, int dims, float norm)
+{
+	float		unit = norm > MF_LEAST_CODED ? 1 / norm : 0;
+
+	for (int j = 0; j < dims; j++)
+		y[j] *= unit;
+	return unit > 0 ? 1 : 0;
+}
+
+/*
+ * Computes the coordinates of a pack's items (MF_PACK x dims, and behind them workspace of ld); zeros where a norm is
+ * out of range.
+ */
 static PackShape
 rotate_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 {
@@ -132,12 +146,16 @@ rotate_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 		int64_t		at = pack * MF_PACK + i;
 		float	   *y = coordinate + (size_t) i * index->sq4.dims;
 		float		norm = index->norm[at];
-		double		rest = (double) norm * norm * (1 + 1e-6 + index->sq4.skew);
+		double		rest;
 
 		if (index->item[at] >= 0 && norm < shape.least_norm)
 			shape.least_norm = norm;
 		shape.in_range &= norm == 0 || (norm > MF_LEAST_CODED && norm < MF_MOST_CODED);
-		rotate(coding->kernels, index, index->vector + at * index->ld, y);
+		rotate(coding->kernels, index,
+			   mf_index_row(index, (int32_t) at, coordinate + (size_t) MF_PACK * index->ld), y);
+		if (index->directions)
+			norm = normalize(y, index->sq4.dims, norm);
+		rest = (double) norm * norm * (1 + 1e-6 + index->sq4.skew);
 		for (int j = 0; j < index->sq4.dims; j++)
 			rest -= (double) y[j] * y[j];
 		shape.rest = rest > shape.rest ? rest : shape.rest;
@@ -160,7 +178,7 @@ set_bounds(const MfSq4 *sq4, int64_t pack, const PackShape *shape, float step, f
 	MF_WRITABLE(float, sq4->least_norm)[pack] = shape->least_norm * (1 - 0x1.0p-20f);
 }
 
-/* Codes one pack; coordinate: MF_PACK x dims of workspace. */
+/* Codes one pack; coordinate: (MF_PACK + 1) x ld of workspace. */
 static void
 code_pack(const Sq4Coding *coding, int64_t pack, float *coordinate)
 {
@@ -180,7 +198,7 @@ code_block(void *state, int64_t block, int worker)
 {
 	const Sq4Coding *coding = state;
 	const MfIndex *index = coding->index;
-	float	   *workspace = coding->workspace + (size_t) worker * MF_PACK * index->ld;
+	float	   *workspace = coding->workspace + (size_t) worker * (MF_PACK + 1) * index->ld;
 
 	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
@@ -210,7 +228,7 @@ mf_sq4_fill(const MfIndex *index, const MfSq4Plan *plan, const MfParallel *paral
 	return mf_parallel_for(parallel, index->nblocks, code_block, &coding);
 }
 
-/* Codes one block anew, of an index that has codes; workspace: MF_PACK x ld. */
+/* Codes one block anew, of an index that has codes; workspace: (MF_PACK + 1) x ld. */
 void
 mf_sq4_recode(const MfIndex *index, int64_t block, float *workspace)
 {

@@ -21,7 +21,7 @@ typedef struct MfSq4Plan
 	int			dims;			/* leading coordinates, a multiple of 16; 0: no codes */
 	float		skew;			/* see MfSq4 */
 	const float *rotation;		/* dims x ld: see MfSq4 */
-	float	   *workspace;		/* MF_PACK x ld a worker: coordinates of the pack at work */
+	float	   *workspace;		/* (MF_PACK + 1) x ld a worker: coordinates of the pack at work */
 } MfSq4Plan;
 
 /* A query in the terms of codes, of 4 bits or 8; numbers are those of MfSqBounds. */

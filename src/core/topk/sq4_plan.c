@@ -35,7 +35,7 @@ typedef struct Sample
 {
 	int			n;				/* items: whole packs, at even distances */
 	int			parts;			/* of 16 coordinates that there are */
-	float	   *vector;			/* n x ld */
+	float	   *vector;			/* n x ld: as codes are made of them */
 	float	   *weight;			/* n: 1 / |v|^2 */
 	int32_t    *position;		/* n: of the items, in the index */
 	float	   *gram;			/* ld x ld, of vectors of length 1; padding 0 */
@@ -69,7 +69,7 @@ lay_out_sample(Sample *sample, MfArena *arena, int64_t nitems, int d, const MfPa
 	sample->carried = mf_arena_floats(arena, sample->parts * n);
 	sample->score = mf_arena_floats(arena, n + MF_BLOCK);
 	sample->space = mf_arena_take(arena, gram > axes ? gram : axes);
-	sample->workspace = mf_arena_floats(arena, mf_workers(parallel) * MF_PACK * ld);
+	sample->workspace = mf_arena_floats(arena, mf_workers(parallel) * (MF_PACK + 1) * ld);
 }
 
 /* Bytes of 64-byte aligned workspace for a plan and for coding by it. */
@@ -81,6 +81,17 @@ mf_sq4_workspace(int64_t nitems, int factors, const MfParallel *parallel)
 
 	lay_out_sample(&sample, &arena, nitems, factors, parallel);
 	return arena.used;
+}
+
+/* Copies a vector (ld floats), as codes are made of it; coded: whether they are, else it counts as 0. */
+static void
+take_vector(float *vector, const MfIndex *index, int32_t at, bool coded)
+{
+	float		scale = index->directions ? 1 / index->norm[at] : 1;
+	const float *row = coded ? mf_index_row(index, at, vector) : NULL;
+
+	for (int j = 0; j < index->ld; j++)
+		vector[j] = coded ? scale * row[j] : 0;
 }
 
 /* Copies the sample out of the index. */
@@ -98,10 +109,9 @@ take_sample(Sample *sample, const MfIndex *index)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): null only where sizes are asked for */
 		sample->position[i] = at;
 		sample->weight[i] = norm > MF_LEAST_CODED && norm < MF_MOST_CODED ? (float) (1 / (norm * norm)) : 0;
-		memcpy(sample->vector + (size_t) i * index->ld, index->vector + (size_t) at * index->ld,
-			   index->ld * sizeof(float));
-		if (sample->weight[i] == 0)
-			memset(sample->vector + (size_t) i * index->ld, 0, index->ld * sizeof(float));
+		take_vector(sample->vector + (size_t) i * index->ld, index, at, sample->weight[i] > 0);
+		if (index->directions && sample->weight[i] > 0)
+			sample->weight[i] = 1;
 	}
 }
 
@@ -154,25 +164,27 @@ guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 	double		sum = 0;
 	double		squares = 0;
 	double		mean;
-	int			first = index->nitems < MF_BLOCK ? 0 : MF_BLOCK;
+	int			first = index->nitems < MF_BLOCK || index->directions ? 0 : MF_BLOCK;
 
 	for (int i = 0; i < SAMPLE_BEST; i++)
 		best[i] = -INFINITY;
 	for (int i = 0; i < sample->n + first; i += MF_PACK)
 	{
-		int32_t		position[MF_PACK];
+		bool		sampled = i < sample->n;
+		int32_t		row[MF_PACK];
 
 		for (int r = 0; r < MF_PACK; r++)
-			position[r] = i < sample->n ? sample->position[i + r] : i - sample->n + r;
-		kernels->score_rows(query, index->ld, index->vector, position, NULL, NULL, 0, sample->score + i);
+			row[r] = sampled ? i + r : i - sample->n + r;
+		kernels->score_rows(query, index->ld, sampled ? sample->vector : index->vector, row, NULL, NULL, 0,
+							sample->score + i);
 		for (int r = 0; r < MF_PACK; r++)
 		{
 			float		score = sample->score[i + r] +=
-				index->offset == NULL ? 0 : index->offset[position[r]];
+				index->offset == NULL ? 0 : index->offset[sampled ? sample->position[i + r] : row[r]];
 
 			keep_best(best, score);
-			sum += i < sample->n ? score : 0;
-			squares += i < sample->n ? (double) score * score : 0;
+			sum += sampled ? score : 0;
+			squares += sampled ? (double) score * score : 0;
 		}
 	}
 	mean = sum / sample->n;

@@ -83,7 +83,7 @@ judge_pack(MfSearch *search, int64_t pack, uint32_t passed)
 		float		score = scale * ((float) sum[i] - search->sq4_query.shift);
 		float		upper = score + missed + 2 * scale;
 
-		if (search->cosine)
+		if (search->cosine && !index->directions)
 		{
 			upper /= upper > 0 ? sq4->least_norm[pack] : index->pack_norm[pack];
 			score /= index->norm[position];
@@ -111,7 +111,7 @@ bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 
 	bounds->norm = index->pack_norm + first;
 	bounds->offset = search->cosine || index->pack_offset == NULL ? NULL : index->pack_offset + first;
-	bounds->least_norm = search->cosine ? index->sq4.least_norm + first : NULL;
+	bounds->least_norm = search->cosine && !index->directions ? index->sq4.least_norm + first : NULL;
 	bounds->threshold = mf_float_below(search->reservoir.threshold);
 }
 

@@ -112,12 +112,17 @@ has_codes(const MfSearch *search, int64_t block)
 	return search->sq4 || (search->sq8 != NULL && block < search->sq8->nblocks);
 }
 
-/* Begins with the most promising block, where it has codes with a few of its packs. */
+/*
+ * Begins with the most promising block: with a few of its packs where it has codes that are as good as vectors, or
+ * is no more promising than others.
+ */
 void
 mf_search_first(MfSearch *search)
 {
+	bool		few = search->sq8 != NULL || search->index->directions;
+
 	search->first = best_block(search);
-	search->begun = search->sq8 != NULL && has_codes(search, search->first) ? FIRST_PACKS : UINT64_MAX;
+	search->begun = few && has_codes(search, search->first) ? FIRST_PACKS : UINT64_MAX;
 	if (search->index->nblocks > 0)
 		scan_packs(search, search->first, block_mask(search, search->first) & search->begun);
 }

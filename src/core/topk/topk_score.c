@@ -25,7 +25,7 @@ score_four(MfSearch *search, MfReservoirEntry *const *entry)
 	double		squares[4] = {0};
 
 	for (int i = 0; i < 4; i++)
-		vector[i] = index->vector + (size_t) entry[i]->position * index->ld;
+		vector[i] = mf_index_row(index, entry[i]->position, search->space.row + i * index->ld);
 	for (int j = 0; j < index->factors; j++)
 	{
 		sum[0] += exact[j] * vector[0][j];
@@ -165,11 +165,37 @@ offer(MfSearch *search, int32_t position, double score, float error)
 	mf_reservoir_add(&search->reservoir, score, error, position);
 }
 
+/* Scores a pack in float, by cosine or with offsets; returns the bits of scores that are at least threshold. */
+static uint32_t
+score_rows(const MfSearch *search, const Pack *pack, double threshold, float *score)
+{
+	static const int32_t in_order[MF_PACK] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	const MfIndex *index = search->index;
+	const float *base = index->vector;
+	const int32_t *position = pack->position;
+
+	if (index->rows.row != NULL)
+	{
+		for (int i = 0; i < MF_PACK; i++)
+		{
+			float	   *space = search->space.row + i * index->ld;
+			const float *row = mf_index_row(index, position[i], space);
+
+			if (row != space)
+				memcpy(space, row, index->ld * sizeof(float));
+		}
+		base = search->space.row;
+		position = in_order;
+	}
+	return search->kernels->score_rows(search->space.query, index->ld, base, position,
+									   search->cosine ? pack->norm : NULL, search->cosine ? NULL : pack->offset,
+									   mf_float_below(threshold), score);
+}
+
 /* Scores a pack of items in float and puts those into the reservoir that may be among the best. */
 static void
 score_pack(MfSearch *search, const Pack *pack)
 {
-	const MfIndex *index = search->index;
 	uint32_t	wanted = pack->wanted;
 	float		score[MF_PACK];
 	double		error;
@@ -177,9 +203,7 @@ score_pack(MfSearch *search, const Pack *pack)
 
 	search->stats.scored += mf_count_bits(wanted);
 	if (trusted)
-		wanted &= search->kernels->score_rows(search->space.query, index->ld, index->vector, pack->position,
-											  search->cosine ? pack->norm : NULL, search->cosine ? NULL : pack->offset,
-											  mf_float_below(search->reservoir.threshold - error), score);
+		wanted &= score_rows(search, pack, search->reservoir.threshold - error, score);
 	for (; wanted != 0; wanted &= wanted - 1)
 	{
 		int			i = __builtin_ctz(wanted);
@@ -205,8 +229,10 @@ mf_search_score_pack(MfSearch *search, int64_t number, uint32_t mask)
 	for (int i = 0; i < MF_PACK; i++)
 	{
 		position[i] = first + i;
-		if (search->cosine)
-			pack.least = pack.norm[i] < pack.least ? pack.norm[i] : pack.least;
+		if (!search->cosine)
+			continue;
+		pack.least = pack.norm[i] < pack.least ? pack.norm[i] : pack.least;
+		pack.most = pack.norm[i] > pack.most ? pack.norm[i] : pack.most;
 	}
 	if (index->offset != NULL)
 		pack.offset = index->offset + first;
@@ -250,6 +276,7 @@ mf_search_enqueue(MfSearch *search, int32_t position)
 {
 	const char *row = (const char *) (search->index->vector + (size_t) position * search->index->ld);
 
+	/* of another index's rows this fetches nothing that is wrong, at most in vain */
 	for (int line = 0; line < search->prefetch; line += 64)
 		__builtin_prefetch(row + line);
 	search->pending[search->npending++] = position;

@@ -66,6 +66,7 @@ typedef struct MfSearchSpace
 	MfReservoirEntry *entry;
 	MfGroupSlot *slot;			/* nslots */
 	uint32_t	nslots;			/* a power of two */
+	float	   *row;			/* MF_PACK x ld; of an index whose vectors are not in it */
 	int32_t    *position;		/* MF_FEW_CANDIDATES */
 	uint64_t   *mask;			/* a bitmap by position */
 	uint64_t   *seen;			/* a bitmap by item, or a hash table of items */
