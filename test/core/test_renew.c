@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #include "catalog.h"
+#include "core/topk/directions.h"
 #include "core/topk/sq8.h"
 
 /* A random number below n. */
@@ -197,6 +198,46 @@ batches_agree(const Catalog *c, int k)
 	return same;
 }
 
+/* The directions of a catalog's own vectors, as another catalog of the same items. */
+static Catalog
+make_directions(const Catalog *c)
+{
+	MfVectors	rows = {.factors = c->d};
+	MfParallel	parallel = {2, NULL};
+	Catalog		directions = *c;
+	void	   *workspace = catalog_space(mf_directions_workspace(c->n, c->d, &parallel));
+
+	directions.space = catalog_space(mf_directions_size(c->index.room, c->d));
+	directions.size = mf_directions_build(directions.space, workspace, &c->index, &rows, &parallel);
+	free(workspace);
+	return directions;
+}
+
+/* Renews these after the index has been; whether searches by cosine find what there is now, and codes have stayed. */
+static bool
+directions_agree(Catalog *directions, const Catalog *c)
+{
+	MfVectors	rows = {.factors = c->d};
+	void	   *workspace = catalog_space(mf_directions_renew_workspace(c->d));
+	size_t		coded = (size_t) mf_index_base_rows(&c->index) / 2;
+	void	   *copy = malloc(directions->size);
+	bool		same;
+
+	memcpy(copy, directions->space, directions->size);
+	same = mf_directions_renew(directions->space, directions->size, workspace, &c->index, &rows) &&
+		mf_directions_open(&directions->index, &c->index, &rows, directions->space, directions->size);
+	directions->n = c->n;
+	directions->vector = c->vector;
+	coded *= (size_t) directions->index.sq4.dims;
+	same = same && memcmp(directions->index.sq4.code, (char *) copy +
+						  ((const char *) directions->index.sq4.code - (char *) directions->space), coded) == 0;
+	for (int q = 0; q < 20 && same; q++)
+		same = same_as_naive(directions, c->vector + (c->n / 20 * q) * c->ld, q % 2 == 0 ? 10 : 3000, NULL, true);
+	free(workspace);
+	free(copy);
+	return same;
+}
+
 /* Rounds on one index; vectors and codes of the blocks that it was built with stay to the byte. */
 static void
 test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
@@ -207,6 +248,7 @@ test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 	float	   *vector = malloc(rows);
 	uint8_t    *code = malloc(coded + 1);
 	bool		same = c.n == n && c.index.renewed_blocks == 0;
+	Catalog		directions = make_directions(&c);
 
 	memcpy(vector, c.index.vector, rows);
 	if (coded > 0)
@@ -219,7 +261,8 @@ test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 		for (int32_t i = 0; i < c.n && same; i++)
 			same = memcmp(mf_index_vector(&c.index, i), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0 &&
 				c.index.item[c.index.position[i]] == i;
-		same = same && searches_agree(&c, 10) && searches_agree(&c, (int) c.n) && batches_agree(&c, 12);
+		same = same && searches_agree(&c, 10) && searches_agree(&c, (int) c.n) && batches_agree(&c, 12) &&
+			directions_agree(&directions, &c);
 		free_round(&round);
 	}
 	ok(same, "%lld x %d items in three rounds, %s%s, codes %d", (long long) n, d, flat ? "flat" : "popular",
@@ -228,6 +271,7 @@ test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 	   "vectors and codes that were built stay");
 	free(vector);
 	free(code);
+	free(directions.space);
 	catalog_free(&c);
 }
 
