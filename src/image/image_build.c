@@ -284,6 +284,13 @@ FillGram(char *block, const ImageSource *source, const int32 *order)
 								   HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
 }
 
+/* Whether scores of a version's items have offsets, of which those without a rating part have none. */
+static bool
+HasOffsets(const MfObjective *objective)
+{
+	return mf_is_explicit(objective);
+}
+
 /*
  * The index for lists, over v_i (n x ld) and an offset for each item, which with a user's vector make the score.  It
  * may turn out smaller than planned, and the block with it.
@@ -298,7 +305,8 @@ FillIndex(char *block, const ImageSource *source)
 	.item_bias = SectionStart(block, SECTION_BIAS)};
 	float	   *vectors = HugeZeroArray(n * mf_padded(d), sizeof(float));	/* n x ld: v_i */
 	float	   *offsets = HugeZeroArray(n, sizeof(float));
-	MfItems		items = {n, d, vectors, offsets, source->users, source->nusers, header->room};
+	MfItems		items = {n, d, vectors, HasOffsets(&source->objective) ? offsets : NULL, source->users, source->nusers,
+	header->room};
 	Size		size;
 
 	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);

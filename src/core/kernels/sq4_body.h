@@ -192,6 +192,9 @@ MF_KERNEL(sq4_sums) (const uint8_t *code, int dims, const int8_t *query, int32_t
 		MF_STORE_INTS(sum + r * MF_LANES, sums[r]);
 }
 
+/* Bytes of codes that are fetched ahead: the processor itself fetches ahead within a page only. */
+#define SQ4_AHEAD 8192
+
 /* The loop in which a search over flat norms spends its time: bound by memory where it has several cores' worth. */
 static uint64_t
 MF_KERNEL(sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_t live, const int32_t *least_sum,
@@ -202,9 +205,12 @@ MF_KERNEL(sq4_scan) (const uint8_t *code, int dims, const int8_t *query, uint64_
 	for (; live != 0; live &= live - 1)
 	{
 		int			p = __builtin_ctzll(live);
+		const uint8_t *pack = code + (size_t) p * dims * 8;
 		MF_VI		sum[SUMS];
 
-		MF_KERNEL(sq4_pack) (code + (size_t) p * dims * 8, dims, query, sum);
+		for (int line = 0; line < dims * 8; line += 64)
+			__builtin_prefetch(pack + SQ4_AHEAD + line);
+		MF_KERNEL(sq4_pack) (pack, dims, query, sum);
 		passed[p] = (uint16_t) MF_KERNEL(reached) (sum, least_sum[p]);
 		found |= (uint64_t) (passed[p] != 0) << p;
 	}
