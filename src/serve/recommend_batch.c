@@ -23,7 +23,7 @@
 int64
 Sq8Bytes(const Image *image, int64 users)
 {
-	return image->index.sq4.dims > 0 && users >= ENOUGH_USERS ? mf_sq8_size(&image->index) : 0;
+	return mf_index_is_flat(&image->index) && users >= ENOUGH_USERS ? mf_sq8_size(&image->index) : 0;
 }
 
 /* What a thread needs to finish a list: first boosts are added, then items are chosen. */

@@ -29,14 +29,14 @@ typedef struct MfItems
 } MfItems;
 
 /*
- * How an index is quantized: by codes of 4 bits of all items where norms are flat, and of 8 bits of the first items
- * where norms prune.
+ * How an index is quantized: by codes of 4 bits of all items where these are many, and where norms prune of 8 bits of
+ * the first items, which most searches end with.
  */
 typedef enum MfQuantization
 {
-	MF_QUANTIZE_AUTO,			/* 4 bits where a sample says that norms prune badly, else 8 bits */
+	MF_QUANTIZE_AUTO,			/* 4 bits of many items, 8 bits unless a sample says that norms prune badly */
 	MF_QUANTIZE_NEVER,
-	MF_QUANTIZE_SQ4				/* 4 bits, whatever norms are like */
+	MF_QUANTIZE_SQ4				/* 4 bits alone, whatever norms and items are like */
 } MfQuantization;
 
 /*
@@ -110,7 +110,7 @@ typedef struct MfIndex
 	const float *block_offset;	/* no item of the block has a larger offset; NULL: all 0 */
 	const float *tail_offset;	/* nor, of the block or one that is searched later; NULL: all 0 */
 	MfSq8		sq8;			/* of the items with the largest norms, where norms prune */
-	MfSq4		sq4;			/* of all items, where norms are flat */
+	MfSq4		sq4;			/* of all items, where they are many */
 } MfIndex;
 
 /* Items of an index in which vectors change, or come and go. */
@@ -154,6 +154,13 @@ static inline int64_t
 mf_index_base_rows(const MfIndex *index)
 {
 	return (index->nblocks - index->renewed_blocks) * MF_BLOCK;
+}
+
+/* Whether norms prune so little that searches look at nearly all codes. */
+static inline bool
+mf_index_is_flat(const MfIndex *index)
+{
+	return index->sq4.dims > 0 && index->sq8.nblocks == 0;
 }
 
 /*

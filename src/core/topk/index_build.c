@@ -282,7 +282,7 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantizatio
 		return 0;
 	header.sq4_dims = plan.dims;
 	header.sq4_skew = plan.skew;
-	header.sq8_blocks = plan.dims > 0 || quantization == MF_QUANTIZE_NEVER ? 0 : mf_index_sq8_blocks(items->nitems);
+	header.sq8_blocks = plan.flat || quantization == MF_QUANTIZE_NEVER ? 0 : mf_index_sq8_blocks(items->nitems);
 	mf_index_lay_out(&build.index, space, &header);
 	if (plan.dims > 0 && !mf_sq4_fill(&build.index, &plan, parallel))
 		return 0;

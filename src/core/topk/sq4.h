@@ -19,6 +19,7 @@
 typedef struct MfSq4Plan
 {
 	int			dims;			/* leading coordinates, a multiple of 16; 0: no codes */
+	bool		flat;			/* searches by these codes alone: norms prune little */
 	float		skew;			/* see MfSq4 */
 	const float *rotation;		/* dims x ld: see MfSq4 */
 	float	   *workspace;		/* (MF_PACK + 1) x ld a worker: coordinates of the pack at work */

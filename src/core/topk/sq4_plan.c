@@ -328,8 +328,8 @@ choose_dims(const Sample *sample, const MfIndex *index, const MfItems *items)
 }
 
 /*
- * Decides whether an index is to have 4-bit codes and of how many coordinates, by what the queries of the sample
- * would cost; without, plan->dims is 0.  index holds everything but codes.  The workspace has mf_sq4_workspace()
+ * Decides whether an index is to have 4-bit codes, whether it goes by them alone, and of how many coordinates, by what
+ * the queries of the sample would cost; without, plan->dims is 0.  index holds everything but codes.  The workspace has mf_sq4_workspace()
  * bytes, and keeps what the plan points to.  Returns false when it was cancelled.
  */
 bool
@@ -346,9 +346,8 @@ mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuant
 		return true;
 	lay_out_sample(&sample, &arena, index->nitems, index->factors, parallel);
 	take_sample(&sample, index);
-	if (quantization == MF_QUANTIZE_AUTO &&
-		count_all_reached(&sample, index, items) < (double) ENOUGH_ITEMS * SAMPLE_QUERIES)
-		return true;
+	plan->flat = quantization == MF_QUANTIZE_SQ4 ||
+		count_all_reached(&sample, index, items) >= (double) ENOUGH_ITEMS * SAMPLE_QUERIES;
 
 	memset(sample.gram, 0, (size_t) index->ld * (size_t) index->ld * sizeof(float));
 	if (mf_gram(parallel, sample.vector, sample.n, d, sample.weight, sample.gram, sample.space) != MF_OK)

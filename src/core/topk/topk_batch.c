@@ -153,7 +153,7 @@ run_part(void *argument, int64_t part, int worker)
 	int			n = left < BATCH_QUERIES ? (int) left : BATCH_QUERIES;
 	char	   *workspace = state->workspace + worker * state->worker_size;
 
-	if (state->index->sq4.dims > 0 && batch->k > 0 &&
+	if (mf_index_is_flat(state->index) && batch->k > 0 &&
 		(batch->filter == NULL || batch->filter->candidates == NULL))
 		search_together(state, first, n, workspace);
 	else

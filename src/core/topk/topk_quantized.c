@@ -12,6 +12,52 @@
 /* So many searches together are worth a kernel for MF_SQ8_TILE. */
 #define ENOUGH_SEARCHES 3
 
+/* Puts what a query says of all blocks into bounds. */
+static void
+bound_query(const MfSearch *search, const MfSqQuery *query, MfSqBounds *bounds)
+{
+	bounds->per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
+	bounds->per_error = query->per_error;
+	bounds->per_length = query->per_length;
+	bounds->per_rest = query->per_rest;
+	bounds->per_skew = query->per_skew;
+	bounds->unit = query->unit;
+	bounds->shift = query->shift;
+}
+
+/* Has a search go by these 8-bit codes where they say something: not of cosines, nor to a query out of range. */
+void
+mf_search_use_sq8(MfSearch *search, const MfSq8 *sq8)
+{
+	search->sq8_query.code = search->space.sq8_code;
+	if (search->cosine ||
+		!mf_sq8_query(&search->sq8_query, search->space.query, search->index->ld, search->norm))
+		return;
+	bound_query(search, &search->sq8_query, &search->sq8_bounds);
+	search->sq8 = sq8;
+}
+
+/*
+ * Whether a search can go by 4-bit codes.  The query is expressed in their terms when that is asked first: most searches
+ * where norms prune end before.
+ */
+bool
+mf_search_use_sq4(MfSearch *search)
+{
+	const MfIndex *index = search->index;
+	MfSqQuery  *query = &search->sq4_query;
+
+	if (search->sq4_asked)
+		return search->sq4;
+	search->sq4_asked = true;
+	query->code = search->space.sq4_code;
+	query->coordinate = search->space.coordinate;
+	search->sq4 = index->sq4.dims > 0 && mf_sq4_query(query, index, search->space.query, search->norm);
+	if (search->sq4)
+		bound_query(search, query, &search->sq4_bounds);
+	return search->sq4;
+}
+
 /*
  * Looks again at what was put off: drops what the threshold has passed; has the rest scored, or keeps it, if it is
  * not too much.
@@ -246,5 +292,10 @@ mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block,
 		}
 	}
 	for (int i = 0; i < count; i++)
-		mf_search_sq4(member[i], block, packs[i]);
+	{
+		if (mf_search_use_sq4(member[i]))
+			mf_search_sq4(member[i], block, packs[i]);
+		else
+			mf_search_sq8(member[i], block, packs[i]);
+	}
 }

@@ -105,11 +105,18 @@ best_block(const MfSearch *search)
 	return best;
 }
 
+/* A block has 8-bit codes that can be used. */
+static inline bool
+has_sq8(const MfSearch *search, int64_t block)
+{
+	return search->sq8 != NULL && block < search->sq8->nblocks;
+}
+
 /* Codes can say of a block's items whether they are worth a look. */
 static inline bool
-has_codes(const MfSearch *search, int64_t block)
+has_codes(MfSearch *search, int64_t block)
 {
-	return search->sq4 || (search->sq8 != NULL && block < search->sq8->nblocks);
+	return has_sq8(search, block) || mf_search_use_sq4(search);
 }
 
 /*
@@ -157,10 +164,10 @@ mf_search_next(MfSearch *search, int64_t block)
 
 	if (!mf_search_next_packs(search, block, &live))
 		return false;
-	if (live != 0 && search->sq4)
-		mf_search_sq4(search, block, live);
-	else if (live != 0)
+	if (live != 0 && has_sq8(search, block))
 		mf_search_sq8(search, block, live);
+	else if (live != 0)
+		mf_search_sq4(search, block, live);
 	return true;
 }
 

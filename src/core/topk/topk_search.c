@@ -38,48 +38,6 @@ mf_search_lay_out(MfSearchSpace *space, MfArena *arena, const MfIndex *index, in
 	space->seen = mf_arena_take(arena, mf_bitmap_words(index) * sizeof(uint64_t));
 }
 
-/* Puts what a query says of all blocks into bounds. */
-static void
-bound_query(const MfSearch *search, const MfSqQuery *query, MfSqBounds *bounds)
-{
-	bounds->per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
-	bounds->per_error = query->per_error;
-	bounds->per_length = query->per_length;
-	bounds->per_rest = query->per_rest;
-	bounds->per_skew = query->per_skew;
-	bounds->unit = query->unit;
-	bounds->shift = query->shift;
-}
-
-/* Has a search go by these 8-bit codes where they say something: not of cosines, nor to a query out of range. */
-void
-mf_search_use_sq8(MfSearch *search, const MfSq8 *sq8)
-{
-	if (search->cosine ||
-		!mf_sq8_query(&search->sq8_query, search->space.query, search->index->ld, search->norm))
-		return;
-	bound_query(search, &search->sq8_query, &search->sq8_bounds);
-	search->sq8 = sq8;
-}
-
-/* Expresses the query in the terms of the codes that the index has. */
-static void
-quantize_query(MfSearch *search)
-{
-	const MfIndex *index = search->index;
-
-	search->sq4_query.code = search->space.sq4_code;
-	search->sq4_query.coordinate = search->space.coordinate;
-	search->sq8_query.code = search->space.sq8_code;
-	if (index->sq4.dims > 0 && mf_sq4_query(&search->sq4_query, index, search->space.query, search->norm))
-	{
-		bound_query(search, &search->sq4_query, &search->sq4_bounds);
-		search->sq4 = true;
-	}
-	if (index->sq8.nblocks > 0)
-		mf_search_use_sq8(search, &index->sq8);
-}
-
 /* Takes the query (d floats) in: its copies, its norm and the errors that follow from it. */
 static void
 take_query(MfSearch *search, const float *query)
@@ -103,7 +61,8 @@ take_query(MfSearch *search, const float *query)
 	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
 	/* normalising rounds each coordinate once more */
 	search->error = (mf_score_error(index->ld) + 0x1.0p-23) * search->norm;
-	quantize_query(search);
+	if (index->sq8.nblocks > 0)
+		mf_search_use_sq8(search, &index->sq8);
 }
 
 /* The lot of a query (d), by its bits: the same query has the same one, and another query another. */

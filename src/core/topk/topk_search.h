@@ -10,7 +10,6 @@ extern int	mf_search_k(const MfIndex *index, int k);
 extern void mf_search_lay_out(MfSearchSpace *space, MfArena *arena, const MfIndex *index, int k);
 extern void mf_search_start(MfSearch *search, const MfIndex *index, const float *query, int k,
 							const MfFilter *filter, const MfSearchSpace *space, bool cosine);
-extern void mf_search_use_sq8(MfSearch *search, const MfSq8 *sq8);
 extern int	mf_search_finish(MfSearch *search, int32_t *item, float *score, MfTopkStats *stats);
 
 #endif

@@ -84,7 +84,8 @@ typedef struct MfSearch
 	double		norm;			/* not below the norm of space.query, above 0 */
 	double		error;			/* of a float score, per unit of norm of the item */
 	/* what codes there are */
-	bool		sq4;			/* 4-bit codes can be used */
+	bool		sq4_asked;		/* it is known whether */
+	bool		sq4;			/* 4-bit codes can be used: see mf_search_use_sq4() */
 	MfSqQuery	sq4_query;
 	MfSqBounds	sq4_bounds;		/* with what is the same for all blocks */
 	const MfSq8 *sq8;			/* 8-bit codes that can be used, of the first blocks or of all; or NULL */
@@ -148,6 +149,8 @@ extern void mf_search_catch_up(MfSearch *search);
 extern void mf_search_flush(MfSearch *search);
 
 /* topk_quantized.c */
+extern void mf_search_use_sq8(MfSearch *search, const MfSq8 *sq8);
+extern bool mf_search_use_sq4(MfSearch *search);
 extern void mf_search_sq4(MfSearch *search, int64_t block, uint64_t live);
 extern void mf_search_sq8(MfSearch *search, int64_t block, uint64_t live);
 extern void mf_search_together(MfSearch *search, const uint64_t *live, int n, int64_t block, MfSq8Tile *tile);
