@@ -46,8 +46,8 @@ OBJS = \
 		als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
-	$(addprefix src/core/topk/, directions.o diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o topk.o topk_batch.o \
-		topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
+	$(addprefix src/core/topk/, directions.o diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o \
+		topk.o topk_batch.o topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o ranks.o score.o syrk_amx.o) \
 	$(addprefix src/core/simd/, amx.o isa.o) \

@@ -329,8 +329,8 @@ choose_dims(const Sample *sample, const MfIndex *index, const MfItems *items)
 
 /*
  * Decides whether an index is to have 4-bit codes, whether it goes by them alone, and of how many coordinates, by what
- * the queries of the sample would cost; without, plan->dims is 0.  index holds everything but codes.  The workspace has mf_sq4_workspace()
- * bytes, and keeps what the plan points to.  Returns false when it was cancelled.
+ * the queries of the sample would cost; without, plan->dims is 0.  index holds everything but codes.  The workspace has
+ * mf_sq4_workspace() bytes, and keeps what the plan points to.  Returns false when it was cancelled.
  */
 bool
 mf_sq4_plan(MfSq4Plan *plan, const MfIndex *index, const MfItems *items, MfQuantization quantization,
