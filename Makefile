@@ -13,8 +13,9 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
-	$(addprefix src/sql/, args.o filter_args.o fn_evaluate.o fn_holdout.o fn_model.o fn_predict.o fn_progress.o \
+	$(addprefix src/sql/, args.o filter_args.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
+	$(addprefix src/geometry/, cluster_features.o clusters.o components.o extremes.o vector_set.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o variants.o) \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
@@ -48,8 +49,9 @@ OBJS = \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
 	$(addprefix src/core/topk/, directions.o diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o \
 		topk.o topk_batch.o topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
-	$(addprefix src/core/linalg/, eigen.o gram.o lapack.o principal_axes.o) \
-	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o ranks.o score.o syrk_amx.o) \
+	$(addprefix src/core/cluster/, kmeans.o lloyd.o seeding.o) \
+	$(addprefix src/core/linalg/, centering.o eigen.o gram.o lapack.o pca.o principal_axes.o) \
+	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o nearest.o ranks.o score.o syrk_amx.o) \
 	$(addprefix src/core/simd/, amx.o isa.o) \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 

@@ -746,6 +746,107 @@ validation_by: time, the newest rows, or random; the first where there is a time
 serve: false stores the version without letting it serve, which mf_serve does
 guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
+-- Maps and clusters.
+CREATE FUNCTION mf_map(
+	model text DEFAULT NULL, dimensions bigint DEFAULT 2, of text DEFAULT 'items')
+RETURNS TABLE (id bigint, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_map';
+COMMENT ON FUNCTION mf_map(text, bigint, text) IS
+'a map of a model''s items, or of => ''users'': id and coordinates, so that what is alike by mf_similar_items, or mf_similar_users, lies together. They are principal components of the vectors'' directions, exactly; share: of the variance that these coordinates show, the same in each row. Ids come as bigint; for others name their type first: id_type => NULL::text';
+
+CREATE FUNCTION mf_map(
+	id_type anyelement, model text DEFAULT NULL, dimensions bigint DEFAULT 2, of text DEFAULT 'items')
+RETURNS TABLE (id anyelement, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_map_typed';
+COMMENT ON FUNCTION mf_map(anyelement, text, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_components(
+	model text DEFAULT NULL, dimensions bigint DEFAULT NULL, of text DEFAULT 'items', k bigint DEFAULT 5)
+RETURNS TABLE (component integer, variance double precision, share double precision, lowest bigint[], highest bigint[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 64
+AS 'MODULE_PATHNAME', 'mf_components';
+COMMENT ON FUNCTION mf_components(text, bigint, text, bigint) IS
+'the axes of mf_map, all or the first so many dimensions: variance along each, its share of all, and the k items, or users, at both ends, those farthest out first, of those with no fewer ratings than the mean';
+
+CREATE FUNCTION mf_components(
+	id_type anyelement, model text DEFAULT NULL, dimensions bigint DEFAULT NULL, of text DEFAULT 'items', k bigint DEFAULT 5)
+RETURNS TABLE (component integer, variance double precision, share double precision, lowest anyarray, highest anyarray)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 64
+AS 'MODULE_PATHNAME', 'mf_components_typed';
+COMMENT ON FUNCTION mf_components(anyelement, text, bigint, text, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_clusters(
+	model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1)
+RETURNS TABLE (id bigint, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_clusters';
+COMMENT ON FUNCTION mf_clusters(text, bigint, text, bigint) IS
+'puts a model''s items, or of => ''users'', into clusters of those that are alike, by k-means of their vectors'' directions: cluster, from 1 by descending size, distance from its center, and rank by that. The same seed gives the same clusters';
+
+CREATE FUNCTION mf_clusters(
+	id_type anyelement, model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1)
+RETURNS TABLE (id anyelement, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_clusters_typed';
+COMMENT ON FUNCTION mf_clusters(anyelement, text, bigint, text, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_cluster_labels(
+	model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1, k bigint DEFAULT 5)
+RETURNS TABLE (cluster integer, size bigint, nearest bigint[], features text[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_cluster_labels';
+COMMENT ON FUNCTION mf_cluster_labels(text, bigint, text, bigint, bigint) IS
+'what the clusters are that mf_clusters finds with the same arguments: size, the k members nearest to the center, of those with no fewer ratings than the mean of the cluster, and up to k features that members have more often than others, that which says most first; null in a model without item_features, or user_features';
+
+CREATE FUNCTION mf_cluster_labels(
+	id_type anyelement, model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1, k bigint DEFAULT 5)
+RETURNS TABLE (cluster integer, size bigint, nearest anyarray, features text[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_cluster_labels_typed';
+COMMENT ON FUNCTION mf_cluster_labels(anyelement, text, bigint, text, bigint, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_pca(
+	relation regclass, vector_column text, dimensions bigint DEFAULT 2, id_column text DEFAULT 'id')
+RETURNS TABLE (id bigint, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_pca';
+COMMENT ON FUNCTION mf_pca(regclass, text, bigint, text) IS
+'principal component analysis of a column of vectors, real[], double precision[] or what has a cast to real[] like pgvector''s vector: the id of each row, its coordinates along the first so many components, exactly, and the share of the variance that they show. Vectors are taken as they are. Ids come as bigint; for others name their type first: id_type => NULL::text';
+
+CREATE FUNCTION mf_pca(
+	id_type anyelement, relation regclass, vector_column text, dimensions bigint DEFAULT 2, id_column text DEFAULT 'id')
+RETURNS TABLE (id anyelement, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_pca_typed';
+COMMENT ON FUNCTION mf_pca(anyelement, regclass, text, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_kmeans(
+	relation regclass, vector_column text, clusters bigint DEFAULT 20, seed bigint DEFAULT 1, id_column text DEFAULT 'id')
+RETURNS TABLE (id bigint, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_kmeans';
+COMMENT ON FUNCTION mf_kmeans(regclass, text, bigint, bigint, text) IS
+'k-means of a column of vectors as mf_pca takes them, by Euclidean distance: the id of each row, its cluster, from 1 by descending size, the distance from its center, and rank by that. The same seed gives the same clusters';
+
+CREATE FUNCTION mf_kmeans(
+	id_type anyelement, relation regclass, vector_column text, clusters bigint DEFAULT 20, seed bigint DEFAULT 1, id_column text DEFAULT 'id')
+RETURNS TABLE (id anyelement, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_kmeans_typed';
+COMMENT ON FUNCTION mf_kmeans(anyelement, regclass, text, bigint, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+COMMENT ON VIEW mf_progress IS
+	'trainings, and calls of mf_clusters and the like, that run right now in this database: phase (read, sort, sweep, store, switch; of mf_clusters and mf_kmeans read, cluster), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
+COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch; cluster: steps of k-means';
+
 -- One word for a thing: metric, current.
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';

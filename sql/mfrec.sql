@@ -396,10 +396,10 @@ CREATE VIEW mf_progress AS
 	FROM @extschema@.mf_trainings() t
 	WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) t.pid);
 COMMENT ON VIEW mf_progress IS
-	'trainings that run right now in this database: phase (read, sort, sweep, store, switch), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
+	'trainings, and calls of mf_clusters and the like, that run right now in this database: phase (read, sort, sweep, store, switch; of mf_clusters and mf_kmeans read, cluster), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
 COMMENT ON COLUMN mf_progress.pid IS 'process that trains';
 COMMENT ON COLUMN mf_progress.model IS 'name of the model';
-COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch';
+COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch; cluster: steps of k-means';
 COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far';
 COMMENT ON COLUMN mf_progress.iteration IS 'completed iterations';
 COMMENT ON COLUMN mf_progress.iterations IS 'iterations at most';
@@ -848,6 +848,109 @@ rmse and mae compare predicted ratings; null baseline: none. Then counts: users 
 With relevant test rows of items that the model does not know, figures of lists follow as all_... for which these are missed.
 With test rows of cold items, which a model with item_features knows without ratings, the same follow as cold_... for lists of cold items alone (baseline: a random order; the mean rating), as content_... for those that go by the cosine with the attributes of what the user has, without a model, and as warm_... for those of rated items alone, and cold_share, the share of cold items in the lists of all. WHERE mf_holdout(item_id, item_id) holds out whole items for that.
 relevant_from: only rows rated at least so much are relevant. relevant_event: only rows of that kind of event count, such as purchases. diversity: lists as mf_recommend makes them with it. train: the rows that the model was trained on, where its source has changed since. Columns are called as in the training unless named. per_user: one row a user and metric instead of the means.';
+
+-- ---------------------------------------------------------------------------------------------
+-- Maps and clusters (src/sql: fn_map; src/geometry)
+--
+-- Ids come as bigint; id_type => NULL::uuid, the first argument of a form of its own, names another type.  Restricted: they start threads, and report what
+-- they do in mf_progress.
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mf_map(
+	model text DEFAULT NULL, dimensions bigint DEFAULT 2, of text DEFAULT 'items')
+RETURNS TABLE (id bigint, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_map';
+COMMENT ON FUNCTION mf_map(text, bigint, text) IS
+'a map of a model''s items, or of => ''users'': id and coordinates, so that what is alike by mf_similar_items, or mf_similar_users, lies together. They are principal components of the vectors'' directions, exactly; share: of the variance that these coordinates show, the same in each row. Ids come as bigint; for others name their type first: id_type => NULL::text';
+
+CREATE FUNCTION mf_map(
+	id_type anyelement, model text DEFAULT NULL, dimensions bigint DEFAULT 2, of text DEFAULT 'items')
+RETURNS TABLE (id anyelement, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_map_typed';
+COMMENT ON FUNCTION mf_map(anyelement, text, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_components(
+	model text DEFAULT NULL, dimensions bigint DEFAULT NULL, of text DEFAULT 'items', k bigint DEFAULT 5)
+RETURNS TABLE (component integer, variance double precision, share double precision, lowest bigint[], highest bigint[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 64
+AS 'MODULE_PATHNAME', 'mf_components';
+COMMENT ON FUNCTION mf_components(text, bigint, text, bigint) IS
+'the axes of mf_map, all or the first so many dimensions: variance along each, its share of all, and the k items, or users, at both ends, those farthest out first, of those with no fewer ratings than the mean';
+
+CREATE FUNCTION mf_components(
+	id_type anyelement, model text DEFAULT NULL, dimensions bigint DEFAULT NULL, of text DEFAULT 'items', k bigint DEFAULT 5)
+RETURNS TABLE (component integer, variance double precision, share double precision, lowest anyarray, highest anyarray)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 64
+AS 'MODULE_PATHNAME', 'mf_components_typed';
+COMMENT ON FUNCTION mf_components(anyelement, text, bigint, text, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_clusters(
+	model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1)
+RETURNS TABLE (id bigint, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_clusters';
+COMMENT ON FUNCTION mf_clusters(text, bigint, text, bigint) IS
+'puts a model''s items, or of => ''users'', into clusters of those that are alike, by k-means of their vectors'' directions: cluster, from 1 by descending size, distance from its center, and rank by that. The same seed gives the same clusters';
+
+CREATE FUNCTION mf_clusters(
+	id_type anyelement, model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1)
+RETURNS TABLE (id anyelement, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_clusters_typed';
+COMMENT ON FUNCTION mf_clusters(anyelement, text, bigint, text, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_cluster_labels(
+	model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1, k bigint DEFAULT 5)
+RETURNS TABLE (cluster integer, size bigint, nearest bigint[], features text[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_cluster_labels';
+COMMENT ON FUNCTION mf_cluster_labels(text, bigint, text, bigint, bigint) IS
+'what the clusters are that mf_clusters finds with the same arguments: size, the k members nearest to the center, of those with no fewer ratings than the mean of the cluster, and up to k features that members have more often than others, that which says most first; null in a model without item_features, or user_features';
+
+CREATE FUNCTION mf_cluster_labels(
+	id_type anyelement, model text DEFAULT NULL, clusters bigint DEFAULT 20, of text DEFAULT 'items', seed bigint DEFAULT 1, k bigint DEFAULT 5)
+RETURNS TABLE (cluster integer, size bigint, nearest anyarray, features text[])
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20
+AS 'MODULE_PATHNAME', 'mf_cluster_labels_typed';
+COMMENT ON FUNCTION mf_cluster_labels(anyelement, text, bigint, text, bigint, bigint) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_pca(
+	relation regclass, vector_column text, dimensions bigint DEFAULT 2, id_column text DEFAULT 'id')
+RETURNS TABLE (id bigint, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_pca';
+COMMENT ON FUNCTION mf_pca(regclass, text, bigint, text) IS
+'principal component analysis of a column of vectors, real[], double precision[] or what has a cast to real[] like pgvector''s vector: the id of each row, its coordinates along the first so many components, exactly, and the share of the variance that they show. Vectors are taken as they are. Ids come as bigint; for others name their type first: id_type => NULL::text';
+
+CREATE FUNCTION mf_pca(
+	id_type anyelement, relation regclass, vector_column text, dimensions bigint DEFAULT 2, id_column text DEFAULT 'id')
+RETURNS TABLE (id anyelement, coordinates real[], share double precision)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_pca_typed';
+COMMENT ON FUNCTION mf_pca(anyelement, regclass, text, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
+
+CREATE FUNCTION mf_kmeans(
+	relation regclass, vector_column text, clusters bigint DEFAULT 20, seed bigint DEFAULT 1, id_column text DEFAULT 'id')
+RETURNS TABLE (id bigint, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_kmeans';
+COMMENT ON FUNCTION mf_kmeans(regclass, text, bigint, bigint, text) IS
+'k-means of a column of vectors as mf_pca takes them, by Euclidean distance: the id of each row, its cluster, from 1 by descending size, the distance from its center, and rank by that. The same seed gives the same clusters';
+
+CREATE FUNCTION mf_kmeans(
+	id_type anyelement, relation regclass, vector_column text, clusters bigint DEFAULT 20, seed bigint DEFAULT 1, id_column text DEFAULT 'id')
+RETURNS TABLE (id anyelement, cluster integer, distance real, rank integer)
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+AS 'MODULE_PATHNAME', 'mf_kmeans_typed';
+COMMENT ON FUNCTION mf_kmeans(anyelement, regclass, text, bigint, bigint, text) IS
+'as above, ids in the type of which id_type is a null: id_type => NULL::text';
 
 -- ---------------------------------------------------------------------------------------------
 -- Models (src/sql: fn_model; src/model)

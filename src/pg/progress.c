@@ -114,7 +114,7 @@ BeginProgress(const char *model)
 const char *
 PhaseName(int phase)
 {
-	static const char *const names[] = {"read", "sort", "sweep", "store", "switch"};
+	static const char *const names[] = {"read", "sort", "sweep", "store", "switch", "cluster"};
 
 	return phase >= 0 && phase < (int) lengthof(names) ? names[phase] : "unknown";
 }

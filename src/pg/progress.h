@@ -12,7 +12,8 @@ typedef enum Phase
 	PHASE_SORT,					/* into both orientations */
 	PHASE_SWEEP,				/* half-sweeps */
 	PHASE_STORE,				/* rows of the model tables */
-	PHASE_SWITCH				/* bookkeeping, removal of old versions */
+	PHASE_SWITCH,				/* bookkeeping, removal of old versions */
+	PHASE_CLUSTER				/* steps of k-means, of which there is no training */
 } Phase;
 
 /* One training that runs right now: the contents of its file. */

@@ -1,5 +1,5 @@
 /*
- * vectors_read.c - vectors of factors in a relation of the user's: found, checked, read.
+ * vectors_read.c - vectors in a relation of the user's: found, checked, read.
  *
  * What is read was made by another program, so nothing is taken on trust: an error names the row by its
  * id.  The query runs as the caller, with their privileges and row security.  All vectors are kept in memory,
@@ -11,6 +11,7 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -30,24 +31,34 @@
 
 /* The row that an error is about. */
 #define ROW_DETAIL(v, id) \
-	errdetail("It is in the row of %s %s in relation \"%s\".", (v)->side, IdToText(&(v)->id_type, id), (v)->name)
+	errdetail("It is in the row of %s %s in relation \"%s\".", (v)->purpose->side, IdToText(&(v)->id_type, id), (v)->name)
 
-/* The type of the elements of a column of vectors: float4 or float8, or an error. */
-static Oid
-FactorsColumn(Relation rel, const char *column)
+/* Whether a type has a cast to real[] by a function, as pgvector's vector does. */
+static bool
+CastsToVector(Oid type)
 {
-	Form_pg_attribute att = NamedColumn(rel, column, "factors_column");
+	Oid			function;
+
+	return find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC;
+}
+
+/* Finds the type of the elements of a column of vectors, float4 or float8, and whether it must be cast; or an error. */
+static void
+FactorsColumn(Vectors *v, Relation rel, const char *column)
+{
+	Form_pg_attribute att = NamedColumn(rel, column, v->purpose->argument);
 	Oid			base = getBaseType(att->atttypid);
 
-	if (base != FLOAT4ARRAYOID && base != FLOAT8ARRAYOID)
+	v->cast = base != FLOAT4ARRAYOID && base != FLOAT8ARRAYOID;
+	if (v->cast && !CastsToVector(base))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of relation \"%s\" is of type %s", column, RelationGetRelationName(rel),
 						format_type_be(att->atttypid)),
-				 errdetail("Vectors of factors are of type real[] or double precision[]."),
-				 errhint("Name another column with the argument factors_column, or cast it in a view: %s::real[].",
-						 quote_identifier(column))));
-	return base == FLOAT4ARRAYOID ? FLOAT4OID : FLOAT8OID;
+				 errdetail("Vectors are of type real[] or double precision[], or of one with a cast to real[]."),
+				 errhint("Name another column with the argument %s, or cast it in a view: %s::real[].",
+						 v->purpose->argument, quote_identifier(column))));
+	v->element_type = base == FLOAT8ARRAYOID ? FLOAT8OID : FLOAT4OID;
 }
 
 /* The type of a column of counts: an integer type, or an error. */
@@ -68,21 +79,20 @@ CountColumn(Relation rel, const char *column)
 
 /*
  * Resolves one side's relation and columns into *v: all that can be wrong before a row is read is an error
- * here. side: "user" or "item", for messages. *columns must live as long as *v.
+ * here. *purpose and *columns must live as long as *v.
  */
 void
-OpenVectors(Vectors *v, const char *side, Oid relid, const VectorColumns *columns)
+OpenVectors(Vectors *v, const VectorPurpose *purpose, Oid relid, const VectorColumns *columns)
 {
-	Relation	rel = OpenRows(relid, "cannot import factors from \"%s\"",
-							   "Name tables or views of vectors: mf_import('model', 'users', 'items').");
+	Relation	rel = OpenRows(relid, purpose->refusal, purpose->hint);
 
 	memset(v, 0, sizeof(Vectors));
-	v->side = side;
+	v->purpose = purpose;
 	v->schema = get_namespace_name(RelationGetNamespace(rel));
 	v->name = pstrdup(RelationGetRelationName(rel));
 	v->columns = columns;
 	IdColumn(rel, columns->id, "id_column", &v->id_type);
-	v->element_type = FactorsColumn(rel, columns->factors);
+	FactorsColumn(v, rel, columns->factors);
 	if (columns->bias)
 		v->bias_type = NumberColumn(rel, columns->bias, "bias_column");
 	if (columns->ratings)
@@ -104,7 +114,7 @@ CheckImportedBytes(int64 bytes)
 	if (bytes > MemoryLimit())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("imported factors need %lld MB of memory, so far, but the limit is %lld MB",
+				 errmsg("vectors need %lld MB of memory, so far, but the limit is %lld MB",
 						(long long) (bytes >> 20), (long long) (MemoryLimit() >> 20)),
 				 errdetail("All vectors and ids must be in memory."),
 				 errhint("Raise mfrec.max_memory if the machine has the memory.")));
@@ -143,24 +153,24 @@ CheckShape(const Vectors *v, int64 id, ArrayType *array)
 {
 	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 
-	if (ARR_NDIM(array) != 1 || n > MF_MAX_FACTORS)
+	if (ARR_NDIM(array) != 1 || n > v->purpose->most)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("a vector of factors must be a one-dimensional array of 1 to %d numbers", MF_MAX_FACTORS),
-				 errdetail("That of %s %s in relation \"%s\" has %d dimensions and %d numbers.", v->side,
+				 errmsg("a vector must be a one-dimensional array of 1 to %d numbers", v->purpose->most),
+				 errdetail("That of %s %s in relation \"%s\" has %d dimensions and %d numbers.", v->purpose->side,
 						   IdToText(&v->id_type, id), v->name, ARR_NDIM(array), n),
 				 errhint("Correct the row, or leave it out with a view.")));
 	if (v->factors > 0 && n != v->factors)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("vectors of users and items must all have the same number of factors"),
-				 errdetail("That of %s %s in relation \"%s\" has %d, those before it have %d.", v->side,
+				 errmsg("%s", v->purpose->length),
+				 errdetail("That of %s %s in relation \"%s\" has %d, those before it have %d.", v->purpose->side,
 						   IdToText(&v->id_type, id), v->name, n, v->factors),
-				 errhint("Import vectors of one training, and leave the others out with a view.")));
+				 errhint("%s", v->purpose->length_hint)));
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("a vector of factors has a null element"),
+				 errmsg("a vector has a null element"),
 				 ROW_DETAIL(v, id),
 				 errhint("Correct the row, or leave it out with a view.")));
 }
@@ -235,7 +245,7 @@ AddRow(Vectors *v, Datum *values, bool *nulls)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("column \"%s\" of relation \"%s\" has a null", v->columns->id, v->name),
-				 errdetail("Every vector belongs to a %s.", v->side),
+				 errdetail("Every vector belongs to one %s.", v->purpose->side),
 				 errhint("Leave the row out with a view.")));
 	id = IdFromColumn(&v->id_type, values[0]);
 	CheckNotNull(v, id, v->columns->factors, nulls[1]);
@@ -246,8 +256,8 @@ AddRow(Vectors *v, Datum *values, bool *nulls)
 	if (row < before)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("relation \"%s\" has several vectors of one %s", v->name, v->side),
-				 errdetail("There is more than one row of %s %s.", v->side, IdToText(&v->id_type, id)),
+				 errmsg("relation \"%s\" has several vectors of one %s", v->name, v->purpose->side),
+				 errdetail("There is more than one row of %s %s.", v->purpose->side, IdToText(&v->id_type, id)),
 				 errhint("Leave the others out with a view: SELECT DISTINCT ON (%s) ...",
 						 quote_identifier(v->columns->id))));
 	if (row >= v->capacity)
@@ -314,7 +324,8 @@ VectorQuery(const Vectors *v)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
-	appendStringInfo(&sql, "%s, %s", quote_identifier(v->columns->id), quote_identifier(v->columns->factors));
+	appendStringInfo(&sql, "%s, %s%s", quote_identifier(v->columns->id), quote_identifier(v->columns->factors),
+					 v->cast ? "::pg_catalog.float4[]" : "");
 	if (v->columns->bias)
 		appendStringInfo(&sql, ", %s", quote_identifier(v->columns->bias));
 	if (v->columns->ratings)
@@ -339,11 +350,11 @@ ReadVectors(Vectors *v, int factors, int64 other_bytes)
 	v->other_bytes = other_bytes;
 	v->context = CurrentMemoryContext;
 	v->row = AllocSetContextCreate(CurrentMemoryContext, "mfrec vector", ALLOCSET_DEFAULT_SIZES);
-	RunQuery(VectorQuery(v), InvalidOid, (Datum) 0, false, &receiver.pub);
+	RunQuery(VectorQuery(v), InvalidOid, (Datum) 0, v->purpose->read_only, &receiver.pub);
 	MemoryContextDelete(v->row);
 	if (v->ids->count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no vectors to import", v->name),
+				 errmsg("relation \"%s\" has no vectors", v->name),
 				 errhint("Insert some, and check that row security does not hide them.")));
 }

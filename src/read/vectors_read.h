@@ -1,5 +1,5 @@
 /*
- * vectors_read.h - vectors of factors in a relation of the user's: found, checked, read.
+ * vectors_read.h - vectors in a relation of the user's: found, checked, read.
  */
 #ifndef MFREC_VECTORS_READ_H
 #define MFREC_VECTORS_READ_H
@@ -15,18 +15,32 @@ typedef struct VectorColumns
 	char	   *ratings;		/* NULL: none */
 } VectorColumns;
 
+/* What vectors are read for: what messages say, and what is refused. */
+typedef struct VectorPurpose
+{
+	const char *side;			/* "user" or "item", or what else the id is of */
+	const char *refusal;		/* see OpenRows() */
+	const char *hint;
+	const char *argument;		/* that names the column of vectors */
+	const char *length;			/* the message about vectors of different lengths, */
+	const char *length_hint;	/* and what to do */
+	int			most;			/* numbers that a vector may have */
+	bool		read_only;		/* see RunQuery() */
+} VectorPurpose;
+
 /*
  * One side's vectors, users x factors or items x factors: row i belongs to id i of the dictionary.  The first
  * fields are OpenVectors()'s, the others ReadVectors()'s.
  */
 typedef struct Vectors
 {
-	const char *side;			/* "user" or "item" */
+	const VectorPurpose *purpose;
 	char	   *schema;
 	char	   *name;			/* of the relation */
 	const VectorColumns *columns;
 	IdType		id_type;
 	Oid			element_type;	/* of the arrays: float4 or float8 */
+	bool		cast;			/* the column is of another type, which has a cast to real[] */
 	Oid			bias_type;		/* InvalidOid: there is no such column */
 	Oid			ratings_type;
 	IdMap	   *ids;
@@ -40,7 +54,7 @@ typedef struct Vectors
 	MemoryContext row;			/* emptied after each row */
 } Vectors;
 
-extern void OpenVectors(Vectors *v, const char *side, Oid relid, const VectorColumns *columns);
+extern void OpenVectors(Vectors *v, const VectorPurpose *purpose, Oid relid, const VectorColumns *columns);
 extern void ReadVectors(Vectors *v, int factors, int64 other_bytes);
 extern int64 VectorBytes(const Vectors *v);
 

@@ -57,7 +57,7 @@ mf_trainings(PG_FUNCTION_ARGS)
 		values[9] = Int64GetDatum(p->memory);
 		nulls[5] = p->iterations == 0;
 		nulls[6] = isnan(p->loss);
-		nulls[8] = p->iteration == 0;
+		nulls[8] = p->iteration == 0 || p->iterations == 0;
 		PutRow(fcinfo, values, nulls);
 	}
 	return (Datum) 0;

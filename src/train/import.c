@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/base/padding.h"
 #include "core/predict/predict.h"
 #include "image/image_publish.h"
 #include "model/objective_json.h"
@@ -32,6 +33,18 @@
 #include "train/als_loop.h"
 #include "train/import.h"
 #include "train/new_version.h"
+
+/* What vectors of both sides have in common. */
+#define IMPORTED(a_side) \
+	{ \
+		.side = (a_side), .refusal = "cannot import factors from \"%s\"", \
+		.hint = "Name tables or views of vectors: mf_import('model', 'users', 'items').", .argument = "factors_column", \
+		.length = "vectors of users and items must all have the same number of factors", \
+		.length_hint = "Import vectors of one training, and leave the others out with a view.", .most = MF_MAX_FACTORS \
+	}
+
+static const VectorPurpose users_purpose = IMPORTED("user");
+static const VectorPurpose items_purpose = IMPORTED("item");
 
 /* An import on its way. */
 typedef struct Importer
@@ -172,8 +185,8 @@ BeginImport(Importer *m)
 	m->explicit = request->options.columns.feedback == FEEDBACK_EXPLICIT;
 	m->folds = !isnan(request->options.regularization);
 	m->has_source = OidIsValid(request->source);
-	OpenVectors(&m->users, "user", request->users, &request->columns);
-	OpenVectors(&m->items, "item", request->items, &request->columns);
+	OpenVectors(&m->users, &users_purpose, request->users, &request->columns);
+	OpenVectors(&m->items, &items_purpose, request->items, &request->columns);
 	if (m->has_source)
 	{
 		OpenSource(&m->source, request->source, &request->options.columns);

@@ -149,7 +149,7 @@ test_products(const MfDense *dense, int d)
 	float	   *diagonal = other + ld;
 	double		worst = 0.0;
 
-	dense->gemm(result, ld, panel, ld, square, ld, ROWS);
+	dense->gemm(result, ld, panel, ld, square, ld, ld, ROWS);
 	for (int r = 0; r < ROWS; r++)
 		for (int j = 0; j < ld; j++)
 		{

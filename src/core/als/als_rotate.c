@@ -79,7 +79,7 @@ copy_block(void *state, int64_t block, int worker)
 		return;
 	}
 	/* private numbers beside the last shared ones meet zeros of the rotation */
-	als->dense->gemm(to, als->ld, from, als->given_ld, als->rotation, als->shared_width, n);
+	als->dense->gemm(to, als->ld, from, als->given_ld, als->rotation, als->shared_width, als->shared_width, n);
 	for (int r = 0; r < n && als->own > 0; r++)
 	{
 		float	   *own = to + r * als->ld + als->shared_width;
@@ -210,7 +210,7 @@ mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, 
 	}
 	/* always as many rows, so that none of them depends on how many there are */
 	if (als->rotated)
-		als->dense->gemm(x, ld, workspace, ld, als->rotation, als->shared_width, MF_GROUP);
+		als->dense->gemm(x, ld, workspace, ld, als->rotation, als->shared_width, als->shared_width, MF_GROUP);
 }
 
 /* Stores n solved rows (x: MF_GROUP x ld); workspace as above. */
@@ -221,7 +221,7 @@ mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const 
 	bool		own = als->term[part].dimensions > als->shared || als->side == MF_USERS;
 
 	if (als->rotated)
-		als->dense->gemm(workspace, ld, x, ld, als->back, als->shared_width, MF_GROUP);
+		als->dense->gemm(workspace, ld, x, ld, als->back, als->shared_width, als->shared_width, MF_GROUP);
 	for (int k = 0; k < n; k++)
 	{
 		float	   *to = mf_sweep_solved(als, part) + (als->rows->first + rows[k]) * als->given_ld;

@@ -68,8 +68,8 @@ typedef struct MfDense
 	void		(*gemmt) (float *c, int ld, const float *a, const float *b, int n, int first, int add);
 	void		(*syrk) (float *c, int ld, const float *panel, int n, int add, const MfAhead *ahead);
 
-	/* out (n x width, rows ldo apart) = x (n x width, rows ldx apart) times m (width x width) */
-	void		(*gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int width, int n);
+	/* out (n x width, rows ldo apart) = x (n x inner, rows ldx apart) times m (inner x width); width: of whole registers */
+	void		(*gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int inner, int width, int n);
 
 	/* out[k] -= the inner product of x and row column[k] of rows, for width floats of n rows, `stride` apart */
 	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,

@@ -156,19 +156,19 @@ MF_KERNEL(syrk) (float *c, int ld, const float *panel, int n, int add, const MfA
 
 /* TILE_ROWS rows of x at a time, so that m, which stays in the cache, is loaded once for all of them. */
 static void
-MF_KERNEL(gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int width, int n)
+MF_KERNEL(gemm) (float *out, int ldo, const float *x, int ldx, const float *m, int inner, int width, int n)
 {
 	int			r = 0;
 
 	for (; r + TILE_ROWS <= n; r += TILE_ROWS)
 	{
-		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, width};
+		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, inner};
 
 		MF_KERNEL(tile_row) (out + r * ldo, ldo, f, 0, NULL, 0, width, TILE_ROWS);
 	}
 	for (; r < n; r++)
 	{
-		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, width};
+		MF_KERNEL(factors) f = {x + r * ldx, ldx, 1, m, width, inner};
 
 		MF_KERNEL(tile_row) (out + r * ldo, ldo, f, 0, NULL, 0, width, 1);
 	}

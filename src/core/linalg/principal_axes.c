@@ -105,7 +105,7 @@ mf_axes_find(float *axes, const float *gram, int d, void *workspace)
 	for (int round = 1; round < ROUNDS; round++)
 	{
 		orthonormalize(dense, axes, d, ld, 1, space.row);
-		dense->gemm(space.product, ld, axes, ld, gram, ld, d);
+		dense->gemm(space.product, ld, axes, ld, gram, ld, ld, d);
 		for (int i = 0; i < d; i++)
 			dense->xpay(axes + (size_t) i * ld, space.product + (size_t) i * ld, shift, ld);
 	}
@@ -133,6 +133,6 @@ mf_axes_mix(float *axes, int n, int ld, void *workspace)
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < n; k++)
 			space.factor[(size_t) i * ld + k] = space.row[i * k % n];
-	mf_dense()->gemm(space.product, ld, space.factor, ld, axes, ld, n);
+	mf_dense()->gemm(space.product, ld, space.factor, ld, axes, ld, ld, n);
 	memcpy(axes, space.product, (size_t) n * ld * sizeof(float));
 }
