@@ -52,12 +52,12 @@ mf_pca_size(int d)
 static void
 fix_sign(double *axis, int d)
 {
-	int			largest = 0;
+	double		largest = 0;
 
-	for (int k = 1; k < d; k++)
-		if (fabs(axis[k]) > fabs(axis[largest]))
-			largest = k;
-	for (int k = 0; k < d && axis[largest] < 0; k++)
+	for (int k = 0; k < d; k++)
+		if (fabs(axis[k]) > fabs(largest))
+			largest = axis[k];
+	for (int k = 0; k < d && largest < 0; k++)
 		axis[k] = -axis[k];
 }
 
