@@ -23,8 +23,8 @@ CheckCount(const VectorSet *set, int count)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot put %lld %s into %d clusters", (long long) set->n, SideName(set->side), count),
-				 errhint("Ask for at most as many clusters as \"%s\" has vectors of %s: clusters => %lld.", set->name,
-						 SideName(set->side), (long long) set->n)));
+				 errdetail("\"%s\" has no more of which there is a vector.", set->name),
+				 errhint("Ask for at most as many clusters as vectors: clusters => %lld.", (long long) set->n)));
 }
 
 /* Reports an iteration; how many there will be is not known. */

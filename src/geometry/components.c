@@ -18,8 +18,8 @@ CheckDimensions(const VectorSet *set, int n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("dimensions must be between 1 and %d, not %d", set->d, n),
-				 errdetail("Vectors of %s of \"%s\" have as many.", SideName(set->side), set->name),
-				 errhint("Ask for fewer dimensions.")));
+				 errdetail("Vectors of %s of \"%s\" have no more.", SideName(set->side), set->name),
+				 errhint("Ask for at most as many: dimensions => %d.", set->d)));
 }
 
 /*

@@ -20,6 +20,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
+#include "pg/progress.h"
 #include "read/vectors_read.h"
 
 /* Users that there is room for at first. */
@@ -185,7 +186,10 @@ LoadUsers(const Recommender *r, VectorSet *set)
 	pfree(users.vectors);
 }
 
-/* The vectors of one side of a model that is open, and stays so as long as the set is used. */
+/*
+ * The vectors of one side of a model that is open, and stays so as long as the set is used.  Begins to report on a call
+ * whose memory context is the current one, as does the next function.
+ */
 void
 LoadModelVectors(const Recommender *r, VectorSide side, VectorSet *set)
 {
@@ -193,6 +197,7 @@ LoadModelVectors(const Recommender *r, VectorSide side, VectorSet *set)
 	InitParallel(&set->parallel);
 	set->side = side;
 	set->name = r->model->name;
+	BeginProgress(set->name);
 	if (side == SIDE_ITEMS)
 		LoadItems(r->image, set);
 	else
@@ -222,6 +227,7 @@ LoadRelationVectors(Oid relid, char *vector_column, char *id_column, VectorSet *
 	columns->id = id_column;
 	columns->factors = vector_column;
 	OpenVectors(v, &purpose, relid, columns);
+	BeginProgress(v->name);
 	ReadVectors(v, 0, 0);
 	set->side = SIDE_RELATION;
 	set->name = v->name;

@@ -21,7 +21,6 @@
 #include "geometry/cluster_features.h"
 #include "geometry/components.h"
 #include "geometry/extremes.h"
-#include "pg/progress.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 
@@ -65,11 +64,10 @@ BeginLook(FunctionCallInfo fcinfo, int first, Look *look)
 	look->caller = MemoryContextSwitchTo(look->context);
 }
 
-/* Closes and frees everything. */
+/* Closes and frees everything; the report of progress ends with its context. */
 static void
 EndLook(Look *look)
 {
-	EndProgress();
 	if (look->is_open)
 		CloseRecommender(&look->r);
 	MemoryContextSwitchTo(look->caller);
@@ -115,7 +113,6 @@ LookAtModel(Look *look, int of)
 	cached = look->r.cached;
 	look->set.name = look->r.model->name;
 	CheckIdType(look, side == SIDE_ITEMS ? &cached->item_type : &cached->user_type, SideName(side));
-	BeginProgress(look->r.model->name);
 	LoadModelVectors(&look->r, side, &look->set);
 }
 
@@ -127,7 +124,6 @@ LookAtRelation(Look *look, int id_column)
 	int			relation = look->first;
 
 	RequireArgument(fcinfo, relation, "relation", "Name a table or view with a vector in each row: %s('documents', 'embedding').");
-	BeginProgress(get_rel_name(PG_GETARG_OID(relation)));
 	LoadRelationVectors(PG_GETARG_OID(relation), TextArgument(fcinfo, relation + 1),
 						PG_ARGISNULL(id_column) ? "id" : TextArgument(fcinfo, id_column), &look->set);
 	CheckIdType(look, look->set.id_type, "rows");
@@ -192,7 +188,7 @@ PutMap(const Look *look, const Components *components)
 static int
 MapDimensions(FunctionCallInfo fcinfo, int n)
 {
-	return PG_ARGISNULL(n) ? 2 : IntegerArgument(fcinfo, n, "dimensions", PG_INT32_MAX);
+	return PG_ARGISNULL(n) ? 2 : IntegerArgument(fcinfo, n, "dimensions", MOST_DIMENSIONS);
 }
 
 /* The rows of mf_map; first: see BeginLook(). */
@@ -273,7 +269,7 @@ ListComponents(FunctionCallInfo fcinfo, int first)
 {
 	Look		look;
 	Components	components;
-	int			dimensions = IntegerArgument(fcinfo, first + 1, "dimensions", PG_INT32_MAX);
+	int			dimensions = IntegerArgument(fcinfo, first + 1, "dimensions", MOST_DIMENSIONS);
 	int			k = PG_ARGISNULL(first + 3) ? DEFAULT_NAMED : IntegerArgument(fcinfo, first + 3, "k", MOST_NAMED);
 
 	BeginLook(fcinfo, first, &look);

@@ -27,7 +27,11 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'test' THEN '''test_nulls.test''::regclass'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
-		WHEN name IN ('item_type', 'user_type') THEN CASE type WHEN 'text' THEN '''''::text' ELSE '1' END
+		WHEN name = 'relation' THEN '''test_nulls.ratings_item_factors''::regclass'
+		WHEN name = 'vector_column' THEN '''factors'''
+		WHEN name = 'id_column' THEN '''item_id'''
+		WHEN name = 'of' THEN '''items'''
+		WHEN name IN ('item_type', 'user_type', 'id_type') THEN CASE type WHEN 'text' THEN '''''::text' ELSE '1' END
 		WHEN name = 'candidates' AND function = 'mf_recommend_for' THEN 'ARRAY[4, 5]'
 		WHEN name IN ('candidates', 'items', 'groups') THEN 'ARRAY[1, 2]'
 		WHEN name = 'exclude' THEN 'ARRAY[3]'
@@ -78,7 +82,8 @@ SELECT p.oid::regprocedure || ': ' || coalesce(p.proargnames[n], 'none') || ' ->
 	ELSE result(call(p.oid, n)) END)
 FROM pg_proc p, generate_series(0, p.pronargs) n
 WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_recommend', 'mf_recommend_for', 'mf_recommend_users',
-	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate')
+	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate',
+	'mf_map', 'mf_components', 'mf_clusters', 'mf_cluster_labels', 'mf_pca', 'mf_kmeans')
 ORDER BY p.oid::regprocedure::text COLLATE "C", n;
 -- those that change models
 SELECT result('mf_retrain(NULL)');

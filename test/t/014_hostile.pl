@@ -298,6 +298,8 @@ my $battery = join('; ', (
 	"SELECT model, version, users FROM mf_import('imported', 'own.vectors', 'own.vectors')", "SELECT mf_set_default('imported')", "SELECT mf_set_default('ratings')", "SELECT mf_drop('imported')",
 	"SELECT model, version, items FROM mf_train('alice.ratings', 'attributed', factors => 2, item_features => 'alice.shelf', feature_categories => '{n}')", "SELECT * FROM mf_explain_features(1, 25, 5, 'attributed')",
 	"SELECT model, version FROM mf_retrain('attributed')", "SELECT feature, items FROM alice.attributed_feature_factors ORDER BY version, feature", "SELECT mf_drop('attributed')",
+	'SELECT * FROM mf_map()', "SELECT * FROM mf_components('ratings', 2)", "SELECT * FROM mf_clusters('ratings', 3, 'users')", "SELECT * FROM mf_cluster_labels(id_type => NULL::pg_catalog.text, model => 'named', clusters => 2)",
+	"SELECT * FROM mf_pca('alice.shelf', 'v')", "SELECT * FROM mf_kmeans('alice.shelf', 'p', 3)",
 	"SELECT mf_drop('named')", 'SELECT model, version, serving, table_bytes > 0 FROM mf_models ORDER BY model, version', 'SELECT model, version, iteration FROM mf_training_log ORDER BY model, version, iteration', 'SELECT * FROM mf_progress'));
 as('regress_alice', <<'SQL');
 CREATE TYPE alice.point AS (x int, y int);

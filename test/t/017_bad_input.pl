@@ -78,14 +78,15 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'boost_table' THEN '''products''::regclass'
 		WHEN name = 'boost_column' THEN '''seller'''
 		WHEN name IN ('id_column', 'group_id_column', 'boost_id_column') THEN '''id'''
-		WHEN name = 'factors_column' THEN '''factors'''
+		WHEN name = 'relation' THEN '''item_vectors''::regclass'
+		WHEN name IN ('factors_column', 'vector_column') THEN '''factors'''
 		WHEN name = 'groups' THEN 'NULL::int[]'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name = 'metric' THEN '''rmse'''
 		WHEN name = 'variants' THEN '''{"ratings": 1, "other": 1}'''
 		WHEN name = 'experiment' THEN '''x'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
-		WHEN name IN ('item_type', 'user_type') THEN '1'
+		WHEN name IN ('item_type', 'user_type', 'id_type') THEN '1'
 		WHEN name IN ('candidates', 'exclude', 'items') THEN 'ARRAY[1, 2]'
 		WHEN name = 'ratings' THEN 'ARRAY[1, 2]::real[]'
 		WHEN name = 'feedback' THEN '''explicit'''
@@ -153,7 +154,7 @@ is($node->safe_psql('postgres', <<'SQL'), '', 'the call of each function with go
 SELECT f::regprocedure || ': ' || state FROM (SELECT f, state_of(call(f, '{}')) AS state FROM functions) s
 WHERE state <> '00000' AND f <> 'mf_serve_support'::regproc;
 SQL
-cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM functions'), '>=', 36, 'all functions are called');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM functions'), '>=', 48, 'all functions are called');
 
 # One bad value at a time, all arguments null, several at once.
 my $start = -s $node->logfile;
