@@ -8,6 +8,7 @@ CREATE TABLE attributes AS SELECT i AS item_id, i % 2 AS kind FROM generate_seri
 CREATE TABLE people AS SELECT u AS user_id, u % 2 AS kind FROM generate_series(1, 8) u;
 SELECT version FROM mf_train('ratings', factors => 2);
 SELECT version FROM mf_retrain('ratings');
+CREATE TABLE vectors AS SELECT item_id AS id, factors FROM ratings_item_factors WHERE version = 2;
 CREATE TABLE test AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating FROM generate_series(1, 8) u, generate_series(1, 8) i
 	WHERE (u + i) % 3 = 0;
 
@@ -27,9 +28,9 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'test' THEN '''test_nulls.test''::regclass'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
-		WHEN name = 'relation' THEN '''test_nulls.ratings_item_factors''::regclass'
+		WHEN name = 'relation' THEN '''test_nulls.vectors''::regclass'
 		WHEN name = 'vector_column' THEN '''factors'''
-		WHEN name = 'id_column' THEN '''item_id'''
+		WHEN name = 'id_column' THEN '''id'''
 		WHEN name = 'of' THEN '''items'''
 		WHEN name IN ('item_type', 'user_type', 'id_type') THEN CASE type WHEN 'text' THEN '''''::text' ELSE '1' END
 		WHEN name = 'candidates' AND function = 'mf_recommend_for' THEN 'ARRAY[4, 5]'

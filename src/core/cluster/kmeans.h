@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
+#include "core/cluster/points.h"
 
 /* What is wanted; mf_kmeans_plan() fills in what callers rarely choose. */
 typedef struct MfKmeansPlan
@@ -22,14 +23,6 @@ typedef struct MfKmeansPlan
 	void		(*iterated) (void *state, int iteration);	/* after each, from the calling thread; NULL: none */
 	void	   *state;
 } MfKmeansPlan;
-
-/* Rows to be clustered: of d floats, mf_padded(d) from one to the next, 64-byte aligned, padding 0, from mf_center(). */
-typedef struct MfPoints
-{
-	const float *x;
-	int64_t		n;				/* 1 .. 2^31 - 1 */
-	int			d;
-} MfPoints;
 
 /* The caller's arrays. */
 typedef struct MfClusters

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 
 #include "core/base/arena.h"
-#include "core/cluster/kmeans.h"
+#include "core/base/error.h"
+#include "core/base/threads.h"
+#include "core/cluster/points.h"
 #include "core/kernels/dense.h"
 #include "core/kernels/nearest.h"
 
