@@ -14,7 +14,7 @@
 #include "core/base/padding.h"
 #include "core/kernels/dense.h"
 
-#define ROWS_AT_ONCE 1024		/* summed in float before they are added in double */
+#define ROWS_AT_ONCE 1024		/* summed in float before they are added in double, but by mf_gram_sums_fine() */
 #define PANEL 128				/* rows added at a time */
 
 /* One Gram matrix in the making. */
@@ -29,6 +29,7 @@ typedef struct Gram
 	int			d;
 	int			ld;
 	int			nparts;
+	int			at_once;		/* rows that are summed in float before they are added in double */
 	const float *weight;
 	double	   *sum;			/* nparts x ld x ld: upper tiles */
 	float	   *part;			/* nparts x (ld + PANEL) x ld: workspace */
@@ -112,9 +113,9 @@ sum_part(void *state, int64_t part, int worker)
 	(void) worker;
 	memset(sum, 0, size * sizeof(double));
 	memset(matrix, 0, size * sizeof(float));
-	for (int64_t r = gram->nrows * part / gram->nparts; r < end; r += ROWS_AT_ONCE)
+	for (int64_t r = gram->nrows * part / gram->nparts; r < end; r += gram->at_once)
 	{
-		int64_t		stop = r + ROWS_AT_ONCE < end ? r + ROWS_AT_ONCE : end;
+		int64_t		stop = r + gram->at_once < end ? r + gram->at_once : end;
 
 		if (mf_cancelled(gram->parallel))
 			return;
@@ -126,6 +127,33 @@ sum_part(void *state, int64_t part, int worker)
 	}
 }
 
+/* The sums of mf_gram_sums(), with so many rows at once. */
+static MfError
+sum_all(Gram *gram, int at_once, double *out, void *space)
+{
+	MfArena		arena = mf_arena_at(space);
+	int			d = gram->d;
+	size_t		size;
+
+	gram->dense = mf_dense();
+	gram->ld = mf_padded(d);
+	gram->at_once = at_once;
+	size = (size_t) gram->ld * (size_t) gram->ld;
+	lay_out(gram, &arena, d);
+	if (!mf_parallel_for(gram->parallel, gram->nparts, sum_part, gram))
+		return MF_CANCELLED;
+	for (int i = 0; i < d; i++)
+		for (int j = i; j < d; j++)
+		{
+			double		sum = 0.0;
+
+			for (int part = 0; part < gram->nparts; part++)
+				sum += gram->sum[(size_t) part * size + (size_t) (i * gram->ld + j)];
+			out[i * d + j] = out[j * d + i] = sum;
+		}
+	return MF_OK;
+}
+
 /*
  * out (d x d doubles, both triangles) = sum over rows of weight[r] x_r x_r' for the first d numbers of x's nrows rows,
  * which are `stride` floats apart; weight NULL: 1.  The same to the bit as of an array whose r-th row is row order[r]
@@ -135,25 +163,21 @@ MfError
 mf_gram_sums(const MfParallel *parallel, const float *x, int stride, const int32_t *order, int64_t nrows, int d,
 			 const float *weight, double *out, void *space)
 {
-	MfArena		arena = mf_arena_at(space);
-	int			ld = mf_padded(d);
-	size_t		size = (size_t) ld * (size_t) ld;
-	Gram		gram = {.parallel = parallel,.dense = mf_dense(),.x = x,.order = order,.stride = stride,.nrows = nrows,
-	.d = d,.weight = weight};
+	Gram		gram = {.parallel = parallel,.x = x,.order = order,.stride = stride,.nrows = nrows,.d = d,.weight = weight};
 
-	lay_out(&gram, &arena, d);
-	if (!mf_parallel_for(parallel, gram.nparts, sum_part, &gram))
-		return MF_CANCELLED;
-	for (int i = 0; i < d; i++)
-		for (int j = i; j < d; j++)
-		{
-			double		sum = 0.0;
+	return sum_all(&gram, ROWS_AT_ONCE, out, space);
+}
 
-			for (int part = 0; part < gram.nparts; part++)
-				sum += gram.sum[(size_t) part * size + (size_t) (i * ld + j)];
-			out[i * d + j] = out[j * d + i] = sum;
-		}
-	return MF_OK;
+/*
+ * The same of nrows rows as they lie, mf_padded(d) apart, with a third of the rounding and a tenth more time: for those
+ * who ask what eigenvectors are that the rows hardly tell apart.
+ */
+MfError
+mf_gram_sums_fine(const MfParallel *parallel, const float *x, int64_t nrows, int d, double *out, void *space)
+{
+	Gram		gram = {.parallel = parallel,.x = x,.stride = mf_padded(d),.nrows = nrows,.d = d};
+
+	return sum_all(&gram, PANEL, out, space);
 }
 
 /* The same in floats: gram (d x mf_padded(d), both triangles, padding 0); space: mf_gram_size() bytes. */

@@ -2,7 +2,7 @@
  * pca.c - principal components of rows, exactly: eigenvectors of their covariance matrix.
  *
  * A singular value decomposition of the rows gives the same, and small variances with more digits; but rows are floats,
- * and have none to give.  Rows are centered first (centering.c), products are added up in float over some hundred rows
+ * and have none to give.  Rows are centered first (centering.c), products are added up in float over a hundred rows
  * and in double beyond, and eigenvectors are found in double (eigen.c).
  */
 #include "core/linalg/pca.h"
@@ -73,7 +73,7 @@ mf_pca_find(const MfParallel *parallel, const float *x, int64_t nrows, int d, co
 {
 	MfArena		arena = mf_arena_at(space);
 	Space		s = lay_out(&arena, d);
-	MfError		error = mf_gram_sums(parallel, x, mf_padded(d), NULL, nrows, d, NULL, s.covariance, s.rest);
+	MfError		error = mf_gram_sums_fine(parallel, x, nrows, d, s.covariance, s.rest);
 
 	if (error != MF_OK)
 		return error;
