@@ -43,6 +43,7 @@ CompareDistances(const void *a, const void *b, void *distances)
 	int32		y = *(const int32 *) b;
 	const float *distance = distances;
 
+	CHECK_FOR_INTERRUPTS();
 	if (distance[x] != distance[y])
 		return distance[x] < distance[y] ? -1 : 1;
 	return x < y ? -1 : x > y;
@@ -63,11 +64,8 @@ OrderRows(const VectorSet *set, Clusters *clusters)
 	for (int64 i = 0; i < set->n; i++)
 		clusters->order[next[clusters->cluster[i]]++] = (int32) i;
 	for (int c = 0; c < clusters->count; c++)
-	{
-		CHECK_FOR_INTERRUPTS();
 		qsort_arg(clusters->order + clusters->start[c], clusters->size[c], sizeof(int32), CompareDistances,
 				  clusters->distance);
-	}
 }
 
 /*

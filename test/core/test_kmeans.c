@@ -8,6 +8,7 @@
 
 #include "core/base/padding.h"
 #include "core/base/rng.h"
+#include "core/cluster/kmeans.h"
 #include "core/cluster/lloyd.h"
 #include "core/linalg/centering.h"
 #include "core/simd/isa.h"

@@ -104,6 +104,27 @@ SQL
 like($err, qr/canceling statement due to statement timeout/, 'statement_timeout ends lists for everybody');
 like($out, qr/^streams\|500000$/m, 'lists for everybody stream');
 
+# clusters: they are seen in mf_progress, end within a moment of a cancel, and leave no file and no thread
+$node->safe_psql('postgres', 'SELECT setseed(0.5); CREATE TABLE vectors AS SELECT i AS id, ARRAY(SELECT random() FROM generate_series(1, 32) WHERE i > 0)::real[] AS v FROM generate_series(1, 60000) i');
+for my $action ('pg_cancel_backend', 'pg_terminate_backend')
+{
+	my $run = start_sql($node, "SELECT count(*) FROM mf_kmeans('vectors', 'v', 2000)");
+	isnt(act_in_phase($node, 'cluster', "$action(%s)", "model = 'vectors' AND iteration > 0 AND iterations IS NULL AND seconds_left IS NULL"), 0, "clusters: caught for $action");
+	my $began = time;
+	my ($status, $out, $err) = finish_sql($run);
+	isnt($status, 0, "clusters: $action ends it");
+	cmp_ok(time - $began, '<', 10, "clusters: $action ends it soon");
+	is(leftovers($node, 'nothing'), '', "clusters: $action leaves nothing");
+}
+($status, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
+SET statement_timeout = '300ms';
+SELECT count(*) FROM mf_kmeans('vectors', 'v', 2000);
+RESET statement_timeout;
+SELECT 'maps ' || count(*) FROM mf_pca('vectors', 'v');
+SQL
+like($err, qr/canceling statement due to statement timeout/, 'statement_timeout ends clusters');
+like($out, qr/^maps 60000$/m, 'and the session goes on');
+
 # the server's own shutdown does not wait for a training
 my $run = start_sql($node, $training{sweep});
 isnt(act_in_phase($node, 'sweep', '%s'), 0, 'a training runs');

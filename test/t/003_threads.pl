@@ -31,6 +31,7 @@ WHERE l ~ '(blas|lapack)[^/]*$' LIMIT 1;
 SELECT FROM mf_recommend(1, 3, 'm');
 SELECT FROM mf_similar_items(1, 3, 'm');
 SELECT FROM mf_recommend_all(1, 'm') LIMIT 1;
+SELECT FROM mf_clusters('m', 3), mf_map('m', of => 'users') LIMIT 1;
 SELECT 'served', threads();
 SQL
 like($out, qr/^fresh\|1$/m, 'one thread at first');
@@ -51,6 +52,14 @@ like($out, qr/^threads\|1$/m, 'one thread after calling every serving function')
 like($out, qr/^maps mfrec\.so/m, 'with the extension');
 like($out, qr/^maps pgsql_tmp_mfrec/m, 'and an image mapped');
 unlike($out, qr{blas|lapack|gomp|libomp|tbb}, 'no library that would start some');
+
+# maps and clusters are the same to the bit with any number of threads
+my $maps = <<'SQL';
+SELECT md5(string_agg(m::text, ' ' ORDER BY id)) FROM mf_map('m', 3, 'users') m;
+SELECT md5(string_agg(c::text, ' ' ORDER BY id)) FROM mf_clusters('m', 7, 'users') c;
+SELECT md5(string_agg(c::text, ' ')) FROM mf_cluster_labels('m', 4) c;
+SQL
+is($node->safe_psql('postgres', "SET mfrec.threads = 5; $maps"), $node->safe_psql('postgres', "SET mfrec.threads = 1; $maps"), 'maps and clusters do not depend on threads');
 
 # several while it trains, where there are cores
 SKIP:

@@ -33,6 +33,8 @@ SELECT * FROM mf_recommend_users(2, 5) ORDER BY rank;
 SELECT * FROM mf_recommend_all(5) ORDER BY user_id, rank;
 SELECT * FROM mf_popular(5) ORDER BY rank;
 SELECT mf_predict(1, 2);
+SELECT * FROM mf_map() ORDER BY id;
+SELECT * FROM mf_clusters(clusters => 3, of => 'users') ORDER BY id;
 SELECT model, version FROM mf_models;
 SQL
 $primary->wait_for_catchup($standby);

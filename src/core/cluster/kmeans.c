@@ -17,6 +17,9 @@
 #include "core/base/rng.h"
 #include "core/cluster/seeding.h"
 
+/* One start will do for more than so many. */
+#define MANY_CLUSTERS 500
+
 /* k-means in the making. */
 typedef struct Kmeans
 {
@@ -33,11 +36,12 @@ typedef struct Kmeans
 	int			iterations;
 } Kmeans;
 
-/* A plan with as many clusters, and what has proved to be good. */
+/* A plan with as many clusters, and what has proved to be good.  With many clusters starts hardly differ. */
 MfKmeansPlan
 mf_kmeans_plan(int clusters, uint64_t seed)
 {
-	return (MfKmeansPlan) {.clusters = clusters,.seed = seed,.starts = 4,.sample = 256,.iterations = 300,.tolerance = 1e-4};
+	return (MfKmeansPlan) {.clusters = clusters,.seed = seed,.starts = clusters <= MANY_CLUSTERS ? 4 : 1,.sample = 256,
+	.iterations = 300,.tolerance = 1e-4};
 }
 
 /* Divides the space; start NULL only measures. */

@@ -396,7 +396,7 @@ mf_lloyd_move(MfLloyd *lloyd)
 {
 	double		squares = 0;
 
-	for (int c = 0; c < lloyd->scoring.k; c++)
+	for (int c = 0; c < lloyd->scoring.k && !mf_cancelled(lloyd->parallel); c++)
 		if (size_of(lloyd, c) == 0)
 			fill_cluster(lloyd, c);
 	for (int c = 0; c < lloyd->scoring.k; c++)
