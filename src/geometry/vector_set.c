@@ -146,6 +146,8 @@ TakeUser(void *state, const StoredRow *row)
 		return;
 	users->counts[users->ids->count] = row->count;
 	(void) AddId(users->ids, row->id);
+	if (users->ids->count % 1024 == 0)
+		ReportRowsRead(users->ids->count);
 }
 
 /* Sets the ids of a set from a dictionary, in their order, and its vectors, which lie in the dictionary's order. */

@@ -72,17 +72,19 @@ def kmeans(bench, name, x, threads):
     except ImportError:
         return print('k-means: not measured, there is no scikit-learn (Debian: python3-sklearn)')
     n, d = x.shape
-    # ten starts take minutes: one at a time, whose times add up and of which the best counts, as with n_init=10
+    # one start at a time, whose times add up and of which the best counts, as with n_init=10; all take minutes, so that
+    # BENCH_STARTS and BENCH_FIRST can cut them into pieces
     starts = int(os.environ.get('BENCH_STARTS', '10'))
+    first = int(os.environ.get('BENCH_FIRST', '0'))
     seconds, inertia, mine = 0.0, np.inf, []
-    for seed in range(starts):
+    for seed in range(first, first + starts):
         start = time.time()
         inertia = min(inertia, KMeans(CLUSTERS, n_init=1, random_state=seed).fit(x).inertia_)
         seconds += time.time() - start
         mine.append(ours(bench, 'kmeans', name, n, d, CLUSTERS, threads, 0, seed + 1))
     took = np.median([run[0] for run in mine])
     print(f'k-means {n} x {d}, {CLUSTERS} clusters: {took:.2f} s, scikit-learn with {starts} starts {seconds:.1f} s, '
-          f'ratio {took / seconds:.3f}')
+          f'ratio {took / seconds:.3f}; their inertia {inertia:.8g}, ours {", ".join(f"{run[1]:.8g}" for run in mine)}')
     print('  inertia over theirs: ' + ', '.join(f'{run[1] / inertia - 1:+.3%}' for run in mine))
 
 

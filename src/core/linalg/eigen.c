@@ -57,7 +57,7 @@ all_finite(const double *a, size_t n)
  * a (n x n, symmetric, overwritten) = vectors' diag(values) vectors: row k of vectors (n x n) is the eigenvector of
  * values[k] (n), of length 1; values descend.  space: mf_eigen_size() bytes, at a multiple of 64.  Main thread only.
  * Errors: MF_NO_LAPACK, and MF_NOT_FINITE where a is not finite.  O(n^3); n = 1000 takes some tenths of a second,
- * in which nothing can be cancelled.
+ * n = 2000 some seconds, in which nothing can be cancelled.
  */
 MfError
 mf_eigen(double *a, int n, double *values, double *vectors, void *space)
