@@ -7,7 +7,7 @@ INSERT INTO board SELECT u, i, CASE WHEN u % 3 = i % 3 THEN 5 ELSE 2 END FROM ge
 	WHERE (u + i) % 2 = 0 AND (u * 7 + i * 3) % 5 <> 0;
 CREATE TABLE held AS SELECT u AS user_id, i AS item_id, 5 AS rating FROM generate_series(1, 12) u, generate_series(1, 12) i
 	WHERE (u + i) % 2 = 0 AND (u * 7 + i * 3) % 5 = 0;
-CREATE TABLE products AS SELECT i AS id, i % 2 AS seller FROM generate_series(1, 12) i;
+CREATE TABLE products AS SELECT i AS id, i % 2 AS seller, ARRAY[i % 3, i % 2, i]::real[] AS place FROM generate_series(1, 12) i;
 SELECT users, items FROM mf_train('board', factors => 4);
 SELECT version FROM mf_retrain('board');
 
@@ -47,7 +47,8 @@ CREATE TABLE places (argument text PRIMARY KEY, kind text, value text);
 INSERT INTO places VALUES ('user_id', 'id', '1'), ('item_id', 'id', '3'), ('items', 'array', '1,3'), ('candidates', 'array', '2,3,4,6,7,9,12'),
 	('exclude', 'array', '6,9'), ('k', 'number', '2'), ('version', 'number', '1'), ('per_group', 'number', '1'),
 	('factors', 'number', '3'), ('iterations', 'number', '1'), ('trials', 'number', '1'), ('source', 'type', '''board'''), ('ratings', 'ratings', '5,2'),
-	('item_type', 'type', 'NULL::int'), ('user_type', 'type', 'NULL::int'), ('test', 'type', '''held'''),
+	('item_type', 'type', 'NULL::int'), ('user_type', 'type', 'NULL::int'), ('id_type', 'type', 'NULL::int'), ('test', 'type', '''held'''),
+	('clusters', 'number', '2'), ('dimensions', 'number', '2'), ('relation', 'type', '''products'''), ('vector_column', 'type', '''place'''),
 	('variants', 'type', '''{"a": 1, "b": 1}''');
 -- where a parameter cannot be without a type, as nothing tells it: arrays in the calls that name the items' type
 CREATE TABLE typed_only (proname name, argument text, with_type boolean);
@@ -67,7 +68,7 @@ CREATE TABLE called AS
 	FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec'
 	WHERE (p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
-			OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials'])
+			OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials', 'clusters', 'dimensions'])
 		AND p.proname <> 'mf_explain_features';	-- needs a model of features
 SELECT proname, arguments FROM called ORDER BY 1, 2;
 -- none that the table of places does not know; groups are tried below
@@ -88,7 +89,7 @@ LANGUAGE sql STABLE AS $$
 CREATE TABLE tried AS
 WITH RECURSIVE needed AS (
 	SELECT proname, arguments, array_remove(ARRAY(SELECT a FROM unnest(arguments) WITH ORDINALITY AS u (a, n)
-		WHERE a IN (SELECT argument FROM places WHERE kind IN ('id', 'type')) OR a = 'items'
+		WHERE a IN (SELECT argument FROM places WHERE kind IN ('id', 'type')) OR a IN ('items', 'clusters')
 			OR (a = 'k' AND arguments && '{item_type,user_type}') ORDER BY n), NULL) AS base FROM called),
 combined AS (
 	SELECT proname, arguments, base, 0 AS n, ARRAY[]::text[] AS ways, ARRAY[]::text[] AS types FROM needed
