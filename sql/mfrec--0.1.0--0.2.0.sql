@@ -640,6 +640,7 @@ ALTER TABLE mfrec.model ADD COLUMN feature_table text;
 ALTER TABLE mfrec.model_version ADD COLUMN updated_at timestamptz;
 ALTER TABLE mfrec.model_version ADD COLUMN withheld text;
 ALTER TABLE mfrec.model_version ADD COLUMN arguments jsonb;
+ALTER TABLE mfrec.model_version ADD COLUMN phase_seconds jsonb;
 UPDATE mfrec.model m SET owner = pg_catalog.pg_get_userbyid(c.relowner)
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 	WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
@@ -673,7 +674,7 @@ CREATE OR REPLACE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table, v.updated_at, v.withheld
+		m.feature_table, v.updated_at, v.withheld, v.phase_seconds
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its table of user factors, or where that has gone who owned it';
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
@@ -869,7 +870,9 @@ COMMENT ON COLUMN mfrec.model_version.ratings IS 'observations in the training, 
 COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 COMMENT ON COLUMN mfrec.model_version.withheld IS 'why the version was stored without serving; null: it has served';
 COMMENT ON COLUMN mfrec.model_version.arguments IS 'of a version that was withheld, what the row in mfrec.model is to say of source and arguments once it serves; else null';
+COMMENT ON COLUMN mfrec.model_version.phase_seconds IS 'how long each phase of the training took that is over by then: read, sort, sweep, store; null of a version that 0.1.0 trained';
 COMMENT ON COLUMN mf_models.users IS 'users in the training, and as mf_update has found them since';
 COMMENT ON COLUMN mf_models.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
 COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 COMMENT ON COLUMN mf_models.withheld IS 'why the version was stored without serving; null: it has served';
+COMMENT ON COLUMN mf_models.phase_seconds IS 'how long each phase of the training took that is over by then: read, sort, sweep, store; null of a version that 0.1.0 trained';

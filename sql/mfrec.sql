@@ -56,6 +56,7 @@ CREATE TABLE mfrec.model_version (
 	updated_at timestamptz,
 	withheld text,
 	arguments jsonb,
+	phase_seconds jsonb,
 	CONSTRAINT model_version_pkey PRIMARY KEY (model, version)
 );
 COMMENT ON TABLE mfrec.model_version IS 'one row a kept version of a model';
@@ -76,6 +77,7 @@ COMMENT ON COLUMN mfrec.model_version.parameters IS 'all that training settled o
 COMMENT ON COLUMN mfrec.model_version.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 COMMENT ON COLUMN mfrec.model_version.withheld IS 'why the version was stored without serving; null: it has served';
 COMMENT ON COLUMN mfrec.model_version.arguments IS 'of a version that was withheld, what the row in mfrec.model is to say of source and arguments once it serves; else null';
+COMMENT ON COLUMN mfrec.model_version.phase_seconds IS 'how long each phase of the training took that is over by then: read, sort, sweep, store; null of a version that 0.1.0 trained';
 
 CREATE TABLE mfrec.training_log (
 	model text COLLATE "C" NOT NULL,
@@ -130,7 +132,7 @@ CREATE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table, v.updated_at, v.withheld
+		m.feature_table, v.updated_at, v.withheld, v.phase_seconds
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -160,6 +162,7 @@ COMMENT ON COLUMN mf_models.owner IS 'role that owns the model: the owner of its
 COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items add to their factors; null until a training has gone by some';
 COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 COMMENT ON COLUMN mf_models.withheld IS 'why the version was stored without serving; null: it has served';
+COMMENT ON COLUMN mf_models.phase_seconds IS 'how long each phase of the training took that is over by then: read, sort, sweep, store; null of a version that 0.1.0 trained';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS

@@ -210,6 +210,22 @@ InsertLogLine(const char *name, int32 version, const LogLine *line)
 			 " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, &isnull);
 }
 
+/*
+ * Notes how long each phase of a version's training took, a JSON object; bookkeeping that 0.1.0 made has no place for
+ * it.
+ */
+static void
+RecordPhaseSeconds(const char *name, int32 version, const char *json)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, TEXTOID};
+	Datum		values[3] = {CStringGetTextDatum(name), Int32GetDatum(version), CStringGetTextDatum(json)};
+	bool		isnull;
+
+	if (get_attnum(VersionRelation(), "phase_seconds") != InvalidAttrNumber)
+		OwnerSql("UPDATE mfrec.model_version SET phase_seconds = $3::pg_catalog.jsonb"
+				 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 3, types, values, NULL, &isnull);
+}
+
 /* Enters a version and its training log; it was trained now, by the clock.  Numbers that are NaN become null. */
 void
 InsertVersion(const Model *model, const ModelVersion *version, const LogLine *log, int log_lines)
@@ -245,6 +261,7 @@ InsertVersion(const Model *model, const ModelVersion *version, const LogLine *lo
 			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" READ_UNTIL "', $14))"
 			 " OPERATOR(pg_catalog.||) $15::pg_catalog.jsonb)",
 			 15, types, values, nulls, &isnull);
+	RecordPhaseSeconds(model->name, version->version, version->phase_seconds);
 	for (int i = 0; i < log_lines; i++)
 		InsertLogLine(model->name, version->version, &log[i]);
 }

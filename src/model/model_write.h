@@ -22,6 +22,7 @@ typedef struct ModelVersion
 	double		loss;			/* NaN: none */
 	double		rmse;			/* NaN: none */
 	double		seconds;
+	char	   *phase_seconds;	/* JSON, see PhaseSecondsToJson */
 	double		read_until;		/* READ_UNTIL; not finite: none */
 	char	   *guard;			/* JSON, which becomes a part of parameters: what a guard has found; NULL: there was
 								 * none */

@@ -21,6 +21,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "pg/json.h"
 #include "pg/progress.h"
 
 #define PROGRESS_MAGIC 0x6d665052
@@ -33,6 +34,8 @@
 /* What this session's training reports; of no meaning unless training_context is set. */
 static Progress current;
 static int64 rows_reported;		/* as the file has them */
+static TimestampTz phase_began;
+static double phase_seconds[PHASE_SWITCH + 1];	/* of those that are over */
 static MemoryContext training_context = NULL;	/* NULL: no training runs in this session */
 
 /* The file of the training that runs in the session of a process; path: MAXPGPATH bytes. */
@@ -101,7 +104,8 @@ BeginProgress(const char *model)
 	current.pid = MyProcPid;
 	strlcpy(current.model, model, NAMEDATALEN);
 	current.loss = NAN;
-	current.started = GetCurrentTimestamp();
+	current.started = phase_began = GetCurrentTimestamp();
+	memset(phase_seconds, 0, sizeof(phase_seconds));
 	rows_reported = 0;
 	training_context = CurrentMemoryContext;
 	callback->func = RemoveProgress;
@@ -123,12 +127,32 @@ PhaseName(int phase)
 void
 ReportPhase(Phase phase)
 {
+	TimestampTz now = GetCurrentTimestamp();
+
+	phase_seconds[current.phase] += (now - phase_began) / 1e6;
+	phase_began = now;
 	current.phase = phase;
 	if (phase == PHASE_SWEEP)
-		current.sweep_started = GetCurrentTimestamp();
-	elog(DEBUG1, "mfrec: phase %s begins after %.3f s", PhaseName(phase),
-		 (GetCurrentTimestamp() - current.started) / 1e6);
+		current.sweep_started = now;
+	elog(DEBUG1, "mfrec: phase %s begins after %.3f s", PhaseName(phase), (now - current.started) / 1e6);
 	WriteProgress();
+}
+
+/*
+ * The seconds of each phase of the training that is over, as a JSON object: {"read": 0.2, "sort": 0.1}.  Phases that
+ * it has not gone through, such as an import's sweeps, are not in it.
+ */
+char *
+PhaseSecondsToJson(void)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int phase = 0; phase < current.phase; phase++)
+		if (phase_seconds[phase] > 0)
+			AppendJsonNumber(&json, PhaseName(phase), phase_seconds[phase]);
+	/* members begin with a comma and a space */
+	return psprintf("{%s}", json.len > 0 ? json.data + 2 : "");
 }
 
 /* So many rows have been read; written to the file only now and then, so it may be called for every batch. */

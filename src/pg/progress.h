@@ -41,6 +41,7 @@ extern void ReportRowsRead(int64 rows);
 extern void ReportIteration(int iteration, int iterations, double loss);
 extern void EndProgress(void);
 extern const char *PhaseName(int phase);
+extern char *PhaseSecondsToJson(void);
 extern int	ReadProgress(Progress **trainings);
 
 #endif

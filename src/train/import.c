@@ -365,6 +365,7 @@ StoreImported(Importer *m, const MfParallel *parallel, ModelVersion *result)
 	SetNewVersionParameters(&m->version, RetrainParameters(m));
 	ReportPhase(PHASE_SWITCH);
 	result->seconds = SecondsSince(m->began);
+	result->phase_seconds = PhaseSecondsToJson();
 	SwitchToNewVersion(&m->version, result, NULL, 0);
 }
 

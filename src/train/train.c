@@ -382,6 +382,7 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	result->loss = training->loss;
 	result->rmse = RatingError(training);
 	result->seconds = SecondsSince(training->began);
+	result->phase_seconds = PhaseSecondsToJson();
 	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	if (training->map)

@@ -92,6 +92,14 @@ SELECT version FROM mf_train('bought', factors => 3, seed => 9007199254740993);
 SELECT version FROM mf_retrain();
 SELECT parameters->'seed' AS seed FROM mfrec.model WHERE name = 'bought';
 
+-- how long its phases took, and those of an import, which has fewer
+CREATE TABLE vectors AS SELECT i AS id, ARRAY[i, 1]::real[] AS factors FROM generate_series(1, 5) i;
+SELECT version FROM mf_import('brought', 'vectors', 'vectors');
+SELECT model, version, (SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_each(phase_seconds)) AS phases,
+	(SELECT sum(value::float8) FROM jsonb_each_text(phase_seconds)) BETWEEN 0 AND seconds + 0.01 AS within
+FROM mf_models ORDER BY model, version;
+SELECT mf_drop('brought');
+
 -- a view of the user's own on a model table is in the way of a drop
 SELECT mf_drop('bought');
 DROP VIEW kept;
