@@ -14,7 +14,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
 	$(addprefix src/sql/, args.o filter_args.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_predict.o fn_progress.o \
-		fn_recommend.o fn_recommend_all.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
+		fn_recommend.o fn_recommend_all.o fn_report.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
 	$(addprefix src/geometry/, cluster_features.o clusters.o components.o extremes.o vector_set.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o variants.o) \
@@ -55,9 +55,11 @@ OBJS = \
 	$(addprefix src/core/simd/, amx.o isa.o) \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 
-DATA_built = mfrec--$(EXTVERSION).sql
-# the second is for whoever wants it, beside those that CREATE EXTENSION runs
-DATA = $(wildcard sql/mfrec--*.sql) sql/mfrec_api.sql
+# Scripts of the version that is not released yet end with what a report is made of.
+DATA_built = mfrec--$(EXTVERSION).sql mfrec--0.1.0--0.2.0.sql
+# the last is for whoever wants it, beside those that CREATE EXTENSION runs
+DATA = sql/mfrec--0.1.0.sql sql/mfrec_api.sql
+REPORT = $(addprefix $(srcdir)/sql/, mfrec_chart.sql mfrec_report.sql)
 
 # make installcheck: for a running server, in which the extension is installed.  The TAP tests start
 # servers of their own, which root cannot.
@@ -69,7 +71,7 @@ ifneq ($(shell id -u),0)
 TAP_TESTS ?= 1
 PROVE_TESTS = test/t/*.pl
 endif
-EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san \
+EXTRA_CLEAN = demo/report.html results regression.diffs regression.out output_iso tmp_check test/core/build test/core/build-san \
 	test/core/build-tsan
 
 PG_CPPFLAGS = -I$(srcdir)/src -DMFREC_VERSION='"$(EXTVERSION)"'
@@ -86,8 +88,10 @@ all install uninstall installcheck clean:
 	@echo "$(PG_CONFIG) --pgxs does not lead to PostgreSQL's server headers: test/setup installs them" >&2; exit 1
 endif
 
-mfrec--$(EXTVERSION).sql: sql/mfrec.sql mfrec.control
-	cp $< $@
+mfrec--$(EXTVERSION).sql: sql/mfrec.sql $(REPORT) mfrec.control
+	cat $(filter %.sql, $^) > $@
+mfrec--0.1.0--0.2.0.sql: sql/mfrec--0.1.0--0.2.0.sql $(REPORT)
+	cat $^ > $@
 
 # Calls within the library go straight to their functions rather than through its table of symbols.
 ifeq ($(PORTNAME),linux)
@@ -137,7 +141,7 @@ deb:
 help:
 	@echo 'make               builds for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       installs it there'
-	@echo 'make demo          installs what is missing, trains on ratings, prints recommendations'
+	@echo 'make demo          installs what is missing, trains on ratings, prints recommendations, writes a report'
 	@echo 'make test          installs what is missing, runs every test on throw-away clusters'
 	@echo 'make test-all      the same at length, with sanitizers, valgrind, fuzzers and random queries'
 	@echo 'make check-core    tests of src/core: no server needed'
@@ -147,7 +151,7 @@ help:
 	@echo 'make bench         measures speed, memory and quality: docs/benchmarks.md'
 	@echo 'make installcheck  the tests that need a server, on the one that psql finds'
 
-# Trains in a cluster of its own and shows what comes out: make demo, make demo PSQL=1.
+# Trains in a cluster of its own, shows what comes out, and writes demo/report.html: make demo, make demo PSQL=1.
 .PHONY: demo
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' $(srcdir)/demo/run

@@ -207,6 +207,46 @@ LoadModelVectors(const Recommender *r, VectorSide side, VectorSet *set)
 	CheckNotEmpty(set);
 }
 
+/* Compares counts, the higher one first. */
+static int
+CompareCounts(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* Leaves a set's `most` items with the most ratings; of those with as few as the last of them the first ids. */
+void
+KeepPopular(VectorSet *set, int64 most)
+{
+	int64		ld = mf_padded(set->d);
+	int32	   *sorted;
+	int64		spare = most;		/* places for items with `least` ratings */
+	int32		least;
+	int64		kept = 0;
+
+	if (set->n <= most)
+		return;
+	sorted = HugeArray(set->n, sizeof(int32));
+	memcpy(sorted, set->counts, sizeof(int32) * set->n);
+	qsort(sorted, set->n, sizeof(int32), CompareCounts);
+	least = sorted[most - 1];
+	for (int64 i = 0; i < most; i++)
+		spare -= sorted[i] > least;
+	pfree(sorted);
+	for (int64 i = 0; i < set->n; i++)
+	{
+		if (set->counts[i] < least || (set->counts[i] == least && spare-- <= 0))
+			continue;
+		memmove(set->vectors + kept * ld, set->vectors + i * ld, sizeof(float) * ld);
+		set->ids[kept] = set->ids[i];
+		set->counts[kept++] = set->counts[i];
+	}
+	set->n = kept;
+}
+
 /* The vectors of a relation, one a row, each with an id of its own; errors for everything that is none. */
 void
 LoadRelationVectors(Oid relid, char *vector_column, char *id_column, VectorSet *set)

@@ -36,6 +36,7 @@ typedef struct VectorSet
 
 extern const char *SideName(VectorSide side);
 extern void LoadModelVectors(const Recommender *r, VectorSide side, VectorSet *set);
+extern void KeepPopular(VectorSet *set, int64 most);
 extern void LoadRelationVectors(Oid relid, char *vector_column, char *id_column, VectorSet *set);
 extern void CheckSetMemory(const VectorSet *set, int64 more);
 

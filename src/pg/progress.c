@@ -35,7 +35,7 @@
 static Progress current;
 static int64 rows_reported;		/* as the file has them */
 static TimestampTz phase_began;
-static double phase_seconds[PHASE_SWITCH + 1];	/* of those that are over */
+static double phase_seconds[PHASE_CLUSTER + 1];	/* of those that are over */
 static MemoryContext training_context = NULL;	/* NULL: no training runs in this session */
 
 /* The file of the training that runs in the session of a process; path: MAXPGPATH bytes. */

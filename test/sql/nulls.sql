@@ -26,6 +26,10 @@ END $$;
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE WHEN name IN ('source', 'train') THEN '''test_nulls.ratings''::regclass'
 		WHEN name = 'test' THEN '''test_nulls.test''::regclass'
+		WHEN name = 'titles' THEN '''test_nulls.attributes''::regclass'
+		WHEN name = 'title_column' THEN '''kind'''
+		WHEN name = 'title_id_column' THEN '''item_id'''
+		WHEN name = 'users' THEN '''{1}''::text[]'
 		WHEN name = 'model' THEN '''ratings'''
 		WHEN name IN ('user_id', 'item_id') THEN CASE type WHEN 'text' THEN '''1''::text' ELSE '1' END
 		WHEN name = 'relation' THEN '''test_nulls.vectors''::regclass'
@@ -84,7 +88,7 @@ SELECT p.oid::regprocedure || ': ' || coalesce(p.proargnames[n], 'none') || ' ->
 FROM pg_proc p, generate_series(0, p.pronargs) n
 WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_recommend', 'mf_recommend_for', 'mf_recommend_users',
 	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate',
-	'mf_map', 'mf_components', 'mf_clusters', 'mf_cluster_labels', 'mf_pca', 'mf_kmeans')
+	'mf_map', 'mf_components', 'mf_clusters', 'mf_cluster_labels', 'mf_pca', 'mf_kmeans', 'mf_report')
 ORDER BY p.oid::regprocedure::text COLLATE "C", n;
 -- those that change models
 SELECT result('mf_retrain(NULL)');

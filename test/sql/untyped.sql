@@ -69,6 +69,7 @@ CREATE TABLE called AS
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec'
 	WHERE (p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
 			OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials', 'clusters', 'dimensions'])
+		AND p.pronamespace <> 'mfrec'::regnamespace	-- parts of others, not for calling
 		AND p.proname <> 'mf_explain_features';	-- needs a model of features
 SELECT proname, arguments FROM called ORDER BY 1, 2;
 -- none that the table of places does not know; groups are tried below

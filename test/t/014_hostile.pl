@@ -291,6 +291,7 @@ my $battery = join('; ', (
 	'SELECT mf_predict(1, 2)', 'SELECT * FROM mf_similar_items(1, 5)', 'SELECT * FROM mf_similar_users(1, 5)',
 	'SELECT * FROM mf_popular(5)', 'SELECT * FROM mf_recommend_for(ARRAY[1, 2])', 'SELECT * FROM mf_explain(1, 4)',
 	'SELECT * FROM mf_recommend_users(1, 5)', 'SELECT * FROM mf_recommend_all(2)', "SELECT * FROM mf_evaluate('alice.test')",
+	"SELECT pg_catalog.strpos(mf_report('ratings', titles => 'alice.shelf', test => 'alice.test'), '</html>') OPERATOR(pg_catalog.>) 0",
 	"SELECT model, version, users, items FROM mf_train('alice.ratings', factors => 4)",
 	"SELECT model, version, users FROM mf_train('alice.named', 'named', factors => 2)", "SELECT * FROM mf_recommend('b', 3, item_type => NULL::pg_catalog.text, model => 'named', fresh => true)",
 	"SELECT model, version FROM mf_retrain('ratings')", "SELECT mf_rollback('ratings')", "SELECT mf_refresh('ratings')", "SELECT mf_forget(19, 'ratings')", "SELECT mf_forget('c', 'named')",
@@ -398,6 +399,9 @@ CREATE FUNCTION companions(function text, argument text) RETURNS text LANGUAGE s
 		WHEN function = 'mf_import' AND argument IN ('user_column', 'item_column', 'rating_column') THEN ', source => ''public.source'''
 		WHEN argument = 'group_column' THEN ', per_group => 1, group_table => ''public.vectors'''
 		WHEN argument = 'group_id_column' THEN ', per_group => 1, group_table => ''public.vectors'', group_column => ''id'''
+		WHEN argument = 'titles' THEN ', title_column => ''id'''
+		WHEN argument = 'title_column' THEN ', titles => ''public.vectors'''
+		WHEN argument = 'title_id_column' THEN ', titles => ''public.vectors'', title_column => ''id'''
 		WHEN argument = 'boost_table' THEN ', boost_column => ''id'''
 		WHEN argument = 'boost_column' THEN ', boost_table => ''public.vectors'''
 		WHEN argument = 'boost_id_column' THEN ', boost_table => ''public.vectors'', boost_column => ''id'''
@@ -413,7 +417,7 @@ DECLARE
 BEGIN
 	FOR f IN SELECT p.oid, p.proname, p.proargnames, p.proargtypes, p.pronargs, p.pronargdefaults
 		FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
-		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec' WHERE p.prorettype <> 'internal'::regtype LOOP
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec' WHERE p.prorettype <> 'internal'::regtype AND p.pronamespace <> 'mfrec'::regnamespace LOOP
 		FOR a IN SELECT i, f.proargnames[i + 1] AS name, f.proargtypes[i]::regtype AS type FROM generate_series(0, f.pronargs - 1) i
 			WHERE f.proargtypes[i]::regtype IN ('text', 'regclass', '"any"', 'anyelement', 'anyarray') LOOP
 			-- in the order of the declaration, which polymorphic arguments need
@@ -440,7 +444,7 @@ is(plain("SELECT string_agg(DISTINCT state || ' ' || message, E'\\n') FROM tally
 is(plain("SELECT count(DISTINCT (call, argument)) FROM tally"), plain(<<'SQL'), 'of every argument that can hold text');
 SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'mfrec', generate_series(0, p.pronargs - 1) i
-	WHERE p.prorettype <> 'internal'::regtype AND p.proargtypes[i]::regtype IN ('text', 'regclass', '"any"', 'anyelement', 'anyarray')
+	WHERE p.prorettype <> 'internal'::regtype AND p.pronamespace <> 'mfrec'::regnamespace AND p.proargtypes[i]::regtype IN ('text', 'regclass', '"any"', 'anyelement', 'anyarray')
 SQL
 # where the names are there, calls succeed: what stands between quotes reaches the SQL, as a name
 is(plain(<<'SQL'), '', 'names that look like SQL work as names');
@@ -449,7 +453,7 @@ FROM tally t JOIN payload p ON p.n = t.p
 WHERE octet_length(p.p) BETWEEN 1 AND 50 AND p.p <> 'pg_temp' AND t.state NOT IN ('UND0X', '02000') AND (
 	(t.call ~ '^mf_(train|tune|estimate)\(' AND t.argument IN ('user_column', 'item_column', 'rating_column', 'weight_column', 'schema', 'model'))
 	OR (t.call ~ '^mf_import\(' AND t.argument IN ('id_column', 'ratings_column', 'user_column', 'item_column', 'schema', 'model'))
-	OR t.argument = 'group_column' OR (t.call ~ '^mf_evaluate\(' AND t.argument IN ('user_column', 'item_column', 'rating_column')))
+	OR t.argument IN ('group_column', 'title_column') OR (t.call ~ '^mf_evaluate\(' AND t.argument IN ('user_column', 'item_column', 'rating_column')))
 	AND NOT (t.argument = 'rating_column' AND t.message ~ '^all ratings')
 SQL
 note(plain("SELECT count(*) || ' calls of ' || count(DISTINCT call) || ' functions' FROM tally WHERE state <> '00000'"));

@@ -67,6 +67,10 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE WHEN name IN ('source', 'train') AND type = 'regclass' THEN '''ratings''::regclass'
 		WHEN name = 'test' THEN '''held_out''::regclass'
+		WHEN name = 'users' AND type = 'text[]' THEN '''{1}''::text[]'
+		WHEN name = 'titles' THEN '''products''::regclass'
+		WHEN name = 'title_column' THEN '''seller'''
+		WHEN name = 'title_id_column' THEN '''id'''
 		WHEN function = 'mf_relink' AND name IN ('users', 'items') THEN format('''ratings_%s_factors''::regclass', rtrim(name, 's'))
 		WHEN name = 'users' THEN '''user_vectors''::regclass'
 		WHEN name = 'items' AND type = 'regclass' THEN '''item_vectors''::regclass'
@@ -121,7 +125,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 CREATE VIEW functions AS SELECT p.oid AS f, p.pronargs FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
 	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-	WHERE e.extname = 'mfrec';
+	WHERE e.extname = 'mfrec' AND p.pronamespace <> 'mfrec'::regnamespace; -- parts of a report are not for calling
 CREATE TABLE bad (id int GENERATED ALWAYS AS IDENTITY, value text);
 CREATE TABLE called (id bigint GENERATED ALWAYS AS IDENTITY, f oid, n int, value text, call text, state text);
 SQL

@@ -82,6 +82,8 @@ for my $call (
 is($node->safe_psql('postgres', "SELECT string_agg(model, ',' ORDER BY model) FROM mf_models"), 'flat,ratings', 'nothing is half done');
 is($node->safe_psql('postgres', $lists), $before, 'what is trained serves without it');
 is_deeply(images(), $images, 'and its images are made again to the byte');
+my $report = $node->safe_psql('postgres', "SELECT mf_report('ratings')");
+like($report, qr/There is no map: this machine has no LAPACK library.*In its middle.*What user \d+ gets.*<\/html>$/s, 'a report has all but the map');
 $node->restart;
 is_deeply(images(), {}, 'no images after a restart');
 $out = $node->safe_psql('postgres', "$lists SELECT 'threads', count(*) FROM pg_ls_dir('/proc/' || pg_backend_pid() || '/task'); $libraries");

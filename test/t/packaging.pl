@@ -65,10 +65,13 @@ like(slurp_file("$root/debian/rules"), qr/mfrec:Server=postgresql-\$\$major \(>=
 
 # What make install puts beside the extension's scripts.
 chomp(my $share = `pg_config --sharedir`);
-for my $file ('mfrec_api.sql', 'mfrec.control', map { basename($_) } glob("$root/sql/mfrec--*.sql"))
+# Scripts of the version that is not released yet end with what a report is made of.
+my $report = join '', map { slurp_file("$root/sql/$_") } qw(mfrec_chart.sql mfrec_report.sql);
+for my $file ('mfrec_api.sql', 'mfrec.control', "mfrec--$version.sql", map { basename($_) } glob("$root/sql/mfrec--*.sql"))
 {
-	my ($source) = grep { -e } "$root/sql/$file", "$root/$file";
-	ok(-e "$share/extension/$file" && slurp_file("$share/extension/$file") eq slurp_file($source), "$file is installed");
+	my ($source) = grep { -e } "$root/sql/$file", "$root/$file", "$root/sql/mfrec.sql";
+	my $contents = slurp_file($source) . ($file =~ /--\Q$version\E\.sql$/ ? $report : '');
+	ok(-e "$share/extension/$file" && slurp_file("$share/extension/$file") eq $contents, "$file is installed");
 }
 
 # Built with the headers of 15.20 and its siblings, heap_getattr() would need what minors before do not have.
