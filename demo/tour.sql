@@ -88,3 +88,22 @@ FROM unnest(ARRAY[:user1, :user2, :user3]) WITH ORDINALITY p (person, n),
 \set ECHO queries
 SELECT feature, contribution::numeric(7, 4) FROM mf_explain_features(:user1, 9000001, 5, 'by_genres');
 \set ECHO none
+
+\echo '== 6. What it has learned, as a page: how training went, how good it is on rows held out, who gets what'
+\echo
+SET client_min_messages = warning;
+\set ECHO queries
+CREATE VIEW learned AS SELECT * FROM ratings WHERE NOT mf_holdout(user_id, item_id);
+CREATE VIEW held_out AS SELECT * FROM ratings WHERE mf_holdout(user_id, item_id);
+SELECT model, ratings, rmse::numeric(6, 3) FROM mf_train('learned', validation => 0.1, item_features => 'attributes');
+\set ECHO none
+\echo 'SELECT mf_report(\'learned\', titles => \'movies\', test => \'held_out\');'
+\pset format unaligned
+\pset tuples_only on
+\o :page
+SELECT mf_report('learned', titles => 'movies', test => 'held_out', users => ARRAY[:user1, :user2, :user3]::text[]);
+\o
+\pset format aligned
+\pset tuples_only off
+\echo
+\echo It is in :page
