@@ -21,19 +21,19 @@ OBJS = \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
 		trend_count.o update.o user_priors.o) \
 	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
-	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o train.o \
-		train_memory.o train_options.o training.o user_map.o) \
+	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o tenant_batch.o train.o \
+		train_each.o train_memory.o train_options.o training.o user_map.o version_rows.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
 	$(addprefix src/image/, direction_rows.o image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
 		image_publish.o image_read.o image_renew.o image_sweep.o seen_items.o) \
-	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o feature_table.o missing_rows.o \
+	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o family_write.o feature_table.o missing_rows.o \
 		model_acl.o model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
 		features_choose.o features_load.o item_values.o number_summary.o token_list.o vocabulary.o) \
-	$(addprefix src/read/, direct_read.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
+	$(addprefix src/read/, direct_read.o fingerprints.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
 		shared_source.o table_rows.o vectors_read.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings.o ratings_sort.o relation.o row_hash.o source.o \
 		source_columns.o source_lookup.o time_split.o unrated.o) \
@@ -44,7 +44,7 @@ OBJS = \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
 		als_cg_float.o als_cg_int16.o als_int16.o als_rest.o als_rotate.o als_schedule.o als_single.o als_system.o \
-		als_whole.o objective.o term.o) \
+		als_train.o als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \
 	$(addprefix src/core/topk/, directions.o diversify.o index.o index_build.o index_renew.o reservoir.o sq4.o sq4_plan.o sq8.o \

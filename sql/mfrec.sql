@@ -20,11 +20,15 @@ CREATE TABLE mfrec.model (
 	fresh boolean NOT NULL,
 	parameters jsonb NOT NULL,
 	owner text,
-	feature_table text
+	feature_table text,
+	family text COLLATE "C",
+	tenant text
 );
 CREATE UNIQUE INDEX model_default ON mfrec.model (is_default) WHERE is_default;
+CREATE INDEX model_family ON mfrec.model (family) WHERE family IS NOT NULL;
+COMMENT ON INDEX mfrec.model_family IS 'the models of a family''s tenants';
 COMMENT ON INDEX mfrec.model_default IS 'there is one default model at most';
-COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_import, mf_serve, mf_rollback, mf_set_default, mf_relink and mf_drop only';
+COMMENT ON TABLE mfrec.model IS 'one row a model; written by mf_train, mf_train_each, mf_import, mf_serve, mf_rollback, mf_set_default, mf_relink and mf_drop only';
 COMMENT ON COLUMN mfrec.model.name IS 'the model''s name; its tables are called after it';
 COMMENT ON COLUMN mfrec.model.is_default IS 'the model that functions use when their model argument and the setting mfrec.model name none';
 COMMENT ON COLUMN mfrec.model.version IS 'the version that serves';
@@ -37,6 +41,8 @@ COMMENT ON COLUMN mfrec.model.fresh IS 'default of the argument fresh of mf_reco
 COMMENT ON COLUMN mfrec.model.parameters IS 'arguments of the last mf_train, which mf_retrain uses again';
 COMMENT ON COLUMN mfrec.model.owner IS 'role that owned the table of user factors after the last training, import or mf_relink; means something only where that table has gone';
 COMMENT ON COLUMN mfrec.model.feature_table IS 'name of the table of what attributes of items add to their factors; null until a training has gone by some';
+COMMENT ON COLUMN mfrec.model.family IS 'the models that mf_train_each has trained together and that share tables; in the row of that name, which is no model, too';
+COMMENT ON COLUMN mfrec.model.tenant IS 'the tenant, as text; null where there is none, and in the row of the family itself, whose version is the highest number of its models'' versions';
 
 CREATE TABLE mfrec.model_version (
 	model text COLLATE "C" NOT NULL,
@@ -132,7 +138,7 @@ CREATE VIEW mf_models AS
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 			WHERE n.nspname OPERATOR(pg_catalog.=) m.schema::pg_catalog.name
 				AND c.relname OPERATOR(pg_catalog.=) m.user_table::pg_catalog.name), m.owner) AS owner,
-		m.feature_table, v.updated_at, v.withheld, v.phase_seconds
+		m.feature_table, v.updated_at, v.withheld, v.phase_seconds, m.family, m.tenant
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW mf_models IS 'models and their kept versions: one row a version, with parameters, counts, times and sizes';
 COMMENT ON COLUMN mf_models.model IS 'name of the model';
@@ -163,6 +169,8 @@ COMMENT ON COLUMN mf_models.feature_table IS 'table of what attributes of items 
 COMMENT ON COLUMN mf_models.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
 COMMENT ON COLUMN mf_models.withheld IS 'why the version was stored without serving; null: it has served';
 COMMENT ON COLUMN mf_models.phase_seconds IS 'how long each phase of the training took that is over by then: read, sort, sweep, store; null of a version that 0.1.0 trained';
+COMMENT ON COLUMN mf_models.family IS 'the models that mf_train_each has trained together, which share tables; null: it was trained alone';
+COMMENT ON COLUMN mf_models.tenant IS 'whose model it is of a family; null: it was trained alone';
 GRANT SELECT ON mf_models TO PUBLIC;
 
 CREATE VIEW mf_training_log AS
@@ -175,6 +183,27 @@ COMMENT ON COLUMN mf_training_log.loss IS 'the objective after the iteration';
 COMMENT ON COLUMN mf_training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
 COMMENT ON COLUMN mf_training_log.seconds IS 'since training began';
 GRANT SELECT ON mf_training_log TO PUBLIC;
+
+CREATE VIEW mf_tenants AS
+	SELECT m.family, m.tenant, m.name AS model, v.version, v.users, v.items, v.ratings, v.iterations, v.loss, v.rmse,
+		v.trained_at, v.updated_at
+	FROM mfrec.model m JOIN mfrec.model_version v
+		ON v.model OPERATOR(pg_catalog.=) m.name AND v.version OPERATOR(pg_catalog.=) m.version
+	WHERE m.tenant IS NOT NULL;
+COMMENT ON VIEW mf_tenants IS 'tenants'' models, as mf_train_each has trained them: one row a tenant, about the version that serves';
+COMMENT ON COLUMN mf_tenants.family IS 'what was trained together: the argument model of mf_train_each';
+COMMENT ON COLUMN mf_tenants.tenant IS 'the tenant, as text';
+COMMENT ON COLUMN mf_tenants.model IS 'name of the tenant''s model, which other functions take: mf_tenant(family, tenant)';
+COMMENT ON COLUMN mf_tenants.version IS 'number of the version that serves; the versions of all tenants are counted together';
+COMMENT ON COLUMN mf_tenants.users IS 'users in the training, and as mf_update has found them since';
+COMMENT ON COLUMN mf_tenants.items IS 'items in the training, and those that mf_update has added or removed since';
+COMMENT ON COLUMN mf_tenants.ratings IS 'observations in the training, and as mf_update has found them since: distinct pairs of user and item';
+COMMENT ON COLUMN mf_tenants.iterations IS 'iterations that the stored factors have gone through';
+COMMENT ON COLUMN mf_tenants.loss IS 'the objective after the last half-sweep';
+COMMENT ON COLUMN mf_tenants.rmse IS 'root mean squared error of the predicted rating on the rows trained on; null without a rating part';
+COMMENT ON COLUMN mf_tenants.trained_at IS 'when its training had stored it, by the clock; it is there for others from the commit on';
+COMMENT ON COLUMN mf_tenants.updated_at IS 'when mf_update last took something into it, by the clock; null: never';
+GRANT SELECT ON mf_tenants TO PUBLIC;
 
 -- ---------------------------------------------------------------------------------------------
 -- Training (src/sql: fn_train, fn_progress; src/train)
@@ -273,6 +302,58 @@ all_rows: read all rows of the source, so that whatever has changed is found; el
 late: so late at most rows come after others whose time is younger
 rows: ratings that were read; users_added, items_added: that the version did not have; users_changed, items_changed: that have other rows, or are rated for the first time; users_removed, items_removed: that have no rows any more
 An item gets what the half-sweep of a training would give it, with users as they are stored; then a user what folding in gives. Constants of the objective, the mean user and the map of attributes stay those of the training. Repeated without news it changes nothing.';
+
+CREATE FUNCTION mf_train_each(
+	source regclass,
+	by text,
+	model text DEFAULT NULL,
+	feedback text DEFAULT NULL,
+	factors bigint DEFAULT NULL,
+	iterations bigint DEFAULT NULL,
+	regularization double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	interest_weight double precision DEFAULT NULL,
+	taste double precision DEFAULT NULL,
+	tolerance double precision DEFAULT NULL,
+	seed bigint DEFAULT 1,
+	user_column text DEFAULT 'user_id',
+	item_column text DEFAULT 'item_id',
+	rating_column text DEFAULT 'rating',
+	weight_column text DEFAULT NULL,
+	schema text DEFAULT NULL,
+	rating_factors bigint DEFAULT NULL,
+	time_column text DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	event_column text DEFAULT NULL,
+	event_weights jsonb DEFAULT NULL)
+RETURNS TABLE (tenant text, model text, version integer, users bigint, items bigint, ratings bigint,
+	iterations integer, loss double precision, rmse double precision, failed text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1000
+AS 'MODULE_PATHNAME', 'mf_train_each';
+COMMENT ON FUNCTION mf_train_each(regclass, text, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, text, interval, text, jsonb) IS
+'trains a model for each tenant, which are the values of the column `by`, on its rows alone, in one pass over the source: as mf_train would, to the bit, and many at a time; all share two tables. A row a tenant; failed: why it got no version and keeps the one that it has. Functions take a tenant''s model by name: mf_tenant(model, tenant). Arguments: as of mf_train';
+
+CREATE FUNCTION mf_retrain_each(
+	model text,
+	OUT tenant text, OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
+	OUT iterations integer, OUT loss double precision, OUT rmse double precision, OUT failed text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1000
+AS 'MODULE_PATHNAME', 'mf_retrain_each';
+COMMENT ON FUNCTION mf_retrain_each(text) IS
+'trains the next versions of all models that mf_train_each has trained, with the same source and arguments, starting from the factors that there are; tenants that have come since get their first one';
+
+CREATE FUNCTION mf_tenant(model text, tenant "any") RETURNS text
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'mf_tenant';
+COMMENT ON FUNCTION mf_tenant(text, "any") IS
+'names a tenant''s model, for the argument model of other functions: mf_recommend(user, 10, mf_tenant(''ratings'', 17)); model: the argument of mf_train_each';
+
+CREATE FUNCTION mf_tenant(model text, tenant text) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'mf_tenant';
+COMMENT ON FUNCTION mf_tenant(text, text) IS
+'as above, for tenants given as text';
 
 CREATE FUNCTION mf_import(
 	model text,

@@ -82,7 +82,7 @@ FillHeader(ImageHeader *header, const ImageSource *source)
 	header->objective = source->objective;
 	header->mean_bias = source->mean_bias;
 	header->nitems = source->ids->count;
-	header->room = mf_index_room(header->nitems);
+	header->room = source->alone ? header->nitems : mf_index_room(header->nitems);
 	header->nnumbers = source->numbers ? source->nnumbers : 0;
 	header->value_bytes = AllValueBytes(source->ids);
 	header->slots = (int64) source->ids->mask + 1;
@@ -281,7 +281,7 @@ FillGram(char *block, const ImageSource *source, const int32 *order)
 	if (source->interest)
 		CheckCore(mf_gram_in_order(&source->parallel, source->interest, order, ((const ImageHeader *) block)->nitems, d,
 								   GramWeights(block), SectionStart(block, SECTION_GRAM),
-								   HugeZeroArray(mf_gram_size(d, &source->parallel), 1)));
+								   HugeArray(mf_gram_size(d, &source->parallel), 1)));
 }
 
 /* Whether scores of a version's items have offsets, of which those without a rating part have none. */
@@ -311,7 +311,7 @@ FillIndex(char *block, const ImageSource *source)
 
 	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
 	size = mf_index_build(SectionStart(block, SECTION_INDEX),
-						  AlignedZeroArray(mf_index_workspace(n, d, &source->parallel), 1),
+						  AlignedArray(mf_index_workspace(n, d, &source->parallel), 1),
 						  &items, MF_QUANTIZE_AUTO, &source->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;

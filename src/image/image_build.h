@@ -31,6 +31,7 @@ typedef struct ImageSource
 	const float *trends;		/* nitems: faded counts, 0 where there are no ratings; NULL: the version has none */
 	const float *users;			/* nusers x ld: users' vectors, to see what searches will be like; or NULL */
 	int64		nusers;
+	bool		alone;			/* the image is one session's, and gets no further items: there is no room for them */
 	MfParallel	parallel;
 } ImageSource;
 

@@ -34,6 +34,7 @@
 #include "model/missing_rows.h"
 
 static SessionCache images = {.places = 4};	/* of Image */
+static SessionCache small_images = {.places = 64};	/* of those that have no file: see HasImageFile() */
 
 /* Points the image's views into its block; false when the index in it is not what the header says. */
 static bool
@@ -147,9 +148,12 @@ MapImage(Image *image)
 	return false;
 }
 
-/* Builds the block in memory of the image's own, from the model table as the caller sees it. */
+/*
+ * Builds the block in memory of the image's own, from the model table as the caller sees it.  alone: it stays there, for
+ * this session.
+ */
 static void
-BuildImage(const CachedModel *cached, int32 version, Image *image)
+BuildImage(const CachedModel *cached, int32 version, bool alone, Image *image)
 {
 	MemoryContext workspace = AllocSetContextCreate(CurrentMemoryContext, "mfrec image source",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -158,6 +162,7 @@ BuildImage(const CachedModel *cached, int32 version, Image *image)
 
 	image->memory = AllocSetContextCreate(image->entry.context, "mfrec image block", ALLOCSET_SMALL_SIZES);
 	ReadImageSource(&source, &cached->model, version, &image->uuid);
+	source.alone = alone;
 	CheckSameType(&cached->model, &image->item_type, source.ids->type);
 	image->block = BuildImageBlock(&source, image->memory);
 	MemoryContextSwitchTo(old);
@@ -175,7 +180,7 @@ ShareImage(const CachedModel *cached, int32 version, Image *image)
 {
 	const char *built;
 
-	BuildImage(cached, version, image);
+	BuildImage(cached, version, false, image);
 	built = image->block;
 	if (image->nitems == 0)
 		CheckNoRows(&cached->model, version, false);
@@ -203,6 +208,14 @@ GetImage(const CachedModel *cached, int32 version, const pg_uuid_t *uuid)
 {
 	Image	   *image = CreateImage(cached, uuid);
 
+	if (!HasImageFile(&cached->model, VersionRows(&cached->model, version, false)))
+	{
+		LockModelTables(&cached->model);
+		BuildImage(cached, version, true, image);
+		if (image->nitems == 0)
+			CheckNoRows(&cached->model, version, false);
+		return image;
+	}
 	if (MapImage(image))
 		return image;
 	LockModelTables(&cached->model);
@@ -224,7 +237,7 @@ KeepImage(Image *image)
 		if (other && other->entry.pins == 0 && other->mapped > 0 && ImageFileBytes(&other->uuid) == 0)
 			other->entry.stale = true;
 	}
-	KeepCacheEntry(&images, &image->entry);
+	KeepCacheEntry(image->mapped == 0 && image->nitems <= MOST_WITHOUT_FILE ? &small_images : &images, &image->entry);
 }
 
 /* An error for a version that is not kept, or never was. */
@@ -237,19 +250,28 @@ NoSuchVersion(const Model *model, int32 version)
 			 errhint("The view mf_models lists the versions that are kept.")));
 }
 
-/* The kept image of that uuid, or NULL; one that was made for ids of other types than now does not count. */
+/* The image of that uuid in a cache, or NULL; one that was made for ids of other types than now does not count. */
 static Image *
-FindKept(const CachedModel *cached, const pg_uuid_t *uuid)
+FindIn(const SessionCache *cache, const CachedModel *cached, const pg_uuid_t *uuid)
 {
-	for (int i = 0; i < images.places; i++)
+	for (int i = 0; i < cache->places; i++)
 	{
-		Image	   *image = (Image *) images.entries[i];
+		Image	   *image = (Image *) cache->entries[i];
 
 		if (image && memcmp(&image->uuid, uuid, sizeof(pg_uuid_t)) == 0 &&
 			SameHash(&image->item_type, &cached->item_type) && SameHash(&image->user_type, &cached->user_type))
 			return image;
 	}
 	return NULL;
+}
+
+/* The kept image of that uuid, or NULL. */
+static Image *
+FindKept(const CachedModel *cached, const pg_uuid_t *uuid)
+{
+	Image	   *image = FindIn(&images, cached, uuid);
+
+	return image ? image : FindIn(&small_images, cached, uuid);
 }
 
 /*
@@ -273,7 +295,7 @@ OpenImage(const CachedModel *cached, int32 version)
 	{
 		image = CreateImage(cached, &uuid);
 		LockModelTables(model);
-		BuildImage(cached, version, image);
+		BuildImage(cached, version, true, image);
 	}
 	else
 	{

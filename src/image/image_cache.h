@@ -47,6 +47,19 @@ typedef struct Image
 	const float *gram;			/* d x ld: sum of s_i s_i'; zero without an interest part */
 } Image;
 
+/*
+ * Images of tenants' models of so few items have no file: a session builds one from the rows in less than a millisecond,
+ * and thousands of files would make every look through their directory slow.
+ */
+#define MOST_WITHOUT_FILE 1000
+
+/* Whether the image of a version with so many items, negative where that is not known, has a file. */
+static inline bool
+HasImageFile(const Model *model, int64 nitems)
+{
+	return model->family == NULL || nitems < 0 || nitems > MOST_WITHOUT_FILE;
+}
+
 extern Image *OpenImage(const CachedModel *cached, int32 version);
 extern void CloseImage(Image *image);
 extern const float *InterestVector(const Image *image, int32 item, float *workspace);

@@ -11,6 +11,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "image/image_cache.h"
 #include "image/image_file.h"
 #include "image/image_pending.h"
 #include "image/image_publish.h"
@@ -56,7 +57,7 @@ PublishStoredVersion(const Model *model, int32 version)
 	if (source.ids->count == 0)
 		CheckNoRows(model, version, false);
 	PopBookkeepingSnapshot();
-	if (SeesAllRows(model->item_relid))
+	if (SeesAllRows(model->item_relid) && HasImageFile(model, source.ids->count))
 		PublishImage(&source);
 	return source.ids->count;
 }

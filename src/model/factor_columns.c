@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "model/factor_columns.h"
+#include "model/model_catalog.h"
 
 /* The name of a model table, in the current memory context; an error where it has gone since it was found. */
 static const char *
@@ -116,6 +117,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->number = ItemNumberColumn(relid);
 	columns->fingerprint = FingerprintColumn(relid);
 	columns->trend = TrendColumn(relid);
+	columns->tenant = FindColumn(relid, TENANT, TEXTOID);
 }
 
 /* An error for a column of a model table that has not kept its type: it is `now`, and was made as `type`. */

@@ -27,6 +27,7 @@ typedef struct FactorColumns
 	AttrNumber	number;			/* int4, of items */
 	AttrNumber	fingerprint;	/* int8 */
 	AttrNumber	trend;			/* float4, of items */
+	AttrNumber	tenant;			/* text, of a family's tables */
 } FactorColumns;
 
 extern const char *FactorTableSql(Oid relid);

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "model/factor_rows.h"
 #include "model/factor_table.h"
+#include "model/model_catalog.h"
 #include "pg/bulk_load.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
@@ -79,7 +80,10 @@ DropTiny(float *values, int64 count)
 /* Rows on their way into a table. */
 typedef struct Storing
 {
-	const FactorRows *rows;
+	const VersionSide *side;	/* whose rows come now */
+	int64		first;			/* the number of the first of them */
+	bool		with_unknown;	/* also users without a vector */
+	const FactorRows *rows;		/* of side, like the next */
 	int32		version;
 	FactorColumns columns;
 } Storing;
@@ -90,6 +94,8 @@ FillKey(TupleTableSlot *slot, const Storing *storing, const IdMap *ids, int64 ro
 {
 	SetBulkColumn(slot, storing->columns.version, Int32GetDatum(storing->version));
 	SetBulkColumn(slot, storing->columns.id, IdToDatum(&storing->columns.idtype, ids->ids[row]));
+	if (storing->rows->tenant)
+		SetBulkColumn(slot, storing->columns.tenant, CStringGetTextDatum(storing->rows->tenant));
 }
 
 /* Whether of a user nothing is known but that there is one: no ratings, and nothing that says where to draw them. */
@@ -146,13 +152,34 @@ FillUnknown(TupleTableSlot *slot, const Storing *storing, int64 row)
 	SetBulkColumn(slot, columns->seen, PointerGetDatum(SeenRow(rows->seen, (int64) rows->ids->count + row)));
 }
 
-/* BulkRowFunction: users without a vector are behind the others. */
+/* How many rows a side of a version has. */
+static int64
+RowsOfSide(const Storing *storing, const FactorRows *rows)
+{
+	return rows->ids->count + (storing->with_unknown && rows->unknown ? rows->unknown->count : 0);
+}
+
+/* Turns to a side's rows, which begin with number `first`. */
+static void
+TurnTo(Storing *storing, const VersionSide *side, int64 first)
+{
+	storing->side = side;
+	storing->first = first;
+	storing->rows = side->rows;
+	storing->version = side->version;
+}
+
+/* BulkRowFunction: rows come in order, those of one version after the other, users without a vector behind the others. */
 static void
 FillRow(void *state, int64 row, TupleTableSlot *slot)
 {
-	const Storing *storing = state;
-	int32		known = storing->rows->ids->count;
+	Storing    *storing = state;
+	int32		known;
 
+	while (row >= storing->first + RowsOfSide(storing, storing->rows))
+		TurnTo(storing, storing->side + 1, storing->first + RowsOfSide(storing, storing->rows));
+	row -= storing->first;
+	known = storing->rows->ids->count;
 	if (row < known)
 		FillKnown(slot, storing, row);
 	else
@@ -170,6 +197,8 @@ CheckTarget(Relation rel, const char *id_column, Storing *storing)
 	FactorColumns *columns = &storing->columns;
 
 	CheckFactorTarget(rel, id_column, rows->ids->type, false, columns);
+	if (rows->tenant)
+		RequireColumn(RelationGetRelid(rel), TENANT, TEXTOID);
 	if (rows->rating_vectors)
 		CheckRatingColumn(RelationGetRelid(rel));
 	if (columns->rating_factors != InvalidAttrNumber && rows->rating_vectors == NULL &&
@@ -178,24 +207,34 @@ CheckTarget(Relation rel, const char *id_column, Storing *storing)
 }
 
 /*
- * Inserts all rows of one side as the given version, those of users without a vector behind the others; an error
- * where the table cannot take them.  with_seen: the columns with what users have are there, and are filled.  The lock
- * stays.
+ * Inserts all rows of one side of n versions, 1 or more, those of users without a vector behind the others of theirs; an
+ * error where the table cannot take them, by the first.  with_seen: the columns with what users have are there, and are
+ * filled.  The lock stays.
  */
 void
-StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
+StoreVersions(Oid relid, const char *id_column, const VersionSide *sides, int n, bool with_seen)
 {
 	Relation	rel = table_open(relid, RowExclusiveLock);
-	Storing		storing = {.rows = rows,.version = version};
-	int64		count = rows->ids->count;
+	Storing		storing = {.with_unknown = with_seen};
+	int64		count = 0;
 
+	TurnTo(&storing, sides, 0);
 	CheckTarget(rel, id_column, &storing);
 	if (!with_seen)
 		storing.columns.seen = storing.columns.number = InvalidAttrNumber;
-	else if (rows->unknown)
-		count += rows->unknown->count;
+	for (int i = 0; i < n; i++)
+		count += RowsOfSide(&storing, sides[i].rows);
 	BulkLoad(rel, count, FillRow, &storing);
 	table_close(rel, NoLock);
+}
+
+/* The same of one version. */
+void
+StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen)
+{
+	VersionSide side = {version, rows};
+
+	StoreVersions(relid, id_column, &side, 1, with_seen);
 }
 
 /*
@@ -229,6 +268,18 @@ DeleteVersionsBefore(Oid relid, int32 version, int32 except)
 	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.<) $1 AND version OPERATOR(pg_catalog.<>) $2",
 					 FactorTableSql(relid));
 	(void) RunSql(sql.data, 2, types, values, false);
+	CheckRowsVisibleToWriter(relid);
+}
+
+/* Deletes every row of n versions, integers, likewise. */
+void
+DeleteVersions(Oid relid, const Datum *versions, int n)
+{
+	Oid			types[1] = {INT4ARRAYOID};
+	Datum		values[1] = {PointerGetDatum(construct_array((Datum *) versions, n, INT4OID, sizeof(int32), true, TYPALIGN_INT))};
+
+	(void) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) ANY ($1)", FactorTableSql(relid)),
+				  1, types, values, false);
 	CheckRowsVisibleToWriter(relid);
 }
 
@@ -277,15 +328,15 @@ ReturnedIntegers(MemoryContext context)
 
 /*
  * Deletes an id's rows of all versions, or raises an error; returns how many there were, and in which
- * versions there was a vector.
+ * versions there was a vector.  tenant: only those of this one; NULL: the table is of one model.
  */
 int64
-DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions)
+DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, const char *tenant, List **versions)
 {
 	MemoryContext context = CurrentMemoryContext;
 	StringInfoData sql;
-	Oid			types[1] = {idtype->base};
-	Datum		values[1] = {IdToDatum(idtype, id)};
+	Oid			types[2] = {idtype->base, TEXTOID};
+	Datum		values[2] = {IdToDatum(idtype, id), tenant ? CStringGetTextDatum(tenant) : (Datum) 0};
 	int64		deleted;
 
 	*versions = NIL;
@@ -299,10 +350,13 @@ DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 i
 		return 0;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "DELETE FROM ");
-	appendStringInfo(&sql, "%s WHERE %s %s $1 RETURNING CASE WHEN factors IS NOT NULL THEN version END",
-					 FactorTableSql(relid), id_column, IdEqualitySql(idtype));
+	appendStringInfo(&sql, "%s WHERE %s %s $1%s RETURNING CASE WHEN factors IS NOT NULL THEN version END",
+					 FactorTableSql(relid), id_column, IdEqualitySql(idtype),
+					 tenant ? " AND " TENANT " OPERATOR(pg_catalog.=) $2" : "");
+	if (tenant)
+		RequireColumn(relid, TENANT, TEXTOID);
 	SPI_connect();
-	if (SPI_execute_with_args(sql.data, 1, types, values, NULL, false, 0) < 0)
+	if (SPI_execute_with_args(sql.data, tenant ? 2 : 1, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql.data);
 	CheckRowsVisibleToWriter(relid);
 	deleted = SPI_processed;

@@ -39,7 +39,15 @@ typedef struct FactorRows
 								 * prior */
 	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
 	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
+	const char *tenant;			/* whose they are, in a table that a family shares; else NULL */
 } FactorRows;
+
+/* One side of several versions, on the way into a table that they share. */
+typedef struct VersionSide
+{
+	int32		version;
+	const FactorRows *rows;
+} VersionSide;
 
 /* One stored row, which lives until its receiver returns. */
 typedef struct StoredRow
@@ -72,12 +80,15 @@ extern Datum MakeVector(const float *values, int d);
 extern const float *VectorValues(Datum datum, bool isnull, bool may_be_empty, int *count);
 
 extern void StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *rows, bool with_seen);
+extern void StoreVersions(Oid relid, const char *id_column, const VersionSide *sides, int n, bool with_seen);
+extern void DeleteVersions(Oid relid, const Datum *versions, int n);
 extern void CopyItemRow(const StoredRow *row, int64 item, const MfFactors *factors);
 extern void DropTiny(float *values, int64 count);
 extern bool HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only);
 extern void DeleteVersionsBefore(Oid relid, int32 version, int32 except);
 extern int64 DeleteVersionRows(Oid relid, const char *id_column, int32 version, const IdType *idtype, const Datum *ids, int n);
-extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, List **versions);
+extern int64 DeleteFactorRows(Oid relid, const char *id_column, const IdType *idtype, int64 id, const char *tenant,
+							  List **versions);
 extern int64 ReadFactors(Oid relid, const char *id_column, int32 version, const IdType *idtype, int options,
 						 StoredRowFunction function, void *state);
 extern void ReadFactorsOf(Oid relid, const char *id_column, int32 version, const IdType *idtype, int64 id, int options,

@@ -39,6 +39,7 @@
 #include "compat.h"
 #include "ids/id_growth.h"
 #include "model/factor_table.h"
+#include "model/model_catalog.h"
 #include "pg/citus.h"
 #include "pg/spi_query.h"
 
@@ -132,8 +133,10 @@ CommentModelTable(const char *name, const char *column, const char *comment)
 
 /* Says so of a side's new table. */
 static void
-CommentFactorTable(const char *name, const char *id_column, bool items)
+CommentFactorTable(const char *name, const char *id_column, bool items, bool tenants)
 {
+	if (tenants)
+		CommentModelTable(name, TENANT, "whose version it is, for policies of row security: the version alone says it, too");
 	CommentModelTable(name, NULL, items ? "vectors of items, by version: written by mfrec" :
 					  "vectors of users, by version: written by mfrec");
 	CommentModelTable(name, "version", "version of the model");
@@ -162,11 +165,11 @@ CommentFactorTable(const char *name, const char *id_column, bool items)
 
 /*
  * Creates a side's table in the named schema, as the current user, and returns its oid.  `items` says which side;
- * `id_column` is USER_ID or ITEM_ID.
+ * `id_column` is USER_ID or ITEM_ID.  tenants: models of a family will share it.
  */
 Oid
 CreateFactorTable(const char *schema, const char *table, const char *id_column,
-				  const IdType *idtype, bool items)
+				  const IdType *idtype, bool items, bool tenants)
 {
 	const char *name = quote_qualified_identifier(schema, table);
 	StringInfoData sql;
@@ -175,10 +178,10 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	appendStringInfoString(&sql, "CREATE TABLE ");
 	appendStringInfo(&sql, "%s (version integer NOT NULL, %s %s", name, id_column, IdTypeSql(idtype));
 	AppendCollation(&sql, idtype);
-	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s, "
+	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s%s, "
 					 "PRIMARY KEY (version, %s))",
 					 items ? ", rating_factors real[], number integer, prior real[], fingerprint bigint, trend real" :
-					 ", seen bytea, prior real[], fingerprint bigint", id_column);
+					 ", seen bytea, prior real[], fingerprint bigint", tenants ? ", " TENANT " text" : "", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/*
@@ -199,7 +202,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 		AppendSeenStorage(&sql);
 	AppendPriorStorage(&sql);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
-	CommentFactorTable(name, id_column, items);
+	CommentFactorTable(name, id_column, items, tenants);
 	return get_relname_relid(table, get_namespace_oid(schema, false));
 }
 

@@ -12,7 +12,7 @@
 /* They belong to the user, who may have altered them since: see factor_table.c for what is refused then. */
 extern void CheckNameIsFree(Oid schema, const char *table, const char *model);
 extern Oid	CreateFactorTable(const char *schema, const char *table, const char *id_column,
-							  const IdType *idtype, bool items);
+							  const IdType *idtype, bool items, bool tenants);
 extern void CommentModelTable(const char *name, const char *column, const char *comment);
 extern void DropFactorTable(Oid relid);
 pg_noreturn extern void RefuseTable(Relation rel, const char *detail);

@@ -26,7 +26,7 @@
 #include "model/factor_table.h"
 #include "model/model_cache.h"
 
-static SessionCache models = {.places = 16};	/* of CachedModel */
+static SessionCache models = {.places = 64};	/* of CachedModel */
 static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
 static uint64 changes = 0;		/* invalidations so far */
 
@@ -135,6 +135,7 @@ ReadModel(const char *name)
 
 	cached->entry.context = context;
 	cached->model = *OpenModel(name);
+	RefuseFamily(&cached->model);
 	CheckModelTables(&cached->model);
 	CheckTablesVisible(&cached->model);
 	FactorIdType(cached->model.user_relid, USER_ID, &cached->user_type);

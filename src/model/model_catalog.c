@@ -37,7 +37,7 @@ enum
 {
 	MODEL_NAME = 1, MODEL_DEFAULT, MODEL_VERSION, MODEL_SCHEMA, MODEL_USERS, MODEL_ITEMS,
 	MODEL_SOURCE_SCHEMA, MODEL_SOURCE, MODEL_FRESH, MODEL_PARAMETERS,
-	MODEL_OWNER, MODEL_FEATURES /* since 0.2.0 */
+	MODEL_OWNER, MODEL_FEATURES, MODEL_FAMILY, MODEL_TENANT /* since 0.2.0 */
 };
 enum
 {
@@ -134,6 +134,11 @@ ModelFromTuple(HeapTuple tuple, TupleDesc desc)
 	model->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
 	if (desc->natts >= MODEL_FEATURES)
 		model->feature_table = TextColumn(tuple, desc, MODEL_FEATURES);
+	if (desc->natts >= MODEL_TENANT)
+	{
+		model->family = TextColumn(tuple, desc, MODEL_FAMILY);
+		model->tenant = TextColumn(tuple, desc, MODEL_TENANT);
+	}
 	schema = get_namespace_oid(model->schema, true);
 	if (OidIsValid(schema) && model->feature_table)
 		model->feature_relid = get_relname_relid(model->feature_table, schema);
@@ -262,6 +267,19 @@ OpenModel(const char *name)
 	return NULL;				/* keep the compiler quiet */
 }
 
+/* An error for a family, in the place of a model. */
+void
+RefuseFamily(const Model *model)
+{
+	if (IsFamily(model))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a model, but has one for each tenant", model->name),
+				 errdetail("They were trained by mf_train_each."),
+				 errhint("Name a tenant's: mf_tenant(%s, ...). The view mf_tenants lists them, and mf_retrain_each trains all.",
+						 quote_literal_cstr(model->name))));
+}
+
 /* An error for a table of a model that was there when the statement began. */
 void
 ModelTableHasGone(const Model *model, const char *table)
@@ -343,7 +361,7 @@ CheckModelTables(const Model *model)
 					OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->name),
 			 errdetail("It was dropped or renamed by hand."),
 			 errhint("Rename it back, say what it is called now with mf_relink(%s, users => ..., items => ...), or remove the model with mf_drop(%s) and train it again.",
-					 quote_literal_cstr(model->name), quote_literal_cstr(model->name))));
+					 quote_literal_cstr(LockName(model)), quote_literal_cstr(LockName(model)))));
 }
 
 /*
@@ -392,6 +410,21 @@ SourceIsThere(const Model *model)
 	return OidIsValid(FindSource(model));
 }
 
+/* What to do where the source of a model has gone, and what answers until then; NULL: nothing. */
+static int
+SourceHint(const Model *model, const char *until)
+{
+	const char *name = quote_literal_cstr(LockName(model));
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	appendStringInfo(&hint, "Say what it is called now with mf_relink(%s, ...), or train on another relation with %s(..., model => %s).",
+					 name, model->family ? "mf_train_each" : "mf_train", name);
+	if (until)
+		appendStringInfo(&hint, " Until then, %s.", until);
+	return errhint("%s", hint.data);
+}
+
 /*
  * The relation that a model was trained on, locked, for else it could go before it is read; an error when
  * there is none, or it has gone.  Its hint ends with what answers until there is one; NULL: nothing.
@@ -415,8 +448,7 @@ ModelSourceRelation(const Model *model, const char *until)
 				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
 						model->source, model->name),
 				 errdetail("It was dropped or renamed since the model was trained."),
-				 until ? errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s). Until then, %s.", name, name, until)
-				 : errhint("Say what it is called now with mf_relink(%s, ...), or train on another relation with mf_train(..., model => %s).", name, name)));
+				 SourceHint(model, until)));
 	return relid;
 }
 

@@ -17,6 +17,9 @@
 #define USER_ID "user_id"
 #define ITEM_ID "item_id"
 
+/* And that of tenants, in tables that a family shares. */
+#define TENANT "tenant"
+
 /*
  * A row of mfrec.model, and the oids of what it names (InvalidOid where that has gone).  Strings are as in the row:
  * not quoted.
@@ -34,6 +37,8 @@ typedef struct Model
 	char	   *source;
 	bool		fresh;			/* default of mf_recommend's argument fresh */
 	Jsonb	   *parameters;		/* what mf_train was asked for */
+	char	   *family;			/* the models of a source's tenants, which share tables; NULL: of none, see below */
+	char	   *tenant;			/* whose model it is; NULL with a family: it is the family itself */
 	char	   *owner;			/* of the table of users, when that was last seen; NULL: not known, or it is there */
 	Oid			user_relid;
 	Oid			item_relid;
@@ -41,6 +46,24 @@ typedef struct Model
 	ItemPointerData tid;		/* where the row is, and the transaction that wrote it */
 	TransactionId xmin;
 } Model;
+
+/*
+ * The models that mf_train_each makes are a family: a row for each tenant's, and one of the family's name, which has no
+ * versions and serves nothing.  It says what they have in common, and which number their versions have come to: those
+ * are counted together, for in their tables the number alone says whose a row is.
+ */
+static inline bool
+IsFamily(const Model *model)
+{
+	return model->family && model->tenant == NULL;
+}
+
+/* Under what name a model is locked: a family as a whole, for tenants are too many for a lock each. */
+static inline const char *
+LockName(const Model *model)
+{
+	return model->family ? model->family : model->name;
+}
 
 extern Oid	ModelRelation(void);
 extern Oid	VersionRelation(void);
@@ -50,6 +73,7 @@ extern const char *ModelSetting(void);
 extern Model *FindDefaultModel(void);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
+extern void RefuseFamily(const Model *model);
 pg_noreturn extern void ModelTableHasGone(const Model *model, const char *table);
 extern void LockModelTables(const Model *model);
 extern void CheckTablesVisible(const Model *model);

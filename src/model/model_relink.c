@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "model/factor_rows.h"
 #include "model/factor_table.h"
+#include "model/family_write.h"
 #include "model/feature_table.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
@@ -79,17 +80,6 @@ SameName(const Model *model, Oid schema, const char *table, const char *argument
 	return relid;
 }
 
-/* An error unless a table has rows of the current version. */
-static void
-CheckHasVersion(const Model *model, Oid relid, const char *id_column)
-{
-	if (!HasVersionRows(relid, id_column, model->version, false))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has no rows of version %d of model \"%s\"", get_rel_name(relid), model->version, model->name),
-				 errdetail("That is the version that serves.")));
-}
-
 /* An error unless a table has a column of this type; InvalidOid: of any. */
 static void
 CheckHasColumn(const Model *model, Oid relid, const char *column, Oid type)
@@ -103,6 +93,25 @@ CheckHasColumn(const Model *model, Oid relid, const char *column, Oid type)
 			 OidIsValid(type) ? errmsg("table \"%s\" has no column \"%s\" of type %s", get_rel_name(relid), column, format_type_be(type)) :
 			 errmsg("table \"%s\" has no column \"%s\"", get_rel_name(relid), column),
 			 errhint("Name the tables of model \"%s\", as they are called now.", model->name)));
+}
+
+/* An error unless a table has rows of the current version; of a family, of that of one of its models. */
+static void
+CheckHasVersion(const Model *model, Oid relid, const char *id_column)
+{
+	int32		version = model->version;
+
+	if (IsFamily(model))
+	{
+		CheckHasColumn(model, relid, TENANT, TEXTOID);
+		if (AnyTenant(model->name, &version) == NULL)
+			return;
+	}
+	if (!HasVersionRows(relid, id_column, version, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has no rows of version %d of model \"%s\"", get_rel_name(relid), version, model->name),
+				 errdetail("That is the version that serves.")));
 }
 
 /* An error unless a table can be one of the model's: as mf_train makes them, with rows of the current version. */
@@ -197,8 +206,11 @@ RelinkSource(Model *model, Oid relid)
 {
 	SourceColumns columns;
 	Source		source;
+	int32		version;
 
 	SourceColumnsFromJson(&columns, model->parameters);
+	if (IsFamily(model))
+		columns.tenant = AnyTenant(model->name, &version);	/* whoever it is: rows of users are found alike */
 	OpenSource(&source, relid, &columns);
 	CheckSourceReadable(&source);
 	if (OidIsValid(model->user_relid))

@@ -45,32 +45,61 @@ LockModel(const char *name)
 }
 
 /*
- * Runs one bookkeeping statement as the tables' owner; returns the first column of its first row, null where it
- * has none, which must be of a type that is passed by value.  SECURITY_LOCAL_USERID_CHANGE keeps the statement from
- * changing the role; `nulls` is as SPI takes it.
+ * Runs one bookkeeping statement as the tables' owner, and hands the rows that it returns to a function, which may be
+ * NULL.  SECURITY_LOCAL_USERID_CHANGE keeps the statement from changing the role; `nulls` is as SPI takes it.
  */
-static Datum
-OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
+void
+OwnerSqlRows(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, OwnerRowFunction function, void *state)
 {
 	Oid			user;
 	int			context;
 	Relation	rel = OpenBookkeeping("model");
-	Datum		result = (Datum) 0;
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
 	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
 		elog(ERROR, "could not run: %s", sql);
-	*isnull = true;
-	if (SPI_tuptable && SPI_processed > 0)
-		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	for (uint64 i = 0; function && SPI_tuptable && i < SPI_processed; i++)
+		function(state, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	SPI_finish();
 	SetUserIdAndSecContext(user, context);
 	CheckRowsVisibleToWriter(RelationGetRelid(rel));
 	CheckRowsVisibleToWriter(VersionRelation());
 	table_close(rel, AccessShareLock);
-	return result;
+}
+
+/* The first column of a statement's first row. */
+typedef struct FirstValue
+{
+	bool		found;
+	Datum		value;
+	bool		isnull;
+} FirstValue;
+
+/* Takes the first row's; an OwnerRowFunction. */
+static void
+TakeFirst(void *state, HeapTuple tuple, TupleDesc desc)
+{
+	FirstValue *first = state;
+
+	if (!first->found)
+		first->value = SPI_getbinval(tuple, desc, 1, &first->isnull);
+	first->found = true;
+}
+
+/*
+ * The same; returns the first column of the first row, null where there is none, which must be of a type that is passed
+ * by value.
+ */
+Datum
+OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
+{
+	FirstValue	first = {.isnull = true};
+
+	OwnerSqlRows(sql, nargs, types, values, nulls, TakeFirst, &first);
+	*isnull = first.isnull;
+	return first.value;
 }
 
 /*

@@ -38,6 +38,13 @@ typedef struct LogLine
 	double		seconds;
 } LogLine;
 
+/* A statement on the bookkeeping, as its owner: for who writes it alone. */
+typedef void (*OwnerRowFunction) (void *state, HeapTuple tuple, TupleDesc desc);
+
+extern void OwnerSqlRows(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+						 OwnerRowFunction function, void *state);
+extern Datum OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull);
+
 /* Who writes takes the model's lock, checks its owner, and writes; see OwnModel in sql/fn_model.c. */
 extern void LockModel(const char *name);
 extern void PushBookkeepingSnapshot(void);

@@ -4,7 +4,7 @@
 #ifndef MFREC_SESSION_CACHE_H
 #define MFREC_SESSION_CACHE_H
 
-#define SESSION_CACHE_MOST 16
+#define SESSION_CACHE_MOST 64
 
 /* What a value begins with; zero but for the context when it is made. */
 typedef struct CacheEntry

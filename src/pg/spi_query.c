@@ -290,6 +290,21 @@ ReceiverOptions(int nargs, const Oid *types, const Datum *values, bool read_only
 	return options;
 }
 
+/* Runs a query once, with a plan that the options of its cursor allow. */
+static void
+RunOnce(const char *sql, int nargs, Oid *types, int cursor, bool read_only, SPIExecuteOptions *options)
+{
+	SPIPlanPtr	plan;
+
+	SPI_connect();
+	plan = SPI_prepare_cursor(sql, nargs, types, cursor);
+	if (plan == NULL || SPI_execute_plan_extended(plan, options) < 0)
+		elog(ERROR, "could not run: %s", sql);
+	if (read_only || IsolationUsesXactSnapshot())
+		(void) CheckPlanRowsVisible(plan);
+	SPI_finish();
+}
+
 /*
  * Runs a query with parameters once, with a parallel plan where there is one.  Its
  * rows go to the receiver, which has a receiveSlot, and may have an rStartup that looks at the columns.
@@ -302,15 +317,20 @@ void
 RunQueryWith(const char *sql, int nargs, Oid *types, const Datum *values, bool read_only, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = ReceiverOptions(nargs, types, values, read_only, receiver);
-	SPIPlanPtr	plan;
 
-	SPI_connect();
-	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	if (read_only || IsolationUsesXactSnapshot())
-		(void) CheckPlanRowsVisible(plan);
-	SPI_finish();
+	RunOnce(sql, nargs, types, CURSOR_OPT_PARALLEL_OK, read_only, &options);
+}
+
+/*
+ * The same of a query without parameters, by this process alone, which sees what has been committed by now: its
+ * receiver may write, and run subtransactions, which no session may while it has workers.
+ */
+void
+RunQueryAlone(const char *sql, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = ReceiverOptions(0, NULL, NULL, false, receiver);
+
+	RunOnce(sql, 0, NULL, 0, false, &options);
 }
 
 /* The same of a query with one parameter (type InvalidOid: none). */

@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+#include "utils/datum.h"
+
 #include "compat.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
@@ -20,6 +22,7 @@
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "read/direct_read.h"
+#include "read/fingerprints.h"
 #include "read/ratings_read.h"
 #include "rows/row_time.h"
 #include "source/ratings_sort.h"
@@ -39,6 +42,7 @@ typedef struct RatingReceiver
 	Triplets	triplets;
 	RowTaker	taker;
 	RowTally	tally;
+	int64		before;			/* rows that were read for others, as progress counts */
 	const WantedRows *wanted;	/* other rows are left out; NULL: all are wanted */
 	RowBatch   *chosen;			/* with it: what is left of a batch */
 } RatingReceiver;
@@ -51,51 +55,6 @@ static void
 CheckIds(const Ratings *ratings)
 {
 	CheckDictionaries(ratings->users, ratings->items, ratings->unrated ? UnratedBytes(ratings->unrated) : 0);
-}
-
-/* An array of sums with room for `count`; what is new is 0. */
-static int64 *
-GrowSums(int64 *sums, int64 *room, int64 count)
-{
-	int64		before = *room;
-
-	if (count <= before)
-		return sums;
-	*room = Max(count, 2 * before);
-	sums = repalloc_huge(sums, sizeof(int64) * *room);
-	memset(sums + before, 0, sizeof(int64) * (*room - before));
-	return sums;
-}
-
-/* No sums yet, in the current memory context. */
-static Fingerprints *
-CreateFingerprints(void)
-{
-	Fingerprints *prints = palloc0(sizeof(Fingerprints));
-
-	prints->nusers = prints->nitems = BATCH_ROWS;
-	prints->user = HugeZeroArray(prints->nusers, sizeof(int64));
-	prints->item = HugeZeroArray(prints->nitems, sizeof(int64));
-	return prints;
-}
-
-/* Adds the rows of a batch to the sums of their users and items, whose numbers are given. */
-static void
-AddFingerprints(const Ratings *ratings, const RowBatch *batch, const int32 *users, const int32 *items)
-{
-	Fingerprints *prints = ratings->fingerprints;
-	uint64	   *user;
-	uint64	   *item;
-
-	prints->user = GrowSums(prints->user, &prints->nusers, ratings->users->count);
-	prints->item = GrowSums(prints->item, &prints->nitems, ratings->items->count);
-	user = (uint64 *) prints->user;
-	item = (uint64 *) prints->item;
-	for (int i = 0; i < batch->ratings; i++)
-	{
-		user[users[i]] += batch->hash[i];
-		item[items[i]] += batch->hash[i];
-	}
 }
 
 /* Takes note of the rows of a batch that are no ratings. */
@@ -158,7 +117,8 @@ NumberBatch(RatingReceiver *receiver, const RowBatch *batch)
 	AddIds(ratings->users, batch->user, n, triplets->user + triplets->held);
 	AddIds(ratings->items, batch->item, n, triplets->item + triplets->held);
 	if (ratings->fingerprints)
-		AddFingerprints(ratings, batch, triplets->user + triplets->held, triplets->item + triplets->held);
+		AddFingerprints(ratings->fingerprints, ratings->users->count, ratings->items->count, batch,
+						triplets->user + triplets->held, triplets->item + triplets->held);
 	if (triplets->has_value)
 		memcpy(triplets->value + triplets->held, batch->value, sizeof(float) * n);
 	if (triplets->has_weight)
@@ -169,7 +129,7 @@ NumberBatch(RatingReceiver *receiver, const RowBatch *batch)
 	triplets->count += n;
 	if (triplets->count % CHECK_ROWS < n)
 		CheckIds(ratings);
-	ReportRowsRead(triplets->count);
+	ReportRowsRead(receiver->before + triplets->count);
 }
 
 /* Takes a batch of rows; a BatchFunction. */
@@ -402,6 +362,62 @@ CheckLikes(const Ratings *ratings, const char *name)
 				 errhint("Train on rows with positive values too.")));
 }
 
+/* Rows on their way into ratings. */
+struct RatingStream
+{
+	Sorting		sorting;
+	RatingReceiver *receiver;
+};
+
+/*
+ * Prepares to take rows of a source for training; arguments are those of LoadRatings().  budget: bytes of memory for
+ * what grows with the number of ratings, beyond which there are temporary files.
+ */
+static RatingStream *
+CreateStream(const Source *source, double half_life, Holdout holdout, bool with_others, int64 budget,
+			 const MfParallel *parallel)
+{
+	RatingStream *stream = palloc0(sizeof(RatingStream));
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	bool		marks = source->relevant >= 0 && holdout.fraction > 0;
+
+	stream->receiver = InitSorting(&stream->sorting, source, ratings, half_life, marks, budget, parallel);
+	stream->sorting.holdout = holdout;
+	stream->sorting.by_item = true;
+	if (with_others)
+		WantOthers(source, stream->receiver, budget);
+	if (with_others && source->time_column)
+		ratings->trend_half_life = half_life > 0 ? half_life : TREND_HALF_LIFE;
+	return stream;
+}
+
+/* Sorts what has been read, and puts it on the scale of trainings; an error where no row is left to train on. */
+static Ratings *
+SettleStream(RatingStream *stream)
+{
+	Sorting    *sorting = &stream->sorting;
+	Ratings    *ratings = sorting->ratings;
+	const char *name = sorting->source->name;
+
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings to train on", name),
+				 errhint("Insert some, and check that row security does not hide them.")));
+	sorting->cancels = ratings->dislike_rows > 0;
+	SortRatings(sorting);
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no ratings are left to train on"),
+				 errhint("Lower the argument validation.")));
+	SettleWeights(ratings);
+	CheckLikes(ratings, name);
+	if (ratings->is_explicit)
+		StandardizeRatings(ratings, name);
+	return ratings;
+}
+
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
  * hold out go to held_out as they are. with_others: what users have besides their ratings is kept for SortOthers(),
@@ -414,45 +430,93 @@ CheckLikes(const Ratings *ratings, const char *name)
 Ratings *
 LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others, const MfParallel *parallel)
 {
-	Ratings    *ratings = palloc0(sizeof(Ratings));
-	Sorting		sorting;
-	bool		marks = source->relevant >= 0 && holdout.fraction > 0;
-	RatingReceiver *receiver = InitSorting(&sorting, source, ratings, half_life, marks, MaintenanceMemory(), parallel);
+	RatingStream *stream = CreateStream(source, half_life, holdout, with_others, MaintenanceMemory(), parallel);
+	const Ratings *ratings = stream->sorting.ratings;
 
-	sorting.holdout = holdout;
-	sorting.by_item = true;
 	if (!holdout.reread)
 		NoteRowSecurity(source);
-	if (with_others)
-		WantOthers(source, receiver, sorting.budget);
-	if (with_others && source->time_column)
-		ratings->trend_half_life = half_life > 0 ? half_life : TREND_HALF_LIFE;
-	ReadSource(receiver, false, parallel);
+	ReadSource(stream->receiver, false, parallel);
 	if (!holdout.reread)
 	{
 		ReportSkippedRows(ratings);
 		ReportEvents(source, ratings);
 	}
-	if (ratings->rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has no ratings to train on", source->name),
-				 errhint("Insert some, and check that row security does not hide them.")));
-	if (source->time_column && !holdout.reread)
+	if (source->time_column && !holdout.reread && ratings->rows > 0)
 		NoteFuture(ratings->fading.newest, source->time_type, source->time_column, source->name);
-	ReportPhase(PHASE_SORT);
-	sorting.cancels = ratings->dislike_rows > 0;
-	SortRatings(&sorting);
-	if (ratings->rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("no ratings are left to train on"),
-				 errhint("Lower the argument validation.")));
-	SettleWeights(ratings);
-	CheckLikes(ratings, source->name);
-	if (ratings->is_explicit)
-		StandardizeRatings(ratings, source->name);
-	return ratings;
+	if (ratings->rows > 0)
+		ReportPhase(PHASE_SORT);
+	return SettleStream(stream);
+}
+
+/*
+ * The same of rows that the caller has from a query, one by one, and with what users have besides: the stream that takes
+ * them.  before: rows that were read for other streams.
+ */
+RatingStream *
+OpenRatingStream(const Source *source, double half_life, int64 before)
+{
+	RatingStream *stream = CreateStream(source, half_life, (Holdout) {0}, true, MaintenanceMemory(), NULL);
+
+	stream->receiver->before = before;
+	return stream;
+}
+
+/* A value of an id that outlives its row. */
+static int64
+KeepId(const IdType *type, int64 id)
+{
+	return type->is_int ? id : (int64) datumCopy((Datum) id, type->typbyval, type->typlen);
+}
+
+/*
+ * Takes a row, whose columns are those of AppendSourceQuery(), in the memory context of the stream.  False for one that is
+ * no rating and cannot be passed over: there is no use in further ones, and SettleRatingStream() ends in an error.
+ */
+bool
+AddStreamRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts)
+{
+	RatingReceiver *receiver = stream->receiver;
+	const Source *source = receiver->source;
+	BadRow	   *bad = &receiver->taker.bad;
+
+	if (!TakeRow(&receiver->taker, values, nulls, natts))
+	{
+		bad->user = KeepId(&source->user, bad->user);
+		bad->item = KeepId(&source->item, bad->item);
+		return false;
+	}
+	if (BatchIsFull(receiver->taker.batch) || !HasIntegerIds(source))
+		FlushBatch(receiver);
+	return true;
+}
+
+/* No row comes any more; returns how many are ratings. */
+int64
+CloseRatingStream(RatingStream *stream)
+{
+	FlushBatch(stream->receiver);
+	EndReading(stream->receiver);
+	pfree(stream->receiver->taker.batch);
+	return stream->sorting.ratings->rows;
+}
+
+/* Whether the rows are in temporary files. */
+bool
+RatingStreamSpilled(const RatingStream *stream)
+{
+	return stream->receiver->triplets.file != NULL;
+}
+
+/* What the rows are to a training, after CloseRatingStream(). */
+Ratings *
+SettleRatingStream(RatingStream *stream, const MfParallel *parallel)
+{
+	const RowTaker *taker = &stream->receiver->taker;
+
+	if (taker->bad.check != RATING_OK)
+		ReportBadRow(taker->source, &taker->bad);
+	stream->sorting.parallel = parallel;
+	return SettleStream(stream);
 }
 
 /*

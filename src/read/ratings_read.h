@@ -16,10 +16,18 @@ typedef struct RowQuery
 	Datum		value[2];
 } RowQuery;
 
+/* Rows on their way into ratings, as the caller brings them. */
+typedef struct RatingStream RatingStream;
+
 struct WantedRows;
 
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
+extern RatingStream *OpenRatingStream(const Source *source, double half_life, int64 before);
+extern bool AddStreamRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
+extern int64 CloseRatingStream(RatingStream *stream);
+extern bool RatingStreamSpilled(const RatingStream *stream);
+extern Ratings *SettleRatingStream(RatingStream *stream, const MfParallel *parallel);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 						 const MfParallel *parallel, Triplets *rows);
 extern Ratings *ReadWantedRows(const Source *source, const struct WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,

@@ -107,6 +107,8 @@ IndexHint(const Source *source)
 		return "Create an index on what column \"%s\" of the view comes from, in the table beneath, and %s, or call mf_recommend with fresh => true.";
 	if (IsVirtual(source->relid, source->user_column))
 		return "Create an index on the expression of virtual column \"%s\" and %s, or call mf_recommend with fresh => true.";
+	if (source->tenant_column)
+		return "Create an index on the column of tenants and column \"%s\", in this order, and %s, or call mf_recommend with fresh => true.";
 	return "Create an index on column \"%s\" and %s, or call mf_recommend with fresh => true.";
 }
 

@@ -10,6 +10,7 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -64,6 +65,36 @@ ChooseFeedback(const Source *source, const SourceColumns *columns)
 }
 
 /*
+ * The column of tenants.  Names of models are made of tenants as text, so that has to be the same wherever they are equal,
+ * whatever the session's settings.
+ */
+static void
+OpenTenantColumn(Source *source, Relation rel, const SourceColumns *columns)
+{
+	const char *argument = columns->kept ? "by of mf_train_each" : "by";
+	Form_pg_attribute att = NamedColumn(rel, columns->by, argument);
+	Oid			base = getBaseType(att->atttypid);
+
+	if (base != INT2OID && base != INT4OID && base != INT8OID && base != TEXTOID && base != VARCHAROID &&
+		base != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, of which tenants cannot be", columns->by,
+						source->name, format_type_be(att->atttypid)),
+				 errdetail("It can be smallint, integer, bigint, text, character varying or uuid."),
+				 errhint("Name another column with the argument %s, or cast it to text in a view.", argument)));
+	if (OidIsValid(att->attcollation) && !get_collation_isdeterministic(att->attcollation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of relation \"%s\" has a nondeterministic collation", columns->by, source->name),
+				 errdetail("Tenants that are written in two ways would be one there, and models are called by how they are written."),
+				 errhint("Collate it in a view, for example by \"C\".")));
+	source->tenant_column = columns->by;
+	source->tenant = columns->tenant;
+	InitIdType(&source->tenant_type, att->atttypid, att->atttypmod, att->attcollation);
+}
+
+/*
  * Resolves a source and its columns into *source.  Everything that can be wrong with the arguments is found
  * here, before a row is read: no such relation or column, a type that cannot be an id or a number.  Locks the
  * relation until the end of the transaction; strings are those of `columns`, or palloc'd.
@@ -101,6 +132,8 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 		source->time_column = columns->time;
 		source->time_type = TimeColumnType(NamedColumn(rel, columns->time, argument), source->name, argument);
 	}
+	if (columns->by)
+		OpenTenantColumn(source, rel, columns);
 	if (columns->event)
 	{
 		const char *argument = ArgumentName(columns, "event_column");
@@ -117,13 +150,25 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 }
 
 /*
- * Appends the query that reads the source; its columns are user, item, then value, weight, time and kind of event if
- * there are any.
+ * The source as a query's FROM has it: the relation, or a tenant's rows of it, which the planner takes for conditions of
+ * the query.
  */
-void
-AppendSourceQuery(StringInfo sql, const Source *source)
+const char *
+SourceSql(const Source *source)
 {
-	appendStringInfoString(sql, "SELECT ");
+	const char *name = quote_qualified_identifier(source->schema, source->name);
+
+	if (source->tenant == NULL)
+		return name;
+	return psprintf("(SELECT * FROM %s WHERE %s %s %s::%s) AS tenant", name, quote_identifier(source->tenant_column),
+					IdEqualitySql(&source->tenant_type), quote_literal_cstr(source->tenant),
+					format_type_extended(source->tenant_type.base, -1, FORMAT_TYPE_FORCE_QUALIFY));
+}
+
+/* Appends the columns of the query below, as a list. */
+void
+AppendSourceColumnList(StringInfo sql, const Source *source)
+{
 	appendStringInfo(sql, "%s, %s", quote_identifier(source->user_column), quote_identifier(source->item_column));
 	if (source->value_column)
 		appendStringInfo(sql, ", %s", quote_identifier(source->value_column));
@@ -133,7 +178,18 @@ AppendSourceQuery(StringInfo sql, const Source *source)
 		appendStringInfo(sql, ", %s", quote_identifier(source->time_column));
 	if (source->event_column)
 		appendStringInfo(sql, ", %s", quote_identifier(source->event_column));
-	appendStringInfo(sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+}
+
+/*
+ * Appends the query that reads the source; its columns are user, item, then value, weight, time and kind of event if
+ * there are any.
+ */
+void
+AppendSourceQuery(StringInfo sql, const Source *source)
+{
+	appendStringInfoString(sql, "SELECT ");
+	AppendSourceColumnList(sql, source);
+	appendStringInfo(sql, " FROM %s", SourceSql(source));
 }
 
 /*

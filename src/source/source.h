@@ -22,11 +22,14 @@ typedef struct Source
 	char	   *value_column;	/* rating, or implicit strength; NULL: none */
 	char	   *weight_column;	/* NULL: none */
 	char	   *time_column;	/* NULL: none, or it is not wanted */
+	char	   *tenant_column;	/* NULL: all rows are of one tenant */
+	char	   *tenant;			/* only the rows of this one are read, as text; NULL: of all */
 	char	   *event_column;	/* of kinds of events that weigh differently; NULL: none */
 	bool		keeps_zeros;	/* implicit values of 0 are observations, as other programs take them whose factors
 								 * are imported */
 	IdType		user;
 	IdType		item;
+	IdType		tenant_type;	/* undefined without a column of tenants */
 	Oid			value_type;
 	Oid			weight_type;
 	Oid			time_type;
@@ -68,6 +71,8 @@ HasIntegerIds(const Source *source)
 extern void OpenSource(Source *source, Oid relid, const SourceColumns *columns);
 extern void NoteQueryRowSecurity(const char *sql, const char *relation);
 extern void NoteRowSecurity(const Source *source);
+extern void AppendSourceColumnList(StringInfo sql, const Source *source);
+extern const char *SourceSql(const Source *source);
 extern void AppendSourceQuery(StringInfo sql, const Source *source);
 extern void CheckSourceColumns(const Source *source, TupleDesc desc);
 extern char *SourceLookupSql(const Source *source);

@@ -72,6 +72,10 @@ AppendSourceColumns(StringInfo json, const SourceColumns *columns)
 		AppendJsonString(json, "event_column", columns->event);
 	if (columns->events)
 		AppendEventWeights(json, "event_weights", columns->events);
+	if (columns->by)
+		AppendJsonString(json, "by", columns->by);
+	if (columns->tenant)
+		AppendJsonString(json, "tenant", columns->tenant);
 	if (!isnan(columns->half_life))
 		AppendJsonNumber(json, "half_life", columns->half_life);
 }
@@ -89,6 +93,8 @@ SourceColumnsFromJson(SourceColumns *columns, Jsonb *json)
 	columns->time = JsonString(json, "time_column");
 	columns->half_life = JsonNumber(json, "half_life", NAN);
 	columns->event = JsonString(json, "event_column");
+	columns->by = JsonString(json, "by");
+	columns->tenant = JsonString(json, "tenant");
 	if (JsonObject(json, "event_weights"))
 		columns->events = EventWeightsFromJson(JsonObject(json, "event_weights"));
 	if (JsonHasKey(json, "rating_column"))

@@ -29,6 +29,8 @@ typedef struct SourceColumns
 	char	   *time;			/* NULL: none */
 	char	   *event;			/* NULL: none */
 	EventWeights *events;		/* NULL: all kinds of events count the same */
+	char	   *by;				/* the column of tenants; NULL: all rows are of one */
+	char	   *tenant;			/* only the rows of this one, as text; NULL: of all */
 	double		half_life;		/* of a row's weight, in seconds; 0: rows do not fade; NaN: not given, which is the
 								 * same */
 } SourceColumns;

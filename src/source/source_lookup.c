@@ -160,7 +160,7 @@ NewestTime(const SourceLookup *lookup)
 	.time = -INFINITY};
 
 	RunQuery(psprintf("SELECT pg_catalog.max(%s) FROM %s", quote_identifier(source->time_column),
-					  quote_qualified_identifier(source->schema, source->name)),
+					  SourceSql(source)),
 			 InvalidOid, (Datum) 0, true, &receiver.pub);
 	return receiver.time;
 }

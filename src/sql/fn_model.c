@@ -21,6 +21,7 @@
 #include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/factor_table.h"
+#include "model/family_write.h"
 #include "model/model_acl.h"
 #include "model/model_relink.h"
 #include "model/model_write.h"
@@ -30,9 +31,9 @@
 #include "sql/srf.h"
 #include "update/update.h"
 
-/* The model of an argument, locked against trainings, which the caller must own. */
+/* The model of an argument, or the family, locked against trainings, which the caller must own. */
 static Model *
-OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
+OwnModelOrFamily(FunctionCallInfo fcinfo, int n, const char *command)
 {
 	Model	   *model;
 
@@ -42,11 +43,21 @@ OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
 	model = OpenModel(TextArgument(fcinfo, n));
 	PopBookkeepingSnapshot();
 	CheckModelOwner(model);
-	LockModel(model->name);
+	LockModel(LockName(model));
 	PushBookkeepingSnapshot();
 	model = OpenModel(model->name);
 	PopBookkeepingSnapshot();
 	CheckModelOwner(model);
+	return model;
+}
+
+/* The same; an error for a family. */
+static Model *
+OwnModel(FunctionCallInfo fcinfo, int n, const char *command)
+{
+	Model	   *model = OwnModelOrFamily(fcinfo, n, command);
+
+	RefuseFamily(model);
 	return model;
 }
 
@@ -111,7 +122,41 @@ RequireModelName(FunctionCallInfo fcinfo)
 				 errmsg("%s needs the name of a model", get_func_name(fcinfo->flinfo->fn_oid))));
 }
 
-/* mf_drop(model text): removes a model, its tables and its bookkeeping; the source stays. */
+/* Has the images of all models of a family go. */
+static void
+SupersedeFamily(const char *family)
+{
+	int			n;
+	char	  **models = FamilyModels(family, &n);
+
+	for (int i = 0; i < n; i++)
+		SupersedeImages(models[i], NULL);
+}
+
+/* Removes a tenant's model: its rows and its bookkeeping; the tables are the family's. */
+static void
+DropTenant(const Model *model)
+{
+	RemovedVersions *removed;
+	Acting		acting;
+
+	CheckModelTables(model);
+	SupersedeImages(model->name, NULL);
+	removed = RemoveTenantVersions((char *const *) &model->name, 1, 0, false);
+	ActAsModelOwner(model, &acting);
+	if (removed->n > 0)
+	{
+		DeleteVersions(model->user_relid, removed->version, removed->n);
+		DeleteVersions(model->item_relid, removed->version, removed->n);
+	}
+	StopActing(&acting);
+	DeleteModel(model->name);
+}
+
+/*
+ * mf_drop(model text): removes a model, its tables and its bookkeeping, a family with the models of all tenants; the
+ * source stays.
+ */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_drop);
 Datum
 mf_drop(PG_FUNCTION_ARGS)
@@ -120,7 +165,14 @@ mf_drop(PG_FUNCTION_ARGS)
 	Acting		acting;
 
 	RequireModelName(fcinfo);
-	model = OwnModel(fcinfo, 0, "mf_drop()");
+	model = OwnModelOrFamily(fcinfo, 0, "mf_drop()");
+	if (model->tenant)
+	{
+		DropTenant(model);
+		PG_RETURN_VOID();
+	}
+	if (IsFamily(model))
+		SupersedeFamily(model->name);
 	ActAsModelOwner(model, &acting);
 	if (OidIsValid(model->user_relid))
 		DropFactorTable(model->user_relid);
@@ -130,7 +182,10 @@ mf_drop(PG_FUNCTION_ARGS)
 		DropFactorTable(model->feature_relid);
 	StopActing(&acting);
 	SupersedeImages(model->name, NULL);
-	DeleteModel(model->name);
+	if (IsFamily(model))
+		DeleteFamily(model->name);
+	else
+		DeleteModel(model->name);
 	PG_RETURN_VOID();
 }
 
@@ -241,6 +296,7 @@ mf_relink(PG_FUNCTION_ARGS)
 {
 	Model	   *model;
 	Oid			relid[3];
+	bool		tables;
 
 	RequireModelName(fcinfo);
 	for (int i = 0; i < 3; i++)
@@ -250,8 +306,20 @@ mf_relink(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("mf_relink needs a relation"),
 				 errhint("Name what was renamed or moved with the argument source, users or items.")));
-	model = OwnModel(fcinfo, 0, "mf_relink()");
-	if (Relink(model, relid[0], relid[1], relid[2]))
+	model = OwnModelOrFamily(fcinfo, 0, "mf_relink()");
+	if (model->tenant)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" shares its source and its tables with others", model->name),
+				 errhint("Run mf_relink(%s, ...).", quote_literal_cstr(model->family))));
+	tables = Relink(model, relid[0], relid[1], relid[2]);
+	if (IsFamily(model))
+	{
+		UpdateFamily(model);
+		SupersedeFamily(model->name);
+		RenewFamilyImages(model->name);
+	}
+	else if (tables)
 		(void) RenewImages(model);
 	PG_RETURN_VOID();
 }
@@ -286,7 +354,7 @@ mf_forget(PG_FUNCTION_ARGS)
 	FactorIdType(model->user_relid, USER_ID, &idtype);
 	id = IdArgument(fcinfo, 0, &idtype, "user", model->name);
 	ActAsModelOwner(model, &acting);
-	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id, &versions);
+	erased = DeleteFactorRows(model->user_relid, USER_ID, &idtype, id, model->tenant, &versions);
 	StopActing(&acting);
 	CountForgottenUser(model->name, versions);
 	PG_RETURN_INT64(erased);

@@ -13,16 +13,20 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "model/family_write.h"
 #include "model/model_acl.h"
 #include "model/model_write.h"
+#include "pg/json.h"
 #include "rows/row_time.h"
 #include "sql/args.h"
 #include "sql/srf.h"
 #include "train/estimate.h"
 #include "train/import.h"
 #include "train/train.h"
+#include "train/train_each.h"
 #include "tune/tune.h"
 
 #define MAX_TRIALS 1000
@@ -252,6 +256,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	PushBookkeepingSnapshot();
 	model = OpenModel(TextArgument(fcinfo, 0));
 	PopBookkeepingSnapshot();
+	RefuseFamily(model);
 	CheckModelOwner(model);
 	ActAsModelOwner(model, &acting);
 	request.source = ModelSourceRelation(model, UNTIL_LISTS);
@@ -428,4 +433,135 @@ mf_tune(PG_FUNCTION_ARGS)
 	if (train)
 		TrainWinner(&request, trials);
 	return (Datum) 0;
+}
+
+/* A row of mf_train_each; a TenantFunction. */
+static void
+PutTenant(void *state, const TenantResult *result)
+{
+	const ModelVersion *version = result->version;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+
+	values[0] = CStringGetTextDatum(result->tenant);
+	values[1] = CStringGetTextDatum(result->model);
+	for (int i = 2; i < 9; i++)
+		nulls[i] = version == NULL;
+	if (version)
+	{
+		values[2] = Int32GetDatum(version->version);
+		values[3] = Int64GetDatum(version->users);
+		values[4] = Int64GetDatum(version->items);
+		values[5] = Int64GetDatum(version->ratings);
+		values[6] = Int32GetDatum(version->iterations);
+		values[7] = Float8GetDatum(version->loss);
+		values[8] = Float8GetDatum(version->rmse);
+		nulls[8] = isnan(version->rmse);
+	}
+	nulls[9] = result->failed == NULL;
+	values[9] = result->failed ? CStringGetTextDatum(result->failed) : (Datum) 0;
+	PutRow(state, values, nulls);
+}
+
+/*
+ * mf_train_each(source regclass, by text, model, feedback text, factors, iterations bigint, regularization, alpha,
+ * interest_weight, taste, tolerance float8, seed bigint, user_column, item_column, rating_column, weight_column, schema
+ * text, rating_factors bigint, time_column text, half_life interval, event_column text, event_weights jsonb): trains a
+ * model for each tenant, which are the values of the column `by`, on its rows.  A row a tenant.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train_each);
+Datum
+mf_train_each(PG_FUNCTION_ARGS)
+{
+	const char *hint = "Name a table or view of ratings, and its column of tenants: mf_train_each('ratings', by => 'shop_id').";
+	TrainRequest request = {0};
+	TrainOptions *options = &request.options;
+
+	RequireArgument(fcinfo, 0, "source", hint);
+	RequireArgument(fcinfo, 1, "by", hint);
+	InitTrainOptions(options);
+	request.source = PG_GETARG_OID(0);
+	options->columns.by = TextArgument(fcinfo, 1);
+	request.model = TextArgument(fcinfo, 2);
+	options->columns.feedback = ParseFeedback(TextArgument(fcinfo, 3));
+	options->factors = IntegerArgument(fcinfo, 4, "factors", MF_MAX_FACTORS);
+	options->iterations = IntegerArgument(fcinfo, 5, "iterations", MFREC_MAX_ITERATIONS);
+	options->regularization = NumberArgument(fcinfo, 6, "regularization");
+	options->alpha = NumberArgument(fcinfo, 7, "alpha");
+	options->interest_weight = NumberArgument(fcinfo, 8, "interest_weight");
+	options->taste = NumberArgument(fcinfo, 9, "taste");
+	options->tolerance = NumberArgument(fcinfo, 10, "tolerance");
+	options->seed = PG_ARGISNULL(11) ? 1 : PG_GETARG_INT64(11);
+	options->columns.user = TextArgument(fcinfo, 12);
+	options->columns.item = TextArgument(fcinfo, 13);
+	NameRatingColumn(&options->columns, TextArgument(fcinfo, 14));
+	options->columns.weight = TextArgument(fcinfo, 15);
+	request.schema = TextArgument(fcinfo, 16);
+	options->rating_factors = RatingFactorsArgument(fcinfo, 17);
+	options->columns.time = TextArgument(fcinfo, 18);
+	if (!PG_ARGISNULL(19))
+		options->columns.half_life = SecondsOfInterval(PG_GETARG_INTERVAL_P(19));
+	options->columns.event = TextArgument(fcinfo, 20);
+	if (!PG_ARGISNULL(21))
+		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(21)->root);
+	InitMaterializedSRF(fcinfo, 0);
+	TrainEach(&request, PutTenant, fcinfo);
+	return (Datum) 0;
+}
+
+/*
+ * mf_retrain_each(model text): the next versions of all models of a family, from the same source and arguments, beginning
+ * with the factors that there are; as the family's owner, likewise.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain_each);
+Datum
+mf_retrain_each(PG_FUNCTION_ARGS)
+{
+	TrainRequest request = {0};
+	Model	   *model;
+	Acting		acting;
+
+	RequireArgument(fcinfo, 0, "model", "Name what mf_train_each has trained: mf_retrain_each('ratings').");
+	PushBookkeepingSnapshot();
+	model = OpenModel(TextArgument(fcinfo, 0));
+	PopBookkeepingSnapshot();
+	if (!IsFamily(model))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is one model, not a family of tenants' models", model->name),
+				 errhint("Train it with mf_retrain(%s).", quote_literal_cstr(model->name))));
+	CheckModelOwner(model);
+	InitMaterializedSRF(fcinfo, 0);
+	ActAsModelOwner(model, &acting);
+	request.source = ModelSourceRelation(model, NULL);
+	request.model = model->name;
+	request.warm = true;
+	TrainOptionsFromJson(&request.options, model->parameters);
+	if (!JsonHasKey(model->parameters, "rating_factors"))
+		request.options.rating_factors = -1;	/* a family's row has what was asked for */
+	TrainEach(&request, PutTenant, fcinfo);
+	StopActing(&acting);
+	return (Datum) 0;
+}
+
+/*
+ * mf_tenant(model text, tenant "any" or text): the name of a tenant's model, for the argument model of other functions.
+ */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tenant);
+Datum
+mf_tenant(PG_FUNCTION_ARGS)
+{
+	Oid			type = getBaseType(ArgumentType(fcinfo, 1));
+	Datum		value = PG_GETARG_DATUM(1);
+	char	   *tenant;
+	Oid			output;
+	bool		is_varlena;
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+				 errmsg("could not determine the type of the tenant")));
+	getTypeOutputInfo(type, &output, &is_varlena);
+	tenant = IsStringType(type) ? StringDatumToCString(value, type) : OidOutputFunctionCall(output, value);
+	PG_RETURN_TEXT_P(cstring_to_text(TenantModel(text_to_cstring(PG_GETARG_TEXT_PP(0)), tenant)));
 }

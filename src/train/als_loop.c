@@ -145,7 +145,7 @@ ValidateIteration(Training *t, double *validation)
  * Drops what is too small from all that will be stored.  Users stay what folding in finds, to far below a float's
  * precision.
  */
-static void
+void
 DropTinyFactors(Training *t)
 {
 	int64		ld = mf_padded(t->problem.factors);

@@ -11,6 +11,7 @@ extern void StartFactors(Training *t);
 extern MfAls *CreateSolver(const Training *t);
 extern double HalfSweep(Training *t, MfSide side, bool exact);
 extern void RunSweeps(Training *t);
+extern void DropTinyFactors(Training *t);
 extern double MeanBias(const Training *t);
 extern double RatingError(const Training *t);
 

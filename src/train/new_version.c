@@ -62,6 +62,36 @@ FindLatestModel(const char *name, bool must_exist)
 	return model;
 }
 
+/* An error for a training or an import by the name of a family, or of one of its models: these are made together. */
+static void
+RefuseFamilies(const Model *model)
+{
+	if (model->family == NULL)
+		return;
+	RefuseFamily(model);
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("model \"%s\" is that of a tenant of \"%s\"", model->name, model->family),
+			 errhint("Train all of them with mf_train_each, or this one with mf_retrain(%s).", quote_literal_cstr(model->name))));
+}
+
+/*
+ * Takes the lock of a model of that name, until the end of the transaction, and finds the model; NULL, or with must_exist an
+ * error, where there is none.
+ */
+static Model *
+LockLatestModel(const char *name, bool must_exist)
+{
+	Model	   *model = FindLatestModel(name, must_exist);
+	const char *locked = model ? LockName(model) : name;
+
+	LockModel(locked);
+	model = FindLatestModel(name, must_exist);
+	if (model && strcmp(LockName(model), locked) != 0)
+		LockModel(LockName(model));	/* another one of that name has come in between */
+	return model;
+}
+
 /*
  * Takes the model's lock, until the end of the transaction, and finds the model, which the caller must own
  * where it exists.  must_exist: an error where it does not.
@@ -69,19 +99,42 @@ FindLatestModel(const char *name, bool must_exist)
 void
 BeginNewVersion(NewVersion *v, char *name, bool must_exist)
 {
-	Model	   *model;
+	Model	   *model = LockLatestModel(name, must_exist);
 
-	LockModel(name);
-	model = FindLatestModel(name, must_exist);
 	memset(v, 0, sizeof(NewVersion));
 	v->is_new = model == NULL;
 	if (v->is_new)
 		v->model.name = name;
 	else
 	{
+		if (must_exist)
+			RefuseFamily(model);
+		else
+			RefuseFamilies(model);
 		CheckModelOwner(model);
 		v->model = *model;
 	}
+}
+
+/* The same for a family, whose models get versions: v->version will be the first of their numbers. */
+void
+BeginFamily(NewVersion *v, char *name, bool must_exist)
+{
+	Model	   *model = LockLatestModel(name, must_exist);
+
+	memset(v, 0, sizeof(NewVersion));
+	v->is_new = model == NULL;
+	if (model && !IsFamily(model))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is one model, not a family of tenants' models", name),
+				 errhint("Give the family another name with the argument model, or drop the model with mf_drop.")));
+	if (model)
+	{
+		CheckModelOwner(model);
+		v->model = *model;
+	}
+	v->model.name = v->model.family = name;
 }
 
 /*
@@ -184,7 +237,7 @@ PlanNewModel(NewVersion *v, const char *schema, Oid relid)
 	model->item_table = psprintf("%s_item_factors", name);
 	PlanTables(model, ChooseSchema(schema, relid));
 	PlanFeatureTable(v);
-	model->is_default = true;		/* if there is none yet */
+	model->is_default = model->family == NULL;	/* if there is none yet */
 	v->version = 1;
 }
 
@@ -223,6 +276,20 @@ HoldTables(const Model *model)
 	HoldTable(model, model->feature_relid, model->feature_table);
 }
 
+/* An error where a table has gone that models of a family share: the versions of all of them are lost. */
+static void
+CheckFamilyTables(const Model *model)
+{
+	if (model->family && (!OidIsValid(model->user_relid) || !OidIsValid(model->item_relid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.%s\" of family \"%s\" does not exist", model->schema,
+						OidIsValid(model->user_relid) ? model->item_table : model->user_table, model->family),
+				 errdetail("It was dropped or renamed by hand."),
+				 errhint("Rename it back, say what it is called now with mf_relink(%s, users => ..., items => ...), or remove what is left with mf_drop(%s) and train again.",
+						 quote_literal_cstr(model->family), quote_literal_cstr(model->family))));
+}
+
 /* A model that gets another version: its tables can take it, and stay so, or there will be new ones. */
 static void
 PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
@@ -230,6 +297,7 @@ PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 	Model	   *model = &v->model;
 	Acting		acting;
 
+	CheckFamilyTables(model);
 	v->tables_lost = !OidIsValid(model->user_relid) || !OidIsValid(model->item_relid);
 	if (!OidIsValid(model->user_relid) && !OidIsValid(model->item_relid) && !OidIsValid(model->feature_relid))
 		PlanTables(model, ChooseSchemaAgain(model, schema, relid));
@@ -251,7 +319,7 @@ PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 		CheckFeatureTable(model->feature_relid);
 	PlanFeatureTable(v);
 	StopActing(&acting);
-	v->version = LatestVersion(model->name) + 1;
+	v->version = (model->family ? FamilyVersion(model->family) : LatestVersion(model->name)) + 1;
 	v->served = model->version;
 }
 
@@ -293,32 +361,26 @@ AdaptModelTables(const NewVersion *v)
 		altered = AdaptFactorTable(model->user_relid, USER_ID, v->user);
 	if (OidIsValid(model->item_relid))
 		altered |= AdaptFactorTable(model->item_relid, ITEM_ID, v->item);
-	if (altered)
+	if (altered && model->family)
+		RenewFamilyImages(model->family);
+	else if (altered)
 		RenewVersionImages(model->name);
 }
 
 /*
- * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
- * tables since they were checked, but this session itself could, in functions of the source: they are checked
- * again.  features: of items and of users, NULL without.
+ * Sees to it that the tables take rows as these are, acting as the model's owner: there are none, or they were made by
+ * a former version.
  */
-void
-StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items, const FeatureRows *const features[2])
+static void
+PrepareTables(NewVersion *v, const FactorRows *users, const FactorRows *items)
 {
 	Model	   *model = &v->model;
-	Acting		acting;
 
-	CheckTable(model, model->user_relid, model->user_table);
-	CheckTable(model, model->item_relid, model->item_table);
-	CheckTable(model, model->feature_relid, model->feature_table);
-	if (!v->is_new)
-		CheckModelOwner(model);
-	ActAsModelOwner(model, &acting);
 	AdaptModelTables(v);
 	if (!OidIsValid(model->user_relid))
-		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, v->user, false);
+		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, v->user, false, model->family);
 	if (!OidIsValid(model->item_relid))
-		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true);
+		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true, model->family);
 	v->stores_seen = users->seen && AddSeenColumns(model);
 	if (users->fingerprints)
 		AddFingerprintColumns(model);
@@ -327,6 +389,47 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 		AddPriorColumn(model, model->user_relid);
 	if (items->priors)
 		AddPriorColumn(model, model->item_relid);
+}
+
+/*
+ * Writes the rows of n versions of a family, 1 or more, of which v is any, likewise: numbers are in users and in items,
+ * which go in parallel.
+ */
+void
+StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *items, int n)
+{
+	Model	   *model = &v->model;
+	Acting		acting;
+
+	CheckTable(model, model->user_relid, model->user_table);
+	CheckTable(model, model->item_relid, model->item_table);
+	ActAsModelOwner(model, &acting);
+	PrepareTables(v, users[0].rows, items[0].rows);
+	StoreVersions(model->user_relid, USER_ID, users, n, v->stores_seen);
+	StoreVersions(model->item_relid, ITEM_ID, items, n, v->stores_seen);
+	StopActing(&acting);
+}
+
+/*
+ * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
+ * tables since they were checked, but this session itself could, in functions of the source: they are checked
+ * again.  features: of items and of users, NULL without.
+ */
+void
+StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2])
+{
+	Model	   *model = &v->model;
+	Acting		acting;
+
+	users->tenant = items->tenant = model->tenant;
+
+	CheckTable(model, model->user_relid, model->user_table);
+	CheckTable(model, model->item_relid, model->item_table);
+	CheckTable(model, model->feature_relid, model->feature_table);
+	if (!v->is_new)
+		CheckModelOwner(model);
+	ActAsModelOwner(model, &acting);
+	PrepareTables(v, users, items);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
 	if (v->has_features && !OidIsValid(model->feature_relid))
@@ -338,7 +441,7 @@ StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
 }
 
 /* A random identity of the version, as gen_random_uuid() makes them; its image is called by it. */
-static void
+void
 MakeVersionId(pg_uuid_t *image)
 {
 	if (!pg_strong_random(image, sizeof(pg_uuid_t)))
@@ -347,6 +450,20 @@ MakeVersionId(pg_uuid_t *image)
 				 errmsg("could not generate random values")));
 	image->data[6] = (image->data[6] & 0x0f) | 0x40;
 	image->data[8] = (image->data[8] & 0x3f) | 0x80;
+}
+
+/* Deletes the rows of versions of a family that the bookkeeping does not have any more. */
+void
+DeleteRemovedVersions(const Model *model, const RemovedVersions *removed)
+{
+	Acting		acting;
+
+	if (removed->n == 0)
+		return;
+	ActAsModelOwner(model, &acting);
+	DeleteVersions(model->user_relid, removed->version, removed->n);
+	DeleteVersions(model->item_relid, removed->version, removed->n);
+	StopActing(&acting);
 }
 
 /*
@@ -361,6 +478,12 @@ RemoveOldVersions(const NewVersion *v)
 	int32		except = v->withheld ? v->served : 0;
 	Acting		acting;
 
+	if (model->family)
+	{
+		DeleteRemovedVersions(model, RemoveTenantVersions((char *const *) &model->name, 1, mfrec_keep_versions,
+														  v->withheld || mfrec_keep_versions > 1));
+		return;
+	}
 	if (mfrec_keep_versions > 1 && v->served > 0 && v->withheld == NULL)
 		oldest = Min(oldest, v->served);
 	if (v->tables_lost)
@@ -410,6 +533,8 @@ SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int
 		InsertModel(model);
 	else
 		UpdateModel(model);
+	if (model->family)
+		SetFamilyVersion(model->family, v->version);
 	if (!v->is_new)
 		RemoveOldVersions(v);
 	RecordFeatureTable(model->name, model->feature_table);

@@ -5,6 +5,7 @@
 #define MFREC_NEW_VERSION_H
 
 #include "model/factor_rows.h"
+#include "model/family_write.h"
 #include "model/feature_table.h"
 #include "model/model_write.h"
 
@@ -29,10 +30,13 @@ typedef struct NewVersion
 } NewVersion;
 
 extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
+extern void BeginFamily(NewVersion *v, char *name, bool must_exist);
 extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
-extern void StoreNewVersion(NewVersion *v, const FactorRows *users, const FactorRows *items,
-							const FeatureRows *const features[2]);
+extern void StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2]);
+extern void StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *items, int n);
+extern void DeleteRemovedVersions(const Model *model, const RemovedVersions *removed);
+extern void MakeVersionId(pg_uuid_t *image);
 extern void WithholdNewVersion(NewVersion *v, const char *why);
 extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 

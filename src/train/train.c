@@ -22,6 +22,7 @@
 #include "features/feature_arguments.h"
 #include "features/features_load.h"
 #include "ids/id_growth.h"
+#include "image/image_cache.h"
 #include "image/image_publish.h"
 #include "model/factor_rows.h"
 #include "model/objective_json.h"
@@ -39,27 +40,9 @@
 #include "train/train.h"
 #include "train/training.h"
 #include "train/user_map.h"
+#include "train/version_rows.h"
 #include "validate/guard.h"
 #include "validate/validation.h"
-
-/*
- * What is stored of n items, with ratings and without, in the order of their ids; ld = mf_padded(d).  It is the
- * training's own where there are no cold items, which the training has behind the others.
- */
-typedef struct StoredItems
-{
-	IdMap	   *ids;
-	int64		n;
-	const int32 *counts;		/* n */
-	const float *interest;		/* n x ld; NULL without an interest part */
-	const float *rating;		/* n x ld; NULL without a rating part */
-	const float *bias;			/* n; NULL without a rating part */
-	const int32 *numbers;		/* n: by which users' rows name them, see NumberByRatings() */
-	const float *prior;			/* n x ld: what attributes make of them; NULL without */
-	const bool *has_prior;		/* n: see FindPriors() */
-	const int64 *fingerprints;	/* n: of their rows */
-	const float *trends;		/* n: their faded counts; NULL without times */
-} StoredItems;
 
 /* A training of a model's next version. */
 typedef struct Trainer
@@ -160,27 +143,6 @@ BeginTraining(Trainer *t)
 		OpenFeatures(&t->profiles, users, items, t->source.user_column, t->version.model.name, &t->source.user);
 }
 
-/* Items of the version before, whose ids may have been of another type. */
-typedef struct FormerItems
-{
-	Training   *training;
-	IdType		idtype;
-} FormerItems;
-
-/* Overwrites an item's random factors by those of the version before, if that had as many dimensions. */
-static void
-TakeItem(void *state, const StoredRow *row)
-{
-	const FormerItems *former = state;
-	Training   *t = former->training;
-	const IdMap *items = t->ratings->items;
-	int64		id;
-	int32		item = ConvertId(&former->idtype, items->type, row->id, &id) ? FindId(items, id) : -1;
-
-	if (item >= 0 && item < t->problem.nitems && row->factors == t->problem.factors)
-		CopyItemRow(row, item, &t->factors);
-}
-
 /*
  * For mf_retrain: starts where the version before is, as far as it knows the items and their features.  Users follow in
  * the first half-sweep.
@@ -188,7 +150,6 @@ TakeItem(void *state, const StoredRow *row)
 static void
 WarmStart(Trainer *t)
 {
-	FormerItems former = {.training = &t->training};
 	const Model *model = &t->version.model;
 	Oid			relid = model->item_relid;
 
@@ -200,133 +161,8 @@ WarmStart(Trainer *t)
 	PushLatestSnapshot();
 	if (t->training.map && OidIsValid(model->feature_relid))
 		TakeMap(&t->training, model->feature_relid, t->version.served);
-	FactorIdType(relid, ITEM_ID, &former.idtype);
-	if (IdsConvert(&former.idtype, &t->source.item))
-		ReadFactors(relid, ITEM_ID, t->version.served, &former.idtype, 0, TakeItem, &former);
+	TakeVersionItems(&t->training, relid, t->version.served, &t->source.item);
 	PopActiveSnapshot();
-}
-
-/*
- * Which of the items, in the order of rank (NULL: as they are), have a prior: those with ratings where it is not 0, and
- * all of which validation has held out all rows.  New ones have their vectors of it; so they are told from these.
- */
-static bool *
-FindPriors(const Training *training, const int32 *rank)
-{
-	const float *prior = ListPrior(training->map);
-	int64		ld = mf_padded(training->problem.factors);
-	bool	   *has_prior = HugeZeroArray(training->nitems, sizeof(bool));
-
-	for (int64 i = 0; i < training->problem.nitems; i++)
-	{
-		bool		has = training->item_counts[i] == 0;
-
-		for (int64 k = i * ld; k < (i + 1) * ld && !has; k++)
-			has = prior[k] != 0;
-		has_prior[rank ? rank[i] : i] = has;
-	}
-	return has_prior;
-}
-
-/* Faded counts of the training's items, 0 of those without ratings; NULL without times. */
-static float *
-FindTrends(const Training *training)
-{
-	const FadeSum *left = training->ratings->trends;
-	float	   *trends;
-
-	if (left == NULL)
-		return NULL;
-	trends = HugeZeroArray(training->nitems, sizeof(float));
-	for (int64 i = 0; i < training->problem.nitems; i++)
-		trends[i] = (float) FadeTotal(left[i]);
-	return trends;
-}
-
-/*
- * t->items: what the training has of items, in the order of their ids, which become the dictionary's numbers.  numbers:
- * by the training's.
- */
-static void
-SortItems(Trainer *t, const int32 *numbers)
-{
-	const Training *training = &t->training;
-	const MfFactors *factors = &training->factors;
-	int64		n = training->nitems;
-	int64		ld = mf_padded(training->problem.factors);
-	IdMap	   *ids = training->ratings->items;
-	int32	   *rank = n > training->problem.nitems ? SortIdMap(ids) : NULL;
-	int64	   *fingerprints = HugeZeroArray(n, sizeof(int64));
-
-	memcpy(fingerprints, training->ratings->fingerprints->item, sizeof(int64) * training->problem.nitems);
-	t->items = (StoredItems) {
-		.ids = ids,
-		.n = n,
-		.counts = ReorderRows(training->item_counts, rank, n, 1),
-		.interest = ReorderRows(factors->interest, rank, n, ld),
-		.rating = ReorderRows(factors->rating, rank, n, ld),
-		.bias = ReorderRows(factors->item_bias, rank, n, 1),
-		.numbers = ReorderRows(numbers, rank, n, 1),
-		.fingerprints = ReorderRows(fingerprints, rank, n, sizeof(int64) / 4),
-		.trends = ReorderRows(FindTrends(training), rank, n, 1)
-	};
-	if (training->map)
-	{
-		t->items.prior = ReorderRows(ListPrior(training->map), rank, n, ld);
-		t->items.has_prior = FindPriors(training, rank);
-	}
-}
-
-/* Users' factors as they are stored. */
-static FactorRows
-UserRows(const Training *training, SeenRows *seen)
-{
-	FactorRows	rows = {
-		.factors = training->problem.factors,
-		.ids = training->ratings->users,
-		.counts = training->user_counts,
-		.bias = training->factors.user_bias,
-		.vectors = training->factors.user,
-		.seen = seen,
-		.fingerprints = training->ratings->fingerprints->user,
-		.nfingerprints = training->problem.nusers,
-		.unknown = training->ratings->unknown
-	};
-	const UserMap *map = training->user_map;
-
-	if (map)
-	{
-		rows.priors = map->used ? map->prior : NULL;
-		rows.has_prior = map->has_prior;
-		rows.shared = training->problem.shared;
-		rows.rated = training->problem.nusers;
-	}
-	return rows;
-}
-
-/* The same of items. */
-static FactorRows
-ItemRows(const Trainer *t)
-{
-	const StoredItems *items = &t->items;
-	FactorRows	rows = {
-		.factors = t->training.problem.factors,
-		.ids = items->ids,
-		.counts = items->counts,
-		.bias = items->bias,
-		.vectors = items->interest ? items->interest : items->rating,
-		.rating_vectors = items->interest ? items->rating : NULL,
-		.numbers = items->numbers,
-		.priors = items->prior,
-		.has_prior = items->has_prior,
-		.shared = t->training.problem.factors,
-		.rated = items->n,
-		.fingerprints = items->fingerprints,
-		.nfingerprints = items->n,
-		.trends = items->trends
-	};
-
-	return rows;
 }
 
 /* Writes the new version's rows, and what users have. */
@@ -344,9 +180,9 @@ StoreVersion(Trainer *t)
 
 	ReportPhase(PHASE_STORE);
 	OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, training->nitems);
-	SortItems(t, numbers);
-	users = UserRows(training, &seen);
-	items = ItemRows(t);
+	SortItems(training, numbers, &t->items);
+	users = UserFactorRows(training, &seen);
+	items = ItemFactorRows(training, &t->items);
 	if (training->map)
 		MapRows(training, &item_features);
 	if (training->user_map)
@@ -373,25 +209,14 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 	MapSummary	user_map;
 
 	ReportPhase(PHASE_SWITCH);
-	result->feedback = FeedbackName(t->source.feedback);
-	result->factors = training->problem.factors;
-	result->users = training->problem.nusers + (training->user_map ? training->user_map->profiles : 0);
-	result->items = training->nitems;
-	result->ratings = training->ratings->rows;
-	result->iterations = training->iterations;
-	result->loss = training->loss;
-	result->rmse = RatingError(training);
-	result->seconds = SecondsSince(training->began);
+	DescribeVersion(training, t->source.feedback, result);
 	result->phase_seconds = PhaseSecondsToJson();
-	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
-		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 	if (training->map)
 		MapParameters(training, TextConfigurationName(t->attributes.text_configuration), &map);
 	if (training->user_map)
 		UserMapParameters(training, TextConfigurationName(t->profiles.text_configuration), &user_map);
 	result->parameters = ObjectiveToJson(&training->objective, training->mean_user, MeanBias(training),
 										 training->map ? &map : NULL, training->user_map ? &user_map : NULL);
-	result->read_until = training->ratings->read_until;
 	result->guard = NULL;
 	if (t->request->guard > 0)
 		result->guard = GuardToJson(ChooseHoldout(t).by_id ? t->request->guard : 0, &t->findings);
@@ -525,7 +350,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	StoreVersion(t);
 	SwitchVersion(t, result);
 	FreeRatings(t->training.ratings);
-	if (t->version.withheld == NULL)
+	if (t->version.withheld == NULL && HasImageFile(&t->version.model, t->items.n))
 		PublishVersion(t, result);
 	EndProgress();
 	name = MemoryContextStrdup(caller, t->version.model.name);

@@ -10,7 +10,9 @@
 #include "postgres.h"
 
 #include "core/base/padding.h"
+#include "image/image_cache.h"
 #include "image/image_publish.h"
+#include "model/model_write.h"
 #include "pg/alloc.h"
 #include "update/update_state.h"
 
@@ -123,6 +125,12 @@ PublishChanges(const Update *u)
 	ImageChanges changes = {.fate = ItemFates(&u->items)};
 	pg_uuid_t	uuid;
 
+	if (!HasImageFile(u->model, u->items.ids->count))
+	{
+		SupersedeImages(u->model->name, NULL);	/* there may be one of before, when items were more */
+		RenewVersionImage(u->model->name, u->model->version);
+		return;
+	}
 	DescribeItems(u, &changes.source);
 	if (RenewImage(u->model, &changes, &uuid))
 		return;

@@ -120,6 +120,7 @@ StoreUsers(Update *u, bool with_seen)
 					 u->numbers);
 		rows.seen = &seen;
 	}
+	rows.tenant = u->model->tenant;
 	StoreFactors(u->users.relid, USER_ID, u->model->version, &rows, with_seen);
 	if (others)
 		FreeCells(others);
@@ -140,6 +141,7 @@ StoreItems(const Update *u, bool with_seen)
 	rows.rated = u->changed_items.count;
 	rows.numbers = with_seen ? Gather(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
 	rows.trends = Gather(&u->changed_items, u->items.trends, sizeof(float));
+	rows.tenant = u->model->tenant;
 	StoreFactors(u->items.relid, ITEM_ID, u->model->version, &rows, with_seen);
 }
 

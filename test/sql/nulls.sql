@@ -9,6 +9,8 @@ CREATE TABLE people AS SELECT u AS user_id, u % 2 AS kind FROM generate_series(1
 SELECT version FROM mf_train('ratings', factors => 2);
 SELECT version FROM mf_retrain('ratings');
 CREATE TABLE vectors AS SELECT item_id AS id, factors FROM ratings_item_factors WHERE version = 2;
+CREATE TABLE shops AS SELECT user_id % 2 AS shop_id, * FROM ratings;
+SELECT count(version) FROM mf_train_each('shops', 'shop_id', factors => 2);
 CREATE TABLE test AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating FROM generate_series(1, 8) u, generate_series(1, 8) i
 	WHERE (u + i) % 3 = 0;
 
@@ -24,7 +26,11 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 -- An argument that works, by its name and type.
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
-	SELECT CASE WHEN name IN ('source', 'train') THEN '''test_nulls.ratings''::regclass'
+	SELECT CASE WHEN function = 'mf_train_each' AND name = 'source' THEN '''test_nulls.shops''::regclass'
+		WHEN function = 'mf_train_each' AND name = 'model' THEN '''shops'''
+		WHEN function = 'mf_train_each' AND name = 'by' THEN '''shop_id'''
+		WHEN name = 'tenant' THEN '''1'''
+		WHEN name IN ('source', 'train') THEN '''test_nulls.ratings''::regclass'
 		WHEN name = 'test' THEN '''test_nulls.test''::regclass'
 		WHEN name = 'titles' THEN '''test_nulls.attributes''::regclass'
 		WHEN name = 'title_column' THEN '''kind'''
@@ -83,15 +89,16 @@ $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT p.oid::regprocedure || ': ' || coalesce(p.proargnames[n], 'none') || ' -> ' || (
-	CASE WHEN p.proname IN ('mf_train', 'mf_retrain') THEN regexp_replace(result(call(p.oid, n)), '"test_nulls.*', '')
+	CASE WHEN p.proname IN ('mf_train', 'mf_retrain', 'mf_train_each') THEN regexp_replace(result(call(p.oid, n)), '"test_nulls.*', '')
 	ELSE result(call(p.oid, n)) END)
 FROM pg_proc p, generate_series(0, p.pronargs) n
-WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_recommend', 'mf_recommend_for', 'mf_recommend_users',
-	'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate',
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('mf_train', 'mf_train_each', 'mf_tenant', 'mf_recommend', 'mf_recommend_for',
+	'mf_recommend_users', 'mf_predict', 'mf_similar_items', 'mf_similar_users', 'mf_explain', 'mf_popular', 'mf_holdout', 'mf_variant', 'mf_evaluate',
 	'mf_map', 'mf_components', 'mf_clusters', 'mf_cluster_labels', 'mf_pca', 'mf_kmeans', 'mf_report')
 ORDER BY p.oid::regprocedure::text COLLATE "C", n;
 -- those that change models
 SELECT result('mf_retrain(NULL)');
+SELECT result('mf_retrain_each(NULL)');
 SELECT result('mf_rollback(NULL, NULL)');
 SELECT result('mf_rollback(''ratings'', NULL)');
 SELECT result('mf_forget(NULL::int, ''ratings'')');
@@ -100,5 +107,5 @@ SELECT result('mf_forget(1, NULL)');
 SELECT result('mf_set_default(NULL)');
 SELECT result('mf_drop(NULL)');
 
-SELECT mf_drop('ratings');
+SELECT mf_drop('ratings'), mf_drop('shops');
 DROP SCHEMA test_nulls CASCADE;

@@ -70,7 +70,8 @@ CREATE TABLE called AS
 	WHERE (p.proargtypes::oid[] && ARRAY['"any"', 'anyelement', 'anyarray', 'anycompatible', 'anycompatiblearray']::regtype[]::oid[]
 			OR p.proargnames[:p.pronargs] && ARRAY['k', 'version', 'per_group', 'factors', 'trials', 'clusters', 'dimensions'])
 		AND p.pronamespace <> 'mfrec'::regnamespace	-- parts of others, not for calling
-		AND p.proname <> 'mf_explain_features';	-- needs a model of features
+		AND p.proname <> 'mf_explain_features'	-- needs a model of features
+		AND p.proname NOT IN ('mf_train_each', 'mf_tenant');	-- need tenants: test/sql/tenants.sql
 SELECT proname, arguments FROM called ORDER BY 1, 2;
 -- none that the table of places does not know; groups are tried below
 SELECT proname, argument FROM called, unnest(arguments) argument WHERE argument NOT IN (SELECT argument FROM places) AND argument <> 'groups';

@@ -25,6 +25,8 @@ CREATE TABLE taken AS SELECT u AS user_id, 'i' || i AS item_id FROM generate_ser
 SELECT mf_train('taken', feedback => 'implicit', factors => 2, item_features => 'things');
 CREATE TABLE events AS SELECT user_id, substr(item_id, 2)::int AS item_id, (ARRAY['view', 'purchase'])[1 + length(item_id) % 2] AS kind, date '2024-01-01' + user_id AS day FROM ratings;
 SELECT mf_train('events', factors => 3, time_column => 'day', half_life => '5 days', event_column => 'kind', event_weights => '{"view": 1, "purchase": 2.5}');
+CREATE TABLE shops AS SELECT user_id % 2 AS shop_id, * FROM ratings;
+SELECT mf_train_each('shops', 'shop_id', factors => 3);
 SELECT mf_set_default('other');
 DROP TABLE gone;
 CREATE ROLE regress_mfrec_dump LOGIN;
@@ -41,6 +43,8 @@ SELECT mf_predict(1, 'i1', 'ratings');
 SELECT * FROM mf_recommend(1, 5, model => 'events', fresh => true, exclude_seen => false) ORDER BY rank;
 SELECT parameters FROM mfrec.model WHERE name = 'events';
 SELECT * FROM taken_feature_factors;
+SELECT * FROM mf_tenants ORDER BY model;
+SELECT * FROM mf_recommend(3, 5, item_type => NULL::text, model => mf_tenant('shops', 1), exclude_seen => false) ORDER BY rank;
 SELECT feature_table FROM mf_models WHERE model = 'taken';
 SQL
 my $expected = $node->safe_psql('postgres', $asked);
@@ -56,6 +60,7 @@ for my $format ('plain', 'custom')
 		: [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($database), $file ], "restore $format");
 	is($node->safe_psql($database, $asked), $expected, "$format: serves as before");
 	is($node->safe_psql($database, "SELECT version FROM mf_retrain('ratings')"), '3', "$format: trains on");
+	is($node->safe_psql($database, "SELECT tenant, version FROM mf_retrain_each('shops')"), "0|3\n1|4", "$format: and tenants");
 	is($node->safe_psql($database, "SELECT mf_rollback('ratings')"), '2', "$format: goes back");
 	is($node->safe_psql($database, "INSERT INTO ratings VALUES (101, 'i2', 5), (101, 'i4', 5); SELECT DISTINCT reason FROM mf_recommend(101, 3, item_type => NULL::text, model => 'ratings')"),
 		'fresh', "$format: fresh ratings");
@@ -64,7 +69,7 @@ for my $format ('plain', 'custom')
 		"$format: what attributes add goes on");
 	is($node->safe_psql($database, "SELECT version FROM mf_retrain('events'); SELECT count(DISTINCT (parameters ->> 'newest') || (parameters ->> 'mean_fade')) FROM mf_models WHERE model = 'events'"), "2\n1",
 		"$format: rows go on fading");
-	$node->safe_psql($database, "SELECT mf_drop(model) FROM mf_models WHERE serving");
+	$node->safe_psql($database, "SELECT mf_drop('shops'); SELECT mf_drop(model) FROM mf_models WHERE serving");
 	is($node->safe_psql($database, "SELECT count(*) FROM pg_class WHERE relname LIKE '%factors%'"), '0', "$format: drops");
 }
 

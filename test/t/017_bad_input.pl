@@ -45,6 +45,8 @@ SELECT mf_set_default('ratings');
 CREATE TABLE user_vectors AS SELECT user_id AS id, factors FROM ratings_user_factors WHERE version = 2;
 CREATE TABLE item_vectors AS SELECT item_id AS id, factors FROM ratings_item_factors WHERE version = 2;
 SELECT mf_import('imported', 'user_vectors', 'item_vectors');
+CREATE TABLE shops AS SELECT user_id % 2 AS shop_id, * FROM ratings;
+SELECT mf_train_each('shops', 'shop_id', factors => 2, iterations => 2);
 CREATE TABLE absurd_attributes AS SELECT i AS item_id, 'NaN'::real AS number, ARRAY[NULL, 'Infinity']::real[] AS vector, '{"a": [[]]}'::jsonb AS j FROM generate_series(1, 9) i;
 CREATE TABLE nothing (user_id int, item_id int, rating real);
 CREATE TABLE no_columns ();
@@ -65,7 +67,11 @@ SQL
 # that are given replaced.
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE sql AS $$
-	SELECT CASE WHEN name IN ('source', 'train') AND type = 'regclass' THEN '''ratings''::regclass'
+	SELECT CASE WHEN function = 'mf_train_each' AND name = 'source' THEN '''shops''::regclass'
+		WHEN function IN ('mf_train_each', 'mf_retrain_each') AND name = 'model' THEN '''shops'''
+		WHEN function = 'mf_train_each' AND name = 'by' THEN '''shop_id'''
+		WHEN name = 'tenant' THEN '''1''::text'
+		WHEN name IN ('source', 'train') AND type = 'regclass' THEN '''ratings''::regclass'
 		WHEN name = 'test' THEN '''held_out''::regclass'
 		WHEN name = 'users' AND type = 'text[]' THEN '''{1}''::text[]'
 		WHEN name = 'titles' THEN '''products''::regclass'
@@ -138,7 +144,7 @@ my @bad = (
 	qw(true 1.5 1e400 0.0::float8 (-0.0)::float8 1e-320::float8 1e308::float8 -1e308::float8 3e38::real),
 	map({ ("'$_'::float8", "'$_'::real", "'$_'::numeric") } qw(NaN Infinity -Infinity)),
 	"''", "' '", "'nothing'", "'x'::text", q('a"b'), q($$'; DROP TABLE ratings; --$$), q(E'\n\\\\\x01'), "repeat('x', 63)", "repeat('x', 64)",
-	"repeat(chr(233), 500000)", "repeat('{', 100)", "'uuids'", "'alone'", "'imported'", "'implicit'", "'ndcg'", "'rating'", "'ctid'", "'factors'", "'pg_catalog'", "'pg_temp'",
+	"repeat(chr(233), 500000)", "repeat('{', 100)", "'uuids'", "'alone'", "'imported'", "'implicit'", "'shops'", "'shops/1'", "'ndcg'", "'rating'", "'ctid'", "'factors'", "'pg_catalog'", "'pg_temp'",
 	"'x'::name", "'x'::varchar", "'x'::char(3)", "'1'::\"char\"",
 	map({ "'$_'::regclass" } qw(pg_class ratings_user_id_idx a_sequence a_view unfilled parted a_type nothing no_columns absurd absurd_vectors absurd_attributes
 		columns_of_all_types mf_models mfrec.model pg_toast.pg_toast_1255 uuids user_vectors ratings_item_factors)),
@@ -190,6 +196,6 @@ my $counts = $node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || n,
 note($counts);
 cmp_ok($node->safe_psql('postgres', "SELECT count(DISTINCT left(state, 5)) FROM called"), '>', 12, 'errors of many kinds were seen');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM called WHERE left(state, 5) NOT IN ('42883', '42725')"), '>', 2000, 'most of the calls reach the library');
-is($node->safe_psql('postgres', "SELECT count(*) FROM mf_models; SELECT count(*) > 0 FROM mf_recommend(1)"), "5\nt", 'and nothing is changed');
+is($node->safe_psql('postgres', "SELECT count(*) FROM mf_models; SELECT count(*) > 0 FROM mf_recommend(1)"), "7\nt", 'and nothing is changed');
 $node->stop;
 done_testing();

@@ -55,7 +55,7 @@ all_finite(const double *a, size_t n)
 
 /*
  * a (n x n, symmetric, overwritten) = vectors' diag(values) vectors: row k of vectors (n x n) is the eigenvector of
- * values[k] (n), of length 1; values descend.  space: mf_eigen_size() bytes, at a multiple of 64.  Main thread only.
+ * values[k] (n), of length 1; values descend.  space: mf_eigen_size() bytes, at a multiple of 64.  Threads: see mf_lapack().
  * Errors: MF_NO_LAPACK, and MF_NOT_FINITE where a is not finite.  O(n^3); n = 1000 takes some tenths of a second,
  * n = 2000 some seconds, in which nothing can be cancelled.
  */
@@ -71,7 +71,9 @@ mf_eigen(double *a, int n, double *values, double *vectors, void *space)
 		return MF_NO_LAPACK;
 	if (!all_finite(a, (size_t) n * (size_t) n))
 		return MF_NOT_FINITE;
+	mf_lapack_enter();
 	lapack->dsyevd("V", "U", &n, a, &n, values, w.work, &w.nwork, w.iwork, &w.niwork, &info, 1, 1);
+	mf_lapack_leave();
 	if (info != 0)
 		return MF_NOT_FINITE;
 	/* they come ascending, a vector in each column, which is a row here */

@@ -13,6 +13,7 @@
 #include "core/linalg/lapack.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,9 +65,57 @@ find_function(void *library, const char *name, void *function)
 	*(void **) function = dlsym(library, name);
 }
 
+/* So many threads are in a library's routines at most, where it says that it can have several. */
+#define MOST_INSIDE 4
+
+/* Threads that are in the routines, and how many may be. */
+static struct
+{
+	pthread_mutex_t mutex;
+	pthread_cond_t left;
+	int			inside;
+	int			most;
+}			door = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 1};
+
+/*
+ * How many threads may be in a library at a time.  An OpenBLAS that was built for threads of its own says so, and locks
+ * what its callers share; but it has a fixed number of buffers, and ends the process where they are used up.  Of all
+ * others it is not known.
+ */
+static int
+most_inside(void *library)
+{
+	int			(*threads) (void) = NULL;
+
+	find_function(library, "openblas_get_parallel", &threads);
+	return threads != NULL && threads() != 0 ? MOST_INSIDE : 1;
+}
+
+/* To be called before a routine of LAPACK, by threads that others may run beside: waits until there is room. */
+void
+mf_lapack_enter(void)
+{
+	pthread_mutex_lock(&door.mutex);
+	while (door.inside >= door.most)
+		pthread_cond_wait(&door.left, &door.mutex);
+	door.inside++;
+	pthread_mutex_unlock(&door.mutex);
+}
+
+/* To be called behind it. */
+void
+mf_lapack_leave(void)
+{
+	pthread_mutex_lock(&door.mutex);
+	door.inside--;
+	pthread_cond_signal(&door.left);
+	pthread_mutex_unlock(&door.mutex);
+}
+
 /*
  * LAPACK's routines; NULL where no library has them, which is looked for again at the next call, since somebody may
- * install it meanwhile.  The library stays loaded.  Only the main thread may call this and the routines.
+ * install it meanwhile.  The library stays loaded.  The main thread must have called this before others do, which call the
+ * routines between mf_lapack_enter() and mf_lapack_leave().
  */
 const MfLapack *
 mf_lapack(void)
@@ -84,6 +133,7 @@ mf_lapack(void)
 	find_function(library, "openblas_set_num_threads", &set_threads);
 	if (set_threads != NULL)
 		set_threads(1);
+	door.most = most_inside(library);
 	find_function(library, "dsyevd_", &lapack.dsyevd);
 	return &lapack;
 }

@@ -19,5 +19,7 @@ typedef struct MfLapack
 } MfLapack;
 
 extern const MfLapack *mf_lapack(void);
+extern void mf_lapack_enter(void);
+extern void mf_lapack_leave(void);
 
 #endif
