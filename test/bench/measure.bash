@@ -253,6 +253,27 @@ measure_update_by_time() {
 	sql -c "SELECT mf_drop('bench')" -c "DROP TABLE timed, came" >/dev/null
 }
 
+# Models of tenants of 500 ratings, 100 users and 100 items each, beside one model of all rows; lists of a tenant after another
+# beside those of one model; what the bookkeeping takes.
+measure_tenants() {
+	local tenants=2000 list="fresh => false, exclude_seen => false"
+	[ "$scale" = small ] || tenants=10000
+	[ -n "$(sql -c "SELECT to_regclass('shops')")" ] || sql -c "CREATE TABLE shops AS SELECT * FROM
+			(SELECT i / 500 AS shop_id, i / 500 * 100 + (random() * 99)::int AS user_id, i / 500 * 100 + (power(random(), 2) * 99)::int AS item_id,
+			(1 + floor(random() * 5))::real AS rating FROM generate_series(0, $tenants * 500 - 1) i) r ORDER BY hashint4(user_id * 7919 + item_id)" \
+		-c "CREATE INDEX ON shops (shop_id, user_id)" -c "VACUUM ANALYZE shops" -c "CREATE VIEW shop AS SELECT user_id, item_id, rating FROM shops WHERE shop_id = 7"
+	note tenants.count "$tenants"
+	timed tenants.each "SELECT count(version) FROM mf_train_each('shops', 'shop_id', 'each')"
+	timed tenants.one "SELECT FROM mf_train('shops', 'bench')"
+	sql -c "SELECT FROM mf_train('shop')"
+	timed tenants.lists "SELECT count(*) FROM generate_series(100, 1099) s, mf_recommend(s * 100 + 3, 10, mf_tenant('each', s), $list)"
+	timed tenants.again "SELECT count(*) FROM generate_series(100, 1099) s, mf_recommend(700 + s % 100, 10, mf_tenant('each', 7), $list)"
+	timed tenants.model "SELECT count(*) FROM generate_series(100, 1099) s, mf_recommend(700 + s % 100, 10, 'shop', $list)"
+	note tenants.bookkeeping "$(sql -c "SELECT pg_total_relation_size('mfrec.model') + pg_total_relation_size('mfrec.model_version')")"
+	note tenants.tables "$(sql -c "SELECT pg_total_relation_size('each_user_factors') + pg_total_relation_size('each_item_factors')")"
+	sql -c "SELECT mf_drop('each'), mf_drop('shop'), mf_drop('bench')" -c "VACUUM FULL mfrec.model, mfrec.model_version" >/dev/null
+}
+
 # The rating part alone: held-out error by iteration, beside LIBMF's after 20 passes.
 measure_rating() {
 	local iterations

@@ -137,6 +137,17 @@ def update_rows(f):
     yield what + ", found by their time", f("update.by_time"), "`mf_retrain`", f("update.by_time_retrain")
 
 
+def tenant_rows(f):
+    if not f("tenants.count"):
+        return
+    tenants = "%s tenants of 500" % "{:,}".format(int(f("tenants.count")))
+    yield tenants + ": `mf_train_each`", f("tenants.each"), "one `mf_train` of all rows", f("tenants.one")
+    yield "1,000 lists, each of another tenant", f("tenants.lists"), "of a model of one tenant", f("tenants.model")
+    yield "1,000 lists of one tenant", f("tenants.again"), "of a model of one tenant", f("tenants.model")
+    yield ("bookkeeping of a tenant", f("tenants.bookkeeping") / f("tenants.count") / 1e3,
+           "its vectors and what its users have", f("tenants.tables") / f("tenants.count") / 1e3, "kB")
+
+
 def quality_rows(f):
     for name in ("10core", "5core"):
         for model, label in (("real", "explicit"), ("real_implicit", "implicit")):
@@ -240,7 +251,8 @@ def core_rows(f):
 
 SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
             ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
-            ("Taking in what is new", update_rows), ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
+            ("Taking in what is new", update_rows), ("A model for each tenant", tenant_rows),
+            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
             ("Exact search, in the core alone", core_rows))
 
 
