@@ -147,6 +147,19 @@ ReadModel(const char *name)
 	return cached;
 }
 
+/* Lets go of what was kept of a model before, which its rows are no longer; an older snapshot reads it again. */
+static void
+ForgetFormer(const CachedModel *now)
+{
+	for (int i = 0; i < models.places; i++)
+	{
+		CachedModel	   *cached = (CachedModel *) models.entries[i];
+
+		if (cached && strcmp(cached->model.name, now->model.name) == 0)
+			cached->entry.stale = true;
+	}
+}
+
 /*
  * The model that a model argument means to the active snapshot: see OpenModel.  Nothing says yet that the caller
  * may read it.  Valid until CloseCachedModel, or the end of the transaction where that is not called.
@@ -163,6 +176,7 @@ OpenCachedModel(const char *name)
 	if (cached == NULL)
 	{
 		cached = ReadModel(name);
+		ForgetFormer(cached);
 		KeepCacheEntry(&models, &cached->entry);
 		model_relid = ModelRelation();
 	}
