@@ -55,10 +55,8 @@ SameKind(const Renewal *renewal)
 	const ImageSource *source = &renewal->changes->source;
 	const IdType *type = source->ids->type;
 
-	/*
-	 * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): other padding means that it is
-	 * built
-	 */
+	/* where padding alone differs, the image is built anew */
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
 	return memcmp(&header->objective, &source->objective, sizeof(MfObjective)) == 0 &&
 		header->id_type == type->base && header->id_collation == HashCollation(type) &&
 		header->length[SECTION_INTEREST] == 0 && (header->length[SECTION_NUMBERED] > 0) == (source->numbers != NULL) &&
