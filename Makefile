@@ -13,7 +13,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
-	$(addprefix src/sql/, args.o filter_args.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_predict.o fn_progress.o \
+	$(addprefix src/sql/, args.o filter_args.o fn_citus.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_report.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
 	$(addprefix src/geometry/, cluster_features.o clusters.o components.o extremes.o vector_set.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
@@ -21,7 +21,7 @@ OBJS = \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
 		trend_count.o update.o user_priors.o) \
 	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
-	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o tenant_batch.o train.o \
+	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
 		train_each.o train_memory.o train_options.o training.o user_map.o version_rows.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
@@ -29,7 +29,7 @@ OBJS = \
 	$(addprefix src/image/, direction_rows.o image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
 		image_publish.o image_read.o image_renew.o image_sweep.o seen_items.o) \
 	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o family_write.o feature_table.o missing_rows.o \
-		model_acl.o model_cache.o model_catalog.o model_relink.o model_write.o objective_json.o seen_columns.o seen_rows.o \
+		model_acl.o model_cache.o model_catalog.o model_relink.o model_source.o model_write.o objective_json.o seen_columns.o seen_rows.o \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
 		features_choose.o features_load.o item_values.o number_summary.o token_list.o vocabulary.o) \
@@ -39,8 +39,8 @@ OBJS = \
 		source_columns.o source_lookup.o time_split.o unrated.o) \
 	$(addprefix src/rows/, event_weights.o row_time.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o plan_scans.o progress.o \
-		session_cache.o snapshot.o spi_query.o) \
+	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o placement.o plan_scans.o \
+		progress.o session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
 		als_cg_float.o als_cg_int16.o als_int16.o als_rest.o als_rotate.o als_schedule.o als_single.o als_system.o \

@@ -1077,6 +1077,12 @@ AS 'MODULE_PATHNAME', 'mf_relink';
 COMMENT ON FUNCTION mf_relink(text, regclass, regclass, regclass) IS
 'says what a model''s source, or its tables of users and items, are called now, after they were renamed or moved to another schema; nothing is trained';
 
+CREATE FUNCTION mf_citus() RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mf_citus';
+COMMENT ON FUNCTION mf_citus() IS
+'has all nodes of a Citus cluster serve: makes the bookkeeping reference tables and gives the tables of the caller''s models, and of all that come later, to Citus; returns how many tables it gave. Called on the coordinator, first by the owner of the extension, then by other roles that own models';
+
 CREATE FUNCTION mf_forget(user_id "any", model text DEFAULT NULL) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mf_forget';

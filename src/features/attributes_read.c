@@ -27,6 +27,7 @@
 #include "features/token_list.h"
 #include "pg/alloc.h"
 #include "pg/memory_limit.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 
 /*
@@ -361,7 +362,7 @@ ReadRows(Attributes *attributes, const FeatureSource *source, IdMap *items, int6
 void
 ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, int64 budget)
 {
-	ReadRows(attributes, source, items, budget, FeatureQuery(source), InvalidOid, (Datum) 0, source->again);
+	ReadRows(attributes, source, items, budget, FeatureQuery(source, NULL), InvalidOid, (Datum) 0, source->again);
 }
 
 /*
@@ -371,7 +372,7 @@ ReadAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items
 void
 ReadSomeAttributes(Attributes *attributes, const FeatureSource *source, IdMap *items, Datum ids, bool read_only)
 {
-	char	   *sql = psprintf("%s WHERE %s %s ANY ($1)", FeatureQuery(source), quote_identifier(source->key_column),
+	char	   *sql = psprintf("%s WHERE %s %s ANY ($1)", FeatureQuery(source, RowsSql(source->relid)), quote_identifier(source->key_column),
 							   IdEqualitySql(&source->key));
 
 	ReadRows(attributes, source, items, 0, sql, get_array_type(source->key.base), ids, read_only);
@@ -385,11 +386,14 @@ ReadItemAttributes(Attributes *attributes, const FeatureSource *source, int64 id
 {
 	IdType	   *type = palloc(sizeof(IdType));
 	IdMap	   *items;
+	Datum		key = IdToDatum(&source->key, id);
+	Oid			placement = PlacementOf(source->relid, source->key_column, source->key.base, key);
 	char	   *sql;
 
 	*type = source->key;
 	items = CreateIdMap(type);
 	(void) AddId(items, id);
-	sql = psprintf("%s WHERE %s %s $1", FeatureQuery(source), quote_identifier(source->key_column), IdEqualitySql(type));
-	ReadRows(attributes, source, items, 0, sql, type->base, IdToDatum(type, id), true);
+	sql = psprintf("%s WHERE %s %s $1", FeatureQuery(source, OidIsValid(placement) ? RowsSql(placement) : NULL),
+				   quote_identifier(source->key_column), IdEqualitySql(type));
+	ReadRows(attributes, source, items, 0, sql, type->base, key, true);
 }

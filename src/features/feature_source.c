@@ -283,9 +283,12 @@ CheckFeatureKey(const FeatureSource *source, const IdType *items)
 			 errhint("Cast it in a view: %s::%s.", quote_identifier(source->key_column), format_type_be(items->type))));
 }
 
-/* The query that reads the relation, palloc'd: the key, then all attributes, each of the type of its kind. */
+/*
+ * The query that reads the relation, palloc'd: the key, then all attributes, each of the type of its kind.  from: the
+ * relation for SQL, NULL for itself.
+ */
 char *
-FeatureQuery(const FeatureSource *source)
+FeatureQuery(const FeatureSource *source, const char *from)
 {
 	StringInfoData sql;
 
@@ -294,6 +297,6 @@ FeatureQuery(const FeatureSource *source)
 	for (int a = 0; a < source->nattributes; a++)
 		appendStringInfo(&sql, ", %s%s%s", source->attribute[a].before, quote_identifier(source->attribute[a].name),
 						 source->attribute[a].after);
-	appendStringInfo(&sql, " FROM %s", quote_qualified_identifier(source->schema, source->name));
+	appendStringInfo(&sql, " FROM %s", from ? from : quote_qualified_identifier(source->schema, source->name));
 	return sql.data;
 }

@@ -61,6 +61,6 @@ typedef struct FeatureSource
 extern void OpenFeatureSource(FeatureSource *source, const FeatureSide *side, Oid relid, const char *id_column,
 							  char **categories, int ncategories, Oid other, Oid text_configuration, bool again);
 extern void CheckFeatureKey(const FeatureSource *source, const IdType *items);
-extern char *FeatureQuery(const FeatureSource *source);
+extern char *FeatureQuery(const FeatureSource *source, const char *from);
 
 #endif

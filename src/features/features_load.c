@@ -172,7 +172,7 @@ LoadFeatures(const FeatureSource *source, IdMap *items, int64 budget, const MfPa
 	features->known = items->count;
 	MemoryContextSwitchTo(context);
 	if (!source->quiet)
-		NoteQueryRowSecurity(FeatureQuery(source), source->name);
+		NoteQueryRowSecurity(FeatureQuery(source, NULL), source->name);
 	ReadAttributes(&attributes, source, items, budget / 2);
 	features->nitems = items->count;
 	features->described = attributes.described;

@@ -154,7 +154,7 @@ SweepImages(void)
 
 	if (IsInParallelMode())
 		return;					/* where no new snapshot may be taken */
-	versions = table_open(VersionRelation(), AccessShareLock);
+	versions = OpenBookkeeping("model_version");
 	ListImages(versions, &images);
 	directory = AllocateDir(IMAGE_DIRECTORY);
 	while ((entry = ReadDirExtended(directory, IMAGE_DIRECTORY, LOG)) != NULL)

@@ -25,6 +25,8 @@
 #include "model/factor_table.h"
 #include "model/model_catalog.h"
 #include "pg/bulk_load.h"
+#include "pg/citus.h"
+#include "pg/placement.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
@@ -237,22 +239,32 @@ StoreFactors(Oid relid, const char *id_column, int32 version, const FactorRows *
 	StoreVersions(relid, id_column, &side, 1, with_seen);
 }
 
+/* Whether a model table, or a placement of one, has a row of a version, by its primary key. */
+static bool
+HasRowsAt(Oid relid, const char *id_column, int32 version, bool read_only)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(version)};
+
+	return RunSql(psprintf("SELECT FROM %s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY %s LIMIT 1",
+						   FactorTableSql(relid), id_column), 1, types, values, read_only) > 0;
+}
+
 /*
- * Whether a model table has a row of a version, by its primary key.  read_only: for the calling query's snapshot,
- * else for one that is taken now.
+ * Whether a model table has a row of a version.  read_only: for the calling query's snapshot, else for one that is
+ * taken now.  Of a table that Citus has what is on this node is looked at first; a part of a query that Citus runs can
+ * look no further, and takes it that there are rows.
  */
 bool
 HasVersionRows(Oid relid, const char *id_column, int32 version, bool read_only)
 {
-	StringInfoData sql;
-	Oid			types[1] = {INT4OID};
-	Datum		values[1] = {Int32GetDatum(version)};
+	int			shard = 0;
+	Oid			placement;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT FROM ");
-	appendStringInfo(&sql, "%s WHERE version OPERATOR(pg_catalog.=) $1 ORDER BY %s LIMIT 1",
-					 FactorTableSql(relid), id_column);
-	return RunSql(sql.data, 1, types, values, read_only) > 0;
+	while (OidIsValid(placement = AnyPlacement(relid, &shard)))
+		if (HasRowsAt(placement, id_column, version, read_only))
+			return true;
+	return (IsCitusTask() && IsCitusTable(relid)) || HasRowsAt(relid, id_column, version, read_only);
 }
 
 /* Deletes every row of a version older than the given one, by SQL: triggers on DELETE fire. */
@@ -501,7 +513,7 @@ InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const ch
 		receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
 	if (options & READ_TRENDS)
 		receiver->trend = ReadColumn(sql, &columns, "trend", TrendColumn(relid));
-	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", FactorTableSql(relid));
+	appendStringInfo(sql, " FROM %s WHERE version OPERATOR(pg_catalog.=) ", RowsSql(relid));
 }
 
 /*

@@ -428,11 +428,19 @@ static void
 CheckIdsGrow(Relation rel, const char *id_column, const IdType *stored, const IdType *ids)
 {
 	Oid			relid = RelationGetRelid(rel);
+	const CitusTable *citus = FindCitusTable(relid);
 	IdType		grown;
 	char	   *dependent;
 
 	if (!IdTypeGrows(stored, ids, &grown))
 		RefuseIds(rel, id_column, stored, ids);
+	if (citus && citus->column == get_attnum(relid, id_column))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" is of type %s, but the ids are now of type %s", id_column,
+						RelationGetRelationName(rel), IdTypeName(stored, ids), IdTypeName(ids, stored)),
+				 errdetail("Citus distributes the table by that column, and does not alter it."),
+				 errhint("Drop the model with mf_drop first, or give the new one another name.")));
 	dependent = FindDependent(relid, get_attnum(relid, id_column));
 	if (dependent)
 		ereport(ERROR,
@@ -467,12 +475,6 @@ CheckBulkTarget(Relation rel, const char *const *own, int count)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 	if (rel->rd_rel->relkind != RELKIND_RELATION)
 		RefuseTable(rel, "It is no longer an ordinary table.");
-	if (rel->trigdesc && IsCitusTable(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot bulk-load model table \"%s\"", RelationGetRelationName(rel)),
-				 errdetail("Citus keeps its rows elsewhere."),
-				 errhint("Take it back with undistribute_table.")));
 	CheckTriggers(rel);
 	CheckConstraints(rel);
 	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)

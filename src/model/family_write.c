@@ -2,7 +2,7 @@
  * family_write.c - the bookkeeping of families is written: models of many tenants at a time.
  *
  * A family is locked as a whole (see LockName()), and statements are for thousands of tenants each, by arrays.  Like
- * those of model_write.c they run as the owner of the bookkeeping, once the caller's own right has been checked.
+ * those of model_write.c they run as the role that model_acl.c says, once the caller's own right has been checked.
  */
 #include "postgres.h"
 
@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "model/family_write.h"
+#include "model/model_acl.h"
 
 /* A column of an array of tenants, for a parameter of a statement. */
 typedef struct Column
@@ -59,6 +60,21 @@ FamilyVersion(const char *family)
 	return isnull ? 0 : DatumGetInt32(version);
 }
 
+/*
+ * An error where all nodes of a cluster serve: tenants are stored while the source is read, by many statements and as one
+ * role, and it is not known that Citus keeps up with that.
+ */
+void
+RefuseSharedFamilies(const char *family)
+{
+	if (SharesBookkeeping())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot train models of tenants \"%s\" where all nodes of a Citus cluster serve", family),
+				 errdetail("mf_citus() was called, and Citus has the bookkeeping of models."),
+				 errhint("Train a model for a tenant with mf_train, on a table or view of its rows.")));
+}
+
 /* Takes note of that number. */
 void
 SetFamilyVersion(const char *family, int32 version)
@@ -66,7 +82,7 @@ SetFamilyVersion(const char *family, int32 version)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(family), Int32GetDatum(version)};
 
-	OwnerSqlRows("UPDATE mfrec.model SET version = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL,
+	OwnerSqlRows(family, "UPDATE mfrec.model SET version = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2, types, values, NULL,
 				 NULL, NULL);
 }
 
@@ -83,7 +99,7 @@ EnterFamily(const Model *family, bool is_new)
 		return;
 	}
 	InsertModel(family);
-	OwnerSqlRows("UPDATE mfrec.model SET family = name WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL,
+	OwnerSqlRows(family->name, "UPDATE mfrec.model SET family = name WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL,
 				 NULL, NULL);
 }
 
@@ -148,12 +164,12 @@ ColumnArray(const Column *column, int n)
 static void
 CheckNames(const Model *family, Datum names)
 {
-	Oid			types[2] = {TEXTARRAYOID, TEXTOID};
-	Datum		values[2] = {names, CStringGetTextDatum(family->name)};
+	Oid			types[2] = {TEXTOID, TEXTARRAYOID};
+	Datum		values[2] = {CStringGetTextDatum(family->name), names};
 	bool		isnull;
 
-	(void) OwnerSql("SELECT 1 FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) ANY ($1)"
-					" AND (family IS NULL OR family OPERATOR(pg_catalog.<>) $2) LIMIT 1", 2, types, values, NULL, &isnull);
+	(void) OwnerSql("SELECT 1 FROM mfrec.model WHERE name OPERATOR(pg_catalog.=) ANY ($2)"
+					" AND (family IS NULL OR family OPERATOR(pg_catalog.<>) $1) LIMIT 1", 2, types, values, NULL, &isnull);
 	if (!isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -229,8 +245,8 @@ EnterTenants(const Model *family, const TenantVersion *tenants, int n)
 	}
 	FillShared(family, tenants[0].version.feedback, types + COLUMNS, values + COLUMNS);
 	CheckNames(family, values[COLUMN_NAME]);
-	OwnerSqlRows(ENTER_VERSIONS, COLUMNS + SHARED, types, values, NULL, NULL, NULL);
-	OwnerSqlRows(ENTER_MODELS, COLUMNS + SHARED, types, values, NULL, NULL, NULL);
+	OwnerSqlRows(family->name, ENTER_VERSIONS, COLUMNS + SHARED, types, values, NULL, NULL, NULL);
+	OwnerSqlRows(family->name, ENTER_MODELS, COLUMNS + SHARED, types, values, NULL, NULL, NULL);
 }
 
 /* Takes an integer more; an OwnerRowFunction. */
@@ -254,7 +270,7 @@ TakeRemoved(void *state, HeapTuple tuple, TupleDesc desc)
  * keep_served those that serve.  Returns their numbers: no other model of the family has them.
  */
 RemovedVersions *
-RemoveTenantVersions(char *const *models, int n, int keep, bool keep_served)
+RemoveTenantVersions(const char *family, char *const *models, int n, int keep, bool keep_served)
 {
 	RemovedVersions *removed = palloc0(sizeof(RemovedVersions));
 	Oid			types[3] = {TEXTARRAYOID, INT4OID, BOOLOID};
@@ -262,7 +278,7 @@ RemoveTenantVersions(char *const *models, int n, int keep, bool keep_served)
 
 	removed->context = CurrentMemoryContext;
 	/* one look into the index for each name: a join of thousands of names with all versions could be planned as a product */
-	OwnerSqlRows("DELETE FROM mfrec.model_version v USING (SELECT o.model, o.version FROM pg_catalog.unnest($1) n (name),"
+	OwnerSqlRows(family, "DELETE FROM mfrec.model_version v USING (SELECT o.model, o.version FROM pg_catalog.unnest($1) n (name),"
 				 " LATERAL (SELECT i.model, i.version FROM mfrec.model_version i WHERE i.model OPERATOR(pg_catalog.=) n.name"
 				 " ORDER BY i.version DESC OFFSET $2) o) r"
 				 " WHERE v.model OPERATOR(pg_catalog.=) r.model AND v.version OPERATOR(pg_catalog.=) r.version"
@@ -275,7 +291,7 @@ RemoveTenantVersions(char *const *models, int n, int keep, bool keep_served)
 		types[1] = INT4ARRAYOID;
 		values[1] = PointerGetDatum(construct_array(removed->version, removed->n, INT4OID, sizeof(int32), true,
 													TYPALIGN_INT));
-		OwnerSqlRows("DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) ANY ($1)"
+		OwnerSqlRows(family, "DELETE FROM mfrec.training_log WHERE model OPERATOR(pg_catalog.=) ANY ($1)"
 					 " AND version OPERATOR(pg_catalog.=) ANY ($2)", 2, types, values, NULL, NULL, NULL);
 	}
 	return removed;
@@ -290,7 +306,7 @@ UpdateFamily(const Model *family)
 		CStringGetTextDatum(family->user_table), CStringGetTextDatum(family->item_table),
 	CStringGetTextDatum(family->source_schema), CStringGetTextDatum(family->source), BoolGetDatum(family->fresh)};
 
-	OwnerSqlRows("UPDATE mfrec.model SET schema = $2, user_table = $3, item_table = $4, source_schema = $5,"
+	OwnerSqlRows(family->name, "UPDATE mfrec.model SET schema = $2, user_table = $3, item_table = $4, source_schema = $5,"
 				 " source = $6, fresh = $7, owner = (SELECT f.owner FROM mfrec.model f WHERE f.name OPERATOR(pg_catalog.=) $1)"
 				 " WHERE family OPERATOR(pg_catalog.=) $1", 7, types, values, NULL, NULL, NULL);
 }
@@ -302,7 +318,7 @@ FamilySql(const char *sql, const char *family, OwnerRowFunction function, void *
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(family)};
 
-	OwnerSqlRows(sql, 1, types, values, NULL, function, state);
+	OwnerSqlRows(family, sql, 1, types, values, NULL, function, state);
 }
 
 #define MODELS_OF_FAMILY \

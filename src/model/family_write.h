@@ -24,12 +24,13 @@ typedef struct RemovedVersions
 	MemoryContext context;
 } RemovedVersions;
 
+extern void RefuseSharedFamilies(const char *family);
 extern char *TenantModel(const char *family, const char *tenant);
 extern int32 FamilyVersion(const char *family);
 extern void SetFamilyVersion(const char *family, int32 version);
 extern void EnterFamily(const Model *family, bool is_new);
 extern void EnterTenants(const Model *family, const TenantVersion *tenants, int n);
-extern RemovedVersions *RemoveTenantVersions(char *const *models, int n, int keep, bool keep_served);
+extern RemovedVersions *RemoveTenantVersions(const char *family, char *const *models, int n, int keep, bool keep_served);
 extern void UpdateFamily(const Model *family);
 extern void RenewFamilyImages(const char *family);
 extern void DeleteFamily(const char *family);

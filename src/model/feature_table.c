@@ -25,6 +25,7 @@
 #include "model/factor_table.h"
 #include "model/feature_table.h"
 #include "pg/bulk_load.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 
 /* The columns, in the order of the list below. */
@@ -229,7 +230,7 @@ ReadFeatureRows(Oid relid, int32 version, const char *side, Datum features, Feat
 	FeatureReceiver receiver = {.function = function,.state = state};
 	const char *sql = psprintf("SELECT feature, bias, factors, rating_factors, taken_as, weight, mean, deviation FROM %s"
 							   " WHERE version OPERATOR(pg_catalog.=) %d AND side OPERATOR(pg_catalog.=) '%s'::pg_catalog.text%s",
-							   FactorTableSql(relid), version, side,
+							   RowsSql(relid), version, side,
 							   features ? " AND feature OPERATOR(pg_catalog.=) ANY ($1)" : "");
 
 	receiver.pub.receiveSlot = ReceiveFeatureRow;

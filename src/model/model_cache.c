@@ -25,10 +25,28 @@
 #include "ids/id_growth.h"
 #include "model/factor_table.h"
 #include "model/model_cache.h"
+#include "model/model_source.h"
+#include "pg/placement.h"
 
 static SessionCache models = {.places = 64};	/* of CachedModel */
-static Oid	model_relid = InvalidOid;	/* of mfrec.model; InvalidOid: look it up */
+static Oid	model_relid = InvalidOid;	/* of mfrec.model, or its placement by Citus; InvalidOid: look it up */
+static Oid	model_table = InvalidOid;	/* of mfrec.model, by which that is known */
 static uint64 changes = 0;		/* invalidations so far */
+
+/* What is known of a relation's placements, after it or one of them has changed. */
+static void
+ForgetPlacements(CachedModel *cached, Oid relid, bool all)
+{
+	ListCell   *cell;
+
+	foreach(cell, cached->placements)
+	{
+		VectorPath *path = lfirst(cell);
+
+		if (all || path->relid == relid || path->index == relid)
+			path->resolved = false;
+	}
+}
 
 /*
  * A relation has changed, or with InvalidOid perhaps all of them.  May be called wherever locks are taken, so it
@@ -37,7 +55,7 @@ static uint64 changes = 0;		/* invalidations so far */
 static void
 RelationChanged(Datum arg, Oid relid)
 {
-	bool		all = !OidIsValid(relid) || relid == model_relid;
+	bool		all = !OidIsValid(relid) || relid == model_relid || relid == model_table;
 
 	(void) arg;
 	changes++;
@@ -55,6 +73,7 @@ RelationChanged(Datum arg, Oid relid)
 			cached->entry.stale = true;
 			cached->users.resolved = false;
 		}
+		ForgetPlacements(cached, relid, cached->entry.stale);
 	}
 }
 
@@ -110,7 +129,9 @@ FindKept(const char *name)
 
 	if (!OidIsValid(model_relid))
 		return NULL;
-	rel = table_open(model_relid, AccessShareLock);
+	rel = try_table_open(model_relid, AccessShareLock);
+	if (rel == NULL)
+		return NULL;
 	for (int i = 0; i < models.places && found == NULL; i++)
 	{
 		CachedModel	   *cached = (CachedModel *) models.entries[i];
@@ -178,7 +199,8 @@ OpenCachedModel(const char *name)
 		cached = ReadModel(name);
 		ForgetFormer(cached);
 		KeepCacheEntry(&models, &cached->entry);
-		model_relid = ModelRelation();
+		model_table = ModelRelation();
+		model_relid = CopyHere(model_table);
 	}
 	PinCacheEntry(&cached->entry);
 	return cached;

@@ -35,6 +35,7 @@ typedef struct CachedModel
 	IdType		user_type;
 	IdType		item_type;
 	VectorPath	users;
+	List	   *placements;		/* of VectorPath: the placements of the table of users that calls have looked at */
 	int32		has_users;		/* a version of which the table is known to have users; 0: none */
 	Oid			source_relid;	/* the last source opened, whose changes make this stale; or InvalidOid */
 	SourceLookup source[2];		/* as versions of implicit and of explicit feedback read it */

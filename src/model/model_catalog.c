@@ -30,6 +30,7 @@
 #include "model/model_catalog.h"
 #include "pg/citus.h"
 #include "pg/json.h"
+#include "pg/placement.h"
 #include "pg/snapshot.h"
 
 /* Columns of mfrec.model and mfrec.model_version, in the order of the script; those that are not read are left out. */
@@ -61,21 +62,31 @@ Bookkeeping(const char *name)
 }
 
 /*
- * Opens a bookkeeping relation for reading.  An error for one that was handed to Citus: it reads as it was then, and
- * what is written to it is not seen again.
+ * Opens a bookkeeping relation for reading: where mf_citus() has given it to Citus this node's placement of it.  An
+ * error where it was handed to Citus so that this node does not have it.
  */
 Relation
 OpenBookkeeping(const char *name)
 {
-	Relation	rel = table_open(Bookkeeping(name), AccessShareLock);
+	Oid			relid = Bookkeeping(name);
+	Oid			placement = CopyHere(relid);
 
-	if (rel->trigdesc && IsCitusTable(RelationGetRelid(rel)))
+	if (!OidIsValid(placement))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table mfrec.%s was handed to Citus", name),
-				 errdetail("The bookkeeping of models must be an ordinary table: Citus keeps its rows elsewhere."),
-				 errhint("Citus does not give back a table of an extension: run DROP EXTENSION mfrec CASCADE, CREATE EXTENSION mfrec, and train again.")));
-	return rel;
+				 errmsg("this node has no copy of table mfrec.%s, which Citus keeps", name),
+				 errdetail("The bookkeeping of models must be a reference table, of which each node has a copy that is up to date."),
+				 errhint("On a node that is new call replicate_reference_tables(); else mf_citus() on the coordinator, which must itself be a node: see citus_set_coordinator_host.")));
+	return table_open(placement, AccessShareLock);
+}
+
+/* The oid of an index, by its name, of an open bookkeeping relation of that name. */
+static Oid
+BookkeepingIndex(Relation rel, const char *name, const char *index)
+{
+	const char *suffix = RelationGetRelationName(rel) + strlen(name);	/* of a placement: see PlacementName() */
+
+	return get_relname_relid(*suffix ? psprintf("%s%s", index, suffix) : index, RelationGetNamespace(rel));
 }
 
 /* The oid of mfrec.model_version. */
@@ -100,6 +111,13 @@ Oid
 ModelRelation(void)
 {
 	return Bookkeeping("model");
+}
+
+/* Whether the bookkeeping is Citus's, and so are models: all nodes serve. */
+bool
+SharesBookkeeping(void)
+{
+	return IsCitusTable(ModelRelation());
 }
 
 /* A column of type text as a C string; NULL for a null. */
@@ -160,7 +178,7 @@ static Model *
 ScanModel(const char *index, ScanKey key)
 {
 	Relation	rel = OpenBookkeeping("model");
-	SysScanDesc scan = systable_beginscan(rel, Bookkeeping(index), true, GetActiveSnapshot(), 1, key);
+	SysScanDesc scan = systable_beginscan(rel, BookkeepingIndex(rel, "model", index), true, GetActiveSnapshot(), 1, key);
 	HeapTuple	tuple = systable_getnext(scan);
 	Model	   *model = HeapTupleIsValid(tuple) ? ModelFromTuple(tuple, RelationGetDescr(rel)) : NULL;
 
@@ -204,30 +222,50 @@ FindModel(const char *name)
 	return ScanModel("model_pkey", &key);
 }
 
-/* The names of up to ten models, for hints. */
+/* The names of all models, in the current memory context, by name. */
+List *
+AllModelNames(void)
+{
+	Relation	rel = OpenBookkeeping("model");
+	SysScanDesc scan = systable_beginscan(rel, BookkeepingIndex(rel, "model", "model_pkey"), true, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple;
+	List	   *names = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		names = lappend(names, TextColumn(tuple, RelationGetDescr(rel), MODEL_NAME));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return names;
+}
+
+/* The names of up to ten models, for hints; NULL where there is none. */
 static char *
 ModelNames(void)
 {
-	Relation	rel = OpenBookkeeping("model");
-	SysScanDesc scan = systable_beginscan(rel, Bookkeeping("model_pkey"), true, GetActiveSnapshot(), 0, NULL);
-	HeapTuple	tuple;
-	StringInfoData names;
-	int			n = 0;
+	StringInfoData text;
+	List	   *names = AllModelNames();
 
-	initStringInfo(&names);
-	while (n < 10 && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		appendStringInfo(&names, "%s%s", n++ > 0 ? ", " : "",
-						 TextColumn(tuple, RelationGetDescr(rel), MODEL_NAME));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return n > 0 ? names.data : NULL;
+	initStringInfo(&text);
+	for (int i = 0; i < Min(10, list_length(names)); i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", (char *) list_nth(names, i));
+	return names == NIL ? NULL : text.data;
 }
 
-/* What to do where Citus has sent a part of a query, and a call with it, to where no models are. */
+/*
+ * Whether there may be models that this node does not know of: it is a worker, or runs a part of a query for another
+ * node, and the bookkeeping is not everywhere.
+ */
+static bool
+ModelsAreElsewhere(void)
+{
+	return (IsCitusTask() || !IsCitusCoordinator()) && !SharesBookkeeping();
+}
+
+/* What to do there. */
 static int
 WorkerHint(void)
 {
-	return errhint("Models are served on the node that trained them, and Citus runs this call on a worker. Take the rows that it is called for from a subquery with LIMIT.");
+	return errhint("This node is a worker, and models are served on the node that trained them. Call mf_citus() on the coordinator, so that all nodes serve.");
 }
 
 /* An error for a name that no model has, with the names there are. */
@@ -239,7 +277,7 @@ NoSuchModel(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("model \"%s\" does not exist", name),
-			 IsCitusTask() ? WorkerHint() : names ? errhint("The models are: %s.", names)
+			 ModelsAreElsewhere() ? WorkerHint() : names ? errhint("The models are: %s.", names)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 }
 
@@ -261,7 +299,7 @@ OpenModel(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg(names ? "there is no default model" : "there is no model yet"),
-			 IsCitusTask() ? WorkerHint() :
+			 ModelsAreElsewhere() ? WorkerHint() :
 			 names ? errhint("Name one of these with the argument model, or choose it with mf_set_default: %s.", names)
 			 : errhint("Train one with mf_train('a table of ratings').")));
 	return NULL;				/* keep the compiler quiet */
@@ -322,7 +360,7 @@ CheckTablesVisible(const Model *model)
 }
 
 /* Locks a relation, so that it stays until the end of the transaction; false where it has gone before. */
-static bool
+bool
 LockIfThere(Oid relid)
 {
 	if (OidIsValid(relid))
@@ -394,64 +432,6 @@ ModelFeatureTable(const Model *model)
 	return relid;
 }
 
-/* The relation of the source's name; InvalidOid where there is none. */
-static Oid
-FindSource(const Model *model)
-{
-	Oid			schema = model->source ? LookupNamespaceNoError(model->source_schema) : InvalidOid;
-
-	return OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
-}
-
-/* Whether the model has a source, which is still there. */
-bool
-SourceIsThere(const Model *model)
-{
-	return OidIsValid(FindSource(model));
-}
-
-/* What to do where the source of a model has gone, and what answers until then; NULL: nothing. */
-static int
-SourceHint(const Model *model, const char *until)
-{
-	const char *name = quote_literal_cstr(LockName(model));
-	StringInfoData hint;
-
-	initStringInfo(&hint);
-	appendStringInfo(&hint, "Say what it is called now with mf_relink(%s, ...), or train on another relation with %s(..., model => %s).",
-					 name, model->family ? "mf_train_each" : "mf_train", name);
-	if (until)
-		appendStringInfo(&hint, " Until then, %s.", until);
-	return errhint("%s", hint.data);
-}
-
-/*
- * The relation that a model was trained on, locked, for else it could go before it is read; an error when
- * there is none, or it has gone.  Its hint ends with what answers until there is one; NULL: nothing.
- */
-Oid
-ModelSourceRelation(const Model *model, const char *until)
-{
-	const char *name = quote_literal_cstr(model->name);
-	Oid			relid = FindSource(model);
-
-	if (model->source == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" has no source of ratings", model->name),
-				 errdetail("Its factors were imported without one."),
-				 until ? errhint("Import them again with the argument source, or train with mf_train(..., model => %s). Until then, %s.", name, until)
-				 : errhint("Import them again with the argument source, or train with mf_train(..., model => %s).", name)));
-	if (!LockIfThere(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("source \"%s.%s\" of model \"%s\" does not exist", model->source_schema,
-						model->source, model->name),
-				 errdetail("It was dropped or renamed since the model was trained."),
-				 SourceHint(model, until)));
-	return relid;
-}
-
 /*
  * The row of a version as the active snapshot sees it, copied, and its descriptor; or NULL.  Other functions here
  * are called with a version's number for what is in a column of it.
@@ -467,7 +447,7 @@ FindVersion(const Model *model, int32 version, TupleDesc *desc)
 	ScanKeyEntryInitialize(&keys[0], 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID,
 						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(model->name));
 	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
-	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 2, keys);
+	scan = systable_beginscan(rel, BookkeepingIndex(rel, "model_version", "model_version_pkey"), true, GetActiveSnapshot(), 2, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
@@ -553,7 +533,7 @@ VersionImages(const char *name, pg_uuid_t **images)
 	*images = palloc(sizeof(pg_uuid_t) * 8);
 	ScanKeyEntryInitialize(&key, 0, VERSION_MODEL, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID, F_TEXTEQ,
 						   CStringGetTextDatum(name));
-	scan = systable_beginscan(rel, Bookkeeping("model_version_pkey"), true, GetActiveSnapshot(), 1, &key);
+	scan = systable_beginscan(rel, BookkeepingIndex(rel, "model_version", "model_version_pkey"), true, GetActiveSnapshot(), 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		if (n >= 8 && (n & (n - 1)) == 0)

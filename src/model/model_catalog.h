@@ -6,6 +6,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
@@ -68,8 +69,10 @@ LockName(const Model *model)
 extern Oid	ModelRelation(void);
 extern Oid	VersionRelation(void);
 extern Relation OpenBookkeeping(const char *name);
+extern bool SharesBookkeeping(void);
 
 extern const char *ModelSetting(void);
+extern List *AllModelNames(void);
 extern Model *FindDefaultModel(void);
 extern Model *FindModel(const char *name);
 extern Model *OpenModel(const char *name);
@@ -80,12 +83,7 @@ extern void CheckTablesVisible(const Model *model);
 extern void CheckModelTables(const Model *model);
 extern Oid	FindFeatureTable(const Model *model);
 extern Oid	ModelFeatureTable(const Model *model);
-extern bool SourceIsThere(const Model *model);
-
-/* For ModelSourceRelation: the calls that need no source. */
-#define UNTIL_LISTS "mf_recommend answers with fresh => false"
-
-extern Oid	ModelSourceRelation(const Model *model, const char *until);
+extern bool LockIfThere(Oid relid);
 
 /* The key of a version's parameters for VersionItemNumbers(). */
 #define ITEM_NUMBERS "item_numbers"

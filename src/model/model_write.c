@@ -1,37 +1,65 @@
 /*
  * model_write.c - the bookkeeping is written: models and versions entered and removed, and the switch between them.
  *
- * Statements go through SPI as the owner of the bookkeeping tables, with bound parameters only and after
- * the caller's own right has been checked: no other role can write them.  The row of mfrec.model is what a
- * reader looks at first, so whatever a session must notice writes that row, too.
+ * Statements go as the role that model_acl.c says, after the caller's own right has been checked.  The row of
+ * mfrec.model is what a reader looks at first, so whatever a session must notice writes that row, too.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
+#include "model/model_acl.h"
 #include "model/model_write.h"
+#include "pg/citus.h"
 #include "pg/snapshot.h"
 
 /* Our class among advisory locks, far from the 1 and 2 that SQL's functions use. */
 #define MODEL_LOCK_CLASS 0x6d66
 
 /*
+ * LockModel() between nodes: writes the model's row.  An error where this session then does not see that: Citus writes
+ * to this node's copy through another session, for it was told to, or has used that before in this transaction.
+ */
+static void
+LockModelRow(const char *name)
+{
+	Model	   *model;
+
+	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
+					 name, InvalidOid, (Datum) 0);
+	PushBookkeepingSnapshot();
+	model = FindModel(name);
+	PopBookkeepingSnapshot();
+	if (model && !TransactionIdIsCurrentTransactionId(model->xmin))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot change model \"%s\" in this transaction", name),
+				 errdetail("Citus writes to this node's own tables through another session, whose changes this one does not see."),
+				 errhint("Change models in transactions of their own, with citus.enable_local_execution on.")));
+}
+
+/*
  * Waits until no other transaction trains, rolls back or drops the model, and keeps others from it
- * until the end of this one.  Readers never take this lock.
+ * until the end of this one.  Readers never take this lock.  An advisory lock is of one node: where all nodes share the
+ * bookkeeping the model's row is locked, too, and new models are made on one node alone.
  */
 void
 LockModel(const char *name)
@@ -42,78 +70,11 @@ LockModel(const char *name)
 						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))),
 						 MODEL_LOCK_CLASS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
-/*
- * Runs one bookkeeping statement as the tables' owner, and hands the rows that it returns to a function, which may be
- * NULL.  SECURITY_LOCAL_USERID_CHANGE keeps the statement from changing the role; `nulls` is as SPI takes it.
- */
-void
-OwnerSqlRows(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, OwnerRowFunction function, void *state)
-{
-	Oid			user;
-	int			context;
-	Relation	rel = OpenBookkeeping("model");
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "could not run: %s", sql);
-	for (uint64 i = 0; function && SPI_tuptable && i < SPI_processed; i++)
-		function(state, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-	SPI_finish();
-	SetUserIdAndSecContext(user, context);
-	CheckRowsVisibleToWriter(RelationGetRelid(rel));
-	CheckRowsVisibleToWriter(VersionRelation());
-	table_close(rel, AccessShareLock);
-}
-
-/* The first column of a statement's first row. */
-typedef struct FirstValue
-{
-	bool		found;
-	Datum		value;
-	bool		isnull;
-} FirstValue;
-
-/* Takes the first row's; an OwnerRowFunction. */
-static void
-TakeFirst(void *state, HeapTuple tuple, TupleDesc desc)
-{
-	FirstValue *first = state;
-
-	if (!first->found)
-		first->value = SPI_getbinval(tuple, desc, 1, &first->isnull);
-	first->found = true;
-}
-
-/*
- * The same; returns the first column of the first row, null where there is none, which must be of a type that is passed
- * by value.
- */
-Datum
-OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull)
-{
-	FirstValue	first = {.isnull = true};
-
-	OwnerSqlRows(sql, nargs, types, values, nulls, TakeFirst, &first);
-	*isnull = first.isnull;
-	return first.value;
-}
-
-/*
- * OwnerSql with a model's name as parameter 1 and a value as parameter 2, of type InvalidOid: there is none.  What
- * the statement returns is not looked at.
- */
-static void
-OwnerSqlForModel(const char *sql, const char *name, Oid type, Datum value)
-{
-	Oid			types[2] = {TEXTOID, type};
-	Datum		values[2] = {CStringGetTextDatum(name), value};
-	bool		isnull;
-
-	(void) OwnerSql(sql, OidIsValid(type) ? 2 : 1, types, values, NULL, &isnull);
+	if (!SharesBookkeeping())
+		return;
+	CheckMayWrite(name);
+	UseOneSessionPerNode();
+	LockModelRow(name);
 }
 
 /* A text parameter that may be null, and its place in SPI's string of nulls. */
@@ -471,47 +432,80 @@ AddVersionUsers(const char *name, int32 version, int64 more)
 void
 RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers, double read_until)
 {
-	Oid			types[7] = {TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID};
-	Datum		values[7] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version), Int64GetDatum(users),
-	Int64GetDatum(items), Int64GetDatum(more_ratings), Int64GetDatum(numbers), Float8GetDatum(read_until)};
-	const char *nulls = isfinite(read_until) ? "       " : "      n";
+	Oid			types[8] = {TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID, TIMESTAMPTZOID};
+	Datum		values[8] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version), Int64GetDatum(users),
+		Int64GetDatum(items), Int64GetDatum(more_ratings), Int64GetDatum(numbers), Float8GetDatum(read_until),
+	TimestampTzGetDatum(GetCurrentTimestamp())};
+	const char *nulls = isfinite(read_until) ? "        " : "      n ";
 	bool		isnull;
 
 	OwnerSql("UPDATE mfrec.model_version SET users = $3, items = $4, ratings = ratings OPERATOR(pg_catalog.+) $5,"
-			 " updated_at = pg_catalog.clock_timestamp(), parameters = parameters OPERATOR(pg_catalog.||)"
+			 " updated_at = $8, parameters = parameters OPERATOR(pg_catalog.||)"
 			 " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('" ITEM_NUMBERS "', $6, '" READ_UNTIL "', $7))"
 			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-			 7, types, values, nulls, &isnull);
+			 8, types, values, nulls, &isnull);
 }
 
 /* The same of a version that only its relations of attributes have brought something. */
 void
 RecordRenewal(const Model *model)
 {
-	OwnerSqlForModel("UPDATE mfrec.model_version SET updated_at = pg_catalog.clock_timestamp()"
-					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-					 model->name, INT4OID, Int32GetDatum(model->version));
+	Oid			types[3] = {TEXTOID, INT4OID, TIMESTAMPTZOID};
+	Datum		values[3] = {CStringGetTextDatum(model->name), Int32GetDatum(model->version),
+	TimestampTzGetDatum(GetCurrentTimestamp())};
+	bool		isnull;
+
+	OwnerSql("UPDATE mfrec.model_version SET updated_at = $3"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+			 3, types, values, NULL, &isnull);
 }
 
-/* Gives a version of a model a new identity, and writes the model's row, so that what is cached is given up. */
+/* A random identity, as gen_random_uuid() makes them. */
+void
+MakeVersionId(pg_uuid_t *id)
+{
+	if (!pg_strong_random(id, sizeof(pg_uuid_t)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	id->data[6] = (id->data[6] & 0x0f) | 0x40;
+	id->data[8] = (id->data[8] & 0x3f) | 0x80;
+}
+
+/*
+ * Gives a version of a model a new identity (0: gives one to each kept version), and writes the model's row, so that
+ * what is cached is given up.  Identities are made of those before and of a random one: nodes that share the
+ * bookkeeping each run the statement, and must come to the same.
+ */
+static void
+RenewIdentities(const char *name, int32 version)
+{
+	pg_uuid_t	id;
+	Oid			types[3] = {TEXTOID, INT4OID, UUIDOID};
+	Datum		values[3] = {CStringGetTextDatum(name), Int32GetDatum(version), UUIDPGetDatum(&id)};
+	bool		isnull;
+
+	MakeVersionId(&id);
+	OwnerSql("UPDATE mfrec.model_version SET image = pg_catalog.md5(image::pg_catalog.text"
+			 " OPERATOR(pg_catalog.||) $3::pg_catalog.text)::pg_catalog.uuid"
+			 " WHERE model OPERATOR(pg_catalog.=) $1 AND ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)",
+			 3, types, values, NULL, &isnull);
+	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
+					 name, InvalidOid, (Datum) 0);
+}
+
+/* Gives a version of a model a new identity. */
 void
 RenewVersionImage(const char *name, int32 version)
 {
-	OwnerSqlForModel("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
-					 " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-					 name, INT4OID, Int32GetDatum(version));
-	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
-					 name, InvalidOid, (Datum) 0);
+	RenewIdentities(name, version);
 }
 
 /* The same for all kept versions. */
 void
 RenewVersionImages(const char *name)
 {
-	OwnerSqlForModel("UPDATE mfrec.model_version SET image = pg_catalog.gen_random_uuid()"
-					 " WHERE model OPERATOR(pg_catalog.=) $1", name, InvalidOid, (Datum) 0);
-	OwnerSqlForModel("UPDATE mfrec.model SET version = version WHERE name OPERATOR(pg_catalog.=) $1",
-					 name, InvalidOid, (Datum) 0);
+	RenewIdentities(name, 0);
 }
 
 /* The highest version that a model has below a number, 0 for none; served: of those that were not withheld. */

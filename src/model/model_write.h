@@ -38,13 +38,6 @@ typedef struct LogLine
 	double		seconds;
 } LogLine;
 
-/* A statement on the bookkeeping, as its owner: for who writes it alone. */
-typedef void (*OwnerRowFunction) (void *state, HeapTuple tuple, TupleDesc desc);
-
-extern void OwnerSqlRows(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
-						 OwnerRowFunction function, void *state);
-extern Datum OwnerSql(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool *isnull);
-
 /* Who writes takes the model's lock, checks its owner, and writes; see OwnModel in sql/fn_model.c. */
 extern void LockModel(const char *name);
 extern void PushBookkeepingSnapshot(void);
@@ -70,6 +63,7 @@ extern void AddVersionUsers(const char *name, int32 version, int64 more);
 extern void RecordUpdate(const Model *model, int64 users, int64 items, int64 more_ratings, int64 numbers,
 						 double read_until);
 extern void RecordRenewal(const Model *model);
+extern void MakeVersionId(pg_uuid_t *id);
 extern void RenewVersionImage(const char *name, int32 version);
 extern void RenewVersionImages(const char *name);
 extern void CountForgottenUser(const char *name, const List *versions);

@@ -31,7 +31,7 @@
 #include "ids/id_growth.h"
 #include "model/missing_rows.h"
 #include "model/user_vector.h"
-#include "pg/citus.h"
+#include "pg/placement.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
 
@@ -46,24 +46,20 @@ KeyFits(Relation index, const FactorColumns *columns)
 		index->rd_opcintype[0] == INT4OID;
 }
 
-/* Whether a table has rows in children, or in Citus' shards; tables that Citus has, have a trigger. */
+/* Whether a table has rows in children. */
 static bool
 HasRowsElsewhere(Relation rel)
 {
-	Oid			relid = RelationGetRelid(rel);
-
-	return (rel->rd_rel->relhassubclass && find_inheritance_children(relid, NoLock) != NIL) ||
-		(rel->trigdesc && IsCitusTable(relid));
+	return rel->rd_rel->relhassubclass && find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL;
 }
 
 /*
- * Finds out how users' rows of an open model table are found: through its primary key, or where that is not as
- * training made it, or rows may lie elsewhere, by a query.  What is found holds until the table changes.
+ * Finds out how users' rows of an open model table, or a placement of it, are found: through its primary key, or where
+ * that is not as training made it, or rows may lie elsewhere, by a query.  What is found holds until the table changes.
  */
 static void
-ResolvePath(Relation rel, CachedModel *cached)
+ResolvePath(Relation rel, CachedModel *cached, VectorPath *path)
 {
-	VectorPath *path = &cached->users;
 	FactorColumns *columns = &path->columns;
 	Oid			relid = RelationGetRelid(rel);
 	Oid			index = PrimaryKeyIndex(rel);
@@ -182,10 +178,9 @@ TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const Ca
  * row security applies.
  */
 static bool
-ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen,
-		 StoredUser *stored)
+ScanUser(Relation rel, const CachedModel *cached, const VectorPath *path, int32 version, int64 user, int factors,
+		 bool with_seen, StoredUser *stored)
 {
-	const VectorPath *path = &cached->users;
 	const FactorColumns *columns = &path->columns;
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -210,26 +205,27 @@ ScanUser(Relation rel, const CachedModel *cached, int32 version, int64 user, int
 /* The columns that UserQuery delivers. */
 static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,.seen = 6};
 
-/* The query that reads one user's row of a version: parameter 1 is the version, 2 the user. */
+/* The query that reads one user's row of a version from a table: parameter 1 is the version, 2 the user. */
 static char *
-UserQuery(const CachedModel *cached, bool with_seen)
+UserQuery(const CachedModel *cached, Oid relid, bool with_seen)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
 	appendStringInfo(&sql, ", %s, %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
-					 PriorColumn(cached->users.relid) != InvalidAttrNumber ? "prior" : "NULL::pg_catalog.float4[]",
-					 FingerprintColumn(cached->users.relid) != InvalidAttrNumber ? "fingerprint" : "NULL::pg_catalog.int8",
+					 PriorColumn(relid) != InvalidAttrNumber ? "prior" : "NULL::pg_catalog.float4[]",
+					 FingerprintColumn(relid) != InvalidAttrNumber ? "fingerprint" : "NULL::pg_catalog.int8",
 					 with_seen ? ", seen" : "",
-					 FactorTableSql(cached->users.relid), USER_ID,
+					 FactorTableSql(relid), USER_ID,
 					 IdEqualitySql(&cached->user_type));
 	return sql.data;
 }
 
 /* LookupUser by a query, which respects whatever the table has become: a view, partitions, policies. */
 static bool
-QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
+QueryUser(const CachedModel *cached, Oid relid, int32 version, int64 user, int factors, bool with_seen,
+		  StoredUser *stored)
 {
 	Oid			types[2] = {INT4OID, cached->user_type.base};
 	Datum		values[2] = {Int32GetDatum(version), IdToDatum(&cached->user_type, user)};
@@ -238,9 +234,9 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 	TupleDesc	desc;
 	bool		found;
 
-	with_seen &= SeenColumn(cached->users.relid) != InvalidAttrNumber;
+	with_seen &= SeenColumn(relid) != InvalidAttrNumber;
 	SPI_connect();
-	plan = PrepareOnce(UserQuery(cached, with_seen), 2, types);
+	plan = PrepareOnce(UserQuery(cached, relid, with_seen), 2, types);
 	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a vector");
 	found = SPI_processed > 0;
@@ -260,6 +256,55 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 	return found;
 }
 
+/* The path by which Citus finds a user's row: a query of the table, which must not be scanned. */
+static VectorPath *
+QueryPath(CachedModel *cached)
+{
+	cached->users.index = InvalidOid;
+	cached->users.resolved = true;
+	return &cached->users;
+}
+
+/*
+ * How a user's row is found: in the table of users, or in its placement on this node that has the user.  Where Citus
+ * has the table and the user's row is not here, by a query of the table.
+ */
+static VectorPath *
+FindPath(CachedModel *cached, int64 user)
+{
+	VectorPath *path = &cached->users;
+	Oid			placement = PlacementOf(path->relid, USER_ID, cached->user_type.base, IdToDatum(&cached->user_type, user));
+	MemoryContext old;
+	ListCell   *cell;
+
+	if (!OidIsValid(placement))
+		return QueryPath(cached);
+	if (placement == path->relid)
+		return path;
+	foreach(cell, cached->placements)
+		if (((VectorPath *) lfirst(cell))->relid == placement)
+			return lfirst(cell);
+	old = MemoryContextSwitchTo(cached->entry.context);
+	path = palloc0(sizeof(VectorPath));
+	path->relid = placement;
+	cached->placements = lappend(cached->placements, path);
+	MemoryContextSwitchTo(old);
+	return path;
+}
+
+/* LookupUser by a path, whose table is open. */
+static bool
+LookupOnPath(Relation rel, CachedModel *cached, VectorPath *path, int32 version, int64 user, int factors,
+			 bool with_seen, StoredUser *stored)
+{
+	if (!path->resolved)
+		ResolvePath(rel, cached, path);
+	if (!OidIsValid(path->index) ||
+		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
+		return QueryUser(cached, path->relid, version, user, factors, with_seen, stored);
+	return ScanUser(rel, cached, path, version, user, factors, with_seen, stored);
+}
+
 /*
  * Reads a user's row of a version into `stored`, whose vector has room for `factors` floats; with_seen: also what
  * they have, in the current memory context.  False when there is no vector; what the user has may be known all the
@@ -269,24 +314,25 @@ QueryUser(const CachedModel *cached, int32 version, int64 user, int factors, boo
 bool
 LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool with_seen, StoredUser *stored)
 {
-	VectorPath *path = &cached->users;
+	VectorPath *path;
 	Relation	rel;
+	Relation	placement;
 	bool		found;
 
 	stored->seen = NULL;
 	stored->has_prior = false;
 	if (!IdFits(&cached->user_type, user))
 		return false;
-	rel = try_table_open(path->relid, AccessShareLock);
+	rel = try_table_open(cached->users.relid, AccessShareLock);
 	if (rel == NULL)
 		ModelTableHasGone(&cached->model, cached->model.user_table);
-	if (!path->resolved)
-		ResolvePath(rel, cached);
-	if (!OidIsValid(path->index) ||
-		(rel->rd_rel->relrowsecurity && check_enable_rls(path->relid, InvalidOid, true) == RLS_ENABLED))
-		found = QueryUser(cached, version, user, factors, with_seen, stored);
-	else
-		found = ScanUser(rel, cached, version, user, factors, with_seen, stored);
+	path = FindPath(cached, user);
+	placement = path->relid == cached->users.relid ? NULL : try_table_open(path->relid, AccessShareLock);
+	if (path->relid != cached->users.relid && placement == NULL)
+		path = QueryPath(cached);	/* it was moved just now */
+	found = LookupOnPath(placement ? placement : rel, cached, path, version, user, factors, with_seen, stored);
+	if (placement)
+		table_close(placement, AccessShareLock);
 	table_close(rel, NoLock);
 	if (!found)
 		CheckNoUsers(cached, version);

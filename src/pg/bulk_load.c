@@ -3,19 +3,25 @@
  *
  * Rows are formed in the table's own layout, BATCH_ROWS at a time, and index entries inserted behind them.  What only
  * the executor would honour (triggers, constraints, defaults, generated columns, row security) the caller has refused
- * before.
+ * before.  A table that Citus has takes them by statements instead.
  */
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "pg/bulk_load.h"
+#include "pg/citus.h"
+#include "pg/spi_query.h"
 
 /* Rows that are formed, inserted and forgotten together. */
 #define BATCH_ROWS 500
@@ -93,9 +99,9 @@ CloseTarget(Target *target)
 	CommandCounterIncrement();
 }
 
-/* Inserts rows 0 .. count - 1, as the function makes them, into a table that the caller has locked for inserting. */
-void
-BulkLoad(Relation rel, int64 count, BulkRowFunction function, void *state)
+/* BulkLoad() of a table whose rows are here. */
+static void
+LoadHere(Relation rel, int64 count, BulkRowFunction function, void *state)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store", ALLOCSET_DEFAULT_SIZES);
 	Target		target;
@@ -112,4 +118,91 @@ BulkLoad(Relation rel, int64 count, BulkRowFunction function, void *state)
 	}
 	CloseTarget(&target);
 	MemoryContextDelete(batch);
+}
+
+/* The columns of a table that take values, as SQL. */
+static char *
+ColumnsSql(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && !att->attgenerated)
+			appendStringInfo(&sql, "%s%s", sql.len > 0 ? ", " : "", quote_identifier(NameStr(att->attname)));
+	}
+	return sql.data;
+}
+
+/*
+ * One row of BulkLoad(), as a value of the table's row type; *bytes grows by its size.  What it is made of goes with
+ * the current memory context.
+ */
+static Datum
+MakeRow(TupleTableSlot *slot, int64 row, BulkRowFunction function, void *state, Size *bytes)
+{
+	HeapTuple	tuple;
+	Datum		value;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	function(state, row, slot);
+	tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	value = heap_copy_tuple_as_datum(tuple, slot->tts_tupleDescriptor);
+	heap_freetuple(tuple);
+	*bytes += VARSIZE_ANY(DatumGetPointer(value));
+	return value;
+}
+
+/* How many bytes of rows go with one statement, beyond which no other is taken. */
+#define STATEMENT_BYTES (8 * 1024 * 1024)
+
+/*
+ * BulkLoad() of a table whose rows are elsewhere: by statements that insert an array of its rows, which whoever has
+ * them takes to where they belong.
+ */
+static void
+LoadElsewhere(Relation rel, int64 count, BulkRowFunction function, void *state)
+{
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mfrec store", ALLOCSET_DEFAULT_SIZES);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	Oid			type = rel->rd_rel->reltype;
+	Oid			array_type = get_array_type(type);
+	char	   *columns = ColumnsSql(rel);
+	char	   *sql = psprintf("INSERT INTO %s (%s) SELECT %s FROM pg_catalog.unnest($1)",
+							   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+														  RelationGetRelationName(rel)), columns, columns);
+	int64		row = 0;
+
+	while (row < count)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch);
+		ArrayBuildState *rows = initArrayResult(type, batch, false);
+		Size		bytes = 0;
+		Datum		array;
+
+		CHECK_FOR_INTERRUPTS();
+		while (row < count && bytes < STATEMENT_BYTES)
+			(void) accumArrayResult(rows, MakeRow(slot, row++, function, state, &bytes), false, type, batch);
+		array = makeArrayResult(rows, batch);
+		(void) RunSql(sql, 1, &array_type, &array, false);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(batch);
+}
+
+/* Inserts rows 0 .. count - 1, as the function makes them, into a table that the caller has locked for inserting. */
+void
+BulkLoad(Relation rel, int64 count, BulkRowFunction function, void *state)
+{
+	if (IsCitusTable(RelationGetRelid(rel)))
+		LoadElsewhere(rel, count, function, state);
+	else
+		LoadHere(rel, count, function, state);
 }

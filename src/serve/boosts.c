@@ -22,6 +22,7 @@
 #include "ids/id_array.h"
 #include "ids/id_growth.h"
 #include "pg/alloc.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 #include "serve/boosts.h"
 #include "source/relation.h"
@@ -245,8 +246,7 @@ BoostsByTable(const Image *image, Oid relid, const char *id_column, const char *
 	gathered.type = NumberColumn(rel, column, "boost_column");
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s, ", quote_identifier(id_column));
-	appendStringInfo(&sql, "%s FROM %s", quote_identifier(column),
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel)));
+	appendStringInfo(&sql, "%s FROM %s", quote_identifier(column), RowsSql(relid));
 	relation_close(rel, NoLock);
 	gathered.pub.receiveSlot = ReceiveBoost;
 	gathered.pub.rStartup = StartupBoostReceiver;

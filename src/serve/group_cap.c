@@ -23,6 +23,7 @@
 #include "ids/id_array.h"
 #include "ids/id_growth.h"
 #include "pg/alloc.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 #include "serve/group_cap.h"
 #include "source/relation.h"
@@ -100,9 +101,7 @@ GroupByTable(Grouping *grouping, Oid relid, const char *id_column, const char *g
 	grouping->names = CreateIdMap(&grouping->name_type);
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
-	appendStringInfo(&sql, "%s, %s FROM %s", quote_identifier(id_column), quote_identifier(group_column),
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-												RelationGetRelationName(rel)));
+	appendStringInfo(&sql, "%s, %s FROM %s", quote_identifier(id_column), quote_identifier(group_column), RowsSql(relid));
 	grouping->sql_all = pstrdup(sql.data);
 	appendStringInfo(&sql, " WHERE %s %s ANY ($1)", quote_identifier(id_column), IdEqualitySql(&grouping->id_type));
 	grouping->sql_some = sql.data;

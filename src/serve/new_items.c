@@ -12,6 +12,7 @@
 
 #include "core/linalg/dot.h"
 #include "core/predict/predict.h"
+#include "model/model_source.h"
 #include "pg/alloc.h"
 #include "serve/new_items.h"
 #include "serve/user_fold_in.h"

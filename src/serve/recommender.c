@@ -17,6 +17,7 @@
 #include "image/seen_items.h"
 #include "model/missing_rows.h"
 #include "model/model_acl.h"
+#include "model/model_source.h"
 #include "model/user_vector.h"
 #include "pg/alloc.h"
 #include "serve/profile_encode.h"

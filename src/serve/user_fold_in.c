@@ -22,6 +22,7 @@
 #include "core/base/heap.h"
 #include "core/predict/explain.h"
 #include "image/seen_items.h"
+#include "model/model_source.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "serve/user_fold_in.h"

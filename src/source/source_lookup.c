@@ -11,9 +11,11 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "compat.h"
 #include "ids/id_growth.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 #include "rows/row_time.h"
 #include "source/relation.h"
@@ -75,15 +77,39 @@ StartupLookupReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckSourceColumns(((LookupReceiver *) self)->source, typeinfo);
 }
 
-/* Runs a prepared lookup of an id as the model has it; one that the column cannot have has no rows. */
-static void
-RunLookup(const char *sql, const IdType *model_type, const IdType *idtype, int64 id, LookupReceiver *receiver)
+/*
+ * Whether the source can have an id of the model; one that its column cannot have has no rows.  *id becomes the
+ * source's.
+ */
+static bool
+ToSourceId(const IdType *model_type, const IdType *idtype, int64 *id)
 {
-	if (!ConvertId(model_type, idtype, id, &id) || !IdFits(idtype, id))
-		return;
+	return ConvertId(model_type, idtype, *id, id) && IdFits(idtype, *id);
+}
+
+/* Runs a prepared lookup of an id of the source's. */
+static void
+RunLookup(const char *sql, const IdType *idtype, int64 id, LookupReceiver *receiver)
+{
 	receiver->pub.receiveSlot = ReceiveCurrentRow;
 	receiver->pub.rStartup = StartupLookupReceiver;
 	RunPrepared(sql, idtype->base, IdToDatum(idtype, id), &receiver->pub);
+}
+
+/*
+ * The query of a user's rows, whose id is of the source's type: of the source, or where that is Citus's and has them on
+ * this node, of what they lie in here.
+ */
+static const char *
+UserRowsSql(const SourceLookup *lookup, int64 id)
+{
+	Source		source = lookup->source;
+	Oid			placement = PlacementOf(source.relid, source.user_column, source.user.base, IdToDatum(&source.user, id));
+
+	if (!OidIsValid(placement) || placement == source.relid)
+		return lookup->user_sql;
+	source.name = get_rel_name(placement);
+	return source.name ? SourceLookupSql(&source) : lookup->user_sql;
 }
 
 /* Hands a user's current rows in the source to a function, in no particular order; `user` is an id of the model. */
@@ -93,7 +119,8 @@ LookupUserRows(const SourceLookup *lookup, int64 user, CurrentRowFunction functi
 	LookupReceiver receiver = {.source = &lookup->source,.column = 1,.idtype = &lookup->source.item,
 	.model_type = lookup->item_type,.function = function,.state = state};
 
-	RunLookup(lookup->user_sql, lookup->user_type, &lookup->source.user, user, &receiver);
+	if (ToSourceId(lookup->user_type, &lookup->source.user, &user))
+		RunLookup(UserRowsSql(lookup, user), &lookup->source.user, user, &receiver);
 }
 
 /* The same for the current rows of an item, which come with the ids of their users. */
@@ -103,7 +130,8 @@ LookupItemRows(const SourceLookup *lookup, int64 item, CurrentRowFunction functi
 	LookupReceiver receiver = {.source = &lookup->source,.column = 0,.idtype = &lookup->source.user,
 	.model_type = lookup->user_type,.function = function,.state = state};
 
-	RunLookup(lookup->item_sql, lookup->item_type, &lookup->source.item, item, &receiver);
+	if (ToSourceId(lookup->item_type, &lookup->source.item, &item))
+		RunLookup(lookup->item_sql, &lookup->source.item, item, &receiver);
 }
 
 /* The same of all current rows, which come with the ids of their items: a scan of the whole source. */

@@ -142,7 +142,7 @@ DropTenant(const Model *model)
 
 	CheckModelTables(model);
 	SupersedeImages(model->name, NULL);
-	removed = RemoveTenantVersions((char *const *) &model->name, 1, 0, false);
+	removed = RemoveTenantVersions(model->family, (char *const *) &model->name, 1, 0, false);
 	ActAsModelOwner(model, &acting);
 	if (removed->n > 0)
 	{

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "model/family_write.h"
 #include "model/model_acl.h"
+#include "model/model_source.h"
 #include "model/model_write.h"
 #include "pg/json.h"
 #include "rows/row_time.h"

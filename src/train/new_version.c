@@ -32,6 +32,7 @@
 #include "model/model_acl.h"
 #include "model/seen_columns.h"
 #include "train/new_version.h"
+#include "train/table_distribute.h"
 
 /*
  * The model as this transaction sees it; NULL, or with must_exist an error, where there is none.  What a
@@ -112,6 +113,8 @@ BeginNewVersion(NewVersion *v, char *name, bool must_exist)
 		else
 			RefuseFamilies(model);
 		CheckModelOwner(model);
+		if (model->family)
+			RefuseSharedFamilies(model->family);
 		v->model = *model;
 	}
 }
@@ -134,6 +137,7 @@ BeginFamily(NewVersion *v, char *name, bool must_exist)
 		CheckModelOwner(model);
 		v->model = *model;
 	}
+	RefuseSharedFamilies(name);
 	v->model.name = v->model.family = name;
 }
 
@@ -180,6 +184,7 @@ PlanTables(Model *model, char *schema)
 {
 	Oid			namespace = get_namespace_oid(schema, false);
 
+	CheckMayCreateTables(model);
 	model->schema = schema;
 	CheckNameIsFree(namespace, model->user_table, model->name);
 	CheckNameIsFree(namespace, model->item_table, model->name);
@@ -206,6 +211,7 @@ PlanFeatureTable(NewVersion *v)
 
 	if (!v->has_features || model->feature_table)
 		return;
+	CheckMayCreateTables(model);
 	model->feature_table = psprintf("%s_feature_factors", model->name);
 	if (strlen(model->feature_table) >= NAMEDATALEN)
 		ereport(ERROR,
@@ -367,6 +373,31 @@ AdaptModelTables(const NewVersion *v)
 		RenewVersionImages(model->name);
 }
 
+/* Creates the tables that the model does not have; where all nodes serve they are Citus's. */
+static void
+CreateModelTables(NewVersion *v)
+{
+	Model	   *model = &v->model;
+	bool		users = !OidIsValid(model->user_relid);
+	bool		items = !OidIsValid(model->item_relid);
+	bool		features = v->has_features && !OidIsValid(model->feature_relid);
+
+	if (users)
+		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, v->user, false, model->family);
+	if (items)
+		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true, model->family);
+	if (features)
+		model->feature_relid = CreateFeatureTable(model->schema, model->feature_table);
+	if (!SharesBookkeeping())
+		return;
+	if (users)
+		(void) DistributeUsers(model);
+	if (items)
+		(void) DistributeWhole(model->item_relid);
+	if (features)
+		(void) DistributeWhole(model->feature_relid);
+}
+
 /*
  * Sees to it that the tables take rows as these are, acting as the model's owner: there are none, or they were made by
  * a former version.
@@ -377,10 +408,7 @@ PrepareTables(NewVersion *v, const FactorRows *users, const FactorRows *items)
 	Model	   *model = &v->model;
 
 	AdaptModelTables(v);
-	if (!OidIsValid(model->user_relid))
-		model->user_relid = CreateFactorTable(model->schema, model->user_table, USER_ID, v->user, false, model->family);
-	if (!OidIsValid(model->item_relid))
-		model->item_relid = CreateFactorTable(model->schema, model->item_table, ITEM_ID, v->item, true, model->family);
+	CreateModelTables(v);
 	v->stores_seen = users->seen && AddSeenColumns(model);
 	if (users->fingerprints)
 		AddFingerprintColumns(model);
@@ -432,24 +460,10 @@ StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const Featu
 	PrepareTables(v, users, items);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
 	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
-	if (v->has_features && !OidIsValid(model->feature_relid))
-		model->feature_relid = CreateFeatureTable(model->schema, model->feature_table);
 	for (int i = 0; i < 2; i++)
 		if (features[i])
 			StoreFeatureRows(model->feature_relid, v->version, features[i]);
 	StopActing(&acting);
-}
-
-/* A random identity of the version, as gen_random_uuid() makes them; its image is called by it. */
-void
-MakeVersionId(pg_uuid_t *image)
-{
-	if (!pg_strong_random(image, sizeof(pg_uuid_t)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random values")));
-	image->data[6] = (image->data[6] & 0x0f) | 0x40;
-	image->data[8] = (image->data[8] & 0x3f) | 0x80;
 }
 
 /* Deletes the rows of versions of a family that the bookkeeping does not have any more. */
@@ -480,7 +494,7 @@ RemoveOldVersions(const NewVersion *v)
 
 	if (model->family)
 	{
-		DeleteRemovedVersions(model, RemoveTenantVersions((char *const *) &model->name, 1, mfrec_keep_versions,
+		DeleteRemovedVersions(model, RemoveTenantVersions(model->family, (char *const *) &model->name, 1, mfrec_keep_versions,
 														  v->withheld || mfrec_keep_versions > 1));
 		return;
 	}

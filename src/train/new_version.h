@@ -36,7 +36,6 @@ extern void SetNewVersionParameters(NewVersion *v, const char *json);
 extern void StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2]);
 extern void StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *items, int n);
 extern void DeleteRemovedVersions(const Model *model, const RemovedVersions *removed);
-extern void MakeVersionId(pg_uuid_t *image);
 extern void WithholdNewVersion(NewVersion *v, const char *why);
 extern void SwitchToNewVersion(NewVersion *v, ModelVersion *version, const LogLine *log, int log_lines);
 

@@ -136,7 +136,7 @@ EnterVersions(Model *family, const TenantVersion *entries, int n)
 		SupersedeImages(models[i], NULL);
 	}
 	family->owner = GetUserNameFromId(RelationOwner(family->user_relid), false);
-	removed = RemoveTenantVersions(models, n, mfrec_keep_versions - 1, mfrec_keep_versions > 1);
+	removed = RemoveTenantVersions(family->name, models, n, mfrec_keep_versions - 1, mfrec_keep_versions > 1);
 	EnterTenants(family, entries, n);
 	DeleteRemovedVersions(family, removed);
 }

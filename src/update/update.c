@@ -28,6 +28,7 @@
 #include "model/factor_table.h"
 #include "model/missing_rows.h"
 #include "model/model_acl.h"
+#include "model/model_source.h"
 #include "model/model_write.h"
 #include "model/objective_json.h"
 #include "pg/alloc.h"

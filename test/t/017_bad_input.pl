@@ -159,10 +159,10 @@ my @bad = (
 	"'1'::bit", "'1'::xid", "'0/0'::pg_lsn", "'1.2.3.4'::inet", "1::money", "1::oid", "1::smallint", "'int4'::regtype", "'a'::tsvector", "'(0,1)'::tid", "pg_current_snapshot()");
 $node->safe_psql('postgres', 'INSERT INTO bad (value) VALUES ' . join(', ', map { '($bad$' . $_ . '$bad$)' } @bad));
 
-# Without a bad value each works: else the calls below would end before they reach it.
+# Without a bad value each works: else the calls below would end before they reach it.  mf_citus() needs Citus.
 is($node->safe_psql('postgres', <<'SQL'), '', 'the call of each function with good arguments works');
 SELECT f::regprocedure || ': ' || state FROM (SELECT f, state_of(call(f, '{}')) AS state FROM functions) s
-WHERE state <> '00000' AND f <> 'mf_serve_support'::regproc;
+WHERE state <> '00000' AND f NOT IN ('mf_serve_support'::regproc, 'mf_citus'::regproc);
 SQL
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM functions'), '>=', 48, 'all functions are called');
 
