@@ -3,7 +3,8 @@
 --
 -- mf_report reads what there is, as its caller, and hands it to a function for each section of the page; of those each
 -- writes HTML of what it is given, or finds in the bookkeeping, which everybody may read.  Whatever comes from tables goes
--- through mfrec.html().
+-- through mfrec.html().  Bodies that read the bookkeeping are BEGIN ATOMIC, for where that is Citus's it does not take a query
+-- that is a RETURN.
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mfrec.model_name(model text) RETURNS text
@@ -236,7 +237,7 @@ COMMENT ON FUNCTION mfrec.report_fact(text, text) IS 'a name and a value, which 
 
 CREATE FUNCTION mfrec.report_training(name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
+BEGIN ATOMIC
 	WITH v AS (
 		SELECT v.*, m.parameters AS given
 		FROM mfrec.model_version v JOIN mfrec.model m ON m.name = v.model AND m.version = v.version
@@ -278,7 +279,8 @@ RETURN (
 			THEN mfrec.report_note('These factors were trained elsewhere and imported, so nothing is known of iterations.')
 			WHEN array_remove(log.validations, NULL) = '{}'
 			THEN mfrec.report_note('No rows were held out for validation: mf_train has the argument validation for it.') END)
-	FROM v, log, phase, settings);
+	FROM v, log, phase, settings;
+END;
 COMMENT ON FUNCTION mfrec.report_training(text) IS 'the section of a report about how the version that serves was trained';
 
 CREATE FUNCTION mfrec.report_spread(of text, counts jsonb) RETURNS text
@@ -411,7 +413,7 @@ COMMENT ON FUNCTION mfrec.utc(timestamptz) IS 'a time for people, in UTC whateve
 
 CREATE FUNCTION mfrec.report_versions(name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
+BEGIN ATOMIC
 	WITH v AS (
 		SELECT v.*, concat(CASE WHEN v.version = m.version THEN 'serves' WHEN v.withheld IS NULL THEN 'kept' ELSE 'withheld: ' END,
 			mfrec.html(v.withheld), ', updated ' || mfrec.utc(v.updated_at)) AS state
@@ -427,12 +429,13 @@ RETURN (
 		CASE WHEN count(*) > 2 THEN format('<div class="pair">%s%s</div>',
 			mfrec.chart_line('Ratings by version', array_agg(version::float8 ORDER BY version), array_agg(ratings::float8 ORDER BY version), 'version'),
 			mfrec.chart_line('RMSE by version', array_agg(version::float8 ORDER BY version), array_agg(rmse ORDER BY version), 'version')) END)
-	FROM v);
+	FROM v;
+END;
 COMMENT ON FUNCTION mfrec.report_versions(text) IS 'the section of a report about the versions of a model that are kept';
 
 CREATE FUNCTION mfrec.report_head(name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
+BEGIN ATOMIC
 	SELECT format('<h1>Model <bdi>%s</bdi></h1><p class="lead">Version %s, trained %s UTC %s: %s</p><ul class="facts">%s</ul>',
 		mfrec.html(m.name), v.version, mfrec.utc(v.trained_at),
 		CASE WHEN m.source IS NULL THEN 'elsewhere and imported'
@@ -446,7 +449,8 @@ RETURN (
 			(5, 'Factors', mfrec.figure(v.factors)), (6, 'Iterations', mfrec.figure(v.iterations)),
 			(7, 'RMSE', mfrec.figure(v.rmse)), (8, 'Seconds', mfrec.figure(v.seconds))) f (n, name, value)))
 	FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version
-	WHERE m.name = report_head.name);
+	WHERE m.name = report_head.name;
+END;
 COMMENT ON FUNCTION mfrec.report_head(text) IS 'the head of a report: the model, what it was trained on, and when';
 
 CREATE FUNCTION mfrec.report_page(name text, head text, sections text) RETURNS text
