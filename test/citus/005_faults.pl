@@ -99,8 +99,9 @@ is(sql($node, $of->($there)), $of_there, 'it is back');
 check_all('back', @sessions);
 
 # a node dies while a training runs: at any time, and for sure before it stores
+make_ratings($node, 'many', "SELECT create_distributed_table('many', 'user_id')", users => 4000, items => 400);	# seconds of sweeps
 my @runs = map { [ "a retraining, try $_", "SELECT pg_sleep(0.03 * $_); SELECT mf_retrain('ratings')" ] } 1 .. 4;
-push @runs, [ 'a sweep', "SELECT mf_train('ratings', model => 'doomed', factors => 32, iterations => 1000, tolerance => 0)" ];
+push @runs, [ 'a sweep', "SELECT mf_train('many', model => 'doomed', factors => 64, iterations => 60, tolerance => 0)" ];
 for (@runs)
 {
 	my ($phase, $statement) = @$_;
