@@ -13,7 +13,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
-	$(addprefix src/sql/, args.o filter_args.o fn_citus.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_predict.o fn_progress.o \
+	$(addprefix src/sql/, args.o filter_args.o fn_citus.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_node.o fn_pack.o fn_predict.o fn_progress.o \
 		fn_recommend.o fn_recommend_all.o fn_report.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
 	$(addprefix src/geometry/, cluster_features.o clusters.o components.o extremes.o vector_set.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
@@ -22,7 +22,9 @@ OBJS = \
 		trend_count.o update.o user_priors.o) \
 	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
-		train_each.o train_memory.o train_options.o training.o user_map.o version_rows.o) \
+		train_each.o train_memory.o train_options.o train_place.o training.o user_map.o version_rows.o) \
+	$(addprefix src/distributed/, cluster.o driver.o driver_read.o driver_store.o driver_sweep.o node.o node_protocol.o node_read.o \
+		node_state.o node_store.o node_sweep.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
@@ -33,17 +35,17 @@ OBJS = \
 		user_vector.o) \
 	$(addprefix src/features/, attributes_read.o feature_arguments.o feature_cells.o feature_source.o features.o \
 		features_choose.o features_load.o item_values.o number_summary.o token_list.o vocabulary.o) \
-	$(addprefix src/read/, direct_read.o fingerprints.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
+	$(addprefix src/read/, direct_read.o fingerprints.o packed_read.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
 		shared_source.o table_rows.o vectors_read.o) \
-	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o ratings.o ratings_sort.o relation.o row_hash.o source.o \
+	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o others_sort.o ratings.o ratings_sort.o relation.o row_hash.o source.o \
 		source_columns.o source_lookup.o time_split.o unrated.o) \
 	$(addprefix src/rows/, event_weights.o row_time.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
-	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o placement.o plan_scans.o \
+	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o packed_chunks.o packed_rows.o placement.o plan_scans.o \
 		progress.o session_cache.o snapshot.o spi_query.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
-		als_cg_float.o als_cg_int16.o als_int16.o als_rest.o als_rotate.o als_schedule.o als_single.o als_system.o \
+		als_cg_float.o als_cg_int16.o als_int16.o als_packed_sums.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \
 		als_train.o als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \

@@ -390,29 +390,31 @@ CREATE FUNCTION mfrec.mf_train(
 	event_weights jsonb DEFAULT NULL,
 	serve boolean DEFAULT true,
 	guard double precision DEFAULT NULL,
+	distribute boolean DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision)');
-DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision);
+SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean)');
+DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean);
 
 CREATE FUNCTION mfrec.mf_retrain(
-	model text DEFAULT NULL, serve boolean DEFAULT true, guard double precision DEFAULT NULL,
+	model text DEFAULT NULL, serve boolean DEFAULT true, guard double precision DEFAULT NULL, distribute boolean DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_retrain';
-SELECT mfrec.take_arguments('mf_retrain(text)', 'mfrec.mf_retrain(text, boolean, double precision)');
-DROP FUNCTION mfrec.mf_retrain(text, boolean, double precision);
-COMMENT ON FUNCTION mf_retrain(text, boolean, double precision) IS
+SELECT mfrec.take_arguments('mf_retrain(text)', 'mfrec.mf_retrain(text, boolean, double precision, boolean)');
+DROP FUNCTION mfrec.mf_retrain(text, boolean, double precision, boolean);
+COMMENT ON FUNCTION mf_retrain(text, boolean, double precision, boolean) IS
 'trains the next version of a model from the same source with the same arguments, starting from its current factors
 serve: false stores the version without letting it serve, which mf_serve does
-guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice';
+guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice
+distribute: true trains a table that Citus distributes by user on the nodes that have its rows, false brings them here; null does the former where they are many';
 
 CREATE FUNCTION mfrec.mf_estimate(
 	source regclass,
@@ -731,7 +733,7 @@ COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
 The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
 -- Weights are divided by their mean.
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -758,6 +760,7 @@ event_column, event_weights: what kinds of events count, as in {"view": 1, "cart
 validation_by: time, the newest rows, or random; the first where there is a time_column
 serve: false stores the version without letting it serve, which mf_serve does
 guard: this share of the pairs of user and item, chosen by a hash of their ids, is kept from learning, and the version does not serve, with a warning, where the source has lost most of its rows, or where on these pairs it is worse than the most popular items or clearly worse than the version that serves; 0.05 is a good choice
+distribute: true trains a table that Citus distributes by user on the nodes that have its rows, false brings them here; null does the former where they are many
 time_column, half_life: rows fade. fade = 2^(-age / half_life), at least 2^-64, where age is the time before the newest row of the source (rows that come later: 0). log(1 + value) is multiplied by it before it is divided by its mean, and so is the weight column; in c, f(value) is also multiplied by the mean fade of all rows, mean_fade, so that old rows lose and new ones do not gain; and of the 1 in c only min(1, mean_fade * f(value)) is against 1, the rest against 0. Rows of one user and item fade each for itself: of ratings the mean is weighted by what is left of them, of values the sum fades by the mean of fade weighted by value';
 -- Maps and clusters.
 CREATE FUNCTION mf_map(
@@ -969,3 +972,42 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'mf_tenant';
 COMMENT ON FUNCTION mf_tenant(text, text) IS
 'as above, for tenants given as text';
+
+-- ---------------------------------------------------------------------------------------------
+-- Distributed tables of Citus (src/sql: fn_pack; src/read: packed_read)
+-- ---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION mfrec.pack_row(VARIADIC "any") RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mfrec_pack_row';
+COMMENT ON FUNCTION mfrec.pack_row("any") IS
+'takes a row on its way to another node, in queries by which mfrec reads distributed tables of Citus; returns a number for mfrec.packed_rows with the first row of a megabyte, else null';
+
+CREATE FUNCTION mfrec.packed_rows(bigint) RETURNS bytea
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mfrec_packed_rows';
+COMMENT ON FUNCTION mfrec.packed_rows(bigint) IS
+'the rows that mfrec.pack_row has taken under a number in the same query, once';
+
+CREATE FUNCTION mfrec.node_take(
+	job bigint, flags integer, half_life double precision, name text, time_name text, VARIADIC columns "any")
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mfrec_node_take';
+COMMENT ON FUNCTION mfrec.node_take(bigint, integer, double precision, text, text, "any") IS
+'takes a row of a source into a training on this node, in queries by which mf_train trains where rows lie; returns 1';
+
+CREATE FUNCTION mfrec.node_receive(job bigint, chunk bytea) RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mfrec_node_receive';
+COMMENT ON FUNCTION mfrec.node_receive(bigint, bytea) IS 'takes what mfrec.driver_send sends to a training on this node; returns 1';
+
+CREATE FUNCTION mfrec.node_run(job bigint, node integer, step text, argument bytea) RETURNS SETOF bytea
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'mfrec_node_run';
+COMMENT ON FUNCTION mfrec.node_run(bigint, integer, text, bytea) IS 'runs a step of a training on this node';
+
+CREATE FUNCTION mfrec.driver_send(job bigint) RETURNS SETOF bytea
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'mfrec_driver_send';
+COMMENT ON FUNCTION mfrec.driver_send(bigint) IS 'what the training that this session drives sends to its nodes';

@@ -158,6 +158,8 @@ FillUnknown(TupleTableSlot *slot, const Storing *storing, int64 row)
 static int64
 RowsOfSide(const Storing *storing, const FactorRows *rows)
 {
+	if (rows->chosen)
+		return rows->nchosen;
 	return rows->ids->count + (storing->with_unknown && rows->unknown ? rows->unknown->count : 0);
 }
 
@@ -182,6 +184,8 @@ FillRow(void *state, int64 row, TupleTableSlot *slot)
 		TurnTo(storing, storing->side + 1, storing->first + RowsOfSide(storing, storing->rows));
 	row -= storing->first;
 	known = storing->rows->ids->count;
+	if (storing->rows->chosen)
+		row = storing->rows->chosen[row];
 	if (row < known)
 		FillKnown(slot, storing, row);
 	else

@@ -38,6 +38,9 @@ typedef struct FactorRows
 	int64		rated;			/* with has_prior: the first so many have vectors, those behind them only with a
 								 * prior */
 	SeenRows   *seen;			/* of users: what they have, also the unknown ones; NULL: stored as null */
+	const int32 *chosen;		/* nchosen: which of the rows, counted through ids and unknown, are stored, ascending;
+								 * NULL: all */
+	int64		nchosen;
 	const IdMap *unknown;		/* users without a vector, behind those of ids; NULL: none */
 	const char *tenant;			/* whose they are, in a table that a family shares; else NULL */
 } FactorRows;

@@ -15,7 +15,9 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "nodes/nodes.h"
 #include "nodes/primnodes.h"
@@ -35,6 +37,9 @@
 
 /* How Citus calls the sessions in which workers run parts of a query. */
 #define TASK_NAME "citus_internal"
+
+/* How the nodes of plans are called that Citus runs on other nodes. */
+#define SCAN_NAME "Citus"
 
 /* The group of nodes that the coordinator is in. */
 #define COORDINATOR_GROUP 0
@@ -117,6 +122,31 @@ static Datum
 CatalogColumn(HeapTuple tuple, Relation rel, const char *column, bool *isnull)
 {
 	return heap_getattr(tuple, get_attnum(RelationGetRelid(rel), column), RelationGetDescr(rel), isnull);
+}
+
+/* CatalogRowFunction: whether an object that Citus has on all nodes is an extension. */
+static void
+TakeExtension(void *state, HeapTuple tuple, Relation rel)
+{
+	bool		isnull;
+
+	if (DatumGetObjectId(CatalogColumn(tuple, rel, "classid", &isnull)) == ExtensionRelationId)
+		*(bool *) state = true;
+}
+
+/*
+ * Whether Citus is there and has an extension of this database on all of its nodes: it has not where the extension was
+ * created before Citus was.
+ */
+bool
+CitusHasExtension(const char *name)
+{
+	bool		found = false;
+
+	if (HasCitus())
+		ScanCatalog("pg_dist_object", "", "objid", F_OIDEQ, ObjectIdGetDatum(get_extension_oid(name, true)),
+					TakeExtension, &found);
+	return found;
 }
 
 /* CatalogRowFunction: the group of this node. */
@@ -371,6 +401,13 @@ bool
 IsCitusCoordinator(void)
 {
 	return LocalGroup() == COORDINATOR_GROUP;
+}
+
+/* Whether a custom scan of that name is Citus's own. */
+bool
+IsCitusScan(const char *name)
+{
+	return strncmp(name, SCAN_NAME, strlen(SCAN_NAME)) == 0;
 }
 
 /*

@@ -35,10 +35,12 @@ typedef struct CitusTable
 #define CITUS_WHOLE 'n'
 
 extern bool HasCitus(void);
+extern bool CitusHasExtension(const char *name);
 extern const CitusTable *FindCitusTable(Oid relid);
 extern bool IsCitusTable(Oid relid);
 extern bool CitusFindsRows(Oid relid, const char *column);
 extern bool IsCitusTask(void);
+extern bool IsCitusScan(const char *name);
 extern bool IsCitusCoordinator(void);
 extern void UseOneSessionPerNode(void);
 

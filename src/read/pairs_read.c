@@ -11,6 +11,7 @@
 #include "ids/id_growth.h"
 #include "pg/memory_limit.h"
 #include "pg/spi_query.h"
+#include "read/packed_read.h"
 #include "read/pairs_read.h"
 #include "source/ratings_sort.h"
 
@@ -54,28 +55,48 @@ FlushPairs(PairReceiver *receiver)
 	receiver->batch = 0;
 }
 
-/* Adds a row to the batch, unless an id is null or none that the dictionary's type has. */
+/*
+ * Adds a row to the batch, unless an id is null or none that the dictionary's type has; false where the batch is full.  A
+ * SourceRowFunction.
+ */
 static bool
-ReceivePair(TupleTableSlot *slot, DestReceiver *self)
+AddPair(void *state, const Datum *values, const bool *nulls, int natts)
 {
-	PairReceiver *receiver = (PairReceiver *) self;
+	PairReceiver *receiver = state;
 	const Source *source = receiver->source;
 	int64		user;
 	int64		item;
 
-	slot_getallattrs(slot);
-	if (slot->tts_isnull[0] || slot->tts_isnull[1])
+	(void) natts;
+	if (nulls[0] || nulls[1])
 		return true;
-	user = IdFromColumn(&source->user, slot->tts_values[0]);
-	item = IdFromColumn(&source->item, slot->tts_values[1]);
+	user = IdFromColumn(&source->user, values[0]);
+	item = IdFromColumn(&source->item, values[1]);
 	if (!ConvertId(&source->user, receiver->users->type, user, &user) ||
 		!ConvertId(&source->item, receiver->items->type, item, &item))
 		return true;
 	receiver->user[receiver->batch] = user;
 	receiver->item[receiver->batch++] = item;
+	return receiver->batch < BATCH_PAIRS;
+}
 
+/* FlushPairs() as a SourceFlushFunction. */
+static void
+FlushSourcePairs(void *state)
+{
+	FlushPairs(state);
+}
+
+/* Adds a row of the source's query. */
+static bool
+ReceivePair(TupleTableSlot *slot, DestReceiver *self)
+{
+	PairReceiver *receiver = (PairReceiver *) self;
+
+	slot_getallattrs(slot);
 	/* Datums other than integers live only as long as the slot keeps the row. */
-	if (receiver->batch == BATCH_PAIRS || !source->user.is_int || !source->item.is_int)
+	if (!AddPair(receiver, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts) ||
+		!HasIntegerIds(receiver->source))
 		FlushPairs(receiver);
 	return true;
 }
@@ -99,7 +120,8 @@ RunPairQuery(PairReceiver *receiver, int64 budget)
 	InitTriplets(&receiver->pairs, false, false, budget / BytesPerRating(&receiver->pairs, false), BLOCK_TRIPLETS);
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, receiver->source);
-	RunQuery(sql.data, InvalidOid, (Datum) 0, true, &receiver->pub);
+	if (!ReadPacked(receiver->source, true, AddPair, FlushSourcePairs, receiver))
+		RunQuery(sql.data, InvalidOid, (Datum) 0, true, &receiver->pub);
 	FlushPairs(receiver);
 	EndTriplets(&receiver->pairs);
 }

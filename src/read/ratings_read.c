@@ -2,7 +2,8 @@
  * ratings_read.c - from a relation to a sparse matrix in both orientations.
  *
  * A source is what one query of it says, with the caller's privileges and row security.  Where the query comes to no
- * more than columns of tables, these are read directly (direct_read.c), with parallel workers of our own.  Else the
+ * more than columns of tables, these are read directly (direct_read.c), with parallel workers of our own, and where
+ * Citus has them on other nodes, packed (packed_read.c).  Else the
  * executor hands its rows to a receiver: no copy, no tuplestore, and a parallel plan where the planner finds one.
  * Every row becomes a triplet of two dense numbers and a value; the ids themselves stay in two dictionaries.  Then
  * ratings_sort.c makes rows by user and by item, and ratings.c puts them on the scale that training works on.
@@ -23,15 +24,14 @@
 #include "pg/spi_query.h"
 #include "read/direct_read.h"
 #include "read/fingerprints.h"
+#include "read/packed_read.h"
 #include "read/ratings_read.h"
 #include "rows/row_time.h"
+#include "source/others_sort.h"
 #include "source/ratings_sort.h"
 
 /* Rows between two looks at the memory that the dictionaries take. */
 #define CHECK_ROWS (1 << 20)
-
-/* Rows that are no ratings take up to this part of the memory that ratings may take. */
-#define OTHERS_SHARE 8
 
 /* Receives the source's rows. */
 typedef struct RatingReceiver
@@ -150,6 +150,24 @@ FlushBatch(RatingReceiver *receiver)
 	BeginBatch(&receiver->taker);
 }
 
+/* Takes a row into the batch; false where it is full.  A SourceRowFunction. */
+static bool
+AddSourceRow(void *state, const Datum *values, const bool *nulls, int natts)
+{
+	RatingReceiver *receiver = state;
+
+	if (!TakeRow(&receiver->taker, values, nulls, natts))
+		ReportBadRow(receiver->source, &receiver->taker.bad);
+	return !BatchIsFull(receiver->taker.batch);
+}
+
+/* FlushBatch() as a SourceFlushFunction. */
+static void
+FlushSourceRows(void *state)
+{
+	FlushBatch(state);
+}
+
 /*
  * Takes a row of the query; Datums other than integers live only as long as the slot keeps them, so then the batch is
  * flushed.
@@ -161,9 +179,8 @@ ReceiveRating(TupleTableSlot *slot, DestReceiver *self)
 	const Source *source = receiver->source;
 
 	slot_getallattrs(slot);
-	if (!TakeRow(&receiver->taker, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts))
-		ReportBadRow(source, &receiver->taker.bad);
-	if (BatchIsFull(receiver->taker.batch) || !HasIntegerIds(source))
+	if (!AddSourceRow(receiver, slot->tts_values, slot->tts_isnull, slot->tts_tupleDescriptor->natts) ||
+		!HasIntegerIds(source))
 		FlushBatch(receiver);
 	return true;
 }
@@ -235,7 +252,10 @@ ReadQuery(RowQuery *query, RatingReceiver *receiver, bool read_only)
 	EndReading(receiver);
 }
 
-/* The same of all rows: from the tables themselves where that is what the query comes to. */
+/*
+ * The same of all rows: from the tables themselves where that is what the query comes to, and packed from the nodes of a
+ * cluster where it can be.
+ */
 static void
 ReadSource(RatingReceiver *receiver, bool read_only, const MfParallel *parallel)
 {
@@ -245,6 +265,11 @@ ReadSource(RatingReceiver *receiver, bool read_only, const MfParallel *parallel)
 	AppendSourceQuery(&sql, receiver->source);
 	if (ReadDirectly(&receiver->taker, sql.data, read_only, parallel, AddBatch, receiver))
 		EndReading(receiver);
+	else if (ReadPacked(receiver->source, read_only, AddSourceRow, FlushSourceRows, receiver))
+	{
+		FlushBatch(receiver);
+		EndReading(receiver);
+	}
 	else
 		ReadQuery(&(RowQuery) {.sql = sql.data}, receiver, read_only);
 }
@@ -307,59 +332,6 @@ WantOthers(const Source *source, RatingReceiver *receiver, int64 budget)
 	receiver->ratings->fingerprints = CreateFingerprints();
 	receiver->ratings->unrated = CreateUnrated((IdType *) &source->user, (IdType *) &source->item,
 											   budget / OTHERS_SHARE / TripletBytes(&receiver->triplets));
-}
-
-/* Adds the users and items of a sequence to another one. */
-static void
-AddPairs(Triplets *from, Triplets *pairs)
-{
-	while (from->count > 0 && ReadTriplets(from))
-		for (int64 i = 0; i < from->held; i++)
-			AddTriplet(pairs, from->user[i], from->item[i], 1, 1);
-	if (from->count > 0)
-		EndTriplets(from);
-}
-
-/*
- * Sorts what users have besides the ratings of LoadRatings() by user into ratings->others: the rows that are no
- * ratings, if only by adding up to 0, and the rows held out for validation, which training does not learn of but lists
- * must leave out as well.  Of items that are in ratings->items by now: some without ratings may have been appended.
- * Takes memory in proportion, and temporary files beyond; frees ratings->unrated.
- */
-void
-SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel)
-{
-	Ratings    *others = palloc0(sizeof(Ratings));
-	int64		budget = MaintenanceMemory() / OTHERS_SHARE;
-	Triplets	pairs;
-	Sorting		sorting = {.source = source,.ratings = others,.triplets = &pairs,.numbered = true,
-	.nitems = ratings->items->count,.duplicates = MF_DUPLICATES_MEAN,.budget = budget,.parallel = parallel};
-
-	InitTriplets(&pairs, false, false, 0, BLOCK_TRIPLETS);
-	pairs.limit = Max(BLOCK_TRIPLETS, budget / BytesPerRating(&pairs, false));
-	ratings->unknown = NumberUnrated(ratings->unrated, ratings->users, ratings->items, &pairs);
-	FreeUnrated(ratings->unrated);
-	ratings->unrated = NULL;
-	AddPairs(&ratings->held_out, &pairs);
-	AddPairs(&ratings->cancelled, &pairs);
-	EndTriplets(&pairs);
-	sorting.nusers = ratings->users->count + (ratings->unknown ? ratings->unknown->count : 0);
-	if (pairs.count == 0)
-		return;
-	SortRatings(&sorting);
-	ratings->others = &others->by_user;
-}
-
-/* An error where users like nothing: a model learns by that what they may like besides. */
-static void
-CheckLikes(const Ratings *ratings, const char *name)
-{
-	if (ratings->dislikes > 0 && ratings->dislikes == ratings->rows)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("relation \"%s\" has nothing but dislikes to train on", name),
-				 errdetail("All values are negative: they say what users do not want."),
-				 errhint("Train on rows with positive values too.")));
 }
 
 /* Rows on their way into ratings. */
@@ -490,14 +462,14 @@ AddStreamRow(RatingStream *stream, const Datum *values, const bool *nulls, int n
 	return true;
 }
 
-/* No row comes any more; returns how many are ratings. */
-int64
+/* No row comes any more: the dictionaries, and what was found in passing, are there. */
+Ratings *
 CloseRatingStream(RatingStream *stream)
 {
 	FlushBatch(stream->receiver);
 	EndReading(stream->receiver);
 	pfree(stream->receiver->taker.batch);
-	return stream->sorting.ratings->rows;
+	return stream->sorting.ratings;
 }
 
 /* Whether the rows are in temporary files. */
@@ -517,6 +489,39 @@ SettleRatingStream(RatingStream *stream, const MfParallel *parallel)
 		ReportBadRow(taker->source, &taker->bad);
 	stream->sorting.parallel = parallel;
 	return SettleStream(stream);
+}
+
+/*
+ * The stream of rows that are in one place of several.  Weights remain as they were given, even if they are all 1, and
+ * ratings, too: what they are to others decides.
+ */
+RatingStream *
+OpenPartStream(const Source *source, double half_life, const MfParallel *parallel)
+{
+	RatingStream *stream = CreateStream(source, half_life, (Holdout) {0}, true, MaintenanceMemory(), parallel);
+
+	stream->sorting.keeps_weights = true;
+	return stream;
+}
+
+/* AddStreamRow(), but a row that is no rating and cannot be passed over is an error at once. */
+void
+AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts)
+{
+	if (!AddStreamRow(stream, values, nulls, natts))
+		ReportBadRow(stream->sorting.source, &stream->receiver->taker.bad);
+}
+
+/*
+ * Sorts them, once the time from which they fade is that of the newest anywhere.  items: all there are anywhere, which
+ * become those of the ratings.
+ */
+void
+SortPart(RatingStream *stream, IdMap *items)
+{
+	stream->sorting.all_items = items;
+	stream->sorting.cancels = stream->sorting.ratings->dislike_rows > 0;
+	SortRatings(&stream->sorting);
 }
 
 /*

@@ -25,14 +25,16 @@ extern Ratings *LoadRatings(const Source *source, double half_life, Holdout hold
 							const MfParallel *parallel);
 extern RatingStream *OpenRatingStream(const Source *source, double half_life, int64 before);
 extern bool AddStreamRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
-extern int64 CloseRatingStream(RatingStream *stream);
+extern Ratings *CloseRatingStream(RatingStream *stream);
 extern bool RatingStreamSpilled(const RatingStream *stream);
 extern Ratings *SettleRatingStream(RatingStream *stream, const MfParallel *parallel);
+extern RatingStream *OpenPartStream(const Source *source, double half_life, const MfParallel *parallel);
+extern void AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
+extern void SortPart(RatingStream *stream, IdMap *items);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 						 const MfParallel *parallel, Triplets *rows);
 extern Ratings *ReadWantedRows(const Source *source, const struct WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,
 							   const MfParallel *parallel, Triplets *rows);
-extern void SortOthers(const Source *source, Ratings *ratings, const MfParallel *parallel);
 extern Ratings *ReadRatings(const Source *source, int64 budget, const MfParallel *parallel);
 
 #endif

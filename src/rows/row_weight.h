@@ -114,6 +114,14 @@ AddFade(FadeSum *sum, float fade)
 	sum->whole += (fade >= 1) + (sum->part < part);
 }
 
+/* Adds another sum. */
+static inline void
+AddFadeSum(FadeSum *sum, FadeSum more)
+{
+	sum->part += more.part;
+	sum->whole += more.whole + (sum->part < more.part);
+}
+
 /* The sum, rounded. */
 static inline double
 FadeTotal(FadeSum sum)

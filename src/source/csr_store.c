@@ -280,6 +280,22 @@ CountLikes(Cells *cells, int32 *counts)
 		}
 }
 
+/*
+ * The number of cells in each of n rows, of which the last may be without.  likes: without dislikes, as regularization
+ * goes by them, and popularity.
+ */
+int32 *
+CountCells(Cells *cells, int64 n, bool likes)
+{
+	int32	   *counts = HugeZeroArray(n, sizeof(int32));
+
+	for (int64 i = 0; i < cells->nrows; i++)
+		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
+	if (likes)
+		CountLikes(cells, counts);
+	return counts;
+}
+
 /* From now on ratings are handed out less the mean, divided by the deviation.  Once for each matrix. */
 void
 StandardizeCells(Cells *cells, double mean, double deviation)

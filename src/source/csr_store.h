@@ -46,6 +46,7 @@ extern void RewindColumns(Cells *cells);
 extern bool CellsHaveWeights(const Cells *cells);
 extern bool NextCells(Cells *cells, MfRows *rows);
 extern void CountLikes(Cells *cells, int32 *counts);
+extern int32 *CountCells(Cells *cells, int64 n, bool likes);
 extern void FreeCells(Cells *cells);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);
 extern void WeightCells(Cells *cells, RowWeight weighting);

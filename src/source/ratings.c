@@ -57,20 +57,15 @@ ReportSkippedRows(const Ratings *ratings)
 }
 
 /*
- * Mean, deviation and range of explicit ratings, weighted or not, in one pass in the order of the cells, so that they
- * are the same in memory and spilled.  The first rating is subtracted from all: then squares do not cancel.
+ * What explicit ratings come to, weighted or not, in one pass in the order of the cells, so that it is the same in
+ * memory and spilled.
  */
-static void
-SumRatings(Ratings *ratings, bool weighted)
+void
+SumRatings(Ratings *ratings, bool weighted, RatingSums *sums)
 {
-	double		sum = 0;
-	double		squares = 0;
-	double		weights = 0;
-	double		shift = NAN;
 	MfRows		rows;
 
-	ratings->min = INFINITY;
-	ratings->max = -INFINITY;
+	*sums = (RatingSums) {.shift = NAN,.min = INFINITY,.max = -INFINITY};
 	RewindCells(&ratings->by_user);
 	while (NextCells(&ratings->by_user, &rows))
 		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
@@ -78,35 +73,81 @@ SumRatings(Ratings *ratings, bool weighted)
 			double		weight = weighted && rows.weight ? rows.weight[c] : 1;
 			double		off;
 
-			if (isnan(shift))
-				shift = rows.rating[c];
-			off = rows.rating[c] - shift;
-			sum += weight * off;
-			squares += weight * off * off;
-			weights += weight;
-			ratings->min = Min(ratings->min, rows.rating[c]);
-			ratings->max = Max(ratings->max, rows.rating[c]);
+			if (isnan(sums->shift))
+				sums->shift = rows.rating[c];
+			off = rows.rating[c] - sums->shift;
+			sums->sum += weight * off;
+			sums->squares += weight * off * off;
+			sums->weights += weight;
+			sums->min = Min(sums->min, rows.rating[c]);
+			sums->max = Max(sums->max, rows.rating[c]);
 		}
-	ratings->mean = shift + sum / weights;
-	ratings->deviation = sqrt(squares / weights - (sum / weights) * (sum / weights));
+}
+
+/* Adds what other ratings come to. */
+void
+AddRatingSums(RatingSums *to, const RatingSums *from)
+{
+	double		off = from->shift - to->shift;
+
+	if (isnan(from->shift))
+		return;
+	if (isnan(to->shift))
+	{
+		*to = *from;
+		return;
+	}
+	to->sum += from->sum + off * from->weights;
+	to->squares += from->squares + 2 * off * from->sum + off * off * from->weights;
+	to->weights += from->weights;
+	to->min = Min(to->min, from->min);
+	to->max = Max(to->max, from->max);
+}
+
+/* Mean, deviation and range by sums. */
+static void
+TakeRatingSums(Ratings *ratings, const RatingSums *sums)
+{
+	double		off = sums->sum / sums->weights;
+
+	ratings->min = sums->min;
+	ratings->max = sums->max;
+	ratings->mean = sums->shift + off;
+	ratings->deviation = sqrt(sums->squares / sums->weights - off * off);
+}
+
+/* Whether rows fade and next to nothing is left but of rows that say the same. */
+static bool
+LeavesNothing(const Ratings *ratings)
+{
+	return RowsFade(ratings->fading) && !(ratings->deviation > LEAST_DEVIATION * (ratings->max - ratings->min));
 }
 
 /*
- * The same as training weighs ratings, or, where next to nothing is left but of rows that say the same, as if none had
- * faded.  An error where all ratings are the same, because a model of them has nothing to learn.
+ * Mean, deviation and range of explicit ratings as training weighs them, or, where next to nothing is left but of rows
+ * that say the same, as if none had faded (plain; NULL: they have not).  An error where all ratings are the same, because
+ * a model of them has nothing to learn.
  */
-static void
-Summarize(Ratings *ratings, const char *source)
+void
+SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const char *source)
 {
-	SumRatings(ratings, true);
-	if (RowsFade(ratings->fading) && !(ratings->deviation > LEAST_DEVIATION * (ratings->max - ratings->min)))
-		SumRatings(ratings, false);
+	TakeRatingSums(ratings, weighted);
+	if (plain && LeavesNothing(ratings))
+		TakeRatingSums(ratings, plain);
 	if (ratings->min == ratings->max || !(ratings->deviation > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("all ratings of relation \"%s\" are %g", source, ratings->min),
 				 errdetail("A rating model has nothing to learn from a single distinct rating."),
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
+}
+
+/* Brings ratings to mean 0 and deviation 1 in both orientations, by the numbers that ratings has. */
+void
+RescaleRatings(Ratings *ratings)
+{
+	StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
+	StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
 }
 
 /*
@@ -116,23 +157,18 @@ Summarize(Ratings *ratings, const char *source)
 void
 StandardizeRatings(Ratings *ratings, const char *source)
 {
-	Summarize(ratings, source);
-	StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
-	StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
+	RatingSums	weighted;
+	RatingSums	plain;
+
+	SumRatings(ratings, true, &weighted);
+	if (RowsFade(ratings->fading))
+		SumRatings(ratings, false, &plain);
+	SummarizeRatings(ratings, &weighted, RowsFade(ratings->fading) ? &plain : NULL, source);
+	RescaleRatings(ratings);
 }
 
-/* What weights come to: given ones of explicit ratings, or values of implicit feedback. */
-typedef struct WeightSums
-{
-	int64		dislikes;		/* cells of weights below 0 */
-	double		weights;		/* sum over the others */
-	double		values;			/* the same of log(1 + weight) */
-	float		min;			/* of all, without their sign */
-	float		max;
-} WeightSums;
-
-/* Sums over all cells, by user; false where they have no weights. */
-static bool
+/* Sums over all cells, by user. */
+void
 SumWeights(Ratings *ratings, WeightSums *sums)
 {
 	MfRows		rows;
@@ -142,7 +178,11 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 	while (NextCells(&ratings->by_user, &rows))
 	{
 		if (rows.weight == NULL)
-			return false;
+		{
+			sums->likes += rows.start[rows.nrows] - rows.start[0];
+			continue;
+		}
+		sums->present = true;
 		for (int64 r = 0; r < rows.nrows; r++)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -154,6 +194,7 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 					sums->dislikes++;
 				else
 				{
+					sums->likes++;
 					sums->weights += weight;
 					sums->values += log1p(weight);
 				}
@@ -162,7 +203,19 @@ SumWeights(Ratings *ratings, WeightSums *sums)
 			}
 		}
 	}
-	return true;
+}
+
+/* Adds what other weights come to. */
+void
+AddWeightSums(WeightSums *to, const WeightSums *from)
+{
+	to->present |= from->present;
+	to->likes += from->likes;
+	to->dislikes += from->dislikes;
+	to->weights += from->weights;
+	to->values += from->values;
+	to->min = Min(to->min, from->min);
+	to->max = Max(to->max, from->max);
 }
 
 /* What is left of rows, on average: 1 where they do not fade. */
@@ -172,40 +225,61 @@ MeanFade(const Ratings *ratings)
 	return ratings->faded > 0 ? FadeTotal(ratings->left) / ratings->faded : 1;
 }
 
-/*
- * Scales weights to a mean of 1, but for dislikes, in both orientations.  Equal ones are as good as none, to the bit,
- * so where there are no dislikes there are none then, and the solver has less to do.
- */
-void
-SettleWeights(Ratings *ratings)
+/* Whether weights are linear: what has faded is a logarithm already. */
+static bool
+WeightsAreLinear(const Ratings *ratings)
 {
-	Cells	   *sides[] = {&ratings->by_user, &ratings->by_item};
-	bool		linear = ratings->is_explicit || RowsFade(ratings->fading);	/* what has faded is a logarithm already */
-	WeightSums	sums;
-	bool		equal;
-	int64		likes;
+	return ratings->is_explicit || RowsFade(ratings->fading);
+}
+
+/* Chooses what weights are divided by to have a mean of 1, but for dislikes; they keep theirs where all are. */
+void
+ChooseScales(Ratings *ratings, const WeightSums *sums)
+{
+	bool		equal = sums->min == sums->max;
 	double		scale;
 
 	ratings->weight_scale = 1;
-	if (!SumWeights(ratings, &sums))
+	if (!sums->present)
 		return;
-	ratings->dislikes = sums.dislikes;
-	likes = ratings->rows - sums.dislikes;
-	if (likes == 0)
+	ratings->dislikes = sums->dislikes;
+	if (sums->likes == 0)
 		return;
-	equal = sums.min == sums.max;
-	if (linear)
-		scale = equal ? sums.min : sums.weights / likes;
+	if (WeightsAreLinear(ratings))
+		scale = equal ? sums->min : sums->weights / sums->likes;
 	else
-		scale = equal ? log1p(sums.min) : sums.values / likes;
+		scale = equal ? log1p(sums->min) : sums->values / sums->likes;
 	*(ratings->is_explicit ? &ratings->weight_scale : &ratings->value_scale) = scale;
-	for (int s = 0; s < 2; s++)
+}
+
+/*
+ * Scales weights by what was chosen, in both orientations.  Equal ones are as good as none, to the bit, so where there
+ * are no dislikes there are none then, and the solver has less to do.
+ */
+void
+RescaleWeights(Ratings *ratings, const WeightSums *sums)
+{
+	Cells	   *sides[] = {&ratings->by_user, &ratings->by_item};
+	double		scale = ratings->is_explicit ? ratings->weight_scale : ratings->value_scale;
+
+	for (int s = 0; s < 2 && sums->present && sums->likes > 0; s++)
 	{
-		if (equal && sums.dislikes == 0)
+		if (sums->min == sums->max && sums->dislikes == 0)
 			DropWeights(sides[s]);
 		else
-			WeightCells(sides[s], linear ? LinearWeight(scale) : LogWeight(scale));
+			WeightCells(sides[s], WeightsAreLinear(ratings) ? LinearWeight(scale) : LogWeight(scale));
 	}
+}
+
+/* Both, by the weights of all cells. */
+void
+SettleWeights(Ratings *ratings)
+{
+	WeightSums	sums;
+
+	SumWeights(ratings, &sums);
+	ChooseScales(ratings, &sums);
+	RescaleWeights(ratings, &sums);
 }
 
 /* Frees the cells and closes their files.  The dictionaries stay, as they do in memory contexts of their own. */
@@ -218,4 +292,16 @@ FreeRatings(Ratings *ratings)
 	FreeTriplets(&ratings->cancelled);
 	if (ratings->others)
 		FreeCells(ratings->others);
+}
+
+/* An error where users like nothing: a model learns by that what they may like besides. */
+void
+CheckLikes(const Ratings *ratings, const char *name)
+{
+	if (ratings->dislikes > 0 && ratings->dislikes == ratings->rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has nothing but dislikes to train on", name),
+				 errdetail("All values are negative: they say what users do not want."),
+				 errhint("Train on rows with positive values too.")));
 }

@@ -102,11 +102,46 @@ typedef struct Ratings
 	IdMap	   *unknown;		/* users behind the last one in others; NULL: none */
 } Ratings;
 
+/*
+ * What explicit ratings come to, as training weighs them or not: sums over how far they are from the first one, so that
+ * squares do not cancel.
+ */
+typedef struct RatingSums
+{
+	double		shift;			/* the first rating; NaN: there is none */
+	double		weights;
+	double		sum;
+	double		squares;
+	double		min;
+	double		max;
+} RatingSums;
+
+/* What weights come to: given ones of explicit ratings, or values of implicit feedback. */
+typedef struct WeightSums
+{
+	bool		present;		/* else cells have no weights */
+	int64		likes;			/* cells, but for */
+	int64		dislikes;		/* those of weights below 0 */
+	double		weights;		/* sum over likes */
+	double		values;			/* the same of log(1 + weight) */
+	float		min;			/* of all, without their sign */
+	float		max;
+} WeightSums;
+
 extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
 extern void StandardizeRatings(Ratings *ratings, const char *source);
 extern double MeanFade(const Ratings *ratings);
+extern void SumWeights(Ratings *ratings, WeightSums *sums);
+extern void AddWeightSums(WeightSums *to, const WeightSums *from);
+extern void ChooseScales(Ratings *ratings, const WeightSums *sums);
+extern void RescaleWeights(Ratings *ratings, const WeightSums *sums);
 extern void SettleWeights(Ratings *ratings);
+extern void SumRatings(Ratings *ratings, bool weighted, RatingSums *sums);
+extern void AddRatingSums(RatingSums *to, const RatingSums *from);
+extern void SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const char *source);
+extern void RescaleRatings(Ratings *ratings);
 extern void ReportSkippedRows(const Ratings *ratings);
 extern void FreeRatings(Ratings *ratings);
+extern void CheckLikes(const Ratings *ratings, const char *name);
 
 #endif

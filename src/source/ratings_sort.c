@@ -503,7 +503,7 @@ SortOnDisk(Sorting *s)
 static void
 DropUnitWeights(Sorting *s)
 {
-	if (!s->has_weight || s->triplets->has_weight || s->ratings->merged > 0)
+	if (!s->has_weight || s->triplets->has_weight || s->ratings->merged > 0 || s->keeps_weights)
 		return;
 	DropWeights(&s->ratings->by_user);
 	if (s->by_item)
@@ -519,9 +519,39 @@ RankFingerprints(const Sorting *s)
 	if (prints == NULL)
 		return;
 	prints->user = ReorderRows(prints->user, s->user_rank, s->nusers, sizeof(int64) / 4);
-	prints->item = ReorderRows(prints->item, s->item_rank, s->nitems, sizeof(int64) / 4);
 	prints->nusers = s->nusers;
+	if (s->all_items)
+		return;					/* items' are added up by who has all of them */
+	prints->item = ReorderRows(prints->item, s->item_rank, s->nitems, sizeof(int64) / 4);
 	prints->nitems = s->nitems;
+}
+
+/* Ranks ids, or finds the numbers that all items have. */
+static void
+NumberIds(Sorting *s)
+{
+	Ratings    *ratings = s->ratings;
+	int32	   *number;
+
+	s->user_rank = SortIdMap(ratings->users);
+	s->nusers = ratings->users->count;
+	if (s->all_items)
+	{
+		number = HugeArray(ratings->items->count, sizeof(int32));
+		FindHashedIds(s->all_items, ratings->items->ids, ratings->items->count, number);
+		for (int32 i = 0; i < ratings->items->count; i++)
+			if (number[i] < 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("an item of the rows that were read is not among all items"),
+						 errhint("Train with mf_train(), which knows all of them.")));
+		s->item_rank = number;
+		ratings->items = s->all_items;
+	}
+	else
+		s->item_rank = SortIdMap(ratings->items);
+	s->nitems = ratings->items->count;
+	RankFingerprints(s);
 }
 
 /*
@@ -538,13 +568,7 @@ SortRatings(Sorting *s)
 	if (s->cancels)
 		InitTriplets(&ratings->cancelled, false, false, s->budget / 8 / 16, BLOCK_TRIPLETS);
 	if (!s->numbered)
-	{
-		s->user_rank = SortIdMap(ratings->users);
-		s->item_rank = SortIdMap(ratings->items);
-		s->nusers = ratings->users->count;
-		s->nitems = ratings->items->count;
-		RankFingerprints(s);
-	}
+		NumberIds(s);
 	if (ratings->trend_half_life > 0)
 		ratings->trends = HugeZeroArray(s->nitems, sizeof(FadeSum));
 	ratings->memory = Min(s->triplets->count * BytesPerRating(s->triplets, s->has_weight), s->budget);

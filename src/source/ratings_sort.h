@@ -14,6 +14,9 @@ typedef struct Sorting
 	const Source *source;
 	Ratings    *ratings;		/* takes the cells; has the dictionaries */
 	Triplets   *triplets;		/* what was read, which sorting frees */
+	IdMap	   *all_items;		/* their numbers become final, of the read ones, which are among them; NULL: items are
+								 * those read, and ranked here */
+	bool		keeps_weights;	/* even where they are all 1: who knows of others decides */
 	bool		numbered;		/* numbers are final, and nusers and nitems given; else ids are ranked here */
 	int64		nusers;
 	int64		nitems;

@@ -179,6 +179,15 @@ WithholdArgument(FunctionCallInfo fcinfo, int place)
 	return PG_NARGS() > place && !PG_ARGISNULL(place) && !PG_GETARG_BOOL(place);
 }
 
+/* The argument distribute, at that place, which scripts of before do not have. */
+static Distribute
+DistributeArgument(FunctionCallInfo fcinfo, int place)
+{
+	if (PG_NARGS() <= place || PG_ARGISNULL(place))
+		return DISTRIBUTE_DEFAULT;
+	return PG_GETARG_BOOL(place) ? DISTRIBUTE_ALWAYS : DISTRIBUTE_NEVER;
+}
+
 /*
  * The arguments of mf_train, which other functions have too: the source as argument 0, model and all
  * that follow it from argument 1 + skip on.  Numbers that are null are -1 or NaN: to be chosen.
@@ -217,7 +226,7 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb, serve bool, guard float8): trains a model, or its next version
+ * validation_by, event_column text, event_weights jsonb, serve bool, guard float8, distribute bool): trains a model, or its next version
  * where there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the
  * version.
  */
@@ -236,12 +245,13 @@ mf_train(PG_FUNCTION_ARGS)
 	ReadRowArguments(fcinfo, 22, &request.options);
 	request.withhold = WithholdArgument(fcinfo, 27);
 	request.guard = GuardArgument(fcinfo, 28);
+	request.distribute = DistributeArgument(fcinfo, 29);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
 
 /*
- * mf_retrain(model text, serve bool, guard float8): the next version, from the same source and arguments, beginning
+ * mf_retrain(model text, serve bool, guard float8, distribute bool): the next version, from the same source and arguments, beginning
  * with the factors that there are.  Whoever may act as the model's owner may call it, and it runs as that role.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_retrain);
@@ -265,6 +275,7 @@ mf_retrain(PG_FUNCTION_ARGS)
 	request.warm = true;
 	request.withhold = WithholdArgument(fcinfo, 1);
 	request.guard = GuardArgument(fcinfo, 2);
+	request.distribute = DistributeArgument(fcinfo, 3);
 	TrainOptionsFromJson(&request.options, model->parameters);
 	name = Train(&request, &version);
 	StopActing(&acting);

@@ -11,6 +11,7 @@
 
 #include "core/predict/predict.h"
 #include "core/simd/amx.h"
+#include "distributed/driver.h"
 #include "guc.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
@@ -89,6 +90,9 @@ HalfSweep(Training *t, MfSide side, bool exact)
 	MfRows		rows;
 	double		loss;
 
+	if (t->driver)
+		return side == MF_USERS ? SweepUsersOnNodes(t->driver, &t->problem, &t->factors, exact) :
+			SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts);
 	CheckCore(mf_als_begin(t->als, side, exact, NULL));
 	if (t->problem.int16 && !exact)
 		ReportTiles();
@@ -124,7 +128,9 @@ LogIteration(Training *t, double validation)
 static void
 UpdateMeanUser(Training *t)
 {
-	if (t->factors.interest)
+	if (t->factors.interest && t->driver)
+		MeanUserOfNodes(t->driver, &t->problem, t->mean_user);
+	else if (t->factors.interest)
 		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
 }
 
@@ -258,6 +264,8 @@ MeanBias(const Training *t)
 {
 	double		sum = 0;
 
+	if (t->driver)
+		return MeanBiasOfNodes(t->driver);
 	for (int64 u = 0; t->factors.user_bias && u < t->problem.nusers; u++)
 		sum += t->factors.user_bias[u];
 	return sum / t->problem.nusers;
@@ -278,6 +286,9 @@ RatingError(const Training *t)
 		return NAN;
 	if (t->validation)
 		return HeldOutError(t->validation, &t->factors);
+	if (t->driver)
+		return t->objective.deviation *
+			sqrt(SquaredErrorsOfNodes(t->driver, &t->problem, &t->factors) / t->ratings->rows);
 	sums = HugeArray(t->problem.nusers, sizeof(double));
 	RewindCells(&t->ratings->by_user);
 	while (NextCells(&t->ratings->by_user, &rows))

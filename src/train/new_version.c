@@ -399,6 +399,23 @@ CreateModelTables(NewVersion *v)
 }
 
 /*
+ * Creates the model's tables before there is a version to store, and gives them to Citus, where it has them not: nodes
+ * that train together need that of users.
+ */
+void
+CreateTablesOnNodes(NewVersion *v)
+{
+	Model	   *model = &v->model;
+	Acting		acting;
+
+	ActAsModelOwner(model, &acting);
+	CreateModelTables(v);
+	(void) DistributeUsers(model);
+	(void) DistributeWhole(model->item_relid);
+	StopActing(&acting);
+}
+
+/*
  * Sees to it that the tables take rows as these are, acting as the model's owner: there are none, or they were made by
  * a former version.
  */

@@ -32,6 +32,7 @@ typedef struct NewVersion
 extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
 extern void BeginFamily(NewVersion *v, char *name, bool must_exist);
 extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
+extern void CreateTablesOnNodes(NewVersion *v);
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
 extern void StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2]);
 extern void StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *items, int n);

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "core/predict/predict.h"
+#include "distributed/driver.h"
 #include "features/feature_arguments.h"
 #include "features/features_load.h"
 #include "ids/id_growth.h"
@@ -37,12 +38,15 @@
 #include "train/item_map.h"
 #include "train/new_version.h"
 #include "train/shown.h"
+#include "train/table_distribute.h"
 #include "train/train.h"
+#include "train/train_place.h"
 #include "train/training.h"
 #include "train/user_map.h"
 #include "train/version_rows.h"
 #include "validate/guard.h"
 #include "validate/validation.h"
+#include "source/others_sort.h"
 
 /* A training of a model's next version. */
 typedef struct Trainer
@@ -179,7 +183,7 @@ StoreVersion(Trainer *t)
 	FeatureRows user_features;
 
 	ReportPhase(PHASE_STORE);
-	OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, training->nitems);
+	OpenSeenRows(&seen, training->driver ? NULL : &ratings->by_user, ratings->others, numbers, training->nitems);
 	SortItems(training, numbers, &t->items);
 	users = UserFactorRows(training, &seen);
 	items = ItemFactorRows(training, &t->items);
@@ -189,6 +193,8 @@ StoreVersion(Trainer *t)
 		UserMapRows(training, &user_features);
 	StoreNewVersion(&t->version, &users, &items, (const FeatureRows *const[2])
 					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL});
+	if (training->driver)
+		(void) StoreOnNodes(training->driver, t->version.stores_seen);
 }
 
 /* Which rows are kept from learning: those of validation, else those of a guard. */
@@ -222,6 +228,8 @@ SwitchVersion(Trainer *t, ModelVersion *result)
 		result->guard = GuardToJson(ChooseHoldout(t).by_id ? t->request->guard : 0, &t->findings);
 	if (t->request->withhold && t->version.withheld == NULL)
 		WithholdNewVersion(&t->version, "trained with serve => false");
+	if (training->driver)
+		CloseDriver(training->driver);
 	SwitchToNewVersion(&t->version, result, training->log, training->iterations);
 }
 
@@ -309,6 +317,24 @@ LoadTraining(Trainer *t)
 		NoticeShown(training, t->source.name);
 }
 
+/* LoadTraining() where the rows stay on their nodes. */
+static void
+LoadOnNodes(Trainer *t)
+{
+	Training   *training = &t->training;
+	NewVersion *version = &t->version;
+	int			settings = BeginNodeSettings();
+
+	BeginProgress(version->model.name);
+	KeepArguments(t);			/* by which tables of users are distributed */
+	CreateTablesOnNodes(version);
+	training->driver = OpenDriver(&t->source, version->model.user_relid, version->version, settings);
+	training->ratings = ReadOnNodes(training->driver, TrainHalfLife(&training->options), &training->item_counts);
+	SettleObjective(training);
+	KeepArguments(t);
+	StateProblem(training);
+}
+
 /* Gives factors their first values, solves for them, and stops where rows held out say so. */
 static void
 SolveTraining(Trainer *t)
@@ -344,7 +370,10 @@ Train(const TrainRequest *request, ModelVersion *result)
 	char	   *name;
 
 	BeginTraining(t);
-	LoadTraining(t);
+	if (TrainsOnNodes(&request->options, request->distribute, request->guard > 0, &t->source, &t->version.model))
+		LoadOnNodes(t);
+	else
+		LoadTraining(t);
 	SolveTraining(t);
 	GuardVersion(t);
 	StoreVersion(t);

@@ -6,6 +6,7 @@
 
 #include "model/model_write.h"
 #include "train/train_options.h"
+#include "train/train_place.h"
 
 typedef struct TrainRequest
 {
@@ -15,6 +16,7 @@ typedef struct TrainRequest
 	bool		warm;			/* mf_retrain: start from the current version's factors */
 	double		guard;			/* the share of the pairs that is kept from learning to see whether the version may
 								 * serve; 0: none */
+	Distribute	distribute;
 	bool		withhold;		/* serve => false: the version is stored, and does not serve */
 	TrainOptions options;
 } TrainRequest;

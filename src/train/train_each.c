@@ -34,6 +34,7 @@
 #include "pg/spi_query.h"
 #include "read/ratings_read.h"
 #include "source/lookup_cost.h"
+#include "source/others_sort.h"
 #include "source/relation.h"
 #include "train/als_loop.h"
 #include "train/new_version.h"
@@ -280,7 +281,7 @@ EndTenant(EachTrainer *t)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->reading);
 	Tenant		tenant = {.name = IdToText(&t->source.tenant_type, t->id)};
-	int64		rows = CloseRatingStream(t->stream);
+	int64		rows = CloseRatingStream(t->stream)->rows;
 	bool		files = RatingStreamSpilled(t->stream);
 	bool		large = rows >= MANY_RATINGS || files;
 

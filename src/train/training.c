@@ -9,6 +9,7 @@
 
 #include "pg/alloc.h"
 #include "features/features.h"
+#include "distributed/driver.h"
 #include "train/train_memory.h"
 #include "train/training.h"
 
@@ -95,28 +96,6 @@ SettleObjective(Training *t)
 	mf_objective_settle(objective);
 }
 
-/* The number of cells in each of n rows, of which the last may be without. */
-static int32 *
-CountRows(const Cells *cells, int64 n)
-{
-	int32	   *counts = HugeZeroArray(n, sizeof(int32));
-
-	for (int64 i = 0; i < cells->nrows; i++)
-		counts[i] = (int32) (cells->start[i + 1] - cells->start[i]);
-	return counts;
-}
-
-/* The same of cells that are no dislikes: those that regularization goes by, and popularity. */
-static int32 *
-CountLikedRows(const Ratings *ratings, Cells *cells, int64 n)
-{
-	int32	   *counts = CountRows(cells, n);
-
-	if (ratings->dislikes > 0)
-		CountLikes(cells, counts);
-	return counts;
-}
-
 /* MfFloats: an array of a training's. */
 static float *
 TakeFloats(int64_t n)
@@ -136,19 +115,23 @@ StateProblem(Training *t)
 	MfProblem  *problem = &t->problem;
 	int32	   *likes;
 
-	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
+	*problem = mf_objective_problem(objective, t->driver ? 0 : ratings->by_user.nrows, ratings->by_item.nrows);
 	problem->int16 = ratings->rows >= (problem->factors > MANY_FACTORS ? INT16_RATINGS_MANY : INT16_RATINGS);
 	problem->int8 = problem->int16;
-	problem->weighted = CellsHaveWeights(&ratings->by_user);
+	problem->weighted = t->driver ? NodesHaveWeights(t->driver) : CellsHaveWeights(&ratings->by_user);
 	problem->rests = ratings->rows >= RESTING_RATINGS;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
 	CheckFactorMemory(problem, ratings, t->features, t->user_features, &t->parallel);
-	t->user_counts = CountRows(&ratings->by_user, t->nusers);
-	t->item_counts = CountLikedRows(ratings, &ratings->by_item, t->nitems);
-	likes = CountLikedRows(ratings, &ratings->by_user, t->nusers);
+	if (!t->driver)
+		t->item_counts = CountCells(&ratings->by_item, t->nitems, ratings->dislikes > 0);
+	t->user_counts = t->driver ? NULL : CountCells(&ratings->by_user, t->nusers, false);
+	likes = t->driver ? NULL : CountCells(&ratings->by_user, t->nusers, ratings->dislikes > 0);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;
 	mf_objective_regularize(objective, likes, t->item_counts, TakeFloats, problem);
-	pfree(likes);
+	if (likes)
+		pfree(likes);
+	if (t->driver)
+		StateOnNodes(t->driver, objective, problem, t->item_counts);
 }

@@ -24,6 +24,7 @@ typedef struct Training
 	instr_time	began;
 	MfParallel	parallel;
 	Ratings    *ratings;
+	struct Driver *driver;		/* of nodes that have the rows, and users; NULL: all is here */
 	struct Features *features;	/* of items; NULL: none were asked for */
 	struct Features *user_features; /* likewise of users */
 

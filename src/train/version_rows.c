@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "core/predict/predict.h"
+#include "distributed/driver.h"
 #include "ids/id_growth.h"
 #include "pg/alloc.h"
 #include "train/als_loop.h"
@@ -138,7 +139,7 @@ DescribeVersion(Training *training, Feedback feedback, ModelVersion *version)
 {
 	version->feedback = FeedbackName(feedback);
 	version->factors = training->problem.factors;
-	version->users = training->problem.nusers + (training->user_map ? training->user_map->profiles : 0);
+	version->users = training->ratings->by_user.nrows + (training->user_map ? training->user_map->profiles : 0);
 	version->items = training->nitems;
 	version->ratings = training->ratings->rows;
 	version->iterations = training->iterations;
@@ -146,7 +147,9 @@ DescribeVersion(Training *training, Feedback feedback, ModelVersion *version)
 	version->rmse = RatingError(training);
 	version->seconds = SecondsSince(training->began);
 	version->read_until = training->ratings->read_until;
-	if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
+	if (training->driver && training->factors.interest == NULL)
+		MeanUserOfNodes(training->driver, &training->problem, training->mean_user);
+	else if (training->factors.interest == NULL)	/* users were drawn to 0, but are not there */
 		mf_mean_user(&training->problem, training->factors.user, NULL, training->mean_user);
 }
 

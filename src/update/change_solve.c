@@ -32,18 +32,7 @@ TakeFloats(int64_t n)
 	return HugeArray(n, sizeof(float));
 }
 
-/* The number of cells in each row. */
-static int32 *
-CountCells(const Cells *cells)
-{
-	int32	   *counts = HugeArray(cells->nrows, sizeof(int32));
-
-	for (int64 r = 0; r < cells->nrows; r++)
-		counts[r] = (int32) (cells->start[r + 1] - cells->start[r]);
-	return counts;
-}
-
-/* The same without dislikes: see CountLikes(). */
+/* The number of cells in each row, without dislikes: see CountLikes(). */
 static int32 *
 CountLiked(Cells *cells)
 {
@@ -181,7 +170,7 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 {
 	Side	   *side = &u->users;
 	int64		ld = mf_padded(side->factors);
-	int32	   *counts = CountCells(cells);
+	int32	   *counts = CountCells(cells, cells->nrows, false);
 	MfProblem	problem = StateProblem(u, users->count, CountLiked(cells), items->count, GatherCounts(&u->items, items));
 	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
 

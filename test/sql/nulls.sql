@@ -66,6 +66,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'event_column' THEN '''seconds'''
 		WHEN name IN ('event_weights', 'relevant_event') THEN 'NULL'
 		WHEN name = 'guard' THEN 'NULL'
+		WHEN name = 'distribute' THEN 'false'
 		WHEN name = 'validation_by' THEN '''random'''
 		WHEN name = 'factors' THEN '2'
 		WHEN name = 'by' THEN CASE function WHEN 'mf_popular' THEN '''ratings''' ELSE '''factors''' END

@@ -376,9 +376,12 @@ start_side(MfAls *als, MfSide side, bool exact)
 	memset(als->mean, 0, (size_t) als->ld * sizeof(float));
 }
 
-/* Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms. */
-MfError
-mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
+/*
+ * Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms.  basis: given, in place of
+ * gram; or NULL.
+ */
+static MfError
+begin(MfAls *als, MfSide side, bool exact, const double *gram, const float *basis)
 {
 	const MfProblem *problem = als->problem;
 	int64_t		nfixed = side == MF_USERS ? problem->nitems : problem->nusers;
@@ -391,7 +394,7 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	collect_penalties(als, nblocks);
 	if (als->rotated)
 	{
-		MfError		error = mf_rotate(als, gram, als->workspace);
+		MfError		error = basis != NULL ? mf_rotate_in(als, basis) : mf_rotate(als, gram, als->workspace);
 
 		if (error != MF_OK)
 			return error;
@@ -405,6 +408,45 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 	if (als->may_round)
 		return mf_int16_begin(als);
 	return MF_OK;
+}
+
+MfError
+mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
+{
+	return begin(als, side, exact, gram, NULL);
+}
+
+/* Begins a half-sweep of items, exactly, in a basis that was found elsewhere. */
+MfError
+mf_als_begin_in(MfAls *als, const float *basis)
+{
+	return begin(als, MF_ITEMS, true, NULL, basis);
+}
+
+/* Floats of a basis: rotation and eigenvalues; 0 where vectors are not rotated. */
+size_t
+mf_als_basis_floats(const MfAls *als)
+{
+	return als->rotated ? (size_t) als->shared_width * (size_t) als->shared_width + (size_t) als->ld : 0;
+}
+
+/* The basis that a half-sweep has begun with. */
+void
+mf_als_get_basis(const MfAls *als, float *basis)
+{
+	size_t		square = (size_t) als->shared_width * (size_t) als->shared_width;
+
+	if (!als->rotated)
+		return;
+	memcpy(basis, als->rotation, square * sizeof(float));
+	memcpy(basis + square, als->base, (size_t) als->ld * sizeof(float));
+}
+
+/* What regularization makes of the fixed side. */
+double
+mf_als_fixed_loss(const MfAls *als)
+{
+	return als->fixed_loss;
 }
 
 /* Task: solves a block of rows. */
@@ -435,6 +477,18 @@ mf_als_rows(MfAls *als, const MfRows *rows)
 	if (!mf_parallel_for(als->parallel, nblocks, solve_block, als))
 		return MF_CANCELLED;
 	return (MfError) atomic_load(&als->error);
+}
+
+/* The same by the sums of their cells. */
+MfError
+mf_als_solve_sums(MfAls *als, const MfRows *rows, const float *sums)
+{
+	MfError		error;
+
+	als->sums = sums;
+	error = mf_als_rows(als, rows);
+	als->sums = NULL;
+	return error;
 }
 
 /* Ends a half-sweep: the objective as it is now. */

@@ -335,6 +335,11 @@ mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_
 	MfSystem	system;
 	bool		add = false;
 
+	if (als->sums != NULL)
+	{
+		mf_sums_take(als, part, row->row, matrix, sums);
+		return;
+	}
 	memset(right, 0, MF_MAX_RIGHT * (size_t) block->width * sizeof(float));
 	memset(sums, 0, sizeof(MfRowSums));
 	if (als->side == MF_ITEMS)

@@ -181,6 +181,21 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 	return mf_copy_fixed(als);
 }
 
+/* The same with a basis that was found elsewhere: see mf_als_get_basis(). */
+MfError
+mf_rotate_in(MfAls *als, const float *basis)
+{
+	int			ld = als->shared_width;
+
+	memcpy(als->rotation, basis, sizeof(float) * (size_t) ld * (size_t) ld);
+	memcpy(als->base, basis + ld * ld, sizeof(float) * (size_t) als->ld);
+	for (int i = 0; i < ld; i++)
+		for (int k = 0; k < ld; k++)
+			als->back[k * ld + i] = als->rotation[i * ld + k];
+	turn_mean(als);
+	return mf_copy_fixed(als);
+}
+
 /* The vectors of the side being solved, as the caller has them: of users for all terms, of items for this one. */
 float *
 mf_sweep_solved(const MfAls *als, MfPart part)

@@ -182,7 +182,7 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	int64_t		n = als->rows->start[r + 1] - als->rows->start[r];
 	int			class = n < MAX_DUAL ? (int) n : MAX_DUAL;
 
-	if (als->exact && n <= most_dual && dual_is_safe(als, r))
+	if (als->exact && n <= most_dual && als->sums == NULL && dual_is_safe(als, r))
 		return class;
 	for (int64_t length = n; length > MAX_DUAL; length /= 2)
 		class++;

@@ -77,6 +77,7 @@ typedef struct MfAls
 	double		gain;			/* by how much the last iteration lowered the loss: see als_int16.c */
 	double		last_loss[2];	/* of each side's last half-sweep that might round */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
+	const float *sums;			/* with it: the sums of their cells, which are not here; or NULL */
 	MfSide		side;
 	bool		apart;			/* an item's cells weigh differently in its terms, which then share no matrix */
 	bool		exact;
@@ -156,6 +157,15 @@ typedef struct MfRowState
 	const float *point;			/* ld: where a user is drawn to; NULL: the mean user */
 } MfRowState;
 
+/* A matrix of an item's and its right-hand sides, as they travel. */
+typedef struct MfSumsGroup
+{
+	MfPart		asked;			/* for which mf_sweep_accumulate() makes it */
+	int			dimensions;		/* of the shared ones and those of ratings behind them */
+	int			nright;
+	int			right[MF_MAX_RIGHT];	/* which of them are used */
+} MfSumsGroup;
+
 /* One row's system besides its cells. */
 typedef struct MfSystem
 {
@@ -183,6 +193,12 @@ extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t 
 extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
 extern void mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *block, const int32_t *column, const float *x,
 							  int n, float *target);
+
+/* als_packed_sums.c */
+extern int	mf_sums_groups(const MfAls *als, MfSumsGroup *groups);
+extern size_t mf_sums_group_floats(const MfSumsGroup *group);
+extern void mf_sums_pack(const MfAls *als, const MfSumsGroup *group, const float *matrix, const MfRowSums *sums, float *out);
+extern void mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, MfRowSums *sums);
 
 /* als_rest.c */
 extern void mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel);
@@ -214,6 +230,7 @@ extern void mf_whole_rows(const MfAls *als, MfPart part, int64_t first, int n, c
 /* als_rotate.c */
 extern size_t mf_rotate_size(const MfAls *als);
 extern MfError mf_rotate(MfAls *als, const double *gram, char *space);
+extern MfError mf_rotate_in(MfAls *als, const float *basis);
 extern MfError mf_copy_fixed(MfAls *als);
 extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern void mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace);

@@ -1,0 +1,60 @@
+/*
+ * cluster.c - where the shards of a table lie, as Citus's catalog of this node has it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "tcop/dest.h"
+
+#include "compat.h"
+#include "distributed/cluster.h"
+#include "pg/spi_query.h"
+
+/* Columns as ShardReceiver takes them. */
+static const char *const shards_sql =
+"SELECT s.shardid, s.shardminvalue::pg_catalog.int4, s.shardmaxvalue::pg_catalog.int4,"
+" pg_catalog.min(p.groupid)::pg_catalog.int4, pg_catalog.count(*)::pg_catalog.int4, t.colocationid::pg_catalog.int4"
+" FROM pg_catalog.pg_dist_shard s, pg_catalog.pg_dist_placement p, pg_catalog.pg_dist_partition t"
+" WHERE s.logicalrelid OPERATOR(pg_catalog.=) $1 AND t.logicalrelid OPERATOR(pg_catalog.=) $1"
+" AND p.shardid OPERATOR(pg_catalog.=) s.shardid AND p.shardstate OPERATOR(pg_catalog.=) 1"
+" GROUP BY 1, 2, 3, 6 ORDER BY 2";
+
+/* Receives shards. */
+typedef struct ShardReceiver
+{
+	DestReceiver pub;
+	MemoryContext context;
+	Shards	   *shards;
+} ShardReceiver;
+
+/* Takes a row. */
+static bool
+ReceiveShard(TupleTableSlot *slot, DestReceiver *self)
+{
+	ShardReceiver *receiver = (ShardReceiver *) self;
+	Shards	   *shards = receiver->shards;
+	const Datum *values;
+
+	slot_getallattrs(slot);
+	values = slot->tts_values;
+	if (shards->shard == NULL)
+		shards->shard = MemoryContextAlloc(receiver->context, sizeof(Shard));
+	else
+		shards->shard = repalloc(shards->shard, sizeof(Shard) * (shards->count + 1));
+	shards->shard[shards->count++] = (Shard) {
+		{DatumGetInt64(values[0]), DatumGetInt32(values[1]), DatumGetInt32(values[2])},
+		DatumGetInt32(values[3]), DatumGetInt32(values[4])
+	};
+	shards->colocation = DatumGetInt32(values[5]);
+	return true;
+}
+
+/* The shards of a table that is distributed by hash, palloc'd. */
+Shards *
+ReadShards(Oid relid)
+{
+	ShardReceiver receiver = {.pub.receiveSlot = ReceiveShard,.context = CurrentMemoryContext,.shards = palloc0(sizeof(Shards))};
+
+	RunQuery(shards_sql, REGCLASSOID, ObjectIdGetDatum(relid), false, &receiver.pub);
+	return receiver.shards;
+}

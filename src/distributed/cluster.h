@@ -1,0 +1,27 @@
+/*
+ * cluster.h - where the shards of a table lie.
+ */
+#ifndef MFREC_CLUSTER_H
+#define MFREC_CLUSTER_H
+
+#include "distributed/node_protocol.h"
+
+/* A shard, its one node, and the hashes of its rows. */
+typedef struct Shard
+{
+	ShardRange	range;
+	int32		group;			/* of nodes, as Citus numbers them */
+	int32		placements;
+} Shard;
+
+/* The shards of a table that is distributed by hash, in the order of hashes. */
+typedef struct Shards
+{
+	int32		colocation;		/* of tables that are distributed alike */
+	int			count;
+	Shard	   *shard;
+} Shards;
+
+extern Shards *ReadShards(Oid relid);
+
+#endif

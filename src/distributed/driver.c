@@ -1,0 +1,369 @@
+/*
+ * driver.c - a training on the nodes where the ratings lie, as the session sees it that was called.
+ *
+ * Everything goes through ordinary queries of Citus's in the caller's transaction, which commits on all nodes or none.
+ * Each node has one session that takes part (pool size 1), and one row of the new version in the table of users, its
+ * ticket: a query over tickets is a call on each node, all at the same time.  Removing rows of the new version from all
+ * shards, of which there are none, comes first: from then on there is a transaction on each node, and the shards, with
+ * those of the source that lie with them, stay where they are until it ends.
+ *
+ * What all nodes need in bulk goes to them as a subplan, which Citus sends to each once: see SendArrays().
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "distributed/driver.h"
+#include "distributed/driver_state.h"
+#include "distributed/node_state.h"
+#include "model/model_catalog.h"
+#include "pg/spi_query.h"
+
+/* Tickets are of a version that is none. */
+#define TICKET_VERSION 0
+
+/* So many ids at most are tried for a ticket. */
+#define MOST_TRIES 1000000
+
+/* The driver at work in this session, the innermost. */
+static Driver *working = NULL;
+
+/* The error of nodes whose answers do not fit. */
+void
+NodesDisagree(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("nodes do not take part in the training as they should"),
+			 errdetail_internal("%s", what),
+			 errhint("Train in a transaction of its own, outside of one that has run other queries of distributed tables, or with distribute => false.")));
+}
+
+/* Context callback: the driver is no longer there, whatever has become of it. */
+static void
+ForgetDriver(void *arg)
+{
+	Driver	   *driver = arg;
+
+	if (working == driver)
+		working = driver->outer;
+}
+
+/* Sets a setting of Citus's until the driver is closed. */
+static void
+Set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Settings that a training on several nodes goes by, from before its tables are created on; returns what OpenDriver()
+ * has to know.
+ */
+int
+BeginNodeSettings(void)
+{
+	int			settings = NewGUCNestLevel();
+
+	Set("citus.max_adaptive_executor_pool_size", "1");
+	Set("citus.multi_shard_modify_mode", "sequential");
+	Set("citus.max_intermediate_result_size", "-1");
+	return settings;
+}
+
+/* The number of an id's hash, as Citus distributes by it. */
+static int32
+HashOf(const IdType *type, Datum id)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type->base, TYPECACHE_HASH_PROC_FINFO);
+
+	return DatumGetInt32(FunctionCall1Coll(&entry->hash_proc_finfo, type->collation, id));
+}
+
+/* The id number `n` of those that are tried for tickets. */
+static Datum
+TicketId(const IdType *type, int n)
+{
+	Oid			input;
+	Oid			ioparam;
+	char	   *text = type->base == UUIDOID ? psprintf("00000000-0000-4000-8000-%012x", n) : psprintf("%d", n);
+
+	getTypeInputInfo(type->base, &input, &ioparam);
+	return OidInputFunctionCall(input, text, ioparam, -1);
+}
+
+/* The group of the node whose shard has a hash. */
+static int32
+GroupOfHash(const Shards *shards, int32 hash)
+{
+	for (int s = 0; s < shards->count; s++)
+		if (hash >= shards->shard[s].range.min && hash <= shards->shard[s].range.max)
+			return shards->shard[s].group;
+	return -1;
+}
+
+/* The nodes of the shards, in the order in which shards name them, without tickets. */
+static void
+ListNodes(Driver *driver)
+{
+	const Shards *shards = driver->shards;
+
+	driver->nodes = palloc0(sizeof(DriverNode) * Max(shards->count, 1));
+	for (int s = 0; s < shards->count; s++)
+	{
+		int			n = 0;
+
+		while (n < driver->nnodes && driver->nodes[n].group != shards->shard[s].group)
+			n++;
+		if (n == driver->nnodes)
+			driver->nodes[driver->nnodes++].group = shards->shard[s].group;
+	}
+}
+
+/* Finds an id for each node that belongs into one of its shards. */
+static void
+FindTickets(Driver *driver)
+{
+	const IdType *type = &driver->source->user;
+	int			found = 0;
+	bool	   *has = palloc0(sizeof(bool) * Max(driver->nnodes, 1));
+	int			most = type->base == INT2OID ? PG_INT16_MAX : MOST_TRIES;
+
+	for (int i = 1; found < driver->nnodes && i <= most; i++)
+	{
+		Datum		id = TicketId(type, i);
+		int32		group = GroupOfHash(driver->shards, HashOf(type, id));
+
+		for (int n = 0; n < driver->nnodes; n++)
+			if (driver->nodes[n].group == group && !has[n])
+			{
+				driver->nodes[n].ticket = id;
+				has[n] = true;
+				found++;
+			}
+	}
+	pfree(has);
+	if (found < driver->nnodes || found == 0)
+		NodesDisagree("No id belongs into a shard of one of them.");
+}
+
+/* Removes tickets from all shards, where there are any. */
+static void
+DropTickets(Driver *driver)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(TICKET_VERSION)};
+
+	(void) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) $1", driver->table), 1, types, values, false);
+}
+
+/* Gives each node its ticket: a row whose number of ratings is the node's. */
+static void
+GiveTickets(Driver *driver)
+{
+	Oid			types[3] = {INT4OID, driver->source->user.type, INT4OID};
+	char	   *sql = psprintf("INSERT INTO %s (version, %s, ratings, bias, factors) VALUES ($1, $2, $3, 0, '{}')", driver->table,
+							   USER_ID);
+
+	for (int n = 0; n < driver->nnodes; n++)
+	{
+		Datum		values[3] = {Int32GetDatum(TICKET_VERSION), driver->nodes[n].ticket, Int32GetDatum(n)};
+
+		(void) RunSql(sql, 3, types, values, false);
+	}
+}
+
+/*
+ * Begins a training of a version on the nodes that have the source's rows, and those of the table of users with them.
+ * settings: of BeginNodeSettings().  Everything lives in the current memory context.
+ */
+Driver *
+OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
+{
+	Driver	   *driver = palloc0(sizeof(Driver));
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+
+	driver->context = CurrentMemoryContext;
+	driver->source = source;
+	driver->user_relid = user_relid;
+	driver->version = version;
+	driver->settings = settings;
+	driver->job = (int64) (hash_combine64(GetCurrentTimestamp(), MyProcPid) >> 1);
+	driver->table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(user_relid)), get_rel_name(user_relid));
+	driver->shards = ReadShards(user_relid);
+	if (driver->shards->colocation != ReadShards(source->relid)->colocation)
+		NodesDisagree("The table of users is not distributed as the source is.");
+	driver->outer = working;
+	working = driver;
+	callback->func = ForgetDriver;
+	callback->arg = driver;
+	MemoryContextRegisterResetCallback(driver->context, callback);
+	ListNodes(driver);
+	FindTickets(driver);
+	DropTickets(driver);
+	GiveTickets(driver);
+	return driver;
+}
+
+/* Receives chunks. */
+typedef struct ChunkReceiver
+{
+	DestReceiver pub;
+	ChunkFunction function;
+	void	   *state;
+	MemoryContext context;
+} ChunkReceiver;
+
+/* Takes a row: a chunk. */
+static bool
+ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	ChunkReceiver *receiver = (ChunkReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(receiver->context);
+	ChunkHeader header;
+	bytea	   *chunk;
+	const char *data;
+	Size		bytes;
+
+	slot_getallattrs(slot);
+	chunk = DatumGetByteaP(slot->tts_values[0]);
+	data = ReadChunk(chunk, &header, &bytes);
+	if (receiver->function == NULL)
+		NodesDisagree("An answer has come that was not asked for.");
+	receiver->function(receiver->state, &header, data, bytes);
+	if ((Pointer) chunk != DatumGetPointer(slot->tts_values[0]))
+		pfree(chunk);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* The array of all tickets. */
+static Datum
+TicketArray(const Driver *driver)
+{
+	const IdType *type = &driver->source->user;
+	Datum	   *ids = palloc(sizeof(Datum) * driver->nnodes);
+
+	for (int n = 0; n < driver->nnodes; n++)
+		ids[n] = driver->nodes[n].ticket;
+	return PointerGetDatum(construct_array(ids, driver->nnodes, type->base, type->typlen, type->typbyval, type->typalign));
+}
+
+/*
+ * Has every node run a step; its answers go to the function (NULL: there must be none), in no particular order of
+ * nodes, and in the current memory context.
+ */
+void
+RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state)
+{
+	ChunkReceiver receiver = {.pub.receiveSlot = ReceiveRow,.function = function,.state = state,.context = CurrentMemoryContext};
+	const IdType *type = &driver->source->user;
+	Oid			types[5] = {INT8OID, TEXTOID, BYTEAOID, INT4OID, get_array_type(type->base)};
+	bytea	   *data = palloc(VARHDRSZ + bytes);
+	Datum		values[5] = {Int64GetDatum(driver->job), CStringGetTextDatum(step), PointerGetDatum(data),
+		Int32GetDatum(TICKET_VERSION), TicketArray(driver)};
+
+	SET_VARSIZE(data, VARHDRSZ + bytes);
+	if (bytes > 0)
+		memcpy(VARDATA(data), argument, bytes);
+	RunQueryWith(psprintf("SELECT mfrec.node_run($1, ratings, $2, $3) FROM %s WHERE version OPERATOR(pg_catalog.=) $4 AND %s %s ANY ($5)",
+						  driver->table, USER_ID, IdEqualitySql(type)), 5, types, values, false, &receiver.pub);
+	pfree(data);
+}
+
+/* Adds an array of all items, or their ids, to what SendArrays() sends. */
+void
+AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count)
+{
+	if (values == NULL)
+		return;
+	Assert(driver->sending.narrays < MOST_SENT);
+	driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, values, width, count};
+}
+
+/* Takes a row of a count. */
+static bool
+ReceiveCount(TupleTableSlot *slot, DestReceiver *self)
+{
+	(void) slot;
+	(void) self;
+	return true;
+}
+
+/*
+ * Sends what AddArray() was called with to all nodes, in the order of chunks.  Where there is one node, Citus would take
+ * the whole query there rather than ask here what is sent, unless told not to.
+ */
+void
+SendArrays(Driver *driver)
+{
+	int			settings = NewGUCNestLevel();
+	DestReceiver receiver = {.receiveSlot = ReceiveCount};
+	const IdType *type = &driver->source->user;
+	Oid			types[3] = {INT8OID, INT4OID, get_array_type(type->base)};
+	Datum		values[3] = {Int64GetDatum(driver->job), Int32GetDatum(TICKET_VERSION), TicketArray(driver)};
+
+	Set("citus.enable_router_execution", "off");
+	driver->sending.current = 0;
+	driver->sending.at = 0;
+	RunQueryWith(psprintf("WITH sent AS MATERIALIZED (SELECT chunk FROM mfrec.driver_send($1) AS chunk) "
+						  "SELECT pg_catalog.sum(mfrec.node_receive($1, sent.chunk)) FROM %s t, sent "
+						  "WHERE t.version OPERATOR(pg_catalog.=) $2 AND t.%s %s ANY ($3)",
+						  driver->table, USER_ID, IdEqualitySql(type)), 3, types, values, false, &receiver);
+	driver->sending.narrays = 0;
+	AtEOXact_GUC(true, settings);
+}
+
+/* What the driver at work in this session sends; an error where there is none of that number. */
+Sending *
+FindSending(int64 job)
+{
+	if (working == NULL || working->job != job)
+		NodeStepIsWrong();
+	return &working->sending;
+}
+
+/* The next chunk that is sent, palloc'd; NULL at the end. */
+bytea *
+NextSent(Sending *sending)
+{
+	const SentArray *array = &sending->array[sending->current];
+	int64		first = sending->at;
+	int64		count;
+
+	if (sending->current == sending->narrays)
+		return NULL;
+	if (first >= array->count)
+	{
+		sending->current++;
+		sending->at = 0;
+		return NextSent(sending);
+	}
+	if (array->channel == CHANNEL_ITEM_IDS)
+		return PackIds(array->values, NULL, 0, &sending->at);
+	count = Min(array->count - first, Max(1, CHUNK_BYTES / (int64) array->width));
+	sending->at += count;
+	return MakeChunk(0, array->channel, first, count, (const char *) array->values + first * array->width,
+					 count * array->width);
+}
+
+/* Ends it: what nodes have is gone, and settings are as before. */
+void
+CloseDriver(Driver *driver)
+{
+	RunStep(driver, STEP_END, NULL, 0, NULL, NULL);
+	DropTickets(driver);
+	AtEOXact_GUC(true, driver->settings);
+	ForgetDriver(driver);
+}

@@ -1,0 +1,325 @@
+/*
+ * driver_read.c - rows taken where they lie, and what they come to on all nodes.
+ *
+ * One query has a function called with each row, on its node: it goes about as fast as counting them.  Then items' ids come
+ * here, where they get the numbers that all nodes use, the order of ids; and once rows are sorted by them, what
+ * standardizing ratings and scaling weights needs.  Only sums travel, one of a node, and one number of each item.
+ *
+ * Sums of integers and of fixed-point numbers do not depend on who comes first; those of doubles are of NodeSums alone,
+ * which are added as they come: they may differ in their last bit, so they are put in the order of nodes.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "distributed/driver.h"
+#include "distributed/driver_state.h"
+#include "pg/alloc.h"
+#include "pg/memory_limit.h"
+#include "pg/packed_rows.h"
+#include "pg/progress.h"
+#include "pg/spi_query.h"
+#include "rows/row_time.h"
+
+/* What is gathered of all nodes. */
+typedef struct Gathering
+{
+	Driver	   *driver;
+	Ratings    *ratings;
+	NodeTotals	totals;
+	int64		capacity;		/* of fingerprints */
+	int64	   *fingerprints;	/* of items, by number */
+	NodeSums   *of_node;		/* nnodes */
+	NodeSums	sums;			/* of all of them */
+	int64	   *counts;			/* of items: users who like them */
+	bool	   *has_cells;
+} Gathering;
+
+/* Appends a column of the source's query, if there is one. */
+static void
+AppendColumn(StringInfo sql, const char *name)
+{
+	if (name)
+		appendStringInfo(sql, ", %s", quote_identifier(name));
+}
+
+/* The query by which nodes take their rows; parameters: job, half-life, the names of the source and its time column. */
+static char *
+TakeSql(const Source *source)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.sum(mfrec.node_take($1, %d, $2, $3, $4",
+					 (source->feedback == FEEDBACK_EXPLICIT ? 1 : 0) | (source->value_column ? 2 : 0) |
+					 (source->weight_column ? 4 : 0) | (source->time_column ? 8 : 0));
+	AppendColumn(&sql, source->user_column);
+	AppendColumn(&sql, source->item_column);
+	AppendColumn(&sql, source->value_column);
+	AppendColumn(&sql, source->weight_column);
+	AppendColumn(&sql, source->time_column);
+	appendStringInfo(&sql, ")) FROM %s", SourceSql(source));
+	return sql.data;
+}
+
+/* Receives the counts of rows. */
+typedef struct CountReceiver
+{
+	DestReceiver pub;
+	int64		count;
+} CountReceiver;
+
+/* Takes the one row of counts. */
+static bool
+ReceiveCounts(TupleTableSlot *slot, DestReceiver *self)
+{
+	slot_getallattrs(slot);
+	((CountReceiver *) self)->count = DatumGetInt64(slot->tts_values[0]);
+	return true;
+}
+
+/* Has nodes take their rows; returns how many there are. */
+static int64
+TakeRows(Driver *driver, double half_life)
+{
+	CountReceiver receiver = {.pub.receiveSlot = ReceiveCounts};
+	const Source *source = driver->source;
+	Oid			types[4] = {INT8OID, FLOAT8OID, TEXTOID, TEXTOID};
+	Datum		values[4] = {Int64GetDatum(driver->job), Float8GetDatum(half_life), CStringGetTextDatum(source->name),
+		CStringGetTextDatum(source->time_column ? source->time_column : "")};
+
+	RunQueryWith(TakeSql(source), 4, types, values, false, &receiver.pub);
+	return receiver.count;
+}
+
+/* Adds fingerprints of items, whose ids become known, from packed rows. */
+static void
+TakeIds(Gathering *g, const char *data, Size bytes)
+{
+	IdMap	   *items = g->ratings->items;
+	Oid			types[2] = {items->type->base, INT8OID};
+	PackedLayout layout;
+	PackedReader reader;
+	Datum		values[2];
+	bool		nulls[2];
+	bytea	   *rows = palloc(bytes);	/* aligned as values in it have to be */
+
+	InitPackedLayout(&layout, 2, types);
+	memcpy(rows, data, bytes);
+	ReadPackedRows(&reader, &layout, rows);
+	while (NextPackedRow(&reader, values, nulls))
+	{
+		int32		item = AddId(items, IdFromColumn(items->type, values[0]));
+
+		if (item >= g->capacity)
+		{
+			int64		before = g->capacity;
+
+			g->capacity = Max(1024, 2 * before);
+			g->fingerprints = g->fingerprints ? repalloc_huge(g->fingerprints, sizeof(int64) * g->capacity) :
+				HugeArray(g->capacity, sizeof(int64));
+			memset(g->fingerprints + before, 0, sizeof(int64) * (g->capacity - before));
+		}
+		g->fingerprints[item] = (int64) ((uint64) g->fingerprints[item] + (uint64) DatumGetInt64(values[1]));
+	}
+	pfree(rows);
+	CheckDictionaries(g->ratings->users, items, 0);
+}
+
+/* Takes a chunk of STEP_ITEMS. */
+static void
+TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	Gathering  *g = state;
+	NodeTotals	more;
+
+	if (header->channel == CHANNEL_ITEM_IDS)
+	{
+		TakeIds(g, data, bytes);
+		return;
+	}
+	CheckResult(header, bytes, sizeof(more));
+	memcpy(&more, data, sizeof(more));
+	g->totals.taken += more.taken;
+	g->totals.users += more.users;
+	g->totals.null_rows += more.null_rows;
+	g->totals.null_times += more.null_times;
+	g->totals.zero_rows += more.zero_rows;
+	g->totals.negative_rows += more.negative_rows;
+	g->totals.dislike_rows += more.dislike_rows;
+	g->totals.newest = Max(g->totals.newest, more.newest);
+}
+
+/* Takes a chunk of STEP_SORT. */
+static void
+TakeSorted(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	Gathering  *g = state;
+	int64		nitems = g->ratings->items->count;
+	Size		width = header->channel == CHANNEL_TRENDS ? sizeof(FadeSum) : sizeof(int32);
+
+	if (header->channel == CHANNEL_RESULT)
+	{
+		CheckResult(header, bytes, sizeof(NodeSums));
+		if (header->node < 0 || header->node >= g->driver->nnodes)
+			NodesDisagree("A node has an unknown number.");
+		memcpy(&g->of_node[header->node], data, sizeof(NodeSums));
+		return;
+	}
+	if (header->first > nitems || header->count > nitems - header->first || bytes != (Size) header->count * width)
+		NodesDisagree("Items are not those that were sent.");
+	for (int64 i = 0; i < header->count; i++)
+	{
+		int64		item = header->first + i;
+		int32		count;
+		FadeSum		left;
+
+		if (header->channel == CHANNEL_TRENDS)
+		{
+			memcpy(&left, data + i * sizeof(FadeSum), sizeof(FadeSum));
+			AddFadeSum(&g->ratings->trends[item], left);
+			continue;
+		}
+		memcpy(&count, data + i * sizeof(int32), sizeof(int32));
+		g->counts[item] += Max(count, 0);
+		g->has_cells[item] |= count != 0;
+	}
+}
+
+/* Adds up what nodes have sent, in the order of nodes. */
+static void
+AddNodeSums(Gathering *g)
+{
+	for (int n = 0; n < g->driver->nnodes; n++)
+	{
+		const NodeSums *more = &g->of_node[n];
+
+		g->sums.users += more->users;
+		g->sums.rows += more->rows;
+		g->sums.faded += more->faded;
+		AddFadeSum(&g->sums.left, more->left);
+		AddWeightSums(&g->sums.weights, &more->weights);
+		AddRatingSums(&g->sums.weighted, &more->weighted);
+		AddRatingSums(&g->sums.plain, &more->plain);
+	}
+}
+
+/* What was found in passing, and what is the same on all nodes. */
+static void
+TakeTotals(Driver *driver, Gathering *g)
+{
+	const Source *source = driver->source;
+	Ratings    *ratings = g->ratings;
+
+	ratings->null_rows = g->totals.null_rows;
+	ratings->null_times = g->totals.null_times;
+	ratings->zero_rows = g->totals.zero_rows;
+	ratings->negative_rows = g->totals.negative_rows;
+	ratings->dislike_rows = g->totals.dislike_rows;
+	ratings->fading.newest = g->totals.newest;
+	ratings->read_until = source->time_column ? TimeReadUntil(g->totals.newest, source->time_type) : NAN;
+	ReportRowsRead(g->totals.taken);
+	ReportSkippedRows(ratings);
+	if (g->totals.users == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("relation \"%s\" has no ratings to train on", source->name),
+				 errhint("Insert some, and check that row security does not hide them.")));
+	if (source->time_column)
+		NoteFuture(ratings->fading.newest, source->time_type, source->time_column, source->name);
+}
+
+/* Puts items, and what there is of them, into the order of their ids. */
+static void
+RankItems(Gathering *g)
+{
+	Ratings    *ratings = g->ratings;
+	int32	   *rank = SortIdMap(ratings->items);
+	int64		n = ratings->items->count;
+
+	ratings->fingerprints = palloc0(sizeof(Fingerprints));
+	ratings->fingerprints->item = ReorderRows(g->fingerprints, rank, n, sizeof(int64) / 4);
+	ratings->fingerprints->user = HugeZeroArray(1, sizeof(int64));
+	ratings->fingerprints->nitems = n;
+	g->counts = HugeZeroArray(n, sizeof(int64));
+	g->has_cells = HugeZeroArray(n, sizeof(bool));
+	if (ratings->trend_half_life > 0)
+		ratings->trends = HugeZeroArray(n, sizeof(FadeSum));
+}
+
+/* Scales and figures of all nodes' rows, in ratings, as LoadRatings() would have them. */
+static void
+TakeSums(Driver *driver, Gathering *g)
+{
+	Ratings    *ratings = g->ratings;
+
+	ratings->rows = g->sums.rows;
+	ratings->faded = g->sums.faded;
+	ratings->left = g->sums.left;
+	ratings->by_user.nrows = driver->users = g->sums.users;
+	ratings->by_item.nrows = ratings->items->count;
+	ChooseScales(ratings, &g->sums.weights);
+	if (ratings->is_explicit)
+		SummarizeRatings(ratings, &g->sums.weighted, RowsFade(ratings->fading) ? &g->sums.plain : NULL, driver->source->name);
+	driver->problem.weights = g->sums.weights;
+	driver->problem.weight_scale = ratings->weight_scale;
+	driver->problem.value_scale = ratings->value_scale;
+	driver->problem.mean = ratings->mean;
+	driver->problem.deviation = ratings->deviation;
+}
+
+/* Counts of items as regularization goes by them; see CountLikes(). */
+static int32 *
+CountsOfItems(const Gathering *g)
+{
+	int64		n = g->ratings->items->count;
+	int32	   *counts = HugeArray(n, sizeof(int32));
+
+	for (int64 i = 0; i < n; i++)
+		counts[i] = (int32) Min(Max(g->counts[i], g->has_cells[i]), PG_INT32_MAX);
+	return counts;
+}
+
+/*
+ * Reads the whole source on its nodes.  What is returned has all that LoadRatings() finds but the cells, which stay
+ * where they are, and users.  *item_counts: of each item.
+ */
+Ratings *
+ReadOnNodes(Driver *driver, double half_life, int32 **item_counts)
+{
+	const Source *source = driver->source;
+	Ratings    *ratings = palloc0(sizeof(Ratings));
+	Gathering	g = {.driver = driver,.ratings = ratings};
+	int64		rows;
+
+	g.totals.newest = -INFINITY;
+	g.of_node = palloc0(sizeof(NodeSums) * driver->nnodes);
+	g.sums = (NodeSums) {.weights = {.min = INFINITY,.max = -INFINITY},.weighted = {.shift = NAN},.plain = {.shift = NAN}};
+	ratings->is_explicit = source->feedback == FEEDBACK_EXPLICIT;
+	ratings->weights_given = source->weight_column != NULL;
+	ratings->fading = (Fading) {half_life, -INFINITY};
+	ratings->trend_half_life = !source->time_column ? 0 : half_life > 0 ? half_life : TREND_HALF_LIFE;
+	ratings->users = CreateIdMap((IdType *) &source->user);
+	ratings->items = CreateIdMap((IdType *) &source->item);
+	NoteRowSecurity(source);
+	rows = TakeRows(driver, half_life);
+	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, &g);
+	if (g.totals.taken != rows)
+		NodesDisagree("Rows were taken by more than one session of a node.");
+	TakeTotals(driver, &g);
+	RankItems(&g);
+	ReportPhase(PHASE_SORT);
+	AddArray(driver, CHANNEL_ITEM_IDS, ratings->items, 1, ratings->items->count);
+	SendArrays(driver);
+	RunStep(driver, STEP_SORT, &ratings->fading.newest, sizeof(double), TakeSorted, &g);
+	AddNodeSums(&g);
+	TakeSums(driver, &g);
+	*item_counts = CountsOfItems(&g);
+	return ratings;
+}

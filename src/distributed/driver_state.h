@@ -1,0 +1,76 @@
+/*
+ * driver_state.h - what a driver knows, shared by its files.
+ */
+#ifndef MFREC_DRIVER_STATE_H
+#define MFREC_DRIVER_STATE_H
+
+#include "distributed/cluster.h"
+#include "source/source.h"
+
+/* A node that has shards of the source. */
+typedef struct DriverNode
+{
+	int32		group;			/* Citus's number */
+	Datum		ticket;			/* a user's id that is in one of its shards */
+} DriverNode;
+
+/* What is sent: ids of items, or an array of all of them. */
+typedef struct SentArray
+{
+	Channel		channel;
+	const void *values;			/* IdMap of ids, else the array */
+	Size		width;			/* bytes of an element */
+	int64		count;
+} SentArray;
+
+#define MOST_SENT 3
+
+typedef struct Sending
+{
+	int			narrays;
+	SentArray	array[MOST_SENT];
+	int			current;
+	int64		at;				/* in it */
+} Sending;
+
+typedef struct Driver
+{
+	int64		job;
+	MemoryContext context;
+	struct Driver *outer;			/* of this session, that was there before; NULL: none */
+	const Source *source;
+	Oid			user_relid;
+	int32		version;
+	char	   *table;			/* of users, as SQL */
+	int			settings;		/* of guc.c, to be put back */
+	Shards	   *shards;			/* of the table of users */
+	int			nnodes;
+	DriverNode *nodes;
+	Sending		sending;
+	NodeProblem problem;
+	int64		users;			/* of all nodes */
+	bool		has_users;		/* solved, and what follows is of them */
+	double		users_loss;
+	double		bias;			/* sum over users */
+	double	   *gram;			/* shared x shared, of all users */
+	float	   *mean;			/* given_ld: mean user */
+} Driver;
+
+/* Takes a chunk of an answer, which is gone when this returns. */
+typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const char *data, Size bytes);
+
+/* driver.c */
+extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
+extern void SendArrays(Driver *driver);
+extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
+pg_noreturn extern void NodesDisagree(const char *what);
+
+/* An error where a result of a node is not as long as it should be. */
+static inline void
+CheckResult(const ChunkHeader *header, Size bytes, Size expected)
+{
+	if (header->channel != CHANNEL_RESULT || bytes != expected)
+		NodesDisagree("A result is of another length than expected.");
+}
+
+#endif

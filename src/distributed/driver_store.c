@@ -1,0 +1,134 @@
+/*
+ * driver_store.c - users stored on their nodes; and which sources can be trained on theirs at all.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "distributed/driver.h"
+#include "distributed/driver_state.h"
+#include "pg/citus.h"
+#include "pg/spi_query.h"
+
+/* From so many bytes on a source is trained where it lies, unless the caller says otherwise: some 100 million ratings. */
+#define LARGE_SOURCE (INT64CONST(5) << 30)
+
+/* Where one shard has more than one placement, a node would not know whose users are its own. */
+static bool
+HasReplicas(const Shards *shards)
+{
+	for (int s = 0; s < shards->count; s++)
+		if (shards->shard[s].placements != 1)
+			return true;
+	return shards->count == 0;
+}
+
+/* Whether ids of a type are hashed and sent alike by all nodes, and can be made for tickets. */
+static bool
+TypeTravels(const IdType *type)
+{
+	switch (type->type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case UUIDOID:
+		case TEXTOID:
+		case VARCHAROID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Why a source cannot be trained on the nodes that have its rows, as an error's detail; NULL where it can. */
+char *
+WhyNotDistributed(const Source *source)
+{
+	const CitusTable *table = FindCitusTable(source->relid);
+
+	if (table == NULL)
+		return "It is no table that Citus distributes.";
+	if (table->method != CITUS_BY_HASH || table->column == InvalidAttrNumber)
+		return "It is not distributed by hash.";
+	if (table->column != get_attnum(source->relid, source->user_column))
+		return psprintf("It is not distributed by column \"%s\".", source->user_column);
+	if (!TypeTravels(&source->user) || !TypeTravels(&source->item))
+		return "Ids must be integers, numeric, uuid or text, and no domains.";
+	if (source->event_column)
+		return "Kinds of events are weighed on one node only.";
+	if (!CitusHasExtension("mfrec"))
+		return "The extension mfrec is not on all nodes: it was created before Citus, or before a node was added.";
+	if (HasReplicas(ReadShards(source->relid)))
+		return "Its shards have more than one placement.";
+	return NULL;
+}
+
+/* Receives a number. */
+typedef struct NumberReceiver
+{
+	DestReceiver pub;
+	int64		number;
+} NumberReceiver;
+
+/* Takes the one number that the query returns. */
+static bool
+ReceiveNumber(TupleTableSlot *slot, DestReceiver *self)
+{
+	slot_getallattrs(slot);
+	((NumberReceiver *) self)->number = slot->tts_isnull[0] ? 0 : DatumGetInt64(slot->tts_values[0]);
+	return true;
+}
+
+/* The bytes of a table's shards; citus_table_size() is not for transactions that have written. */
+static const char *const size_sql =
+"SELECT pg_catalog.sum(z.size)::pg_catalog.int8 FROM pg_catalog.citus_shard_sizes() z, pg_catalog.pg_dist_shard s"
+" WHERE s.shardid OPERATOR(pg_catalog.=) z.shard_id AND s.logicalrelid OPERATOR(pg_catalog.=) $1";
+
+/* Whether a source that can be trained on its nodes is so large that it should. */
+bool
+IsLargeDistributed(const Source *source)
+{
+	NumberReceiver receiver = {.pub.receiveSlot = ReceiveNumber};
+
+	RunQuery(size_sql, REGCLASSOID, ObjectIdGetDatum(source->relid), false, &receiver.pub);
+	return receiver.number >= LARGE_SOURCE;
+}
+
+/* Adds the number of users that a node has stored. */
+static void
+TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	int64		stored;
+
+	CheckResult(header, bytes, sizeof(stored));
+	memcpy(&stored, data, sizeof(stored));
+	*(int64 *) state += stored;
+}
+
+/*
+ * Has nodes store their users as the driver's version.  with_seen: with what
+ * users have.  Returns how many users there are in the table.
+ */
+int64
+StoreOnNodes(Driver *driver, bool with_seen)
+{
+	const Shards *shards = driver->shards;
+	StoreArgument argument = {.version = driver->version,.with_seen = with_seen,.nshards = shards->count};
+	Size		bytes = sizeof(argument) + sizeof(ShardRange) * shards->count;
+	char	   *data = palloc(bytes);
+	int64		stored = 0;
+
+	strlcpy(argument.schema, get_namespace_name(get_rel_namespace(driver->user_relid)), NAMEDATALEN);
+	strlcpy(argument.table, get_rel_name(driver->user_relid), NAMEDATALEN);
+	memcpy(data, &argument, sizeof(argument));
+	for (int s = 0; s < shards->count; s++)
+		memcpy(data + sizeof(argument) + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));
+	RunStep(driver, STEP_STORE, data, bytes, TakeStored, &stored);
+	pfree(data);
+	return stored;
+}

@@ -1,0 +1,316 @@
+/*
+ * driver_sweep.c - half-sweeps: users where they are, items here from the sums that nodes make of them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "compat.h"
+#include "core/als/als_sums.h"
+#include "distributed/driver.h"
+#include "distributed/driver_state.h"
+#include "pg/alloc.h"
+#include "pg/core_call.h"
+#include "pg/memory_limit.h"
+
+/* The least memory that sums of items take, here and on their way: less would be many queries. */
+#define LEAST_SUMS_BYTES (INT64CONST(16) << 20)
+
+/* Whether the cells of the nodes have weights. */
+bool
+NodesHaveWeights(const Driver *driver)
+{
+	const WeightSums *weights = &driver->problem.weights;
+
+	return weights->present && weights->likes > 0 && (weights->min != weights->max || weights->dislikes > 0);
+}
+
+/* Tells nodes what is minimised. */
+void
+StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *problem, const int32 *item_counts)
+{
+	NodeProblem *given = &driver->problem;
+	int			d = problem->shared > 0 ? problem->shared : problem->factors;
+
+	given->objective = *objective;
+	given->int16 = problem->int16;
+	given->int8 = problem->int8;
+	given->rests = problem->rests;
+	AddArray(driver, CHANNEL_ITEM_COUNTS, item_counts, sizeof(int32), problem->nitems);
+	SendArrays(driver);
+	RunStep(driver, STEP_BEGIN, given, sizeof(NodeProblem), NULL, NULL);
+	driver->gram = HugeZeroArray((int64) d * d, sizeof(double));
+	driver->mean = HugeZeroArray(mf_padded(problem->factors), sizeof(float));
+}
+
+/* Sends all that nodes need of items. */
+static void
+SendItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
+{
+	Size		width = sizeof(float) * mf_padded(problem->factors);
+
+	AddArray(driver, CHANNEL_INTEREST, factors->interest, width, problem->nitems);
+	AddArray(driver, CHANNEL_RATING, factors->rating, width, problem->nitems);
+	AddArray(driver, CHANNEL_BIAS, factors->item_bias, sizeof(float), problem->nitems);
+	SendArrays(driver);
+}
+
+/* Results of nodes, by their number; sums of them are made in that order, whichever came first. */
+typedef struct Results
+{
+	const Driver *driver;
+	Size		bytes;			/* of one */
+	char	   *data;			/* nnodes x bytes; 0 of a node that has none */
+} Results;
+
+/* Room for a result of each node, of so many bytes. */
+static Results
+MakeResults(const Driver *driver, Size bytes)
+{
+	return (Results) {driver, bytes, palloc0(bytes * driver->nnodes)};
+}
+
+/* Keeps a result. */
+static void
+TakeResult(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	Results    *results = state;
+
+	CheckResult(header, bytes, results->bytes);
+	if (header->node < 0 || header->node >= results->driver->nnodes)
+		NodesDisagree("A node has an unknown number.");
+	memcpy(results->data + results->bytes * header->node, data, bytes);
+}
+
+/* Adds up what nodes say of their users; returns the objective. */
+static double
+SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
+{
+	int			ld = mf_padded(problem->factors);
+	int			d = problem->has_interest ? (problem->shared > 0 ? problem->shared : problem->factors) : 0;
+	double	   *mean = palloc0(sizeof(double) * ld);
+	double		pull = 0;
+	double		items_loss = 0;
+	double		loss = 0;
+
+	driver->bias = 0;
+	memset(driver->gram, 0, sizeof(double) * d * d);
+	for (int n = 0; n < driver->nnodes; n++)
+	{
+		const char *data = results->data + results->bytes * n;
+		const float *own_mean = (const float *) (data + sizeof(NodeUsers));
+		NodeUsers	users;
+
+		memcpy(&users, data, sizeof(users));
+		loss += users.loss;
+		items_loss = Max(items_loss, users.items_loss);
+		pull += users.pull;
+		driver->bias += users.bias;
+		for (int k = 0; k < ld && users.pull > 0; k++)
+			mean[k] += users.pull * own_mean[k];
+		for (int k = 0; k < d * d; k++)
+		{
+			double		number;
+
+			memcpy(&number, data + sizeof(NodeUsers) + sizeof(float) * ld + sizeof(double) * k, sizeof(double));
+			driver->gram[k] += number;
+		}
+	}
+	for (int k = 0; k < ld; k++)
+		driver->mean[k] = pull > 0 ? (float) (mean[k] / pull) : 0;
+	pfree(mean);
+	return loss + items_loss;
+}
+
+/*
+ * A half-sweep of users, drawn to problem->user_mean, on their nodes, to which items' vectors go first; returns the
+ * objective.  exact: see mf_als_begin().
+ */
+double
+SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact)
+{
+	int			ld = mf_padded(problem->factors);
+	int			d = problem->has_interest ? (problem->shared > 0 ? problem->shared : problem->factors) : 0;
+	Size		bytes = sizeof(UsersArgument) + sizeof(float) * ld;
+	char	   *argument = palloc0(bytes);
+	Results		results = MakeResults(driver, sizeof(NodeUsers) + sizeof(float) * ld + sizeof(double) * d * d);
+	double		loss;
+
+	SendItems(driver, problem, factors);
+	memcpy(argument, &(UsersArgument) {exact}, sizeof(UsersArgument));
+	memcpy(argument + sizeof(UsersArgument), problem->user_mean, sizeof(float) * ld);
+	RunStep(driver, STEP_USERS, argument, bytes, TakeResult, &results);
+	loss = SumUsers(driver, problem, &results);
+	pfree(argument);
+	pfree(results.data);
+	if (!isfinite(loss))
+		CheckCore(MF_NOT_FINITE);
+	return loss;
+}
+
+/* The sums of a block of items, from all nodes. */
+typedef struct SumsBlock
+{
+	const Driver *driver;
+	const MfAls *als;
+	int64		first;
+	int64		count;
+	Size		width;			/* bytes of an item's */
+	char	   *data;			/* nnodes x count x width, 0 of nodes that have none */
+	int64	   *received;		/* items, by node */
+	Results    *losses;
+} SumsBlock;
+
+/* Takes a chunk of STEP_SUMS. */
+static void
+TakeSumsChunk(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	SumsBlock  *block = state;
+	int64		at = header->first - block->first;
+
+	if (header->channel == CHANNEL_RESULT)
+	{
+		TakeResult(block->losses, header, data, bytes);
+		return;
+	}
+	if (header->channel != CHANNEL_SUMS || header->node < 0 || header->node >= block->driver->nnodes || at < 0 ||
+		header->count > block->count - at || bytes != header->count * block->width)
+		NodesDisagree("Sums are not those that were asked for.");
+	memcpy(block->data + (header->node * block->count + at) * block->width, data, bytes);
+	block->received[header->node] += header->count;
+}
+
+/* Adds up what nodes have sent, in the order of nodes, to the first one's. */
+static void
+AddSums(SumsBlock *block)
+{
+	for (int n = 0; n < block->driver->nnodes; n++)
+	{
+		char	   *own = block->data + n * block->count * block->width;
+
+		CHECK_FOR_INTERRUPTS();
+		if (block->received[n] == 0)
+			memset(own, 0, block->count * block->width);
+		else if (block->received[n] != block->count)
+			NodesDisagree("Sums of items are missing.");
+		if (n > 0)
+			mf_als_add_sums(block->als, block->count, (float *) block->data, (const float *) own);
+	}
+}
+
+/* Items at most whose sums are here at a time. */
+static int64
+ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
+{
+	int64		bytes = Max(MaintenanceMemory() / 2, LEAST_SUMS_BYTES);
+
+	return Min(problem->nitems, Max(1, bytes / (int64) (width * driver->nnodes)));
+}
+
+/* Asks for the sums of a block of items; the first one begins the half-sweep with a basis. */
+static void
+AskForSums(Driver *driver, SumsBlock *block, const float *basis, Size basis_bytes)
+{
+	SumsArgument argument = {block->first, block->count, block->first == 0};
+	Size		bytes = sizeof(argument) + (argument.begins ? basis_bytes : 0);
+	char	   *data = palloc(bytes);
+
+	memset(block->received, 0, sizeof(int64) * driver->nnodes);
+	memcpy(data, &argument, sizeof(argument));
+	if (argument.begins && basis_bytes > 0)
+		memcpy(data + sizeof(argument), basis, basis_bytes);
+	RunStep(driver, STEP_SUMS, data, bytes, TakeSumsChunk, block);
+	AddSums(block);
+	pfree(data);
+}
+
+/* Row starts by which solving tells items with cells from those without. */
+static int64 *
+RowStarts(const int32 *item_counts, int64 n)
+{
+	int64	   *start = HugeArray(n + 1, sizeof(int64));
+
+	start[0] = 0;
+	for (int64 i = 0; i < n; i++)
+		start[i + 1] = start[i] + item_counts[i];
+	return start;
+}
+
+/* Solves all items, block by block, for a half-sweep that has begun with a basis. */
+static void
+SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, const int64 *start, const float *basis,
+			Size basis_bytes, Results *losses)
+{
+	SumsBlock	block = {.driver = driver,.als = als,.width = sizeof(float) * mf_als_sums_floats(als),.losses = losses};
+	int64		most = ItemsAtOnce(driver, problem, block.width);
+
+	block.data = HugeArray(most * driver->nnodes, block.width);
+	block.received = palloc(sizeof(int64) * driver->nnodes);
+	for (; block.first < problem->nitems; block.first += block.count)
+	{
+		MfRows		rows;
+
+		block.count = Min(most, problem->nitems - block.first);
+		rows = (MfRows) {.first = block.first,.nrows = block.count,.start = start + block.first};
+		AskForSums(driver, &block, basis, basis_bytes);
+		CheckCore(mf_als_solve_sums(als, &rows, (const float *) block.data));
+	}
+	pfree(block.data);
+	pfree(block.received);
+}
+
+/*
+ * A half-sweep of items, exactly; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells, or
+ * at least whether there are any.
+ */
+double
+SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts)
+{
+	Size		basis_bytes = sizeof(float) * mf_als_basis_floats(als);
+	float	   *basis = palloc(basis_bytes + 1);
+	int64	   *start = RowStarts(item_counts, problem->nitems);
+	Results		losses = MakeResults(driver, sizeof(double));
+	double		loss;
+
+	CheckCore(mf_als_begin(als, MF_ITEMS, true, problem->has_interest ? driver->gram : NULL));
+	mf_als_get_basis(als, basis);
+	SolveBlocks(driver, problem, als, start, basis, basis_bytes, &losses);
+	CheckCore(mf_als_end(als, &loss));
+	for (int n = 0; n < driver->nnodes; n++)
+		loss += ((const double *) losses.data)[n];
+	pfree(losses.data);
+	pfree(start);
+	pfree(basis);
+	return loss;
+}
+
+/* The mean user, as weighted as nodes have them in their last half-sweep. */
+void
+MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean)
+{
+	memcpy(mean, driver->mean, sizeof(float) * mf_padded(problem->factors));
+}
+
+/* The mean of users' biases. */
+double
+MeanBiasOfNodes(const Driver *driver)
+{
+	return driver->users > 0 ? driver->bias / driver->users : 0;
+}
+
+/* The sum of the squared errors of standardized ratings, with these items and users as they were solved last. */
+double
+SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors)
+{
+	Results		results = MakeResults(driver, sizeof(double));
+	double		squares = 0;
+
+	SendItems(driver, problem, factors);
+	RunStep(driver, STEP_ERRORS, NULL, 0, TakeResult, &results);
+	for (int n = 0; n < driver->nnodes; n++)
+		squares += ((const double *) results.data)[n];
+	pfree(results.data);
+	return squares;
+}

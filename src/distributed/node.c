@@ -1,0 +1,152 @@
+/*
+ * node.c - the steps of a training on a node, as its driver asks for them.
+ *
+ * A step comes as a call, once a node, and gives chunks; node_read.c, node_sweep.c and node_store.c do what it says.
+ * What a step needs in bulk, items' ids and vectors, comes before it, as chunks of the driver's.
+ *
+ * Calls may come from anybody, so whatever does not fit what the training has here is an error, never more.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "distributed/node.h"
+#include "distributed/node_read.h"
+#include "distributed/node_store.h"
+#include "distributed/node_sweep.h"
+
+/* A step, and how far a training must be for it. */
+typedef struct Step
+{
+	const char *name;
+	NodePhase	phase;
+	void		(*begin) (NodeAnswer *answer);
+} Step;
+
+/* No chunks, or none any more. */
+static bytea *
+NextOfNothing(NodeAnswer *answer)
+{
+	(void) answer;
+	return NULL;
+}
+
+/* The training ends here. */
+static void
+BeginEnd(NodeAnswer *answer)
+{
+	FreeNodeState(answer->state);
+	answer->state = NULL;
+}
+
+static const Step steps[] = {
+	{STEP_ITEMS, NODE_TAKES, BeginItems},
+	{STEP_SORT, NODE_LISTED, BeginSort},
+	{STEP_BEGIN, NODE_SORTED, BeginProblem},
+	{STEP_USERS, NODE_SOLVES, BeginUsers},
+	{STEP_SUMS, NODE_SOLVES, BeginSums},
+	{STEP_ERRORS, NODE_SOLVES, BeginErrors},
+	{STEP_STORE, NODE_SOLVES, BeginStore},
+	{STEP_END, NODE_SOLVES, BeginEnd}
+};
+
+/*
+ * Begins a step of a training on this node, which has the number `node` among them.  The answer's chunks are its
+ * `next`'s; what it is made of belongs to the training.  argument: stays until the answer is complete.
+ */
+void
+BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const bytea *argument)
+{
+	NodeState  *state = FindNodeState(job);
+	const Step *step = NULL;
+	NodeCall	call;
+
+	for (int i = 0; i < (int) lengthof(steps); i++)
+		if (strcmp(steps[i].name, name) == 0)
+			step = &steps[i];
+	if (step == NULL)
+		NodeStepIsWrong();
+	if (state == NULL && step->phase == NODE_TAKES)
+		state = OpenEmptyNodeState(job);
+	if (state == NULL || (step->phase != state->phase && !state->empty))
+		NodeStepIsWrong();
+	*answer = (NodeAnswer) {.state = state,.job = job,.turn = ++state->turn,.node = node,.next = NextOfNothing};
+	answer->argument = VARDATA(argument);
+	answer->bytes = VARSIZE(argument) - VARHDRSZ;
+	EnterNode(state, &call);
+	step->begin(answer);
+	LeaveNode(&call);
+}
+
+/*
+ * The next chunk of an answer, palloc'd; NULL at its end.  An error where another step of the training has begun
+ * meanwhile, which would find it in a state of neither.
+ */
+bytea *
+NextNodeChunk(NodeAnswer *answer)
+{
+	if (answer->state && (FindNodeState(answer->job) != answer->state || answer->state->turn != answer->turn))
+		NodeStepIsWrong();
+	return answer->next(answer);
+}
+
+/* Takes floats of items first .. first + count - 1, `width` each, into an array of all. */
+static void
+ReceiveFloats(const NodeState *state, const ChunkHeader *header, const char *data, Size bytes, float *to, int width)
+{
+	if (to == NULL || header->first > state->problem.nitems || header->count > state->problem.nitems - header->first ||
+		bytes != (Size) header->count * width * sizeof(float))
+		NodeStepIsWrong();
+	memcpy(to + header->first * width, data, bytes);
+}
+
+/* Takes items' counts, which come once all ids have. */
+static void
+ReceiveCounts(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	int64		nitems = state->items ? state->items->count : 0;
+
+	if (state->phase != NODE_SORTED || header->first > nitems || header->count > nitems - header->first ||
+		bytes != (Size) header->count * sizeof(int32))
+		NodeStepIsWrong();
+	memcpy(state->item_counts + header->first, data, bytes);
+}
+
+/* Takes a chunk that the driver has sent to all nodes. */
+void
+ReceiveChunk(int64 job, const bytea *chunk)
+{
+	NodeState  *state = FindNodeState(job);
+	ChunkHeader header;
+	Size		bytes;
+	const char *data = ReadChunk(chunk, &header, &bytes);
+	NodeCall	call;
+	int			ld;
+
+	if (state == NULL)
+		NodeStepIsWrong();
+	if (state->empty)
+		return;
+	ld = state->phase == NODE_SOLVES ? mf_padded(state->problem.factors) : 0;
+	EnterNode(state, &call);
+	switch (header.channel)
+	{
+		case CHANNEL_ITEM_IDS:
+			ReceiveIds(state, &header, data, bytes);
+			break;
+		case CHANNEL_ITEM_COUNTS:
+			ReceiveCounts(state, &header, data, bytes);
+			break;
+		case CHANNEL_INTEREST:
+			ReceiveFloats(state, &header, data, bytes, state->factors.interest, ld);
+			break;
+		case CHANNEL_RATING:
+			ReceiveFloats(state, &header, data, bytes, state->factors.rating, ld);
+			break;
+		case CHANNEL_BIAS:
+			ReceiveFloats(state, &header, data, bytes, state->factors.item_bias, 1);
+			break;
+		default:
+			NodeStepIsWrong();
+	}
+	LeaveNode(&call);
+}

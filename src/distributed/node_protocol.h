@@ -1,0 +1,137 @@
+/*
+ * node_protocol.h - what a training on several nodes sends from one to the others and back.
+ *
+ * Numbers travel as they lie in memory: nodes of a cluster have the same version of mfrec on the same kind of machine,
+ * which NODE_PROTOCOL and the sizes of what arrives are checked for.
+ */
+#ifndef MFREC_NODE_PROTOCOL_H
+#define MFREC_NODE_PROTOCOL_H
+
+#include "core/als/objective.h"
+#include "source/ratings.h"
+
+/* Another one for another form of anything below. */
+#define NODE_PROTOCOL 1
+
+/* About so many bytes go as one row: larger ones are slower to send. */
+#define CHUNK_BYTES (1 << 20)
+
+/* What a training asks nodes for, in this order; users and sums again and again. */
+#define STEP_ITEMS "items"		/* no more rows come: totals, and the items that there are here */
+#define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
+#define STEP_BEGIN "begin"		/* the problem, for which all is made */
+#define STEP_USERS "users"		/* users solved, whose items have come */
+#define STEP_SUMS "sums"		/* sums of some items over the users of here */
+#define STEP_ERRORS "errors"	/* squared errors of ratings */
+#define STEP_STORE "store"		/* users' rows, into the shards of here */
+#define STEP_END "end"			/* all memory goes */
+
+/* What a chunk has. */
+typedef enum Channel
+{
+	CHANNEL_RESULT,				/* a struct below, one a node */
+	CHANNEL_ITEM_IDS,			/* packed rows of ids, to nodes; from them of ids and fingerprints */
+	CHANNEL_ITEM_COUNTS,		/* int32 */
+	CHANNEL_TRENDS,				/* FadeSum */
+	CHANNEL_INTEREST,			/* vectors of given_ld floats */
+	CHANNEL_RATING,
+	CHANNEL_BIAS,				/* floats */
+	CHANNEL_SUMS				/* mf_als_sums_floats() floats */
+} Channel;
+
+/* What a chunk begins with. */
+typedef struct ChunkHeader
+{
+	int32		protocol;
+	int32		node;			/* where it comes from */
+	int32		channel;
+	int32		unused;
+	int64		first;			/* items first .. first + count - 1 */
+	int64		count;
+} ChunkHeader;
+
+/* Of STEP_ITEMS: what was read. */
+typedef struct NodeTotals
+{
+	int64		taken;			/* rows */
+	int64		users;
+	int64		null_rows;
+	int64		null_times;
+	int64		zero_rows;
+	int64		negative_rows;
+	int64		dislike_rows;
+	double		newest;
+} NodeTotals;
+
+/* Of STEP_SORT. */
+typedef struct NodeSums
+{
+	int64		users;			/* that have ratings */
+	int64		rows;
+	int64		faded;
+	FadeSum		left;
+	WeightSums	weights;
+	RatingSums	weighted;
+	RatingSums	plain;
+} NodeSums;
+
+/* With STEP_BEGIN: what all nodes solve. */
+typedef struct NodeProblem
+{
+	MfObjective objective;
+	WeightSums	weights;		/* of all nodes, and what ratings and weights are scaled by */
+	double		weight_scale;
+	double		value_scale;
+	double		mean;
+	double		deviation;
+	bool		int16;
+	bool		int8;
+	bool		rests;
+} NodeProblem;
+
+/* Of STEP_USERS, before the mean user (given_ld floats) and the Gram matrix (shared x shared doubles). */
+typedef struct NodeUsers
+{
+	double		loss;			/* of the users of here */
+	double		items_loss;		/* what regularization makes of items, which all nodes have */
+	double		pull;			/* the weight of the mean user of here in that of all */
+	double		bias;			/* sum of users' biases */
+} NodeUsers;
+
+/* With STEP_USERS, before the mean user. */
+typedef struct UsersArgument
+{
+	bool		exact;
+} UsersArgument;
+
+/* With STEP_SUMS, before the basis where the half-sweep begins. */
+typedef struct SumsArgument
+{
+	int64		first;
+	int64		count;
+	bool		begins;
+} SumsArgument;
+
+/* With STEP_STORE; behind it ShardRange, nshards times. */
+typedef struct StoreArgument
+{
+	int32		version;
+	bool		with_seen;
+	int32		nshards;
+	char		schema[NAMEDATALEN];
+	char		table[NAMEDATALEN];
+} StoreArgument;
+
+/* A shard of the table of users, and the hashes of its rows. */
+typedef struct ShardRange
+{
+	int64		shard;
+	int32		min;
+	int32		max;
+} ShardRange;
+
+extern bytea *MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data, Size bytes);
+extern const char *ReadChunk(const bytea *chunk, ChunkHeader *header, Size *bytes);
+extern bytea *PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at);
+
+#endif

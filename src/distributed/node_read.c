@@ -1,0 +1,184 @@
+/*
+ * node_read.c - a node's rows: what was taken of them, the items that they name, and both orders.
+ *
+ * Rows are read, counted, checked, sorted and spilled as where all of them are on one node: by read/ and source/.  What
+ * differs is that items have the numbers of all nodes, and that nothing is scaled until all nodes' sums are known.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "compat.h"
+#include "distributed/node_read.h"
+#include "pg/alloc.h"
+#include "pg/packed_rows.h"
+#include "source/others_sort.h"
+
+/* Chunks of STEP_ITEMS: totals, then ids with fingerprints. */
+static bytea *
+NextItems(NodeAnswer *answer)
+{
+	const NodeState *state = answer->state;
+	const Ratings *ratings = state->ratings;
+	NodeTotals	totals = {0};
+
+	if (answer->part++ > 0)
+		return state->empty ? NULL : PackIds(ratings->items, ratings->fingerprints->item, answer->node, &answer->at);
+	if (!state->empty)
+		totals = (NodeTotals) {
+			.taken = state->taken,
+			.users = ratings->users->count,
+			.null_rows = ratings->null_rows,
+			.null_times = ratings->null_times,
+			.zero_rows = ratings->zero_rows,
+			.negative_rows = ratings->negative_rows,
+			.dislike_rows = ratings->dislike_rows,
+			.newest = ratings->fading.newest
+		};
+	else
+		totals.newest = -INFINITY;
+	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &totals, sizeof(totals));
+}
+
+/* STEP_ITEMS: there are no more rows. */
+void
+BeginItems(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+
+	answer->next = NextItems;
+	if (state->empty)
+		return;
+	state->ratings = CloseRatingStream(state->intake);
+	state->items = CreateIdMap(&state->source.item);
+	state->phase = NODE_LISTED;
+}
+
+/* Takes ids of items of all nodes, in their order. */
+void
+ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	PackedLayout layout;
+	PackedReader reader;
+	Datum		value;
+	bool		isnull;
+	bytea	   *rows;
+
+	if (state->phase != NODE_LISTED || header->first != state->items->count || bytes < VARHDRSZ)
+		NodeStepIsWrong();
+	InitPackedLayout(&layout, 1, &state->source.item.base);
+	rows = palloc(bytes);		/* aligned as values in it have to be */
+	memcpy(rows, data, bytes);
+	if (VARSIZE(rows) != bytes)
+		NodeStepIsWrong();
+	ReadPackedRows(&reader, &layout, rows);
+	while (NextPackedRow(&reader, &value, &isnull))
+	{
+		if (isnull)
+			NodeStepIsWrong();
+		(void) AddId(state->items, IdFromColumn(&state->source.item, value));
+	}
+	pfree(rows);
+	if (state->items->count != header->first + header->count)
+		NodeStepIsWrong();
+}
+
+/*
+ * What rows come to here, once they are sorted.  Ratings are summed by their weights and without: which of them counts is
+ * known when all nodes' are.
+ */
+static NodeSums
+SumNode(NodeState *state)
+{
+	Ratings    *ratings = state->ratings;
+	NodeSums	sums = {.users = ratings->users->count,.rows = ratings->rows,.faded = ratings->faded,.left = ratings->left};
+
+	SumWeights(ratings, &sums.weights);
+	sums.weighted.shift = sums.plain.shift = NAN;
+	if (ratings->is_explicit)
+	{
+		SumRatings(ratings, true, &sums.weighted);
+		SumRatings(ratings, false, &sums.plain);
+	}
+	return sums;
+}
+
+/* The next chunk of an array of all items, from answer->at on; at its end the next kind of chunks comes. */
+static bytea *
+NextOfArray(NodeAnswer *answer, Channel channel, const void *values, Size width)
+{
+	int64		first = answer->at;
+	int64		count = Min(answer->state->items->count - first, CHUNK_BYTES / (int64) width);
+
+	answer->at += count;
+	if (answer->at == answer->state->items->count)
+	{
+		answer->part++;
+		answer->at = 0;
+	}
+	return MakeChunk(answer->node, channel, first, count, (const char *) values + first * width, count * width);
+}
+
+/* Chunks of STEP_SORT: sums, counts of items, and their trends where rows have times. */
+static bytea *
+NextSorted(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+	NodeSums	sums = {.weights = {.min = INFINITY,.max = -INFINITY},.weighted = {.shift = NAN},.plain = {.shift = NAN}};
+
+	if (answer->part == 0)
+	{
+		answer->part++;
+		if (!state->empty)
+			sums = SumNode(state);
+		return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &sums, sizeof(sums));
+	}
+	if (state->empty)
+		return NULL;
+	if (answer->part == 1)
+		return NextOfArray(answer, CHANNEL_ITEM_COUNTS, state->item_counts, sizeof(int32));
+	if (answer->part == 2 && state->ratings->trends)
+		return NextOfArray(answer, CHANNEL_TRENDS, state->ratings->trends, sizeof(FadeSum));
+	return NULL;
+}
+
+/* How many users like each item here; -1: none, but some dislike it. */
+static int32 *
+CountItems(NodeState *state)
+{
+	Cells	   *cells = &state->ratings->by_item;
+	int32	   *counts = CountCells(cells, state->items->count, false);
+	MfRows		rows;
+
+	if (state->ratings->dislike_rows == 0)
+		return counts;
+	RewindCells(cells);
+	while (NextCells(cells, &rows))
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			int32		likes = 0;
+
+			for (int64 c = rows.start[r]; c < rows.start[r + 1]; c++)
+				likes += rows.weight[c] > 0;
+			if (rows.start[r + 1] > rows.start[r])
+				counts[rows.first + r] = likes > 0 ? likes : -1;
+		}
+	return counts;
+}
+
+/* STEP_SORT: all items have their numbers.  Argument: the time of the newest row anywhere. */
+void
+BeginSort(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+	Ratings    *ratings = state->ratings;
+
+	answer->next = NextSorted;
+	if (state->empty)
+		return;
+	StepArgument(answer, &ratings->fading.newest, sizeof(double));
+	SortPart(state->intake, state->items);
+	SortOthers(&state->source, ratings, &state->parallel);
+	state->item_counts = CountItems(state);
+	state->phase = NODE_SORTED;
+}

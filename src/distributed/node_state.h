@@ -1,0 +1,81 @@
+/*
+ * node_state.h - what a node has of a training while it runs: the rows that lie here, and their users' vectors.
+ */
+#ifndef MFREC_NODE_STATE_H
+#define MFREC_NODE_STATE_H
+
+#include "utils/resowner.h"
+
+#include "core/als/als.h"
+#include "distributed/node_protocol.h"
+#include "read/ratings_read.h"
+
+/* How far a node is. */
+typedef enum NodePhase
+{
+	NODE_TAKES,					/* rows come */
+	NODE_LISTED,				/* items of here are known, and all items come */
+	NODE_SORTED,
+	NODE_SOLVES
+} NodePhase;
+
+/* A training on this node.  It lives until it ends, or the (sub)transaction that it began in. */
+typedef struct NodeState
+{
+	int64		job;
+	Oid			user;			/* whose training it is */
+	struct NodeState *next;
+	MemoryContext context;		/* of all of it */
+	NodePhase	phase;
+	int			turn;			/* steps so far: an answer ends with the next */
+	bool		empty;			/* no row lies here */
+	Source		source;
+	MfParallel	parallel;
+	RatingStream	   *intake;
+	int64		taken;			/* rows */
+	Ratings    *ratings;
+	IdMap	   *items;			/* of all nodes, in the order of ids */
+	int32	   *item_counts;	/* items->count: of all nodes */
+
+	/* from STEP_BEGIN on */
+	MfObjective objective;
+	MfProblem	problem;
+	MfFactors	factors;
+	MfAls	   *als;
+	float	   *mean_user;
+	int32	   *user_counts;
+	MfRows		part;			/* of cells by item: what is at hand, */
+	int64		next_item;		/* and whose sums come next */
+} NodeState;
+
+/* What was current before a node's work, which goes by the training's own. */
+typedef struct NodeCall
+{
+	MemoryContext context;
+	ResourceOwner owner;
+} NodeCall;
+
+/* What a training says of its source. */
+typedef struct NodeSource
+{
+	bool		is_explicit;
+	bool		has_value;
+	bool		has_weight;
+	bool		has_time;
+	double		half_life;
+	const char *name;
+	const char *time_name;
+} NodeSource;
+
+extern void EnterNode(NodeState *state, NodeCall *call);
+extern void LeaveNode(const NodeCall *call);
+extern NodeState *FindNodeState(int64 job);
+extern NodeState *OpenNodeState(int64 job);
+extern NodeState *OpenEmptyNodeState(int64 job);
+extern void BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, const IdType *item,
+						const Oid *types);
+extern void TakeNodeRow(NodeState *state, const Datum *values, const bool *nulls, int natts);
+extern void FreeNodeState(NodeState *state);
+pg_noreturn extern void NodeStepIsWrong(void);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * node_store.c - a node's users, stored where their ratings lie.
+ *
+ * The table of users is distributed as the source is, so a user's row belongs into a shard that is here.  A shard is an
+ * ordinary table, written as any table of users is (model/factor_rows.c), in the transaction that Citus has begun here
+ * and ends on all nodes or none.  The driver says which shards there are and which hashes they have.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "distributed/node_store.h"
+#include "model/factor_rows.h"
+#include "model/model_catalog.h"
+#include "model/model_acl.h"
+#include "pg/alloc.h"
+#include "pg/placement.h"
+
+/* A shard's table on this node, which must be the caller's. */
+static Oid
+OpenUserShard(const StoreArgument *argument, const ShardRange *shard)
+{
+	char	   *name = PlacementName(argument->table, shard->shard);
+	Oid			relid = get_relname_relid(name, get_namespace_oid(argument->schema, false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("shard \"%s\" is not on this node", name),
+				 errhint("Train again.")));
+	if (!OwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
+	return relid;
+}
+
+/* The hashes of users, known ones and behind them those without a vector, as Citus has them. */
+static int32 *
+HashUsers(const NodeState *state, int64 *count)
+{
+	const IdType *type = &state->source.user;
+	const IdMap *known = state->ratings->users;
+	const IdMap *unknown = state->ratings->unknown;
+	TypeCacheEntry *entry = lookup_type_cache(type->base, TYPECACHE_HASH_PROC_FINFO);
+	int32	   *hash;
+
+	*count = known->count + (unknown ? unknown->count : 0);
+	hash = HugeArray(*count, sizeof(int32));
+	for (int64 u = 0; u < *count; u++)
+	{
+		int64		id = u < known->count ? IdAt(known, (int32) u) : IdAt(unknown, (int32) (u - known->count));
+
+		hash[u] = DatumGetInt32(FunctionCall1Coll(&entry->hash_proc_finfo, type->collation, IdToDatum(type, id)));
+	}
+	return hash;
+}
+
+/* Stores the users whose hashes a shard has; returns how many these are. */
+static int64
+StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *shard, const int32 *hash, int64 count,
+		   int32 *numbers)
+{
+	Ratings    *ratings = state->ratings;
+	int32	   *chosen = HugeArray(count, sizeof(int32));
+	FactorRows	rows = {
+		.factors = state->problem.factors,
+		.ids = ratings->users,
+		.counts = state->user_counts,
+		.bias = state->factors.user_bias,
+		.vectors = state->factors.user,
+		.fingerprints = ratings->fingerprints->user,
+		.nfingerprints = state->problem.nusers,
+		.unknown = ratings->unknown,
+		.chosen = chosen
+	};
+	SeenRows	seen;
+	int64		last = argument->with_seen ? count : ratings->users->count;
+
+	for (int64 u = 0; u < last; u++)
+		if (hash[u] >= shard->min && hash[u] <= shard->max)
+			chosen[rows.nchosen++] = (int32) u;
+	if (rows.nchosen > 0)
+	{
+		OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, state->problem.nitems);
+		rows.seen = &seen;
+		StoreFactors(OpenUserShard(argument, shard), USER_ID, argument->version, &rows, argument->with_seen);
+	}
+	pfree(chosen);
+	return rows.nchosen;
+}
+
+/* The chunk of STEP_STORE: how many users are stored here. */
+static bytea *
+NextStore(NodeAnswer *answer)
+{
+	if (answer->part++ > 0)
+		return NULL;
+	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &answer->at, sizeof(answer->at));
+}
+
+/* STEP_STORE: users' rows.  Argument: StoreArgument and shards. */
+void
+BeginStore(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+	StoreArgument argument;
+	int32	   *numbers;
+	int32	   *hash;
+	int64		count;
+
+	answer->next = NextStore;
+	if (state->empty)
+		return;
+	StepArgument(answer, &argument, sizeof(argument));
+	if (argument.nshards < 0 || answer->bytes != sizeof(argument) + sizeof(ShardRange) * argument.nshards)
+		NodeStepIsWrong();
+	argument.schema[NAMEDATALEN - 1] = argument.table[NAMEDATALEN - 1] = '\0';
+	DropTiny(state->factors.user, state->problem.nusers * mf_padded(state->problem.factors));
+	DropTiny(state->factors.user_bias, state->problem.nusers);
+	numbers = NumberByRatings(state->item_counts, state->problem.nitems);
+	hash = HashUsers(state, &count);
+	for (int s = 0; s < argument.nshards; s++)
+	{
+		ShardRange	shard;
+
+		memcpy(&shard, answer->argument + sizeof(argument) + sizeof(ShardRange) * s, sizeof(ShardRange));
+		answer->at += StoreShard(state, &argument, &shard, hash, count, numbers);
+	}
+	if (answer->at != (argument.with_seen ? count : state->ratings->users->count))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a user's ratings are on another node than the user"),
+				 errdetail("The table of users is not distributed as the source is."),
+				 errhint("Train again.")));
+	pfree(numbers);
+	pfree(hash);
+}

@@ -1,0 +1,14 @@
+/*
+ * node_sweep.h - a node's half-sweeps: its users solved, and its part of what items are solved from.
+ */
+#ifndef MFREC_NODE_SWEEP_H
+#define MFREC_NODE_SWEEP_H
+
+#include "distributed/node_answer.h"
+
+extern void BeginProblem(NodeAnswer *answer);
+extern void BeginUsers(NodeAnswer *answer);
+extern void BeginSums(NodeAnswer *answer);
+extern void BeginErrors(NodeAnswer *answer);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * test_als_sums.c - items solved from sums that three others have made over their users: as by one who has all of them.
+ */
+#include "tap.h"
+
+#include "core/als/als_sums.h"
+#include "core/linalg/gram.h"
+#include "sample.h"
+
+#define PARTS 3
+
+/* One who has some of the users of a sample, or none. */
+typedef struct Part
+{
+	MfProblem	problem;
+	MfFactors	factors;
+	MfMatrix	cells;			/* by item, columns from the first user on */
+	void	   *space;
+	MfAls	   *als;
+} Part;
+
+/* The cells by item of users first .. end - 1. */
+static MfMatrix
+cut_cells(const Sample *s, int64_t first, int64_t end)
+{
+	const MfRows *all = &s->items;
+	size_t		n = (size_t) all->start[all->nrows] + 1;
+	MfMatrix	m = {all->nrows, calloc((size_t) all->nrows + 1, sizeof(int64_t)), calloc(n, sizeof(int32_t)), NULL, NULL};
+	int64_t		to = 0;
+
+	if (all->rating != NULL)
+		m.rating = calloc(n, sizeof(float));
+	if (all->weight != NULL)
+		m.weight = calloc(n, sizeof(float));
+	for (int64_t r = 0; r < all->nrows; r++)
+	{
+		for (int64_t c = all->start[r]; c < all->start[r + 1]; c++)
+		{
+			if (all->column[c] < first || all->column[c] >= end)
+				continue;
+			m.column[to] = (int32_t) (all->column[c] - first);
+			if (m.rating != NULL)
+				m.rating[to] = all->rating[c];
+			if (m.weight != NULL)
+				m.weight[to] = all->weight[c];
+			to++;
+		}
+		m.start[r + 1] = to;
+	}
+	return m;
+}
+
+/* One who has users first .. end - 1; vectors and all that users have are the sample's own. */
+static Part
+make_part(const Sample *s, int64_t first, int64_t end, const MfParallel *parallel)
+{
+	Part		part = {s->problem, s->factors, cut_cells(s, first, end), NULL, NULL};
+	int64_t		ld = mf_padded(s->problem.factors);
+
+	part.problem.nusers = end - first;
+	part.problem.user_regularization += first;
+	if (part.problem.user_pull != NULL)
+		part.problem.user_pull += first;
+	if (part.problem.user_rating_regularization != NULL)
+		part.problem.user_rating_regularization += first;
+	if (part.problem.user_prior != NULL)
+		part.problem.user_prior += first * ld;
+	part.factors.user += first * ld;
+	if (part.factors.user_bias != NULL)
+		part.factors.user_bias += first;
+	part.space = malloc(mf_als_size(&part.problem, parallel));
+	return part;
+}
+
+static void
+free_part(Part *part)
+{
+	free(part->cells.start);
+	free(part->cells.column);
+	free(part->cells.rating);
+	free(part->cells.weight);
+	free(part->space);
+}
+
+/* Adds the Gram matrix of a part's users, where there is one. */
+static void
+add_gram(const Part *part, const MfParallel *parallel, int d, double *gram)
+{
+	double	   *own = calloc((size_t) d * (size_t) d, sizeof(double));
+	void	   *space = malloc(mf_gram_sums_size(d));
+
+	mf_gram_sums(parallel, part->factors.user, mf_padded(part->problem.factors), NULL, part->problem.nusers, d, NULL, own,
+				 space);
+	for (int k = 0; k < d * d; k++)
+		gram[k] += own[k];
+	free(own);
+	free(space);
+}
+
+/* A half-sweep of items by sums of PARTS; returns the loss.  Items are solved `step` at a time. */
+static double
+sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step)
+{
+	int64_t		nusers = s->problem.nusers;
+	int64_t		nitems = s->problem.nitems;
+	int			d = s->problem.shared > 0 ? s->problem.shared : s->problem.factors;
+	Part		part[PARTS];
+	Part		solver = make_part(s, 0, 0, parallel);
+	double	   *gram;
+	float	   *basis;
+	float	   *sums;
+	float	   *all;
+	size_t		floats;
+	double		loss;
+	double		fixed = 0.0;
+
+	gram = calloc((size_t) d * (size_t) d, sizeof(double));
+	for (int p = 0; p < PARTS; p++)
+	{
+		part[p] = make_part(s, nusers * p / PARTS, nusers * (p + 1) / PARTS, parallel);
+		add_gram(&part[p], parallel, d, gram);
+	}
+	solver.als = mf_als_init(solver.space, &solver.problem, &solver.factors, parallel);
+	ok(mf_als_begin(solver.als, MF_ITEMS, true, s->problem.has_interest ? gram : NULL) == MF_OK, "who solves has begun");
+	basis = sample_floats(mf_als_basis_floats(solver.als) + 1);
+	mf_als_get_basis(solver.als, basis);
+	floats = mf_als_sums_floats(solver.als);
+	sums = malloc((size_t) nitems * floats * sizeof(float));
+	all = calloc((size_t) nitems * floats, sizeof(float));
+	for (int p = 0; p < PARTS; p++)
+	{
+		MfRows		rows = mf_matrix_rows(&part[p].cells);
+
+		part[p].als = mf_als_init(part[p].space, &part[p].problem, &part[p].factors, parallel);
+		mf_als_begin_in(part[p].als, s->problem.has_interest ? basis : NULL);
+		fixed += mf_als_fixed_loss(part[p].als);
+		mf_als_sums(part[p].als, &rows, sums);
+		mf_als_add_sums(solver.als, nitems, all, sums);
+	}
+	for (int64_t first = 0; first < nitems; first += step)
+	{
+		MfRows		rows = {.first = first,.nrows = first + step < nitems ? step : nitems - first,.start = s->items.start + first};
+
+		mf_als_solve_sums(solver.als, &rows, all + (size_t) first * floats);
+	}
+	ok(mf_als_end(solver.als, &loss) == MF_OK, "no error");
+	for (int p = 0; p < PARTS; p++)
+		free_part(&part[p]);
+	free_part(&solver);
+	free(gram);
+	free(basis);
+	free(sums);
+	free(all);
+	return loss + fixed;
+}
+
+/* The largest difference of two arrays, beside the largest number of the first. */
+static double
+difference(const float *a, const float *b, size_t n)
+{
+	double		most = 0.0;
+	double		off = 0.0;
+
+	for (size_t k = 0; k < n && a != NULL; k++)
+	{
+		most = fmax(most, fabs((double) a[k]));
+		off = fmax(off, fabs((double) a[k] - b[k]));
+	}
+	return most > 0.0 ? off / most : off;
+}
+
+/* Bytes of an array that may be missing, copied. */
+static float *
+copy_of(const float *from, size_t n)
+{
+	float	   *copy = sample_floats(n);
+
+	if (from != NULL)
+		memcpy(copy, from, n * sizeof(float));
+	return copy;
+}
+
+static void
+test_sums(const SampleOptions *o)
+{
+	MfParallel	parallel = {2, NULL};
+	MfParallel	alone = {1, NULL};
+	Sample		s = sample_new(o);
+	void	   *space;
+	MfAls	   *als = sample_als(&s, &parallel, &space);
+	size_t		n = (size_t) (o->nitems * mf_padded(o->factors));
+	float	   *whole[3];
+	float	   *now[3] = {s.factors.interest, s.factors.rating, s.factors.item_bias};
+	size_t		size[3] = {n, n, (size_t) o->nitems};
+	float	   *again[3];
+	double		loss;
+	double		summed;
+	bool		same = true;
+	double		off = 0.0;
+
+	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
+	sample_sweep(als, &s, MF_ITEMS, true, 0, &loss);
+	for (int k = 0; k < 3; k++)
+		whole[k] = copy_of(now[k], size[k]);
+	summed = sweep_by_sums(&s, &parallel, o->nitems);
+	is_close(summed, loss, 1e-5, "the loss by sums");
+	for (int k = 0; k < 3; k++)
+	{
+		off = fmax(off, now[k] != NULL ? difference(whole[k], now[k], size[k]) : 0.0);
+		again[k] = copy_of(now[k], size[k]);
+	}
+	if (!ok(off < 2e-3, "d = %d, rating %d, interest %d, weighted %d: items by sums", o->factors, o->rating, o->interest,
+			o->weighted))
+		printf("#   off by %g\n", off);
+	same = sweep_by_sums(&s, &alone, 7) == summed;
+	for (int k = 0; k < 3; k++)
+	{
+		same = same && (now[k] == NULL || memcmp(now[k], again[k], size[k] * sizeof(float)) == 0);
+		free(again[k]);
+		free(whole[k]);
+	}
+	ok(same, "the same bits by one thread, and seven items at a time");
+	free(space);
+	sample_free(&s);
+}
+
+int
+main(void)
+{
+	static const int sizes[] = {1, 7, 16, 33, 64, 100, 130};
+
+	for (int preset = 0; preset < 6; preset++)
+		for (int k = 0; k < 7; k++)
+		{
+			SampleOptions o = {.nusers = 90,.nitems = 60,.factors = sizes[k],.rating = preset % 3 != 0,
+			.interest = preset % 3 != 1,.weighted = preset >= 3,.density = 200,.long_rows = 2};
+
+			test_sums(&o);
+			o.prior = true;
+			test_sums(&o);
+			if (o.rating && o.interest && sizes[k] > 1)
+			{
+				o.shared = sizes[k] / 2;
+				test_sums(&o);
+				o.fades = o.weighted;
+				test_sums(&o);
+			}
+			if (o.weighted && !o.rating)
+			{
+				o.dislikes = true;
+				test_sums(&o);
+			}
+		}
+	return done();
+}
