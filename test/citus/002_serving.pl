@@ -30,6 +30,8 @@ like(error_of($workers[0], 'SELECT mf_citus()'), qr/0A000: mf_citus\(\) must be 
 make_ratings($node, 'shops', "ALTER TABLE shops ADD shop int; UPDATE shops SET shop = user_id % 3; SELECT create_distributed_table('shops', 'user_id')");
 is(sql($node, "SELECT count(*), count(failed) FROM mf_train_each('shops', by => 'shop', factors => 4)"), '3|0', 'models of tenants on a distributed source');
 is(sql($node, "SELECT count(*) FROM mf_recommend(4, 3, mf_tenant('shops', 1))"), '3', 'and a list of one');
+is(sql($node, "SELECT users, ratings FROM mf_retrain(mf_tenant('shops', 1))"), sql($node, 'SELECT count(DISTINCT user_id), count(*) FROM shops WHERE shop = 1'),
+	'one is retrained on its own rows, which nodes send packed');
 like(error_of($node, 'SELECT mf_citus()'), qr/55000: models of tenants cannot be given to Citus.*mf_drop\('shops'\)/s, 'they are not given to Citus');
 is(sql($node, "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid::text ~ 'mfrec|factors'"), '0', 'nor anything else then');
 sql($node, "SELECT mf_drop('shops')");
