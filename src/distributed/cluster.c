@@ -10,7 +10,11 @@
 #include "distributed/cluster.h"
 #include "pg/spi_query.h"
 
-/* Columns as ShardReceiver takes them. */
+/*
+ * Columns as ShardReceiver takes them.  Only placements that are whole count (shardstate 1).  The order is that of
+ * hashes, so that nodes, which are numbered as shards name them, have the same numbers in each training: sums over
+ * nodes are made in that order.
+ */
 static const char *const shards_sql =
 "SELECT s.shardid, s.shardminvalue::pg_catalog.int4, s.shardmaxvalue::pg_catalog.int4,"
 " pg_catalog.min(p.groupid)::pg_catalog.int4, pg_catalog.count(*)::pg_catalog.int4, t.colocationid::pg_catalog.int4"
@@ -49,7 +53,10 @@ ReceiveShard(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* The shards of a table that is distributed by hash, palloc'd. */
+/*
+ * The shards of a table that is distributed by hash, palloc'd in the current memory context.  None (count 0) of a table
+ * that Citus does not distribute.
+ */
 Shards *
 ReadShards(Oid relid)
 {

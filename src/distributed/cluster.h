@@ -6,7 +6,10 @@
 
 #include "distributed/node_protocol.h"
 
-/* A shard, its one node, and the hashes of its rows. */
+/*
+ * A shard, its one node, and the hashes of its rows.  A shard of more than one placement is on several nodes, of which
+ * `group` is then but one: such tables are refused, see WhyNotDistributed().
+ */
 typedef struct Shard
 {
 	ShardRange	range;

@@ -2,10 +2,10 @@
  * driver.c - a training on the nodes where the ratings lie, as the session sees it that was called.
  *
  * Everything goes through ordinary queries of Citus's in the caller's transaction, which commits on all nodes or none.
- * Each node has one session that takes part (pool size 1), and one row of the new version in the table of users, its
- * ticket: a query over tickets is a call on each node, all at the same time.  Removing rows of the new version from all
- * shards, of which there are none, comes first: from then on there is a transaction on each node, and the shards, with
- * those of the source that lie with them, stay where they are until it ends.
+ * Each node has one session that takes part (pool size 1), and one row of version 0, which is none, in the table of
+ * users, its ticket: a query over tickets is a call on each node, all at the same time.  Removing rows of that version
+ * from all shards, of which there should be none, comes first: from then on there is a transaction on each node, and
+ * the shards, with those of the source that lie with them, stay where they are until it ends.
  *
  * What all nodes need in bulk goes to them as a subplan, which Citus sends to each once: see SendArrays().
  */
@@ -33,10 +33,16 @@
 /* Tickets are of a version that is none. */
 #define TICKET_VERSION 0
 
-/* So many ids at most are tried for a ticket. */
+/*
+ * So many ids at most are tried for tickets.  Each belongs to a random shard, so even of thousands of shards the last
+ * node has its own after far fewer.
+ */
 #define MOST_TRIES 1000000
 
-/* The driver at work in this session, the innermost. */
+/*
+ * The driver at work in this session, the innermost: a query of a training may call a function that trains.  By it the
+ * session finds what is to be sent, as driver_send() is called by the executor and gets a number alone.
+ */
 static Driver *working = NULL;
 
 /* The error of nodes whose answers do not fit. */
@@ -50,7 +56,11 @@ NodesDisagree(const char *what)
 			 errhint("Train in a transaction of its own, outside of one that has run other queries of distributed tables, or with distribute => false.")));
 }
 
-/* Context callback: the driver is no longer there, whatever has become of it. */
+/*
+ * Context callback: the driver is no longer there, whatever has become of it.  After an error nobody calls
+ * CloseDriver(), and nobody need: tickets and what nodes have are gone with the transaction, settings with the GUC
+ * nesting level.
+ */
 static void
 ForgetDriver(void *arg)
 {
@@ -60,7 +70,7 @@ ForgetDriver(void *arg)
 		working = driver->outer;
 }
 
-/* Sets a setting of Citus's until the driver is closed. */
+/* Sets a setting of Citus's until the GUC nesting level that is open ends: with the driver, or with SendArrays(). */
 static void
 Set(const char *name, const char *value)
 {
@@ -76,13 +86,18 @@ BeginNodeSettings(void)
 {
 	int			settings = NewGUCNestLevel();
 
+	/*
+	 * One connection to a node: what a step leaves in a session is found by the next one only if that comes to the same
+	 * session.  This goes for statements that write all shards, too.  And what is sent to all nodes, all items'
+	 * vectors, may be larger than the 1 GB that Citus takes for an accident.
+	 */
 	Set("citus.max_adaptive_executor_pool_size", "1");
 	Set("citus.multi_shard_modify_mode", "sequential");
 	Set("citus.max_intermediate_result_size", "-1");
 	return settings;
 }
 
-/* The number of an id's hash, as Citus distributes by it. */
+/* An id's hash, as Citus distributes by it: that of the type's default operator class, as a signed number. */
 static int32
 HashOf(const IdType *type, Datum id)
 {
@@ -91,7 +106,10 @@ HashOf(const IdType *type, Datum id)
 	return DatumGetInt32(FunctionCall1Coll(&entry->hash_proc_finfo, type->collation, id));
 }
 
-/* The id number `n` of those that are tried for tickets. */
+/*
+ * The id number `n` of those that are tried for tickets, of the type of users' ids.  It need be nobody's: a row of the
+ * table of users has a version as well, and a ticket's is no model's.
+ */
 static Datum
 TicketId(const IdType *type, int n)
 {
@@ -103,7 +121,7 @@ TicketId(const IdType *type, int n)
 	return OidInputFunctionCall(input, text, ioparam, -1);
 }
 
-/* The group of the node whose shard has a hash. */
+/* The group of the node whose shard has a hash; -1: none, where the table has no shards for it. */
 static int32
 GroupOfHash(const Shards *shards, int32 hash)
 {
@@ -131,7 +149,10 @@ ListNodes(Driver *driver)
 	}
 }
 
-/* Finds an id for each node that belongs into one of its shards. */
+/*
+ * Finds an id for each node that belongs into one of its shards.  Which node a row goes to is for Citus to say, by the
+ * row's hash alone, so ids are tried until every node has had one.  An error where none is found: smallint has few ids.
+ */
 static void
 FindTickets(Driver *driver)
 {
@@ -158,7 +179,10 @@ FindTickets(Driver *driver)
 		NodesDisagree("No id belongs into a shard of one of them.");
 }
 
-/* Removes tickets from all shards, where there are any. */
+/*
+ * Removes tickets from all shards, where there are any.  As it writes to all of them, it also begins the transaction on
+ * every node, and in the one session there that all the steps will go to.
+ */
 static void
 DropTickets(Driver *driver)
 {
@@ -168,7 +192,10 @@ DropTickets(Driver *driver)
 	(void) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) $1", driver->table), 1, types, values, false);
 }
 
-/* Gives each node its ticket: a row whose number of ratings is the node's. */
+/*
+ * Gives each node its ticket: a row whose number of ratings is the node's.  So a call over the ticket knows which node
+ * it is on without asking Citus, and the answer has that number by which sums are put in order.
+ */
 static void
 GiveTickets(Driver *driver)
 {
@@ -186,7 +213,8 @@ GiveTickets(Driver *driver)
 
 /*
  * Begins a training of a version on the nodes that have the source's rows, and those of the table of users with them.
- * settings: of BeginNodeSettings().  Everything lives in the current memory context.
+ * settings: of BeginNodeSettings().  Everything lives in the current memory context.  Refuses a table of users that is
+ * not colocated with the source: users' rows would belong to other nodes than their ratings.
  */
 Driver *
 OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
@@ -199,6 +227,7 @@ OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
 	driver->user_relid = user_relid;
 	driver->version = version;
 	driver->settings = settings;
+	/* so that trainings do not meet in a node's session by chance */
 	driver->job = (int64) (hash_combine64(GetCurrentTimestamp(), MyProcPid) >> 1);
 	driver->table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(user_relid)), get_rel_name(user_relid));
 	driver->shards = ReadShards(user_relid);
@@ -225,7 +254,10 @@ typedef struct ChunkReceiver
 	MemoryContext context;
 } ChunkReceiver;
 
-/* Takes a row: a chunk. */
+/*
+ * Takes a row: a chunk, in the memory context that was current when the step began, as its results have to outlive the
+ * row.
+ */
 static bool
 ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -242,6 +274,7 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	if (receiver->function == NULL)
 		NodesDisagree("An answer has come that was not asked for.");
 	receiver->function(receiver->state, &header, data, bytes);
+	/* a copy, where it came compressed: a step may give thousands */
 	if ((Pointer) chunk != DatumGetPointer(slot->tts_values[0]))
 		pfree(chunk);
 	MemoryContextSwitchTo(old);
@@ -262,7 +295,8 @@ TicketArray(const Driver *driver)
 
 /*
  * Has every node run a step; its answers go to the function (NULL: there must be none), in no particular order of
- * nodes, and in the current memory context.
+ * nodes, and in the current memory context.  argument: `bytes` of it, the same for all nodes, and small: what is large
+ * goes ahead by SendArrays().  Returns when all nodes are done.
  */
 void
 RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state)
@@ -282,7 +316,10 @@ RunStep(Driver *driver, const char *step, const void *argument, Size bytes, Chun
 	pfree(data);
 }
 
-/* Adds an array of all items, or their ids, to what SendArrays() sends. */
+/*
+ * Adds an array of all items, or their ids, to what SendArrays() sends.  width: bytes of an element; values NULL:
+ * nothing, as where the problem has no such part.
+ */
 void
 AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count)
 {
@@ -292,7 +329,10 @@ AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 
 	driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, values, width, count};
 }
 
-/* Takes a row of a count. */
+/*
+ * Takes the sum of what node_receive() returns, which is there to be computed: one row comes back rather than one a
+ * chunk.
+ */
 static bool
 ReceiveCount(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -302,8 +342,9 @@ ReceiveCount(TupleTableSlot *slot, DestReceiver *self)
 }
 
 /*
- * Sends what AddArray() was called with to all nodes, in the order of chunks.  Where there is one node, Citus would take
- * the whole query there rather than ask here what is sent, unless told not to.
+ * Sends what AddArray() was called with to all nodes, in the order of chunks.  Where there is one node, Citus would
+ * take the whole query there rather than ask here what is sent, unless told not to.  MATERIALIZED sees to it that it
+ * is a subplan: it runs here once, and its result goes to each node as a file, rather than once for each shard.
  */
 void
 SendArrays(Driver *driver)
@@ -325,7 +366,10 @@ SendArrays(Driver *driver)
 	AtEOXact_GUC(true, settings);
 }
 
-/* What the driver at work in this session sends; an error where there is none of that number. */
+/*
+ * What the driver at work in this session sends; an error where there is none of that number, as where somebody calls
+ * driver_send() by hand, or a node has been asked instead of this session.
+ */
 Sending *
 FindSending(int64 job)
 {
@@ -334,7 +378,10 @@ FindSending(int64 job)
 	return &working->sending;
 }
 
-/* The next chunk that is sent, palloc'd; NULL at the end. */
+/*
+ * The next chunk that is sent, palloc'd; NULL at the end.  Arrays follow each other, and a chunk is of one alone; one
+ * element goes even where it is larger than a chunk should be.
+ */
 bytea *
 NextSent(Sending *sending)
 {

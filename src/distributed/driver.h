@@ -8,7 +8,10 @@
 #include "distributed/node_protocol.h"
 #include "source/source.h"
 
-/* Driver of a training on several nodes. */
+/*
+ * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), ReadOnNodes(),
+ * StateOnNodes(), half-sweeps of users and items, StoreOnNodes(), CloseDriver().
+ */
 typedef struct Driver Driver;
 
 extern char *WhyNotDistributed(const Source *source);

@@ -49,7 +49,11 @@ AppendColumn(StringInfo sql, const char *name)
 		appendStringInfo(sql, ", %s", quote_identifier(name));
 }
 
-/* The query by which nodes take their rows; parameters: job, half-life, the names of the source and its time column. */
+/*
+ * The query by which nodes take their rows; parameters: job, half-life, the names of the source and its time column.
+ * Which columns follow is in the flags (TAKES_... of sql/fn_node.c).  Aggregates alone: rows never leave their node,
+ * and Citus adds up two numbers of each shard.
+ */
 static char *
 TakeSql(const Source *source)
 {
@@ -84,7 +88,10 @@ ReceiveCounts(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Has nodes take their rows; returns how many there are. */
+/*
+ * Has nodes take their rows; returns how many there are, as the query counts them.  ReadOnNodes() compares that with
+ * what nodes say they have: rows that went to another session of a node would be missing in silence.
+ */
 static int64
 TakeRows(Driver *driver, double half_life)
 {
@@ -126,13 +133,14 @@ TakeIds(Gathering *g, const char *data, Size bytes)
 				HugeArray(g->capacity, sizeof(int64));
 			memset(g->fingerprints + before, 0, sizeof(int64) * (g->capacity - before));
 		}
+		/* unsigned, as the sum wraps around: it is the same in whatever order nodes come */
 		g->fingerprints[item] = (int64) ((uint64) g->fingerprints[item] + (uint64) DatumGetInt64(values[1]));
 	}
 	pfree(rows);
 	CheckDictionaries(g->ratings->users, items, 0);
 }
 
-/* Takes a chunk of STEP_ITEMS. */
+/* Takes a chunk of STEP_ITEMS: counts and a maximum, which are exact and so may be added as they come. */
 static void
 TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
@@ -156,7 +164,10 @@ TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
 	g->totals.newest = Max(g->totals.newest, more.newest);
 }
 
-/* Takes a chunk of STEP_SORT. */
+/*
+ * Takes a chunk of STEP_SORT.  Counts and trends of items are added as they come, as their sums are exact; sums in
+ * double are kept by node.  A count of -1 is that of an item which is only disliked on its node, see CountItems().
+ */
 static void
 TakeSorted(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
@@ -210,7 +221,10 @@ AddNodeSums(Gathering *g)
 	}
 }
 
-/* What was found in passing, and what is the same on all nodes. */
+/*
+ * What was found in passing, and what is the same on all nodes.  Notices and errors are those of a training on one
+ * node: one of each, from here, rather than one a node.
+ */
 static void
 TakeTotals(Driver *driver, Gathering *g)
 {
@@ -245,6 +259,7 @@ RankItems(Gathering *g)
 
 	ratings->fingerprints = palloc0(sizeof(Fingerprints));
 	ratings->fingerprints->item = ReorderRows(g->fingerprints, rank, n, sizeof(int64) / 4);
+	/* those of users are with the users, on their nodes, which store them */
 	ratings->fingerprints->user = HugeZeroArray(1, sizeof(int64));
 	ratings->fingerprints->nitems = n;
 	g->counts = HugeZeroArray(n, sizeof(int64));
@@ -274,7 +289,10 @@ TakeSums(Driver *driver, Gathering *g)
 	driver->problem.deviation = ratings->deviation;
 }
 
-/* Counts of items as regularization goes by them; see CountLikes(). */
+/*
+ * Counts of items as regularization goes by them; see CountLikes().  1 where there are cells, but no likes on any node:
+ * whether that is so no node can say alone.
+ */
 static int32 *
 CountsOfItems(const Gathering *g)
 {
@@ -310,6 +328,7 @@ ReadOnNodes(Driver *driver, double half_life, int32 **item_counts)
 	NoteRowSecurity(source);
 	rows = TakeRows(driver, half_life);
 	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, &g);
+	/* before anything is made of them */
 	if (g.totals.taken != rows)
 		NodesDisagree("Rows were taken by more than one session of a node.");
 	TakeTotals(driver, &g);

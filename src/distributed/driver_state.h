@@ -14,7 +14,10 @@ typedef struct DriverNode
 	Datum		ticket;			/* a user's id that is in one of its shards */
 } DriverNode;
 
-/* What is sent: ids of items, or an array of all of them. */
+/*
+ * What is sent: ids of items, or an array with an element of each of them.  Arrays are the caller's, and are not
+ * copied: they must stay as they are until SendArrays() returns.
+ */
 typedef struct SentArray
 {
 	Channel		channel;
@@ -23,8 +26,10 @@ typedef struct SentArray
 	int64		count;
 } SentArray;
 
+/* Arrays that go together at most: those of a half-sweep, see SendItems(). */
 #define MOST_SENT 3
 
+/* What goes to all nodes next, and how much of it has gone. */
 typedef struct Sending
 {
 	int			narrays;
@@ -33,6 +38,10 @@ typedef struct Sending
 	int64		at;				/* in it */
 } Sending;
 
+/*
+ * A training as the session has it that was called.  Nothing in it is of a single user: vectors of users stay on their
+ * nodes, and what the driver has of them are the sums below, which each half-sweep of users makes anew.
+ */
 typedef struct Driver
 {
 	int64		job;
@@ -56,7 +65,10 @@ typedef struct Driver
 	float	   *mean;			/* given_ld: mean user */
 } Driver;
 
-/* Takes a chunk of an answer, which is gone when this returns. */
+/*
+ * Takes a chunk of an answer, which is gone when this returns.  data are at a multiple of four bytes alone, so what has
+ * wider fields is copied out of it before it is looked at.
+ */
 typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const char *data, Size bytes);
 
 /* driver.c */

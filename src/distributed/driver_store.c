@@ -16,7 +16,10 @@
 /* From so many bytes on a source is trained where it lies, unless the caller says otherwise: some 100 million ratings. */
 #define LARGE_SOURCE (INT64CONST(5) << 30)
 
-/* Where one shard has more than one placement, a node would not know whose users are its own. */
+/*
+ * Where one shard has more than one placement, a node would not know whose users are its own.  True, too, where there
+ * are no shards, as there is nothing to train on.
+ */
 static bool
 HasReplicas(const Shards *shards)
 {
@@ -111,8 +114,11 @@ TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
 }
 
 /*
- * Has nodes store their users as the driver's version.  with_seen: with what
- * users have.  Returns how many users there are in the table.
+ * Has nodes store their users as the driver's version.  with_seen: with what users have, and with those of whom there
+ * is nothing else.  Returns how many rows these are.
+ *
+ * All shards are named to all nodes: each takes those that its users' hashes belong to, and fails where one is not
+ * there.
  */
 int64
 StoreOnNodes(Driver *driver, bool with_seen)

@@ -18,7 +18,10 @@
 /* The least memory that sums of items take, here and on their way: less would be many queries. */
 #define LEAST_SUMS_BYTES (INT64CONST(16) << 20)
 
-/* Whether the cells of the nodes have weights. */
+/*
+ * Whether the cells of the nodes have weights.  All nodes have to decide alike, so it goes by the sums of all of them,
+ * as RescaleWeights() does: equal ones are as good as none.
+ */
 bool
 NodesHaveWeights(const Driver *driver)
 {
@@ -27,7 +30,10 @@ NodesHaveWeights(const Driver *driver)
 	return weights->present && weights->likes > 0 && (weights->min != weights->max || weights->dislikes > 0);
 }
 
-/* Tells nodes what is minimised. */
+/*
+ * Tells nodes what is minimised.  Items' counts, which regularization goes by, are those of all nodes and come first,
+ * in place of each node's own.  Makes room for what half-sweeps of users give: the Gram matrix and the mean user.
+ */
 void
 StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *problem, const int32 *item_counts)
 {
@@ -45,7 +51,10 @@ StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *prob
 	driver->mean = HugeZeroArray(mf_padded(problem->factors), sizeof(float));
 }
 
-/* Sends all that nodes need of items. */
+/*
+ * Sends all that nodes need of items: vectors of both parts of the objective, and biases, of all items to all nodes.
+ * Where a part is missing its array is NULL, and not sent.
+ */
 static void
 SendItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
 {
@@ -72,7 +81,7 @@ MakeResults(const Driver *driver, Size bytes)
 	return (Results) {driver, bytes, palloc0(bytes * driver->nnodes)};
 }
 
-/* Keeps a result. */
+/* Keeps a result in its node's place, so that what comes first is not what is added first. */
 static void
 TakeResult(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
@@ -84,7 +93,11 @@ TakeResult(void *state, const ChunkHeader *header, const char *data, Size bytes)
 	memcpy(results->data + results->bytes * header->node, data, bytes);
 }
 
-/* Adds up what nodes say of their users; returns the objective. */
+/*
+ * Adds up what nodes say of their users: the Gram matrix (d x d), the mean user, weighted by each node's pull, and the
+ * sum of biases.  Returns the objective.  The part of it that is of items is the same on all nodes and counts once;
+ * Max, as nodes without rows say 0.  In the order of nodes, so that bits are the same again.
+ */
 static double
 SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 {
@@ -182,7 +195,11 @@ TakeSumsChunk(void *state, const ChunkHeader *header, const char *data, Size byt
 	block->received[header->node] += header->count;
 }
 
-/* Adds up what nodes have sent, in the order of nodes, to the first one's. */
+/*
+ * Adds up what nodes have sent, in the order of nodes, to the first one's.  The array is used again for each block, so
+ * what is left there of a node that has sent nothing, for it has no rows, is removed.  A node sends all of a block or
+ * nothing.
+ */
 static void
 AddSums(SumsBlock *block)
 {
@@ -200,7 +217,10 @@ AddSums(SumsBlock *block)
 	}
 }
 
-/* Items at most whose sums are here at a time. */
+/*
+ * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, take half of the memory for
+ * maintenance, but no less than LEAST_SUMS_BYTES.  Each block is a query.
+ */
 static int64
 ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
 {
@@ -226,7 +246,10 @@ AskForSums(Driver *driver, SumsBlock *block, const float *basis, Size basis_byte
 	pfree(data);
 }
 
-/* Row starts by which solving tells items with cells from those without. */
+/*
+ * Row starts (n + 1) by which solving tells items with cells from those without.  It asks for no more of them, as the
+ * cells themselves are on the nodes.
+ */
 static int64 *
 RowStarts(const int32 *item_counts, int64 n)
 {
@@ -262,8 +285,12 @@ SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, const int64 *s
 }
 
 /*
- * A half-sweep of items, exactly; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells, or
- * at least whether there are any.
+ * A half-sweep of items, exactly; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells,
+ * or at least whether there are any.
+ *
+ * The Gram matrix is that of the users as they were solved last, which SumUsers() has added up.  The basis made of it
+ * goes to nodes with the first block.  What the objective has of users comes with it, a sum from each node, and they
+ * are added in the order of nodes.
  */
 double
 SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts)
@@ -300,7 +327,10 @@ MeanBiasOfNodes(const Driver *driver)
 	return driver->users > 0 ? driver->bias / driver->users : 0;
 }
 
-/* The sum of the squared errors of standardized ratings, with these items and users as they were solved last. */
+/*
+ * The sum of the squared errors of standardized ratings, with these items and users as they were solved last.  Items
+ * are sent again: what nodes have may be from before the last half-sweep of items.
+ */
 double
 SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors)
 {

@@ -38,6 +38,7 @@ BeginEnd(NodeAnswer *answer)
 	answer->state = NULL;
 }
 
+/* All steps.  One that comes out of turn would find arrays missing, so each has the phase that makes them. */
 static const Step steps[] = {
 	{STEP_ITEMS, NODE_TAKES, BeginItems},
 	{STEP_SORT, NODE_LISTED, BeginSort},
@@ -65,6 +66,11 @@ BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const b
 			step = &steps[i];
 	if (step == NULL)
 		NodeStepIsWrong();
+
+	/*
+	 * A node without rows was never called with one, and opens here.  It has no phases: all steps go through, and give
+	 * what no rows come to.
+	 */
 	if (state == NULL && step->phase == NODE_TAKES)
 		state = OpenEmptyNodeState(job);
 	if (state == NULL || (step->phase != state->phase && !state->empty))
@@ -89,7 +95,10 @@ NextNodeChunk(NodeAnswer *answer)
 	return answer->next(answer);
 }
 
-/* Takes floats of items first .. first + count - 1, `width` each, into an array of all. */
+/*
+ * Takes floats of items first .. first + count - 1, `width` each, into an array of all.  An error where they are not
+ * within it, and where the problem has no such array; before STEP_BEGIN there is none.
+ */
 static void
 ReceiveFloats(const NodeState *state, const ChunkHeader *header, const char *data, Size bytes, float *to, int width)
 {
@@ -111,7 +120,10 @@ ReceiveCounts(NodeState *state, const ChunkHeader *header, const char *data, Siz
 	memcpy(state->item_counts + header->first, data, bytes);
 }
 
-/* Takes a chunk that the driver has sent to all nodes. */
+/*
+ * Takes a chunk that the driver has sent to all nodes.  An error where the training is not here, and where its phase,
+ * or what it has of items, does not fit: chunks are the same for all nodes, so each checks them by its own state.
+ */
 void
 ReceiveChunk(int64 job, const bytea *chunk)
 {

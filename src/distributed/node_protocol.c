@@ -9,7 +9,10 @@
 #include "distributed/node_protocol.h"
 #include "pg/packed_rows.h"
 
-/* A chunk with so many bytes of data, palloc'd. */
+/*
+ * A chunk with so many bytes of data, which is copied, palloc'd.  node: whose it is, 0 of the driver; first, count: of
+ * items, 0 of results.
+ */
 bytea *
 MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data, Size bytes)
 {
@@ -23,7 +26,11 @@ MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data,
 	return chunk;
 }
 
-/* The data of a chunk, which is not toasted, and its header; data lie at a multiple of four bytes. */
+/*
+ * The data of a chunk, which is not toasted, and its header; data lie at a multiple of four bytes.  An error for what
+ * is too short, of another version of the protocol, or of negative numbers.  As first + count may overflow, callers
+ * compare count with what is left behind first.
+ */
 const char *
 ReadChunk(const bytea *chunk, ChunkHeader *header, Size *bytes)
 {

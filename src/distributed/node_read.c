@@ -54,7 +54,10 @@ BeginItems(NodeAnswer *answer)
 	state->phase = NODE_LISTED;
 }
 
-/* Takes ids of items of all nodes, in their order. */
+/*
+ * Takes ids of items of all nodes, in their order, so that they get the numbers that all nodes use.  Refuses a chunk
+ * that does not follow the last one, and one with an id twice, which would get no number of its own.
+ */
 void
 ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
 {
@@ -103,7 +106,10 @@ SumNode(NodeState *state)
 	return sums;
 }
 
-/* The next chunk of an array of all items, from answer->at on; at its end the next kind of chunks comes. */
+/*
+ * The next chunk of an array of all items, of elements of so many bytes, from answer->at on; at its end the next kind
+ * of chunks comes.
+ */
 static bytea *
 NextOfArray(NodeAnswer *answer, Channel channel, const void *values, Size width)
 {

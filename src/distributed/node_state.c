@@ -89,7 +89,7 @@ OpenNodeState(int64 job)
 	return state;
 }
 
-/* The same on a node that has shards, but no row. */
+/* The same on a node that has shards, but no row: the types of ids, and all that follows from rows, are never known. */
 NodeState *
 OpenEmptyNodeState(int64 job)
 {
@@ -99,7 +99,11 @@ OpenEmptyNodeState(int64 job)
 	return state;
 }
 
-/* Prepares for the rows of a source, with these types of ids and of the columns behind them. */
+/*
+ * Prepares for the rows of a source, with these types of ids and of the columns behind them (as many as there are:
+ * value, weight, time).  The source is not opened: rows come as arguments, from whichever shard, so columns have only
+ * to be there or not, and the name of the source is for messages.
+ */
 void
 BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, const IdType *item, const Oid *types)
 {
@@ -132,7 +136,10 @@ BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, cons
 	LeaveNode(&call);
 }
 
-/* Takes a row of the source. */
+/*
+ * Takes a row of the source, the columns as BeginTaking() has them.  A row that is no rating, and cannot be passed
+ * over, is an error at once.
+ */
 void
 TakeNodeRow(NodeState *state, const Datum *values, const bool *nulls, int natts)
 {
@@ -144,7 +151,10 @@ TakeNodeRow(NodeState *state, const Datum *values, const bool *nulls, int natts)
 	LeaveNode(&call);
 }
 
-/* The training has ended: its memory and files go. */
+/*
+ * The training has ended: its memory and files go.  The state's own context may be the current one, which cannot be
+ * deleted; LeaveNode() has the caller's.  Its callback takes the training off the list.
+ */
 void
 FreeNodeState(NodeState *state)
 {

@@ -15,8 +15,8 @@ typedef enum NodePhase
 {
 	NODE_TAKES,					/* rows come */
 	NODE_LISTED,				/* items of here are known, and all items come */
-	NODE_SORTED,
-	NODE_SOLVES
+	NODE_SORTED,				/* both orders are made, and counts come */
+	NODE_SOLVES					/* the problem is known, and all arrays are there */
 } NodePhase;
 
 /* A training on this node.  It lives until it ends, or the (sub)transaction that it began in. */

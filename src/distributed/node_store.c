@@ -38,7 +38,10 @@ OpenUserShard(const StoreArgument *argument, const ShardRange *shard)
 	return relid;
 }
 
-/* The hashes of users, known ones and behind them those without a vector, as Citus has them. */
+/*
+ * The hashes of users, known ones and behind them those without a vector, as Citus has them: *count, in the order of
+ * numbers.  Made once for all shards, as each shard looks through all of them.
+ */
 static int32 *
 HashUsers(const NodeState *state, int64 *count)
 {
@@ -130,6 +133,11 @@ BeginStore(NodeAnswer *answer)
 		memcpy(&shard, answer->argument + sizeof(argument) + sizeof(ShardRange) * s, sizeof(ShardRange));
 		answer->at += StoreShard(state, &argument, &shard, hash, count, numbers);
 	}
+
+	/*
+	 * Ranges of all shards of all nodes leave no hash out.  So if a user is in none of them, the driver has the ranges
+	 * of another table; if in one that is not here, OpenUserShard() has said so.
+	 */
 	if (answer->at != (argument.with_seen ? count : state->ratings->users->count))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -24,7 +24,10 @@ TakeFloats(int64_t n)
 	return HugePageArray(n, sizeof(float));
 }
 
-/* Brings rows to the scale of all nodes'. */
+/*
+ * Brings rows to the scale of all nodes'.  Weights and ratings are as they were given until then, as what they are
+ * scaled by is known only when the sums of all nodes are.
+ */
 static void
 ScaleRows(NodeState *state, const NodeProblem *given)
 {
@@ -140,7 +143,10 @@ MeanOfNode(const NodeState *state, NodeUsers *users, float *mean)
 	mf_mean_user(problem, state->factors.user, pull, mean);
 }
 
-/* The chunk of STEP_USERS. */
+/*
+ * The chunk of STEP_USERS: NodeUsers, the mean user, and the Gram matrix, which are all that the step gives of its
+ * users.  The loss of items is taken out of the node's, or the driver would count it once for each node.
+ */
 static bytea *
 NextUsers(NodeAnswer *answer)
 {
@@ -241,6 +247,7 @@ NextSums(NodeAnswer *answer)
 	}
 	if (state->next_item >= argument.first + argument.count)
 		return NULL;
+	/* cells may be read from a file, which is the training's; the chunk is the query's */
 	EnterNode(state, &call);
 	rows = NextRows(state, argument.first + argument.count);
 	LeaveNode(&call);
@@ -256,6 +263,9 @@ NextSums(NodeAnswer *answer)
 /*
  * STEP_SUMS: sums of the next items over users of here, from the first one on.  Argument: SumsArgument, and the basis
  * where a half-sweep begins.
+ *
+ * Items come in their order and none twice, as cells are read through once a half-sweep: they may lie in files.  So
+ * each call has to go on where the last one ended, and only one that begins the half-sweep rewinds them.
  */
 void
 BeginSums(NodeAnswer *answer)

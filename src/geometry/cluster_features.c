@@ -51,7 +51,10 @@ Surprise(double x, double y)
 	return x > 0 && y > 0 ? x * log(x / y) : 0;
 }
 
-/* How surely members of a cluster have a word or category more often than others. */
+/*
+ * How surely members of a cluster have a word or category more often than others; 0 where it is not more often, as the
+ * lack of a word says little to people.
+ */
 static double
 CategoryEvidence(const Tally *t, int cluster)
 {
@@ -64,7 +67,11 @@ CategoryEvidence(const Tally *t, int cluster)
 	return 2 * (Surprise(having, expected) + Surprise(without, t->members[cluster] - expected));
 }
 
-/* How surely a number of members differs from that of others; *low: it is less. */
+/*
+ * How surely a number of members differs from that of all; *low: it is less.  The squared difference of the means over
+ * the squared standard error, so chi-squared of one degree of freedom as categories' evidence is; 0 where all have the
+ * same.
+ */
 static double
 NumberEvidence(const Tally *t, int cluster, bool *low)
 {
@@ -109,7 +116,10 @@ CountMembers(Tally *t, Features *features)
 			}
 }
 
-/* Counts who has a feature, the one of row r of `rows`. */
+/*
+ * Counts who has a feature, the one of row r of `rows`, by cluster and in all.  Columns ascend, and those behind the
+ * last vector are of others than the set's.
+ */
 static void
 CountFeature(Tally *t, const MfRows *rows, int64 r)
 {

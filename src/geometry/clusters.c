@@ -35,7 +35,10 @@ ReportStep(void *state, int iteration)
 	ReportIteration(iteration, 0, NAN);
 }
 
-/* Compares two vectors of one cluster by their distance from its center, and by their place, which is by id. */
+/*
+ * Compares two vectors of one cluster by their distance from its center, and by their place, which is by id: no two are
+ * equal, so the order does not depend on how it is sorted.
+ */
 static int
 CompareDistances(const void *a, const void *b, void *distances)
 {
@@ -49,7 +52,10 @@ CompareDistances(const void *a, const void *b, void *distances)
 	return x < y ? -1 : x > y;
 }
 
-/* Puts vectors in the order of clusters and distances. */
+/*
+ * Puts vectors in the order of clusters and distances: by cluster in one pass, as their sizes say where each begins,
+ * then each cluster is sorted on its own.
+ */
 static void
 OrderRows(const VectorSet *set, Clusters *clusters)
 {
@@ -98,6 +104,7 @@ FindClusters(VectorSet *set, int count, int64 seed, Clusters *clusters)
 	CheckCore(mf_center(&set->parallel, set->vectors, set->n, d, &centering, space));
 	CheckCore(mf_kmeans_run(&set->parallel, &points, &plan, &found, space));
 	pfree(space);
+	/* centering has scaled vectors; distances are in the caller's unit */
 	for (int64 i = 0; i < set->n; i++)
 		clusters->distance[i] = (float) (clusters->distance[i] / centering.scale);
 	clusters->count = found.count;

@@ -25,6 +25,9 @@ CheckDimensions(const VectorSet *set, int n)
 /*
  * The first n components of a set's vectors, 0: all of them, in the current memory context.  The vectors themselves are
  * centered by it.
+ *
+ * The variances of all d are found, and their total is over all, so that shares say what the first n leave out.  An
+ * error for more components than dimensions, and where memory does not suffice.
  */
 void
 FindComponents(VectorSet *set, int n, Components *components)

@@ -37,7 +37,10 @@ FarthestOut(const VectorSet *set, const Components *components, int component, i
 	return rows;
 }
 
-/* The vectors at both ends of a component, k at each, or all where these are fewer. */
+/*
+ * The vectors at both ends of a component, k at each, or all where these are fewer; with few vectors both ends may name
+ * the same.  The set must have counts, so it is no relation's.
+ */
 Extremes
 FindExtremes(const VectorSet *set, const Components *components, int component, int k)
 {

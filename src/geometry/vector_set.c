@@ -116,7 +116,10 @@ typedef struct UserVectors
 	int32	   *counts;
 } UserVectors;
 
-/* Makes room for twice as many users. */
+/*
+ * Makes room for twice as many users, if there may be so much memory: how many the caller may see is not known before
+ * all are read.
+ */
 static void
 GrowUsers(UserVectors *users)
 {
@@ -150,7 +153,10 @@ TakeUser(void *state, const StoredRow *row)
 		ReportRowsRead(users->ids->count);
 }
 
-/* Sets the ids of a set from a dictionary, in their order, and its vectors, which lie in the dictionary's order. */
+/*
+ * Sets the ids of a set from a dictionary, in their order, and its vectors, which lie in the dictionary's order.  So
+ * results do not depend on the order in which rows were read.  Both are there twice until the caller frees the former.
+ */
 static void
 OrderVectors(VectorSet *set, IdMap *ids, const float *vectors)
 {
@@ -217,7 +223,10 @@ CompareCounts(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-/* Leaves a set's `most` items with the most ratings; of those with as few as the last of them the first ids. */
+/*
+ * Leaves a set's `most` items with the most ratings; of those with as few as the last of them the first ids.  They stay
+ * in the order of ids, and where they are: the array is not made smaller.
+ */
 void
 KeepPopular(VectorSet *set, int64 most)
 {

@@ -77,7 +77,11 @@ mf_kmeans_size(const MfPoints *points, const MfKmeansPlan *plan, const MfParalle
 	return arena.used + 64;
 }
 
-/* Takes the sample: a row at random of each of as many stretches of rows. */
+/*
+ * Takes the sample: a row at random of each of as many stretches of rows.  So whatever order the rows are in, each
+ * range of it has its share.  Where a stretch is less than two rows, neighbors may draw the same one.  Nothing to do
+ * where the sample is all rows.
+ */
 static void
 take_sample(Kmeans *k)
 {
@@ -92,7 +96,7 @@ take_sample(Kmeans *k)
 	}
 }
 
-/* The rows that the last step has put elsewhere. */
+/* How many rows the last step has put elsewhere. */
 static int64_t
 moved_rows(const MfLloyd *lloyd)
 {
@@ -105,7 +109,11 @@ moved_rows(const MfLloyd *lloyd)
 
 /*
  * Steps until centers are at rest, from those in scoring.center; at the end every row is in the cluster of its nearest
- * center.
+ * center, as a step moves centers first and assigns rows then.
+ *
+ * At rest is where squared moves add up to no more than the tolerance times the variance, or no row has moved: then the
+ * next step would find the same means.  But for rounding, inertia never rises by a step (Lloyd 1982), so the limit of
+ * iterations is one of time.  Returns MF_CANCELLED or MF_OK.
  */
 static MfError
 run(Kmeans *k, const MfPoints *points, int count)
@@ -140,7 +148,10 @@ is_whole_run(const Kmeans *k)
 	return k->plan->starts == 1 && k->sample.n == k->all.n;
 }
 
-/* Makes the starts, and keeps the centers of the best. */
+/*
+ * Makes the starts, and keeps the centers of the best: the one of the least inertia on the sample, of equal ones the
+ * first.  Each has a seed of its own, which depends on the plan's and its number.
+ */
 static MfError
 make_starts(Kmeans *k)
 {
@@ -184,7 +195,10 @@ order_clusters(Kmeans *k, const int64_t *size)
 		k->rank[k->order[c]] = c;
 }
 
-/* The results, clusters numbered by their sizes. */
+/*
+ * The results, clusters numbered by their sizes.  Clusters without rows, where fewer rows differ than were wanted, are
+ * last and are not counted; centers beyond those that were found are 0.
+ */
 static MfError
 finish(Kmeans *k, MfClusters *clusters)
 {

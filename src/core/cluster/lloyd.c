@@ -48,7 +48,10 @@ mf_scoring_lay_out(MfScoring *scoring, MfArena *arena, int d, int k, const MfPar
 	scoring->score = mf_arena_floats(arena, workers * MF_CENTERS_AT_ONCE * MF_NEAREST_ROWS);
 }
 
-/* The first k centers have been written: what else is known of them follows. */
+/*
+ * The first k centers have been written: what else is known of them follows.  A score is x . c - |c|^2 / 2, so the
+ * nearest center has the largest; minus infinity in the padding is never among them.
+ */
 void
 mf_scoring_set(MfScoring *scoring, int k)
 {
@@ -76,7 +79,11 @@ mf_scoring_error(const MfScoring *scoring, float norm, float longest)
 	return (2 * scoring->d + 16) * 0x1.0p-24 * length * (length + longest);
 }
 
-/* The two largest scores of a worker's panel of rows, by all centers. */
+/*
+ * The two largest scores of a worker's panel of rows, by all centers: MF_CENTERS_AT_ONCE at a time, so that scores are
+ * still in the cache when they are compared.  Lanes without a row have what was there before, which callers do not look
+ * at.
+ */
 static void
 score_panel(const MfScoring *scoring, int worker, MfTwoBest *found)
 {
@@ -102,7 +109,10 @@ score_panel(const MfScoring *scoring, int worker, MfTwoBest *found)
 	}
 }
 
-/* Parts that rows are split into: fewer where sums of clusters are large. */
+/*
+ * Parts that rows are split into: fewer where sums of clusters are large.  sums: numbers in a part; those of all parts
+ * take at most 32 MB, or what four parts need.
+ */
 static int
 part_count(int64_t sums)
 {
@@ -164,7 +174,10 @@ begin_part(void *state, int64_t part, int worker)
 	}
 }
 
-/* What moves of centers mean for bounds. */
+/*
+ * What moves of centers mean for bounds.  A row's other centers have moved by no more than the farthest of all, or,
+ * where that is its own, than the next one (Hamerly 2010): two numbers do for all rows.
+ */
 static void
 summarize_drift(MfLloyd *lloyd)
 {
@@ -186,7 +199,12 @@ summarize_drift(MfLloyd *lloyd)
 	}
 }
 
-/* Begins anew from k centers, which have been written to scoring.center.  Returns MF_CANCELLED or MF_OK. */
+/*
+ * Begins anew from k centers, which have been written to scoring.center.  Returns MF_CANCELLED or MF_OK.
+ *
+ * The variance is that of centered rows, whose mean is 0.  It is added up row by row, in one thread, and so does not
+ * depend on their number.
+ */
 MfError
 mf_lloyd_begin(MfLloyd *lloyd, int k)
 {
@@ -206,7 +224,10 @@ mf_lloyd_begin(MfLloyd *lloyd, int k)
 	return MF_OK;
 }
 
-/* Adds a row, `times` over, to what its part has of a cluster. */
+/*
+ * Adds a row, `times` over (-1: takes it away), to what its part has of a cluster.  A part is one task's, whose rows
+ * come in their order, so sums are the same to the bit with any number of threads.
+ */
 static void
 count_row(MfLloyd *lloyd, int64_t part, int64_t i, int cluster, int times)
 {
@@ -272,7 +293,11 @@ compare_panel(MfLloyd *lloyd, int64_t part, int worker, const int64_t *rows, int
 	}
 }
 
-/* Whether a row's center is still the nearest one, by what is known of both; moves the bounds. */
+/*
+ * Whether a row's center is still the nearest one, by what is known of both; moves the bounds by what centers have
+ * moved.  Where they meet, the upper one is made tight, by one inner product, before all centers are tried (Hamerly
+ * 2010).  False for a row that has no center yet.
+ */
 static bool
 stays(MfLloyd *lloyd, int64_t i)
 {
@@ -291,7 +316,10 @@ stays(MfLloyd *lloyd, int64_t i)
 	return lloyd->upper[i] < lloyd->lower[i];
 }
 
-/* Task: the rows of a part go to their nearest centers. */
+/*
+ * Task: the rows of a part go to their nearest centers.  Those that may have another one are gathered until a panel is
+ * full, as a product of matrices costs the same for one row as for MF_NEAREST_ROWS.
+ */
 static void
 assign_part(void *state, int64_t part, int worker)
 {
@@ -365,6 +393,7 @@ fill_cluster(MfLloyd *lloyd, int cluster)
 	while (part_start(lloyd, part + 1) <= farthest)
 		part++;
 	put_row(lloyd, part, farthest, cluster);
+	/* bounds that meet, whatever centers do: the next step compares it with all */
 	lloyd->upper[farthest] = lloyd->lower[farthest] = 0;
 }
 
@@ -390,7 +419,10 @@ move_center(MfLloyd *lloyd, int cluster)
 	return (float) sqrt(squares) * (1 + ROUNDING);
 }
 
-/* Moves every center to the mean of its rows.  Returns the sum of the squared moves. */
+/*
+ * Moves every center to the mean of its rows.  Returns the sum of the squared moves.  Empty clusters get a row first,
+ * so that their centers move like the others, and bounds of all rows allow for it.
+ */
 double
 mf_lloyd_move(MfLloyd *lloyd)
 {
@@ -417,7 +449,10 @@ typedef struct Measure
 	double		inertia[MF_MOST_PARTS];
 } Measure;
 
-/* Task: the distances of a part's rows, by the differences themselves. */
+/*
+ * Task: the distances of a part's rows, by the differences themselves, in double: what is reported has none of the
+ * rounding that bounds have to allow for.
+ */
 static void
 measure_part(void *state, int64_t part, int worker)
 {

@@ -38,7 +38,7 @@ part_start(const MfSeeding *seeding, int64_t part)
 	return seeding->npanels * part / MF_MOST_PARTS;
 }
 
-/* Task: transposes a part's panels. */
+/* Task: transposes a part's panels, once for all centers to come.  Lanes behind the last row are 0. */
 static void
 turn_part(void *state, int64_t part, int worker)
 {
@@ -69,7 +69,10 @@ mf_seeding_begin(MfSeeding *seeding)
 	return mf_parallel_for(seeding->parallel, MF_MOST_PARTS, turn_part, seeding) ? MF_OK : MF_CANCELLED;
 }
 
-/* Task: what would become of the distances of a part's rows by each of the candidates. */
+/*
+ * Task: what would become of the squared distances of a part's rows by each of the candidates, and their sum.  Parts
+ * are of the rows, not of the threads, so sums are the same to the bit with any number of these.
+ */
 static void
 compare_part(void *state, int64_t part, int worker)
 {
@@ -129,7 +132,10 @@ total_of(const MfSeeding *seeding)
 	return total;
 }
 
-/* A row, drawn by its squared distance from the nearest center; these must not all be 0. */
+/*
+ * A row, drawn by its squared distance from the nearest center; these must not all be 0.  First the part is found by
+ * its sum, then the row within it.  A row at distance 0, which is a center or like one, is never drawn.
+ */
 static int64_t
 draw_row(MfSeeding *seeding)
 {
@@ -193,6 +199,8 @@ try_rows(MfSeeding *seeding, const int64_t *rows, int n, int *best)
 /*
  * center (wanted x ld): rows to begin with, *count of them: fewer than wanted where rows do not differ.  Returns
  * MF_CANCELLED or MF_OK.
+ *
+ * The first is drawn evenly.  For each other one there are some candidates, of which the paper says that they help.
  */
 MfError
 mf_seeding_choose(MfSeeding *seeding, uint64_t seed, int wanted, float *center, int *count)
