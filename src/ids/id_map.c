@@ -256,19 +256,41 @@ GallopToId(const IdMap *map, int64 id, int32 from)
 	return (int32) low;
 }
 
+/* Ids that are compared at once where both sides may have the same. */
+#define RUN 4
+
+/* Whether both sides go on with the same RUN ids. */
+static inline bool
+SameRun(const int64 *a, const int64 *b)
+{
+	int64		differ = 0;
+
+	for (int i = 0; i < RUN; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
 /*
- * Numbers of integer ids that mostly ascend, in a dictionary sorted by id: each is sought from its
- * predecessor on, where it is at once when no id lies between.
+ * Numbers of integer ids that mostly ascend, in a dictionary sorted by id: each is sought from its predecessor on, where
+ * it is at once when no id lies between.  Candidates are often nearly all items, so runs that both have are taken without
+ * a step for each id, which would wait for the one before.
  */
 static void
 FindAscending(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 {
 	int32		at = 0;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n;)
 	{
-		uint64		ahead = (uint64) ids[i] - (uint64) map->ids[at];
+		uint64		ahead;
 
+		if (n - i >= RUN && map->count - at > RUN && SameRun(map->ids + at + 1, ids + i))
+		{
+			for (int j = 0; j < RUN; j++)
+				numbers[i++] = ++at;
+			continue;
+		}
+		ahead = (uint64) ids[i] - (uint64) map->ids[at];
 		if (map->ids[at] > ids[i])
 			at = GallopToId(map, ids[i], 0);
 		else if (ahead < (uint64) (map->count - at) && map->ids[at + ahead] == ids[i])
@@ -276,6 +298,7 @@ FindAscending(const IdMap *map, const int64 *ids, int n, int32 *numbers)
 		else
 			at = GallopToId(map, ids[i], at);
 		numbers[i] = map->ids[at] == ids[i] ? at : -1;
+		i++;
 	}
 }
 
