@@ -17,6 +17,7 @@
 #include "core/linalg/gram.h"
 
 #define BLOCK 512				/* rows that a task projects */
+#define AS_LARGE 1e-5			/* numbers of an axis are as large as another but for less than this share */
 
 /* Sections of the space of mf_pca_find(). */
 typedef struct Space
@@ -48,23 +49,30 @@ mf_pca_size(int d)
 	return arena.used + 64;
 }
 
-/* Turns an axis of d numbers so that the largest of them, of equal ones the first, is positive. */
+/*
+ * Turns an axis of d numbers so that the largest of them is positive; of those as large but for rounding, which another
+ * library or order of rows does otherwise, the first.
+ */
 static void
 fix_sign(double *axis, int d)
 {
 	double		largest = 0;
+	double		sign;
+	int			first = 0;
 
 	for (int k = 0; k < d; k++)
-		if (fabs(axis[k]) > fabs(largest))
-			largest = axis[k];
-	for (int k = 0; k < d && largest < 0; k++)
-		axis[k] = -axis[k];
+		largest = fmax(largest, fabs(axis[k]));
+	while (first < d - 1 && fabs(axis[first]) < largest * (1 - AS_LARGE))
+		first++;
+	sign = axis[first] < 0 ? -1 : 1;
+	for (int k = 0; k < d; k++)
+		axis[k] *= sign;
 }
 
 /*
  * variance (d, descending, none negative) and axes (d x d, a row of length 1 each) of the principal components of nrows
  * rows that mf_center() has centered.  A variance is the mean of squares, in the unit of the rows before that.  Of an
- * axis the number that is largest by absolute value is positive.  space: mf_pca_size() bytes.  Main thread only.
+ * axis the number that is largest by absolute value is positive: see fix_sign().  space: mf_pca_size() bytes.  Main thread only.
  * Errors: MF_CANCELLED, MF_NO_LAPACK, MF_NOT_FINITE.
  */
 MfError
