@@ -116,6 +116,7 @@ mf_citus(PG_FUNCTION_ARGS)
 	List	   *names;
 	ListCell   *cell;
 
+	(void) fcinfo;
 	CheckCanDistribute();
 	given = DistributeBookkeeping();
 	PushBookkeepingSnapshot();

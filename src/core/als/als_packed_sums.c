@@ -123,7 +123,7 @@ unpack_row(const MfAls *als, float *row, int first, int end, const float *from)
 void
 mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, MfRowSums *sums)
 {
-	MfSumsGroup groups[MF_TERMS];
+	MfSumsGroup groups[MF_TERMS] = {0};	/* there is one at least */
 	int			n = mf_sums_groups(als, groups);
 	const float *from = als->sums + (size_t) row * mf_als_sums_floats(als);
 	int			g = 0;
