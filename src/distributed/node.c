@@ -75,7 +75,8 @@ BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const b
 		state = OpenEmptyNodeState(job);
 	if (state == NULL || (step->phase != state->phase && !state->empty))
 		NodeStepIsWrong();
-	*answer = (NodeAnswer) {.state = state,.job = job,.turn = ++state->turn,.node = node,.next = NextOfNothing};
+	BeginNodeTurn(state);
+	*answer = (NodeAnswer) {.state = state,.job = job,.turn = state->turn,.node = node,.next = NextOfNothing};
 	answer->argument = VARDATA(argument);
 	answer->bytes = VARSIZE(argument) - VARHDRSZ;
 	EnterNode(state, &call);

@@ -11,7 +11,7 @@ typedef struct NodeAnswer
 {
 	NodeState  *state;			/* NULL: it has ended */
 	int64		job;
-	int			turn;			/* the step's, of the state's */
+	int64		turn;			/* the step's, of the state's */
 	int			node;
 	bytea	   *(*next) (struct NodeAnswer *answer); /* the next chunk, palloc'd; NULL: there are no more */
 	const char *argument;		/* of the step, and its bytes */

@@ -18,6 +18,9 @@
 /* Trainings that run here in this transaction: one, but for curious callers. */
 static NodeState *states = NULL;
 
+/* Turns of all trainings of this session so far. */
+static int64 turns = 0;
+
 /* Context callback: the training's memory goes. */
 static void
 ForgetState(void *arg)
@@ -58,15 +61,28 @@ NodeStepIsWrong(void)
 			 errhint("Train in a transaction of its own, with mf_train().")));
 }
 
-/* The caller's training of that number, or NULL. */
+/*
+ * The caller's training of that number, or NULL.  Another subtransaction has none: what it would take could be taken
+ * back without the rest, and temporary files end with the one that opened them, even where its memory stays.
+ */
 NodeState *
 FindNodeState(int64 job)
 {
 	NodeState  *state = states;
 
-	while (state && (state->job != job || state->user != GetUserId()))
+	while (state && (state->job != job || state->user != GetUserId() || state->began != GetCurrentSubTransactionId()))
 		state = state->next;
 	return state;
+}
+
+/*
+ * A step begins, or the training itself.  As turns are not given twice, whoever keeps a state between calls knows by its
+ * turn that it is still the same: another one may lie where it was.
+ */
+void
+BeginNodeTurn(NodeState *state)
+{
+	state->turn = ++turns;
 }
 
 /* A training that begins on this node. */
@@ -79,7 +95,9 @@ OpenNodeState(int64 job)
 
 	state->job = job;
 	state->user = GetUserId();
+	state->began = GetCurrentSubTransactionId();
 	state->context = context;
+	BeginNodeTurn(state);
 	state->next = states;
 	states = state;
 	callback->func = ForgetState;
@@ -134,6 +152,23 @@ BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, cons
 	}
 	state->intake = OpenPartStream(to, source->half_life, &state->parallel);
 	LeaveNode(&call);
+}
+
+/*
+ * Whether rows of a source with these columns are of the kind that a training takes: it reads all of them alike, from
+ * whichever shard, so what BeginTaking() was told must be so of each call.
+ */
+bool
+TakesColumns(const NodeState *state, const NodeSource *source, const IdType *user, const IdType *item, const Oid *types)
+{
+	const Source *to = &state->source;
+
+	if (user->type != to->user.type || item->type != to->item.type ||
+		source->is_explicit != (to->feedback == FEEDBACK_EXPLICIT) || source->has_value != (to->value_column != NULL) ||
+		source->has_weight != (to->weight_column != NULL) || source->has_time != (to->time_column != NULL))
+		return false;
+	return (!source->has_value || *types++ == to->value_type) &&
+		(!source->has_weight || *types++ == to->weight_type) && (!source->has_time || *types == to->time_type);
 }
 
 /*

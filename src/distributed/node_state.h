@@ -24,10 +24,11 @@ typedef struct NodeState
 {
 	int64		job;
 	Oid			user;			/* whose training it is */
+	SubTransactionId began;		/* in which; no other one finds it */
 	struct NodeState *next;
 	MemoryContext context;		/* of all of it */
 	NodePhase	phase;
-	int			turn;			/* steps so far: an answer ends with the next */
+	int64		turn;			/* of the latest step here: what was begun before it ends; no training has the same one again */
 	bool		empty;			/* no row lies here */
 	Source		source;
 	MfParallel	parallel;
@@ -72,8 +73,11 @@ extern void LeaveNode(const NodeCall *call);
 extern NodeState *FindNodeState(int64 job);
 extern NodeState *OpenNodeState(int64 job);
 extern NodeState *OpenEmptyNodeState(int64 job);
+extern void BeginNodeTurn(NodeState *state);
 extern void BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, const IdType *item,
 						const Oid *types);
+extern bool TakesColumns(const NodeState *state, const NodeSource *source, const IdType *user, const IdType *item,
+						 const Oid *types);
 extern void TakeNodeRow(NodeState *state, const Datum *values, const bool *nulls, int natts);
 extern void FreeNodeState(NodeState *state);
 pg_noreturn extern void NodeStepIsWrong(void);

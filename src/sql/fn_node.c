@@ -21,6 +21,13 @@
 /* Arguments of mfrec.node_take before the columns. */
 #define COLUMNS_FROM 5
 
+/* The training that a call takes rows into, and the turn in which it began to. */
+typedef struct NodeTaking
+{
+	NodeState  *state;
+	int64		turn;
+} NodeTaking;
+
 /* What the second argument of mfrec.node_take says. */
 #define TAKES_RATINGS 1
 #define TAKES_VALUE 2
@@ -62,7 +69,7 @@ IsNumber(Oid type, bool or_time)
 	}
 }
 
-/* Prepares a training for the columns of a call. */
+/* Prepares a training for the columns of a call, where it is new; else an error unless it takes columns like these. */
 static void
 BeginTakingColumns(FunctionCallInfo fcinfo, NodeState *state)
 {
@@ -91,7 +98,10 @@ BeginTakingColumns(FunctionCallInfo fcinfo, NodeState *state)
 		if (!IsNumber(types[i], source.has_time && i == more - 1))
 			NodeStepIsWrong();
 	}
-	BeginTaking(state, &source, &user, &item, types);
+	if (state->intake == NULL)
+		BeginTaking(state, &source, &user, &item, types);
+	else if (!TakesColumns(state, &source, &user, &item, types))
+		NodeStepIsWrong();
 }
 
 /* The training of a call, which takes rows. */
@@ -107,12 +117,10 @@ TakingState(FunctionCallInfo fcinfo)
 	job = PG_GETARG_INT64(0);
 	state = FindNodeState(job);
 	if (state == NULL)
-	{
 		state = OpenNodeState(job);
-		BeginTakingColumns(fcinfo, state);
-	}
-	if (state->phase != NODE_TAKES || state->intake == NULL)
+	else if (state->phase != NODE_TAKES || state->intake == NULL)
 		NodeStepIsWrong();
+	BeginTakingColumns(fcinfo, state);
 	return state;
 }
 
@@ -124,21 +132,26 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(mfrec_node_take);
 Datum
 mfrec_node_take(PG_FUNCTION_ARGS)
 {
-	NodeState  *state = fcinfo->flinfo->fn_extra;
+	NodeTaking *taking = fcinfo->flinfo->fn_extra;
 	int			n = PG_NARGS() - COLUMNS_FROM;
 	Datum		values[FUNC_MAX_ARGS];
 	bool		nulls[FUNC_MAX_ARGS];
 
-	if (state == NULL)
-		state = fcinfo->flinfo->fn_extra = TakingState(fcinfo);
-	else if (PG_ARGISNULL(0) || FindNodeState(PG_GETARG_INT64(0)) != state || state->phase != NODE_TAKES)
-		NodeStepIsWrong();		/* which other calls of the query have changed */
+	if (taking == NULL)
+	{
+		taking = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(NodeTaking));
+		taking->state = TakingState(fcinfo);
+		taking->turn = taking->state->turn;
+		fcinfo->flinfo->fn_extra = taking;
+	}
+	else if (PG_ARGISNULL(0) || FindNodeState(PG_GETARG_INT64(0)) != taking->state || taking->state->turn != taking->turn)
+		NodeStepIsWrong();		/* which other calls of the query, or of others, have changed */
 	for (int i = 0; i < n; i++)
 	{
 		nulls[i] = PG_ARGISNULL(COLUMNS_FROM + i);
 		values[i] = PG_GETARG_DATUM(COLUMNS_FROM + i);
 	}
-	TakeNodeRow(state, values, nulls, n);
+	TakeNodeRow(taking->state, values, nulls, n);
 	PG_RETURN_INT64(1);
 }
 
