@@ -8,7 +8,7 @@
  *
  * A tenant's factors are those that mf_train would find on its rows alone, to the bit.  One whose rows cannot be trained
  * on, as they are one rating, keeps the version that it has: rows are settled in subtransactions, whose errors are the
- * tenant's.  Anything else that goes wrong ends the statement, of which nothing is left then.
+ * tenant's.  So is a name that another model has.  Anything else that goes wrong ends the statement, of which nothing is left then.
  */
 #include "postgres.h"
 
@@ -257,6 +257,23 @@ IsBatchFull(const EachTrainer *t)
 		(int64) MemoryContextMemAllocated(t->batch, true) > MaintenanceMemory() / 2;
 }
 
+/*
+ * Why a tenant can have no model, as the name that it would have is that of another one; NULL where it can.  Names are
+ * free to all roles, so whoever has taken one is not to keep the other tenants from their models.
+ */
+static char *
+WhyNameIsTaken(const EachTrainer *t, const Tenant *tenant)
+{
+	const Model *model;
+
+	PushBookkeepingSnapshot();
+	model = FindModel(tenant->model);
+	PopBookkeepingSnapshot();
+	if (model == NULL || (model->family && strcmp(model->family, t->family.model.name) == 0))
+		return NULL;
+	return psprintf("a model \"%s\" exists that is not of family \"%s\"", tenant->model, t->family.model.name);
+}
+
 /* Has a tenant whose rows have been settled wait, or solves it where it is large. */
 static void
 AddTenant(EachTrainer *t, const Tenant *settled, bool large)
@@ -286,8 +303,9 @@ EndTenant(EachTrainer *t)
 	bool		large = rows >= MANY_RATINGS || files;
 
 	tenant.model = TenantModel(t->family.model.name, tenant.name);
+	tenant.failed = WhyNameIsTaken(t, &tenant);
 	t->rows += rows;
-	if (!TrySettle(t, &tenant, large ? t->parallel.nthreads : 1, files))
+	if (tenant.failed || !TrySettle(t, &tenant, large ? t->parallel.nthreads : 1, files))
 	{
 		TellFailed(t, tenant.name, tenant.failed);
 		MemoryContextSwitchTo(old);
@@ -462,7 +480,8 @@ CheckSomeTrained(const EachTrainer *t)
 			(errcode(ERRCODE_NO_DATA),
 			 errmsg("relation \"%s\" has no tenant to train a model for", t->source.name),
 			 t->first_failed ? errdetail("Tenant \"%s\" could not be trained: %s.", t->first_failed, t->first_reason) :
-			 errdetail("It has no rows, or column \"%s\" is null in all of them.", t->source.tenant_column)));
+			 errdetail("It has no rows, or column \"%s\" is null in all of them.", t->source.tenant_column),
+			 errhint("At least one tenant must have ratings that mf_train could train on alone, and a name that is free.")));
 }
 
 /* Notices and warnings about all tenants. */

@@ -136,7 +136,15 @@ SELECT to_regclass('empty_user_factors');
 INSERT INTO empty SELECT * FROM sales WHERE shop_id = 1;
 SELECT version FROM mf_train('empty', 'fam/1', factors => 4, iterations => 1);
 SELECT mf_train_each('empty', 'shop_id', 'fam');
+-- a name that is taken is one tenant's fault, and the others are trained
+INSERT INTO empty SELECT * FROM sales WHERE shop_id = 2;
+SELECT tenant, version, failed FROM mf_train_each('empty', 'shop_id', 'fam', factors => 4, iterations => 1);
+SELECT tenant, version, failed FROM mf_retrain_each('fam');
+SELECT family, tenant FROM mf_models WHERE model LIKE 'fam/%' ORDER BY model;
 SELECT mf_drop('fam/1');
+SELECT tenant, version, failed FROM mf_retrain_each('fam');
+SELECT mf_drop('fam');
+DELETE FROM empty WHERE shop_id = 2;
 
 -- its tables and its source under other names
 ALTER TABLE sales_user_factors RENAME TO people;
