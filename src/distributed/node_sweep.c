@@ -49,9 +49,10 @@ ScaleRows(NodeState *state, const NodeProblem *given)
  * arrays are made and walked by them.
  */
 static void
-CheckProblem(const NodeState *state)
+CheckProblem(const NodeState *state, const WeightSums *weights)
 {
 	const MfProblem *problem = &state->problem;
+	bool		weighted = state->ratings->rows == 0 || CellsHaveWeights(&state->ratings->by_user);
 	int64		vector = sizeof(float) * mf_padded(problem->factors);
 	int64		needed;
 
@@ -59,7 +60,8 @@ CheckProblem(const NodeState *state)
 		state->objective.rating_factors > MF_MAX_FACTORS || problem->factors < 1 || problem->factors > MF_MAX_FACTORS || problem->shared < 0 ||
 		problem->shared > problem->factors || problem->has_rating != state->ratings->is_explicit ||
 		!(problem->has_rating || problem->has_interest) ||
-		(state->objective.rating_factors > 0 && !(problem->has_rating && problem->has_interest)))
+		(state->objective.rating_factors > 0 && !(problem->has_rating && problem->has_interest)) ||
+		(weights->present && !weighted) || (weights->dislikes != 0 && !weights->present))
 		NodeStepIsWrong();
 	needed = (problem->nusers + 2 * problem->nitems) * vector + (int64) mf_als_size(problem, &state->parallel);
 	if (needed > MemoryLimit())
@@ -100,7 +102,7 @@ BeginProblem(NodeAnswer *answer)
 	StepArgument(answer, &given, sizeof(given));
 	state->objective = given.objective;
 	*problem = mf_objective_problem(&given.objective, state->ratings->by_user.nrows, state->ratings->by_item.nrows);
-	CheckProblem(state);
+	CheckProblem(state, &given.weights);
 	ScaleRows(state, &given);
 	problem->int16 = given.int16;
 	problem->int8 = given.int8;

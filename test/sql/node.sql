@@ -38,3 +38,31 @@ ROLLBACK TO s;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 'a'::text, 'b'::text, 1::real);
 FETCH 2 FROM c;
 ROLLBACK;
+\set SHOW_CONTEXT never
+-- a problem that says of cells what they are not: of bytes, as another node would send them
+CREATE FUNCTION pg_temp.little(v bytea) RETURNS bytea LANGUAGE sql AS
+$$SELECT string_agg(substring(v, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(v)) i$$;
+CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAGE sql AS $$
+	SELECT pg_temp.little(int4send(1)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
+		|| pg_temp.little(int8send(1)) || data
+$$;
+CREATE FUNCTION pg_temp.begin_with(problem bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	packed bytea;
+BEGIN
+	PERFORM mfrec.node_take(1, 3, 0, 'x', '', u, 1, u::real) FROM generate_series(1, 5) u;
+	PERFORM mfrec.node_run(1, 0, 'items', '');
+	SELECT mfrec.packed_rows(n) INTO packed FROM (SELECT mfrec.pack_row(1) AS n OFFSET 0) r;
+	PERFORM mfrec.node_receive(1, pg_temp.chunk(1, pg_temp.little(int4send((length(packed) + 4) * 4)) || packed));
+	PERFORM mfrec.node_run(1, 0, 'sort', pg_temp.little(float8send('-Infinity')));
+	PERFORM mfrec.node_receive(1, pg_temp.chunk(2, pg_temp.little(int4send(5))));
+	PERFORM mfrec.node_run(1, 0, 'begin', problem);
+	PERFORM mfrec.node_run(1, 0, 'end', '');
+	RETURN 'began';
+END $$;
+-- 320 bytes: ratings and interest (0, 1), factors (4), weights of cells (232: whether there are any, 248: dislikes)
+CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 320), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
+SELECT pg_temp.begin_with(bytes) FROM problem;
+SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 232, 1), 240, 5)) FROM problem;
+SELECT pg_temp.begin_with(set_byte(bytes, 248, 5)) FROM problem;
+DROP TABLE problem;
