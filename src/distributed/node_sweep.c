@@ -61,6 +61,7 @@ CheckProblem(const NodeState *state, const WeightSums *weights)
 		problem->shared > problem->factors || problem->has_rating != state->ratings->is_explicit ||
 		!(problem->has_rating || problem->has_interest) ||
 		(state->objective.rating_factors > 0 && !(problem->has_rating && problem->has_interest)) ||
+		(state->objective.rating_roots != 0 && state->objective.rating_roots != mf_slower_ratings(&state->objective)) ||
 		(weights->present && !weighted) || (weights->dislikes != 0 && !weights->present))
 		NodeStepIsWrong();
 	needed = (problem->nusers + 2 * problem->nitems) * vector + (int64) mf_als_size(problem, &state->parallel);

@@ -65,4 +65,5 @@ CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 32
 SELECT pg_temp.begin_with(bytes) FROM problem;
 SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 232, 1), 240, 5)) FROM problem;
 SELECT pg_temp.begin_with(set_byte(bytes, 248, 5)) FROM problem;
+SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 177)) FROM problem;	-- roots of a weight
 DROP TABLE problem;
