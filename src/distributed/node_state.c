@@ -76,8 +76,8 @@ FindNodeState(int64 job)
 }
 
 /*
- * A step begins, or the training itself.  As turns are not given twice, whoever keeps a state between calls knows by its
- * turn that it is still the same: another one may lie where it was.
+ * A step begins, or the training itself.  As turns are not given twice, whoever keeps a state between calls knows by
+ * its turn that it is still the same: another one may lie where it was.
  */
 void
 BeginNodeTurn(NodeState *state)

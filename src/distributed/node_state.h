@@ -28,7 +28,7 @@ typedef struct NodeState
 	struct NodeState *next;
 	MemoryContext context;		/* of all of it */
 	NodePhase	phase;
-	int64		turn;			/* of the latest step here: what was begun before it ends; no training has the same one again */
+	int64		turn;			/* the latest step's: an answer ends with the next; given once a session */
 	bool		empty;			/* no row lies here */
 	Source		source;
 	MfParallel	parallel;

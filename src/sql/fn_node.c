@@ -144,7 +144,8 @@ mfrec_node_take(PG_FUNCTION_ARGS)
 		taking->turn = taking->state->turn;
 		fcinfo->flinfo->fn_extra = taking;
 	}
-	else if (PG_ARGISNULL(0) || FindNodeState(PG_GETARG_INT64(0)) != taking->state || taking->state->turn != taking->turn)
+	else if (PG_ARGISNULL(0) || FindNodeState(PG_GETARG_INT64(0)) != taking->state ||
+			 taking->state->turn != taking->turn)
 		NodeStepIsWrong();		/* which other calls of the query, or of others, have changed */
 	for (int i = 0; i < n; i++)
 	{

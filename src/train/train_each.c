@@ -8,7 +8,8 @@
  *
  * A tenant's factors are those that mf_train would find on its rows alone, to the bit.  One whose rows cannot be trained
  * on, as they are one rating, keeps the version that it has: rows are settled in subtransactions, whose errors are the
- * tenant's.  So is a name that another model has.  Anything else that goes wrong ends the statement, of which nothing is left then.
+ * tenant's.  So is a name that another model has.  Anything else that goes wrong ends the statement, of which nothing
+ * is left then.
  */
 #include "postgres.h"
 
@@ -481,7 +482,7 @@ CheckSomeTrained(const EachTrainer *t)
 			 errmsg("relation \"%s\" has no tenant to train a model for", t->source.name),
 			 t->first_failed ? errdetail("Tenant \"%s\" could not be trained: %s.", t->first_failed, t->first_reason) :
 			 errdetail("It has no rows, or column \"%s\" is null in all of them.", t->source.tenant_column),
-			 errhint("At least one tenant must have ratings that mf_train could train on alone, and a name that is free.")));
+			 errhint("At least one tenant must have ratings that mf_train could train on, and a name that is free.")));
 }
 
 /* Notices and warnings about all tenants. */
