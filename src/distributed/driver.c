@@ -27,6 +27,7 @@
 #include "distributed/driver.h"
 #include "distributed/driver_state.h"
 #include "distributed/node_state.h"
+#include "model/factor_columns.h"
 #include "model/model_catalog.h"
 #include "pg/spi_query.h"
 
@@ -229,7 +230,7 @@ OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
 	driver->settings = settings;
 	/* so that trainings do not meet in a node's session by chance */
 	driver->job = (int64) (hash_combine64(GetCurrentTimestamp(), MyProcPid) >> 1);
-	driver->table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(user_relid)), get_rel_name(user_relid));
+	driver->table = FactorTableSql(user_relid);
 	driver->shards = ReadShards(user_relid);
 	if (driver->shards->colocation != ReadShards(source->relid)->colocation)
 		NodesDisagree("The table of users is not distributed as the source is.");

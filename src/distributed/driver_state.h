@@ -50,7 +50,7 @@ typedef struct Driver
 	const Source *source;
 	Oid			user_relid;
 	int32		version;
-	char	   *table;			/* of users, as SQL */
+	const char *table;			/* of users, as SQL */
 	int			settings;		/* of guc.c, to be put back */
 	Shards	   *shards;			/* of the table of users */
 	int			nnodes;

@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "distributed/driver.h"
 #include "distributed/driver_state.h"
+#include "model/factor_columns.h"
 #include "pg/citus.h"
 #include "pg/spi_query.h"
 
@@ -129,8 +130,8 @@ StoreOnNodes(Driver *driver, bool with_seen)
 	char	   *data = palloc(bytes);
 	int64		stored = 0;
 
+	strlcpy(argument.table, FactorTableName(driver->user_relid), NAMEDATALEN);
 	strlcpy(argument.schema, get_namespace_name(get_rel_namespace(driver->user_relid)), NAMEDATALEN);
-	strlcpy(argument.table, get_rel_name(driver->user_relid), NAMEDATALEN);
 	memcpy(data, &argument, sizeof(argument));
 	for (int s = 0; s < shards->count; s++)
 		memcpy(data + sizeof(argument) + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));

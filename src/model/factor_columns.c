@@ -15,8 +15,8 @@
 #include "model/model_catalog.h"
 
 /* The name of a model table, in the current memory context; an error where it has gone since it was found. */
-static const char *
-TableName(Oid relid)
+const char *
+FactorTableName(Oid relid)
 {
 	const char *name = get_rel_name(relid);
 
@@ -32,7 +32,7 @@ TableName(Oid relid)
 const char *
 FactorTableSql(Oid relid)
 {
-	const char *name = TableName(relid);
+	const char *name = FactorTableName(relid);
 
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 }
@@ -49,7 +49,7 @@ FactorIdType(Oid relid, const char *id_column, IdType *idtype)
 	if (attnum == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("model table \"%s\" has no column \"%s\"", TableName(relid), id_column),
+				 errmsg("model table \"%s\" has no column \"%s\"", FactorTableName(relid), id_column),
 				 errhint("Drop the model with mf_drop and train it again.")));
 	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
 	InitIdType(idtype, type, typmod, collation);

@@ -30,6 +30,7 @@ typedef struct FactorColumns
 	AttrNumber	tenant;			/* text, of a family's tables */
 } FactorColumns;
 
+extern const char *FactorTableName(Oid relid);
 extern const char *FactorTableSql(Oid relid);
 extern void FactorIdType(Oid relid, const char *id_column, IdType *idtype);
 extern AttrNumber SeenColumn(Oid relid);

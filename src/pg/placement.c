@@ -97,15 +97,22 @@ PlacementOfAll(Oid relid)
 
 /*
  * The name, quoted for use in SQL, of the relation that has all rows of one on this node: itself, or its placement; of
- * what only a query of the relation finds its own.
+ * what only a query of the relation finds its own.  An error where it has gone since it was found, for not all callers
+ * hold a lock: a function in a source's view may drop what is read next.
  */
 const char *
 RowsSql(Oid relid)
 {
 	Oid			placement = PlacementOfAll(relid);
 	Oid			rows = OidIsValid(placement) ? placement : relid;
+	const char *name = get_rel_name(rows);
 
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(rows)), get_rel_name(rows));
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a relation does not exist any more"),
+				 errdetail("It was dropped while this statement ran.")));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(rows)), name);
 }
 
 /* PlacementOfAll() for the rows that have a value in a column, which is of that type, without domains. */

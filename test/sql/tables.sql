@@ -101,6 +101,8 @@ SELECT fails(format('SET LOCAL test.meddle = %L; SELECT mf_retrain(''meddled'')'
 	('DROP TABLE meddled_item_factors'),
 	('DROP TABLE meddled_user_factors'),
 	('ALTER TABLE meddled_item_factors DROP bias, ADD bias real GENERATED ALWAYS AS (0) STORED')) AS v (meddle);
+-- or to those that lists go by
+SELECT fails('SET LOCAL test.meddle = ''DROP TABLE meddled_user_factors''; SELECT FROM mf_recommend_users(1, 3, ''meddled'')');
 SELECT version FROM mf_retrain('meddled');
 SELECT mf_drop('meddled');
 DROP VIEW meddled;
