@@ -223,8 +223,8 @@ PlanFeatureTable(NewVersion *v)
 }
 
 /*
- * A model that is not there yet gets names for its tables, and version 1; an error for a name that is empty or
- * too long.
+ * A model that is not there yet gets names for its tables, and version 1; an error for a name that is empty or too long,
+ * or for a family's by which its tenants would not be known from others': see TenantModel().
  */
 static void
 PlanNewModel(NewVersion *v, const char *schema, Oid relid)
@@ -239,6 +239,12 @@ PlanNewModel(NewVersion *v, const char *schema, Oid relid)
 				 errdetail("Its tables are called after it; it can have 1 to %d bytes.",
 						   NAMEDATALEN - 1 - (int) strlen(LongestEnding(v))),
 				 errhint("Name the model with the argument model.")));
+	if (model->family && strchr(name, '/'))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("name \"%s\" of a family of models has a slash", name),
+				 errdetail("The model of a tenant is called family/tenant, and tenants may have slashes: another family's tenant could have that name."),
+				 errhint("Name the family with the argument model.")));
 	model->user_table = psprintf("%s_user_factors", name);
 	model->item_table = psprintf("%s_item_factors", name);
 	PlanTables(model, ChooseSchema(schema, relid));

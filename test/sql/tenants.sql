@@ -194,6 +194,9 @@ SELECT count(version) FROM mf_retrain_each('keyed');
 SELECT count(*) FROM mf_recommend(5000000000, 3, mf_tenant('keyed', md5('1')::uuid));
 SELECT count(*) FROM mf_recommend(1, 3, mf_tenant('keyed', md5('2')::uuid));
 
+-- a tenant '9/2' of sales would have the name of a tenant '2' of this
+SELECT mf_train_each('sales', 'shop_id', model => 'sales/9', factors => 2);
+
 -- all of it goes
 SELECT mf_drop('sales'), mf_drop('named'), mf_drop('keyed'), mf_drop('shop');
 SELECT count(*) FROM mfrec.model WHERE family IS NOT NULL;
