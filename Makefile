@@ -42,7 +42,7 @@ OBJS = \
 	$(addprefix src/rows/, event_weights.o row_time.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
 	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o packed_chunks.o packed_rows.o placement.o plan_scans.o \
-		progress.o session_cache.o snapshot.o spi_query.o) \
+		progress.o session_cache.o snapshot.o spi_query.o subtransaction.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
 		als_cg_float.o als_cg_int16.o als_int16.o als_packed_sums.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \

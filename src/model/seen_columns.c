@@ -8,19 +8,17 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "compat.h"
 #include "model/factor_table.h"
 #include "model/seen_columns.h"
 #include "pg/spi_query.h"
+#include "pg/subtransaction.h"
 
 /*
  * Sessions that want to read a table queue up behind one that waits to alter it.  So it waits for this long only,
@@ -56,6 +54,21 @@ FindObstacle(Oid relid, const char *column, AttrNumber attnum)
 	return NULL;
 }
 
+/* Runs statements, which wait for no lock for long. */
+static void
+RunStatements(void *state)
+{
+	const List *statements = state;
+	int			settings = NewGUCNestLevel();
+	ListCell   *statement;
+
+	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	foreach(statement, statements)
+		(void) RunSql(lfirst(statement), 0, NULL, NULL, false);
+	AtEOXact_GUC(false, settings);
+}
+
 /*
  * Runs statements in a subtransaction; returns NULL.  Where one fails nothing is done, and the error's message is
  * returned; a cancelled query or a shutdown remains an error.
@@ -63,42 +76,13 @@ FindObstacle(Oid relid, const char *column, AttrNumber attnum)
 static char *
 TrySql(const List *statements)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile message = NULL;
+	ErrorData  *error = TryInSubtransaction(RunStatements, unconstify(List *, statements));
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		int			settings = NewGUCNestLevel();
-		ListCell   *statement;
-
-		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-								 0, false);
-		foreach(statement, statements)
-			(void) RunSql(lfirst(statement), 0, NULL, NULL, false);
-		AtEOXact_GUC(false, settings);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			ReThrowError(error);
-		message = error->message;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return message;
+	if (error == NULL)
+		return NULL;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		ReThrowError(error);
+	return error->message;
 }
 
 /* The same up to TRIES times, as long as it fails. */

@@ -33,6 +33,7 @@
 #include "pg/progress.h"
 #include "pg/snapshot.h"
 #include "pg/spi_query.h"
+#include "pg/subtransaction.h"
 #include "read/ratings_read.h"
 #include "source/lookup_cost.h"
 #include "source/others_sort.h"
@@ -200,45 +201,39 @@ SettleTenant(EachTrainer *t, Tenant *tenant, int threads)
 	WarmTenant(t, tenant);
 }
 
-/*
- * The same; false where the rows are at fault: then tenant->failed says how.  Temporary files are to outlive the
- * subtransaction.
- */
+/* A tenant whose rows are settled, and how. */
+typedef struct Settling
+{
+	EachTrainer *trainer;
+	Tenant	   *tenant;
+	int			threads;
+	ResourceOwner owner;		/* of temporary files, which are to outlive the subtransaction; NULL: there are none */
+} Settling;
+
+/* Settles a tenant in a subtransaction. */
+static void
+SettleInside(void *state)
+{
+	const Settling *settling = state;
+
+	if (settling->owner)
+		CurrentResourceOwner = settling->owner;
+	SettleTenant(settling->trainer, settling->tenant, settling->threads);
+}
+
+/* The same; false where the rows are at fault: then tenant->failed says how. */
 static bool
 TrySettle(EachTrainer *t, Tenant *tenant, int threads, bool files)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	Settling	settling = {t, tenant, threads, files ? CurrentResourceOwner : NULL};
+	ErrorData  *error = TryInSubtransaction(SettleInside, &settling);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	if (files)
-		CurrentResourceOwner = owner;
-	PG_TRY();
-	{
-		SettleTenant(t, tenant, threads);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (!IsTenantsError(error->sqlerrcode))
-			ReThrowError(error);
-		tenant->failed = error->message;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	if (error == NULL)
+		return true;
+	if (!IsTenantsError(error->sqlerrcode))
+		ReThrowError(error);
+	tenant->failed = error->message;
+	return false;
 }
 
 /* Solves for a tenant of many ratings with all threads. */
