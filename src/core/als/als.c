@@ -361,6 +361,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->cholesky = mf_cholesky();
 	als->int16 = NULL;
 	als->coarse = false;
+	als->stride = als->ld;
 	als->may_round = !exact && als->problem->int16 && !als->problem->weighted && side_by_side(als) && mf_int16() != NULL;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */

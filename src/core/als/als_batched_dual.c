@@ -60,8 +60,8 @@ fixed_row(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBloc
 	float	   *wide = space->panel.rows + lane * als->ld;
 
 	if (als->int16 == NULL)
-		return rows + i * als->ld;
-	als->int16->dequantize_row(wide, rows, als->ld, block->width, i, mf_sweep_step(als, part) + block->offset);
+		return rows + i * als->stride;
+	als->int16->dequantize_row(wide, rows, als->stride, block->width, i, mf_sweep_step(als, part) + block->offset);
 	return wide;
 }
 

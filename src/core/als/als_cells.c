@@ -23,7 +23,7 @@ mf_sweep_step(const MfAls *als, MfPart part)
 	return als->step[als->side == MF_ITEMS ? 0 : part];
 }
 
-/* The fixed side's vectors of a term, from a block's first dimension on; rows are ld floats apart. */
+/* The fixed side's vectors of a term, from a block's first dimension on; rows are als->stride floats apart. */
 const float *
 mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block)
 {
@@ -87,10 +87,10 @@ mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *block, const int
 	const float *rows = mf_sweep_rows(als, part, block);
 
 	if (als->int16 != NULL)
-		als->int16->subtract_products(target, rows, als->ld, column, x + block->offset,
+		als->int16->subtract_products(target, rows, als->stride, column, x + block->offset,
 									  mf_sweep_step(als, part) + block->offset, block->width, n);
 	else
-		als->dense->subtract_products(target, rows, als->ld, column, x + block->offset, block->width, n);
+		als->dense->subtract_products(target, rows, als->stride, column, x + block->offset, block->width, n);
 }
 
 /*
@@ -166,7 +166,7 @@ static MfAhead
 look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 {
 	const MfRows *rows = als->rows;
-	MfAhead		ahead = {NULL, als->ld, 0, NULL, 0};
+	MfAhead		ahead = {NULL, als->stride, 0, NULL, 0};
 	int64_t		n = rows->start[r + 1] - c;
 
 	if (n <= 0 && part == MF_INTEREST && als->side == MF_USERS && mf_sweep_has(als, MF_RATING))
@@ -201,7 +201,7 @@ add_block(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *pa
 	const float *step = mf_sweep_step(als, part) + block->offset;
 
 	gather->rows = mf_sweep_rows(als, part, block);
-	gather->stride = als->ld;
+	gather->stride = als->stride;
 	gather->ld = block->width;
 	gather->scale = panel->scale;
 	gather->panel = rows;
@@ -367,7 +367,7 @@ prefetch_ratings(const MfAls *als, int64_t c, int64_t end, int most)
 
 	for (int k = 0; k < most && c + k < end; k++)
 	{
-		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->ld;
+		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->stride;
 
 		for (int j = 0; j < floats; j += 16)
 			__builtin_prefetch(row + j, 0, 3);
@@ -401,9 +401,9 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 		for (int k = 0; k < n && rows->weight != NULL; k++)
 			panel->target[k] *= panel->weight[k];
 		if (als->int16 != NULL)
-			als->int16->add_rows(right, y, als->ld, rows->column + c, panel->target,
+			als->int16->add_rows(right, y, als->stride, rows->column + c, panel->target,
 								 mf_sweep_step(als, MF_RATING) + block->offset, block->width, n);
 		else
-			als->dense->add_rows(right, y, als->ld, rows->column + c, panel->target, block->width, n);
+			als->dense->add_rows(right, y, als->stride, rows->column + c, panel->target, block->width, n);
 	}
 }

@@ -153,8 +153,15 @@ choose_steps(const Side *side, float most, double least_mean)
 	return true;
 }
 
+/* Where a block of rows ends. */
+static int64_t
+block_end(const Side *side, int64_t block)
+{
+	return (block + 1) * ROWS_PER_BLOCK < side->nrows ? (block + 1) * ROWS_PER_BLOCK : side->nrows;
+}
+
 /*
- * Task: ROWS_PER_BLOCK rows to whole numbers, which are at the beginning of the place of the floats, those
+ * Task: ROWS_PER_BLOCK rows to whole numbers, one behind the other from the beginning of the place of their floats on, those
  * of one block of dimensions behind those of the other.
  */
 static void
@@ -162,17 +169,53 @@ quantize_block(void *state, int64_t block, int worker)
 {
 	const Side *side = state;
 	const MfAls *als = side->als;
-	int64_t		end = (block + 1) * ROWS_PER_BLOCK < side->nrows ? (block + 1) * ROWS_PER_BLOCK : side->nrows;
+	int64_t		begin = block * ROWS_PER_BLOCK;
+	int64_t		end = block_end(side, block);
+	float	   *to = side->to + begin * als->ld;
 	float		row[MF_INT16_MOST_LD];
 
 	(void) worker;
-	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
+	for (int64_t r = begin; r < end; r++, to += als->stride)
 	{
+		/* it may lie where the numbers go */
 		memcpy(row, side->from + r * als->ld, (size_t) als->ld * sizeof(float));
 		for (int b = 0; b < als->nblocks; b++)
-			als->int16->quantize(side->to + r * als->ld + als->block[b].int16_offset, row + als->block[b].offset,
-								 als->block[b].width, side->step + als->block[b].offset);
+			als->int16->quantize(to + als->block[b].int16_offset, row + als->block[b].offset, als->block[b].width,
+								 side->step + als->block[b].offset);
 	}
+}
+
+/*
+ * Moves the rows of all blocks together.  Half-sweeps ask for them in no order: a line of the cache holds nothing but
+ * such rows then, and they fall into all of its sets.
+ */
+static void
+pack_blocks(const Side *side, int64_t nblocks)
+{
+	int			ld = side->als->ld;
+	int			stride = side->als->stride;
+
+	for (int64_t block = 1; block < nblocks && stride < ld; block++)
+	{
+		int64_t		begin = block * ROWS_PER_BLOCK;
+		size_t		floats = (size_t) (block_end(side, block) - begin) * (size_t) stride;
+
+		memmove(side->to + begin * stride, side->to + begin * ld, floats * sizeof(float));
+	}
+}
+
+/* Floats that a vector takes as whole numbers; sets where those of its second block of dimensions begin. */
+static int
+place_blocks(MfAls *als)
+{
+	int			floats = 0;
+
+	for (int b = 0; b < als->nblocks; b++)
+	{
+		als->block[b].int16_offset = floats;
+		floats += mf_quantized_floats(als, als->block[b].width);
+	}
+	return floats;
 }
 
 /* Sets the steps of all sides, for 8 bits or for 13. */
@@ -210,12 +253,15 @@ mf_int16_begin(MfAls *als)
 	als->int16 = choose_bits(als, side, nsides);
 	if (als->int16 == NULL)
 		return MF_OK;
-	if (als->nblocks > 1)
-		als->block[1].int16_offset = mf_quantized_floats(als, als->block[0].width);
+	als->stride = place_blocks(als);
 	for (int k = 0; k < nsides; k++)
-		if (!mf_parallel_for(als->parallel, (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, quantize_block,
-							 &side[k]))
+	{
+		int64_t		nblocks = (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
+
+		if (!mf_parallel_for(als->parallel, nblocks, quantize_block, &side[k]))
 			return MF_CANCELLED;
+		pack_blocks(&side[k], nblocks);
+	}
 	/* a matrix that is copied is in the place of its copy already */
 	for (int k = 0, part = 0; part < MF_TERMS; part++)
 		if (als->term[part].present)
