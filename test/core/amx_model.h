@@ -126,7 +126,7 @@ model_dot(int dst, int a, int b)
 
 #define AMX_CONFIGURE(config) model_configure(config)
 #define AMX_ZERO(t) model_zero(t)
-#define AMX_LOAD(t, from) model_load(t, from, sizeof((from)[0]))
+#define AMX_LOAD(t, from, ld) model_load(t, from, (size_t) (ld) * 4)
 #define AMX_DOT(c, a, b) model_dot(c, a, b)
 #define AMX_STORE(t, to) model_store(t, to, sizeof((to)[0]))
 #define AMX_RELEASE() model_release()

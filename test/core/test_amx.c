@@ -28,9 +28,8 @@
 #include "core/simd/foreach_isa.h"
 
 /* The kernel over the model, for each level's registers. */
-#define MODEL_INT16(x, id, name, bodies, lanes, vnni, target, support) syrk_int16_##bodies,
-#define MODEL_INT8(x, id, name, bodies, lanes, vnni, target, support) syrk_int8_##bodies,
-static const MfSyrk model[2][MF_ISA_LEVELS] = {{MF_ISA_EACH(MODEL_INT8, )}, {MF_ISA_EACH(MODEL_INT16, )}};
+#define MODEL(x, id, name, bodies, lanes, vnni, target, support) syrk_tiles_##bodies,
+static const MfSyrk model[MF_ISA_LEVELS] = {MF_ISA_EACH(MODEL, )};
 
 static const MfAhead nothing;
 
@@ -44,11 +43,11 @@ new_floats(size_t n)
 /* Rows of whole numbers, as a panel and as they are, and their product. */
 typedef struct Panel
 {
-	bool		halves;			/* of 13 bits, else of 8 */
 	int			ld;
 	int			n;
-	int			number[MF_INT16_PANEL + 4][1024];
-	uint32_t	words[(MF_INT16_PANEL / 2 + 1) * 1024];
+	int			number[MF_INT8_PANEL][1024];
+	uint32_t	words[(MF_INT8_PANEL / 4 + 1) * 1024];	/* sums of columns behind the rows */
+	uint32_t	tiles[MF_INT8_PANEL / 4 * 1024];	/* as tiles take it: zeros are behind them */
 	float		step[1024];
 	int64_t    *sum;			/* ld x ld */
 	float	   *before;			/* ld x ld */
@@ -58,27 +57,25 @@ typedef struct Panel
 
 /* Rows of d numbers; extreme: of the largest ones alone, signs such that sums in few columns are as large as can be. */
 static Panel *
-new_panel(bool halves, int d, bool extreme)
+new_panel(int d, bool extreme)
 {
 	Panel	   *p = calloc(1, sizeof(Panel));
-	int			most = halves ? MF_INT16_MOST : MF_INT8_MOST;
 	size_t		size;
 
-	p->halves = halves;
 	p->ld = mf_padded(d);
 	size = (size_t) (p->ld * p->ld);
 	p->sum = calloc(size, sizeof(int64_t));
 	p->before = new_floats(size);
 	p->expected = new_floats(size);
 	p->c = new_floats(size);
-	for (int r = 0; r < MF_INT16_PANEL; r++)
+	for (int r = 0; r < MF_INT8_PANEL; r++)
 		for (int j = 0; j < d; j++)
 		{
 			float		x = 2 * (float) mf_random_uniform(1, (uint64_t) (r * 1024 + j)) - 1;
 
 			if (extreme)
 				x = j % 3 == 0 || x < 0 ? -1 : 1;
-			p->number[r][j] = (int) rintf(x * (float) most);
+			p->number[r][j] = (int) rintf(x * MF_INT8_MOST);
 		}
 	for (int j = 0; j < p->ld; j++)
 		p->step[j] = 0.1f + (float) mf_random_uniform(2, (uint64_t) j);
@@ -101,23 +98,21 @@ free_panel(Panel *p)
 static void
 set_rows(Panel *p, int n, int add)
 {
-	int			together = p->halves ? 2 : 4;
-	int			nwords = (n + together - 1) / together;
+	int			nwords = (n + 3) / 4;
 
-	/* what is behind the rows does not matter, but for sums of columns behind those of 8 bits */
+	/* what is behind the rows does not matter, but for sums of columns and zeros */
 	memset(p->words, 0x5a, sizeof(p->words));
-	memset(p->words, 0, (size_t) (nwords * p->ld) * 4);
-	for (int j = 0; j < p->ld && !p->halves; j++)
-		p->words[nwords * p->ld + j] = 0;
+	memset(p->words, 0, (size_t) ((nwords + 1) * p->ld) * 4);
 	for (int r = 0; r < n; r++)
 		for (int j = 0; j < p->ld; j++)
 		{
 			uint32_t	number = (uint32_t) p->number[r][j];
 
-			p->words[r / together * p->ld + j] |= (number & (p->halves ? 0xffff : 0xff)) << (r % together * 32 / together);
-			if (!p->halves)
-				p->words[nwords * p->ld + j] += number;
+			p->words[r / 4 * p->ld + j] |= (number & 0xff) << (r % 4 * 8);
+			p->words[nwords * p->ld + j] += number;
 		}
+	memcpy(p->tiles, p->words, sizeof(p->tiles));
+	mf_tiles_end((float *) p->tiles, p->ld, n);
 	for (int r = p->n; r < n; r++)
 		for (int i = 0; i < p->ld; i++)
 			for (int j = i & ~15; j < p->ld; j++)
@@ -135,105 +130,121 @@ set_rows(Panel *p, int n, int add)
 		}
 }
 
-/* Whether a kernel finds the product to the bit, and touches nothing below its diagonal tiles. */
+/* Whether a kernel finds the product of words to the bit, and touches nothing below its diagonal tiles. */
 static bool
-is_right(Panel *p, MfSyrk syrk, int add)
+is_right(Panel *p, MfSyrk syrk, const uint32_t *words, int add)
 {
 	size_t		bytes = (size_t) (p->ld * p->ld) * sizeof(float);
 
 	memcpy(p->c, p->before, bytes);
-	syrk(p->c, p->ld, (const float *) p->words, p->n, p->step, 0.3f, add, &nothing);
+	syrk(p->c, p->ld, (const float *) words, p->n, p->step, 0.3f, add, &nothing);
 	return memcmp(p->c, p->expected, bytes) == 0;
+}
+
+/* The words that kernels in force take, which use tiles where these pay. */
+static const uint32_t *
+words_in_force(const Panel *p)
+{
+	return mf_isa_has_amx() && mf_tiles_pay(p->ld, p->n) ? p->tiles : p->words;
 }
 
 /* The kernels without tiles; NULL where there are none. */
 static const MfInt16 *
-other_kernels(bool halves)
+other_kernels(void)
 {
 #ifdef MF_ISA_X86
 	const MfInt16 *kernels;
 
 	mf_isa_limit(MF_ISA_VNNI);
-	kernels = halves ? mf_int16() : mf_int8();
+	kernels = mf_int8();
 	mf_isa_limit(MF_ISA_LEVELS - 1);
 	return kernels;
 #else
-	(void) halves;
 	return NULL;
 #endif
 }
 
 /* The processor's tiles; NULL where there are none, or permission was refused. */
 static MfSyrk
-own_tiles(bool halves)
+own_tiles(void)
 {
 #ifdef MF_HAS_AMX
-	if (mf_syrk_amx_agrees(halves ? MF_INT16_MOST : MF_INT8_MOST, other_kernels(halves)->syrk))
-		return halves ? mf_syrk_amx_int16 : mf_syrk_amx_int8;
+	if (mf_isa_has_amx() && mf_syrk_amx_agrees(other_kernels()->syrk))
+		return mf_syrk_amx;
 #endif
-	(void) halves;
 	return NULL;
 }
 
-/* Every number of rows with the best level's registers, and with others' where sizes are odd. */
-static void
-test_sizes(bool halves, int d, bool extreme, int stride)
+/* The number of rows to try after n: every one up to two steps of tiles where the stride is 1. */
+static int
+next_length(int n, int stride)
 {
-	const MfInt16 *other = other_kernels(halves);
-	MfSyrk		own = own_tiles(halves);
-	Panel	   *p = new_panel(halves, d, extreme);
+	if (n >= 130 && stride < 61)
+		stride = 61;
+	if (n % 32 == 0 || n == MF_INT8_PANEL)
+		return n + 1;
+	return n + stride > MF_INT8_PANEL ? MF_INT8_PANEL : n + stride;
+}
+
+/* Many numbers of rows with the best level's registers, and with others' where sizes are odd. */
+static void
+test_sizes(int d, bool extreme, int stride)
+{
+	const MfInt16 *other = other_kernels();
+	MfSyrk		own = own_tiles();
+	Panel	   *p = new_panel(d, extreme);
 	MfIsa		best = mf_isa();
 	bool		good = true;
 	bool		same = true;
 	bool		real = true;
 
-	for (int n = 1; n <= MF_INT16_PANEL; n += n % 32 == 0 ? 1 : n + stride > MF_INT16_PANEL ? 1 : stride)
+	for (int n = 1; n <= MF_INT8_PANEL; n = next_length(n, stride))
 	{
 		int			add = n % 3 != 0;
 
 		set_rows(p, n, add);
 		for (int level = 0; level <= (int) best; level++)
 			if (level == (int) best || n == 1 || n % 61 == 0)
-				good = is_right(p, model[halves][level], add) && good;
+				good = is_right(p, model[level], p->tiles, add) && good;
 		if (other != NULL)
-			same = is_right(p, other->syrk, add) && same;
+			same = is_right(p, other->syrk, p->words, add) && same;
 		if (own != NULL)
-			real = is_right(p, own, add) && real;
+			real = is_right(p, own, p->tiles, add) && real;
 	}
-	ok(good, "%d bits, d = %d%s: the model's tiles find products to the bit", halves ? 13 : 8, d, extreme ? ", extreme" : "");
-	ok(model_faults == 0 && !model_configured, "%d bits, d = %d: without a fault, and are given back", halves ? 13 : 8, d);
+	ok(good, "d = %d%s: the model's tiles find products to the bit", d, extreme ? ", extreme" : "");
+	ok(model_faults == 0 && !model_configured, "d = %d: without a fault, and are given back", d);
 	if (other != NULL)
-		ok(same, "%d bits, d = %d: so do kernels without tiles", halves ? 13 : 8, d);
+		ok(same, "d = %d: so do kernels without tiles", d);
 	if (own != NULL)
-		ok(real, "%d bits, d = %d: so do the processor's tiles", halves ? 13 : 8, d);
+		ok(real, "d = %d: so do the processor's tiles", d);
 	free_panel(p);
 }
 
 /* The library's own instructions, trapped, by the way that a training takes. */
 static void
-test_trapped(bool halves, int d)
+test_trapped(int d)
 {
-	static const int lengths[] = {1, 4, 31, 32, 63, 64, 65, 101, 128};
-	const MfInt16 *other = other_kernels(halves);
+	static const int lengths[] = {1, 4, 64, 127, 128, 129, 192, 301, MF_INT8_PANEL};
+	const MfInt16 *other = other_kernels();
 	const MfInt16 *own;
 	Panel	   *p;
 	bool		good = true;
 
 	if (!pretend_tiles())
 		return;
-	p = new_panel(halves, d, false);
-	own = halves ? mf_int16() : mf_int8();
+	p = new_panel(d, false);
+	own = mf_int8();
 	for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++)
 	{
 		int			before = trapped;
 
-		if (d > 128 && lengths[k] != 65)
+		if (d > 128 && lengths[k] != 129)
 			continue;
 		set_rows(p, lengths[k], k % 2);
-		good = is_right(p, own->syrk, k % 2) && (trapped > before) == (lengths[k] >= MF_AMX_LEAST_ROWS) && good;
+		good = is_right(p, own->syrk, words_in_force(p), k % 2) && (trapped > before) == mf_tiles_pay(p->ld, p->n) && good;
 	}
-	ok(own != other && good && model_faults == 0 && !model_configured, "%d bits, d = %d: the library's own instructions, trapped",
-	   halves ? 13 : 8, d);
+	ok(own != other && good && model_faults == 0 && !model_configured,
+	   "d = %d: the library's own instructions, trapped", d);
 	stop_pretending();
 	free_panel(p);
 }
@@ -242,7 +253,7 @@ test_trapped(bool halves, int d)
 static void
 wrong_syrk(float *c, int ld, const float *panel, int n, const float *step, float square, int add, const MfAhead *ahead)
 {
-	model[true][0] (c, ld, panel, n, step, square, add, ahead);
+	model[0] (c, ld, panel, n, step, square, add, ahead);
 	c[17] = nextafterf(c[17], 0.0f);
 }
 
@@ -250,34 +261,23 @@ wrong_syrk(float *c, int ld, const float *panel, int n, const float *step, float
 static void
 test_trial(void)
 {
-	for (int halves = 0; halves < 2; halves++)
-	{
-		int			most = halves ? MF_INT16_MOST : MF_INT8_MOST;
-		const MfInt16 *other = other_kernels(halves);
+	const MfInt16 *other = other_kernels();
 
-		ok(mf_syrk_amx_trial(most, model[halves][mf_isa()], other != NULL ? other->syrk : model[halves][0]),
-		   "%d bits: right tiles stand a trial", halves ? 13 : 8);
-	}
-	ok(!mf_syrk_amx_trial(MF_INT16_MOST, wrong_syrk, model[true][0]), "and wrong ones do not");
+	ok(mf_syrk_amx_trial(model[mf_isa()], other != NULL ? other->syrk : model[0]), "right tiles stand a trial");
+	ok(!mf_syrk_amx_trial(wrong_syrk, model[0]), "and wrong ones do not");
 }
 
 /* Instructions of a full panel, of which speed is made. */
 static void
 test_counts(void)
 {
-	Panel	   *p = new_panel(true, 64, false);
+	Panel	   *p = new_panel(64, false);
 
-	set_rows(p, MF_INT16_PANEL, 0);
+	set_rows(p, MF_INT8_PANEL, 0);
 	model_dots = model_loads = model_stores = model_configurations = 0;
-	is_right(p, model[true][0], 0);
-	ok(model_dots == 80 && model_loads == 80 && model_stores == 40 && model_configurations == 1,
-	   "13 bits, 128 x 64: %d products, %d loads, %d stores", model_dots, model_loads, model_stores);
-	free_panel(p);
-	p = new_panel(false, 64, false);
-	set_rows(p, MF_INT16_PANEL, 0);
-	model_dots = 0;
-	is_right(p, model[false][0], 0);
-	ok(model_dots == 24, "8 bits, 128 x 64: %d products", model_dots);
+	is_right(p, model[0], p->tiles, 0);
+	ok(model_dots == 80 && model_loads == 120 && model_stores == 10 && model_configurations == 1,
+	   "512 x 64: %d products, %d loads, %d stores", model_dots, model_loads, model_stores);
 	free_panel(p);
 }
 
@@ -285,20 +285,20 @@ test_counts(void)
 static void
 test_ahead(void)
 {
-	Panel	   *p = new_panel(true, 64, false);
-	int32_t		column[MF_INT16_PANEL];
-	float	   *rows = new_floats(MF_INT16_PANEL * 64);
+	Panel	   *p = new_panel(64, false);
+	int32_t		column[MF_INT8_PANEL];
+	float	   *rows = new_floats(MF_INT8_PANEL * 64);
 	bool		right = true;
 
-	for (int k = 0; k < MF_INT16_PANEL; k++)
-		column[k] = (k * 37) % MF_INT16_PANEL;
+	for (int k = 0; k < MF_INT8_PANEL; k++)
+		column[k] = (k * 37) % MF_INT8_PANEL;
 	set_rows(p, 70, 0);
-	for (int n = 0; n <= MF_INT16_PANEL; n += 16)
+	for (int n = 0; n <= MF_INT8_PANEL; n += 16)
 	{
 		MfAhead		ahead = {rows, 64, 32, column, n};
 
 		memcpy(p->c, p->before, 64 * 64 * sizeof(float));
-		model[true][0] (p->c, 64, (const float *) p->words, 70, p->step, 0.3f, 0, &ahead);
+		model[0] (p->c, 64, (const float *) p->tiles, 70, p->step, 0.3f, 0, &ahead);
 		right = right && memcmp(p->c, p->expected, 64 * 64 * sizeof(float)) == 0;
 	}
 	ok(right, "rows ahead change nothing");
@@ -345,7 +345,7 @@ test_answers(bool processor, bool saved, int error, MfAmx expected)
 	answer = mf_amx_ask(&questions);
 	ok(answer == expected && mf_amx() == expected && requests == (processor && saved), "tiles: %s", mf_amx_text(answer));
 	if (expected != MF_AMX_READY)
-		ok(!mf_isa_has_amx() && mf_int16() == other_kernels(true) && mf_int8() == other_kernels(false),
+		ok(!mf_isa_has_amx() && mf_int8() == other_kernels(),
 		   "so panels are multiplied without");
 }
 
@@ -362,7 +362,7 @@ test_refusal(void)
 	test_answers(true, true, EPERM, MF_AMX_REFUSED);
 	test_answers(true, true, 0, MF_AMX_READY);
 	mf_amx_distrust();
-	ok(mf_amx() == MF_AMX_WRONG && !mf_isa_has_amx() && mf_int16() == other_kernels(true), "tiles: %s",
+	ok(mf_amx() == MF_AMX_WRONG && !mf_isa_has_amx() && mf_int8() == other_kernels(), "tiles: %s",
 	   mf_amx_text(mf_amx()));
 	for (int k = 0; k < MF_AMX_ANSWERS; k++)
 		words = words && mf_amx_text((MfAmx) k) != NULL;
@@ -385,7 +385,7 @@ multiply_often(void *state, int64_t task, int worker)
 	for (int k = 0; k < 50; k++)
 	{
 		memcpy(c, shared->before, sizeof(c));
-		mf_int16()->syrk(c, 64, (const float *) shared->words, shared->n, shared->step, 0.3f, 1, &nothing);
+		mf_int8()->syrk(c, 64, (const float *) words_in_force(shared), shared->n, shared->step, 0.3f, 1, &nothing);
 		*wrong += memcmp(c, shared->expected, sizeof(c)) != 0;
 	}
 }
@@ -410,8 +410,8 @@ test_company(int nthreads, const char *way)
 	int			status = -1;
 	pid_t		child;
 
-	shared = new_panel(true, 64, false);
-	set_rows(shared, MF_INT16_PANEL, 1);
+	shared = new_panel(64, false);
+	set_rows(shared, MF_INT8_PANEL, 1);
 	interrupts = 0;
 	mf_parallel_for(&parallel, 4, multiply_often, &wrong);
 	ok(wrong == 0, "%s: %d at once multiply", way, nthreads);
@@ -436,7 +436,7 @@ test_company(int nthreads, const char *way)
 static void
 test_companies(void)
 {
-	if (mf_int16() == NULL)
+	if (mf_int8() == NULL)
 	{
 		skip("panels in company", "there are no kernels for them");
 		return;
@@ -453,13 +453,11 @@ main(void)
 	static const int sizes[] = {1, 3, 15, 16, 17, 63, 64, 65, 96, 128, 200, 256, 1000};
 
 	printf("# tiles here: %s\n", mf_amx_text(mf_amx()));
-	for (int halves = 0; halves < 2; halves++)
-		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
-			for (int extreme = 0; extreme < 2; extreme++)
-				test_sizes(halves, sizes[k], extreme, sizes[k] <= 64 ? 1 : sizes[k] <= 128 ? 5 : 61);
-	for (int halves = 0; halves < 2; halves++)
-		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
-			test_trapped(halves, sizes[k]);
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+		for (int extreme = 0; extreme < 2; extreme++)
+			test_sizes(sizes[k], extreme, sizes[k] <= 64 ? 1 : sizes[k] <= 128 ? 5 : 61);
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+		test_trapped(sizes[k]);
 	test_trial();
 	test_counts();
 	test_ahead();

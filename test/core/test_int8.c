@@ -74,9 +74,9 @@ test_round_trip(int d)
 /* Where gathered sums and a panel's product are to be. */
 typedef struct Product
 {
-	int32_t		column[MF_INT16_PANEL];
-	float		factor[MF_INT16_PANEL];
-	float		constant[MF_INT16_PANEL];
+	int32_t		column[MF_INT8_PANEL];
+	float		factor[MF_INT8_PANEL];
+	float		constant[MF_INT8_PANEL];
 	float	   *sum;			/* 2 x ld */
 	float	   *c;				/* ld x ld */
 } Product;
@@ -128,7 +128,7 @@ static void
 test_product(int d, int n, bool add)
 {
 	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * ld))};
-	float	   *panel = sample_floats(MF_INT16_PANEL * (size_t) ld);
+	float	   *panel = sample_floats((MF_INT8_PANEL / 4 + 1) * (size_t) ld);
 	MfGather	gather = {.rows = packed,.stride = ld,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
 	MfAhead		ahead = {packed, ld, mf_int8_floats(ld), p.column, n / 2};
@@ -142,7 +142,7 @@ test_product(int d, int n, bool add)
 	for (int k = 0; k < ld * ld; k++)
 		p.c[k] = add ? 1.0f : NAN;
 	/* what the panel held before does not matter */
-	memset(panel, 0xff, MF_INT16_PANEL * (size_t) ld * sizeof(float));
+	memset(panel, 0xff, (MF_INT8_PANEL / 4 + 1) * (size_t) ld * sizeof(float));
 	mf_int8()->gather(&gather, step);
 	mf_int8()->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
 	ok(is_exact(&p, n, add ? 1 : 0), "d = %d: %d rows %s exactly", d, n, add ? "added to a product" : "multiplied");
@@ -191,17 +191,17 @@ test_rows(int d, int n)
 static void
 test_kernels(int d)
 {
-	static const int lengths[] = {1, 2, 3, 4, 37, MF_INT16_PANEL};
+	static const int lengths[] = {1, 2, 3, 4, 37, 128, 190, 321, MF_INT8_PANEL};
 
 	for (int extreme = 0; extreme < 2; extreme++)
 	{
 		set_up(d, extreme == 1);
 		test_round_trip(d);
-		for (int k = 0; k < 6; k++)
+		for (int k = 0; k < (int) (sizeof(lengths) / sizeof(lengths[0])); k++)
 		{
 			test_product(d, lengths[k], false);
 			test_product(d, lengths[k], true);
-			test_rows(d, lengths[k]);
+			test_rows(d, lengths[k] < MANY ? lengths[k] : MANY);
 		}
 		test_rows(d, MANY);
 		tear_down();

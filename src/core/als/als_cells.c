@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert(MF_PANEL_MOST <= MF_INT8_PANEL && MF_PANEL_ROWS <= MF_INT16_PANEL,
+			   "kernels sum panels without an overflow");
+
 /* Whether the objective has that term. */
 bool
 mf_sweep_has(const MfAls *als, MfPart part)
@@ -161,6 +164,13 @@ mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, const MfRowS
 		rating_cells(als, block, row, begin, n, cells);
 }
 
+/* Rows that are gathered at a time. */
+static int
+panel_rows(const MfAls *als)
+{
+	return als->coarse ? MF_PANEL_MOST : MF_PANEL_ROWS;
+}
+
 /* Up to a panel of the vectors that come after position c of row r's cells of one term. */
 static MfAhead
 look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
@@ -186,7 +196,7 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 	ahead.rows = als->fixed[part];
 	ahead.width = row_floats(als, mf_sweep_resting(als) == MF_RATING ? MF_RATING : part);
 	ahead.column = rows->column + c;
-	ahead.n = n < MF_PANEL_ROWS ? (int) n : MF_PANEL_ROWS;
+	ahead.n = n < panel_rows(als) ? (int) n : panel_rows(als);
 	return ahead;
 }
 
@@ -239,7 +249,7 @@ add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather,
 
 	add_block(als, part, first, panel, panel->rows, gather, matrix, add, ahead);
 	if (has_own_block(als, part) && als->solved_blocks[part] > 1)
-		add_block(als, part, &als->block[1], panel, panel->rows + MF_PANEL_ROWS * first->width, &own,
+		add_block(als, part, &als->block[1], panel, panel->rows + (MF_PANEL_ROWS + 1) * first->width, &own,
 				  own_matrix(als, matrix), more, &nothing);
 }
 
@@ -257,9 +267,9 @@ accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t ne
 	float	   *right = matrix + width * width;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
-	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
+	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += panel_rows(als))
 	{
-		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
+		int			n = end - c < panel_rows(als) ? (int) (end - c) : panel_rows(als);
 		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c,.nsums = term->bias ? 2 : 1,
 			.factor = {panel->target, panel->weight},.sum = {right, right + width},
@@ -290,9 +300,9 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 	MfCells		interest = {panel->scale, panel->interest_target, panel->weight, 0.0, 0.0, 0.0};
 	MfCells		rating = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
-	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += MF_PANEL_ROWS)
+	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += panel_rows(als))
 	{
-		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
+		int			n = end - c < panel_rows(als) ? (int) (end - c) : panel_rows(als);
 		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c};
 

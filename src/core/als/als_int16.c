@@ -9,7 +9,7 @@
  *	  y_j = step_j n_j,    n_j = -4095 .. 4095 or -127 .. 127.
  *
  * For this half-sweep that is the fixed side, and solutions are as exact as ever: sums of products over a
- * panel of 128 rows are below 128 * 4095^2 < 2^31, so they are whole numbers too, and only sums over
+ * panel of 128 rows (512 of 8 bits) are below 2^31, so they are whole numbers too, and only sums over
  * panels are rounded to floats.  What rounding costs is the fixed side's distance from where it was,
  * at the bottom of the objective: the objective rises by the square of the distance.  Where few
  * vectors are so much larger than the others that little is left of these, nothing is rounded.
@@ -161,8 +161,8 @@ block_end(const Side *side, int64_t block)
 }
 
 /*
- * Task: ROWS_PER_BLOCK rows to whole numbers, one behind the other from the beginning of the place of their floats on, those
- * of one block of dimensions behind those of the other.
+ * Task: ROWS_PER_BLOCK rows to whole numbers, one behind the other from the beginning of the place of their floats on,
+ * those of one block of dimensions behind those of the other.
  */
 static void
 quantize_block(void *state, int64_t block, int worker)

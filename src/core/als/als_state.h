@@ -31,6 +31,7 @@
 #include "core/kernels/dense.h"
 
 #define MF_PANEL_ROWS 128		/* rows gathered at a time */
+#define MF_PANEL_MOST 512		/* the same of whole numbers of 8 bits, which take no more space but for their sums' */
 #define MF_LANES_MOST_LD 96		/* up to here systems are solved side by side */
 #define MF_MAX_RIGHT 3			/* right-hand sides of a matrix: see mf_sweep_accumulate() */
 #define MF_GROUP 16				/* rows that are loaded and stored together */
@@ -133,8 +134,8 @@ typedef struct MfCells
 typedef struct MfPanel
 {
 	int			length;			/* rows it holds */
-	float	   *rows;			/* length x ld */
-	float	   *scale;			/* length; so are the others */
+	float	   *rows;			/* (length + 1) x ld */
+	float	   *scale;			/* MF_PANEL_MOST, or length if that is more; so have the others */
 	float	   *target;
 	float	   *weight;
 	float	   *interest_target;
@@ -313,13 +314,14 @@ static inline MfPanel
 mf_panel_take(MfArena *arena, int length, int ld)
 {
 	MfPanel		panel;
+	size_t		most = length < MF_PANEL_MOST ? MF_PANEL_MOST : (size_t) length;
 
 	panel.length = length;
-	panel.rows = mf_arena_floats(arena, (size_t) length * (size_t) ld);
-	panel.scale = mf_arena_floats(arena, (size_t) length);
-	panel.target = mf_arena_floats(arena, (size_t) length);
-	panel.weight = mf_arena_floats(arena, (size_t) length);
-	panel.interest_target = mf_arena_floats(arena, (size_t) length);
+	panel.rows = mf_arena_floats(arena, (size_t) (length + 1) * (size_t) ld);
+	panel.scale = mf_arena_floats(arena, most);
+	panel.target = mf_arena_floats(arena, most);
+	panel.weight = mf_arena_floats(arena, most);
+	panel.interest_target = mf_arena_floats(arena, most);
 	return panel;
 }
 

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/kernels/syrk_amx.h"
 #include "core/simd/simd.h"
 
 /* Columns 16 .. 31 of a group are kept between its columns 0 .. 15, as instructions pack and unpack them. */
@@ -329,29 +328,6 @@ static const MfInt16 int16_kernels = {
 	.syrk = syrk_vnni
 };
 
-#ifdef MF_HAS_AMX
-_Static_assert(MF_INT16_PANEL <= MF_TILE_PANEL, "strips hold a panel");
-
-/* The same by tiles, where there are rows enough. */
-static void
-syrk_amx(float *c, int ld, const float *panel, int n, const float *step, float square, int add, const MfAhead *ahead)
-{
-	MfSyrk		syrk = n < MF_AMX_LEAST_ROWS ? syrk_vnni : mf_syrk_amx_int16;
-
-	syrk(c, ld, panel, n, step, square, add, ahead);
-}
-
-static const MfInt16 int16_amx_kernels = {
-	.measure = measure_vnni,
-	.quantize = quantize_vnni,
-	.dequantize_row = dequantize_row_vnni,
-	.subtract_products = subtract_products_vnni,
-	.add_rows = add_rows_vnni,
-	.gather = gather_vnni,
-	.syrk = syrk_amx
-};
-#endif
-
 MF_TARGET_END
 #endif
 
@@ -359,10 +335,6 @@ MF_TARGET_END
 const MfInt16 *
 mf_int16(void)
 {
-#ifdef MF_HAS_AMX
-	if (mf_syrk_amx_agrees(MF_INT16_MOST, syrk_vnni))
-		return &int16_amx_kernels;
-#endif
 #ifdef MF_ISA_X86
 	if (mf_isa_has_vnni())
 		return &int16_kernels;

@@ -25,9 +25,9 @@
 #define GROUPED(ld) (((ld) + GROUP - 1) / GROUP * GROUP)
 #define MOST_FACTOR 32767		/* of rows' and columns' factors as whole numbers */
 
-_Static_assert((int64_t) MF_INT8_MOST * (MF_INT8_MOST + 2 * 128) * MF_INT16_PANEL <= INT32_MAX,
+_Static_assert((int64_t) MF_INT8_MOST * (MF_INT8_MOST + 2 * 128) * MF_INT8_PANEL <= INT32_MAX,
 			   "sums of products over a panel are whole numbers, and so is what is taken from them");
-_Static_assert((int64_t) MF_INT8_MOST * MOST_FACTOR * MF_INT16_PANEL <= INT32_MAX &&
+_Static_assert((int64_t) MF_INT8_MOST * MOST_FACTOR * MF_INT8_PANEL <= INT32_MAX &&
 			   (int64_t) MF_INT8_MOST * MOST_FACTOR * GROUPED(MF_INT16_MOST_LD) <= INT32_MAX,
 			   "sums of rows times factors, too");
 
@@ -197,7 +197,7 @@ subtract_products_vnni(float *out, const float *rows, int stride, const int32_t 
 /* Rows' factors as whole numbers: four rows' are two pairs, of rows 0 and 2 and of rows 1 and 3. */
 typedef struct Factors
 {
-	int32_t		pair[MF_INT16_PANEL / 2];
+	int32_t		pair[MF_INT8_PANEL / 2];
 	float		unit;			/* what one of them stands for */
 } Factors;
 
@@ -370,11 +370,11 @@ add_rows_vnni(float *out, const float *rows, int stride, const int32_t *column, 
 	Factors		factors;
 	Sums		sums = {.step = step,.factors = &factors,.sum = out};
 
-	for (int k = 0; k < n; k += MF_INT16_PANEL)
+	for (int k = 0; k < n; k += MF_INT8_PANEL)
 	{
 		MfGather	g = {.rows = rows,.stride = stride,.ld = width,.column = column + k};
 
-		g.n = n - k < MF_INT16_PANEL ? n - k : MF_INT16_PANEL;
+		g.n = n - k < MF_INT8_PANEL ? n - k : MF_INT8_PANEL;
 		round_factors(&factors, factor + k, g.n);
 		gather_rows(&g, &sums, false, true);
 	}
@@ -399,13 +399,21 @@ static const MfInt16 int8_kernels = {
 };
 
 #ifdef MF_HAS_AMX
-_Static_assert(MF_INT16_PANEL <= MF_TILE_PANEL, "strips hold a panel");
+_Static_assert(MF_INT8_PANEL % MF_TILE_STEP == 0, "a panel holds all that tiles multiply");
 
-/* The same by tiles, where there are rows enough. */
+/* The same for tiles, where these pay: they do not look at the sums of columns, which may lie where zeros must. */
+static void
+gather_amx(const MfGather *g, const float *step)
+{
+	gather_vnni(g, step);
+	if (mf_tiles_pay(g->ld, g->n))
+		mf_tiles_end(g->panel, g->ld, g->n);
+}
+
 static void
 syrk_amx(float *c, int ld, const float *panel, int n, const float *step, float square, int add, const MfAhead *ahead)
 {
-	MfSyrk		syrk = n < MF_AMX_LEAST_ROWS ? syrk_vnni : mf_syrk_amx_int8;
+	MfSyrk		syrk = mf_tiles_pay(ld, n) ? mf_syrk_amx : syrk_vnni;
 
 	syrk(c, ld, panel, n, step, square, add, ahead);
 }
@@ -415,7 +423,7 @@ static const MfInt16 int8_amx_kernels = {
 	.dequantize_row = dequantize_row_vnni,
 	.subtract_products = subtract_products_vnni,
 	.add_rows = add_rows_vnni,
-	.gather = gather_vnni,
+	.gather = gather_amx,
 	.syrk = syrk_amx
 };
 #endif
@@ -428,7 +436,7 @@ const MfInt16 *
 mf_int8(void)
 {
 #ifdef MF_HAS_AMX
-	if (mf_syrk_amx_agrees(MF_INT8_MOST, syrk_vnni))
+	if (mf_syrk_amx_agrees(syrk_vnni))
 		return &int8_amx_kernels;
 #endif
 #ifdef MF_ISA_X86

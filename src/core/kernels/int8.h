@@ -7,6 +7,7 @@
 
 #include "core/kernels/int16.h"
 
+#define MF_INT8_PANEL 512		/* rows of a panel at most */
 #define MF_INT8_MOST 127		/* the largest of the numbers */
 
 /* Floats of space that the whole numbers of a row of so many floats take. */

@@ -5,26 +5,20 @@
  *
  *	  c[i][j] += sum over k = 0 .. 15 of the 4 products of bytes of a[i][k] and b[k][j].
  *
- * Row k of b is 4 rows of the panel side by side, in 16 columns; so 64 rows are multiplied at once.  a is the same for
- * other columns, transposed.  In which order the 64 rows come does not matter, as long as both have the same.
+ * Row k of b is 4 rows of the panel side by side, in 16 columns; so 64 rows are multiplied at once.  That is how the
+ * panel lies (see syrk_amx.h), so b is loaded from there, and a is the same for other columns, transposed.
  *
- * Numbers of 13 bits are two signed bytes, h of -64 .. 63 and l of 0 .. 63:
+ * Tiles of 16 columns are multiplied with up to three others at once.  The unit begins a product every 16 cycles, ends
+ * it after 52, and storing a tile takes 16 as well: so three tiles of sums are made while the three before are stored
+ * and those before these become floats.
  *
- *	  x = 64 h + l,    x y = 4096 h_x h_y + 64 (h_x l_y + l_x h_y) + l_x l_y.
- *
- * So 16 columns are two tiles, and their products with the two of 16 others are the four sums of products that this
- * takes.  All is modulo 2^32, and what comes out is less than 2^31.  Of numbers of 8 bits two tiles are 32 columns.
- * Four sums, of which none waits for another, and what they are made of fill the eight tiles that there are; that keeps
- * the unit busy, which begins a product every 16 cycles and ends it after 52.  Where a strip meets itself, one of the
- * four is another's transpose, and is made all the same: transposing it takes longer.
- *
- * Sums become floats while the next ones are made, as without tiles and in the same order, so to the same bits.
+ * Sums become floats as without tiles and in the same order, so to the same bits.
  *
  * The includer says what the instructions are, of which tests have twins in plain C:
  *
  *	  AMX_CONFIGURE(config)		takes tiles of these sizes into use
  *	  AMX_ZERO(t)				tile t = 0
- *	  AMX_LOAD(t, from)			tile t = an MfTile
+ *	  AMX_LOAD(t, from, ld)		tile t = 16 rows of 16 words, ld words apart
  *	  AMX_DOT(c, a, b)			tile c += a b, as above
  *	  AMX_STORE(t, to)			an MfTile = tile t
  *	  AMX_RELEASE()				gives all tiles back
@@ -32,12 +26,8 @@
  * and includes this for a level, MF_ISA_ROW.
  */
 
-/* Tiles in which 13 bits are two bytes. */
-#define HIGH 0
-#define LOW 1
-
-/* Strips that are kept as they are multiplied from the right. */
-#define HELD 6
+/* Tiles of sums that are made at once. */
+#define TOGETHER 3
 
 /* Registers of words, which wrap around. */
 typedef uint32_t MF_KERNEL(words) __attribute__((vector_size(MF_LANES * 4), aligned(4), may_alias));
@@ -48,7 +38,7 @@ typedef struct MF_KERNEL(job)
 	float	   *c;
 	int			ld;
 	const uint32_t *panel;
-	int			n;
+	int			nsteps;			/* of 64 rows */
 	const float *step;
 	float		square;
 	int			add;
@@ -58,6 +48,14 @@ typedef struct MF_KERNEL(job)
 	int			line;			/* this one of */
 	int			row;			/* this one */
 } MF_KERNEL(job);
+
+/* Tiles of c that are made together: row i of them, from column j on. */
+typedef struct MF_KERNEL(group)
+{
+	int			i;
+	int			j;
+	int			count;
+} MF_KERNEL(group);
 
 /* Asks for some of the rows ahead: a core waits for few lines at a time. */
 MF_INLINE void
@@ -76,84 +74,23 @@ MF_KERNEL(ask_ahead) (MF_KERNEL(job) *job)
 	}
 }
 
-/* Columns that two tiles have; halves: numbers have two bytes.  That is a constant here and below. */
-MF_INLINE int
-MF_KERNEL(strip_columns) (const bool halves)
+/* The words that step s multiplies of a tile of 16 columns; they are rows of job->ld. */
+MF_INLINE const uint32_t *
+MF_KERNEL(words_of) (const MF_KERNEL(job) *job, int s, int tile)
 {
-	return halves ? MF_TILE_SIDE : 2 * MF_TILE_SIDE;
+	return job->panel + (s * job->ld + tile) * MF_TILE_SIDE;
 }
 
-/* A register from the panel's words, and one to a tile. */
+/* A register from words in memory. */
 MF_INLINE MF_KERNEL(words)
 MF_KERNEL(load_words) (const uint32_t *from)
 {
 	return *(const MF_KERNEL(words) *) from;
 }
 
+/* to = the transpose of 16 rows of words, ld apart. */
 MF_INLINE void
-MF_KERNEL(store_words) (uint32_t *to, MF_KERNEL(words) words)
-{
-	*(MF_KERNEL(words) *) to = words;
-}
-
-/* Row k of a strip: the bytes of two pairs of rows, those of one between those of the other. */
-MF_INLINE void
-MF_KERNEL(split_pairs) (MfStrip *strip, int k, int l, MF_KERNEL(words) a, MF_KERNEL(words) b)
-{
-	MfTile	   *tile = strip->tile[k / MF_TILE_SIDE];
-	int			row = k % MF_TILE_SIDE;
-
-	MF_KERNEL(store_words) (tile[HIGH][row] + l, (a >> 6 & 0x00ff00ff) | (b << 2 & 0xff00ff00));
-	MF_KERNEL(store_words) (tile[LOW][row] + l, ((a & 0x00ff00ff) | (b << 8 & 0xff00ff00)) & 0x3f3f3f3f);
-}
-
-/* 16 columns of 13 bits from `column` on; returns the number of the strip's rows that have some. */
-MF_INLINE int
-MF_KERNEL(fill_halves) (MfStrip *strip, const MF_KERNEL(job) *job, int column)
-{
-	const uint32_t *from = job->panel + column;
-	int			ld = job->ld;
-	int			npairs = (job->n + 1) / 2;
-
-	for (int k = 0; k < npairs / 2; k++, from += 2 * ld)
-		for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
-			MF_KERNEL(split_pairs) (strip, k, l, MF_KERNEL(load_words) (from + l), MF_KERNEL(load_words) (from + ld + l));
-	for (int l = 0; l < MF_TILE_SIDE && npairs % 2 != 0; l += MF_LANES)
-		MF_KERNEL(split_pairs) (strip, npairs / 2, l, MF_KERNEL(load_words) (from + l), (MF_KERNEL(words)) {0});
-	return (npairs + 1) / 2;
-}
-
-/* 32 columns of 8 bits, of which the last 16 may not be there. */
-MF_INLINE int
-MF_KERNEL(fill_bytes) (MfStrip *strip, const MF_KERNEL(job) *job, int column)
-{
-	int			nrows = (job->n + 3) / 4;
-
-	for (int t = 0; t < 2; t++, column += MF_TILE_SIDE)
-		for (int k = 0; k < nrows; k++)
-			for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
-				MF_KERNEL(store_words) (strip->tile[k / MF_TILE_SIDE][t][k % MF_TILE_SIDE] + l, column < job->ld ?
-										MF_KERNEL(load_words) (job->panel + k * job->ld + column + l) :
-										(MF_KERNEL(words)) {0});
-	return nrows;
-}
-
-/* A strip of columns, zeros behind the last row. */
-MF_INLINE void
-MF_KERNEL(fill_strip) (MfStrip *strip, const MF_KERNEL(job) *job, int number, const bool halves)
-{
-	int			column = number * MF_KERNEL(strip_columns) (halves);
-	int			k = halves ? MF_KERNEL(fill_halves) (strip, job, column) : MF_KERNEL(fill_bytes) (strip, job, column);
-
-	for (; k % MF_TILE_SIDE != 0; k++)
-		for (int t = 0; t < 2; t++)
-			for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
-				MF_KERNEL(store_words) (strip->tile[k / MF_TILE_SIDE][t][k % MF_TILE_SIDE] + l, (MF_KERNEL(words)) {0});
-}
-
-/* to = the transpose of a tile. */
-MF_INLINE void
-MF_KERNEL(transpose_tile) (MfTile to, const MfTile from)
+MF_KERNEL(transpose_tile) (MfTile to, const uint32_t *from, int ld)
 {
 #if defined(MF_ISA_X86) && MF_LANES == 16
 	/* 128 bits of each of 16 rows go to their places as they are loaded; four words of four rows are left to turn */
@@ -166,10 +103,10 @@ MF_KERNEL(transpose_tile) (MfTile to, const MfTile from)
 		MF_UNROLL
 		for (int i = 0; i < 4; i++)
 		{
-			x[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *) (from[i] + q)));
-			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from[4 + i] + q)), 1);
-			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from[8 + i] + q)), 2);
-			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from[12 + i] + q)), 3);
+			x[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *) (from + i * ld + q)));
+			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from + (4 + i) * ld + q)), 1);
+			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from + (8 + i) * ld + q)), 2);
+			x[i] = _mm512_inserti32x4(x[i], _mm_loadu_si128((const __m128i *) (from + (12 + i) * ld + q)), 3);
 		}
 		MF_UNROLL
 		for (int i = 0; i < 2; i++)
@@ -185,42 +122,74 @@ MF_KERNEL(transpose_tile) (MfTile to, const MfTile from)
 #else
 	for (int i = 0; i < MF_TILE_SIDE; i++)
 		for (int j = 0; j < MF_TILE_SIDE; j++)
-			to[i][j] = from[j][i];
+			to[i][j] = from[j * ld + i];
 #endif
 }
 
-/* The same of all of a strip's. */
+/* A tile's columns of the panel, transposed. */
 MF_INLINE void
-MF_KERNEL(transpose_strip) (MfStrip *to, const MfStrip *from, int nsteps)
+MF_KERNEL(turn_columns) (MfTurned *to, const MF_KERNEL(job) *job, int tile)
 {
-	for (int s = 0; s < nsteps; s++)
-		for (int t = 0; t < 2; t++)
-			MF_KERNEL(transpose_tile) (to->tile[s][t], from->tile[s][t]);
+	for (int s = 0; s < job->nsteps; s++)
+		MF_KERNEL(transpose_tile) (to->tile[s], MF_KERNEL(words_of) (job, s, tile), job->ld);
 }
 
-/* The sums of products of a strip, transposed, with another. */
+/* Tiles x, y, z = the sums of a group. */
+#define MULTIPLY(x, y, z) \
+	do \
+	{ \
+		AMX_ZERO(x); \
+		AMX_ZERO(y); \
+		AMX_ZERO(z); \
+		for (int s = 0; s < job->nsteps; s++) \
+		{ \
+			const uint32_t *words = MF_KERNEL(words_of) (job, s, group->j); \
+			AMX_LOAD(6, turned->tile[s][0], MF_TILE_SIDE); \
+			AMX_LOAD(7, words, job->ld); \
+			AMX_DOT(x, 6, 7); \
+			if (group->count > 1) \
+			{ \
+				AMX_LOAD(7, words + MF_TILE_SIDE, job->ld); \
+				AMX_DOT(y, 6, 7); \
+			} \
+			if (group->count > 2) \
+			{ \
+				AMX_LOAD(7, words + 2 * MF_TILE_SIDE, job->ld); \
+				AMX_DOT(z, 6, 7); \
+			} \
+		} \
+	} while (0)
+
+/* Makes the sums of a group in one of two sets of tiles, from the columns of its row, transposed. */
 MF_INLINE void
-MF_KERNEL(multiply_strips) (MfStripProduct *product, const MfStrip *a, const MfStrip *b, int nsteps)
+MF_KERNEL(multiply_group) (const MF_KERNEL(job) *job, const MF_KERNEL(group) *group, const MfTurned *turned, int set)
 {
-	AMX_ZERO(0);
-	AMX_ZERO(1);
-	AMX_ZERO(2);
-	AMX_ZERO(3);
-	for (int s = 0; s < nsteps; s++)
+	if (set == 0)
+		MULTIPLY(0, 1, 2);
+	else
+		MULTIPLY(3, 4, 5);
+}
+
+#undef MULTIPLY
+
+/* Stores the first tiles of a set, `count` of them. */
+MF_INLINE void
+MF_KERNEL(store_sums) (MfTileSums *to, int set, int count)
+{
+	if (set == 0)
 	{
-		AMX_LOAD(4, a->tile[s][0]);
-		AMX_LOAD(6, b->tile[s][0]);
-		AMX_DOT(0, 4, 6);
-		AMX_LOAD(7, b->tile[s][1]);
-		AMX_DOT(1, 4, 7);
-		AMX_LOAD(5, a->tile[s][1]);
-		AMX_DOT(2, 5, 6);
-		AMX_DOT(3, 5, 7);
+		AMX_STORE(0, to->tile[0]);
+		if (count > 1)
+			AMX_STORE(1, to->tile[1]);
+		if (count > 2)
+			AMX_STORE(2, to->tile[2]);
+		return;
 	}
-	AMX_STORE(0, product->sum[0][0]);
-	AMX_STORE(1, product->sum[0][1]);
-	AMX_STORE(2, product->sum[1][0]);
-	AMX_STORE(3, product->sum[1][1]);
+	AMX_STORE(3, to->tile[0]);
+	if (count > 1)
+		AMX_STORE(4, to->tile[1]);
+	if (count > 2)
+		AMX_STORE(5, to->tile[2]);
 }
 
 /* before + sum times factor, rounded once, as without tiles. */
@@ -238,26 +207,14 @@ MF_KERNEL(add_scaled) (MF_V before, MF_KERNEL(words) sum, MF_V factor)
 #endif
 }
 
-/* The sum of products of some columns, in row r of tile (a, b) of what was made of two strips; halves: of all four. */
-MF_INLINE MF_KERNEL(words)
-MF_KERNEL(whole_sum) (const MfStripProduct *product, int a, int b, int r, int l, const bool halves)
-{
-	MF_KERNEL(words) sum;
-
-	if (!halves)
-		return MF_KERNEL(load_words) (product->sum[a][b][r] + l);
-	sum = MF_KERNEL(load_words) (product->sum[HIGH][HIGH][r] + l) << 6;
-	sum += MF_KERNEL(load_words) (product->sum[HIGH][LOW][r] + l) + MF_KERNEL(load_words) (product->sum[LOW][HIGH][r] + l);
-	return (sum << 6) + MF_KERNEL(load_words) (product->sum[LOW][LOW][r] + l);
-}
-
-/* The tile of c that begins at row i and column j. */
+/* Adds tile k of a group to c. */
 MF_INLINE void
-MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, int i, int j, const MfStripProduct *product, int a, int b,
-						const bool halves)
+MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, int k, const MfTileSums *sums)
 {
 	/* not read again after every store */
 	int			ld = job->ld;
+	int			i = group->i * MF_TILE_SIDE;
+	int			j = (group->j + k) * MF_TILE_SIDE;
 	float	   *to = job->c + (int64_t) i * ld + j;
 	const float *step = job->step;
 	float		square = job->square;
@@ -274,28 +231,19 @@ MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, int i, int j, const MfStripProduct 
 		for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
 		{
 			MF_V		before = add ? MF_LOAD(to + l) : (MF_V) {0};
-			MF_KERNEL(words) sum = MF_KERNEL(whole_sum) (product, a, b, r, l, halves);
+			MF_KERNEL(words) sum = MF_KERNEL(load_words) (sums->tile[k][r] + l);
 
 			MF_STORE(to + l, MF_KERNEL(add_scaled) (before, sum, unit * column_step[l / MF_LANES]));
 		}
 	}
 }
 
-/* What strips i and j give to c, on and above its diagonal. */
+/* Adds a group to c. */
 MF_INLINE void
-MF_KERNEL(finish_strips) (MF_KERNEL(job) *job, int i, int j, const MfStripProduct *product, const bool halves)
+MF_KERNEL(finish_group) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, const MfTileSums *sums)
 {
-	int			columns = MF_KERNEL(strip_columns) (halves);
-
-	for (int a = 0; a < columns / MF_TILE_SIDE; a++)
-		for (int b = 0; b < columns / MF_TILE_SIDE; b++)
-		{
-			int			row = i * columns + a * MF_TILE_SIDE;
-			int			column = j * columns + b * MF_TILE_SIDE;
-
-			if (row <= column && column < job->ld)
-				MF_KERNEL(finish_tile) (job, row, column, product, a, b, halves);
-		}
+	for (int k = 0; k < group->count; k++)
+		MF_KERNEL(finish_tile) (job, group, k, sums);
 }
 
 /* How many cache lines ahead are asked for with each row of a tile of the product. */
@@ -309,70 +257,53 @@ MF_KERNEL(share_ahead) (MF_KERNEL(job) *job)
 	job->share = (job->ahead->n * job->nlines + rows - 1) / rows;
 }
 
-/* All of the product, strip by strip; of wide panels a block of columns at a time. */
+/* All of the product, tiles on and above c's diagonal: groups are multiplied, stored and finished, in turns. */
 MF_INLINE void
-MF_KERNEL(multiply_panel) (MF_KERNEL(job) *job, const bool halves)
+MF_KERNEL(multiply_panel) (MF_KERNEL(job) *job)
 {
 	static const MfTileConfig config = {.palette = 1,.bytes = {64, 64, 64, 64, 64, 64, 64, 64},
 	.rows = {16, 16, 16, 16, 16, 16, 16, 16}};
-	int			columns = MF_KERNEL(strip_columns) (halves);
-	int			nstrips = (job->ld + columns - 1) / columns;
-	int			nsteps = (job->n + 63) / 64;
-	MfStrip		held[HELD];
-	MfStrip		other;
-	MfStrip		turned;
-	MfStripProduct product[2];	/* one is finished while the other is made */
-	int			turn = 0;
-	int			before[2] = {-1, -1};
+	int			side = job->ld / MF_TILE_SIDE;
+	MfTurned	turned[2];		/* by row of tiles, in turns */
+	MfTileSums	sums[2];		/* by set of tiles */
+	MF_KERNEL(group) group[2] = {{0}};	/* likewise */
+	int			n = 0;
 
 	MF_KERNEL(share_ahead) (job);
 	AMX_CONFIGURE(&config);
-	for (int first = 0; first < nstrips; first += HELD)
-	{
-		int			end = first + HELD < nstrips ? first + HELD : nstrips;
-
-		for (int j = first; j < end; j++)
-			MF_KERNEL(fill_strip) (&held[j - first], job, j, halves);
-		for (int i = 0; i < end; i++)
+	MF_KERNEL(turn_columns) (&turned[0], job, 0);
+	for (int i = 0; i < side; i++)
+		for (int j = i; j < side; j += TOGETHER, n++)
 		{
-			if (i < first)
-				MF_KERNEL(fill_strip) (&other, job, i, halves);
-			MF_KERNEL(transpose_strip) (&turned, i < first ? &other : &held[i - first], nsteps);
-			for (int j = i < first ? first : i; j < end; j++)
-			{
-				MF_KERNEL(multiply_strips) (&product[turn], &turned, &held[j - first], nsteps);
-				turn = 1 - turn;
-				if (before[0] >= 0)
-					MF_KERNEL(finish_strips) (job, before[0], before[1], &product[turn], halves);
-				before[0] = i;
-				before[1] = j;
-			}
+			int			set = n & 1;
+			MF_KERNEL(group) now = {i, j, side - j < TOGETHER ? side - j : TOGETHER};
+
+			MF_KERNEL(multiply_group) (job, &now, &turned[i & 1], set);
+			if (n > 0)
+				MF_KERNEL(store_sums) (&sums[1 - set], 1 - set, group[1 - set].count);
+			/* long before it is loaded, for a tile is not forwarded what was stored just now */
+			if (j == i && i + 1 < side)
+				MF_KERNEL(turn_columns) (&turned[(i + 1) & 1], job, i + 1);
+			if (n > 1)
+				MF_KERNEL(finish_group) (job, &group[set], &sums[set]);
+			group[set] = now;
 		}
-	}
+	MF_KERNEL(store_sums) (&sums[(n - 1) & 1], (n - 1) & 1, group[(n - 1) & 1].count);
 	AMX_RELEASE();
-	MF_KERNEL(finish_strips) (job, before[0], before[1], &product[1 - turn], halves);
+	if (n > 1)
+		MF_KERNEL(finish_group) (job, &group[n & 1], &sums[n & 1]);
+	MF_KERNEL(finish_group) (job, &group[(n - 1) & 1], &sums[(n - 1) & 1]);
 }
 
-/* As MfSyrk: of a panel of numbers of 13 bits, pairs of rows. */
+/* See MfInt16, of a panel as int8.h has it. */
 static void
-MF_KERNEL(syrk_int16) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+MF_KERNEL(syrk_tiles) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
 					   const MfAhead *ahead)
 {
-	MF_KERNEL(job) job = {c, ld, (const uint32_t *) panel, n, step, square, add, ahead, 0, 0, 0, 0};
+	int			nsteps = (n + MF_TILE_STEP - 1) / MF_TILE_STEP;
+	MF_KERNEL(job) job = {c, ld, (const uint32_t *) panel, nsteps, step, square, add, ahead, 0, 0, 0, 0};
 
-	MF_KERNEL(multiply_panel) (&job, true);
+	MF_KERNEL(multiply_panel) (&job);
 }
 
-/* And of 8 bits, four rows side by side. */
-static void
-MF_KERNEL(syrk_int8) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
-					  const MfAhead *ahead)
-{
-	MF_KERNEL(job) job = {c, ld, (const uint32_t *) panel, n, step, square, add, ahead, 0, 0, 0, 0};
-
-	MF_KERNEL(multiply_panel) (&job, false);
-}
-
-#undef HIGH
-#undef LOW
-#undef HELD
+#undef TOGETHER
