@@ -64,6 +64,19 @@ watch_memory() {
 		print "$ARGV[1] $most\n";' "$1" "$2" >>"$figures"
 }
 
+# The same of the disk that temporary files take: watch_disk PID NAME.
+watch_disk() {
+	perl -e 'my $most = 0;
+		while (-e "/proc/$ARGV[0]")
+		{
+			my $all = 0;
+			$all += (stat)[12] * 512 // 0 for glob("$ARGV[2]/base/pgsql_tmp/* $ARGV[2]/base/pgsql_tmp/*/*");
+			$most = $all if $all > $most;
+			select(undef, undef, undef, 0.2);
+		}
+		print "$ARGV[1] $most\n";' "$1" "$2" "$scratch/cluster" >>"$figures"
+}
+
 # Trains and notes NAME.total, .read, .sort, .sweep, .store, .switch, .iteration (the median), .loss.N and
 # .seconds.N by iteration, .peak memory, .rows: train NAME ARGUMENTS [SETTINGS].  The model stays, as "bench".
 train() {
@@ -88,6 +101,7 @@ SQL
 	pid=$!
 	read -r backend <"$scratch/pid"
 	watch_memory "$backend" "$name.peak" &
+	watch_disk "$backend" "$name.disk" &
 	wait "$pid" || { cat "$scratch/train.err" >&2; exit 1; }
 	wait
 	grep . "$scratch/train.out" >>"$figures"
@@ -215,6 +229,17 @@ measure_scale() {
 	for table in ratings_10 ratings_3 ratings ${BENCH_HUGE:+ratings_huge}; do
 		timed "floor.$table" "SELECT sum(user_id), sum(item_id), sum(rating) FROM $table"
 		train "scale.$table" "source => '$table', factors => 64, iterations => 3" "SET maintenance_work_mem = '256MB';"
+	done
+	[ -z "${BENCH_BILLION:-}" ] || measure_billion
+}
+
+# Ratings that are nowhere but in a view: 200 of each user, all of them of different items.
+measure_billion() {
+	local millions
+	for millions in 200 1000; do
+		sql -c "CREATE OR REPLACE VIEW streamed AS SELECT (i / 200)::int AS user_id, ((i % 200 * 135 + i / 200 * 7919) % 27000)::int AS item_id,
+				(1 + i % 5)::real AS rating FROM (SELECT generate_series(0, $millions * 1000000 - 1) AS i) rows"
+		train "streamed.$millions" "source => 'streamed', feedback => 'implicit', factors => 64, iterations => 3" "SET maintenance_work_mem = '1GB';"
 	done
 }
 

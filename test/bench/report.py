@@ -125,6 +125,23 @@ def scale_rows(f):
         allowed = 256 * 2 ** 20 + f(name + "factor_bytes") + f(name + "dictionary_bytes")
         yield ("peak memory, %s ratings" % count(f(name + "rows")), f(name + "peak") / 2 ** 20,
                "256 MB + factors + dictionaries", allowed / 2 ** 20, "MB")
+    yield from billion_rows(f)
+
+
+def billion_rows(f):
+    """Ratings from a view, with 1 GB of maintenance_work_mem."""
+    if not f("streamed.1000.total"):
+        return
+    for what, key in (("a rating in an iteration", "iteration"), ("a rating in all of mf_train, 3 iterations", "total")):
+        few, many = (f("streamed.%d.%s" % (n, key)) / f("streamed.%d.rows" % n) * 1e9 for n in (200, 1000))
+        yield what + ", of 1G", many, "of 200M", few, "ns"
+    for millions in (200, 1000):
+        name = "streamed.%d." % millions
+        allowed = 2 ** 30 + f(name + "factor_bytes") + f(name + "dictionary_bytes")
+        yield ("peak memory, %s ratings of a view" % count(f(name + "rows")), f(name + "peak") / 2 ** 20,
+               "1 GB + factors + dictionaries", allowed / 2 ** 20, "MB")
+        yield ("temporary files of %s ratings of a view" % count(f(name + "rows")), f(name + "disk") / 2 ** 20,
+               "16 bytes a rating", f(name + "rows") / 2 ** 16, "MB")
 
 
 def update_rows(f):
