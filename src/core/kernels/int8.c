@@ -399,7 +399,8 @@ static const MfInt16 int8_kernels = {
 };
 
 #ifdef MF_HAS_AMX
-_Static_assert(MF_INT8_PANEL % MF_TILE_STEP == 0, "a panel holds all that tiles multiply");
+_Static_assert(MF_INT8_PANEL <= MF_TILE_PANEL && MF_INT8_PANEL % MF_TILE_STEP == 0,
+			   "tiles multiply a panel, and nothing behind it");
 
 /* The same for tiles, where these pay: they do not look at the sums of columns, which may lie where zeros must. */
 static void

@@ -55,8 +55,8 @@ trial_number(int r, int j)
 	uint64_t	hash = mf_mix64((uint64_t) r * TRIAL_LD + (uint64_t) j);
 
 	if (hash % 8 == 0)
-		return hash / 8 % 2 == 0 ? MF_INT8_MOST : -MF_INT8_MOST;
-	return (int) (hash / 16 % (2 * MF_INT8_MOST + 1)) - MF_INT8_MOST;
+		return hash / 8 % 2 == 0 ? INT8_MAX : -INT8_MAX;
+	return (int) (hash / 16 % (2 * INT8_MAX + 1)) - INT8_MAX;
 }
 
 /* A panel as int8.h has it. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/kernels/int8.h"
+#include "core/kernels/dense.h"
 
 /* c (ld x ld, upper tiles) (+)= square times the sum over the panel's n rows of y y': see MfInt16 */
 typedef void (*MfSyrk) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
@@ -20,6 +20,7 @@ typedef void (*MfSyrk) (float *c, int ld, const float *panel, int n, const float
 
 #define MF_TILE_SIDE 16			/* rows of a tile, and words of 4 bytes in a row */
 #define MF_TILE_STEP 64			/* rows of a panel that are multiplied at once */
+#define MF_TILE_PANEL 512		/* and those that it has at most */
 
 /* What is loaded to a tile, and stored from one. */
 typedef uint32_t MfTile[MF_TILE_SIDE][MF_TILE_SIDE];
@@ -27,7 +28,7 @@ typedef uint32_t MfTile[MF_TILE_SIDE][MF_TILE_SIDE];
 /* 16 columns of a panel, transposed: a tile for each step. */
 typedef struct MfTurned
 {
-	_Alignas(64) MfTile tile[MF_INT8_PANEL / MF_TILE_STEP];
+	_Alignas(64) MfTile tile[MF_TILE_PANEL / MF_TILE_STEP];
 } MfTurned;
 
 /* Sums of products that were made together. */
