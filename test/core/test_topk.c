@@ -576,10 +576,12 @@ static void
 test_tile(void)
 {
 	static const int lengths[] = {16, 48, 64, 1008};
-	static uint8_t code[3 * 16 * 1008];
+	static uint8_t code[MF_BLOCK * 1008];
 	static int8_t query[MF_SQ8_TILE][1008];
-	const MfScore *table[MF_ISA_LEVELS];
+	const MfScore *table[MF_ISA_LEVELS + 1];
 	int			ntables = kernels_of_levels(table);
+
+	table[ntables++] = mf_score_batch();
 
 	for (int i = 0; i < (int) sizeof(code); i++)
 		code[i] = (uint8_t) (i % 3 == 0 ? 127 : mf_random_bits(1, (uint64_t) i) % 128);
@@ -626,7 +628,8 @@ test_tile(void)
 							(passed == 0 || (tile.passed[q][p] == passed && alone[p] == passed));
 					}
 				}
-				ok(same, "%s: 8-bit codes, %d coordinates, %d queries", mf_isa_name((MfIsa) t), ld, n);
+				ok(same, "%s: 8-bit codes, %d coordinates, %d queries",
+				   t == ntables - 1 ? "a batch" : mf_isa_name((MfIsa) t), ld, n);
 			}
 }
 

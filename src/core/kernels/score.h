@@ -15,7 +15,7 @@
 #define MF_BLOCK (MF_PACK * MF_BLOCK_PACKS)
 
 /* Queries that go through the 8-bit codes of a block together. */
-#define MF_SQ8_TILE 8
+#define MF_SQ8_TILE 16
 
 /*
  * What the codes of a block's packs are held against: arrays have MF_BLOCK_PACKS numbers, of which the pack's items
@@ -103,6 +103,7 @@ typedef struct MfScore
 } MfScore;
 
 extern const MfScore *mf_score(void);
+extern const MfScore *mf_score_batch(void);
 extern double mf_norm(const float *x, int n);
 
 /*

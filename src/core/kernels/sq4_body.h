@@ -70,7 +70,7 @@ MF_KERNEL(reached) (const MF_VI *sum, int32_t least_sum)
 
 	MF_UNROLL
 	for (int r = 0; r < SUMS; r++)
-		bits |= MF_BITS(sum[r] >= least_sum) << (r * MF_LANES);
+		bits |= MF_KERNEL(lanes_reached) (sum[r], least_sum) << (r * MF_LANES);
 	return bits;
 }
 

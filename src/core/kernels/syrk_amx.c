@@ -1,7 +1,7 @@
 /*
  * syrk_amx.c - the product of a panel of whole numbers with itself by tiles of bytes, and the trial before that.
  *
- * The instructions are here and nowhere else.  Tiles are taken into use and given back within a call, so that
+ * Tiles are taken into use and given back within a call, so that
  * neither other threads nor signal handlers nor the system ever find any in use but while a panel is multiplied.
  *
  * Nobody takes the processor's word for it: before the first panel a small one is multiplied with tiles and without,
@@ -22,15 +22,7 @@
 
 #ifdef MF_HAS_AMX
 
-/* By name, not as intrinsic functions: GCC 12's do not say that they read and write memory. */
-#define AMX_CONFIGURE(config) __asm__ volatile ("ldtilecfg %0" : : "m" (*(config)))
-#define AMX_ZERO(t) __asm__ volatile ("tilezero %%tmm" #t : :)
-#define AMX_LOAD(t, from, ld) \
-	__asm__ volatile ("tileloadd (%0,%1,1), %%tmm" #t : : "r" (from), "r" ((int64_t) (ld) * 4) : "memory")
-#define AMX_DOT(c, a, b) __asm__ volatile ("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c : :)
-#define AMX_STORE(t, to) \
-	__asm__ volatile ("tilestored %%tmm" #t ", (%0,%1,1)" : : "r" (to), "r" ((int64_t) sizeof((to)[0])) : "memory")
-#define AMX_RELEASE() __asm__ volatile ("tilerelease" : : : "memory")
+#include "core/kernels/amx_instructions.h"
 
 #define MF_ISA_ROW MF_ISA_5
 MF_TARGET_BEGIN(MF_TARGETS_AMX)

@@ -4,9 +4,9 @@
  * A processor has them or not (CPUID), and the operating system keeps their registers or not (XCR0).  Linux then wants
  * to be asked by every process, once for all its threads and what it forks, for the registers of a thread take 8 kB,
  * which signal handlers find on their stack.  It refuses where a thread's alternate signal stack is too small for that,
- * and from then on such a stack is refused: so only who trains asks, not who serves lists.
+ * and from then on such a stack is refused: so only who trains asks, or makes lists of all users, not who serves one.
  *
- * Nothing here uses tiles, and no process has any on between two calls: see syrk_amx.c.
+ * Nothing here uses tiles, and no process has any on between two calls: see syrk_amx.c and sq8_amx.c.
  */
 #include "core/simd/amx.h"
 

@@ -27,7 +27,7 @@
  * foreach_isa.h goes through.
  *
  * bodies names the level whose kernels a level runs: its own, but for the last row's.  That adds tiles, which
- * only syrk_amx.c has a use for, and only after a process was given them: see amx.h.
+ * syrk_amx.c and sq8_amx.c have a use for, and only after a process was given them: see amx.h.
  */
 #define MF_ISA_0(LEVEL, x) LEVEL(x, PLAIN, plain, plain, 4, 0, "", true)
 #ifdef MF_ISA_X86

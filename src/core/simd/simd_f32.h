@@ -26,7 +26,13 @@ MF_KERNEL(store) (float *x, MF_V v)
 	*(MF_KERNEL(vector_in_memory) *) x = v;
 }
 
-/* A register of int32 to any address. */
+/* A register of int32 from any address, and to any. */
+MF_INLINE MF_VI
+MF_KERNEL(load_ints) (const int32_t *x)
+{
+	return *(const MF_KERNEL(ints_in_memory) *) x;
+}
+
 MF_INLINE void
 MF_KERNEL(store_ints) (int32_t *x, MF_VI v)
 {
@@ -195,3 +201,14 @@ MF_KERNEL(sum_rows) (float *out, MF_V *x)
 #undef MF_TURN_LOW
 #undef MF_TURN_HIGH
 #undef MF_TRANSPOSE_STEP
+
+/* The bits of a register's lanes that are at least `least`. */
+MF_INLINE uint32_t
+MF_KERNEL(lanes_reached) (MF_VI sum, int32_t least)
+{
+#if MF_LANES == 16
+	return _mm512_cmpge_epi32_mask((__m512i) sum, _mm512_set1_epi32(least));
+#else
+	return MF_BITS(sum >= least);
+#endif
+}

@@ -1,14 +1,14 @@
 /*
  * topk_batch.c - searches for many vectors at once.
  *
- * Where norms are flat, every search looks at all codes, so some dozens go through the index together and share
+ * Where norms are flat, every search looks at all codes, so some of them go through the index together and share
  * each block's codes while they are in the cache.  Where norms prune, each looks at little, one after the other.
  */
 #include "core/topk/topk.h"
 #include "core/topk/topk_search.h"
 
 /* Queries that go through an index together. */
-#define BATCH_QUERIES (4 * MF_SQ8_TILE)
+#define BATCH_QUERIES (8 * MF_SQ8_TILE)
 
 /* A worker's workspace. */
 typedef struct WorkerSpace
@@ -22,6 +22,7 @@ typedef struct BatchSearch
 {
 	const MfIndex *index;
 	const MfTopkBatch *batch;
+	const MfScore *kernels;		/* of searches together */
 	const MfParallel *parallel;
 	char	   *workspace;		/* worker_size bytes a worker */
 	size_t		worker_size;
@@ -96,6 +97,7 @@ start_query(const BatchSearch *state, int64_t q, MfSearch *search, const MfFilte
 	const MfTopkBatch *batch = state->batch;
 
 	mf_search_start(search, index, batch->query + q * index->ld, mf_search_k(index, batch->k), filter, space, false);
+	search->kernels = state->kernels;
 	if (batch->sq8 != NULL)
 		mf_search_use_sq8(search, batch->sq8);
 	mf_search_first(search);
@@ -142,6 +144,13 @@ search_together(const BatchSearch *state, int64_t first, int n, char *workspace)
 	}
 }
 
+/* Whether searches of a batch go through the index together. */
+static bool
+goes_together(const MfIndex *index, const MfTopkBatch *batch)
+{
+	return mf_index_is_flat(index) && batch->k > 0 && (batch->filter == NULL || batch->filter->candidates == NULL);
+}
+
 /* Task: BATCH_QUERIES queries of a batch. */
 static void
 run_part(void *argument, int64_t part, int worker)
@@ -153,8 +162,7 @@ run_part(void *argument, int64_t part, int worker)
 	int			n = left < BATCH_QUERIES ? (int) left : BATCH_QUERIES;
 	char	   *workspace = state->workspace + worker * state->worker_size;
 
-	if (mf_index_is_flat(state->index) && batch->k > 0 &&
-		(batch->filter == NULL || batch->filter->candidates == NULL))
+	if (goes_together(state->index, batch))
 		search_together(state, first, n, workspace);
 	else
 		search_each(state, first, n, workspace);
@@ -167,8 +175,10 @@ run_part(void *argument, int64_t part, int worker)
 bool
 mf_topk_batch(const MfIndex *index, const MfTopkBatch *batch, void *workspace, const MfParallel *parallel)
 {
-	BatchSearch state = {index, batch, parallel, workspace, worker_size(index, batch->k)};
+	BatchSearch state = {index, batch, mf_score(), parallel, workspace, worker_size(index, batch->k)};
 	int64_t		parts = (batch->nqueries + BATCH_QUERIES - 1) / BATCH_QUERIES;
 
+	if (goes_together(index, batch) && batch->sq8 != NULL)
+		state.kernels = mf_score_batch();
 	return mf_parallel_for(parallel, parts, run_part, &state);
 }
