@@ -11,11 +11,12 @@
 #include "ids/id_growth.h"
 #include "pg/memory_limit.h"
 #include "pg/spi_query.h"
+#include "read/direct_read.h"
 #include "read/packed_read.h"
 #include "read/pairs_read.h"
 #include "source/ratings_sort.h"
 
-#define BATCH_PAIRS 1024
+#define BATCH_PAIRS BATCH_ROWS
 
 /* Pairs between two looks at the memory that the dictionary of unknown users takes. */
 #define CHECK_PAIRS (1 << 20)
@@ -55,6 +56,19 @@ FlushPairs(PairReceiver *receiver)
 	receiver->batch = 0;
 }
 
+/* Adds a pair to the batch, unless an id is none that the dictionary's type has. */
+static void
+TakeIds(PairReceiver *receiver, int64 user, int64 item)
+{
+	const Source *source = receiver->source;
+
+	if (!ConvertId(&source->user, receiver->users->type, user, &user) ||
+		!ConvertId(&source->item, receiver->items->type, item, &item))
+		return;
+	receiver->user[receiver->batch] = user;
+	receiver->item[receiver->batch++] = item;
+}
+
 /*
  * Adds a row to the batch, unless an id is null or none that the dictionary's type has; false where the batch is full.  A
  * SourceRowFunction.
@@ -64,20 +78,22 @@ AddPair(void *state, const Datum *values, const bool *nulls, int natts)
 {
 	PairReceiver *receiver = state;
 	const Source *source = receiver->source;
-	int64		user;
-	int64		item;
 
 	(void) natts;
-	if (nulls[0] || nulls[1])
-		return true;
-	user = IdFromColumn(&source->user, values[0]);
-	item = IdFromColumn(&source->item, values[1]);
-	if (!ConvertId(&source->user, receiver->users->type, user, &user) ||
-		!ConvertId(&source->item, receiver->items->type, item, &item))
-		return true;
-	receiver->user[receiver->batch] = user;
-	receiver->item[receiver->batch++] = item;
+	if (!nulls[0] && !nulls[1])
+		TakeIds(receiver, IdFromColumn(&source->user, values[0]), IdFromColumn(&source->item, values[1]));
 	return receiver->batch < BATCH_PAIRS;
+}
+
+/* Takes pairs that have been read directly; a BatchFunction. */
+static void
+AddPairs(void *state, const RowBatch *batch)
+{
+	PairReceiver *receiver = state;
+
+	for (int i = 0; i < batch->ratings; i++)
+		TakeIds(receiver, batch->user[i], batch->item[i]);
+	FlushPairs(receiver);
 }
 
 /* FlushPairs() as a SourceFlushFunction. */
@@ -109,9 +125,29 @@ StartupPairReceiver(DestReceiver *self, int operation, TupleDesc typeinfo)
 	CheckSourceColumns(((PairReceiver *) self)->source, typeinfo);
 }
 
-/* Runs the source's query; pairs beyond `budget` bytes are spilled. */
+/*
+ * Reads the source's tables themselves, where its query comes to no more; false where it has to run.  Unknown users are
+ * numbered in the order in which they come, which is that of the query.
+ */
+static bool
+ReadPairsDirectly(PairReceiver *receiver, const char *sql, const MfParallel *parallel)
+{
+	const Source *source = receiver->source;
+	RowTally	tally;
+	RowTaker	taker = {.source = source,.pairs = true,.tally = &tally};
+
+	if (receiver->unknown)
+		return false;
+	taker.batch = palloc0(sizeof(RowBatch));
+	if (source->event_column)
+		taker.event_rows = palloc0(sizeof(int64) * source->events.weights->count);
+	InitTally(&tally);
+	return ReadDirectly(&taker, sql, true, parallel, AddPairs, receiver);
+}
+
+/* Reads the source's rows; pairs beyond `budget` bytes are spilled. */
 static void
-RunPairQuery(PairReceiver *receiver, int64 budget)
+ReadAllPairs(PairReceiver *receiver, int64 budget, const MfParallel *parallel)
 {
 	StringInfoData sql;
 
@@ -120,7 +156,8 @@ RunPairQuery(PairReceiver *receiver, int64 budget)
 	InitTriplets(&receiver->pairs, false, false, budget / BytesPerRating(&receiver->pairs, false), BLOCK_TRIPLETS);
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, receiver->source);
-	if (!ReadPacked(receiver->source, true, AddPair, FlushSourcePairs, receiver))
+	if (!ReadPairsDirectly(receiver, sql.data, parallel) &&
+		!ReadPacked(receiver->source, true, AddPair, FlushSourcePairs, receiver))
 		RunQuery(sql.data, InvalidOid, (Datum) 0, true, &receiver->pub);
 	FlushPairs(receiver);
 	EndTriplets(&receiver->pairs);
@@ -145,7 +182,7 @@ ReadPairs(const Source *source, IdMap *users, IdMap *items, IdMap *unknown, cons
 	receiver->users = ratings->users = users;
 	receiver->items = ratings->items = items;
 	receiver->unknown = unknown;
-	RunPairQuery(receiver, sorting.budget);
+	ReadAllPairs(receiver, sorting.budget, parallel);
 	ratings->rows = receiver->pairs.count;
 	if (unknown)
 		sorting.nusers += unknown->count;

@@ -131,6 +131,18 @@ AddOther(RowTaker *taker, const Datum *values, const bool *nulls)
 	batch->item[BATCH_ROWS - batch->unrated] = IdFromColumn(&taker->source->item, values[1]);
 }
 
+/* Takes who has what of a row, which says so unless an id is null. */
+static void
+AddPairOfIds(RowTaker *taker, const Datum *values, const bool *nulls)
+{
+	RowBatch   *batch = taker->batch;
+
+	if (nulls[0] || nulls[1])
+		return;
+	batch->user[batch->ratings] = IdFromColumn(&taker->source->user, values[0]);
+	batch->item[batch->ratings++] = IdFromColumn(&taker->source->item, values[1]);
+}
+
 /*
  * Takes a row of the source, whose columns are those of its query, into the batch, which has room for it: an
  * observation, or one to pass over.  False where it is an error: taker->bad.
@@ -143,6 +155,11 @@ TakeRow(RowTaker *taker, const Datum *values, const bool *nulls, int natts)
 	Observation row;
 	RatingCheck check;
 
+	if (taker->pairs)
+	{
+		AddPairOfIds(taker, values, nulls);
+		return true;
+	}
 	if (taker->filter && (nulls[0] || nulls[1] ||
 						  !MayBeWanted(taker->filter, IdFromColumn(&source->user, values[0]), IdFromColumn(&source->item, values[1]))))
 		return true;

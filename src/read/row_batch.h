@@ -55,6 +55,7 @@ typedef struct RowTaker
 	const Source *source;
 	bool		marks;			/* values say whether rows are relevant */
 	bool		with_others;	/* hashes and rows that are no ratings are wanted */
+	bool		pairs;			/* ids are, and nothing else: every row counts as a rating */
 	const RowFilter *filter;	/* of rows that may be wanted; NULL: all are */
 	RowBatch   *batch;
 	RowTally   *tally;

@@ -44,6 +44,7 @@ struct SharedRows
 	ConditionVariable ready;	/* a worker has filled a batch, or has finished */
 	bool		marks;
 	bool		with_others;
+	bool		pairs;
 	int			ntables;
 	int			nevents;		/* kinds, 0 without */
 	Size		filter;			/* places from here on: RowFilter, or 0 without, */
@@ -191,6 +192,7 @@ Share(SharedRows *shared, const RowTaker *taker, const List *tables, Snapshot sn
 {
 	shared->marks = taker->marks;
 	shared->with_others = taker->with_others;
+	shared->pairs = taker->pairs;
 	if (taker->filter)
 		memcpy(At(shared, shared->filter), taker->filter, sizeof(RowFilter));
 	ConditionVariableInit(&shared->ready);
@@ -380,7 +382,7 @@ mfrec_read_rows(dsm_segment *segment, shm_toc *toc)
 	SharedRows *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	RowRing    *ring = Ring(shared, ParallelWorkerNumber);
 	Source		source;
-	RowTaker	taker = {.source = &source,.marks = shared->marks,.with_others = shared->with_others,
+	RowTaker	taker = {.source = &source,.marks = shared->marks,.with_others = shared->with_others,.pairs = shared->pairs,
 	.filter = shared->filter ? At(shared, shared->filter) : NULL,.tally = &ring->tally,
 	.event_rows = EventRows(shared, ParallelWorkerNumber)};
 	RowScan		scan;

@@ -14,6 +14,7 @@
 #include "amx_trap.h"
 #include "core/base/padding.h"
 #include "core/base/rng.h"
+#include "core/kernels/score.h"
 #include "core/kernels/sq8_amx.h"
 
 #define MF_BODY "core/kernels/sq8_amx_body.h"

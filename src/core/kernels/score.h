@@ -10,12 +10,7 @@
 
 #include <stdint.h>
 
-#define MF_PACK 16
-#define MF_BLOCK_PACKS 64
-#define MF_BLOCK (MF_PACK * MF_BLOCK_PACKS)
-
-/* Queries that go through the 8-bit codes of a block together. */
-#define MF_SQ8_TILE 16
+#include "core/kernels/sq8_tile.h"
 
 /*
  * What the codes of a block's packs are held against: arrays have MF_BLOCK_PACKS numbers, of which the pack's items
@@ -39,17 +34,6 @@ typedef struct MfSqBounds
 	float		unit;			/* what one step of the query's codes is worth */
 	float		shift;			/* sum of products of codes that stands for 0 */
 } MfSqBounds;
-
-/* Some queries' way through the 8-bit codes of a block. */
-typedef struct MfSq8Tile
-{
-	int			nqueries;		/* 1 .. MF_SQ8_TILE */
-	const int8_t *query[MF_SQ8_TILE];	/* ld each */
-	uint64_t	live[MF_SQ8_TILE];	/* packs that each is interested in */
-	int32_t		least_sum[MF_SQ8_TILE][MF_BLOCK_PACKS]; /* sums of products that matter to it */
-	uint64_t	found[MF_SQ8_TILE]; /* result: the packs with items whose sums reach least_sum */
-	uint16_t	passed[MF_SQ8_TILE][MF_BLOCK_PACKS];	/* result: the bits of such items, in packs of found[] */
-} MfSq8Tile;
 
 /* The kernels of one level. */
 typedef struct MfScore
@@ -90,7 +74,7 @@ typedef struct MfScore
 							 uint16_t *passed);
 
 	/* The same for several queries. */
-	void		(*sq8_scan_tile) (const uint8_t *code, int ld, MfSq8Tile *tile);
+	MfSq8ScanTile sq8_scan_tile;
 
 	/*
 	 * The largest squared error over MF_PACK rows of dims coordinates when they are coded in 16 steps: the sum of

@@ -7,10 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/kernels/score.h"
-
-/* As sq8_scan_tile of MfScore. */
-typedef void (*MfSq8ScanTile) (const uint8_t *code, int ld, MfSq8Tile *tile);
+#include "core/kernels/sq8_tile.h"
 
 /* Only where mf_sq8_amx_agrees(). */
 extern void mf_sq8_scan_tile_amx(const uint8_t *code, int ld, MfSq8Tile *tile);
