@@ -53,7 +53,7 @@ OBJS = \
 		topk.o topk_batch.o topk_filter.o topk_quantized.o topk_scan.o topk_score.o topk_search.o) \
 	$(addprefix src/core/cluster/, kmeans.o lloyd.o seeding.o) \
 	$(addprefix src/core/linalg/, centering.o eigen.o gram.o lapack.o pca.o principal_axes.o) \
-	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o nearest.o ranks.o score.o sq8_amx.o syrk_amx.o) \
+	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o nearest.o ranks.o score.o sq8_amx.o sq8_code.o syrk_amx.o) \
 	$(addprefix src/core/simd/, amx.o isa.o) \
 	$(addprefix src/core/base/, csr.o csr_merge.o heap.o rng.o seen.o sorted_list.o threads.o)
 

@@ -25,11 +25,9 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/kernels/sq8_code.h"
 
-/* What stands for 0. */
-#define MIDDLE 64
-
-/* Norms and errors are sums of squares in double, rounded to float: a little more covers both. */
+/* Norms and errors are sums of squares in double, or of whole numbers, rounded to float: a little more covers both. */
 #define ROUNDED_UP (1 + 1e-6)
 
 /* Bytes of 64-byte aligned space that the codes of all of an index take. */
@@ -48,6 +46,7 @@ typedef struct Sq8Coding
 {
 	const MfIndex *index;
 	const MfSq8 *sq8;
+	MfSq8Code	code_vector;
 } Sq8Coding;
 
 /* The largest size of a number among a pack's vectors; 0 where one is out of the range of codes. */
@@ -73,32 +72,6 @@ pack_most(const MfIndex *index, int64_t pack)
 	return most;
 }
 
-/* Codes one vector in these steps, every fourth of its numbers 64 bytes on; returns squared norms. */
-static void
-code_vector(const float *v, int ld, float step, uint8_t *code, double *length, double *error)
-{
-	float		per_step = 1 / step;
-	double		lengths = 0;
-	double		errors = 0;
-
-	for (int j = 0; j < ld; j++)
-	{
-		float		x = v[j] * per_step + (MIDDLE + 0.5f);
-		int			n;
-		double		stands;
-
-		x = x > 1 ? x : 1;
-		x = x < 2 * MIDDLE - 1 ? x : 2 * MIDDLE - 1;
-		n = (int) x;
-		stands = (double) step * (n - MIDDLE);
-		lengths += stands * stands;
-		errors += (v[j] - stands) * (v[j] - stands);
-		code[j / 4 * 64 + j % 4] = (uint8_t) n;
-	}
-	*length = lengths;
-	*error = errors;
-}
-
 /* Codes one pack; one that is out of the range of codes passes every test. */
 static void
 code_pack(const Sq8Coding *coding, int64_t pack)
@@ -107,25 +80,26 @@ code_pack(const Sq8Coding *coding, int64_t pack)
 	const MfSq8 *sq8 = coding->sq8;
 	uint8_t    *code = MF_WRITABLE(uint8_t, sq8->code) + (size_t) pack * MF_PACK * index->ld;
 	float		most = pack_most(index, pack);
-	float		step = most > 0 ? most / (MIDDLE - 1) : 1;
-	double		length = 0;
-	double		error = 0;
+	float		step = most > 0 ? most / (MF_SQ8_MIDDLE - 1) : 1;
+	float		length = 0;
+	float		error = 0;
 
 	for (int i = 0; i < MF_PACK; i++)
 	{
-		double		its_length;
-		double		its_error;
+		float		its_length;
+		float		its_error;
 
-		code_vector(index->vector + ((size_t) pack * MF_PACK + i) * index->ld, index->ld, step, code + 4 * i,
-					&its_length, &its_error);
+		coding->code_vector(index->vector + ((size_t) pack * MF_PACK + i) * index->ld, index->ld, step, code + 4 * i,
+							&its_length, &its_error);
 		length = its_length > length ? its_length : length;
 		error = its_error > error ? its_error : error;
 	}
 	if (most == 0 && index->pack_norm[pack] > 0)
 		error = INFINITY;
 	MF_WRITABLE(float, sq8->step)[pack] = step;
-	MF_WRITABLE(float, sq8->length)[pack] = (float) (sqrt(length) * ROUNDED_UP);
-	MF_WRITABLE(float, sq8->error)[pack] = (float) (sqrt(error) * ROUNDED_UP);
+	MF_WRITABLE(float, sq8->length)[pack] = (float) (step * sqrt(length) * ROUNDED_UP);
+	MF_WRITABLE(float, sq8->error)[pack] = (float) (step * (sqrt(error) * (1 + MF_SQ8_ROUNDING) +
+															 MF_SQ8_ROUNDING * sqrt(index->ld)));
 }
 
 /* Codes the packs of one block; those after the last pack are never looked at, but have their bytes. */
@@ -155,7 +129,7 @@ code_block(void *state, int64_t block, int worker)
 bool
 mf_sq8_fill(const MfSq8 *sq8, const MfIndex *index, const MfParallel *parallel)
 {
-	Sq8Coding		coding = {index, sq8};
+	Sq8Coding	coding = {index, sq8, mf_sq8_code()};
 
 	memset(MF_WRITABLE(float, sq8->zero), 0, MF_BLOCK_PACKS * sizeof(float));
 	return mf_parallel_for(parallel, sq8->nblocks, code_block, &coding);
@@ -210,6 +184,6 @@ mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm)
 	query->per_rest = 0;
 	/* what the naive scan's own score may be off by */
 	query->per_skew = (float) (1e-9 * norm);
-	query->shift = (float) (MIDDLE * total);
+	query->shift = (float) (MF_SQ8_MIDDLE * total);
 	return true;
 }
