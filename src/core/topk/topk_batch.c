@@ -8,7 +8,7 @@
 #include "core/topk/topk_search.h"
 
 /* Queries that go through an index together. */
-#define BATCH_QUERIES (8 * MF_SQ8_TILE)
+#define BATCH_QUERIES (4 * MF_SQ8_TILE)
 
 /* A worker's workspace. */
 typedef struct WorkerSpace
