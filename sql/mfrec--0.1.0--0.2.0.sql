@@ -507,7 +507,7 @@ COMMENT ON FUNCTION mf_forget(text, text) IS
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
-	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.training_seconds, mfrec.keep_versions, mfrec.threads,
 		mfrec."verbose" TO PUBLIC;
 $$;
 SELECT mfrec.grant_settings()

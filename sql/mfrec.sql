@@ -1147,7 +1147,7 @@ COMMENT ON FUNCTION mfrec.driver_send(bigint) IS 'what the training that this se
 -- ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION mfrec.grant_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
-	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads,
+	GRANT SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.training_seconds, mfrec.keep_versions, mfrec.threads,
 		mfrec."verbose" TO PUBLIC;
 $$;
 SELECT mfrec.grant_settings()

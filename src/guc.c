@@ -18,6 +18,7 @@
 char	   *mfrec_model = NULL;
 int			mfrec_threads = 0;
 int			mfrec_max_memory = 0;
+int			mfrec_training_seconds = 60;
 int			mfrec_keep_versions = 2;
 char	   *mfrec_text_search_config = NULL;
 int			mfrec_cold_start = COLD_START_POPULAR;
@@ -48,6 +49,10 @@ DefineSettings(void)
 							"Memory that a training may take for factors and dictionaries of ids.",
 							"Ratings obey maintenance_work_mem. 0 means three quarters of the machine's memory, or of the container's.",
 							&mfrec_max_memory, 0, 0, INT_MAX / 1024, PGC_USERSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("mfrec.training_seconds",
+							"Time that the default number of factors of a training goes by.",
+							"Sets of ratings for which more factors would take longer on two cores get fewer, down to 64. 0 means any time.",
+							&mfrec_training_seconds, 60, 0, INT_MAX, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("mfrec.keep_versions",
 							"Number of versions of a model that training keeps, the new one included.",
 							"1 saves space but leaves nothing to roll back to.",

@@ -10,6 +10,7 @@
 #include "pg/alloc.h"
 #include "features/features.h"
 #include "distributed/driver.h"
+#include "guc.h"
 #include "train/train_memory.h"
 #include "train/training.h"
 
@@ -59,11 +60,11 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 
 /* How long vectors are: what arguments do not say is the preset's, as far as there is room beside what they say. */
 static void
-SettleDimensions(MfObjective *objective, const TrainOptions *options)
+SettleDimensions(MfObjective *objective, const TrainOptions *options, const MfDataShape *shape)
 {
-	if (options->factors > 0)
-		objective->factors = options->factors;
-	else if (options->rating_factors > 0)
+	objective->factors = options->factors > 0 ? options->factors :
+		mf_default_factors(shape, mf_is_joint(objective), objective->iterations);
+	if (options->factors <= 0 && options->rating_factors > 0)
 		objective->factors = Min(objective->factors, MF_MAX_FACTORS - options->rating_factors);
 	mf_objective_divide(objective, options->rating_factors >= 0 ? options->rating_factors :
 						mf_default_rating_factors(objective));
@@ -77,14 +78,14 @@ SettleObjective(Training *t)
 	const Ratings *ratings = t->ratings;
 	MfObjective *objective = &t->objective;
 	MfDataShape shape = {ratings->by_user.nrows, ratings->by_item.nrows, ratings->rows - ratings->dislikes,
-	t->features ? t->features->nfeatures : 0};
+	t->features ? t->features->nfeatures : 0, mfrec_training_seconds > 0 ? mfrec_training_seconds : INFINITY};
 	bool		interest = !ratings->is_explicit || options->interest_weight != 0;
 
 	mf_objective_preset(objective, ratings->is_explicit, interest, &shape);
 	TakeScales(objective, ratings);
-	SettleDimensions(objective, options);
 	if (options->iterations > 0)
 		objective->iterations = options->iterations;
+	SettleDimensions(objective, options, &shape);
 	Override(&objective->regularization, options->regularization);
 	Override(&objective->alpha, options->alpha);
 	if (ratings->is_explicit)

@@ -47,32 +47,71 @@
 #include "core/base/padding.h"
 
 /*
- * Denser matrices than this gain nothing from more than 64 factors; sparser ones gain a few percent
- * from 128, which above so many cells is not worth the time and the memory.  Where attributes tell items apart by
- * more words and categories than this, what is known of items is more than ratings alone would say: a few dimensions
- * more hold it.
+ * How many dimensions: the square root of the number of cells, which is how fast what stands out of the noise grows in
+ * number, in steps that vectors are padded to anyway.  Sparse matrices have 128 at least, and where attributes tell
+ * items apart by more words and categories than MANY_FEATURES 192, as those say more than ratings alone would.
  */
+#define FACTOR_STEP 64
+#define LEAST_FACTORS 64
+#define LEAST_SPARSE_FACTORS 128
+#define LEAST_FEATURE_FACTORS 192
+#define MOST_FACTORS 512
 #define DENSE 0.02
-#define MANY_CELLS 5e6
 #define MANY_FEATURES 5000
+
+/*
+ * Seconds of an iteration of one part on two cores of a server of 2025, by conjugate gradients on rounded vectors: for
+ * each cell and factor, and for each row and pair of factors.  Constants rather than a measurement, since the same rows
+ * must give the same model on any machine.
+ */
+#define CELL_SECONDS 9.5e-10
+#define ROW_SECONDS 2.0e-10
 
 #define MOST_RATING_FACTORS 64
 
 /* Ratings fade with 2^4 times the half-life of what users choose. */
 #define RATING_ROOTS 4
 
-/* How many dimensions data of a shape is worth. */
-static int
-default_factors(const MfDataShape *shape, double density)
+/* Seconds that so many iterations take with so many factors, roughly; a model of both parts solves each. */
+static double
+expected_seconds(const MfDataShape *shape, bool both_parts, int factors, int iterations)
 {
-	if (density > DENSE || shape->ncells > MANY_CELLS)
-		return 64;
-	return shape->nfeatures >= MANY_FEATURES ? 192 : 128;
+	double		rows = (double) (shape->nusers + shape->nitems);
+	double		one_part = factors * ((double) shape->ncells * CELL_SECONDS + rows * factors * ROW_SECONDS);
+
+	return iterations * (both_parts ? 2 : 1) * one_part;
+}
+
+/* The least number of dimensions that data of a shape is worth, if there is time. */
+static int
+least_factors(const MfDataShape *shape, double density)
+{
+	if (density > DENSE)
+		return LEAST_FACTORS;
+	return shape->nfeatures >= MANY_FEATURES ? LEAST_FEATURE_FACTORS : LEAST_SPARSE_FACTORS;
+}
+
+/*
+ * How many dimensions data of a shape is worth: as many as it can tell apart, but no more than there is time for, where
+ * so many iterations are to be made.
+ */
+int
+mf_default_factors(const MfDataShape *shape, bool both_parts, int iterations)
+{
+	double		density = (double) shape->ncells / ((double) shape->nusers * (double) shape->nitems);
+	int			factors = FACTOR_STEP * (int) round(sqrt((double) shape->ncells) / FACTOR_STEP);
+	int			least = least_factors(shape, density);
+
+	factors = factors > least ? factors : least;
+	factors = factors < MOST_FACTORS ? factors : MOST_FACTORS;
+	while (factors > LEAST_FACTORS && expected_seconds(shape, both_parts, factors, iterations) > shape->seconds)
+		factors -= FACTOR_STEP;
+	return factors;
 }
 
 /*
  * The preset for what is there to learn: ratings and interest, or one of them alone.  Constants can
- * be replaced afterwards; then mf_objective_settle(). mean, deviation, range, value_scale and
+ * be replaced afterwards, and mf_default_factors() goes by them; then mf_objective_settle(). mean, deviation, range, value_scale and
  * weight_scale are the caller's.
  */
 void
@@ -84,7 +123,6 @@ mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, con
 	*objective = (MfObjective) {
 		.has_rating = is_explicit,
 		.has_interest = interest,
-		.factors = default_factors(shape, density),
 		.iterations = 10,
 		.regularization = 1,
 		.interest_weight = interest ? (is_explicit ? 0.5 : 1) : 0,

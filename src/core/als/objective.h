@@ -152,11 +152,13 @@ typedef struct MfDataShape
 	int64_t		nitems;
 	int64_t		ncells;			/* without dislikes */
 	int64_t		nfeatures;		/* of items; 0 without attributes */
+	double		seconds;		/* that a training may take by the choice of its factors; infinite: any */
 } MfDataShape;
 
 extern void mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, const MfDataShape *shape);
 extern void mf_objective_imported(MfObjective *objective, bool is_explicit, int factors);
 extern void mf_objective_divide(MfObjective *objective, int rating_factors);
+extern int	mf_default_factors(const MfDataShape *shape, bool both_parts, int iterations);
 extern int	mf_default_rating_factors(const MfObjective *objective);
 extern void mf_objective_settle(MfObjective *objective);
 extern int	mf_slower_ratings(const MfObjective *objective);
