@@ -324,29 +324,32 @@ libmf() {
 	note libmf.test "$(mf-predict -e 0 "$scratch/test.txt" "$scratch/libmf.model" "$scratch/libmf.out" | sed -n 's/^RMSE = //p')"
 }
 
-# Real ratings, defaults alone.
+# The sets of real data: one call with its defaults, beside what each part of a model finds alone, and popularity.  Sets of
+# several kinds of events name the column that has them.
 measure_quality() {
-	local set side
+	local set more
 	[ "$round" = 1 ] || return 0
-	for set in 10core 5core; do
-		[ -r "$data/movietweetings-$set/train.tsv" ] || { echo "  movietweetings-$set is not there"; continue; }
-		sql -c "DROP TABLE IF EXISTS real_train, real_test" \
-			-c "CREATE TABLE real_train (user_id int, item_id int, rating real)" -c "CREATE TABLE real_test (LIKE real_train)"
-		for side in train test; do
-			sql -c "COPY real_$side FROM STDIN" <"$data/movietweetings-$set/$side.tsv"
-		done
-		train "real.$set" "source => 'real_train'"
-		evaluate "real.$set"
-		train "real_implicit.$set" "source => 'real_train', rating_column => NULL"
-		evaluate "real_implicit.$set"
+	for set in movietweetings-10core movietweetings-5core movietweetings-100k anime citeulike-t grocery retailrocket; do
+		load_split "$set" || { echo "  $set is not there"; continue; }
+		more=
+		[ "$set" != retailrocket ] || more=", event_column => 'event'"
+		train "quality.$set.defaults" "source => 'real_train'$more"
+		evaluate "quality.$set.defaults"
+		[ -n "$(sql -c "SELECT 1 FROM pg_attribute WHERE attrelid = 'real_train'::regclass AND attname = 'rating'")" ] || continue
+		train "quality.$set.ratings" "source => 'real_train', interest_weight => 0"
+		evaluate "quality.$set.ratings"
+		train "quality.$set.implicit" "source => 'real_train', rating_column => NULL"
+		evaluate "quality.$set.implicit"
 	done
 }
 
-# Held-out figures of the last model, and the baseline's: NAME.rmse, NAME.ndcg, NAME.ndcg_baseline ...
+# Held-out figures of the last model, and the baseline's, lists of 10 and recall of 20: NAME.rmse, NAME.ndcg, NAME.ndcg_baseline ...
 evaluate() {
 	sql -c "SELECT '$1.' || metric || ' ' || value || coalesce(E'\n$1.' || metric || '_baseline ' || baseline, '')
-			FROM mf_evaluate('real_test', model => 'bench') WHERE metric IN ('rmse', 'mae', 'ndcg', 'recall')
-			AND value IS NOT NULL" >>"$figures"
+			FROM mf_evaluate('real_test', model => 'bench') WHERE metric IN ('rmse', 'mae', 'ndcg', 'coverage', 'gini')
+			AND value IS NOT NULL" \
+		-c "SELECT '$1.recall20 ' || value || E'\n$1.recall20_baseline ' || baseline FROM mf_evaluate('real_test', 20, 'bench')
+			WHERE metric = 'full_recall'" >>"$figures"
 }
 
 # How alike a list's items are, and NDCG, by diversity: diversity.SET.D.intra_list_similarity and .ndcg, D in tenths, of a model
@@ -365,23 +368,39 @@ measure_diversity() {
 	done
 }
 
-# The rows of a set of real ratings to train on and to test with, as real_train and real_test.
+# The rows of a set of real data to train on and to test with, as real_train and real_test: the files of a set that is
+# split, else by mf_holdout() a fifth of the pairs, of a set with times and no ratings the last fifth of the rows.
 load_split() {
-	local side more=
-	[ -r "$data/$1/train.tsv" ] || [ -r "$data/$1/ratings.tsv" ] || return 1
-	sql -c "DROP TABLE IF EXISTS real_train, real_test, real_all"
-	if [ -r "$data/$1/ratings.tsv" ]; then
-		sql -c "CREATE TABLE real_all (user_id int, item_id int, rating real)"
-		tail -n +2 "$data/$1/ratings.tsv" | sql -c "COPY real_all FROM STDIN"
-		sql -c "CREATE TABLE real_test AS SELECT * FROM real_all WHERE mf_holdout(user_id, item_id)" \
-			-c "CREATE TABLE real_train AS SELECT * FROM real_all WHERE NOT mf_holdout(user_id, item_id)"
-		return 0
-	fi
-	[ "$1" != movietweetings-100k ] || more=", at bigint"
-	sql -c "CREATE TABLE real_train (user_id int, item_id int, rating real$more)" -c "CREATE TABLE real_test (LIKE real_train)"
-	for side in train test; do
-		sql -c "COPY real_$side FROM STDIN" <"$data/$1/$side.tsv"
+	local side more= file=
+	for file in "$data/$1/ratings.tsv" "$data/$1/events.tsv" "$data/$1/train.tsv"; do
+		[ ! -r "$file" ] || break
 	done
+	[ -r "$file" ] || return 1
+	sql -c "DROP TABLE IF EXISTS real_train, real_test, real_all"
+	case $file in
+		*/train.tsv)
+			[ "$1" != movietweetings-100k ] || more=", at bigint"
+			sql -c "CREATE TABLE real_train (user_id int, item_id int, rating real$more)" -c "CREATE TABLE real_test (LIKE real_train)"
+			for side in train test; do
+				sql -c "COPY real_$side FROM STDIN" <"$data/$1/$side.tsv"
+			done ;;
+		*)
+			split_rows "$file" ;;
+	esac
+}
+
+# Loads a file whose first line names its columns, and splits its rows.
+split_rows() {
+	local columns held_out="mf_holdout(user_id, item_id)"
+	columns=$(head -1 "$1" | sed 's/user_id/& int/; s/item_id/& int/; s/rating/& real/; s/time/& bigint/; s/event/& text/; s/\t/, /g')
+	sql -c "CREATE TABLE real_all ($columns)"
+	tail -n +2 "$1" | sql -c "COPY real_all FROM STDIN"
+	case $columns in
+		*rating*) ;;
+		*time*) held_out="time >= (SELECT percentile_disc(0.8) WITHIN GROUP (ORDER BY time) FROM real_all)" ;;
+	esac
+	sql -c "CREATE TABLE real_test AS SELECT * FROM real_all WHERE $held_out" \
+		-c "CREATE TABLE real_train AS SELECT * FROM real_all WHERE NOT $held_out"
 }
 
 # How soon a training ends that is told to, of either feedback, with ratings in memory and spilled.

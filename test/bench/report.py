@@ -165,13 +165,23 @@ def tenant_rows(f):
            "its vectors and what its users have", f("tenants.tables") / f("tenants.count") / 1e3, "kB")
 
 
+QUALITY_SETS = ("movietweetings-10core", "movietweetings-5core", "movietweetings-100k", "anime", "citeulike-t", "grocery",
+                "retailrocket")
+QUALITY_METRICS = (("rmse", "RMSE", "ratings"), ("mae", "MAE", "ratings"), ("ndcg", "NDCG@10", "implicit"),
+                   ("recall20", "Recall@20", "implicit"), ("coverage", "coverage", "implicit"), ("gini", "Gini", "implicit"))
+
+
 def quality_rows(f):
-    for name in ("10core", "5core"):
-        for model, label in (("real", "explicit"), ("real_implicit", "implicit")):
-            for metric, baseline in (("rmse", "user and item biases"), ("ndcg", "popularity")):
-                key = "%s.%s.%s" % (model, name, metric)
-                yield ("MovieTweetings %s, %s preset: %s" % (name, label, {"rmse": "RMSE", "ndcg": "NDCG@10"}[metric]),
-                       f(key), baseline, f(key + "_baseline"), "")
+    """Each figure of the defaults beside the baseline's, and beside that of the part of a model that is made for it."""
+    for name in QUALITY_SETS:
+        for metric, label, alone in QUALITY_METRICS:
+            key = "quality.%s.defaults.%s" % (name, metric)
+            yield ("%s: %s" % (name, label), f(key), "biases of users and items" if alone == "ratings" else "popularity",
+                   f(key + "_baseline"), "")
+            yield ("%s: %s" % (name, label), f(key), "ratings alone" if alone == "ratings" else "implicit preset",
+                   f("quality.%s.%s.%s" % (name, alone, metric)), "")
+        yield ("%s: seconds" % name, f("quality.%s.defaults.total" % name), "implicit preset",
+               f("quality.%s.implicit.total" % name))
 
 
 def cancel_rows(f):
