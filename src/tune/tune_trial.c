@@ -18,6 +18,9 @@
 #define TRIAL_STREAM 77
 #define DRAWS_PER_TRIAL 16
 
+/* Trials have a share of the preset's factors, or of so many where it has fewer. */
+#define WIDE 128
+
 /* How rows may fade, in days; 0: never. */
 static const int half_lives[] = {0, 730, 180, 60, 14};
 
@@ -160,7 +163,7 @@ DrawEvents(const EventWeights *kinds, int number, int64 seed, bool *first)
 void
 DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset, const EventWeights *kinds)
 {
-	static const int factors[] = {32, 48, 64, 96, 128};
+	static const double factors[] = {0.25, 0.375, 0.5, 0.75, 1};
 	MfObjective *objective = &trial->objective;
 	int			fading = SearchesHalfLife(options) ? (int) lengthof(half_lives) - 1 : 0;
 	bool		first = false;
@@ -180,7 +183,9 @@ DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjecti
 	}
 	if (options->factors < 0)
 	{
-		objective->factors = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
+		double		share = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
+
+		objective->factors = (int) (share * Max(preset->factors, WIDE));
 		if (options->rating_factors < 0)
 			objective->rating_factors = mf_default_rating_factors(objective);
 		else
