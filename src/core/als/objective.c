@@ -67,7 +67,7 @@
 #define CELL_SECONDS 9.5e-10
 #define ROW_SECONDS 2.0e-10
 
-#define MOST_RATING_FACTORS 64
+#define MOST_RATING_FACTORS 128
 
 /* Ratings fade with 2^4 times the half-life of what users choose. */
 #define RATING_ROOTS 4
