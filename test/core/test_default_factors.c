@@ -32,7 +32,9 @@ main(void)
 	ok(grows && before == 512, "more ratings never have fewer, from 128 to 512");
 	ok(clicks(2059, 1099, 35736, INFINITY) == 192, "the square root, to the next step");
 	ok(clicks(100, 100, 5000, INFINITY) == 64, "64 of a few dense ratings");
-	ok(clicks(1000, 1000, 1000000, INFINITY) == 512, "as many of many dense ones as of sparse ones");
+	ok(clicks(3000, 3000, 1000000, INFINITY) == 512, "as many of many dense ones as of sparse ones");
+	ok(clicks(1000, 100000, 1000000, INFINITY) == 256 && clicks(50, 100000, 1000000, INFINITY) == 64,
+	   "a quarter of the smaller side at most");
 	ok(mf_default_factors(&described, false, 10) == 192, "192 at least where much is known of items");
 
 	before = 0;

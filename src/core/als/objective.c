@@ -48,10 +48,12 @@
 
 /*
  * How many dimensions: the square root of the number of cells, which is how fast what stands out of the noise grows in
- * number, in steps that vectors are padded to anyway.  Sparse matrices have 128 at least, and where attributes tell
- * items apart by more words and categories than MANY_FEATURES 192, as those say more than ratings alone would.
+ * number, but no more than a quarter of those that the smaller side could fill, in steps that vectors are padded to
+ * anyway.  Sparse matrices have 128 at least, and where attributes tell items apart by more words and categories than
+ * MANY_FEATURES 192, as those say more than ratings alone would.
  */
 #define FACTOR_STEP 64
+#define RANK_A_FACTOR 4
 #define LEAST_FACTORS 64
 #define LEAST_SPARSE_FACTORS 128
 #define LEAST_FEATURE_FACTORS 192
@@ -99,7 +101,9 @@ int
 mf_default_factors(const MfDataShape *shape, bool both_parts, int iterations)
 {
 	double		density = (double) shape->ncells / ((double) shape->nusers * (double) shape->nitems);
-	int			factors = FACTOR_STEP * (int) round(sqrt((double) shape->ncells) / FACTOR_STEP);
+	int64_t		rank = shape->nusers < shape->nitems ? shape->nusers : shape->nitems;
+	double		worth = fmin(sqrt((double) shape->ncells), (double) rank / RANK_A_FACTOR);
+	int			factors = FACTOR_STEP * (int) round(worth / FACTOR_STEP);
 	int			least = least_factors(shape, density);
 
 	factors = factors > least ? factors : least;
