@@ -167,11 +167,10 @@ SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *fac
 typedef struct SumsBlock
 {
 	const Driver *driver;
-	const MfAls *als;
 	int64		first;
 	int64		count;
 	Size		width;			/* bytes of an item's */
-	char	   *data;			/* nnodes x count x width, 0 of nodes that have none */
+	char	  **data;			/* of each node count x width */
 	int64	   *received;		/* items, by node */
 	Results    *losses;
 } SumsBlock;
@@ -191,30 +190,26 @@ TakeSumsChunk(void *state, const ChunkHeader *header, const char *data, Size byt
 	if (header->channel != CHANNEL_SUMS || header->node < 0 || header->node >= block->driver->nnodes || at < 0 ||
 		header->count > block->count - at || bytes != header->count * block->width)
 		NodesDisagree("Sums are not those that were asked for.");
-	memcpy(block->data + (header->node * block->count + at) * block->width, data, bytes);
+	memcpy(block->data[header->node] + at * block->width, data, bytes);
 	block->received[header->node] += header->count;
 }
 
-/*
- * Adds up what nodes have sent, in the order of nodes, to the first one's.  The array is used again for each block, so
- * what is left there of a node that has sent nothing, for it has no rows, is removed.  A node sends all of a block or
- * nothing.
- */
+/* Solves the items of a block from what nodes have sent: all of it or nothing, where they have no rows. */
 static void
-AddSums(SumsBlock *block)
+SolveBlock(const SumsBlock *block, MfAls *als, const int64 *start)
 {
-	for (int n = 0; n < block->driver->nnodes; n++)
-	{
-		char	   *own = block->data + n * block->count * block->width;
+	int			nnodes = block->driver->nnodes;
+	MfRows		rows = {.first = block->first,.nrows = block->count,.start = start + block->first};
+	const char **parts = palloc(sizeof(char *) * nnodes);
 
-		CHECK_FOR_INTERRUPTS();
-		if (block->received[n] == 0)
-			memset(own, 0, block->count * block->width);
-		else if (block->received[n] != block->count)
+	for (int n = 0; n < nnodes; n++)
+	{
+		if (block->received[n] != 0 && block->received[n] != block->count)
 			NodesDisagree("Sums of items are missing.");
-		if (n > 0)
-			mf_als_add_sums(block->als, block->count, (float *) block->data, (const float *) own);
+		parts[n] = block->received[n] > 0 ? block->data[n] : NULL;
 	}
+	CheckCore(mf_als_solve_sums(als, &rows, parts, nnodes));
+	pfree(parts);
 }
 
 /*
@@ -231,9 +226,9 @@ ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
 
 /* Asks for the sums of a block of items; the first one begins the half-sweep with a basis. */
 static void
-AskForSums(Driver *driver, SumsBlock *block, const float *basis, Size basis_bytes)
+AskForSums(Driver *driver, SumsBlock *block, bool exact, const float *basis, Size basis_bytes)
 {
-	SumsArgument argument = {block->first, block->count, block->first == 0};
+	SumsArgument argument = {block->first, block->count, block->first == 0, exact};
 	Size		bytes = sizeof(argument) + (argument.begins ? basis_bytes : 0);
 	char	   *data = palloc(bytes);
 
@@ -242,7 +237,6 @@ AskForSums(Driver *driver, SumsBlock *block, const float *basis, Size basis_byte
 	if (argument.begins && basis_bytes > 0)
 		memcpy(data + sizeof(argument), basis, basis_bytes);
 	RunStep(driver, STEP_SUMS, data, bytes, TakeSumsChunk, block);
-	AddSums(block);
 	pfree(data);
 }
 
@@ -263,37 +257,38 @@ RowStarts(const int32 *item_counts, int64 n)
 
 /* Solves all items, block by block, for a half-sweep that has begun with a basis. */
 static void
-SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, const int64 *start, const float *basis,
+SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, bool exact, const int64 *start, const float *basis,
 			Size basis_bytes, Results *losses)
 {
-	SumsBlock	block = {.driver = driver,.als = als,.width = sizeof(float) * mf_als_sums_floats(als),.losses = losses};
+	SumsBlock	block = {.driver = driver,.width = mf_als_sums_bytes(als),.losses = losses};
 	int64		most = ItemsAtOnce(driver, problem, block.width);
 
-	block.data = HugeArray(most * driver->nnodes, block.width);
+	block.data = palloc(sizeof(char *) * driver->nnodes);
+	for (int n = 0; n < driver->nnodes; n++)
+		block.data[n] = HugeArray(most, block.width);
 	block.received = palloc(sizeof(int64) * driver->nnodes);
 	for (; block.first < problem->nitems; block.first += block.count)
 	{
-		MfRows		rows;
-
 		block.count = Min(most, problem->nitems - block.first);
-		rows = (MfRows) {.first = block.first,.nrows = block.count,.start = start + block.first};
-		AskForSums(driver, &block, basis, basis_bytes);
-		CheckCore(mf_als_solve_sums(als, &rows, (const float *) block.data));
+		AskForSums(driver, &block, exact, basis, basis_bytes);
+		SolveBlock(&block, als, start);
 	}
+	for (int n = 0; n < driver->nnodes; n++)
+		pfree(block.data[n]);
 	pfree(block.data);
 	pfree(block.received);
 }
 
 /*
- * A half-sweep of items, exactly; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells,
- * or at least whether there are any.
+ * A half-sweep of items; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells, or at least
+ * whether there are any.  exact: false lets nodes round, see mf_als_begin_sums().
  *
  * The Gram matrix is that of the users as they were solved last, which SumUsers() has added up.  The basis made of it
  * goes to nodes with the first block.  What the objective has of users comes with it, a sum from each node, and they
  * are added in the order of nodes.
  */
 double
-SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts)
+SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts, bool exact)
 {
 	Size		basis_bytes = sizeof(float) * mf_als_basis_floats(als);
 	float	   *basis = palloc(basis_bytes + 1);
@@ -301,9 +296,9 @@ SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int
 	Results		losses = MakeResults(driver, sizeof(double));
 	double		loss;
 
-	CheckCore(mf_als_begin(als, MF_ITEMS, true, problem->has_interest ? driver->gram : NULL));
+	CheckCore(mf_als_begin_sums(als, exact, problem->has_interest ? driver->gram : NULL, NULL));
 	mf_als_get_basis(als, basis);
-	SolveBlocks(driver, problem, als, start, basis, basis_bytes, &losses);
+	SolveBlocks(driver, problem, als, exact, start, basis, basis_bytes, &losses);
 	CheckCore(mf_als_end(als, &loss));
 	for (int n = 0; n < driver->nnodes; n++)
 		loss += ((const double *) losses.data)[n];

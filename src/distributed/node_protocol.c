@@ -10,7 +10,7 @@
 #include "pg/packed_rows.h"
 
 /*
- * A chunk with so many bytes of data, which is copied, palloc'd.  node: whose it is, 0 of the driver; first, count: of
+ * A chunk with so many bytes of data, which is copied (NULL: yet to be written), palloc'd.  node: whose it is, 0 of the driver; first, count: of
  * items, 0 of results.
  */
 bytea *
@@ -21,9 +21,16 @@ MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data,
 
 	SET_VARSIZE(chunk, VARHDRSZ + sizeof(ChunkHeader) + bytes);
 	memcpy(VARDATA(chunk), &header, sizeof(ChunkHeader));
-	if (bytes > 0)
+	if (data != NULL && bytes > 0)
 		memcpy(VARDATA(chunk) + sizeof(ChunkHeader), data, bytes);
 	return chunk;
+}
+
+/* Where a chunk's data are, to be written. */
+char *
+ChunkData(bytea *chunk)
+{
+	return VARDATA(chunk) + sizeof(ChunkHeader);
 }
 
 /*

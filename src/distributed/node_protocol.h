@@ -11,7 +11,7 @@
 #include "source/ratings.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 1
+#define NODE_PROTOCOL 2
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)
@@ -36,7 +36,7 @@ typedef enum Channel
 	CHANNEL_INTEREST,			/* vectors of given_ld floats */
 	CHANNEL_RATING,
 	CHANNEL_BIAS,				/* floats */
-	CHANNEL_SUMS				/* mf_als_sums_floats() floats */
+	CHANNEL_SUMS				/* mf_als_sums_bytes() of each item */
 } Channel;
 
 /* What a chunk begins with. */
@@ -110,6 +110,7 @@ typedef struct SumsArgument
 	int64		first;
 	int64		count;
 	bool		begins;
+	bool		exact;			/* it */
 } SumsArgument;
 
 /* With STEP_STORE; behind it ShardRange, nshards times. */
@@ -131,6 +132,7 @@ typedef struct ShardRange
 } ShardRange;
 
 extern bytea *MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data, Size bytes);
+extern char *ChunkData(bytea *chunk);
 extern const char *ReadChunk(const bytea *chunk, ChunkHeader *header, Size *bytes);
 extern bytea *PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at);
 

@@ -212,7 +212,7 @@ BeginUsers(NodeAnswer *answer)
 static MfRows
 NextRows(NodeState *state, int64 end)
 {
-	int64		most = Max(1, CHUNK_BYTES / (int64) (sizeof(float) * mf_als_sums_floats(state->als)));
+	int64		most = Max(1, CHUNK_BYTES / (int64) mf_als_sums_bytes(state->als));
 	MfRows		rows;
 	int64		skip;
 
@@ -236,9 +236,7 @@ NextSums(NodeAnswer *answer)
 	NodeCall	call;
 	MfRows		rows;
 	double		loss;
-	float	   *sums;
 	bytea	   *chunk;
-	Size		bytes;
 
 	if (state->empty)
 		return NULL;
@@ -254,12 +252,9 @@ NextSums(NodeAnswer *answer)
 	EnterNode(state, &call);
 	rows = NextRows(state, argument.first + argument.count);
 	LeaveNode(&call);
-	bytes = sizeof(float) * mf_als_sums_floats(state->als) * rows.nrows;
-	sums = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	CheckCore(mf_als_sums(state->als, &rows, sums));
+	chunk = MakeChunk(answer->node, CHANNEL_SUMS, rows.first, rows.nrows, NULL, mf_als_sums_bytes(state->als) * rows.nrows);
+	CheckCore(mf_als_sums(state->als, &rows, ChunkData(chunk)));
 	state->next_item += rows.nrows;
-	chunk = MakeChunk(answer->node, CHANNEL_SUMS, rows.first, rows.nrows, sums, bytes);
-	pfree(sums);
 	return chunk;
 }
 
@@ -289,7 +284,7 @@ BeginSums(NodeAnswer *answer)
 			NodeStepIsWrong();
 		basis = palloc(sizeof(float) * (floats + 1));
 		memcpy(basis, answer->argument + sizeof(argument), sizeof(float) * floats);
-		CheckCore(mf_als_begin_in(state->als, floats > 0 ? basis : NULL));
+		CheckCore(mf_als_begin_sums(state->als, argument.exact, NULL, floats > 0 ? basis : NULL));
 		pfree(basis);
 		RewindCells(&state->ratings->by_item);
 		memset(&state->part, 0, sizeof(MfRows));

@@ -92,7 +92,7 @@ HalfSweep(Training *t, MfSide side, bool exact)
 
 	if (t->driver)
 		return side == MF_USERS ? SweepUsersOnNodes(t->driver, &t->problem, &t->factors, exact) :
-			SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts);
+			SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts, exact);
 	CheckCore(mf_als_begin(t->als, side, exact, NULL));
 	if (t->problem.int16 && !exact)
 		ReportTiles();

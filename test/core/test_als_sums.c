@@ -97,9 +97,12 @@ add_gram(const Part *part, const MfParallel *parallel, int d, double *gram)
 	free(space);
 }
 
-/* A half-sweep of items by sums of PARTS; returns the loss.  Items are solved `step` at a time. */
+/*
+ * A half-sweep of items by sums of PARTS; returns the loss.  Items are solved `step` at a time.  exact: see
+ * mf_als_begin_sums().  *bytes: of an item's sums.
+ */
 static double
-sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step)
+sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step, bool exact, size_t *bytes)
 {
 	int64_t		nusers = s->problem.nusers;
 	int64_t		nitems = s->problem.nitems;
@@ -108,9 +111,7 @@ sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step)
 	Part		solver = make_part(s, 0, 0, parallel);
 	double	   *gram;
 	float	   *basis;
-	float	   *sums;
-	float	   *all;
-	size_t		floats;
+	char	   *sums[PARTS];
 	double		loss;
 	double		fixed = 0.0;
 
@@ -121,36 +122,40 @@ sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step)
 		add_gram(&part[p], parallel, d, gram);
 	}
 	solver.als = mf_als_init(solver.space, &solver.problem, &solver.factors, parallel);
-	ok(mf_als_begin(solver.als, MF_ITEMS, true, s->problem.has_interest ? gram : NULL) == MF_OK, "who solves has begun");
+	ok(mf_als_begin_sums(solver.als, exact, s->problem.has_interest ? gram : NULL, NULL) == MF_OK, "who solves has begun");
 	basis = sample_floats(mf_als_basis_floats(solver.als) + 1);
 	mf_als_get_basis(solver.als, basis);
-	floats = mf_als_sums_floats(solver.als);
-	sums = malloc((size_t) nitems * floats * sizeof(float));
-	all = calloc((size_t) nitems * floats, sizeof(float));
+	*bytes = mf_als_sums_bytes(solver.als);
 	for (int p = 0; p < PARTS; p++)
 	{
 		MfRows		rows = mf_matrix_rows(&part[p].cells);
 
 		part[p].als = mf_als_init(part[p].space, &part[p].problem, &part[p].factors, parallel);
-		mf_als_begin_in(part[p].als, s->problem.has_interest ? basis : NULL);
+		mf_als_begin_sums(part[p].als, exact, NULL, s->problem.has_interest ? basis : NULL);
 		fixed += mf_als_fixed_loss(part[p].als);
-		mf_als_sums(part[p].als, &rows, sums);
-		mf_als_add_sums(solver.als, nitems, all, sums);
+		sums[p] = malloc((size_t) nitems * *bytes);
+		mf_als_sums(part[p].als, &rows, sums[p]);
 	}
 	for (int64_t first = 0; first < nitems; first += step)
 	{
 		MfRows		rows = {.first = first,.nrows = first + step < nitems ? step : nitems - first,.start = s->items.start + first};
+		const char *at[PARTS + 1];
 
-		mf_als_solve_sums(solver.als, &rows, all + (size_t) first * floats);
+		/* one of them has no cells */
+		for (int p = 0; p < PARTS; p++)
+			at[p] = sums[p] + (size_t) first * *bytes;
+		at[PARTS] = NULL;
+		mf_als_solve_sums(solver.als, &rows, at, PARTS + 1);
 	}
 	ok(mf_als_end(solver.als, &loss) == MF_OK, "no error");
 	for (int p = 0; p < PARTS; p++)
+	{
 		free_part(&part[p]);
+		free(sums[p]);
+	}
 	free_part(&solver);
 	free(gram);
 	free(basis);
-	free(sums);
-	free(all);
 	return loss + fixed;
 }
 
@@ -195,14 +200,17 @@ test_sums(const SampleOptions *o)
 	float	   *again[3];
 	double		loss;
 	double		summed;
+	double		rounded;
 	bool		same = true;
 	double		off = 0.0;
+	size_t		bytes;
+	size_t		exact_bytes;
 
 	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
 	sample_sweep(als, &s, MF_ITEMS, true, 0, &loss);
 	for (int k = 0; k < 3; k++)
 		whole[k] = copy_of(now[k], size[k]);
-	summed = sweep_by_sums(&s, &parallel, o->nitems);
+	summed = sweep_by_sums(&s, &parallel, o->nitems, true, &bytes);
 	is_close(summed, loss, 1e-5, "the loss by sums");
 	for (int k = 0; k < 3; k++)
 	{
@@ -212,7 +220,7 @@ test_sums(const SampleOptions *o)
 	if (!ok(off < 2e-3, "d = %d, rating %d, interest %d, weighted %d: items by sums", o->factors, o->rating, o->interest,
 			o->weighted))
 		printf("#   off by %g\n", off);
-	same = sweep_by_sums(&s, &alone, 7) == summed;
+	same = sweep_by_sums(&s, &alone, 7, true, &bytes) == summed;
 	for (int k = 0; k < 3; k++)
 	{
 		same = same && (now[k] == NULL || memcmp(now[k], again[k], size[k] * sizeof(float)) == 0);
@@ -220,6 +228,17 @@ test_sums(const SampleOptions *o)
 		free(whole[k]);
 	}
 	ok(same, "the same bits by one thread, and seven items at a time");
+
+	/* where vectors and sums may be rounded: little farther from the bottom, in half the space */
+	exact_bytes = bytes;
+	s.problem.int16 = s.problem.int8 = true;
+	rounded = sweep_by_sums(&s, &parallel, o->nitems, false, &bytes);
+	if (!ok(fabs(rounded - loss) <= 2e-3 * loss, "d = %d, rating %d, interest %d, weighted %d: rounded sums", o->factors, o->rating,
+			o->interest, o->weighted))
+		printf("#   %g, exactly %g\n", rounded, loss);
+	ok(o->factors < 64 || (double) bytes < 0.6 * (double) exact_bytes, "and in half the space");
+	ok(sweep_by_sums(&s, &alone, 7, false, &bytes) == rounded, "the same bits of these");
+	s.problem.int16 = s.problem.int8 = false;
 	free(space);
 	sample_free(&s);
 }

@@ -353,6 +353,13 @@ choose_blocks(MfAls *als, bool exact)
 		choose_turn(als);
 }
 
+/* Whether a half-sweep that need not be exact may round the fixed side's vectors to numbers that are multiplied faster. */
+static bool
+may_round(const MfAls *als)
+{
+	return als->problem->int16 && !als->problem->weighted && side_by_side(als) && mf_int16() != NULL;
+}
+
 /* Kernels, the blocks of dimensions, and the fixed side as the caller has it. */
 static void
 start_side(MfAls *als, MfSide side, bool exact)
@@ -362,7 +369,8 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->int16 = NULL;
 	als->coarse = false;
 	als->stride = als->ld;
-	als->may_round = !exact && als->problem->int16 && !als->problem->weighted && side_by_side(als) && mf_int16() != NULL;
+	als->may_round = !exact && may_round(als);
+	als->halves = false;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
 	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].present &&
@@ -378,18 +386,17 @@ start_side(MfAls *als, MfSide side, bool exact)
 }
 
 /*
- * Prepares a half-sweep: kernels, the fixed side's Gram matrix and regularization terms.  basis: given, in place of
- * gram; or NULL.
+ * Prepares a half-sweep that has started: the fixed side's Gram matrix and regularization terms.  basis: given, in place
+ * of gram; or NULL.
  */
 static MfError
-begin(MfAls *als, MfSide side, bool exact, const double *gram, const float *basis)
+prepare(MfAls *als, const double *gram, const float *basis)
 {
 	const MfProblem *problem = als->problem;
-	int64_t		nfixed = side == MF_USERS ? problem->nitems : problem->nusers;
-	int64_t		nrows = side == MF_USERS ? problem->nusers : problem->nitems;
+	int64_t		nfixed = als->side == MF_USERS ? problem->nitems : problem->nusers;
+	int64_t		nrows = als->side == MF_USERS ? problem->nusers : problem->nitems;
 	int64_t		nblocks = (nfixed + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
 
-	start_side(als, side, exact);
 	if (!mf_parallel_for(als->parallel, nblocks, sum_penalties, als))
 		return MF_CANCELLED;
 	collect_penalties(als, nblocks);
@@ -414,14 +421,22 @@ begin(MfAls *als, MfSide side, bool exact, const double *gram, const float *basi
 MfError
 mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 {
-	return begin(als, side, exact, gram, NULL);
+	start_side(als, side, exact);
+	return prepare(als, gram, NULL);
 }
 
-/* Begins a half-sweep of items, exactly, in a basis that was found elsewhere. */
+/*
+ * Begins a half-sweep of items by sums: with the Gram matrix of all users, or in a basis that was found elsewhere.  What
+ * is solved is as in an exact one; who has no users has nothing to round.  How much is brought by iterations those who sum
+ * know from their half-sweeps of users alone.
+ */
 MfError
-mf_als_begin_in(MfAls *als, const float *basis)
+mf_als_begin_sums(MfAls *als, bool exact, const double *gram, const float *basis)
 {
-	return begin(als, MF_ITEMS, true, NULL, basis);
+	start_side(als, MF_ITEMS, true);
+	als->halves = !exact && als->problem->int16;
+	als->may_round = !exact && als->problem->nusers > 0 && may_round(als);
+	return prepare(als, gram, basis);
 }
 
 /* Floats of a basis: rotation and eigenvalues; 0 where vectors are not rotated. */
@@ -482,11 +497,12 @@ mf_als_rows(MfAls *als, const MfRows *rows)
 
 /* The same by the sums of their cells. */
 MfError
-mf_als_solve_sums(MfAls *als, const MfRows *rows, const float *sums)
+mf_als_solve_sums(MfAls *als, const MfRows *rows, const char *const *sums, int parts)
 {
 	MfError		error;
 
 	als->sums = sums;
+	als->nsums = parts;
 	error = mf_als_rows(als, rows);
 	als->sums = NULL;
 	return error;

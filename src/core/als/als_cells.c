@@ -347,7 +347,7 @@ mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_
 
 	if (als->sums != NULL)
 	{
-		mf_sums_take(als, part, row->row, matrix, sums);
+		mf_sums_take(als, part, row->row, matrix, panel->rows, sums);
 		return;
 	}
 	memset(right, 0, MF_MAX_RIGHT * (size_t) block->width * sizeof(float));

@@ -1,16 +1,19 @@
 /*
  * als_packed_sums.c - the sums of an item's cells as they travel from who has some of its users to who solves it.
  *
- * What travels of an item are the numbers of its dimensions alone, without padding: of each matrix that its terms have,
- * one unless they weigh cells differently, the upper triangle and the right-hand sides, and behind them MfRowSums.
+ * What travels of an item are the numbers of its dimensions alone, without padding.  Of each matrix that its terms have,
+ * one unless they weigh cells differently, a group: MfRowSums, the right-hand sides, and the upper triangle.
+ *
+ * A half-sweep that need not be exact sends triangles in half the space: the diagonal as it is, and every other number
+ * as a part of the most that it can be, the root of the product of its row's and its column's diagonal (Cauchy and
+ * Schwarz), in 16 bits.  So what rounding adds to a matrix is 1e-5 of what it says of a direction, in each direction that
+ * a diagonal number is of, and items are as far as that from the bottom of the objective, which rises by the square.
  */
 #include "core/als/als_packed_sums.h"
 #include "core/als/als_state.h"
 
+#include <math.h>
 #include <string.h>
-
-/* MfRowSums as floats. */
-#define SUMS_FLOATS ((int) (sizeof(MfRowSums) / sizeof(float)))
 
 /* The groups of an item's sums; returns how many. */
 int
@@ -38,25 +41,33 @@ mf_sums_groups(const MfAls *als, MfSumsGroup *groups)
 	return n;
 }
 
-/* Floats of a group. */
+/* Whole numbers stand for 0 .. 1 by this. */
+#define MOST_PART 32767
+
+/* Bytes of a group. */
 size_t
-mf_sums_group_floats(const MfSumsGroup *group)
+mf_sums_group_bytes(const MfAls *als, const MfSumsGroup *group)
 {
 	size_t		d = (size_t) group->dimensions;
+	size_t		right = (size_t) group->nright * d * sizeof(float);
+	size_t		triangle = d * (d + 1) / 2 * sizeof(float);
 
-	return d * (d + 1) / 2 + (size_t) group->nright * d + SUMS_FLOATS;
+	/* floats are at multiples of four bytes, so an odd number of halves has one more */
+	if (als->halves)
+		triangle = d * sizeof(float) + (d * (d - 1) / 2 + 1) / 2 * 2 * sizeof(int16_t);
+	return sizeof(MfRowSums) + right + triangle;
 }
 
 size_t
-mf_als_sums_floats(const MfAls *als)
+mf_als_sums_bytes(const MfAls *als)
 {
 	MfSumsGroup groups[MF_TERMS];
 	int			n = mf_sums_groups(als, groups);
-	size_t		floats = 0;
+	size_t		bytes = 0;
 
 	for (int g = 0; g < n; g++)
-		floats += mf_sums_group_floats(&groups[g]);
-	return floats;
+		bytes += mf_sums_group_bytes(als, &groups[g]);
+	return bytes;
 }
 
 /* Where a dimension's numbers are inside of a half-sweep. */
@@ -74,105 +85,169 @@ run_length(const MfAls *als, int k, int end)
 }
 
 /* Copies dimensions first .. end - 1 of a row of ld floats; returns what lies behind the copy. */
-static float *
-pack_row(const MfAls *als, const float *row, int first, int end, float *out)
+static char *
+pack_row(const MfAls *als, const float *row, int first, int end, char *out)
 {
 	for (int k = first; k < end;)
 	{
 		int			n = run_length(als, k, end);
 
 		memcpy(out, row + place_of(als, k), (size_t) n * sizeof(float));
-		out += n;
+		out += (size_t) n * sizeof(float);
 		k += n;
 	}
 	return out;
 }
 
-/* A group as it travels, from what mf_sweep_accumulate() has made. */
+/*
+ * Packs a triangle in halves; the matrix is overwritten, by the whole numbers: row after row they lie before what is yet
+ * to be read.  roots: of ld floats.
+ */
+static void
+pack_halves(const MfAls *als, int d, float *matrix, float *roots, char *out)
+{
+	int16_t    *half = (int16_t *) (void *) matrix;
+	int16_t    *to = half;
+	size_t		bytes = (size_t) (d * (d - 1) / 2) * sizeof(int16_t);
+
+	memset(roots, 0, (size_t) als->ld * sizeof(float));
+	for (int i = 0; i < d; i++)
+	{
+		float		square = matrix[place_of(als, i) * (als->ld + 1)];
+
+		memcpy(out, &square, sizeof(float));
+		out += sizeof(float);
+		/* what is not finite stays so on the diagonal */
+		roots[place_of(als, i)] = square > 0.0f && isfinite(square) ? 1.0f / sqrtf(square) : 0.0f;
+	}
+	for (int i = 0; i < d; i++)
+	{
+		const float *row = matrix + place_of(als, i) * als->ld;
+
+		for (int k = i + 1; k < d;)
+		{
+			int			n = run_length(als, k, d);
+
+			als->dense->to_halves(to, row + place_of(als, k), roots + place_of(als, k), MOST_PART * roots[place_of(als, i)], n);
+			to += n;
+			k += n;
+		}
+	}
+	memset(out + bytes, 0, bytes % sizeof(float));
+	memcpy(out, half, bytes);
+}
+
+/*
+ * A group as it travels, from what mf_sweep_accumulate() has made, of which nothing is left.  roots: room for ld floats.
+ */
 void
-mf_sums_pack(const MfAls *als, const MfSumsGroup *group, const float *matrix, const MfRowSums *sums, float *out)
+mf_sums_pack(const MfAls *als, const MfSumsGroup *group, float *matrix, float *roots, const MfRowSums *sums, char *out)
 {
 	int			d = group->dimensions;
 
-	for (int i = 0; i < d; i++)
-		out = pack_row(als, matrix + place_of(als, i) * als->ld, i, d, out);
+	memcpy(out, sums, sizeof(MfRowSums));
+	out += sizeof(MfRowSums);
 	for (int r = 0; r < group->nright; r++)
 		out = pack_row(als, matrix + (als->ld + group->right[r]) * als->ld, 0, d, out);
-	memcpy(out, sums, sizeof(MfRowSums));
+	if (als->halves)
+	{
+		pack_halves(als, d, matrix, roots, out);
+		return;
+	}
+	for (int i = 0; i < d; i++)
+		out = pack_row(als, matrix + place_of(als, i) * als->ld, i, d, out);
 }
 
-/* The other way round: a row of dimensions first .. end - 1. */
-static const float *
-unpack_row(const MfAls *als, float *row, int first, int end, const float *from)
+/* The other way round: adds to a row of dimensions first .. end - 1. */
+static const char *
+add_row(const MfAls *als, float *row, int first, int end, const char *from)
 {
 	for (int k = first; k < end;)
 	{
 		int			n = run_length(als, k, end);
 
-		memcpy(row + place_of(als, k), from, (size_t) n * sizeof(float));
-		from += n;
+		als->dense->add(row + place_of(als, k), (const float *) (const void *) from, n);
+		from += (size_t) n * sizeof(float);
 		k += n;
 	}
 	return from;
 }
 
+/* Adds a triangle that came in halves.  roots: room for ld floats. */
+static void
+add_halves(const MfAls *als, int d, float *matrix, float *roots, const char *from)
+{
+	const int16_t *half = (const int16_t *) (const void *) (from + (size_t) d * sizeof(float));
+
+	for (int i = 0; i < d; i++)
+	{
+		float		square;
+
+		memcpy(&square, from + (size_t) i * sizeof(float), sizeof(float));
+		matrix[place_of(als, i) * (als->ld + 1)] += square;
+		roots[place_of(als, i)] = sqrtf(square);
+	}
+	for (int i = 0; i < d; i++)
+	{
+		float	   *row = matrix + place_of(als, i) * als->ld;
+
+		for (int k = i + 1; k < d;)
+		{
+			int			n = run_length(als, k, d);
+
+			als->dense->add_halves(row + place_of(als, k), half, roots + place_of(als, k),
+								   roots[place_of(als, i)] / MOST_PART, n);
+			half += n;
+			k += n;
+		}
+	}
+}
+
+/* Adds a group that has come from one of those who sum. */
+static void
+add_group(const MfAls *als, const MfSumsGroup *group, float *matrix, float *roots, MfRowSums *sums, const char *from)
+{
+	int			d = group->dimensions;
+	MfRowSums	more;
+
+	memcpy(&more, from, sizeof(MfRowSums));
+	from += sizeof(MfRowSums);
+	for (int part = 0; part < MF_TERMS; part++)
+		sums->constant[part] += more.constant[part];
+	sums->target_sum += more.target_sum;
+	sums->weight_sum += more.weight_sum;
+	for (int r = 0; r < group->nright; r++)
+		from = add_row(als, matrix + (als->ld + group->right[r]) * als->ld, 0, d, from);
+	if (als->halves)
+	{
+		add_halves(als, d, matrix, roots, from);
+		return;
+	}
+	for (int i = 0; i < d; i++)
+		from = add_row(als, matrix + place_of(als, i) * als->ld, i, d, from);
+}
+
 /*
- * What mf_sweep_accumulate() gives, from the sums of row `row` of als->rows: those of `part`, or of all terms where they
- * share a matrix.
+ * What mf_sweep_accumulate() gives, from the sums of row `row` of als->rows, in the order of those who made them: of
+ * `part`, or of all terms where they share a matrix.  roots: room for ld floats.
  */
 void
-mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, MfRowSums *sums)
+mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, float *roots, MfRowSums *sums)
 {
 	MfSumsGroup groups[MF_TERMS] = {0};	/* there is one at least */
 	int			n = mf_sums_groups(als, groups);
-	const float *from = als->sums + (size_t) row * mf_als_sums_floats(als);
+	size_t		at = (size_t) row * mf_als_sums_bytes(als);
 	int			g = 0;
-	int			d;
 
 	while (g + 1 < n && groups[g].asked != part)
-		from += mf_sums_group_floats(&groups[g++]);
-	d = groups[g].dimensions;
+		at += mf_sums_group_bytes(als, &groups[g++]);
+	memset(sums, 0, sizeof(MfRowSums));
 	memset(matrix, 0, (size_t) (als->ld + MF_MAX_RIGHT) * (size_t) als->ld * sizeof(float));
-	for (int i = 0; i < d; i++)
-		from = unpack_row(als, matrix + place_of(als, i) * als->ld, i, d, from);
-	for (int i = 0; i < als->ld; i++)
+	for (int p = 0; p < als->nsums; p++)
+		if (als->sums[p] != NULL)
+			add_group(als, &groups[g], matrix, roots, sums, als->sums[p] + at);
+	/* systems side by side are made of the upper half alone */
+	for (int i = 0; i < als->ld && als->ld > MF_LANES_MOST_LD; i++)
 		for (int k = 0; k < i; k++)
 			matrix[i * als->ld + k] = matrix[k * als->ld + i];
-	for (int r = 0; r < groups[g].nright; r++)
-		from = unpack_row(als, matrix + (als->ld + groups[g].right[r]) * als->ld, 0, d, from);
-	memcpy(sums, from, sizeof(MfRowSums));
-}
-
-/* Adds a group's sums to others. */
-static void
-add_group(const MfSumsGroup *group, float *to, const float *from)
-{
-	size_t		n = mf_sums_group_floats(group) - SUMS_FLOATS;
-	MfRowSums	sum;
-	MfRowSums	more;
-
-	for (size_t k = 0; k < n; k++)
-		to[k] += from[k];
-	memcpy(&sum, to + n, sizeof(MfRowSums));
-	memcpy(&more, from + n, sizeof(MfRowSums));
-	for (int part = 0; part < MF_TERMS; part++)
-		sum.constant[part] += more.constant[part];
-	sum.target_sum += more.target_sum;
-	sum.weight_sum += more.weight_sum;
-	memcpy(to + n, &sum, sizeof(MfRowSums));
-}
-
-void
-mf_als_add_sums(const MfAls *als, int64_t nrows, float *to, const float *from)
-{
-	MfSumsGroup groups[MF_TERMS];
-	int			n = mf_sums_groups(als, groups);
-
-	for (int64_t r = 0; r < nrows; r++)
-		for (int g = 0; g < n; g++)
-		{
-			add_group(&groups[g], to, from);
-			to += mf_sums_group_floats(&groups[g]);
-			from += mf_sums_group_floats(&groups[g]);
-		}
 }

@@ -11,7 +11,6 @@
 
 struct MfAls;
 
-extern size_t mf_als_sums_floats(const struct MfAls *als);
-extern void mf_als_add_sums(const struct MfAls *als, int64_t nrows, float *to, const float *from);
+extern size_t mf_als_sums_bytes(const struct MfAls *als);
 
 #endif

@@ -78,7 +78,9 @@ typedef struct MfAls
 	double		gain;			/* by how much the last iteration lowered the loss: see als_int16.c */
 	double		last_loss[2];	/* of each side's last half-sweep that might round */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
-	const float *sums;			/* with it: the sums of their cells, which are not here; or NULL */
+	const char *const *sums;	/* with it: the sums of their cells, which are not here, by who has made them; or NULL */
+	int			nsums;			/* so many have; NULL of who has no cells */
+	bool		halves;			/* triangles travel in halves: als_packed_sums.c */
 	MfSide		side;
 	bool		apart;			/* an item's cells weigh differently in its terms, which then share no matrix */
 	bool		exact;
@@ -198,9 +200,10 @@ extern void mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *bloc
 
 /* als_packed_sums.c */
 extern int	mf_sums_groups(const MfAls *als, MfSumsGroup *groups);
-extern size_t mf_sums_group_floats(const MfSumsGroup *group);
-extern void mf_sums_pack(const MfAls *als, const MfSumsGroup *group, const float *matrix, const MfRowSums *sums, float *out);
-extern void mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, MfRowSums *sums);
+extern size_t mf_sums_group_bytes(const MfAls *als, const MfSumsGroup *group);
+extern void mf_sums_pack(const MfAls *als, const MfSumsGroup *group, float *matrix, float *roots, const MfRowSums *sums,
+						 char *out);
+extern void mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, float *roots, MfRowSums *sums);
 
 /* als_rest.c */
 extern void mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel);

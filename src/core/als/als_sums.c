@@ -16,8 +16,8 @@
 typedef struct Summing
 {
 	MfAls	   *als;
-	size_t		floats;
-	float	   *out;
+	size_t		bytes;			/* of a row */
+	char	   *out;
 } Summing;
 
 /* The sums of one row. */
@@ -27,12 +27,12 @@ sum_row(const Summing *s, int64_t r, const MfPanel *panel, float *matrix)
 	const MfAls *als = s->als;
 	MfSumsGroup groups[MF_TERMS];
 	int			n = mf_sums_groups(als, groups);
-	float	   *out = s->out + (size_t) r * s->floats;
+	char	   *out = s->out + (size_t) r * s->bytes;
 	MfRowState	row = {.row = r};
 
 	if (als->rows->start[r + 1] == als->rows->start[r])
 	{
-		memset(out, 0, s->floats * sizeof(float));
+		memset(out, 0, s->bytes);
 		return;
 	}
 	for (int g = 0; g < n; g++)
@@ -40,8 +40,9 @@ sum_row(const Summing *s, int64_t r, const MfPanel *panel, float *matrix)
 		MfRowSums	sums;
 
 		mf_sweep_accumulate(als, groups[g].asked, &row, -1, panel, matrix, &sums);
-		mf_sums_pack(als, &groups[g], matrix, &sums, out);
-		out += mf_sums_group_floats(&groups[g]);
+		/* the panel has done its part */
+		mf_sums_pack(als, &groups[g], matrix, panel->rows, &sums, out);
+		out += mf_sums_group_bytes(als, &groups[g]);
 	}
 }
 
@@ -63,9 +64,9 @@ sum_block(void *state, int64_t block, int worker)
 }
 
 MfError
-mf_als_sums(MfAls *als, const MfRows *rows, float *out)
+mf_als_sums(MfAls *als, const MfRows *rows, void *out)
 {
-	Summing		summing = {als, mf_als_sums_floats(als), out};
+	Summing		summing = {als, mf_als_sums_bytes(als), out};
 
 	als->rows = rows;
 	if (!mf_parallel_for(als->parallel, (rows->nrows + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK, sum_block, &summing))

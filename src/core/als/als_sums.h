@@ -10,6 +10,6 @@
 
 struct MfAls;
 
-extern MfError mf_als_sums(struct MfAls *als, const MfRows *rows, float *out);
+extern MfError mf_als_sums(struct MfAls *als, const MfRows *rows, void *out);
 
 #endif

@@ -98,6 +98,16 @@ typedef struct MfDense
 	void		(*masses) (const MfMasses *masses, int n, double *sum);
 
 	/*
+	 * out[k] = x[k] factor[k] f as whole numbers up to 32767, for n numbers; up to MF_MAX_LANES more are read and written,
+	 * and out may lie before x in the same place
+	 */
+	void		(*to_halves) (int16_t *out, const float *x, const float *factor, float f, int n);
+
+	/* x[k] += half[k] factor[k] f, for n numbers; and x[k] += y[k] */
+	void		(*add_halves) (float *x, const int16_t *half, const float *factor, float f, int n);
+	void		(*add) (float *x, const float *y, int n);
+
+	/*
 	 * out (ld) = diagonal x + panel' (panel x) for panel (n x ld); diagonal NULL: added to out; x
 	 * != out
 	 */

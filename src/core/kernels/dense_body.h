@@ -5,6 +5,7 @@
  * registers allow: with 32 of them (AVX-512) 8 rows by 3 registers, with 16 4 by 3, so that loads keep up with two
  * multiply-adds a cycle (Goto and van de Geijn 2008).  Panels have at most some hundred rows: they are in L2.
  */
+#include "core/kernels/halves_body.h"
 #include "core/kernels/weights_body.h"
 
 #if MF_LANES == 16
@@ -570,6 +571,9 @@ static const MfDense MF_KERNEL(mf_dense) = {
 	MF_KERNEL(roots),
 	MF_KERNEL(weigh),
 	MF_KERNEL(masses),
+	MF_KERNEL(to_halves),
+	MF_KERNEL(add_halves),
+	MF_KERNEL(add),
 	MF_KERNEL(normal_product),
 	MF_KERNEL(cg_step),
 	MF_KERNEL(xpay),
