@@ -73,6 +73,7 @@ typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const cha
 
 /* driver.c */
 extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
+extern void KeepAnswers(Size bytes);
 extern void SendArrays(Driver *driver);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
 pg_noreturn extern void NodesDisagree(const char *what);

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "compat.h"
 #include "core/als/als_sums.h"
@@ -213,15 +214,15 @@ SolveBlock(const SumsBlock *block, MfAls *als, const int64 *start)
 }
 
 /*
- * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, take half of the memory for
- * maintenance, but no less than LEAST_SUMS_BYTES.  Each block is a query.
+ * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, twice, as Citus has them and
+ * as they are taken, take half of the memory for maintenance, but no less than LEAST_SUMS_BYTES.  Each block is a query.
  */
 static int64
 ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
 {
 	int64		bytes = Max(MaintenanceMemory() / 2, LEAST_SUMS_BYTES);
 
-	return Min(problem->nitems, Max(1, bytes / (int64) (width * driver->nnodes)));
+	return Min(problem->nitems, Max(1, bytes / (int64) (2 * width * driver->nnodes)));
 }
 
 /* Asks for the sums of a block of items; the first one begins the half-sweep with a basis. */
@@ -231,12 +232,17 @@ AskForSums(Driver *driver, SumsBlock *block, bool exact, const float *basis, Siz
 	SumsArgument argument = {block->first, block->count, block->first == 0, exact};
 	Size		bytes = sizeof(argument) + (argument.begins ? basis_bytes : 0);
 	char	   *data = palloc(bytes);
+	int			settings;
 
 	memset(block->received, 0, sizeof(int64) * driver->nnodes);
 	memcpy(data, &argument, sizeof(argument));
 	if (argument.begins && basis_bytes > 0)
 		memcpy(data + sizeof(argument), basis, basis_bytes);
+	settings = NewGUCNestLevel();
+	/* rows of a megabyte have little beside it */
+	KeepAnswers(block->count * block->width * driver->nnodes * 5 / 4 + CHUNK_BYTES);
 	RunStep(driver, STEP_SUMS, data, bytes, TakeSumsChunk, block);
+	AtEOXact_GUC(true, settings);
 	pfree(data);
 }
 
