@@ -2,8 +2,9 @@
  * fn_node.c - calls by which the nodes of a Citus cluster train together: mfrec.node_take, mfrec.node_receive,
  * mfrec.node_run, mfrec.driver_send.
  *
- * They come from the driver of a training (src/distributed), in queries that Citus takes to the nodes.  Whoever else
- * calls them reaches only what the same role has in the same transaction, and gets an error where a step does not fit.
+ * They come from the driver of a training (src/distributed), in queries that Citus takes to the nodes, as the role that
+ * trains, so anybody may call them where there is Citus, and nobody elsewhere.  Whoever else calls them reaches only what
+ * the same role has in the same transaction, and gets an error where a step does not fit.
  */
 #include "postgres.h"
 
@@ -16,6 +17,7 @@
 #include "compat.h"
 #include "distributed/driver.h"
 #include "distributed/node.h"
+#include "pg/citus.h"
 #include "sql/args.h"
 
 /* Arguments of mfrec.node_take before the columns. */
@@ -33,6 +35,18 @@ typedef struct NodeTaking
 #define TAKES_VALUE 2
 #define TAKES_WEIGHT 4
 #define TAKES_TIME 8
+
+/* An error where the database is no node of a cluster: no training comes here. */
+static void
+CheckCluster(void)
+{
+	if (!HasCitus())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database is no node of a Citus cluster"),
+				 errdetail("By this function nodes of a cluster train together."),
+				 errhint("Train with mf_train().")));
+}
 
 /* The type of ids in an argument's column. */
 static void
@@ -111,6 +125,7 @@ TakingState(FunctionCallInfo fcinfo)
 	int64		job;
 	NodeState  *state;
 
+	CheckCluster();
 	for (int i = 0; i < COLUMNS_FROM; i++)
 		if (PG_NARGS() <= COLUMNS_FROM || PG_ARGISNULL(i))
 			NodeStepIsWrong();
@@ -163,6 +178,7 @@ mfrec_node_receive(PG_FUNCTION_ARGS)
 {
 	bytea	   *chunk = PG_GETARG_BYTEA_P(1);
 
+	CheckCluster();
 	ReceiveChunk(PG_GETARG_INT64(0), chunk);
 	PG_FREE_IF_COPY(chunk, 1);
 	PG_RETURN_INT64(1);
@@ -181,6 +197,7 @@ mfrec_node_run(PG_FUNCTION_ARGS)
 	{
 		MemoryContext old;
 
+		CheckCluster();
 		context = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 		context->user_fctx = answer = palloc0(sizeof(NodeAnswer));
@@ -206,6 +223,7 @@ mfrec_driver_send(PG_FUNCTION_ARGS)
 
 	if (SRF_IS_FIRSTCALL())
 	{
+		CheckCluster();
 		context = SRF_FIRSTCALL_INIT();
 		context->user_fctx = FindSending(PG_GETARG_INT64(0));
 	}

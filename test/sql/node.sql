@@ -1,5 +1,17 @@
 -- Trainings on nodes of Citus: calls that no driver sends, in other orders and with other columns.  What a real cluster
 -- does is in test/citus.
+-- without Citus none of them does anything
+SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
+SELECT mfrec.node_receive(1, '');
+SELECT mfrec.node_run(1, 0, 'items', '');
+SELECT mfrec.driver_send(1);
+-- a node, as far as a catalog makes one
+SET allow_system_table_mods = on;
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char", partkey text);
+RESET allow_system_table_mods;
+SELECT mfrec.driver_send(1);
+SELECT mfrec.node_receive(1, '');
+SELECT mfrec.node_run(1, 0, 'nonsense', '');
 -- rows of other columns than those of the first call
 BEGIN;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 'a'::text, 'b'::text, 1::real);
@@ -43,7 +55,7 @@ ROLLBACK;
 CREATE FUNCTION pg_temp.little(v bytea) RETURNS bytea LANGUAGE sql AS
 $$SELECT string_agg(substring(v, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(v)) i$$;
 CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.little(int4send(1)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
+	SELECT pg_temp.little(int4send(2)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
 		|| pg_temp.little(int8send(1)) || data
 $$;
 CREATE FUNCTION pg_temp.begin_with(problem bytea) RETURNS text LANGUAGE plpgsql AS $$
@@ -67,3 +79,7 @@ SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 232, 1), 240, 5)) FROM proble
 SELECT pg_temp.begin_with(set_byte(bytes, 248, 5)) FROM problem;
 SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 177)) FROM problem;	-- roots of a weight
 DROP TABLE problem;
+SET allow_system_table_mods = on;
+DROP TABLE pg_catalog.pg_dist_partition;
+RESET allow_system_table_mods;
+SELECT mfrec.node_run(1, 0, 'items', '');	-- no node any more
