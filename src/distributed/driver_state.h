@@ -63,6 +63,9 @@ typedef struct Driver
 	double		bias;			/* sum over users */
 	double	   *gram;			/* shared x shared, of all users */
 	float	   *mean;			/* given_ld: mean user */
+	int64		block;			/* items whose sums are taken at a time */
+	Size		block_width;	/* bytes of those of an item, at most */
+	char	  **sums;			/* of each node, block x block_width; NULL: there was no half-sweep of items yet */
 } Driver;
 
 /*

@@ -16,8 +16,15 @@
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
 
-/* The least memory that sums of items take, here and on their way: less would be many queries. */
+/*
+ * The memory that sums of items take, on their way and here: less would be many queries, and more new pages for each of
+ * them, as malloc() gives back what is more than it keeps: see KeepPages().
+ */
 #define LEAST_SUMS_BYTES (INT64CONST(16) << 20)
+#define MOST_SUMS_BYTES (INT64CONST(48) << 20)
+
+/* Just below the largest piece that malloc() does not map apart from others, however many of these were given back. */
+#define KEPT_BYTES ((Size) 31 << 20)
 
 /*
  * Whether the cells of the nodes have weights.  All nodes have to decide alike, so it goes by the sums of all of them,
@@ -215,12 +222,13 @@ SolveBlock(const SumsBlock *block, MfAls *als, const int64 *start)
 
 /*
  * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, twice, as Citus has them and
- * as they are taken, take half of the memory for maintenance, but no less than LEAST_SUMS_BYTES.  Each block is a query.
+ * as they are taken, take half of the memory for maintenance, between LEAST_SUMS_BYTES and MOST_SUMS_BYTES.  Each block
+ * is a query.
  */
 static int64
 ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
 {
-	int64		bytes = Max(MaintenanceMemory() / 2, LEAST_SUMS_BYTES);
+	int64		bytes = Min(Max(MaintenanceMemory() / 2, LEAST_SUMS_BYTES), MOST_SUMS_BYTES);
 
 	return Min(problem->nitems, Max(1, bytes / (int64) (2 * width * driver->nnodes)));
 }
@@ -261,27 +269,58 @@ RowStarts(const int32 *item_counts, int64 n)
 	return start;
 }
 
+/*
+ * Lets malloc() keep the memory of one block's answer for the next one's.  The C library of Linux gives memory back to the
+ * system, which clears it anew each time, unless it has seen a large piece come and go; elsewhere this does nothing.
+ */
+static void
+KeepPages(void)
+{
+	void	   *piece = malloc(KEPT_BYTES);
+
+	/* looked at, or the compiler takes both calls away */
+	if (piece != NULL)
+		*(volatile char *) piece = 0;
+	free(piece);
+}
+
+/*
+ * Room for the sums of a block of items from each node, which half-sweeps share; width: bytes of an item's.  Where an
+ * exact half-sweep needs more than those before it, what there was goes with the training.
+ */
+static void
+MakeBlock(Driver *driver, const MfProblem *problem, Size width)
+{
+	MemoryContext old;
+
+	if (driver->sums && driver->block_width >= width)
+		return;
+	old = MemoryContextSwitchTo(driver->context);
+	driver->block = ItemsAtOnce(driver, problem, width);
+	driver->block_width = width;
+	driver->sums = driver->sums ? driver->sums : palloc(sizeof(char *) * driver->nnodes);
+	for (int n = 0; n < driver->nnodes; n++)
+		driver->sums[n] = HugePageArray(driver->block, width);
+	MemoryContextSwitchTo(old);
+	KeepPages();
+}
+
 /* Solves all items, block by block, for a half-sweep that has begun with a basis. */
 static void
 SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, bool exact, const int64 *start, const float *basis,
 			Size basis_bytes, Results *losses)
 {
 	SumsBlock	block = {.driver = driver,.width = mf_als_sums_bytes(als),.losses = losses};
-	int64		most = ItemsAtOnce(driver, problem, block.width);
 
-	block.data = palloc(sizeof(char *) * driver->nnodes);
-	for (int n = 0; n < driver->nnodes; n++)
-		block.data[n] = HugeArray(most, block.width);
+	MakeBlock(driver, problem, block.width);
+	block.data = driver->sums;
 	block.received = palloc(sizeof(int64) * driver->nnodes);
 	for (; block.first < problem->nitems; block.first += block.count)
 	{
-		block.count = Min(most, problem->nitems - block.first);
+		block.count = Min(driver->block, problem->nitems - block.first);
 		AskForSums(driver, &block, exact, basis, basis_bytes);
 		SolveBlock(&block, als, start);
 	}
-	for (int n = 0; n < driver->nnodes; n++)
-		pfree(block.data[n]);
-	pfree(block.data);
 	pfree(block.received);
 }
 

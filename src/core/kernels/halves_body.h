@@ -15,6 +15,10 @@ typedef int16_t MF_KERNEL(halves_in_memory) __attribute__((vector_size(MF_LANES 
 MF_INLINE MF_KERNEL(halves)
 MF_KERNEL(round_to_halves) (MF_V v)
 {
+#if defined(MF_ISA_X86) && MF_LANES == 16
+	/* which cuts off what is beyond 16 bits */
+	return (MF_KERNEL(halves)) _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32((__m512) v));
+#else
 	const MF_V	none = {0};
 	const MF_V	magic = none + 12582912.0f;
 	const MF_V	most = none + 32767.0f;
@@ -22,6 +26,7 @@ MF_KERNEL(round_to_halves) (MF_V v)
 	v = MF_SELECT(v < most, v, most);
 	v = MF_SELECT(v > -most, v, -most);
 	return __builtin_convertvector((MF_VI) (v + magic) - (MF_VI) magic, MF_KERNEL(halves));
+#endif
 }
 
 /* out[k] = x[k] factor[k] f, rounded; reads and writes up to a register beyond n. */
