@@ -99,8 +99,8 @@ BeginNodeSettings(void)
 }
 
 /*
- * Lets answers of so many bytes stay in memory until the GUC nesting level that is open ends: Citus takes an answer as a
- * whole before it gives the first row of it, and what is beyond work_mem goes to a file.
+ * Lets answers of so many bytes stay in memory until the GUC nesting level that is open ends: Citus takes an answer
+ * as a whole before it gives the first row of it, and what is beyond work_mem goes to a file.
  */
 void
 KeepAnswers(Size bytes)

@@ -22,7 +22,8 @@ extern Ratings *ReadOnNodes(Driver *driver, double half_life, int32 **item_count
 extern void StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *problem, const int32 *item_counts);
 extern bool NodesHaveWeights(const Driver *driver);
 extern double SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
-extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts, bool exact);
+extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts,
+							   bool exact);
 extern void MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean);
 extern double MeanBiasOfNodes(const Driver *driver);
 extern double SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors);

@@ -221,9 +221,9 @@ SolveBlock(const SumsBlock *block, MfAls *als, const int64 *start)
 }
 
 /*
- * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, twice, as Citus has them and
- * as they are taken, take half of the memory for maintenance, between LEAST_SUMS_BYTES and MOST_SUMS_BYTES.  Each block
- * is a query.
+ * Items at most whose sums are here at a time: sums of all nodes, of `width` bytes an item, twice, as Citus has them
+ * and as they are taken, take half of the memory for maintenance, between LEAST_SUMS_BYTES and MOST_SUMS_BYTES.  Each
+ * block is a query.
  */
 static int64
 ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
@@ -270,8 +270,9 @@ RowStarts(const int32 *item_counts, int64 n)
 }
 
 /*
- * Lets malloc() keep the memory of one block's answer for the next one's.  The C library of Linux gives memory back to the
- * system, which clears it anew each time, unless it has seen a large piece come and go; elsewhere this does nothing.
+ * Lets malloc() keep the memory of one block's answer for the next one's.  The C library of Linux gives memory back
+ * to the system, which clears it anew each time, unless it has seen a large piece come and go; elsewhere this does
+ * nothing.
  */
 static void
 KeepPages(void)
@@ -325,8 +326,8 @@ SolveBlocks(Driver *driver, const MfProblem *problem, MfAls *als, bool exact, co
 }
 
 /*
- * A half-sweep of items; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells, or at least
- * whether there are any.  exact: false lets nodes round, see mf_als_begin_sums().
+ * A half-sweep of items; users' vectors stay on their nodes.  Returns the objective.  item_counts: of cells, or at
+ * least whether there are any.  exact: false lets nodes round, see mf_als_begin_sums().
  *
  * The Gram matrix is that of the users as they were solved last, which SumUsers() has added up.  The basis made of it
  * goes to nodes with the first block.  What the objective has of users comes with it, a sum from each node, and they

@@ -10,8 +10,8 @@
 #include "pg/packed_rows.h"
 
 /*
- * A chunk with so many bytes of data, which is copied (NULL: yet to be written), palloc'd.  node: whose it is, 0 of the driver; first, count: of
- * items, 0 of results.
+ * A chunk with so many bytes of data, which is copied (NULL: yet to be written), palloc'd.  node: whose it is, 0 of
+ * the driver; first, count: of items, 0 of results.
  */
 bytea *
 MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data, Size bytes)

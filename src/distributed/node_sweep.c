@@ -252,7 +252,8 @@ NextSums(NodeAnswer *answer)
 	EnterNode(state, &call);
 	rows = NextRows(state, argument.first + argument.count);
 	LeaveNode(&call);
-	chunk = MakeChunk(answer->node, CHANNEL_SUMS, rows.first, rows.nrows, NULL, mf_als_sums_bytes(state->als) * rows.nrows);
+	chunk = MakeChunk(answer->node, CHANNEL_SUMS, rows.first, rows.nrows, NULL,
+					  mf_als_sums_bytes(state->als) * rows.nrows);
 	CheckCore(mf_als_sums(state->als, &rows, ChunkData(chunk)));
 	state->next_item += rows.nrows;
 	return chunk;

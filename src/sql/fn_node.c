@@ -3,8 +3,8 @@
  * mfrec.node_run, mfrec.driver_send.
  *
  * They come from the driver of a training (src/distributed), in queries that Citus takes to the nodes, as the role that
- * trains, so anybody may call them where there is Citus, and nobody elsewhere.  Whoever else calls them reaches only what
- * the same role has in the same transaction, and gets an error where a step does not fit.
+ * trains, so anybody may call them where there is Citus, and nobody elsewhere.  Whoever else calls them reaches only
+ * what the same role has in the same transaction, and gets an error where a step does not fit.
  */
 #include "postgres.h"
 

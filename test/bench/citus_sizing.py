@@ -38,7 +38,8 @@ def size(ratings, users, items, nodes, cores, d):
     own = users / nodes
     user_row = RATES['user_bytes'] + 4 * d + RATES['seen_bytes'] * ratings / users
     item_row = RATES['item_bytes'] + 4 * d
-    sums = items * d * (d + 3) / 2 * 4
+    # of an item half a triangle in 16 bits, its diagonal, a right-hand side and four sums: see als_packed_sums.c
+    sums = items * (d * (d - 1) + 8 * d + 32)
     return dict(
         disk=share * RATES['rating_bytes'] + 2 * (own * user_row + items * item_row),
         image=items * (9.5 * d + RATES['image_bytes']),

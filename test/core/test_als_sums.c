@@ -122,7 +122,8 @@ sweep_by_sums(const Sample *s, const MfParallel *parallel, int64_t step, bool ex
 		add_gram(&part[p], parallel, d, gram);
 	}
 	solver.als = mf_als_init(solver.space, &solver.problem, &solver.factors, parallel);
-	ok(mf_als_begin_sums(solver.als, exact, s->problem.has_interest ? gram : NULL, NULL) == MF_OK, "who solves has begun");
+	ok(mf_als_begin_sums(solver.als, exact, s->problem.has_interest ? gram : NULL, NULL) == MF_OK,
+	   "who solves has begun");
 	basis = sample_floats(mf_als_basis_floats(solver.als) + 1);
 	mf_als_get_basis(solver.als, basis);
 	*bytes = mf_als_sums_bytes(solver.als);
@@ -233,8 +234,8 @@ test_sums(const SampleOptions *o)
 	exact_bytes = bytes;
 	s.problem.int16 = s.problem.int8 = true;
 	rounded = sweep_by_sums(&s, &parallel, o->nitems, false, &bytes);
-	if (!ok(fabs(rounded - loss) <= 2e-3 * loss, "d = %d, rating %d, interest %d, weighted %d: rounded sums", o->factors, o->rating,
-			o->interest, o->weighted))
+	if (!ok(fabs(rounded - loss) <= 2e-3 * loss, "d = %d, rating %d, interest %d, weighted %d: rounded sums",
+			o->factors, o->rating, o->interest, o->weighted))
 		printf("#   %g, exactly %g\n", rounded, loss);
 	ok(o->factors < 64 || (double) bytes < 0.6 * (double) exact_bytes, "and in half the space");
 	ok(sweep_by_sums(&s, &alone, 7, false, &bytes) == rounded, "the same bits of these");

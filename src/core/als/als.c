@@ -353,7 +353,7 @@ choose_blocks(MfAls *als, bool exact)
 		choose_turn(als);
 }
 
-/* Whether a half-sweep that need not be exact may round the fixed side's vectors to numbers that are multiplied faster. */
+/* Whether a half-sweep that need not be exact may round the fixed side's vectors. */
 static bool
 may_round(const MfAls *als)
 {
@@ -386,8 +386,8 @@ start_side(MfAls *als, MfSide side, bool exact)
 }
 
 /*
- * Prepares a half-sweep that has started: the fixed side's Gram matrix and regularization terms.  basis: given, in place
- * of gram; or NULL.
+ * Prepares a half-sweep that has started: the fixed side's Gram matrix and regularization terms.  basis: given, in
+ * place of gram; or NULL.
  */
 static MfError
 prepare(MfAls *als, const double *gram, const float *basis)
@@ -426,9 +426,9 @@ mf_als_begin(MfAls *als, MfSide side, bool exact, const double *gram)
 }
 
 /*
- * Begins a half-sweep of items by sums: with the Gram matrix of all users, or in a basis that was found elsewhere.  What
- * is solved is as in an exact one; who has no users has nothing to round.  How much is brought by iterations those who sum
- * know from their half-sweeps of users alone.
+ * Begins a half-sweep of items by sums: with the Gram matrix of all users, or in a basis that was found elsewhere.
+ * What is solved is as in an exact one; who has no users has nothing to round.  How much is brought by iterations
+ * those who sum know from their half-sweeps of users alone.
  */
 MfError
 mf_als_begin_sums(MfAls *als, bool exact, const double *gram, const float *basis)

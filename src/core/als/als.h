@@ -56,15 +56,15 @@ extern MfError mf_als_end(MfAls *als, double *loss);
 
 /*
  * A half-sweep of items by those who have some of the users each, and one who has none (a problem of 0 users) and solves:
- * als_sums.c.  All begin it by mf_als_begin_sums(), alike; he with the sum of the others' Gram matrices, then they with his
- * basis, in arrays of mf_als_basis_floats().  Without an interest part there is none: then gram and basis are NULL.
- * Systems are those of an exact half-sweep.  Where exactness is not asked for, and the problem lets vectors be rounded,
- * users' are, and so are sums on their way.
+ * als_sums.c.  All begin it by mf_als_begin_sums(), alike; he with the sum of the others' Gram matrices, then they
+ * with his basis, in arrays of mf_als_basis_floats().  Without an interest part there is none: then gram and basis
+ * are NULL. Systems are those of an exact half-sweep.  Where exactness is not asked for, and the problem lets vectors
+ * be rounded, users' are, and so are sums on their way.
  *
- * mf_als_sums() fills out, rows->nrows x mf_als_sums_bytes() (als_sums.h).  mf_als_solve_sums() is mf_als_rows() by what
- * `parts` of them have made, which are added in that order, NULL of one who has no cells; rows have a start alone, which
- * says of each whether it has cells.  His loss lacks the fixed side's, which each of them has for their users:
- * mf_als_fixed_loss(), from the beginning on.
+ * mf_als_sums() fills out, rows->nrows x mf_als_sums_bytes() (als_sums.h).  mf_als_solve_sums() is mf_als_rows() by
+ * what `parts` of them have made, which are added in that order, NULL of one who has no cells; rows have a start
+ * alone, which says of each whether it has cells.  His loss lacks the fixed side's, which each of them has for their
+ * users: mf_als_fixed_loss(), from the beginning on.
  */
 extern size_t mf_als_basis_floats(const MfAls *als);
 extern void mf_als_get_basis(const MfAls *als, float *basis);

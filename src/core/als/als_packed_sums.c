@@ -1,13 +1,14 @@
 /*
  * als_packed_sums.c - the sums of an item's cells as they travel from who has some of its users to who solves it.
  *
- * What travels of an item are the numbers of its dimensions alone, without padding.  Of each matrix that its terms have,
- * one unless they weigh cells differently, a group: MfRowSums, the right-hand sides, and the upper triangle.
+ * What travels of an item are the numbers of its dimensions alone, without padding.  Of each matrix that its terms
+ * have, one unless they weigh cells differently, a group: MfRowSums, the right-hand sides, and the upper triangle.
  *
  * A half-sweep that need not be exact sends triangles in half the space: the diagonal as it is, and every other number
  * as a part of the most that it can be, the root of the product of its row's and its column's diagonal (Cauchy and
- * Schwarz), in 16 bits.  So what rounding adds to a matrix is 1e-5 of what it says of a direction, in each direction that
- * a diagonal number is of, and items are as far as that from the bottom of the objective, which rises by the square.
+ * Schwarz), in 16 bits.  So what rounding adds to a matrix is 1e-5 of what it says of a direction, in each direction
+ * that a diagonal number is of, and items are as far as that from the bottom of the objective, which rises by the
+ * square.
  */
 #include "core/als/als_packed_sums.h"
 #include "core/als/als_state.h"
@@ -100,8 +101,8 @@ pack_row(const MfAls *als, const float *row, int first, int end, char *out)
 }
 
 /*
- * Packs a triangle in halves; the matrix is overwritten, by the whole numbers: row after row they lie before what is yet
- * to be read.  roots: of ld floats.
+ * Packs a triangle in halves; the matrix is overwritten, by the whole numbers: row after row they lie before what is
+ * yet to be read.  roots: of ld floats.
  */
 static void
 pack_halves(const MfAls *als, int d, float *matrix, float *roots, char *out)
@@ -128,7 +129,8 @@ pack_halves(const MfAls *als, int d, float *matrix, float *roots, char *out)
 		{
 			int			n = run_length(als, k, d);
 
-			als->dense->to_halves(to, row + place_of(als, k), roots + place_of(als, k), MOST_PART * roots[place_of(als, i)], n);
+			als->dense->to_halves(to, row + place_of(als, k), roots + place_of(als, k),
+								  MOST_PART * roots[place_of(als, i)], n);
 			to += n;
 			k += n;
 		}
@@ -138,7 +140,8 @@ pack_halves(const MfAls *als, int d, float *matrix, float *roots, char *out)
 }
 
 /*
- * A group as it travels, from what mf_sweep_accumulate() has made, of which nothing is left.  roots: room for ld floats.
+ * A group as it travels, from what mf_sweep_accumulate() has made, of which nothing is left.  roots: room for ld
+ * floats.
  */
 void
 mf_sums_pack(const MfAls *als, const MfSumsGroup *group, float *matrix, float *roots, const MfRowSums *sums, char *out)

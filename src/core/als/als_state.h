@@ -78,7 +78,8 @@ typedef struct MfAls
 	double		gain;			/* by how much the last iteration lowered the loss: see als_int16.c */
 	double		last_loss[2];	/* of each side's last half-sweep that might round */
 	const MfRows *rows;			/* of mf_als_rows() in progress */
-	const char *const *sums;	/* with it: the sums of their cells, which are not here, by who has made them; or NULL */
+	const char *const *sums;	/* with it: the sums of their cells by who has made them, which are not here; or
+								 * NULL */
 	int			nsums;			/* so many have; NULL of who has no cells */
 	bool		halves;			/* triangles travel in halves: als_packed_sums.c */
 	MfSide		side;

@@ -98,8 +98,8 @@ typedef struct MfDense
 	void		(*masses) (const MfMasses *masses, int n, double *sum);
 
 	/*
-	 * out[k] = x[k] factor[k] f as whole numbers up to 32767, for n numbers; up to MF_MAX_LANES more are read and written,
-	 * and out may lie before x in the same place
+	 * out[k] = x[k] factor[k] f as whole numbers up to 32767, for n numbers; up to MF_MAX_LANES more are read and
+	 * written, and out may lie before x in the same place
 	 */
 	void		(*to_halves) (int16_t *out, const float *x, const float *factor, float f, int n);
 

@@ -34,7 +34,11 @@ static void
 MF_KERNEL(to_halves) (int16_t *out, const float *x, const float *factor, float f, int n)
 {
 	for (int k = 0; k < n; k += MF_LANES)
-		*(MF_KERNEL(halves_in_memory) *) (out + k) = MF_KERNEL(round_to_halves) (MF_LOAD(x + k) * MF_LOAD(factor + k) * f);
+	{
+		MF_V		v = MF_LOAD(x + k) * MF_LOAD(factor + k) * f;
+
+		*(MF_KERNEL(halves_in_memory) *) (out + k) = MF_KERNEL(round_to_halves) (v);
+	}
 }
 
 /* x[k] += half[k] factor[k] f. */
