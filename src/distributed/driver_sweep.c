@@ -21,7 +21,7 @@
  * them, as malloc() gives back what is more than it keeps: see KeepPages().
  */
 #define LEAST_SUMS_BYTES (INT64CONST(16) << 20)
-#define MOST_SUMS_BYTES (INT64CONST(48) << 20)
+#define MOST_SUMS_BYTES (INT64CONST(32) << 20)
 
 /* Just below the largest piece that malloc() does not map apart from others, however many of these were given back. */
 #define KEPT_BYTES ((Size) 31 << 20)
