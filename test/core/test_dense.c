@@ -8,6 +8,7 @@
 
 #include "core/als/als.h"
 #include "core/base/rng.h"
+#include "core/kernels/cholesky.h"
 #include "core/kernels/dense.h"
 
 #define ROWS 37					/* not a multiple of anything */
@@ -370,6 +371,49 @@ test_vectors(const MfDense *dense, int d)
 		free(v[i]);
 }
 
+/* Whole numbers of 16 bits and back, of rows of any length: off by half a step at most, and nothing behind is touched. */
+static void
+test_halves(const MfDense *dense)
+{
+	enum {MOST = 70, ROOM = MOST + MF_MAX_LANES};
+	float		x[ROOM];
+	float		factor[ROOM];
+	float		back[ROOM];
+	float		sum[ROOM];
+	int16_t		half[ROOM];
+	bool		close = true;
+	bool		kept = true;
+
+	for (int k = 0; k < ROOM; k++)
+	{
+		factor[k] = 1.0f / (float) (k + 1);
+		x[k] = (k % 3 == 0 ? -1.0f : 1.0f) * (float) (k + 1) * (float) (k % 11) / 10.0f;
+	}
+	for (int n = 0; n <= MOST; n++)
+	{
+		for (int k = 0; k < ROOM; k++)
+		{
+			back[k] = 1.0f;
+			sum[k] = 2.0f;
+		}
+		dense->to_halves(half, x, factor, 32767.0f, n);
+		for (int k = 0; k < n; k++)
+			factor[k] = (float) (k + 1);
+		dense->add_halves(back, half, factor, 1.0f / 32767.0f, n);
+		dense->add(sum, x, n);
+		for (int k = 0; k < ROOM; k++)
+		{
+			float		expected = k < n ? 1.0f + x[k] : 1.0f;
+
+			close = close && fabsf(back[k] - expected) <= (k < n ? (float) (k + 1) * 0.51f / 32767.0f + 1e-5f : 0.0f);
+			kept = kept && sum[k] == (k < n ? 2.0f + x[k] : 2.0f);
+			factor[k] = 1.0f / (float) (k + 1);
+		}
+	}
+	ok(close, "halves are off by half a step at most, up to their length");
+	ok(kept, "sums are of as many numbers as there are");
+}
+
 int
 main(void)
 {
@@ -390,7 +434,10 @@ main(void)
 			test_rows(mf_dense(), sizes[i]);
 			test_vectors(mf_dense(), sizes[i]);
 			if (sizes[i] == 100)
+			{
 				test_weights(mf_dense());
+				test_halves(mf_dense());
+			}
 			tear_down();
 		}
 	}
