@@ -18,13 +18,10 @@
 
 /*
  * The memory that sums of items take, on their way and here: less would be many queries, and more new pages for each of
- * them, as malloc() gives back what is more than it keeps: see KeepPages().
+ * them, as malloc() gives back what is more than it keeps.
  */
 #define LEAST_SUMS_BYTES (INT64CONST(16) << 20)
 #define MOST_SUMS_BYTES (INT64CONST(32) << 20)
-
-/* Just below the largest piece that malloc() does not map apart from others, however many of these were given back. */
-#define KEPT_BYTES ((Size) 31 << 20)
 
 /*
  * Whether the cells of the nodes have weights.  All nodes have to decide alike, so it goes by the sums of all of them,
@@ -270,22 +267,6 @@ RowStarts(const int32 *item_counts, int64 n)
 }
 
 /*
- * Lets malloc() keep the memory of one block's answer for the next one's.  The C library of Linux gives memory back
- * to the system, which clears it anew each time, unless it has seen a large piece come and go; elsewhere this does
- * nothing.
- */
-static void
-KeepPages(void)
-{
-	void	   *piece = malloc(KEPT_BYTES);
-
-	/* looked at, or the compiler takes both calls away */
-	if (piece != NULL)
-		*(volatile char *) piece = 0;
-	free(piece);
-}
-
-/*
  * Room for the sums of a block of items from each node, which half-sweeps share; width: bytes of an item's.  Where an
  * exact half-sweep needs more than those before it, what there was goes with the training.
  */
@@ -303,7 +284,6 @@ MakeBlock(Driver *driver, const MfProblem *problem, Size width)
 	for (int n = 0; n < driver->nnodes; n++)
 		driver->sums[n] = HugePageArray(driver->block, width);
 	MemoryContextSwitchTo(old);
-	KeepPages();
 }
 
 /* Solves all items, block by block, for a half-sweep that has begun with a basis. */

@@ -9,8 +9,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @settings = ([ 'mfrec.model', 'mine' ], [ 'mfrec.cold_start', 'empty' ], [ 'mfrec.max_memory', '100MB' ], [ 'mfrec.keep_versions', '3' ],
-	[ 'mfrec.threads', '1' ], [ 'mfrec."verbose"', 'on' ]);
+my @settings = ([ 'mfrec.model', 'mine' ], [ 'mfrec.cold_start', 'empty' ], [ 'mfrec.max_memory', '100MB' ], [ 'mfrec.training_seconds', '45s' ],
+	[ 'mfrec.keep_versions', '3' ], [ 'mfrec.threads', '1' ], [ 'mfrec."verbose"', 'on' ]);
 
 my $node = PostgreSQL::Test::Cluster->new('settings');
 $node->init;
@@ -64,7 +64,8 @@ keeps($node, 'shop', 'new');
 
 # an older version, updated, on a server that has never seen the grant
 my $granted = 'SELECT count(*) FROM pg_parameter_acl WHERE parname LIKE \'mfrec.%\'';
-$node->safe_psql('shop', 'REVOKE SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.keep_versions, mfrec.threads, mfrec."verbose" FROM PUBLIC');
+$node->safe_psql('shop', 'REVOKE SET ON PARAMETER mfrec.model, mfrec.cold_start, mfrec.max_memory, mfrec.training_seconds, mfrec.keep_versions,
+	mfrec.threads, mfrec."verbose" FROM PUBLIC');
 is($node->safe_psql('postgres', $granted), '0', 'the grant can be taken back');
 like(as($node, 'shop', 'regress_plain', "ALTER ROLE regress_plain SET mfrec.model = 'mine'"), qr/^42501: /, 'then it is for superusers');
 own_database($node, 'older', "CREATE EXTENSION mfrec VERSION '0.1.0'; ALTER EXTENSION mfrec UPDATE");
@@ -80,17 +81,17 @@ $other->start;
 (my $superuser = $other->safe_psql('postgres', 'SELECT current_user'));
 my $sql = slurp_file($globals) =~ s/^(CREATE|ALTER) ROLE "?$superuser"?\b.*$//gmr;
 $other->safe_psql('postgres', $sql);
-is($other->safe_psql('postgres', $granted), '6', 'globals have the grants');
+is($other->safe_psql('postgres', $granted), '7', 'globals have the grants');
 own_database($other, 'restored', 'CREATE EXTENSION mfrec');
 keeps($other, 'restored', 'restored');
 $other->safe_psql('restored', 'DROP EXTENSION mfrec');
 is(as($other, 'restored', 'regress_plain', "ALTER ROLE regress_plain SET mfrec.model = 'mine'"), '', 'a dropped extension leaves them');
 $other->safe_psql('restored', 'CREATE EXTENSION mfrec');
-is($other->safe_psql('restored', $granted), '6', 'and finds them again');
+is($other->safe_psql('restored', $granted), '7', 'and finds them again');
 $other->safe_psql('restored', 'DROP EXTENSION mfrec; REVOKE SET ON PARAMETER mfrec.threads FROM PUBLIC; CREATE EXTENSION mfrec');
-is($other->safe_psql('restored', $granted), '5', 'but leaves alone what was taken away');
+is($other->safe_psql('restored', $granted), '6', 'but leaves alone what was taken away');
 $other->safe_psql('restored', "DROP EXTENSION mfrec; CREATE EXTENSION mfrec VERSION '0.1.0'; ALTER EXTENSION mfrec UPDATE");
-is($other->safe_psql('restored', $granted), '5', 'and so does an update');
+is($other->safe_psql('restored', $granted), '6', 'and so does an update');
 $other->safe_psql('postgres', 'DROP DATABASE restored; DROP ROLE regress_plain, regress_other');
 $other->stop;
 $node->stop;
