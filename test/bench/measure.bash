@@ -238,7 +238,7 @@ measure_billion() {
 	local millions
 	for millions in 200 1000; do
 		sql -c "CREATE OR REPLACE VIEW streamed AS SELECT (i / 200)::int AS user_id, ((i % 200 * 135 + i / 200 * 7919) % 27000)::int AS item_id,
-				(1 + i % 5)::real AS rating FROM (SELECT generate_series(0, $millions * 1000000 - 1) AS i) rows"
+				(1 + i % 5)::real AS rating FROM (SELECT generate_series(0::bigint, $millions * 1000000 - 1) AS i) rows"
 		train "streamed.$millions" "source => 'streamed', feedback => 'implicit', factors => 64, iterations => 3" "SET maintenance_work_mem = '1GB';"
 	done
 }
