@@ -36,6 +36,21 @@ MF_KERNEL(configure_sq8) (int rest)
 	AMX_CONFIGURE(&config);
 }
 
+/* Adds a step: by tile a the queries' codes, by tile b those of four packs, one after the other. */
+#define MULTIPLY_STEP(a, b) \
+	do \
+	{ \
+		AMX_LOAD(a, factors->row[s], MF_TILE_SIDE); \
+		AMX_LOAD(b, code, MF_TILE_SIDE); \
+		AMX_DOT(0, a, b); \
+		AMX_LOAD(b, code + size, MF_TILE_SIDE); \
+		AMX_DOT(1, a, b); \
+		AMX_LOAD(b, code + 2 * size, MF_TILE_SIDE); \
+		AMX_DOT(2, a, b); \
+		AMX_LOAD(b, code + 3 * size, MF_TILE_SIDE); \
+		AMX_DOT(3, a, b); \
+	} while (0)
+
 /* Four packs' sums, from the codes of the first on, size bytes each. */
 MF_INLINE void
 MF_KERNEL(multiply_packs) (MF_KERNEL(four_sums) sum, const MF_KERNEL(factors) *factors, const uint8_t *code, int ld)
@@ -48,34 +63,16 @@ MF_KERNEL(multiply_packs) (MF_KERNEL(four_sums) sum, const MF_KERNEL(factors) *f
 	AMX_ZERO(2);
 	AMX_ZERO(3);
 	for (; s < ld / 64; s++, code += 64 * MF_PACK)
-	{
-		AMX_LOAD(4, factors->row[s], MF_TILE_SIDE);
-		AMX_LOAD(5, code, MF_TILE_SIDE);
-		AMX_DOT(0, 4, 5);
-		AMX_LOAD(5, code + size, MF_TILE_SIDE);
-		AMX_DOT(1, 4, 5);
-		AMX_LOAD(5, code + 2 * size, MF_TILE_SIDE);
-		AMX_DOT(2, 4, 5);
-		AMX_LOAD(5, code + 3 * size, MF_TILE_SIDE);
-		AMX_DOT(3, 4, 5);
-	}
+		MULTIPLY_STEP(4, 5);
 	if (ld % 64 != 0)
-	{
-		AMX_LOAD(6, factors->row[s], MF_TILE_SIDE);
-		AMX_LOAD(7, code, MF_TILE_SIDE);
-		AMX_DOT(0, 6, 7);
-		AMX_LOAD(7, code + size, MF_TILE_SIDE);
-		AMX_DOT(1, 6, 7);
-		AMX_LOAD(7, code + 2 * size, MF_TILE_SIDE);
-		AMX_DOT(2, 6, 7);
-		AMX_LOAD(7, code + 3 * size, MF_TILE_SIDE);
-		AMX_DOT(3, 6, 7);
-	}
+		MULTIPLY_STEP(6, 7);
 	AMX_STORE(0, sum[0]);
 	AMX_STORE(1, sum[1]);
 	AMX_STORE(2, sum[2]);
 	AMX_STORE(3, sum[3]);
 }
+
+#undef MULTIPLY_STEP
 
 /* Notes whose items reach what matters in four packs, the first of which is p. */
 MF_INLINE void
