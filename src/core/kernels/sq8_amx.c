@@ -5,7 +5,6 @@
  */
 #include "core/kernels/sq8_amx.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -82,14 +81,8 @@ mf_sq8_amx_agrees(MfSq8ScanTile other)
 {
 	static atomic_bool tried;
 
-	if (!mf_isa_has_amx())
-		return false;
-	if (!atomic_load_explicit(&tried, memory_order_acquire))
-	{
-		if (!mf_sq8_amx_trial(mf_sq8_scan_tile_amx, other))
-			mf_amx_distrust();
-		atomic_store_explicit(&tried, true, memory_order_release);
-	}
+	if (mf_amx_wants_trial(&tried))
+		mf_amx_end_trial(&tried, mf_sq8_amx_trial(mf_sq8_scan_tile_amx, other));
 	return mf_isa_has_amx();
 }
 

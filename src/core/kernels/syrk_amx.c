@@ -9,7 +9,6 @@
  */
 #include "core/kernels/syrk_amx.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -99,14 +98,8 @@ mf_syrk_amx_agrees(MfSyrk other)
 {
 	static atomic_bool tried;
 
-	if (!mf_isa_has_amx())
-		return false;
-	if (!atomic_load_explicit(&tried, memory_order_acquire))
-	{
-		if (!mf_syrk_amx_trial(mf_syrk_amx, other))
-			mf_amx_distrust();
-		atomic_store_explicit(&tried, true, memory_order_release);
-	}
+	if (mf_amx_wants_trial(&tried))
+		mf_amx_end_trial(&tried, mf_syrk_amx_trial(mf_syrk_amx, other));
 	return mf_isa_has_amx();
 }
 

@@ -3,8 +3,6 @@
  */
 #include "core/simd/isa.h"
 
-#include <stdatomic.h>
-
 /* The level in force plus one; 0 until the first question.  Threads that race write the same value. */
 static atomic_int level_in_force;
 
@@ -64,6 +62,22 @@ mf_isa_has_amx(void)
 #else
 	return false;
 #endif
+}
+
+/* Whether a kernel of tiles has yet to stand its trial before it is used: threads that race make it each. */
+bool
+mf_amx_wants_trial(const atomic_bool *tried)
+{
+	return mf_isa_has_amx() && !atomic_load_explicit(tried, memory_order_acquire);
+}
+
+/* Notes how a kernel's trial ended; after one that failed no tiles are used again, by any kernel. */
+void
+mf_amx_end_trial(atomic_bool *tried, bool stood)
+{
+	if (!stood)
+		mf_amx_distrust();
+	atomic_store_explicit(tried, true, memory_order_release);
 }
 
 /* For tests: uses at most this level from now on, and returns the level then in force. */

@@ -9,6 +9,7 @@
 #ifndef MF_ISA_H
 #define MF_ISA_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/simd/amx.h"
@@ -113,6 +114,8 @@ typedef enum MfIsa
 extern MfIsa mf_isa(void);
 extern bool mf_isa_has_vnni(void);
 extern bool mf_isa_has_amx(void);
+extern bool mf_amx_wants_trial(const atomic_bool *tried);
+extern void mf_amx_end_trial(atomic_bool *tried, bool stood);
 extern MfIsa mf_isa_limit(MfIsa level);
 extern const char *mf_isa_name(MfIsa level);
 
