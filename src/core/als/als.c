@@ -490,7 +490,7 @@ mf_als_rows(MfAls *als, const MfRows *rows)
 
 	als->rows = rows;
 	nblocks = mf_sweep_order(als);
-	if (!mf_parallel_for(als->parallel, nblocks, solve_block, als))
+	if (nblocks < 0 || !mf_parallel_for(als->parallel, nblocks, solve_block, als))
 		return MF_CANCELLED;
 	return (MfError) atomic_load(&als->error);
 }

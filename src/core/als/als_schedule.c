@@ -10,6 +10,7 @@
 #define MOST_DUAL 1e3			/* trace of Z Z' in the dual form */
 #define MAX_DUAL 1024			/* lengths that are told apart exactly */
 #define CLASSES (2 * MAX_DUAL + 64)
+#define ROWS_PER_BLOCK 4096
 
 /* Systems that rows have in a block of dimensions, and vectors of a row of n cells in the largest of them. */
 static double
@@ -189,6 +190,16 @@ class_of_row(const MfAls *als, int64_t r, int most_dual)
 	return MAX_DUAL + class;
 }
 
+/* Whether the row at place k of the order takes as long as the one before it. */
+static bool
+is_alike(const MfAls *als, int64_t k)
+{
+	const int64_t *a = als->rows->start + als->order[k - 1];
+	const int64_t *b = als->rows->start + als->order[k];
+
+	return b[1] - b[0] == a[1] - a[0] && k != als->first_dual && k != als->first_empty;
+}
+
 /* Multiply-adds, or what takes as long, for the row at a place of the order. */
 static double
 cost_of_place(const MfAls *als, int64_t place)
@@ -213,13 +224,14 @@ cut_blocks(MfAls *als, int64_t nordered)
 {
 	const double limit = 1e8;	/* multiply-adds */
 	double		cost = 0.0;
+	double		row_cost = 0.0;
 	int64_t		nblocks = 0;
 	int64_t		begin = 0;
 
 	for (int64_t k = 0; k < nordered; k++)
 	{
-		double		row_cost = cost_of_place(als, k);
-
+		if (k == 0 || !is_alike(als, k))
+			row_cost = cost_of_place(als, k);
 		if (k == begin)
 			als->block_start[nblocks++] = (int32_t) k;
 		cost += row_cost;
@@ -235,22 +247,47 @@ cut_blocks(MfAls *als, int64_t nordered)
 	return nblocks;
 }
 
+/* What rows are sorted by. */
+typedef struct Sorting
+{
+	const MfAls *als;
+	int			most_dual;		/* cells that a row in dual form has at most */
+	int32_t    *class;			/* one per row; -1: it has no cells */
+} Sorting;
+
+/* Task: the classes of ROWS_PER_BLOCK rows. */
+static void
+classify_block(void *state, int64_t block, int worker)
+{
+	const Sorting *sorting = state;
+	const MfRows *rows = sorting->als->rows;
+	int64_t		begin = block * ROWS_PER_BLOCK;
+	int64_t		end = begin + ROWS_PER_BLOCK < rows->nrows ? begin + ROWS_PER_BLOCK : rows->nrows;
+
+	(void) worker;
+	for (int64_t r = begin; r < end; r++)
+		sorting->class[r] = rows->start[r + 1] > rows->start[r] ?
+			(int32_t) class_of_row(sorting->als, r, sorting->most_dual) : -1;
+}
+
 /*
  * Puts the rows of als->rows in order, long ones first, then those in dual form, and last those without cells.
- * Returns the number of blocks.
+ * Returns the number of blocks, or -1 when cancelled.
  */
 int64_t
 mf_sweep_order(MfAls *als)
 {
-	int64_t		place[CLASSES];
+	int64_t		place[CLASSES] = {0};
 	int64_t		nrows = als->rows->nrows;
 	int64_t		nordered = 0;
-	int			most_dual = longest_dual(als, &als->block[0]);
+	/* where blocks start is not known as yet */
+	Sorting		sorting = {als, longest_dual(als, &als->block[0]), als->block_start};
 
-	memset(place, 0, sizeof(place));
+	if (!mf_parallel_for(als->parallel, (nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, classify_block, &sorting))
+		return -1;
 	for (int64_t r = 0; r < nrows; r++)
-		if (als->rows->start[r + 1] > als->rows->start[r])
-			place[class_of_row(als, r, most_dual)]++;
+		if (sorting.class[r] >= 0)
+			place[sorting.class[r]]++;
 	for (int class = CLASSES - 1; class >= 0; class--)
 	{
 		int64_t		count = place[class];
@@ -262,9 +299,6 @@ mf_sweep_order(MfAls *als)
 	}
 	als->first_empty = nordered;
 	for (int64_t r = 0; r < nrows; r++)
-		if (als->rows->start[r + 1] > als->rows->start[r])
-			als->order[place[class_of_row(als, r, most_dual)]++] = (int32_t) r;
-		else
-			als->order[nordered++] = (int32_t) r;
+		als->order[sorting.class[r] >= 0 ? place[sorting.class[r]]++ : nordered++] = (int32_t) r;
 	return cut_blocks(als, nrows);
 }
