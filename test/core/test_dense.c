@@ -330,6 +330,41 @@ test_weights(const MfDense *dense)
 	ok(worst < 2e-5, "lanes %d: weighted numbers and masses", dense->lanes);
 }
 
+/* Numbers over their scales, some of which are 0, for 0 to ROWS of them. */
+static void
+test_divisions(const MfDense *dense)
+{
+	double		worst = 0.0;
+	bool		same = true;
+
+	for (int n = 0; n <= ROWS; n++)
+	{
+		float		scale[ROWS + 1];
+		float		x[ROWS + 1];
+		double		expected = 0.0;
+		float		sum;
+
+		for (int k = 0; k <= n; k++)
+		{
+			scale[k] = k % 5 == 3 ? 0.0f : 0.5f + fabsf(factor[k % MANY]);
+			x[k] = panel[k % MANY];
+		}
+		sum = dense->divide_by(x, scale, 0.75f, n);
+		for (int k = 0; k < n; k++)
+		{
+			float		size = k % 5 == 3 ? 0.0f : 0.5f + fabsf(factor[k % MANY]);
+			float		quotient = size > 0.0f ? panel[k % MANY] / (0.75f * size) : 0.0f;
+
+			same = same && scale[k] == 0.75f * size;
+			worst = worse(worst, x[k], quotient);
+			expected += (double) quotient * quotient;
+		}
+		worst = worse(worst, sum, expected);
+		same = same && x[n] == panel[n % MANY];
+	}
+	ok(same && worst < 2e-5, "lanes %d: numbers over their scales", dense->lanes);
+}
+
 static void
 test_vectors(const MfDense *dense, int d)
 {
@@ -435,6 +470,7 @@ main(void)
 			test_vectors(mf_dense(), sizes[i]);
 			if (sizes[i] == 100)
 			{
+				test_divisions(mf_dense());
 				test_weights(mf_dense());
 				test_halves(mf_dense());
 			}

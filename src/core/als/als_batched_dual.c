@@ -30,25 +30,17 @@ fill_lane(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, int lane,
 	int			n = (int) (als->rows->start[row.row + 1] - begin);
 	size_t		place = (size_t) lane * space->length + offset;
 	float		root = als->side == MF_ITEMS ? sqrtf(term->observed) : 1.0f;
-	MfCells		cells = {0};
-	double		constant;
+	MfCells		cells = {space->scale + place, space->target + place, space->weight + place, 0.0, 0.0, 0.0};
+	double		squares;
 
-	cells.scale = space->scale + place;
-	cells.target = space->target + place;
-	cells.weight = space->weight + place;
 	mf_sweep_cells(als, part, systems->moves ? systems->block : &als->block[0], &row, begin, n, &cells);
-	constant = cells.constant;
-	for (int k = 0; k < n; k++)
-	{
-		float		scale = cells.scale[k] *= root;
-
-		/* scale^2 is the weight, which may be 0 */
-		cells.target[k] = scale > 0.0f ? cells.target[k] / scale : 0.0f;
-		cells.weight[k] = term->bias ? scale : 0.0f;
-		if (!systems->moves)
-			constant -= (double) cells.target[k] * cells.target[k];
-	}
-	batch->sums[lane].constant[systems->part] += constant;
+	/* scale^2 is the weight, which may be 0 */
+	squares = als->dense->divide_by(cells.target, cells.scale, root, n);
+	if (term->bias)
+		memcpy(cells.weight, cells.scale, (size_t) n * sizeof(float));
+	else
+		memset(cells.weight, 0, (size_t) n * sizeof(float));
+	batch->sums[lane].constant[systems->part] += cells.constant - (systems->moves ? 0.0 : squares);
 	batch->sums[lane].weight_sum += cells.weight_sum;
 }
 

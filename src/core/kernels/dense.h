@@ -94,6 +94,9 @@ typedef struct MfDense
 	 */
 	void		(*weigh) (float *x, float *scale, const float *weight, int n, double sums[3]);
 
+	/* For n numbers: scale *= factor and x /= scale, 0 where that is 0; returns the sum of their squares, in floats */
+	float		(*divide_by) (float *x, float *scale, float factor, int n);
+
 	/* For n numbers, see above: *sum += the masses, as moments */
 	void		(*masses) (const MfMasses *masses, int n, double *sum);
 

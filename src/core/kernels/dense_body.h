@@ -570,6 +570,7 @@ static const MfDense MF_KERNEL(mf_dense) = {
 	MF_KERNEL(moments),
 	MF_KERNEL(roots),
 	MF_KERNEL(weigh),
+	MF_KERNEL(divide_by),
 	MF_KERNEL(masses),
 	MF_KERNEL(to_halves),
 	MF_KERNEL(add_halves),

@@ -117,3 +117,31 @@ MF_KERNEL(masses) (const MfMasses *masses, int n, double *sum)
 			*sum += masses->mass[k + l] = rest[l];
 	}
 }
+
+/* Divisions take turns with one another, not with the sum. */
+static float
+MF_KERNEL(divide_by) (float *x, float *scale, float factor, int n)
+{
+	MF_V		squares = {0};
+	MF_V		none = {0};
+	float		sum;
+	int			k = 0;
+
+	for (; k + MF_LANES <= n; k += MF_LANES)
+	{
+		MF_V		s = MF_LOAD(scale + k) * factor;
+		MF_V		v = MF_SELECT(s > none, MF_LOAD(x + k) / MF_SELECT(s > none, s, none + 1.0f), none);
+
+		squares += v * v;
+		MF_STORE(scale + k, s);
+		MF_STORE(x + k, v);
+	}
+	sum = MF_SUM(squares);
+	for (; k < n; k++)
+	{
+		scale[k] *= factor;
+		x[k] = scale[k] > 0.0f ? x[k] / scale[k] : 0.0f;
+		sum += x[k] * x[k];
+	}
+	return sum;
+}
