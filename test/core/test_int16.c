@@ -52,17 +52,49 @@ quantize(const MfInt16 *kernels, float *to, const float *from)
 		kernels->quantize(to + r * ld, from + r * ld, ld, step);
 }
 
-/* Back to floats, in place. */
+/* Back to floats, in place, 16 rows at a time. */
 static void
 dequantize(const MfInt16 *kernels, float *x)
 {
-	float		row[MF_INT16_MOST_LD];
+	static float out[16 * MF_INT16_MOST_LD];
+	static float ones[16 * MF_INT16_MOST_LD];
 
-	for (int r = 0; r < MANY; r++)
+	for (int k = 0; k < 16 * ld; k++)
+		ones[k] = 1.0f;
+	for (int first = 0; first < MANY; first += 16)
 	{
-		kernels->dequantize_row(row, x, ld, ld, r, step);
-		memcpy(x + r * ld, row, (size_t) ld * sizeof(float));
+		const float *row[16];
+
+		/* the last rows of all may come again */
+		for (int l = 0; l < 16; l++)
+			row[l] = x + (first + l < MANY ? first + l : MANY - 1) * ld;
+		kernels->interleave(out, row, step, 1.0f, ones, ld);
+		for (int l = 0; l < 16 && first + l < MANY; l++)
+			for (int j = 0; j < ld; j++)
+				x[(first + l) * ld + j] = out[j * 16 + l];
 	}
+}
+
+/* Each lane has scales of its own. */
+static void
+test_interleave(const MfInt16 *kernels, int d)
+{
+	static float out[16 * MF_INT16_MOST_LD];
+	static float scale[16 * MF_INT16_MOST_LD];
+	const float *row[16];
+	bool		same = true;
+
+	for (int k = 0; k < 16 * ld; k++)
+		scale[k] = ldexpf(1.0f, k * 7 % 11 - 5);
+	quantize(kernels, wide, rows);
+	for (int l = 0; l < 16; l++)
+		row[l] = wide + l * 5 % 16 * ld;
+	kernels->interleave(out, row, step, 0.25f, scale, ld);
+	dequantize(kernels, wide);
+	for (int l = 0; l < 16; l++)
+		for (int j = 0; j < ld; j++)
+			same = same && out[j * 16 + l] == 0.25f * scale[j * 16 + l] * wide[l * 5 % 16 * ld + j];
+	ok(same, "d = %d: rows side by side, by lane", d);
 }
 
 /* Numbers are off by half a step at most, and those that are whole stay as they are. */
@@ -249,6 +281,7 @@ test_kernels(const MfInt16 *kernels, int d)
 	{
 		set_up(d, extreme == 1);
 		test_round_trip(kernels, d);
+		test_interleave(kernels, d);
 		test_measure(kernels, d);
 		for (int k = 0; k < 4; k++)
 		{

@@ -55,18 +55,27 @@ tear_down(void)
 	free(number);
 }
 
-/* What a row's whole numbers stand for. */
+/* What rows' whole numbers stand for, side by side, each lane's with scales of its own: powers of 2, so to the bit. */
 static void
-test_round_trip(int d)
+test_interleave(int d)
 {
-	float		row[MF_INT16_MOST_LD];
+	static float out[16 * MF_INT16_MOST_LD];
+	static float scale[16 * MF_INT16_MOST_LD];
 	bool		same = true;
 
-	for (int r = 0; r < MANY; r++)
+	for (int k = 0; k < 16 * ld; k++)
+		scale[k] = ldexpf(1.0f, k * 7 % 11 - 5);
+	for (int first = 0; first + 16 <= MANY; first += 16)
 	{
-		mf_int8()->dequantize_row(row, packed, ld, ld, r, step);
-		for (int j = 0; j < ld; j++)
-			same = same && row[j] == step[j] * (float) number[r * ld + j];
+		const float *row[16];
+
+		for (int l = 0; l < 16; l++)
+			row[l] = packed + (first + l * 5 % 16) * ld;
+		mf_int8()->interleave(out, row, step, 0.5f, scale, ld);
+		for (int l = 0; l < 16; l++)
+			for (int j = 0; j < ld; j++)
+				same = same && out[j * 16 + l] ==
+					0.5f * scale[j * 16 + l] * step[j] * (float) number[(first + l * 5 % 16) * ld + j];
 	}
 	ok(same, "d = %d: rounded to the nearest step", d);
 }
@@ -196,7 +205,7 @@ test_kernels(int d)
 	for (int extreme = 0; extreme < 2; extreme++)
 	{
 		set_up(d, extreme == 1);
-		test_round_trip(d);
+		test_interleave(d);
 		for (int k = 0; k < (int) (sizeof(lengths) / sizeof(lengths[0])); k++)
 		{
 			test_product(d, lengths[k], false);

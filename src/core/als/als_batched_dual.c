@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#define AHEAD 3				/* cells, of each lane, whose vectors are known at once */
+
 /* Empties the lanes' numbers at places begin .. end - 1 of n. */
 static void
 clear_places(float *x, int begin, int end, int lanes)
@@ -44,17 +46,85 @@ fill_lane(const MfAls *als, const MfBatchSpace *space, MfBatch *batch, int lane,
 	batch->sums[lane].weight_sum += cells.weight_sum;
 }
 
-/* The fixed side's vector that a cell in column i refers to; lanes have a place each for quantized ones. */
-static const float *
-fixed_row(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block, int lane, int64_t i)
+/* The lanes' cells: which vectors they refer to. */
+typedef struct LaneCells
+{
+	const int32_t *column[MF_MAX_LANES];
+	int			n[MF_MAX_LANES];
+} LaneCells;
+
+/* The cells of a batch's rows; of empty lanes none. */
+static void
+find_cells(LaneCells *cells, const MfAls *als, const MfBatch *batch)
+{
+	const int64_t *start = als->rows->start;
+
+	for (int l = 0; l < MF_MAX_LANES; l++)
+	{
+		int64_t		row = batch->row[l < batch->count ? l : 0];
+
+		cells->column[l] = als->rows->column + start[row];
+		cells->n[l] = l < batch->count ? (int) (start[row + 1] - start[row]) : 0;
+	}
+}
+
+/* Vectors that the lanes' cells number k refer to, of rows `stride` floats apart; NULL: of shorter lanes. */
+static void
+find_vectors(const float **vector, const LaneCells *cells, const float *rows, int stride, int k)
+{
+	for (int l = 0; l < MF_MAX_LANES; l++)
+		vector[l] = k < cells->n[l] ? rows + (int64_t) cells->column[l][k] * stride : NULL;
+}
+
+/* z of one term's cells: see interleave_cells(). */
+static void
+interleave_floats(const MfAls *als, const MfBatchSpace *space, const LaneCells *cells, MfPart part, const MfBlock *block,
+				  int offset, int n)
+{
+	int			lanes = als->cholesky->lanes;
+	const float *vector[MF_MAX_LANES];
+	MfLaneRows	rows;
+
+	for (int k = 0; k < n; k++)
+	{
+		find_vectors(vector, cells, mf_sweep_rows(als, part, block), als->stride, k);
+		for (int l = 0; l < lanes; l++)
+		{
+			rows.row[l] = vector[l] != NULL ? vector[l] : space->zero;
+			rows.scale[l] = vector[l] != NULL ? space->scale[l * space->length + offset + k] : 0.0f;
+		}
+		als->cholesky->interleave(space->matrix + (size_t) ((offset + k) * block->width * lanes), &rows,
+								  space->roots, block->width);
+	}
+}
+
+/* The same from whole numbers, whose cells all have the same scale; the next vectors are asked for meanwhile. */
+static void
+interleave_numbers(const MfAls *als, const MfBatchSpace *space, const LaneCells *cells, MfPart part,
+				   const MfBlock *block, int offset, int n)
 {
 	const float *rows = mf_sweep_rows(als, part, block);
-	float	   *wide = space->panel.rows + lane * als->ld;
+	const float *step = mf_sweep_step(als, part) + block->offset;
+	int			floats = mf_quantized_floats(als, block->width);
+	const float *vector[AHEAD][MF_MAX_LANES];
 
-	if (als->int16 == NULL)
-		return rows + i * als->stride;
-	als->int16->dequantize_row(wide, rows, als->stride, block->width, i, mf_sweep_step(als, part) + block->offset);
-	return wide;
+	for (int k = 1 - AHEAD; k < n; k++)
+	{
+		const float **next = vector[(k + AHEAD - 1) % AHEAD];
+
+		if (k + AHEAD - 1 < n)
+			find_vectors(next, cells, rows, als->stride, k + AHEAD - 1);
+		for (int l = 0; l < MF_MAX_LANES && k + AHEAD - 1 < n; l++)
+		{
+			for (int j = 0; j < floats && next[l] != NULL; j += 16)
+				__builtin_prefetch(next[l] + j, 0, 3);
+			if (next[l] == NULL)
+				next[l] = space->zero;
+		}
+		if (k >= 0)
+			als->int16->interleave(space->matrix + (size_t) ((offset + k) * block->width * MF_MAX_LANES), vector[k % AHEAD],
+								   step, space->scale[offset], space->roots, block->width);
+	}
 }
 
 /*
@@ -65,29 +135,13 @@ static void
 interleave_cells(const MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfPart part, const MfBlock *block,
 				 int offset, int n)
 {
-	int			lanes = als->cholesky->lanes;
-	MfLaneRows	rows;
+	LaneCells	cells;
 
-	for (int k = 0; k < n; k++)
-	{
-		for (int l = 0; l < lanes; l++)
-		{
-			const int32_t *column;
-
-			rows.row[l] = space->zero;
-			rows.scale[l] = 0.0f;
-			if (l >= batch->count)
-				continue;
-			column = als->rows->column + als->rows->start[batch->row[l]];
-			if (k < als->rows->start[batch->row[l] + 1] - als->rows->start[batch->row[l]])
-			{
-				rows.row[l] = fixed_row(als, space, part, block, l, column[k]);
-				rows.scale[l] = space->scale[l * space->length + offset + k];
-			}
-		}
-		als->cholesky->interleave(space->matrix + (size_t) ((offset + k) * block->width * lanes), &rows,
-								  space->roots, block->width);
-	}
+	find_cells(&cells, als, batch);
+	if (als->int16 != NULL)
+		interleave_numbers(als, space, &cells, part, block, offset, n);
+	else
+		interleave_floats(als, space, &cells, part, block, offset, n);
 }
 
 /* The length of the longest row of a batch, rounded up to a multiple of 4. */

@@ -62,21 +62,43 @@ quantize_vnni(float *out, const float *row, int width, const float *step)
 														   whole_numbers(row, step, j + 16, width)));
 }
 
-/* The other way round: halves of lanes become lanes, and are multiplied by their steps. */
-static void
-dequantize_row_vnni(float *out, const float *rows, int stride, int width, int64_t r, const float *step)
+/* The upper halves of lanes times factors; these are of 2^-16, so that no lane has to be shifted down again. */
+MF_INLINE void
+store_halves(float *out, __m512i numbers, const float *column_scale, float factor)
 {
-	const int16_t *number = int16_row(rows, stride, r);
+	__m512i		upper = _mm512_and_si512(numbers, _mm512_set1_epi32(-65536));
+	__m512		scale = _mm512_mul_ps(_mm512_loadu_ps(column_scale), _mm512_set1_ps(factor));
 
+	_mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(upper), scale));
+}
+
+/* Lanes of rows, two numbers each, are turned to rows of lanes, a group at a time; word 4 l + q of a group is in q's half. */
+static void
+interleave_vnni(float *out, const float *const *row, const float *step, float scale, const float *column_scale, int width)
+{
 	for (int j = 0; j < width; j += GROUP)
 	{
-		__m512i		n = _mm512_loadu_si512(number + j);
-		__m512		x = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpacklo_epi16(n, n), 16));
-		__m512		y = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_unpackhi_epi16(n, n), 16));
+		__m512i		x[16];
 
-		_mm512_storeu_ps(out + j, _mm512_mul_ps(x, _mm512_loadu_ps(step + j)));
-		if (j + 16 < width)
-			_mm512_storeu_ps(out + j + 16, _mm512_mul_ps(y, _mm512_loadu_ps(step + j + 16)));
+		MF_UNROLL
+		for (int r = 0; r < 16; r++)
+			x[r] = _mm512_loadu_si512(int16_row(row[r], 0, 0) + j);
+		turn_lanes(x);
+		MF_UNROLL
+		for (int half = 0; half < 2; half++)
+		{
+			if (j + 16 * half >= width)
+				break;
+			MF_UNROLL
+			for (int c = 0; c < 16; c++)
+			{
+				int			column = j + 16 * half + c;
+				__m512i		word = x[c / 4 * 4 + half * 2 + c % 4 / 2];
+
+				store_halves(out + column * 16, c % 2 == 0 ? _mm512_slli_epi32(word, 16) : word, column_scale + column * 16,
+							 step[column] * scale * 0x1p-16f);
+			}
+		}
 	}
 }
 
@@ -321,7 +343,7 @@ gather_vnni(const MfGather *g, const float *step)
 static const MfInt16 int16_kernels = {
 	.measure = measure_vnni,
 	.quantize = quantize_vnni,
-	.dequantize_row = dequantize_row_vnni,
+	.interleave = interleave_vnni,
 	.subtract_products = subtract_products_vnni,
 	.add_rows = add_rows_vnni,
 	.gather = gather_vnni,

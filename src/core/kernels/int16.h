@@ -25,8 +25,12 @@ typedef struct MfInt16
 	/* out (mf_int16_floats(width) floats) = a row of floats as whole numbers */
 	void		(*quantize) (float *out, const float *row, int width, const float *step);
 
-	/* out (width floats) = row r */
-	void		(*dequantize_row) (float *out, const float *rows, int stride, int width, int64_t r, const float *step);
+	/*
+	 * As MfCholesky's interleave, for its 16 lanes: out (16 x width) = column_scale * scale * what the lanes' rows stand
+	 * for, side by side
+	 */
+	void		(*interleave) (float *out, const float *const *row, const float *step, float scale,
+							   const float *column_scale, int width);
 
 	/* as MfDense's; x is rounded, too: to 12 bits at least */
 	void		(*subtract_products) (float *out, const float *rows, int stride, const int32_t *column, const float *x,

@@ -58,31 +58,42 @@ quantize_vnni(float *out, const float *row, int width, const float *step)
 	}
 }
 
-/* Bytes that are four times in every lane, as floats. */
-MF_INLINE __m512
-upper_bytes(__m512i x)
+/* The uppermost bytes of lanes times factors; these are of 2^-24, so that no lane has to be shifted down again. */
+MF_INLINE void
+store_bytes(float *out, __m512i numbers, const float *column_scale, float factor)
 {
-	return _mm512_cvtepi32_ps(_mm512_srai_epi32(x, 24));
+	__m512i		upper = _mm512_and_si512(numbers, _mm512_set1_epi32(-16777216));
+	__m512		scale = _mm512_mul_ps(_mm512_loadu_ps(column_scale), _mm512_set1_ps(factor));
+
+	_mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(upper), scale));
 }
 
-/* The other way round: bytes become lanes, and are multiplied by their steps. */
+/* Lanes of rows, four numbers each, are turned to rows of lanes, a group at a time. */
 static void
-dequantize_row_vnni(float *out, const float *rows, int stride, int width, int64_t r, const float *step)
+interleave_vnni(float *out, const float *const *row, const float *step, float scale, const float *column_scale, int width)
 {
-	const int8_t *number = int8_row(rows, stride, r);
-
 	for (int j = 0; j < width; j += GROUP)
 	{
-		__m512i		n = _mm512_loadu_si512(number + j);
-		__m512i		low = _mm512_unpacklo_epi8(n, n);
-		__m512i		high = _mm512_unpackhi_epi8(n, n);
-		__m512		x[4] = {upper_bytes(_mm512_unpacklo_epi16(low, low)), upper_bytes(_mm512_unpackhi_epi16(low, low)),
-		upper_bytes(_mm512_unpacklo_epi16(high, high)), upper_bytes(_mm512_unpackhi_epi16(high, high))};
+		__m512i		x[16];
 
 		MF_UNROLL
+		for (int r = 0; r < 16; r++)
+			x[r] = _mm512_loadu_si512(int8_row(row[r], 0, 0) + j);
+		turn_lanes(x);
+		MF_UNROLL
 		for (int q = 0; q < 4; q++)
-			if (j + 16 * q < width)
-				_mm512_storeu_ps(out + j + 16 * q, _mm512_mul_ps(x[q], _mm512_loadu_ps(step + j + 16 * q)));
+		{
+			if (j + 16 * q >= width)
+				break;
+			MF_UNROLL
+			for (int c = 0; c < 16; c++)
+			{
+				int			column = j + 16 * q + c;
+
+				store_bytes(out + column * 16, _mm512_slli_epi32(x[c / 4 * 4 + q], 24 - c % 4 * 8),
+							column_scale + column * 16, step[column] * scale * 0x1p-24f);
+			}
+		}
 	}
 }
 
@@ -391,7 +402,7 @@ add_rows_vnni(float *out, const float *rows, int stride, const int32_t *column, 
 
 static const MfInt16 int8_kernels = {
 	.quantize = quantize_vnni,
-	.dequantize_row = dequantize_row_vnni,
+	.interleave = interleave_vnni,
 	.subtract_products = subtract_products_vnni,
 	.add_rows = add_rows_vnni,
 	.gather = gather_vnni,
@@ -421,7 +432,7 @@ syrk_amx(float *c, int ld, const float *panel, int n, const float *step, float s
 
 static const MfInt16 int8_amx_kernels = {
 	.quantize = quantize_vnni,
-	.dequantize_row = dequantize_row_vnni,
+	.interleave = interleave_vnni,
 	.subtract_products = subtract_products_vnni,
 	.add_rows = add_rows_vnni,
 	.gather = gather_amx,

@@ -59,3 +59,38 @@ sum_lanes(__m512i *x)
 	/* now parts of rows 8 r .. 8 r + 7: two 128s each of the first four and of the others */
 	return _mm512_add_epi32(_mm512_shuffle_i32x4(x[0], x[1], 0x88), _mm512_shuffle_i32x4(x[0], x[1], 0xdd));
 }
+
+/* The transpose of 16 registers of 16 lanes, in place: pairs of registers swap 1, 2, 4 and 8 lanes. */
+MF_INLINE void
+turn_lanes(__m512i *x)
+{
+	__m512i		y[16];
+
+	MF_UNROLL
+	for (int r = 0; r < 16; r += 4)
+	{
+		__m512i		a = _mm512_unpacklo_epi32(x[r], x[r + 1]);
+		__m512i		b = _mm512_unpackhi_epi32(x[r], x[r + 1]);
+		__m512i		c = _mm512_unpacklo_epi32(x[r + 2], x[r + 3]);
+		__m512i		d = _mm512_unpackhi_epi32(x[r + 2], x[r + 3]);
+
+		y[r] = _mm512_unpacklo_epi64(a, c);
+		y[r + 1] = _mm512_unpackhi_epi64(a, c);
+		y[r + 2] = _mm512_unpacklo_epi64(b, d);
+		y[r + 3] = _mm512_unpackhi_epi64(b, d);
+	}
+	/* 128 bits q of y[r + c] are now lanes 4 q + c of rows r .. r + 3 */
+	MF_UNROLL
+	for (int c = 0; c < 4; c++)
+	{
+		__m512i		first = _mm512_shuffle_i32x4(y[c], y[4 + c], 0x88);
+		__m512i		second = _mm512_shuffle_i32x4(y[8 + c], y[12 + c], 0x88);
+		__m512i		third = _mm512_shuffle_i32x4(y[c], y[4 + c], 0xdd);
+		__m512i		fourth = _mm512_shuffle_i32x4(y[8 + c], y[12 + c], 0xdd);
+
+		x[c] = _mm512_shuffle_i32x4(first, second, 0x88);
+		x[8 + c] = _mm512_shuffle_i32x4(first, second, 0xdd);
+		x[4 + c] = _mm512_shuffle_i32x4(third, fourth, 0x88);
+		x[12 + c] = _mm512_shuffle_i32x4(third, fourth, 0xdd);
+	}
+}
