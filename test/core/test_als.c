@@ -152,6 +152,8 @@ off_priors(const Sample *s, int64_t first)
 static void
 test_held(const SampleOptions *o, bool exact)
 {
+	/* what is turned in whole numbers, into the half-sweep's basis and back, keeps some 12 bits */
+	double		tolerance = !exact && o->int16 && o->factors > 96 ? 1e-3 : 1e-4;
 	MfParallel	parallel = {2, NULL};
 	Sample		s = sample_new(o);
 	void	   *space;
@@ -165,7 +167,7 @@ test_held(const SampleOptions *o, bool exact)
 	hold_items(&s, 1e9f);
 	sample_sweep(als, &s, MF_ITEMS, exact, 0, NULL);
 	off = off_priors(&s, 0);
-	if (!ok(off < 1e-4, "%s, d = %d: and so are all that nothing else counts for", preset_name(o), o->factors))
+	if (!ok(off < tolerance, "%s, d = %d: and so are all that nothing else counts for", preset_name(o), o->factors))
 		printf("#   off by %g\n", off);
 	free(space);
 	sample_free(&s);

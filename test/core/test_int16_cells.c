@@ -257,6 +257,61 @@ test_largest(int d)
 	free(x);
 }
 
+/* m (width x width) = the reflection that swaps the direction of d ones and that of the first number. */
+static void
+reflect(float *m, int d)
+{
+	double		first = 1.0 / sqrt(d) - 1.0;
+	double		square_of_normal = first * first + (d - 1.0) / d;
+
+	for (int i = 0; i < d; i++)
+		for (int j = 0; j < d; j++)
+		{
+			double		a = i == 0 ? first : 1.0 / sqrt(d);
+			double		b = j == 0 ? first : 1.0 / sqrt(d);
+
+			m[i * width + j] = (float) ((i == j) - (square_of_normal > 0.0 ? 2.0 * a * b / square_of_normal : 0.0));
+		}
+}
+
+/* Rows times a rotation, the largest sums there are among them, and each row as it is by itself. */
+static void
+test_turn(int d)
+{
+	float	   *m = room((size_t) (width * width));
+	float	   *out = room((size_t) (MANY * width));
+	float	   *alone = room((size_t) width);
+	int16_t    *rotation = room((size_t) (width * width));
+	double		worst = 0.0;
+	bool		same = true;
+
+	reflect(m, d);
+	kernels->pack_rotation(rotation, m, width);
+	kernels->turn(out, width, rows, width, rotation, width, MANY);
+	for (int r = 0; r < MANY; r++)
+	{
+		const float *x = rows + r * width;
+		double		length = sqrt(inner_product(x, x, width));
+
+		kernels->turn(alone, width, x, width, rotation, width, 1);
+		same = same && memcmp(alone, out + r * width, (size_t) width * sizeof(float)) == 0;
+		for (int j = 0; j < width; j++)
+		{
+			double		expected = 0.0;
+
+			for (int k = 0; k < width; k++)
+				expected += (double) x[k] * m[k * width + j];
+			worst = fmax(worst, fabs(out[r * width + j] - expected) - 5e-5 * sqrt(width) * length);
+		}
+	}
+	ok(worst <= 1e-6, "d = %d: rows are turned", d);
+	ok(same, "d = %d: each as it is by itself", d);
+	free(m);
+	free(out);
+	free(alone);
+	free(rotation);
+}
+
 /* What is not finite is not taken for a number. */
 static void
 test_not_finite(void)
@@ -270,6 +325,20 @@ test_not_finite(void)
 	ok(!isfinite(kernels->round_vector(out, x, 16)) || !isfinite(x[3]), "or an infinite one");
 	x[3] = FLT_MAX;
 	ok(!isfinite(kernels->quantize(out, x, 16)), "nor is what has no square");
+	for (int k = 0; k < 3; k++)
+	{
+		static const float odd[] = {NAN, INFINITY, FLT_MAX};
+		int16_t		rotation[16 * 16];
+		float		m[16 * 16] = {0};
+		float		turned[16];
+
+		for (int i = 0; i < 16; i++)
+			m[i * 16 + i] = 1.0f;
+		x[3] = odd[k];
+		kernels->pack_rotation(rotation, m, 16);
+		kernels->turn(turned, 16, x, 16, rotation, 16, 1);
+		ok(!isfinite(turned[3]), "nor when it is turned");
+	}
 }
 
 int
@@ -288,6 +357,7 @@ main(void)
 	{
 		set_up(sizes[k], false);
 		test_quantize(sizes[k]);
+		test_turn(sizes[k]);
 		for (int n = 0; n < 6; n++)
 			for (int kind = 0; kind < 4; kind++)
 				test_product(sizes[k], cells[n], kind % 2, kind / 2, width);
@@ -296,6 +366,7 @@ main(void)
 		tear_down();
 		set_up(sizes[k], true);
 		test_quantize(sizes[k]);
+		test_turn(sizes[k]);
 		test_largest(sizes[k]);
 		tear_down();
 	}

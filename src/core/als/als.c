@@ -52,7 +52,7 @@
  * 6. Over many cells the fixed side is first rounded to whole numbers, unless exactness is asked for.  Side by side and
  *    without weights they have 8 bits, or 13 once iterations bring little more, which halves the work of step 2 and
  *    halves it again (als_int16.c); with conjugate gradients 13, which halves what they read, and multiplications take
- *    a half, too (als_whole.c).
+ *    a half, too (als_whole.c), also those that turn vectors into the basis of step 1 and back (als_rotate.c).
  * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do,
  *    each term has a matrix of its own.  The problem may let them take turns, by half-sweeps of items
  *    (choose_turn()): the term that rests is not solved for, and its part of the loss is the objective as it
@@ -183,6 +183,7 @@ lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *
 {
 	size_t		nrows = problem->nusers > problem->nitems ? problem->nusers : problem->nitems;
 	size_t		square;
+	size_t		whole;
 	size_t		workspace;
 
 	choose_form(als, problem);
@@ -195,6 +196,9 @@ lay_out(MfAls *als, MfArena *arena, const MfProblem *problem, const MfParallel *
 	als->copy = mf_arena_floats(arena, copied_floats(als, problem));
 	als->rotation = mf_arena_floats(arena, als->rotated ? square : 0);
 	als->back = mf_arena_floats(arena, als->rotated ? square : 0);
+	whole = als->rotated && problem->int16 && !side_by_side(als) ? square * sizeof(int16_t) : 0;
+	als->whole_rotation = mf_arena_take(arena, whole);
+	als->whole_back = mf_arena_take(arena, whole);
 	als->mean = mf_arena_floats(arena, (size_t) als->ld);
 	als->base = mf_arena_floats(arena, (size_t) als->ld);
 	for (int part = 0; part < MF_TERMS; part++)

@@ -9,10 +9,39 @@
 #include <string.h>
 
 #include "core/als/als_state.h"
+#include "core/kernels/int16_cells.h"
 #include "core/linalg/eigen.h"
 #include "core/linalg/gram.h"
 
 #define ROWS_PER_BLOCK 256		/* rotated at a time */
+
+/*
+ * n rows of shared_width floats, ldx apart, into the basis of the half-sweep, or back to the caller's.
+ *
+ * Where the fixed side is rounded, rotations are, too: of a row with n cells and three steps, d^2 products for each of
+ * its rotations are most of the work where n is below d.  What is stored is turned back by the transpose of the same
+ * whole numbers, so its products with the fixed side are those that were solved for.
+ */
+static void
+turn_rows(const MfAls *als, float *out, int ldo, const float *x, int ldx, bool back, int n)
+{
+	int			width = als->shared_width;
+
+	if (als->int16_cells != NULL)
+		als->int16_cells->turn(out, ldo, x, ldx, back ? als->whole_back : als->whole_rotation, width, n);
+	else
+		als->dense->gemm(out, ldo, x, ldx, back ? als->back : als->rotation, width, width, n);
+}
+
+/* Rounds the rotation and its transpose, where vectors are turned in whole numbers. */
+static void
+round_rotation(MfAls *als)
+{
+	if (als->int16_cells == NULL)
+		return;
+	als->int16_cells->pack_rotation(als->whole_rotation, als->rotation, als->shared_width);
+	als->int16_cells->pack_rotation(als->whole_back, als->back, als->shared_width);
+}
 
 /* What a rotation is made of: d dimensions, of shared_width floats. */
 typedef struct Space
@@ -79,7 +108,7 @@ copy_block(void *state, int64_t block, int worker)
 		return;
 	}
 	/* private numbers beside the last shared ones meet zeros of the rotation */
-	als->dense->gemm(to, als->ld, from, als->given_ld, als->rotation, als->shared_width, als->shared_width, n);
+	turn_rows(als, to, als->ld, from, als->given_ld, false, n);
 	for (int r = 0; r < n && als->own > 0; r++)
 	{
 		float	   *own = to + r * als->ld + als->shared_width;
@@ -177,6 +206,7 @@ mf_rotate(MfAls *als, const double *gram, char *workspace)
 		error = choose_basis(als, &space);
 	if (error != MF_OK)
 		return error;
+	round_rotation(als);
 	turn_mean(als);
 	return mf_copy_fixed(als);
 }
@@ -192,6 +222,7 @@ mf_rotate_in(MfAls *als, const float *basis)
 	for (int i = 0; i < ld; i++)
 		for (int k = 0; k < ld; k++)
 			als->back[k * ld + i] = als->rotation[i * ld + k];
+	round_rotation(als);
 	turn_mean(als);
 	return mf_copy_fixed(als);
 }
@@ -225,7 +256,7 @@ mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, 
 	}
 	/* always as many rows, so that none of them depends on how many there are */
 	if (als->rotated)
-		als->dense->gemm(x, ld, workspace, ld, als->rotation, als->shared_width, als->shared_width, MF_GROUP);
+		turn_rows(als, x, ld, workspace, ld, false, MF_GROUP);
 }
 
 /* Stores n solved rows (x: MF_GROUP x ld); workspace as above. */
@@ -236,7 +267,7 @@ mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const 
 	bool		own = als->term[part].dimensions > als->shared || als->side == MF_USERS;
 
 	if (als->rotated)
-		als->dense->gemm(workspace, ld, x, ld, als->back, als->shared_width, als->shared_width, MF_GROUP);
+		turn_rows(als, workspace, ld, x, ld, true, MF_GROUP);
 	for (int k = 0; k < n; k++)
 	{
 		float	   *to = mf_sweep_solved(als, part) + (als->rows->first + rows[k]) * als->given_ld;

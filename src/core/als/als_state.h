@@ -108,6 +108,8 @@ typedef struct MfAls
 	MfWholeSide whole[MF_TERMS];	/* by MfPart */
 	float	   *rotation;		/* shared_width x shared_width: the caller's basis to that of the Gram matrix */
 	float	   *back;			/* and its transpose */
+	int16_t    *whole_rotation;	/* both as int16_cells->turn() takes them */
+	int16_t    *whole_back;
 	float	   *mean;			/* ld: the mean user */
 	float	   *base;			/* ld: the Gram matrix's eigenvalues; 0 without one */
 	double		base_sum;		/* their sum: its trace */

@@ -18,12 +18,16 @@
 #define MOST_FACTOR 32767		/* of a vector's numbers and of factors */
 #define ROW_LENGTH 32700		/* |row| at most, but for rounding */
 #define VECTOR_LENGTH 65000	/* |x| at most */
+#define ONE 16384				/* what 1 is in a rotation */
+#define TURNED_LENGTH 130000	/* |x| of rows that are rotated, at most */
+#define ROWS_AT_ONCE 8			/* of them */
 #define GROUP 32				/* columns 16 .. 31 are kept between columns 0 .. 15, as instructions pack them */
 #define LEAST_UNIT 1e-30f		/* shorter vectors count as 0 */
 
 _Static_assert((int64_t) MOST * MOST_FACTOR * MF_CELLS_AT_ONCE <= INT32_MAX, "sums over cells are whole numbers");
 /* Rounding moves a vector of 1008 numbers by half of their root at most, which is below 16. */
 _Static_assert((int64_t) (ROW_LENGTH + 16) * (VECTOR_LENGTH + 16) <= INT32_MAX, "and so are inner products");
+_Static_assert((int64_t) (ONE + 17) * (TURNED_LENGTH + 16) <= INT32_MAX, "and those with columns of a rotation");
 
 #ifdef MF_ISA_X86
 MF_TARGET_BEGIN(MF_TARGETS_VNNI)
@@ -284,7 +288,126 @@ multiply_vnni(MfCellProduct *p)
 	}
 }
 
-static const MfInt16Cells kernels = {quantize_vnni, round_vector_vnni, multiply_vnni};
+/* 16 numbers of a rotation as whole ones. */
+MF_INLINE __m512i
+rotation_numbers(const float *m)
+{
+	return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(m), _mm512_set1_ps((float) ONE)));
+}
+
+/*
+ * Numbers of two rows in each lane, which a lane's two products are added over.  Columns that are multiplied together,
+ * two registers of them or a last one, are together in memory, too, all rows of them: column j begins at j * width.
+ */
+static void
+pack_rotation_vnni(int16_t *out, const float *m, int width)
+{
+	for (int j = 0; j < width; j += GROUP)
+		for (int k = 0; k < width; k += 2)
+			for (int c = j; c < j + GROUP && c < width; c += 16, out += GROUP)
+			{
+				__m512i		even = rotation_numbers(m + k * width + c);
+				__m512i		odd = rotation_numbers(m + (k + 1) * width + c);
+				__m512i		low = _mm512_and_si512(even, _mm512_set1_epi32(0xffff));
+
+				_mm512_storeu_si512(out, _mm512_or_si512(low, _mm512_slli_epi32(odd, 16)));
+			}
+}
+
+/* Rows of floats as whole numbers, two in each word, and what 1 stands for in each row. */
+typedef struct TurnedRows
+{
+	int32_t		pair[ROWS_AT_ONCE][MF_MAX_PADDED / 2];
+	float		unit[ROWS_AT_ONCE];
+} TurnedRows;
+
+/* Rounds a row. */
+MF_INLINE void
+round_row(TurnedRows *rows, int r, const float *x, int width)
+{
+	float		unit = choose_unit(x, width, MOST_FACTOR, TURNED_LENGTH);
+	__m512		inverse = _mm512_set1_ps(unit == 0.0f ? 0.0f : 1.0f / unit);
+
+	for (int j = 0; j < width; j += 16)
+		_mm256_storeu_si256((__m256i *) (void *) (rows->pair[r] + j / 2),
+							_mm512_cvtsepi32_epi16(rounded_numbers(x, inverse, j, width)));
+	rows->unit[r] = unit / (float) ONE;
+}
+
+/* nv registers of columns of nrows rows times a rotation, from its column j on; nrows and nv are constants. */
+MF_INLINE void
+turn_tile(float *out, int ldo, const TurnedRows *rows, const int16_t *rotation, int width, int j, const int nrows,
+		  const int nv)
+{
+	__m512i		sum[ROWS_AT_ONCE][2];
+
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			sum[r][v] = _mm512_setzero_si512();
+	}
+	for (int k = 0; k < width / 2; k++)
+	{
+		const int16_t *at = rotation + j * width + k * nv * GROUP;
+		__m512i		m[2];
+
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			m[v] = _mm512_loadu_si512(at + v * GROUP);
+		MF_UNROLL
+		for (int r = 0; r < nrows; r++)
+		{
+			__m512i		x = _mm512_set1_epi32(rows->pair[r][k]);
+
+			MF_UNROLL
+			for (int v = 0; v < nv; v++)
+				sum[r][v] = add_pairs(sum[r][v], x, m[v]);
+		}
+	}
+	MF_UNROLL
+	for (int r = 0; r < nrows; r++)
+	{
+		MF_UNROLL
+		for (int v = 0; v < nv; v++)
+			_mm512_storeu_ps(out + r * ldo + j + 16 * v,
+							 _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]), _mm512_set1_ps(rows->unit[r])));
+	}
+}
+
+/* All columns of nrows rows, a constant, times a rotation. */
+MF_INLINE void
+turn_columns(float *out, int ldo, const TurnedRows *rows, const int16_t *rotation, int width, const int nrows)
+{
+	int			j = 0;
+
+	for (; j + GROUP <= width; j += GROUP)
+		turn_tile(out, ldo, rows, rotation, width, j, nrows, 2);
+	if (j < width)
+		turn_tile(out, ldo, rows, rotation, width, j, nrows, 1);
+}
+
+/* Some rows at a time, so that the rotation, which stays in the cache, is loaded once for all of them. */
+static void
+turn_vnni(float *out, int ldo, const float *x, int ldx, const int16_t *rotation, int width, int n)
+{
+	TurnedRows	rows;
+	int			count;
+
+	for (int first = 0; first < n; first += count)
+	{
+		count = n - first < ROWS_AT_ONCE ? 1 : ROWS_AT_ONCE;
+		for (int r = 0; r < count; r++)
+			round_row(&rows, r, x + (first + r) * ldx, width);
+		if (count == 1)
+			turn_columns(out + first * ldo, ldo, &rows, rotation, width, 1);
+		else
+			turn_columns(out + first * ldo, ldo, &rows, rotation, width, ROWS_AT_ONCE);
+	}
+}
+
+static const MfInt16Cells kernels = {quantize_vnni, round_vector_vnni, multiply_vnni, pack_rotation_vnni, turn_vnni};
 
 MF_TARGET_END
 #endif

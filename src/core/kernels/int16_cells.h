@@ -1,6 +1,6 @@
 /*
  * int16_cells.h - products of a row's cells with vectors, from rows of whole numbers of 13 bits: what conjugate
- * gradients need.
+ * gradients need; and rotations of rows, to the same accuracy.
  *
  * Unlike those of int16.h, each row has a scale of its own, so that it is quantized as soon as it is known, and rows
  * lie close together: a cache holds twice as many of them as of floats.
@@ -57,6 +57,12 @@ typedef struct MfInt16Cells
 
 	/* out += sum over cells of factor * row, with factor = weight (row . x + bias), or with targets = target - that */
 	void		(*multiply) (MfCellProduct *product);
+
+	/* out (width x width) = a matrix whose columns have a length of 1, for turn() */
+	void		(*pack_rotation) (int16_t *out, const float *m, int width);
+
+	/* out (n rows of width floats, ldo apart) = rows x, ldx apart, times that matrix; x is rounded, too */
+	void		(*turn) (float *out, int ldo, const float *x, int ldx, const int16_t *rotation, int width, int n);
 } MfInt16Cells;
 
 extern const MfInt16Cells *mf_int16_cells(void);
