@@ -20,7 +20,7 @@ OBJS = \
 		metrics_report.o variants.o) \
 	$(addprefix src/update/, change_publish.o change_solve.o change_store.o item_growth.o item_priors.o recent_rows.o row_select.o side.o \
 		trend_count.o update.o user_priors.o) \
-	$(addprefix src/tune/, tune.o tune_events.o tune_metric.o tune_trial.o) \
+	$(addprefix src/tune/, tune.o tune_confirm.o tune_events.o tune_metric.o tune_model.o tune_run.o tune_split.o tune_start.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
 		train_each.o train_memory.o train_options.o train_place.o training.o user_map.o version_rows.o) \
 	$(addprefix src/distributed/, cluster.o driver.o driver_read.o driver_store.o driver_sweep.o node.o node_protocol.o node_read.o \

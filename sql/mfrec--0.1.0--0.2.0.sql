@@ -551,11 +551,11 @@ CREATE FUNCTION mf_tune(
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision,
-	feature_strength double precision, half_life interval, event_weights jsonb)
+	feature_strength double precision, half_life interval, event_weights jsonb, importance jsonb)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
 COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, text) IS
-'searches parameters of mf_train on rows held out (a tenth, or the argument validation): a row per trial, the first one being the defaults; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). relevant_from: for lists only rows rated at least so much are relevant; relevant_event: only rows of that kind of event. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days), on the newest rows unless validation_by => ''random''; with event_column, unless event_weights says it, what kinds of events weigh';
+'searches parameters of mf_train on rows held out (a fifth, or the argument validation): a row per trial, the first one being the defaults, later ones where those before them lead; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). importance, of the winner: what shares single parameters have of the differences between trials. relevant_from: for lists only rows rated at least so much are relevant; relevant_event: only rows of that kind of event. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days), on the newest rows unless validation_by => ''random''; with event_column, unless event_weights says it, what kinds of events weigh';
 
 -- Which attributes carry a score
 CREATE FUNCTION mf_explain_features(user_id "any", item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)

@@ -369,18 +369,18 @@ DaysInterval(double seconds)
 
 /* The rows of mf_tune; a parameter of which the model has no use is null. */
 static void
-PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *metric)
+PutTrials(FunctionCallInfo fcinfo, const TuneResult *result)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < result->count; i++)
 	{
-		const Trial *trial = &trials[i];
+		const Trial *trial = &result->trials[i];
 		const MfObjective *o = &trial->objective;
-		Datum		values[15];
-		bool		nulls[15] = {false};
+		Datum		values[16];
+		bool		nulls[16] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
-		values[2] = CStringGetTextDatum(metric);
+		values[2] = CStringGetTextDatum(result->metric);
 		values[3] = Float8GetDatum(trial->value);
 		values[4] = Int32GetDatum(trial->iterations);
 		values[5] = Int32GetDatum(o->factors);
@@ -396,6 +396,8 @@ PutTrials(FunctionCallInfo fcinfo, const Trial *trials, int count, const char *m
 		nulls[14] = trial->events == NULL;
 		values[14] = nulls[14] ? (Datum) 0 :
 			DirectFunctionCall1(jsonb_in, CStringGetDatum(EventWeightsToJson(trial->events)));
+		nulls[15] = !trial->winner || result->importance == NULL;
+		values[15] = nulls[15] ? (Datum) 0 : DirectFunctionCall1(jsonb_in, CStringGetDatum(result->importance));
 		nulls[3] = isnan(trial->value);
 		nulls[7] = mf_ratings_alone(o);
 		nulls[8] = nulls[9] = !mf_is_joint(o);
@@ -419,9 +421,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	TrainRequest request;
 	TuneRequest tune = {0};
 	bool		train = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
-	Trial	   *trials;
-	const char *metric;
-	int			count;
+	TuneResult	result;
 
 	ReadTrainArguments(fcinfo, 4, &request);
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
@@ -440,10 +440,10 @@ mf_tune(PG_FUNCTION_ARGS)
 		PreventCommandIfReadOnly("mf_tune()");
 		PreventCommandDuringRecovery("mf_tune()");
 	}
-	trials = Tune(&tune, &count, &metric);
-	PutTrials(fcinfo, trials, count, metric);
+	Tune(&tune, &result);
+	PutTrials(fcinfo, &result);
 	if (train)
-		TrainWinner(&request, trials);
+		TrainWinner(&request, result.trials);
 	return (Datum) 0;
 }
 

@@ -125,7 +125,7 @@ LogIteration(Training *t, double validation)
 }
 
 /* Lets the point to which users are drawn follow them: their mean, weighted by how strongly each is drawn. */
-static void
+void
 UpdateMeanUser(Training *t)
 {
 	if (t->factors.interest && t->driver)

@@ -10,6 +10,7 @@ extern double SecondsSince(instr_time began);
 extern void StartFactors(Training *t);
 extern MfAls *CreateSolver(const Training *t);
 extern double HalfSweep(Training *t, MfSide side, bool exact);
+extern void UpdateMeanUser(Training *t);
 extern void RunSweeps(Training *t);
 extern void DropTinyFactors(Training *t);
 extern double MeanBias(const Training *t);

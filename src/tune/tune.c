@@ -1,12 +1,12 @@
 /*
  * tune.c - the search for parameters, on a validation split of its own.
  *
- * Successive halving (Jamieson and Talwalkar 2016): every trial gets a few iterations, the better
- * quarter of them the full number.  The first trial is the preset.  The best of many is the one that
- * the rows held out happened to favour most, so it has to prove itself on others: it and the preset are
- * trained again on further splits, whose held-out rows the search has not seen, and it wins only if
- * chance alone would hardly give such differences by user: see core/metrics/paired_test.c.  So tuning on little
- * data, or on noise, ends with the defaults rather than with luck.
+ * Successive halving (Jamieson and Talwalkar 2016; Li et al., "Hyperband", 2018): every trial gets a few iterations with
+ * few factors, the better ones the last iterations with all of them (tune_run.c).  The first trial is the preset.  Some
+ * others lie around it by chance, and those that follow where a model of all so far (tune_model.c) looks for better ones,
+ * at last where it expects the best.  Which go on is half what the model makes of a trial, half its own value.  The last
+ * few trials have the parameters of the best one with other numbers of factors, and what is best then has to prove itself
+ * on rows that the search has not seen (tune_confirm.c), or the preset stays.
  */
 #include "postgres.h"
 
@@ -16,198 +16,48 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "features/features_load.h"
+#include "core/base/rng.h"
 #include "guc.h"
-#include "pg/core_call.h"
-#include "pg/memory_limit.h"
 #include "pg/progress.h"
-#include "read/ratings_read.h"
-#include "source/source.h"
 #include "train/als_loop.h"
-#include "train/item_map.h"
-#include "train/training.h"
 #include "tune/tune.h"
-#include "tune/tune_events.h"
-#include "tune/tune_metric.h"
+#include "tune/tune_confirm.h"
+#include "tune/tune_run.h"
+#include "tune/tune_split.h"
 
-/* Iterations of a trial in the first round. */
-#define FIRST_ITERATIONS 3
+/* One trial in so many differs from the best one by its number of factors alone, where that is searched. */
+#define RESIZED_ONE_IN 20
 
-/* The same where items have features: these count after the third one, and need a few to be seen in lists. */
-#define FIRST_WITH_FEATURES 6
+/* Or so many, if there are enough trials. */
+#define LEAST_RESIZED 2
+#define ENOUGH_TRIALS 8
 
-/* One trial in so many goes on to the second round, with all iterations. */
-#define ONE_IN 4
+/* Few factors do as well as many where a sketch of the preset is no worse by more than this share. */
+#define AS_WELL 0.01
 
-/*
- * Splits on which the best trial is confirmed.  Each has more rows held out than the search, for the same
- * work; the next one is taken only where the ones before leave it open.
- */
-#define CONFIRMATIONS 3
-#define CONFIRMATION_SHARE 0.25
-#define CONFIRMATION_USERS 10000
+/* Of the others one in so many goes on to the second round, with all factors. */
+#define ONE_IN 12
 
-/* After each of them: how likely chance may be for the trial to win, all in all one in 200, and to go on. */
-static const double win_below[CONFIRMATIONS] = {0.001, 0.0015, 0.0025};
+/* The first trials are drawn by chance, one in so many, and the model is fitted again so many times. */
+#define DRAWN_ONE_IN 3
+#define BATCHES 6
 
-/* A trial that chance beats more often than this after a split is given up. */
-#define GO_ON_BELOW 0.3
+/* Trials that are drawn by chance behind those that are settled, at least: a model of fewer says nothing. */
+#define LEAST_DRAWN 4
 
-/* A gain below this share is not worth other parameters, however sure it is. */
-#define LEAST_GAIN 0.005
+/* Places of which a trial has the best one by the model, around so many of the best trials, and how far at first. */
+#define CANDIDATES 400
+#define AROUND 3
+#define RADIUS 0.6
 
-/* Rows held out are 0 or 1 where one kind of event is relevant. */
-#define LEAST_RELEVANT 0.5
+/* Draws of curves, see DrawCurve(). */
+#define CURVE_STREAM 80
 
-/* A search on its way. */
-typedef struct Tuner
-{
-	const TuneRequest *request;
-	Source		source;
-	FeatureSource attributes;	/* with item_features alone */
-	Training	training;		/* of the current trial */
-	Validation *validation;
-	MfMetricId	metric;
-	MemoryContext context;		/* of everything that outlives a trial */
-	MemoryContext split_context;	/* of the ratings of a split, and their validation */
-	double		from;			/* where the split begins, */
-	double		fraction;		/* and what of the rows it holds out */
-	int64		sample_users;
-	MemoryContext trial_context;
-	EventWeights *kinds;		/* of events whose weights are searched; NULL: they are not */
-	MfObjective preset;
-	Trial	   *trials;
-	int			count;
-} Tuner;
+/* Lists hardly depend on the number of factors, as a rule: a gain has to be larger than this to speak for another one. */
+#define PRICE_OF_SIZE 0.005
 
-/* What the confirmations of a trial have found so far. */
-typedef struct Confirmation
-{
-	double	   *preset_groups;	/* see CollectMetric */
-	double	   *trial_groups;
-	double	   *difference;		/* of the two, positive where the trial is better */
-	int			splits;
-	double		preset_value;	/* sums over the splits */
-	double		trial_value;
-	double		chance;			/* how likely it alone gives such differences */
-} Confirmation;
-
-/* Reads attributes of items, where the search goes by some; what they are taken as is said once. */
-static void
-LoadAttributes(Tuner *t)
-{
-	Training   *training = &t->training;
-
-	training->features = NULL;
-	if (!HasFeatures(&training->options.features))
-		return;
-	training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
-									  &training->parallel);
-	t->attributes.quiet = true;
-}
-
-/*
- * Reads the ratings, holds a fraction of them out from `from` on, see Holdout, and prepares the metric.
- * Everything lives in the split's context.
- */
-static void
-LoadSplit(Tuner *t, double from, double fraction, int64 sample_users)
-{
-	Training   *training = &t->training;
-	MemoryContext old = MemoryContextSwitchTo(t->split_context);
-
-	t->from = training->options.validation_from = from;
-	t->fraction = training->options.validation = fraction;
-	t->sample_users = sample_users;
-	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), TrainHoldout(&training->options), false, &training->parallel);
-	LoadAttributes(t);
-	SettleObjective(training);
-	ReportPhase(PHASE_SWEEP);
-	t->validation = CreateValidation(training->ratings, &training->problem, &training->objective, &training->parallel);
-	if (t->request->metric)
-		CheckTuneMetric(t->metric, &training->objective);
-	else
-		t->metric = mf_ratings_alone(&training->objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
-	SetMetric(t->validation, t->metric, t->source.relevant >= 0 ? LEAST_RELEVANT : t->request->relevant_from, sample_users);
-	training->options.reread = true;
-	MemoryContextSwitchTo(old);
-}
-
-/* Gives the split's memory and files back. */
-static void
-FreeSplit(Tuner *t)
-{
-	FreeRatings(t->training.ratings);
-	if (t->training.features)
-		FreeFeatures(t->training.features);
-	MemoryContextReset(t->split_context);
-}
-
-/* Reads the split again where its rows do not weigh what they do in a trial: weights are made while they are sorted. */
-static void
-WeighSplit(Tuner *t, const Trial *trial)
-{
-	double		half_life = trial->objective.half_life;
-	const EventWeights *events = t->source.events.weights;
-
-	if (half_life == TrainHalfLife(&t->training.options) && (trial->events == NULL || SameEventWeights(events, trial->events)))
-		return;
-	if (trial->events)
-		t->source.events.weights = trial->events;
-	t->training.options.columns.half_life = half_life > 0 ? half_life : NAN;
-	FreeSplit(t);
-	LoadSplit(t, t->from, t->fraction, t->sample_users);
-}
-
-/*
- * Trains on the current split with a trial's parameters for so many iterations, and returns the metric.  All
- * memory of the training is given back.
- */
-static double
-MeasureTrial(Tuner *t, Trial *trial, int iterations)
-{
-	Training   *training = &t->training;
-	MemoryContext old;
-	instr_time	began;
-	double		value;
-
-	WeighSplit(t, trial);
-	old = MemoryContextSwitchTo(t->trial_context);
-	INSTR_TIME_SET_CURRENT(began);
-	UseParameters(&training->objective, &trial->objective);
-	training->objective.iterations = iterations;
-	training->iterations = 0;
-	training->loss = 0;
-	memset(&training->factors, 0, sizeof(MfFactors));
-	StateProblem(training);
-	if (training->features)
-		CreateItemMap(training);
-	StartFactors(training);
-	RunSweeps(training);
-	value = Validate(t->validation, &training->factors);
-	trial->seconds += SecondsSince(began);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(t->trial_context);
-	return value;
-}
-
-/* A trial's turn in the search: its value so far is replaced. */
-static void
-RunTrial(Tuner *t, Trial *trial, int iterations)
-{
-	trial->value = MeasureTrial(t, trial, iterations);
-	trial->iterations = t->training.iterations;
-	trial->complete = iterations == t->preset.iterations;
-}
-
-/* Whether a is the better value; what was not measured (NaN) is worst. */
-static bool
-Better(const Tuner *t, double a, double b)
-{
-	if (isnan(a) || isnan(b))
-		return !isnan(a);
-	return LowerIsBetter(t->validation) ? a < b : a > b;
-}
+/* Whose lists are measured in the search, about. */
+#define SEARCH_USERS 4000
 
 /* Whether the argument seconds has been used up. */
 static bool
@@ -238,22 +88,11 @@ TellBestTrial(void *tuner)
 		if (!isnan(t->trials[i].value) &&
 			(best == NULL || t->trials[i].complete > best->complete ||
 			 (t->trials[i].complete == best->complete &&
-			  Better(t, t->trials[i].value, best->value))))
+			  BetterValue(t, t->trials[i].value, best->value))))
 			best = &t->trials[i];
 	if (best)
 		errcontext("the best trial so far, number %d, with %s %.5f: %s", best->number,
 				   ValidationMetric(t->validation), best->value, TrialArguments(best));
-}
-
-/* Whether a trial is among the better ones after the first round. */
-static bool
-GoesOn(const Tuner *t, const Trial *trial)
-{
-	int			better = 0;
-
-	for (int i = 0; i < t->count; i++)
-		better += Better(t, t->trials[i].value, trial->value);
-	return better < Max(1, t->count / ONE_IN);
 }
 
 /* Whether rows weigh the same in two trials. */
@@ -265,136 +104,294 @@ WeighAlike(const Trial *a, const Trial *b)
 }
 
 /*
- * The trials in the order of their turns: those whose rows weigh alike together, as each change reads the split again.
+ * The trials from `begin` to `end` in the order of their turns, end - begin of them: those whose rows weigh alike
+ * together, as each change reads the split again.
  */
 static int *
-OrderTrials(const Tuner *t)
+OrderTrials(const Tuner *t, int begin, int end)
 {
-	int		   *order = palloc(sizeof(int) * t->count);
-	bool	   *placed = palloc0(sizeof(bool) * t->count);
+	int		   *order = palloc(sizeof(int) * Max(end - begin, 1));
+	bool	   *placed = palloc0(sizeof(bool) * Max(end - begin, 1));
 	int			n = 0;
 
-	for (int i = 0; i < t->count; i++)
-		for (int j = i; j < t->count && (j > i || !placed[i]); j++)
-			if (!placed[j] && WeighAlike(&t->trials[i], &t->trials[j]))
+	for (int i = begin; i < end; i++)
+		for (int j = i; j < end && (j > i || !placed[i - begin]); j++)
+			if (!placed[j - begin] && WeighAlike(&t->trials[i], &t->trials[j]))
 			{
 				order[n++] = j;
-				placed[j] = true;
+				placed[j - begin] = true;
 			}
 	pfree(placed);
 	return order;
 }
 
-/* Both rounds; at least the preset has its turn in each, whatever the time. */
-static void
-RunRounds(Tuner *t)
+/* By how much of it a value is better than the preset's. */
+static double
+Gain(const Tuner *t, double value, double preset)
 {
-	ErrorContextCallback context = {error_context_stack, TellBestTrial, t};
-	bool	   *goes_on = palloc0(sizeof(bool) * t->count);
-	int		   *order = OrderTrials(t);
-	int			full = t->preset.iterations;
-	int			first = Min(t->training.features ? FIRST_WITH_FEATURES : FIRST_ITERATIONS, full);
+	double		gain = LowerIsBetter(t->validation) ? preset - value : value - preset;
 
-	error_context_stack = &context;
-	for (int n = 0; n < t->count && (n == 0 || !TimeIsUp(t)); n++)
-	{
-		RunTrial(t, &t->trials[order[n]], first);
-		ReportTrial(t, &t->trials[order[n]]);
-	}
-	for (int i = 0; i < t->count; i++)
-		goes_on[i] = !isnan(t->trials[i].value) && (i == 0 || GoesOn(t, &t->trials[i]));
-	for (int n = 0; n < t->count && full > first; n++)
-		if (goes_on[order[n]] && (n == 0 || !TimeIsUp(t)))
-		{
-			RunTrial(t, &t->trials[order[n]], full);
-			ReportTrial(t, &t->trials[order[n]]);
-		}
-	error_context_stack = context.previous;
+	return preset != 0 ? gain / preset : gain;
 }
 
-/* The best of those that had all iterations. */
+/* Of the trials that have been explored so far: where they lie, and their gains; returns how many, *model of them. */
+static int
+ModelTrials(const Tuner *t, TunePlace **places, TuneModel **model)
+{
+	double	   *gains = palloc(sizeof(double) * t->explored);
+	int			n = 0;
+
+	*places = palloc(sizeof(TunePlace) * t->explored);
+	for (int i = 0; i < t->explored; i++)
+		if (!isnan(t->trials[i].sketch))
+		{
+			(*places)[n] = t->trials[i].place;
+			gains[n++] = Gain(t, t->trials[i].sketch, t->trials[0].sketch);
+		}
+	*model = n > 0 ? FitModel(&t->space.places, *places, gains, n) : NULL;
+	return n;
+}
+
+/* What a trial is worth by its sketch: half of what the model makes of it, and half of its own gain. */
+static void
+ScoreTrials(Tuner *t, const TuneModel *model)
+{
+	double		preset = ModelValue(model, &t->trials[0].place);
+
+	for (int i = 0; i < t->explored; i++)
+		if (isnan(t->trials[i].sketch))
+			t->trials[i].score = -INFINITY;
+		else
+			t->trials[i].score = (ModelValue(model, &t->trials[i].place) - preset +
+								  Gain(t, t->trials[i].sketch, t->trials[0].sketch)) / 2;
+}
+
+/* For qsort(): the higher score first, among equal ones the lower number. */
+static int
+CompareScores(const void *a, const void *b)
+{
+	const Trial *x = *(Trial *const *) a;
+	const Trial *y = *(Trial *const *) b;
+
+	return x->score > y->score ? -1 : x->score < y->score ? 1 : x->number - y->number;
+}
+
+/* Those trials that have been explored so far, the best one by its score first, palloc'd; *count: how many there are. */
+static Trial **
+RankTrials(const Tuner *t, int *count)
+{
+	Trial	  **ranked = palloc(sizeof(Trial *) * t->explored);
+
+	*count = 0;
+	for (int i = 0; i < t->explored; i++)
+		if (!isnan(t->trials[i].sketch))
+			ranked[(*count)++] = &t->trials[i];
+	qsort(ranked, *count, sizeof(Trial *), CompareScores);
+	return ranked;
+}
+
+/* The place that a curve has highest, of many around the best ones of these trials. */
+static TunePlace
+HighestPlace(const Tuner *t, Trial **ranked, int count, const TuneModel *model, const double *curve, double radius, int number)
+{
+	TunePlace	highest = ranked[0]->place;
+	double		most = -INFINITY;
+
+	for (int c = 0; c < CANDIDATES; c++)
+	{
+		TunePlace	place = DrawNear(&t->space, &ranked[c % Min(AROUND, count)]->place, radius, number, c);
+		double		value = CurveValue(model, curve, &place);
+
+		if (value > most)
+		{
+			most = value;
+			highest = place;
+		}
+	}
+	return highest;
+}
+
+/* Puts the trials from `begin` to `end` where the model of those before hopes for better ones. */
+static void
+ProposeTrials(Tuner *t, int begin, int end)
+{
+	TunePlace  *places;
+	TuneModel  *model;
+	double		radius = RADIUS * (1 - 0.5 * begin / t->explored);
+	double	   *curve;
+	Trial	  **ranked;
+	int			count;
+
+	if (ModelTrials(t, &places, &model) < 2)
+		return;
+	curve = palloc(sizeof(double) * ModelTerms(model));
+	ScoreTrials(t, model);
+	ranked = RankTrials(t, &count);
+	for (int i = begin; i < end; i++)
+	{
+		TunePlace	place;
+
+		DrawCurve(model, (uint64) t->request->options.seed + CURVE_STREAM, (uint64) i, end == t->explored ? 0 : 1, curve);
+		place = HighestPlace(t, ranked, count, model, curve, radius, i + 1);
+		PlaceTrial(&t->trials[i], i + 1, &t->space, &place, 0);
+	}
+	pfree(ranked);
+	pfree(curve);
+}
+
+/* Runs the trials from `begin` to `end` as sketches. */
+static void
+RunSketches(Tuner *t, int begin, int end)
+{
+	int		   *order = OrderTrials(t, begin, end);
+
+	for (int n = 0; n < end - begin && (begin + n == 0 || !TimeIsUp(t)); n++)
+	{
+		RunTrial(t, &t->trials[order[n]], true);
+		ReportTrial(t, &t->trials[order[n]]);
+	}
+	pfree(order);
+}
+
+/* The first round: a sketch of each trial that differs in more than its number of factors. */
+static void
+Explore(Tuner *t)
+{
+	int			drawn = Max(SettledTrials(&t->space) + LEAST_DRAWN, t->explored / DRAWN_ONE_IN);
+	int			step = Max(1, (t->explored - drawn + BATCHES - 1) / BATCHES);
+	int			end;
+
+	MakeStart(t, true);
+	for (int begin = 0; begin < t->explored && (begin == 0 || !TimeIsUp(t)); begin = end)
+	{
+		end = Min(t->explored, begin == 0 ? drawn : begin + step);
+		if (begin > 0)
+			ProposeTrials(t, begin, end);
+		RunSketches(t, begin, end);
+	}
+}
+
+/* The second round: the preset, and the best ones by their sketches, whose scores then are theirs with all factors, too. */
+static void
+RunFinalists(Tuner *t)
+{
+	int			finalists = Max(1, t->explored / ONE_IN);
+	TunePlace  *places;
+	TuneModel  *model;
+	bool	   *goes_on = palloc0(sizeof(bool) * t->explored);
+	int		   *order = OrderTrials(t, 0, t->explored);
+	Trial	  **ranked;
+	int			count;
+
+	ModelTrials(t, &places, &model);
+	ScoreTrials(t, model);
+	ranked = RankTrials(t, &count);
+	goes_on[0] = true;
+	for (int n = 0; finalists > 0 && n < count; n++)
+		if (ranked[n] != &t->trials[0])
+		{
+			goes_on[ranked[n] - t->trials] = true;
+			finalists--;
+		}
+	MakeStart(t, false);
+	for (int n = 0; n < t->explored; n++)
+		if (goes_on[order[n]] && (order[n] == 0 || !TimeIsUp(t)))
+		{
+			Trial	   *trial = &t->trials[order[n]];
+
+			RunTrial(t, trial, false);
+			ReportTrial(t, trial);
+			trial->score = (trial->score + Gain(t, trial->value, t->trials[0].value)) / 2;
+		}
+}
+
+/* The best of those that had all iterations, and are better than the preset; else that. */
 static Trial *
-BestTrial(Tuner *t)
+BestTrial(const Tuner *t)
 {
 	Trial	   *best = &t->trials[0];
 
 	for (int i = 1; i < t->count; i++)
-		if (t->trials[i].complete && Better(t, t->trials[i].value, best->value))
+		if (t->trials[i].complete && BetterValue(t, t->trials[i].value, t->trials[0].value) &&
+			(best == &t->trials[0] || t->trials[i].score > best->score))
 			best = &t->trials[i];
 	return best;
 }
 
-/* The metric of a trial on the current split; adds those of its users to `groups`, of METRIC_GROUPS sums. */
-static double
-Confirm(Tuner *t, Trial *trial, double *groups)
-{
-	WeighSplit(t, trial);
-	memset(groups, 0, sizeof(double) * METRIC_GROUPS);
-	CollectMetric(t->validation, groups);
-	return MeasureTrial(t, trial, t->preset.iterations);
-}
-
-/*
- * Trains the preset and the best trial on a split that begins at `from`, and compares them on all splits so
- * far.
- */
+/* Gives the parameters of the best trial so far other numbers of factors. */
 static void
-ConfirmOnSplit(Tuner *t, Trial *best, Confirmation *c, double from, double fraction)
+RunResized(Tuner *t)
 {
-	Trial	   *preset = &t->trials[0];
+	Trial	   *best = BestTrial(t);
+	bool		smaller = Gain(t, t->trials[0].sketch, t->trials[0].value) > -AS_WELL;
 
-	LoadSplit(t, from, fraction, CONFIRMATION_USERS);
-	c->preset_value += Confirm(t, preset, c->preset_groups);
-	c->trial_value += Confirm(t, best, c->trial_groups);
-	for (int g = 0; g < METRIC_GROUPS; g++)
-		c->difference[g] += LowerIsBetter(t->validation) ? c->preset_groups[g] - c->trial_groups[g] :
-			c->trial_groups[g] - c->preset_groups[g];
-	c->splits++;
-	c->chance = ChanceOfGroups(c->difference, (uint64) t->request->options.seed);
-	preset->confirmed = c->preset_value / c->splits;
-	best->confirmed = c->trial_value / c->splits;
-	ereport(mfrec_verbose ? NOTICE : DEBUG1,
-			(errmsg("trial %d on rows that the search has not seen: %s %.5f, of the defaults %.5f", best->number,
-					ValidationMetric(t->validation), best->confirmed, preset->confirmed),
-			 errdetail("Chance alone would do as well with probability %.4f.", c->chance)));
-}
-
-/* Whether the trial is better than the preset by a share that is worth other parameters. */
-static bool
-IsWorthIt(const Tuner *t, const Confirmation *c)
-{
-	double		gain = LowerIsBetter(t->validation) ? c->preset_value - c->trial_value : c->trial_value - c->preset_value;
-
-	return gain > 0 && gain >= LEAST_GAIN * c->preset_value;
-}
-
-/*
- * Whether the best trial is better than the preset beyond chance, on rows that the search has not seen;
- * searched: the fraction that it has.
- */
-static bool
-IsConfirmed(Tuner *t, Trial *best, double searched)
-{
-	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
-	int			splits;
-	Confirmation c = {0};
-
-	if (t->training.ratings->newest_held_out)	/* older rows must be left to train on */
-		fraction = Min(fraction, (1 - searched) / 2);
-	splits = Max(1, (int) ((1 - searched) / fraction + 1e-9) - t->training.ratings->newest_held_out);
-	c.preset_groups = palloc(sizeof(double) * METRIC_GROUPS);
-	c.trial_groups = palloc(sizeof(double) * METRIC_GROUPS);
-	c.difference = palloc0(sizeof(double) * METRIC_GROUPS);
-	for (int i = 0; i < CONFIRMATIONS && i < splits; i++)
+	for (int i = t->explored; i < t->count; i++)
 	{
-		FreeSplit(t);
-		ConfirmOnSplit(t, best, &c, searched + i * fraction, fraction);
-		if (c.chance <= win_below[i])
-			return IsWorthIt(t, &c);
-		if (c.chance > GO_ON_BELOW)
-			return false;
+		Trial	   *trial = &t->trials[i];
+
+		ResizeTrial(trial, i + 1, &t->space, best, i - t->explored, smaller);
+		if (TimeIsUp(t))
+			continue;
+		RunAlone(t, trial);
+		ReportTrial(t, trial);
+		trial->score = best->score - PRICE_OF_SIZE +
+			Gain(t, trial->value, t->trials[0].value) - Gain(t, best->value, t->trials[0].value);
 	}
-	return false;
+}
+
+/* All rounds; at least the preset has its turn in each, whatever the time. */
+static void
+RunRounds(Tuner *t)
+{
+	ErrorContextCallback context = {error_context_stack, TellBestTrial, t};
+
+	error_context_stack = &context;
+	Explore(t);
+	RunFinalists(t);
+	RunResized(t);
+	DropVectors(&t->start);
+	error_context_stack = context.previous;
+}
+
+/* How many trials are left for numbers of factors: all where nothing else is searched. */
+static int
+CountResized(const Tuner *t)
+{
+	if (t->request->options.factors >= 0)
+		return 0;
+	if (t->space.places.coordinates == 0 && t->space.places.levels == 1)
+		return t->count - 1;
+	return t->count >= ENOUGH_TRIALS ? Max(LEAST_RESIZED, t->count / RESIZED_ONE_IN) : 0;
+}
+
+/* The preset of all rows, those that the first split holds out among them. */
+static MfObjective
+SettleWhole(const Tuner *t)
+{
+	Training	training = t->training;
+	Ratings		ratings = *t->training.ratings;
+
+	/* as many of those held out are merged as of the others */
+	ratings.rows += ratings.held_out.count * ratings.rows / Max(ratings.rows + ratings.merged, 1);
+	training.ratings = &ratings;
+	SettleObjective(&training);
+	return training.objective;
+}
+
+/* Draws all trials by chance; most are put elsewhere when their turn comes.  In the caller's context, as they are returned. */
+static void
+DrawTrials(Tuner *t)
+{
+	MfObjective whole = SettleWhole(t);
+
+	InitTrialSpace(&t->space, &t->request->options, &whole, t->kinds);
+	t->explored = t->count - CountResized(t);
+	for (int i = 0; i < t->count; i++)
+	{
+		TunePlace	place = DrawPlace(&t->space, i + 1);
+
+		PlaceTrial(&t->trials[i], i + 1, &t->space, &place, 0);
+	}
 }
 
 /* Marks the winner: the best trial if it is confirmed, else the preset. */
@@ -410,72 +407,38 @@ ChooseWinner(Tuner *t, double searched)
 }
 
 /*
- * Opens the source by the arguments; where they name a column of kinds of events and not what these weigh, that is to
- * be searched.  An error where no row can be of the kind that is relevant.
+ * What mattered: by the model of all sketches, which share of the differences that single parameters make each of them
+ * has, as jsonb in the current memory context; NULL where they make none.
  */
-static void
-OpenTuned(Tuner *t)
+static const char *
+Importance(const Tuner *t)
 {
-	const TuneRequest *request = t->request;
-	SourceColumns *columns = &t->training.options.columns;
+	int			n = t->space.places.coordinates;
+	double		share[MOST_PLACES + 1];
+	double		kinds = 0;
+	TunePlace  *places;
+	TuneModel  *model;
+	int			count = ModelTrials(t, &places, &model);
+	StringInfoData json;
 
-	if (request->relevant_event && (columns->event == NULL || !isnan(request->relevant_from)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 columns->event == NULL ? errmsg("relevant_event needs event_column") :
-				 errmsg("relevant_event and relevant_from cannot be used together"),
-				 errhint("Name the column that says of which kind a row is with the argument event_column, and say what is relevant by one of the two.")));
-	if (columns->event && columns->events == NULL)
-	{
-		if (columns->feedback == FEEDBACK_AUTO)
-			columns->feedback = FEEDBACK_IMPLICIT;	/* as weights imply */
-		OpenSource(&t->source, request->source, columns);
-		if (t->source.feedback == FEEDBACK_IMPLICIT)
-			columns->events = t->kinds = FindKinds(&t->source, columns->event, request->relevant_event);
-	}
-	OpenSource(&t->source, request->source, columns);
-	if (request->relevant_event == NULL)
-		return;
-	if (columns->events)
-		t->source.relevant = FindEventName(columns->events, request->relevant_event);
-	if (t->source.relevant < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no row of relation \"%s\" is of the kind \"%s\"", t->source.name, request->relevant_event),
-				 errhint("Check relevant_event, and the keys of event_weights.")));
+	if (count < 2)
+		return NULL;
+	ModelShares(model, places, count, share);
+	initStringInfo(&json);
+	for (int k = 0; k < t->space.places.crossed; k++)
+		appendStringInfo(&json, ", \"%s\": %.3f", CoordinateName(&t->space, k), share[k]);
+	for (int k = t->space.places.crossed; k < n; k++)
+		kinds += share[k];
+	if (t->kinds)
+		appendStringInfo(&json, ", \"event_weights\": %.3f", kinds);
+	if (t->space.places.levels > 1)
+		appendStringInfo(&json, ", \"half_life\": %.3f", share[n]);
+	return json.len == 0 ? NULL : psprintf("{%s}", json.data + 2);
 }
 
-/* Checks what can be checked before a row is read; returns the fraction to hold out. */
-static double
-BeginTuning(Tuner *t)
-{
-	const TuneRequest *request = t->request;
-	Training   *training = &t->training;
-	double		searched;
-
-	if (request->metric)
-		t->metric = ParseTuneMetric(request->metric);
-	INSTR_TIME_SET_CURRENT(training->began);
-	InitParallel(&training->parallel);
-	training->options = request->options;
-	if (isnan(training->options.validation) || training->options.validation == 0)
-		training->options.validation = 0.1;
-	searched = training->options.validation;
-	CheckTrainOptions(&training->options);
-	OpenTuned(t);
-	CheckRatingFactors(&training->options, t->source.feedback);
-	if (HasFeatures(&training->options.features))
-		OpenFeatures(&t->attributes, &training->options.features, NULL, t->source.item_column, t->source.name,
-					 &t->source.item);
-	return searched;
-}
-
-/*
- * Searches parameters for a source.  Returns the trials by number, palloc'd, the winner marked; *count: how
- * many there are; *metric: what their values are.
- */
-Trial *
-Tune(const TuneRequest *request, int *count, const char **metric)
+/* Searches parameters for a source.  What is found is palloc'd. */
+void
+Tune(const TuneRequest *request, TuneResult *result)
 {
 	Tuner		tuner = {.request = request, .count = request->trials};
 	Tuner	   *t = &tuner;
@@ -486,23 +449,22 @@ Tune(const TuneRequest *request, int *count, const char **metric)
 	t->split_context = AllocSetContextCreate(t->context, "mfrec split", ALLOCSET_DEFAULT_SIZES);
 	t->trial_context = AllocSetContextCreate(t->context, "mfrec trial", ALLOCSET_DEFAULT_SIZES);
 	t->trials = palloc(sizeof(Trial) * t->count);
-	*count = t->count;
 	MemoryContextSwitchTo(t->context);
 	BeginProgress(t->source.name);
-	LoadSplit(t, 0, searched, SAMPLE_USERS);
-	t->preset = t->training.objective;
-	*metric = MemoryContextStrdup(caller, ValidationMetric(t->validation));
-	MemoryContextSwitchTo(caller);	/* in which trials are returned */
-	for (int i = 0; i < t->count; i++)
-		DrawTrial(&t->trials[i], i + 1, &request->options, &t->preset, t->kinds);
-	MemoryContextSwitchTo(t->context);
+	LoadSplit(t, 0, searched, SEARCH_USERS);
+	MemoryContextSwitchTo(caller);	/* in which trials are returned, and what they weigh */
+	result->metric = pstrdup(ValidationMetric(t->validation));
+	DrawTrials(t);
 	RunRounds(t);
+	result->importance = Importance(t);
+	MemoryContextSwitchTo(t->context);
 	ChooseWinner(t, searched);
 	FreeSplit(t);
 	EndProgress();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(t->context);
-	return t->trials;
+	result->trials = t->trials;
+	result->count = t->count;
 }
 
 /* Trains on all rows with the parameters of the winner among these trials, of which there is one. */

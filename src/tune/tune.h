@@ -5,21 +5,9 @@
 #define MFREC_TUNE_H
 
 #include "train/train.h"
-#include "tune/tune_trial.h"
+#include "tune/tune_request.h"
 
-/* What mf_tune was asked for. */
-typedef struct TuneRequest
-{
-	Oid			source;
-	TrainOptions options;		/* what is given here is not searched */
-	char	   *metric;			/* to choose by; NULL: the preset's own, ndcg, or rmse of ratings alone */
-	int			trials;
-	double		seconds;		/* stop after so many; infinite: never */
-	double		relevant_from;	/* for lists only rows rated at least so much count; NaN: all */
-	char	   *relevant_event;	/* or rows of that kind of event; NULL: all */
-} TuneRequest;
-
-extern Trial *Tune(const TuneRequest *request, int *count, const char **metric);
+extern void Tune(const TuneRequest *request, TuneResult *result);
 extern void TrainWinner(TrainRequest *request, const Trial *trials);
 
 #endif

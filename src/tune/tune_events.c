@@ -12,9 +12,7 @@
 #include "utils/memutils.h"
 
 #include "tune/tune_events.h"
-
-/* More than this are hardly kinds of events, and would not be found out by some trials. */
-#define MOST_KINDS 16
+#include "tune/tune_trial.h"
 
 /* Takes the kinds that a query has delivered, each with the weight 1, in a memory context. */
 static EventWeights *
@@ -49,7 +47,7 @@ FindKinds(const Source *source, const char *column, const char *relevant)
 					 "FROM %s WHERE %s IS NOT NULL GROUP BY 1) kinds "
 					 "ORDER BY kind OPERATOR(pg_catalog.=) %s, n DESC, kind LIMIT %d", quote_identifier(column),
 					 quote_qualified_identifier(source->schema, source->name), quote_identifier(column),
-					 relevant ? quote_literal_cstr(relevant) : "NULL::pg_catalog.text", MOST_KINDS + 1);
+					 relevant ? quote_literal_cstr(relevant) : "NULL::pg_catalog.text", MOST_EVENT_KINDS + 1);
 	SPI_connect();
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the kinds of events of a source");
@@ -60,10 +58,10 @@ FindKinds(const Source *source, const char *column, const char *relevant)
 				(errcode(ERRCODE_NO_DATA),
 				 errmsg("relation \"%s\" has no kinds of events", source->name),
 				 errhint("Insert some rows, and check that row security does not hide them.")));
-	if (kinds->count > MOST_KINDS)
+	if (kinds->count > MOST_EVENT_KINDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" of relation \"%s\" has more than %d kinds of events", column, source->name, MOST_KINDS),
+				 errmsg("column \"%s\" of relation \"%s\" has more than %d kinds of events", column, source->name, MOST_EVENT_KINDS),
 				 errhint("Say what they weigh with event_weights, or group them in a view.")));
 	return kinds;
 }

@@ -16,20 +16,24 @@
 
 /* Draws are those of a stream of their own, whatever else goes by the argument seed. */
 #define TRIAL_STREAM 77
-#define DRAWS_PER_TRIAL 16
-
-/* Trials have a share of the preset's factors, or of so many where it has fewer. */
-#define WIDE 128
+#define DRAWS_PER_TRIAL 64
 
 /* How rows may fade, in days; 0: never. */
 static const int half_lives[] = {0, 730, 180, 60, 14};
 
-/* The draw that decides which of them it is, behind those of parameters. */
+/* The draw that decides which of them it is, behind those of coordinates. */
 #define HALF_LIFE_DRAW (DRAWS_PER_TRIAL - 1)
 
-/* What kinds of events may weigh, and a stream for the draws that decide it. */
+/* Draws around other trials, and how often they change what has no order. */
+#define NEAR_STREAM 79
+#define CHANGE 0.25
+
+/* Sketches of trials have this share of the preset's factors, and so many at least, unless the preset has fewer. */
+#define LEAST_SKETCH 48
+#define SKETCH_SHARE 0.25
+
+/* What kinds of events may weigh. */
 static const double event_weights[] = {1, 3, 10};
-#define EVENT_STREAM 78
 
 /*
  * How kinds weigh in the first trials that search it: by how many there are that are more frequent, or the last alone.
@@ -113,104 +117,228 @@ SearchesHalfLife(const TrainOptions *options)
 }
 
 /*
- * Draws how rows fade in a trial.  The first trials try everything there is, with the preset otherwise, for it matters
- * more than all else where it matters; returns whether this is one of them.
+ * What can be tried around a preset: a coordinate for each parameter that is not given, and behind them one for each of
+ * `kinds` (of events whose weights are searched; NULL: they are not), the most frequent one first.
  */
-static bool
-DrawHalfLife(MfObjective *objective, int number, int64 seed)
+void
+InitTrialSpace(TrialSpace *space, const TrainOptions *options, const MfObjective *preset, const EventWeights *kinds)
 {
-	bool		first = number <= (int) lengthof(half_lives);
-	int			n = first ? number - 1 : (int) (DrawUnit(seed, number, HALF_LIFE_DRAW) * lengthof(half_lives));
+	int			n = 0;
 
-	objective->half_life = (double) half_lives[n] * SECS_PER_DAY;
-	return first;
+	memset(space, 0, sizeof(TrialSpace));
+	space->options = options;
+	space->preset = *preset;
+	space->kinds = kinds;
+	for (int k = 0; k < (int) lengthof(parameters); k++)
+		if (isnan(*Option(options, &parameters[k])) && parameters[k].applies(preset))
+			space->parameter[n++] = k;
+	space->places.crossed = n;
+	space->places.coordinates = n + (kinds ? kinds->count : 0);
+	space->places.levels = SearchesHalfLife(options) ? (int) lengthof(half_lives) : 1;
 }
 
-/*
- * Draws what each of `kinds`, the most frequent one first, weighs in a trial, palloc'd; number: from 1 among those that
- * search it.  The first ones try ladders, with the preset otherwise; *first says whether this is one of them.
- */
+/* What one of the first coordinates stands for, as an argument of mf_train. */
+const char *
+CoordinateName(const TrialSpace *space, int coordinate)
+{
+	return parameters[space->parameter[coordinate]].name;
+}
+
+/* What a parameter is multiplied by at a coordinate: 1 at 0, and the ends of its range at -1 and 1. */
+static double
+Multiplier(const TrialParameter *parameter, double at)
+{
+	return exp(at < 0 ? -at * log(parameter->low) : at * log(parameter->high));
+}
+
+/* What each kind of events weighs at a place, palloc'd; its coordinate is the logarithm to base 10. */
 static const EventWeights *
-DrawEvents(const EventWeights *kinds, int number, int64 seed, bool *first)
+EventsAt(const TrialSpace *space, const TunePlace *place)
 {
 	EventWeights *events = palloc(sizeof(EventWeights));
-	int			ladder = number - 2;
 
-	*events = *kinds;
-	events->weight = palloc(sizeof(double) * kinds->count);
-	*first = ladder < (int) lengthof(event_ladders);
-	for (int i = 0; i < kinds->count; i++)
-	{
-		double		unit = mf_random_uniform((uint64) seed + EVENT_STREAM, (uint64) number * kinds->count + i);
-
-		if (!*first)
-			events->weight[i] = event_weights[(int) (unit * lengthof(event_weights))];
-		else if (ladder < 0)
-			events->weight[i] = 1;
-		else if (event_ladders[ladder].last)
-			events->weight[i] = i == kinds->count - 1 ? event_ladders[ladder].step : 1;
-		else
-			events->weight[i] = pow(event_ladders[ladder].step, Min(i, 3));
-	}
+	*events = *space->kinds;
+	events->weight = palloc(sizeof(double) * events->count);
+	for (int i = 0; i < events->count; i++)
+		events->weight[i] = round(pow(10, place->at[space->places.crossed + i]));
 	return events;
 }
 
+/* Fewer factors than this are not tried, unless the preset has fewer, and no more than this. */
+#define LEAST_SIZE 8
+#define MOST_SIZE 512
+
+/* The dimensions of an objective of so many shared ones: those of ratings alone are as given, or the default. */
+static void
+SetFactors(const TrialSpace *space, MfObjective *objective, int factors)
+{
+	const TrainOptions *options = space->options;
+
+	objective->factors = factors;
+	if (options->rating_factors < 0)
+		objective->rating_factors = mf_default_rating_factors(objective);
+	else
+		objective->factors = Min(objective->factors, MF_MAX_FACTORS - options->rating_factors);
+}
+
+/* So large a share of the preset's factors, in steps of 8. */
+static int
+ShareOfFactors(const MfObjective *preset, double share)
+{
+	int			factors = 8 * (int) round(share * preset->factors / 8);
+
+	return Max(Min(factors, Max(MOST_SIZE, preset->factors)), Min(LEAST_SIZE, preset->factors));
+}
+
 /*
- * Draws trial `number`, the preset itself for number 1, else parameters near its, evenly on a logarithmic scale;
- * arguments that were given stay as they are.  The same for the same seed, whatever other trials there are. kinds: of
- * events whose weights are searched; NULL: they are not.
+ * Gives the preset of some rows the parameters of a trial: multiples of the preset's own, as the best alpha and the best
+ * number of factors go by how many rows there are.
  */
 void
-DrawTrial(Trial *trial, int number, const TrainOptions *options, const MfObjective *preset, const EventWeights *kinds)
+ApplyTrial(const TrialSpace *space, const Trial *trial, MfObjective *objective)
 {
-	static const double factors[] = {0.25, 0.375, 0.5, 0.75, 1};
-	MfObjective *objective = &trial->objective;
-	int			fading = SearchesHalfLife(options) ? (int) lengthof(half_lives) - 1 : 0;
-	bool		first = false;
-
-	memset(trial, 0, sizeof(Trial));
-	trial->number = number;
-	trial->value = trial->confirmed = NAN;
-	*objective = *preset;
-	if (kinds)
-		trial->events = DrawEvents(kinds, Max(1, number - fading), options->seed, &first);
-	if (number == 1 || (fading > 0 && DrawHalfLife(objective, number, options->seed)))
-		return;
-	if (first)
-	{
-		objective->half_life = preset->half_life;
-		return;
-	}
-	if (options->factors < 0)
-	{
-		double		share = factors[(int) (DrawUnit(options->seed, number, 0) * lengthof(factors))];
-
-		objective->factors = (int) (share * Max(preset->factors, WIDE));
-		if (options->rating_factors < 0)
-			objective->rating_factors = mf_default_rating_factors(objective);
-		else
-			objective->factors = Min(objective->factors, MF_MAX_FACTORS - options->rating_factors);
-	}
-	for (int k = 0; k < (int) lengthof(parameters); k++)
-	{
-		const TrialParameter *p = &parameters[k];
-		double		unit = DrawUnit(options->seed, number, k + 1);
-
-		if (isnan(*Option(options, p)) && p->applies(objective))
-			*Constant(objective, p) *= exp(log(p->low) + unit * (log(p->high) - log(p->low)));
-	}
+	for (int k = 0; k < space->places.crossed; k++)
+		*Constant(objective, &parameters[space->parameter[k]]) *=
+			Multiplier(&parameters[space->parameter[k]], trial->place.at[k]);
+	if (trial->share > 0)
+		SetFactors(space, objective, ShareOfFactors(objective, trial->share));
 	mf_objective_settle(objective);
 }
 
-/* Gives an objective, such as that of another split, the parameters of a trial's, but for how rows fade. */
+/* Makes a trial of what is at a place, with a share of the preset's factors (0: with those). */
 void
-UseParameters(MfObjective *objective, const MfObjective *trial)
+PlaceTrial(Trial *trial, int number, const TrialSpace *space, const TunePlace *place, double share)
 {
-	objective->factors = trial->factors;
-	objective->rating_factors = trial->rating_factors;
-	for (int k = 0; k < (int) lengthof(parameters); k++)
-		*Constant(objective, &parameters[k]) = *Constant(trial, &parameters[k]);
-	mf_objective_settle(objective);
+	memset(trial, 0, sizeof(Trial));
+	trial->number = number;
+	trial->value = trial->sketch = trial->confirmed = NAN;
+	trial->place = *place;
+	trial->share = share;
+	trial->objective = space->preset;
+	if (space->kinds)
+		trial->events = EventsAt(space, place);
+	if (space->places.levels > 1)
+		trial->objective.half_life = (double) half_lives[place->level] * SECS_PER_DAY;
+	ApplyTrial(space, trial, &trial->objective);
+}
+
+/*
+ * The coordinates of kinds in the first trials that search what they weigh, from number 1, in which all weigh the same.
+ */
+static void
+ClimbLadder(TunePlace *place, const TrialSpace *space, int number)
+{
+	int			ladder = number - 2;
+	double	   *at = place->at + space->places.crossed;
+	int			last = space->kinds->count - 1;
+
+	for (int i = 0; i <= last && ladder >= 0; i++)
+	{
+		double		step = log10(event_ladders[ladder].step);
+
+		at[i] = event_ladders[ladder].last ? (i == last ? step : 0) : step * Min(i, 3);
+	}
+}
+
+/* How many trials, the preset among them, try everything there is of what has no order, with the preset otherwise. */
+int
+SettledTrials(const TrialSpace *space)
+{
+	return space->places.levels + (space->kinds ? (int) lengthof(event_ladders) : 0);
+}
+
+/* A coordinate of a draw: near the preset rather than at the ends of a range, for that is where good ones mostly are. */
+static double
+DrawCoordinate(int64 seed, int number, int k)
+{
+	return DrawUnit(seed, number, 2 * k) + DrawUnit(seed, number, 2 * k + 1) - 1;
+}
+
+/* A kind's coordinate of a draw. */
+static double
+DrawKind(int64 seed, int number, int k)
+{
+	return log10(event_weights[(int) (DrawUnit(seed, number, 2 * k) * lengthof(event_weights))]);
+}
+
+/*
+ * A place for trial `number` that no other trial has led to: the preset itself for number 1, then all that there is of
+ * what has no order, for it matters more than all else where it matters; then anything around the preset.  The same for
+ * the same seed, whatever other trials there are.
+ */
+TunePlace
+DrawPlace(const TrialSpace *space, int number)
+{
+	TunePlace	place = {{0}};
+	int64		seed = space->options->seed;
+
+	if (number <= space->places.levels)
+		place.level = number - 1;
+	else if (number <= SettledTrials(space))
+		ClimbLadder(&place, space, number - space->places.levels + 1);
+	else
+	{
+		for (int k = 0; k < space->places.coordinates; k++)
+			place.at[k] = k < space->places.crossed ? DrawCoordinate(seed, number, k) : DrawKind(seed, number, k);
+		if (space->places.levels > 1)
+			place.level = (int) (DrawUnit(seed, number, HALF_LIFE_DRAW) * space->places.levels);
+	}
+	return place;
+}
+
+/*
+ * A place around another one, no further than `radius` in each coordinate; what has no order and what kinds weigh is
+ * that of the other one, or one time in four anything.  draw: 0 .. tells such places of a trial apart.
+ */
+TunePlace
+DrawNear(const TrialSpace *space, const TunePlace *other, double radius, int number, int draw)
+{
+	TunePlace	place = *other;
+	int64		seed = (int64) mf_random_bits((uint64) space->options->seed + NEAR_STREAM, (uint64) draw);
+	TunePlace	any = {{0}};
+
+	for (int k = 0; k < space->places.coordinates; k++)
+		any.at[k] = k < space->places.crossed ? DrawCoordinate(seed, number, k) : DrawKind(seed, number, k);
+	for (int k = 0; k < space->places.coordinates; k++)
+		if (k < space->places.crossed)
+			place.at[k] = Min(Max(place.at[k] + radius * any.at[k], -1), 1);
+		else if (DrawUnit(seed, number, 2 * k + 1) < CHANGE)
+			place.at[k] = any.at[k];
+	if (space->places.levels > 1 && DrawUnit(seed, number, HALF_LIFE_DRAW - 1) < CHANGE)
+		place.level = (int) (DrawUnit(seed, number, HALF_LIFE_DRAW) * space->places.levels);
+	return place;
+}
+
+/*
+ * Shares of the preset's factors that are tried with the best of other parameters, in this order, where few factors do
+ * as well, and where they do not; behind them come draws.
+ */
+static const double smaller_sizes[] = {0.25, 0.5, 0.125, 0.75, 0.375, 1.5};
+static const double larger_sizes[] = {1.5, 0.75, 0.5, 2, 0.25, 0.125};
+
+/*
+ * Makes a trial of the parameters of another one with a number of factors of its own, the n-th from 0.  smaller: few
+ * factors do as well.
+ */
+void
+ResizeTrial(Trial *trial, int number, const TrialSpace *space, const Trial *other, int n, bool smaller)
+{
+	const double *sizes = smaller ? smaller_sizes : larger_sizes;
+	double		share = n < (int) lengthof(smaller_sizes) ? sizes[n] :
+		exp(log(0.1) + DrawUnit(space->options->seed, number, 0) * log(15));
+
+	PlaceTrial(trial, number, space, &other->place, share);
+}
+
+/* The dimensions of a sketch of an objective, in which trials are first compared. */
+void
+SketchObjective(MfObjective *objective)
+{
+	int			factors = Min(objective->factors, Max(ShareOfFactors(objective, SKETCH_SHARE), LEAST_SKETCH));
+
+	if (mf_is_joint(objective))
+		objective->rating_factors = Min(objective->rating_factors, (factors + 1) / 2);
+	objective->factors = factors;
 }
 
 /* Makes a trial's parameters arguments of a training. */

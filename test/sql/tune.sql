@@ -10,6 +10,10 @@ SELECT count(*), count(*) FILTER (WHERE winner) AS winners, min(trial), max(tria
 	count(*) FILTER (WHERE value BETWEEN 0 AND 1) AS in_range FROM trials;
 SELECT w.value >= d.value AS not_worse FROM trials w, trials d WHERE w.winner AND d.trial = 1;
 SELECT count(*) FILTER (WHERE iterations = 3) >= 4 AS halved, max(iterations) FROM trials;
+-- What mattered is said beside the winner: a share for each parameter that was searched.
+SELECT count(*), bool_and(winner) AS of_winner, string_agg(key, ', ' ORDER BY key) AS keys, round(sum(share::numeric), 2) AS sum
+	FROM trials, jsonb_each_text(importance) i (key, share);
+SELECT importance FROM mf_tune('tune_ratings', trials => 1, rating_factors => 0);
 
 -- The same seed draws the same trials; what is given is not searched.
 SELECT count(*) AS same FROM trials a
@@ -51,6 +55,11 @@ SELECT winners('tune_genres', 'implicit', NULL, 2) AS winners;
 CREATE TABLE trials_genres AS SELECT * FROM mf_tune('tune_genres', trials => 12, feedback => 'implicit');
 SELECT count(confirmed) AS confirmed, bool_or(w.confirmed > 1.03 * (SELECT confirmed FROM trials_genres WHERE trial = 1)) AS better
 	FROM trials_genres w WHERE w.trial = 1 OR w.winner;
+-- Trials that a model of those before has placed are better than those by chance; with everything else given, numbers of factors are tried.
+SELECT avg(value) FILTER (WHERE trial BETWEEN 6 AND 10 AND iterations = 3) > avg(value) FILTER (WHERE trial BETWEEN 2 AND 5 AND iterations = 3) AS led
+	FROM trials_genres;
+SELECT count(DISTINCT factors) AS factors, count(DISTINCT alpha) AS alphas, count(*) FILTER (WHERE iterations = 10) AS complete
+	FROM mf_tune('tune_genres', trials => 5, feedback => 'implicit', regularization => 1, alpha => 3);
 DROP TABLE tune_genres, trials_genres;
 DROP FUNCTION winners;
 
