@@ -182,6 +182,8 @@ def quality_rows(f):
                    f("quality.%s.%s.%s" % (name, alone, metric)), "")
         yield ("%s: seconds" % name, f("quality.%s.defaults.total" % name), "implicit preset",
                f("quality.%s.implicit.total" % name))
+        yield ("%s: NDCG@10 as mf_tune has it" % name, f("tune.%s.ndcg" % name), "defaults", f("tune.%s.defaults" % name), "")
+        yield ("%s: time of 40 trials" % name, f("tune.%s.time" % name), "40 trainings", 1, "")
 
 
 def cancel_rows(f):
