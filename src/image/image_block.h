@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 8
+#define IMAGE_FORMAT 9
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*
@@ -31,8 +31,8 @@ typedef enum Section
 	SECTION_COLD_SHIFT,			/* float[ld]: what vectors of cold items have beside what the map makes of them */
 	SECTION_GRAM,				/* float[d x ld]: sum of s_i s_i'; 0 without an interest part */
 	SECTION_INTEREST,			/* float[x ld]: s_i, as vectors lie in the index; empty where these and q_i give it
-								 * back */
-	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts */
+								 * back, or the index has it as whole numbers */
+	SECTION_RATING,				/* float[x ld]: q_i, likewise; empty unless there are both parts, or likewise */
 	SECTION_INDEX,				/* see core/topk/index.c: list vectors, their order and codes */
 	SECTION_SIMILAR,			/* see core/topk/directions.c: the directions by which items are alike */
 	SECTIONS

@@ -49,7 +49,7 @@ AllValueBytes(const IdMap *ids)
 }
 
 /*
- * Whether list vectors and q_i do not give every s_i back, so that the block has to have it, which no usual
+ * Whether list vectors and q_i do not give every s_i back, so that a block of floats has to have it, which no usual
  * taste is large enough for.
  */
 static bool
@@ -89,17 +89,17 @@ FillHeader(ImageHeader *header, const ImageSource *source)
 }
 
 /*
- * The bytes of each section, of the index the most that it can take; see Section for the shapes.  Where the index has
- * room for more items, the others have it too.
+ * The bytes of each section, of the index of these items the most that it can take; see Section for the shapes.  Where
+ * the index has room for more items, the others have it too.
  */
 static void
-MeasureSections(ImageHeader *header, const ImageSource *source)
+MeasureSections(ImageHeader *header, const ImageSource *source, const MfItems *items)
 {
 	int64		n = header->room;
 	int			d = Dimensions(source);
 	int64		ld = mf_padded(d);
 	int64		spare = n - header->nitems;
-	bool		both = source->interest && source->rating;
+	bool		both = source->interest && source->rating && items->parts == 0;
 	int64	   *length = header->length;
 
 	length[SECTION_IDS] = n * sizeof(int64);
@@ -118,7 +118,7 @@ MeasureSections(ImageHeader *header, const ImageSource *source)
 	length[SECTION_GRAM] = d * ld * sizeof(float);
 	length[SECTION_INTEREST] = both && LosesInterest(source) ? n * ld * sizeof(float) : 0;
 	length[SECTION_RATING] = both ? n * ld * sizeof(float) : 0;
-	length[SECTION_INDEX] = mf_index_size(n, d);
+	length[SECTION_INDEX] = mf_index_size(items);
 	length[SECTION_SIMILAR] = mf_directions_size(n, DirectionLength(&source->objective));
 }
 
@@ -291,32 +291,53 @@ HasOffsets(const MfObjective *objective)
 	return mf_is_explicit(objective);
 }
 
+/* The share of q_i in each item's list vector. */
+static float *
+ItemTastes(const ImageSource *source)
+{
+	float	   *tastes = HugeArray(source->ids->count, sizeof(float));
+
+	for (int64 i = 0; i < source->ids->count; i++)
+		tastes[i] = mf_item_taste(&source->objective, source->counts[i]);
+	return tastes;
+}
+
 /*
- * The index for lists, over v_i (n x ld) and an offset for each item, which with a user's vector make the score.  It
- * may turn out smaller than planned, and the block with it.
+ * What the index for lists is of: v_i (n x ld) and an offset for each item, which with a user's vector make the score;
+ * and what v_i is made of, which where all of it is whole numbers, as trainings leave it, the index has instead.
  */
 static void
-FillIndex(char *block, const ImageSource *source)
+DescribeItems(const ImageSource *source, int64 room, MfItems *items)
 {
-	ImageHeader *header = (ImageHeader *) block;
+	int64		n = source->ids->count;
 	int			d = Dimensions(source);
-	int64		n = header->nitems;
+	bool		both = source->interest && source->rating;
+	float	   *bias = HugeZeroArray(n, sizeof(float));
 	MfFactors	factors = {.interest = (float *) source->interest,.rating = (float *) source->rating,
-	.item_bias = SectionStart(block, SECTION_BIAS)};
-	float	   *vectors = HugeZeroArray(n * mf_padded(d), sizeof(float));	/* n x ld: v_i */
+	.item_bias = source->bias ? (float *) source->bias : bias};
+	float	   *vectors = HugeZeroArray(n * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeZeroArray(n, sizeof(float));
-	MfItems		items = {n, d, vectors, HasOffsets(&source->objective) ? offsets : NULL, source->users, source->nusers,
-	header->room};
-	Size		size;
 
 	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
+	*items = (MfItems) {n, d, vectors, HasOffsets(&source->objective) ? offsets : NULL, source->users, source->nusers,
+		room, {both ? source->interest : vectors, both ? source->rating : NULL}, source->objective.factors,
+		both ? ItemTastes(source) : NULL};
+	items->parts = mf_index_parts(items);
+}
+
+/* The index for lists.  It may turn out smaller than planned, and the block with it. */
+static void
+FillIndex(char *block, const ImageSource *source, const MfItems *items)
+{
+	ImageHeader *header = (ImageHeader *) block;
+	Size		size;
+
 	size = mf_index_build(SectionStart(block, SECTION_INDEX),
-						  AlignedArray(mf_index_workspace(n, d, &source->parallel), 1),
-						  &items, MF_QUANTIZE_AUTO, &source->parallel);
+						  AlignedArray(mf_index_workspace(items->nitems, items->factors, &source->parallel), 1),
+						  items, MF_QUANTIZE_AUTO, &source->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);
 	header->length[SECTION_INDEX] = size;
-	pfree(vectors);
-	pfree(offsets);
+	pfree(unconstify(float *, items->vector));
 }
 
 /* A view of a block's index for lists. */
@@ -405,10 +426,12 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	MemoryContext old = MemoryContextSwitchTo(workspace);
 	int64		n = source->ids->count;
 	ImageHeader header;
+	MfItems		items;
 	char	   *block;
 
 	FillHeader(&header, source);
-	MeasureSections(&header, source);
+	DescribeItems(source, header.room, &items);
+	MeasureSections(&header, source, &items);
 	PlaceSections(&header);
 	block = AllocateBlock(&header, context);
 	FillIds(block, source);
@@ -421,7 +444,7 @@ BuildImageBlock(const ImageSource *source, MemoryContext context)
 	FillOrders(block);
 	FillNumbered(block, source->numbers, NULL);
 	FillGram(block, source, NULL);
-	FillIndex(block, source);
+	FillIndex(block, source, &items);
 	FillVectors(block, source, NULL, 0);
 	FillSimilar(block, source);
 	MemoryContextSwitchTo(old);

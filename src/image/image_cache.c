@@ -317,30 +317,38 @@ CloseImage(Image *image)
 	UnpinCacheEntry(&image->entry);
 }
 
-/*
- * s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together
- * in workspace, ld floats, which a model without a rating part does not need.
- */
+/* s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together in workspace. */
 const float *
 InterestVector(const Image *image, int32 item, float *workspace)
 {
-	const float *v = mf_index_vector(&image->index, item);
-	int			ld = image->index.ld;
+	const MfIndex *index = &image->index;
+	int32		at = index->position[item];
+	int			ld = index->ld;
+	const float *v;
 
 	if (image->interest)
-		return image->interest + (Size) image->index.position[item] * ld;
+		return image->interest + (Size) at * ld;
+	if (index->vector == NULL)
+		return mf_index_part(index, 0, at, ld, workspace);
+	v = mf_index_row(index, at, workspace);
 	if (image->rating == NULL)
 		return v;
 	memset(workspace, 0, sizeof(float) * ld);
 	mf_interest_vector(image->objective.factors, mf_item_taste(&image->objective, image->counts[item]), v,
-					   image->rating + (Size) image->index.position[item] * ld, workspace);
+					   image->rating + (Size) at * ld, workspace);
 	return workspace;
 }
 
-/* q_i, ld floats: what the rating part multiplies; needs a rating part. */
+/* q_i, likewise: what the rating part multiplies; needs a rating part. */
 const float *
-RatingVector(const Image *image, int32 item)
+RatingVector(const Image *image, int32 item, float *workspace)
 {
-	return image->rating ? image->rating + (Size) image->index.position[item] * image->index.ld :
-		mf_index_vector(&image->index, item);
+	const MfIndex *index = &image->index;
+	int32		at = index->position[item];
+
+	if (image->rating)
+		return image->rating + (Size) at * index->ld;
+	if (index->narrow.number[1])
+		return mf_index_part(index, 1, at, index->ld, workspace);
+	return mf_index_row(index, at, workspace);
 }

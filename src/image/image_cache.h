@@ -34,8 +34,9 @@ typedef struct Image
 	MfIndex		index;			/* list vectors v_i */
 	MfIndex		similar;		/* directions by which items are alike, at the same positions */
 	DirectionRows directions;	/* the vectors of that */
-	const float *interest;		/* x ld, by position in the index: s_i; NULL where list vectors give it back */
-	const float *rating;		/* x ld, likewise: q_i; NULL unless both parts are there */
+	const float *interest;		/* x ld, by position in the index: s_i; NULL where list vectors give it back, or the
+								 * index has it as whole numbers: see InterestVector() */
+	const float *rating;		/* x ld, likewise: q_i; NULL unless both parts are there, or likewise */
 	const float *bias;			/* nitems: b_i; 0 without a rating part */
 	const int32 *counts;		/* nitems: ratings */
 	const int32 *popular;		/* nitems: items by decreasing number of ratings */
@@ -63,6 +64,6 @@ HasImageFile(const Model *model, int64 nitems)
 extern Image *OpenImage(const CachedModel *cached, int32 version);
 extern void CloseImage(Image *image);
 extern const float *InterestVector(const Image *image, int32 item, float *workspace);
-extern const float *RatingVector(const Image *image, int32 item);
+extern const float *RatingVector(const Image *image, int32 item, float *workspace);
 
 #endif

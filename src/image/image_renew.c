@@ -268,16 +268,22 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 	const MfObjective *objective = &source->objective;
 	int64		ld = mf_padded(mf_dimensions(objective));
 	Size		row = sizeof(float) * ld;
+	bool		both = source->interest && source->rating;
 	int32	   *item = HugeArray(renewal->n, sizeof(int32));
 	int64		k = 0;
 	float	   *vector;
 	float	   *offset;
+	float	   *part[2] = {NULL, NULL};
+	float	   *taste;
 
 	for (int64 i = 0; i < renewal->n; i++)
 		if (renewal->before[i] < 0)
 			item[k++] = (int32) i;
 	vector = AlignedArray(k, row);
 	offset = HugeArray(k, sizeof(float));
+	taste = HugeArray(k, sizeof(float));
+	for (int p = 0; p < 2 && both; p++)
+		part[p] = AlignedArray(k, row);
 	for (int64 c = 0; c < k; c++)
 	{
 		int64		number = renewal->order[item[c]];
@@ -286,12 +292,15 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 		float		bias = source->bias ? source->bias[number] : 0;
 		MfFactors	factors = {.interest = unconstify(float *, interest),.rating = unconstify(float *, rating),.item_bias = &bias};
 
-		if (interest && rating &&
-			mf_interest_is_lost(objective, mf_item_taste(objective, source->counts[number]), interest, rating))
+		taste[c] = mf_item_taste(objective, source->counts[number]);
+		if (both && HeaderOf(renewal)->length[SECTION_RATING] > 0 &&
+			mf_interest_is_lost(objective, taste[c], interest, rating))
 			return false;
+		for (int p = 0; p < 2 && both; p++)
+			memcpy(part[p] + c * ld, p == 0 ? interest : rating, row);
 		mf_list_vectors(objective, &factors, &source->counts[number], 1, vector + c * ld, offset + c);
 	}
-	*index = (MfRenewal) {renewal->n, renewal->before, k, item, vector, offset};
+	*index = (MfRenewal) {renewal->n, renewal->before, k, item, vector, offset, {both ? part[0] : vector, part[1]}, taste};
 	return true;
 }
 
@@ -335,24 +344,28 @@ WriteRenewal(const Renewal *renewal, const pg_uuid_t *uuid)
 {
 	ImageHeader *header = HeaderOf(renewal);
 	char	   *block = renewal->copy.block;
-	ImageSpan	same[4];
+	ImageSpan	same[5];
 	int			n = 0;
-	int64		bytes;
+	int64		base;
 	DirectionRows directions;
-	MfVectors	rows;
+	MfVectors	vectors;
 	MfIndex		index;
 	MfIndex		similar;
 
 	header->uuid = *uuid;
 	SealImageHeader(header);
-	rows = ViewDirectionRows(&directions, block, &index);
+	vectors = ViewDirectionRows(&directions, block, &index);
 	if (!mf_index_open(&index, SectionStart(block, SECTION_INDEX), header->length[SECTION_INDEX]) ||
-		!mf_directions_open(&similar, &index, &rows, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]))
+		!mf_directions_open(&similar, &index, &vectors, SectionStart(block, SECTION_SIMILAR), header->length[SECTION_SIMILAR]))
 		return false;
-	bytes = mf_index_base_rows(&index) * index.ld * sizeof(float);
+	base = mf_index_base_rows(&index);
 	if (header->length[SECTION_RATING] > 0)
-		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], bytes};
-	same[n++] = (ImageSpan) {(const char *) index.vector - block, bytes};
+		same[n++] = (ImageSpan) {header->offset[SECTION_RATING], base * index.ld * sizeof(float)};
+	if (index.vector)
+		same[n++] = (ImageSpan) {(const char *) index.vector - block, base * index.ld * sizeof(float)};
+	for (int p = 0; p < mf_index_narrow_parts(&index); p++)
+		same[n++] = (ImageSpan) {(const char *) index.narrow.number[p] - block,
+			base * index.narrow.stride[p] * sizeof(int16)};
 	if (index.sq4.dims > 0)
 		same[n++] = SameCodes(block, &index);
 	if (similar.sq4.dims > 0)

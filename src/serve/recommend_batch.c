@@ -32,6 +32,7 @@ typedef struct FinishSpace
 	bool	   *out;			/* boosts->n */
 	MfScored   *entry;			/* most_ranked */
 	const float **vector;		/* batch.k */
+	float	   *row;			/* batch.k x ld: these, where the index does not have them as floats */
 	void	   *diversify;
 	int32	   *taken;			/* by group, how many a list has: 0 between lists; NULL: groups do not matter here */
 	int			most_ranked;
@@ -69,6 +70,8 @@ LayOutFinish(FinishSpace *space, MfArena *arena, const Lists *lists)
 	space->most_ranked = (int) (caps ? Min(n + boosted, lists->image->nitems) : n);
 	space->entry = mf_arena_take(arena, sizeof(MfScored) * space->most_ranked);
 	space->vector = mf_arena_take(arena, sizeof(float *) * n);
+	space->row = mf_arena_floats(arena, lists->diversity > 0 && !mf_index_has_rows(&lists->image->index) ?
+								 (Size) n * lists->image->index.ld : 0);
 	space->diversify = mf_arena_take(arena, mf_diversify_workspace(n));
 	space->taken = caps ? mf_arena_take(arena, sizeof(int32) * lists->ngroups) : NULL;
 }
@@ -176,8 +179,8 @@ FinishList(void *state, int64 q, int worker)
 	if (lists->boosts && batch->k > 0)
 		BoostList(lists, q, &space);
 	pool = (MfPool) {batch->count[q], index->ld, space.vector, item, batch->score + q * batch->k};
-	for (int i = 0; i < pool.n; i++)
-		space.vector[i] = mf_index_vector(index, item[i]);
+	for (int i = 0; lists->diversity > 0 && i < pool.n; i++)
+		space.vector[i] = mf_index_vector(index, item[i], space.row + (Size) i * index->ld);
 	if (lists->diversity > 0)
 		mf_diversify(&pool, lists->diversity, lists->k, space.diversify);
 	batch->count[q] = Min(batch->count[q], lists->k);

@@ -11,6 +11,7 @@
 
 #include "utils/memutils.h"
 
+#include "core/base/padding.h"
 #include "core/linalg/dot.h"
 #include "core/topk/diversify.h"
 #include "core/topk/topk.h"
@@ -340,14 +341,19 @@ PoolLength(double diversity, int k)
 void
 DiversifyList(const Image *image, const float *new_vectors, double diversity, int k, TopList *list)
 {
+	Size		ld = image->index.ld;
 	const float **vector = palloc(sizeof(float *) * Max(list->count, 1));
 	MfPool		pool = {list->count, image->index.ld, vector, list->item, list->score};
+	float	   *space;
 
-	for (int i = 0; i < list->count; i++)
-		vector[i] = list->item[i] < image->nitems ? mf_index_vector(&image->index, list->item[i]) :
-			new_vectors + (Size) (list->item[i] - image->nitems) * image->index.ld;
 	if (diversity > 0)
+	{
+		space = AlignedArray(Max(list->count, 1) * ld, sizeof(float));
+		for (int i = 0; i < list->count; i++)
+			vector[i] = list->item[i] < image->nitems ? mf_index_vector(&image->index, list->item[i], space + i * ld) :
+				new_vectors + (list->item[i] - image->nitems) * ld;
 		mf_diversify(&pool, diversity, k, AlignedArray(mf_diversify_workspace(pool.n), 1));
+	}
 	list->count = Min(list->count, k);
 }
 
@@ -445,10 +451,11 @@ double
 PredictRating(const Recommender *r, const UserState *user, int32 item)
 {
 	const MfObjective *objective = &r->image->objective;
+	float		space[MF_MAX_PADDED];
 
 	if (!mf_is_explicit(objective))
 		return NAN;
-	return RatingOf(objective, user, RatingVector(r->image, item), r->image->bias[item]);
+	return RatingOf(objective, user, RatingVector(r->image, item, space), r->image->bias[item]);
 }
 
 /*
@@ -479,9 +486,9 @@ double
 Predict(const Recommender *r, const UserState *user, int32 item)
 {
 	const Image *image = r->image;
+	float		space[MF_MAX_PADDED];
 
 	if (mf_is_explicit(&image->objective))
 		return PredictRating(r, user, item);
-	return mf_dot(user->vector, InterestVector(image, item, palloc(sizeof(float) * image->index.ld)),
-				  mf_dimensions(&image->objective));
+	return mf_dot(user->vector, InterestVector(image, item, space), mf_dimensions(&image->objective));
 }

@@ -355,21 +355,20 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	const float **interest = mf_ratings_alone(objective) ? NULL : HugeArray(cells->n, sizeof(float *));
 	const float **rating = with_ratings ? HugeArray(cells->n, sizeof(float *)) : NULL;
 	float	   *residual = HugeArray(cells->n, sizeof(float));
-	float	   *space = interest && image->rating ? HugeArray((int64) cells->n * ld, sizeof(float)) : NULL;
+	float	   *space = HugeArray((int64) cells->n * ld * 2, sizeof(float));
 	int			likes = 0;
 
 	for (int c = 0; c < cells->n; c++)
 	{
-		int32		item = cells->item[c];
-
 		likes += cells->weight[c] >= 0;
 		cells->weight[c] = WeightFromNumber(weighting, cells->weight[c]);
 		if (interest)
-			interest[c] = InterestVector(image, item, space ? space + (Size) c * ld : NULL);
+			interest[c] = InterestVector(image, cells->item[c], space + (Size) c * 2 * ld);
 		if (rating)
 		{
-			rating[c] = RatingVector(image, item);
-			residual[c] = (float) ((cells->rating[c] - objective->mean) / objective->deviation) - image->bias[item];
+			rating[c] = RatingVector(image, cells->item[c], space + (Size) (c * 2 + 1) * ld);
+			residual[c] = (float) ((cells->rating[c] - objective->mean) / objective->deviation) -
+				image->bias[cells->item[c]];
 		}
 	}
 	cells->fold.factors = mf_dimensions(objective);
@@ -582,8 +581,9 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	if (cells.n == 0)
 		return 0;
 	all = HugeArray(cells.n, sizeof(double));
-	CheckCore(mf_explain_cells(&cells.fold, &cells.cells, mf_index_vector(&r->image->index, item), alone ? 1 : 0,
-							   all, HugeArray(mf_explain_size(&cells.fold), 1)));
+	CheckCore(mf_explain_cells(&cells.fold, &cells.cells,
+							   mf_index_vector(&r->image->index, item, AlignedArray(r->image->index.ld, sizeof(float))),
+							   alone ? 1 : 0, all, HugeArray(mf_explain_size(&cells.fold), 1)));
 	k = Min(k, cells.n);
 	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
 	for (int c = 0; c < cells.n; c++)

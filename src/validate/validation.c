@@ -170,11 +170,11 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 {
 	int64		nitems = v->problem->nitems;
 	int			d = v->problem->factors;
-	Size		size = mf_index_size(nitems, d);
-	char	   *memory = AlignedArray(size, 1);
 	float	   *vectors = HugeArray(nitems * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeArray(nitems, sizeof(float));
 	MfItems		items = {.nitems = nitems, .factors = d, .vector = vectors, .offset = offsets};
+	Size		size = mf_index_size(&items);
+	char	   *memory = AlignedArray(size, 1);
 
 	mf_list_vectors(v->objective, factors, NULL, nitems, vectors, offsets);
 	size = mf_index_build(memory, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,

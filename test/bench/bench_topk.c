@@ -2,10 +2,11 @@
  * bench_topk.c - microseconds of exact search, and the share of items that it looked at.
  *
  *	 cc -O2 -std=gnu11 -Isrc -Itest/core test/bench/bench_topk.c $(find src/core -name '[a-z]*.c') -o bench_topk -lm -lpthread
- *	 bench_topk [items [factors [what]]]
+ *	 bench_topk [items [factors [what [parts]]]]
  *
  * What: popular (norms fall with popularity), flat (random directions, equal norms: the worst case),
- * classic (a rating model: nearly flat norms, offsets, low effective rank); all without an argument.
+ * classic (a rating model: nearly flat norms, offsets, low effective rank), or all.  Parts: vectors are whole numbers in
+ * one part or two; 0: floats.
  */
 #include <stdio.h>
 #include <time.h>
@@ -129,7 +130,7 @@ time_batch(const Catalog *c, const float *query, int64_t nqueries, const char *w
 }
 
 static void
-bench(int64_t n, int d, const char *what)
+bench(int64_t n, int d, const char *what, int parts)
 {
 	Catalog		c = catalog_new(n, d, 1);
 	int64_t		nqueries = n <= 100000 ? 10000 : 1000;
@@ -137,6 +138,8 @@ bench(int64_t n, int d, const char *what)
 	double		start;
 
 	shape(&c, what);
+	if (parts > 0)
+		catalog_narrow(&c, parts, 2);
 	make_queries(&c, query, nqueries, strcmp(what, "classic") == 0);
 	start = seconds();
 	catalog_build(&c, MF_QUANTIZE_AUTO, 2);
@@ -157,7 +160,7 @@ main(int argc, char **argv)
 	int			d = argc > 2 ? atoi(argv[2]) : 64;
 
 	for (int i = 0; i < 3; i++)
-		if (argc <= 3 || strcmp(argv[3], all[i]) == 0)
-			bench(n, d, all[i]);
+		if (argc <= 3 || strcmp(argv[3], "all") == 0 || strcmp(argv[3], all[i]) == 0)
+			bench(n, d, all[i], argc > 4 ? atoi(argv[4]) : 0);
 	return 0;
 }

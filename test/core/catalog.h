@@ -9,8 +9,9 @@
 #include <string.h>
 
 #include "core/als/als.h"
-#include "core/topk/index.h"
+#include "core/base/narrow.h"
 #include "core/base/rng.h"
+#include "core/topk/index.h"
 #include "core/topk/topk.h"
 
 /* Items, and what a test does with them. */
@@ -25,6 +26,9 @@ typedef struct Catalog
 	MfIndex		index;
 	size_t		size;
 	int64_t		room;			/* positions that the index is built with; 0: those of the items */
+	float	   *part[2];		/* n x ld: what vectors are made of, for an index of whole numbers; NULL: nothing is said */
+	float	   *weight;			/* n: of the second part */
+	int			shared;			/* numbers of the first one, where there are two */
 } Catalog;
 
 /* A score of the naive scan. */
@@ -45,7 +49,7 @@ catalog_space(size_t size)
 __attribute__((unused)) static Catalog
 catalog_new(int64_t n, int d, uint64_t seed)
 {
-	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0, 0};
+	Catalog		c = {.n = n,.d = d,.ld = mf_padded(d)};
 
 	c.vector = catalog_space((size_t) n * c.ld * sizeof(float));
 	memset(c.vector, 0, (size_t) n * c.ld * sizeof(float));
@@ -86,16 +90,74 @@ catalog_offsets(Catalog *c, float factor, uint64_t seed)
 		c->offset[i] = factor * mf_random_normal(seed, (uint64_t) i);
 }
 
+/* What vectors are made of, by float arithmetic: the product is rounded, then the sum. */
+__attribute__((unused)) static void
+catalog_compose(const Catalog *c, int64_t i)
+{
+	for (int j = 0; c->part[1] != NULL && j < c->ld; j++)
+	{
+		volatile float product = c->weight[i] * c->part[1][i * c->ld + j];
+
+		c->vector[i * c->ld + j] = c->part[0][i * c->ld + j] + product;
+	}
+}
+
+/*
+ * Rounds the items to whole numbers, or makes them of two parts that are: what they were, of which some last numbers are
+ * cut off, and something else, which is left out of every seventh.
+ */
+__attribute__((unused)) static void
+catalog_narrow(Catalog *c, int parts, uint64_t seed)
+{
+	size_t		bytes = (size_t) c->n * (size_t) c->ld * sizeof(float);
+
+	c->part[0] = c->vector;
+	if (parts > 1)
+	{
+		c->shared = c->d > 20 ? c->d - c->d / 3 : c->d;
+		c->part[0] = catalog_space(bytes);
+		c->part[1] = catalog_space(bytes);
+		c->weight = catalog_space((size_t) c->n * sizeof(float));
+		memcpy(c->part[0], c->vector, bytes);
+		memset(c->part[1], 0, bytes);
+	}
+	for (int64_t i = 0; i < c->n && parts > 1; i++)
+	{
+		c->weight[i] = i % 7 == 3 ? 0 : 0.3f;
+		for (int j = 0; j < c->d; j++)
+			c->part[1][i * c->ld + j] = mf_random_normal(seed, (uint64_t) (i * c->d + j));
+		for (int j = c->shared; j < c->d; j++)
+			c->part[0][i * c->ld + j] = 0;
+		mf_narrow_round(c->part[1] + i * c->ld, c->d);
+	}
+	for (int64_t i = 0; i < c->n; i++)
+	{
+		mf_narrow_round(c->part[0] + i * c->ld, c->d);
+		catalog_compose(c, i);
+	}
+}
+
+/* What the index is built of. */
+static MfItems
+catalog_items(const Catalog *c)
+{
+	MfItems		items = {.nitems = c->n,.factors = c->d,.vector = c->vector,.offset = c->offset,.room = c->room,
+	.part = {c->part[0], c->part[1]},.shared = c->shared,.weight = c->weight};
+
+	items.parts = mf_index_parts(&items);
+	return items;
+}
+
 /* Builds and opens the index. */
 __attribute__((unused)) static bool
 catalog_build(Catalog *c, MfQuantization codes, int nthreads)
 {
 	MfParallel	parallel = {nthreads, NULL};
-	MfItems		items = {c->n, c->d, c->vector, c->offset, NULL, 0, c->room};
+	MfItems		items = catalog_items(c);
 	void	   *workspace = catalog_space(mf_index_workspace(c->n, c->d, &parallel));
 
 	free(c->space);
-	c->space = catalog_space(mf_index_size(c->room > c->n ? c->room : c->n, c->d));
+	c->space = catalog_space(mf_index_size(&items));
 	c->size = mf_index_build(c->space, workspace, &items, codes, &parallel);
 	free(workspace);
 	return c->size > 0 && mf_index_open(&c->index, c->space, c->size);
@@ -104,6 +166,10 @@ catalog_build(Catalog *c, MfQuantization codes, int nthreads)
 static void
 catalog_free(Catalog *c)
 {
+	if (c->part[0] != c->vector)
+		free(c->part[0]);
+	free(c->part[1]);
+	free(c->weight);
 	free(c->vector);
 	free(c->offset);
 	free(c->space);

@@ -145,6 +145,29 @@ shape_agrees(Shape shape, int64_t n, int d, int length)
 	return same;
 }
 
+/* The same over an index of whole numbers in two parts, of whose first one the directions are. */
+static bool
+first_part_agrees(Shape shape, int64_t n, int d)
+{
+	Catalog		base = shaped(shape, n, d, 3);
+	Catalog		own;
+	Given		given;
+	bool		same;
+
+	base.room = n + n / 3;
+	catalog_narrow(&base, 2, 8);
+	same = catalog_build(&base, MF_QUANTIZE_AUTO, 1) && mf_index_narrow_parts(&base.index) == 2;
+	own = base;
+	own.space = NULL;
+	own.d = base.shared;
+	same = same && build(&own, &base, &given, 1);
+	own.vector = base.part[0];
+	same = same && searches_agree(&own);
+	free(own.space);
+	catalog_free(&base);
+	return same;
+}
+
 /* The block: the same bytes for any number of threads, and it opens only whole, over the index that it was built over. */
 static void
 test_block(void)
@@ -194,6 +217,9 @@ main(void)
 		for (int shape = 0; shape < SHAPES; shape++)
 			ok(shape_agrees((Shape) shape, 2500, 24, 24) && shape_agrees((Shape) shape, 1100, 96, 65), "%s: %s", name,
 			   shape_name[shape]);
+		for (int shape = 0; shape < WIDE; shape++)
+			ok(first_part_agrees((Shape) shape, 2500, 24) && first_part_agrees((Shape) shape, 1100, 96), "%s: %s, whole numbers",
+			   name, shape_name[shape]);
 		for (int i = 0; i < 6; i++)
 			ok(shape_agrees(RANDOM, counts[i], 33, 7), "%s: %lld items", name, (long long) counts[i]);
 	}

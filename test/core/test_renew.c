@@ -8,6 +8,9 @@
 #include "core/topk/directions.h"
 #include "core/topk/sq8.h"
 
+/* What indexes are of: 0 floats, else whole numbers in so many parts. */
+static int	parts;
+
 /* A random number below n. */
 static int64_t
 below(uint64_t seed, int64_t i, int64_t n)
@@ -24,7 +27,29 @@ typedef struct Round
 	int32_t    *item;
 	float	   *vector;
 	float	   *offset;
+	float	   *part[2];		/* of what index has parts of whole numbers, like the next */
+	float	   *weight;
 } Round;
+
+/* Rounds item i, or makes it of two parts that are whole numbers: what it is, as far as these share numbers, and this. */
+static void
+compose_item(Catalog *c, int64_t i, uint64_t seed)
+{
+	size_t		at = (size_t) (i * c->ld);
+
+	if (parts == 1)
+		mf_narrow_round(c->vector + at, c->d);
+	if (parts < 2)
+		return;
+	memcpy(c->part[0] + at, c->vector + at, sizeof(float) * (size_t) c->ld);
+	memset(c->part[0] + at + c->shared, 0, sizeof(float) * (size_t) (c->ld - c->shared));
+	for (int j = 0; j < c->ld; j++)
+		c->part[1][at + (size_t) j] = j < c->d ? mf_random_normal(seed + 2, (uint64_t) (i * c->d + j)) : 0;
+	mf_narrow_round(c->part[0] + at, c->d);
+	mf_narrow_round(c->part[1] + at, c->d);
+	c->weight[i] = i % 5 == 0 ? 0 : 0.3f;
+	catalog_compose(c, i);
+}
 
 /* Gives an item of a round a random vector, longer or shorter than others, and offset. */
 static void
@@ -37,6 +62,11 @@ renew_item(Round *round, int64_t i, uint64_t seed)
 	for (int j = 0; j < c->ld; j++)
 		v[j] = j < c->d ? mf_random_normal(seed, (uint64_t) (i * c->d + j)) : 0;
 	catalog_scale(c, i, factor);
+	compose_item(c, i, seed);
+	for (int p = 0; p < 2 && parts == 2; p++)
+		memcpy(round->part[p] + round->nrenewed * c->ld, c->part[p] + i * c->ld, c->ld * sizeof(float));
+	if (parts == 2)
+		round->weight[round->nrenewed] = c->weight[i];
 	if (c->offset != NULL)
 		c->offset[i] = mf_random_normal(seed + 1, (uint64_t) i);
 	memcpy(round->vector + round->nrenewed * c->ld, v, c->ld * sizeof(float));
@@ -52,9 +82,18 @@ make_round(const Catalog *c, int64_t rate, uint64_t seed)
 	int64_t		most = 2 * c->n;
 	Round		round = {.now = catalog_new(most, c->d, 1),.before = malloc(most * sizeof(int32_t)),
 	.item = malloc(most * sizeof(int32_t)),.vector = catalog_space(most * c->ld * sizeof(float)),
-	.offset = malloc(most * sizeof(float))};
+	.offset = malloc(most * sizeof(float)),.weight = malloc(most * sizeof(float))};
 	int64_t		n = 0;
 
+	round.now.part[0] = parts == 1 ? round.now.vector : NULL;
+	for (int p = 0; p < 2 && parts == 2; p++)
+	{
+		round.part[p] = catalog_space(most * c->ld * sizeof(float));
+		round.now.part[p] = catalog_space(most * c->ld * sizeof(float));
+	}
+	if (parts == 2)
+		round.now.weight = malloc(most * sizeof(float));
+	round.now.shared = c->shared;
 	if (c->offset != NULL)
 		catalog_offsets(&round.now, 1, 1);
 	for (int64_t i = 0; i < c->n; i++)
@@ -67,6 +106,10 @@ make_round(const Catalog *c, int64_t rate, uint64_t seed)
 			continue;
 		round.before[n] = (int32_t) i;
 		memcpy(round.now.vector + n * c->ld, c->vector + i * c->ld, c->ld * sizeof(float));
+		for (int p = 0; p < 2 && parts == 2; p++)
+			memcpy(round.now.part[p] + n * c->ld, c->part[p] + i * c->ld, c->ld * sizeof(float));
+		if (parts == 2)
+			round.now.weight[n] = c->weight[i];
 		if (c->offset != NULL)
 			round.now.offset[n] = c->offset[i];
 		if (fate == 1)
@@ -84,6 +127,9 @@ free_round(Round *round)
 	free(round->item);
 	free(round->vector);
 	free(round->offset);
+	free(round->part[0]);
+	free(round->part[1]);
+	free(round->weight);
 }
 
 /* Renews the index of c by a round; c becomes what the round says.  False where there is no room. */
@@ -91,7 +137,7 @@ static bool
 take_round(Catalog *c, Round *round)
 {
 	MfRenewal	renewal = {round->now.n, round->before, round->nrenewed, round->item, round->vector,
-	c->offset == NULL ? NULL : round->offset};
+	c->offset == NULL ? NULL : round->offset, {parts == 2 ? round->part[0] : round->vector, round->part[1]}, round->weight};
 	void	   *workspace = catalog_space(mf_index_renew_workspace(&c->index, &renewal));
 	bool		renewed = mf_index_renew(c->space, c->size, workspace, &renewal);
 
@@ -100,7 +146,16 @@ take_round(Catalog *c, Round *round)
 		return false;
 	free(c->vector);
 	free(c->offset);
+	for (int p = 0; p < 2 && parts == 2; p++)
+	{
+		free(c->part[p]);
+		c->part[p] = round->now.part[p];
+	}
+	free(c->weight);
+	c->weight = round->now.weight;
 	c->vector = round->now.vector;
+	if (parts == 1)
+		c->part[0] = c->vector;
 	c->offset = round->now.offset;
 	c->n = round->now.n;
 	return mf_index_open(&c->index, c->space, c->size);
@@ -118,6 +173,8 @@ make_catalog(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 		catalog_normalize(&c);
 	if (offsets)
 		catalog_offsets(&c, 0.3f, 5);
+	if (parts > 0)
+		catalog_narrow(&c, parts, 8);
 	c.room = mf_index_room(n);
 	if (!catalog_build(&c, codes, 2))
 		c.n = 0;
@@ -149,7 +206,7 @@ searches_agree(const Catalog *c, int k)
 		for (int j = 0; j < c->d; j++)
 			query[j] = mf_random_normal(77, (uint64_t) (q * c->d + j));
 		if (q == 3)
-			memcpy(query, mf_index_vector(&c->index, (int32_t) (c->n / 3)), c->ld * sizeof(float));
+			memcpy(query, c->vector + c->n / 3 * c->ld, c->ld * sizeof(float));
 		for (int f = 0; f < 6 && same; f++)
 			same = same_as_naive(c, query, k, &filters[f], false) && same_as_naive(c, query, k, &filters[f], true);
 	}
@@ -202,12 +259,14 @@ batches_agree(const Catalog *c, int k)
 static Catalog
 make_directions(const Catalog *c)
 {
-	MfVectors	rows = {.factors = c->d};
+	MfVectors	rows = {.factors = parts == 2 ? c->shared : c->d};
 	MfParallel	parallel = {2, NULL};
 	Catalog		directions = *c;
-	void	   *workspace = catalog_space(mf_directions_workspace(c->n, c->d, &parallel));
+	void	   *workspace = catalog_space(mf_directions_workspace(c->n, rows.factors, &parallel));
 
-	directions.space = catalog_space(mf_directions_size(c->index.room, c->d));
+	if (parts == 2)
+		directions.d = c->shared;
+	directions.space = catalog_space(mf_directions_size(c->index.room, rows.factors));
 	directions.size = mf_directions_build(directions.space, workspace, &c->index, &rows, &parallel);
 	free(workspace);
 	return directions;
@@ -217,8 +276,8 @@ make_directions(const Catalog *c)
 static bool
 directions_agree(Catalog *directions, const Catalog *c)
 {
-	MfVectors	rows = {.factors = c->d};
-	void	   *workspace = catalog_space(mf_directions_renew_workspace(c->d));
+	MfVectors	rows = {.factors = parts == 2 ? c->shared : c->d};
+	void	   *workspace = catalog_space(mf_directions_renew_workspace(rows.factors));
 	size_t		coded = (size_t) mf_index_base_rows(&c->index) / 2;
 	void	   *copy = malloc(directions->size);
 	bool		same;
@@ -227,15 +286,32 @@ directions_agree(Catalog *directions, const Catalog *c)
 	same = mf_directions_renew(directions->space, directions->size, workspace, &c->index, &rows) &&
 		mf_directions_open(&directions->index, &c->index, &rows, directions->space, directions->size);
 	directions->n = c->n;
-	directions->vector = c->vector;
+	directions->vector = parts == 2 ? c->part[0] : c->vector;
 	coded *= (size_t) directions->index.sq4.dims;
 	same = same && memcmp(directions->index.sq4.code, (char *) copy +
 						  ((const char *) directions->index.sq4.code - (char *) directions->space), coded) == 0;
 	for (int q = 0; q < 20 && same; q++)
-		same = same_as_naive(directions, c->vector + (c->n / 20 * q) * c->ld, q % 2 == 0 ? 10 : 3000, NULL, true);
+		same = same_as_naive(directions, directions->vector + (c->n / 20 * q) * c->ld, q % 2 == 0 ? 10 : 3000, NULL, true);
 	free(workspace);
 	free(copy);
 	return same;
+}
+
+/* The vectors of the blocks that an index was built with, as they lie there; of whole numbers their last part. */
+static const void *
+built_vectors(const MfIndex *index)
+{
+	int			n = mf_index_narrow_parts(index);
+
+	return n > 0 ? (const void *) index->narrow.number[n - 1] : index->vector;
+}
+
+/* Their bytes. */
+static size_t
+built_bytes(const MfIndex *index)
+{
+	return (size_t) (mf_index_base_rows(index) * index->ld) *
+		(mf_index_narrow_parts(index) > 0 ? sizeof(int16_t) : sizeof(float));
 }
 
 /* Rounds on one index; vectors and codes of the blocks that it was built with stay to the byte. */
@@ -243,14 +319,15 @@ static void
 test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 {
 	Catalog		c = make_catalog(n, d, flat, offsets, codes);
-	size_t		rows = (size_t) (mf_index_base_rows(&c.index) * c.ld) * sizeof(float);
+	size_t		rows = built_bytes(&c.index);
 	size_t		coded = (size_t) mf_index_base_rows(&c.index) / 2 * (size_t) c.index.sq4.dims;
-	float	   *vector = malloc(rows);
+	float	   *row = catalog_space((size_t) c.ld * sizeof(float));
+	void	   *vector = malloc(rows);
 	uint8_t    *code = malloc(coded + 1);
 	bool		same = c.n == n && c.index.renewed_blocks == 0;
 	Catalog		directions = make_directions(&c);
 
-	memcpy(vector, c.index.vector, rows);
+	memcpy(vector, built_vectors(&c.index), rows);
 	if (coded > 0)
 		memcpy(code, c.index.sq4.code, coded);
 	for (uint64_t r = 0; r < 3 && same; r++)
@@ -259,16 +336,17 @@ test_rounds(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 
 		same = take_round(&c, &round) && c.index.nitems == c.n && c.index.renewed_blocks > 0;
 		for (int32_t i = 0; i < c.n && same; i++)
-			same = memcmp(mf_index_vector(&c.index, i), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0 &&
+			same = memcmp(mf_index_vector(&c.index, i, row), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0 &&
 				c.index.item[c.index.position[i]] == i;
 		same = same && searches_agree(&c, 10) && searches_agree(&c, (int) c.n) && batches_agree(&c, 12) &&
 			directions_agree(&directions, &c);
 		free_round(&round);
 	}
-	ok(same, "%lld x %d items in three rounds, %s%s, codes %d", (long long) n, d, flat ? "flat" : "popular",
-	   offsets ? ", offsets" : "", (int) codes);
-	ok(memcmp(vector, c.index.vector, rows) == 0 && (coded == 0 || memcmp(code, c.index.sq4.code, coded) == 0),
+	ok(same && mf_index_narrow_parts(&c.index) == parts, "%lld x %d items of %d parts in three rounds, %s%s, codes %d",
+	   (long long) n, d, parts, flat ? "flat" : "popular", offsets ? ", offsets" : "", (int) codes);
+	ok(memcmp(vector, built_vectors(&c.index), rows) == 0 && (coded == 0 || memcmp(code, c.index.sq4.code, coded) == 0),
 	   "vectors and codes that were built stay");
+	free(row);
 	free(vector);
 	free(code);
 	free(directions.space);
@@ -299,15 +377,38 @@ test_room(void)
 	free(copy);
 }
 
+/* Of whole numbers an index takes nothing else, and stays as it is. */
+static void
+test_misfit(void)
+{
+	Catalog		c = make_catalog(5000, 24, false, true, MF_QUANTIZE_AUTO);
+	Round		round = make_round(&c, 100, 1);
+	void	   *copy = catalog_space(c.size);
+	float	   *last = (parts == 2 ? round.part[1] : round.vector) + (round.nrenewed - 1) * c.ld;
+
+	memcpy(copy, c.space, c.size);
+	last[0] = last[1] * 1.0001f;
+	ok(!take_round(&c, &round) && memcmp(copy, c.space, c.size) == 0,
+	   "a vector that is not of whole numbers leaves an index of %d parts as it is", parts);
+	free_round(&round);
+	catalog_free(&round.now);
+	catalog_free(&c);
+	free(copy);
+}
+
 int
 main(void)
 {
-	for (int flat = 0; flat <= 1; flat++)
-		for (int offsets = 0; offsets <= 1; offsets++)
-		{
-			test_rounds(5000, 24, flat, offsets, MF_QUANTIZE_AUTO);
-			test_rounds(4700, 33, flat, offsets, MF_QUANTIZE_SQ4);
-		}
+	for (parts = 0; parts <= 2; parts++)
+		for (int flat = 0; flat <= 1; flat++)
+			for (int offsets = 0; offsets <= 1; offsets++)
+			{
+				test_rounds(5000, 24, flat, offsets, MF_QUANTIZE_AUTO);
+				test_rounds(4700, 33, flat, offsets, MF_QUANTIZE_SQ4);
+			}
+	for (parts = 1; parts <= 2; parts++)
+		test_misfit();
+	parts = 0;
 	test_rounds(9000, 16, true, true, MF_QUANTIZE_AUTO);
 	test_rounds(6000, 300, false, true, MF_QUANTIZE_NEVER);
 	test_rounds(40000, 8, false, true, MF_QUANTIZE_AUTO);	/* several renewed blocks */

@@ -34,6 +34,9 @@ static const char *const shape_name[] = {
 	"denormal", "alternating", "one dimension", "copies", "near ties", "outliers"
 };
 
+/* What indexes of tests are of: 0 floats, else whole numbers in so many parts. */
+static int	parts;
+
 /* Makes item i of a shape out of a random one. */
 static void
 shape_item(Catalog *c, Shape shape, int64_t i)
@@ -98,6 +101,8 @@ shaped(Shape shape, int64_t n, int d, float offsets)
 		catalog_normalize(&c);
 	if (offsets > 0)
 		catalog_offsets(&c, offsets, 5);
+	if (parts > 0)
+		catalog_narrow(&c, parts, 8);
 	return c;
 }
 
@@ -477,7 +482,9 @@ static void
 test_block(MfQuantization codes)
 {
 	Catalog		c = shaped(POPULAR, 3000, 20, 0.3f);
-	void	   *copy = catalog_space(mf_index_size(c.n, c.d));
+	MfItems		items = catalog_items(&c);
+	void	   *copy = catalog_space(mf_index_size(&items));
+	float	   *row = catalog_space((size_t) c.ld * sizeof(float));
 	MfIndex		index;
 	size_t		size;
 	bool		same = true;
@@ -487,9 +494,10 @@ test_block(MfQuantization codes)
 	memcpy(copy, c.space, size);
 	catalog_build(&c, codes, 3);
 	ok(size == c.size && memcmp(copy, c.space, size) == 0, "an index has the same bytes for 1 and 3 threads");
-	ok(size <= mf_index_size(c.n, c.d), "it is no larger than announced");
+	ok(size <= mf_index_size(&items), "it is no larger than announced");
+	ok(mf_index_narrow_parts(&c.index) == parts, "it is of %d parts of whole numbers", parts);
 	for (int32_t i = 0; i < c.n; i++)
-		same = same && memcmp(mf_index_vector(&c.index, i), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0;
+		same = same && memcmp(mf_index_vector(&c.index, i, row), c.vector + (int64_t) i * c.ld, c.ld * sizeof(float)) == 0;
 	ok(same, "it gives every item's vector back");
 	ok(mf_index_open(&index, copy, size), "a copy elsewhere opens");
 	ok(!mf_index_open(&index, copy, size - 64), "a truncated one does not");
@@ -497,6 +505,7 @@ test_block(MfQuantization codes)
 	((char *) copy)[0] ^= 1;
 	ok(!mf_index_open(&index, copy, size), "nor one with another first word");
 	free(copy);
+	free(row);
 	catalog_free(&c);
 }
 
@@ -752,12 +761,21 @@ main(void)
 		test_many(name);
 		test_filters(name);
 		test_batch(name);
+		for (parts = 1; parts <= 2; parts++)
+		{
+			test_shapes(name, 1200, 24, 3);
+			test_sizes(name);
+		}
+		parts = 0;
 	}
 	test_kernels();
 	test_tile();
-	test_bound();
-	test_block(MF_QUANTIZE_AUTO);
-	test_block(MF_QUANTIZE_SQ4);
-	test_score();
+	for (parts = 0; parts <= 2; parts++)
+	{
+		test_bound();
+		test_block(MF_QUANTIZE_AUTO);
+		test_block(MF_QUANTIZE_SQ4);
+		test_score();
+	}
 	return done();
 }

@@ -7,7 +7,7 @@
 
 #include "catalog.h"
 
-#define HEADER 64
+#define HEADER sizeof(MfIndexHeader)
 
 static volatile uint8_t sink;
 
@@ -31,6 +31,12 @@ touch_all(const MfIndex *index)
 	touch(index->item, places * sizeof(int32_t));
 	touch(index->position, places * sizeof(int32_t));
 	touch(index->vector, places * (size_t) index->ld * sizeof(float));
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+	{
+		touch(index->narrow.number[p], places * (size_t) index->narrow.stride[p] * sizeof(int16_t));
+		touch(index->narrow.exponent[p], places);
+	}
+	touch(index->second_exponent, places);
 	touch(index->norm, places * sizeof(float));
 	touch(index->offset, places * sizeof(float));
 	touch(index->pack_norm, packs);
@@ -60,12 +66,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	Catalog		c = catalog_new(take_below(&bytes, 200), 1 + (int) take_below(&bytes, 40), 1);
 	bool		offsets = take_byte(&bytes) & 1;
 	MfQuantization codes = (MfQuantization) take_below(&bytes, 3);
+	int			parts = (int) take_below(&bytes, 3);
 	MfIndex		index;
 	size_t		length;
 	char	   *copy;
 
 	if (offsets)
 		catalog_offsets(&c, 1, 2);
+	if (parts > 0)
+		catalog_narrow(&c, parts, 3);
 	require(catalog_build(&c, codes, 1));
 	length = take_byte(&bytes) & 1 ? take_below(&bytes, (uint32_t) c.size + 1) : c.size;
 	copy = aligned_alloc(64, (length + 63) & ~(size_t) 63);

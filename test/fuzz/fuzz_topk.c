@@ -15,7 +15,7 @@ take_catalog(Bytes *bytes)
 {
 	int64_t		n = 1 + take_below(bytes, 2600);
 	int			d = 1 + (int) take_below(bytes, 40);
-	Catalog		c = {n, d, mf_padded(d), NULL, NULL, NULL, {0}, 0};
+	Catalog		c = {.n = n,.d = d,.ld = mf_padded(d)};
 	bool		offsets = take_byte(bytes) & 1;
 	uint32_t	period = 1 + take_below(bytes, 64);
 	uint8_t		pattern[64];

@@ -22,8 +22,8 @@ mf_score(void)
 #ifdef MF_HAS_AMX
 /* vnni's, but for many queries by tiles. */
 static const MfScore score_tiles = {
-	score_rows_vnni, sq_bound_vnni, sq4_sums_vnni, sq4_scan_vnni,
-	sq8_scan_vnni, mf_sq8_scan_tile_amx, sq4_error_vnni, exact_products_vnni
+	score_rows_vnni, score_narrow_vnni, narrow_row_vnni, sq_bound_vnni, sq4_sums_vnni, sq4_scan_vnni, sq8_scan_vnni,
+	mf_sq8_scan_tile_amx, sq4_error_vnni, exact_products_vnni
 };
 #endif
 

@@ -8,9 +8,24 @@
 #ifndef MF_SCORE_H
 #define MF_SCORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/narrow.h"
 #include "core/kernels/sq8_tile.h"
+
+/*
+ * Rows of whole numbers (core/base/narrow.h): row i is number[0][i * stride[0] ..] in units of exponent[0][i], plus,
+ * where there is a second part, `weight` times number[1][i * stride[1] ..] in units of exponent[1][i].  As floats make
+ * it, that is: the product is rounded, then the sum.  Beyond its stride the first part is 0.
+ */
+typedef struct MfNarrowRows
+{
+	const int16_t *number[2];	/* [1] NULL: one part */
+	const uint8_t *exponent[2];
+	int			stride[2];		/* multiples of 16; the second one, if there is one, is at least that of scores */
+	float		weight;			/* times any unit there is it is a normal float, or 0 */
+} MfNarrowRows;
 
 /*
  * What the codes of a block's packs are held against: arrays have MF_BLOCK_PACKS numbers, of which the pack's items
@@ -45,6 +60,13 @@ typedef struct MfScore
 	 */
 	uint32_t	(*score_rows) (const float *query, int ld, const float *base, const int32_t *position,
 							   const float *norm, const float *offset, float threshold, float *score);
+
+	/* the same of rows of whole numbers, of which the first ld count: what score_rows would say of the floats */
+	uint32_t	(*score_narrow) (const float *query, int ld, const MfNarrowRows *rows, const int32_t *position,
+								 const float *norm, const float *offset, float threshold, float *score);
+
+	/* out (ld floats) = the first ld numbers of a row: the same bits at every level */
+	void		(*narrow_row) (const MfNarrowRows *rows, int32_t position, int ld, float *out);
 
 	/*
 	 * least_sum: of each pack of a block, the sum of products of codes that an item must reach to be of interest.

@@ -113,7 +113,7 @@ take_users(const MfIndex *index, MfAucQuery *query, int n, double *side)
 	}
 }
 
-/* Copies vectors and offsets of m items, from the i-th of the positions on, one behind the other to the workspace. */
+/* Copies vectors and offsets of m items, from the i-th of those at work on, one behind the other to the workspace. */
 static void
 gather_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
 {
@@ -121,10 +121,13 @@ gather_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
 
 	for (int j = 0; j < m; j++)
 	{
-		int32_t		position = state->position[i + j];
+		int32_t		position = state->position != NULL ? state->position[i + j] : (int32_t) (i + j);
 
-		memcpy(space->vector + (size_t) j * index->ld, index->vector + (size_t) position * index->ld,
-			   sizeof(float) * index->ld);
+		float	   *row = space->vector + (size_t) j * index->ld;
+		const float *vector = mf_index_row(index, position, row);
+
+		if (vector != row)
+			memcpy(row, vector, sizeof(float) * index->ld);
 		space->offset[j] = index->offset ? index->offset[position] : 0;
 	}
 }
@@ -134,13 +137,14 @@ static void
 score_items(const AucState *state, int64_t i, int m, const WorkerSpace *space)
 {
 	const MfIndex *index = state->index;
-	const float *vector = index->vector + (size_t) i * index->ld;
+	const float *vector = space->vector;
 	const float *offset = index->offset ? index->offset + i : NULL;
 
-	if (state->position != NULL)
+	if (state->position == NULL && index->vector != NULL)
+		vector = index->vector + (size_t) i * index->ld;
+	else
 	{
 		gather_items(state, i, m, space);
-		vector = space->vector;
 		offset = index->offset ? space->offset : NULL;
 	}
 	state->kernels->score(space->side, vector, offset, index->factors, index->ld, m, space->score);

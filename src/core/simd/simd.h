@@ -29,6 +29,8 @@
 /* Functions on them; see simd_f32.h. */
 #define MF_LOAD MF_KERNEL(load)
 #define MF_LOAD_INTS MF_KERNEL(load_ints)
+#define MF_LOAD_SHORTS MF_KERNEL(load_shorts)
+#define MF_ROUNDED MF_KERNEL(rounded)
 #define MF_STORE MF_KERNEL(store)
 #define MF_STORE_INTS MF_KERNEL(store_ints)
 #define MF_WIDEN MF_KERNEL(widen)

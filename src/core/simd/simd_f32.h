@@ -56,6 +56,43 @@ MF_KERNEL(widen) (const float *x)
 #endif
 }
 
+/* A register of int16 from any address, as floats. */
+MF_INLINE MF_V
+MF_KERNEL(load_shorts) (const int16_t *x)
+{
+#if defined(MF_ISA_X86) && MF_LANES == 16
+	return (MF_V) _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *) x)));
+#elif defined(MF_ISA_X86) && MF_LANES == 8
+	return (MF_V) _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *) x)));
+#elif defined(MF_ISA_X86)
+	__m128i		shorts = _mm_loadl_epi64((const __m128i *) x);
+
+	return (MF_V) _mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(shorts, shorts), 16));
+#else
+	MF_V		v = {0};
+
+	for (int l = 0; l < MF_LANES; l++)
+		v[l] = x[l];
+	return v;
+#endif
+}
+
+/* The same register; a product in it is rounded before it is added to anything, also where there is FMA. */
+MF_INLINE MF_V
+MF_KERNEL(rounded) (MF_V v)
+{
+#if defined(MF_ISA_X86) && MF_LANES == 16
+	__asm__("" : "+v"(v));
+#elif defined(MF_ISA_X86)
+	__asm__("" : "+x"(v));
+#elif defined(__aarch64__)
+	__asm__("" : "+w"(v));
+#else
+	__asm__("" : "+m"(v));
+#endif
+	return v;
+}
+
 /* |v| */
 MF_INLINE MF_V
 MF_KERNEL(absolute) (MF_V v)

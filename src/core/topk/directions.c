@@ -36,6 +36,8 @@ lay_out(MfIndex *directions, const void *block, const MfIndex *base, const MfVec
 	directions->factors = header->factors;
 	directions->ld = mf_padded(header->factors);
 	directions->rows = *rows;
+	directions->narrow.number[1] = NULL;	/* items are alike by the first part alone */
+	directions->second_exponent = NULL;
 	directions->offset = NULL;
 	directions->pack_offset = NULL;
 	directions->block_offset = NULL;

@@ -215,7 +215,8 @@ mf_list_similarity(const MfIndex *index, const int32_t *list, int length)
 
 	for (int i = 0; i < length; i++)
 	{
-		const float *vector = mf_index_vector(index, list[i]);
+		float		row[MF_MAX_PADDED];
+		const float *vector = mf_index_vector(index, list[i], row);
 		double		norm = sqrt(mf_dot(vector, vector, index->factors));
 
 		for (int f = 0; norm > 0 && f < index->factors; f++)

@@ -6,6 +6,7 @@
  */
 #include "core/topk/index.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/padding.h"
@@ -88,6 +89,32 @@ mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks)
 }
 
 /*
+ * The arrays of vectors, as floats or as whole numbers; of the latter only as many as there are parts, but for
+ * exponents.
+ */
+static void
+lay_out_vectors(MfIndex *index, MfArena *arena, const MfIndexHeader *header, size_t rows)
+{
+	MfNarrowRows *narrow = &index->narrow;
+
+	if (header->parts == 0)
+	{
+		index->vector = take_numbers(arena, rows * (size_t) index->ld);
+		return;
+	}
+	index->shared = header->shared;
+	narrow->stride[0] = mf_padded(header->shared);
+	narrow->stride[1] = index->ld;
+	narrow->weight = header->weight;
+	for (int p = 0; p < header->parts; p++)
+		narrow->exponent[p] = mf_arena_take(arena, rows);
+	if (header->parts > 1)
+		index->second_exponent = mf_arena_take(arena, rows);
+	for (int p = 0; p < header->parts; p++)
+		narrow->number[p] = mf_arena_take(arena, rows * (size_t) narrow->stride[p] * sizeof(int16_t));
+}
+
+/*
  * Fills in the view of a block that begins with this header; block may be NULL to learn index->size alone.  The
  * arrays of codes are last, so that all else has its place before it is known whether there are any.
  */
@@ -128,7 +155,7 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->norm = take_numbers(&arena, rows);
 	index->item = take_numbers(&arena, rows);
 	index->position = take_numbers(&arena, rows);
-	index->vector = take_numbers(&arena, rows * (size_t) index->ld);
+	lay_out_vectors(index, &arena, header, rows);
 	if (header->sq8_blocks > 0)
 		mf_index_lay_out_sq8(&index->sq8, &arena, index->ld, header->sq8_blocks);
 	if (header->sq4_dims > 0)
@@ -136,18 +163,32 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	index->size = arena.used;
 }
 
-/*
- * Bytes that an index with room for so many positions may need, whatever it is built of: what mf_index_build() is to be
- * given.
- */
-size_t
-mf_index_size(int64_t room, int factors)
+/* What an index of these items begins with, before it is known what codes there are. */
+MfIndexHeader
+mf_index_header(const MfItems *items)
 {
-	MfIndexHeader header = {.nitems = room,.built_items = room,.room = room,.factors = factors,.has_offset = 1};
+	MfIndexHeader header = {.magic = MF_INDEX_MAGIC,.format = MF_INDEX_FORMAT,.order = MF_INDEX_ORDER};
+
+	header.nitems = header.built_items = items->nitems;
+	header.room = items->room > items->nitems ? items->room : items->nitems;
+	header.factors = items->factors;
+	header.has_offset = items->offset != NULL;
+	header.parts = items->parts;
+	header.shared = items->parts > 1 ? items->shared : items->factors;
+	for (int64_t i = 0; items->parts > 1 && i < items->nitems && header.weight == 0; i++)
+		header.weight = items->weight[i];
+	return header;
+}
+
+/* Bytes that an index of these items may need, whatever their vectors: what mf_index_build() is to be given. */
+size_t
+mf_index_size(const MfItems *items)
+{
+	MfIndexHeader header = mf_index_header(items);
 	MfIndex		index;
 
-	header.sq4_dims = mf_padded(factors);
-	header.sq8_blocks = mf_index_sq8_blocks(room);
+	header.sq4_dims = mf_padded(items->factors);
+	header.sq8_blocks = mf_index_sq8_blocks(items->nitems);
 	mf_index_lay_out(&index, NULL, &header);
 	return index.size;
 }
@@ -172,9 +213,37 @@ mf_index_open(MfIndex *index, const void *space, size_t size)
 		header.nitems > header.built_items + (int64_t) header.renewed_blocks * MF_BLOCK ||
 		(header.renewed_blocks > 0 && (count_blocks(header.built_items) + header.renewed_blocks) * MF_BLOCK > header.room) ||
 		header.factors < 1 || header.factors > MF_MAX_FACTORS ||
+		header.parts < 0 || header.parts > 2 || header.shared < 1 || header.shared > header.factors ||
+		(header.parts == 1 && header.shared < header.factors) || !isfinite(header.weight) ||
 		header.sq4_dims < 0 || header.sq4_dims > mf_padded(header.factors) || header.sq4_dims % MF_PACK != 0 ||
 		header.sq8_blocks < 0 || header.sq8_blocks > mf_index_sq8_blocks(header.built_items))
 		return false;
 	mf_index_lay_out(index, space, &header);
 	return index->size <= size;
+}
+
+/* The vector at a position: ld floats, padding 0; it may be put together in workspace, ld floats. */
+const float *
+mf_index_row(const MfIndex *index, int32_t position, float *workspace)
+{
+	if (index->rows.row != NULL)
+		return index->rows.row(index->rows.state, position, workspace);
+	if (index->vector != NULL)
+		return index->vector + (size_t) position * index->ld;
+	mf_score()->narrow_row(&index->narrow, position, index->ld, workspace);
+	return workspace;
+}
+
+/*
+ * The first ld floats, a multiple of 16, of one of the parts of which the vector at a position is made, of an index of
+ * whole numbers: put together in workspace.
+ */
+const float *
+mf_index_part(const MfIndex *index, int part, int32_t position, int ld, float *workspace)
+{
+	MfNarrowRows rows = {.number = {index->narrow.number[part], NULL},.stride = {index->narrow.stride[part], 0}};
+
+	rows.exponent[0] = part > 0 ? index->second_exponent : index->narrow.exponent[0];
+	mf_score()->narrow_row(&rows, position, ld, workspace);
+	return workspace;
 }

@@ -26,6 +26,11 @@ typedef struct MfItems
 								 * decided whether codes are worth their room; may be NULL */
 	int64_t		nqueries;
 	int64_t		room;			/* positions, for items that come later: mf_index_room(); 0: none but these items' */
+	const float *part[2];		/* nitems x mf_padded(d): what vectors are made of, for those that are whole numbers:
+								 * vector = part[0] + weight * part[1], [1] NULL: part[0]; both NULL: nobody says */
+	int			shared;			/* with part[1]: numbers of part[0], behind which it is 0 */
+	const float *weight;		/* nitems: of part[1]; a single value, or 0 */
+	int			parts;			/* mf_index_parts() of these: whole numbers; 0: floats */
 } MfItems;
 
 /*
@@ -99,7 +104,11 @@ typedef struct MfIndex
 	const uint64_t *live;		/* of whole blocks: a bit by position, where there is an item */
 	const int32_t *item;		/* by position, of whole packs: the item there, -1: none */
 	const int32_t *position;	/* by item, of whole packs */
-	const float *vector;		/* by position, of whole packs: ld floats each; see mf_index_row() */
+	const float *vector;		/* by position, of whole packs: ld floats each; NULL: they are whole numbers */
+	MfNarrowRows narrow;		/* by position, of whole packs: these, the second part's exponent 0 where it weighs
+								 * nothing; see mf_index_row() */
+	int			shared;			/* numbers of the first part, behind which it is 0 */
+	const uint8_t *second_exponent; /* by position: of the second part itself */
 	MfVectors	rows;			/* of an index of directions */
 	bool		directions;		/* codes are of vectors divided by their norms, for cosines: see directions.c */
 	const float *norm;			/* by position, of whole packs: |v|, nearest float */
@@ -122,10 +131,13 @@ typedef struct MfRenewal
 	const int32_t *item;		/* nrenewed: their numbers now */
 	const float *vector;		/* nrenewed x ld */
 	const float *offset;		/* nrenewed; NULL where the index has none */
+	const float *part[2];		/* nrenewed x ld: see MfItems; where the index has whole numbers */
+	const float *weight;		/* nrenewed */
 } MfRenewal;
 
 extern int64_t mf_index_room(int64_t nitems);
-extern size_t mf_index_size(int64_t room, int factors);
+extern int	mf_index_parts(const MfItems *items);
+extern size_t mf_index_size(const MfItems *items);
 extern size_t mf_index_workspace(int64_t nitems, int factors, const MfParallel *parallel);
 extern size_t mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization quantization,
 							 const MfParallel *parallel);
@@ -133,20 +145,28 @@ extern bool mf_index_open(MfIndex *index, const void *space, size_t size);
 extern size_t mf_index_renew_workspace(const MfIndex *index, const MfRenewal *renewal);
 extern bool mf_index_renew(void *space, size_t size, void *workspace, const MfRenewal *renewal);
 
-/* The vector at a position: ld floats, padding 0; it may be put together in workspace, ld floats. */
-static inline const float *
-mf_index_row(const MfIndex *index, int32_t position, float *workspace)
+extern const float *mf_index_row(const MfIndex *index, int32_t position, float *workspace);
+extern const float *mf_index_part(const MfIndex *index, int part, int32_t position, int ld, float *workspace);
+
+/* How many parts of whole numbers an index has, and how many numbers of a part lie in a row. */
+static inline int
+mf_index_narrow_parts(const MfIndex *index)
 {
-	if (index->rows.row != NULL)
-		return index->rows.row(index->rows.state, position, workspace);
-	return index->vector + (size_t) position * index->ld;
+	return index->narrow.number[1] != NULL ? 2 : index->narrow.number[0] != NULL ? 1 : 0;
 }
 
-/* The vector of an item of an index that has its own: ld floats, padding 0. */
-static inline const float *
-mf_index_vector(const MfIndex *index, int32_t item)
+/* Whether an index has its vectors as floats, so that mf_index_row() needs no workspace. */
+static inline bool
+mf_index_has_rows(const MfIndex *index)
 {
-	return index->vector + (size_t) index->position[item] * index->ld;
+	return index->rows.row == NULL && index->vector != NULL;
+}
+
+/* The vector of an item: ld floats, padding 0; it may be put together in workspace, ld floats. */
+static inline const float *
+mf_index_vector(const MfIndex *index, int32_t item, float *workspace)
+{
+	return mf_index_row(index, index->position[item], workspace);
 }
 
 /* Positions of the blocks that an index was built with: what lies there of vectors and codes stays for good. */
@@ -177,10 +197,10 @@ mf_index_visited(const MfIndex *index, int64_t turn)
 
 /*
  * For those who fill a block: what it begins with, from which the place of every array follows.  Every number of an
- * index has 4 bytes but codes, which have half of one or one.
+ * index has 4 bytes but codes, which have half of one or one, and whole numbers, which have two.
  */
 #define MF_INDEX_MAGIC "mfindex"
-#define MF_INDEX_FORMAT 7
+#define MF_INDEX_FORMAT 8
 #define MF_INDEX_ORDER UINT32_C(0x01020304) /* tells the byte order */
 
 typedef struct MfIndexHeader
@@ -197,14 +217,32 @@ typedef struct MfIndexHeader
 	int32_t		renewed_blocks;
 	int64_t		built_items;	/* that it was built with, the positions before renewed blocks */
 	int64_t		room;			/* positions that there can be */
+	int32_t		parts;			/* of whole numbers; 0: vectors are floats */
+	int32_t		shared;			/* numbers of the first part that are not 0 */
+	float		weight;			/* of the second one */
 } MfIndexHeader;
 
+/* The header, and what lies between it and the first array. */
+#define MF_INDEX_HEADER_BYTES ((sizeof(MfIndexHeader) + 63) / 64 * 64)
+
+/* An item that gets a position: its vector, or what it is made of where the index has whole numbers. */
+typedef struct MfIndexEntry
+{
+	int32_t		item;
+	const float *vector;		/* ld, like the next */
+	const float *part[2];
+	float		weight;
+	float		offset;
+} MfIndexEntry;
+
+extern MfIndexHeader mf_index_header(const MfItems *items);
 extern void mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header);
 extern size_t mf_index_packs(int64_t positions);
 extern void mf_index_lay_out_sq4(MfIndex *index, MfArena *arena, size_t packs);
 extern void mf_index_lay_out_sq8(MfSq8 *sq8, MfArena *arena, int ld, int64_t nblocks);
 extern int32_t mf_index_sq8_blocks(int64_t nitems);
-extern void mf_index_put(MfIndex *index, int64_t at, int32_t item, const float *vector, float offset);
+extern void mf_index_put(MfIndex *index, int64_t at, const MfIndexEntry *entry);
+extern bool mf_index_takes(const MfIndex *index, const MfIndexEntry *entry);
 extern void mf_index_clear(MfIndex *index, int64_t at);
 extern void mf_index_bound_block(MfIndex *index, int64_t block);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/base/rounding.h"
 #include "core/kernels/score.h"
 #include "core/topk/index.h"
@@ -133,34 +134,166 @@ sort_strips(Build *build)
 	sort_entries(build);
 }
 
-/* Puts an item at a position; vector: ld floats. */
-void
-mf_index_put(MfIndex *index, int64_t at, int32_t item, const float *vector, float offset)
+/* Whether whole numbers times a weight are as MfNarrowRows wants them. */
+static bool
+weight_fits(float weight, uint8_t exponent)
 {
-	memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, vector, (size_t) index->ld * sizeof(float));
-	MF_WRITABLE(int32_t, index->item)[at] = item;
-	MF_WRITABLE(int32_t, index->position)[item] = (int32_t) at;
-	MF_WRITABLE(float, index->norm)[at] = (float) mf_norm(vector, index->ld);
+	return weight == 0 || exponent == 0 || isnormal(weight * mf_narrow_unit(exponent));
+}
+
+/* Whether the numbers of a row from the j-th on are 0. */
+static bool
+ends_at(const float *row, int j, int ld)
+{
+	for (; j < ld; j++)
+		if (row[j] != 0)
+			return false;
+	return true;
+}
+
+/*
+ * Whether an item can be kept as whole numbers in so many parts, of which the first one is 0 behind its shared numbers,
+ * and the second one weighs so much or nothing.
+ */
+static bool
+is_narrow(const MfIndexEntry *entry, int ld, int parts, int shared, float weight)
+{
+	uint8_t		exponent = 0;
+
+	for (int p = 0; p < parts; p++)
+		if (!mf_narrow_encode(entry->part[p], ld, NULL, &exponent))
+			return false;
+	return parts < 2 || (ends_at(entry->part[0], shared, ld) && (entry->weight == 0 || entry->weight == weight) &&
+						 weight_fits(entry->weight, exponent));
+}
+
+/* Whether an index can keep an item as it keeps the others: as floats, or as whole numbers. */
+bool
+mf_index_takes(const MfIndex *index, const MfIndexEntry *entry)
+{
+	return index->vector != NULL ||
+		is_narrow(entry, index->ld, mf_index_narrow_parts(index), index->shared, index->narrow.weight);
+}
+
+/* What an item's position gets. */
+static MfIndexEntry
+entry_of(const MfItems *items, int64_t i, int ld)
+{
+	MfIndexEntry entry = {(int32_t) i, items->vector + i * ld, {NULL, NULL}, 0, 0};
+
+	for (int p = 0; p < 2; p++)
+		entry.part[p] = items->part[p] == NULL ? NULL : items->part[p] + i * ld;
+	entry.weight = items->weight == NULL ? 0 : items->weight[i];
+	entry.offset = items->offset == NULL ? 0 : items->offset[i];
+	return entry;
+}
+
+/*
+ * Whether all items are whole numbers, to the last bit, so that their index had better have these: how many parts there
+ * are then, else 0.
+ */
+int
+mf_index_parts(const MfItems *items)
+{
+	MfItems		narrow = *items;
+	MfIndexHeader header;
+	int			ld = mf_padded(items->factors);
+
+	narrow.parts = items->part[0] == NULL ? 0 : items->part[1] == NULL ? 1 : 2;
+	header = mf_index_header(&narrow);
+	for (int64_t i = 0; narrow.parts > 0 && i < items->nitems; i++)
+	{
+		MfIndexEntry entry = entry_of(items, i, ld);
+
+		if (!is_narrow(&entry, ld, narrow.parts, header.shared, header.weight))
+			return 0;
+	}
+	return narrow.parts;
+}
+
+/* Writes the vector of a position, ld floats or what these are made of, which mf_index_takes() has been asked for. */
+static void
+put_vector(MfIndex *index, int64_t at, const MfIndexEntry *entry)
+{
+	if (index->vector != NULL)
+	{
+		memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, entry->vector, (size_t) index->ld * sizeof(float));
+		return;
+	}
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+	{
+		uint8_t    *exponent = MF_WRITABLE(uint8_t, index->narrow.exponent[p]) + at;
+		int			stride = index->narrow.stride[p];
+
+		mf_narrow_encode(entry->part[p], stride, MF_WRITABLE(int16_t, index->narrow.number[p]) + at * stride, exponent);
+		if (p == 0)
+			continue;
+		MF_WRITABLE(uint8_t, index->second_exponent)[at] = *exponent;
+		if (entry->weight == 0)
+			*exponent = 0;
+	}
+}
+
+/* Puts an item at a position. */
+void
+mf_index_put(MfIndex *index, int64_t at, const MfIndexEntry *entry)
+{
+	float		row[MF_MAX_PADDED];
+
+	put_vector(index, at, entry);
+	MF_WRITABLE(int32_t, index->item)[at] = entry->item;
+	MF_WRITABLE(int32_t, index->position)[entry->item] = (int32_t) at;
+	MF_WRITABLE(float, index->norm)[at] = (float) mf_norm(mf_index_row(index, (int32_t) at, row), index->ld);
 	MF_WRITABLE(uint64_t, index->live)[at / 64] |= UINT64_C(1) << (at % 64);
 	if (index->offset != NULL)
-		MF_WRITABLE(float, index->offset)[at] = offset;
+		MF_WRITABLE(float, index->offset)[at] = entry->offset;
+}
+
+/* Writes a vector of zeros. */
+static void
+clear_vector(MfIndex *index, int64_t at)
+{
+	if (index->vector != NULL)
+		memset(MF_WRITABLE(float, index->vector) + at * index->ld, 0, (size_t) index->ld * sizeof(float));
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+	{
+		int			stride = index->narrow.stride[p];
+
+		memset(MF_WRITABLE(int16_t, index->narrow.number[p]) + at * stride, 0, (size_t) stride * sizeof(int16_t));
+		MF_WRITABLE(uint8_t, index->narrow.exponent[p])[at] = 0;
+		if (p > 0)
+			MF_WRITABLE(uint8_t, index->second_exponent)[at] = 0;
+	}
 }
 
 /* Makes a position that of no item: it is never asked for, and its scores are 0. */
 void
 mf_index_clear(MfIndex *index, int64_t at)
 {
-	memset(MF_WRITABLE(float, index->vector) + at * index->ld, 0, (size_t) index->ld * sizeof(float));
+	clear_vector(index, at);
 	MF_WRITABLE(int32_t, index->item)[at] = -1;
 	MF_WRITABLE(float, index->norm)[at] = 0;
 	if (index->offset != NULL)
 		MF_WRITABLE(float, index->offset)[at] = 0;
 }
 
+/* Makes all exponents 0, also what lies between them and the next array. */
+static void
+clear_exponents(MfIndex *index)
+{
+	size_t		bytes = ((size_t) index->room + 63) / 64 * 64;
+
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+		memset(MF_WRITABLE(uint8_t, index->narrow.exponent[p]), 0, bytes);
+	if (index->second_exponent != NULL)
+		memset(MF_WRITABLE(uint8_t, index->second_exponent), 0, bytes);
+}
+
 /* The bounds of a pack's items: of their norms, rounded upwards, and offsets. */
 static void
 bound_pack(MfIndex *index, int64_t pack)
 {
+	float		row[MF_MAX_PADDED];
 	float		norm = 0;
 	float		offset = -INFINITY;
 
@@ -168,7 +301,7 @@ bound_pack(MfIndex *index, int64_t pack)
 	{
 		if (!(index->live[at / 64] >> (at % 64) & 1))
 			continue;
-		norm = fmaxf(norm, mf_float_above(mf_norm(index->vector + at * index->ld, index->ld)));
+		norm = fmaxf(norm, mf_float_above(mf_norm(mf_index_row(index, (int32_t) at, row), index->ld)));
 		if (index->offset != NULL)
 			offset = fmaxf(offset, index->offset[at]);
 	}
@@ -208,13 +341,15 @@ fill_block(void *state, int64_t block, int worker)
 	memset(MF_WRITABLE(uint64_t, index->live) + block * (MF_BLOCK / 64), 0, MF_BLOCK / 8);
 	for (int64_t at = block * MF_BLOCK; at < (block + 1) * MF_BLOCK && at < rows; at++)
 	{
-		const Entry *entry = &build->entry[at];
+		MfIndexEntry entry;
 
 		if (at >= index->nitems)
+		{
 			mf_index_clear(index, at);
-		else
-			mf_index_put(index, at, entry->item, build->items->vector + (int64_t) entry->item * index->ld,
-						 index->offset == NULL ? 0 : build->items->offset[entry->item]);
+			continue;
+		}
+		entry = entry_of(build->items, build->entry[at].item, index->ld);
+		mf_index_put(index, at, &entry);
 	}
 	mf_index_bound_block(index, block);
 }
@@ -253,19 +388,16 @@ size_t
 mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantization quantization,
 			   const MfParallel *parallel)
 {
-	MfIndexHeader header = {.magic = MF_INDEX_MAGIC,.format = MF_INDEX_FORMAT,.order = MF_INDEX_ORDER};
+	MfIndexHeader header = mf_index_header(items);
 	MfArena		arena = {workspace, 0};
 	Build		build;
 	MfSq4Plan	plan;
 	int64_t		nblocks = (items->nitems + MF_BLOCK - 1) / MF_BLOCK;
 
-	header.nitems = header.built_items = items->nitems;
-	header.room = items->room > items->nitems ? items->room : items->nitems;
-	header.factors = items->factors;
-	header.has_offset = items->offset != NULL;
 	build.items = items;
 	lay_out_entries(&build, &arena, items->nitems);
 	mf_index_lay_out(&build.index, space, &header);
+	clear_exponents(&build.index);
 	/* order the items, and move them */
 	if (!mf_parallel_for(parallel, nblocks, measure_block, &build))
 		return 0;
@@ -288,7 +420,7 @@ mf_index_build(void *space, void *workspace, const MfItems *items, MfQuantizatio
 		return 0;
 	if (header.sq8_blocks > 0 && !mf_sq8_fill(&build.index.sq8, &build.index, parallel))
 		return 0;
-	memset(space, 0, 64);
+	memset(space, 0, MF_INDEX_HEADER_BYTES);
 	memcpy(space, &header, sizeof(header));
 	return build.index.size;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/kernels/score.h"
 #include "core/topk/index.h"
 #include "core/topk/sq4.h"
@@ -32,6 +33,8 @@ typedef struct RenewSpace
 	int64_t		most;			/* movers that there may be */
 	Mover	   *mover;			/* most */
 	float	   *vector;			/* most x ld */
+	float	   *part[2];		/* most x ld: what they are made of, where the index has whole numbers */
+	float	   *weight;			/* most, likewise */
 	float	   *offset;			/* most */
 	int32_t    *position;		/* of each item now, -1 of movers */
 	float	   *coordinate;		/* for mf_sq4_recode() */
@@ -44,6 +47,9 @@ lay_out_space(RenewSpace *space, MfArena *arena, const MfIndex *index, const MfR
 	space->most = renewal->nrenewed + index->renewed_blocks * MF_BLOCK;
 	space->mover = mf_arena_take(arena, (size_t) space->most * sizeof(Mover));
 	space->vector = mf_arena_floats(arena, (size_t) (space->most * index->ld));
+	for (int p = 0; p < 2; p++)
+		space->part[p] = mf_arena_floats(arena, p < mf_index_narrow_parts(index) ? (size_t) (space->most * index->ld) : 0);
+	space->weight = mf_arena_floats(arena, (size_t) space->most);
 	space->offset = mf_arena_floats(arena, (size_t) space->most);
 	space->position = mf_arena_take(arena, (size_t) renewal->nitems * sizeof(int32_t));
 	space->coordinate = mf_arena_floats(arena, (size_t) (MF_PACK + 1) * (size_t) index->ld);
@@ -62,16 +68,52 @@ mf_index_renew_workspace(const MfIndex *index, const MfRenewal *renewal)
 
 /* Takes an item to those that move. */
 static void
-take_mover(RenewSpace *space, const MfIndex *index, int64_t row, int32_t item, const float *vector, float offset)
+take_mover(RenewSpace *space, const MfIndex *index, int64_t row, const MfIndexEntry *entry)
 {
-	space->mover[row] = (Mover) {(float) mf_norm(vector, index->ld), item, row};
-	space->offset[row] = offset;
-	memcpy(space->vector + row * index->ld, vector, (size_t) index->ld * sizeof(float));
-	space->position[item] = -1;
+	size_t		bytes = (size_t) index->ld * sizeof(float);
+
+	space->mover[row] = (Mover) {(float) mf_norm(entry->vector, index->ld), entry->item, row};
+	space->offset[row] = entry->offset;
+	space->weight[row] = entry->weight;
+	memcpy(space->vector + row * index->ld, entry->vector, bytes);
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+		memcpy(space->part[p] + row * index->ld, entry->part[p], bytes);
+	space->position[entry->item] = -1;
+}
+
+/* Takes one that has moved before. */
+static void
+take_again(RenewSpace *space, const MfIndex *index, int64_t row, int32_t item, int32_t position)
+{
+	float		vector[MF_MAX_PADDED];
+	float		part[2][MF_MAX_PADDED];
+	MfIndexEntry entry = {.item = item};
+
+	entry.vector = mf_index_row(index, position, vector);
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+		entry.part[p] = mf_index_part(index, p, position, index->ld, part[p]);
+	if (mf_index_narrow_parts(index) > 1 && index->narrow.exponent[1][position] > 0)
+		entry.weight = index->narrow.weight;
+	entry.offset = index->offset == NULL ? 0 : index->offset[position];
+	take_mover(space, index, row, &entry);
+}
+
+/* An item that is given anew. */
+static MfIndexEntry
+renewed_entry(const MfIndex *index, const MfRenewal *renewal, int64_t r)
+{
+	MfIndexEntry entry = {.item = renewal->item[r],.vector = renewal->vector + r * index->ld};
+
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+		entry.part[p] = renewal->part[p] + r * index->ld;
+	entry.weight = mf_index_narrow_parts(index) > 1 ? renewal->weight[r] : 0;
+	entry.offset = renewal->offset == NULL ? 0 : renewal->offset[r];
+	return entry;
 }
 
 /*
- * Finds the place of each item that stays, and copies the others, also those that have moved before; returns how many.
+ * Finds the place of each item that stays, and copies the others, also those that have moved before; returns how many,
+ * or -1 where one cannot be kept as the index keeps them.
  */
 static int64_t
 find_movers(RenewSpace *space, const MfIndex *index, const MfRenewal *renewal)
@@ -84,14 +126,18 @@ find_movers(RenewSpace *space, const MfIndex *index, const MfRenewal *renewal)
 		int32_t		position = renewal->before[i] < 0 ? -1 : index->position[renewal->before[i]];
 
 		if (position >= base)
-			take_mover(space, index, count++, (int32_t) i, index->vector + (size_t) position * index->ld,
-					   index->offset == NULL ? 0 : index->offset[position]);
+			take_again(space, index, count++, (int32_t) i, position);
 		else
 			space->position[i] = position;
 	}
 	for (int64_t r = 0; r < renewal->nrenewed; r++)
-		take_mover(space, index, count++, renewal->item[r], renewal->vector + r * index->ld,
-				   renewal->offset == NULL ? 0 : renewal->offset[r]);
+	{
+		MfIndexEntry entry = renewed_entry(index, renewal, r);
+
+		if (!mf_index_takes(index, &entry))
+			return -1;
+		take_mover(space, index, count++, &entry);
+	}
 	return count;
 }
 
@@ -140,6 +186,19 @@ bound_turn(MfIndex *index, int64_t block, float *norm, float *offset)
 	MF_WRITABLE(float, index->tail_offset)[block] = *offset;
 }
 
+/* What a mover's position gets. */
+static MfIndexEntry
+mover_entry(const MfIndex *index, const RenewSpace *space, const Mover *mover)
+{
+	MfIndexEntry entry = {.item = mover->item,.vector = space->vector + mover->row * index->ld};
+
+	for (int p = 0; p < 2; p++)
+		entry.part[p] = space->part[p] + mover->row * index->ld;
+	entry.weight = space->weight[mover->row];
+	entry.offset = space->offset[mover->row];
+	return entry;
+}
+
 /* Writes the renewed blocks, with these movers in order, and the bounds of what a search has before it there. */
 static void
 fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
@@ -151,12 +210,15 @@ fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
 
 	for (int64_t at = base; at < index->nblocks * MF_BLOCK; at++)
 	{
-		const Mover *mover = &space->mover[at - base];
+		MfIndexEntry entry;
 
 		if (at - base >= count)
+		{
 			mf_index_clear(index, at);
-		else
-			mf_index_put(index, at, mover->item, space->vector + mover->row * index->ld, space->offset[mover->row]);
+			continue;
+		}
+		entry = mover_entry(index, space, &space->mover[at - base]);
+		mf_index_put(index, at, &entry);
 	}
 	for (int64_t block = index->nblocks - 1; block >= base / MF_BLOCK; block--)
 	{
@@ -172,7 +234,8 @@ fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
  * Renews the index in space, which has so many bytes.  Items get the numbers that the renewal says; searches find what
  * they would find in an index that was built of the items that there are now.  The workspace has
  * mf_index_renew_workspace() bytes,
- * 64-byte aligned.  Returns false where there is no room, or no index, and nothing has changed.
+ * 64-byte aligned.  Returns false where there is no room, or no index, or an item is not of such whole numbers as the
+ * index has, and nothing has changed.
  *
  * Of vectors and codes nothing is written before mf_index_base_rows().
  */
@@ -189,7 +252,7 @@ mf_index_renew(void *space, size_t size, void *workspace, const MfRenewal *renew
 		return false;
 	lay_out_space(&sections, &arena, &index, renewal);
 	count = find_movers(&sections, &index, renewal);
-	if (mf_index_base_rows(&index) + count > index.room)
+	if (count < 0 || mf_index_base_rows(&index) + count > index.room)
 		return false;
 	qsort(sections.mover, (size_t) count, sizeof(Mover), compare_movers);
 	memcpy(&header, space, sizeof(header));

@@ -175,8 +175,11 @@ guess_threshold(const Sample *sample, const MfIndex *index, const float *query)
 
 		for (int r = 0; r < MF_PACK; r++)
 			row[r] = sampled ? i + r : i - sample->n + r;
-		kernels->score_rows(query, index->ld, sampled ? sample->vector : index->vector, row, NULL, NULL, 0,
-							sample->score + i);
+		if (sampled || index->vector != NULL)
+			kernels->score_rows(query, index->ld, sampled ? sample->vector : index->vector, row, NULL, NULL, 0,
+								sample->score + i);
+		else
+			kernels->score_narrow(query, index->ld, &index->narrow, row, NULL, NULL, 0, sample->score + i);
 		for (int r = 0; r < MF_PACK; r++)
 		{
 			float		score = sample->score[i + r] +=

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/padding.h"
 #include "core/kernels/sq8_code.h"
 
 /* Norms and errors are sums of squares in double, or of whole numbers, rounded to float: a little more covers both. */
@@ -53,21 +54,23 @@ typedef struct Sq8Coding
 static float
 pack_most(const MfIndex *index, int64_t pack)
 {
-	const float *v = index->vector + (size_t) pack * MF_PACK * index->ld;
+	float		row[MF_MAX_PADDED];
 	float		most = 0;
 
 	for (int i = 0; i < MF_PACK; i++)
 	{
-		float		norm = index->norm[pack * MF_PACK + i];
+		int64_t		at = pack * MF_PACK + i;
+		float		norm = index->norm[at];
+		const float *v = mf_index_row(index, (int32_t) at, row);
 
 		if (norm != 0 && !(norm > MF_LEAST_CODED && norm < MF_MOST_CODED))
 			return 0;
-	}
-	for (int j = 0; j < MF_PACK * index->ld; j++)
-	{
-		float		size = fabsf(v[j]);
+		for (int j = 0; j < index->ld; j++)
+		{
+			float		size = fabsf(v[j]);
 
-		most = size > most ? size : most;
+			most = size > most ? size : most;
+		}
 	}
 	return most;
 }
@@ -86,10 +89,11 @@ code_pack(const Sq8Coding *coding, int64_t pack)
 
 	for (int i = 0; i < MF_PACK; i++)
 	{
+		float		row[MF_MAX_PADDED] __attribute__((aligned(64)));
 		float		its_length;
 		float		its_error;
 
-		coding->code_vector(index->vector + ((size_t) pack * MF_PACK + i) * index->ld, index->ld, step, code + 4 * i,
+		coding->code_vector(mf_index_row(index, (int32_t) (pack * MF_PACK + i), row), index->ld, step, code + 4 * i,
 							&its_length, &its_error);
 		length = its_length > length ? its_length : length;
 		error = its_error > error ? its_error : error;

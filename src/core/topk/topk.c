@@ -28,6 +28,7 @@
  */
 #include "core/topk/topk.h"
 
+#include "core/base/padding.h"
 #include "core/topk/topk_search.h"
 
 /* Bytes of 64-byte aligned workspace that a search for the best k needs. */
@@ -120,7 +121,8 @@ double
 mf_topk_exact_score(const MfIndex *index, const float *query, int32_t item)
 {
 	int32_t		position = index->position[item];
-	const float *vector = index->vector + (size_t) position * index->ld;
+	float		row[MF_MAX_PADDED];
+	const float *vector = mf_index_row(index, position, row);
 	double		sum = 0;
 
 	for (int j = 0; j < index->factors; j++)

@@ -173,6 +173,8 @@ score_rows(const MfSearch *search, const Pack *pack, double threshold, float *sc
 	const MfIndex *index = search->index;
 	const float *base = index->vector;
 	const int32_t *position = pack->position;
+	const float *norm = search->cosine ? pack->norm : NULL;
+	const float *offset = search->cosine ? NULL : pack->offset;
 
 	if (index->rows.row != NULL)
 	{
@@ -187,8 +189,10 @@ score_rows(const MfSearch *search, const Pack *pack, double threshold, float *sc
 		base = search->space.row;
 		position = in_order;
 	}
-	return search->kernels->score_rows(search->space.query, index->ld, base, position,
-									   search->cosine ? pack->norm : NULL, search->cosine ? NULL : pack->offset,
+	if (base == NULL)
+		return search->kernels->score_narrow(search->space.query, index->ld, &index->narrow, position, norm, offset,
+											 mf_float_below(threshold), score);
+	return search->kernels->score_rows(search->space.query, index->ld, base, position, norm, offset,
 									   mf_float_below(threshold), score);
 }
 
@@ -270,15 +274,26 @@ score_pending(MfSearch *search)
 	search->npending -= n;
 }
 
+/* Has the first `bytes` bytes of a row fetched. */
+static inline void
+fetch_row(const char *row, int bytes)
+{
+	for (int line = 0; line < bytes; line += 64)
+		__builtin_prefetch(row + line);
+}
+
 /* Puts a position into the queue of those to be scored, and fetches its row. */
 void
 mf_search_enqueue(MfSearch *search, int32_t position)
 {
-	const char *row = (const char *) (search->index->vector + (size_t) position * search->index->ld);
+	const MfIndex *index = search->index;
 
 	/* of another index's rows this fetches nothing that is wrong, at most in vain */
-	for (int line = 0; line < search->prefetch; line += 64)
-		__builtin_prefetch(row + line);
+	if (index->vector != NULL)
+		fetch_row((const char *) (index->vector + (size_t) position * index->ld), search->prefetch);
+	for (int p = 0; p < mf_index_narrow_parts(index); p++)
+		fetch_row((const char *) (index->narrow.number[p] + (size_t) position * index->narrow.stride[p]),
+				  index->narrow.stride[p] * (int) sizeof(int16_t));
 	search->pending[search->npending++] = position;
 	if (search->npending == MF_PENDING)
 		score_pending(search);

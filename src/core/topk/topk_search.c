@@ -32,7 +32,7 @@ mf_search_lay_out(MfSearchSpace *space, MfArena *arena, const MfIndex *index, in
 	space->deferred = mf_arena_take(arena, index->sq4.dims > 0 ? MF_DEFERRED * sizeof(MfDeferred) : 0);
 	space->entry = mf_arena_take(arena, entries * sizeof(MfReservoirEntry));
 	space->slot = mf_arena_take(arena, space->nslots * sizeof(MfGroupSlot));
-	space->row = mf_arena_floats(arena, index->rows.row != NULL ? (size_t) (MF_PACK * index->ld) : 0);
+	space->row = mf_arena_floats(arena, mf_index_has_rows(index) ? 0 : (size_t) (MF_PACK * index->ld));
 	space->position = mf_arena_take(arena, MF_FEW_CANDIDATES * sizeof(int32_t));
 	space->mask = mf_arena_take(arena, mf_bitmap_words(index) * sizeof(uint64_t));
 	space->seen = mf_arena_take(arena, mf_bitmap_words(index) * sizeof(uint64_t));

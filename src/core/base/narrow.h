@@ -1,0 +1,26 @@
+/*
+ * narrow.h - vectors of floats that are whole numbers of 16 bits times a power of two, which half of the room holds.
+ */
+#ifndef MF_NARROW_H
+#define MF_NARROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The power of two that an exponent says, as a float's own bits do; 0 says 0, of which vectors of zeros are multiples. */
+static inline float
+mf_narrow_unit(uint8_t exponent)
+{
+	uint32_t	bits = (uint32_t) exponent << 23;
+	float		unit;
+
+	memcpy(&unit, &bits, sizeof(unit));
+	return unit;
+}
+
+extern void mf_narrow_round(float *vector, int n);
+extern void mf_narrow_round_rows(float *rows, int64_t nrows, int n, int ld);
+extern bool mf_narrow_encode(const float *vector, int n, int16_t *number, uint8_t *exponent);
+
+#endif
