@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "core/als/problem.h"
+#include "core/base/narrow.h"
 #include "features/feature_arguments.h"
 #include "features/item_values.h"
 #include "ids/id_growth.h"
@@ -196,4 +197,16 @@ EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only,
 	DropTiny(items->vectors, (int64) n * ld);
 	DropTiny(items->rating_vectors, (int64) n * ld);
 	DropTiny(items->bias, n);
+}
+
+/* Rounds the vectors of encoded items as a training rounds those that it stores. */
+void
+RoundEncodedItems(const ItemEncoder *encoder, EncodedItems *items)
+{
+	int			d = mf_dimensions(&encoder->objective);
+
+	mf_narrow_round_rows(items->vectors, items->ids->count, d, mf_padded(d));
+	mf_narrow_round_rows(items->rating_vectors, items->ids->count, d, mf_padded(d));
+	DropTiny(items->vectors, items->ids->count * mf_padded(d));
+	DropTiny(items->rating_vectors, items->ids->count * mf_padded(d));
 }

@@ -39,5 +39,6 @@ extern bool OpenAttributes(FeatureSource *source, const FeatureSide *side, const
 extern bool OpenEncoder(ItemEncoder *encoder, const FeatureSide *side, const Model *model, int32 version,
 						const IdType *items);
 extern void EncodeItems(const ItemEncoder *encoder, const int64 *ids, int n, bool read_only, EncodedItems *items);
+extern void RoundEncodedItems(const ItemEncoder *encoder, EncodedItems *items);
 
 #endif

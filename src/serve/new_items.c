@@ -30,6 +30,7 @@ FindNewItems(const Recommender *r, const int64 *ids, int n, NewItems *new)
 		!OpenEncoder(&encoder, &item_side, r->model, r->version, &r->image->item_type))
 		return false;
 	EncodeItems(&encoder, ids, n, true, &new->items);
+	RoundEncodedItems(&encoder, &new->items);
 	new->had = palloc0(sizeof(bool) * Max(new->items.ids->count, 1));
 	new->boost = NULL;
 	new->vectors = NULL;

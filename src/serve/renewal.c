@@ -201,6 +201,7 @@ StoreItems(Renewal *renewal, int32 first, int n)
 	int32	   *numbers;
 
 	EncodeItems(&renewal->encoder, renewal->ids->ids + first, n, false, &items);
+	RoundEncodedItems(&renewal->encoder, &items);
 	n = items.ids->count;
 	numbers = palloc(sizeof(int32) * Max(n, 1));
 	for (int i = 0; i < n; i++)

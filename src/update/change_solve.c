@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "core/als/als.h"
+#include "core/base/narrow.h"
 #include "core/linalg/gram.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
@@ -95,12 +96,14 @@ SolveRows(const Update *u, const MfProblem *problem, const MfFactors *factors, M
 
 /* Puts vectors of selected ones, by place, in their places of a side; NULL: there are none. */
 static void
-PutVectors(const Side *side, const Selection *selection, float *to, float *from)
+PutVectors(const Update *u, const Side *side, const Selection *selection, float *to, float *from)
 {
 	int64		ld = mf_padded(side->factors);
 
 	if (from == NULL)
 		return;
+	if (side == &u->items)
+		mf_narrow_round_rows(from, selection->count, side->factors, (int) ld);
 	DropTiny(from, selection->count * ld);
 	for (int64 i = 0; i < selection->count; i++)
 		memcpy(to + selection->number[i] * ld, from + i * ld, sizeof(float) * ld);
@@ -180,7 +183,7 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 	if (problem.has_rating)
 		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
 	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(u, &u->items)));
-	PutVectors(side, users, side->vectors, factors.user);
+	PutVectors(u, side, users, side->vectors, factors.user);
 	PutNumbers(side, users, factors.user_bias, counts);
 }
 
@@ -230,8 +233,8 @@ SolveItems(Update *u, const Selection *items)
 	DrawToPriors(u, items, &problem);
 	ItemFactors(&problem, vectors, second, bias, &factors);
 	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(u, &u->users)));
-	PutVectors(side, items, side->vectors, vectors);
-	PutVectors(side, items, side->rating_vectors, second);
+	PutVectors(u, side, items, side->vectors, vectors);
+	PutVectors(u, side, items, side->rating_vectors, second);
 	PutNumbers(side, items, factors.item_bias, counts);
 	FreeCells(cells);
 }

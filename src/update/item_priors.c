@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "core/base/narrow.h"
 #include "core/base/padding.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
@@ -66,8 +67,12 @@ Cool(Update *u, int32 number, int64 place, const EncodedItems *encoded, int32 ro
 
 	(void) place;
 	CopyRow(side->vectors, number, encoded->vectors, row, ld);
+	mf_narrow_round(side->vectors + (int64) number * ld, ld);	/* as a training stores it */
 	if (encoded->rating_vectors)
+	{
 		CopyRow(side->rating_vectors, number, encoded->rating_vectors, row, ld);
+		mf_narrow_round(side->rating_vectors + (int64) number * ld, ld);
+	}
 	side->bias[number] = encoded->bias[row];
 	side->counts[number] = 0;
 	side->change[number] = CHANGE_COOLED;

@@ -18,8 +18,8 @@ RATES = dict(
     seen_bytes=1.07,
     # the same of an item's row, beside its vector: 385 in all with 64 factors
     item_bytes=129,
-    # bytes of an item in the image, beside the vectors in it, which are 9.5 bytes a factor: 808 in all with 64
-    image_bytes=200,
+    # bytes of an item in the image, beside the vector in it and its codes, which are 3.2 bytes a factor: 264 in all with 64
+    image_bytes=60,
     # ratings that one core takes through a half-sweep in a second, 64 factors, implicit feedback: 10M ratings of 120k
     # users and 15k items in 0.42 s on two cores
     sweep=12e6,
@@ -42,7 +42,7 @@ def size(ratings, users, items, nodes, cores, d):
     sums = items * (d * (d - 1) + 8 * d + 32)
     return dict(
         disk=share * RATES['rating_bytes'] + 2 * (own * user_row + items * item_row),
-        image=items * (9.5 * d + RATES['image_bytes']),
+        image=items * (3.2 * d + RATES['image_bytes']),
         memory=share * 8 + own * 4 * d + items * 4 * d,
         vectors=own * 4 * d + items * 4 * d,
         traffic=sums,

@@ -47,7 +47,7 @@ make_vectors(int d)
 static void *
 build_index(MfIndex *index, int d, const float *offset, const MfParallel *parallel)
 {
-	MfItems		items = {ITEMS, d, vectors, offset, NULL, 0, 0};
+	MfItems		items = {.nitems = ITEMS,.factors = d,.vector = vectors,.offset = offset};
 	void	   *space = aligned_alloc(64, (mf_index_size(&items) + 63) / 64 * 64);
 	void	   *work = aligned_alloc(64, (mf_index_workspace(ITEMS, d, parallel) + 63) / 64 * 64);
 	size_t		size = mf_index_build(space, work, &items, MF_QUANTIZE_NEVER, parallel);

@@ -73,7 +73,7 @@ test_model(const Sample *model, bool interest, float taste, const char *what)
 {
 	MfObjective objective = {.factors = FACTORS,.taste = taste};
 	MfFactors	factors = model->factors;
-	Catalog		c = {model->problem.nitems, FACTORS, mf_padded(FACTORS), NULL, NULL, NULL, {0}, 0, 0};
+	Catalog		c = {.n = model->problem.nitems,.d = FACTORS,.ld = mf_padded(FACTORS)};
 	Scored	   *all = malloc((size_t) c.n * sizeof(Scored));
 	Scored	   *list = malloc(USERS * K * sizeof(Scored));
 	int		   *count = malloc(USERS * sizeof(int));

@@ -6,6 +6,8 @@
 #include "tap.h"
 
 #include "core/als/als_train.h"
+#include "core/base/narrow.h"
+#include "core/base/padding.h"
 
 #define N 12
 #define ITERATIONS 4
@@ -67,6 +69,8 @@ train_alone(Sample *s)
 		sample_sweep(als, s, MF_ITEMS, false, 0, &loss);
 		follow(&task);
 	}
+	mf_narrow_round_rows(s->factors.interest, s->problem.nitems, s->problem.factors, mf_padded(s->problem.factors));
+	mf_narrow_round_rows(s->factors.rating, s->problem.nitems, s->problem.factors, mf_padded(s->problem.factors));
 	sample_sweep(als, s, MF_USERS, true, 0, &loss);
 	free(space);
 	return loss;

@@ -58,9 +58,9 @@ CREATE FUNCTION rating_gradient(m text, i int, q real[], item_bias real, prior r
 		SELECT k, count(*) AS n, sum(coalesce(b.factors[k], 1) * (dot(b.factors, q) + b.bias + item_bias - z)) AS residual, sum(coalesce(b.factors[k], 1) * (z - b.bias)) AS target
 		FROM before b JOIN trained_on r ON r.model = m AND r.user_id = b.user_id AND r.item_id = i, generate_series(0, array_length(q, 1)) k, LATERAL (SELECT (rating - parameter(m, 'mean')) / parameter(m, 'deviation') AS z) z WHERE b.model = m GROUP BY k) x $$;
 CREATE VIEW changed AS SELECT 100 AS item_id UNION SELECT min(i) FROM generate_series(1, 72) i JOIN ratings r ON r.user_id = 81 AND r.item_id = i AND r.rating = 3;
-SELECT item_id = 100 AS new, bool_and(interest_gradient('both', item_id, factors) < 1e-5) AS interest, bool_and(rating_gradient('both', item_id, rating_factors, bias) < 1e-5) AS rating FROM both_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
-SELECT item_id = 100 AS new, bool_and(interest_gradient('clicks', item_id, factors) < 1e-5) AS interest FROM clicks_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
-SELECT item_id = 100 AS new, bool_and(rating_gradient('stars', item_id, factors, bias) < 1e-5) AS rating FROM stars_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+SELECT item_id = 100 AS new, bool_and(interest_gradient('both', item_id, factors) < 1e-4) AS interest, bool_and(rating_gradient('both', item_id, rating_factors, bias) < 1e-4) AS rating FROM both_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+SELECT item_id = 100 AS new, bool_and(interest_gradient('clicks', item_id, factors) < 1e-4) AS interest FROM clicks_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
+SELECT item_id = 100 AS new, bool_and(rating_gradient('stars', item_id, factors, bias) < 1e-4) AS rating FROM stars_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
 -- who has no other rows is as stored, though items have moved; who has is what folding in finds, also where no fingerprint tells so
 SELECT model, string_agg(DISTINCT reason, ' ') FROM models, (SELECT DISTINCT user_id FROM ratings) u, mf_recommend(user_id, 1, model, fresh => true) GROUP BY model ORDER BY model;
 BEGIN; UPDATE both_user_factors SET fingerprint = NULL WHERE ratings > 0; UPDATE stars_user_factors SET fingerprint = NULL WHERE ratings > 0; UPDATE clicks_user_factors SET fingerprint = NULL WHERE ratings > 0; SELECT model, string_agg(DISTINCT reason, ' ') FROM models, (SELECT DISTINCT user_id FROM ratings WHERE item_id = 100) u, mf_recommend(user_id, 5, model, fresh => true) GROUP BY model ORDER BY model; ROLLBACK;
@@ -177,7 +177,7 @@ CREATE TABLE priors AS SELECT item_id, prior FROM films_item_factors;
 INSERT INTO seen VALUES (3, 44, 5);
 SELECT u.* FROM updated('films') u;
 SELECT count(*) AS items, count(f.prior) AS priors, bool_and(p.prior IS NOT DISTINCT FROM f.prior) AS as_trained FROM films_item_factors f JOIN priors p USING (item_id) WHERE ratings > 0;
-SELECT count(*) > 300 AND bool_and(abs(a.similarity - l.similarity) < 1e-5) AS alike FROM alike a JOIN mf_similar_items(4, 1000, 'films', new_items => false, by => 'content') l ON i = 4 AND a.id = l.id;
+SELECT count(*) > 300 AND bool_and(abs(a.similarity - l.similarity) < 1e-4) AS alike FROM alike a JOIN mf_similar_items(4, 1000, 'films', new_items => false, by => 'content') l ON i = 4 AND a.id = l.id;
 SELECT mf_refresh('films') AS items;
 INSERT INTO films VALUES (481, 'genre 3'), (482, 'genre 9');
 DELETE FROM films WHERE item_id = 80;
@@ -194,16 +194,16 @@ SELECT items, ratings = (SELECT count(DISTINCT (user_id, item_id)) FROM seen) AS
 SELECT count(DISTINCT number) = count(*) AS numbered FROM films_item_factors;
 SELECT bool_and(f.factors = c.factors) FROM films_item_factors f JOIN cold c USING (item_id) WHERE f.ratings = 0;
 -- attributes make of all what they made of them, whether they have ratings or not
-SELECT i, count(*) > 350 AS compared, bool_and(abs(a.similarity - l.similarity) < 1e-5) AS alike FROM alike a CROSS JOIN LATERAL mf_similar_items(i, 1000, 'films', by => 'content') l WHERE a.id = l.id GROUP BY 1 ORDER BY 1;
+SELECT i, count(*) > 350 AS compared, bool_and(abs(a.similarity - l.similarity) < 1e-4) AS alike FROM alike a CROSS JOIN LATERAL mf_similar_items(i, 1000, 'films', by => 'content') l WHERE a.id = l.id GROUP BY 1 ORDER BY 1;
 -- and that is the vector of those that are cold, beside the shift that all of these have
 CREATE FUNCTION unshifted(m text, v real[]) RETURNS real[] LANGUAGE sql STABLE AS $$
 	SELECT array_agg((x - coalesce(s::float8, 0))::real ORDER BY k) FROM unnest(v) WITH ORDINALITY t (x, k) LEFT JOIN (SELECT e.s, e.k FROM mf_models v, jsonb_array_elements_text(parameters -> 'cold_shift') WITH ORDINALITY e (s, k) WHERE v.model = m AND serving) c USING (k) $$;
-CREATE FUNCTION near(a real[], b real[]) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT bool_and(abs(x - y) < 1e-5) AND sum(abs(x)) > 1e-3 FROM unnest(a, b) t (x, y)';
+CREATE FUNCTION near(a real[], b real[]) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT bool_and(abs(x - y) < 1e-4) AND sum(abs(x)) > 1e-3 FROM unnest(a, b) t (x, y)';
 SELECT f.item_id, near(f.prior, unshifted('films', twin.factors)) AS as_twin FROM films_item_factors f, films_item_factors twin
 	WHERE (f.item_id, twin.item_id) IN ((79, 482), (199, 482), (17, 7)) ORDER BY 1;
 -- 482, which is cold, is what 79 is drawn to
-SELECT interest_gradient('films', 79, f.factors, f.prior) < 1e-5 AS interest, interest_gradient('films', 79, f.factors) > 1e-3 AS without,
-	rating_gradient('films', 79, f.rating_factors, f.bias, twin.rating_factors, twin.bias) < 1e-5 AS rating, rating_gradient('films', 79, f.rating_factors, f.bias) > 1e-3 AS without FROM films_item_factors f, films_item_factors twin WHERE f.item_id = 79 AND twin.item_id = 482;
+SELECT interest_gradient('films', 79, f.factors, f.prior) < 1e-4 AS interest, interest_gradient('films', 79, f.factors) > 1e-3 AS without,
+	rating_gradient('films', 79, f.rating_factors, f.bias, twin.rating_factors, twin.bias) < 1e-4 AS rating, rating_gradient('films', 79, f.rating_factors, f.bias) > 1e-3 AS without FROM films_item_factors f, films_item_factors twin WHERE f.item_id = 79 AND twin.item_id = 482;
 SELECT count(*) FROM mf_recommend(3, 500, 'films') WHERE item_id IN (481, 483);
 SELECT count(*) > 10 FROM generate_series(309, 1499, 10) u, mf_recommend(u, 40, 'films') WHERE item_id = 79;
 -- refreshing has nothing to remove, nor to add
@@ -342,7 +342,7 @@ SELECT min(item_id) AS held FROM all_held \gset
 INSERT INTO halves VALUES (:held - 600, 600);
 SELECT u.users, items ~ '^1 ' AS items FROM updated('halves') u;
 SELECT count(*) FILTER (WHERE ratings = 0) = (SELECT count(*) - 1 FROM all_held) AS others_stay FROM halves_item_factors JOIN all_held USING (item_id);
-SELECT item_id = 600 AS new, interest_gradient('halves', item_id, factors) < 1e-5 AS interest FROM halves_item_factors WHERE item_id IN (600, :held) ORDER BY 1;
+SELECT item_id = 600 AS new, interest_gradient('halves', item_id, factors) < 1e-4 AS interest FROM halves_item_factors WHERE item_id IN (600, :held) ORDER BY 1;
 BEGIN; UPDATE halves_user_factors SET fingerprint = NULL WHERE ratings > 0; SELECT DISTINCT reason FROM mf_recommend(:held - 600, 3, 'halves', fresh => true); ROLLBACK;
 SELECT u.* FROM updated('halves') u;
 SELECT mf_refresh('halves') = count(*) FROM halves_item_factors;

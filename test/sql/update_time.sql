@@ -60,8 +60,8 @@ BEGIN
 	SELECT sqrt(sum((g + l * (ratings / item_ratings) ^ exponent * s[k]) ^ 2)) / sqrt(sum(target ^ 2)) FROM sums, item, o$q$, i, number, fade) INTO g;
 	RETURN g;
 END $$;
-SELECT gradient(41, 'ln(1 + sum(count)::float8)', 'sum(count * fade) / sum(count)::float8') < 1e-5 AS solved,
-	gradient(41, 'ln(1 + sum(count * fade)::float8)', '1') < 1e-5 AS faded_before, gradient(41, 'ln(1 + sum(count)::float8)', '1') < 1e-5 AS never;
+SELECT gradient(41, 'ln(1 + sum(count)::float8)', 'sum(count * fade) / sum(count)::float8') < 1e-4 AS solved,
+	gradient(41, 'ln(1 + sum(count * fade)::float8)', '1') < 1e-4 AS faded_before, gradient(41, 'ln(1 + sum(count)::float8)', '1') < 1e-4 AS never;
 
 -- a row's time is noticed, and one without counts no more than in a training
 UPDATE rows SET rated_at = rated_at - interval '1 hour' WHERE user_id = 7 AND item_id = (SELECT min(item_id) FROM rows WHERE user_id = 7);

@@ -7,6 +7,8 @@
  */
 #include "core/als/als_train.h"
 
+#include "core/base/narrow.h"
+#include "core/base/padding.h"
 #include "core/linalg/lapack.h"
 
 /* What all workers of a loop share. */
@@ -53,7 +55,17 @@ half_sweep(MfAls *als, MfSide side, const MfRows *rows, bool exact, double *loss
 	return error == MF_OK ? mf_als_end(als, loss) : error;
 }
 
-/* Iterations until the loss settles, and the users exactly at the end. */
+/* Rounds items' vectors to what images hold in half of the room. */
+static void
+round_items(const MfTraining *t)
+{
+	int			d = t->problem->factors;
+
+	mf_narrow_round_rows(t->factors->interest, t->problem->nitems, d, mf_padded(d));
+	mf_narrow_round_rows(t->factors->rating, t->problem->nitems, d, mf_padded(d));
+}
+
+/* Iterations until the loss settles; at the end items are rounded, and users solved exactly by these. */
 static MfError
 run_sweeps(MfTraining *t, MfAls *als)
 {
@@ -72,7 +84,10 @@ run_sweeps(MfTraining *t, MfAls *als)
 		if (error == MF_OK)
 			t->follow(t);
 	}
-	return error == MF_OK ? half_sweep(als, MF_USERS, &t->users, true, &t->loss) : error;
+	if (error != MF_OK)
+		return error;
+	round_items(t);
+	return half_sweep(als, MF_USERS, &t->users, true, &t->loss);
 }
 
 /* MfTaskFunction: one training. */
