@@ -148,29 +148,22 @@ static bool
 TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const CachedModel *cached, int64 user,
 		 int factors, bool with_seen, MemoryContext context, StoredUser *stored)
 {
-	bool		isnull;
-	Datum		datum;
+	Datum	   *values = palloc(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
+	int			fingerprint = columns->fingerprint - 1;
+	int			seen = columns->seen - 1;
+	int			prior = columns->prior - 1;
 
-	stored->count = DatumGetInt32(heap_getattr(tuple, columns->ratings, desc, &isnull));
-	stored->bias = DatumGetFloat4(heap_getattr(tuple, columns->bias, desc, &isnull));
-	stored->fingerprint = 0;
-	if (columns->fingerprint != InvalidAttrNumber)
-	{
-		datum = heap_getattr(tuple, columns->fingerprint, desc, &isnull);
-		stored->fingerprint = isnull ? 0 : DatumGetInt64(datum);
-	}
-	if (with_seen && columns->seen != InvalidAttrNumber)
-	{
-		datum = heap_getattr(tuple, columns->seen, desc, &isnull);
-		stored->seen = TakeSeen(datum, isnull, context);
-	}
-	if (columns->prior != InvalidAttrNumber && stored->prior)
-	{
-		datum = heap_getattr(tuple, columns->prior, desc, &isnull);
-		stored->has_prior = TakePrior(datum, isnull, cached, user, factors, stored->prior);
-	}
-	datum = heap_getattr(tuple, columns->factors, desc, &isnull);
-	return TakeVector(datum, isnull, cached, user, factors, stored->vector);
+	/* all columns at once: most lie behind others of any length, so that each alone would be looked for from the first on */
+	heap_deform_tuple(tuple, desc, values, nulls);
+	stored->count = DatumGetInt32(values[columns->ratings - 1]);
+	stored->bias = DatumGetFloat4(values[columns->bias - 1]);
+	stored->fingerprint = fingerprint < 0 || nulls[fingerprint] ? 0 : DatumGetInt64(values[fingerprint]);
+	if (with_seen && seen >= 0)
+		stored->seen = TakeSeen(values[seen], nulls[seen], context);
+	if (prior >= 0 && stored->prior)
+		stored->has_prior = TakePrior(values[prior], nulls[prior], cached, user, factors, stored->prior);
+	return TakeVector(values[columns->factors - 1], nulls[columns->factors - 1], cached, user, factors, stored->vector);
 }
 
 /*
