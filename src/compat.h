@@ -45,6 +45,13 @@
 #define SchemaAclCheck(nspid, mode) pg_namespace_aclcheck(nspid, GetUserId(), mode)
 #endif
 
+/* 16 renamed what says which file a relation has. */
+#if PG_VERSION_NUM >= 160000
+#define RelationFile(rel) ((rel)->rd_locator)
+#else
+#define RelationFile(rel) ((rel)->rd_node)
+#endif
+
 /* 16 added an argument, 19 made flags of them. */
 #if PG_VERSION_NUM >= 190000
 #define InsertIndexTuples(rri, slot, estate) \

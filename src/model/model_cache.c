@@ -100,23 +100,37 @@ RegisterCallbacks(void)
 }
 
 /*
+ * Whether an open relation has a block, which asks the system for the length of its file unless the block is still in
+ * the buffer where it was last.
+ */
+static bool
+HasBlock(Relation rel, BlockNumber block, Buffer last)
+{
+	if (BufferIsValid(last) && ReadRecentBuffer(RelationFile(rel), MAIN_FORKNUM, block, last))
+	{
+		ReleaseBuffer(last);
+		return true;
+	}
+	return block < RelationGetNumberOfBlocks(rel);
+}
+
+/*
  * Whether the caller's snapshot sees the row from which this was made: at its place there is a visible row of the
  * transaction that wrote it.  An update writes a new row elsewhere, and a place is used anew only when no snapshot
  * sees what was there.
  */
 static bool
-IsCurrent(Relation rel, const CachedModel *cached)
+IsCurrent(Relation rel, CachedModel *cached)
 {
 	HeapTupleData tuple;
-	Buffer		buffer;
 	bool		visible;
 
 	tuple.t_self = cached->model.tid;
-	if (ItemPointerGetBlockNumber(&tuple.t_self) >= RelationGetNumberOfBlocks(rel) ||
-		!heap_fetch(rel, GetActiveSnapshot(), &tuple, &buffer, false))
+	if (!HasBlock(rel, ItemPointerGetBlockNumber(&tuple.t_self), cached->buffer) ||
+		!heap_fetch(rel, GetActiveSnapshot(), &tuple, &cached->buffer, false))
 		return false;
 	visible = HeapTupleHeaderGetRawXmin(tuple.t_data) == cached->model.xmin;
-	ReleaseBuffer(buffer);
+	ReleaseBuffer(cached->buffer);
 	return visible;
 }
 

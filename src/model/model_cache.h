@@ -5,6 +5,7 @@
 #define MFREC_MODEL_CACHE_H
 
 #include "fmgr.h"
+#include "storage/buf.h"
 
 #include "model/factor_columns.h"
 #include "model/model_catalog.h"
@@ -30,6 +31,7 @@ typedef struct CachedModel
 {
 	CacheEntry	entry;			/* first */
 	Model		model;
+	Buffer		buffer;			/* in which the model's row was last, or InvalidBuffer */
 	bool		has_image;		/* model.version has a row, and this in it: */
 	pg_uuid_t	image;
 	IdType		user_type;
