@@ -57,10 +57,8 @@ static const RecommendArguments typed_arguments = {3, {4, 5, 9}, 6, 7, 8, 14, 15
 /* A list on its way to rows of ROWS_RECOMMENDED. */
 typedef struct Recommendation
 {
-	const Recommender *recommender;
-	const UserState *user;
 	const TopList *list;
-	const NewItems *new;		/* NULL: the list has none */
+	const double *predicted;	/* of each item, NaN without a rating part */
 	Datum		reason;			/* text */
 } Recommendation;
 
@@ -69,15 +67,26 @@ static void
 FillRecommended(const void *state, int i, Datum *values, bool *nulls)
 {
 	const Recommendation *made = state;
-	const Recommender *r = made->recommender;
-	int32		item = made->list->item[i];
-	double		predicted = item < r->image->nitems ? PredictRating(r, made->user, item) :
-		PredictNewRating(r, made->user, made->new, (int) (item - r->image->nitems));
 
 	FillRanked(made->list->score, i, values, nulls);
-	values[3] = Float4GetDatum((float) predicted);
-	nulls[3] = isnan(predicted);
+	values[3] = Float4GetDatum((float) made->predicted[i]);
+	nulls[3] = isnan(made->predicted[i]);
 	values[4] = made->reason;
+}
+
+/*
+ * The ratings that the user would give a list's items; new: NULL, or items that it may have.  All before the first row
+ * is made, so that their vectors are fetched while others are multiplied.
+ */
+static double *
+PredictedRatings(const Recommender *r, const UserState *user, const NewItems *new, const TopList *list)
+{
+	double	   *predicted = palloc(sizeof(double) * Max(list->count, 1));
+
+	for (int i = 0; i < list->count; i++)
+		predicted[i] = list->item[i] < r->image->nitems ? PredictRating(r, user, list->item[i]) :
+			PredictNewRating(r, user, new, (int) (list->item[i] - r->image->nitems));
+	return predicted;
 }
 
 /* The ids of a list's items, of which those behind the image's are new. */
@@ -96,7 +105,7 @@ ListedIds(const Image *image, const NewItems *new, const TopList *list)
 static void
 PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const NewItems *new, TopList *list)
 {
-	Recommendation made = {r, user, list, new, CStringGetTextDatum(reason_names[user->reason])};
+	Recommendation made = {list, PredictedRatings(r, user, new, list), CStringGetTextDatum(reason_names[user->reason])};
 
 	if (!NothingKnown(user))
 		ShowScores(r, user, list);
