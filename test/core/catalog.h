@@ -206,14 +206,14 @@ naive_mix(uint64_t x)
 static uint64_t
 naive_lot(const Catalog *c, const float *query, int32_t item)
 {
-	uint64_t	lot = 0x6c6f74;
+	uint64_t	lot = 0;
 
 	for (int j = 0; j < c->d; j++)
 	{
 		uint32_t	bits;
 
 		memcpy(&bits, query + j, 4);
-		lot = naive_mix(lot + bits);
+		lot += naive_mix((uint64_t) (j + 1) << 32 | bits);
 	}
 	return naive_mix(lot + (uint64_t) item);
 }

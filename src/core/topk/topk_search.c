@@ -65,18 +65,21 @@ take_query(MfSearch *search, const float *query)
 		mf_search_use_sq8(search, &index->sq8);
 }
 
-/* The lot of a query (d), by its bits: the same query has the same one, and another query another. */
+/*
+ * The lot of a query (d), by its bits: the same query has the same one, and another query another.  A sum, so that no
+ * coordinate waits for those before it.
+ */
 static uint64_t
 lot_of(const float *query, int d)
 {
-	uint64_t	lot = 0x6c6f74;
+	uint64_t	lot = 0;
 
 	for (int j = 0; j < d; j++)
 	{
 		uint32_t	bits;
 
 		memcpy(&bits, query + j, sizeof(bits));
-		lot = mf_mix64(lot + bits);
+		lot += mf_mix64((uint64_t) (j + 1) << 32 | bits);
 	}
 	return lot;
 }
