@@ -340,7 +340,16 @@ AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 
 	if (values == NULL)
 		return;
 	Assert(driver->sending.narrays < MOST_SENT);
-	driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, values, width, count};
+	driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, values, width, 0, count};
+}
+
+/* Adds ids first .. end - 1 of items to what SendArrays() sends. */
+void
+SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end)
+{
+	Assert(driver->sending.narrays < MOST_SENT);
+	if (end > first)
+		driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, ids, 1, first, end - first};
 }
 
 /*
@@ -392,6 +401,17 @@ FindSending(int64 job)
 	return &working->sending;
 }
 
+/* The next chunk of ids. */
+static bytea *
+NextSentIds(Sending *sending, const SentArray *array)
+{
+	int64		at = array->first + sending->at;
+	bytea	   *chunk = PackIds(array->values, NULL, NULL, 0, array->channel, array->first + array->count, &at);
+
+	sending->at = at - array->first;
+	return chunk;
+}
+
 /*
  * The next chunk that is sent, palloc'd; NULL at the end.  Arrays follow each other, and a chunk is of one alone; one
  * element goes even where it is larger than a chunk should be.
@@ -411,8 +431,8 @@ NextSent(Sending *sending)
 		sending->at = 0;
 		return NextSent(sending);
 	}
-	if (array->channel == CHANNEL_ITEM_IDS)
-		return PackIds(array->values, NULL, 0, &sending->at);
+	if (array->channel == CHANNEL_ITEM_IDS || array->channel == CHANNEL_COLD_IDS)
+		return NextSentIds(sending, array);
 	count = Min(array->count - first, Max(1, CHUNK_BYTES / (int64) array->width));
 	sending->at += count;
 	return MakeChunk(0, array->channel, first, count, (const char *) array->values + first * array->width,

@@ -9,22 +9,39 @@
 #include "source/source.h"
 
 /*
- * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), ReadOnNodes(),
- * StateOnNodes(), half-sweeps of users and items, StoreOnNodes(), CloseDriver().
+ * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
+ * RankUsersOnNodes() where some users will be asked for, SortOnNodes(), StateOnNodes(), half-sweeps of users and items, StoreOnNodes(), CloseDriver().
  */
 typedef struct Driver Driver;
+
+/* Some users, as their nodes have them. */
+typedef struct UserRows
+{
+	int64		count;
+	float	   *vector;			/* count x mf_padded(d) */
+	float	   *bias;			/* count; 0 without biases */
+	int32	   *likes;			/* count: as regularization goes by them, where their cells were asked for */
+	MfRows		cells;			/* a row of each, likewise */
+} UserRows;
 
 extern char *WhyNotDistributed(const Source *source);
 extern bool IsLargeDistributed(const Source *source);
 extern int	BeginNodeSettings(void);
 extern Driver *OpenDriver(const Source *source, Oid user_relid, int32 version, int settings);
-extern Ratings *ReadOnNodes(Driver *driver, double half_life, int32 **item_counts);
+extern Ratings *TakeOnNodes(Driver *driver, double half_life);
+extern void SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts);
+extern void RankUsersOnNodes(Driver *driver);
+extern int64 UsersOfNodes(const Driver *driver);
+extern void ReadUsers(Driver *driver, const MfProblem *problem, const int64 *places, int64 n, bool cells, UserRows *users);
+extern void LeaveUsersOutOnNodes(Driver *driver, const int64 *places, int64 n);
+extern void UsersOfCells(Driver *driver, const int64 *cell, int64 n, int64 *places);
 extern void StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *problem, const int32 *item_counts);
 extern bool NodesHaveWeights(const Driver *driver);
 extern double SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
 extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts,
 							   bool exact);
 extern void MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean);
+extern double ItemsLossOfNodes(const Driver *driver);
 extern double MeanBiasOfNodes(const Driver *driver);
 extern double SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors);
 extern int64 StoreOnNodes(Driver *driver, bool with_seen);

@@ -38,8 +38,10 @@ typedef struct Gathering
 	NodeSums   *of_node;		/* nnodes */
 	NodeSums	sums;			/* of all of them */
 	int64	   *counts;			/* of items: users who like them */
+	int64		nitems;			/* with ratings: cold ones stand behind them */
 	bool	   *has_cells;
 } Gathering;
+
 
 /* Appends a column of the source's query, if there is one. */
 static void
@@ -172,7 +174,7 @@ static void
 TakeSorted(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
 	Gathering  *g = state;
-	int64		nitems = g->ratings->items->count;
+	int64		nitems = g->nitems;
 	Size		width = header->channel == CHANNEL_TRENDS ? sizeof(FadeSum) : sizeof(int32);
 
 	if (header->channel == CHANNEL_RESULT)
@@ -255,7 +257,7 @@ RankItems(Gathering *g)
 {
 	Ratings    *ratings = g->ratings;
 	int32	   *rank = SortIdMap(ratings->items);
-	int64		n = ratings->items->count;
+	int64		n = g->nitems = ratings->items->count;
 
 	ratings->fingerprints = palloc0(sizeof(Fingerprints));
 	ratings->fingerprints->item = ReorderRows(g->fingerprints, rank, n, sizeof(int64) / 4);
@@ -278,7 +280,7 @@ TakeSums(Driver *driver, Gathering *g)
 	ratings->faded = g->sums.faded;
 	ratings->left = g->sums.left;
 	ratings->by_user.nrows = driver->users = g->sums.users;
-	ratings->by_item.nrows = ratings->items->count;
+	ratings->by_item.nrows = g->nitems;
 	ChooseScales(ratings, &g->sums.weights);
 	if (ratings->is_explicit)
 		SummarizeRatings(ratings, &g->sums.weighted, RowsFade(ratings->fading) ? &g->sums.plain : NULL, driver->source->name);
@@ -296,8 +298,8 @@ TakeSums(Driver *driver, Gathering *g)
 static int32 *
 CountsOfItems(const Gathering *g)
 {
-	int64		n = g->ratings->items->count;
-	int32	   *counts = HugeArray(n, sizeof(int32));
+	int64		n = g->nitems;
+	int32	   *counts = HugeZeroArray(g->ratings->items->count, sizeof(int32));
 
 	for (int64 i = 0; i < n; i++)
 		counts[i] = (int32) Min(Max(g->counts[i], g->has_cells[i]), PG_INT32_MAX);
@@ -305,20 +307,21 @@ CountsOfItems(const Gathering *g)
 }
 
 /*
- * Reads the whole source on its nodes.  What is returned has all that LoadRatings() finds but the cells, which stay
- * where they are, and users.  *item_counts: of each item.
+ * Has nodes take the whole source, and finds out which items there are.  What is returned has all that LoadRatings() finds
+ * before rows are sorted; SortOnNodes() completes it.  The caller may append cold items to its `items` meanwhile.
  */
 Ratings *
-ReadOnNodes(Driver *driver, double half_life, int32 **item_counts)
+TakeOnNodes(Driver *driver, double half_life)
 {
 	const Source *source = driver->source;
-	Ratings    *ratings = palloc0(sizeof(Ratings));
-	Gathering	g = {.driver = driver,.ratings = ratings};
+	Gathering  *g = driver->gathering = palloc0(sizeof(Gathering));
+	Ratings    *ratings = g->ratings = palloc0(sizeof(Ratings));
 	int64		rows;
 
-	g.totals.newest = -INFINITY;
-	g.of_node = palloc0(sizeof(NodeSums) * driver->nnodes);
-	g.sums = (NodeSums) {.weights = {.min = INFINITY,.max = -INFINITY},.weighted = {.shift = NAN},.plain = {.shift = NAN}};
+	g->driver = driver;
+	g->totals.newest = -INFINITY;
+	g->of_node = palloc0(sizeof(NodeSums) * driver->nnodes);
+	g->sums = (NodeSums) {.weights = {.min = INFINITY,.max = -INFINITY},.weighted = {.shift = NAN},.plain = {.shift = NAN}};
 	ratings->is_explicit = source->feedback == FEEDBACK_EXPLICIT;
 	ratings->weights_given = source->weight_column != NULL;
 	ratings->fading = (Fading) {half_life, -INFINITY};
@@ -327,18 +330,34 @@ ReadOnNodes(Driver *driver, double half_life, int32 **item_counts)
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	NoteRowSecurity(source);
 	rows = TakeRows(driver, half_life);
-	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, &g);
+	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, g);
 	/* before anything is made of them */
-	if (g.totals.taken != rows)
+	if (g->totals.taken != rows)
 		NodesDisagree("Rows were taken by more than one session of a node.");
-	TakeTotals(driver, &g);
-	RankItems(&g);
-	ReportPhase(PHASE_SORT);
-	AddArray(driver, CHANNEL_ITEM_IDS, ratings->items, 1, ratings->items->count);
-	SendArrays(driver);
-	RunStep(driver, STEP_SORT, &ratings->fading.newest, sizeof(double), TakeSorted, &g);
-	AddNodeSums(&g);
-	TakeSums(driver, &g);
-	*item_counts = CountsOfItems(&g);
+	TakeTotals(driver, g);
+	driver->users = g->totals.users;
+	RankItems(g);
 	return ratings;
+}
+
+/*
+ * Has nodes sort what they have taken, but for rows that are held out.  All is known then but the cells, which stay where
+ * they are, and users.  *item_counts: of each item with ratings, and room for those of cold ones, 0.
+ */
+void
+SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts)
+{
+	Gathering  *g = driver->gathering;
+	Ratings    *ratings = g->ratings;
+	SortArgument argument = {ratings->fading.newest, holdout.fraction, holdout.from, holdout.seed};
+
+	ReportPhase(PHASE_SORT);
+	SendIds(driver, CHANNEL_ITEM_IDS, ratings->items, 0, g->nitems);
+	SendIds(driver, CHANNEL_COLD_IDS, ratings->items, g->nitems, ratings->items->count);
+	SendArrays(driver);
+	RunStep(driver, STEP_SORT, &argument, sizeof(argument), TakeSorted, g);
+	AddNodeSums(g);
+	TakeSums(driver, g);
+	*item_counts = CountsOfItems(g);
+	driver->gathering = NULL;
 }

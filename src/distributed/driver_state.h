@@ -23,6 +23,7 @@ typedef struct SentArray
 	Channel		channel;
 	const void *values;			/* IdMap of ids, else the array */
 	Size		width;			/* bytes of an element */
+	int64		first;			/* number of the first one, of ids */
 	int64		count;
 } SentArray;
 
@@ -56,10 +57,13 @@ typedef struct Driver
 	int			nnodes;
 	DriverNode *nodes;
 	Sending		sending;
+	struct Gathering *gathering;	/* of what nodes have taken, until it is sorted */
 	NodeProblem problem;
 	int64		users;			/* of all nodes */
+	NodeNumber *user_order;		/* users: whose they are, in the order of ids; NULL: nobody asks for some of them */
 	bool		has_users;		/* solved, and what follows is of them */
 	double		users_loss;
+	double		items_loss;		/* of the last half-sweep of users */
 	double		bias;			/* sum over users */
 	double	   *gram;			/* shared x shared, of all users */
 	float	   *mean;			/* given_ld: mean user */
@@ -78,6 +82,7 @@ typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const cha
 extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
 extern void KeepAnswers(Size bytes);
 extern void SendArrays(Driver *driver);
+extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
 pg_noreturn extern void NodesDisagree(const char *what);
 

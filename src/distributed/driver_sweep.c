@@ -114,6 +114,7 @@ SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 	double		loss = 0;
 
 	driver->bias = 0;
+	driver->items_loss = 0;
 	memset(driver->gram, 0, sizeof(double) * d * d);
 	for (int n = 0; n < driver->nnodes; n++)
 	{
@@ -139,6 +140,7 @@ SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 	for (int k = 0; k < ld; k++)
 		driver->mean[k] = pull > 0 ? (float) (mean[k] / pull) : 0;
 	pfree(mean);
+	driver->items_loss = items_loss;
 	return loss + items_loss;
 }
 
@@ -339,6 +341,13 @@ void
 MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean)
 {
 	memcpy(mean, driver->mean, sizeof(float) * mf_padded(problem->factors));
+}
+
+/* What nodes said of items in the objective of their last half-sweep: they know of no priors. */
+double
+ItemsLossOfNodes(const Driver *driver)
+{
+	return driver->items_loss;
 }
 
 /* The mean of users' biases. */

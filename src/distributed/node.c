@@ -13,6 +13,7 @@
 #include "distributed/node_read.h"
 #include "distributed/node_store.h"
 #include "distributed/node_sweep.h"
+#include "distributed/node_users.h"
 
 /* A step, and how far a training must be for it. */
 typedef struct Step
@@ -41,10 +42,15 @@ BeginEnd(NodeAnswer *answer)
 /* All steps.  One that comes out of turn would find arrays missing, so each has the phase that makes them. */
 static const Step steps[] = {
 	{STEP_ITEMS, NODE_TAKES, BeginItems},
+	{STEP_USER_IDS, NODE_LISTED, BeginUserIds},
 	{STEP_SORT, NODE_LISTED, BeginSort},
 	{STEP_BEGIN, NODE_SORTED, BeginProblem},
 	{STEP_USERS, NODE_SOLVES, BeginUsers},
 	{STEP_SUMS, NODE_SOLVES, BeginSums},
+	{STEP_COUNTS, NODE_SOLVES, BeginCounts},
+	{STEP_CELLS, NODE_SOLVES, BeginCells},
+	{STEP_VECTORS, NODE_SOLVES, BeginVectors},
+	{STEP_LEAVE_OUT, NODE_SOLVES, BeginLeaveOut},
 	{STEP_ERRORS, NODE_SOLVES, BeginErrors},
 	{STEP_STORE, NODE_SOLVES, BeginStore},
 	{STEP_END, NODE_SOLVES, BeginEnd}
@@ -76,6 +82,7 @@ BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const b
 	if (state == NULL || (step->phase != state->phase && !state->empty))
 		NodeStepIsWrong();
 	BeginNodeTurn(state);
+	state->node = node;
 	*answer = (NodeAnswer) {.state = state,.job = job,.turn = state->turn,.node = node,.next = NextOfNothing};
 	answer->argument = VARDATA(argument);
 	answer->bytes = VARSIZE(argument) - VARHDRSZ;
@@ -113,7 +120,7 @@ ReceiveFloats(const NodeState *state, const ChunkHeader *header, const char *dat
 static void
 ReceiveCounts(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
 {
-	int64		nitems = state->items ? state->items->count : 0;
+	int64		nitems = state->ratings ? state->ratings->by_item.nrows : 0;
 
 	if (state->phase != NODE_SORTED || header->first > nitems || header->count > nitems - header->first ||
 		bytes != (Size) header->count * sizeof(int32))
@@ -144,7 +151,13 @@ ReceiveChunk(int64 job, const bytea *chunk)
 	switch (header.channel)
 	{
 		case CHANNEL_ITEM_IDS:
-			ReceiveIds(state, &header, data, bytes);
+			ReceiveIds(state, state->items, &header, data, bytes);
+			break;
+		case CHANNEL_COLD_IDS:
+			ReceiveIds(state, state->cold, &header, data, bytes);
+			break;
+		case CHANNEL_USER_ORDER:
+			ReceiveUserOrder(state, &header, data, bytes);
 			break;
 		case CHANNEL_ITEM_COUNTS:
 			ReceiveCounts(state, &header, data, bytes);

@@ -56,11 +56,11 @@ ReadChunk(const bytea *chunk, ChunkHeader *header, Size *bytes)
 }
 
 /*
- * The next ids of a dictionary as a chunk, from number *at on, which is moved on; NULL at the end.  fingerprints: of
- * each, to go with it; or NULL.
+ * The next ids of a dictionary as a chunk, from number *at on, which is moved on; NULL at the end.  order: their
+ * numbers in the order in which they go; NULL: as they are.  fingerprints: of each, to go with it; or NULL.
  */
 bytea *
-PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at)
+PackIds(const IdMap *ids, const int32 *order, const int64 *fingerprints, int node, Channel channel, int64 end, int64 *at)
 {
 	PackedLayout layout;
 	PackedBuffer buffer = {0};
@@ -69,12 +69,12 @@ PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at)
 	bytea	   *rows;
 	bytea	   *chunk;
 
-	if (first >= ids->count)
+	if (first >= end)
 		return NULL;
 	InitPackedLayout(&layout, fingerprints ? 2 : 1, types);
-	while (*at < ids->count && buffer.length < CHUNK_BYTES)
+	while (*at < end && buffer.length < CHUNK_BYTES)
 	{
-		Datum		values[2] = {IdToDatum(ids->type, IdAt(ids, (int32) *at))};
+		Datum		values[2] = {IdToDatum(ids->type, IdAt(ids, order ? order[*at] : (int32) *at))};
 		bool		nulls[2] = {false, false};
 
 		if (fingerprints)
@@ -83,7 +83,7 @@ PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at)
 		(*at)++;
 	}
 	rows = FinishPackedRows(&buffer);
-	chunk = MakeChunk(node, CHANNEL_ITEM_IDS, first, *at - first, rows, VARSIZE(rows));
+	chunk = MakeChunk(node, channel, first, *at - first, rows, VARSIZE(rows));
 	pfree(rows);
 	return chunk;
 }

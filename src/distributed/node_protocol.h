@@ -11,17 +11,22 @@
 #include "source/ratings.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 2
+#define NODE_PROTOCOL 3
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)
 
 /* What a training asks nodes for, in this order; users and sums again and again. */
 #define STEP_ITEMS "items"		/* no more rows come: totals, and the items that there are here */
+#define STEP_USER_IDS "user_ids"	/* ids of users of here in their order, from some on */
 #define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
 #define STEP_BEGIN "begin"		/* the problem, for which all is made */
 #define STEP_USERS "users"		/* users solved, whose items have come */
 #define STEP_SUMS "sums"		/* sums of some items over the users of here */
+#define STEP_COUNTS "counts"	/* how many cells users have */
+#define STEP_CELLS "cells"		/* some users: what they have, and their vectors */
+#define STEP_VECTORS "vectors"	/* the same, vectors alone */
+#define STEP_LEAVE_OUT "leave_out"	/* some users count for no sums of items until this comes without any */
 #define STEP_ERRORS "errors"	/* squared errors of ratings */
 #define STEP_STORE "store"		/* users' rows, into the shards of here */
 #define STEP_END "end"			/* all memory goes */
@@ -36,7 +41,12 @@ typedef enum Channel
 	CHANNEL_INTEREST,			/* vectors of given_ld floats */
 	CHANNEL_RATING,
 	CHANNEL_BIAS,				/* floats */
-	CHANNEL_SUMS				/* mf_als_sums_bytes() of each item */
+	CHANNEL_SUMS,				/* mf_als_sums_bytes() of each item */
+	CHANNEL_COLD_IDS,			/* like CHANNEL_ITEM_IDS, behind them: of items that nobody has rated */
+	CHANNEL_USER_IDS,			/* packed rows of ids, from nodes */
+	CHANNEL_USER_ORDER,			/* NodeNumber: whose the users are, in the order of all users' ids */
+	CHANNEL_USER_COUNTS,		/* int32, of users of a node */
+	CHANNEL_USERS				/* SentUser, and what follows it */
 } Channel;
 
 /* What a chunk begins with. */
@@ -62,6 +72,36 @@ typedef struct NodeTotals
 	int64		dislike_rows;
 	double		newest;
 } NodeTotals;
+
+/* A node's number where there is one for each user. */
+typedef uint16 NodeNumber;
+
+/* A user: a node's number, and theirs among its users.  Arguments that choose users are arrays of these. */
+typedef struct ChosenUser
+{
+	int32		node;
+	int32		user;
+} ChosenUser;
+
+/* Of STEP_CELLS and STEP_VECTORS, a user: behind it the vector (given_ld floats), then columns, ratings and weights. */
+typedef struct SentUser
+{
+	int32		at;				/* in the argument */
+	int32		likes;			/* as regularization goes by them */
+	int32		ncells;			/* what follows the vector; without ratings or weights where there are none */
+	int32		has_ratings;
+	int32		has_weights;
+	float		bias;
+} SentUser;
+
+/* With STEP_SORT. */
+typedef struct SortArgument
+{
+	double		newest;			/* time of the newest row anywhere */
+	double		holdout;		/* rows that are held out: see Holdout */
+	double		holdout_from;
+	uint64		holdout_seed;
+} SortArgument;
 
 /* Of STEP_SORT. */
 typedef struct NodeSums
@@ -134,6 +174,7 @@ typedef struct ShardRange
 extern bytea *MakeChunk(int node, Channel channel, int64 first, int64 count, const void *data, Size bytes);
 extern char *ChunkData(bytea *chunk);
 extern const char *ReadChunk(const bytea *chunk, ChunkHeader *header, Size *bytes);
-extern bytea *PackIds(const IdMap *ids, const int64 *fingerprints, int node, int64 *at);
+extern bytea *PackIds(const IdMap *ids, const int32 *order, const int64 *fingerprints, int node, Channel channel,
+					  int64 end, int64 *at);
 
 #endif

@@ -23,7 +23,8 @@ NextItems(NodeAnswer *answer)
 	NodeTotals	totals = {0};
 
 	if (answer->part++ > 0)
-		return state->empty ? NULL : PackIds(ratings->items, ratings->fingerprints->item, answer->node, &answer->at);
+		return state->empty ? NULL : PackIds(ratings->items, NULL, ratings->fingerprints->item, answer->node, CHANNEL_ITEM_IDS,
+													  ratings->items->count, &answer->at);
 	if (!state->empty)
 		totals = (NodeTotals) {
 			.taken = state->taken,
@@ -51,15 +52,17 @@ BeginItems(NodeAnswer *answer)
 		return;
 	state->ratings = CloseRatingStream(state->intake);
 	state->items = CreateIdMap(&state->source.item);
+	state->cold = CreateIdMap(&state->source.item);
 	state->phase = NODE_LISTED;
 }
 
 /*
- * Takes ids of items of all nodes, in their order, so that they get the numbers that all nodes use.  Refuses a chunk
- * that does not follow the last one, and one with an id twice, which would get no number of its own.
+ * Takes ids of items of all nodes, in their order, so that they get the numbers that all nodes use; items: those with
+ * ratings, or cold ones.  Refuses a chunk that does not follow the last one, and one with an id twice, which would get
+ * no number of its own.
  */
 void
-ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
+ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char *data, Size bytes)
 {
 	PackedLayout layout;
 	PackedReader reader;
@@ -67,7 +70,9 @@ ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size b
 	bool		isnull;
 	bytea	   *rows;
 
-	if (state->phase != NODE_LISTED || header->first != state->items->count || bytes < VARHDRSZ)
+	int64		before = items == state->cold ? state->items->count : 0;
+
+	if (state->phase != NODE_LISTED || header->first != before + items->count || bytes < VARHDRSZ)
 		NodeStepIsWrong();
 	InitPackedLayout(&layout, 1, &state->source.item.base);
 	rows = palloc(bytes);		/* aligned as values in it have to be */
@@ -79,10 +84,10 @@ ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size b
 	{
 		if (isnull)
 			NodeStepIsWrong();
-		(void) AddId(state->items, IdFromColumn(&state->source.item, value));
+		(void) AddId(items, IdFromColumn(&state->source.item, value));
 	}
 	pfree(rows);
-	if (state->items->count != header->first + header->count)
+	if (before + items->count != header->first + header->count)
 		NodeStepIsWrong();
 }
 
@@ -114,10 +119,11 @@ static bytea *
 NextOfArray(NodeAnswer *answer, Channel channel, const void *values, Size width)
 {
 	int64		first = answer->at;
-	int64		count = Min(answer->state->items->count - first, CHUNK_BYTES / (int64) width);
+	int64		nitems = answer->state->ratings->by_item.nrows;
+	int64		count = Min(nitems - first, CHUNK_BYTES / (int64) width);
 
 	answer->at += count;
-	if (answer->at == answer->state->items->count)
+	if (answer->at == nitems)
 	{
 		answer->part++;
 		answer->at = 0;
@@ -153,7 +159,7 @@ static int32 *
 CountItems(NodeState *state)
 {
 	Cells	   *cells = &state->ratings->by_item;
-	int32	   *counts = CountCells(cells, state->items->count, false);
+	int32	   *counts = CountCells(cells, cells->nrows, false);
 	MfRows		rows;
 
 	if (state->ratings->dislike_rows == 0)
@@ -172,18 +178,34 @@ CountItems(NodeState *state)
 	return counts;
 }
 
-/* STEP_SORT: all items have their numbers.  Argument: the time of the newest row anywhere. */
+/* Appends cold items to those with ratings: users may have them by rows that are no ratings. */
+static void
+AppendCold(NodeState *state)
+{
+	for (int32 i = 0; i < state->cold->count; i++)
+		if (AddId(state->items, IdAt(state->cold, i)) != state->ratings->by_item.nrows + i)
+			NodeStepIsWrong();
+}
+
+/* STEP_SORT: all items have their numbers, and where rows are held out users have theirs.  Argument: SortArgument. */
 void
 BeginSort(NodeAnswer *answer)
 {
 	NodeState  *state = answer->state;
 	Ratings    *ratings = state->ratings;
+	SortArgument argument;
+	Holdout		holdout;
 
 	answer->next = NextSorted;
 	if (state->empty)
 		return;
-	StepArgument(answer, &ratings->fading.newest, sizeof(double));
-	SortPart(state->intake, state->items);
+	StepArgument(answer, &argument, sizeof(argument));
+	ratings->fading.newest = argument.newest;
+	holdout = (Holdout) {argument.holdout, argument.holdout_from, argument.holdout_seed};
+	if (state->placed != (state->user_place ? ratings->users->count : 0) || (holdout.fraction > 0 && !state->user_place))
+		NodeStepIsWrong();
+	SortPart(state->intake, state->items, holdout, state->user_place);
+	AppendCold(state);
 	SortOthers(&state->source, ratings, &state->parallel);
 	state->item_counts = CountItems(state);
 	state->phase = NODE_SORTED;

@@ -8,6 +8,6 @@
 
 extern void BeginItems(NodeAnswer *answer);
 extern void BeginSort(NodeAnswer *answer);
-extern void ReceiveIds(NodeState *state, const ChunkHeader *header, const char *data, Size bytes);
+extern void ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char *data, Size bytes);
 
 #endif

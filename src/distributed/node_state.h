@@ -35,8 +35,14 @@ typedef struct NodeState
 	RatingStream	   *intake;
 	int64		taken;			/* rows */
 	Ratings    *ratings;
-	IdMap	   *items;			/* of all nodes, in the order of ids */
-	int32	   *item_counts;	/* items->count: of all nodes */
+	IdMap	   *items;			/* of all nodes, in the order of ids, and once rows are sorted cold ones behind them */
+	IdMap	   *cold;			/* until then: items that nobody has rated */
+	int32	   *item_counts;	/* of those with ratings: of all nodes */
+	int			node;			/* number of this one */
+	int32	   *user_order;		/* users' numbers in the order of ids; NULL: nobody has asked */
+	int64	   *user_place;		/* by number in that order: the one among users of all nodes; NULL likewise */
+	int64		ordered;		/* users of all nodes whose places have come, */
+	int64		placed;			/* and those of here among them */
 
 	/* from STEP_BEGIN on */
 	MfObjective objective;
@@ -47,6 +53,11 @@ typedef struct NodeState
 	int32	   *user_counts;
 	MfRows		part;			/* of cells by item: what is at hand, */
 	int64		next_item;		/* and whose sums come next */
+	MfRows		user_part;		/* of cells by user, likewise */
+	bool	   *left_out;		/* users who count for no sums; NULL: all count */
+	MfMatrix	rest;			/* cells of a part of the items without theirs, */
+	int64		rest_rows;		/* with room for so many rows */
+	int64		rest_cells;		/* and cells */
 } NodeState;
 
 /* What was current before a node's work, which goes by the training's own. */

@@ -62,6 +62,19 @@ HashUsers(const NodeState *state, int64 *count)
 	return hash;
 }
 
+/* The numbers by which versions say what users have: of all items, of which cold ones are behind the others. */
+static int32 *
+NumberItems(const NodeState *state)
+{
+	int32	   *counts = HugeZeroArray(state->items->count, sizeof(int32));
+	int32	   *numbers;
+
+	memcpy(counts, state->item_counts, sizeof(int32) * state->problem.nitems);
+	numbers = NumberByRatings(counts, state->items->count);
+	pfree(counts);
+	return numbers;
+}
+
 /* Stores the users whose hashes a shard has; returns how many these are. */
 static int64
 StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *shard, const int32 *hash, int64 count,
@@ -88,7 +101,7 @@ StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *sh
 			chosen[rows.nchosen++] = (int32) u;
 	if (rows.nchosen > 0)
 	{
-		OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, state->problem.nitems);
+		OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, state->items->count);
 		rows.seen = &seen;
 		StoreFactors(OpenUserShard(argument, shard), USER_ID, argument->version, &rows, argument->with_seen);
 	}
@@ -124,7 +137,7 @@ BeginStore(NodeAnswer *answer)
 	argument.schema[NAMEDATALEN - 1] = argument.table[NAMEDATALEN - 1] = '\0';
 	DropTiny(state->factors.user, state->problem.nusers * mf_padded(state->problem.factors));
 	DropTiny(state->factors.user_bias, state->problem.nusers);
-	numbers = NumberByRatings(state->item_counts, state->problem.nitems);
+	numbers = NumberItems(state);
 	hash = HashUsers(state, &count);
 	for (int s = 0; s < argument.nshards; s++)
 	{

@@ -13,6 +13,7 @@
 #include "core/linalg/gram.h"
 #include "core/predict/predict.h"
 #include "distributed/node_sweep.h"
+#include "distributed/node_users.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
@@ -251,6 +252,8 @@ NextSums(NodeAnswer *answer)
 	/* cells may be read from a file, which is the training's; the chunk is the query's */
 	EnterNode(state, &call);
 	rows = NextRows(state, argument.first + argument.count);
+	if (state->left_out)
+		LeaveUsersOut(state, &rows);
 	LeaveNode(&call);
 	chunk = MakeChunk(answer->node, CHANNEL_SUMS, rows.first, rows.nrows, NULL,
 					  mf_als_sums_bytes(state->als) * rows.nrows);

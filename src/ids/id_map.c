@@ -447,6 +447,22 @@ SettledOrder(const IdMap *map)
 	return order;
 }
 
+/* The numbers of all ids in the order that SortIdMap() would give them; they keep them. */
+int32 *
+IdOrder(const IdMap *map)
+{
+	SortEntry  *entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(map->count, 1));
+	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
+
+	for (int32 i = 0; i < map->count; i++)
+		entries[i] = (SortEntry) {IdAt(map, i), i};
+	SortEntries(entries, map->count, map->type);
+	for (int32 i = 0; i < map->count; i++)
+		order[i] = entries[i].index;
+	pfree(entries);
+	return order;
+}
+
 /* Forgets near[], whose numbers are about to change. */
 static void
 DropNear(IdMap *map)

@@ -44,6 +44,7 @@ extern void FindHashedIds(const IdMap *map, const int64 *ids, int n, int32 *numb
 extern void FindIds(const IdMap *map, const int64 *ids, int n, int32 *numbers);
 extern int32 *SortIdsFrom(IdMap *map, int32 first);
 extern int32 *SortIdMap(IdMap *map);
+extern int32 *IdOrder(const IdMap *map);
 extern int32 *SettledOrder(const IdMap *map);
 extern int	CompareIds(const IdType *type, int64 a, int64 b);
 extern void FillSlots(IdMap *map);

@@ -3,8 +3,8 @@
  *
  * A source is what one query of it says, with the caller's privileges and row security.  Where the query comes to no
  * more than columns of tables, these are read directly (direct_read.c), with parallel workers of our own, and where
- * Citus has them on other nodes, packed (packed_read.c).  Else the
- * executor hands its rows to a receiver: no copy, no tuplestore, and a parallel plan where the planner finds one.
+ * Citus has them on other nodes, packed (packed_read.c).  Else the executor hands its rows to a receiver: no copy, no
+ * tuplestore, and a parallel plan where the planner finds one.
  * Every row becomes a triplet of two dense numbers and a value; the ids themselves stay in two dictionaries.  Then
  * ratings_sort.c makes rows by user and by item, and ratings.c puts them on the scale that training works on.
  *
@@ -514,12 +514,14 @@ AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int nat
 
 /*
  * Sorts them, once the time from which they fade is that of the newest anywhere.  items: all there are anywhere, which
- * become those of the ratings.
+ * become those of the ratings.  holdout: by ranks anywhere; user_place: those of users of here, by their ranks here.
  */
 void
-SortPart(RatingStream *stream, IdMap *items)
+SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const int64 *user_place)
 {
 	stream->sorting.all_items = items;
+	stream->sorting.holdout = holdout;
+	stream->sorting.user_place = user_place;
 	stream->sorting.cancels = stream->sorting.ratings->dislike_rows > 0;
 	SortRatings(&stream->sorting);
 }

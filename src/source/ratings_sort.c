@@ -49,8 +49,9 @@ static inline RowUse
 UseOfRow(const Sorting *s, int64 i)
 {
 	const Triplets *t = s->triplets;
+	int64		user = s->user_place ? s->user_place[t->user[i]] : t->user[i];
 	uint64		pair = s->holdout.by_id ? mf_mix64(s->user_bits[t->user[i]]) + s->item_bits[t->item[i]] :
-		((uint64) t->user[i] << 32) | (uint32) t->item[i];
+		((uint64) user << 32) | (uint32) t->item[i];
 	double		place = mf_random_uniform(s->holdout.seed, pair);
 
 	if (s->holdout.by_time)

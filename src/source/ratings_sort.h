@@ -22,6 +22,8 @@ typedef struct Sorting
 	int64		nitems;
 	const int32 *user_rank;		/* from numbers in the order of reading to ranks of ids; NULL: the same */
 	const int32 *item_rank;
+	const int64 *user_place;	/* of users by rank, where some of all are sorted here: their ranks among all, by which
+								 * rows are held out; NULL: these are all */
 	bool		marks;			/* triplets' values say whether rows are relevant: held out ones have 1 or 0 for it */
 	bool		cancels;		/* values that add up to 0 are no ratings: see ratings->cancelled */
 	Holdout		holdout;

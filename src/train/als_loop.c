@@ -80,6 +80,19 @@ ReportTiles(void)
 	elog(DEBUG1, "mfrec: AMX tiles: %s", mf_amx_text(mf_amx()));
 }
 
+/* A half-sweep of users on their nodes; returns the loss, also where items are drawn to priors, of which nodes do not know. */
+static double
+SweepUsersThere(Training *t, bool exact)
+{
+	double		loss = SweepUsersOnNodes(t->driver, &t->problem, &t->factors, exact);
+	double		items_loss;
+
+	if (t->problem.interest_prior == NULL && t->problem.rating_prior == NULL)
+		return loss;
+	CheckCore(mf_als_items_loss(t->als, &items_loss));
+	return loss - ItemsLossOfNodes(t->driver) + items_loss;
+}
+
 /*
  * One half-sweep: every row of one side solved, the other side fixed; returns the loss.  exact: see
  * mf_als_begin().
@@ -92,7 +105,7 @@ HalfSweep(Training *t, MfSide side, bool exact)
 	double		loss;
 
 	if (t->driver)
-		return side == MF_USERS ? SweepUsersOnNodes(t->driver, &t->problem, &t->factors, exact) :
+		return side == MF_USERS ? SweepUsersThere(t, exact) :
 			SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts, exact);
 	CheckCore(mf_als_begin(t->als, side, exact, NULL));
 	if (t->problem.int16 && !exact)

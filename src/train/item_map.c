@@ -20,6 +20,7 @@
 
 #include "core/features/exposure.h"
 #include "core/predict/predict.h"
+#include "distributed/driver.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"
@@ -208,6 +209,27 @@ FollowItems(Training *t)
 	t->problem.bias_prior = map->bias_prior;
 }
 
+/* Reads the users of the sample by which the shift is found from their nodes: for *fit. */
+static void
+SampleUsersThere(Training *t, MfExposureFit *fit, Cells *cells)
+{
+	int64		n = mf_exposure_users(fit->map.matrix->nitems, fit->ncells);
+	int64	   *cell = HugeArray(n, sizeof(int64));
+	int64	   *places = HugeArray(n, sizeof(int64));
+	UserRows	users;
+
+	for (int64 s = 0; s < n; s++)
+		cell[s] = mf_exposure_cell(s, n, fit->ncells);
+	UsersOfCells(t->driver, cell, n, places);
+	ReadUsers(t->driver, &t->problem, places, n, true, &users);
+	*cells = (Cells) {.nrows = n,.start = unconstify(int64 *, users.cells.start),
+	.matrix = {.nrows = n,.start = unconstify(int64 *, users.cells.start),.column = unconstify(int32 *, users.cells.column)}};
+	fit->drawn = true;
+	fit->nusers = n;
+	fit->user = users.vector;
+	fit->cells = (MfPasses) {cells, RewindColumnPass, NextPass};
+}
+
 /*
  * map->shift, which is added to the interest in cold items, so that lists show them as often as is right: see
  * core/features/exposure.c.
@@ -225,7 +247,10 @@ FindShift(Training *t)
 		.weight = map->weight,.ridge = 1,.factors = t->problem.factors},.vector = t->factors.interest,.start = map->interest,
 		.list_vector = vectors,.list_offset = offsets,.shared = t->problem.shared,.nusers = t->problem.nusers,
 		.user = t->factors.user,.ncells = t->ratings->rows,.cells = {&t->ratings->by_user, RewindColumnPass, NextPass}};
+	Cells		sample;
 
+	if (t->driver)
+		SampleUsersThere(t, &fit, &sample);
 	mf_list_vectors(&t->objective, &t->factors, t->item_counts, n, vectors, offsets);
 	CheckCore(mf_exposure_find(&fit, map->shift, AlignedZeroArray(mf_exposure_size(&fit), 1)));
 	MemoryContextSwitchTo(old);

@@ -21,14 +21,15 @@
 
 #include "lib/stringinfo.h"
 
-#include "core/base/rng.h"
 #include "core/features/held_out.h"
 #include "core/features/strength.h"
 #include "core/features/thirds.h"
+#include "distributed/driver.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"
 #include "train/user_map.h"
+#include "train/user_sample.h"
 
 /* Users whose lists say what the map is worth, and the stream of numbers that they are drawn by. */
 #define TRIAL_USERS 1000
@@ -56,15 +57,6 @@
 #define STEPS 30
 #define TOLERANCE 1e-2
 
-/* Sampled users, in ascending order; ld = mf_padded(d).  For a map of users the sides are exchanged. */
-typedef struct UserSample
-{
-	int64		count;
-	int64	   *user;			/* count: their numbers */
-	float	   *vector;			/* count x ld */
-	MfRows		items;			/* a row of columns each */
-} UserSample;
-
 /* The trial: copies of what is solved, and the rows that it is solved from. */
 typedef struct MapTrial
 {
@@ -79,93 +71,13 @@ typedef struct MapTrial
 	int64		rows;			/* that there is room for */
 	MfMatrix	part;			/* its cells */
 	int64		cells;			/* that there is room for */
+
+	/* where users are on other nodes: those of the sample are solved here */
+	MfProblem	sample_problem;
+	MfFactors	sample_factors;
+	MfAls	   *sample_als;
+	float	   *sample_start;	/* their vectors in the training */
 } MapTrial;
-
-/*
- * Draws about `count` of nusers users, or takes all where there are fewer, and copies their vectors from `from`
- * (nusers x ld).
- */
-static void
-ChooseUsers(const Training *t, int64 nusers, const float *from, int64 count, uint64 stream, UserSample *sample)
-{
-	int64		ld = mf_padded(t->problem.factors);
-	double		share = (double) count / nusers;
-
-	sample->user = HugeArray(nusers, sizeof(int64));
-	for (int64 u = 0; u < nusers; u++)
-		if (mf_random_uniform((uint64) t->options.seed + stream, u) < share)
-			sample->user[sample->count++] = u;
-	sample->vector = AlignedArray(sample->count * ld, sizeof(float));
-	for (int64 s = 0; s < sample->count; s++)
-		memcpy(sample->vector + s * ld, from + sample->user[s] * ld, sizeof(float) * ld);
-}
-
-/* Copies the columns of cells begin .. end - 1 but dislikes; returns how many. */
-static int64
-CopyLikes(const MfRows *rows, int64 begin, int64 end, int32 *column)
-{
-	int64		n = 0;
-
-	for (int64 c = begin; c < end; c++)
-		if (rows->weight == NULL || rows->weight[c] > 0)
-			column[n++] = rows->column[c];
-	return n;
-}
-
-/* Copies the items of the users, which may come from temporary files, without dislikes. */
-static void
-CopySampledItems(Cells *cells, bool dislikes, UserSample *sample)
-{
-	int64	   *start = HugeArray(sample->count + 1, sizeof(int64));
-	int32	   *column;
-	MfRows		rows;
-	int64		s = 0;
-	int64		n = 0;
-
-	start[0] = 0;
-	for (int64 k = 0; k < sample->count; k++)
-		start[k + 1] = start[k] + cells->start[sample->user[k] + 1] - cells->start[sample->user[k]];
-	column = HugeArray(start[sample->count], sizeof(int32));
-	if (dislikes)
-		RewindCells(cells);
-	else
-		RewindColumns(cells);
-	while (s < sample->count && NextCells(cells, &rows))
-	{
-		if (!dislikes)
-			rows.weight = NULL;
-		for (; s < sample->count && sample->user[s] < rows.first + rows.nrows; s++)
-		{
-			int64		r = sample->user[s] - rows.first;
-
-			start[s] = n;
-			n += CopyLikes(&rows, rows.start[r], rows.start[r + 1], column + n);
-		}
-	}
-	start[sample->count] = n;
-	sample->items = (MfRows) {0, sample->count, start, column, NULL, NULL};
-}
-
-/*
- * Draws about `count` users of the training, by its seed and the stream of random numbers, and copies what they have;
- * all of it in the current memory context.
- */
-static void
-DrawUsers(Training *t, int64 count, uint64 stream, UserSample *sample)
-{
-	memset(sample, 0, sizeof(UserSample));
-	ChooseUsers(t, t->problem.nusers, t->factors.user, count, stream, sample);
-	CopySampledItems(&t->ratings->by_user, t->ratings->dislikes > 0, sample);
-}
-
-/* The same with the sides exchanged: items, and the users that have them. */
-static void
-DrawItems(Training *t, int64 count, uint64 stream, UserSample *sample)
-{
-	memset(sample, 0, sizeof(UserSample));
-	ChooseUsers(t, t->problem.nitems, t->factors.interest, count, stream, sample);
-	CopySampledItems(&t->ratings->by_item, t->ratings->dislikes > 0, sample);
-}
 
 /* Holds a third of the items out of the users' lists. */
 static void
@@ -276,12 +188,10 @@ KnowsCell(const MapTrial *trial, MfSide side, int32 column)
 
 /* The cells of row r that it is solved from, behind the n that there are; returns how many there are then. */
 static int64
-TakeRow(MapTrial *trial, MfSide side, const MfRows *rows, int64 r, int64 n)
+TakeKnown(MapTrial *trial, MfSide side, const MfRows *rows, int64 r, int64 n)
 {
 	MfMatrix   *part = &trial->part;
 
-	if (!SolvesRow(trial, side, rows->first + r))
-		return n;
 	for (int64 c = rows->start[r]; c < rows->start[r + 1]; c++)
 	{
 		if (!KnowsCell(trial, side, rows->column[c]))
@@ -314,7 +224,8 @@ SolveSide(MapTrial *trial, MfSide side)
 		for (int64 r = 0; r < rows.nrows; r++)
 		{
 			trial->start[r] = n;
-			n = TakeRow(trial, side, &rows, r, n);
+			if (SolvesRow(trial, side, rows.first + r))
+				n = TakeKnown(trial, side, &rows, r, n);
 		}
 		trial->start[rows.nrows] = n;
 		CheckCore(mf_als_rows(trial->als, &(MfRows) {rows.first, rows.nrows, trial->start, trial->part.column,
@@ -323,12 +234,64 @@ SolveSide(MapTrial *trial, MfSide side)
 	CheckCore(mf_als_end(trial->als, NULL));
 }
 
+/* MfFloats: an array of the trial's. */
+static float *
+TakeFloats(int64_t n)
+{
+	return HugeArray(n, sizeof(float));
+}
+
+/* For users who are on other nodes: the problem of those of the sample, who are solved here, from items of the trial. */
+static void
+StateSample(MapTrial *trial, const UserSample *sample)
+{
+	const Training *t = trial->training;
+	MfProblem  *problem = &trial->sample_problem;
+	int64		ld = mf_padded(t->problem.factors);
+
+	*problem = t->problem;
+	problem->nusers = sample->count;
+	mf_objective_regularize(&t->objective, sample->there.likes, t->item_counts, TakeFloats, problem);
+	trial->sample_start = AlignedArray(Max(sample->count, 1) * ld, sizeof(float));
+	memcpy(trial->sample_start, sample->vector, sizeof(float) * ld * sample->count);
+	trial->sample_factors = trial->factors;
+	trial->sample_factors.user = AlignedArray(Max(sample->count, 1) * ld, sizeof(float));
+	trial->sample_factors.user_bias = t->factors.rating ? AlignedArray(Max(sample->count, 1), sizeof(float)) : NULL;
+	trial->sample_als = mf_als_init(AlignedZeroArray(mf_als_size(problem, &t->parallel), 1), problem, &trial->sample_factors,
+									&t->parallel);
+}
+
+/* A half-sweep over the users of the sample, by the items that are not held out; their vectors become the sample's. */
+static void
+SolveSample(MapTrial *trial, UserSample *sample)
+{
+	const MfRows *rows = &sample->there.cells;
+	Size		bytes = sizeof(float) * mf_padded(trial->problem.factors) * sample->count;
+	int64		n = 0;
+
+	memcpy(trial->sample_factors.user, trial->sample_start, bytes);
+	if (trial->sample_factors.user_bias)
+		memcpy(trial->sample_factors.user_bias, sample->there.bias, sizeof(float) * sample->count);
+	ReservePart(trial, rows, rows->start[sample->count]);
+	for (int64 s = 0; s < sample->count; s++)
+	{
+		trial->start[s] = n;
+		n = TakeKnown(trial, MF_USERS, rows, s, n);
+	}
+	trial->start[sample->count] = n;
+	CheckCore(mf_als_begin(trial->sample_als, MF_USERS, false, NULL));
+	CheckCore(mf_als_rows(trial->sample_als, &(MfRows) {0, sample->count, trial->start, trial->part.column,
+						  trial->part.rating, trial->part.weight}));
+	CheckCore(mf_als_end(trial->sample_als, NULL));
+	memcpy(sample->vector, trial->sample_factors.user, bytes);
+}
+
 /*
  * quality (count of the sample): how good each user's list of the held-out items is, where items are drawn to the map
  * or, if not, to 0, which goes first: the map is fitted to what comes of it.
  */
 static void
-TryLists(MapTrial *trial, const UserSample *sample, bool drawn, double *quality)
+TryLists(MapTrial *trial, UserSample *sample, bool drawn, double *quality)
 {
 	Size		vector = sizeof(float) * mf_padded(trial->problem.factors);
 	int64		ld = mf_padded(trial->problem.factors);
@@ -336,12 +299,20 @@ TryLists(MapTrial *trial, const UserSample *sample, bool drawn, double *quality)
 
 	ResetFactors(trial);
 	trial->problem.interest_prior = drawn ? trial->prior : NULL;
-	SolveSide(trial, MF_ITEMS);
+	if (trial->training->driver)
+		(void) SweepItemsBySums(trial->training->driver, &trial->problem, trial->als, trial->training->item_counts, false);
+	else
+		SolveSide(trial, MF_ITEMS);
 	if (!drawn)
 		FitTrialMap(trial);
-	SolveSide(trial, MF_USERS);
-	for (int64 s = 0; s < sample->count; s++)
-		memcpy(sample->vector + s * ld, trial->factors.user + sample->user[s] * ld, vector);
+	if (trial->training->driver)
+		SolveSample(trial, sample);
+	else
+	{
+		SolveSide(trial, MF_USERS);
+		for (int64 s = 0; s < sample->count; s++)
+			memcpy(sample->vector + s * ld, trial->factors.user + sample->user[s] * ld, vector);
+	}
 	for (int64 i = 0; i < trial->problem.nitems; i++)
 		if (trial->held.place[i] >= 0)
 			memcpy(trial->held.predicted + trial->held.place[i] * ld, trial->factors.interest + i * ld, vector);
@@ -396,16 +367,23 @@ MapHelpsItems(Training *t)
 	double	   *with;
 	double	   *without;
 
-	DrawUsers(t, Min(WITNESSES, t->problem.nusers / WITNESS_PART), WITNESS_STREAM, &sample);
+	DrawUsers(t, Min(WITNESSES, TrainedUsers(t) / WITNESS_PART), WITNESS_STREAM, &sample);
 	HoldItemsOut(&trial, &sample);
 	trial.sampled = HugeZeroArray(t->problem.nusers, sizeof(bool));
-	for (int64 s = 0; s < sample.count; s++)
+	for (int64 s = 0; s < sample.count && !t->driver; s++)
 		trial.sampled[sample.user[s]] = true;
 	with = HugeArray(sample.count, sizeof(double));
 	without = HugeArray(sample.count, sizeof(double));
 	CopyFactors(&trial);
+	if (t->driver)
+	{
+		StateSample(&trial, &sample);
+		LeaveUsersOutOnNodes(t->driver, sample.user, sample.count);
+	}
 	TryLists(&trial, &sample, false, without);
 	TryLists(&trial, &sample, true, with);
+	if (t->driver)
+		LeaveUsersOutOnNodes(t->driver, NULL, 0);
 	return GainIsSure(&trial, with, without);
 }
 

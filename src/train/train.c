@@ -329,10 +329,16 @@ LoadOnNodes(Trainer *t)
 	KeepArguments(t);			/* by which tables of users are distributed */
 	CreateTablesOnNodes(version);
 	training->driver = OpenDriver(&t->source, version->model.user_relid, version->version, settings);
-	training->ratings = ReadOnNodes(training->driver, TrainHalfLife(&training->options), &training->item_counts);
+	training->ratings = TakeOnNodes(training->driver, TrainHalfLife(&training->options));
+	LoadAttributes(t);
+	if (training->features)
+		RankUsersOnNodes(training->driver);
+	SortOnNodes(training->driver, (Holdout) {0}, &training->item_counts);
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
+	if (training->features)
+		CreateItemMap(training);
 }
 
 /* Gives factors their first values, solves for them, and stops where rows held out say so. */

@@ -18,8 +18,8 @@
 static char *
 WhyNotOnNodes(const TrainOptions *options, bool guarded, const Source *source, const Model *model)
 {
-	if (HasFeatures(&options->features) || HasFeatures(&options->user_features))
-		return "Attributes of items and users are learned on one node only.";
+	if (HasFeatures(&options->user_features))
+		return "Attributes of users are learned on one node only.";
 	if (TrainHoldout(options).fraction > 0)
 		return "Rows for validation are held out on one node only.";
 	if (guarded)

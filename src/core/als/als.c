@@ -469,6 +469,23 @@ mf_als_fixed_loss(const MfAls *als)
 	return als->fixed_loss;
 }
 
+/*
+ * What regularization makes of items as they are now, which are drawn to their priors: for who solves them without
+ * users, as those who have users do not know of priors.
+ */
+MfError
+mf_als_items_loss(MfAls *als, double *loss)
+{
+	int64_t		nblocks = (als->problem->nitems + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
+
+	start_side(als, MF_USERS, true);
+	if (!mf_parallel_for(als->parallel, nblocks, sum_penalties, als))
+		return MF_CANCELLED;
+	collect_penalties(als, nblocks);
+	*loss = als->fixed_loss;
+	return MF_OK;
+}
+
 /* Task: solves a block of rows. */
 static void
 solve_block(void *state, int64_t block, int worker)

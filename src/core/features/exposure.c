@@ -152,12 +152,30 @@ lay_out_items(Exposure *exposure, MfArena *arena)
 														   mf_map_columns(map->factors), map->parallel));
 }
 
+/* The users of a sample, where users have so many cells. */
+int64_t
+mf_exposure_users(int64_t nitems, int64_t ncells)
+{
+	int64_t		most = nitems > 0 ? MOST_SCORES / nitems : MOST_USERS;
+
+	most = most < LEAST_USERS ? LEAST_USERS : most > MOST_USERS ? MOST_USERS : most;
+	return ncells < most ? ncells : most;
+}
+
+/* The cell, among all of them by user, by which user number s of so many is in the sample: whoever has it is. */
+int64_t
+mf_exposure_cell(int64_t s, int64_t nusers, int64_t ncells)
+{
+	double		part = ((double) s + 0.5) / (double) nusers;
+
+	return (int64_t) (part * (double) ncells);
+}
+
 /* Divides the items and takes the arrays; start NULL only measures. */
 static void
 lay_out(Exposure *exposure, const MfExposureFit *fit, MfArena *arena)
 {
 	int64_t		nitems = fit->map.matrix->nitems;
-	int64_t		most = nitems > 0 ? MOST_SCORES / nitems : MOST_USERS;
 	size_t		workers = (size_t) mf_workers(fit->map.parallel);
 
 	*exposure = (Exposure) {.fit = fit,.dense = mf_dense(),.ld = mf_padded(fit->map.factors)};
@@ -166,8 +184,7 @@ lay_out(Exposure *exposure, const MfExposureFit *fit, MfArena *arena)
 	if (exposure->pretended)
 		divide(exposure, false);
 	lay_out_items(exposure, arena);
-	most = most < LEAST_USERS ? LEAST_USERS : most > MOST_USERS ? MOST_USERS : most;
-	exposure->nsample = fit->ncells < most ? fit->ncells : most;
+	exposure->nsample = fit->drawn ? fit->nusers : mf_exposure_users(nitems, fit->ncells);
 	exposure->user = mf_arena_take(arena, (size_t) exposure->nsample * sizeof(int64_t));
 	exposure->missing = mf_arena_take(arena, (size_t) exposure->nsample * sizeof(double));
 	exposure->counted = mf_arena_take(arena, (size_t) exposure->nsample * sizeof(bool));
@@ -248,12 +265,13 @@ sample_part(Exposure *exposure, const MfRows *rows, int64_t before)
 
 	for (exposure->first = exposure->end; exposure->end < exposure->nsample; exposure->end++)
 	{
-		double		part = ((double) exposure->end + 0.5) / (double) exposure->nsample;
-		int64_t		cell = (int64_t) (part * (double) exposure->fit->ncells) - before;
+		int64_t		cell = mf_exposure_cell(exposure->end, exposure->nsample, exposure->fit->ncells) - before;
 
-		while (r < rows->nrows && rows->start[r + 1] - rows->start[0] <= cell)
+		if (exposure->fit->drawn)
+			r = exposure->end - rows->first;
+		while (!exposure->fit->drawn && r < rows->nrows && rows->start[r + 1] - rows->start[0] <= cell)
 			r++;
-		if (r == rows->nrows)
+		if (r >= rows->nrows)
 			break;
 		exposure->user[exposure->end] = rows->first + r;
 	}

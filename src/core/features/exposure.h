@@ -4,6 +4,7 @@
 #ifndef MF_EXPOSURE_H
 #define MF_EXPOSURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/features/feature_map.h"
@@ -23,11 +24,14 @@ typedef struct MfExposureFit
 	const float *user;			/* nusers x mf_padded(d): p_u */
 	int64_t		ncells;			/* of all users */
 	MfPasses	cells;			/* nusers x nitems: what users have, by user; columns alone are looked at */
+	bool		drawn;			/* users are the sample already: mf_exposure_users() of them, by mf_exposure_cell() */
 } MfExposureFit;
 
 /*
  * After a training, on the vectors that will be stored.  shift: mf_padded(d) floats, to be added to each cold item's.
  */
+extern int64_t mf_exposure_users(int64_t nitems, int64_t ncells);
+extern int64_t mf_exposure_cell(int64_t s, int64_t nusers, int64_t ncells);
 extern size_t mf_exposure_size(const MfExposureFit *fit);
 extern MfError mf_exposure_find(const MfExposureFit *fit, float *shift, void *workspace);
 
