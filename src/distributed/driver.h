@@ -5,8 +5,10 @@
 #define MFREC_DRIVER_H
 
 #include "core/als/als.h"
+#include "core/metrics/ranking.h"
 #include "distributed/node_protocol.h"
 #include "source/source.h"
+#include "validate/validation_sample.h"
 
 /*
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
@@ -41,6 +43,10 @@ extern double SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const 
 extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts,
 							   bool exact);
 extern void MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean);
+extern int64 HeldOutOnNodes(const Driver *driver);
+extern void DrawHeldOutOnNodes(Driver *driver, int64 most_users, ValidationSample *sample);
+extern void ReadHeldOutUsers(Driver *driver, const MfProblem *problem, const ValidationSample *sample, float *vectors);
+extern void HeldOutErrorsOfNodes(Driver *driver, MfErrorSums *sums);
 extern double ItemsLossOfNodes(const Driver *driver);
 extern double MeanBiasOfNodes(const Driver *driver);
 extern double SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors);

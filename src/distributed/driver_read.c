@@ -215,6 +215,7 @@ AddNodeSums(Gathering *g)
 
 		g->sums.users += more->users;
 		g->sums.rows += more->rows;
+		g->sums.held_out += more->held_out;
 		g->sums.faded += more->faded;
 		AddFadeSum(&g->sums.left, more->left);
 		AddWeightSums(&g->sums.weights, &more->weights);
@@ -277,6 +278,12 @@ TakeSums(Driver *driver, Gathering *g)
 	Ratings    *ratings = g->ratings;
 
 	ratings->rows = g->sums.rows;
+	driver->held_out = g->sums.held_out;
+	if (ratings->rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("no ratings are left to train on"),
+				 errhint("Lower the argument validation.")));
 	ratings->faded = g->sums.faded;
 	ratings->left = g->sums.left;
 	ratings->by_user.nrows = driver->users = g->sums.users;

@@ -60,6 +60,8 @@ typedef struct Driver
 	struct Gathering *gathering;	/* of what nodes have taken, until it is sorted */
 	NodeProblem problem;
 	int64		users;			/* of all nodes */
+	int64		held_out;		/* rows */
+	int64	   *held_users;		/* the sample whose lists are measured: their places; NULL: there is none */
 	NodeNumber *user_order;		/* users: whose they are, in the order of ids; NULL: nobody asks for some of them */
 	bool		has_users;		/* solved, and what follows is of them */
 	double		users_loss;
@@ -85,6 +87,9 @@ extern void SendArrays(Driver *driver);
 extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
 pg_noreturn extern void NodesDisagree(const char *what);
+
+/* driver_users.c */
+extern ChosenUser *ChooseUsers(const Driver *driver, const int64 *places, int64 n);
 
 /* An error where a result of a node is not as long as it should be. */
 static inline void

@@ -164,7 +164,7 @@ UsersOfNodes(const Driver *driver)
 }
 
 /* Users at n places, which ascend, as nodes know them; palloc'd. */
-static ChosenUser *
+ChosenUser *
 ChooseUsers(const Driver *driver, const int64 *places, int64 n)
 {
 	int32	   *before = palloc0(sizeof(int32) * driver->nnodes);	/* users of each node so far */

@@ -14,6 +14,7 @@
 #include "distributed/node_store.h"
 #include "distributed/node_sweep.h"
 #include "distributed/node_users.h"
+#include "distributed/node_validate.h"
 
 /* A step, and how far a training must be for it. */
 typedef struct Step
@@ -51,6 +52,9 @@ static const Step steps[] = {
 	{STEP_CELLS, NODE_SOLVES, BeginCells},
 	{STEP_VECTORS, NODE_SOLVES, BeginVectors},
 	{STEP_LEAVE_OUT, NODE_SOLVES, BeginLeaveOut},
+	{STEP_HELD_OUT, NODE_SOLVES, BeginHeldOut},
+	{STEP_HELD_ROWS, NODE_SOLVES, BeginHeldRows},
+	{STEP_HELD_ERRORS, NODE_SOLVES, BeginHeldErrors},
 	{STEP_ERRORS, NODE_SOLVES, BeginErrors},
 	{STEP_STORE, NODE_SOLVES, BeginStore},
 	{STEP_END, NODE_SOLVES, BeginEnd}

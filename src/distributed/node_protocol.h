@@ -27,6 +27,9 @@
 #define STEP_CELLS "cells"		/* some users: what they have, and their vectors */
 #define STEP_VECTORS "vectors"	/* the same, vectors alone */
 #define STEP_LEAVE_OUT "leave_out"	/* some users count for no sums of items until this comes without any */
+#define STEP_HELD_OUT "held_out"	/* who has relevant rows that are held out */
+#define STEP_HELD_ROWS "held_rows"	/* some users: what of them is held out, and what they have besides */
+#define STEP_HELD_ERRORS "held_errors"	/* of predictions for rows held out */
 #define STEP_ERRORS "errors"	/* squared errors of ratings */
 #define STEP_STORE "store"		/* users' rows, into the shards of here */
 #define STEP_END "end"			/* all memory goes */
@@ -46,7 +49,9 @@ typedef enum Channel
 	CHANNEL_USER_IDS,			/* packed rows of ids, from nodes */
 	CHANNEL_USER_ORDER,			/* NodeNumber: whose the users are, in the order of all users' ids */
 	CHANNEL_USER_COUNTS,		/* int32, of users of a node */
-	CHANNEL_USERS				/* SentUser, and what follows it */
+	CHANNEL_USERS,				/* SentUser, and what follows it */
+	CHANNEL_HELD_OUT,			/* a bit of each user of a node */
+	CHANNEL_HELD_ROWS			/* HeldUser, and what follows it */
 } Channel;
 
 /* What a chunk begins with. */
@@ -94,6 +99,14 @@ typedef struct SentUser
 	float		bias;
 } SentUser;
 
+/* Of STEP_HELD_ROWS, a user: behind it the items that are relevant, then those that the user was trained on. */
+typedef struct HeldUser
+{
+	int32		at;				/* in the argument */
+	int32		nrelevant;
+	int32		nseen;
+} HeldUser;
+
 /* With STEP_SORT. */
 typedef struct SortArgument
 {
@@ -108,6 +121,7 @@ typedef struct NodeSums
 {
 	int64		users;			/* that have ratings */
 	int64		rows;
+	int64		held_out;		/* rows */
 	int64		faded;
 	FadeSum		left;
 	WeightSums	weights;

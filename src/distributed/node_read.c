@@ -99,7 +99,8 @@ static NodeSums
 SumNode(NodeState *state)
 {
 	Ratings    *ratings = state->ratings;
-	NodeSums	sums = {.users = ratings->users->count,.rows = ratings->rows,.faded = ratings->faded,.left = ratings->left};
+	NodeSums	sums = {.users = ratings->users->count,.rows = ratings->rows,
+	.held_out = ratings->held_out.count,.faded = ratings->faded,.left = ratings->left};
 
 	SumWeights(ratings, &sums.weights);
 	sums.weighted.shift = sums.plain.shift = NAN;

@@ -9,6 +9,7 @@
 #include "core/als/als.h"
 #include "distributed/node_protocol.h"
 #include "read/ratings_read.h"
+#include "validate/validation_sample.h"
 
 /* How far a node is. */
 typedef enum NodePhase
@@ -54,6 +55,9 @@ typedef struct NodeState
 	MfRows		part;			/* of cells by item: what is at hand, */
 	int64		next_item;		/* and whose sums come next */
 	MfRows		user_part;		/* of cells by user, likewise */
+	char	   *held_bits;		/* of users: who has relevant rows held out; NULL: nobody has asked */
+	ValidationSample *sample;	/* of users of here, with what is held out of them, */
+	int32	   *sample_at;		/* and the places that they have in the argument */
 	bool	   *left_out;		/* users who count for no sums; NULL: all count */
 	MfMatrix	rest;			/* cells of a part of the items without theirs, */
 	int64		rest_rows;		/* with room for so many rows */

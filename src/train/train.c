@@ -43,6 +43,7 @@
 #include "train/train_place.h"
 #include "train/training.h"
 #include "train/user_map.h"
+#include "train/validation_there.h"
 #include "train/version_rows.h"
 #include "validate/guard.h"
 #include "validate/validation.h"
@@ -323,6 +324,7 @@ LoadOnNodes(Trainer *t)
 {
 	Training   *training = &t->training;
 	NewVersion *version = &t->version;
+	Holdout		holdout = ChooseHoldout(t);
 	int			settings = BeginNodeSettings();
 
 	BeginProgress(version->model.name);
@@ -331,9 +333,9 @@ LoadOnNodes(Trainer *t)
 	training->driver = OpenDriver(&t->source, version->model.user_relid, version->version, settings);
 	training->ratings = TakeOnNodes(training->driver, TrainHalfLife(&training->options));
 	LoadAttributes(t);
-	if (training->features)
+	if (training->features || holdout.fraction > 0)
 		RankUsersOnNodes(training->driver);
-	SortOnNodes(training->driver, (Holdout) {0}, &training->item_counts);
+	SortOnNodes(training->driver, holdout, &training->item_counts);
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
@@ -349,7 +351,9 @@ SolveTraining(Trainer *t)
 
 	StartFactors(training);
 	WarmStart(t);
-	if (training->ratings->held_out.count > 0 && TrainHoldout(&training->options).fraction > 0)
+	if (training->driver)
+		ValidateThere(training);
+	else if (training->ratings->held_out.count > 0 && TrainHoldout(&training->options).fraction > 0)
 		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
 												&training->parallel);
 	ReportPhase(PHASE_SWEEP);

@@ -20,8 +20,8 @@ WhyNotOnNodes(const TrainOptions *options, bool guarded, const Source *source, c
 {
 	if (HasFeatures(&options->user_features))
 		return "Attributes of users are learned on one node only.";
-	if (TrainHoldout(options).fraction > 0)
-		return "Rows for validation are held out on one node only.";
+	if (TrainHoldout(options).fraction > 0 && TrainHoldout(options).by_time)
+		return "The newest rows for validation are held out on one node only; validation_by => 'random' holds out any.";
 	if (guarded)
 		return "Rows for the guard are held out on one node only.";
 	if (source->tenant)

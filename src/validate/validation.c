@@ -34,7 +34,8 @@
 
 struct Validation
 {
-	Ratings    *ratings;
+	Ratings    *ratings;		/* NULL: they are elsewhere */
+	ValidationRows rows;		/* then */
 	const MfProblem *problem;
 	const MfObjective *objective;
 	const MfParallel *parallel;
@@ -83,6 +84,23 @@ CreateValidation(Ratings *ratings, const MfProblem *problem, const MfObjective *
 	v->objective = objective;
 	v->parallel = parallel;
 	SetMetric(v, mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG, NAN, SAMPLE_USERS);
+	return v;
+}
+
+/* The same of rows held out elsewhere. */
+Validation *
+CreateValidationOf(const ValidationRows *rows, const MfProblem *problem, const MfObjective *objective,
+				   const MfParallel *parallel)
+{
+	Validation *v = palloc0(sizeof(Validation));
+
+	v->rows = *rows;
+	v->problem = problem;
+	v->objective = objective;
+	v->parallel = parallel;
+	v->metric = mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
+	if (mf_metric[v->metric].of_errors == NULL)
+		rows->draw(rows->state, SAMPLE_USERS, &v->sample);
 	return v;
 }
 
@@ -152,16 +170,29 @@ AddError(void *state, int32 user, int32 item, float rating)
 		error->group[user % METRIC_GROUPS] += (predicted - rating) * (predicted - rating);
 }
 
+/* *sums: errors of the predicted ratings on the rows held out; squared ones by user are added to group, or NULL. */
+void
+HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors, double *group, MfErrorSums *sums)
+{
+	ErrorSum	error = {.objective = objective,.factors = factors,.group = group};
+
+	ForEachHeldOut(ratings, AddError, &error);
+	*sums = error.sum;
+}
+
 /* Root mean squared error of the predicted ratings on the rows held out; NaN where none are predicted. */
 double
 HeldOutError(Validation *v, const MfFactors *factors)
 {
-	ErrorSum	error = {.objective = v->objective, .factors = factors, .group = v->group};
+	MfErrorSums sums;
 
 	if (factors->rating == NULL)
 		return NAN;
-	ForEachHeldOut(v->ratings, AddError, &error);
-	return mf_metric[MF_METRIC_RMSE].of_errors(&error.sum);
+	if (v->ratings)
+		HeldOutErrors(v->ratings, v->objective, factors, v->group, &sums);
+	else
+		v->rows.errors(v->rows.state, &sums);
+	return mf_metric[MF_METRIC_RMSE].of_errors(&sums);
 }
 
 /* The items' index as serving would build it from these factors, in the current memory context. */
@@ -223,7 +254,9 @@ ListQuality(Validation *v, const MfFactors *factors)
 	batch.item = HugeArray((int64) v->sample.nusers * LIST_LENGTH, sizeof(int32));
 	batch.score = HugeArray((int64) v->sample.nusers * LIST_LENGTH, sizeof(float));
 	batch.count = HugeArray(v->sample.nusers, sizeof(int32));
-	for (int s = 0; s < v->sample.nusers; s++)
+	if (v->ratings == NULL)
+		v->rows.vectors(v->rows.state, &v->sample, query);
+	for (int s = 0; s < v->sample.nusers && v->ratings; s++)
 		memcpy(query + (int64) s * ld, factors->user + (int64) v->sample.user[s] * ld, sizeof(float) * ld);
 	batch.query = query;
 	batch.seen_start = v->sample.seen_start;

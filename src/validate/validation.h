@@ -7,7 +7,9 @@
 #include "core/als/objective.h"
 #include "core/als/problem.h"
 #include "core/metrics/metric.h"
+#include "core/metrics/ranking.h"
 #include "source/ratings.h"
+#include "validate/validation_sample.h"
 
 typedef struct Validation Validation;
 
@@ -17,8 +19,21 @@ typedef struct Validation Validation;
 /* Whose lists are measured, about, unless more are asked for. */
 #define SAMPLE_USERS 2000
 
+/* Rows held out and users that are elsewhere, and what is asked of them. */
+typedef struct ValidationRows
+{
+	void	   *state;
+	void		(*draw) (void *state, int64 most_users, ValidationSample *sample);	/* as DrawSample(), of all rows */
+	void		(*vectors) (void *state, const ValidationSample *sample, float *vectors);	/* of its users, as they are now */
+	void		(*errors) (void *state, MfErrorSums *sums); /* as HeldOutErrors(), of factors as they are now */
+} ValidationRows;
+
 extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 									const MfObjective *objective, const MfParallel *parallel);
+extern Validation *CreateValidationOf(const ValidationRows *rows, const MfProblem *problem, const MfObjective *objective,
+									  const MfParallel *parallel);
+extern void HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors, double *group,
+						  MfErrorSums *sums);
 extern void SetMetric(Validation *validation, MfMetricId metric, double relevant_from, int64 sample_users);
 extern bool LowerIsBetter(const Validation *validation);
 extern const char *ValidationMetric(const Validation *validation);

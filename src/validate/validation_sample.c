@@ -18,16 +18,16 @@ typedef struct HeldOutItem
 	float		value;
 } HeldOutItem;
 
-/* A sample that is being drawn: first every user's rows are counted, then those of the sample are taken. */
+/* A sample that is being drawn. */
 typedef struct Drawing
 {
 	ValidationSample *sample;
 	double		relevant_from;	/* NaN: every row held out is relevant */
 	bool		sums;			/* several rows of an item add up, rather than being averaged */
 	int64		wanted_users;
-	int32	   *count;			/* of all users: rows held out, then those taken so far */
 	bool	   *wanted;			/* of all users: they have a row that is relevant by itself */
 	int32	   *slot;			/* of all users: their place in the sample, else -1 */
+	int32	   *count;			/* of the sample's users: rows held out, then those taken so far */
 	HeldOutItem *item;			/* rows of the sample's users, as sample->start says */
 } Drawing;
 
@@ -56,42 +56,29 @@ IsRelevant(const Drawing *d, double value)
 	return isnan(d->relevant_from) || value >= d->relevant_from;
 }
 
-/* Counts a held-out row of a user, and users by whether one of theirs is relevant. */
+/* Takes note of users with a relevant row held out. */
 static void
-CountHeldOut(void *state, int32 user, int32 item, float value)
+MarkHeldOut(void *state, int32 user, int32 item, float value)
 {
 	Drawing    *d = state;
 
 	(void) item;
-	d->count[user]++;
 	if (d->wanted[user] || !IsRelevant(d, value))
 		return;
 	d->wanted[user] = true;
 	d->wanted_users++;
 }
 
-/* Chooses about most_users evenly spaced ones of the users that have relevant rows, and makes room for their rows. */
+/* Counts a held-out row, if it is of a user of the sample. */
 static void
-ChooseUsers(Drawing *d, int32 nusers, int64 most_users)
+CountHeldOut(void *state, int32 user, int32 item, float value)
 {
-	ValidationSample *sample = d->sample;
-	int64		step = Max(1, d->wanted_users / most_users);
-	int64		met = 0;
+	Drawing    *d = state;
 
-	sample->user = HugeArray(d->wanted_users / step + 1, sizeof(int32));
-	sample->start = HugeArray(d->wanted_users / step + 2, sizeof(int64));
-	sample->start[0] = 0;
-	for (int32 u = 0; u < nusers; u++)
-	{
-		d->slot[u] = -1;
-		if (!d->wanted[u] || met++ % step != 0)
-			continue;
-		d->slot[u] = sample->nusers;
-		sample->user[sample->nusers++] = u;
-		sample->start[sample->nusers] = sample->start[sample->nusers - 1] + d->count[u];
-		d->count[u] = 0;
-	}
-	d->item = HugeArray(sample->start[sample->nusers], sizeof(HeldOutItem));
+	(void) item;
+	(void) value;
+	if (d->slot[user] >= 0)
+		d->count[d->slot[user]]++;
 }
 
 /* Takes a held-out row, if it is of a user of the sample. */
@@ -102,7 +89,7 @@ TakeHeldOut(void *state, int32 user, int32 item, float value)
 	int32		slot = d->slot[user];
 
 	if (slot >= 0)
-		d->item[d->sample->start[slot] + d->count[user]++] = (HeldOutItem) {item, value};
+		d->item[d->sample->start[slot] + d->count[slot]++] = (HeldOutItem) {item, value};
 }
 
 /* For qsort(): by item. */
@@ -224,29 +211,73 @@ DropSeen(ValidationSample *sample)
 	sample->nusers = kept;
 }
 
+/* Sets wanted[] of users who have a relevant row held out, and returns how many they are; of others it stays as it is. */
+int64
+MarkUsers(Ratings *ratings, double relevant_from, bool *wanted)
+{
+	Drawing		drawing = {.relevant_from = relevant_from,.sums = !ratings->is_explicit,.wanted = wanted};
+
+	ForEachHeldOut(ratings, MarkHeldOut, &drawing);
+	return drawing.wanted_users;
+}
+
+/* Of so many users with a relevant row, in their order, each so manieth is in a sample, the first one too. */
+int64
+SampleStep(int64 wanted_users, int64 most_users)
+{
+	return Max(1, wanted_users / most_users);
+}
+
 /*
- * Draws about most_users of the users with a relevant row held out, in the current memory context; there may be
- * none.  relevant_from: the least rating or implicit value of a relevant row; NaN: every row is.
+ * Fills in what a sample's users, who are chosen, have held out, and what they were trained on; who has nothing relevant
+ * leaves it.
  */
 void
-DrawSample(ValidationSample *sample, Ratings *ratings, double relevant_from, int64 most_users)
+FillSample(ValidationSample *sample, Ratings *ratings, double relevant_from)
 {
 	int32		nusers = (int32) ratings->by_user.nrows;
 	Drawing		drawing = {.sample = sample,.relevant_from = relevant_from,.sums = !ratings->is_explicit};
 
-	memset(sample, 0, sizeof(ValidationSample));
-	drawing.count = HugeZeroArray(nusers, sizeof(int32));
-	drawing.wanted = HugeZeroArray(nusers, sizeof(bool));
+	drawing.count = HugeZeroArray(sample->nusers, sizeof(int32));
 	drawing.slot = HugeArray(nusers, sizeof(int32));
+	memset(drawing.slot, 0xff, sizeof(int32) * nusers);
+	for (int s = 0; s < sample->nusers; s++)
+		drawing.slot[sample->user[s]] = s;
 	ForEachHeldOut(ratings, CountHeldOut, &drawing);
-	ChooseUsers(&drawing, nusers, most_users);
+	sample->start = HugeArray(sample->nusers + 1, sizeof(int64));
+	sample->start[0] = 0;
+	for (int s = 0; s < sample->nusers; s++)
+		sample->start[s + 1] = sample->start[s] + drawing.count[s];
+	memset(drawing.count, 0, sizeof(int32) * sample->nusers);
+	drawing.item = HugeArray(sample->start[sample->nusers], sizeof(HeldOutItem));
 	ForEachHeldOut(ratings, TakeHeldOut, &drawing);
 	KeepRelevant(&drawing);
 	CollectSeen(sample, &ratings->by_user);
 	if (ratings->newest_held_out)
 		DropSeen(sample);
 	pfree(drawing.count);
-	pfree(drawing.wanted);
 	pfree(drawing.slot);
 	pfree(drawing.item);
+}
+
+/*
+ * Draws about most_users of the users with a relevant row held out, evenly spaced, in the current memory context; there
+ * may be none.  relevant_from: the least rating or implicit value of a relevant row; NaN: every row is.
+ */
+void
+DrawSample(ValidationSample *sample, Ratings *ratings, double relevant_from, int64 most_users)
+{
+	int32		nusers = (int32) ratings->by_user.nrows;
+	bool	   *wanted = HugeZeroArray(nusers, sizeof(bool));
+	int64		count = MarkUsers(ratings, relevant_from, wanted);
+	int64		step = SampleStep(count, most_users);
+	int64		met = 0;
+
+	memset(sample, 0, sizeof(ValidationSample));
+	sample->user = HugeArray(count / step + 1, sizeof(int32));
+	for (int32 u = 0; u < nusers; u++)
+		if (wanted[u] && met++ % step == 0)
+			sample->user[sample->nusers++] = u;
+	pfree(wanted);
+	FillSample(sample, ratings, relevant_from);
 }

@@ -24,6 +24,9 @@ typedef struct ValidationSample
 typedef void (*HeldOutFunction) (void *state, int32 user, int32 item, float value);
 
 extern void ForEachHeldOut(Ratings *ratings, HeldOutFunction function, void *state);
+extern int64 MarkUsers(Ratings *ratings, double relevant_from, bool *wanted);
+extern int64 SampleStep(int64 wanted_users, int64 most_users);
+extern void FillSample(ValidationSample *sample, Ratings *ratings, double relevant_from);
 extern void DrawSample(ValidationSample *sample, Ratings *ratings, double relevant_from, int64 most_users);
 
 #endif

@@ -153,7 +153,7 @@ $refused->("'here'", 'no table that Citus distributes', 'a local table');
 $refused->("'copies'", 'not distributed by hash', 'a reference table');
 $refused->("'by_item'", 'not distributed by column "user_id"', 'a table by item');
 $refused->("'seen_there'", 'no table that Citus distributes', 'a view');
-$refused->("'there', validation => 0.1", 'validation', 'validation');
+$refused->("'there', validation => 0.1, time_column => 'at'", "newest rows.*validation_by => 'random'", 'validation by time');
 $refused->("'there', guard => 0.1", 'guard', 'a guard');
 $refused->("'there', user_features => 'about_users'", 'Attributes of users', 'attributes of users');
 $refused->(q['there', event_column => 'item_id', event_weights => '{"1": 2}'], 'events', 'events');

@@ -1,0 +1,11 @@
+/*
+ * validation_there.h - rows held out on the nodes that have them.
+ */
+#ifndef MFREC_VALIDATION_THERE_H
+#define MFREC_VALIDATION_THERE_H
+
+#include "train/training.h"
+
+extern void ValidateThere(Training *t);
+
+#endif
