@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
@@ -55,6 +56,8 @@ WhyNotDistributed(const Source *source)
 {
 	const CitusTable *table = FindCitusTable(source->relid);
 
+	if (table == NULL && get_rel_relkind(source->relid) == RELKIND_VIEW)
+		return "It is a view: name the distributed table that it is of.";
 	if (table == NULL)
 		return "It is no table that Citus distributes.";
 	if (table->method != CITUS_BY_HASH || table->column == InvalidAttrNumber)

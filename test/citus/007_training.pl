@@ -152,7 +152,7 @@ SQL
 $refused->("'here'", 'no table that Citus distributes', 'a local table');
 $refused->("'copies'", 'not distributed by hash', 'a reference table');
 $refused->("'by_item'", 'not distributed by column "user_id"', 'a table by item');
-$refused->("'seen_there'", 'no table that Citus distributes', 'a view');
+$refused->("'seen_there'", 'name the distributed table', 'a view');
 $refused->("'there', validation => 0.1, time_column => 'at'", "newest rows.*validation_by => 'random'", 'validation by time');
 $refused->("'there', guard => 0.1", 'guard', 'a guard');
 $refused->("'there', user_features => 'about_users'", 'Attributes of users', 'attributes of users');
