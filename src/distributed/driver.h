@@ -30,7 +30,7 @@ extern char *WhyNotDistributed(const Source *source);
 extern bool IsLargeDistributed(const Source *source);
 extern int	BeginNodeSettings(void);
 extern Driver *OpenDriver(const Source *source, Oid user_relid, int32 version, int settings);
-extern Ratings *TakeOnNodes(Driver *driver, double half_life);
+extern Ratings *TakeOnNodes(Driver *driver, const char *model, double half_life);
 extern void SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts);
 extern void RankUsersOnNodes(Driver *driver);
 extern int64 UsersOfNodes(const Driver *driver);

@@ -314,15 +314,17 @@ CountsOfItems(const Gathering *g)
 }
 
 /*
- * Has nodes take the whole source, and finds out which items there are.  What is returned has all that LoadRatings() finds
- * before rows are sorted; SortOnNodes() completes it.  The caller may append cold items to its `items` meanwhile.
+ * Has nodes take the whole source, and finds out which items there are.  What is returned has all that LoadRatings()
+ * finds before rows are sorted; SortOnNodes() completes it, and the caller may append cold items to its `items`
+ * meanwhile.  model: in whose name nodes tell how many rows they have.
  */
 Ratings *
-TakeOnNodes(Driver *driver, double half_life)
+TakeOnNodes(Driver *driver, const char *model, double half_life)
 {
 	const Source *source = driver->source;
 	Gathering  *g = driver->gathering = palloc0(sizeof(Gathering));
 	Ratings    *ratings = g->ratings = palloc0(sizeof(Ratings));
+	OpenArgument argument;
 	int64		rows;
 
 	g->driver = driver;
@@ -336,6 +338,9 @@ TakeOnNodes(Driver *driver, double half_life)
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	NoteRowSecurity(source);
+	memset(&argument, 0, sizeof(argument));
+	strlcpy(argument.model, model, NAMEDATALEN);
+	RunStep(driver, STEP_OPEN, &argument, sizeof(argument), NULL, NULL);
 	rows = TakeRows(driver, half_life);
 	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, g);
 	/* before anything is made of them */
@@ -348,8 +353,8 @@ TakeOnNodes(Driver *driver, double half_life)
 }
 
 /*
- * Has nodes sort what they have taken, but for rows that are held out.  All is known then but the cells, which stay where
- * they are, and users.  *item_counts: of each item with ratings, and room for those of cold ones, 0.
+ * Has nodes sort what they have taken, but for rows that are held out.  All is known then but the cells, which stay
+ * where they are, and users.  *item_counts: of each item with ratings, and room for those of cold ones, 0.
  */
 void
 SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts)

@@ -27,7 +27,7 @@ typedef struct IdRun
 	int64	   *id;				/* count, of which `next` comes next */
 	int64		count;
 	int64		next;
-	int64		from;			/* the first one after them; the node's users, once it has said that there are no more */
+	int64		from;			/* the first one after them */
 	bool		ended;
 } IdRun;
 

@@ -42,6 +42,7 @@ BeginEnd(NodeAnswer *answer)
 
 /* All steps.  One that comes out of turn would find arrays missing, so each has the phase that makes them. */
 static const Step steps[] = {
+	{STEP_OPEN, NODE_TAKES, BeginOpen},
 	{STEP_ITEMS, NODE_TAKES, BeginItems},
 	{STEP_USER_IDS, NODE_LISTED, BeginUserIds},
 	{STEP_SORT, NODE_LISTED, BeginSort},
@@ -78,11 +79,10 @@ BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const b
 		NodeStepIsWrong();
 
 	/*
-	 * A node without rows was never called with one, and opens here.  It has no phases: all steps go through, and give
-	 * what no rows come to.
+	 * It begins here.  A node to which no row comes has no phases: all steps go through, and give what no rows come to.
 	 */
 	if (state == NULL && step->phase == NODE_TAKES)
-		state = OpenEmptyNodeState(job);
+		state = OpenNodeState(job);
 	if (state == NULL || (step->phase != state->phase && !state->empty))
 		NodeStepIsWrong();
 	BeginNodeTurn(state);

@@ -17,6 +17,7 @@
 #define CHUNK_BYTES (1 << 20)
 
 /* What a training asks nodes for, in this order; users and sums again and again. */
+#define STEP_OPEN "open"			/* rows are about to come; whose progress is told */
 #define STEP_ITEMS "items"		/* no more rows come: totals, and the items that there are here */
 #define STEP_USER_IDS "user_ids"	/* ids of users of here in their order, from some on */
 #define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
@@ -64,6 +65,12 @@ typedef struct ChunkHeader
 	int64		first;			/* items first .. first + count - 1 */
 	int64		count;
 } ChunkHeader;
+
+/* With STEP_OPEN. */
+typedef struct OpenArgument
+{
+	char		model[NAMEDATALEN];
+} OpenArgument;
 
 /* Of STEP_ITEMS: what was read. */
 typedef struct NodeTotals

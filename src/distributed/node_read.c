@@ -12,6 +12,7 @@
 #include "distributed/node_read.h"
 #include "pg/alloc.h"
 #include "pg/packed_rows.h"
+#include "pg/progress.h"
 #include "source/others_sort.h"
 
 /* Chunks of STEP_ITEMS: totals, then ids with fingerprints. */
@@ -41,13 +42,31 @@ NextItems(NodeAnswer *answer)
 	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &totals, sizeof(totals));
 }
 
-/* STEP_ITEMS: there are no more rows. */
+/*
+ * STEP_OPEN: rows are about to come.  From here on this session tells its part of the training in mf_progress, unless it
+ * is the driver's own, which tells of the whole.  Argument: OpenArgument.
+ */
+void
+BeginOpen(NodeAnswer *answer)
+{
+	OpenArgument argument;
+
+	if (answer->state->intake || answer->state->empty)
+		NodeStepIsWrong();
+	StepArgument(answer, &argument, sizeof(argument));
+	argument.model[NAMEDATALEN - 1] = '\0';
+	if (!ReportsProgress())
+		BeginProgress(argument.model);
+}
+
+/* STEP_ITEMS: there are no more rows.  Where there was none the types of ids are unknown, and all that follows. */
 void
 BeginItems(NodeAnswer *answer)
 {
 	NodeState  *state = answer->state;
 
 	answer->next = NextItems;
+	state->empty |= state->intake == NULL;
 	if (state->empty)
 		return;
 	state->ratings = CloseRatingStream(state->intake);
@@ -202,9 +221,10 @@ BeginSort(NodeAnswer *answer)
 		return;
 	StepArgument(answer, &argument, sizeof(argument));
 	ratings->fading.newest = argument.newest;
-	holdout = (Holdout) {argument.holdout, argument.holdout_from, argument.holdout_seed};
+	holdout = (Holdout) {.fraction = argument.holdout,.from = argument.holdout_from,.seed = argument.holdout_seed};
 	if (state->placed != (state->user_place ? ratings->users->count : 0) || (holdout.fraction > 0 && !state->user_place))
 		NodeStepIsWrong();
+	ReportPhase(PHASE_SORT);
 	SortPart(state->intake, state->items, holdout, state->user_place);
 	AppendCold(state);
 	SortOthers(&state->source, ratings, &state->parallel);

@@ -6,6 +6,7 @@
 
 #include "distributed/node_answer.h"
 
+extern void BeginOpen(NodeAnswer *answer);
 extern void BeginItems(NodeAnswer *answer);
 extern void BeginSort(NodeAnswer *answer);
 extern void ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char *data, Size bytes);

@@ -107,16 +107,6 @@ OpenNodeState(int64 job)
 	return state;
 }
 
-/* The same on a node that has shards, but no row: the types of ids, and all that follows from rows, are never known. */
-NodeState *
-OpenEmptyNodeState(int64 job)
-{
-	NodeState  *state = OpenNodeState(job);
-
-	state->empty = true;
-	return state;
-}
-
 /*
  * Prepares for the rows of a source, with these types of ids and of the columns behind them (as many as there are:
  * value, weight, time).  The source is not opened: rows come as arguments, from whichever shard, so columns have only

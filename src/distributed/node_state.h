@@ -87,7 +87,6 @@ extern void EnterNode(NodeState *state, NodeCall *call);
 extern void LeaveNode(const NodeCall *call);
 extern NodeState *FindNodeState(int64 job);
 extern NodeState *OpenNodeState(int64 job);
-extern NodeState *OpenEmptyNodeState(int64 job);
 extern void BeginNodeTurn(NodeState *state);
 extern void BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, const IdType *item,
 						const Oid *types);

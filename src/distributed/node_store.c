@@ -20,6 +20,7 @@
 #include "model/model_acl.h"
 #include "pg/alloc.h"
 #include "pg/placement.h"
+#include "pg/progress.h"
 
 /* A shard's table on this node, which must be the caller's. */
 static Oid
@@ -137,6 +138,7 @@ BeginStore(NodeAnswer *answer)
 	argument.schema[NAMEDATALEN - 1] = argument.table[NAMEDATALEN - 1] = '\0';
 	DropTiny(state->factors.user, state->problem.nusers * mf_padded(state->problem.factors));
 	DropTiny(state->factors.user_bias, state->problem.nusers);
+	ReportPhase(PHASE_STORE);
 	numbers = NumberItems(state);
 	hash = HashUsers(state, &count);
 	for (int s = 0; s < argument.nshards; s++)

@@ -17,6 +17,7 @@
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
+#include "pg/progress.h"
 
 /* MfFloats: an array of a training's. */
 static float *
@@ -120,6 +121,7 @@ BeginProblem(NodeAnswer *answer)
 	state->als = mf_als_init(HugePageArray(mf_als_size(problem, &state->parallel), 1), problem, &state->factors,
 							 &state->parallel);
 	state->phase = NODE_SOLVES;
+	ReportPhase(PHASE_SWEEP);
 }
 
 /*

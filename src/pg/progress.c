@@ -89,6 +89,13 @@ RemoveProgress(void *argument)
 	(void) unlink(path);
 }
 
+/* Whether this session reports on a training. */
+bool
+ReportsProgress(void)
+{
+	return training_context != NULL;
+}
+
 /*
  * Starts to report on a training whose memory context is the current one: when that goes away, so does the
  * report.

@@ -35,6 +35,7 @@ typedef struct Progress
 	TimestampTz iterated;		/* end of the last iteration */
 } Progress;
 
+extern bool ReportsProgress(void);
 extern void BeginProgress(const char *model);
 extern void ReportPhase(Phase phase);
 extern void ReportRowsRead(int64 rows);

@@ -133,7 +133,7 @@ TakingState(FunctionCallInfo fcinfo)
 	state = FindNodeState(job);
 	if (state == NULL)
 		state = OpenNodeState(job);
-	else if (state->phase != NODE_TAKES || state->intake == NULL)
+	else if (state->phase != NODE_TAKES || state->empty)
 		NodeStepIsWrong();
 	BeginTakingColumns(fcinfo, state);
 	return state;

@@ -331,7 +331,7 @@ LoadOnNodes(Trainer *t)
 	KeepArguments(t);			/* by which tables of users are distributed */
 	CreateTablesOnNodes(version);
 	training->driver = OpenDriver(&t->source, version->model.user_relid, version->version, settings);
-	training->ratings = TakeOnNodes(training->driver, TrainHalfLife(&training->options));
+	training->ratings = TakeOnNodes(training->driver, version->model.name, TrainHalfLife(&training->options));
 	LoadAttributes(t);
 	if (training->features || holdout.fraction > 0)
 		RankUsersOnNodes(training->driver);

@@ -93,6 +93,24 @@ sql($workers[0], "SELECT pg_terminate_backend($pid)");
 $fails->($run, qr/ERROR/, 'a session of a node ended in the read');
 close_session($locked);
 
+# what nodes have read is seen there, from the first report on, and goes with the training
+sql($node, <<'SQL');
+CREATE TABLE slow (user_id int, item_id int, rating real);
+SELECT create_distributed_table('slow', 'user_id', colocate_with => 'none', shard_count => 3);
+INSERT INTO slow SELECT u, i, 3 FROM generate_series(1, 30000) u, generate_series(1, 80) i;
+SQL
+# a node waits for its shard, and the others have read theirs
+$locked = $lock_shard->($workers[0], 'slow');
+$run = start_sql($node, "SELECT version FROM mf_train('slow', model => 'ratings', factors => 2, iterations => 1, distribute => true)");
+ok($workers[1]->poll_query_until('postgres', "SELECT count(*) = 1 FROM mf_progress WHERE model = 'ratings' AND phase = 'read' AND rows_read >= 500000"), 'rows that a node has read');
+is(sql($workers[0], 'SELECT model, phase, rows_read FROM mf_progress'), 'ratings|read|0', 'another one waits');
+is(sql($node, 'SELECT phase FROM mf_progress'), 'read', 'so does the whole');
+sql($node, "SELECT pg_cancel_backend(pid) FROM ($driver) x");
+$fails->($run, qr/canceling statement/, 'cancelled when some had read');
+is(join(' ', everywhere(\@nodes, 'SELECT count(*) FROM mf_progress')), '0 0 0 0', 'which no node tells of any more');
+close_session($locked);
+sql($node, 'DROP TABLE slow');
+
 # in half-sweeps: cancelled, a node's session ended, the driver's session ended, a timeout
 $run = start_sql($node, $endless);
 ok($in_sweep->(), 'sweeping');
@@ -111,6 +129,18 @@ ok($in_sweep->(), 'sweeping');
 sql($node, "SELECT pg_terminate_backend(pid) FROM ($driver) x");
 $fails->($run, qr/terminating connection/, "the driver's session ended");
 $fails->(start_sql($node, "SET statement_timeout = '3s'; $endless"), qr/statement timeout/, 'a timeout');
+
+# the same by attributes of items, which are tried when sweeps have begun, with rows held out
+sql($node, q[CREATE TABLE about AS SELECT i AS item_id, 'kind ' || i % 7 AS kind FROM generate_series(1, 230) i]);
+my $tried = $endless =~ s/tolerance => 0/tolerance => 0, item_features => 'about'/r;
+$run = start_sql($node, $tried);
+ok($in_sweep->(), 'sweeping');
+$end_session->($workers[1]);
+$fails->($run, qr/ERROR|FATAL:  terminating connection due to administrator command/, 'a session of a node ended by attributes of items');
+$run = start_sql($node, $tried =~ s/item_features/validation => 0.1, item_features/r);
+ok($in_sweep->(), 'sweeping');
+sql($node, "SELECT pg_cancel_backend(pid) FROM ($driver) x");
+$fails->($run, qr/canceling statement due to user request/, 'cancelled with rows held out');
 
 # rolled back, to a savepoint too
 my $session = open_session($node);
