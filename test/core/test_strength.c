@@ -693,6 +693,53 @@ test_taken_for_new(void)
 	world_free(&w);
 }
 
+/* A sample that the caller has drawn gives the same bits as all users do. */
+static void
+test_exposure_drawn(void)
+{
+	const Block blocks[] = {{CATEGORY, GENRES, genre_of}, {WORDS, 60, NULL}};
+	World		w = world_new(blocks, 2, 4, true);
+	float	   *list = floats(ITEMS * 16);
+	float	   *offset = floats(ITEMS);
+	float		shift[2][16];
+	MfExposureFit fit = exposure_of(&w, list, offset);
+	MfExposureFit drawn = fit;
+	int64_t		n = mf_exposure_users(ITEMS, fit.ncells);
+	MfMatrix	rows = {n, malloc((size_t) (n + 1) * sizeof(int64_t)), malloc((size_t) (n * ITEMS) * sizeof(int32_t)), NULL, NULL};
+	float	   *user = floats((int) n * 16);
+	Pass		pass = w.pass;
+	void	   *workspace = malloc(mf_exposure_size(&fit));
+	int64_t		u = 0;
+
+	rows.start[0] = 0;
+	for (int64_t s = 0; s < n; s++)
+	{
+		int64_t		count;
+
+		while (w.rows.start[u + 1] <= mf_exposure_cell(s, n, fit.ncells))
+			u++;
+		count = w.rows.start[u + 1] - w.rows.start[u];
+		memcpy(rows.column + rows.start[s], w.rows.column + w.rows.start[u], (size_t) count * sizeof(int32_t));
+		memcpy(user + s * 16, w.user + u * 16, 16 * sizeof(float));
+		rows.start[s + 1] = rows.start[s] + count;
+	}
+	drawn.drawn = true;
+	drawn.nusers = n;
+	drawn.user = user;
+	drawn.cells = pass_of(&pass, mf_matrix_rows(&rows));
+	pass.rows_per_part = 70;
+	ok(n > 100 && n < fit.ncells && mf_exposure_find(&fit, shift[0], workspace) == MF_OK &&
+	   mf_exposure_find(&drawn, shift[1], workspace) == MF_OK && shift[0][0] != 0 && memcmp(shift[0], shift[1], sizeof(shift[0])) == 0,
+	   "a sample that was drawn gives the same bits");
+	free(workspace);
+	free(rows.start);
+	free(rows.column);
+	free(user);
+	free(list);
+	free(offset);
+	world_free(&w);
+}
+
 /* Where there is nothing to shift, or no room; and the same bits for any threads and parts. */
 static void
 test_exposure_ends(void)
@@ -791,6 +838,7 @@ main(void)
 	test_matrix_sample(150000, 1, 20000, 20000, "many items");
 	test_matrix_sample(90000, 9, 19890, 19890, "many cells");
 	test_exposure();
+	test_exposure_drawn();
 	test_taken_for_new();
 	test_exposure_ends();
 	test_cancel();
