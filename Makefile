@@ -23,8 +23,8 @@ OBJS = \
 	$(addprefix src/tune/, tune.o tune_confirm.o tune_events.o tune_metric.o tune_model.o tune_run.o tune_split.o tune_start.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
 		train_each.o train_memory.o train_options.o train_place.o training.o user_map.o user_sample.o validation_there.o version_rows.o) \
-	$(addprefix src/distributed/, cluster.o driver.o driver_read.o driver_store.o driver_sweep.o driver_users.o driver_validate.o node.o node_protocol.o node_read.o \
-		node_state.o node_store.o node_sweep.o node_users.o node_validate.o) \
+	$(addprefix src/distributed/, cluster.o driver.o driver_items.o driver_read.o driver_store.o driver_sweep.o driver_users.o driver_validate.o node.o \
+		node_items.o node_protocol.o node_read.o node_state.o node_store.o node_sweep.o node_users.o node_validate.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
@@ -45,7 +45,7 @@ OBJS = \
 		progress.o session_cache.o snapshot.o spi_query.o subtransaction.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
-		als_cg_float.o als_cg_int16.o als_int16.o als_packed_sums.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \
+		als_cg_float.o als_cg_int16.o als_int16.o als_packed_sums.o als_packed_vectors.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \
 		als_train.o als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \

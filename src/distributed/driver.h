@@ -12,7 +12,9 @@
 
 /*
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
- * RankUsersOnNodes() where some users will be asked for, SortOnNodes(), StateOnNodes(), half-sweeps of users and items, StoreOnNodes(), CloseDriver().
+ * RankUsersOnNodes() where some users will be asked for, SortOnNodes(), StateOnNodes(), half-sweeps of users and items,
+ * StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(), TakeUserVectors()
+ * before each half-sweep of items, and these are as on one node.
  */
 typedef struct Driver Driver;
 
@@ -39,9 +41,15 @@ extern void LeaveUsersOutOnNodes(Driver *driver, const int64 *places, int64 n);
 extern void UsersOfCells(Driver *driver, const int64 *cell, int64 n, int64 *places);
 extern void StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *problem, const int32 *item_counts);
 extern bool NodesHaveWeights(const Driver *driver);
+extern bool PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings);
+extern bool ItemsAreHere(const Driver *driver);
+extern const double *GramOfNodes(const Driver *driver);
+extern int32 *TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings);
+extern void TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
 extern double SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
 extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts,
 							   bool exact);
+extern void SetGainOfNodes(Driver *driver, double gain);
 extern void MeanUserOfNodes(const Driver *driver, const MfProblem *problem, float *mean);
 extern int64 HeldOutOnNodes(const Driver *driver);
 extern void DrawHeldOutOnNodes(Driver *driver, int64 most_users, ValidationSample *sample);

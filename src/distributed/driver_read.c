@@ -213,6 +213,7 @@ AddNodeSums(Gathering *g)
 	{
 		const NodeSums *more = &g->of_node[n];
 
+		g->driver->nodes[n].first_user = g->sums.users;
 		g->sums.users += more->users;
 		g->sums.rows += more->rows;
 		g->sums.held_out += more->held_out;

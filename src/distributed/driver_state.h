@@ -12,6 +12,7 @@ typedef struct DriverNode
 {
 	int32		group;			/* Citus's number */
 	Datum		ticket;			/* a user's id that is in one of its shards */
+	int64		first_user;		/* the number of its first one, where users of all nodes are numbered node by node */
 } DriverNode;
 
 /*
@@ -63,9 +64,11 @@ typedef struct Driver
 	int64		held_out;		/* rows */
 	int64	   *held_users;		/* the sample whose lists are measured: their places; NULL: there is none */
 	NodeNumber *user_order;		/* users: whose they are, in the order of ids; NULL: nobody asks for some of them */
+	bool		items_here;		/* items are solved from users' vectors, which come here: driver_items.c */
 	bool		has_users;		/* solved, and what follows is of them */
 	double		users_loss;
 	double		items_loss;		/* of the last half-sweep of users */
+	double		gain;			/* see mf_als_gain() */
 	double		bias;			/* sum over users */
 	double	   *gram;			/* shared x shared, of all users */
 	float	   *mean;			/* given_ld: mean user */

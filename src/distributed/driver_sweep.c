@@ -159,7 +159,7 @@ SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *fac
 	double		loss;
 
 	SendItems(driver, problem, factors);
-	memcpy(argument, &(UsersArgument) {exact}, sizeof(UsersArgument));
+	memcpy(argument, &(UsersArgument) {exact, driver->gain}, sizeof(UsersArgument));
 	memcpy(argument + sizeof(UsersArgument), problem->user_mean, sizeof(float) * ld);
 	RunStep(driver, STEP_USERS, argument, bytes, TakeResult, &results);
 	loss = SumUsers(driver, problem, &results);
@@ -236,7 +236,7 @@ ItemsAtOnce(const Driver *driver, const MfProblem *problem, Size width)
 static void
 AskForSums(Driver *driver, SumsBlock *block, bool exact, const float *basis, Size basis_bytes)
 {
-	SumsArgument argument = {block->first, block->count, block->first == 0, exact};
+	SumsArgument argument = {block->first, block->count, block->first == 0, exact, driver->gain};
 	Size		bytes = sizeof(argument) + (argument.begins ? basis_bytes : 0);
 	char	   *data = palloc(bytes);
 	int			settings;
@@ -334,6 +334,13 @@ SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int
 	pfree(start);
 	pfree(basis);
 	return loss;
+}
+
+/* Tells nodes with the next half-sweep by how much the last iteration lowered the loss: see mf_als_gain(). */
+void
+SetGainOfNodes(Driver *driver, double gain)
+{
+	driver->gain = gain;
 }
 
 /* The mean user, as weighted as nodes have them in their last half-sweep. */

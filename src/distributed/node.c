@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "distributed/node.h"
+#include "distributed/node_items.h"
 #include "distributed/node_read.h"
 #include "distributed/node_store.h"
 #include "distributed/node_sweep.h"
@@ -47,7 +48,9 @@ static const Step steps[] = {
 	{STEP_USER_IDS, NODE_LISTED, BeginUserIds},
 	{STEP_SORT, NODE_LISTED, BeginSort},
 	{STEP_BEGIN, NODE_SORTED, BeginProblem},
+	{STEP_ITEM_CELLS, NODE_SOLVES, BeginItemCells},
 	{STEP_USERS, NODE_SOLVES, BeginUsers},
+	{STEP_USER_VECTORS, NODE_SOLVES, BeginUserVectors},
 	{STEP_SUMS, NODE_SOLVES, BeginSums},
 	{STEP_COUNTS, NODE_SOLVES, BeginCounts},
 	{STEP_CELLS, NODE_SOLVES, BeginCells},

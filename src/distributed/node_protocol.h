@@ -11,7 +11,7 @@
 #include "source/ratings.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 3
+#define NODE_PROTOCOL 4
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)
@@ -22,8 +22,10 @@
 #define STEP_USER_IDS "user_ids"	/* ids of users of here in their order, from some on */
 #define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
 #define STEP_BEGIN "begin"		/* the problem, for which all is made */
+#define STEP_ITEM_CELLS "item_cells"	/* where the driver solves items: their cells, once */
 #define STEP_USERS "users"		/* users solved, whose items have come */
-#define STEP_SUMS "sums"		/* sums of some items over the users of here */
+#define STEP_USER_VECTORS "user_vectors"	/* where the driver solves items: users as they are now */
+#define STEP_SUMS "sums"		/* elsewhere: sums of some items over the users of here */
 #define STEP_COUNTS "counts"	/* how many cells users have */
 #define STEP_CELLS "cells"		/* some users: what they have, and their vectors */
 #define STEP_VECTORS "vectors"	/* the same, vectors alone */
@@ -52,7 +54,9 @@ typedef enum Channel
 	CHANNEL_USER_COUNTS,		/* int32, of users of a node */
 	CHANNEL_USERS,				/* SentUser, and what follows it */
 	CHANNEL_HELD_OUT,			/* a bit of each user of a node */
-	CHANNEL_HELD_ROWS			/* HeldUser, and what follows it */
+	CHANNEL_HELD_ROWS,			/* HeldUser, and what follows it */
+	CHANNEL_ITEM_CELLS,			/* int32 counts of items, then columns, and ratings and weights where cells have them */
+	CHANNEL_USER_VECTORS		/* see mf_vectors_pack(); then floats, biases, where there are any */
 } Channel;
 
 /* What a chunk begins with. */
@@ -163,16 +167,26 @@ typedef struct NodeUsers
 typedef struct UsersArgument
 {
 	bool		exact;
+	double		gain;			/* see mf_als_gain() */
 } UsersArgument;
 
-/* With STEP_SUMS, before the basis where the half-sweep begins. */
+/* With STEP_ITEM_CELLS, and STEP_SUMS before the basis where the half-sweep begins. */
 typedef struct SumsArgument
 {
 	int64		first;
 	int64		count;
 	bool		begins;
 	bool		exact;			/* it */
+	double		gain;			/* see mf_als_gain() */
 } SumsArgument;
+
+/* With STEP_USER_VECTORS: users of each node, of those whom it has. */
+typedef struct VectorsArgument
+{
+	int64		first;
+	int64		count;
+	bool		halves;			/* vectors go in half the space */
+} VectorsArgument;
 
 /* With STEP_STORE; behind it ShardRange, nshards times. */
 typedef struct StoreArgument

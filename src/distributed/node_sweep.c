@@ -2,7 +2,7 @@
  * node_sweep.c - a node's half-sweeps: its users solved, and its part of what items are solved from.
  *
  * The numerics are core/als, as on one node: a half-sweep of users takes any of them with all items, and items' systems
- * are sums over users.  A half-sweep that may round the fixed side's vectors goes by the loss of the users of here.
+ * are sums over users.  How far a half-sweep may round the fixed side's vectors goes by the loss of all nodes.
  */
 #include "postgres.h"
 
@@ -205,6 +205,7 @@ BeginUsers(NodeAnswer *answer)
 	if (answer->bytes != sizeof(argument) + mean_bytes)
 		NodeStepIsWrong();
 	memcpy(state->mean_user, answer->argument + sizeof(argument), mean_bytes);
+	mf_als_set_gain(state->als, argument.gain);
 	CheckCore(mf_als_begin(state->als, MF_USERS, argument.exact, NULL));
 	RewindCells(cells);
 	while (NextCells(cells, &rows))
@@ -290,6 +291,7 @@ BeginSums(NodeAnswer *answer)
 			NodeStepIsWrong();
 		basis = palloc(sizeof(float) * (floats + 1));
 		memcpy(basis, answer->argument + sizeof(argument), sizeof(float) * floats);
+		mf_als_set_gain(state->als, argument.gain);
 		CheckCore(mf_als_begin_sums(state->als, argument.exact, NULL, floats > 0 ? basis : NULL));
 		pfree(basis);
 		RewindCells(&state->ratings->by_item);

@@ -94,6 +94,23 @@ SweepUsersThere(Training *t, bool exact)
 }
 
 /*
+ * A half-sweep of users on their nodes, or of items from sums that these make; returns the loss.  How many bits the next
+ * ones have goes by the loss of all nodes, as it does on one.
+ */
+static double
+SweepOnNodes(Training *t, MfSide side, bool exact)
+{
+	double		loss;
+
+	SetGainOfNodes(t->driver, mf_als_gain(t->als));
+	loss = side == MF_USERS ? SweepUsersThere(t, exact) :
+		SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts, exact);
+	if (!exact)
+		mf_als_note_loss(t->als, side, loss);
+	return loss;
+}
+
+/*
  * One half-sweep: every row of one side solved, the other side fixed; returns the loss.  exact: see
  * mf_als_begin().
  */
@@ -101,13 +118,18 @@ double
 HalfSweep(Training *t, MfSide side, bool exact)
 {
 	Cells	   *cells = side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item;
+	const double *gram = NULL;
 	MfRows		rows;
 	double		loss;
 
+	if (t->driver && (side == MF_USERS || !ItemsAreHere(t->driver)))
+		return SweepOnNodes(t, side, exact);
 	if (t->driver)
-		return side == MF_USERS ? SweepUsersThere(t, exact) :
-			SweepItemsBySums(t->driver, &t->problem, t->als, t->item_counts, exact);
-	CheckCore(mf_als_begin(t->als, side, exact, NULL));
+	{
+		TakeUserVectors(t->driver, &t->problem, &t->factors, exact);
+		gram = t->problem.has_interest ? GramOfNodes(t->driver) : NULL;
+	}
+	CheckCore(mf_als_begin(t->als, side, exact, gram));
 	if (t->problem.int16 && !exact)
 		ReportTiles();
 	RewindCells(cells);

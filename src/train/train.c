@@ -254,7 +254,7 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	source.nnumbers = items->n;
 	source.trends = t->version.stores_trends ? items->trends : NULL;
 	source.users = training->factors.user;
-	source.nusers = training->problem.nusers;
+	source.nusers = training->driver ? 0 : training->problem.nusers;
 	source.parallel = training->parallel;
 	PublishImage(&source);
 }

@@ -116,11 +116,13 @@ StateProblem(Training *t)
 	MfProblem  *problem = &t->problem;
 	int32	   *likes;
 
-	*problem = mf_objective_problem(objective, t->driver ? 0 : ratings->by_user.nrows, ratings->by_item.nrows);
+	*problem = mf_objective_problem(objective, ratings->by_user.nrows, ratings->by_item.nrows);
 	problem->int16 = ratings->rows >= (problem->factors > MANY_FACTORS ? INT16_RATINGS_MANY : INT16_RATINGS);
 	problem->int8 = problem->int16;
 	problem->weighted = t->driver ? NodesHaveWeights(t->driver) : CellsHaveWeights(&ratings->by_user);
 	problem->rests = ratings->rows >= RESTING_RATINGS;
+	if (t->driver && (t->features || t->user_features || !PlanItems(t->driver, problem, ratings)))
+		problem->nusers = 0;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
 	CheckFactorMemory(problem, ratings, t->features, t->user_features, &t->parallel);
@@ -130,9 +132,11 @@ StateProblem(Training *t)
 	likes = t->driver ? NULL : CountCells(&ratings->by_user, t->nusers, ratings->dislikes > 0);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = t->mean_user;
+	if (t->driver)
+		StateOnNodes(t->driver, objective, problem, t->item_counts);
+	if (t->driver && ItemsAreHere(t->driver))
+		likes = TakeItemCells(t->driver, t->item_counts, ratings);
 	mf_objective_regularize(objective, likes, t->item_counts, TakeFloats, problem);
 	if (likes)
 		pfree(likes);
-	if (t->driver)
-		StateOnNodes(t->driver, objective, problem, t->item_counts);
 }

@@ -3,6 +3,7 @@
  */
 #include "tap.h"
 
+#include "core/als/als_packed_vectors.h"
 #include "core/als/als_sums.h"
 #include "core/linalg/gram.h"
 #include "sample.h"
@@ -244,6 +245,49 @@ test_sums(const SampleOptions *o)
 	sample_free(&s);
 }
 
+/* Vectors as they travel, one of them 0 and one not finite, among others that must stay as they are. */
+static void
+test_vectors(int factors, bool halves)
+{
+	enum { N = 5 };
+	int			ld = mf_padded(factors);
+	size_t		bytes = mf_packed_vector_bytes(factors, halves);
+	float	   *from = aligned_alloc(64, N * (size_t) ld * sizeof(float));
+	float	   *to = aligned_alloc(64, (N + 1) * (size_t) ld * sizeof(float));
+	char	   *packed = calloc(N * bytes + 1, 1);
+	bool		close = true;
+
+	mf_random_factors(from, N, factors, 7);
+	for (int k = 0; k < ld; k++)
+		from[2 * ld + k] = 0.0f;
+	from[3 * ld] = INFINITY;
+	for (int k = 0; k < (N + 1) * ld; k++)
+		to[k] = 7.0f;
+	packed[N * bytes] = 7;
+	mf_vectors_pack(factors, halves, from, N, packed);
+	mf_vectors_unpack(factors, halves, packed, N, to);
+	for (int r = 0; r < N; r++)
+	{
+		double		square = 0.0;
+		double		off = 0.0;
+
+		for (int k = 0; k < ld; k++)
+		{
+			square += (double) from[r * ld + k] * from[r * ld + k];
+			off += ((double) from[r * ld + k] - to[r * ld + k]) * ((double) from[r * ld + k] - to[r * ld + k]);
+		}
+		if (r == 3)
+			close = close && !isfinite(to[r * ld]);
+		else
+			close = close && off <= (halves ? factors * square / (4 * 32766.0 * 32766.0) : 0.0);
+	}
+	ok(close, "%d numbers of a vector, halves %d: off by half a step each at most", factors, halves);
+	ok(packed[N * bytes] == 7 && to[N * ld] == 7.0f && bytes % 4 == 0, "and nothing beyond them is written");
+	free(from);
+	free(to);
+	free(packed);
+}
+
 int
 main(void)
 {
@@ -271,5 +315,10 @@ main(void)
 				test_sums(&o);
 			}
 		}
+	for (int k = 0; k < 7; k++)
+	{
+		test_vectors(sizes[k], false);
+		test_vectors(sizes[k], true);
+	}
 	return done();
 }

@@ -486,6 +486,29 @@ mf_als_items_loss(MfAls *als, double *loss)
 	return MF_OK;
 }
 
+/*
+ * By how much the last iteration lowered the loss, which says how many bits a half-sweep has that may round: see
+ * als_int16.c.  Who has some rows alone does not know what half-sweeps come to, and is told.
+ */
+double
+mf_als_gain(const MfAls *als)
+{
+	return als->gain;
+}
+
+void
+mf_als_set_gain(MfAls *als, double gain)
+{
+	als->gain = gain;
+}
+
+/* A half-sweep that might round has been done elsewhere, which came to this loss. */
+void
+mf_als_note_loss(MfAls *als, MfSide side, double loss)
+{
+	mf_int16_end(als, side, loss);
+}
+
 /* Task: solves a block of rows. */
 static void
 solve_block(void *state, int64_t block, int worker)
@@ -539,7 +562,7 @@ mf_als_end(MfAls *als, double *loss)
 	for (int64_t r = 0; r < nrows; r++)
 		sum += als->row_loss[r];
 	if (als->may_round)
-		mf_int16_end(als, sum);
+		mf_int16_end(als, als->side, sum);
 	if (loss != NULL)
 		*loss = sum;
 	if (atomic_load(&als->error) != MF_OK)

@@ -71,6 +71,9 @@ extern void mf_als_get_basis(const MfAls *als, float *basis);
 extern MfError mf_als_begin_sums(MfAls *als, bool exact, const double *gram, const float *basis);
 extern double mf_als_fixed_loss(const MfAls *als);
 extern MfError mf_als_items_loss(MfAls *als, double *loss);
+extern double mf_als_gain(const MfAls *als);
+extern void mf_als_set_gain(MfAls *als, double gain);
+extern void mf_als_note_loss(MfAls *als, MfSide side, double loss);
 extern MfError mf_als_solve_sums(MfAls *als, const MfRows *rows, const char *const *sums, int parts);
 
 #endif

@@ -271,8 +271,8 @@ mf_int16_begin(MfAls *als)
 
 /* After a half-sweep that might round: what it brought says how many bits the next ones have. */
 void
-mf_int16_end(MfAls *als, double loss)
+mf_int16_end(MfAls *als, MfSide side, double loss)
 {
-	als->gain = (als->last_loss[als->side] - loss) / loss;
-	als->last_loss[als->side] = loss;
+	als->gain = (als->last_loss[side] - loss) / loss;
+	als->last_loss[side] = loss;
 }

@@ -9,7 +9,7 @@
 #include "core/kernels/int16.h"
 
 extern MfError mf_int16_begin(MfAls *als);
-extern void mf_int16_end(MfAls *als, double loss);
+extern void mf_int16_end(MfAls *als, MfSide side, double loss);
 
 /* Floats of space that so many of a quantized vector's numbers take. */
 static inline int
