@@ -199,6 +199,16 @@ def cancel_rows(f):
            1000 * worst, "goal", 150, "ms")
 
 
+def citus_rows(f):
+    if not f("citus.nodes.total"):
+        return
+    yield "an iteration on three nodes that share the cores of one", f("citus.nodes.iteration"), "one node", f("citus.one.iteration")
+    yield "all of `mf_train`, ten iterations", f("citus.nodes.total"), "with rows brought to one node", f("citus.brought.total")
+    yield "the same", f("citus.nodes.total"), "a table that is there", f("citus.one.total")
+    yield ("memory of the largest session", f("citus.nodes.peak") / 2 ** 20, "one node's", f("citus.one.peak") / 2 ** 20, "MB")
+    yield "loss", f("citus.nodes.loss"), "one node's", f("citus.one.loss"), ""
+
+
 def serving_rows(f):
     """Lists of ten unless a row says otherwise."""
     items, mid = f("serving.items"), f("serving.mid_items")
@@ -281,7 +291,8 @@ def core_rows(f):
 SECTIONS = (("The path around the sweeps", path_rows), ("Iterations beside other solvers", peer_rows),
             ("The rating part alone", rating_rows), ("More ratings, with maintenance_work_mem = 256MB", scale_rows),
             ("Taking in what is new", update_rows), ("A model for each tenant", tenant_rows),
-            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows), ("Serving", serving_rows),
+            ("Quality of the defaults", quality_rows), ("Interrupting a training", cancel_rows),
+            ("On the nodes of a Citus cluster", citus_rows), ("Serving", serving_rows),
             ("Exact search, in the core alone", core_rows))
 
 
