@@ -36,8 +36,8 @@
 #define MOST_USERS (INT64CONST(1) << 26)
 
 /* Cells, and bytes of vectors, that are asked for at a time, about. */
-#define CELLS_AT_ONCE (INT64CONST(1) << 21)
-#define VECTORS_AT_ONCE (INT64CONST(1) << 24)
+#define CELLS_AT_ONCE (INT64CONST(1) << 19)
+#define VECTORS_AT_ONCE (INT64CONST(1) << 22)
 
 /* Seconds of an iteration in which sums of items are made, sent and added up. */
 static double
@@ -61,7 +61,7 @@ SecondsOfVectors(const Driver *driver, const MfProblem *problem, const Ratings *
 
 /*
  * Decides whether the driver solves items from users' vectors.  problem: without its arrays.  Vectors, of which solving
- * has a copy, may take a quarter of what a training may; cells go to files beyond half of the memory for maintenance.
+ * has a copy, may take a quarter of what a training may.
  */
 bool
 PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings)
@@ -262,14 +262,18 @@ ItemsOfBlock(const int32 *item_counts, int64 first, int64 nitems, int64 *ncells)
 	return n;
 }
 
-/* Makes room for all cells: in memory, or in files beyond half of the memory for maintenance. */
+/*
+ * Makes room for all cells: in memory, or in files beyond an eighth of the memory for maintenance.  Beside users' vectors
+ * there should be little, and what is read in order once an iteration costs a few hundredths of it.
+ */
 static void
 MakeCells(Cells *cells, int64 nitems, int64 n, const CellsBlock *block)
 {
-	if (n * (int64) CellWidth(block) > MaintenanceMemory() / 2)
+	int64		room = MaintenanceMemory() / 8;
+
+	if (n * (int64) CellWidth(block) > room)
 	{
-		InitSpilledCells(cells, nitems, block->has_ratings, block->has_weights,
-						 MaintenanceMemory() / 2 / (int64) CellWidth(block));
+		InitSpilledCells(cells, nitems, block->has_ratings, block->has_weights, room / 4 / (int64) CellWidth(block));
 		return;
 	}
 	memset(cells, 0, sizeof(Cells));
