@@ -266,6 +266,7 @@ where n are numbers of ratings, U users, I items, N ratings, and
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
+The predicted rating is mean + deviation * (b_u + b_i + gain * p_u . q_i) within the ratings'' range, the gain being 1 + regularization / 4 with rating_factors and 1 without: regularization has shrunk the product.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
 item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them, and of user_features, that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0

@@ -322,7 +322,8 @@ NextErrors(NodeAnswer *answer)
 	RewindCells(cells);
 	while (NextCells(cells, &rows))
 	{
-		CheckCore(mf_squared_errors(&state->parallel, &state->problem, &state->factors, &rows, sums));
+		CheckCore(mf_squared_errors(&state->parallel, &state->problem, &state->factors, &rows,
+									state->objective.rating_gain, sums));
 		for (int64 r = 0; r < rows.nrows; r++)
 			squares += sums[r];
 	}

@@ -130,7 +130,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	if (objective->half_life > 0 || objective->trend_half_life > 0)
 		AppendJsonNumber(&json, "newest", objective->newest);
 	if (objective->rating_factors > 0)
-		appendStringInfo(&json, ", \"rating_factors\": %d", objective->rating_factors);
+		appendStringInfo(&json, ", \"rating_factors\": %d, \"rating_gain\": %.17g", objective->rating_factors,
+						 objective->rating_gain);
 	if (objective->fold != MF_FOLD_TRAINED)
 		appendStringInfo(&json, ", \"fold\": %d", objective->fold);
 	if (objective->value_is_confidence)
@@ -165,8 +166,8 @@ CheckFormat(Jsonb *json)
 }
 
 /*
- * The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1: version 0.1.0 took weights as they
- * are.  An error for parameters of a format that this library does not know.
+ * The inverse of ObjectiveToJson; what is missing is 0, but the scale of weights 1, as version 0.1.0 took weights as they
+ * are, and so is the gain of predicted ratings.  An error for parameters of a format that this library does not know.
  */
 void
 ObjectiveFromJson(MfObjective *objective, Jsonb *json)
@@ -186,6 +187,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->newest = JsonNumber(json, "newest", 0);
 	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
 	objective->rating_roots = JsonNumber(json, "rating_roots", 0);
+	objective->rating_gain = JsonNumber(json, "rating_gain", 1);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

@@ -441,7 +441,8 @@ MakePopularList(Recommender *r, ItemOrder order, const UserState *user, const Li
 double
 RatingOf(const MfObjective *objective, const UserState *user, const float *vector, double bias)
 {
-	double		z = user->bias + bias + mf_dot(user->vector, vector, mf_dimensions(objective));
+	double		z = user->bias + bias +
+		objective->rating_gain * mf_dot(user->vector, vector, mf_dimensions(objective));
 
 	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
 }

@@ -345,7 +345,7 @@ RatingError(const Training *t)
 	RewindCells(&t->ratings->by_user);
 	while (NextCells(&t->ratings->by_user, &rows))
 	{
-		CheckCore(mf_squared_errors(&t->parallel, &t->problem, &t->factors, &rows, sums));
+		CheckCore(mf_squared_errors(&t->parallel, &t->problem, &t->factors, &rows, t->objective.rating_gain, sums));
 		for (int64 r = 0; r < rows.nrows; r++)
 			squares += sums[r];
 	}

@@ -42,7 +42,7 @@ BEGIN
 	SELECT us.user_id, it.item_id::int,
 	  ev_dot(us.factors, it.v) + it.bias * t,
 	  least(greatest(($1->>'mean')::double precision + ($1->>'deviation')::double precision *
-		(us.bias::double precision + it.bias + ev_dot(us.factors, coalesce(it.rating_factors, it.factors))),
+		(us.bias::double precision + it.bias + coalesce(($1->>'rating_gain')::double precision, 1) * ev_dot(us.factors, coalesce(it.rating_factors, it.factors))),
 		($1->>'min')::double precision), ($1->>'max')::double precision),
 	  it.ratings, least(greatest($2 + bu.b + bi.b, ($1->>'min')::double precision), ($1->>'max')::double precision),
 	  EXISTS (SELECT FROM ev_train r WHERE r.user_id = us.user_id AND r.item_id = it.item_id),

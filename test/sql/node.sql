@@ -72,12 +72,12 @@ BEGIN
 	PERFORM mfrec.node_run(1, 0, 'end', '');
 	RETURN 'began';
 END $$;
--- 320 bytes: ratings and interest (0, 1), factors (4), weights of cells (232: whether there are any, 248: dislikes)
-CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 320), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
+-- 328 bytes: ratings and interest (0, 1), factors (4), weights of cells (240: whether there are any, 256: dislikes)
+CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 328), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
 SELECT pg_temp.begin_with(bytes) FROM problem;
-SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 232, 1), 240, 5)) FROM problem;
-SELECT pg_temp.begin_with(set_byte(bytes, 248, 5)) FROM problem;
-SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 177)) FROM problem;	-- roots of a weight
+SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 240, 1), 248, 5)) FROM problem;
+SELECT pg_temp.begin_with(set_byte(bytes, 256, 5)) FROM problem;
+SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 185)) FROM problem;	-- roots of a weight
 DROP TABLE problem;
 SET allow_system_table_mods = on;
 DROP TABLE pg_catalog.pg_dist_partition;

@@ -23,6 +23,13 @@
  * long ones by the second.  One pair of constants serves 16 to 128 factors and a thousand to twenty
  * million ratings, where any single power of n that suits long rows fails short ones.
  *
+ * The gain.  Regularization that keeps noise out of both vectors of a product also shrinks it, twice: where the two say
+ * anything of rows that were not trained on, these lie further from the biases than p_u . q_i does.  Less regularization
+ * is no remedy, as it lets noise in; so training keeps it, and what is predicted is rating_gain * p_u . q_i (as
+ * a lasso that has chosen its terms is relaxed: Meinshausen, "Relaxed lasso", 2007).  Shrinkage is about
+ * proportional to regularization, and so is what the gain is above 1.  Ratings alone, whose lists go by p_u . q_i itself,
+ * have none.
+ *
  * The noise level.  How much regularization interest needs depends on the data, and one rule serves
  * all: a matrix of noise with N cells in U rows and I columns has singular values of up to about
  * (N/U)^(1/2) + (N/I)^(1/2), and what is not above that is noise.  So with a cell's extra weight
@@ -70,6 +77,9 @@
 #define ROW_SECONDS 2.0e-10
 
 #define MOST_RATING_FACTORS 128
+
+/* What the gain of predicted ratings is above 1, with the preset's regularization. */
+#define RATING_GAIN 0.25
 
 /* Ratings fade with 2^4 times the half-life of what users choose. */
 #define RATING_ROOTS 4
@@ -135,6 +145,7 @@ mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, con
 		.rating_regularization = 6,
 		.rating_uncertainty = 0.04,
 		.rating_exponent = 1,
+		.rating_gain = 1,
 		.noise = 0.28,
 		.user_exponent = 0.5,
 		.item_exponent = 0.75,
@@ -170,6 +181,7 @@ mf_objective_imported(MfObjective *objective, bool is_explicit, int factors)
 		.interest_weight = is_explicit ? 0 : 1,
 		.taste = is_explicit ? 1 : 0,
 		.rating_uncertainty = 1,
+		.rating_gain = 1,
 		.interest_regularization = 1,
 		.user_ratings = 1,
 		.item_ratings = 1,
@@ -224,6 +236,7 @@ mf_slower_ratings(const MfObjective *objective)
 void
 mf_objective_settle(MfObjective *objective)
 {
+	objective->rating_gain = objective->rating_factors > 0 ? 1 + RATING_GAIN * objective->regularization : 1;
 	objective->interest_regularization = 2 * objective->noise * (1 + objective->alpha) *
 		pow(objective->user_ratings * objective->item_ratings, 0.25);
 }

@@ -36,6 +36,7 @@ typedef struct MfObjective
 	double		rating_regularization;	/* of |p_u|^2 and |q_i|^2 in the rating part, a row */
 	double		rating_uncertainty; /* the same, times n^rating_exponent */
 	double		rating_exponent;
+	double		rating_gain;	/* p.q times this is what is predicted: see objective.c */
 	double		noise;			/* c0 of the noise level, see objective.c */
 	double		interest_regularization;	/* L, the noise level: times (n / mean n)^exponent */
 	double		user_exponent;

@@ -65,7 +65,7 @@ double
 mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item)
 {
 	int64_t		ld = mf_padded(mf_dimensions(objective));
-	double		z = factors->user_bias[user] + factors->item_bias[item] +
+	double		z = factors->user_bias[user] + factors->item_bias[item] + objective->rating_gain *
 		dot(factors->user + user * ld, factors->rating + item * ld, mf_dimensions(objective));
 
 	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
@@ -78,6 +78,7 @@ typedef struct ErrorSums
 	const MfFactors *factors;
 	const MfRows *rows;
 	const MfDense *dense;
+	double		gain;
 	double	   *sum;
 } ErrorSums;
 
@@ -100,7 +101,7 @@ sum_errors(void *state, int64_t block, int worker)
 		{
 			int64_t		item = rows->column[c];
 			double		error = (double) rows->rating[c] - s->factors->user_bias[rows->first + r] -
-				s->factors->item_bias[item] - s->dense->dot(user, s->factors->rating + item * ld, ld);
+				s->factors->item_bias[item] - s->gain * s->dense->dot(user, s->factors->rating + item * ld, ld);
 
 			s->sum[r] += error * error;
 		}
@@ -108,14 +109,14 @@ sum_errors(void *state, int64_t block, int worker)
 }
 
 /*
- * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted.
+ * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted; gain: of predictions.
  * Returns MF_CANCELLED or MF_OK.
  */
 MfError
 mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
-				  const MfRows *by_user, double *sum)
+				  const MfRows *by_user, double gain, double *sum)
 {
-	ErrorSums	sums = {problem, factors, by_user, mf_dense(), sum};
+	ErrorSums	sums = {problem, factors, by_user, mf_dense(), gain, sum};
 
 	return mf_parallel_for(parallel, (by_user->nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK, sum_errors, &sums) ?
 		MF_OK : MF_CANCELLED;

@@ -13,7 +13,7 @@
 extern void mf_mean_user(const MfProblem *problem, const float *users, const float *weights, float *mean);
 extern double mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int64_t user, int64_t item);
 extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
-								 const MfRows *by_user, double *sum);
+								 const MfRows *by_user, double gain, double *sum);
 extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const int32_t *counts,
 							int64_t nitems, float *vectors, float *offsets);
 extern void mf_interest_vector(int factors, float taste, const float *vector, const float *rating, float *interest);
