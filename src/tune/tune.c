@@ -137,7 +137,10 @@ Gain(const Tuner *t, double value, double preset)
 	return preset != 0 ? gain / preset : gain;
 }
 
-/* Of the trials that have been explored so far: where they lie, and their gains; returns how many, *model of them. */
+/*
+ * Of the trials that have been explored so far: where they lie, and their gains; returns how many, *model of them.  Where
+ * none says anything, as nothing that is held out counts, there is no model.
+ */
 static int
 ModelTrials(const Tuner *t, TunePlace **places, TuneModel **model)
 {
@@ -146,11 +149,12 @@ ModelTrials(const Tuner *t, TunePlace **places, TuneModel **model)
 
 	*places = palloc(sizeof(TunePlace) * t->explored);
 	for (int i = 0; i < t->explored; i++)
-		if (!isnan(t->trials[i].sketch))
-		{
-			(*places)[n] = t->trials[i].place;
-			gains[n++] = Gain(t, t->trials[i].sketch, t->trials[0].sketch);
-		}
+	{
+		gains[n] = Gain(t, t->trials[i].sketch, t->trials[0].sketch);
+		(*places)[n] = t->trials[i].place;
+		if (isfinite(gains[n]))
+			n++;
+	}
 	*model = n > 0 ? FitModel(&t->space.places, *places, gains, n) : NULL;
 	return n;
 }
@@ -159,14 +163,15 @@ ModelTrials(const Tuner *t, TunePlace **places, TuneModel **model)
 static void
 ScoreTrials(Tuner *t, const TuneModel *model)
 {
-	double		preset = ModelValue(model, &t->trials[0].place);
+	double		preset = model == NULL ? 0 : ModelValue(model, &t->trials[0].place);
 
 	for (int i = 0; i < t->explored; i++)
-		if (isnan(t->trials[i].sketch))
-			t->trials[i].score = -INFINITY;
-		else
-			t->trials[i].score = (ModelValue(model, &t->trials[i].place) - preset +
-								  Gain(t, t->trials[i].sketch, t->trials[0].sketch)) / 2;
+	{
+		double		gain = Gain(t, t->trials[i].sketch, t->trials[0].sketch);
+
+		t->trials[i].score = model == NULL || !isfinite(gain) ? -INFINITY :
+			(ModelValue(model, &t->trials[i].place) - preset + gain) / 2;
+	}
 }
 
 /* For qsort(): the higher score first, among equal ones the lower number. */
