@@ -115,6 +115,6 @@ NoticeShown(const Training *t, const char *source)
 			 errmsg("who has rated what in \"%s\" says nothing about taste", source),
 			 two ? errdetail("Lists go by what people chose to rate, too. If they were shown what they rated, such lists show what they answer, not what they like.") :
 			 errdetail("Pairs of users share as many items as chance alone makes them share, and lists go by what people chose to rate, too."),
-			 errhint("If people rated what they were shown, as in swipes or surveys, train with interest_weight => 0: then lists go by the predicted rating. If they chose, pass interest_weight => %g, and this notice is not given.",
+			 errhint("If people rated what they were shown, as in swipes or surveys, train with interest_weight => 0: then lists go by the predicted rating. If they chose, pass interest_weight => %.3g, and this notice is not given.",
 					 t->objective.interest_weight)));
 }

@@ -78,6 +78,10 @@
 
 #define MOST_RATING_FACTORS 128
 
+/* So many ratings of a user on average weigh as much as what users choose; with more of them, interest weighs more. */
+#define RATINGS_AN_INTEREST 35.0
+#define MOST_INTEREST 2.0
+
 /* What the gain of predicted ratings is above 1, with the preset's regularization. */
 #define RATING_GAIN 0.25
 
@@ -209,7 +213,8 @@ mf_default_rating_factors(const MfObjective *objective)
  * Gives the rating part of a preset so many dimensions of its own; 0 leaves the preset as it is.  What both parts
  * disagree about then need not be fought out in one vector, so interest may weigh more without taking from ratings,
  * and lists need less of the predicted rating.  On dense and sparse stars alike that is better for both than any
- * weight of a model without.
+ * weight of a model without.  The rating part adds up over what users have rated: where that is much, it would take shared
+ * vectors to itself, and lists be worse than of interest alone.
  */
 void
 mf_objective_divide(MfObjective *objective, int rating_factors)
@@ -217,7 +222,7 @@ mf_objective_divide(MfObjective *objective, int rating_factors)
 	objective->rating_factors = rating_factors;
 	if (rating_factors == 0)
 		return;
-	objective->interest_weight = 1;
+	objective->interest_weight = fmin(fmax(objective->user_ratings / RATINGS_AN_INTEREST, 1), MOST_INTEREST);
 	objective->taste = 0.03;
 }
 
