@@ -141,7 +141,7 @@ TakeCellsChunk(void *state, const ChunkHeader *header, const char *data, Size by
 		header->count > block->count - block->received[header->node] || bytes < header->count * sizeof(int32) ||
 		(bytes - header->count * sizeof(int32)) % width != 0)
 		NodesDisagree("Cells of items are not those that were asked for.");
-	*chunk = (CellChunk) {header->first - block->first, header->count, (bytes - header->count * sizeof(int32)) / width};
+	*chunk = (CellChunk) {header->first - block->first, header->count, (bytes - header->count * sizeof(int32)) / width, NULL};
 	copy = MemoryContextAllocHuge(CurrentMemoryContext, Max(bytes, 1));
 	memcpy(copy, data, bytes);
 	chunk->data = copy;
@@ -375,7 +375,7 @@ TakeVectorsChunk(void *state, const ChunkHeader *header, const char *data, Size 
 void
 TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact)
 {
-	UserVectors vectors = {driver, factors, problem->factors, !exact && problem->int16};
+	UserVectors vectors = {driver, factors, problem->factors, !exact && problem->int16, 0};
 	int64		width = mf_packed_vector_bytes(problem->factors, vectors.halves) + sizeof(float);
 	VectorsArgument argument = {.halves = vectors.halves};
 	int64		most = 0;

@@ -321,7 +321,7 @@ DescribeItems(const ImageSource *source, int64 room, MfItems *items)
 	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
 	*items = (MfItems) {n, d, vectors, HasOffsets(&source->objective) ? offsets : NULL, source->users, source->nusers,
 		room, {both ? source->interest : vectors, both ? source->rating : NULL}, source->objective.factors,
-		both ? ItemTastes(source) : NULL};
+		both ? ItemTastes(source) : NULL, 0};
 	items->parts = mf_index_parts(items);
 }
 

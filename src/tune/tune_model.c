@@ -286,7 +286,7 @@ EffectVariance(const TuneModel *model, const TunePlace *places, int count, int c
 
 	for (int i = 0; i < count; i++)
 	{
-		TunePlace	place = {{0}};
+		TunePlace	place = {.level = 0};
 		double		value;
 
 		if (coordinate < model->space.coordinates)

@@ -269,7 +269,7 @@ DrawKind(int64 seed, int number, int k)
 TunePlace
 DrawPlace(const TrialSpace *space, int number)
 {
-	TunePlace	place = {{0}};
+	TunePlace	place = {.level = 0};
 	int64		seed = space->options->seed;
 
 	if (number <= space->places.levels)
@@ -295,7 +295,7 @@ DrawNear(const TrialSpace *space, const TunePlace *other, double radius, int num
 {
 	TunePlace	place = *other;
 	int64		seed = (int64) mf_random_bits((uint64) space->options->seed + NEAR_STREAM, (uint64) draw);
-	TunePlace	any = {{0}};
+	TunePlace	any = {.level = 0};
 
 	for (int k = 0; k < space->places.coordinates; k++)
 		any.at[k] = k < space->places.crossed ? DrawCoordinate(seed, number, k) : DrawKind(seed, number, k);
