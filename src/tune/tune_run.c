@@ -19,8 +19,7 @@
 #include "tune/tune_run.h"
 #include "tune/tune_split.h"
 
-/* Iterations that a trial has for itself in a sketch, and in the second round. */
-#define SKETCH_ITERATIONS 3
+/* Iterations that a trial has for itself, in a sketch as in the second round. */
 #define OWN_ITERATIONS 3
 
 /* The same of all there are where items have features: these count after the third one, and need a few to be seen in lists. */
@@ -28,9 +27,9 @@
 
 /* Iterations of a round of its own, of all that there are. */
 static int
-OwnIterations(const Tuner *t, bool sketch)
+OwnIterations(const Tuner *t)
 {
-	return Min(sketch ? SKETCH_ITERATIONS : OWN_ITERATIONS, t->preset.iterations);
+	return Min(OWN_ITERATIONS, t->preset.iterations);
 }
 
 /* Prepares a training with a trial's parameters, its factors as any training begins, in the current memory context. */
@@ -109,7 +108,7 @@ MakeStart(Tuner *t, bool sketch)
 	WeighSplit(t, &t->trials[0]);
 	old = MemoryContextSwitchTo(t->trial_context);
 	BeginTrial(t, &t->trials[0], sketch);
-	IterateFromChance(&t->training, t->preset.iterations - OwnIterations(t, sketch));
+	IterateFromChance(&t->training, t->preset.iterations - OwnIterations(t));
 	MemoryContextSwitchTo(t->context);
 	KeepVectors(&t->start, &t->training);
 	MemoryContextSwitchTo(old);
@@ -150,7 +149,7 @@ MeasureTrial(Tuner *t, const Trial *trial, bool sketch, bool alone)
 	old = MemoryContextSwitchTo(t->trial_context);
 	BeginTrial(t, trial, sketch);
 	if (!alone && TakeVectors(&t->start, training))
-		Iterate(training, OwnIterations(t, sketch));
+		Iterate(training, OwnIterations(t));
 	else
 		IterateFromChance(training, t->preset.iterations);
 	value = Validate(t->validation, &training->factors);
@@ -167,7 +166,7 @@ RunTrial(Tuner *t, Trial *trial, bool sketch)
 	instr_time	began;
 
 	INSTR_TIME_SET_CURRENT(began);
-	trial->iterations = sketch ? OwnIterations(t, true) : all;
+	trial->iterations = sketch ? OwnIterations(t) : all;
 	if (t->training.features)
 	{
 		trial->iterations = sketch ? Min(FIRST_WITH_FEATURES, all) : all;
