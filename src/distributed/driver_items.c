@@ -88,13 +88,6 @@ GramOfNodes(const Driver *driver)
 	return driver->gram;
 }
 
-/* How many users a node has. */
-static int64
-UsersOfNode(const Driver *driver, int n)
-{
-	return (n + 1 < driver->nnodes ? driver->nodes[n + 1].first_user : driver->users) - driver->nodes[n].first_user;
-}
-
 /* Cells of some items, as one node has sent them. */
 typedef struct CellChunk
 {

@@ -41,8 +41,8 @@ typedef struct Sending
 } Sending;
 
 /*
- * A training as the session has it that was called.  Nothing in it is of a single user: vectors of users stay on their
- * nodes, and what the driver has of them are the sums below, which each half-sweep of users makes anew.
+ * A training as the session has it that was called.  What it has of users are the sums below, which each half-sweep of
+ * users makes anew; of single users no more than whose they are, where that is asked for.
  */
 typedef struct Driver
 {
@@ -92,7 +92,16 @@ extern void AddArray(Driver *driver, Channel channel, const void *values, Size w
 pg_noreturn extern void NodesDisagree(const char *what);
 
 /* driver_users.c */
+extern char **ReadOfUsers(Driver *driver, const char *step, Channel channel, int bits);
+extern void FreeOfUsers(const Driver *driver, char **part);
 extern ChosenUser *ChooseUsers(const Driver *driver, const int64 *places, int64 n);
+
+/* How many users a node has, once rows are sorted. */
+static inline int64
+UsersOfNode(const Driver *driver, int n)
+{
+	return (n + 1 < driver->nnodes ? driver->nodes[n + 1].first_user : driver->users) - driver->nodes[n].first_user;
+}
 
 /* An error where a result of a node is not as long as it should be. */
 static inline void

@@ -242,9 +242,10 @@ JoinCells(const UsersReading *reading, UserRows *users)
 		memcpy(to.column + start[s], from, bytes);
 		from += bytes;
 		if (sent->has_ratings)
+		{
 			memcpy(to.rating + start[s], from, bytes);
-		if (sent->has_ratings)
 			from += bytes;
+		}
 		if (sent->has_weights)
 			memcpy(to.weight + start[s], from, bytes);
 	}
@@ -298,28 +299,56 @@ LeaveUsersOutOnNodes(Driver *driver, const int64 *places, int64 n)
 	pfree(chosen);
 }
 
-/* Cells of users on their way to their order. */
-typedef struct CountsReading
+/* An array with a number of each user, as its node has it, on its way. */
+typedef struct UserArrays
 {
-	Driver	   *driver;
-	int32	  **count;			/* of each node's users */
-	int64	   *users;			/* of each node */
-	int64	   *received;
-} CountsReading;
+	const Driver *driver;
+	Channel		channel;
+	int			bits;			/* of a number */
+	char	  **part;			/* of each node's users */
+	int64	   *received;		/* users, by node */
+} UserArrays;
 
-/* Takes a chunk of STEP_COUNTS. */
+/* Takes a chunk of one. */
 static void
-TakeCounts(void *state, const ChunkHeader *header, const char *data, Size bytes)
+TakeOfUsers(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
-	CountsReading *reading = state;
+	UserArrays *arrays = state;
 	int			n = header->node;
 
-	if (header->channel != CHANNEL_USER_COUNTS || n < 0 || n >= reading->driver->nnodes ||
-		header->first != reading->received[n] || header->count > reading->users[n] - header->first ||
-		bytes != sizeof(int32) * (Size) header->count)
-		NodesDisagree("Counts are not those of their users.");
-	memcpy(reading->count[n] + header->first, data, bytes);
-	reading->received[n] += header->count;
+	if (header->channel != arrays->channel || n < 0 || n >= arrays->driver->nnodes ||
+		header->first != arrays->received[n] || header->first * arrays->bits % 8 != 0 ||
+		header->count > UsersOfNode(arrays->driver, n) - header->first ||
+		bytes != ((Size) header->count * arrays->bits + 7) / 8)
+		NodesDisagree("What they say of users is not of theirs.");
+	memcpy(arrays->part[n] + header->first * arrays->bits / 8, data, bytes);
+	arrays->received[n] += header->count;
+}
+
+/* What a step has of each user, 1 or 32 bits: arrays by node, each of the node's users. */
+char	  **
+ReadOfUsers(Driver *driver, const char *step, Channel channel, int bits)
+{
+	UserArrays	arrays = {driver, channel, bits, palloc(sizeof(char *) * driver->nnodes),
+	palloc0(sizeof(int64) * driver->nnodes)};
+
+	for (int n = 0; n < driver->nnodes; n++)
+		arrays.part[n] = HugeZeroArray(UsersOfNode(driver, n) * bits / 8 + 1, 1);
+	RunStep(driver, step, NULL, 0, TakeOfUsers, &arrays);
+	for (int n = 0; n < driver->nnodes; n++)
+		if (arrays.received[n] != UsersOfNode(driver, n))
+			NodesDisagree("They have not said of all users what they were asked.");
+	pfree(arrays.received);
+	return arrays.part;
+}
+
+/* Gives these back. */
+void
+FreeOfUsers(const Driver *driver, char **part)
+{
+	for (int n = 0; n < driver->nnodes; n++)
+		pfree(part[n]);
+	pfree(part);
 }
 
 /*
@@ -329,31 +358,20 @@ TakeCounts(void *state, const ChunkHeader *header, const char *data, Size bytes)
 void
 UsersOfCells(Driver *driver, const int64 *cell, int64 n, int64 *places)
 {
-	int			nnodes = driver->nnodes;
-	CountsReading reading = {driver, palloc0(sizeof(int32 *) * nnodes), palloc0(sizeof(int64) * nnodes),
-	palloc0(sizeof(int64) * nnodes)};
-	int64	   *next = palloc0(sizeof(int64) * nnodes);
+	char	  **count = ReadOfUsers(driver, STEP_COUNTS, CHANNEL_USER_COUNTS, 8 * sizeof(int32));
+	int64	   *next = palloc0(sizeof(int64) * driver->nnodes);
 	int64		end = 0;
 	int64		s = 0;
 
-	for (int64 u = 0; u < driver->users; u++)
-		reading.users[driver->user_order[u]]++;
-	for (int i = 0; i < nnodes; i++)
-		reading.count[i] = HugeArray(reading.users[i], sizeof(int32));
-	RunStep(driver, STEP_COUNTS, NULL, 0, TakeCounts, &reading);
-	for (int i = 0; i < nnodes; i++)
-		if (reading.received[i] != reading.users[i])
-			NodesDisagree("Counts of users are missing.");
 	for (int64 u = 0; u < driver->users && s < n; u++)
 	{
 		int			node = driver->user_order[u];
 
-		for (end += reading.count[node][next[node]++]; s < n && cell[s] < end; s++)
+		for (end += ((const int32 *) count[node])[next[node]++]; s < n && cell[s] < end; s++)
 			places[s] = u;
 	}
 	if (s < n)
 		NodesDisagree("Users have fewer cells than there are.");
-	for (int i = 0; i < nnodes; i++)
-		pfree(reading.count[i]);
+	FreeOfUsers(driver, count);
 	pfree(next);
 }

@@ -19,59 +19,23 @@ HeldOutOnNodes(const Driver *driver)
 	return driver->held_out;
 }
 
-/* Bits of nodes' users on their way. */
-typedef struct BitsReading
-{
-	Driver	   *driver;
-	char	  **bits;			/* of each node's users */
-	int64	   *users;			/* of each node */
-	int64	   *received;
-} BitsReading;
-
-/* Takes a chunk of STEP_HELD_OUT. */
-static void
-TakeBits(void *state, const ChunkHeader *header, const char *data, Size bytes)
-{
-	BitsReading *reading = state;
-	int			n = header->node;
-
-	if (header->channel != CHANNEL_HELD_OUT || n < 0 || n >= reading->driver->nnodes ||
-		header->first != reading->received[n] || header->first % 8 != 0 ||
-		header->count > reading->users[n] - header->first || bytes != (Size) (header->count + 7) / 8)
-		NodesDisagree("Users with rows held out are not theirs.");
-	memcpy(reading->bits[n] + header->first / 8, data, bytes);
-	reading->received[n] += header->count;
-}
-
 /* wanted (of all users, by place): who has a relevant row held out; returns how many they are. */
 static int64
 MarkUsersOfNodes(Driver *driver, bool *wanted)
 {
-	int			nnodes = driver->nnodes;
-	BitsReading reading = {driver, palloc0(sizeof(char *) * nnodes), palloc0(sizeof(int64) * nnodes),
-	palloc0(sizeof(int64) * nnodes)};
-	int64	   *next = palloc0(sizeof(int64) * nnodes);
+	char	  **bits = ReadOfUsers(driver, STEP_HELD_OUT, CHANNEL_HELD_OUT, 1);
+	int64	   *next = palloc0(sizeof(int64) * driver->nnodes);
 	int64		count = 0;
 
-	for (int64 u = 0; u < driver->users; u++)
-		reading.users[driver->user_order[u]]++;
-	for (int n = 0; n < nnodes; n++)
-		reading.bits[n] = HugeZeroArray(reading.users[n] / 8 + 1, 1);
-	RunStep(driver, STEP_HELD_OUT, NULL, 0, TakeBits, &reading);
 	for (int64 u = 0; u < driver->users; u++)
 	{
 		int			node = driver->user_order[u];
 		int64		k = next[node]++;
 
-		wanted[u] = reading.bits[node][k / 8] >> k % 8 & 1;
+		wanted[u] = bits[node][k / 8] >> k % 8 & 1;
 		count += wanted[u];
 	}
-	for (int n = 0; n < nnodes; n++)
-	{
-		if (reading.received[n] != reading.users[n])
-			NodesDisagree("Users with rows held out are missing.");
-		pfree(reading.bits[n]);
-	}
+	FreeOfUsers(driver, bits);
 	pfree(next);
 	return count;
 }

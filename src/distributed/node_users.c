@@ -69,19 +69,25 @@ ReceiveUserOrder(NodeState *state, const ChunkHeader *header, const char *data, 
 	}
 }
 
+/* The next chunk of an array with a number of so many bits, 1 or 32, of each user. */
+bytea *
+NextOfUsers(NodeAnswer *answer, Channel channel, const void *values, int bits)
+{
+	int64		first = answer->at;
+	int64		count;
+
+	if (answer->state->empty || first >= answer->state->problem.nusers)
+		return NULL;
+	count = Min(answer->state->problem.nusers - first, INT64CONST(8) * CHUNK_BYTES / bits);
+	answer->at += count;
+	return MakeChunk(answer->node, channel, first, count, (const char *) values + first * bits / 8, (count * bits + 7) / 8);
+}
+
 /* The chunks of STEP_COUNTS. */
 static bytea *
 NextCounts(NodeAnswer *answer)
 {
-	const NodeState *state = answer->state;
-	int64		first = answer->at;
-	int64		count;
-
-	if (state->empty || first >= state->problem.nusers)
-		return NULL;
-	count = Min(state->problem.nusers - first, CHUNK_BYTES / (int64) sizeof(int32));
-	answer->at += count;
-	return MakeChunk(answer->node, CHANNEL_USER_COUNTS, first, count, state->user_counts + first, sizeof(int32) * count);
+	return NextOfUsers(answer, CHANNEL_USER_COUNTS, answer->state->user_counts, 8 * sizeof(int32));
 }
 
 /* STEP_COUNTS: how many cells each user has. */

@@ -8,6 +8,7 @@
 
 extern void BeginUserIds(NodeAnswer *answer);
 extern void ReceiveUserOrder(NodeState *state, const ChunkHeader *header, const char *data, Size bytes);
+extern bytea *NextOfUsers(NodeAnswer *answer, Channel channel, const void *values, int bits);
 extern void BeginCounts(NodeAnswer *answer);
 extern void BeginCells(NodeAnswer *answer);
 extern void BeginVectors(NodeAnswer *answer);

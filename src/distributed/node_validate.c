@@ -18,15 +18,7 @@
 static bytea *
 NextHeldOut(NodeAnswer *answer)
 {
-	const NodeState *state = answer->state;
-	int64		first = answer->at;
-	int64		count;
-
-	if (state->empty || first >= state->problem.nusers)
-		return NULL;
-	count = Min(state->problem.nusers - first, INT64CONST(8) * CHUNK_BYTES);
-	answer->at += count;
-	return MakeChunk(answer->node, CHANNEL_HELD_OUT, first, count, state->held_bits + first / 8, (count + 7) / 8);
+	return NextOfUsers(answer, CHANNEL_HELD_OUT, answer->state->held_bits, 1);
 }
 
 /* STEP_HELD_OUT: a bit of each user, whether a row of theirs that is held out is relevant. */
