@@ -8,6 +8,8 @@
 #include "compat.h"
 #include "core/als/als_packed_vectors.h"
 #include "distributed/node_items.h"
+#include "distributed/node_sweep.h"
+#include "distributed/node_users.h"
 #include "pg/core_call.h"
 
 /* Bytes of a cell that goes: its column, and whichever numbers cells have. */
@@ -18,31 +20,16 @@ CellBytes(const Cells *cells)
 		(CellsHaveWeights(cells) ? sizeof(float) : 0);
 }
 
-/*
- * The next items, as many as go with a chunk but at least one, before `end`; they are within a part of the cells, which
- * is read where it has to be.
- */
-static MfRows
-NextItemRows(NodeState *state, int64 end)
+/* How many of some items go with a chunk, one at least. */
+static int64
+ItemsOfChunk(const MfRows *rows, Size width)
 {
-	Cells	   *cells = &state->ratings->by_item;
-	int64		most = CHUNK_BYTES / (int64) CellBytes(cells);
-	MfRows		rows;
-	int64		skip;
+	int64		most = CHUNK_BYTES / (int64) width;
 	int64		n = 1;
 
-	while (state->part.nrows == 0 || state->next_item >= state->part.first + state->part.nrows)
-		if (!NextCells(cells, &state->part))
-			NodeStepIsWrong();
-	rows = state->part;
-	skip = state->next_item - rows.first;
-	rows.first += skip;
-	rows.start += skip;
-	rows.nrows = Min(rows.nrows - skip, end - rows.first);
-	while (n < rows.nrows && n < CHUNK_BYTES / (int64) sizeof(int32) && rows.start[n + 1] - rows.start[0] <= most)
+	while (n < rows->nrows && n < CHUNK_BYTES / (int64) sizeof(int32) && rows->start[n + 1] - rows->start[0] <= most)
 		n++;
-	rows.nrows = n;
-	return rows;
+	return n;
 }
 
 /* A chunk of items' cells: their counts, then columns, and ratings and weights where cells have them. */
@@ -62,15 +49,7 @@ PackItemCells(int node, const MfRows *rows, Size width)
 		memcpy(to, &count, sizeof(count));
 		to += sizeof(count);
 	}
-	memcpy(to, rows->column + first, sizeof(int32) * n);
-	to += sizeof(int32) * n;
-	if (rows->rating)
-	{
-		memcpy(to, rows->rating + first, sizeof(float) * n);
-		to += sizeof(float) * n;
-	}
-	if (rows->weight)
-		memcpy(to, rows->weight + first, sizeof(float) * n);
+	PutCells(to, rows, first, n);
 	return chunk;
 }
 
@@ -99,6 +78,7 @@ NextItemCells(NodeAnswer *answer)
 	EnterNode(state, &call);
 	rows = NextItemRows(state, argument.first + argument.count);
 	LeaveNode(&call);
+	rows.nrows = ItemsOfChunk(&rows, CellBytes(cells));
 	chunk = PackItemCells(answer->node, &rows, CellBytes(cells));
 	state->next_item += rows.nrows;
 	return chunk;
@@ -116,14 +96,8 @@ BeginItemCells(NodeAnswer *answer)
 		return;
 	StepArgument(answer, &argument, sizeof(argument));
 	if (argument.begins)
-	{
-		RewindCells(&state->ratings->by_item);
-		memset(&state->part, 0, sizeof(MfRows));
-		state->next_item = 0;
-	}
-	if (argument.first != state->next_item || argument.count < 1 || state->ratings->by_item.nrows == 0 ||
-		argument.count > state->problem.nitems - argument.first)
-		NodeStepIsWrong();
+		BeginItemRows(state);
+	CheckItems(state, &argument);
 }
 
 /* Chunks of STEP_USER_VECTORS: vectors, then biases where there are any. */

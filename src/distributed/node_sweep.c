@@ -212,11 +212,31 @@ BeginUsers(NodeAnswer *answer)
 		CheckCore(mf_als_rows(state->als, &rows));
 }
 
-/* The next of the items whose sums are asked for, as many as go with a chunk; they are within a part of the cells. */
-static MfRows
-NextRows(NodeState *state, int64 end)
+/*
+ * Begins with the first of the items again.  They come in their order and none twice, as their cells are read through:
+ * they may lie in files.
+ */
+void
+BeginItemRows(NodeState *state)
 {
-	int64		most = Max(1, CHUNK_BYTES / (int64) mf_als_sums_bytes(state->als));
+	RewindCells(&state->ratings->by_item);
+	memset(&state->part, 0, sizeof(MfRows));
+	state->next_item = 0;
+}
+
+/* An error where what is asked for are not the next items, which each call has to go on with. */
+void
+CheckItems(const NodeState *state, const SumsArgument *argument)
+{
+	if (argument->first != state->next_item || argument->count < 1 || state->ratings->by_item.nrows == 0 ||
+		argument->count > state->problem.nitems - argument->first)
+		NodeStepIsWrong();
+}
+
+/* The next items before `end`, with their cells: as many as the part of these has that is at hand, or is read now. */
+MfRows
+NextItemRows(NodeState *state, int64 end)
+{
 	MfRows		rows;
 	int64		skip;
 
@@ -227,7 +247,7 @@ NextRows(NodeState *state, int64 end)
 	skip = state->next_item - rows.first;
 	rows.first += skip;
 	rows.start += skip;
-	rows.nrows = Min(Min(rows.nrows - skip, most), end - rows.first);
+	rows.nrows = Min(rows.nrows - skip, end - rows.first);
 	return rows;
 }
 
@@ -254,7 +274,8 @@ NextSums(NodeAnswer *answer)
 		return NULL;
 	/* cells may be read from a file, which is the training's; the chunk is the query's */
 	EnterNode(state, &call);
-	rows = NextRows(state, argument.first + argument.count);
+	rows = NextItemRows(state, argument.first + argument.count);
+	rows.nrows = Min(rows.nrows, Max(1, CHUNK_BYTES / (int64) mf_als_sums_bytes(state->als)));
 	if (state->left_out)
 		LeaveUsersOut(state, &rows);
 	LeaveNode(&call);
@@ -267,10 +288,7 @@ NextSums(NodeAnswer *answer)
 
 /*
  * STEP_SUMS: sums of the next items over users of here, from the first one on.  Argument: SumsArgument, and the basis
- * where a half-sweep begins.
- *
- * Items come in their order and none twice, as cells are read through once a half-sweep: they may lie in files.  So
- * each call has to go on where the last one ended, and only one that begins the half-sweep rewinds them.
+ * where a half-sweep begins: only then are cells read from the first item on.
  */
 void
 BeginSums(NodeAnswer *answer)
@@ -294,13 +312,9 @@ BeginSums(NodeAnswer *answer)
 		mf_als_set_gain(state->als, argument.gain);
 		CheckCore(mf_als_begin_sums(state->als, argument.exact, NULL, floats > 0 ? basis : NULL));
 		pfree(basis);
-		RewindCells(&state->ratings->by_item);
-		memset(&state->part, 0, sizeof(MfRows));
-		state->next_item = 0;
+		BeginItemRows(state);
 	}
-	if (argument.first != state->next_item || argument.count < 1 ||
-		argument.count > state->problem.nitems - argument.first)
-		NodeStepIsWrong();
+	CheckItems(state, &argument);
 }
 
 /* The chunk of STEP_ERRORS. */

@@ -10,5 +10,8 @@ extern void BeginProblem(NodeAnswer *answer);
 extern void BeginUsers(NodeAnswer *answer);
 extern void BeginSums(NodeAnswer *answer);
 extern void BeginErrors(NodeAnswer *answer);
+extern void BeginItemRows(NodeState *state);
+extern void CheckItems(const NodeState *state, const SumsArgument *argument);
+extern MfRows NextItemRows(NodeState *state, int64 end);
 
 #endif

@@ -130,13 +130,19 @@ FindUserCells(NodeState *state, int32 user)
 	return user - part->first;
 }
 
-/* Copies n floats, where there are any, behind what is at `to`; returns what lies behind them. */
-static char *
-PutFloats(char *to, const float *values, int64 n)
+/* Writes n cells from the `first` one on: columns, then ratings and weights, where they have any. */
+void
+PutCells(char *to, const MfRows *rows, int64 first, int64 n)
 {
-	if (values)
-		memcpy(to, values, sizeof(float) * n);
-	return values ? to + sizeof(float) * n : to;
+	memcpy(to, rows->column + first, sizeof(int32) * n);
+	to += sizeof(int32) * n;
+	if (rows->rating)
+	{
+		memcpy(to, rows->rating + first, sizeof(float) * n);
+		to += sizeof(float) * n;
+	}
+	if (rows->weight)
+		memcpy(to, rows->weight + first, sizeof(float) * n);
 }
 
 /* A chunk with a user; of one with cells their row in state->user_part is r, else that is negative. */
@@ -161,12 +167,10 @@ PackUser(const NodeAnswer *answer, int32 user, int64 r)
 					  (ld + n * (1 + sent.has_ratings + sent.has_weights)));
 	to = ChunkData(chunk);
 	memcpy(to, &sent, sizeof(SentUser));
-	to = PutFloats(to + sizeof(SentUser), state->factors.user + (int64) user * ld, ld);
-	if (n == 0)
-		return chunk;
-	memcpy(to, part->column + first, sizeof(int32) * n);
-	to = PutFloats(to + sizeof(int32) * n, part->rating ? part->rating + first : NULL, n);
-	(void) PutFloats(to, part->weight ? part->weight + first : NULL, n);
+	to += sizeof(SentUser);
+	memcpy(to, state->factors.user + (int64) user * ld, sizeof(float) * ld);
+	if (n > 0)
+		PutCells(to + sizeof(float) * ld, part, first, n);
 	return chunk;
 }
 

@@ -14,6 +14,7 @@ extern void BeginCells(NodeAnswer *answer);
 extern void BeginVectors(NodeAnswer *answer);
 extern void BeginLeaveOut(NodeAnswer *answer);
 extern void LeaveUsersOut(NodeState *state, MfRows *rows);
+extern void PutCells(char *to, const MfRows *rows, int64 first, int64 n);
 extern bool NextChosen(NodeAnswer *answer, ChosenUser *chosen);
 
 #endif
