@@ -32,12 +32,18 @@ OwnIterations(const Tuner *t)
 	return Min(OWN_ITERATIONS, t->preset.iterations);
 }
 
-/* Prepares a training with a trial's parameters, its factors as any training begins, in the current memory context. */
-static void
+/*
+ * Prepares a training with a trial's parameters on the current split, its factors as any training begins.  Returns the
+ * memory context of the caller, for EndTrial(): the current one is the trial's from here on.
+ */
+static MemoryContext
 BeginTrial(Tuner *t, const Trial *trial, bool sketch)
 {
 	Training   *training = &t->training;
+	MemoryContext old;
 
+	WeighSplit(t, trial);
+	old = MemoryContextSwitchTo(t->trial_context);
 	training->objective = t->preset;
 	ApplyTrial(&t->space, trial, &training->objective);
 	if (sketch)
@@ -50,6 +56,15 @@ BeginTrial(Tuner *t, const Trial *trial, bool sketch)
 	if (training->features)
 		CreateItemMap(training);
 	StartFactors(training);
+	return old;
+}
+
+/* Gives back all memory of a trial. */
+static void
+EndTrial(Tuner *t, MemoryContext old)
+{
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->trial_context);
 }
 
 /*
@@ -105,35 +120,28 @@ MakeStart(Tuner *t, bool sketch)
 
 	if (t->training.features || (!sketch && SketchIsWhole(t)))
 		return;
-	WeighSplit(t, &t->trials[0]);
-	old = MemoryContextSwitchTo(t->trial_context);
-	BeginTrial(t, &t->trials[0], sketch);
+	old = BeginTrial(t, &t->trials[0], sketch);
 	IterateFromChance(&t->training, t->preset.iterations - OwnIterations(t));
 	MemoryContextSwitchTo(t->context);
 	KeepVectors(&t->start, &t->training);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(t->trial_context);
+	EndTrial(t, old);
 }
 
 /*
  * Trains on the current split with a trial's parameters as any training does, for so many iterations, and returns the
- * metric.  All memory of the training is given back.
+ * metric.
  */
 double
 TrainTrial(Tuner *t, const Trial *trial, int iterations)
 {
 	Training   *training = &t->training;
-	MemoryContext old;
+	MemoryContext old = BeginTrial(t, trial, false);
 	double		value;
 
-	WeighSplit(t, trial);
-	old = MemoryContextSwitchTo(t->trial_context);
-	BeginTrial(t, trial, false);
 	training->objective.iterations = iterations;
 	RunSweeps(training);
 	value = Validate(t->validation, &training->factors);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(t->trial_context);
+	EndTrial(t, old);
 	return value;
 }
 
@@ -142,19 +150,15 @@ static double
 MeasureTrial(Tuner *t, const Trial *trial, bool sketch, bool alone)
 {
 	Training   *training = &t->training;
-	MemoryContext old;
+	MemoryContext old = BeginTrial(t, trial, sketch);
 	double		value;
 
-	WeighSplit(t, trial);
-	old = MemoryContextSwitchTo(t->trial_context);
-	BeginTrial(t, trial, sketch);
 	if (!alone && TakeVectors(&t->start, training))
 		Iterate(training, OwnIterations(t));
 	else
 		IterateFromChance(training, t->preset.iterations);
 	value = Validate(t->validation, &training->factors);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(t->trial_context);
+	EndTrial(t, old);
 	return value;
 }
 
