@@ -425,6 +425,18 @@ CompareKeys(const void *a, const void *b, void *arg)
 	return x->index == y->index ? 0 : CompareIds(map->type, IdAt(map, x->index), IdAt(map, y->index));
 }
 
+/* The numbers of n sorted entries, which are freed; in the current memory context. */
+static int32 *
+TakeOrder(SortEntry *entries, int32 n)
+{
+	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(n, 1));
+
+	for (int32 i = 0; i < n; i++)
+		order[i] = entries[i].index;
+	pfree(entries);
+	return order;
+}
+
 /*
  * The numbers of all ids in an order that does not depend on that in which they came, for sums of floats: of integers
  * by what they are, of others by their hashes, which are faster to compare.  In the current memory context.
@@ -433,7 +445,6 @@ int32 *
 SettledOrder(const IdMap *map)
 {
 	SortEntry  *entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(map->count, 1));
-	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
 
 	for (int32 i = 0; i < map->count; i++)
 		entries[i] = (SortEntry) {map->type->is_int ? IdAt(map, i) : (int64) HashId(map->type, IdAt(map, i)), i};
@@ -441,10 +452,7 @@ SettledOrder(const IdMap *map)
 		qsort(entries, map->count, sizeof(SortEntry), CompareIntegerEntries);
 	else
 		qsort_arg(entries, map->count, sizeof(SortEntry), CompareKeys, unconstify(IdMap *, map));
-	for (int32 i = 0; i < map->count; i++)
-		order[i] = entries[i].index;
-	pfree(entries);
-	return order;
+	return TakeOrder(entries, map->count);
 }
 
 /* The numbers of all ids in the order that SortIdMap() would give them; they keep them. */
@@ -452,15 +460,11 @@ int32 *
 IdOrder(const IdMap *map)
 {
 	SortEntry  *entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SortEntry) * Max(map->count, 1));
-	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(map->count, 1));
 
 	for (int32 i = 0; i < map->count; i++)
 		entries[i] = (SortEntry) {IdAt(map, i), i};
 	SortEntries(entries, map->count, map->type);
-	for (int32 i = 0; i < map->count; i++)
-		order[i] = entries[i].index;
-	pfree(entries);
-	return order;
+	return TakeOrder(entries, map->count);
 }
 
 /* Forgets near[], whose numbers are about to change. */
