@@ -48,6 +48,20 @@ my @one = $train->('texts', 'one_texts', 'factors => 4, rating_factors => 0');
 my @all = $train->('texts_there', 'all_texts', 'factors => 4, rating_factors => 0, distribute => true');
 is("@all[1, 2]", "@one[1, 2]", 'ids of text: the same rows and metric');
 
+# users of one row or two, of whom many have none left
+sql($node, <<'SQL');
+CREATE TABLE thin AS SELECT user_id, item_id, rating FROM (SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY item_id) AS n FROM here) h WHERE n <= 1 + user_id % 2;
+CREATE TABLE thin_there (LIKE thin);
+SELECT create_distributed_table('thin_there', 'user_id');
+INSERT INTO thin_there SELECT * FROM thin;
+SQL
+for my $preset ("feedback => 'implicit', rating_column => NULL", 'interest_weight => 0')
+{
+	@one = $train->('thin', 'one_thin', "factors => 4, $preset");
+	@all = $train->('thin_there', 'all_thin', "factors => 4, $preset, distribute => true");
+	is("@all[1, 2]", "@one[1, 2]", "users without rows that are left, $preset: the same rows and metric");
+}
+
 # nothing left, and one node that has no row of a user
 like(error_of($node, "SELECT mf_train('there', model => 'none', validation => 1, distribute => true)"), qr/ERROR/, 'nothing left to train on');
 sql($node, 'DELETE FROM there WHERE user_id <> 17; DELETE FROM here WHERE user_id <> 17');
