@@ -316,7 +316,7 @@ TakeOfUsers(void *state, const ChunkHeader *header, const char *data, Size bytes
 	UserArrays *arrays = state;
 	int			n = header->node;
 
-	if (header->channel != arrays->channel || n < 0 || n >= arrays->driver->nnodes ||
+	if (header->channel != (int32) arrays->channel || n < 0 || n >= arrays->driver->nnodes ||
 		header->first != arrays->received[n] || header->first * arrays->bits % 8 != 0 ||
 		header->count > UsersOfNode(arrays->driver, n) - header->first ||
 		bytes != ((Size) header->count * arrays->bits + 7) / 8)
