@@ -623,9 +623,12 @@ test_edges(void)
 	sample_free(&s);
 }
 
-/* One preset (3 to 5: weighted) at one instruction set level: up to 96 factors, or all sizes. */
+/*
+ * One preset (3 to 5: weighted) at one instruction set level: all sizes at the best one, else every second of those up to 96
+ * factors, and 130 with all there is.
+ */
 static void
-test_preset(int preset, bool large)
+test_preset(int preset, bool best)
 {
 	static const int sizes[] = {1, 7, 16, 33, 64};
 	static const int large_sizes[] = {130, 256};
@@ -633,7 +636,7 @@ test_preset(int preset, bool large)
 	bool		interest = preset % 3 != 1;
 	bool		weighted = preset >= 3;
 
-	for (int i = 0; i < 5; i++)
+	for (int i = best ? 0 : preset % 2; i < 5; i += best ? 1 : 2)
 	{
 		SampleOptions small = {40, 30, sizes[i], rating, interest, weighted, 300, 2, false, 0, false, false, false, false};
 		SampleOptions wide = {300, 180, sizes[i], rating, interest, weighted, 100, 3, false, 0, false, false, false, false};
@@ -651,7 +654,7 @@ test_preset(int preset, bool large)
 		test_descent(&wide, false);
 		test_same_bits(&wide, false);
 	}
-	for (int i = 0; i < 2 && large; i++)
+	for (int i = 0; i < (best ? 2 : preset == 5); i++)
 	{
 		SampleOptions wide = {150, 200, large_sizes[i], rating, interest, weighted, 150, 3, false, 0, false, false, false, false};
 
@@ -763,7 +766,7 @@ main(void)
 		mf_isa_limit((MfIsa) level);
 		for (int preset = 0; preset < 6; preset++)
 		{
-			test_preset(preset, level == (int) best || preset == 5);
+			test_preset(preset, level == (int) best);
 			for (int k = 0; k < 7; k++)
 				if (level == (int) best || (k + preset) % 3 == level % 3)
 					test_priors(preset, sizes[k]);
