@@ -53,6 +53,8 @@
  *    without weights they have 8 bits, or 13 once iterations bring little more, which halves the work of step 2 and
  *    halves it again (als_int16.c); with conjugate gradients 13, which halves what they read, and multiplications take
  *    a half, too (als_whole.c), also those that turn vectors into the basis of step 1 and back (als_rotate.c).
+ *    Users that have been solved so become whole numbers of 16 bits times a power of two each: they may travel
+ *    (als_packed_vectors.c), and items are to be the same where they do.
  * 7. Where a row's cells weigh differently in an item's two terms, as ratings fade more slowly than choices do,
  *    each term has a matrix of its own.  The problem may let them take turns, by half-sweeps of items
  *    (choose_turn()): the term that rests is not solved for, and its part of the loss is the objective as it
@@ -83,6 +85,7 @@
 
 #include "core/als/als_state.h"
 #include "core/als/als_int16.h"
+#include "core/als/als_packed_vectors.h"
 #include "core/base/arena.h"
 #include "core/base/rng.h"
 #include "core/kernels/int16_cells.h"
@@ -375,6 +378,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->stride = als->ld;
 	als->may_round = !exact && may_round(als);
 	als->halves = false;
+	als->narrows = !exact && side == MF_USERS && als->problem->int16;
 	als->side = side;
 	mf_problem_terms(als->problem, als->term);	/* there may be priors by now */
 	als->apart = side == MF_ITEMS && als->term[MF_INTEREST].present && als->term[MF_RATING].present &&
@@ -524,6 +528,9 @@ solve_block(void *state, int64_t block, int worker)
 		mf_lanes_block(als, begin, end, workspace);
 	else
 		mf_single_block(als, begin, end, workspace);
+	if (als->narrows)
+		mf_vectors_round(als->problem->factors, als->factors.user + als->rows->first * als->given_ld,
+						 als->order + begin, end - begin);
 }
 
 /* Solves some rows. */

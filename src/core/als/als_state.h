@@ -82,6 +82,7 @@ typedef struct MfAls
 								 * NULL */
 	int			nsums;			/* so many have; NULL of who has no cells */
 	bool		halves;			/* triangles travel in halves: als_packed_sums.c */
+	bool		narrows;		/* users are rounded to what travels in half the space: als_packed_vectors.c */
 	MfSide		side;
 	bool		apart;			/* an item's cells weigh differently in its terms, which then share no matrix */
 	bool		exact;

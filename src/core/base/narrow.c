@@ -17,58 +17,48 @@
 /* The leading 24 bits of 32767.5: a float of which these are smaller is below it in units in which its first is 16384. */
 #define ROUNDS_UP (UINT32_C(65535) << 8)
 
-/* The largest size among n numbers; not finite where one is not. */
-static float
-largest(const float *vector, int n)
+/* Bits of a float without its sign: sizes are in their order, and what is not finite is behind all that is. */
+#define SIZE_BITS UINT32_C(0x7fffffff)
+#define INFINITE_BITS UINT32_C(0x7f800000)
+
+/*
+ * The exponent of the unit of a vector: 0 where all numbers are 0, MF_NARROW_NONE where one is not finite.
+ */
+uint8_t
+mf_narrow_exponent(const float *vector, int n)
 {
-	float		most = 0;
-	float		sum = 0;
+	uint32_t	most = 0;
+	int			exponent;
 
 	for (int j = 0; j < n; j++)
 	{
-		float		size = fabsf(vector[j]);
+		uint32_t	bits;
 
-		most = size > most ? size : most;
-		sum += vector[j] * 0;
+		memcpy(&bits, vector + j, sizeof(bits));
+		bits &= SIZE_BITS;
+		most = bits > most ? bits : most;
 	}
-	return isfinite(sum) ? most : INFINITY;
-}
-
-/* The exponent of the unit of vectors whose largest number this is, which is finite. */
-static uint8_t
-exponent_of(float most)
-{
-	uint32_t	bits;
-	int			exponent;
-
+	if (most >= INFINITE_BITS)
+		return MF_NARROW_NONE;
 	if (most == 0)
 		return 0;
-	memcpy(&bits, &most, sizeof(bits));
-	exponent = (int) (bits >> 23) - 14;
-	if (((bits & UINT32_C(0x7fffff)) | UINT32_C(0x800000)) >= ROUNDS_UP)
+	exponent = (int) (most >> 23) - 14;
+	if (((most & UINT32_C(0x7fffff)) | UINT32_C(0x800000)) >= ROUNDS_UP)
 		exponent++;
 	return (uint8_t) (exponent < 1 ? 1 : exponent);
-}
-
-/* One over a unit, which is a normal float as well; not of exponent 0. */
-static float
-per_unit(uint8_t exponent)
-{
-	return mf_narrow_unit((uint8_t) (254 - exponent));
 }
 
 /* Rounds n numbers to the unit of their vector; one that has numbers which are not finite stays as it is. */
 void
 mf_narrow_round(float *vector, int n)
 {
-	float		most = largest(vector, n);
-	uint8_t		exponent = isfinite(most) ? exponent_of(most) : 0;
+	uint8_t		exponent = mf_narrow_exponent(vector, n);
 	float		unit = mf_narrow_unit(exponent);
 	int32_t		limit = exponent == LARGEST_EXPONENT ? MOST_OF_LARGEST : INT16_MAX;
 
-	for (int j = 0; exponent > 0 && j < n; j++)
+	for (int j = 0; exponent > 0 && exponent != MF_NARROW_NONE && j < n; j++)
 	{
-		float		size = fabsf(vector[j]) * per_unit(exponent) + 0.5f;
+		float		size = fabsf(vector[j]) * mf_narrow_per_unit(exponent) + 0.5f;
 		int32_t		number = (int32_t) size;
 
 		number = number > limit ? limit : number;
@@ -91,16 +81,18 @@ mf_narrow_round_rows(float *rows, int64_t nrows, int n, int ld)
 bool
 mf_narrow_encode(const float *vector, int n, int16_t *number, uint8_t *exponent)
 {
-	float		most = largest(vector, n);
 	int			misfits = 0;
 	float		unit;
 	float		per;
 
-	*exponent = isfinite(most) ? exponent_of(most) : 0;
-	if (!isfinite(most))
+	*exponent = mf_narrow_exponent(vector, n);
+	if (*exponent == MF_NARROW_NONE)
+	{
+		*exponent = 0;
 		return false;
+	}
 	unit = mf_narrow_unit(*exponent);
-	per = *exponent > 0 ? per_unit(*exponent) : 0;
+	per = *exponent > 0 ? mf_narrow_per_unit(*exponent) : 0;
 	/* no size in units is 32767.5 or more */
 	for (int j = 0; j < n; j++)
 		misfits += (float) (int32_t) (vector[j] * per) * unit != vector[j];

@@ -19,6 +19,17 @@ mf_narrow_unit(uint8_t exponent)
 	return unit;
 }
 
+/* The exponent of a vector that has numbers which are not finite: its unit is infinite. */
+#define MF_NARROW_NONE 255
+
+/* One over a unit, which is a normal float as well; of exponents 1 .. 253. */
+static inline float
+mf_narrow_per_unit(uint8_t exponent)
+{
+	return mf_narrow_unit((uint8_t) (254 - exponent));
+}
+
+extern uint8_t mf_narrow_exponent(const float *vector, int n);
 extern void mf_narrow_round(float *vector, int n);
 extern void mf_narrow_round_rows(float *rows, int64_t nrows, int n, int ld);
 extern bool mf_narrow_encode(const float *vector, int n, int16_t *number, uint8_t *exponent);
