@@ -12,7 +12,7 @@
 
 /*
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
- * RankUsersOnNodes() where some users will be asked for, SortOnNodes(), StateOnNodes(), half-sweeps of users and items,
+ * RankUsersOnNodes() and SendUserOrder() where some users will be asked for, SortOnNodes(), StateOnNodes(), half-sweeps of users and items,
  * StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(), TakeUserVectors()
  * before each half-sweep of items, and these are as on one node.
  */
@@ -35,6 +35,7 @@ extern Driver *OpenDriver(const Source *source, Oid user_relid, int32 version, i
 extern Ratings *TakeOnNodes(Driver *driver, const char *model, double half_life);
 extern void SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts);
 extern void RankUsersOnNodes(Driver *driver);
+extern void SendUserOrder(Driver *driver);
 extern int64 UsersOfNodes(const Driver *driver);
 extern void ReadUsers(Driver *driver, const MfProblem *problem, const int64 *places, int64 n, bool cells, UserRows *users);
 extern void LeaveUsersOutOnNodes(Driver *driver, const int64 *places, int64 n);
@@ -43,9 +44,8 @@ extern void StateOnNodes(Driver *driver, const MfObjective *objective, const MfP
 extern bool NodesHaveWeights(const Driver *driver);
 extern bool PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings);
 extern bool ItemsAreHere(const Driver *driver);
-extern const double *GramOfNodes(const Driver *driver);
 extern int32 *TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings);
-extern void TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
+extern void TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors);
 extern double SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact);
 extern double SweepItemsBySums(Driver *driver, const MfProblem *problem, MfAls *als, const int32 *item_counts,
 							   bool exact);

@@ -4,8 +4,11 @@
  * Sums of items (driver_sweep.c) are the same size however few users and ratings there are: a triangle of each item from
  * each node.  Where they would take longer to make, to send and to add up than the driver takes to solve items by
  * itself, and there is room, it has the cells of all items, which it gets once, and in each iteration the users'
- * vectors.  Half-sweeps of items then are those of a training on one node, but for the order of users' numbers: they
- * count through the users of one node after the other.
+ * vectors.
+ *
+ * Half-sweeps of items then are those of a training on one node, to the bit: users have the numbers that they have there,
+ * in the order of ids, and an item's cells are in that order.  So sums over users are made as there, from which items
+ * follow, and rotations and how vectors are rounded; and vectors arrive as they were solved (als_packed_vectors.c).
  */
 #include "postgres.h"
 
@@ -61,12 +64,13 @@ SecondsOfVectors(const Driver *driver, const MfProblem *problem, const Ratings *
 
 /*
  * Decides whether the driver solves items from users' vectors.  problem: without its arrays.  Vectors, of which solving
- * has a copy, may take a quarter of what a training may.
+ * has a copy, and whose they are, may take a quarter of what a training may.
  */
 bool
 PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings)
 {
-	int64		room = MemoryLimit() / 4 / (2 * (int64) sizeof(float) * mf_padded(problem->factors));
+	int64		width = 2 * (int64) sizeof(float) * mf_padded(problem->factors) + sizeof(NodeNumber) + sizeof(int32);
+	int64		room = MemoryLimit() / 4 / width;
 
 	driver->items_here = driver->users <= Min(room, MOST_USERS) &&
 		SecondsOfVectors(driver, problem, ratings) < SecondsOfSums(driver, problem);
@@ -81,13 +85,6 @@ ItemsAreHere(const Driver *driver)
 	return driver->items_here;
 }
 
-/* The Gram matrix of all users as they were solved last; of objectives with an interest part. */
-const double *
-GramOfNodes(const Driver *driver)
-{
-	return driver->gram;
-}
-
 /* Cells of some items, as one node has sent them. */
 typedef struct CellChunk
 {
@@ -97,6 +94,28 @@ typedef struct CellChunk
 	const char *data;			/* as CHANNEL_ITEM_CELLS has them */
 } CellChunk;
 
+/* What a node has sent of a block, and how far it has been read: items follow each other. */
+typedef struct CellReader
+{
+	List	   *chunks;			/* CellChunk, in the order of items */
+	int64		received;		/* items */
+	int			chunk;			/* the one that is read, */
+	int64		item;			/* the next item of it, */
+	int64		cell;			/* and that one's first cell */
+} CellReader;
+
+/* Cells of an item that one node has. */
+typedef struct CellRun
+{
+	int64		count;
+	const int32 *user;			/* as the node numbers them, ascending */
+	const float *rating;		/* NULL: cells have none; so have weights */
+	const float *weight;
+} CellRun;
+
+/* A cell of an item: the user's place among all in the upper half, the cell's among those that have come in the lower. */
+typedef uint64 CellKey;
+
 /* The cells of a block of items, from all nodes. */
 typedef struct CellsBlock
 {
@@ -105,11 +124,14 @@ typedef struct CellsBlock
 	int64		count;
 	bool		has_ratings;
 	bool		has_weights;
-	List	  **chunks;			/* of each node CellChunk, in the order of items */
-	int64	   *received;		/* items, by node */
-	int64	   *place;			/* count: where an item's next cells go */
+	CellReader *reader;			/* of each node */
 	MfMatrix	part;			/* cells of the block; NULL until all of them have come */
-	int32	   *likes;			/* of users of all nodes */
+	int32	   *likes;			/* of users of all nodes, by place */
+	CellKey    *keys;			/* of an item */
+	CellKey    *other;			/* as much room */
+	float	   *rating;			/* of its cells as they have come */
+	float	   *weight;
+	int64	   *end;			/* of each node's cells */
 } CellsBlock;
 
 /* Bytes of a cell as it is sent. */
@@ -124,15 +146,17 @@ static void
 TakeCellsChunk(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
 	CellsBlock *block = state;
+	CellReader *reader;
 	CellChunk  *chunk = palloc(sizeof(CellChunk));
 	Size		width = CellWidth(block);
 	int64		cells = 0;
 	char	   *copy;
 
-	if (header->channel != CHANNEL_ITEM_CELLS || header->node < 0 || header->node >= block->driver->nnodes ||
-		header->first != block->first + block->received[header->node] ||
-		header->count > block->count - block->received[header->node] || bytes < header->count * sizeof(int32) ||
-		(bytes - header->count * sizeof(int32)) % width != 0)
+	if (header->channel != CHANNEL_ITEM_CELLS || header->node < 0 || header->node >= block->driver->nnodes)
+		NodesDisagree("Cells of items are not those that were asked for.");
+	reader = &block->reader[header->node];
+	if (header->first != block->first + reader->received || header->count > block->count - reader->received ||
+		bytes < header->count * sizeof(int32) || (bytes - header->count * sizeof(int32)) % width != 0)
 		NodesDisagree("Cells of items are not those that were asked for.");
 	*chunk = (CellChunk) {header->first - block->first, header->count, (bytes - header->count * sizeof(int32)) / width, NULL};
 	copy = MemoryContextAllocHuge(CurrentMemoryContext, Max(bytes, 1));
@@ -142,85 +166,167 @@ TakeCellsChunk(void *state, const ChunkHeader *header, const char *data, Size by
 	{
 		int32		n = ((const int32 *) chunk->data)[i];
 
-		if (n < 0)
+		if (n < 0 || n > UsersOfNode(block->driver, header->node))
 			NodesDisagree("Cells of items are not those that were asked for.");
 		block->part.start[chunk->first + i + 1] += n;
 		cells += n;
 	}
 	if (cells != chunk->ncells)
 		NodesDisagree("Cells of items are not those that were asked for.");
-	block->chunks[header->node] = lappend(block->chunks[header->node], chunk);
-	block->received[header->node] += header->count;
+	reader->chunks = lappend(reader->chunks, chunk);
+	reader->received += header->count;
 }
 
-/* Puts n cells of a node to where they go in the block, and counts what users like. */
-static void
-PlaceCells(CellsBlock *block, int node, const int32 *column, const float *rating, const float *weight, int64 n,
-		   int64 to)
+/* The cells that a node has of the next item. */
+static CellRun
+NextRun(const CellsBlock *block, int node)
 {
-	MfMatrix   *part = &block->part;
-	int64		first = block->driver->nodes[node].first_user;
+	CellReader *reader = &block->reader[node];
+	const CellChunk *chunk;
+	const int32 *count;
+	const float *numbers;
+	CellRun		run = {0};
+
+	if (reader->received == 0)
+		return run;				/* a node without rows */
+	chunk = list_nth(reader->chunks, reader->chunk);
+	count = (const int32 *) chunk->data;
+	numbers = (const float *) (count + chunk->count + chunk->ncells);
+	run.count = count[reader->item];
+	run.user = count + chunk->count + reader->cell;
+	if (block->has_ratings)
+		run.rating = numbers + reader->cell;
+	if (block->has_weights)
+		run.weight = numbers + (block->has_ratings ? chunk->ncells : 0) + reader->cell;
+	reader->cell += run.count;
+	if (++reader->item == chunk->count)
+	{
+		reader->chunk++;
+		reader->item = reader->cell = 0;
+	}
+	return run;
+}
+
+/* Appends a node's cells of an item to the block's keys and numbers, n so far, and counts what users like. */
+static void
+TakeRun(CellsBlock *block, int node, const CellRun *run, int64 n)
+{
+	const int32 *place = block->driver->user_place + block->driver->nodes[node].first_user;
 	uint32		users = (uint32) UsersOfNode(block->driver, node);
 
-	for (int64 k = 0; k < n; k++)
+	for (int64 k = 0; k < run->count; k++)
 	{
-		if ((uint32) column[k] >= users)
+		int32		user;
+
+		if ((uint32) run->user[k] >= users)
 			NodesDisagree("An item has been rated by an unknown user.");
-		part->column[to + k] = (int32) (first + column[k]);
-		block->likes[first + column[k]] += weight == NULL || weight[k] > 0;
+		user = place[run->user[k]];
+		block->keys[n + k] = (uint64) user << 32 | (uint64) (n + k);
+		block->likes[user] += run->weight == NULL || run->weight[k] > 0;
 	}
-	if (rating)
-		memcpy(part->rating + to, rating, sizeof(float) * n);
-	if (weight)
-		memcpy(part->weight + to, weight, sizeof(float) * n);
+	if (run->rating)
+		memcpy(block->rating + n, run->rating, sizeof(float) * run->count);
+	if (run->weight)
+		memcpy(block->weight + n, run->weight, sizeof(float) * run->count);
 }
 
-/* The same of a chunk, item by item. */
+/* Merges two ascending sequences; without branches on what comes first, which nobody can foresee. */
 static void
-PlaceChunk(CellsBlock *block, int node, const CellChunk *chunk)
+MergeTwo(const CellKey *a, const CellKey *a_end, const CellKey *b, const CellKey *b_end, CellKey *out)
 {
-	const int32 *count = (const int32 *) chunk->data;
-	const int32 *column = count + chunk->count;
-	const float *numbers = (const float *) (column + chunk->ncells);
-	const float *rating = block->has_ratings ? numbers : NULL;
-	const float *weight = block->has_weights ? numbers + (block->has_ratings ? chunk->ncells : 0) : NULL;
-	int64		at = 0;
+	while (a < a_end && b < b_end)
+	{
+		bool		second = *b < *a;
+
+		*out++ = second ? *b : *a;
+		b += second;
+		a += !second;
+	}
+	memcpy(out, a, (const char *) a_end - (const char *) a);
+	memcpy(out + (a_end - a), b, (const char *) b_end - (const char *) b);
+}
+
+/* Puts an item's cells in the order of users: those of each node, which end at block->end, are in it.  Returns them. */
+static const CellKey *
+MergeRuns(CellsBlock *block)
+{
+	int			nruns = block->driver->nnodes;
+	CellKey    *keys = block->keys;
+	CellKey    *other = block->other;
+
+	while (nruns > 1)
+	{
+		CellKey    *swap = keys;
+		int			merged = 0;
+		int64		from = 0;
+
+		for (int r = 0; r < nruns; r += 2)
+		{
+			int64		middle = block->end[r];
+			int64		end = block->end[Min(r + 1, nruns - 1)];
+
+			MergeTwo(keys + from, keys + middle, keys + middle, keys + end, other + from);
+			block->end[merged++] = from = end;
+		}
+		nruns = merged;
+		keys = other;
+		other = swap;
+	}
+	return keys;
+}
+
+/* An item's cells, from all nodes, to where they go in the block. */
+static void
+MergeItem(CellsBlock *block, int64 item)
+{
+	MfMatrix   *part = &block->part;
+	int64		to = part->start[item];
+	int64		n = 0;
+	const CellKey *keys;
 
 	CHECK_FOR_INTERRUPTS();
-	for (int64 i = 0; i < chunk->count; i++)
+	for (int node = 0; node < block->driver->nnodes; node++)
 	{
-		int64	   *place = &block->place[chunk->first + i];
+		CellRun		run = NextRun(block, node);
 
-		PlaceCells(block, node, column + at, rating ? rating + at : NULL, weight ? weight + at : NULL, count[i], *place);
-		*place += count[i];
-		at += count[i];
+		TakeRun(block, node, &run, n);
+		block->end[node] = n += run.count;
 	}
+	keys = MergeRuns(block);
+	for (int64 k = 0; k < n; k++)
+		part->column[to + k] = (int32) (keys[k] >> 32);
+	for (int64 k = 0; part->rating && k < n; k++)
+		part->rating[to + k] = block->rating[(uint32) keys[k]];
+	for (int64 k = 0; part->weight && k < n; k++)
+		part->weight[to + k] = block->weight[(uint32) keys[k]];
 }
 
-/* The block's cells, from all that has come, in the order of nodes: that of users' numbers. */
+/* The block's cells, from all that has come. */
 static void
 MergeBlock(CellsBlock *block)
 {
 	MfMatrix   *part = &block->part;
+	int64		most = 0;
 	int64		n;
 
+	for (int node = 0; node < block->driver->nnodes; node++)
+		if (block->reader[node].received != (UsersOfNode(block->driver, node) > 0 ? block->count : 0))
+			NodesDisagree("Cells of items are missing.");
 	for (int64 i = 0; i < block->count; i++)
+	{
+		most = Max(most, part->start[i + 1]);
 		part->start[i + 1] += part->start[i];
-	memcpy(block->place, part->start, sizeof(int64) * block->count);
+	}
 	n = part->start[block->count];
 	part->column = HugeArray(n, sizeof(int32));
 	part->rating = block->has_ratings ? HugeArray(n, sizeof(float)) : NULL;
 	part->weight = block->has_weights ? HugeArray(n, sizeof(float)) : NULL;
-	for (int node = 0; node < block->driver->nnodes; node++)
-	{
-		ListCell   *cell;
-
-		/* a node without rows has sent nothing */
-		if (block->received[node] != (UsersOfNode(block->driver, node) > 0 ? block->count : 0))
-			NodesDisagree("Cells of items are missing.");
-		foreach(cell, block->chunks[node])
-			PlaceChunk(block, node, lfirst(cell));
-	}
+	block->keys = HugeArray(most, sizeof(CellKey));
+	block->other = HugeArray(most, sizeof(CellKey));
+	block->rating = HugeArray(most, sizeof(float));
+	block->weight = HugeArray(most, sizeof(float));
+	for (int64 i = 0; i < block->count; i++)
+		MergeItem(block, i);
 }
 
 /* Asks for the cells of a block, and puts them together, in the current memory context. */
@@ -230,9 +336,8 @@ AskForCells(Driver *driver, CellsBlock *block, int64 ncells)
 	SumsArgument argument = {block->first, block->count, block->first == 0, true, 0};
 	int			settings = NewGUCNestLevel();
 
-	block->chunks = palloc0(sizeof(List *) * driver->nnodes);
-	block->received = palloc0(sizeof(int64) * driver->nnodes);
-	block->place = HugeArray(block->count, sizeof(int64));
+	block->reader = palloc0(sizeof(CellReader) * driver->nnodes);
+	block->end = palloc(sizeof(int64) * driver->nnodes);
 	block->part = (MfMatrix) {.nrows = block->count,.start = HugeZeroArray(block->count + 1, sizeof(int64))};
 	KeepAnswers(ncells * CellWidth(block) * 5 / 4 + CHUNK_BYTES);
 	RunStep(driver, STEP_ITEM_CELLS, &argument, sizeof(argument), TakeCellsChunk, block);
@@ -304,7 +409,8 @@ AppendBlock(Cells *cells, const CellsBlock *block, int64 most)
 
 /*
  * Takes the cells of all items from their nodes, on the scale of all: ratings->by_item.  Returns how many items each
- * user likes, as regularization goes by it.  item_counts: see CountsOfItems().
+ * user likes, as regularization goes by it.  Users are numbered in the order of all ids from here on.  item_counts: see
+ * CountsOfItems().
  */
 int32 *
 TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings)
@@ -313,6 +419,8 @@ TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings)
 	CellsBlock	block = {.driver = driver,.has_ratings = ratings->is_explicit,.has_weights = NodesHaveWeights(driver)};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec cells", ALLOCSET_DEFAULT_SIZES);
 
+	RankUsersOnNodes(driver);
+	driver->user_place = PlacesOfUsers(driver);
 	block.likes = HugeZeroArray(driver->users, sizeof(int32));
 	MakeCells(&ratings->by_item, nitems, ratings->rows, &block);
 	for (; block.first < nitems; block.first += block.count)
@@ -350,29 +458,33 @@ TakeVectorsChunk(void *state, const ChunkHeader *header, const char *data, Size 
 	const Driver *driver = vectors->driver;
 	Size		width = mf_packed_vector_bytes(vectors->dimensions, vectors->halves);
 	Size		bias = vectors->factors->user_bias ? sizeof(float) : 0;
-	int64		first;
+	const int32 *place;
 
 	if (header->channel != CHANNEL_USER_VECTORS || header->node < 0 || header->node >= driver->nnodes ||
 		header->first > UsersOfNode(driver, header->node) ||
 		header->count > UsersOfNode(driver, header->node) - header->first || bytes != header->count * (width + bias))
 		NodesDisagree("Vectors of users are not those that were asked for.");
-	first = driver->nodes[header->node].first_user + header->first;
-	mf_vectors_unpack(vectors->dimensions, vectors->halves, data, header->count,
-					  vectors->factors->user + first * mf_padded(vectors->dimensions));
-	if (bias > 0)
-		memcpy(vectors->factors->user_bias + first, data + width * header->count, bias * header->count);
+	place = driver->user_place + driver->nodes[header->node].first_user + header->first;
+	mf_vectors_unpack(vectors->dimensions, vectors->halves, data, place, header->count, vectors->factors->user);
+	for (int64 u = 0; bias > 0 && u < header->count; u++)
+		memcpy(vectors->factors->user_bias + place[u], data + width * header->count + bias * u, bias);
 	vectors->received += header->count;
 }
 
-/* Takes users as they were solved last: factors->user and user_bias.  exact: nothing is rounded. */
+/*
+ * Takes users as they were solved last, unless they are here: factors->user and user_bias, to the bit.  What half-sweeps
+ * may have rounded goes in half the space.
+ */
 void
-TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact)
+TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *factors)
 {
-	UserVectors vectors = {driver, factors, problem->factors, !exact && problem->int16, 0};
+	UserVectors vectors = {driver, factors, problem->factors, !driver->users_exact && problem->int16, 0};
 	int64		width = mf_packed_vector_bytes(problem->factors, vectors.halves) + sizeof(float);
 	VectorsArgument argument = {.halves = vectors.halves};
 	int64		most = 0;
 
+	if (driver->users_here)
+		return;
 	argument.count = Max(1, VECTORS_AT_ONCE / (width * driver->nnodes));
 	for (int n = 0; n < driver->nnodes; n++)
 		most = Max(most, UsersOfNode(driver, n));
@@ -386,4 +498,5 @@ TakeUserVectors(Driver *driver, const MfProblem *problem, const MfFactors *facto
 	}
 	if (vectors.received != driver->users)
 		NodesDisagree("Vectors of users are missing.");
+	driver->users_here = true;
 }

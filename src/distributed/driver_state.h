@@ -63,14 +63,17 @@ typedef struct Driver
 	int64		users;			/* of all nodes */
 	int64		held_out;		/* rows */
 	int64	   *held_users;		/* the sample whose lists are measured: their places; NULL: there is none */
-	NodeNumber *user_order;		/* users: whose they are, in the order of ids; NULL: nobody asks for some of them */
+	NodeNumber *user_order;		/* users: whose they are, in the order of ids; NULL: nobody asks for it */
+	int32	   *user_place;		/* users, node by node: their places in it; NULL unless items_here */
 	bool		items_here;		/* items are solved from users' vectors, which come here: driver_items.c */
+	bool		users_exact;	/* the last half-sweep of users was exact, */
+	bool		users_here;		/* and its vectors have come */
 	bool		has_users;		/* solved, and what follows is of them */
 	double		users_loss;
 	double		items_loss;		/* of the last half-sweep of users */
 	double		gain;			/* see mf_als_gain() */
 	double		bias;			/* sum over users */
-	double	   *gram;			/* shared x shared, of all users */
+	double	   *gram;			/* shared x shared, of all users; unless items_here */
 	float	   *mean;			/* given_ld: mean user */
 	int64		block;			/* items whose sums are taken at a time */
 	Size		block_width;	/* bytes of those of an item, at most */
@@ -95,6 +98,7 @@ pg_noreturn extern void NodesDisagree(const char *what);
 extern char **ReadOfUsers(Driver *driver, const char *step, Channel channel, int bits);
 extern void FreeOfUsers(const Driver *driver, char **part);
 extern ChosenUser *ChooseUsers(const Driver *driver, const int64 *places, int64 n);
+extern int32 *PlacesOfUsers(const Driver *driver);
 
 /* How many users a node has, once rows are sorted. */
 static inline int64

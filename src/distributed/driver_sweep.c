@@ -99,6 +99,18 @@ TakeResult(void *state, const ChunkHeader *header, const char *data, Size bytes)
 }
 
 /*
+ * Dimensions of the Gram matrix that nodes make of their users, which is for items that are solved from sums; 0: none is
+ * asked for.
+ */
+static int
+GramDimensions(const Driver *driver, const MfProblem *problem)
+{
+	if (!problem->has_interest || driver->items_here)
+		return 0;
+	return problem->shared > 0 ? problem->shared : problem->factors;
+}
+
+/*
  * Adds up what nodes say of their users: the Gram matrix (d x d), the mean user, weighted by each node's pull, and the
  * sum of biases.  Returns the objective.  The part of it that is of items is the same on all nodes and counts once;
  * Max, as nodes without rows say 0.  In the order of nodes, so that bits are the same again.
@@ -107,7 +119,7 @@ static double
 SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 {
 	int			ld = mf_padded(problem->factors);
-	int			d = problem->has_interest ? (problem->shared > 0 ? problem->shared : problem->factors) : 0;
+	int			d = GramDimensions(driver, problem);
 	double	   *mean = palloc0(sizeof(double) * ld);
 	double		pull = 0;
 	double		items_loss = 0;
@@ -152,14 +164,16 @@ double
 SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact)
 {
 	int			ld = mf_padded(problem->factors);
-	int			d = problem->has_interest ? (problem->shared > 0 ? problem->shared : problem->factors) : 0;
+	int			d = GramDimensions(driver, problem);
 	Size		bytes = sizeof(UsersArgument) + sizeof(float) * ld;
 	char	   *argument = palloc0(bytes);
 	Results		results = MakeResults(driver, sizeof(NodeUsers) + sizeof(float) * ld + sizeof(double) * d * d);
 	double		loss;
 
 	SendItems(driver, problem, factors);
-	memcpy(argument, &(UsersArgument) {exact, driver->gain}, sizeof(UsersArgument));
+	driver->users_exact = exact;
+	driver->users_here = false;
+	memcpy(argument, &(UsersArgument) {exact, d > 0, driver->gain}, sizeof(UsersArgument));
 	memcpy(argument + sizeof(UsersArgument), problem->user_mean, sizeof(float) * ld);
 	RunStep(driver, STEP_USERS, argument, bytes, TakeResult, &results);
 	loss = SumUsers(driver, problem, &results);

@@ -2,10 +2,10 @@
  * driver_users.c - users of the nodes, by their numbers in the order of all users' ids.
  *
  * What a training on one node does with some of its users, it chooses by these numbers: which rows are held out, by
- * whom features are tried.  So that the same are chosen here, nodes send the ids of their users, in their order, and
- * they are merged, about a megabyte of each node at a time.  What is kept is whose each user is, two bytes; nodes get
- * it, too, and find the places of their own.  That costs about as much as one half-sweep, so it is done only for
- * trainings that ask for it.
+ * whom features are tried.  And in their order it adds up, where it solves items.  So that the same are chosen here, and
+ * sums have the same bits, nodes send the ids of their users, in their order, and they are merged, about a megabyte of
+ * each node at a time.  What is kept is whose each user is, two bytes; where rows are to be held out nodes get it, too,
+ * and find the places of their own.
  */
 #include "postgres.h"
 
@@ -117,10 +117,7 @@ LeastRun(const IdMerge *merge)
 	return least;
 }
 
-/*
- * driver->user_order: whose users are, in the order of all users' ids.  Rows have been taken, and are not sorted yet.
- * Nodes learn it with what is sent next.
- */
+/* driver->user_order: whose users are, in the order of all users' ids; once, after rows have been taken. */
 void
 RankUsersOnNodes(Driver *driver)
 {
@@ -128,6 +125,8 @@ RankUsersOnNodes(Driver *driver)
 	int64		placed = 0;
 	int			node;
 
+	if (driver->user_order)
+		return;
 	if (driver->nnodes > PG_UINT16_MAX)
 		NodesDisagree("They are too many to say whose each user is.");
 	merge.run = palloc0(sizeof(IdRun) * driver->nnodes);
@@ -153,7 +152,31 @@ RankUsersOnNodes(Driver *driver)
 	for (int n = 0; n < driver->nnodes; n++)
 		MemoryContextDelete(merge.run[n].context);
 	pfree(merge.run);
+}
+
+/* Lets nodes know with what is sent next, which has to be before they sort their rows. */
+void
+SendUserOrder(Driver *driver)
+{
 	AddArray(driver, CHANNEL_USER_ORDER, driver->user_order, sizeof(NodeNumber), driver->users);
+}
+
+/*
+ * The places among users of all nodes of those who are numbered node by node, as driver->nodes has it: int32 each, in
+ * the current memory context.
+ */
+int32 *
+PlacesOfUsers(const Driver *driver)
+{
+	int64	   *next = palloc(sizeof(int64) * driver->nnodes);
+	int32	   *place = HugeArray(driver->users, sizeof(int32));
+
+	for (int n = 0; n < driver->nnodes; n++)
+		next[n] = driver->nodes[n].first_user;
+	for (int64 u = 0; u < driver->users; u++)
+		place[next[driver->user_order[u]]++] = (int32) u;
+	pfree(next);
+	return place;
 }
 
 /* The users of all nodes, who have ratings. */

@@ -17,12 +17,13 @@
 #include "distributed/node_users.h"
 #include "distributed/node_validate.h"
 
-/* A step, and how far a training must be for it. */
+/* A step, and how far a training must be for it: from one phase to another, mostly the same. */
 typedef struct Step
 {
 	const char *name;
 	NodePhase	phase;
 	void		(*begin) (NodeAnswer *answer);
+	NodePhase	until;
 } Step;
 
 /* No chunks, or none any more. */
@@ -43,25 +44,25 @@ BeginEnd(NodeAnswer *answer)
 
 /* All steps.  One that comes out of turn would find arrays missing, so each has the phase that makes them. */
 static const Step steps[] = {
-	{STEP_OPEN, NODE_TAKES, BeginOpen},
-	{STEP_ITEMS, NODE_TAKES, BeginItems},
-	{STEP_USER_IDS, NODE_LISTED, BeginUserIds},
-	{STEP_SORT, NODE_LISTED, BeginSort},
-	{STEP_BEGIN, NODE_SORTED, BeginProblem},
-	{STEP_ITEM_CELLS, NODE_SOLVES, BeginItemCells},
-	{STEP_USERS, NODE_SOLVES, BeginUsers},
-	{STEP_USER_VECTORS, NODE_SOLVES, BeginUserVectors},
-	{STEP_SUMS, NODE_SOLVES, BeginSums},
-	{STEP_COUNTS, NODE_SOLVES, BeginCounts},
-	{STEP_CELLS, NODE_SOLVES, BeginCells},
-	{STEP_VECTORS, NODE_SOLVES, BeginVectors},
-	{STEP_LEAVE_OUT, NODE_SOLVES, BeginLeaveOut},
-	{STEP_HELD_OUT, NODE_SOLVES, BeginHeldOut},
-	{STEP_HELD_ROWS, NODE_SOLVES, BeginHeldRows},
-	{STEP_HELD_ERRORS, NODE_SOLVES, BeginHeldErrors},
-	{STEP_ERRORS, NODE_SOLVES, BeginErrors},
-	{STEP_STORE, NODE_SOLVES, BeginStore},
-	{STEP_END, NODE_SOLVES, BeginEnd}
+	{STEP_OPEN, NODE_TAKES, BeginOpen, NODE_TAKES},
+	{STEP_ITEMS, NODE_TAKES, BeginItems, NODE_TAKES},
+	{STEP_USER_IDS, NODE_LISTED, BeginUserIds, NODE_SOLVES},
+	{STEP_SORT, NODE_LISTED, BeginSort, NODE_LISTED},
+	{STEP_BEGIN, NODE_SORTED, BeginProblem, NODE_SORTED},
+	{STEP_ITEM_CELLS, NODE_SOLVES, BeginItemCells, NODE_SOLVES},
+	{STEP_USERS, NODE_SOLVES, BeginUsers, NODE_SOLVES},
+	{STEP_USER_VECTORS, NODE_SOLVES, BeginUserVectors, NODE_SOLVES},
+	{STEP_SUMS, NODE_SOLVES, BeginSums, NODE_SOLVES},
+	{STEP_COUNTS, NODE_SOLVES, BeginCounts, NODE_SOLVES},
+	{STEP_CELLS, NODE_SOLVES, BeginCells, NODE_SOLVES},
+	{STEP_VECTORS, NODE_SOLVES, BeginVectors, NODE_SOLVES},
+	{STEP_LEAVE_OUT, NODE_SOLVES, BeginLeaveOut, NODE_SOLVES},
+	{STEP_HELD_OUT, NODE_SOLVES, BeginHeldOut, NODE_SOLVES},
+	{STEP_HELD_ROWS, NODE_SOLVES, BeginHeldRows, NODE_SOLVES},
+	{STEP_HELD_ERRORS, NODE_SOLVES, BeginHeldErrors, NODE_SOLVES},
+	{STEP_ERRORS, NODE_SOLVES, BeginErrors, NODE_SOLVES},
+	{STEP_STORE, NODE_SOLVES, BeginStore, NODE_SOLVES},
+	{STEP_END, NODE_SOLVES, BeginEnd, NODE_SOLVES}
 };
 
 /*
@@ -86,7 +87,7 @@ BeginNodeStep(NodeAnswer *answer, int64 job, int node, const char *name, const b
 	 */
 	if (state == NULL && step->phase == NODE_TAKES)
 		state = OpenNodeState(job);
-	if (state == NULL || (step->phase != state->phase && !state->empty))
+	if (state == NULL || ((state->phase < step->phase || state->phase > step->until) && !state->empty))
 		NodeStepIsWrong();
 	BeginNodeTurn(state);
 	state->node = node;

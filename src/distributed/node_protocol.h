@@ -11,7 +11,7 @@
 #include "source/ratings.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 4
+#define NODE_PROTOCOL 5
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)
@@ -154,7 +154,7 @@ typedef struct NodeProblem
 	bool		rests;
 } NodeProblem;
 
-/* Of STEP_USERS, before the mean user (given_ld floats) and the Gram matrix (shared x shared doubles). */
+/* Of STEP_USERS, before the mean user (given_ld floats) and, if it is asked for, the Gram matrix (shared x shared doubles). */
 typedef struct NodeUsers
 {
 	double		loss;			/* of the users of here */
@@ -167,6 +167,7 @@ typedef struct NodeUsers
 typedef struct UsersArgument
 {
 	bool		exact;
+	bool		gram;			/* of objectives with an interest part: the Gram matrix of users is asked for */
 	double		gain;			/* see mf_als_gain() */
 } UsersArgument;
 

@@ -150,7 +150,7 @@ MeanOfNode(const NodeState *state, NodeUsers *users, float *mean)
 }
 
 /*
- * The chunk of STEP_USERS: NodeUsers, the mean user, and the Gram matrix, which are all that the step gives of its
+ * The chunk of STEP_USERS: NodeUsers, the mean user, and maybe the Gram matrix, which are all that the step gives of its
  * users.  The loss of items is taken out of the node's, or the driver would count it once for each node.
  */
 static bytea *
@@ -160,8 +160,9 @@ NextUsers(NodeAnswer *answer)
 	const MfProblem *problem = &state->problem;
 	int			ld = mf_padded(problem->factors);
 	int			d = GramDimensions(problem);
-	Size		gram_bytes = problem->has_interest ? sizeof(double) * d * d : 0;
-	Size		bytes = sizeof(NodeUsers) + sizeof(float) * ld + gram_bytes;
+	UsersArgument argument;
+	Size		gram_bytes;
+	Size		bytes;
 	char	   *data;
 	NodeUsers	users = {0};
 	double	   *gram;
@@ -170,6 +171,9 @@ NextUsers(NodeAnswer *answer)
 
 	if (answer->part++ > 0 || state->empty)
 		return NULL;
+	memcpy(&argument, answer->argument, sizeof(argument));
+	gram_bytes = problem->has_interest && argument.gram ? sizeof(double) * d * d : 0;
+	bytes = sizeof(NodeUsers) + sizeof(float) * ld + gram_bytes;
 	CheckCore(mf_als_end(state->als, &loss));
 	data = palloc0(bytes);
 	mean = AlignedZeroArray(ld, sizeof(float));
@@ -178,7 +182,7 @@ NextUsers(NodeAnswer *answer)
 	users.items_loss = mf_als_fixed_loss(state->als);
 	users.loss = loss - users.items_loss;
 	memcpy(data, &users, sizeof(users));
-	if (problem->has_interest)
+	if (gram_bytes > 0)
 	{
 		gram = palloc(gram_bytes);
 		CheckCore(mf_gram_sums(&state->parallel, state->factors.user, ld, NULL, problem->nusers, d, NULL, gram,

@@ -22,7 +22,9 @@ NextUserIds(NodeAnswer *answer)
 	if (answer->part++ > 0 || state->empty)
 		return NULL;
 	users = state->ratings->users;
-	return PackIds(users, state->user_order, NULL, answer->node, CHANNEL_USER_IDS, users->count, &answer->at);
+	/* once rows are sorted, users are in the order of their ids */
+	return PackIds(users, state->phase == NODE_LISTED ? state->user_order : NULL, NULL, answer->node, CHANNEL_USER_IDS,
+				   users->count, &answer->at);
 }
 
 /* STEP_USER_IDS: the next ids of users, as many as go with a chunk.  Argument: int64, from which on, of each node. */
@@ -39,7 +41,7 @@ BeginUserIds(NodeAnswer *answer)
 	memcpy(&answer->at, answer->argument + sizeof(int64) * answer->node, sizeof(int64));
 	if (answer->at < 0)
 		NodeStepIsWrong();
-	if (state->user_order == NULL)
+	if (state->phase == NODE_LISTED && state->user_order == NULL)
 		state->user_order = IdOrder(state->ratings->users);
 }
 

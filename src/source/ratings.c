@@ -104,16 +104,22 @@ AddRatingSums(RatingSums *to, const RatingSums *from)
 	to->max = Max(to->max, from->max);
 }
 
-/* Mean, deviation and range by sums. */
+/*
+ * Mean, deviation and range by sums.  As these count from the least rating, nothing depends on which one came first:
+ * where all sums are exact, as those of stars are, the bits are the same for rows of one node and of several.
+ */
 static void
 TakeRatingSums(Ratings *ratings, const RatingSums *sums)
 {
-	double		off = sums->sum / sums->weights;
+	RatingSums	least = {.shift = sums->min,.min = sums->min,.max = sums->max};
+	double		off;
 
-	ratings->min = sums->min;
-	ratings->max = sums->max;
-	ratings->mean = sums->shift + off;
-	ratings->deviation = sqrt(sums->squares / sums->weights - off * off);
+	AddRatingSums(&least, sums);
+	off = least.sum / least.weights;
+	ratings->min = least.min;
+	ratings->max = least.max;
+	ratings->mean = least.shift + off;
+	ratings->deviation = sqrt(least.squares / least.weights - off * off);
 }
 
 /* Whether rows fade and next to nothing is left but of rows that say the same. */

@@ -118,18 +118,14 @@ double
 HalfSweep(Training *t, MfSide side, bool exact)
 {
 	Cells	   *cells = side == MF_USERS ? &t->ratings->by_user : &t->ratings->by_item;
-	const double *gram = NULL;
 	MfRows		rows;
 	double		loss;
 
 	if (t->driver && (side == MF_USERS || !ItemsAreHere(t->driver)))
 		return SweepOnNodes(t, side, exact);
 	if (t->driver)
-	{
-		TakeUserVectors(t->driver, &t->problem, &t->factors, exact);
-		gram = t->problem.has_interest ? GramOfNodes(t->driver) : NULL;
-	}
-	CheckCore(mf_als_begin(t->als, side, exact, gram));
+		TakeUserVectors(t->driver, &t->problem, &t->factors);
+	CheckCore(mf_als_begin(t->als, side, exact, NULL));
 	if (t->problem.int16 && !exact)
 		ReportTiles();
 	RewindCells(cells);
@@ -164,10 +160,16 @@ LogIteration(Training *t, double validation)
 void
 UpdateMeanUser(Training *t)
 {
-	if (t->factors.interest && t->driver)
+	if (t->factors.interest == NULL)
+		return;
+	if (t->driver && !ItemsAreHere(t->driver))
+	{
 		MeanUserOfNodes(t->driver, &t->problem, t->mean_user);
-	else if (t->factors.interest)
-		mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
+		return;
+	}
+	if (t->driver)
+		TakeUserVectors(t->driver, &t->problem, &t->factors);
+	mf_mean_user(&t->problem, t->factors.user, t->problem.user_pull, t->mean_user);
 }
 
 /*
@@ -198,17 +200,17 @@ RoundItems(const Training *t)
 
 /*
  * Drops what is too small from all that will be stored.  Users stay what folding in finds, to far below a float's
- * precision.
+ * precision; those of nodes are theirs to store.
  */
 void
 DropTinyFactors(Training *t)
 {
 	int64		ld = mf_padded(t->problem.factors);
 
-	DropTiny(t->factors.user, t->nusers * ld);
+	DropTiny(t->factors.user, t->driver ? 0 : t->nusers * ld);
 	DropTiny(t->factors.interest, t->nitems * ld);
 	DropTiny(t->factors.rating, t->nitems * ld);
-	DropTiny(t->factors.user_bias, t->nusers);
+	DropTiny(t->factors.user_bias, t->driver ? 0 : t->nusers);
 	if (t->user_map)
 		DropTiny(t->user_map->prior, t->nusers * ld);
 	if (t->map)

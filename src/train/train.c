@@ -334,7 +334,10 @@ LoadOnNodes(Trainer *t)
 	training->ratings = TakeOnNodes(training->driver, version->model.name, TrainHalfLife(&training->options));
 	LoadAttributes(t);
 	if (training->features || holdout.fraction > 0)
+	{
 		RankUsersOnNodes(training->driver);
+		SendUserOrder(training->driver);
+	}
 	SortOnNodes(training->driver, holdout, &training->item_counts);
 	SettleObjective(training);
 	KeepArguments(t);
