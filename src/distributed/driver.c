@@ -98,19 +98,6 @@ BeginNodeSettings(void)
 	return settings;
 }
 
-/*
- * Lets answers of so many bytes stay in memory until the GUC nesting level that is open ends: Citus takes an answer
- * as a whole before it gives the first row of it, and what is beyond work_mem goes to a file.
- */
-void
-KeepAnswers(Size bytes)
-{
-	int			kilobytes = (int) Min(bytes / 1024 + 1, MAX_KILOBYTES);
-
-	if (kilobytes > work_mem)
-		Set("work_mem", psprintf("%d", kilobytes));
-}
-
 /* An id's hash, as Citus distributes by it: that of the type's default operator class, as a signed number. */
 static int32
 HashOf(const IdType *type, Datum id)

@@ -23,6 +23,7 @@
 #include "distributed/driver.h"
 #include "distributed/driver_state.h"
 #include "pg/alloc.h"
+#include "pg/citus.h"
 #include "pg/memory_limit.h"
 
 /*

@@ -88,7 +88,6 @@ typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const cha
 
 /* driver.c */
 extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
-extern void KeepAnswers(Size bytes);
 extern void SendArrays(Driver *driver);
 extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);

@@ -19,6 +19,7 @@
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "nodes/nodes.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -420,4 +421,18 @@ UseOneSessionPerNode(void)
 {
 	(void) set_config_option("citus.max_adaptive_executor_pool_size", "1", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/*
+ * Lets answers of so many bytes stay in memory until the GUC nesting level that is open ends: Citus takes an answer
+ * as a whole before it gives the first row of it, and what is beyond work_mem goes to a file.
+ */
+void
+KeepAnswers(Size bytes)
+{
+	int			kilobytes = (int) Min(bytes / 1024 + 1, MAX_KILOBYTES);
+
+	if (kilobytes > work_mem)
+		(void) set_config_option("work_mem", psprintf("%d", kilobytes), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 }

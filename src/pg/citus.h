@@ -43,5 +43,6 @@ extern bool IsCitusTask(void);
 extern bool IsCitusScan(const char *name);
 extern bool IsCitusCoordinator(void);
 extern void UseOneSessionPerNode(void);
+extern void KeepAnswers(Size bytes);
 
 #endif

@@ -16,15 +16,23 @@
 #include "parser/parse_func.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
 #include "compat.h"
 #include "pg/citus.h"
+#include "pg/memory_limit.h"
 #include "pg/packed_rows.h"
 #include "pg/spi_query.h"
 #include "read/packed_read.h"
+
+/*
+ * Citus keeps all packed rows before the first is looked at, in memory up to this part of what is for maintenance: nine
+ * bytes or so a row.  Triplets, which they become, take as many, and sorting these later more than both.
+ */
+#define ANSWER_SHARE 2
 
 /* Columns of a source's query at most: user, item, value, weight, time, kind of event. */
 #define SOURCE_COLUMNS 6
@@ -162,13 +170,17 @@ ReadPacked(const Source *source, bool read_only, SourceRowFunction take, SourceF
 {
 	PackedReceiver receiver = {.source = source,.take = take,.flush = flush,.state = state};
 	char	   *sql = FindPackedQuery(&receiver);
+	int			settings;
 
 	if (sql == NULL)
 		return false;
 	ereport(DEBUG1, (errmsg_internal("mfrec: reading relation \"%s\" packed, from the nodes that have its rows", source->name)));
 	receiver.pub.receiveSlot = ReceivePacked;
 	receiver.scratch = AllocSetContextCreate(CurrentMemoryContext, "mfrec packed rows", ALLOCSET_DEFAULT_SIZES);
+	settings = NewGUCNestLevel();
+	KeepAnswers(MaintenanceMemory() / ANSWER_SHARE);
 	RunQuery(sql, InvalidOid, (Datum) 0, read_only, &receiver.pub);
+	AtEOXact_GUC(true, settings);
 	MemoryContextDelete(receiver.scratch);
 	return true;
 }
