@@ -53,8 +53,8 @@ AppendColumn(StringInfo sql, const char *name)
 
 /*
  * The query by which nodes take their rows; parameters: job, half-life, the names of the source and its time column.
- * Which columns follow is in the flags (TAKES_... of sql/fn_node.c).  Aggregates alone: rows never leave their node,
- * and Citus adds up two numbers of each shard.
+ * Which columns follow is in the flags (TAKES_... of sql/fn_node.c).  An aggregate alone: rows never leave their node, and
+ * Citus adds up a number of each shard.  As mfrec.node_take() returns no null, it counts all rows.
  */
 static char *
 TakeSql(const Source *source)
@@ -62,7 +62,7 @@ TakeSql(const Source *source)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.sum(mfrec.node_take($1, %d, $2, $3, $4",
+	appendStringInfo(&sql, "SELECT pg_catalog.count(mfrec.node_take($1, %d, $2, $3, $4",
 					 (source->feedback == FEEDBACK_EXPLICIT ? 1 : 0) | (source->value_column ? 2 : 0) |
 					 (source->weight_column ? 4 : 0) | (source->time_column ? 8 : 0));
 	AppendColumn(&sql, source->user_column);
