@@ -25,6 +25,7 @@
 #include "pg/packed_rows.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
+#include "read/ratings_read.h"
 #include "rows/row_time.h"
 
 /* What is gathered of all nodes. */
@@ -64,12 +65,13 @@ TakeSql(const Source *source)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT pg_catalog.count(mfrec.node_take($1, %d, $2, $3, $4",
 					 (source->feedback == FEEDBACK_EXPLICIT ? 1 : 0) | (source->value_column ? 2 : 0) |
-					 (source->weight_column ? 4 : 0) | (source->time_column ? 8 : 0));
+					 (source->weight_column ? 4 : 0) | (source->time_column ? 8 : 0) | (source->event_column ? 16 : 0));
 	AppendColumn(&sql, source->user_column);
 	AppendColumn(&sql, source->item_column);
 	AppendColumn(&sql, source->value_column);
 	AppendColumn(&sql, source->weight_column);
 	AppendColumn(&sql, source->time_column);
+	AppendColumn(&sql, source->event_column);
 	appendStringInfo(&sql, ")) FROM %s", SourceSql(source));
 	return sql.data;
 }
@@ -142,6 +144,23 @@ TakeIds(Gathering *g, const char *data, Size bytes)
 	CheckDictionaries(g->ratings->users, items, 0);
 }
 
+/* Adds a node's rows of each kind of event. */
+static void
+TakeEventRows(const Gathering *g, const ChunkHeader *header, const char *data, Size bytes)
+{
+	int64	   *rows = g->ratings->event_rows;
+
+	if (rows == NULL || header->count != g->driver->source->events.weights->count || bytes != sizeof(int64) * header->count)
+		NodesDisagree("Kinds of events are not those that were sent.");
+	for (int64 i = 0; i < header->count; i++)
+	{
+		int64		more;
+
+		memcpy(&more, data + sizeof(int64) * i, sizeof(int64));
+		rows[i] += more;
+	}
+}
+
 /* Takes a chunk of STEP_ITEMS: counts and a maximum, which are exact and so may be added as they come. */
 static void
 TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
@@ -154,12 +173,18 @@ TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
 		TakeIds(g, data, bytes);
 		return;
 	}
+	if (header->channel == CHANNEL_EVENT_ROWS)
+	{
+		TakeEventRows(g, header, data, bytes);
+		return;
+	}
 	CheckResult(header, bytes, sizeof(more));
 	memcpy(&more, data, sizeof(more));
 	g->totals.taken += more.taken;
 	g->totals.users += more.users;
 	g->totals.null_rows += more.null_rows;
 	g->totals.null_times += more.null_times;
+	g->totals.other_events += more.other_events;
 	g->totals.zero_rows += more.zero_rows;
 	g->totals.negative_rows += more.negative_rows;
 	g->totals.dislike_rows += more.dislike_rows;
@@ -237,6 +262,7 @@ TakeTotals(Driver *driver, Gathering *g)
 
 	ratings->null_rows = g->totals.null_rows;
 	ratings->null_times = g->totals.null_times;
+	ratings->other_events = g->totals.other_events;
 	ratings->zero_rows = g->totals.zero_rows;
 	ratings->negative_rows = g->totals.negative_rows;
 	ratings->dislike_rows = g->totals.dislike_rows;
@@ -244,6 +270,7 @@ TakeTotals(Driver *driver, Gathering *g)
 	ratings->read_until = source->time_column ? TimeReadUntil(g->totals.newest, source->time_type) : NAN;
 	ReportRowsRead(g->totals.taken);
 	ReportSkippedRows(ratings);
+	ReportEvents(source, ratings);
 	if (g->totals.users == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA),
@@ -314,6 +341,21 @@ CountsOfItems(const Gathering *g)
 	return counts;
 }
 
+/* Tells nodes that rows are about to come: in whose name they tell how many they have, and what kinds of events weigh. */
+static void
+OpenOnNodes(Driver *driver, const char *model)
+{
+	const EventWeights *events = driver->source->event_column ? driver->source->events.weights : NULL;
+	char	   *json = events ? EventWeightsToJson(events) : "";
+	Size		bytes = sizeof(OpenArgument) + strlen(json);
+	OpenArgument *argument = palloc0(bytes);
+
+	strlcpy(argument->model, model, NAMEDATALEN);
+	memcpy((char *) argument + sizeof(OpenArgument), json, strlen(json));
+	RunStep(driver, STEP_OPEN, argument, bytes, NULL, NULL);
+	pfree(argument);
+}
+
 /*
  * Has nodes take the whole source, and finds out which items there are.  What is returned has all that LoadRatings()
  * finds before rows are sorted; SortOnNodes() completes it, and the caller may append cold items to its `items`
@@ -325,7 +367,6 @@ TakeOnNodes(Driver *driver, const char *model, double half_life)
 	const Source *source = driver->source;
 	Gathering  *g = driver->gathering = palloc0(sizeof(Gathering));
 	Ratings    *ratings = g->ratings = palloc0(sizeof(Ratings));
-	OpenArgument argument;
 	int64		rows;
 
 	g->driver = driver;
@@ -339,9 +380,9 @@ TakeOnNodes(Driver *driver, const char *model, double half_life)
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	NoteRowSecurity(source);
-	memset(&argument, 0, sizeof(argument));
-	strlcpy(argument.model, model, NAMEDATALEN);
-	RunStep(driver, STEP_OPEN, &argument, sizeof(argument), NULL, NULL);
+	if (source->event_column)
+		ratings->event_rows = palloc0(sizeof(int64) * source->events.weights->count);
+	OpenOnNodes(driver, model);
 	rows = TakeRows(driver, half_life);
 	RunStep(driver, STEP_ITEMS, NULL, 0, TakeItems, g);
 	/* before anything is made of them */

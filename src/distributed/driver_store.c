@@ -66,8 +66,6 @@ WhyNotDistributed(const Source *source)
 		return psprintf("It is not distributed by column \"%s\".", source->user_column);
 	if (!TypeTravels(&source->user) || !TypeTravels(&source->item))
 		return "Ids must be integers, numeric, uuid or text, and no domains.";
-	if (source->event_column)
-		return "Kinds of events are weighed on one node only.";
 	if (!CitusHasExtension("mfrec"))
 		return "The extension mfrec is not on all nodes: it was created before Citus, or before a node was added.";
 	if (HasReplicas(ReadShards(source->relid)))

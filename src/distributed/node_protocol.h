@@ -56,6 +56,7 @@ typedef enum Channel
 	CHANNEL_HELD_OUT,			/* a bit of each user of a node */
 	CHANNEL_HELD_ROWS,			/* HeldUser, and what follows it */
 	CHANNEL_ITEM_CELLS,			/* int32 counts of items, then columns, and ratings and weights where cells have them */
+	CHANNEL_EVENT_ROWS,			/* int64 of each kind of event: rows */
 	CHANNEL_USER_VECTORS		/* see mf_vectors_pack(); then floats, biases, where there are any */
 } Channel;
 
@@ -70,7 +71,7 @@ typedef struct ChunkHeader
 	int64		count;
 } ChunkHeader;
 
-/* With STEP_OPEN. */
+/* With STEP_OPEN; behind it what kinds of events weigh, as JSON without a byte of 0, where the source has a column of them. */
 typedef struct OpenArgument
 {
 	char		model[NAMEDATALEN];
@@ -83,6 +84,7 @@ typedef struct NodeTotals
 	int64		users;
 	int64		null_rows;
 	int64		null_times;
+	int64		other_events;
 	int64		zero_rows;
 	int64		negative_rows;
 	int64		dislike_rows;

@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 
 #include "compat.h"
 #include "distributed/node_read.h"
@@ -15,7 +17,7 @@
 #include "pg/progress.h"
 #include "source/others_sort.h"
 
-/* Chunks of STEP_ITEMS: totals, then ids with fingerprints. */
+/* Chunks of STEP_ITEMS: totals, rows of each kind of event where there are kinds, then ids with fingerprints. */
 static bytea *
 NextItems(NodeAnswer *answer)
 {
@@ -23,7 +25,11 @@ NextItems(NodeAnswer *answer)
 	const Ratings *ratings = state->ratings;
 	NodeTotals	totals = {0};
 
-	if (answer->part++ > 0)
+	answer->part++;
+	if (answer->part == 2 && !state->empty && ratings->event_rows)
+		return MakeChunk(answer->node, CHANNEL_EVENT_ROWS, 0, state->events->count, ratings->event_rows,
+						 sizeof(int64) * state->events->count);
+	if (answer->part > 1)
 		return state->empty ? NULL : PackIds(ratings->items, NULL, ratings->fingerprints->item, answer->node, CHANNEL_ITEM_IDS,
 													  ratings->items->count, &answer->at);
 	if (!state->empty)
@@ -32,6 +38,7 @@ NextItems(NodeAnswer *answer)
 			.users = ratings->users->count,
 			.null_rows = ratings->null_rows,
 			.null_times = ratings->null_times,
+			.other_events = ratings->other_events,
 			.zero_rows = ratings->zero_rows,
 			.negative_rows = ratings->negative_rows,
 			.dislike_rows = ratings->dislike_rows,
@@ -42,9 +49,19 @@ NextItems(NodeAnswer *answer)
 	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &totals, sizeof(totals));
 }
 
+/* What kinds of events weigh, as the driver has sent it, which is not trusted to be text. */
+static const EventWeights *
+ReceiveEvents(const char *data, Size bytes)
+{
+	char	   *json = pnstrdup(data, bytes);
+
+	(void) pg_verifymbstr(json, (int) strlen(json), false);
+	return EventWeightsFromJson(&DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)))->root);
+}
+
 /*
  * STEP_OPEN: rows are about to come.  From here on this session tells its part of the training in mf_progress, unless it
- * is the driver's own, which tells of the whole.  Argument: OpenArgument.
+ * is the driver's own, which tells of the whole.  Argument: OpenArgument, and what follows it.
  */
 void
 BeginOpen(NodeAnswer *answer)
@@ -55,6 +72,8 @@ BeginOpen(NodeAnswer *answer)
 		NodeStepIsWrong();
 	StepArgument(answer, &argument, sizeof(argument));
 	argument.model[NAMEDATALEN - 1] = '\0';
+	if (answer->bytes > sizeof(argument))
+		answer->state->events = ReceiveEvents(answer->argument + sizeof(argument), answer->bytes - sizeof(argument));
 	if (!ReportsProgress())
 		BeginProgress(argument.model);
 }

@@ -109,7 +109,7 @@ OpenNodeState(int64 job)
 
 /*
  * Prepares for the rows of a source, with these types of ids and of the columns behind them (as many as there are:
- * value, weight, time).  The source is not opened: rows come as arguments, from whichever shard, so columns have only
+ * value, weight, time, kind of event).  The source is not opened: rows come as arguments, from whichever shard, so columns have only
  * to be there or not, and the name of the source is for messages.
  */
 void
@@ -140,6 +140,13 @@ BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, cons
 		to->time_column = pstrdup(source->time_name);
 		to->time_type = *types++;
 	}
+	if (source->has_event && state->events == NULL)
+		NodeStepIsWrong();
+	if (source->has_event)
+	{
+		to->event_column = to->name;
+		OpenEventKinds(&to->events, to->name, *types++, state->events, to->name, "event_column");
+	}
 	state->intake = OpenPartStream(to, source->half_life, &state->parallel);
 	LeaveNode(&call);
 }
@@ -155,10 +162,12 @@ TakesColumns(const NodeState *state, const NodeSource *source, const IdType *use
 
 	if (user->type != to->user.type || item->type != to->item.type ||
 		source->is_explicit != (to->feedback == FEEDBACK_EXPLICIT) || source->has_value != (to->value_column != NULL) ||
-		source->has_weight != (to->weight_column != NULL) || source->has_time != (to->time_column != NULL))
+		source->has_weight != (to->weight_column != NULL) || source->has_time != (to->time_column != NULL) ||
+		source->has_event != (to->event_column != NULL))
 		return false;
 	return (!source->has_value || *types++ == to->value_type) &&
-		(!source->has_weight || *types++ == to->weight_type) && (!source->has_time || *types == to->time_type);
+		(!source->has_weight || *types++ == to->weight_type) && (!source->has_time || *types++ == to->time_type) &&
+		(!source->has_event || *types == to->events.type);
 }
 
 /*

@@ -31,6 +31,7 @@ typedef struct NodeState
 	NodePhase	phase;
 	int64		turn;			/* the latest step's: an answer ends with the next; given once a session */
 	bool		empty;			/* no row lies here */
+	const EventWeights *events;	/* what kinds of events weigh; NULL: the source has no column of them */
 	Source		source;
 	MfParallel	parallel;
 	RatingStream	   *intake;
@@ -78,6 +79,7 @@ typedef struct NodeSource
 	bool		has_value;
 	bool		has_weight;
 	bool		has_time;
+	bool		has_event;
 	double		half_life;
 	const char *name;
 	const char *time_name;

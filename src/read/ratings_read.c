@@ -275,7 +275,7 @@ ReadSource(RatingReceiver *receiver, bool read_only, const MfParallel *parallel)
 }
 
 /* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
-static void
+void
 ReportEvents(const Source *source, const Ratings *ratings)
 {
 	if (ratings->other_events > 0)

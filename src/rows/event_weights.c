@@ -166,16 +166,16 @@ ReadEventNames(EventKinds *kinds, EventColumn *column)
 }
 
 /*
- * Prepares to tell kinds apart by a column; an error for a type that is no text, integer or enum, and for a kind that
- * is none of its values. argument: what names another column, for the hint.
+ * Prepares to tell kinds apart by a column of that name and type; an error for a type that is no text, integer or enum,
+ * and for a kind that is none of its values. argument: what names another column, for the hint.
  */
 void
-OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights, const char *relation,
+OpenEventKinds(EventKinds *kinds, const char *name, Oid type, const EventWeights *weights, const char *relation,
 			   const char *argument)
 {
-	EventColumn column = {NameStr(att->attname), relation};
+	EventColumn column = {name, relation};
 
-	kinds->type = getBaseType(att->atttypid);
+	kinds->type = getBaseType(type);
 	kinds->weights = weights;
 	kinds->value = NULL;
 	if (IsTextual(kinds->type))
@@ -183,8 +183,8 @@ OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventW
 	if (kinds->type != INT2OID && kinds->type != INT4OID && kinds->type != INT8OID && !type_is_enum(kinds->type))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which cannot be a kind of event", NameStr(att->attname),
-						relation, format_type_be(att->atttypid)),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, which cannot be a kind of event", name,
+						relation, format_type_be(type)),
 				 errdetail("It can be text, an enum or an integer."),
 				 errhint("Name another column with the argument %s, or cast it in a view.", argument)));
 	ReadEventNames(kinds, &column);

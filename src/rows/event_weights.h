@@ -4,7 +4,6 @@
 #ifndef MFREC_EVENT_WEIGHTS_H
 #define MFREC_EVENT_WEIGHTS_H
 
-#include "catalog/pg_attribute.h"
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
@@ -30,7 +29,7 @@ extern int	FindEventName(const EventWeights *weights, const char *name);
 extern EventWeights *OneEvent(char *name);
 extern void AppendEventWeights(StringInfo json, const char *key, const EventWeights *weights);
 extern char *EventWeightsToJson(const EventWeights *weights);
-extern void OpenEventKinds(EventKinds *kinds, const FormData_pg_attribute *att, const EventWeights *weights,
+extern void OpenEventKinds(EventKinds *kinds, const char *name, Oid type, const EventWeights *weights,
 						   const char *relation, const char *argument);
 extern int	FindEventKind(const EventKinds *kinds, Datum value);
 

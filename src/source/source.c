@@ -142,7 +142,7 @@ OpenSource(Source *source, Oid relid, const SourceColumns *columns)
 		if (columns->events)
 		{
 			source->event_column = columns->event;
-			OpenEventKinds(&source->events, att, columns->events, source->name, argument);
+			OpenEventKinds(&source->events, columns->event, att->atttypid, columns->events, source->name, argument);
 		}
 	}
 	source->feedback = ChooseFeedback(source, columns);

@@ -35,6 +35,7 @@ typedef struct NodeTaking
 #define TAKES_VALUE 2
 #define TAKES_WEIGHT 4
 #define TAKES_TIME 8
+#define TAKES_EVENT 16
 
 /* An error where the database is no node of a cluster: no training comes here. */
 static void
@@ -93,12 +94,14 @@ BeginTakingColumns(FunctionCallInfo fcinfo, NodeState *state)
 		.has_value = (flags & TAKES_VALUE) != 0,
 		.has_weight = (flags & TAKES_WEIGHT) != 0,
 		.has_time = (flags & TAKES_TIME) != 0,
+		.has_event = (flags & TAKES_EVENT) != 0,
 		.half_life = PG_GETARG_FLOAT8(2),
 		.name = text_to_cstring(PG_GETARG_TEXT_PP(3)),
 		.time_name = text_to_cstring(PG_GETARG_TEXT_PP(4))
 	};
-	int			more = source.has_value + source.has_weight + source.has_time;
-	Oid			types[3];
+	int			numbers = source.has_value + source.has_weight + source.has_time;
+	int			more = numbers + source.has_event;
+	Oid			types[4];
 	IdType		user;
 	IdType		item;
 
@@ -109,7 +112,7 @@ BeginTakingColumns(FunctionCallInfo fcinfo, NodeState *state)
 	for (int i = 0; i < more; i++)
 	{
 		types[i] = getBaseType(get_fn_expr_argtype(fcinfo->flinfo, COLUMNS_FROM + 2 + i));
-		if (!IsNumber(types[i], source.has_time && i == more - 1))
+		if (i < numbers && !IsNumber(types[i], source.has_time && i == numbers - 1))
 			NodeStepIsWrong();
 	}
 	if (state->intake == NULL)

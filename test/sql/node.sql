@@ -30,6 +30,16 @@ BEGIN;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
 SELECT mfrec.node_take(1, 7, 0, 'x', '', 1, 3, 1::real, 1::real);
 ROLLBACK;
+-- kinds of events that nobody has weighed, or by what is no JSON
+SELECT mfrec.node_take(1, 16, 0, 'x', '', 1, 2, 'view'::text);
+SELECT mfrec.node_run(1, 0, 'open', convert_to(rpad('m', 64) || '{"view"', 'UTF8'));
+SELECT mfrec.node_run(1, 0, 'open', convert_to(rpad('m', 64) || '{}', 'UTF8'));
+SELECT mfrec.node_run(1, 0, 'open', convert_to(rpad('m', 64) || '{"vi', 'UTF8') || '\xff'::bytea);
+BEGIN;
+SELECT mfrec.node_run(1, 0, 'open', convert_to(rpad('m', 64) || '{"view": 2}', 'UTF8'));
+SELECT mfrec.node_take(1, 16, 0, 'x', '', 1, 2, kind) FROM (VALUES ('view'::text), ('buy')) k (kind);
+SELECT mfrec.node_take(1, 0, 0, 'x', '', 1, 2);
+ROLLBACK;
 -- a training is of the subtransaction that it began in
 BEGIN;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
@@ -55,7 +65,7 @@ ROLLBACK;
 CREATE FUNCTION pg_temp.little(v bytea) RETURNS bytea LANGUAGE sql AS
 $$SELECT string_agg(substring(v, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(v)) i$$;
 CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.little(int4send(4)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
+	SELECT pg_temp.little(int4send(5)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
 		|| pg_temp.little(int8send(1)) || data
 $$;
 CREATE FUNCTION pg_temp.begin_with(problem bytea) RETURNS text LANGUAGE plpgsql AS $$
