@@ -8,7 +8,7 @@
 #include "core/metrics/ranking.h"
 #include "distributed/node_protocol.h"
 #include "source/source.h"
-#include "validate/validation_sample.h"
+#include "validate/validation.h"
 
 /*
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
@@ -54,7 +54,9 @@ extern void MeanUserOfNodes(const Driver *driver, const MfProblem *problem, floa
 extern int64 HeldOutOnNodes(const Driver *driver);
 extern void DrawHeldOutOnNodes(Driver *driver, int64 most_users, ValidationSample *sample);
 extern void ReadHeldOutUsers(Driver *driver, const MfProblem *problem, const ValidationSample *sample, float *vectors);
-extern void HeldOutErrorsOfNodes(Driver *driver, MfErrorSums *sums);
+extern void HeldOutErrorsOfNodes(Driver *driver, double *group, MfErrorSums *sums);
+extern int64 ServedUsersOnNodes(Driver *driver, int32 version, const ServedFactors *served);
+extern void TrainedUsersOnNodes(Driver *driver);
 extern double ItemsLossOfNodes(const Driver *driver);
 extern double MeanBiasOfNodes(const Driver *driver);
 extern double SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors);

@@ -403,7 +403,7 @@ SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts)
 {
 	Gathering  *g = driver->gathering;
 	Ratings    *ratings = g->ratings;
-	SortArgument argument = {ratings->fading.newest, holdout.fraction, holdout.from, holdout.seed};
+	SortArgument argument = {ratings->fading.newest, holdout.fraction, holdout.from, holdout.seed, holdout.by_id};
 
 	ReportPhase(PHASE_SORT);
 	SendIds(driver, CHANNEL_ITEM_IDS, ratings->items, 0, g->nitems);

@@ -1,5 +1,5 @@
 /*
- * driver_store.c - users stored on their nodes; and which sources can be trained on theirs at all.
+ * driver_store.c - users stored on their nodes, and read there; and which sources can be trained on theirs at all.
  */
 #include "postgres.h"
 
@@ -104,7 +104,7 @@ IsLargeDistributed(const Source *source)
 	return receiver.number >= LARGE_SOURCE;
 }
 
-/* Adds the number of users that a node has stored. */
+/* Adds the number of users that a node has stored, or has read. */
 static void
 TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
@@ -113,6 +113,26 @@ TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
 	CheckResult(header, bytes, sizeof(stored));
 	memcpy(&stored, data, sizeof(stored));
 	*(int64 *) state += stored;
+}
+
+/* StoreArgument for a version of the driver's table of users, with its shards and `more` bytes, palloc'd; *bytes: of it. */
+static StoreArgument *
+MakeStoreArgument(const Driver *driver, int32 version, bool with_seen, Size more, Size *bytes)
+{
+	const Shards *shards = driver->shards;
+	Size		shards_bytes = sizeof(ShardRange) * shards->count;
+	StoreArgument *argument = palloc0(sizeof(StoreArgument) + shards_bytes + more);
+	char	   *to = (char *) argument + sizeof(StoreArgument);
+
+	argument->version = version;
+	argument->with_seen = with_seen;
+	argument->nshards = shards->count;
+	strlcpy(argument->table, FactorTableName(driver->user_relid), NAMEDATALEN);
+	strlcpy(argument->schema, get_namespace_name(get_rel_namespace(driver->user_relid)), NAMEDATALEN);
+	for (int s = 0; s < shards->count; s++)
+		memcpy(to + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));
+	*bytes = sizeof(StoreArgument) + shards_bytes + more;
+	return argument;
 }
 
 /*
@@ -125,18 +145,45 @@ TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
 int64
 StoreOnNodes(Driver *driver, bool with_seen)
 {
-	const Shards *shards = driver->shards;
-	StoreArgument argument = {.version = driver->version,.with_seen = with_seen,.nshards = shards->count};
-	Size		bytes = sizeof(argument) + sizeof(ShardRange) * shards->count;
-	char	   *data = palloc(bytes);
+	Size		bytes;
+	StoreArgument *argument = MakeStoreArgument(driver, driver->version, with_seen, 0, &bytes);
 	int64		stored = 0;
 
-	strlcpy(argument.table, FactorTableName(driver->user_relid), NAMEDATALEN);
-	strlcpy(argument.schema, get_namespace_name(get_rel_namespace(driver->user_relid)), NAMEDATALEN);
-	memcpy(data, &argument, sizeof(argument));
-	for (int s = 0; s < shards->count; s++)
-		memcpy(data + sizeof(argument) + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));
-	RunStep(driver, STEP_STORE, data, bytes, TakeStored, &stored);
-	pfree(data);
+	RunStep(driver, STEP_STORE, argument, bytes, TakeStored, &stored);
+	pfree(argument);
 	return stored;
+}
+
+/*
+ * Has nodes take the users of a stored version of the driver's model, by whom they then measure; how many there are.
+ * Where it predicts ratings alone they get its items, too: of lists these are needed here.
+ */
+int64
+ServedUsersOnNodes(Driver *driver, int32 version, const ServedFactors *served)
+{
+	Size		mean_bytes = sizeof(float) * served->problem.factors;
+	Size		bytes;
+	StoreArgument *argument = MakeStoreArgument(driver, version, false, sizeof(ServedArgument) + mean_bytes, &bytes);
+	ServedArgument of = {served->objective, served->mean_bias};
+	char	   *end = (char *) argument + bytes;
+	int64		users = 0;
+
+	memcpy(end - mean_bytes - sizeof(of), &of, sizeof(of));
+	memcpy(end - mean_bytes, served->mean_user, mean_bytes);
+	RunStep(driver, STEP_SERVED, argument, bytes, TakeStored, &users);
+	pfree(argument);
+	if (served->problem.has_interest)
+		return users;
+	AddArray(driver, CHANNEL_RATING, served->factors.rating, sizeof(float) * mf_padded(served->problem.factors),
+			 served->problem.nitems);
+	AddArray(driver, CHANNEL_BIAS, served->factors.item_bias, sizeof(float), served->problem.nitems);
+	SendArrays(driver);
+	return users;
+}
+
+/* Has nodes measure by the users that are trained again. */
+void
+TrainedUsersOnNodes(Driver *driver)
+{
+	RunStep(driver, STEP_SERVED, NULL, 0, NULL, NULL);
 }

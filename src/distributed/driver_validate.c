@@ -68,7 +68,7 @@ TakeHeldRows(void *state, const ChunkHeader *header, const char *data, Size byte
 	memcpy(reading->items[held.at], data + sizeof(HeldUser), items);
 }
 
-/* Makes the sample of what has come: users are numbered as in driver->held_users. */
+/* Makes the sample of what has come, of the users of driver->held_users in their order. */
 static void
 JoinHeldRows(Driver *driver, const HeldReading *reading, ValidationSample *sample)
 {
@@ -95,7 +95,7 @@ JoinHeldRows(Driver *driver, const HeldReading *reading, ValidationSample *sampl
 		memcpy(sample->relevant + sample->start[s], reading->items[u], sizeof(int32) * held->nrelevant);
 		memcpy(sample->seen + sample->seen_start[s], reading->items[u] + held->nrelevant, sizeof(int32) * held->nseen);
 		driver->held_users[s] = driver->held_users[u];
-		sample->user[s] = s;
+		sample->user[s] = (int32) (driver->held_users[s] & PG_INT32_MAX);	/* by which a metric is grouped */
 		sample->start[s + 1] = sample->start[s] + held->nrelevant;
 		sample->seen_start[s + 1] = sample->seen_start[s] + held->nseen;
 		s++;
@@ -150,6 +150,7 @@ typedef struct ErrorsReading
 {
 	Driver	   *driver;
 	MfErrorSums *of_node;
+	double	  **groups;			/* nnodes times METRIC_GROUPS; NULL: they are not wanted */
 } ErrorsReading;
 
 /* Takes a chunk of STEP_HELD_ERRORS. */
@@ -157,22 +158,42 @@ static void
 TakeErrors(void *state, const ChunkHeader *header, const char *data, Size bytes)
 {
 	ErrorsReading *reading = state;
+	Size		groups = reading->groups ? sizeof(double) * METRIC_GROUPS : 0;
 
-	CheckResult(header, bytes, sizeof(MfErrorSums));
+	CheckResult(header, bytes, sizeof(MfErrorSums) + groups);
 	if (header->node < 0 || header->node >= reading->driver->nnodes)
 		NodesDisagree("A node has an unknown number.");
 	memcpy(&reading->of_node[header->node], data, sizeof(MfErrorSums));
+	if (reading->groups)
+	{
+		reading->groups[header->node] = palloc(groups);
+		memcpy(reading->groups[header->node], data + sizeof(MfErrorSums), groups);
+	}
+}
+
+/* Adds what users of a node have in each group; they were added up there. */
+static void
+AddGroups(double *group, const double *of_node)
+{
+	for (int g = 0; of_node && g < METRIC_GROUPS; g++)
+		group[g] += of_node[g];
 }
 
 /* As HeldOutErrors(), of all nodes, by the items that they were sent last. */
 void
-HeldOutErrorsOfNodes(Driver *driver, MfErrorSums *sums)
+HeldOutErrorsOfNodes(Driver *driver, double *group, MfErrorSums *sums)
 {
 	ErrorsReading reading = {driver, palloc0(sizeof(MfErrorSums) * driver->nnodes)};
 
+	if (group)
+		reading.groups = palloc0(sizeof(double *) * driver->nnodes);
 	memset(sums, 0, sizeof(MfErrorSums));
-	RunStep(driver, STEP_HELD_ERRORS, NULL, 0, TakeErrors, &reading);
+	RunStep(driver, STEP_HELD_ERRORS, "1", group ? 1 : 0, TakeErrors, &reading);
 	for (int n = 0; n < driver->nnodes; n++)
+	{
 		mf_error_merge(sums, &reading.of_node[n]);
+		if (group)
+			AddGroups(group, reading.groups[n]);
+	}
 	pfree(reading.of_node);
 }

@@ -12,6 +12,7 @@
 #include "distributed/node.h"
 #include "distributed/node_items.h"
 #include "distributed/node_read.h"
+#include "distributed/node_served.h"
 #include "distributed/node_store.h"
 #include "distributed/node_sweep.h"
 #include "distributed/node_users.h"
@@ -60,6 +61,7 @@ static const Step steps[] = {
 	{STEP_HELD_OUT, NODE_SOLVES, BeginHeldOut, NODE_SOLVES},
 	{STEP_HELD_ROWS, NODE_SOLVES, BeginHeldRows, NODE_SOLVES},
 	{STEP_HELD_ERRORS, NODE_SOLVES, BeginHeldErrors, NODE_SOLVES},
+	{STEP_SERVED, NODE_SOLVES, BeginServed, NODE_SOLVES},
 	{STEP_ERRORS, NODE_SOLVES, BeginErrors, NODE_SOLVES},
 	{STEP_STORE, NODE_SOLVES, BeginStore, NODE_SOLVES},
 	{STEP_END, NODE_SOLVES, BeginEnd, NODE_SOLVES}
@@ -148,13 +150,15 @@ ReceiveChunk(int64 job, const bytea *chunk)
 	Size		bytes;
 	const char *data = ReadChunk(chunk, &header, &bytes);
 	NodeCall	call;
+	MfFactors  *factors;
 	int			ld;
 
 	if (state == NULL)
 		NodeStepIsWrong();
 	if (state->empty)
 		return;
-	ld = state->phase == NODE_SOLVES ? mf_padded(state->problem.factors) : 0;
+	ld = state->phase == NODE_SOLVES ? mf_padded(MeasuredProblem(state)->factors) : 0;
+	factors = MeasuredFactors(state);
 	EnterNode(state, &call);
 	switch (header.channel)
 	{
@@ -171,13 +175,13 @@ ReceiveChunk(int64 job, const bytea *chunk)
 			ReceiveCounts(state, &header, data, bytes);
 			break;
 		case CHANNEL_INTEREST:
-			ReceiveFloats(state, &header, data, bytes, state->factors.interest, ld);
+			ReceiveFloats(state, &header, data, bytes, factors->interest, ld);
 			break;
 		case CHANNEL_RATING:
-			ReceiveFloats(state, &header, data, bytes, state->factors.rating, ld);
+			ReceiveFloats(state, &header, data, bytes, factors->rating, ld);
 			break;
 		case CHANNEL_BIAS:
-			ReceiveFloats(state, &header, data, bytes, state->factors.item_bias, 1);
+			ReceiveFloats(state, &header, data, bytes, factors->item_bias, 1);
 			break;
 		default:
 			NodeStepIsWrong();

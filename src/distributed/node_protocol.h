@@ -33,6 +33,7 @@
 #define STEP_HELD_OUT "held_out"	/* who has relevant rows that are held out */
 #define STEP_HELD_ROWS "held_rows"	/* some users: what of them is held out, and what they have besides */
 #define STEP_HELD_ERRORS "held_errors"	/* of predictions for rows held out */
+#define STEP_SERVED "served"	/* users of a stored version, by whom these steps and STEP_VECTORS go until this comes empty */
 #define STEP_ERRORS "errors"	/* squared errors of ratings */
 #define STEP_STORE "store"		/* users' rows, into the shards of here */
 #define STEP_END "end"			/* all memory goes */
@@ -127,6 +128,7 @@ typedef struct SortArgument
 	double		holdout;		/* rows that are held out: see Holdout */
 	double		holdout_from;
 	uint64		holdout_seed;
+	bool		holdout_by_id;
 } SortArgument;
 
 /* Of STEP_SORT. */
@@ -200,6 +202,13 @@ typedef struct StoreArgument
 	char		schema[NAMEDATALEN];
 	char		table[NAMEDATALEN];
 } StoreArgument;
+
+/* With STEP_SERVED, behind StoreArgument and its shards; behind this the version's mean user, in floats. */
+typedef struct ServedArgument
+{
+	MfObjective objective;
+	double		mean_bias;
+} ServedArgument;
 
 /* A shard of the table of users, and the hashes of its rows. */
 typedef struct ShardRange

@@ -240,7 +240,8 @@ BeginSort(NodeAnswer *answer)
 		return;
 	StepArgument(answer, &argument, sizeof(argument));
 	ratings->fading.newest = argument.newest;
-	holdout = (Holdout) {.fraction = argument.holdout,.from = argument.holdout_from,.seed = argument.holdout_seed};
+	holdout = (Holdout) {.fraction = argument.holdout,.from = argument.holdout_from,.seed = argument.holdout_seed,
+	.by_id = argument.holdout_by_id};
 	if (state->placed != (state->user_place ? ratings->users->count : 0) || (holdout.fraction > 0 && !state->user_place))
 		NodeStepIsWrong();
 	ReportPhase(PHASE_SORT);

@@ -9,7 +9,7 @@
 #include "core/als/als.h"
 #include "distributed/node_protocol.h"
 #include "read/ratings_read.h"
-#include "validate/validation_sample.h"
+#include "validate/validation.h"
 
 /* How far a node is. */
 typedef enum NodePhase
@@ -53,6 +53,7 @@ typedef struct NodeState
 	MfAls	   *als;
 	float	   *mean_user;
 	int32	   *user_counts;
+	ServedFactors *served;		/* a stored version that is measured in the stead of these; NULL: these are */
 	MfRows		part;			/* of cells by item: what is at hand, */
 	int64		next_item;		/* and whose sums come next */
 	MfRows		user_part;		/* of cells by user, likewise */
@@ -84,6 +85,20 @@ typedef struct NodeSource
 	const char *name;
 	const char *time_name;
 } NodeSource;
+
+/* What is measured: the training, or the version that serves. */
+static inline const MfProblem *
+MeasuredProblem(const NodeState *state)
+{
+	return state->served ? &state->served->problem : &state->problem;
+}
+
+/* Its factors. */
+static inline MfFactors *
+MeasuredFactors(NodeState *state)
+{
+	return state->served ? &state->served->factors : &state->factors;
+}
 
 extern void EnterNode(NodeState *state, NodeCall *call);
 extern void LeaveNode(const NodeCall *call);

@@ -23,7 +23,7 @@
 #include "pg/progress.h"
 
 /* A shard's table on this node, which must be the caller's. */
-static Oid
+Oid
 OpenUserShard(const StoreArgument *argument, const ShardRange *shard)
 {
 	char	   *name = PlacementName(argument->table, shard->shard);
@@ -43,7 +43,7 @@ OpenUserShard(const StoreArgument *argument, const ShardRange *shard)
  * The hashes of users, known ones and behind them those without a vector, as Citus has them: *count, in the order of
  * numbers.  Made once for all shards, as each shard looks through all of them.
  */
-static int32 *
+int32 *
 HashUsers(const NodeState *state, int64 *count)
 {
 	const IdType *type = &state->source.user;
@@ -110,6 +110,26 @@ StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *sh
 	return rows.nchosen;
 }
 
+/* The argument of a step that names shards, with `more` bytes behind these. */
+void
+TakeStoreArgument(const NodeAnswer *answer, StoreArgument *argument, Size more)
+{
+	StepArgument(answer, argument, sizeof(StoreArgument));
+	if (argument->nshards < 0 || answer->bytes != sizeof(StoreArgument) + sizeof(ShardRange) * argument->nshards + more)
+		NodeStepIsWrong();
+	argument->schema[NAMEDATALEN - 1] = argument->table[NAMEDATALEN - 1] = '\0';
+}
+
+/* Its shard number `s`. */
+ShardRange
+StoredShard(const NodeAnswer *answer, int s)
+{
+	ShardRange	shard;
+
+	memcpy(&shard, answer->argument + sizeof(StoreArgument) + sizeof(ShardRange) * s, sizeof(ShardRange));
+	return shard;
+}
+
 /* The chunk of STEP_STORE: how many users are stored here. */
 static bytea *
 NextStore(NodeAnswer *answer)
@@ -132,10 +152,7 @@ BeginStore(NodeAnswer *answer)
 	answer->next = NextStore;
 	if (state->empty)
 		return;
-	StepArgument(answer, &argument, sizeof(argument));
-	if (argument.nshards < 0 || answer->bytes != sizeof(argument) + sizeof(ShardRange) * argument.nshards)
-		NodeStepIsWrong();
-	argument.schema[NAMEDATALEN - 1] = argument.table[NAMEDATALEN - 1] = '\0';
+	TakeStoreArgument(answer, &argument, 0);
 	DropTiny(state->factors.user, state->problem.nusers * mf_padded(state->problem.factors));
 	DropTiny(state->factors.user_bias, state->problem.nusers);
 	ReportPhase(PHASE_STORE);
@@ -143,9 +160,8 @@ BeginStore(NodeAnswer *answer)
 	hash = HashUsers(state, &count);
 	for (int s = 0; s < argument.nshards; s++)
 	{
-		ShardRange	shard;
+		ShardRange	shard = StoredShard(answer, s);
 
-		memcpy(&shard, answer->argument + sizeof(argument) + sizeof(ShardRange) * s, sizeof(ShardRange));
 		answer->at += StoreShard(state, &argument, &shard, hash, count, numbers);
 	}
 

@@ -151,13 +151,14 @@ PutCells(char *to, const MfRows *rows, int64 first, int64 n)
 static bytea *
 PackUser(const NodeAnswer *answer, int32 user, int64 r)
 {
-	const NodeState *state = answer->state;
+	NodeState  *state = answer->state;
+	const MfFactors *factors = MeasuredFactors(state);
 	const MfRows *part = &state->user_part;
-	int			ld = mf_padded(state->problem.factors);
+	int			ld = mf_padded(MeasuredProblem(state)->factors);
 	int64		first = r < 0 ? 0 : part->start[r];
 	int64		n = r < 0 ? 0 : part->start[r + 1] - first;
 	SentUser	sent = {.at = (int32) answer->at - 1,.ncells = (int32) n,.has_ratings = n > 0 && part->rating,
-		.has_weights = n > 0 && part->weight,.bias = state->factors.user_bias ? state->factors.user_bias[user] : 0};
+		.has_weights = n > 0 && part->weight,.bias = factors->user_bias ? factors->user_bias[user] : 0};
 	bytea	   *chunk;
 	char	   *to;
 
@@ -170,7 +171,7 @@ PackUser(const NodeAnswer *answer, int32 user, int64 r)
 	to = ChunkData(chunk);
 	memcpy(to, &sent, sizeof(SentUser));
 	to += sizeof(SentUser);
-	memcpy(to, state->factors.user + (int64) user * ld, sizeof(float) * ld);
+	memcpy(to, factors->user + (int64) user * ld, sizeof(float) * ld);
 	if (n > 0)
 		PutCells(to + sizeof(float) * ld, part, first, n);
 	return chunk;

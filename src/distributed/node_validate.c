@@ -92,27 +92,38 @@ BeginHeldRows(NodeAnswer *answer)
 	FillSample(sample, state->ratings, NAN);
 }
 
-/* The chunk of STEP_HELD_ERRORS. */
+/* The chunk of STEP_HELD_ERRORS: sums, then by groups of users where the argument asks for them. */
 static bytea *
 NextHeldErrors(NodeAnswer *answer)
 {
 	NodeState  *state = answer->state;
+	const MfObjective *objective = state->served ? &state->served->objective : &state->objective;
+	Size		groups = answer->bytes > 0 ? sizeof(double) * METRIC_GROUPS : 0;
+	double	   *group = groups > 0 ? palloc0(groups) : NULL;
 	MfErrorSums sums;
 	NodeCall	call;
+	bytea	   *chunk;
 
 	if (answer->part++ > 0 || state->empty)
 		return NULL;
 	EnterNode(state, &call);	/* rows may be in a file of the training's */
-	HeldOutErrors(state->ratings, &state->objective, &state->factors, NULL, &sums);
+	HeldOutErrors(state->ratings, objective, MeasuredFactors(state), state->user_place, group, &sums);
 	LeaveNode(&call);
-	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &sums, sizeof(sums));
+	chunk = MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, NULL, sizeof(sums) + groups);
+	memcpy(ChunkData(chunk), &sums, sizeof(sums));
+	if (group)
+		memcpy(ChunkData(chunk) + sizeof(sums), group, groups);
+	return chunk;
 }
 
-/* STEP_HELD_ERRORS: errors of predicted ratings on rows held out, of problems with a rating part. */
+/*
+ * STEP_HELD_ERRORS: errors of predicted ratings on rows held out, of problems with a rating part.  Argument: a byte where
+ * they are wanted by groups of users, too.
+ */
 void
 BeginHeldErrors(NodeAnswer *answer)
 {
 	answer->next = NextHeldErrors;
-	if (!answer->state->empty && answer->state->factors.rating == NULL)
+	if (!answer->state->empty && MeasuredFactors(answer->state)->rating == NULL)
 		NodeStepIsWrong();
 }

@@ -282,10 +282,11 @@ GuardVersion(Trainer *t)
 	GuardedVersion guarded = {.ratings = training->ratings,.problem = &training->problem,
 		.objective = &training->objective,.factors = &training->factors,.item_counts = training->item_counts,
 		.parallel = &training->parallel,.model = &version->model,.served = version->tables_lost ? 0 : version->served,
-		.holdout = ChooseHoldout(t)};
+		.holdout = ChooseHoldout(t),.rows = RowsThere(training)};
 
 	if (t->request->guard == 0)
 		return;
+	guarded.held_out = training->driver ? HeldOutOnNodes(training->driver) : training->ratings->held_out.count;
 	InspectVersion(&guarded, &t->findings);
 	version->withheld = t->findings.why;
 	if (version->withheld)
@@ -346,6 +347,19 @@ LoadOnNodes(Trainer *t)
 		CreateItemMap(training);
 }
 
+/* Has iterations measured on rows that are held out for it; those of a guard say nothing until the end. */
+static void
+BeginValidation(Training *training)
+{
+	if (TrainHoldout(&training->options).fraction <= 0)
+		return;
+	if (training->driver)
+		ValidateThere(training);
+	else if (training->ratings->held_out.count > 0)
+		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
+												&training->parallel);
+}
+
 /* Gives factors their first values, solves for them, and stops where rows held out say so. */
 static void
 SolveTraining(Trainer *t)
@@ -354,11 +368,7 @@ SolveTraining(Trainer *t)
 
 	StartFactors(training);
 	WarmStart(t);
-	if (training->driver)
-		ValidateThere(training);
-	else if (training->ratings->held_out.count > 0 && TrainHoldout(&training->options).fraction > 0)
-		training->validation = CreateValidation(training->ratings, &training->problem, &training->objective,
-												&training->parallel);
+	BeginValidation(training);
 	ReportPhase(PHASE_SWEEP);
 	RunSweeps(training);
 	NoticeMaps(training, t->attributes.name, t->profiles.name);
@@ -383,7 +393,7 @@ Train(const TrainRequest *request, ModelVersion *result)
 	char	   *name;
 
 	BeginTraining(t);
-	if (TrainsOnNodes(&request->options, request->distribute, request->guard > 0, &t->source, &t->version.model))
+	if (TrainsOnNodes(&request->options, request->distribute, &t->source, &t->version.model))
 		LoadOnNodes(t);
 	else
 		LoadTraining(t);

@@ -16,14 +16,12 @@
 
 /* Why a training cannot go on where rows lie, as an error's detail; NULL where it can. */
 static char *
-WhyNotOnNodes(const TrainOptions *options, bool guarded, const Source *source, const Model *model)
+WhyNotOnNodes(const TrainOptions *options, const Source *source, const Model *model)
 {
 	if (HasFeatures(&options->user_features))
 		return "Attributes of users are learned on one node only.";
 	if (TrainHoldout(options).fraction > 0 && TrainHoldout(options).by_time)
 		return "The newest rows for validation are held out on one node only; validation_by => 'random' holds out any.";
-	if (guarded)
-		return "Rows for the guard are held out on one node only.";
 	if (source->tenant)
 		return "Models of tenants are trained on one node only.";
 	if (OidIsValid(model->user_relid) && RelationOwner(model->user_relid) != GetUserId())
@@ -47,17 +45,17 @@ SayPlace(const char *name, const char *why)
 }
 
 /*
- * Whether a training goes on where rows lie.  asked: what the caller says; an error where that cannot be.  guarded: rows
- * are held out for a guard.  model: as it is before, of a new one without tables.
+ * Whether a training goes on where rows lie.  asked: what the caller says; an error where that cannot be.  model: as it is
+ * before, of a new one without tables.
  */
 bool
-TrainsOnNodes(const TrainOptions *options, Distribute asked, bool guarded, const Source *source, const Model *model)
+TrainsOnNodes(const TrainOptions *options, Distribute asked, const Source *source, const Model *model)
 {
 	char	   *why;
 
 	if (asked == DISTRIBUTE_NEVER || (asked == DISTRIBUTE_DEFAULT && !IsCitusTable(source->relid)))
 		return false;
-	why = WhyNotOnNodes(options, guarded, source, model);
+	why = WhyNotOnNodes(options, source, model);
 	if (why && asked == DISTRIBUTE_ALWAYS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -16,6 +16,6 @@ typedef enum Distribute
 	DISTRIBUTE_ALWAYS			/* an error where it cannot */
 } Distribute;
 
-extern bool TrainsOnNodes(const TrainOptions *options, Distribute asked, bool guarded, const Source *source, const Model *model);
+extern bool TrainsOnNodes(const TrainOptions *options, Distribute asked, const Source *source, const Model *model);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "train/training.h"
 
+extern ValidationRows *RowsThere(Training *t);
 extern void ValidateThere(Training *t);
 
 #endif

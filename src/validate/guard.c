@@ -91,13 +91,24 @@ IsAhead(const Validation *validation, const Measured *a, const Measured *b, doub
 	return lead > share * b->value && ChanceOfLead(validation, a, b) < chance;
 }
 
+/* What measures factors of a problem on the rows held out. */
+static Validation *
+ValidationOf(const GuardedVersion *v, const MfProblem *problem, const MfObjective *objective, MfMetricId metric)
+{
+	Validation *validation = v->rows ? CreateValidationOf(v->rows, problem, objective, v->parallel) :
+		CreateValidation(v->ratings, problem, objective, v->parallel);
+
+	SetMetric(validation, metric, NAN, MOST_USERS);
+	return validation;
+}
+
 /* Reason 1; NULL: it is none. */
 static char *
 WhyRows(const GuardedVersion *v)
 {
 	bool		updated;
 	int64		before = VersionRatings(v->model, v->served, &updated);
-	int64		now = v->ratings->rows + v->ratings->held_out.count;
+	int64		now = v->ratings->rows + v->held_out;
 
 	if (now >= MOST_ROWS * before)
 		return NULL;
@@ -142,20 +153,39 @@ IsComparable(const GuardedVersion *v)
 	return parameters && !updated && JsonNumber(parameters, GUARD, 0) >= v->holdout.fraction;
 }
 
+/* The factors of the version that serves; false where there is nothing of it to be compared. */
+static bool
+LoadServed(const GuardedVersion *v, ServedFactors *served)
+{
+	const Model *model = v->model;
+	const Ratings *ratings = v->ratings;
+	int64		nusers = v->rows ? 0 : ratings->by_user.nrows;
+
+	if (!OpenServedFactors(model, v->served, nusers, ratings->by_item.nrows, served) ||
+		LoadServedSide(model->item_relid, v->served, served, ratings->items, false) == 0)
+		return false;
+	return (v->rows ? v->rows->served(v->rows->state, v->served, served) :
+			LoadServedSide(model->user_relid, v->served, served, ratings->users, true)) > 0;
+}
+
 /* Reason 3; NULL: it is none. */
 static char *
 WhyServed(const GuardedVersion *v, const Validation *validation, MfMetricId metric, const Measured *new)
 {
 	ServedFactors served;
 	Validation *other;
-	Measured	old;
+	Measured	old = {.value = NAN};
 
-	if (!v->holdout.by_id || v->served == 0 || !IsComparable(v) || !LoadServedFactors(v->model, v->served, v->ratings, &served))
+	if (!v->holdout.by_id || v->served == 0 || !IsComparable(v))
 		return NULL;
-	other = CreateValidation(v->ratings, &served.problem, &served.objective, v->parallel);
-	SetMetric(other, metric, NAN, MOST_USERS);
-	old = BeginMeasuring(other);
-	old.value = Validate(other, &served.factors);
+	if (LoadServed(v, &served))
+	{
+		other = ValidationOf(v, &served.problem, &served.objective, metric);
+		old = BeginMeasuring(other);
+		old.value = Validate(other, &served.factors);
+	}
+	if (v->rows)
+		v->rows->trained(v->rows->state);
 	if (isnan(old.value) || !IsAhead(validation, &old, new, CLEAR_SHARE, CLEAR_CHANCE))
 		return NULL;
 	return psprintf("%s on rows that neither has learned from is %.4f, that of version %d %.4f",
@@ -171,10 +201,9 @@ WhyMeasured(const GuardedVersion *v, GuardFindings *findings)
 	Measured	new;
 	char	   *why;
 
-	if (v->ratings->held_out.count == 0)
+	if (v->held_out == 0)
 		return NULL;
-	validation = CreateValidation(v->ratings, v->problem, v->objective, v->parallel);
-	SetMetric(validation, metric, NAN, MOST_USERS);
+	validation = ValidationOf(v, v->problem, v->objective, metric);
 	if (!LowerIsBetter(validation) && ValidationUsers(validation) < LEAST_USERS)
 		return NULL;
 	new = BeginMeasuring(validation);

@@ -8,6 +8,7 @@
 #include "core/als/problem.h"
 #include "model/model_catalog.h"
 #include "source/ratings.h"
+#include "validate/validation.h"
 
 /* A version that has been trained, and the model that it is to be the next one of. */
 typedef struct GuardedVersion
@@ -20,7 +21,9 @@ typedef struct GuardedVersion
 	const MfParallel *parallel;
 	const Model *model;
 	int32		served;			/* the version that serves now; 0: none */
-	Holdout		holdout;		/* how rows are held out */
+	Holdout		holdout;		/* how rows are held out, */
+	int64		held_out;		/* and how many */
+	const ValidationRows *rows; /* where these and users are elsewhere; NULL: they are here */
 } GuardedVersion;
 
 /* What a guard has found; numbers are NaN where they were not measured. */

@@ -62,18 +62,18 @@ TakeRow(void *state, const StoredRow *row)
 		factors->user_bias[number] = row->bias;
 }
 
-/* Room for the factors, users all the mean one. */
-static void
-AllocateFactors(ServedFactors *served, const float *mean_user, double mean_bias)
+/* The problem of the version's objective, and room for its factors, users all the mean one. */
+void
+MakeServedFactors(ServedFactors *served, int64 nusers, int64 nitems)
 {
 	MfFactors  *factors = &served->factors;
-	int64		nusers = served->problem.nusers;
-	int64		nitems = served->problem.nitems;
-	int64		ld = mf_padded(served->problem.factors);
+	int64		ld;
 
+	served->problem = mf_objective_problem(&served->objective, nusers, nitems);
+	ld = mf_padded(served->problem.factors);
 	factors->user = AlignedZeroArray(nusers * ld, sizeof(float));
 	for (int64 u = 0; u < nusers; u++)
-		memcpy(factors->user + u * ld, mean_user, sizeof(float) * served->problem.factors);
+		memcpy(factors->user + u * ld, served->mean_user, sizeof(float) * served->problem.factors);
 	if (!mf_ratings_alone(&served->objective))
 		factors->interest = AlignedZeroArray(nitems * ld, sizeof(float));
 	if (!mf_is_explicit(&served->objective))
@@ -82,14 +82,13 @@ AllocateFactors(ServedFactors *served, const float *mean_user, double mean_bias)
 	factors->item_bias = AlignedZeroArray(nitems, sizeof(float));
 	factors->user_bias = AlignedZeroArray(nusers, sizeof(float));
 	for (int64 u = 0; u < nusers; u++)
-		factors->user_bias[u] = (float) mean_bias;
+		factors->user_bias[u] = (float) served->mean_bias;
 }
 
-/* Reads one model table; the number of rows that the ratings have, too. */
-static int64
-LoadSide(const Model *model, int32 version, ServedFactors *served, const IdMap *ids, bool users)
+/* Reads a model table of users or items, or a part of one; returns how many of its rows are among the ids. */
+int64
+LoadServedSide(Oid relid, int32 version, ServedFactors *served, const IdMap *ids, bool users)
 {
-	Oid			relid = users ? model->user_relid : model->item_relid;
 	const char *id_column = users ? USER_ID : ITEM_ID;
 	Loading		loading = {.served = served,.ids = ids,.users = users};
 
@@ -100,23 +99,19 @@ LoadSide(const Model *model, int32 version, ServedFactors *served, const IdMap *
 }
 
 /*
- * Reads the factors of a version, in the current memory context; false where there is nothing of it to be compared: no
- * such version, or none of the ratings' users and items are in it.
+ * What a version's parameters say of it, and room for its factors, in the current memory context, of so many users and
+ * items of other ratings; false: there is no such version.
  */
 bool
-LoadServedFactors(const Model *model, int32 version, const Ratings *ratings, ServedFactors *served)
+OpenServedFactors(const Model *model, int32 version, int64 nusers, int64 nitems, ServedFactors *served)
 {
 	Jsonb	   *parameters = VersionParameters(model, version);
-	double		mean_bias;
-	const float *mean_user;
 
 	memset(served, 0, sizeof(ServedFactors));
 	if (parameters == NULL)
 		return false;
 	ObjectiveFromJson(&served->objective, parameters);
-	served->problem = mf_objective_problem(&served->objective, ratings->by_user.nrows, ratings->by_item.nrows);
-	mean_user = MeanUserFromJson(parameters, served->problem.factors, &mean_bias);
-	AllocateFactors(served, mean_user, mean_bias);
-	return LoadSide(model, version, served, ratings->users, true) > 0 &&
-		LoadSide(model, version, served, ratings->items, false) > 0;
+	served->mean_user = MeanUserFromJson(parameters, mf_dimensions(&served->objective), &served->mean_bias);
+	MakeServedFactors(served, nusers, nitems);
+	return true;
 }

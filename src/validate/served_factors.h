@@ -13,10 +13,14 @@
 typedef struct ServedFactors
 {
 	MfObjective objective;
+	const float *mean_user;		/* as many floats as vectors have */
+	double		mean_bias;
 	MfProblem	problem;
 	MfFactors	factors;
 } ServedFactors;
 
-extern bool LoadServedFactors(const Model *model, int32 version, const Ratings *ratings, ServedFactors *served);
+extern void MakeServedFactors(ServedFactors *served, int64 nusers, int64 nitems);
+extern bool OpenServedFactors(const Model *model, int32 version, int64 nusers, int64 nitems, ServedFactors *served);
+extern int64 LoadServedSide(Oid relid, int32 version, ServedFactors *served, const IdMap *ids, bool users);
 
 #endif

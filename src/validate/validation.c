@@ -61,6 +61,12 @@ SetMetric(Validation *v, MfMetricId metric, double relevant_from, int64 sample_u
 	memset(&v->sample, 0, sizeof(ValidationSample));
 	if (mf_metric[metric].of_errors)
 		return;
+	if (v->ratings == NULL)
+	{
+		Assert(isnan(relevant_from));
+		v->rows.draw(v->rows.state, sample_users, &v->sample);
+		return;
+	}
 	DrawSample(&v->sample, v->ratings, relevant_from, sample_users);
 	if (v->sample.nusers == 0 && !isnan(relevant_from))
 		ereport(ERROR,
@@ -98,9 +104,7 @@ CreateValidationOf(const ValidationRows *rows, const MfProblem *problem, const M
 	v->problem = problem;
 	v->objective = objective;
 	v->parallel = parallel;
-	v->metric = mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG;
-	if (mf_metric[v->metric].of_errors == NULL)
-		rows->draw(rows->state, SAMPLE_USERS, &v->sample);
+	SetMetric(v, mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG, NAN, SAMPLE_USERS);
 	return v;
 }
 
@@ -155,6 +159,7 @@ typedef struct ErrorSum
 	const MfObjective *objective;
 	const MfFactors *factors;
 	MfErrorSums sum;
+	const int64 *user_place;
 	double	   *group;
 } ErrorSum;
 
@@ -167,14 +172,18 @@ AddError(void *state, int32 user, int32 item, float rating)
 
 	mf_error_add(&error->sum, predicted, rating);
 	if (error->group)
-		error->group[user % METRIC_GROUPS] += (predicted - rating) * (predicted - rating);
+		error->group[(error->user_place ? error->user_place[user] : user) % METRIC_GROUPS] += (predicted - rating) * (predicted - rating);
 }
 
-/* *sums: errors of the predicted ratings on the rows held out; squared ones by user are added to group, or NULL. */
+/*
+ * *sums: errors of the predicted ratings on the rows held out; squared ones by user are added to group, or NULL.
+ * user_place: users' numbers among all, where these are some of them; NULL: they are all.
+ */
 void
-HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors, double *group, MfErrorSums *sums)
+HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors, const int64 *user_place,
+			  double *group, MfErrorSums *sums)
 {
-	ErrorSum	error = {.objective = objective,.factors = factors,.group = group};
+	ErrorSum	error = {.objective = objective,.factors = factors,.user_place = user_place,.group = group};
 
 	ForEachHeldOut(ratings, AddError, &error);
 	*sums = error.sum;
@@ -189,9 +198,9 @@ HeldOutError(Validation *v, const MfFactors *factors)
 	if (factors->rating == NULL)
 		return NAN;
 	if (v->ratings)
-		HeldOutErrors(v->ratings, v->objective, factors, v->group, &sums);
+		HeldOutErrors(v->ratings, v->objective, factors, NULL, v->group, &sums);
 	else
-		v->rows.errors(v->rows.state, &sums);
+		v->rows.errors(v->rows.state, v->group, &sums);
 	return mf_metric[MF_METRIC_RMSE].of_errors(&sums);
 }
 
@@ -255,7 +264,7 @@ ListQuality(Validation *v, const MfFactors *factors)
 	batch.score = HugeArray((int64) v->sample.nusers * LIST_LENGTH, sizeof(float));
 	batch.count = HugeArray(v->sample.nusers, sizeof(int32));
 	if (v->ratings == NULL)
-		v->rows.vectors(v->rows.state, &v->sample, query);
+		v->rows.vectors(v->rows.state, v->problem, &v->sample, query);
 	for (int s = 0; s < v->sample.nusers && v->ratings; s++)
 		memcpy(query + (int64) s * ld, factors->user + (int64) v->sample.user[s] * ld, sizeof(float) * ld);
 	batch.query = query;

@@ -9,6 +9,7 @@
 #include "core/metrics/metric.h"
 #include "core/metrics/ranking.h"
 #include "source/ratings.h"
+#include "validate/served_factors.h"
 #include "validate/validation_sample.h"
 
 typedef struct Validation Validation;
@@ -19,21 +20,26 @@ typedef struct Validation Validation;
 /* Whose lists are measured, about, unless more are asked for. */
 #define SAMPLE_USERS 2000
 
-/* Rows held out and users that are elsewhere, and what is asked of them. */
+/*
+ * Rows held out and users that are elsewhere, and what is asked of them.  Users are those that are trained, as they are
+ * now, or from `served` on those of a stored version.
+ */
 typedef struct ValidationRows
 {
 	void	   *state;
 	void		(*draw) (void *state, int64 most_users, ValidationSample *sample);	/* as DrawSample(), of all rows */
-	void		(*vectors) (void *state, const ValidationSample *sample, float *vectors);	/* of its users, as they are now */
-	void		(*errors) (void *state, MfErrorSums *sums); /* as HeldOutErrors(), of factors as they are now */
+	void		(*vectors) (void *state, const MfProblem *problem, const ValidationSample *sample, float *vectors);
+	void		(*errors) (void *state, double *group, MfErrorSums *sums);	/* as HeldOutErrors() */
+	int64		(*served) (void *state, int32 version, const ServedFactors *served);	/* how many it has; with its items */
+	void		(*trained) (void *state);	/* they are those that are trained again */
 } ValidationRows;
 
 extern Validation *CreateValidation(Ratings *ratings, const MfProblem *problem,
 									const MfObjective *objective, const MfParallel *parallel);
 extern Validation *CreateValidationOf(const ValidationRows *rows, const MfProblem *problem, const MfObjective *objective,
 									  const MfParallel *parallel);
-extern void HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors, double *group,
-						  MfErrorSums *sums);
+extern void HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors,
+						  const int64 *user_place, double *group, MfErrorSums *sums);
 extern void SetMetric(Validation *validation, MfMetricId metric, double relevant_from, int64 sample_users);
 extern bool LowerIsBetter(const Validation *validation);
 extern const char *ValidationMetric(const Validation *validation);
