@@ -181,6 +181,7 @@ TakeItems(void *state, const ChunkHeader *header, const char *data, Size bytes)
 	CheckResult(header, bytes, sizeof(more));
 	memcpy(&more, data, sizeof(more));
 	g->totals.taken += more.taken;
+	g->totals.ratings += more.ratings;
 	g->totals.users += more.users;
 	g->totals.null_rows += more.null_rows;
 	g->totals.null_times += more.null_times;
@@ -394,6 +395,35 @@ TakeOnNodes(Driver *driver, const char *model, double half_life)
 	return ratings;
 }
 
+/* Adds a node's rows by digits. */
+static void
+TakeTimes(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	int64	   *count = state;
+
+	CheckResult(header, bytes, sizeof(int64) * TIME_DIGITS);
+	for (int digit = 0; digit < TIME_DIGITS; digit++)
+	{
+		int64		more;
+
+		memcpy(&more, data + sizeof(int64) * digit, sizeof(int64));
+		count[digit] += more;
+	}
+}
+
+/* A TimeCounter of the rows that nodes have taken. */
+static void
+CountTimesOnNodes(void *driver, uint64 prefix, int shift, int64 *count)
+{
+	TimesArgument argument;
+
+	memset(&argument, 0, sizeof(argument));
+	argument.prefix = prefix;
+	argument.shift = shift;
+	memset(count, 0, sizeof(int64) * TIME_DIGITS);
+	RunStep(driver, STEP_TIMES, &argument, sizeof(argument), TakeTimes, count);
+}
+
 /*
  * Has nodes sort what they have taken, but for rows that are held out.  All is known then but the cells, which stay
  * where they are, and users.  *item_counts: of each item with ratings, and room for those of cold ones, 0.
@@ -403,9 +433,16 @@ SortOnNodes(Driver *driver, Holdout holdout, int32 **item_counts)
 {
 	Gathering  *g = driver->gathering;
 	Ratings    *ratings = g->ratings;
-	SortArgument argument = {ratings->fading.newest, holdout.fraction, holdout.from, holdout.seed, holdout.by_id};
+	SortArgument argument = {.holdout = holdout.fraction,.holdout_from = holdout.from,.holdout_seed = holdout.seed,
+	.holdout_by_id = holdout.by_id,.holdout_by_time = holdout.by_time && holdout.fraction > 0};
 
 	ReportPhase(PHASE_SORT);
+	if (argument.holdout_by_time)
+	{
+		argument.range = FindTimeRange(CountTimesOnNodes, driver, g->totals.ratings, holdout.from, holdout.fraction);
+		ratings->fading.newest = Min(ratings->fading.newest, argument.range.held_out.time);
+	}
+	argument.newest = ratings->fading.newest;
 	SendIds(driver, CHANNEL_ITEM_IDS, ratings->items, 0, g->nitems);
 	SendIds(driver, CHANNEL_COLD_IDS, ratings->items, g->nitems, ratings->items->count);
 	SendArrays(driver);

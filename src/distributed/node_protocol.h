@@ -9,6 +9,7 @@
 
 #include "core/als/objective.h"
 #include "source/ratings.h"
+#include "source/time_split.h"
 
 /* Another one for another form of anything below. */
 #define NODE_PROTOCOL 5
@@ -20,6 +21,7 @@
 #define STEP_OPEN "open"			/* rows are about to come; whose progress is told */
 #define STEP_ITEMS "items"		/* no more rows come: totals, and the items that there are here */
 #define STEP_USER_IDS "user_ids"	/* ids of users of here in their order, from some on */
+#define STEP_TIMES "times"		/* rows by a digit of their time */
 #define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
 #define STEP_BEGIN "begin"		/* the problem, for which all is made */
 #define STEP_ITEM_CELLS "item_cells"	/* where the driver solves items: their cells, once */
@@ -82,6 +84,7 @@ typedef struct OpenArgument
 typedef struct NodeTotals
 {
 	int64		taken;			/* rows */
+	int64		ratings;		/* of them */
 	int64		users;
 	int64		null_rows;
 	int64		null_times;
@@ -121,6 +124,13 @@ typedef struct HeldUser
 	int32		nseen;
 } HeldUser;
 
+/* With STEP_TIMES, whose answer is TIME_DIGITS numbers. */
+typedef struct TimesArgument
+{
+	uint64		prefix;
+	int32		shift;
+} TimesArgument;
+
 /* With STEP_SORT. */
 typedef struct SortArgument
 {
@@ -129,6 +139,8 @@ typedef struct SortArgument
 	double		holdout_from;
 	uint64		holdout_seed;
 	bool		holdout_by_id;
+	bool		holdout_by_time;
+	TimeRange	range;			/* then */
 } SortArgument;
 
 /* Of STEP_SORT. */

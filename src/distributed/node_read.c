@@ -35,6 +35,7 @@ NextItems(NodeAnswer *answer)
 	if (!state->empty)
 		totals = (NodeTotals) {
 			.taken = state->taken,
+			.ratings = ratings->rows,
 			.users = ratings->users->count,
 			.null_rows = ratings->null_rows,
 			.null_times = ratings->null_times,
@@ -226,6 +227,40 @@ AppendCold(NodeState *state)
 			NodeStepIsWrong();
 }
 
+/* The chunk of STEP_TIMES. */
+static bytea *
+NextTimes(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+	TimesArgument argument;
+	NodeCall	call;
+	int64	   *count;
+
+	if (answer->part++ > 0 || state->empty)
+		return NULL;
+	StepArgument(answer, &argument, sizeof(argument));
+	count = palloc(sizeof(int64) * TIME_DIGITS);
+	EnterNode(state, &call);	/* rows may be in a file of the training's */
+	CountPartTimes(state->intake, argument.prefix, argument.shift, count);
+	LeaveNode(&call);
+	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, count, sizeof(int64) * TIME_DIGITS);
+}
+
+/* STEP_TIMES: how many rows have each digit at a place of their times.  Argument: TimesArgument. */
+void
+BeginTimes(NodeAnswer *answer)
+{
+	TimesArgument argument;
+
+	answer->next = NextTimes;
+	if (answer->state->empty)
+		return;
+	StepArgument(answer, &argument, sizeof(argument));
+	if (answer->state->source.time_column == NULL || argument.shift < 0 || argument.shift > 64 - TIME_DIGIT_BITS ||
+		argument.shift % TIME_DIGIT_BITS != 0)
+		NodeStepIsWrong();
+}
+
 /* STEP_SORT: all items have their numbers, and where rows are held out users have theirs.  Argument: SortArgument. */
 void
 BeginSort(NodeAnswer *answer)
@@ -241,11 +276,13 @@ BeginSort(NodeAnswer *answer)
 	StepArgument(answer, &argument, sizeof(argument));
 	ratings->fading.newest = argument.newest;
 	holdout = (Holdout) {.fraction = argument.holdout,.from = argument.holdout_from,.seed = argument.holdout_seed,
-	.by_id = argument.holdout_by_id};
+	.by_id = argument.holdout_by_id,.by_time = argument.holdout_by_time};
+	if (argument.holdout_by_time && state->source.time_column == NULL)
+		NodeStepIsWrong();
 	if (state->placed != (state->user_place ? ratings->users->count : 0) || (holdout.fraction > 0 && !state->user_place))
 		NodeStepIsWrong();
 	ReportPhase(PHASE_SORT);
-	SortPart(state->intake, state->items, holdout, state->user_place);
+	SortPart(state->intake, state->items, holdout, &argument.range, state->user_place);
 	AppendCold(state);
 	SortOthers(&state->source, ratings, &state->parallel);
 	state->item_counts = CountItems(state);

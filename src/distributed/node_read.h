@@ -8,6 +8,7 @@
 
 extern void BeginOpen(NodeAnswer *answer);
 extern void BeginItems(NodeAnswer *answer);
+extern void BeginTimes(NodeAnswer *answer);
 extern void BeginSort(NodeAnswer *answer);
 extern void ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char *data, Size bytes);
 

@@ -512,13 +512,22 @@ AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int nat
 		ReportBadRow(stream->sorting.source, &stream->receiver->taker.bad);
 }
 
+/* CountTimeDigits() of the rows, of which none come any more; they have times. */
+void
+CountPartTimes(RatingStream *stream, uint64 prefix, int shift, int64 *count)
+{
+	CountTimeDigits(stream->sorting.triplets, prefix, shift, count);
+}
+
 /*
  * Sorts them, once the time from which they fade is that of the newest anywhere.  items: all there are anywhere, which
- * become those of the ratings.  holdout: by ranks anywhere; user_place: those of users of here, by their ranks here.
+ * become those of the ratings.  holdout: by ranks anywhere; range: of one by time; user_place: the ranks of users of here,
+ * by their ranks here.
  */
 void
-SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const int64 *user_place)
+SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const TimeRange *range, const int64 *user_place)
 {
+	stream->sorting.all_range = range;
 	stream->sorting.all_items = items;
 	stream->sorting.holdout = holdout;
 	stream->sorting.user_place = user_place;

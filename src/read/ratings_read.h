@@ -6,6 +6,7 @@
 
 #include "source/ratings.h"
 #include "source/source.h"
+#include "source/time_split.h"
 
 /* A query of some rows of a source, and its parameters. */
 typedef struct RowQuery
@@ -31,7 +32,8 @@ extern bool RatingStreamSpilled(const RatingStream *stream);
 extern Ratings *SettleRatingStream(RatingStream *stream, const MfParallel *parallel);
 extern RatingStream *OpenPartStream(const Source *source, double half_life, const MfParallel *parallel);
 extern void AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
-extern void SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const int64 *user_place);
+extern void CountPartTimes(RatingStream *stream, uint64 prefix, int shift, int64 *count);
+extern void SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const TimeRange *range, const int64 *user_place);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,
 						 const MfParallel *parallel, Triplets *rows);
 extern Ratings *ReadWantedRows(const Source *source, const struct WantedRows *wanted, IdMap *users, IdMap *items, int64 budget,

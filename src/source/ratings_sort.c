@@ -56,9 +56,9 @@ UseOfRow(const Sorting *s, int64 i)
 
 	if (s->holdout.by_time)
 	{
-		if (IsNewer(s->newest, t->time[i], place))
+		if (IsNewer(s->range.newest, t->time[i], place))
 			return ROW_PASSED_OVER;
-		return IsNewer(s->held_out, t->time[i], place) ? ROW_HELD_OUT : ROW_TRAINS;
+		return IsNewer(s->range.held_out, t->time[i], place) ? ROW_HELD_OUT : ROW_TRAINS;
 	}
 	place -= s->holdout.from;
 	return place >= 0 && place < s->holdout.fraction ? ROW_HELD_OUT : ROW_TRAINS;
@@ -79,11 +79,9 @@ RankedBits(const IdMap *ids)
 static void
 CutByTime(Sorting *s)
 {
-	int64		n = s->triplets->count;
-
-	s->newest = FindTimeCut(s->triplets, (int64) (s->holdout.from * n + 0.5));
-	s->held_out = FindTimeCut(s->triplets, (int64) ((s->holdout.from + s->holdout.fraction) * n + 0.5));
-	s->ratings->fading.newest = Min(s->ratings->fading.newest, s->held_out.time);
+	s->range = s->all_range ? *s->all_range :
+		FindTimeRange(CountTimeDigits, s->triplets, s->triplets->count, s->holdout.from, s->holdout.fraction);
+	s->ratings->fading.newest = Min(s->ratings->fading.newest, s->range.held_out.time);
 	s->ratings->newest_held_out = true;
 }
 

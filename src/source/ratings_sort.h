@@ -29,8 +29,8 @@ typedef struct Sorting
 	Holdout		holdout;
 	uint64	   *user_bits;		/* of a holdout by ids: these, by rank */
 	uint64	   *item_bits;
-	TimeCut		newest;			/* of a holdout by time: what is newer is passed over, */
-	TimeCut		held_out;		/* and of the rest what is newer than this is held out */
+	const TimeRange *all_range; /* of a holdout by time, where some of all rows are sorted here; NULL: it is found here */
+	TimeRange	range;			/* likewise */
 	MfDuplicates duplicates;
 	bool		has_weight;		/* of the cells: implicit duplicates add up to weights */
 	bool		by_item;		/* cells by item are wanted, too */

@@ -20,8 +20,6 @@ WhyNotOnNodes(const TrainOptions *options, const Source *source, const Model *mo
 {
 	if (HasFeatures(&options->user_features))
 		return "Attributes of users are learned on one node only.";
-	if (TrainHoldout(options).fraction > 0 && TrainHoldout(options).by_time)
-		return "The newest rows for validation are held out on one node only; validation_by => 'random' holds out any.";
 	if (source->tenant)
 		return "Models of tenants are trained on one node only.";
 	if (OidIsValid(model->user_relid) && RelationOwner(model->user_relid) != GetUserId())

@@ -217,7 +217,6 @@ $refused->("'here'", 'no table that Citus distributes', 'a local table');
 $refused->("'copies'", 'not distributed by hash', 'a reference table');
 $refused->("'by_item'", 'not distributed by column "user_id"', 'a table by item');
 $refused->("'seen_there'", 'name the distributed table', 'a view');
-$refused->("'there', validation => 0.1, time_column => 'at'", "newest rows.*validation_by => 'random'", 'validation by time');
 $refused->("'there', user_features => 'about_users'", 'Attributes of users', 'attributes of users');
 is(sql($node, q[SELECT count(*) FROM mfrec.model WHERE name IN ('here', 'there', 'by_item', 'copies')]), '0', 'and nothing is left of it');
 

@@ -31,6 +31,9 @@ my %presets = (
 	implicit => "factors => 8, feedback => 'implicit', rating_column => NULL",
 	faded => "factors => 8, feedback => 'implicit', time_column => 'at', half_life => '99 days', validation_by => 'random'",
 	alone => 'factors => 8, interest_weight => 0',
+	newest => "factors => 8, feedback => 'implicit', rating_column => NULL, time_column => 'at'",
+	newest_faded => "factors => 8, feedback => 'implicit', time_column => 'at', half_life => '99 days', seed => 5",
+	newest_alone => "factors => 8, interest_weight => 0, time_column => 'at'",
 	attributes => "factors => 8, feedback => 'implicit', rating_column => NULL, item_features => 'about'",
 	joint => 'factors => 8, rating_factors => 0, seed => 7');
 my $users = q[SELECT count(*), sum(ratings), count(seen), bit_xor(fingerprint), bit_xor(hashtext(seen::text)) FROM %s_user_factors];
@@ -47,6 +50,29 @@ for my $name (sort keys %presets)
 my @one = $train->('texts', 'one_texts', 'factors => 4, rating_factors => 0');
 my @all = $train->('texts_there', 'all_texts', 'factors => 4, rating_factors => 0, distribute => true');
 is("@all[1, 2]", "@one[1, 2]", 'ids of text: the same rows and metric');
+
+# times that are all the same, and ones that are hardly ever
+sql($node, <<'SQL');
+CREATE TABLE same AS SELECT user_id, item_id, rating, 7 AS at FROM here WHERE user_id < 800;
+CREATE TABLE other AS SELECT user_id, item_id, rating, -1.5 * hashint4(user_id * 1000 + item_id) AS at FROM here WHERE user_id BETWEEN 50 AND 800;
+CREATE TABLE same_there (LIKE same);
+CREATE TABLE other_there (LIKE other);
+SELECT create_distributed_table('same_there', 'user_id'), create_distributed_table('other_there', 'user_id');
+INSERT INTO same_there SELECT * FROM same;
+INSERT INTO other_there SELECT * FROM other;
+SQL
+for my $table ('same', 'other')
+{
+	@one = $train->($table, "one_$table", "factors => 4, time_column => 'at', rating_factors => 0");
+	@all = $train->("${table}_there", "all_$table", "factors => 4, time_column => 'at', rating_factors => 0, distribute => true");
+	is("@all[1, 2]", "@one[1, 2]", "$table times: the same rows and metric");
+}
+
+# rows that nodes have in temporary files
+@one = $train->('here', 'one_spilled', $presets{newest});
+$_->append_conf('postgresql.conf', "maintenance_work_mem = '1MB'\n"), $_->reload for @nodes;
+@all = $train->('there', 'all_spilled', "$presets{newest}, distribute => true");
+is("@all[1, 2]", "@one[1, 2]", 'spilled: the same rows and metric');
 
 # users of one row or two, of whom many have none left
 sql($node, <<'SQL');

@@ -44,7 +44,7 @@ ROLLBACK;
 BEGIN;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
 SAVEPOINT s;
-SELECT count(*) FROM mfrec.node_run(1, 0, 'sort', repeat('\000', 40)::bytea);
+SELECT count(*) FROM mfrec.node_run(1, 0, 'sort', repeat('\000', 72)::bytea);
 ROLLBACK TO s;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 'a'::text, 'b'::text, 1::real);	-- another one
 ROLLBACK TO s;
@@ -76,7 +76,7 @@ BEGIN
 	PERFORM mfrec.node_run(1, 0, 'items', '');
 	SELECT mfrec.packed_rows(n) INTO packed FROM (SELECT mfrec.pack_row(1) AS n OFFSET 0) r;
 	PERFORM mfrec.node_receive(1, pg_temp.chunk(1, pg_temp.little(int4send((length(packed) + 4) * 4)) || packed));
-	PERFORM mfrec.node_run(1, 0, 'sort', pg_temp.little(float8send('-Infinity')) || decode(repeat('00', 32), 'hex'));
+	PERFORM mfrec.node_run(1, 0, 'sort', pg_temp.little(float8send('-Infinity')) || decode(repeat('00', 64), 'hex'));
 	PERFORM mfrec.node_receive(1, pg_temp.chunk(2, pg_temp.little(int4send(5))));
 	PERFORM mfrec.node_run(1, 0, 'begin', problem);
 	PERFORM mfrec.node_run(1, 0, 'end', '');
