@@ -38,7 +38,7 @@ OBJS = \
 	$(addprefix src/read/, direct_read.o fingerprints.o packed_read.o pairs_read.o plain_query.o ratings_read.o row_batch.o row_filter.o row_scan.o row_workers.o \
 		shared_source.o table_rows.o vectors_read.o) \
 	$(addprefix src/source/, coo_store.o csr_store.o lookup_cost.o others_sort.o ratings.o ratings_sort.o relation.o row_hash.o source.o \
-		source_columns.o source_lookup.o time_split.o unrated.o) \
+		source_columns.o source_lookup.o time_split.o unrated.o view_table.o) \
 	$(addprefix src/rows/, event_weights.o row_time.o) \
 	$(addprefix src/ids/, id_array.o id_growth.o id_map.o id_type.o) \
 	$(addprefix src/pg/, alloc.o bulk_load.o citus.o core_call.o json.o memory_limit.o numeric.o packed_chunks.o packed_rows.o placement.o plan_scans.o \

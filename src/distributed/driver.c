@@ -30,6 +30,7 @@
 #include "model/factor_columns.h"
 #include "model/model_catalog.h"
 #include "pg/spi_query.h"
+#include "source/view_table.h"
 
 /* Tickets are of a version that is none. */
 #define TICKET_VERSION 0
@@ -232,7 +233,7 @@ OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
 	driver->job = (int64) (hash_combine64(GetCurrentTimestamp(), MyProcPid) >> 1);
 	driver->table = FactorTableSql(user_relid);
 	driver->shards = ReadShards(user_relid);
-	if (driver->shards->colocation != ReadShards(source->relid)->colocation)
+	if (driver->shards->colocation != ReadShards(RowTableOf(source))->colocation)
 		NodesDisagree("The table of users is not distributed as the source is.");
 	driver->outer = working;
 	working = driver;

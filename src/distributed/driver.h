@@ -28,7 +28,7 @@ typedef struct UserRows
 	MfRows		cells;			/* a row of each, likewise */
 } UserRows;
 
-extern char *WhyNotDistributed(const Source *source);
+extern char *WhyNotDistributed(const Source *source, Oid user_relid);
 extern bool IsLargeDistributed(const Source *source);
 extern int	BeginNodeSettings(void);
 extern Driver *OpenDriver(const Source *source, Oid user_relid, int32 version, int settings);

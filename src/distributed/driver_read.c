@@ -25,7 +25,6 @@
 #include "pg/packed_rows.h"
 #include "pg/progress.h"
 #include "pg/spi_query.h"
-#include "read/ratings_read.h"
 #include "rows/row_time.h"
 
 /* What is gathered of all nodes. */

@@ -14,6 +14,7 @@
 #include "model/factor_columns.h"
 #include "pg/citus.h"
 #include "pg/spi_query.h"
+#include "source/view_table.h"
 
 /* From so many bytes on a source is trained where it lies, unless the caller says otherwise: some 100 million ratings. */
 #define LARGE_SOURCE (INT64CONST(5) << 30)
@@ -50,26 +51,43 @@ TypeTravels(const IdType *type)
 	}
 }
 
-/* Why a source cannot be trained on the nodes that have its rows, as an error's detail; NULL where it can. */
-char *
-WhyNotDistributed(const Source *source)
+/* Whether a table of users that Citus has lies with the rows of a source. */
+static bool
+UsersLieWithRows(const Source *source, Oid user_relid)
 {
-	const CitusTable *table = FindCitusTable(source->relid);
+	return !OidIsValid(user_relid) || !IsCitusTable(user_relid) ||
+		ReadShards(user_relid)->colocation == ReadShards(RowTableOf(source))->colocation;
+}
 
-	if (table == NULL && get_rel_relkind(source->relid) == RELKIND_VIEW)
-		return "It is a view: name the distributed table that it is of.";
+/*
+ * Why a source cannot be trained on the nodes that have its rows, as an error's detail; NULL where it can.  user_relid: the
+ * model's table of users, InvalidOid of a new one.
+ */
+char *
+WhyNotDistributed(const Source *source, Oid user_relid)
+{
+	const CitusTable *table;
+	AttrNumber	user;
+	Oid			relid;
+
+	if (!FindRowTable(source->relid, source->user_column, &relid, &user))
+		return psprintf("It is a view that does more than choose rows of one table and compute columns, or column \"%s\" is not the table's: name a distributed table.",
+						source->user_column);
+	table = FindCitusTable(relid);
 	if (table == NULL)
 		return "It is no table that Citus distributes.";
 	if (table->method != CITUS_BY_HASH || table->column == InvalidAttrNumber)
 		return "It is not distributed by hash.";
-	if (table->column != get_attnum(source->relid, source->user_column))
+	if (table->column != user)
 		return psprintf("It is not distributed by column \"%s\".", source->user_column);
 	if (!TypeTravels(&source->user) || !TypeTravels(&source->item))
 		return "Ids must be integers, numeric, uuid or text, and no domains.";
 	if (!CitusHasExtension("mfrec"))
 		return "The extension mfrec is not on all nodes: it was created before Citus, or before a node was added.";
-	if (HasReplicas(ReadShards(source->relid)))
+	if (HasReplicas(ReadShards(relid)))
 		return "Its shards have more than one placement.";
+	if (!UsersLieWithRows(source, user_relid))
+		return "The model's table of users is there already, and does not lie with the rows: train another model.";
 	return NULL;
 }
 
@@ -100,7 +118,7 @@ IsLargeDistributed(const Source *source)
 {
 	NumberReceiver receiver = {.pub.receiveSlot = ReceiveNumber};
 
-	RunQuery(size_sql, REGCLASSOID, ObjectIdGetDatum(source->relid), false, &receiver.pub);
+	RunQuery(size_sql, REGCLASSOID, ObjectIdGetDatum(RowTableOf(source)), false, &receiver.pub);
 	return receiver.number >= LARGE_SOURCE;
 }
 

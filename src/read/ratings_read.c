@@ -274,22 +274,6 @@ ReadSource(RatingReceiver *receiver, bool read_only, const MfParallel *parallel)
 		ReadQuery(&(RowQuery) {.sql = sql.data}, receiver, read_only);
 }
 
-/* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
-void
-ReportEvents(const Source *source, const Ratings *ratings)
-{
-	if (ratings->other_events > 0)
-		ereport(NOTICE,
-				(errmsg_plural("skipped %lld row of a kind that event_weights does not have",
-							   "skipped %lld rows of kinds that event_weights does not have",
-							   ratings->other_events, (long long) ratings->other_events)));
-	for (int i = 0; ratings->event_rows && i < source->events.weights->count; i++)
-		if (ratings->event_rows[i] == 0)
-			ereport(NOTICE,
-					(errmsg("no row of relation \"%s\" is of the kind \"%s\"", source->name, source->events.weights->name[i]),
-					 errhint("Check the keys of event_weights.")));
-}
-
 /*
  * Prepares to read a source into `ratings`, by user, and to sort it within `budget` bytes; nothing is held out.
  * half_life: of rows that fade, else 0; marks: see Sorting.  Fills in *sorting and returns the receiver for its rows.

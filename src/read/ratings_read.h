@@ -24,7 +24,6 @@ struct WantedRows;
 
 extern Ratings *LoadRatings(const Source *source, double half_life, Holdout holdout, bool with_others,
 							const MfParallel *parallel);
-extern void ReportEvents(const Source *source, const Ratings *ratings);
 extern RatingStream *OpenRatingStream(const Source *source, double half_life, int64 before);
 extern bool AddStreamRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
 extern Ratings *CloseRatingStream(RatingStream *stream);

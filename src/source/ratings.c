@@ -12,6 +12,7 @@
 
 #include "pg/memory_limit.h"
 #include "source/ratings.h"
+#include "source/source.h"
 
 /* Of ratings that fade, in units of their range: with less, what few old ones say would be out of all proportion. */
 #define LEAST_DEVIATION 1e-3
@@ -54,6 +55,22 @@ ReportSkippedRows(const Ratings *ratings)
 				(errmsg_plural("skipped %lld row whose value or weight is zero",
 							   "skipped %lld rows whose value or weight is zero",
 							   ratings->zero_rows, (long long) ratings->zero_rows)));
+}
+
+/* Notices where kinds of events have no weight, and of weights that no row has: a name may be misspelt. */
+void
+ReportEvents(const Source *source, const Ratings *ratings)
+{
+	if (ratings->other_events > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped %lld row of a kind that event_weights does not have",
+							   "skipped %lld rows of kinds that event_weights does not have",
+							   ratings->other_events, (long long) ratings->other_events)));
+	for (int i = 0; ratings->event_rows && i < source->events.weights->count; i++)
+		if (ratings->event_rows[i] == 0)
+			ereport(NOTICE,
+					(errmsg("no row of relation \"%s\" is of the kind \"%s\"", source->name, source->events.weights->name[i]),
+					 errhint("Check the keys of event_weights.")));
 }
 
 /*

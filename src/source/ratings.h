@@ -128,6 +128,8 @@ typedef struct WeightSums
 	float		max;
 } WeightSums;
 
+struct Source;
+
 extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
 extern void StandardizeRatings(Ratings *ratings, const char *source);
 extern double MeanFade(const Ratings *ratings);
@@ -141,6 +143,7 @@ extern void AddRatingSums(RatingSums *to, const RatingSums *from);
 extern void SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const char *source);
 extern void RescaleRatings(Ratings *ratings);
 extern void ReportSkippedRows(const Ratings *ratings);
+extern void ReportEvents(const struct Source *source, const Ratings *ratings);
 extern void FreeRatings(Ratings *ratings);
 extern void CheckLikes(const Ratings *ratings, const char *name);
 

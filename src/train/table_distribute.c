@@ -20,6 +20,7 @@
 #include "pg/placement.h"
 #include "pg/spi_query.h"
 #include "source/source_columns.h"
+#include "source/view_table.h"
 #include "train/table_distribute.h"
 
 /* Calls one of Citus's functions with a table and up to two texts, which may be NULL; without its notices. */
@@ -95,22 +96,26 @@ CheckMayCreateTables(const Model *model)
 				 errhint("Train it there; its next versions can be trained on any node.")));
 }
 
-/* Whether users' rows can lie where their ratings do: these are distributed by the user, and by the same hash. */
-static bool
-LiesByUser(Oid source, const Model *model)
+/*
+ * The table with the rows of a source, itself or the one beneath a view, with which users' rows can lie: it is distributed
+ * by the user, and by the same hash.  InvalidOid: there is none.
+ */
+static Oid
+TableByUser(Oid source, const Model *model)
 {
 	const CitusTable *table;
 	SourceColumns columns;
 	IdType		idtype;
+	AttrNumber	user;
+	Oid			relid;
 
-	if (!OidIsValid(source))
-		return false;
 	FactorIdType(model->user_relid, USER_ID, &idtype);
 	SourceColumnsFromJson(&columns, model->parameters);
-	table = FindCitusTable(source);
-	return table && table->method == CITUS_BY_HASH && table->column != InvalidAttrNumber &&
-		table->column == get_attnum(source, columns.user) && table->type == idtype.type &&
-		table->collation == idtype.collation;
+	if (!OidIsValid(source) || !FindRowTable(source, columns.user, &relid, &user))
+		return InvalidOid;
+	table = FindCitusTable(relid);
+	return table && table->method == CITUS_BY_HASH && table->column != InvalidAttrNumber && table->column == user &&
+		table->type == idtype.type && table->collation == idtype.collation ? relid : InvalidOid;
 }
 
 /*
@@ -124,12 +129,15 @@ DistributeUsers(const Model *model)
 	Oid			schema = model->source ? get_namespace_oid(model->source_schema, true) : InvalidOid;
 	Oid			source = OidIsValid(schema) ? get_relname_relid(model->source, schema) : InvalidOid;
 
+	Oid			table;
+
 	if (!OidIsValid(relid) || IsCitusTable(relid))
 		return false;
-	if (!LiesByUser(source, model))
+	table = TableByUser(source, model);
+	if (!OidIsValid(table))
 		return DistributeWhole(relid);
 	CallCitus("create_distributed_table($1, $2, colocate_with => $3)", relid, USER_ID,
-			  quote_qualified_identifier(model->source_schema, model->source));
+			  quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table)));
 	TruncateLeftover(relid);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "distributed/driver.h"
 #include "model/model_acl.h"
 #include "pg/citus.h"
+#include "source/view_table.h"
 #include "train/train_place.h"
 
 /* Why a training cannot go on where rows lie, as an error's detail; NULL where it can. */
@@ -24,7 +25,7 @@ WhyNotOnNodes(const TrainOptions *options, const Source *source, const Model *mo
 		return "Models of tenants are trained on one node only.";
 	if (OidIsValid(model->user_relid) && RelationOwner(model->user_relid) != GetUserId())
 		return "Who trains must be the model's owner.";
-	return WhyNotDistributed(source);
+	return WhyNotDistributed(source, model->user_relid);
 }
 
 /* Says where a large table is trained, which the caller has left open; why: it cannot be where its rows are, or NULL. */
@@ -51,7 +52,7 @@ TrainsOnNodes(const TrainOptions *options, Distribute asked, const Source *sourc
 {
 	char	   *why;
 
-	if (asked == DISTRIBUTE_NEVER || (asked == DISTRIBUTE_DEFAULT && !IsCitusTable(source->relid)))
+	if (asked == DISTRIBUTE_NEVER || (asked == DISTRIBUTE_DEFAULT && !IsCitusTable(RowTableOf(source))))
 		return false;
 	why = WhyNotOnNodes(options, source, model);
 	if (why && asked == DISTRIBUTE_ALWAYS)
