@@ -74,6 +74,29 @@ like($got, qr/^2 t/m, 'serves');
 $got = $night->('worse stars', 'SELECT 1', q[SELECT mf_train('stars_$', interest_weight => 0, factors => 1, iterations => 1, regularization => 1000, guard => 0.1)]);
 like($got, qr/^3 f .*rmse on rows .* that of version 2/m, 'withheld');
 
+# pairs of ids of text, the same bits with other numbers of threads, and rows in temporary files
+sql($node, <<'SQL');
+CREATE TABLE texts_here AS SELECT 'User ' || md5(user_id::text) AS user_id, 'item ' || item_id AS item_id FROM good;
+CREATE TABLE texts_there (LIKE texts_here);
+SELECT create_distributed_table('texts_there', 'user_id', colocate_with => 'none', shard_count => 5);
+INSERT INTO texts_there TABLE texts_here;
+SQL
+my $texts = q[SELECT mf_train('texts_%s', factors => 8, iterations => 4, guard => 0.05%s)];
+sql($node, sprintf($texts, 'here', ''));
+my $expected = $figures->('texts_here');
+my $bits = q[SELECT md5(string_agg(f::text, ' ' ORDER BY f::text)) FROM (SELECT to_jsonb(t) - 'version' AS f FROM texts_there_user_factors t WHERE version = (SELECT max(version) FROM texts_there_user_factors)) x];
+my $first;
+for my $setting ('mfrec.threads = 2', 'mfrec.threads = 1', "mfrec.threads = 3\nmaintenance_work_mem = '1MB'")
+{
+	$_->append_conf('postgresql.conf', "$setting\n"), $_->reload for @nodes;
+	sql($node, q[SELECT mf_drop('texts_there')]) if $first;
+	sql($node, sprintf($texts, 'there', ', distribute => true'));
+	(my $name = "texts, $setting") =~ tr/\n/,/;
+	is($figures->('texts_there'), $expected, "$name: the same figures");
+	$first //= sql($node, $bits);
+	is(sql($node, $bits), $first, "$name: the same bits");
+}
+
 # as the version before has no rows in these tables any more, or is of a node that has none
 sql($node, 'DELETE FROM there WHERE user_id <> 17; DELETE FROM here WHERE user_id <> 17');
 $night->('nodes without rows', 'SELECT 1', $retrain);
