@@ -149,7 +149,8 @@ TakeEventRows(const Gathering *g, const ChunkHeader *header, const char *data, S
 {
 	int64	   *rows = g->ratings->event_rows;
 
-	if (rows == NULL || header->count != g->driver->source->events.weights->count || bytes != sizeof(int64) * header->count)
+	if (rows == NULL || header->count != g->driver->source->events.weights->count ||
+		bytes != sizeof(int64) * header->count)
 		NodesDisagree("Kinds of events are not those that were sent.");
 	for (int64 i = 0; i < header->count; i++)
 	{

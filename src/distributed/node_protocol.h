@@ -35,7 +35,7 @@
 #define STEP_HELD_OUT "held_out"	/* who has relevant rows that are held out */
 #define STEP_HELD_ROWS "held_rows"	/* some users: what of them is held out, and what they have besides */
 #define STEP_HELD_ERRORS "held_errors"	/* of predictions for rows held out */
-#define STEP_SERVED "served"	/* users of a stored version, by whom these steps and STEP_VECTORS go until this comes empty */
+#define STEP_SERVED "served"	/* a stored version's users, for these steps and STEP_VECTORS until this comes empty */
 #define STEP_ERRORS "errors"	/* squared errors of ratings */
 #define STEP_STORE "store"		/* users' rows, into the shards of here */
 #define STEP_END "end"			/* all memory goes */
@@ -74,7 +74,7 @@ typedef struct ChunkHeader
 	int64		count;
 } ChunkHeader;
 
-/* With STEP_OPEN; behind it what kinds of events weigh, as JSON without a byte of 0, where the source has a column of them. */
+/* With STEP_OPEN; behind it what kinds of events weigh, as JSON, where the source has a column of them. */
 typedef struct OpenArgument
 {
 	char		model[NAMEDATALEN];

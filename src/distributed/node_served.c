@@ -30,7 +30,7 @@ NextServed(NodeAnswer *answer)
 	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &answer->at, sizeof(answer->at));
 }
 
-/* Room for the version's factors, in a memory context of their own, from the part of the argument that is behind its shards. */
+/* Room for the version's factors, in a memory context of their own, from what the argument has behind its shards. */
 static void
 MakeServed(const NodeAnswer *answer, Size shards)
 {
@@ -46,7 +46,7 @@ MakeServed(const NodeAnswer *answer, Size shards)
 	if (argument.objective.factors < 1 || argument.objective.factors > MF_MAX_FACTORS ||
 		argument.objective.rating_factors < 0 || d > MF_MAX_FACTORS || floats != sizeof(float) * d)
 		NodeStepIsWrong();
-	old = MemoryContextSwitchTo(AllocSetContextCreate(state->context, "mfrec version that serves", ALLOCSET_DEFAULT_SIZES));
+	old = MemoryContextSwitchTo(AllocSetContextCreate(state->context, "mfrec served version", ALLOCSET_DEFAULT_SIZES));
 	mean = palloc(floats);
 	memcpy(mean, answer->argument + shards + sizeof(argument), floats);
 	state->served = palloc0(sizeof(ServedFactors));

@@ -109,8 +109,8 @@ OpenNodeState(int64 job)
 
 /*
  * Prepares for the rows of a source, with these types of ids and of the columns behind them (as many as there are:
- * value, weight, time, kind of event).  The source is not opened: rows come as arguments, from whichever shard, so columns have only
- * to be there or not, and the name of the source is for messages.
+ * value, weight, time, kind of event).  The source is not opened: rows come as arguments, from whichever shard, so
+ * columns have only to be there or not, and the name of the source is for messages.
  */
 void
 BeginTaking(NodeState *state, const NodeSource *source, const IdType *user, const IdType *item, const Oid *types)
