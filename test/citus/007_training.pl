@@ -223,7 +223,7 @@ like(error_of($_, "SELECT mfrec.node_run(1, 0, 'users', '')"), qr/takes no such 
 like(error_of($node, "SELECT mfrec.node_receive(1, '\\x00')"), qr/do not understand|takes no such part/, 'a chunk of no training');
 like(error_of($node, 'SELECT mfrec.driver_send(1)'), qr/takes no such part/, 'nothing to send');
 like(error_of($node, "BEGIN; SELECT mfrec.node_take(7, 3, 0, 'x', '', 1, 2, 3::real); SELECT mfrec.node_run(7, 0, '$_', '')"), qr/takes no such part/, "$_ too early")
-	for qw(sort begin users sums errors store end wrong);
+	for qw(times sort begin users sums held_errors served errors store end wrong);
 is(sql($node, "BEGIN; SELECT mfrec.node_take(7, 3, 0, 'x', '', 1, 2, 3::real); SELECT count(*) FROM mfrec.node_run(7, 0, 'items', '')"), "1\n2", 'items of one row');
 
 like(error_of($node, "BEGIN; SELECT mfrec.node_take(7, 3, 0, 'x', '', 1, 2, 'text'::text)"), qr/takes no such part/, 'a rating that is no number');

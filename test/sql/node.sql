@@ -40,6 +40,18 @@ SELECT mfrec.node_run(1, 0, 'open', convert_to(rpad('m', 64) || '{"view": 2}', '
 SELECT mfrec.node_take(1, 16, 0, 'x', '', 1, 2, kind) FROM (VALUES ('view'::text), ('buy')) k (kind);
 SELECT mfrec.node_take(1, 0, 0, 'x', '', 1, 2);
 ROLLBACK;
+-- times of rows that have none, and digits of times that are none
+BEGIN;
+SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
+SELECT count(*) FROM mfrec.node_run(1, 0, 'items', '');
+SELECT count(*) FROM mfrec.node_run(1, 0, 'times', repeat('\000', 16)::bytea);
+ROLLBACK;
+BEGIN;
+SELECT mfrec.node_take(1, 11, 0, 'x', 'at', 1, u, 1::real, u) FROM generate_series(1, 3) u;
+SELECT count(*) FROM mfrec.node_run(1, 0, 'items', '');
+SELECT octet_length(chunk) FROM mfrec.node_run(1, 0, 'times', repeat('\000', 16)::bytea) AS chunk;
+SELECT count(*) FROM mfrec.node_run(1, 0, 'times', (repeat('\000', 8) || '\007' || repeat('\000', 7))::bytea);
+ROLLBACK;
 -- a training is of the subtransaction that it began in
 BEGIN;
 SELECT mfrec.node_take(1, 3, 0, 'x', '', 1, 2, 1::real);
@@ -68,7 +80,7 @@ CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAG
 	SELECT pg_temp.little(int4send(5)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
 		|| pg_temp.little(int8send(1)) || data
 $$;
-CREATE FUNCTION pg_temp.begin_with(problem bytea) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.begin_with(problem bytea, step text DEFAULT 'served', argument bytea DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	packed bytea;
 BEGIN
@@ -79,6 +91,7 @@ BEGIN
 	PERFORM mfrec.node_run(1, 0, 'sort', pg_temp.little(float8send('-Infinity')) || decode(repeat('00', 64), 'hex'));
 	PERFORM mfrec.node_receive(1, pg_temp.chunk(2, pg_temp.little(int4send(5))));
 	PERFORM mfrec.node_run(1, 0, 'begin', problem);
+	PERFORM mfrec.node_run(1, 0, step, argument);
 	PERFORM mfrec.node_run(1, 0, 'end', '');
 	RETURN 'began';
 END $$;
@@ -88,6 +101,10 @@ SELECT pg_temp.begin_with(bytes) FROM problem;
 SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 240, 1), 248, 5)) FROM problem;
 SELECT pg_temp.begin_with(set_byte(bytes, 256, 5)) FROM problem;
 SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 185)) FROM problem;	-- roots of a weight
+-- a stored version of no shards and no factors, of fewer shards than none, and one that is cut off
+SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 2000), 'hex')) FROM problem;
+SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 8) || repeat('ff', 4) || repeat('00', 2000), 'hex')) FROM problem;
+SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 140), 'hex')) FROM problem;
 DROP TABLE problem;
 SET allow_system_table_mods = on;
 DROP TABLE pg_catalog.pg_dist_partition;
