@@ -328,8 +328,8 @@ gather_vnni(const MfGather *g, const float *step)
 	else
 		gather_rows(g, &sums, false);
 	for (int s = 0; s < g->nsums; s++)
-		for (int j = 0; g->even[s] && j < g->ld; j++)
-			g->sum[s][j] += g->factor[s][0] * total[j];
+		if (g->even[s])
+			add_times(g->sum[s], total, g->factor[s][0], g->ld);
 }
 
 #define TILE_ROWS 2

@@ -369,8 +369,8 @@ gather_vnni(const MfGather *g, const float *step)
 	else
 		gather_rows(g, &sums, true, false);
 	for (int s = 0; s < g->nsums; s++)
-		for (int j = 0; g->even[s] && j < g->ld; j++)
-			g->sum[s][j] += g->factor[s][0] * total[j];
+		if (g->even[s])
+			add_times(g->sum[s], total, g->factor[s][0], g->ld);
 }
 
 /* As many rows at a time as a panel has: sums of more would not be whole numbers of 32 bits. */

@@ -23,6 +23,18 @@ add_pairs(__m512i sum, __m512i a, __m512i b)
 	return sum;
 }
 
+/* to (n floats) += factor times x. */
+MF_INLINE void
+add_times(float *to, const float *x, float factor, int n)
+{
+	for (int j = 0; j < n; j += 16)
+	{
+		__m512		before = _mm512_loadu_ps(to + j);
+
+		_mm512_storeu_ps(to + j, _mm512_fmadd_ps(_mm512_set1_ps(factor), _mm512_loadu_ps(x + j), before));
+	}
+}
+
 /* The first n lanes, or all there are. */
 MF_INLINE __mmask16
 first_lanes(int n)
