@@ -215,7 +215,7 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 		return;
 	if (als->side == MF_USERS)
 	{
-		systems = mf_batch_make(als, space, MF_INTEREST, block);
+		mf_batch_begin(als, space, MF_INTEREST, block, &systems);
 		solve_primal(als, space, batch, &systems, from, 1.0f, 0);
 		return;
 	}
@@ -225,7 +225,7 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 			/* the last term's is also that of the second block */
 			if (als->apart && part != MF_INTEREST && !accumulate_batch(als, space, batch, (MfPart) part))
 				return;
-			systems = mf_batch_make(als, space, (MfPart) part, block);
+			mf_batch_begin(als, space, (MfPart) part, block, &systems);
 			solve_primal(als, space, batch, &systems, from, als->term[part].observed, part);
 		}
 }
@@ -237,8 +237,9 @@ solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	int			first = als->block[0].width;
 	int			width = als->block[1].width;
 	Accumulated from = {space->matrix + (first + MF_MAX_RIGHT) * first, lane_stride(als), width};
-	MfSystems	systems = mf_batch_make(als, space, MF_RATING, &als->block[1]);
+	MfSystems	systems;
 
+	mf_batch_begin(als, space, MF_RATING, &als->block[1], &systems);
 	for (int l = 0; l < batch->count; l++)
 	{
 		MfRowState	row = mf_batch_row(als, space, batch, l);

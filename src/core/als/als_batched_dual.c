@@ -327,7 +327,7 @@ mf_batch_solve_dual(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const
 	memset(batch->sums, 0, sizeof(batch->sums));
 	if (als->side == MF_USERS)
 	{
-		systems = mf_batch_make(als, space, MF_INTEREST, block);
+		mf_batch_begin(als, space, MF_INTEREST, block, &systems);
 		solve_dual(als, space, batch, &systems);
 		return;
 	}
@@ -340,7 +340,7 @@ mf_batch_solve_dual(MfAls *als, const MfBatchSpace *space, MfBatch *batch, const
 	for (int part = 0; part < MF_TERMS; part++)
 		if (mf_batch_has(als, (MfPart) part, block))
 		{
-			systems = mf_batch_make(als, space, (MfPart) part, block);
+			mf_batch_begin(als, space, (MfPart) part, block, &systems);
 			solve_dual(als, space, batch, &systems);
 		}
 }

@@ -15,21 +15,19 @@ mf_batch_solved(const MfAls *als, const MfBatchSpace *space, MfPart part)
 	return space->solved[als->side == MF_USERS ? MF_INTEREST : part];
 }
 
-/* The systems of one term of a batch, in a block of dimensions. */
-MfSystems
-mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block)
+/* Begins the systems of one term of a batch, in a block of dimensions: all but what each lane has of its own. */
+void
+mf_batch_begin(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block, MfSystems *systems)
 {
-	MfSystems		systems = {.part = part};
-
-	systems.moves = als->nblocks > 1 && block == &als->block[1];
-	systems.block = als->side == MF_ITEMS && als->term[part].dimensions <= als->shared && als->own > 0 ?
+	systems->part = part;
+	systems->moves = als->nblocks > 1 && block == &als->block[1];
+	systems->block = als->side == MF_ITEMS && als->term[part].dimensions <= als->shared && als->own > 0 ?
 		&als->shared_block : block;
-	systems.bias = !systems.moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
-	systems.solved = mf_batch_solved(als, space, part) + block->offset;
-	systems.point = mf_sweep_points(als, part) != NULL ? space->prior[part] : NULL;
-	systems.prior = mf_sweep_has_prior(als, part) ? systems.point : NULL;
-	systems.drawn = systems.prior != NULL || (als->side == MF_USERS && als->problem->user_pull != NULL);
-	return systems;
+	systems->bias = !systems->moves && (als->side == MF_USERS ? als->factors.user_bias != NULL : als->term[part].bias);
+	systems->solved = mf_batch_solved(als, space, part) + block->offset;
+	systems->point = mf_sweep_points(als, part) != NULL ? space->prior[part] : NULL;
+	systems->prior = mf_sweep_has_prior(als, part) ? systems->point : NULL;
+	systems->drawn = systems->prior != NULL || (als->side == MF_USERS && als->problem->user_pull != NULL);
 }
 
 /* Whether items have a system of that term to solve in a block. */
@@ -71,10 +69,11 @@ mf_batch_systems(const MfAls *als, const MfBatch *batch, float trace[MF_KINDS][M
 		MfSystem   *system = &systems->system[l];
 
 		systems->factor[l] = 0.0f;
+		systems->explained[l] = 0.0;
 		systems->shift[MF_SHARED][l] = systems->shift[MF_PRIVATE][l] = systems->least[l] = 1.0f;
 		if (l >= batch->count)
 			continue;
-		*system = mf_sweep_system(als, systems->part, batch->row[l]);
+		mf_sweep_system(als, systems->part, batch->row[l], system);
 		if (systems->point != NULL)
 			system->point = systems->point + l * als->ld;
 		if (!systems->bias)

@@ -66,7 +66,8 @@ extern void mf_batch_eliminate_bias(const MfAls *als, const MfBatch *batch, MfSy
 extern void mf_batch_explain(const MfAls *als, const MfBatch *batch, MfSystems *systems, bool dual,
 							const float *y, int n);
 extern void mf_batch_store(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, const MfSystems *systems);
-extern MfSystems mf_batch_make(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block);
+extern void mf_batch_begin(const MfAls *als, const MfBatchSpace *space, MfPart part, const MfBlock *block,
+						   MfSystems *systems);
 extern bool mf_batch_has(const MfAls *als, MfPart part, const MfBlock *block);
 
 /* als_batched_dual.c */

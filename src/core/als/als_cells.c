@@ -357,7 +357,7 @@ mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_
 		accumulate_item(als, part, row, next, panel, matrix, sums);
 		return;
 	}
-	system = mf_sweep_system(als, MF_INTEREST, row->row);
+	mf_sweep_system(als, MF_INTEREST, row->row, &system);
 	if (row->point != NULL)
 		system.point = row->point;
 	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, &system, right);

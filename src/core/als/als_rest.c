@@ -98,7 +98,7 @@ mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel)
 
 	if (part == MF_TERMS)
 		return;
-	system = mf_sweep_system(als, part, row->row);
+	mf_sweep_system(als, part, row->row, &system);
 	given = mf_sweep_solved(als, part) + item * als->given_ld;
 	loss = cells_loss(als, row, panel);
 	for (int k = 0; k < als->shared; k++)

@@ -106,9 +106,11 @@ cells_trace(const MfAls *als, MfPart part, int64_t r)
 static double
 least_shift(const MfAls *als, MfPart part, int64_t r)
 {
-	MfSystem	system = mf_sweep_system(als, part, r);
-	double		least = system.shift[MF_SHARED];
+	MfSystem	system;
+	double		least;
 
+	mf_sweep_system(als, part, r, &system);
+	least = system.shift[MF_SHARED];
 	for (int kind = 0; kind < MF_KINDS; kind++)
 	{
 		if (kind == MF_PRIVATE && als->own == 0)

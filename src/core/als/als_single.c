@@ -112,7 +112,7 @@ make_task(const MfAls *als, const MfSingleSpace *space, int64_t r, MfPart part, 
 
 	task.block = !users && als->term[part].dimensions <= als->shared && als->own > 0 ? &als->shared_block :
 		&als->block[0];
-	task.system = mf_sweep_system(als, part, r);
+	mf_sweep_system(als, part, r, &task.system);
 	if (mf_sweep_points(als, part) != NULL)
 		task.system.point = space->prior[part] + slot * als->ld;
 	task.x = space->solved[part] + slot * als->ld;

@@ -213,7 +213,7 @@ extern void mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matr
 extern void mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel);
 
 /* als_system.c */
-extern MfSystem mf_sweep_system(const MfAls *als, MfPart part, int64_t r);
+extern void mf_sweep_system(const MfAls *als, MfPart part, int64_t r, MfSystem *system);
 extern double mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square);
 extern double mf_sweep_item_penalty(const MfAls *als, MfPart part, int64_t item, const float *y, double square);
 extern double mf_sweep_start(const MfAls *als, const MfBlock *block, const MfSystem *system, float *right);

@@ -6,56 +6,58 @@
 #include <math.h>
 #include <string.h>
 
+/* Sets the shift of a kind of dimensions, which is not raised as yet. */
+static void
+set_shift(MfSystem *system, MfKind kind, float shift)
+{
+	system->shift[kind] = system->raised[kind] = shift;
+}
+
 /* The system of user `row` of all, the same for all terms. */
-static MfSystem
-user_system(const MfAls *als, int64_t row)
+static void
+user_system(const MfAls *als, int64_t row, MfSystem *system)
 {
 	const MfProblem *problem = als->problem;
-	MfSystem	system = {0};
 
-	system.loss_weight = 1.0;
-	system.factor = problem->interest_weight;
-	system.pull = problem->user_pull != NULL ? problem->user_pull[row] : 0.0f;
-	system.point = als->mean;
-	system.shift[MF_SHARED] = problem->user_regularization[row];
+	system->loss_weight = 1.0;
+	system->factor = problem->interest_weight;
+	system->pull = problem->user_pull != NULL ? problem->user_pull[row] : 0.0f;
+	system->point = als->mean;
+	set_shift(system, MF_SHARED, problem->user_regularization[row]);
 	/* not the difference of the two above, of which rounding may leave nothing */
-	system.shift[MF_PRIVATE] = problem->user_rating_regularization != NULL ?
-		problem->user_rating_regularization[row] : 0.0f;
-	system.bias_shift = problem->user_bias_regularization;
-	system.bias = als->factors.user_bias != NULL ? als->factors.user_bias + row : NULL;
-	return system;
+	set_shift(system, MF_PRIVATE,
+			  problem->user_rating_regularization != NULL ? problem->user_rating_regularization[row] : 0.0f);
+	system->bias_shift = system->raised_bias = problem->user_bias_regularization;
+	system->bias_point = 0.0f;
+	system->bias = als->factors.user_bias != NULL ? als->factors.user_bias + row : NULL;
 }
 
 /* The system of item `row` of all for one term, divided by the term's weight; its point is not loaded. */
-static MfSystem
-item_system(const MfAls *als, const MfTerm *term, int64_t row)
+static void
+item_system(const MfAls *als, const MfTerm *term, int64_t row, MfSystem *system)
 {
-	MfSystem	system = {0};
-
-	system.loss_weight = term->weight;
-	system.factor = !term->all_cells ? 0.0f : term->unobserved != NULL ? term->unobserved[row] : term->empty;
+	system->loss_weight = term->weight;
+	system->factor = !term->all_cells ? 0.0f : term->unobserved != NULL ? term->unobserved[row] : term->empty;
 	for (int kind = 0; kind < MF_KINDS; kind++)
-		system.shift[kind] = term->regularization[row];
-	system.pull = term->prior != NULL ? term->regularization[row] : 0.0f;
-	if (term->bias)
-	{
-		system.bias_shift = als->problem->item_bias_regularization;
-		system.bias_point = term->bias_prior != NULL ? term->bias_prior[row] : 0.0f;
-		system.bias = als->factors.item_bias + row;
-	}
-	return system;
+		set_shift(system, (MfKind) kind, term->regularization[row]);
+	system->pull = term->prior != NULL ? term->regularization[row] : 0.0f;
+	system->point = NULL;
+	system->bias_shift = system->raised_bias = term->bias ? als->problem->item_bias_regularization : 0.0f;
+	system->bias_point = term->bias && term->bias_prior != NULL ? term->bias_prior[row] : 0.0f;
+	system->bias = term->bias ? als->factors.item_bias + row : NULL;
 }
 
-/* The system of row r of als->rows, with shifts not yet raised; a user's is the same for all terms. */
-MfSystem
-mf_sweep_system(const MfAls *als, MfPart part, int64_t r)
+/*
+ * The system of row r of als->rows, with shifts not yet raised; a user's is the same for all terms.  Filled in where it
+ * stays: a copy made at once waits for every number of it.
+ */
+void
+mf_sweep_system(const MfAls *als, MfPart part, int64_t r, MfSystem *system)
 {
-	MfSystem	system = als->side == MF_USERS ? user_system(als, als->rows->first + r) :
-		item_system(als, &als->term[part], als->rows->first + r);
-
-	memcpy(system.raised, system.shift, sizeof(system.shift));
-	system.raised_bias = system.bias_shift;
-	return system;
+	if (als->side == MF_USERS)
+		user_system(als, als->rows->first + r, system);
+	else
+		item_system(als, &als->term[part], als->rows->first + r, system);
 }
 
 /* The square of n numbers, which need not be a multiple of 16. */
@@ -79,10 +81,12 @@ double
 mf_sweep_user_penalty(const MfAls *als, int64_t user, const float *x, double square)
 {
 	const MfProblem *problem = als->problem;
-	MfSystem	system = user_system(als, user);
+	MfSystem	system;
 	const float *point = problem->user_prior != NULL ? problem->user_prior + user * als->given_ld : problem->user_mean;
-	double		sum = system.shift[MF_SHARED] * (als->own > 0 ? square_of(als, x, als->shared) : square);
+	double		sum;
 
+	user_system(als, user, &system);
+	sum = system.shift[MF_SHARED] * (als->own > 0 ? square_of(als, x, als->shared) : square);
 	if (als->own > 0)
 		sum += system.shift[MF_PRIVATE] * square_of(als, x + als->shared, als->own);
 	if (system.pull != 0.0f)
@@ -208,10 +212,11 @@ static void
 clear_row(MfAls *als, MfPart part, int64_t r, const float *prior)
 {
 	const MfTerm *term = &als->term[part];
-	MfSystem	system = mf_sweep_system(als, part, r);
+	MfSystem	system;
 	int64_t		at = (als->rows->first + r) * als->given_ld;
 	float	   *x = mf_sweep_solved(als, part) + at;
 
+	mf_sweep_system(als, part, r, &system);
 	memset(x, 0, (size_t) als->given_ld * sizeof(float));
 	if (system.bias != NULL)
 		*system.bias = system.bias_point;
