@@ -375,7 +375,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->cholesky = mf_cholesky();
 	als->int16 = NULL;
 	als->coarse = false;
-	als->stride = als->ld;
+	als->stride[MF_INTEREST] = als->stride[MF_RATING] = als->ld;
 	als->may_round = !exact && may_round(als);
 	als->halves = false;
 	als->narrows = !exact && side == MF_USERS && als->problem->int16;

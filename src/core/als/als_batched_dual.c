@@ -87,7 +87,7 @@ interleave_floats(const MfAls *als, const MfBatchSpace *space, const LaneCells *
 
 	for (int k = 0; k < n; k++)
 	{
-		find_vectors(vector, cells, mf_sweep_rows(als, part, block), als->stride, k);
+		find_vectors(vector, cells, mf_sweep_rows(als, part, block), als->stride[part], k);
 		for (int l = 0; l < lanes; l++)
 		{
 			rows.row[l] = vector[l] != NULL ? vector[l] : space->zero;
@@ -113,7 +113,7 @@ interleave_numbers(const MfAls *als, const MfBatchSpace *space, const LaneCells 
 		const float **next = vector[(k + AHEAD - 1) % AHEAD];
 
 		if (k + AHEAD - 1 < n)
-			find_vectors(next, cells, rows, als->stride, k + AHEAD - 1);
+			find_vectors(next, cells, rows, als->stride[part], k + AHEAD - 1);
 		for (int l = 0; l < MF_MAX_LANES && k + AHEAD - 1 < n; l++)
 		{
 			for (int j = 0; j < floats && next[l] != NULL; j += 16)

@@ -26,7 +26,7 @@ mf_sweep_step(const MfAls *als, MfPart part)
 	return als->step[als->side == MF_ITEMS ? 0 : part];
 }
 
-/* The fixed side's vectors of a term, from a block's first dimension on; rows are als->stride floats apart. */
+/* The fixed side's vectors of a term, from a block's first dimension on; rows are als->stride[part] floats apart. */
 const float *
 mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block)
 {
@@ -90,10 +90,10 @@ mf_sweep_subtract(const MfAls *als, MfPart part, const MfBlock *block, const int
 	const float *rows = mf_sweep_rows(als, part, block);
 
 	if (als->int16 != NULL)
-		als->int16->subtract_products(target, rows, als->stride, column, x + block->offset,
+		als->int16->subtract_products(target, rows, als->stride[part], column, x + block->offset,
 									  mf_sweep_step(als, part) + block->offset, block->width, n);
 	else
-		als->dense->subtract_products(target, rows, als->stride, column, x + block->offset, block->width, n);
+		als->dense->subtract_products(target, rows, als->stride[part], column, x + block->offset, block->width, n);
 }
 
 /*
@@ -176,7 +176,7 @@ static MfAhead
 look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 {
 	const MfRows *rows = als->rows;
-	MfAhead		ahead = {NULL, als->stride, 0, NULL, 0};
+	MfAhead		ahead = {0};
 	int64_t		n = rows->start[r + 1] - c;
 
 	if (n <= 0 && part == MF_INTEREST && als->side == MF_USERS && mf_sweep_has(als, MF_RATING))
@@ -194,6 +194,7 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 	if (n <= 0)
 		return ahead;
 	ahead.rows = als->fixed[part];
+	ahead.stride = als->stride[part];
 	ahead.width = row_floats(als, mf_sweep_resting(als) == MF_RATING ? MF_RATING : part);
 	ahead.column = rows->column + c;
 	ahead.n = n < panel_rows(als) ? (int) n : panel_rows(als);
@@ -211,7 +212,7 @@ add_block(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *pa
 	const float *step = mf_sweep_step(als, part) + block->offset;
 
 	gather->rows = mf_sweep_rows(als, part, block);
-	gather->stride = als->stride;
+	gather->stride = als->stride[part];
 	gather->ld = block->width;
 	gather->scale = panel->scale;
 	gather->panel = rows;
@@ -377,7 +378,7 @@ prefetch_ratings(const MfAls *als, int64_t c, int64_t end, int most)
 
 	for (int k = 0; k < most && c + k < end; k++)
 	{
-		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->stride;
+		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->stride[MF_RATING];
 
 		for (int j = 0; j < floats; j += 16)
 			__builtin_prefetch(row + j, 0, 3);
@@ -411,9 +412,9 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 		for (int k = 0; k < n && rows->weight != NULL; k++)
 			panel->target[k] *= panel->weight[k];
 		if (als->int16 != NULL)
-			als->int16->add_rows(right, y, als->stride, rows->column + c, panel->target,
+			als->int16->add_rows(right, y, als->stride[MF_RATING], rows->column + c, panel->target,
 								 mf_sweep_step(als, MF_RATING) + block->offset, block->width, n);
 		else
-			als->dense->add_rows(right, y, als->stride, rows->column + c, panel->target, block->width, n);
+			als->dense->add_rows(right, y, als->stride[MF_RATING], rows->column + c, panel->target, block->width, n);
 	}
 }

@@ -48,6 +48,8 @@ typedef struct Side
 	const float *from;			/* nrows x ld */
 	float	   *to;				/* the same, or as much space */
 	int64_t		nrows;
+	int			nblocks;		/* of dimensions that its vectors have: interest's have no private ones */
+	int			stride;			/* floats from one vector in whole numbers to the next */
 	float	   *step;			/* ld */
 	double	   *mean;			/* ld x PARTS: of sizes */
 	float	   *widest;			/* PARTS x ld */
@@ -65,7 +67,9 @@ fixed_sides(const MfAls *als, Side *side)
 	{
 		if (users ? part > 0 : !als->term[part].present)
 			continue;
-		side[n] = (Side) {.als = als,.from = als->fixed[part],.nrows = nrows};
+		side[n] = (Side) {.als = als,.from = als->fixed[part],.nrows = nrows,.nblocks = als->nblocks};
+		if (!users && als->nblocks > 1 && als->term[part].dimensions <= als->shared)
+			side[n].nblocks = 1;
 		side[n].to = als->copy + n * nrows * als->ld;
 		side[n].step = als->step[part];
 		side[n].mean = (double *) als->workspace + n * (PARTS + PARTS / 2) * als->ld;
@@ -175,11 +179,11 @@ quantize_block(void *state, int64_t block, int worker)
 	float		row[MF_INT16_MOST_LD];
 
 	(void) worker;
-	for (int64_t r = begin; r < end; r++, to += als->stride)
+	for (int64_t r = begin; r < end; r++, to += side->stride)
 	{
 		/* it may lie where the numbers go */
 		memcpy(row, side->from + r * als->ld, (size_t) als->ld * sizeof(float));
-		for (int b = 0; b < als->nblocks; b++)
+		for (int b = 0; b < side->nblocks; b++)
 			als->int16->quantize(to + als->block[b].int16_offset, row + als->block[b].offset, als->block[b].width,
 								 side->step + als->block[b].offset);
 	}
@@ -193,7 +197,7 @@ static void
 pack_blocks(const Side *side, int64_t nblocks)
 {
 	int			ld = side->als->ld;
-	int			stride = side->als->stride;
+	int			stride = side->stride;
 
 	for (int64_t block = 1; block < nblocks && stride < ld; block++)
 	{
@@ -204,9 +208,9 @@ pack_blocks(const Side *side, int64_t nblocks)
 	}
 }
 
-/* Floats that a vector takes as whole numbers; sets where those of its second block of dimensions begin. */
-static int
-place_blocks(MfAls *als)
+/* Sets where a vector's whole numbers of each block of dimensions begin, and how far each side's vectors are apart. */
+static void
+place_blocks(MfAls *als, Side *side, int nsides)
 {
 	int			floats = 0;
 
@@ -214,8 +218,10 @@ place_blocks(MfAls *als)
 	{
 		als->block[b].int16_offset = floats;
 		floats += mf_quantized_floats(als, als->block[b].width);
+		for (int k = 0; k < nsides; k++)
+			if (b < side[k].nblocks)
+				side[k].stride = floats;
 	}
-	return floats;
 }
 
 /* Sets the steps of all sides, for 8 bits or for 13. */
@@ -253,7 +259,7 @@ mf_int16_begin(MfAls *als)
 	als->int16 = choose_bits(als, side, nsides);
 	if (als->int16 == NULL)
 		return MF_OK;
-	als->stride = place_blocks(als);
+	place_blocks(als, side, nsides);
 	for (int k = 0; k < nsides; k++)
 	{
 		int64_t		nblocks = (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
@@ -265,7 +271,12 @@ mf_int16_begin(MfAls *als)
 	/* a matrix that is copied is in the place of its copy already */
 	for (int k = 0, part = 0; part < MF_TERMS; part++)
 		if (als->term[part].present)
-			als->fixed[part] = side[als->side == MF_ITEMS ? 0 : k++].to;
+		{
+			const Side *from = &side[als->side == MF_ITEMS ? 0 : k++];
+
+			als->fixed[part] = from->to;
+			als->stride[part] = from->stride;
+		}
 	return MF_OK;
 }
 

@@ -101,7 +101,7 @@ typedef struct MfAls
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */
 	const float *fixed[MF_TERMS];	/* the fixed side's vectors that a term's cells refer to */
-	int			stride;			/* floats from one of them to the next: ld, or what whole numbers take */
+	int			stride[MF_TERMS];	/* floats from one of them to the next: ld, or what whole numbers take */
 	float	   *copy;			/* where they are, if they are not the caller's own */
 	float	   *step[MF_TERMS];	/* ld: of quantized vectors; see mf_sweep_step() */
 	const struct MfInt16Cells *int16_cells; /* the fixed side is in `whole`, not in `fixed`: the kernels for it; or
