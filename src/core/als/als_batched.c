@@ -308,6 +308,7 @@ mf_lanes_block(MfAls *als, int64_t begin, int64_t end, char *workspace)
 			stop = als->first_dual;
 		while (batch.count < als->cholesky->lanes && k < stop)
 			batch.row[batch.count++] = als->order[k++];
+		mf_sweep_ask(als, k, k + als->cholesky->lanes < end ? k + als->cholesky->lanes : end);
 		solve_batch(als, &space, &batch, k);
 	}
 }

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#define CELLS_AHEAD 256			/* of a row, that are asked for long before */
+
 _Static_assert(MF_PANEL_MOST <= MF_INT8_PANEL && MF_PANEL_ROWS <= MF_INT16_PANEL,
 			   "kernels sum panels without an overflow");
 
@@ -368,6 +370,49 @@ mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_
 			accumulate_part(als, (MfPart) t, row, next, panel, matrix, add, sums);
 			add = true;
 		}
+}
+
+/* Asks for the cache lines of n numbers of 4 bytes, at least one. */
+static void
+prefetch_numbers(const void *from, int64_t n)
+{
+	const char *end = (const char *) from + 4 * n;
+
+	for (const char *line = from; line < end; line += 64)
+		__builtin_prefetch(line, 0, 2);
+	__builtin_prefetch(end - 1, 0, 2);
+}
+
+/*
+ * Asks for what is read of the rows place .. end - 1 of als->order, while others are still solved: their first cells
+ * and users' regularization.  Neighbours in the order are anywhere in memory, and most rows end before the processor
+ * would ask for more of them by itself.  Where the cells of as many rows behind them begin is asked for as well.
+ */
+void
+mf_sweep_ask(const MfAls *als, int64_t place, int64_t end)
+{
+	const MfRows *rows = als->rows;
+	const MfProblem *problem = als->problem;
+	int64_t		behind = 2 * end - place < rows->nrows ? 2 * end - place : rows->nrows;
+
+	if (als->sums != NULL)
+		return;
+	for (int64_t k = place; k < end; k++)
+	{
+		int64_t		r = als->order[k];
+		int64_t		c = rows->start[r];
+		int64_t		n = rows->start[r + 1] - c < CELLS_AHEAD ? rows->start[r + 1] - c : CELLS_AHEAD;
+
+		prefetch_numbers(rows->column + c, n);
+		if (mf_sweep_has(als, MF_RATING))
+			prefetch_numbers(rows->rating + c, n);
+		if (rows->weight != NULL)
+			prefetch_numbers(rows->weight + c, n);
+		if (als->side == MF_USERS)
+			prefetch_numbers(problem->user_regularization + rows->first + r, 1);
+	}
+	for (int64_t k = end; k < behind; k++)
+		prefetch_numbers(rows->start + als->order[k], 4);
 }
 
 /* Asks for the vectors of ratings of up to `most` cells from position c on, before `end`. */

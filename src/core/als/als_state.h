@@ -196,6 +196,7 @@ extern void mf_sweep_cells(const MfAls *als, MfPart part, const MfBlock *block, 
 						   int n, MfCells *cells);
 extern void mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next,
 								const MfPanel *panel, float *matrix, MfRowSums *sums);
+extern void mf_sweep_ask(const MfAls *als, int64_t place, int64_t end);
 extern void mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const MfPanel *panel,
 							   float *right);
 extern const float *mf_sweep_rows(const MfAls *als, MfPart part, const MfBlock *block);
