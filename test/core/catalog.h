@@ -28,6 +28,7 @@ typedef struct Catalog
 	int64_t		room;			/* positions that the index is built with; 0: those of the items */
 	float	   *part[2];		/* n x ld: what vectors are made of, for an index of whole numbers; NULL: nothing is said */
 	float	   *weight;			/* n: of the second part */
+	float	   *scale;			/* n: of all of it; NULL: 1 */
 	int			shared;			/* numbers of the first one, where there are two */
 } Catalog;
 
@@ -90,15 +91,40 @@ catalog_offsets(Catalog *c, float factor, uint64_t seed)
 		c->offset[i] = factor * mf_random_normal(seed, (uint64_t) i);
 }
 
-/* What vectors are made of, by float arithmetic: the product is rounded, then the sum. */
+/* What vectors are made of, by float arithmetic: products are rounded, then the sum. */
 __attribute__((unused)) static void
 catalog_compose(const Catalog *c, int64_t i)
 {
-	for (int j = 0; c->part[1] != NULL && j < c->ld; j++)
-	{
-		volatile float product = c->weight[i] * c->part[1][i * c->ld + j];
+	float		scale = c->scale == NULL ? 1 : c->scale[i];
+	float		weight = c->part[1] == NULL ? 0 : c->weight[i] * scale;
 
-		c->vector[i * c->ld + j] = c->part[0][i * c->ld + j] + product;
+	for (int j = 0; (c->part[1] != NULL || c->scale != NULL) && j < c->ld; j++)
+	{
+		volatile float first = scale * c->part[0][i * c->ld + j];
+		volatile float product = c->part[1] == NULL ? 0 : weight * c->part[1][i * c->ld + j];
+
+		c->vector[i * c->ld + j] = first + product;
+	}
+}
+
+/* A scale of an item, between a 64th and 1. */
+__attribute__((unused)) static float
+catalog_random_scale(uint64_t seed, int64_t i)
+{
+	return mf_narrow_scale(pow(2, -6 * mf_random_uniform(seed, (uint64_t) i)));
+}
+
+/* Multiplies items of whole numbers by scales of their own. */
+__attribute__((unused)) static void
+catalog_scales(Catalog *c, uint64_t seed)
+{
+	c->scale = catalog_space((size_t) c->n * sizeof(float));
+	if (c->part[0] == c->vector)
+		c->vector = catalog_space((size_t) c->n * (size_t) c->ld * sizeof(float));
+	for (int64_t i = 0; i < c->n; i++)
+	{
+		c->scale[i] = catalog_random_scale(seed, i);
+		catalog_compose(c, i);
 	}
 }
 
@@ -142,7 +168,7 @@ static MfItems
 catalog_items(const Catalog *c)
 {
 	MfItems		items = {.nitems = c->n,.factors = c->d,.vector = c->vector,.offset = c->offset,.room = c->room,
-	.part = {c->part[0], c->part[1]},.shared = c->shared,.weight = c->weight};
+	.part = {c->part[0], c->part[1]},.shared = c->shared,.weight = c->weight,.scale = c->scale};
 
 	items.parts = mf_index_parts(&items);
 	return items;
@@ -170,6 +196,7 @@ catalog_free(Catalog *c)
 		free(c->part[0]);
 	free(c->part[1]);
 	free(c->weight);
+	free(c->scale);
 	free(c->vector);
 	free(c->offset);
 	free(c->space);

@@ -156,6 +156,7 @@ first_part_agrees(Shape shape, int64_t n, int d)
 
 	base.room = n + n / 3;
 	catalog_narrow(&base, 2, 8);
+	catalog_scales(&base, 9);	/* of which directions know nothing */
 	same = catalog_build(&base, MF_QUANTIZE_AUTO, 1) && mf_index_narrow_parts(&base.index) == 2;
 	own = base;
 	own.space = NULL;

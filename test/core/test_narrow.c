@@ -170,7 +170,7 @@ kernels_agree(const MfScore *kernels, const Rows *rows, int parts, float weight)
 {
 	static const int32_t position[] = {16, 1, 1, 3, 0, 5, 6, 7, 8, 14, 10, 11, 12, 13, 9, 15};
 	MfNarrowRows narrow = {{rows->number[0], parts > 1 ? rows->number[1] : NULL}, {rows->exponent[0], rows->exponent[1]},
-	{rows->shared, rows->ld}, weight};
+	{rows->shared, rows->ld}, weight, NULL};
 	float		query[MOST] __attribute__((aligned(64)));
 	float		norm[16];
 	float		offset[16];

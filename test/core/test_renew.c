@@ -11,6 +11,9 @@
 /* What indexes are of: 0 floats, else whole numbers in so many parts. */
 static int	parts;
 
+/* And whether those of two parts have scales. */
+static bool scaled;
+
 /* A random number below n. */
 static int64_t
 below(uint64_t seed, int64_t i, int64_t n)
@@ -29,6 +32,7 @@ typedef struct Round
 	float	   *offset;
 	float	   *part[2];		/* of what index has parts of whole numbers, like the next */
 	float	   *weight;
+	float	   *scale;
 } Round;
 
 /* Rounds item i, or makes it of two parts that are whole numbers: what it is, as far as these share numbers, and this. */
@@ -48,6 +52,8 @@ compose_item(Catalog *c, int64_t i, uint64_t seed)
 	mf_narrow_round(c->part[0] + at, c->d);
 	mf_narrow_round(c->part[1] + at, c->d);
 	c->weight[i] = i % 5 == 0 ? 0 : 0.3f;
+	if (scaled)
+		c->scale[i] = catalog_random_scale(seed + 3, i);
 	catalog_compose(c, i);
 }
 
@@ -67,6 +73,8 @@ renew_item(Round *round, int64_t i, uint64_t seed)
 		memcpy(round->part[p] + round->nrenewed * c->ld, c->part[p] + i * c->ld, c->ld * sizeof(float));
 	if (parts == 2)
 		round->weight[round->nrenewed] = c->weight[i];
+	if (c->scale != NULL)
+		round->scale[round->nrenewed] = c->scale[i];
 	if (c->offset != NULL)
 		c->offset[i] = mf_random_normal(seed + 1, (uint64_t) i);
 	memcpy(round->vector + round->nrenewed * c->ld, v, c->ld * sizeof(float));
@@ -82,7 +90,8 @@ make_round(const Catalog *c, int64_t rate, uint64_t seed)
 	int64_t		most = 2 * c->n;
 	Round		round = {.now = catalog_new(most, c->d, 1),.before = malloc(most * sizeof(int32_t)),
 	.item = malloc(most * sizeof(int32_t)),.vector = catalog_space(most * c->ld * sizeof(float)),
-	.offset = malloc(most * sizeof(float)),.weight = malloc(most * sizeof(float))};
+	.offset = malloc(most * sizeof(float)),.weight = malloc(most * sizeof(float)),
+	.scale = c->scale == NULL ? NULL : malloc(most * sizeof(float))};
 	int64_t		n = 0;
 
 	round.now.part[0] = parts == 1 ? round.now.vector : NULL;
@@ -93,6 +102,8 @@ make_round(const Catalog *c, int64_t rate, uint64_t seed)
 	}
 	if (parts == 2)
 		round.now.weight = malloc(most * sizeof(float));
+	if (c->scale != NULL)
+		round.now.scale = malloc(most * sizeof(float));
 	round.now.shared = c->shared;
 	if (c->offset != NULL)
 		catalog_offsets(&round.now, 1, 1);
@@ -110,6 +121,8 @@ make_round(const Catalog *c, int64_t rate, uint64_t seed)
 			memcpy(round.now.part[p] + n * c->ld, c->part[p] + i * c->ld, c->ld * sizeof(float));
 		if (parts == 2)
 			round.now.weight[n] = c->weight[i];
+		if (c->scale != NULL)
+			round.now.scale[n] = c->scale[i];
 		if (c->offset != NULL)
 			round.now.offset[n] = c->offset[i];
 		if (fate == 1)
@@ -130,6 +143,7 @@ free_round(Round *round)
 	free(round->part[0]);
 	free(round->part[1]);
 	free(round->weight);
+	free(round->scale);
 }
 
 /* Renews the index of c by a round; c becomes what the round says.  False where there is no room. */
@@ -137,7 +151,7 @@ static bool
 take_round(Catalog *c, Round *round)
 {
 	MfRenewal	renewal = {round->now.n, round->before, round->nrenewed, round->item, round->vector,
-	c->offset == NULL ? NULL : round->offset, {parts == 2 ? round->part[0] : round->vector, round->part[1]}, round->weight};
+	c->offset == NULL ? NULL : round->offset, {parts == 2 ? round->part[0] : round->vector, round->part[1]}, round->weight, round->scale};
 	void	   *workspace = catalog_space(mf_index_renew_workspace(&c->index, &renewal));
 	bool		renewed = mf_index_renew(c->space, c->size, workspace, &renewal);
 
@@ -153,6 +167,8 @@ take_round(Catalog *c, Round *round)
 	}
 	free(c->weight);
 	c->weight = round->now.weight;
+	free(c->scale);
+	c->scale = round->now.scale;
 	c->vector = round->now.vector;
 	if (parts == 1)
 		c->part[0] = c->vector;
@@ -175,6 +191,8 @@ make_catalog(int64_t n, int d, bool flat, bool offsets, MfQuantization codes)
 		catalog_offsets(&c, 0.3f, 5);
 	if (parts > 0)
 		catalog_narrow(&c, parts, 8);
+	if (scaled)
+		catalog_scales(&c, 9);
 	c.room = mf_index_room(n);
 	if (!catalog_build(&c, codes, 2))
 		c.n = 0;
@@ -410,13 +428,16 @@ test_misfit(void)
 int
 main(void)
 {
-	for (parts = 0; parts <= 2; parts++)
+	for (int kind = 0; kind <= 3; kind++)
 		for (int flat = 0; flat <= 1; flat++)
 			for (int offsets = 0; offsets <= 1; offsets++)
 			{
+				parts = kind > 2 ? 2 : kind;
+				scaled = kind > 2;
 				test_rounds(5000, 24, flat, offsets, MF_QUANTIZE_AUTO);
 				test_rounds(4700, 33, flat, offsets, MF_QUANTIZE_SQ4);
 			}
+	scaled = false;
 	for (parts = 1; parts <= 2; parts++)
 		test_misfit();
 	parts = 0;

@@ -37,6 +37,9 @@ static const char *const shape_name[] = {
 /* What indexes of tests are of: 0 floats, else whole numbers in so many parts. */
 static int	parts;
 
+/* And whether these have scales. */
+static bool scaled;
+
 /* Makes item i of a shape out of a random one. */
 static void
 shape_item(Catalog *c, Shape shape, int64_t i)
@@ -103,6 +106,8 @@ shaped(Shape shape, int64_t n, int d, float offsets)
 		catalog_offsets(&c, offsets, 5);
 	if (parts > 0)
 		catalog_narrow(&c, parts, 8);
+	if (parts > 0 && scaled)
+		catalog_scales(&c, 9);
 	return c;
 }
 
@@ -766,15 +771,20 @@ main(void)
 		test_batch(name);
 		for (parts = 1; parts <= 2; parts++)
 		{
+			scaled = false;
 			test_shapes(name, 1200, 24, 3);
 			test_sizes(name);
+			scaled = true;
+			test_shapes(name, 1200, 24, 3);
 		}
 		parts = 0;
 	}
 	test_kernels();
 	test_tile();
-	for (parts = 0; parts <= 2; parts++)
+	for (int kind = 0; kind <= 4; kind++)
 	{
+		parts = kind > 2 ? kind - 2 : kind;
+		scaled = kind > 2;
 		test_bound();
 		test_block(MF_QUANTIZE_AUTO);
 		test_block(MF_QUANTIZE_SQ4);

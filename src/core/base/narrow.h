@@ -29,6 +29,22 @@ mf_narrow_per_unit(uint8_t exponent)
 	return mf_narrow_unit((uint8_t) (254 - exponent));
 }
 
+/*
+ * A positive number rounded to 8 bits: its product with a whole number of 16 bits and a unit is a float to the bit, unless it
+ * is smaller than normal floats are.
+ */
+static inline float
+mf_narrow_scale(double value)
+{
+	float		scale = (float) value;
+	uint32_t	bits;
+
+	memcpy(&bits, &scale, sizeof(bits));
+	bits = (bits + UINT32_C(0x7fff) + (bits >> 16 & 1)) & UINT32_C(0xffff0000);
+	memcpy(&scale, &bits, sizeof(scale));
+	return scale;
+}
+
 extern uint8_t mf_narrow_exponent(const float *vector, int n);
 extern void mf_narrow_round(float *vector, int n);
 extern void mf_narrow_round_rows(float *rows, int64_t nrows, int n, int ld);

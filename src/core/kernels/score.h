@@ -16,15 +16,17 @@
 
 /*
  * Rows of whole numbers (core/base/narrow.h): row i is number[0][i * stride[0] ..] in units of exponent[0][i], plus,
- * where there is a second part, `weight` times number[1][i * stride[1] ..] in units of exponent[1][i].  As floats make
- * it, that is: the product is rounded, then the sum.  Beyond its stride the first part is 0.
+ * where there is a second part, `weight` times number[1][i * stride[1] ..] in units of exponent[1][i]; all of it times
+ * scale[i], which has 8 bits, so that its products with numbers of 16 are exact.  As floats make it, that is: the
+ * product with the weight is rounded, then the sum.  Beyond its stride the first part is 0.
  */
 typedef struct MfNarrowRows
 {
 	const int16_t *number[2];	/* [1] NULL: one part */
 	const uint8_t *exponent[2];
 	int			stride[2];		/* multiples of 16; the second one, if there is one, is at least that of scores */
-	float		weight;			/* times any unit there is it is a normal float, or 0 */
+	float		weight;			/* times any unit and scale there is it is a normal float, or 0 */
+	const float *scale;			/* of each row; NULL: 1 */
 } MfNarrowRows;
 
 /*

@@ -89,17 +89,19 @@ typedef struct MF_KERNEL(narrow)
 MF_INLINE MF_KERNEL(narrow)
 MF_KERNEL(narrow_at) (const MfNarrowRows *rows, int32_t position, bool two)
 {
+	float		scale = rows->scale ? rows->scale[position] : 1.0f;
+
 	return (MF_KERNEL(narrow)) {
 		rows->number[0] + (size_t) position * rows->stride[0],
 		two ? rows->number[1] + (size_t) position * rows->stride[1] : NULL,
-		mf_narrow_unit(rows->exponent[0][position]),
-		two ? rows->weight * mf_narrow_unit(rows->exponent[1][position]) : 0
+		scale * mf_narrow_unit(rows->exponent[0][position]),
+		two ? rows->weight * scale * mf_narrow_unit(rows->exponent[1][position]) : 0
 	};
 }
 
 /*
  * Numbers j and following of a row, of the first part, the second one or both, as floats: the same at every level.  A
- * number times a unit is exact, so that all which is rounded is a product with the weight, and its sum with the first
+ * number times a unit and a scale is exact, so that all which is rounded is a product with the weight, and its sum with the first
  * part.
  */
 MF_INLINE MF_V

@@ -38,6 +38,7 @@ lay_out(MfIndex *directions, const void *block, const MfIndex *base, const MfVec
 	directions->rows = *rows;
 	directions->narrow.number[1] = NULL;	/* items are alike by the first part alone */
 	directions->second_exponent = NULL;
+	directions->narrow.scale = NULL;	/* and however much lists make of them */
 	directions->offset = NULL;
 	directions->pack_offset = NULL;
 	directions->block_offset = NULL;

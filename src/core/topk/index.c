@@ -106,6 +106,8 @@ lay_out_vectors(MfIndex *index, MfArena *arena, const MfIndexHeader *header, siz
 	narrow->stride[0] = mf_padded(header->shared);
 	narrow->stride[1] = index->ld;
 	narrow->weight = header->weight;
+	if (header->has_scale)
+		narrow->scale = take_numbers(arena, rows);
 	for (int p = 0; p < header->parts; p++)
 		narrow->exponent[p] = mf_arena_take(arena, rows);
 	if (header->parts > 1)
@@ -175,6 +177,7 @@ mf_index_header(const MfItems *items)
 	header.has_offset = items->offset != NULL;
 	header.parts = items->parts;
 	header.shared = items->parts > 1 ? items->shared : items->factors;
+	header.has_scale = items->parts > 0 && items->scale != NULL;
 	for (int64_t i = 0; items->parts > 1 && i < items->nitems && header.weight == 0; i++)
 		header.weight = items->weight[i];
 	return header;
@@ -235,8 +238,8 @@ mf_index_row(const MfIndex *index, int32_t position, float *workspace)
 }
 
 /*
- * The first ld floats, a multiple of 16, of one of the parts of which the vector at a position is made, of an index of
- * whole numbers: put together in workspace.
+ * The first ld floats, a multiple of 16, of one of the parts of which the vector at a position is made, without weight
+ * and scale, of an index of whole numbers: put together in workspace.
  */
 const float *
 mf_index_part(const MfIndex *index, int part, int32_t position, int ld, float *workspace)

@@ -31,6 +31,8 @@ typedef struct MfItems
 	int			shared;			/* with part[1]: numbers of part[0], behind which it is 0 */
 	const float *weight;		/* nitems: of part[1]; a single value, or 0 */
 	int			parts;			/* mf_index_parts() of these: whole numbers; 0: floats */
+	const float *scale;			/* nitems: vector = scale * part[0] + (weight * scale) * part[1], as
+								 * mf_narrow_scale() has them; NULL: 1 */
 } MfItems;
 
 /*
@@ -133,6 +135,7 @@ typedef struct MfRenewal
 	const float *offset;		/* nrenewed; NULL where the index has none */
 	const float *part[2];		/* nrenewed x ld: see MfItems; where the index has whole numbers */
 	const float *weight;		/* nrenewed */
+	const float *scale;			/* nrenewed; NULL: 1 */
 } MfRenewal;
 
 extern int64_t mf_index_room(int64_t nitems);
@@ -200,7 +203,7 @@ mf_index_visited(const MfIndex *index, int64_t turn)
  * index has 4 bytes but codes, which have half of one or one, and whole numbers, which have two.
  */
 #define MF_INDEX_MAGIC "mfindex"
-#define MF_INDEX_FORMAT 8
+#define MF_INDEX_FORMAT 9
 #define MF_INDEX_ORDER UINT32_C(0x01020304) /* tells the byte order */
 
 typedef struct MfIndexHeader
@@ -220,6 +223,7 @@ typedef struct MfIndexHeader
 	int32_t		parts;			/* of whole numbers; 0: vectors are floats */
 	int32_t		shared;			/* numbers of the first part that are not 0 */
 	float		weight;			/* of the second one */
+	int32_t		has_scale;		/* whole numbers have scales */
 } MfIndexHeader;
 
 /* The header, and what lies between it and the first array. */
@@ -233,6 +237,7 @@ typedef struct MfIndexEntry
 	const float *part[2];
 	float		weight;
 	float		offset;
+	float		scale;
 } MfIndexEntry;
 
 extern MfIndexHeader mf_index_header(const MfItems *items);

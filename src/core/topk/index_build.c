@@ -134,11 +134,11 @@ sort_strips(Build *build)
 	sort_entries(build);
 }
 
-/* Whether whole numbers times a weight are as MfNarrowRows wants them. */
+/* Whether whole numbers in this unit times a factor are as MfNarrowRows wants them. */
 static bool
-weight_fits(float weight, uint8_t exponent)
+factor_fits(float factor, uint8_t exponent)
 {
-	return weight == 0 || exponent == 0 || isnormal(weight * mf_narrow_unit(exponent));
+	return factor == 0 || exponent == 0 || isnormal(factor * mf_narrow_unit(exponent));
 }
 
 /* Whether the numbers of a row from the j-th on are 0. */
@@ -161,17 +161,19 @@ is_narrow(const MfIndexEntry *entry, int ld, int parts, int shared, float weight
 	uint8_t		exponent = 0;
 
 	for (int p = 0; p < parts; p++)
-		if (!mf_narrow_encode(entry->part[p], ld, NULL, &exponent))
+		if (!mf_narrow_encode(entry->part[p], ld, NULL, &exponent) ||
+			!factor_fits(p == 0 ? entry->scale : entry->weight * entry->scale, exponent))
 			return false;
-	return parts < 2 || (ends_at(entry->part[0], shared, ld) && (entry->weight == 0 || entry->weight == weight) &&
-						 weight_fits(entry->weight, exponent));
+	return parts < 2 || (ends_at(entry->part[0], shared, ld) && (entry->weight == 0 || entry->weight == weight));
 }
 
 /* Whether an index can keep an item as it keeps the others: as floats, or as whole numbers. */
 bool
 mf_index_takes(const MfIndex *index, const MfIndexEntry *entry)
 {
-	return index->vector != NULL ||
+	if (index->vector != NULL)
+		return true;
+	return (index->narrow.scale != NULL || entry->scale == 1) &&
 		is_narrow(entry, index->ld, mf_index_narrow_parts(index), index->shared, index->narrow.weight);
 }
 
@@ -179,12 +181,13 @@ mf_index_takes(const MfIndex *index, const MfIndexEntry *entry)
 static MfIndexEntry
 entry_of(const MfItems *items, int64_t i, int ld)
 {
-	MfIndexEntry entry = {(int32_t) i, items->vector + i * ld, {NULL, NULL}, 0, 0};
+	MfIndexEntry entry = {(int32_t) i, items->vector + i * ld, {NULL, NULL}, 0, 0, 1};
 
 	for (int p = 0; p < 2; p++)
 		entry.part[p] = items->part[p] == NULL ? NULL : items->part[p] + i * ld;
 	entry.weight = items->weight == NULL ? 0 : items->weight[i];
 	entry.offset = items->offset == NULL ? 0 : items->offset[i];
+	entry.scale = items->scale == NULL ? 1 : items->scale[i];
 	return entry;
 }
 
@@ -220,6 +223,8 @@ put_vector(MfIndex *index, int64_t at, const MfIndexEntry *entry)
 		memcpy(MF_WRITABLE(float, index->vector) + at * index->ld, entry->vector, (size_t) index->ld * sizeof(float));
 		return;
 	}
+	if (index->narrow.scale != NULL)
+		MF_WRITABLE(float, index->narrow.scale)[at] = entry->scale;
 	for (int p = 0; p < mf_index_narrow_parts(index); p++)
 	{
 		uint8_t    *exponent = MF_WRITABLE(uint8_t, index->narrow.exponent[p]) + at;
@@ -255,6 +260,8 @@ clear_vector(MfIndex *index, int64_t at)
 {
 	if (index->vector != NULL)
 		memset(MF_WRITABLE(float, index->vector) + at * index->ld, 0, (size_t) index->ld * sizeof(float));
+	if (index->narrow.scale != NULL)
+		MF_WRITABLE(float, index->narrow.scale)[at] = 1;
 	for (int p = 0; p < mf_index_narrow_parts(index); p++)
 	{
 		int			stride = index->narrow.stride[p];

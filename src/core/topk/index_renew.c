@@ -35,6 +35,7 @@ typedef struct RenewSpace
 	float	   *vector;			/* most x ld */
 	float	   *part[2];		/* most x ld: what they are made of, where the index has whole numbers */
 	float	   *weight;			/* most, likewise */
+	float	   *scale;			/* most */
 	float	   *offset;			/* most */
 	int32_t    *position;		/* of each item now, -1 of movers */
 	float	   *coordinate;		/* for mf_sq4_recode() */
@@ -50,6 +51,7 @@ lay_out_space(RenewSpace *space, MfArena *arena, const MfIndex *index, const MfR
 	for (int p = 0; p < 2; p++)
 		space->part[p] = mf_arena_floats(arena, p < mf_index_narrow_parts(index) ? (size_t) (space->most * index->ld) : 0);
 	space->weight = mf_arena_floats(arena, (size_t) space->most);
+	space->scale = mf_arena_floats(arena, (size_t) space->most);
 	space->offset = mf_arena_floats(arena, (size_t) space->most);
 	space->position = mf_arena_take(arena, (size_t) renewal->nitems * sizeof(int32_t));
 	space->coordinate = mf_arena_floats(arena, (size_t) (MF_PACK + 1) * (size_t) index->ld);
@@ -75,6 +77,7 @@ take_mover(RenewSpace *space, const MfIndex *index, int64_t row, const MfIndexEn
 	space->mover[row] = (Mover) {(float) mf_norm(entry->vector, index->ld), entry->item, row};
 	space->offset[row] = entry->offset;
 	space->weight[row] = entry->weight;
+	space->scale[row] = entry->scale;
 	memcpy(space->vector + row * index->ld, entry->vector, bytes);
 	for (int p = 0; p < mf_index_narrow_parts(index); p++)
 		memcpy(space->part[p] + row * index->ld, entry->part[p], bytes);
@@ -95,6 +98,7 @@ take_again(RenewSpace *space, const MfIndex *index, int64_t row, int32_t item, i
 	if (mf_index_narrow_parts(index) > 1 && index->narrow.exponent[1][position] > 0)
 		entry.weight = index->narrow.weight;
 	entry.offset = index->offset == NULL ? 0 : index->offset[position];
+	entry.scale = index->narrow.scale == NULL ? 1 : index->narrow.scale[position];
 	take_mover(space, index, row, &entry);
 }
 
@@ -108,6 +112,7 @@ renewed_entry(const MfIndex *index, const MfRenewal *renewal, int64_t r)
 		entry.part[p] = renewal->part[p] + r * index->ld;
 	entry.weight = mf_index_narrow_parts(index) > 1 ? renewal->weight[r] : 0;
 	entry.offset = renewal->offset == NULL ? 0 : renewal->offset[r];
+	entry.scale = renewal->scale == NULL ? 1 : renewal->scale[r];
 	return entry;
 }
 
@@ -196,6 +201,7 @@ mover_entry(const MfIndex *index, const RenewSpace *space, const Mover *mover)
 		entry.part[p] = space->part[p] + mover->row * index->ld;
 	entry.weight = space->weight[mover->row];
 	entry.offset = space->offset[mover->row];
+	entry.scale = space->scale[mover->row];
 	return entry;
 }
 
