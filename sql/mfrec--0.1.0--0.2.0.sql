@@ -391,14 +391,15 @@ CREATE FUNCTION mfrec.mf_train(
 	serve boolean DEFAULT true,
 	guard double precision DEFAULT NULL,
 	distribute boolean DEFAULT NULL,
+	trend_weight double precision DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean)');
-DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean);
+SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision)');
+DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision);
 
 CREATE FUNCTION mfrec.mf_retrain(
 	model text DEFAULT NULL, serve boolean DEFAULT true, guard double precision DEFAULT NULL, distribute boolean DEFAULT NULL,
@@ -443,13 +444,14 @@ CREATE FUNCTION mfrec.mf_estimate(
 	validation_by text DEFAULT NULL,
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
+	trend_weight double precision DEFAULT NULL,
 	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
 	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-SELECT mfrec.take_arguments('mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb)');
-DROP FUNCTION mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb);
+SELECT mfrec.take_arguments('mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision)');
+DROP FUNCTION mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision);
 
 DROP FUNCTION mfrec.take_arguments(regprocedure, regprocedure);
 
@@ -547,15 +549,17 @@ CREATE FUNCTION mf_tune(
 	validation_by text DEFAULT NULL,
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
-	relevant_event text DEFAULT NULL)
+	relevant_event text DEFAULT NULL,
+	trend_weight double precision DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision,
-	feature_strength double precision, half_life interval, event_weights jsonb, importance jsonb)
+	feature_strength double precision, half_life interval, event_weights jsonb, importance jsonb,
+	trend_weight double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, text) IS
-'searches parameters of mf_train on rows held out (a fifth, or the argument validation): a row per trial, the first one being the defaults, later ones where those before them lead; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). importance, of the winner: what shares single parameters have of the differences between trials. relevant_from: for lists only rows rated at least so much are relevant; relevant_event: only rows of that kind of event. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days), on the newest rows unless validation_by => ''random''; with event_column, unless event_weights says it, what kinds of events weigh';
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, text, double precision) IS
+'searches parameters of mf_train on rows held out (a fifth, or the argument validation): a row per trial, the first one being the defaults, later ones where those before them lead; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). importance, of the winner: what shares single parameters have of the differences between trials. relevant_from: for lists only rows rated at least so much are relevant; relevant_event: only rows of that kind of event. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days) and how much lists go by what items'' rows are of late, on the newest rows unless validation_by => ''random''; with event_column, unless event_weights says it, what kinds of events weigh';
 
 -- Which attributes carry a score
 CREATE FUNCTION mf_explain_features(user_id "any", item_id "any", k bigint DEFAULT 10, model text DEFAULT NULL)
@@ -733,7 +737,7 @@ COMMENT ON FUNCTION mf_holdout("any", "any", double precision, bigint) IS
 'tells whether a row belongs to the test side of a split that holds out this fraction of the rows: train WHERE NOT mf_holdout(user_id, item_id), test WHERE mf_holdout(user_id, item_id)
 The same ids are always on the same side, on every machine and release, whatever type they are kept in (42 as smallint, integer, bigint or text); those of a citext column are taken in lower case. A larger fraction holds out the same rows and more; another seed is another split. Null where an id is null.';
 -- Weights are divided by their mean.
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -755,6 +759,7 @@ Vectors have factors numbers, which both parts share; p and q of both parts have
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 The predicted rating is mean + deviation * (b_u + b_i + gain * p_u . q_i) within the ratings'' range, the gain being 1 + regularization / 4 with rating_factors and 1 without: regularization has shrunk the product.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
+With time_column the score is multiplied by ((t / T + 20) / (n + 20))^trend_weight, with what is left of the item''s n ratings, t = sum of 2^(-age / trend_half_life), and T its mean over all ratings: what is taken of late comes up. trend_weight is 0.4 unless it is given; 0: it is not. Predicted ratings and likeness do not change.
 item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them, and of user_features, that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0
 event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
@@ -944,12 +949,13 @@ CREATE FUNCTION mf_train_each(
 	time_column text DEFAULT NULL,
 	half_life interval DEFAULT NULL,
 	event_column text DEFAULT NULL,
-	event_weights jsonb DEFAULT NULL)
+	event_weights jsonb DEFAULT NULL,
+	trend_weight double precision DEFAULT NULL)
 RETURNS TABLE (tenant text, model text, version integer, users bigint, items bigint, ratings bigint,
 	iterations integer, loss double precision, rmse double precision, failed text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1000
 AS 'MODULE_PATHNAME', 'mf_train_each';
-COMMENT ON FUNCTION mf_train_each(regclass, text, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, text, interval, text, jsonb) IS
+COMMENT ON FUNCTION mf_train_each(regclass, text, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, text, interval, text, jsonb, double precision) IS
 'trains a model for each tenant, which are the values of the column `by`, on its rows alone, in one pass over the source: as mf_train would, to the bit, and many at a time; all share two tables. A row a tenant; failed: why it got no version and keeps the one that it has. Functions take a tenant''s model by name: mf_tenant(model, tenant). Arguments: as of mf_train';
 
 CREATE FUNCTION mf_retrain_each(

@@ -377,7 +377,7 @@ TakeOnNodes(Driver *driver, const char *model, double half_life)
 	ratings->is_explicit = source->feedback == FEEDBACK_EXPLICIT;
 	ratings->weights_given = source->weight_column != NULL;
 	ratings->fading = (Fading) {half_life, -INFINITY};
-	ratings->trend_half_life = !source->time_column ? 0 : half_life > 0 ? half_life : TREND_HALF_LIFE;
+	ratings->trend_half_life = source->time_column ? TrendHalfLife(half_life) : 0;
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	NoteRowSecurity(source);

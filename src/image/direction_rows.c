@@ -2,8 +2,8 @@
  * direction_rows.c - the vectors by which items are alike, from those that a block has.
  *
  * An item resembles others by s_i, of a cold item without the shift that all of those have, or by q_i in a model of
- * ratings alone.  In a model of one part and without attributes that is the list vector, and where list vectors are
- * whole numbers in two parts the first one.  Else it is put together for each item that is looked at, which saves an
+ * ratings alone.  In a model of one part, without attributes and times, that is the list vector, and where list vectors
+ * are whole numbers the first part of them.  Else it is put together for each item that is looked at, which saves an
  * image of floats a third of its size.
  */
 #include "postgres.h"
@@ -35,7 +35,7 @@ DirectionRow(const void *state, int32_t position, float *row)
 
 	if (rows->index->vector == NULL)
 		(void) mf_index_part(rows->index, 0, position, mf_padded(length), row);
-	else if (rows->rating == NULL && !shifted)
+	else if (rows->interest == NULL && rows->rating == NULL && !shifted)
 		return rows->index->vector + at;
 	else if (rows->interest || rows->rating == NULL)
 		memcpy(row, (rows->interest ? rows->interest : rows->index->vector) + at, sizeof(float) * mf_padded(length));
@@ -63,7 +63,7 @@ ViewDirectionRows(DirectionRows *rows, const char *block, const MfIndex *index)
 	rows->counts = SectionStart(block, SECTION_COUNTS);
 	rows->cold_shift = SectionStart(block, SECTION_COLD_SHIFT);
 	return (MfVectors) {
-		(rows->rating || (objective->item_map && !mf_ratings_alone(objective))) ? DirectionRow : NULL, rows,
+		(rows->interest || rows->rating || (objective->item_map && !mf_ratings_alone(objective))) ? DirectionRow : NULL, rows,
 		DirectionLength(objective)
 	};
 }

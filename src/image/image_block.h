@@ -9,7 +9,7 @@
 #include "core/als/objective.h"
 
 #define IMAGE_MAGIC "mfimage"
-#define IMAGE_FORMAT 9
+#define IMAGE_FORMAT 10
 #define IMAGE_BYTE_ORDER 0x01020304
 
 /*

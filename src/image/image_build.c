@@ -48,15 +48,26 @@ AllValueBytes(const IdMap *ids)
 	return bytes;
 }
 
+/* Whether lists go by how recent an item's rows are: see mf_item_recency(). */
+static bool
+GoesByRecency(const ImageSource *source)
+{
+	return source->trends && source->objective.trend_weight > 0;
+}
+
 /*
- * Whether list vectors and q_i do not give every s_i back, so that a block of floats has to have it, which no usual
- * taste is large enough for.
+ * Whether list vectors and q_i do not give every s_i back, so that a block of floats has to have it: where lists go by
+ * recency, or by a taste that is larger than any usual one.
  */
 static bool
 LosesInterest(const ImageSource *source)
 {
 	Size		ld = mf_padded(Dimensions(source));
 
+	if (GoesByRecency(source))
+		return source->interest != NULL;
+	if (source->interest == NULL || source->rating == NULL)
+		return false;
 	for (int64 i = 0; i < source->ids->count; i++)
 		if (mf_interest_is_lost(&source->objective, mf_item_taste(&source->objective, source->counts[i]),
 								source->interest + i * ld, source->rating + i * ld))
@@ -116,7 +127,7 @@ MeasureSections(ImageHeader *header, const ImageSource *source, const MfItems *i
 	length[SECTION_MEAN_USER] = ld * sizeof(float);
 	length[SECTION_COLD_SHIFT] = ld * sizeof(float);
 	length[SECTION_GRAM] = d * ld * sizeof(float);
-	length[SECTION_INTEREST] = both && LosesInterest(source) ? n * ld * sizeof(float) : 0;
+	length[SECTION_INTEREST] = items->parts == 0 && LosesInterest(source) ? n * ld * sizeof(float) : 0;
 	length[SECTION_RATING] = both ? n * ld * sizeof(float) : 0;
 	length[SECTION_INDEX] = mf_index_size(items);
 	length[SECTION_SIMILAR] = mf_directions_size(n, DirectionLength(&source->objective));
@@ -302,6 +313,20 @@ ItemTastes(const ImageSource *source)
 	return tastes;
 }
 
+/* What each item's list vector is multiplied by; NULL: 1. */
+static float *
+ItemRecencies(const ImageSource *source)
+{
+	float	   *recencies;
+
+	if (!GoesByRecency(source))
+		return NULL;
+	recencies = HugeArray(source->ids->count, sizeof(float));
+	for (int64 i = 0; i < source->ids->count; i++)
+		recencies[i] = mf_item_recency(&source->objective, source->counts[i], source->trends[i]);
+	return recencies;
+}
+
 /*
  * What the index for lists is of: v_i (n x ld) and an offset for each item, which with a user's vector make the score;
  * and what v_i is made of, which where all of it is whole numbers, as trainings leave it, the index has instead.
@@ -318,10 +343,10 @@ DescribeItems(const ImageSource *source, int64 room, MfItems *items)
 	float	   *vectors = HugeZeroArray(n * mf_padded(d), sizeof(float));
 	float	   *offsets = HugeZeroArray(n, sizeof(float));
 
-	mf_list_vectors(&source->objective, &factors, source->counts, n, vectors, offsets);
+	mf_list_vectors(&source->objective, &factors, source->counts, source->trends, n, vectors, offsets);
 	*items = (MfItems) {n, d, vectors, HasOffsets(&source->objective) ? offsets : NULL, source->users, source->nusers,
-		room, {both ? source->interest : vectors, both ? source->rating : NULL}, source->objective.factors,
-		both ? ItemTastes(source) : NULL, 0};
+		room, {source->interest ? source->interest : vectors, both ? source->rating : NULL},
+		source->objective.factors, both ? ItemTastes(source) : NULL, 0, ItemRecencies(source)};
 	items->parts = mf_index_parts(items);
 }
 

@@ -317,6 +317,13 @@ CloseImage(Image *image)
 	UnpinCacheEntry(&image->entry);
 }
 
+/* What lists multiply an item's vector by: see mf_item_recency(). */
+float
+ItemRecency(const Image *image, int32 item)
+{
+	return image->trends ? mf_item_recency(&image->objective, image->counts[item], image->trends[item]) : 1;
+}
+
 /* s_i, ld floats: what the interest part multiplies; needs an interest part.  It may be put together in workspace. */
 const float *
 InterestVector(const Image *image, int32 item, float *workspace)

@@ -63,6 +63,7 @@ HasImageFile(const Model *model, int64 nitems)
 
 extern Image *OpenImage(const CachedModel *cached, int32 version);
 extern void CloseImage(Image *image);
+extern float ItemRecency(const Image *image, int32 item);
 extern const float *InterestVector(const Image *image, int32 item, float *workspace);
 extern const float *RatingVector(const Image *image, int32 item, float *workspace);
 

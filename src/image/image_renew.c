@@ -275,6 +275,7 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 	float	   *offset;
 	float	   *part[2] = {NULL, NULL};
 	float	   *taste;
+	float	   *recency;
 
 	for (int64 i = 0; i < renewal->n; i++)
 		if (renewal->before[i] < 0)
@@ -282,8 +283,9 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 	vector = AlignedArray(k, row);
 	offset = HugeArray(k, sizeof(float));
 	taste = HugeArray(k, sizeof(float));
-	for (int p = 0; p < 2 && both; p++)
-		part[p] = AlignedArray(k, row);
+	recency = HugeArray(k, sizeof(float));
+	for (int p = 0; p < 2 && source->interest; p++)
+		part[p] = p == 0 || both ? AlignedArray(k, row) : NULL;
 	for (int64 c = 0; c < k; c++)
 	{
 		int64		number = renewal->order[item[c]];
@@ -296,11 +298,14 @@ DescribeChanges(const Renewal *renewal, MfRenewal *index)
 		if (both && HeaderOf(renewal)->length[SECTION_RATING] > 0 &&
 			mf_interest_is_lost(objective, taste[c], interest, rating))
 			return false;
-		for (int p = 0; p < 2 && both; p++)
+		recency[c] = source->trends ? mf_item_recency(objective, source->counts[number], source->trends[number]) : 1;
+		for (int p = 0; p < 2 && part[p]; p++)
 			memcpy(part[p] + c * ld, p == 0 ? interest : rating, row);
-		mf_list_vectors(objective, &factors, &source->counts[number], 1, vector + c * ld, offset + c);
+		mf_list_vectors(objective, &factors, &source->counts[number], source->trends ? &source->trends[number] : NULL, 1,
+						vector + c * ld, offset + c);
 	}
-	*index = (MfRenewal) {renewal->n, renewal->before, k, item, vector, offset, {both ? part[0] : vector, part[1]}, taste};
+	*index = (MfRenewal) {renewal->n, renewal->before, k, item, vector, offset, {part[0] ? part[0] : vector, part[1]}, taste,
+	recency};
 	return true;
 }
 

@@ -126,7 +126,11 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 		AppendJsonNumber(&json, "rating_roots", objective->rating_roots);
 	}
 	if (objective->trend_half_life > 0)
+	{
 		AppendJsonNumber(&json, "trend_half_life", objective->trend_half_life);
+		AppendJsonNumber(&json, "trend_mean", objective->trend_mean);
+		AppendJsonNumber(&json, "trend_weight", objective->trend_weight);
+	}
 	if (objective->half_life > 0 || objective->trend_half_life > 0)
 		AppendJsonNumber(&json, "newest", objective->newest);
 	if (objective->rating_factors > 0)
@@ -184,6 +188,8 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->feature_strength = JsonNumber(json, "feature_strength", 1);
 	objective->half_life = JsonNumber(json, "half_life", 0);
 	objective->trend_half_life = JsonNumber(json, "trend_half_life", 0);
+	objective->trend_mean = JsonNumber(json, "trend_mean", 0);
+	objective->trend_weight = JsonNumber(json, "trend_weight", 0);
 	objective->newest = JsonNumber(json, "newest", 0);
 	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
 	objective->rating_roots = JsonNumber(json, "rating_roots", 0);

@@ -342,8 +342,8 @@ CreateStream(const Source *source, double half_life, Holdout holdout, bool with_
 	stream->sorting.by_item = true;
 	if (with_others)
 		WantOthers(source, stream->receiver, budget);
-	if (with_others && source->time_column)
-		ratings->trend_half_life = half_life > 0 ? half_life : TREND_HALF_LIFE;
+	if (source->time_column)
+		ratings->trend_half_life = TrendHalfLife(half_life);
 	return stream;
 }
 
@@ -376,8 +376,8 @@ SettleStream(RatingStream *stream)
 
 /*
  * Reads the whole source for training, in both orientations, standardized and with weights of mean 1; rows to
- * hold out go to held_out as they are. with_others: what users have besides their ratings is kept for SortOthers(),
- * which changes nothing of the ratings, and so are trends of items, where rows have times. half_life: in which rows
+ * hold out go to held_out as they are; items have trends where rows have times. with_others: what users have besides their
+ * ratings is kept for SortOthers(), which changes nothing of the ratings. half_life: in which rows
  * lose half of their weight, in seconds; 0: they keep it. An error where no row is left to train on.
  *
  * What grows with the number of ratings takes up to maintenance_work_mem, and temporary files beyond.

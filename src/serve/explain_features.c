@@ -31,7 +31,8 @@ typedef struct Explaining
 	const FeatureSource *source;
 	const MfObjective *objective;
 	const float *user;			/* the vector */
-	double		rating;			/* what the part of ratings counts */
+	double		interest;		/* what the part of interest counts */
+	double		rating;			/* and that of ratings */
 	int			count;
 	ItemValue  *value;			/* count, by name */
 	double	   *pull;			/* count: what one unit adds */
@@ -77,7 +78,7 @@ TakeRow(void *state, const FeatureRow *row)
 	if (row->factors != mf_dimensions(objective))
 		return;
 	if (!alone)
-		pull += mf_dot(e->user, row->vector, row->factors);
+		pull += e->interest * mf_dot(e->user, row->vector, row->factors);
 	if (rating)
 		pull += e->rating * (mf_dot(e->user, rating, row->factors) + row->bias);
 	for (int i = FirstItemValue(e->value, e->count, row->feature); i < e->count && strcmp(e->value[i].feature, row->feature) == 0; i++)
@@ -85,14 +86,15 @@ TakeRow(void *state, const FeatureRow *row)
 			e->pull[i] = pull;
 }
 
-/* How much the part of ratings counts in the score of an item: see mf_item_taste(). */
+/* How much each part counts in the score of an item: see mf_list_vectors(). */
 static void
-SetRatingPart(const Recommender *r, int32 item, Explaining *e)
+SetParts(const Recommender *r, int32 item, Explaining *e)
 {
 	const MfObjective *objective = e->objective;
 	int32		ratings = r->image->counts[item];
 
-	e->rating = mf_ratings_alone(objective) ? objective->deviation : mf_item_taste(objective, ratings);
+	e->interest = ItemRecency(r->image, item);
+	e->rating = mf_ratings_alone(objective) ? objective->deviation : e->interest * mf_item_taste(objective, ratings);
 }
 
 /* The largest first, whatever its sign, and of those that are alike by name. */
@@ -135,7 +137,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 		return 0;
 	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
-	SetRatingPart(r, item, &e);
+	SetParts(r, item, &e);
 	ReadFeatureRows(relid, r->version, ITEM_SIDE, ItemValueNames(e.value, e.count), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);

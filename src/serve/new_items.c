@@ -89,7 +89,7 @@ ScoreNewItems(const Recommender *r, const UserState *user, NewItems *new, Scored
 	int			count = 0;
 
 	new->vectors = HugeArray((int64) n * ld, sizeof(float));
-	mf_list_vectors(objective, &factors, HugeZeroArray(n, sizeof(int32)), n, new->vectors, offsets);
+	mf_list_vectors(objective, &factors, HugeZeroArray(n, sizeof(int32)), NULL, n, new->vectors, offsets);
 	for (int j = 0; j < n; j++)
 	{
 		float		score = NothingKnown(user) ? 0 :

@@ -263,7 +263,7 @@ MakeUserList(const Recommender *r, int64 item, UserFilter *filter, int k, UserLi
 	if (r->model->source && ReadsSource(r))
 		LookupItemRows(OpenSourceOf(r, NULL), item, LeaveOutUser, search.left_out);
 	search.target = mf_index_vector(&image->index, number, AlignedArray(image->index.ld, sizeof(float)));
-	search.offset = mf_item_taste(&image->objective, image->counts[number]) * image->bias[number];
+	search.offset = image->index.offset ? image->index.offset[image->index.position[number]] : 0;
 	ListBestUsers(&search, list);
 }
 

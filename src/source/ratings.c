@@ -10,6 +10,7 @@
 
 #include "miscadmin.h"
 
+#include "pg/alloc.h"
 #include "pg/memory_limit.h"
 #include "source/ratings.h"
 #include "source/source.h"
@@ -246,6 +247,48 @@ double
 MeanFade(const Ratings *ratings)
 {
 	return ratings->faded > 0 ? FadeTotal(ratings->left) / ratings->faded : 1;
+}
+
+/* In seconds: in which items' trends halve, unless rows fade sooner. */
+#define TREND_HALF_LIFE (14.0 * 24 * 60 * 60)
+
+/*
+ * In which items' trends halve, of rows with times that fade with this half-life, or do not (0); in seconds.  Taste moves
+ * more slowly than what is new, so a long half-life of rows is none of trends.
+ */
+double
+TrendHalfLife(double half_life)
+{
+	return half_life > 0 ? fmin(half_life, TREND_HALF_LIFE) : TREND_HALF_LIFE;
+}
+
+/*
+ * What is left of rows in items' trends, for each rating that is none of dislike, on average; 0 where items have no trends.
+ * Of ratings that have been sorted by item, anywhere.
+ */
+double
+MeanTrend(const Ratings *ratings)
+{
+	FadeSum		sum = {0, 0};
+	int64		ratings_of_likes = ratings->rows - ratings->dislikes;
+
+	for (int64 i = 0; ratings->trends && i < ratings->by_item.nrows; i++)
+		AddFadeSum(&sum, ratings->trends[i]);
+	return ratings_of_likes > 0 ? FadeTotal(sum) / ratings_of_likes : 0;
+}
+
+/* Items' faded counts, nitems, 0 of those without ratings; NULL where there are none. */
+float *
+ItemTrends(const Ratings *ratings, int64 nitems)
+{
+	float	   *trends;
+
+	if (ratings->trends == NULL)
+		return NULL;
+	trends = HugeZeroArray(nitems, sizeof(float));
+	for (int64 i = 0; i < ratings->by_item.nrows; i++)
+		trends[i] = (float) FadeTotal(ratings->trends[i]);
+	return trends;
 }
 
 /* Whether weights are linear: what has faded is a logarithm already. */

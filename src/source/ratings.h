@@ -26,8 +26,6 @@ typedef struct Holdout
 	bool		reread;			/* the source was read before: nothing is said of it again */
 } Holdout;
 
-/* In seconds, where rows have times but do not fade: in which items' trends halve. */
-#define TREND_HALF_LIFE (30.0 * 24 * 60 * 60)
 
 /*
  * What rows users and items have: sums of hashes of them, over ids and numbers as they are read.  Where rows are the
@@ -74,7 +72,7 @@ typedef struct Ratings
 	FadeSum		left;			/* and what is left of all of them */
 
 	/* of rows with times, where items' trends are wanted */
-	double		trend_half_life;	/* seconds; 0: they are not wanted */
+	double		trend_half_life;	/* seconds, see TrendHalfLife(); 0: they are not wanted */
 	FadeSum    *trends;			/* by item, what is left of its rows that are trained on; or NULL */
 
 	/* found in passing */
@@ -132,6 +130,9 @@ struct Source;
 
 extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
 extern void StandardizeRatings(Ratings *ratings, const char *source);
+extern double TrendHalfLife(double half_life);
+extern double MeanTrend(const Ratings *ratings);
+extern float *ItemTrends(const Ratings *ratings, int64 nitems);
 extern double MeanFade(const Ratings *ratings);
 extern void SumWeights(Ratings *ratings, WeightSums *sums);
 extern void AddWeightSums(WeightSums *to, const WeightSums *from);

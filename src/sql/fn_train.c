@@ -152,6 +152,13 @@ ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(place + 4)->root);
 }
 
+/* The argument trend_weight, at that place, which scripts of before do not have; NaN where it is not given. */
+static double
+TrendWeightArgument(FunctionCallInfo fcinfo, int place)
+{
+	return PG_NARGS() > place ? NumberArgument(fcinfo, place, "trend_weight") : NAN;
+}
+
 /* The argument guard, at that place, which scripts of before do not have; 0: none. */
 static double
 GuardArgument(FunctionCallInfo fcinfo, int place)
@@ -226,7 +233,8 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb, serve bool, guard float8, distribute bool): trains a model, or its next version
+ * validation_by, event_column text, event_weights jsonb, serve bool, guard float8, distribute bool,
+ * trend_weight float8): trains a model, or its next version
  * where there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the
  * version.
  */
@@ -246,6 +254,7 @@ mf_train(PG_FUNCTION_ARGS)
 	request.withhold = WithholdArgument(fcinfo, 27);
 	request.guard = GuardArgument(fcinfo, 28);
 	request.distribute = DistributeArgument(fcinfo, 29);
+	request.options.trend_weight = TrendWeightArgument(fcinfo, 30);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -343,6 +352,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadRowArguments(fcinfo, 21, &request.options);
+	request.options.trend_weight = TrendWeightArgument(fcinfo, 26);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -375,8 +385,8 @@ PutTrials(FunctionCallInfo fcinfo, const TuneResult *result)
 	{
 		const Trial *trial = &result->trials[i];
 		const MfObjective *o = &trial->objective;
-		Datum		values[16];
-		bool		nulls[16] = {false};
+		Datum		values[17];
+		bool		nulls[17] = {false};
 
 		values[0] = Int32GetDatum(trial->number);
 		values[1] = BoolGetDatum(trial->winner);
@@ -398,6 +408,8 @@ PutTrials(FunctionCallInfo fcinfo, const TuneResult *result)
 			DirectFunctionCall1(jsonb_in, CStringGetDatum(EventWeightsToJson(trial->events)));
 		nulls[15] = !trial->winner || result->importance == NULL;
 		values[15] = nulls[15] ? (Datum) 0 : DirectFunctionCall1(jsonb_in, CStringGetDatum(result->importance));
+		values[16] = Float8GetDatum(o->trend_weight);
+		nulls[16] = !(o->trend_weight > 0);
 		nulls[3] = isnan(trial->value);
 		nulls[7] = mf_ratings_alone(o);
 		nulls[8] = nulls[9] = !mf_is_joint(o);
@@ -410,9 +422,9 @@ PutTrials(FunctionCallInfo fcinfo, const TuneResult *result)
 /*
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
- * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text):
- * searches parameters on rows held out; a row a trial, one of them the winner.  What is given is not searched.  train:
- * afterwards trains on all rows with the winner's parameters.
+ * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text,
+ * trend_weight float8): searches parameters on rows held out; a row a trial, one of them the winner.  What is given is
+ * not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
 Datum
@@ -427,6 +439,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
 	ReadFeatureArguments(fcinfo, 23, &request.options);
 	ReadRowArguments(fcinfo, 26, &request.options);
+	request.options.trend_weight = TrendWeightArgument(fcinfo, 32);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);
@@ -478,8 +491,8 @@ PutTenant(void *state, const TenantResult *result)
 /*
  * mf_train_each(source regclass, by text, model, feedback text, factors, iterations bigint, regularization, alpha,
  * interest_weight, taste, tolerance float8, seed bigint, user_column, item_column, rating_column, weight_column, schema
- * text, rating_factors bigint, time_column text, half_life interval, event_column text, event_weights jsonb): trains a
- * model for each tenant, which are the values of the column `by`, on its rows.  A row a tenant.
+ * text, rating_factors bigint, time_column text, half_life interval, event_column text, event_weights jsonb,
+ * trend_weight float8): trains a model for each tenant, which are the values of the column `by`, on its rows.  A row a tenant.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train_each);
 Datum
@@ -516,6 +529,7 @@ mf_train_each(PG_FUNCTION_ARGS)
 	options->columns.event = TextArgument(fcinfo, 20);
 	if (!PG_ARGISNULL(21))
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(21)->root);
+	options->trend_weight = TrendWeightArgument(fcinfo, 22);
 	InitMaterializedSRF(fcinfo, 0);
 	TrainEach(&request, PutTenant, fcinfo);
 	return (Datum) 0;

@@ -251,7 +251,7 @@ FindShift(Training *t)
 
 	if (t->driver)
 		SampleUsersThere(t, &fit, &sample);
-	mf_list_vectors(&t->objective, &t->factors, t->item_counts, n, vectors, offsets);
+	mf_list_vectors(&t->objective, &t->factors, t->item_counts, t->item_trends, n, vectors, offsets);
 	CheckCore(mf_exposure_find(&fit, map->shift, AlignedZeroArray(mf_exposure_size(&fit), 1)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);

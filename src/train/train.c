@@ -369,6 +369,8 @@ SolveTraining(Trainer *t)
 	StartFactors(training);
 	WarmStart(t);
 	BeginValidation(training);
+	if (training->validation)
+		SetItemCounts(training->validation, training->item_counts, training->item_trends);
 	ReportPhase(PHASE_SWEEP);
 	RunSweeps(training);
 	NoticeMaps(training, t->attributes.name, t->profiles.name);

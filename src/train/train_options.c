@@ -17,7 +17,7 @@ InitTrainOptions(TrainOptions *options)
 	InitSourceColumns(&options->columns);
 	options->factors = options->rating_factors = options->iterations = -1;
 	options->regularization = options->alpha = options->interest_weight = NAN;
-	options->taste = options->feature_strength = options->tolerance = options->validation = NAN;
+	options->taste = options->feature_strength = options->trend_weight = options->tolerance = options->validation = NAN;
 	options->seed = 1;
 	options->features.side = &item_side;
 	options->user_features.side = &user_side;
@@ -49,6 +49,19 @@ CheckFeatureStrength(const TrainOptions *options)
 				 errmsg("feature_strength needs item_features"),
 				 errdetail("It says how strongly these are held back."),
 				 errhint("Name the table or view of items' attributes with the argument item_features.")));
+}
+
+/* An error for a weight of trends out of its range, or of rows without times. */
+static void
+CheckTrendWeight(const TrainOptions *options)
+{
+	CheckNumber("trend_weight", options->trend_weight, 0, 2);
+	if (options->trend_weight > 0 && options->columns.time == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trend_weight needs time_column"),
+				 errdetail("It says how much lists go by what items' rows are of late."),
+				 errhint("Name the column that says when a row came to be with the argument time_column.")));
 }
 
 /* An error for a half-life of nothing, or one that is none. */
@@ -93,6 +106,7 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckFeatureArguments(&options->features, &options->user_features);
 	CheckFeatureStrength(options);
 	CheckHalfLife(&options->columns);
+	CheckTrendWeight(options);
 	if (options->columns.events && options->columns.event == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -203,6 +217,7 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "interest_weight", options->interest_weight);
 	AppendGiven(&json, "taste", options->taste);
 	AppendGiven(&json, "feature_strength", options->feature_strength);
+	AppendGiven(&json, "trend_weight", options->trend_weight);
 	AppendGiven(&json, "tolerance", options->tolerance);
 	AppendGiven(&json, "validation", options->validation);
 	if (options->validation_by != VALIDATION_DEFAULT)
@@ -231,6 +246,7 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->interest_weight = JsonNumber(json, "interest_weight", NAN);
 	options->taste = JsonNumber(json, "taste", NAN);
 	options->feature_strength = JsonNumber(json, "feature_strength", NAN);
+	options->trend_weight = JsonNumber(json, "trend_weight", NAN);
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
 	options->validation_by = ParseValidationBy(JsonString(json, "validation_by"));

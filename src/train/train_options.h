@@ -32,6 +32,7 @@ typedef struct TrainOptions
 	double		interest_weight;
 	double		taste;
 	double		feature_strength;
+	double		trend_weight;	/* see mf_item_recency() */
 	double		tolerance;
 	double		validation;
 	ValidationBy validation_by;

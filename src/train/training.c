@@ -31,6 +31,9 @@
  */
 #define RESTING_RATINGS 5000000
 
+/* How much lists go by what is left of an item's rows: see mf_item_recency(). */
+#define TREND_WEIGHT 0.4
+
 /* Replaces a constant of the preset by an argument, if that was given. */
 static void
 Override(double *value, double option)
@@ -47,6 +50,7 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 	objective->weight_scale = ratings->weight_scale;
 	objective->half_life = ratings->fading.half_life;
 	objective->trend_half_life = ratings->trend_half_life;
+	objective->trend_mean = MeanTrend(ratings);
 	objective->newest = isfinite(ratings->fading.newest) ? ratings->fading.newest : 0;
 	objective->mean_fade = MeanFade(ratings);
 	objective->rating_roots = ratings->weights_given ? 0 : mf_slower_ratings(objective);
@@ -92,6 +96,9 @@ SettleObjective(Training *t)
 		Override(&objective->interest_weight, options->interest_weight);
 	if (mf_is_joint(objective))
 		Override(&objective->taste, options->taste);
+	objective->trend_weight = ratings->trends && interest ? TREND_WEIGHT : 0;
+	if (objective->trend_weight > 0)
+		Override(&objective->trend_weight, options->trend_weight);
 	objective->item_map = t->features != NULL;
 	Override(&objective->feature_strength, options->feature_strength);
 	mf_objective_settle(objective);
@@ -128,6 +135,7 @@ StateProblem(Training *t)
 	CheckFactorMemory(problem, ratings, t->features, t->user_features, &t->parallel);
 	if (!t->driver)
 		t->item_counts = CountCells(&ratings->by_item, t->nitems, ratings->dislikes > 0);
+	t->item_trends = ItemTrends(ratings, t->nitems);
 	t->user_counts = t->driver ? NULL : CountCells(&ratings->by_user, t->nusers, false);
 	likes = t->driver ? NULL : CountCells(&ratings->by_user, t->nusers, ratings->dislikes > 0);
 	t->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));

@@ -36,6 +36,7 @@ typedef struct Training
 								 * popularity goes by them, see CountLikes() */
 	int64		nusers;			/* like the next; the problem's are those with ratings */
 	int64		nitems;
+	float	   *item_trends;	/* nitems: faded counts, 0 without ratings; NULL without times */
 	float	   *mean_user;		/* mf_padded(d): the point to which users are drawn */
 
 	/* by StartFactors and RunSweeps */

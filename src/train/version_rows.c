@@ -34,21 +34,6 @@ FindPriors(const Training *training, const int32 *rank)
 	return has_prior;
 }
 
-/* Faded counts of the training's items, 0 of those without ratings; NULL without times. */
-static float *
-FindTrends(const Training *training)
-{
-	const FadeSum *left = training->ratings->trends;
-	float	   *trends;
-
-	if (left == NULL)
-		return NULL;
-	trends = HugeZeroArray(training->nitems, sizeof(float));
-	for (int64 i = 0; i < training->problem.nitems; i++)
-		trends[i] = (float) FadeTotal(left[i]);
-	return trends;
-}
-
 /*
  * *items: what the training has of items, in the order of their ids, which become the dictionary's numbers.  numbers:
  * by the training's.
@@ -73,7 +58,7 @@ SortItems(const Training *training, const int32 *numbers, StoredItems *items)
 		.bias = ReorderRows(factors->item_bias, rank, n, 1),
 		.numbers = ReorderRows(numbers, rank, n, 1),
 		.fingerprints = ReorderRows(fingerprints, rank, n, sizeof(int64) / 4),
-		.trends = ReorderRows(FindTrends(training), rank, n, 1)
+		.trends = ReorderRows(training->item_trends, rank, n, 1)
 	};
 	if (training->map)
 	{

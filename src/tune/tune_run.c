@@ -53,6 +53,7 @@ BeginTrial(Tuner *t, const Trial *trial, bool sketch)
 	training->map = NULL;
 	memset(&training->factors, 0, sizeof(MfFactors));
 	StateProblem(training);
+	SetItemCounts(t->validation, training->item_counts, training->item_trends);
 	if (training->features)
 		CreateItemMap(training);
 	StartFactors(training);

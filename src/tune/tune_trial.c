@@ -66,6 +66,13 @@ InMap(const MfObjective *objective)
 	return objective->item_map;
 }
 
+/* Objectives whose lists go by how much is left of items' rows have it. */
+static bool
+InTrends(const MfObjective *objective)
+{
+	return objective->trend_weight > 0;
+}
+
 /* A parameter that is searched, by a factor between low and high. */
 typedef struct TrialParameter
 {
@@ -86,6 +93,7 @@ static const TrialParameter parameters[] = {
 	{"taste", offsetof(TrainOptions, taste), offsetof(MfObjective, taste), 0.2, 5, mf_is_joint},
 	{"feature_strength", offsetof(TrainOptions, feature_strength), offsetof(MfObjective, feature_strength), 0.25, 4,
 	InMap},
+	{"trend_weight", offsetof(TrainOptions, trend_weight), offsetof(MfObjective, trend_weight), 0.25, 2, InTrends},
 };
 
 /* A parameter's place among the arguments. */

@@ -72,17 +72,23 @@ RankItems(const Side *items, int32 *place)
 	return ids;
 }
 
-/* What becomes of each item's part of the image, by number. */
+/*
+ * What becomes of each item's part of the image, by number: where lists go by recency, they have other vectors of those
+ * that have only been counted.
+ */
 static uint8 *
-ItemFates(const Side *items)
+ItemFates(const Update *u)
 {
+	const Side *items = &u->items;
+	bool		recency = items->trends && u->objective.trend_weight > 0;
 	uint8	   *fate = HugeArray(items->ids->count, sizeof(uint8));
 
 	for (int64 i = 0; i < items->ids->count; i++)
 		if (!IsStored(items, i))
 			fate[i] = ITEM_GONE;
 		else
-			fate[i] = items->change[i] == CHANGE_NONE || items->change[i] == CHANGE_COUNTED ? ITEM_KEPT : ITEM_CHANGED;
+			fate[i] = items->change[i] == CHANGE_NONE || (items->change[i] == CHANGE_COUNTED && !recency) ? ITEM_KEPT :
+				ITEM_CHANGED;
 	return fate;
 }
 
@@ -122,7 +128,7 @@ RankSource(const Update *u, ImageSource *source)
 void
 PublishChanges(const Update *u)
 {
-	ImageChanges changes = {.fate = ItemFates(&u->items)};
+	ImageChanges changes = {.fate = ItemFates(u)};
 	pg_uuid_t	uuid;
 
 	if (!HasImageFile(u->model, u->items.ids->count))

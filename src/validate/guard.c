@@ -11,8 +11,9 @@
  *
  * The latter two are measured on rows that no version learns from: a share of the pairs of user and item, chosen by a
  * hash of their ids, which are the same pairs at every training.  Both versions are measured as they are stored, on the
- * same users; what chance explains counts for nothing (core/metrics/paired_test.c).  3 needs a version that has kept
- * these pairs from learning, too, and was not updated since: mf_update() learns from all rows.
+ * same users, and by lists that do not go by recency: the pairs are of all times, and so are popular items, with which
+ * lists of now would not compare well.  What chance explains counts for nothing (core/metrics/paired_test.c).  3 needs a
+ * version that has kept these pairs from learning, too, and was not updated since: mf_update() learns from all rows.
  *
  * So good rows are not refused, but by chance, and not again the next night.  What a night has found is kept with its
  * version.

@@ -41,6 +41,8 @@ struct Validation
 	const MfParallel *parallel;
 	MfMetricId	metric;
 	ValidationSample sample;	/* users whose lists are measured; empty for a metric of ratings */
+	const int32 *counts;		/* problem->nitems, like the next: ratings of items; NULL: lists do not go by these */
+	const float *trends;		/* and what is left of them */
 	double	   *group;			/* METRIC_GROUPS sums of a metric or of squared errors; NULL: not wanted */
 
 	/* the best iteration so far */
@@ -106,6 +108,17 @@ CreateValidationOf(const ValidationRows *rows, const MfProblem *problem, const M
 	v->parallel = parallel;
 	SetMetric(v, mf_ratings_alone(objective) ? MF_METRIC_RMSE : MF_METRIC_NDCG, NAN, SAMPLE_USERS);
 	return v;
+}
+
+/*
+ * Has lists go by items' faded counts, as those will that are served; trends NULL: they have none.  Both arrays, of the
+ * problem's items, belong to the caller.
+ */
+void
+SetItemCounts(Validation *validation, const int32 *counts, const float *trends)
+{
+	validation->counts = trends ? counts : NULL;
+	validation->trends = trends;
 }
 
 /* Whether a smaller value of what Validate() measures is better. */
@@ -216,7 +229,7 @@ BuildIndex(const Validation *v, const MfFactors *factors, MfIndex *index)
 	Size		size = mf_index_size(&items);
 	char	   *memory = AlignedArray(size, 1);
 
-	mf_list_vectors(v->objective, factors, NULL, nitems, vectors, offsets);
+	mf_list_vectors(v->objective, factors, v->counts, v->trends, nitems, vectors, offsets);
 	size = mf_index_build(memory, HugeArray(mf_index_workspace(nitems, d, v->parallel), 1), &items,
 						  MF_QUANTIZE_NEVER, v->parallel);
 	CheckCore(size == 0 ? MF_CANCELLED : MF_OK);

@@ -41,6 +41,7 @@ extern Validation *CreateValidationOf(const ValidationRows *rows, const MfProble
 extern void HeldOutErrors(Ratings *ratings, const MfObjective *objective, const MfFactors *factors,
 						  const int64 *user_place, double *group, MfErrorSums *sums);
 extern void SetMetric(Validation *validation, MfMetricId metric, double relevant_from, int64 sample_users);
+extern void SetItemCounts(Validation *validation, const int32 *counts, const float *trends);
 extern bool LowerIsBetter(const Validation *validation);
 extern const char *ValidationMetric(const Validation *validation);
 extern double Validate(Validation *validation, const MfFactors *factors);

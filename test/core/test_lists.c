@@ -82,7 +82,7 @@ test_model(const Sample *model, bool interest, float taste, const char *what)
 		factors.interest = NULL;
 	c.vector = catalog_space((size_t) c.n * c.ld * sizeof(float));
 	c.offset = catalog_space((size_t) c.n * sizeof(float));
-	mf_list_vectors(&objective, &factors, NULL, c.n, c.vector, c.offset);
+	mf_list_vectors(&objective, &factors, NULL, NULL, c.n, c.vector, c.offset);
 	for (int q = 0; q < USERS; q++)
 	{
 		count[q] = naive_scan(&c, random_user(model, q), K, NULL, false, all);

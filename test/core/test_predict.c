@@ -75,9 +75,70 @@ test_predictions(double gain)
 	sample_free(&s);
 }
 
+/* An item's recency: the formula to 8 bits, 1 where there is nothing to go by, and exact products with 16 bits. */
+static void
+test_recency(void)
+{
+	MfObjective objective = {.trend_mean = 0.05, .trend_weight = 0.4};
+	double		off = 0.0;
+	bool		exact = true;
+
+	for (int n = 1; n < 3000; n = n * 3 / 2 + 1)
+		for (float trend = 0; trend <= (float) n; trend += (float) n / 7)
+		{
+			double		expected = pow((trend / 0.05 + 20) / (n + 20), 0.4);
+			float		recency = mf_item_recency(&objective, n, trend);
+
+			off = fmax(off, fabs(recency / expected - 1));
+			exact = exact && (float) (32767 * (double) recency) == 32767 * (double) recency;
+		}
+	ok(off > 0 && off <= 0x1p-8, "recency is ((t / m + 20) / (n + 20))^weight to 8 bits");
+	ok(exact, "its product with a number of 16 bits is exact");
+	ok(mf_item_recency(&objective, 200, 10) == 1, "it is 1 of an item as recent as all are");
+	ok(mf_item_recency(&objective, 0, 0) == 1, "and of one without ratings");
+	objective.trend_weight = 0;
+	ok(mf_item_recency(&objective, 200, 0) == 1, "and where lists do not go by it");
+	objective = (MfObjective) {.trend_weight = 0.4};
+	ok(mf_item_recency(&objective, 200, 0) == 1, "and where nothing is known of trends");
+}
+
+/* Lists score by r (p.s + taste (p.q + b)). */
+static void
+test_list_vectors(void)
+{
+	MfObjective objective = {.has_rating = true, .has_interest = true, .factors = 3, .taste = 0.5, .trend_mean = 0.5, .trend_weight = 1};
+	int			ld = mf_padded(3);
+	float		interest[64] = {0};
+	float		rating[64] = {0};
+	float		bias[2] = {0.25f, -1};
+	int32_t		counts[2] = {40, 0};
+	float		trends[2] = {45, 0};
+	float		vector[64];
+	float		offset[2];
+	MfFactors	factors = {.interest = interest, .rating = rating, .item_bias = bias};
+	double		recency = mf_item_recency(&objective, 40, 45);
+	double		off = 0.0;
+
+	for (int k = 0; k < 3; k++)
+	{
+		interest[k] = interest[ld + k] = (float) (k + 1);
+		rating[k] = rating[ld + k] = (float) (2 - k);
+	}
+	mf_list_vectors(&objective, &factors, counts, trends, 2, vector, offset);
+	for (int k = 0; k < 3; k++)
+		off = fmax(off, fabs(vector[k] - recency * (interest[k] + 0.5 * rating[k])) +
+				   fabs(vector[ld + k] - (interest[k] + 0.5 * rating[k])));
+	ok(recency > 1.8 && off < 1e-6 && fabs(offset[0] - recency * 0.125) < 1e-6 && offset[1] == -0.5f,
+	   "what lists go by is multiplied by an item's recency");
+	mf_list_vectors(&objective, &factors, counts, NULL, 1, vector, offset);
+	ok(vector[0] == 2 && offset[0] == 0.125f, "and is as it is without trends");
+}
+
 int
 main(void)
 {
+	test_recency();
+	test_list_vectors();
 	test_predictions(1.0);
 	test_predictions(1.25);
 	ok(stars(64, 32, 1).rating_gain > 1, "both parts, with dimensions of ratings alone: a gain");

@@ -95,12 +95,12 @@ BEGIN
 	PERFORM mfrec.node_run(1, 0, 'end', '');
 	RETURN 'began';
 END $$;
--- 328 bytes: ratings and interest (0, 1), factors (4), weights of cells (240: whether there are any, 256: dislikes)
-CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 328), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
+-- 344 bytes: ratings and interest (0, 1), factors (4), weights of cells (256: whether there are any, 272: dislikes)
+CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 344), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
 SELECT pg_temp.begin_with(bytes) FROM problem;
-SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 240, 1), 248, 5)) FROM problem;
-SELECT pg_temp.begin_with(set_byte(bytes, 256, 5)) FROM problem;
-SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 185)) FROM problem;	-- roots of a weight
+SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 256, 1), 264, 5)) FROM problem;
+SELECT pg_temp.begin_with(set_byte(bytes, 272, 5)) FROM problem;
+SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 201)) FROM problem;	-- roots of a weight
 -- a stored version of no shards and no factors, of fewer shards than none, and one that is cut off
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 2000), 'hex')) FROM problem;
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 8) || repeat('ff', 4) || repeat('00', 2000), 'hex')) FROM problem;

@@ -30,6 +30,18 @@
  * proportional to regularization, and so is what the gain is above 1.  Ratings alone, whose lists go by p_u . q_i itself,
  * have none.
  *
+ * Recency.  Whether an item's takers came of late says more of who comes next than their number does, and no vector
+ * knows: an observed cell is one, whenever.  So where rows have times the vector by which lists score an item is
+ * multiplied by its recency, with n its ratings, t what is left of them by now if they halve with every trend_half_life,
+ * and m the mean of t / n over all rows,
+ *
+ *     ((t / m + TREND_PRIOR) / (n + TREND_PRIOR))^trend_weight,
+ *
+ * 1 of an item as old as the others, and of one without ratings.  The power is between 0, at which lists are what they
+ * were, and 1, at which what has not been taken of late is not listed.  Since t is compared with its mean, it does not
+ * matter from when ages count.  The ratio of how popular something is now to how popular it was is the classic measure
+ * of a trend, its prior that of a Gamma-Poisson model.
+ *
  * The noise level.  How much regularization interest needs depends on the data, and one rule serves
  * all: a matrix of noise with N cells in U rows and I columns has singular values of up to about
  * (N/U)^(1/2) + (N/I)^(1/2), and what is not above that is noise.  So with a cell's extra weight
@@ -51,6 +63,7 @@
 
 #include <math.h>
 
+#include "core/base/narrow.h"
 #include "core/base/padding.h"
 
 /*
@@ -84,6 +97,9 @@
 
 /* What the gain of predicted ratings is above 1, with the preset's regularization. */
 #define RATING_GAIN 0.25
+
+/* So many ratings of an item, as recent as all are on average, are what is thought of it before there is one. */
+#define TREND_PRIOR 20.0
 
 /* Ratings fade with 2^4 times the half-life of what users choose. */
 #define RATING_ROOTS 4
@@ -261,6 +277,19 @@ interest_user_regularization(const MfObjective *objective, int64_t count)
 		return 0;
 	return objective->regularization * objective->interest_weight * objective->interest_regularization *
 		share(count, objective->user_ratings, objective->user_exponent);
+}
+
+/*
+ * What the vector by which lists score an item is multiplied by, for its number of ratings and its faded count, in 8
+ * bits: see mf_narrow_scale().  1 where lists do not go by recency, and of an item without ratings.
+ */
+float
+mf_item_recency(const MfObjective *objective, int64_t count, float trend)
+{
+	if (!(objective->trend_weight > 0) || !(objective->trend_mean > 0) || count <= 0)
+		return 1;
+	return mf_narrow_scale(pow(((double) trend / objective->trend_mean + TREND_PRIOR) / ((double) count + TREND_PRIOR),
+							   objective->trend_weight));
 }
 
 /* The factor of |p_u - mean user|^2 for a user with that many ratings; 0 where none is drawn to the mean user. */

@@ -48,6 +48,8 @@ typedef struct MfObjective
 	double		weight_scale;	/* what weights of explicit feedback are divided by: their mean */
 	double		half_life;		/* seconds of age in which a row loses half of its weight; 0: rows do not fade */
 	double		trend_half_life;	/* the same of what rows count in items' trends; 0: they have none */
+	double		trend_mean;		/* what is left of a row on average, so */
+	double		trend_weight;	/* lists weigh an item by how much is left of its rows, to this power; 0: they do not */
 	double		newest;			/* time of the newest row, from which ages count, in seconds; 0 without times */
 	double		mean_fade;		/* what is left of a row on average: observed cells weigh 1 + alpha * mean_fade *
 								 * f(value) */
@@ -163,6 +165,7 @@ extern int	mf_default_factors(const MfDataShape *shape, bool both_parts, int ite
 extern int	mf_default_rating_factors(const MfObjective *objective);
 extern void mf_objective_settle(MfObjective *objective);
 extern int	mf_slower_ratings(const MfObjective *objective);
+extern float mf_item_recency(const MfObjective *objective, int64_t count, float trend);
 extern double mf_user_pull(const MfObjective *objective, int64_t count);
 extern double mf_user_regularization(const MfObjective *objective, int64_t count);
 extern double mf_user_rating_regularization(const MfObjective *objective, int64_t count);

@@ -2,8 +2,9 @@
  * predict.c - what factors say: predicted ratings and their errors, the mean user, and the vectors that lists go by.
  *
  * A list is sorted by one inner product, whatever the model has: of both parts, score = p . (s + taste q) + taste b, so
- * an item's list vector is s + taste q and its offset taste b; of ratings alone q and b; of interest alone s.  What a
- * user has in common with all items, such as their own bias, changes no order and is left out until a score is shown.
+ * an item's list vector is s + taste q and its offset taste b; of ratings alone q and b; of interest alone s.  Where
+ * rows have times, all of it is multiplied by the item's recency (core/als/objective.c).  What a user has in common with
+ * all items, such as their own bias, changes no order and is left out until a score is shown.
  *
  * Sums over users and cells are in double and in a settled order: the same factors give the same numbers.
  */
@@ -123,22 +124,23 @@ mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const Mf
 }
 
 /*
- * What lists are sorted by: score(u, i) = p_u . v_i + o_i with v_i = s_i + taste * q_i and o_i = taste * b_i, where
- * taste is mf_item_taste().  counts: nitems, ratings of each; NULL: no item is cold.  vectors: nitems x mf_padded(d),
- * offsets: nitems.
+ * What lists are sorted by: score(u, i) = p_u . v_i + o_i with v_i = r s_i + (r taste) q_i and o_i = (r taste) b_i,
+ * where taste is mf_item_taste(), and r mf_item_recency().  counts: nitems, ratings of each; NULL: no item is cold.
+ * trends: nitems, faded counts, with counts; NULL: r is 1.  vectors: nitems x mf_padded(d), offsets: nitems.
  */
 void
-mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const int32_t *counts, int64_t nitems,
-				float *vectors, float *offsets)
+mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const int32_t *counts, const float *trends,
+				int64_t nitems, float *vectors, float *offsets)
 {
 	int64_t		ld = mf_padded(mf_dimensions(objective));
 
 	for (int64_t i = 0; i < nitems; i++)
 	{
-		float		taste = mf_item_taste(objective, counts ? counts[i] : 1);
+		float		recency = counts && trends ? mf_item_recency(objective, counts[i], trends[i]) : 1;
+		float		taste = recency * mf_item_taste(objective, counts ? counts[i] : 1);
 
 		for (int64_t k = i * ld; k < (i + 1) * ld; k++)
-			vectors[k] = (factors->interest ? factors->interest[k] : 0) +
+			vectors[k] = (factors->interest ? recency * factors->interest[k] : 0) +
 				(factors->rating ? taste * factors->rating[k] : 0);
 		offsets[i] = factors->item_bias ? taste * factors->item_bias[i] : 0;
 	}

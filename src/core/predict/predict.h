@@ -15,7 +15,7 @@ extern double mf_predicted_rating(const MfObjective *objective, const MfFactors 
 extern MfError mf_squared_errors(const MfParallel *parallel, const MfProblem *problem, const MfFactors *factors,
 								 const MfRows *by_user, double gain, double *sum);
 extern void mf_list_vectors(const MfObjective *objective, const MfFactors *factors, const int32_t *counts,
-							int64_t nitems, float *vectors, float *offsets);
+							const float *trends, int64_t nitems, float *vectors, float *offsets);
 extern void mf_interest_vector(int factors, float taste, const float *vector, const float *rating, float *interest);
 extern bool mf_interest_is_lost(const MfObjective *objective, float taste, const float *interest, const float *rating);
 
