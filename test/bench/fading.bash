@@ -1,5 +1,6 @@
 #!/bin/bash
-# What fading brings on ratings with times: the defaults against a half-life that mf_tune finds, split by time.
+# What fading alone brings on ratings with times: the defaults against a half-life that mf_tune finds, split by time, and
+# lists that do not go by recency.
 #
 #   usage: fading.bash FILE COLUMNS
 #
@@ -28,7 +29,7 @@ SELECT percentile_disc(0.8) WITHIN GROUP (ORDER BY "time") AS cut FROM rows \gse
 CREATE TABLE train AS SELECT * FROM rows WHERE "time" < :cut;
 CREATE TABLE test AS SELECT * FROM rows WHERE "time" >= :cut;
 SELECT count(*) FROM mf_train('train', 'fading: defaults') \g /dev/null
-CREATE TABLE trials AS SELECT * FROM mf_tune('train', trials => 5, time_column => 'time', train => true, model => 'fading: tuned');
+CREATE TABLE trials AS SELECT * FROM mf_tune('train', trials => 5, time_column => 'time', trend_weight => 0, train => true, model => 'fading: tuned');
 CREATE TABLE figures AS
 	SELECT model, e.* FROM (VALUES ('fading: defaults'), ('fading: tuned')) m (model), LATERAL mf_evaluate('test', model => model) e;
 \echo trial, half-life, its metric on the rows held out of train, on rows that the search has not seen, winner:

@@ -327,19 +327,21 @@ libmf() {
 # The sets of real data: one call with its defaults, beside what each part of a model finds alone, and popularity.  Sets of
 # several kinds of events name the column that has them.
 measure_quality() {
-	local set more
+	local set more times
 	[ "$round" = 1 ] || return 0
 	for set in movietweetings-10core movietweetings-5core movietweetings-100k anime citeulike-t grocery retailrocket; do
 		load_split "$set" || { echo "  $set is not there"; continue; }
 		more=
 		[ "$set" != retailrocket ] || more=", event_column => 'event'"
+		times=$(sql -c "SELECT attname FROM pg_attribute WHERE attrelid = 'real_train'::regclass AND attname IN ('at', 'time')")
+		[ -z "$times" ] || more=", time_column => '$times'"
 		train "quality.$set.defaults" "source => 'real_train'$more"
 		evaluate "quality.$set.defaults"
 		search "tune.$set"
 		[ -n "$(sql -c "SELECT 1 FROM pg_attribute WHERE attrelid = 'real_train'::regclass AND attname = 'rating'")" ] || continue
-		train "quality.$set.ratings" "source => 'real_train', interest_weight => 0"
+		train "quality.$set.ratings" "source => 'real_train', interest_weight => 0$more"
 		evaluate "quality.$set.ratings"
-		train "quality.$set.implicit" "source => 'real_train', rating_column => NULL"
+		train "quality.$set.implicit" "source => 'real_train', rating_column => NULL$more"
 		evaluate "quality.$set.implicit"
 	done
 }
@@ -379,7 +381,9 @@ evaluate() {
 			FROM mf_evaluate('real_test', model => 'bench') WHERE metric IN ('rmse', 'mae', 'ndcg', 'coverage', 'gini')
 			AND value IS NOT NULL" \
 		-c "SELECT '$1.recall20 ' || value || E'\n$1.recall20_baseline ' || baseline FROM mf_evaluate('real_test', 20, 'bench')
-			WHERE metric = 'full_recall'" >>"$figures"
+			WHERE metric = 'full_recall'" \
+		-c "SELECT '$1.all20 ' || value || E'\n$1.all20_baseline ' || baseline FROM mf_evaluate('real_test', 20, 'bench')
+			WHERE metric = 'all_ndcg'" >>"$figures"
 }
 
 # How alike a list's items are, and NDCG, by diversity: diversity.SET.D.intra_list_similarity and .ndcg, D in tenths, of a model

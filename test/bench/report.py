@@ -168,7 +168,8 @@ def tenant_rows(f):
 QUALITY_SETS = ("movietweetings-10core", "movietweetings-5core", "movietweetings-100k", "anime", "citeulike-t", "grocery",
                 "retailrocket")
 QUALITY_METRICS = (("rmse", "RMSE", "ratings"), ("mae", "MAE", "ratings"), ("ndcg", "NDCG@10", "implicit"),
-                   ("recall20", "Recall@20", "implicit"), ("coverage", "coverage", "implicit"), ("gini", "Gini", "implicit"))
+                   ("recall20", "Recall@20", "implicit"), ("coverage", "coverage", "implicit"), ("gini", "Gini", "implicit"),
+                   ("all20", "NDCG@20, new items missed", "implicit"))
 
 
 def quality_rows(f):
