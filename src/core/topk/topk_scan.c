@@ -120,24 +120,6 @@ has_codes(MfSearch *search, int64_t block)
 }
 
 /*
- * Goes through the rest of the first block by its codes, twice as many packs in each step: what a step finds raises the
- * threshold for the next.  All at once some hundred items would pass that do not matter.
- */
-static void
-double_packs(MfSearch *search)
-{
-	uint64_t	packs = block_mask(search, search->first);
-
-	for (int n = 4; n < MF_BLOCK_PACKS && fabs(search->reservoir.threshold) < MF_FLOAT_RANGE; n *= 2)
-	{
-		uint64_t	next = ((UINT64_C(1) << n) - 1) << n;
-
-		mf_search_sq8(search, search->first, packs & next);
-		search->begun |= next;
-	}
-}
-
-/*
  * Begins with the most promising block: with a few of its packs where it has codes that are as good as vectors, or
  * is no more promising than others.
  */
@@ -150,8 +132,6 @@ mf_search_first(MfSearch *search)
 	search->begun = few && has_codes(search, search->first) ? FIRST_PACKS : UINT64_MAX;
 	if (search->index->nblocks > 0)
 		scan_packs(search, search->first, block_mask(search, search->first) & search->begun);
-	if (search->index->nblocks > 0 && has_sq8(search, search->first))
-		double_packs(search);
 }
 
 /*
