@@ -10,9 +10,16 @@
 #define MF_BODY "core/kernels/sq8_code_body.h"
 #include "core/simd/foreach_isa.h"
 
-/* The kernel to use. */
+/* The kernel to use for items. */
 MfSq8Code
 mf_sq8_code(void)
 {
 	return *MF_DISPATCH(sq8_coder);
+}
+
+/* And for queries. */
+MfSq8QueryCode
+mf_sq8_query_code(void)
+{
+	return *MF_DISPATCH(sq8_query_coder);
 }

@@ -160,8 +160,8 @@ bool
 mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm)
 {
 	float		most = 0;
-	double		missed = 0;
-	int64_t		total = 0;
+	float		missed;
+	int32_t		total;
 
 	if (norm < MF_LEAST_CODED || norm > MF_MOST_CODED)
 		return false;
@@ -172,22 +172,12 @@ mf_sq8_query(MfSqQuery *query, const float *p, int ld, double norm)
 		most = size > most ? size : most;
 	}
 	query->unit = fmaxf(most / 127, 1e-30f);
-	for (int j = 0; j < ld; j++)
-	{
-		int			q = (int) (p[j] / query->unit + 128.5f) - 128;
-		double		left;
-
-		q = q > 127 ? 127 : q < -127 ? -127 : q;
-		left = p[j] - (double) query->unit * q;
-		missed += left * left;
-		total += q;
-		query->code[j] = (int8_t) q;
-	}
+	mf_sq8_query_code() (p, ld, query->unit, query->code, &total, &missed);
 	query->per_error = (float) (norm * ROUNDED_UP);
-	query->per_length = (float) (sqrt(missed) * ROUNDED_UP + 1e-30);
+	query->per_length = (float) (query->unit * (sqrt(missed) * (1 + MF_SQ8_ROUNDING) + MF_SQ8_ROUNDING * sqrt(ld)) + 1e-30);
 	query->per_rest = 0;
 	/* what the naive scan's own score may be off by */
 	query->per_skew = (float) (1e-9 * norm);
-	query->shift = (float) (MF_SQ8_MIDDLE * total);
+	query->shift = (float) MF_SQ8_MIDDLE * (float) total;
 	return true;
 }
