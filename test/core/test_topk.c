@@ -517,6 +517,85 @@ test_block(MfQuantization codes)
 	catalog_free(&c);
 }
 
+/* The norm of the numbers of a vector that both parts of the items share, or of those behind them. */
+static double
+half_norm(const Catalog *c, const float *vector, int half)
+{
+	int			shared = c->index.shared;
+
+	return half == 0 ? mf_norm(vector, shared) : mf_norm(vector + shared, c->d - shared);
+}
+
+/* Whether no item exceeds the bounds of halves of its pack, and of its block and those before it. */
+static bool
+halves_hold(const Catalog *c)
+{
+	const MfIndex *x = &c->index;
+	float	   *row = catalog_space((size_t) c->ld * sizeof(float));
+	bool		hold = true;
+
+	for (int64_t at = 0; at < c->n; at++)
+		for (int h = 0; h < 2; h++)
+		{
+			double		norm = half_norm(c, mf_index_row(x, (int32_t) at, row), h);
+
+			hold = hold && norm <= x->pack_half[h][at / MF_PACK];
+			for (int64_t block = 0; block <= at / MF_BLOCK; block++)
+				hold = hold && norm <= x->block_half[h][block];
+		}
+	free(row);
+	return hold;
+}
+
+/*
+ * Norms of halves: searches look at fewer items by them, where items have much behind what both parts share, and users
+ * little, and find the same.
+ */
+static void
+test_halves(void)
+{
+	Catalog		c = shaped(POPULAR, 5000, 24, 0.3f);
+	MfFilter	filter = {0};
+	float	   *query = catalog_space(c.ld * sizeof(float));
+	int32_t		item[2][10];
+	float		score[2][10];
+	MfTopkStats stats[2] = {{0}};
+	int64_t		looked[2];
+	MfIndex		whole;
+	void	   *workspace;
+	bool		same = true;
+
+	for (int64_t i = 0; i < c.n; i++)
+	{
+		memset(c.part[1] + i * c.ld, 0, (size_t) c.shared * sizeof(float));
+		catalog_compose(&c, i);
+	}
+	ok(catalog_build(&c, MF_QUANTIZE_AUTO, 1) && mf_index_has_halves(&c.index) && c.index.shared == 16,
+	   "an index of two parts has norms of halves");
+	ok(halves_hold(&c), "which no item exceeds");
+	whole = c.index;
+	memset(whole.pack_half, 0, sizeof(whole.pack_half));
+	memset(whole.block_half, 0, sizeof(whole.block_half));
+	workspace = catalog_space(mf_topk_workspace(&c.index, 10));
+	for (int q = 0; q < 50; q++)
+	{
+		make_query(&c, q, query);
+		for (int j = c.index.shared; j < c.d; j++)
+			query[j] *= 0.1f;
+		for (int w = 0; w < 2; w++)
+			mf_topk_search(w ? &whole : &c.index, query, 10, &filter, workspace, item[w], score[w], &stats[w]);
+		same = same && memcmp(item[0], item[1], sizeof(item[0])) == 0 && memcmp(score[0], score[1], sizeof(score[0])) == 0;
+	}
+	ok(same, "searches find the same by them");
+	for (int w = 0; w < 2; w++)
+		looked[w] = stats[w].coded + stats[w].scored;
+	ok(4 * looked[0] < 3 * looked[1], "and look at a quarter fewer items at least: %lld, not %lld", (long long) looked[0],
+	   (long long) looked[1]);
+	free(workspace);
+	free(query);
+	catalog_free(&c);
+}
+
 /* The kernels of each level that this machine has; returns how many. */
 static int
 kernels_of_levels(const MfScore **table)
@@ -682,10 +761,15 @@ codes_admit(const Catalog *c, const MfScore *kernels, const float *query, bool c
 			cosine ? x->sq4.least_norm + first : NULL, x->sq4.step + first, x->sq4.error + first,
 			x->sq4.length + first, x->sq4.rest + first,
 			(float) (score - fabs(score) * 0x1.0p-21 - 0x1.0p-148), cosine ? INFINITY : (float) (norm * (1 + 1e-6)),
-		q.per_error, q.per_length, q.per_rest, q.per_skew, q.unit, q.shift};
+		q.per_error, q.per_length, q.per_rest, q.per_skew, q.unit, q.shift, {NULL, NULL}, {0, 0}};
 		int32_t		least_sum[MF_BLOCK_PACKS];
 		int32_t		sum[MF_PACK];
 
+		for (int h = 0; h < 2 && mf_index_has_halves(x) && !cosine; h++)
+		{
+			b.half[h] = x->pack_half[h] + first;
+			b.per_half[h] = (float) (half_norm(c, query, h) * (1 + 1e-6));
+		}
 		if (fabs(score) > 1e37)
 			continue;
 		admitted = kernels->sq_bound(&b, least_sum) >> p & 1;
@@ -790,5 +874,7 @@ main(void)
 		test_block(MF_QUANTIZE_SQ4);
 		test_score();
 	}
+	parts = 2;
+	test_halves();
 	return done();
 }

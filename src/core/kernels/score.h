@@ -50,6 +50,8 @@ typedef struct MfSqBounds
 	float		per_skew;		/* ... this * norm */
 	float		unit;			/* what one step of the query's codes is worth */
 	float		shift;			/* sum of products of codes that stands for 0 */
+	const float *half[2];		/* norms of halves of the vector; NULL: there are none */
+	float		per_half[2];	/* a score is at most the sum of this * half, + offset */
 } MfSqBounds;
 
 /* The kernels of one level. */

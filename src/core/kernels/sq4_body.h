@@ -35,6 +35,7 @@ MF_KERNEL(sq_bound) (const MfSqBounds *bounds, int32_t *least_sum)
 	{
 		MF_V		norm = MF_LOAD(bounds->norm + i);
 		MF_V		threshold = zero + bounds->threshold;
+		MF_V		bound = bounds->per_norm * norm;
 		MF_V		missed;
 		MF_V		least;
 
@@ -48,7 +49,14 @@ MF_KERNEL(sq_bound) (const MfSqBounds *bounds, int32_t *least_sum)
 			threshold -= offset + MF_ABS(offset) * margin;
 		}
 		threshold = MF_KERNEL(lowered) (threshold);
-		dead |= (uint64_t) MF_BITS(bounds->per_norm * norm * (1 + margin) < threshold) << i;
+		if (bounds->half[0])
+		{
+			MF_V		halves = bounds->per_half[0] * MF_LOAD(bounds->half[0] + i) +
+				bounds->per_half[1] * MF_LOAD(bounds->half[1] + i);
+
+			bound = MF_SELECT(halves < bound, halves, bound);
+		}
+		dead |= (uint64_t) MF_BITS(bound * (1 + margin) < threshold) << i;
 		missed = bounds->per_error * MF_LOAD(bounds->error + i) + bounds->per_length * MF_LOAD(bounds->length + i) +
 			bounds->per_rest * MF_LOAD(bounds->rest + i) + bounds->per_skew * norm;
 		least = threshold - missed * (1 + margin);

@@ -39,6 +39,8 @@ lay_out(MfIndex *directions, const void *block, const MfIndex *base, const MfVec
 	directions->narrow.number[1] = NULL;	/* items are alike by the first part alone */
 	directions->second_exponent = NULL;
 	directions->narrow.scale = NULL;	/* and however much lists make of them */
+	directions->pack_half[0] = directions->pack_half[1] = NULL;
+	directions->block_half[0] = directions->block_half[1] = NULL;
 	directions->offset = NULL;
 	directions->pack_offset = NULL;
 	directions->block_offset = NULL;

@@ -146,6 +146,11 @@ mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header)
 	mf_arena_take(&arena, sizeof(MfIndexHeader));
 	index->block_norm = take_numbers(&arena, blocks);
 	index->pack_norm = take_numbers(&arena, packs);
+	for (int h = 0; h < 2 && header->shared < header->factors; h++)
+	{
+		index->block_half[h] = take_numbers(&arena, blocks);
+		index->pack_half[h] = take_numbers(&arena, packs);
+	}
 	if (header->has_offset)
 	{
 		index->block_offset = take_numbers(&arena, blocks);

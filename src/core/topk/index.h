@@ -116,8 +116,11 @@ typedef struct MfIndex
 	const float *norm;			/* by position, of whole packs: |v|, nearest float */
 	const float *offset;		/* by position, of whole packs; NULL: all 0 */
 	const float *pack_norm;	/* of whole blocks: no item of the pack has a larger norm */
+	const float *pack_half[2];	/* of whole blocks: nor larger ones of the numbers that both parts share, and of those behind;
+								 * NULL: there are none behind */
 	const float *pack_offset;	/* of whole blocks: nor a larger offset; NULL: all 0 */
 	const float *block_norm;	/* no item of the block or one that is searched later has a larger norm */
+	const float *block_half[2]; /* nor larger ones of halves; NULL as above */
 	const float *block_offset;	/* no item of the block has a larger offset; NULL: all 0 */
 	const float *tail_offset;	/* nor, of the block or one that is searched later; NULL: all 0 */
 	MfSq8		sq8;			/* of the items with the largest norms, where norms prune */
@@ -177,6 +180,13 @@ static inline int64_t
 mf_index_base_rows(const MfIndex *index)
 {
 	return (index->nblocks - index->renewed_blocks) * MF_BLOCK;
+}
+
+/* Whether vectors have halves of which norms are known: numbers that both parts share, and others behind them. */
+static inline bool
+mf_index_has_halves(const MfIndex *index)
+{
+	return index->pack_half[0] != NULL;
 }
 
 /* Whether norms prune so little that searches look at nearly all codes. */
@@ -240,6 +250,14 @@ typedef struct MfIndexEntry
 	float		scale;
 } MfIndexEntry;
 
+/* What no item exceeds of a block and of those that are searched later: norms, rounded upwards, and the offset. */
+typedef struct MfIndexBound
+{
+	float		norm;
+	float		half[2];
+	float		offset;
+} MfIndexBound;
+
 extern MfIndexHeader mf_index_header(const MfItems *items);
 extern void mf_index_lay_out(MfIndex *index, const void *block, const MfIndexHeader *header);
 extern size_t mf_index_packs(int64_t positions);
@@ -250,5 +268,6 @@ extern void mf_index_put(MfIndex *index, int64_t at, const MfIndexEntry *entry);
 extern bool mf_index_takes(const MfIndex *index, const MfIndexEntry *entry);
 extern void mf_index_clear(MfIndex *index, int64_t at);
 extern void mf_index_bound_block(MfIndex *index, int64_t block);
+extern void mf_index_bound_tail(MfIndex *index, int64_t block, MfIndexBound *tail);
 
 #endif

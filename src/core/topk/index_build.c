@@ -296,44 +296,90 @@ clear_exponents(MfIndex *index)
 		memset(MF_WRITABLE(uint8_t, index->second_exponent), 0, bytes);
 }
 
-/* The bounds of a pack's items: of their norms, rounded upwards, and offsets. */
+/* What bounds begin with: no item exceeds it where there is none. */
+static const MfIndexBound no_items = {0, {0, 0}, -INFINITY};
+
+/* The norm of n numbers, rounded upwards. */
+static float
+norm_above(const float *numbers, int n)
+{
+	return mf_float_above(mf_norm(numbers, n));
+}
+
+/* The bounds of a pack's items. */
 static void
 bound_pack(MfIndex *index, int64_t pack)
 {
-	float		row[MF_MAX_PADDED];
-	float		norm = 0;
-	float		offset = -INFINITY;
+	float		space[MF_MAX_PADDED];
+	MfIndexBound bound = no_items;
 
 	for (int64_t at = pack * MF_PACK; at < (pack + 1) * MF_PACK && at < index->room; at++)
 	{
+		const float *row;
+
 		if (!(index->live[at / 64] >> (at % 64) & 1))
 			continue;
-		norm = fmaxf(norm, mf_float_above(mf_norm(mf_index_row(index, (int32_t) at, row), index->ld)));
+		row = mf_index_row(index, (int32_t) at, space);
+		bound.norm = fmaxf(bound.norm, norm_above(row, index->ld));
+		if (mf_index_has_halves(index))
+		{
+			bound.half[0] = fmaxf(bound.half[0], norm_above(row, index->shared));
+			bound.half[1] = fmaxf(bound.half[1], norm_above(row + index->shared, index->ld - index->shared));
+		}
 		if (index->offset != NULL)
-			offset = fmaxf(offset, index->offset[at]);
+			bound.offset = fmaxf(bound.offset, index->offset[at]);
 	}
-	MF_WRITABLE(float, index->pack_norm)[pack] = norm;
+	MF_WRITABLE(float, index->pack_norm)[pack] = bound.norm;
+	for (int h = 0; h < 2 && mf_index_has_halves(index); h++)
+		MF_WRITABLE(float, index->pack_half[h])[pack] = bound.half[h];
 	if (index->offset != NULL)
-		MF_WRITABLE(float, index->pack_offset)[pack] = offset;
+		MF_WRITABLE(float, index->pack_offset)[pack] = bound.offset;
+}
+
+/* Writes the bounds of a block, as if none were searched later. */
+static void
+put_bound(MfIndex *index, int64_t block, const MfIndexBound *bound)
+{
+	MF_WRITABLE(float, index->block_norm)[block] = bound->norm;
+	for (int h = 0; h < 2 && mf_index_has_halves(index); h++)
+		MF_WRITABLE(float, index->block_half[h])[block] = bound->half[h];
+	if (index->offset != NULL)
+		MF_WRITABLE(float, index->block_offset)[block] = bound->offset;
 }
 
 /* The bounds of a block's packs, also of those behind the last one, and of all of it. */
 void
 mf_index_bound_block(MfIndex *index, int64_t block)
 {
-	float		norm = 0;
-	float		offset = -INFINITY;
+	MfIndexBound bound = no_items;
 
 	for (int64_t pack = block * MF_BLOCK_PACKS; pack < (block + 1) * MF_BLOCK_PACKS; pack++)
 	{
 		bound_pack(index, pack);
-		norm = fmaxf(norm, index->pack_norm[pack]);
+		bound.norm = fmaxf(bound.norm, index->pack_norm[pack]);
+		for (int h = 0; h < 2 && mf_index_has_halves(index); h++)
+			bound.half[h] = fmaxf(bound.half[h], index->pack_half[h][pack]);
 		if (index->offset != NULL)
-			offset = fmaxf(offset, index->pack_offset[pack]);
+			bound.offset = fmaxf(bound.offset, index->pack_offset[pack]);
 	}
-	MF_WRITABLE(float, index->block_norm)[block] = norm;
-	if (index->offset != NULL)
-		MF_WRITABLE(float, index->block_offset)[block] = offset;
+	put_bound(index, block, &bound);
+}
+
+/* Takes a block before those that *tail is of: its bounds become theirs, too, but for its own offset. */
+void
+mf_index_bound_tail(MfIndex *index, int64_t block, MfIndexBound *tail)
+{
+	tail->norm = fmaxf(tail->norm, index->block_norm[block]);
+	MF_WRITABLE(float, index->block_norm)[block] = tail->norm;
+	for (int h = 0; h < 2 && mf_index_has_halves(index); h++)
+	{
+		tail->half[h] = fmaxf(tail->half[h], index->block_half[h][block]);
+		MF_WRITABLE(float, index->block_half[h])[block] = tail->half[h];
+	}
+	if (index->offset == NULL)
+		return;
+	tail->offset = fmaxf(tail->offset, index->block_offset[block]);
+	MF_WRITABLE(float, index->tail_offset)[block] = tail->offset;
 }
 
 /* One block: its items, positions that have none, and bounds. */
@@ -361,27 +407,18 @@ fill_block(void *state, int64_t block, int worker)
 	mf_index_bound_block(index, block);
 }
 
-/* Makes bounds of blocks bounds of all that follow; those after the last block are zeros. */
+/* Makes bounds of blocks bounds of all that follow; after the last block there are no items. */
 static void
 fill_tails(MfIndex *index)
 {
-	float		norm = 0;
-	float		offset = -INFINITY;
-
+	MfIndexBound tail = no_items;
 	int64_t		blocks = (index->room + MF_BLOCK - 1) / MF_BLOCK;
 
 	for (int64_t block = (blocks + MF_PACK - 1) / MF_PACK * MF_PACK - 1; block >= 0; block--)
 	{
-		if (block < index->nblocks)
-			norm = fmaxf(norm, index->block_norm[block]);
-		MF_WRITABLE(float, index->block_norm)[block] = norm;
-		if (index->offset == NULL)
-			continue;
-		if (block < index->nblocks)
-			offset = fmaxf(offset, index->block_offset[block]);
-		else
-			MF_WRITABLE(float, index->block_offset)[block] = -INFINITY;
-		MF_WRITABLE(float, index->tail_offset)[block] = offset;
+		if (block >= index->nblocks)
+			put_bound(index, block, &no_items);
+		mf_index_bound_tail(index, block, &tail);
 	}
 }
 

@@ -178,17 +178,28 @@ enter_stayers(MfIndex *index, const MfRenewal *renewal, const int32_t *position)
 	}
 }
 
-/* Makes the bounds of a block those of all that a search has before it there: it, and what *norm and *offset say. */
+/* The bounds of what a search comes to after the renewed blocks, of an index that was built with so many positions. */
+static MfIndexBound
+bound_of_rest(const MfIndex *index, int64_t base)
+{
+	MfIndexBound bound = {0, {0, 0}, -INFINITY};
+
+	if (base <= MF_BLOCK)
+		return bound;
+	bound.norm = index->block_norm[1];
+	for (int h = 0; h < 2 && mf_index_has_halves(index); h++)
+		bound.half[h] = index->block_half[h][1];
+	if (index->offset != NULL)
+		bound.offset = index->tail_offset[1];
+	return bound;
+}
+
+/* Bounds a block anew, before those that *tail is of. */
 static void
-bound_turn(MfIndex *index, int64_t block, float *norm, float *offset)
+bound_turn(MfIndex *index, int64_t block, MfIndexBound *tail)
 {
 	mf_index_bound_block(index, block);
-	*norm = fmaxf(*norm, index->block_norm[block]);
-	MF_WRITABLE(float, index->block_norm)[block] = *norm;
-	if (index->offset == NULL)
-		return;
-	*offset = fmaxf(*offset, index->block_offset[block]);
-	MF_WRITABLE(float, index->tail_offset)[block] = *offset;
+	mf_index_bound_tail(index, block, tail);
 }
 
 /* What a mover's position gets. */
@@ -210,9 +221,7 @@ static void
 fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
 {
 	int64_t		base = mf_index_base_rows(index);
-	bool		more = base > MF_BLOCK;
-	float		norm = more ? index->block_norm[1] : 0;
-	float		offset = more && index->offset != NULL ? index->tail_offset[1] : -INFINITY;
+	MfIndexBound tail = bound_of_rest(index, base);
 
 	for (int64_t at = base; at < index->nblocks * MF_BLOCK; at++)
 	{
@@ -228,12 +237,12 @@ fill_renewed(MfIndex *index, const RenewSpace *space, int64_t count)
 	}
 	for (int64_t block = index->nblocks - 1; block >= base / MF_BLOCK; block--)
 	{
-		bound_turn(index, block, &norm, &offset);
+		bound_turn(index, block, &tail);
 		if (index->sq4.dims > 0)
 			mf_sq4_recode(index, block, space->coordinate);
 	}
 	if (base > 0)
-		bound_turn(index, 0, &norm, &offset);
+		bound_turn(index, 0, &tail);
 }
 
 /*

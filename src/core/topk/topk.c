@@ -9,8 +9,11 @@
  *	  less than t cannot be in the result.  It would be behind those k, whatever the rest holds.  The
  *	  reservoir of candidates keeps the largest such t, its threshold, which only rises.
  * 2. Packs.  p.v <= |p| |v| (Cauchy-Schwarz), so no item of a pack scores more than |p| times the
- *	  pack's largest norm plus its largest offset.  Packs and blocks whose bound is below the threshold
- *	  are passed over, and a search ends where no later block can reach it: norms descend.
+ *	  pack's largest norm plus its largest offset.  Where vectors are of two parts, of which only one goes on behind
+ *	  some coordinates, the same holds of those before and of those behind, and the sum of both products of norms is
+ *	  never more for one item, but may be for a pack, so the lesser of both bounds counts.  Users who rate little
+ *	  have next to nothing behind, where items have as much as ever.  Packs and blocks whose bound is below the
+ *	  threshold are passed over, and a search ends where no later block can reach it: norms descend.
  * 3. Codes.  What is left of a block is looked at by codes of 4 or 8 bits, where there are any: what they
  *	  may miss of a score is bounded, too (sq4.c, sq8.c).
  * 4. Floats.  An item that is looked at is scored in float, which is off by at most e (score.h).  It

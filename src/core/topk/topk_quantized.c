@@ -17,6 +17,8 @@ static void
 bound_query(const MfSearch *search, const MfSqQuery *query, MfSqBounds *bounds)
 {
 	bounds->per_norm = search->cosine ? INFINITY : mf_float_above(search->norm);
+	for (int h = 0; h < 2; h++)
+		bounds->per_half[h] = mf_float_above(search->half[h]);
 	bounds->per_error = query->per_error;
 	bounds->per_length = query->per_length;
 	bounds->per_rest = query->per_rest;
@@ -156,6 +158,8 @@ bound_block(const MfSearch *search, int64_t block, MfSqBounds *bounds)
 	int64_t		first = block * MF_BLOCK_PACKS;
 
 	bounds->norm = index->pack_norm + first;
+	for (int h = 0; h < 2; h++)
+		bounds->half[h] = search->cosine || !mf_index_has_halves(index) ? NULL : index->pack_half[h] + first;
 	bounds->offset = search->cosine || index->pack_offset == NULL ? NULL : index->pack_offset + first;
 	bounds->least_norm = search->cosine && !index->directions ? index->sq4.least_norm + first : NULL;
 	bounds->threshold = mf_float_below(search->reservoir.threshold);

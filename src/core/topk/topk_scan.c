@@ -9,34 +9,42 @@
 /* The packs, by bits, of the first block that set a threshold before the codes of others are looked at. */
 #define FIRST_PACKS 0xf
 
-/* The most that an item scores whose norm is at most `norm` and whose offset is at most offset[at] (NULL: 0). */
+/*
+ * The most that an item scores whose norm is at most `norm`, whose halves' norms are at most half[][at] (NULL: it has
+ * none), and whose offset is at most offset[at] (NULL: 0).
+ */
 static inline double
-upper_bound(const MfSearch *search, float norm, const float *offset, int64_t at)
+upper_bound(const MfSearch *search, float norm, const float *const *half, const float *offset, int64_t at)
 {
+	double		bound = search->norm * norm;
+	double		halves = half[0] == NULL ? INFINITY : search->half[0] * half[0][at] + search->half[1] * half[1][at];
+
 	if (search->cosine)
 		return INFINITY;
-	return search->norm * norm + (offset == NULL ? 0 : offset[at]);
+	return (halves < bound ? halves : bound) + (offset == NULL ? 0 : offset[at]);
 }
 
 /* No item of the pack scores more. */
 static inline double
 pack_bound(const MfSearch *search, int64_t pack)
 {
-	return upper_bound(search, search->index->pack_norm[pack], search->index->pack_offset, pack);
+	return upper_bound(search, search->index->pack_norm[pack], search->index->pack_half, search->index->pack_offset, pack);
 }
 
 /* No item of the block scores more. */
 static inline double
 block_bound(const MfSearch *search, int64_t block)
 {
-	return upper_bound(search, search->index->block_norm[block], search->index->block_offset, block);
+	return upper_bound(search, search->index->block_norm[block], search->index->block_half, search->index->block_offset,
+					   block);
 }
 
 /* No item of the block or a later one scores more. */
 static inline double
 tail_bound(const MfSearch *search, int64_t block)
 {
-	return upper_bound(search, search->index->block_norm[block], search->index->tail_offset, block);
+	return upper_bound(search, search->index->block_norm[block], search->index->block_half, search->index->tail_offset,
+					   block);
 }
 
 /* Scores the items of a pack that are in mask, at once or with others later. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/rng.h"
+#include "core/linalg/dot.h"
 
 /* At most as many as there are items. */
 int
@@ -38,6 +39,13 @@ mf_search_lay_out(MfSearchSpace *space, MfArena *arena, const MfIndex *index, in
 	space->seen = mf_arena_take(arena, mf_bitmap_words(index) * sizeof(uint64_t));
 }
 
+/* A little more than the norm of n numbers of a query, above 0. */
+static double
+norm_above(const float *query, int n)
+{
+	return sqrt(mf_dot(query, query, n)) * (1 + 1e-6) + 1e-300;
+}
+
 /* Takes the query (d floats) in: its copies, its norm and the errors that follow from it. */
 static void
 take_query(MfSearch *search, const float *query)
@@ -59,6 +67,11 @@ take_query(MfSearch *search, const float *query)
 	for (int j = 0; j < index->factors; j++)
 		space->query[j] = (float) (space->exact[j] * unit);
 	search->norm = search->exact_norm * unit * (1 + 1e-6) + 1e-300;
+	if (mf_index_has_halves(index) && !search->cosine)
+	{
+		search->half[0] = norm_above(query, index->shared);
+		search->half[1] = norm_above(query + index->shared, index->factors - index->shared);
+	}
 	/* normalising rounds each coordinate once more */
 	search->error = (mf_score_error(index->ld) + 0x1.0p-23) * search->norm;
 	if (index->sq8.nblocks > 0)

@@ -82,6 +82,7 @@ typedef struct MfSearch
 	bool		cosine;			/* the score is p.v / (|p| |v|) */
 	double		exact_norm;		/* |p|, as a naive scan computes it */
 	double		norm;			/* not below the norm of space.query, above 0 */
+	double		half[2];		/* nor below those of its halves, of an index that has such; not of cosines */
 	double		error;			/* of a float score, per unit of norm of the item */
 	/* what codes there are */
 	bool		sq4_asked;		/* it is known whether */
