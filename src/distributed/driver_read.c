@@ -75,14 +75,14 @@ TakeSql(const Source *source)
 	return sql.data;
 }
 
-/* Receives the counts of rows. */
+/* Receives the count of rows. */
 typedef struct CountReceiver
 {
 	DestReceiver pub;
 	int64		count;
 } CountReceiver;
 
-/* Takes the one row of counts. */
+/* Takes the one row of it. */
 static bool
 ReceiveCounts(TupleTableSlot *slot, DestReceiver *self)
 {
