@@ -241,13 +241,15 @@ CREATE FUNCTION mf_train(
 	guard double precision DEFAULT NULL,
 	distribute boolean DEFAULT NULL,
 	trend_weight double precision DEFAULT NULL,
+	user_exponent double precision DEFAULT NULL,
+	item_exponent double precision DEFAULT NULL,
 	OUT model text, OUT version integer, OUT users bigint, OUT items bigint, OUT ratings bigint,
 	OUT iterations integer, OUT loss double precision, OUT rmse double precision,
 	OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
-COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision) IS
+COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision, double precision, double precision) IS
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
@@ -263,7 +265,7 @@ where n are numbers of ratings, U users, I items, N ratings, and
   f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; w for explicit feedback
   alpha = 0.6 / sqrt(N / (U * I)), between 1 and 50, unless it is given
   t = 6 + 0.04 * n
-  r_u = L * sqrt(n_u / (N/U)), r_i = L * (n_i / (N/I))^(3/4), L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
+  r_u = L * (n_u / (N/U))^user_exponent, r_i = L * (n_i / (N/I))^item_exponent, 1/2 and 3/4 unless they are given, L = 0.56 * (1 + alpha) * (N/U * N/I)^(1/4)
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
@@ -332,12 +334,14 @@ CREATE FUNCTION mf_train_each(
 	half_life interval DEFAULT NULL,
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
-	trend_weight double precision DEFAULT NULL)
+	trend_weight double precision DEFAULT NULL,
+	user_exponent double precision DEFAULT NULL,
+	item_exponent double precision DEFAULT NULL)
 RETURNS TABLE (tenant text, model text, version integer, users bigint, items bigint, ratings bigint,
 	iterations integer, loss double precision, rmse double precision, failed text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1000
 AS 'MODULE_PATHNAME', 'mf_train_each';
-COMMENT ON FUNCTION mf_train_each(regclass, text, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, text, interval, text, jsonb, double precision) IS
+COMMENT ON FUNCTION mf_train_each(regclass, text, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, text, interval, text, jsonb, double precision, double precision, double precision) IS
 'trains a model for each tenant, which are the values of the column `by`, on its rows alone, in one pass over the source: as mf_train would, to the bit, and many at a time; all share two tables. A row a tenant; failed: why it got no version and keeps the one that it has. Functions take a tenant''s model by name: mf_tenant(model, tenant). Arguments: as of mf_train';
 
 CREATE FUNCTION mf_retrain_each(
@@ -423,12 +427,14 @@ CREATE FUNCTION mf_estimate(
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
 	trend_weight double precision DEFAULT NULL,
+	user_exponent double precision DEFAULT NULL,
+	item_exponent double precision DEFAULT NULL,
 	OUT ratings bigint, OUT users bigint, OUT items bigint, OUT factors integer, OUT iterations integer,
 	OUT memory_bytes bigint, OUT temporary_bytes bigint, OUT table_bytes bigint, OUT seconds double precision)
 RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
-COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision) IS
+COMMENT ON FUNCTION mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision, double precision, double precision) IS
 'what mf_train with the same arguments would take: memory, temporary files, space in the model tables, seconds; reads the source and times a part of an iteration';
 
 CREATE FUNCTION mf_tune(
@@ -464,7 +470,9 @@ CREATE FUNCTION mf_tune(
 	event_column text DEFAULT NULL,
 	event_weights jsonb DEFAULT NULL,
 	relevant_event text DEFAULT NULL,
-	trend_weight double precision DEFAULT NULL)
+	trend_weight double precision DEFAULT NULL,
+	user_exponent double precision DEFAULT NULL,
+	item_exponent double precision DEFAULT NULL)
 RETURNS TABLE (trial integer, winner boolean, metric text, value double precision, iterations integer,
 	factors integer, regularization double precision, alpha double precision,
 	interest_weight double precision, taste double precision, seconds double precision, confirmed double precision,
@@ -472,7 +480,7 @@ RETURNS TABLE (trial integer, winner boolean, metric text, value double precisio
 	trend_weight double precision)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20
 AS 'MODULE_PATHNAME', 'mf_tune';
-COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, text, double precision) IS
+COMMENT ON FUNCTION mf_tune(regclass, text, bigint, double precision, boolean, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, double precision, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, text, double precision, double precision, double precision) IS
 'searches parameters of mf_train on rows held out (a fifth, or the argument validation): a row per trial, the first one being the defaults, later ones where those before them lead; another one wins only if it is confirmed to be better on rows that the search has not seen (confirmed: both metrics there). importance, of the winner: what shares single parameters have of the differences between trials. relevant_from: for lists only rows rated at least so much are relevant; relevant_event: only rows of that kind of event. train => true trains on everything with the winner. With item_features, how strongly they are held back is searched, too; with time_column, how rows fade (never, or with a half-life of 730, 180, 60 or 14 days) and how much lists go by what items'' rows are of late, on the newest rows unless validation_by => ''random''; with event_column, unless event_weights says it, what kinds of events weigh';
 
 CREATE FUNCTION mf_trainings(

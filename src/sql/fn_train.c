@@ -159,6 +159,16 @@ TrendWeightArgument(FunctionCallInfo fcinfo, int place)
 	return PG_NARGS() > place ? NumberArgument(fcinfo, place, "trend_weight") : NAN;
 }
 
+/* The arguments user_exponent and item_exponent, from that place on, which scripts of before do not have. */
+static void
+ReadExponents(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+{
+	if (PG_NARGS() <= place + 1)
+		return;
+	options->user_exponent = NumberArgument(fcinfo, place, "user_exponent");
+	options->item_exponent = NumberArgument(fcinfo, place + 1, "item_exponent");
+}
+
 /* The argument guard, at that place, which scripts of before do not have; 0: none. */
 static double
 GuardArgument(FunctionCallInfo fcinfo, int place)
@@ -233,10 +243,9 @@ ReadTrainArguments(FunctionCallInfo fcinfo, int skip, TrainRequest *request)
  * alpha, interest_weight, taste, tolerance, validation float8, seed bigint, user_column,
  * item_column, rating_column, weight_column, schema text, rating_factors int, item_features regclass,
  * feature_categories text[], feature_strength float8, user_features regclass, time_column text, half_life interval,
- * validation_by, event_column text, event_weights jsonb, serve bool, guard float8, distribute bool,
- * trend_weight float8): trains a model, or its next version
- * where there is one of that name, stores it and lets it serve, unless serve is false.  Returns a row about the
- * version.
+ * validation_by, event_column text, event_weights jsonb, serve bool, guard float8, distribute bool, trend_weight,
+ * user_exponent, item_exponent float8): trains a model, or its next version where there is one of that name, stores it and
+ * lets it serve, unless serve is false.  Returns a row about the version.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train);
 Datum
@@ -255,6 +264,7 @@ mf_train(PG_FUNCTION_ARGS)
 	request.guard = GuardArgument(fcinfo, 28);
 	request.distribute = DistributeArgument(fcinfo, 29);
 	request.options.trend_weight = TrendWeightArgument(fcinfo, 30);
+	ReadExponents(fcinfo, 31, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -353,6 +363,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadRowArguments(fcinfo, 21, &request.options);
 	request.options.trend_weight = TrendWeightArgument(fcinfo, 26);
+	ReadExponents(fcinfo, 27, &request.options);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -423,8 +434,8 @@ PutTrials(FunctionCallInfo fcinfo, const TuneResult *result)
  * mf_tune(source regclass, metric text, trials int, seconds float8, train bool, model ... as mf_train,
  * relevant_from float8, rating_factors int, item_features regclass, feature_categories text[], feature_strength float8,
  * time_column text, half_life interval, validation_by, event_column text, event_weights jsonb, relevant_event text,
- * trend_weight float8): searches parameters on rows held out; a row a trial, one of them the winner.  What is given is
- * not searched.  train: afterwards trains on all rows with the winner's parameters.
+ * trend_weight, user_exponent, item_exponent float8): searches parameters on rows held out; a row a trial, one of them the
+ * winner.  What is given is not searched.  train: afterwards trains on all rows with the winner's parameters.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_tune);
 Datum
@@ -440,6 +451,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	ReadFeatureArguments(fcinfo, 23, &request.options);
 	ReadRowArguments(fcinfo, 26, &request.options);
 	request.options.trend_weight = TrendWeightArgument(fcinfo, 32);
+	ReadExponents(fcinfo, 33, &request.options);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);
@@ -492,7 +504,8 @@ PutTenant(void *state, const TenantResult *result)
  * mf_train_each(source regclass, by text, model, feedback text, factors, iterations bigint, regularization, alpha,
  * interest_weight, taste, tolerance float8, seed bigint, user_column, item_column, rating_column, weight_column, schema
  * text, rating_factors bigint, time_column text, half_life interval, event_column text, event_weights jsonb,
- * trend_weight float8): trains a model for each tenant, which are the values of the column `by`, on its rows.  A row a tenant.
+ * trend_weight, user_exponent, item_exponent float8): trains a model for each tenant, which are the values of the column
+ * `by`, on its rows.  A row a tenant.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(mf_train_each);
 Datum
@@ -530,6 +543,7 @@ mf_train_each(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(21))
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(21)->root);
 	options->trend_weight = TrendWeightArgument(fcinfo, 22);
+	ReadExponents(fcinfo, 23, options);
 	InitMaterializedSRF(fcinfo, 0);
 	TrainEach(&request, PutTenant, fcinfo);
 	return (Datum) 0;

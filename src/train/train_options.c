@@ -18,6 +18,7 @@ InitTrainOptions(TrainOptions *options)
 	options->factors = options->rating_factors = options->iterations = -1;
 	options->regularization = options->alpha = options->interest_weight = NAN;
 	options->taste = options->feature_strength = options->trend_weight = options->tolerance = options->validation = NAN;
+	options->user_exponent = options->item_exponent = NAN;
 	options->seed = 1;
 	options->features.side = &item_side;
 	options->user_features.side = &user_side;
@@ -101,6 +102,8 @@ CheckTrainOptions(const TrainOptions *options)
 	CheckNumber("alpha", options->alpha, 0, 1e9);
 	CheckNumber("interest_weight", options->interest_weight, 0, 1e9);
 	CheckNumber("taste", options->taste, 0, 1e9);
+	CheckNumber("user_exponent", options->user_exponent, 0, 2);
+	CheckNumber("item_exponent", options->item_exponent, 0, 2);
 	CheckNumber("tolerance", options->tolerance, 0, 1);
 	CheckNumber("validation", options->validation, 0, 0.9);
 	CheckFeatureArguments(&options->features, &options->user_features);
@@ -218,6 +221,8 @@ TrainOptionsToJson(const TrainOptions *options)
 	AppendGiven(&json, "taste", options->taste);
 	AppendGiven(&json, "feature_strength", options->feature_strength);
 	AppendGiven(&json, "trend_weight", options->trend_weight);
+	AppendGiven(&json, "user_exponent", options->user_exponent);
+	AppendGiven(&json, "item_exponent", options->item_exponent);
 	AppendGiven(&json, "tolerance", options->tolerance);
 	AppendGiven(&json, "validation", options->validation);
 	if (options->validation_by != VALIDATION_DEFAULT)
@@ -247,6 +252,8 @@ TrainOptionsFromJson(TrainOptions *options, Jsonb *json)
 	options->taste = JsonNumber(json, "taste", NAN);
 	options->feature_strength = JsonNumber(json, "feature_strength", NAN);
 	options->trend_weight = JsonNumber(json, "trend_weight", NAN);
+	options->user_exponent = JsonNumber(json, "user_exponent", NAN);
+	options->item_exponent = JsonNumber(json, "item_exponent", NAN);
 	options->tolerance = JsonNumber(json, "tolerance", NAN);
 	options->validation = JsonNumber(json, "validation", NAN);
 	options->validation_by = ParseValidationBy(JsonString(json, "validation_by"));

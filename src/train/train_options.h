@@ -33,6 +33,8 @@ typedef struct TrainOptions
 	double		taste;
 	double		feature_strength;
 	double		trend_weight;	/* see mf_item_recency() */
+	double		user_exponent;
+	double		item_exponent;
 	double		tolerance;
 	double		validation;
 	ValidationBy validation_by;

@@ -99,6 +99,8 @@ SettleObjective(Training *t)
 	objective->trend_weight = ratings->trends && interest ? TREND_WEIGHT : 0;
 	if (objective->trend_weight > 0)
 		Override(&objective->trend_weight, options->trend_weight);
+	Override(&objective->user_exponent, options->user_exponent);
+	Override(&objective->item_exponent, options->item_exponent);
 	objective->item_map = t->features != NULL;
 	Override(&objective->feature_strength, options->feature_strength);
 	mf_objective_settle(objective);

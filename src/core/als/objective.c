@@ -47,7 +47,9 @@
  * (N/U)^(1/2) + (N/I)^(1/2), and what is not above that is noise.  So with a cell's extra weight
  * alpha and the mean counts n_U = N/U and n_I = N/I
  *
- *     L = 2 noise (1 + alpha) (n_U n_I)^(1/4),  R_u = L (n_u / n_U)^(1/2),  R_i = L (n_i / n_I)^(3/4).
+ *     L = 2 noise (1 + alpha) (n_U n_I)^(1/4),  R_u = L (n_u / n_U)^user_exponent,  R_i = L (n_i / n_I)^item_exponent,
+ *
+ * 1/2 and 3/4 unless they are given.
  *
  * alpha = 0.6 / density^(1/2) balances the ones against the zeros as the matrix thins out.  Counts
  * of one cell, which run from one to a million, enter as f(v) = log(1 + v), scaled to a mean of 1.
