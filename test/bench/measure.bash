@@ -338,11 +338,31 @@ measure_quality() {
 		train "quality.$set.defaults" "source => 'real_train'$more"
 		evaluate "quality.$set.defaults"
 		search "tune.$set"
-		[ -n "$(sql -c "SELECT 1 FROM pg_attribute WHERE attrelid = 'real_train'::regclass AND attname = 'rating'")" ] || continue
+		quality_peers "quality.$set"
+		have_ratings || continue
 		train "quality.$set.ratings" "source => 'real_train', interest_weight => 0$more"
 		evaluate "quality.$set.ratings"
 		train "quality.$set.implicit" "source => 'real_train', rating_column => NULL$more"
 		evaluate "quality.$set.implicit"
+	done
+}
+
+# Whether the training rows of the current set have a rating.
+have_ratings() {
+	[ -n "$(sql -c "SELECT 1 FROM pg_attribute WHERE attrelid = 'real_train'::regclass AND attname = 'rating'")" ]
+}
+
+# The same rows by other people's libraries, each tuned by as many trials as mf_tune has: NAME.LIBRARY.ndcg and so on.
+quality_peers() {
+	local library side rating="''"
+	! have_ratings || rating=rating
+	for side in train test; do
+		sql -c "COPY (SELECT user_id, item_id, $rating FROM real_$side) TO STDOUT" >"$scratch/real_$side.tsv"
+	done
+	for library in popularity implicit cmfrec lightfm ease libmf cmfrec_ratings; do
+		[[ $library != libmf && $library != *_ratings ]] || have_ratings || continue
+		"$python" "$here/peers_quality.py" has "$library" || { echo "  $library is not there"; continue; }
+		"$python" "$here/peers_quality.py" "$library" "$scratch/real_train.tsv" "$scratch/real_test.tsv" 40 | sed "s/^/$1.$library./" >>"$figures"
 	done
 }
 
@@ -384,6 +404,44 @@ evaluate() {
 			WHERE metric = 'full_recall'" \
 		-c "SELECT '$1.all20 ' || value || E'\n$1.all20_baseline ' || baseline FROM mf_evaluate('real_test', 20, 'bench')
 			WHERE metric = 'all_ndcg'" >>"$figures"
+}
+
+# Constants of the defaults, one at a time, on three times a fifth of the training rows of each set; test rows have no part in it:
+# defaults.CONSTANT.METRIC.SET.CANDIDATE, of which leave_one_out.py says what the other sets choose.
+measure_defaults() {
+	local set fold rows
+	[ "$round" = 1 ] || return 0
+	for set in movietweetings-10core movietweetings-5core movietweetings-100k anime citeulike-t grocery retailrocket; do
+		load_split "$set" || { echo "  $set is not there"; continue; }
+		for fold in 1 2 3; do
+			rows="mf_holdout(user_id + $fold * 104729, item_id)"
+			sql -c "DROP TABLE IF EXISTS fold_train, fold_test" -c "CREATE TABLE fold_train AS SELECT * FROM real_train WHERE NOT $rows" \
+				-c "CREATE TABLE fold_test AS SELECT * FROM real_train WHERE $rows"
+			sql -c "SELECT FROM mf_train('fold_train', 'fold')"
+			vary user_exponent default 0.3 0.7
+			vary item_exponent default 0.5 0.6 0.9 1
+			vary alpha default x0.6 x1.5
+			! have_ratings || vary interest_weight default x0.3 x0.5 x2
+			sql -c "SELECT mf_drop('fold')" >/dev/null
+		done
+	done
+}
+
+# Candidates of one constant on the current fold; with an x so many times what the default is.
+vary() {
+	local constant=$1 candidate value
+	shift
+	for candidate in "$@"; do
+		value=$candidate
+		case $candidate in
+			default) value=NULL ;;
+			x*) value=$(sql -c "SELECT ${candidate#x} * (parameters->>'$constant')::float8 FROM mf_models WHERE model = 'fold'") ;;
+		esac
+		sql -c "SELECT FROM mf_train('fold_train', 'varied', $constant => $value)" \
+			-c "SELECT 'defaults.$constant.' || metric || '.$set.$candidate ' || value FROM mf_evaluate('fold_test', model => 'varied')
+				WHERE metric IN ('ndcg', 'rmse') AND value IS NOT NULL" \
+			-c "SELECT FROM mf_drop('varied')" | sed '/^$/d' >>"$figures"
+	done
 }
 
 # How alike a list's items are, and NDCG, by diversity: diversity.SET.D.intra_list_similarity and .ndcg, D in tenths, of a model

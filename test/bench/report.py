@@ -167,6 +167,7 @@ def tenant_rows(f):
 
 QUALITY_SETS = ("movietweetings-10core", "movietweetings-5core", "movietweetings-100k", "anime", "citeulike-t", "grocery",
                 "retailrocket")
+QUALITY_PEERS = (("implicit", "ndcg"), ("cmfrec", "ndcg"), ("lightfm", "ndcg"), ("ease", "ndcg"), ("libmf", "rmse"), ("cmfrec_ratings", "rmse"))
 QUALITY_METRICS = (("rmse", "RMSE", "ratings"), ("mae", "MAE", "ratings"), ("ndcg", "NDCG@10", "implicit"),
                    ("recall20", "Recall@20", "implicit"), ("coverage", "coverage", "implicit"), ("gini", "Gini", "implicit"),
                    ("all20", "NDCG@20, new items missed", "implicit"))
@@ -183,6 +184,9 @@ def quality_rows(f):
                    f("quality.%s.%s.%s" % (name, alone, metric)), "")
         yield ("%s: seconds" % name, f("quality.%s.defaults.total" % name), "implicit preset",
                f("quality.%s.implicit.total" % name))
+        for library, metric in QUALITY_PEERS:
+            yield ("%s: %s" % (name, {"ndcg": "NDCG@10", "rmse": "RMSE"}[metric]), f("quality.%s.defaults.%s" % (name, metric)),
+                   library.replace("_", ", ") + ", tuned", f("quality.%s.%s.%s" % (name, library, metric)), "")
         yield ("%s: NDCG@10 as mf_tune has it" % name, f("tune.%s.ndcg" % name), "defaults", f("tune.%s.defaults" % name), "")
         yield ("%s: time of 40 trials" % name, f("tune.%s.time" % name), "40 trainings", 1, "")
 
