@@ -152,21 +152,15 @@ ReadRowArguments(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(place + 4)->root);
 }
 
-/* The argument trend_weight, at that place, which scripts of before do not have; NaN where it is not given. */
-static double
-TrendWeightArgument(FunctionCallInfo fcinfo, int place)
-{
-	return PG_NARGS() > place ? NumberArgument(fcinfo, place, "trend_weight") : NAN;
-}
-
-/* The arguments user_exponent and item_exponent, from that place on, which scripts of before do not have. */
+/* The arguments trend_weight, user_exponent and item_exponent, from that place on, which scripts of before do not have. */
 static void
-ReadExponents(FunctionCallInfo fcinfo, int place, TrainOptions *options)
+ReadPowers(FunctionCallInfo fcinfo, int place, TrainOptions *options)
 {
-	if (PG_NARGS() <= place + 1)
+	if (PG_NARGS() <= place + 2)
 		return;
-	options->user_exponent = NumberArgument(fcinfo, place, "user_exponent");
-	options->item_exponent = NumberArgument(fcinfo, place + 1, "item_exponent");
+	options->trend_weight = NumberArgument(fcinfo, place, "trend_weight");
+	options->user_exponent = NumberArgument(fcinfo, place + 1, "user_exponent");
+	options->item_exponent = NumberArgument(fcinfo, place + 2, "item_exponent");
 }
 
 /* The argument guard, at that place, which scripts of before do not have; 0: none. */
@@ -263,8 +257,7 @@ mf_train(PG_FUNCTION_ARGS)
 	request.withhold = WithholdArgument(fcinfo, 27);
 	request.guard = GuardArgument(fcinfo, 28);
 	request.distribute = DistributeArgument(fcinfo, 29);
-	request.options.trend_weight = TrendWeightArgument(fcinfo, 30);
-	ReadExponents(fcinfo, 31, &request.options);
+	ReadPowers(fcinfo, 30, &request.options);
 	model = Train(&request, &version);
 	return VersionRow(fcinfo, model, &version);
 }
@@ -362,8 +355,7 @@ mf_estimate(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 17);
 	ReadFeatureArguments(fcinfo, 18, &request.options);
 	ReadRowArguments(fcinfo, 21, &request.options);
-	request.options.trend_weight = TrendWeightArgument(fcinfo, 26);
-	ReadExponents(fcinfo, 27, &request.options);
+	ReadPowers(fcinfo, 26, &request.options);
 	EstimateTraining(&request, &estimate);
 	values[0] = Int64GetDatum(estimate.ratings);
 	values[1] = Int64GetDatum(estimate.users);
@@ -450,8 +442,7 @@ mf_tune(PG_FUNCTION_ARGS)
 	request.options.rating_factors = RatingFactorsArgument(fcinfo, 22);
 	ReadFeatureArguments(fcinfo, 23, &request.options);
 	ReadRowArguments(fcinfo, 26, &request.options);
-	request.options.trend_weight = TrendWeightArgument(fcinfo, 32);
-	ReadExponents(fcinfo, 33, &request.options);
+	ReadPowers(fcinfo, 32, &request.options);
 	tune.source = request.source;
 	tune.options = request.options;
 	tune.metric = TextArgument(fcinfo, 1);
@@ -542,8 +533,7 @@ mf_train_each(PG_FUNCTION_ARGS)
 	options->columns.event = TextArgument(fcinfo, 20);
 	if (!PG_ARGISNULL(21))
 		options->columns.events = EventWeightsFromJson(&PG_GETARG_JSONB_P(21)->root);
-	options->trend_weight = TrendWeightArgument(fcinfo, 22);
-	ReadExponents(fcinfo, 23, options);
+	ReadPowers(fcinfo, 22, options);
 	InitMaterializedSRF(fcinfo, 0);
 	TrainEach(&request, PutTenant, fcinfo);
 	return (Datum) 0;

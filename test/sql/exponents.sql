@@ -42,4 +42,4 @@ SELECT ratings > 0 AS estimated FROM mf_estimate('taken', factors => 2, user_exp
 SELECT mf_train('taken', 'm', user_exponent => -0.1);
 SELECT mf_train('taken', 'm', user_exponent => 'NaN');
 SELECT mf_train('taken', 'm', item_exponent => 2.1);
-SELECT mf_drop('m');
+SELECT mf_drop('m'), mf_drop('each');
