@@ -4,6 +4,7 @@
  */
 #include "tap.h"
 
+#include "core/als/als_packed_vectors.h"
 #include "core/linalg/gram.h"
 #include "core/predict/fold_in.h"
 #include "core/simd/isa.h"
@@ -173,7 +174,10 @@ test_held(const SampleOptions *o, bool exact)
 	sample_free(&s);
 }
 
-/* Users without cells are where they are drawn; all drawn to the mean, each for themselves, is as drawn to that. */
+/*
+ * Users without cells are where they are drawn, in whole numbers where half-sweeps may round; all drawn to the mean, each for
+ * themselves, is as drawn to that.
+ */
 static void
 test_user_points(const SampleOptions *o, bool exact)
 {
@@ -183,10 +187,13 @@ test_user_points(const SampleOptions *o, bool exact)
 	const float *points = s.problem.user_prior;
 	void	   *space;
 	MfAls	   *als = sample_als(&s, &parallel, &space);
+	int32_t		last = (int32_t) o->nusers - 1;
 	double		loss[3];
 
 	sample_sweep(als, &s, MF_USERS, exact, 0, &loss[0]);
-	ok(memcmp(s.factors.user + (o->nusers - 1) * ld, points + (o->nusers - 1) * ld, (size_t) ld * sizeof(float)) == 0,
+	if (s.problem.int16 && !exact)
+		mf_vectors_round(o->factors, s.user_prior, &last, 1);
+	ok(memcmp(s.factors.user + last * ld, points + last * ld, (size_t) ld * sizeof(float)) == 0,
 	   "%s, d = %d: a user without cells is where they are drawn", preset_name(o), o->factors);
 	for (int64_t u = 0; u < o->nusers; u++)
 		memcpy(s.user_prior + u * ld, s.problem.user_mean, (size_t) ld * sizeof(float));
