@@ -178,9 +178,9 @@ test_sizes(const char *level)
 	{
 		bool		same = true;
 
-		for (int shape = RANDOM; shape <= LOW_RANK; shape += lengths[l] > 128 ? 2 : 1)
+		for (int shape = lengths[l] > 128 ? FLAT : RANDOM; shape <= LOW_RANK; shape++)
 		{
-			Catalog		c = shaped((Shape) shape, 1500, lengths[l], shape == FLAT ? 1 : 0);
+			Catalog		c = shaped((Shape) shape, lengths[l] > 128 ? 300 : 1500, lengths[l], shape == FLAT ? 1 : 0);
 
 			same = same && catalog_build(&c, shape == POPULAR ? MF_QUANTIZE_AUTO : MF_QUANTIZE_SQ4, 1) &&
 				queries_agree(&c, 6, 7);
@@ -794,7 +794,7 @@ test_bound(void)
 	{
 		bool		admitted = true;
 
-		for (int l = 0; l < 5; l++)
+		for (int l = parts; l < 5; l += parts > 0 ? 2 : 1)
 			for (int offsets = 0; offsets < 2; offsets++)
 			{
 				Catalog		c = shaped((Shape) shape, 1100, lengths[l], offsets * 2.0f);
