@@ -401,7 +401,7 @@ RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_train';
 SELECT mfrec.take_arguments('mf_train(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision, double precision, double precision)');
-DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision);
+DROP FUNCTION mfrec.mf_train(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, regclass, text, interval, text, text, jsonb, boolean, double precision, boolean, double precision, double precision, double precision);
 
 CREATE FUNCTION mfrec.mf_retrain(
 	model text DEFAULT NULL, serve boolean DEFAULT true, guard double precision DEFAULT NULL, distribute boolean DEFAULT NULL,
@@ -455,7 +455,7 @@ RETURNS record
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mf_estimate';
 SELECT mfrec.take_arguments('mf_estimate(regclass, text, text, integer, integer, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text)', 'mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision, double precision, double precision)');
-DROP FUNCTION mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision);
+DROP FUNCTION mfrec.mf_estimate(regclass, text, text, bigint, bigint, double precision, double precision, double precision, double precision, double precision, double precision, bigint, text, text, text, text, text, bigint, regclass, text[], double precision, text, interval, text, text, jsonb, double precision, double precision, double precision);
 
 DROP FUNCTION mfrec.take_arguments(regprocedure, regprocedure);
 

@@ -105,6 +105,7 @@ CREATE FUNCTION good(function text, name text, type text) RETURNS text LANGUAGE 
 		WHEN name = 'schema' THEN '''public'''
 		WHEN name IN ('bias_column', 'ratings_column') THEN 'NULL::text'
 		WHEN function = 'mf_import' AND name = 'alpha' THEN 'NULL::float8'
+		WHEN name = 'trend_weight' THEN '0'
 		WHEN type = 'uuid' THEN 'gen_random_uuid()'
 		WHEN type = 'boolean' THEN 'false'
 		WHEN type = 'double precision' THEN '0.5'
