@@ -27,7 +27,7 @@ OBJS = \
 		node_items.o node_protocol.o node_read.o node_served.o node_state.o node_store.o node_sweep.o node_users.o node_validate.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
-		recommend_all.o recommend_batch.o recommender.o renewal.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
+		recommend_all.o recommend_batch.o recommender.o renewal.o row_merge.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \
 	$(addprefix src/image/, direction_rows.o image_block.o image_build.o image_cache.o image_file.o image_patch.o image_pending.o \
 		image_publish.o image_read.o image_renew.o image_sweep.o seen_items.o) \
 	$(addprefix src/model/, factor_columns.o factor_rows.o factor_table.o family_write.o feature_table.o missing_rows.o \
