@@ -55,7 +55,7 @@ OBJS = \
 	$(addprefix src/core/linalg/, centering.o eigen.o gram.o lapack.o pca.o principal_axes.o) \
 	$(addprefix src/core/kernels/, cholesky.o dense.o int16.o int16_cells.o int8.o nearest.o ranks.o score.o sq8_amx.o sq8_code.o syrk_amx.o) \
 	$(addprefix src/core/simd/, amx.o isa.o) \
-	$(addprefix src/core/base/, csr.o csr_merge.o heap.o narrow.o rng.o seen.o sorted_list.o threads.o)
+	$(addprefix src/core/base/, csr.o csr_merge.o heap.o narrow.o rng.o seen.o sorted_list.o spread.o threads.o)
 
 # Scripts of the version that is not released yet end with what a report is made of.
 DATA_built = mfrec--$(EXTVERSION).sql mfrec--0.1.0--0.2.0.sql

@@ -153,7 +153,7 @@ AS 'MODULE_PATHNAME', 'mf_explain';
 SELECT mfrec.take_arguments('mf_explain("any", anyelement, integer, text)', 'mfrec.mf_explain("any", anyelement, bigint, text)');
 DROP FUNCTION mfrec.mf_explain("any", anyelement, bigint, text);
 COMMENT ON FUNCTION mf_explain("any", anyelement, bigint, text) IS
-'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score less the item''s own part: taste * b_i, of ratings alone mean + deviation * b_i';
+'explains an item''s score for a user: which of the user''s own items carry it, largest contribution first; all contributions add up to the score less the item''s own part: taste * b_i, of ratings alone mean + deviation * spread_u * b_i';
 
 CREATE FUNCTION mfrec.mf_explain(user_id "any", item_id text, k bigint DEFAULT 10, model text DEFAULT NULL)
 RETURNS TABLE (item_id text, contribution real)
@@ -747,13 +747,14 @@ COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precis
 'trains a model on a table or view of ratings (or the model''s next version), stores it in two tables and returns a row about it
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
-    the rating part     sum over observed (u, i) of w * (z - b_u - b_i - p_u . q_i)^2
+    the rating part     sum over observed (u, i) of w * (z / spread_u - b_u - b_i - p_u . q_i)^2
                         + regularization * ( sum of t_u |p_u|^2 + sum of t_i |q_i|^2 + 3 * sum of b^2 )
   + interest_weight * the interest part, which is
                         sum over ALL (u, i) of c * (x - p_u . s_i)^2
                         + regularization * ( sum of r_u |p_u - m|^2 + sum of r_i |s_i|^2 )
 where n are numbers of ratings, U users, I items, N ratings, and
   z = (rating - mean) / deviation; w = the weight column / its mean over all observed cells, 1 without one
+  spread_u = ((S + 10 * V) / (n + 9) / V)^0.35, between 1/4 and 4, S the squares of the user''s z around their own mean, V = sum of S / sum of (n - 1) over all users: how widely the user''s ratings spread beside those of all
   x = 1 where observed, else 0
   c = 1 + alpha * f(value) where observed, else 1; value = count or strength of implicit feedback times the weight column
   f(value) = log(1 + value) / its mean over all observed cells, so 1 where all values are equal; w for explicit feedback
@@ -763,7 +764,7 @@ where n are numbers of ratings, U users, I items, N ratings, and
 Explicit feedback has both parts (interest_weight => 0: the first alone), implicit feedback the second alone.
 Vectors have factors numbers, which both parts share; p and q of both parts have rating_factors more, in which s and m are 0 and r, of |p_u - m|^2, is none.
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
-The predicted rating is mean + deviation * (b_u + b_i + gain * p_u . q_i) within the ratings'' range, the gain being 1 + regularization / 4 with rating_factors and 1 without: regularization has shrunk the product.
+The predicted rating is mean + deviation * spread_u * (b_u + b_i + gain * p_u . q_i) within the ratings'' range, the gain being 1 + regularization / 4 with rating_factors and 1 without: regularization has shrunk the product.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
 With time_column the score is multiplied by ((t / T + 20) / (n + 20))^trend_weight, with what is left of the item''s n ratings, t = sum of 2^(-age / trend_half_life), and T its mean over all ratings: what is taken of late comes up. trend_weight is 0.4 unless it is given; 0: it is not. Predicted ratings and likeness do not change.
 item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them, and of user_features, that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more

@@ -319,7 +319,7 @@ TakeSums(Driver *driver, Gathering *g)
 	ratings->by_item.nrows = g->nitems;
 	ChooseScales(ratings, &g->sums.weights);
 	if (ratings->is_explicit)
-		SummarizeRatings(ratings, &g->sums.weighted, RowsFade(ratings->fading) ? &g->sums.plain : NULL, driver->source->name);
+		SummarizeRatings(ratings, &g->sums.weighted, RowsFade(ratings->fading) ? &g->sums.plain : NULL, driver->source);
 	driver->problem.weights = g->sums.weights;
 	driver->problem.weight_scale = ratings->weight_scale;
 	driver->problem.value_scale = ratings->value_scale;

@@ -12,7 +12,7 @@
 #include "source/time_split.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 5
+#define NODE_PROTOCOL 6
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)

@@ -88,6 +88,7 @@ StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *sh
 		.ids = ratings->users,
 		.counts = state->user_counts,
 		.bias = state->factors.user_bias,
+		.spread = state->factors.user_spread,
 		.vectors = state->factors.user,
 		.fingerprints = ratings->fingerprints->user,
 		.nfingerprints = state->problem.nusers,

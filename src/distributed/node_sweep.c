@@ -43,6 +43,7 @@ ScaleRows(NodeState *state, const NodeProblem *given)
 		return;
 	ratings->mean = given->mean;
 	ratings->deviation = given->deviation;
+	ratings->user_variance = given->objective.user_variance;
 	RescaleRatings(ratings);
 }
 
@@ -86,6 +87,7 @@ MakeFactors(NodeState *state)
 		state->factors.rating = HugePageArray(problem->nitems * ld, sizeof(float));
 		state->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
 		state->factors.item_bias = HugePageArray(problem->nitems, sizeof(float));
+		state->factors.user_spread = state->ratings->spread;
 	}
 	if (problem->has_interest)
 		state->factors.interest = HugePageArray(problem->nitems * ld, sizeof(float));

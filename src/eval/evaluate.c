@@ -215,6 +215,7 @@ TakeUser(void *state, const StoredRow *row)
 	CheckUserRow(&e->r, row);
 	e->known[user] = true;
 	e->bias[user] = row->bias;
+	e->spread[user] = row->spread;
 	memcpy(e->vector + (Size) user * e->r.image->index.ld, row->vector, sizeof(float) * row->factors);
 }
 
@@ -230,6 +231,7 @@ ReadUsers(Evaluation *e)
 
 	e->known = HugeZeroArray(n, sizeof(bool));
 	e->bias = HugeZeroArray(n, sizeof(float));
+	e->spread = HugeZeroArray(n, sizeof(float));
 	e->vector = AlignedZeroArray(n * e->r.image->index.ld, sizeof(float));
 	e->model_users = ReadAllUsers(&e->r, false, TakeUser, e);
 }

@@ -255,7 +255,7 @@ JudgeUserRatings(void *state, int64 u, int worker)
 	Block	   *b = &e->block;
 	UserTally  *tally = &b->tally[PART_ALL][u];
 	UserState	user = {.reason = REASON_MODEL, .vector = e->vector + (b->first + u) * e->r.image->index.ld,
-	.bias = e->bias[b->first + u]};
+	.bias = e->bias[b->first + u],.spread = e->spread[b->first + u]};
 	double		user_bias = BaselineUserBias(b->residual[u], b->seen_count[u]);
 
 	(void) worker;

@@ -61,6 +61,7 @@ typedef struct Evaluation
 	bool	   *known;			/* of the test relation's users: whether they are in the model */
 	float	   *vector;			/* and their vectors, ld floats each */
 	float	   *bias;
+	float	   *spread;			/* likewise: of users' ratings */
 	Baseline	baseline;
 	ItemPart	part[PARTS];	/* all items, and where cold ones are measured these and the others */
 	int			nparts;

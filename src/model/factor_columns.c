@@ -99,6 +99,13 @@ TrendColumn(Oid relid)
 	return FindColumn(relid, "trend", FLOAT4OID);
 }
 
+/* The column of a users' table with how widely their ratings spread; tables that 0.1.0 made are without. */
+AttrNumber
+SpreadColumn(Oid relid)
+{
+	return FindColumn(relid, "spread", FLOAT4OID);
+}
+
 /*
  * Where the columns of a model table are.  What it does not have, or has of another type than training has made,
  * is InvalidAttrNumber; ids may be of any type, which is not looked up.
@@ -117,6 +124,7 @@ FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns)
 	columns->number = ItemNumberColumn(relid);
 	columns->fingerprint = FingerprintColumn(relid);
 	columns->trend = TrendColumn(relid);
+	columns->spread = SpreadColumn(relid);
 	columns->tenant = FindColumn(relid, TENANT, TEXTOID);
 }
 

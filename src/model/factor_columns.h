@@ -27,6 +27,7 @@ typedef struct FactorColumns
 	AttrNumber	number;			/* int4, of items */
 	AttrNumber	fingerprint;	/* int8 */
 	AttrNumber	trend;			/* float4, of items */
+	AttrNumber	spread;			/* float4, of users */
 	AttrNumber	tenant;			/* text, of a family's tables */
 } FactorColumns;
 
@@ -38,6 +39,7 @@ extern AttrNumber PriorColumn(Oid relid);
 extern AttrNumber ItemNumberColumn(Oid relid);
 extern AttrNumber FingerprintColumn(Oid relid);
 extern AttrNumber TrendColumn(Oid relid);
+extern AttrNumber SpreadColumn(Oid relid);
 extern void FindFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireFactorColumns(Oid relid, const char *id_column, FactorColumns *columns);
 extern void RequireColumn(Oid relid, const char *column, Oid type);

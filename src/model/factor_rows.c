@@ -121,6 +121,8 @@ FillKnown(TupleTableSlot *slot, const Storing *storing, int64 row)
 	FillKey(slot, storing, rows->ids, row);
 	SetBulkColumn(slot, columns->ratings, Int32GetDatum(rows->counts[row]));
 	SetBulkColumn(slot, columns->bias, Float4GetDatum(rows->bias ? rows->bias[row] : 0));
+	if (rows->spread && rows->counts[row] > 0 && columns->spread != InvalidAttrNumber)
+		SetBulkColumn(slot, columns->spread, Float4GetDatum(rows->spread[row]));
 	if (HasNoVector(rows, row))
 		SetBulkColumn(slot, columns->factors, PointerGetDatum(construct_empty_array(FLOAT4OID)));
 	else
@@ -398,6 +400,7 @@ typedef struct FactorReceiver
 	int			number;
 	int			fingerprint;
 	int			trend;
+	int			spread;
 	int64		rows;
 } FactorReceiver;
 
@@ -444,7 +447,7 @@ static bool
 ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	FactorReceiver *receiver = (FactorReceiver *) self;
-	StoredRow	row = {.number = -1,.trend = NAN};
+	StoredRow	row = {.spread = 1,.number = -1,.trend = NAN};
 
 	slot_getallattrs(slot);
 	row.id = IdFromColumn(receiver->idtype, slot->tts_values[0]);
@@ -461,6 +464,8 @@ ReceiveFactorRow(TupleTableSlot *slot, DestReceiver *self)
 		row.fingerprint = DatumGetInt64(slot->tts_values[receiver->fingerprint]);
 	if (receiver->trend > 0 && !slot->tts_isnull[receiver->trend])
 		row.trend = DatumGetFloat4(slot->tts_values[receiver->trend]);
+	if (receiver->spread > 0 && !slot->tts_isnull[receiver->spread])
+		row.spread = DatumGetFloat4(slot->tts_values[receiver->spread]);
 	receiver->function(receiver->state, &row);
 	receiver->rows += row.factors > 0;
 	return true;
@@ -513,6 +518,7 @@ InitFactorReceiver(FactorReceiver *receiver, StringInfo sql, Oid relid, const ch
 	if (options & READ_SEEN)
 		receiver->seen = ReadColumn(sql, &columns, "seen", SeenColumn(relid));
 	receiver->number = ReadColumn(sql, &columns, "number", ItemNumberColumn(relid));
+	receiver->spread = ReadColumn(sql, &columns, "spread", SpreadColumn(relid));
 	if (options & READ_FINGERPRINTS)
 		receiver->fingerprint = ReadColumn(sql, &columns, "fingerprint", FingerprintColumn(relid));
 	if (options & READ_TRENDS)

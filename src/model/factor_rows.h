@@ -25,6 +25,7 @@ typedef struct FactorRows
 	int			factors;		/* d */
 	const int32 *counts;		/* ratings per row */
 	const float *bias;			/* NULL: stored as 0 */
+	const float *spread;		/* of users with ratings, who come first; others', or of NULL all: stored as null */
 	const float *vectors;		/* what lists use */
 	const float *rating_vectors;	/* q_i of the joint model; NULL: stored as null */
 	const int64 *fingerprints;	/* of the first `nfingerprints` rows, 0: none; others', or of NULL all: stored as
@@ -58,6 +59,7 @@ typedef struct StoredRow
 	int64		id;
 	int32		count;			/* ratings in the training */
 	float		bias;
+	float		spread;			/* of a user; 1 where it is null */
 	int			factors;		/* d; 0: of this user nothing is known but what they have */
 	const float *vector;		/* d floats */
 	const float *rating_vector; /* d floats; NULL: there is none */

@@ -153,6 +153,7 @@ CommentFactorTable(const char *name, const char *id_column, bool items, bool ten
 	{
 		CommentModelTable(name, "seen", "items that the user had at the training, by their numbers; null: not known");
 		CommentModelTable(name, "prior", "to which the vector is drawn by what is known of the user; null: to the mean user");
+		CommentModelTable(name, "spread", "by what the user's ratings were divided, and predicted ones less the mean are multiplied; null: 1");
 		return;
 	}
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
@@ -181,7 +182,7 @@ CreateFactorTable(const char *schema, const char *table, const char *id_column,
 	appendStringInfo(&sql, " NOT NULL, ratings integer NOT NULL, bias real NOT NULL, factors real[] NOT NULL%s%s, "
 					 "PRIMARY KEY (version, %s))",
 					 items ? ", rating_factors real[], number integer, prior real[], fingerprint bigint, trend real" :
-					 ", seen bytea, prior real[], fingerprint bigint", tenants ? ", " TENANT " text" : "", id_column);
+					 ", seen bytea, prior real[], fingerprint bigint, spread real", tenants ? ", " TENANT " text" : "", id_column);
 	(void) RunSql(sql.data, 0, NULL, NULL, false);
 
 	/*

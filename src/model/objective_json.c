@@ -59,13 +59,13 @@ Number(const MfObjective *objective, int i)
 
 /*
  * The oldest format that says all of an objective: 2 knows of values that are confidences, of weights' scale, and of
- * dimensions of ratings alone, 3 of items that a map has made, of users who are drawn to points of their own, and of
- * rows that fade.
+ * dimensions of ratings alone, 3 of items that a map has made, of users who are drawn to points of their own, of rows
+ * that fade, and of users' spreads.
  */
 static int
 FormatOf(const MfObjective *objective, const MapSummary *user_map)
 {
-	if (objective->item_map || user_map || objective->half_life > 0)
+	if (objective->item_map || user_map || objective->half_life > 0 || objective->user_variance > 0)
 		return 3;
 	return objective->value_is_confidence || objective->weight_scale != 1 || objective->rating_factors > 0 ? 2 : 1;
 }
@@ -133,6 +133,8 @@ ObjectiveToJson(const MfObjective *objective, const float *mean_user, double mea
 	}
 	if (objective->half_life > 0 || objective->trend_half_life > 0)
 		AppendJsonNumber(&json, "newest", objective->newest);
+	if (objective->user_variance > 0)
+		AppendJsonNumber(&json, "user_variance", objective->user_variance);
 	if (objective->rating_factors > 0)
 		appendStringInfo(&json, ", \"rating_factors\": %d, \"rating_gain\": %.17g", objective->rating_factors,
 						 objective->rating_gain);
@@ -194,6 +196,7 @@ ObjectiveFromJson(MfObjective *objective, Jsonb *json)
 	objective->mean_fade = JsonNumber(json, "mean_fade", 1);
 	objective->rating_roots = JsonNumber(json, "rating_roots", 0);
 	objective->rating_gain = JsonNumber(json, "rating_gain", 1);
+	objective->user_variance = JsonNumber(json, "user_variance", 0);
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		*Number(objective, i) = JsonNumber(json, numbers[i].name, 0);
 	if (!(objective->weight_scale > 0))

@@ -169,6 +169,19 @@ AddTrendColumn(const Model *model)
 }
 
 /*
+ * The same of the column with how widely users' ratings spread: a version that was trained without it has none, and the
+ * next one will.
+ */
+void
+AddSpreadColumn(const Model *model)
+{
+	AttrNumber	attnum = SpreadColumn(model->user_relid);
+
+	if (attnum == InvalidAttrNumber && FindObstacle(model->user_relid, "spread", attnum) == NULL)
+		(void) TrySqlPatiently(list_make1(AddNumbersSql(model->user_relid, "spread real")));
+}
+
+/*
  * The same of the column with what attributes make of users or items, in the one or the other table, for a version that
  * has some; an error where it cannot be added, as without it such users would be other ones when they are folded in.
  */

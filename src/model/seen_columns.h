@@ -9,6 +9,7 @@
 extern bool AddSeenColumns(const Model *model);
 extern void AddFingerprintColumns(const Model *model);
 extern bool AddTrendColumn(const Model *model);
+extern void AddSpreadColumn(const Model *model);
 extern void AddPriorColumn(const Model *model, Oid relid);
 
 #endif

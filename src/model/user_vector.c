@@ -153,11 +153,13 @@ TakeUser(HeapTuple tuple, TupleDesc desc, const FactorColumns *columns, const Ca
 	int			fingerprint = columns->fingerprint - 1;
 	int			seen = columns->seen - 1;
 	int			prior = columns->prior - 1;
+	int			spread = columns->spread - 1;
 
 	/* all columns at once: most lie behind others of any length, so that each alone would be looked for from the first on */
 	heap_deform_tuple(tuple, desc, values, nulls);
 	stored->count = DatumGetInt32(values[columns->ratings - 1]);
 	stored->bias = DatumGetFloat4(values[columns->bias - 1]);
+	stored->spread = spread < 0 || nulls[spread] ? 1 : DatumGetFloat4(values[spread]);
 	stored->fingerprint = fingerprint < 0 || nulls[fingerprint] ? 0 : DatumGetInt64(values[fingerprint]);
 	if (with_seen && seen >= 0)
 		stored->seen = TakeSeen(values[seen], nulls[seen], context);
@@ -196,7 +198,7 @@ ScanUser(Relation rel, const CachedModel *cached, const VectorPath *path, int32 
 }
 
 /* The columns that UserQuery delivers. */
-static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,.seen = 6};
+static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,.spread = 6,.seen = 7};
 
 /* The query that reads one user's row of a version from a table: parameter 1 is the version, 2 the user. */
 static char *
@@ -206,9 +208,10 @@ UserQuery(const CachedModel *cached, Oid relid, bool with_seen)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT factors, bias, ratings");
-	appendStringInfo(&sql, ", %s, %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
+	appendStringInfo(&sql, ", %s, %s, %s%s FROM %s WHERE version OPERATOR(pg_catalog.=) $1 AND %s %s $2",
 					 PriorColumn(relid) != InvalidAttrNumber ? "prior" : "NULL::pg_catalog.float4[]",
 					 FingerprintColumn(relid) != InvalidAttrNumber ? "fingerprint" : "NULL::pg_catalog.int8",
+					 SpreadColumn(relid) != InvalidAttrNumber ? "spread" : "NULL::pg_catalog.float4",
 					 with_seen ? ", seen" : "",
 					 FactorTableSql(relid), USER_ID,
 					 IdEqualitySql(&cached->user_type));
@@ -241,6 +244,7 @@ QueryUser(const CachedModel *cached, Oid relid, int32 version, int64 user, int f
 		CheckFactorColumn(desc, 2, INT4OID);
 		CheckFactorColumn(desc, 3, FLOAT4ARRAYOID);
 		CheckFactorColumn(desc, 4, INT8OID);
+		CheckFactorColumn(desc, 5, FLOAT4OID);
 		found = TakeUser(SPI_tuptable->vals[0], desc, &query_columns, cached, user, factors, with_seen, context, stored);
 	}
 	else
@@ -313,6 +317,7 @@ LookupUser(CachedModel *cached, int32 version, int64 user, int factors, bool wit
 	bool		found;
 
 	stored->seen = NULL;
+	stored->spread = 1;
 	stored->has_prior = false;
 	if (!IdFits(&cached->user_type, user))
 		return false;

@@ -12,6 +12,7 @@ typedef struct StoredUser
 {
 	float	   *vector;			/* the caller's, with room for the factors */
 	float		bias;
+	float		spread;			/* of the user's ratings; 1 where it is null */
 	int32		count;			/* ratings in the training */
 	float	   *prior;			/* as `vector`, or NULL: where the user is drawn to, 0 beyond what is stored of it */
 	bool		has_prior;		/* it is stored */

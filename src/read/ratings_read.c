@@ -370,7 +370,7 @@ SettleStream(RatingStream *stream)
 	SettleWeights(ratings);
 	CheckLikes(ratings, name);
 	if (ratings->is_explicit)
-		StandardizeRatings(ratings, name);
+		StandardizeRatings(ratings, sorting->source);
 	return ratings;
 }
 

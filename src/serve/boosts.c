@@ -286,23 +286,24 @@ MarkBoosted(const Boosts *boosts, const int32 *items, int64 n, bool mark, bool *
 	}
 }
 
-/* What a boost of 1 is worth in scores as a search gives them: of ratings alone, these are in standard deviations. */
+/*
+ * What a boost of 1 is worth in a user's scores as a search gives them: of ratings alone, these are in standard deviations
+ * times the user's spread.
+ */
 double
-BoostUnit(const Image *image)
+BoostUnit(const Image *image, double user_spread)
 {
-	return mf_ratings_alone(&image->objective) ? 1 / image->objective.deviation : 1;
+	return mf_ratings_alone(&image->objective) ? 1 / (image->objective.deviation * user_spread) : 1;
 }
 
 /*
  * Ranks all boosted items that are not marked as out, and `count` items without a boost, by their scores for a query
- * plus boosts, in an empty heap, which then is sorted.  For threads.
+ * plus boosts, in an empty heap, which then is sorted; unit: BoostUnit().  For threads.
  */
 void
-RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, const int32 *item, int count,
-			MfHeap *heap)
+RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, double unit, const int32 *item,
+			int count, MfHeap *heap)
 {
-	double		unit = BoostUnit(image);
-
 	for (int i = 0; i < count; i++)
 		mf_heap_push(heap, item[i], mf_topk_exact_score(&image->index, query, item[i]));
 	for (int32 i = 0; i < boosts->n; i++)

@@ -23,8 +23,8 @@ extern Boosts *BoostsByArray(const Image *image, ArrayType *candidates, ArrayTyp
 extern Boosts *BoostsByTable(const Image *image, Oid relid, const char *id_column, const char *column);
 extern double BoostOfUnknown(const Boosts *boosts, int64 id);
 extern void MarkBoosted(const Boosts *boosts, const int32 *items, int64 n, bool mark, bool *marks);
-extern double BoostUnit(const Image *image);
-extern void RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query,
+extern double BoostUnit(const Image *image, double user_spread);
+extern void RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, double unit,
 						const int32 *item, int count, MfHeap *heap);
 extern int	ListRanked(const MfHeap *heap, int32 *item, float *score);
 

@@ -88,13 +88,13 @@ TakeRow(void *state, const FeatureRow *row)
 
 /* How much each part counts in the score of an item: see mf_list_vectors(). */
 static void
-SetParts(const Recommender *r, int32 item, Explaining *e)
+SetParts(const Recommender *r, const UserState *user, int32 item, Explaining *e)
 {
 	const MfObjective *objective = e->objective;
 	int32		ratings = r->image->counts[item];
 
 	e->interest = ItemRecency(r->image, item);
-	e->rating = mf_ratings_alone(objective) ? objective->deviation : e->interest * mf_item_taste(objective, ratings);
+	e->rating = mf_ratings_alone(objective) ? objective->deviation * user->spread : e->interest * mf_item_taste(objective, ratings);
 }
 
 /* The largest first, whatever its sign, and of those that are alike by name. */
@@ -137,7 +137,7 @@ ExplainFeatures(Recommender *r, const UserState *user, int32 item, int k, Featur
 		return 0;
 	SortItemValues(e.value, e.count);
 	e.pull = palloc_extended(sizeof(double) * e.count, MCXT_ALLOC_HUGE);
-	SetParts(r, item, &e);
+	SetParts(r, user, item, &e);
 	ReadFeatureRows(relid, r->version, ITEM_SIDE, ItemValueNames(e.value, e.count), TakeRow, &e);
 	MakeItemCells(e.value, e.count);
 	*shares = palloc_extended(sizeof(FeatureShare) * e.count, MCXT_ALLOC_HUGE);

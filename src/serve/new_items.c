@@ -84,7 +84,7 @@ ScoreNewItems(const Recommender *r, const UserState *user, NewItems *new, Scored
 	int			ld = r->image->index.ld;
 	MfFactors	factors = {.interest = mf_ratings_alone(objective) ? NULL : items->vectors,
 		.rating = mf_ratings_alone(objective) ? items->vectors : joint ? items->rating_vectors : NULL,.item_bias = items->bias};
-	double		unit = NothingKnown(user) ? 1 : BoostUnit(r->image);
+	double		unit = NothingKnown(user) ? 1 : BoostUnit(r->image, user->spread);
 	float	   *offsets = HugeArray(n, sizeof(float));
 	int			count = 0;
 

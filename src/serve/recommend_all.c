@@ -102,8 +102,9 @@ TakeUser(void *state, const StoredRow *row)
 		CheckUserMemory(all);
 	}
 	all->record[0] = row->bias;
-	memcpy(all->record + 1, row->vector, sizeof(float) * row->factors);
-	BufFileWrite(all->vectors, all->record, sizeof(float) * (1 + row->factors));
+	all->record[1] = row->spread;
+	memcpy(all->record + 2, row->vector, sizeof(float) * row->factors);
+	BufFileWrite(all->vectors, all->record, sizeof(float) * (2 + row->factors));
 	if (all->stored)
 		WriteStoredSeen(all, row->seen);
 }
@@ -123,7 +124,7 @@ static void
 ReadUsers(AllUsers *all, bool with_seen)
 {
 	all->users = CreateIdMap(&all->r.image->user_type);
-	all->record = palloc(sizeof(float) * (1 + mf_dimensions(&all->r.image->objective)));
+	all->record = palloc(sizeof(float) * (2 + mf_dimensions(&all->r.image->objective)));
 	all->vectors = BufFileCreateTemp(false);
 	if (with_seen && all->r.image->numbered)
 		all->stored = BufFileCreateTemp(false);
@@ -143,7 +144,7 @@ AllocateBlock(AllUsers *all, int k, double diversity, const Boosts *boosts)
 {
 	const Image *image = all->r.image;
 	int			ld = image->index.ld;
-	int64		bytes = sizeof(float) * (ld + 1) + sizeof(int64) + 3 * sizeof(int32) * Min(PoolLength(diversity, k), image->nitems);
+	int64		bytes = sizeof(float) * (ld + 2) + sizeof(int64) + 3 * sizeof(int32) * Min(PoolLength(diversity, k), image->nitems);
 	int64		capacity = Max(BLOCK_USERS, THREAD_USERS * mf_workers(&all->parallel));
 	int64		sq8 = Sq8Bytes(image, all->users->count);
 
@@ -155,6 +156,7 @@ AllocateBlock(AllUsers *all, int k, double diversity, const Boosts *boosts)
 	all->vector = AlignedArray(capacity * ld, sizeof(float));
 	memset(all->vector, 0, capacity * ld * sizeof(float));
 	all->bias = HugeArray(capacity, sizeof(float));
+	all->lists.spread = all->spread = HugeArray(capacity, sizeof(float));
 	if (all->seen || all->stored)
 		all->seen_start = HugeArray(capacity + 1, sizeof(int64));
 }
@@ -244,7 +246,7 @@ PrepareLists(AllUsers *all, int k, double diversity, const ListFilter *filter, G
 	AllocateBlock(all, k, diversity, AllowedBoosts(all->r.image, filter));
 }
 
-/* Reads the block's vectors and biases, the next n of the file; padding behind the d floats stays 0. */
+/* Reads the block's vectors, biases and spreads, the next n of the file; padding behind the d floats stays 0. */
 static void
 ReadVectors(AllUsers *all)
 {
@@ -253,9 +255,10 @@ ReadVectors(AllUsers *all)
 
 	for (int u = 0; u < all->n; u++)
 	{
-		ReadTempFile(all->vectors, all->record, sizeof(float) * (1 + d));
+		ReadTempFile(all->vectors, all->record, sizeof(float) * (2 + d));
 		all->bias[u] = all->record[0];
-		memcpy(all->vector + (Size) u * ld, all->record + 1, sizeof(float) * d);
+		all->spread[u] = all->record[1];
+		memcpy(all->vector + (Size) u * ld, all->record + 2, sizeof(float) * d);
 	}
 }
 
@@ -387,7 +390,7 @@ NextListEntry(AllUsers *all, ListEntry *entry)
 	at = (int64) all->user * batch->k + all->entry++;
 	entry->user = IdAt(all->users, all->first + all->user);
 	entry->item = IdAt(&image->ids, batch->item[at]);
-	entry->score = ShownScore(&image->objective, all->bias[all->user], batch->score[at]);
+	entry->score = ShownScore(&image->objective, all->bias[all->user], all->spread[all->user], batch->score[at]);
 	entry->rank = all->entry;
 	return true;
 }

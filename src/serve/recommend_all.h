@@ -42,7 +42,7 @@ typedef struct AllUsers
 	MfParallel	parallel;
 	SeenFrom	seen_from;
 	IdMap	   *users;			/* numbers are the order in which they come */
-	BufFile    *vectors;		/* bias and factors of each, in that order */
+	BufFile    *vectors;		/* bias, spread and factors of each, in that order */
 	BufFile    *stored;			/* what each had at the training, in that order; NULL: not known or wanted */
 	Ratings    *seen;			/* what each has in the source; NULL: nothing, or not wanted */
 	MfRows		part;			/* the rows of seen that are at hand */
@@ -51,9 +51,10 @@ typedef struct AllUsers
 	int64		block_bytes;	/* that a block should not exceed */
 	int32		first;			/* the block is users first .. first + n - 1 */
 	int			n;
-	float	   *record;			/* 1 + d: a record of the file vectors */
+	float	   *record;			/* 2 + d: a record of the file vectors */
 	float	   *vector;			/* lists.capacity x ld */
 	float	   *bias;			/* lists.capacity */
+	float	   *spread;			/* lists.capacity */
 	int64	   *seen_start;		/* lists.capacity + 1; NULL: nothing is left out */
 	int32	   *seen_items;		/* user q of the block: from seen_start[q] to seen_start[q + 1] */
 	int64		seen_capacity;	/* items that there is room for */

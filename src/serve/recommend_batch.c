@@ -157,7 +157,8 @@ BoostList(const Lists *lists, int64 q, const FinishSpace *space)
 		MarkBoosted(boosts, batch->seen + batch->seen_start[q], batch->seen_start[q + 1] - batch->seen_start[q], true,
 					space->out);
 	mf_heap_start(&heap, space->entry, space->most_ranked);
-	RankBoosted(boosts, space->out, lists->image, batch->query + q * lists->image->index.ld, item, batch->count[q], &heap);
+	RankBoosted(boosts, space->out, lists->image, batch->query + q * lists->image->index.ld,
+				BoostUnit(lists->image, lists->spread[q]), item, batch->count[q], &heap);
 	if (space->taken)
 		CapRanked(&heap, batch->filter, batch->k, space->taken);
 	batch->count[q] = ListRanked(&heap, item, batch->score + q * batch->k);

@@ -20,6 +20,7 @@ typedef struct Lists
 	int			k;
 	double		diversity;		/* 0: lists are the best items by score */
 	const Boosts *boosts;		/* of items that batch.filter excludes; NULL: none */
+	const float *spread;		/* of the users whose lists are made, with boosts: see UserState */
 	int32		ngroups;		/* numbers of groups, with 0, to count once boosts are there; 0: none */
 	MfTopkBatch batch;
 	MfSq8		sq8;

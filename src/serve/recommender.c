@@ -100,6 +100,7 @@ InitUser(const Recommender *r, UserState *state, Reason reason)
 {
 	memset(state, 0, sizeof(UserState));
 	state->reason = reason;
+	state->spread = 1;
 	state->vector = palloc0(sizeof(float) * r->image->index.ld);
 }
 
@@ -149,6 +150,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 	known = LookupUser(r->cached, r->version, user, mf_dimensions(&image->objective), with_seen, &stored);
 	state->seen = SeenItems(image, user, stored.seen, &state->nseen);
 	state->bias = stored.bias;
+	state->spread = stored.spread;
 	state->count = stored.count;
 	state->fingerprint = known ? stored.fingerprint : 0;
 	if (known)
@@ -159,6 +161,7 @@ LoadUser(Recommender *r, int64 user, bool with_seen, UserState *state)
 		return true;
 	}
 	state->bias = image->mean_bias;
+	state->spread = 1;
 	if (EncodeProfile(image, r->model, r->version, user, stored.prior))
 	{
 		state->reason = REASON_PROFILE;
@@ -322,7 +325,7 @@ MakeList(Recommender *r, const UserState *user, const ListFilter *filter, bool l
 
 		mf_heap_start(&heap, palloc(sizeof(MfScored) * k), k);
 		RankBoosted(filter->boosts, BoostedOut(image, filter, leave_out_seen ? user : NULL), image, user->vector,
-					list->item, list->count, &heap);
+					BoostUnit(image, user->spread), list->item, list->count, &heap);
 		list->count = ListRanked(&heap, list->item, list->score);
 	}
 }
@@ -444,7 +447,7 @@ RatingOf(const MfObjective *objective, const UserState *user, const float *vecto
 	double		z = user->bias + bias +
 		objective->rating_gain * mf_dot(user->vector, vector, mf_dimensions(objective));
 
-	return Min(Max(objective->mean + objective->deviation * z, objective->min), objective->max);
+	return Min(Max(objective->mean + objective->deviation * user->spread * z, objective->min), objective->max);
 }
 
 /* The rating that a user would give an item, within the ratings' range; NaN without a rating part. */
@@ -464,11 +467,11 @@ PredictRating(const Recommender *r, const UserState *user, int32 item)
  * it is.
  */
 double
-ShownScore(const MfObjective *objective, double user_bias, double score)
+ShownScore(const MfObjective *objective, double user_bias, double user_spread, double score)
 {
 	if (!mf_ratings_alone(objective))
 		return score;
-	return objective->mean + objective->deviation * (user_bias + score);
+	return objective->mean + objective->deviation * user_spread * (user_bias + score);
 }
 
 /* Turns the scores of a user's list into those that are shown. */
@@ -476,7 +479,7 @@ void
 ShowScores(const Recommender *r, const UserState *user, TopList *list)
 {
 	for (int i = 0; i < list->count; i++)
-		list->score[i] = (float) ShownScore(&r->image->objective, user->bias, list->score[i]);
+		list->score[i] = (float) ShownScore(&r->image->objective, user->bias, user->spread, list->score[i]);
 }
 
 /*

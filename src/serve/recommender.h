@@ -34,6 +34,7 @@ typedef struct UserState
 	Reason		reason;
 	float	   *vector;
 	float		bias;
+	float		spread;			/* by what their ratings were divided, see core/base/spread.c */
 	int32		count;			/* ratings in the training; of a stored vector */
 	int64		fingerprint;	/* of the rows that a stored vector was made from; 0: not known */
 	const float *prior;			/* ld floats: where attributes of the user draw them; NULL: to the mean user */
@@ -101,7 +102,7 @@ extern void MakePopularList(Recommender *r, ItemOrder order, const UserState *us
 extern double RatingOf(const MfObjective *objective, const UserState *user, const float *vector, double bias);
 extern double PredictRating(const Recommender *r, const UserState *user, int32 item);
 extern void ShowScores(const Recommender *r, const UserState *user, TopList *list);
-extern double ShownScore(const MfObjective *objective, double user_bias, double score);
+extern double ShownScore(const MfObjective *objective, double user_bias, double user_spread, double score);
 extern double Predict(const Recommender *r, const UserState *user, int32 item);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct CurrentCells
 	int			n;
 	int32	   *item;			/* ascending, distinct */
 	float	   *rating;			/* on the ratings' scale */
+	double		spread;			/* of these: by what they are divided, as those of training users are */
 	float	   *weight;
 	int			nothers;		/* items that the user has besides, in any order */
 	int32	   *others;

@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "core/base/heap.h"
+#include "core/base/spread.h"
 #include "core/predict/explain.h"
 #include "image/seen_items.h"
 #include "model/model_source.h"
@@ -198,9 +199,17 @@ FindColdCells(const Image *image, const CurrentCells *cells)
 	return cold;
 }
 
+/* How widely the ratings of cells spread beside those that were trained on. */
+static double
+SpreadOf(const MfObjective *objective, const CurrentCells *cells)
+{
+	return (float) mf_user_spread(mf_squares_around_mean(cells->rating, cells->n) / (objective->deviation * objective->deviation),
+								  cells->n, objective->user_variance);
+}
+
 /*
  * Sets up the core's structures for the cells: vectors of their items, ld floats each, and what is left of each
- * rating for p . q_i to explain, on the standardized scale; with_ratings: the rating part counts, too.  prior: where
+ * rating for p . q_i to explain, on the standardized scale and brought to one spread; with_ratings: the rating part counts, too.  prior: where
  * the user is drawn to; NULL: to the mean user.
  */
 static void
@@ -215,6 +224,7 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 	float	   *space = HugeArray((int64) cells->n * ld * 2, sizeof(float));
 	int			likes = 0;
 
+	cells->spread = with_ratings ? SpreadOf(objective, cells) : 1;
 	for (int c = 0; c < cells->n; c++)
 	{
 		likes += cells->weight[c] >= 0;
@@ -224,7 +234,7 @@ PrepareFold(const Image *image, CurrentCells *cells, const float *prior, bool wi
 		if (rating)
 		{
 			rating[c] = RatingVector(image, cells->item[c], space + (Size) (c * 2 + 1) * ld);
-			residual[c] = (float) ((cells->rating[c] - objective->mean) / objective->deviation) -
+			residual[c] = (float) ((cells->rating[c] - objective->mean) / (objective->deviation * cells->spread)) -
 				image->bias[cells->item[c]];
 		}
 	}
@@ -261,12 +271,13 @@ CheckFoldRule(const Recommender *r)
 				 errhint("Import them again with the argument regularization, and alpha with implicit feedback.")));
 }
 
-/* Solves vector and bias of a user with these cells, exactly. */
+/* Solves vector and bias of a user with these cells, exactly; they also say the spread. */
 static void
 FoldIn(const CurrentCells *cells, UserState *state)
 {
 	CheckCore(mf_fold_in(&cells->fold, &cells->cells, state->vector, &state->bias,
 						 HugeArray(mf_fold_size(&cells->fold), 1)));
+	state->spread = (float) cells->spread;
 }
 
 /*
@@ -348,6 +359,7 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 			state->reason = state->prior ? REASON_PROFILE : REASON_POPULAR;
 			memcpy(state->vector, state->prior ? state->prior : image->mean_user, sizeof(float) * d);
 			state->bias = image->mean_bias;
+			state->spread = 1;
 		}
 		return;
 	}
@@ -360,6 +372,7 @@ RefreshUser(Recommender *r, int64 user, bool known, UserState *state)
 	state->reason = REASON_FRESH;
 	state->vector = folded.vector;
 	state->bias = folded.bias;
+	state->spread = folded.spread;
 }
 
 /* An error unless the model can make something of a basket of n items: of ratings, or of none (NULL). */
@@ -444,7 +457,7 @@ ExplainItem(Recommender *r, int64 user, int32 item, int k, int32 **items, double
 	k = Min(k, cells.n);
 	mf_heap_start(&best, palloc(sizeof(MfScored) * k), k);
 	for (int c = 0; c < cells.n; c++)
-		mf_heap_push(&best, cells.item[c], alone ? objective->deviation * all[c] : all[c]);
+		mf_heap_push(&best, cells.item[c], alone ? objective->deviation * cells.spread * all[c] : all[c]);
 	mf_heap_sort(&best);
 	*items = palloc(sizeof(int32) * k);
 	*contributions = palloc(sizeof(double) * k);

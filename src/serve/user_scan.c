@@ -99,7 +99,7 @@ UserScore(const UserSearch *search, const StoredRow *row)
 {
 	if (search->cosine)
 		return mf_cosine(search->target, row->vector, row->factors);
-	return ShownScore(&search->recommender->image->objective, row->bias,
+	return ShownScore(&search->recommender->image->objective, row->bias, row->spread,
 					  mf_dot(search->target, row->vector, row->factors) + search->offset);
 }
 

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "core/base/spread.h"
 #include "pg/alloc.h"
 #include "source/csr_store.h"
 
@@ -174,6 +175,21 @@ ScaleRatings(float *ratings, int64 n, double mean, double deviation)
 	}
 }
 
+/*
+ * Divides ratings of rows first .. end - 1 by their users' spreads, in place; theirs and their columns begin with those of
+ * row `first`.
+ */
+static void
+DivideBySpreads(const Cells *cells, int64 first, int64 end, const int32 *columns, float *ratings)
+{
+	for (int64 r = first; r < end; r++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int64 c = cells->start[r] - cells->start[first]; c < cells->start[r + 1] - cells->start[first]; c++)
+			ratings[c] /= cells->spread[cells->users_are_rows ? r : columns[c]];
+	}
+}
+
 /* Makes weights of n numbers of rows in place. */
 static void
 ScaleWeights(float *weights, int64 n, RowWeight weighting)
@@ -199,10 +215,12 @@ ReadCells(BufFile *file, void *values, int64 n)
 	}
 }
 
-/* Reads the next n cells from the files into `matrix`, ratings and weights on their scale. */
+/* Reads the cells of the next rows, before `end`, from the files into `matrix`, ratings and weights on their scale. */
 static void
-ReadPart(Cells *cells, int64 n)
+ReadPart(Cells *cells, int64 end)
 {
+	int64		n = cells->start[end] - cells->start[cells->next];
+
 	ReserveCells(cells, n);
 	ReadCells(cells->columns, cells->matrix.column, n);
 	if (cells->columns_only)
@@ -211,6 +229,8 @@ ReadPart(Cells *cells, int64 n)
 	{
 		ReadCells(cells->ratings, cells->matrix.rating, n);
 		ScaleRatings(cells->matrix.rating, n, cells->mean, cells->deviation);
+		if (cells->spread)
+			DivideBySpreads(cells, cells->next, end, cells->matrix.column, cells->matrix.rating);
 	}
 	if (cells->weights)
 	{
@@ -249,7 +269,7 @@ NextCells(Cells *cells, MfRows *rows)
 		return false;
 	end = PartEnd(cells);
 	if (cells->spilled)
-		ReadPart(cells, cells->start[end] - cells->start[cells->next]);
+		ReadPart(cells, end);
 	rows->first = cells->next;
 	rows->nrows = end - cells->next;
 	rows->start = cells->spilled ? PartStart(cells, end) : cells->start + cells->next;
@@ -304,6 +324,40 @@ StandardizeCells(Cells *cells, double mean, double deviation)
 	cells->deviation = deviation;
 	if (!cells->spilled)
 		ScaleRatings(cells->matrix.rating, cells->start[cells->nrows], mean, deviation);
+}
+
+/*
+ * What users' ratings spread by, beside those of all (core/base/spread.c), an element a row; the cells have been
+ * standardized.  variance: of users' ratings around their means, on the same scale.
+ */
+float *
+UserSpreads(Cells *by_user, double variance)
+{
+	float	   *spread = HugeArray(by_user->nrows, sizeof(float));
+	MfRows		rows;
+
+	RewindCells(by_user);
+	while (NextCells(by_user, &rows))
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			int64		n = rows.start[r + 1] - rows.start[r];
+
+			spread[rows.first + r] = (float) mf_user_spread(mf_squares_around_mean(rows.rating + rows.start[r], n), n, variance);
+		}
+	return spread;
+}
+
+/*
+ * From now on ratings are handed out divided by what their users' spread by, too, an element a user: by row, or by
+ * column.  Once for each matrix.
+ */
+void
+SpreadCells(Cells *cells, const float *spread, bool users_are_rows)
+{
+	cells->spread = spread;
+	cells->users_are_rows = users_are_rows;
+	if (!cells->spilled)
+		DivideBySpreads(cells, 0, cells->nrows, cells->matrix.column, cells->matrix.rating);
 }
 
 /* From now on weights are made of the rows' numbers; cells must have some.  Once for each matrix. */

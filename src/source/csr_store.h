@@ -35,6 +35,8 @@ typedef struct Cells
 	int64		part_rows;		/* rows that part_start[] has room for */
 	double		mean;			/* ratings leave less the mean, divided by the deviation, */
 	double		deviation;
+	const float *spread;		/* and by what those of their user spread, the caller's; NULL: 1 */
+	bool		users_are_rows; /* else they are columns */
 	RowWeight	weighting;		/* and weights as made of the rows' numbers */
 	bool		columns_only;	/* the current pass reads no ratings and weights */
 } Cells;
@@ -48,6 +50,8 @@ extern bool NextCells(Cells *cells, MfRows *rows);
 extern void CountLikes(Cells *cells, int32 *counts);
 extern int32 *CountCells(Cells *cells, int64 n, bool likes);
 extern void FreeCells(Cells *cells);
+extern float *UserSpreads(Cells *by_user, double variance);
+extern void SpreadCells(Cells *cells, const float *spread, bool users_are_rows);
 extern void StandardizeCells(Cells *cells, double mean, double deviation);
 extern void WeightCells(Cells *cells, RowWeight weighting);
 extern void DropWeights(Cells *cells);

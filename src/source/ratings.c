@@ -1,8 +1,9 @@
 /*
  * ratings.c - ratings that have been read and sorted: put on the scale that training works on, and freed.
  *
- * Explicit ratings are standardized, so that regularization means the same for stars and for percents; weights
- * are divided by their mean, so that it means the same with and without them.
+ * Explicit ratings are standardized, so that regularization means the same for stars and for percents, and then brought
+ * to one spread of each user (core/base/spread.c); weights are divided by their mean, so that it means the same with and
+ * without them.
  */
 #include "postgres.h"
 
@@ -10,6 +11,7 @@
 
 #include "miscadmin.h"
 
+#include "core/base/spread.h"
 #include "pg/alloc.h"
 #include "pg/memory_limit.h"
 #include "source/ratings.h"
@@ -86,6 +88,14 @@ SumRatings(Ratings *ratings, bool weighted, RatingSums *sums)
 	*sums = (RatingSums) {.shift = NAN,.min = INFINITY,.max = -INFINITY};
 	RewindCells(&ratings->by_user);
 	while (NextCells(&ratings->by_user, &rows))
+	{
+		for (int64 r = 0; r < rows.nrows; r++)
+		{
+			int64		n = rows.start[r + 1] - rows.start[r];
+
+			sums->within += mf_squares_around_mean(rows.rating + rows.start[r], n);
+			sums->free += Max(n - 1, 0);
+		}
 		for (int64 c = rows.start[0]; c < rows.start[rows.nrows]; c++)
 		{
 			double		weight = weighted && rows.weight ? rows.weight[c] : 1;
@@ -100,6 +110,7 @@ SumRatings(Ratings *ratings, bool weighted, RatingSums *sums)
 			sums->min = Min(sums->min, rows.rating[c]);
 			sums->max = Max(sums->max, rows.rating[c]);
 		}
+	}
 }
 
 /* Adds what other ratings come to. */
@@ -118,6 +129,8 @@ AddRatingSums(RatingSums *to, const RatingSums *from)
 	to->sum += from->sum + off * from->weights;
 	to->squares += from->squares + 2 * off * from->sum + off * off * from->weights;
 	to->weights += from->weights;
+	to->within += from->within;
+	to->free += from->free;
 	to->min = Min(to->min, from->min);
 	to->max = Max(to->max, from->max);
 }
@@ -138,6 +151,8 @@ TakeRatingSums(Ratings *ratings, const RatingSums *sums)
 	ratings->max = least.max;
 	ratings->mean = least.shift + off;
 	ratings->deviation = sqrt(least.squares / least.weights - off * off);
+	/* a float, so that it does not depend on the order in which users were added up */
+	ratings->user_variance = least.free > 0 ? (float) (least.within / least.free / (ratings->deviation * ratings->deviation)) : 0;
 }
 
 /* Whether rows fade and next to nothing is left but of rows that say the same. */
@@ -149,11 +164,11 @@ LeavesNothing(const Ratings *ratings)
 
 /*
  * Mean, deviation and range of explicit ratings as training weighs them, or, where next to nothing is left but of rows
- * that say the same, as if none had faded (plain; NULL: they have not).  An error where all ratings are the same, because
- * a model of them has nothing to learn.
+ * that say the same, as if none had faded (plain; NULL: they have not); and by what users' ratings are brought to one
+ * spread.  An error where all ratings are the same, because a model of them has nothing to learn.
  */
 void
-SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const char *source)
+SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const Source *source)
 {
 	TakeRatingSums(ratings, weighted);
 	if (plain && LeavesNothing(ratings))
@@ -161,25 +176,34 @@ SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums 
 	if (ratings->min == ratings->max || !(ratings->deviation > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("all ratings of relation \"%s\" are %g", source, ratings->min),
+				 errmsg("all ratings of relation \"%s\" are %g", source->name, ratings->min),
 				 errdetail("A rating model has nothing to learn from a single distinct rating."),
 				 errhint("If the rows say that a user took an item, use feedback => 'implicit'.")));
+	if (source->keeps_spreads)
+		ratings->user_variance = 0;
 }
 
-/* Brings ratings to mean 0 and deviation 1 in both orientations, by the numbers that ratings has. */
+/*
+ * Brings ratings to mean 0 and deviation 1 in both orientations, and users' to one spread, by the numbers that ratings has.
+ */
 void
 RescaleRatings(Ratings *ratings)
 {
 	StandardizeCells(&ratings->by_user, ratings->mean, ratings->deviation);
 	StandardizeCells(&ratings->by_item, ratings->mean, ratings->deviation);
+	if (!(ratings->user_variance > 0))
+		return;
+	ratings->spread = UserSpreads(&ratings->by_user, ratings->user_variance);
+	SpreadCells(&ratings->by_user, ratings->spread, true);
+	SpreadCells(&ratings->by_item, ratings->spread, false);
 }
 
 /*
- * Standardizes explicit ratings to mean 0 and deviation 1 in both orientations; an error where all are the
- * same.  source: the relation's name.
+ * Standardizes explicit ratings to mean 0 and deviation 1 in both orientations, and brings users' to one spread; an error
+ * where all are the same.
  */
 void
-StandardizeRatings(Ratings *ratings, const char *source)
+StandardizeRatings(Ratings *ratings, const Source *source)
 {
 	RatingSums	weighted;
 	RatingSums	plain;

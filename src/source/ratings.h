@@ -60,6 +60,8 @@ typedef struct Ratings
 	double		max;
 	double		mean;			/* weighted, as training weighs them */
 	double		deviation;
+	double		user_variance;	/* see UserSpreads(); 0: users' ratings keep the spread that they have */
+	const float *spread;		/* by user, what their ratings are divided by; NULL: 1 */
 	double		weight_scale;	/* the mean of the weights that were given, see LinearWeight() */
 	bool		weights_given;	/* there is a column of weights: they say more than how far rows have faded */
 
@@ -110,6 +112,8 @@ typedef struct RatingSums
 	double		weights;
 	double		sum;
 	double		squares;
+	double		within;			/* squares around users' own means, never weighted, */
+	double		free;			/* and how many of them are free: one less than ratings, of each user */
 	double		min;
 	double		max;
 } RatingSums;
@@ -129,7 +133,7 @@ typedef struct WeightSums
 struct Source;
 
 extern void CheckDictionaries(const IdMap *users, const IdMap *items, int64 others);
-extern void StandardizeRatings(Ratings *ratings, const char *source);
+extern void StandardizeRatings(Ratings *ratings, const struct Source *source);
 extern double TrendHalfLife(double half_life);
 extern double MeanTrend(const Ratings *ratings);
 extern float *ItemTrends(const Ratings *ratings, int64 nitems);
@@ -141,7 +145,8 @@ extern void RescaleWeights(Ratings *ratings, const WeightSums *sums);
 extern void SettleWeights(Ratings *ratings);
 extern void SumRatings(Ratings *ratings, bool weighted, RatingSums *sums);
 extern void AddRatingSums(RatingSums *to, const RatingSums *from);
-extern void SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain, const char *source);
+extern void SummarizeRatings(Ratings *ratings, const RatingSums *weighted, const RatingSums *plain,
+							 const struct Source *source);
 extern void RescaleRatings(Ratings *ratings);
 extern void ReportSkippedRows(const Ratings *ratings);
 extern void ReportEvents(const struct Source *source, const Ratings *ratings);

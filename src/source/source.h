@@ -27,6 +27,8 @@ typedef struct Source
 	char	   *event_column;	/* of kinds of events that weigh differently; NULL: none */
 	bool		keeps_zeros;	/* implicit values of 0 are observations, as other programs take them whose factors
 								 * are imported */
+	bool		keeps_spreads;	/* users' ratings are not brought to one spread, for which there is no room in the
+								 * model's table of users */
 	IdType		user;
 	IdType		item;
 	IdType		tenant_type;	/* undefined without a column of tenants */

@@ -52,6 +52,7 @@ StartFactors(Training *t)
 		t->factors.rating = HugePageArray(t->nitems * ld, sizeof(float));
 		t->factors.user_bias = HugePageArray(t->nusers, sizeof(float));
 		t->factors.item_bias = HugePageArray(t->nitems, sizeof(float));
+		t->factors.user_spread = t->ratings->spread;
 	}
 	if (problem->interest_regularization)
 		t->factors.interest = HugePageArray(t->nitems * ld, sizeof(float));

@@ -331,6 +331,7 @@ PlanNextVersion(NewVersion *v, const char *schema, Oid relid)
 		CheckFeatureTable(model->feature_relid);
 	PlanFeatureTable(v);
 	StopActing(&acting);
+	v->lacks_spreads = OidIsValid(model->user_relid) && SpreadColumn(model->user_relid) == InvalidAttrNumber;
 	v->version = (model->family ? FamilyVersion(model->family) : LatestVersion(model->name)) + 1;
 	v->served = model->version;
 }
@@ -436,6 +437,8 @@ PrepareTables(NewVersion *v, const FactorRows *users, const FactorRows *items)
 	if (users->fingerprints)
 		AddFingerprintColumns(model);
 	v->stores_trends = items->trends && AddTrendColumn(model);
+	if (v->lacks_spreads && items->bias)
+		AddSpreadColumn(model);
 	if (users->priors)
 		AddPriorColumn(model, model->user_relid);
 	if (items->priors)

@@ -24,6 +24,7 @@ typedef struct NewVersion
 	IdType	   *item;
 	bool		both_parts;		/* items have two vectors, s_i and q_i */
 	bool		has_features;	/* it goes by attributes of items or users */
+	bool		lacks_spreads;	/* its table of users, of 0.1.0, has no column for those yet */
 	const char *withheld;		/* why it is stored without serving; NULL: it serves */
 	bool		stores_seen;	/* its rows say what users have */
 	bool		stores_trends;	/* and how items trend */

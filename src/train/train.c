@@ -123,6 +123,7 @@ PlanVersion(Trainer *t)
 	version->model.source_schema = source->temporary ? "pg_temp" : t->source.schema;
 	version->model.source = t->source.name;
 	version->model.fresh = SourceServesFresh(source, "train again");
+	t->source.keeps_spreads = version->lacks_spreads;
 }
 
 /* Checks everything that can be checked before a row is read, and plans the version. */

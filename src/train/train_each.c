@@ -459,6 +459,7 @@ BeginEach(EachTrainer *t)
 	family->both_parts = HasBothParts(&request->options, t->source.feedback);
 	CheckRatingFactors(&request->options, t->source.feedback);
 	PlanNewVersion(family, request->schema, t->source.relid, &t->source.user, &t->source.item);
+	t->source.keeps_spreads = family->lacks_spreads;
 	family->model.source_schema = t->source.temporary ? "pg_temp" : t->source.schema;
 	family->model.source = t->source.name;
 	SetNewVersionParameters(family, TrainOptionsToJson(&request->options));

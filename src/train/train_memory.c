@@ -46,8 +46,8 @@ FactorBytes(const MfProblem *problem, bool validation, const MfParallel *paralle
 	if (validation)
 		AddBytes(&bytes, problem->nitems, parts * vector);
 
-	/* Row starts, counts, regularization, pull and biases. */
-	AddBytes(&bytes, problem->nusers, sizeof(int64) + 4 * sizeof(float));
+	/* Row starts, counts, regularization, pull and biases; users' spreads. */
+	AddBytes(&bytes, problem->nusers, sizeof(int64) + 5 * sizeof(float));
 	AddBytes(&bytes, problem->nitems, sizeof(int64) + 4 * sizeof(float));
 	AddBytes(&bytes, 1, mf_als_size(problem, parallel));
 	return bytes;

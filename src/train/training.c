@@ -58,6 +58,7 @@ TakeScales(MfObjective *objective, const Ratings *ratings)
 		return;
 	objective->mean = ratings->mean;
 	objective->deviation = ratings->deviation;
+	objective->user_variance = ratings->user_variance;
 	objective->min = ratings->min;
 	objective->max = ratings->max;
 }

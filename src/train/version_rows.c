@@ -76,6 +76,7 @@ UserFactorRows(const Training *training, SeenRows *seen)
 		.ids = training->ratings->users,
 		.counts = training->user_counts,
 		.bias = training->factors.user_bias,
+		.spread = training->factors.user_spread,
 		.vectors = training->factors.user,
 		.seen = seen,
 		.fingerprints = training->ratings->fingerprints->user,

@@ -153,15 +153,29 @@ GatherCounts(const Side *side, const Selection *selection)
 	return counts;
 }
 
-/* Biases of selected ones, likewise. */
+/* Biases or spreads of selected ones, likewise. */
 static float *
-GatherBias(const Side *side, const Selection *selection)
+GatherNumbers(const float *numbers, const Selection *selection)
 {
-	float	   *bias = HugeArray(selection->count, sizeof(float));
+	float	   *gathered = HugeArray(selection->count, sizeof(float));
 
 	for (int64 i = 0; i < selection->count; i++)
-		bias[i] = side->bias[selection->number[i]];
-	return bias;
+		gathered[i] = numbers[selection->number[i]];
+	return gathered;
+}
+
+/* Brings the ratings of users x items to one spread of each user, by these cells of theirs, which then is the side's. */
+static void
+TakeSpreads(Update *u, const Selection *users, Cells *cells)
+{
+	float	   *spread;
+
+	if (!(u->objective.user_variance > 0))
+		return;
+	spread = UserSpreads(cells, u->objective.user_variance);
+	SpreadCells(cells, spread, true);
+	for (int64 i = 0; i < users->count; i++)
+		u->users.spread[users->number[i]] = spread[i];
 }
 
 /*
@@ -178,8 +192,9 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
 
 	problem.user_prior = priors;
+	TakeSpreads(u, users, cells);
 	ItemFactors(&problem, GatherVectors(&u->items, items, u->items.vectors),
-				GatherVectors(&u->items, items, u->items.rating_vectors), GatherBias(&u->items, items), &factors);
+				GatherVectors(&u->items, items, u->items.rating_vectors), GatherNumbers(u->items.bias, items), &factors);
 	if (problem.has_rating)
 		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
 	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(u, &u->items)));
@@ -226,10 +241,12 @@ SolveItems(Update *u, const Selection *items)
 
 	SelectUsersOf(u, items, &users);
 	cells = SelectCells(u, &users, items, true, NULL);
+	if (u->objective.user_variance > 0)
+		SpreadCells(cells, GatherNumbers(u->users.spread, &users), false);
 	counts = CountLiked(cells);
 	problem = StateProblem(u, users.count, GatherCounts(&u->users, &users), items->count, counts);
 	factors.user = GatherVectors(&u->users, &users, u->users.vectors);
-	factors.user_bias = problem.has_rating ? GatherBias(&u->users, &users) : NULL;
+	factors.user_bias = problem.has_rating ? GatherNumbers(u->users.bias, &users) : NULL;
 	DrawToPriors(u, items, &problem);
 	ItemFactors(&problem, vectors, second, bias, &factors);
 	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(u, &u->users)));

@@ -106,6 +106,8 @@ StoreUsers(Update *u, bool with_seen)
 	if (u->changed_users.count == 0)
 		return;
 	GatherRows(&u->users, &u->changed_users, &rows);
+	if (u->objective.user_variance > 0)
+		rows.spread = Gather(&u->changed_users, u->users.spread, sizeof(float));
 	if (u->priors)
 	{
 		rows.priors = u->priors;

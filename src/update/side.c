@@ -44,6 +44,7 @@ ReserveSide(Side *side, int64 count, int64 capacity, bool both)
 	if (both)
 		side->rating_vectors = GrowVectors(side, side->rating_vectors, count, capacity);
 	side->bias = GrowArray(side->bias, capacity, sizeof(float));
+	side->spread = GrowArray(side->spread, capacity, sizeof(float));
 	side->counts = GrowArray(side->counts, capacity, sizeof(int32));
 	side->numbers = GrowArray(side->numbers, capacity, sizeof(int32));
 	if (side->trends || count == 0)
@@ -88,6 +89,7 @@ TakeRow(void *state, const StoredRow *row)
 	if (side->rating_vectors)
 		KeepVector(side, side->rating_vectors, at, row->rating_vector);
 	side->bias[at] = row->bias;
+	side->spread[at] = row->spread;
 	side->counts[at] = row->factors > 0 ? row->count : 0;
 	side->numbers[at] = row->number;
 	side->trends[at] = isfinite(row->trend) ? row->trend : 0;
@@ -130,6 +132,7 @@ GrowSide(Side *side, const int64 *current)
 		if (side->rating_vectors)
 			KeepVector(side, side->rating_vectors, i, NULL);
 		side->bias[i] = 0;
+		side->spread[i] = 1;
 		side->counts[i] = 0;
 		side->numbers[i] = -1;
 		side->trends[i] = 0;
@@ -157,6 +160,7 @@ AddColdItem(Side *side, int64 id, const float *vector, const float *rating_vecto
 	if (side->rating_vectors)
 		KeepVector(side, side->rating_vectors, at, rating_vector);
 	side->bias[at] = bias;
+	side->spread[at] = 1;
 	side->counts[at] = 0;
 	side->numbers[at] = number;
 	if (side->trends)

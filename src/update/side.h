@@ -35,6 +35,7 @@ typedef struct Side
 	float	   *vectors;		/* p_u, or s_i, of a model of ratings alone q_i; 0 where nothing is known */
 	float	   *rating_vectors; /* q_i; NULL unless there are both parts */
 	float	   *bias;
+	float	   *spread;			/* of users' ratings, see core/base/spread.c; 1 where nothing is known */
 	int32	   *counts;			/* ratings, as the version has them by now */
 	int32	   *numbers;		/* of items: by which users' rows mean them; negative: none */
 	float	   *trends;			/* of items: faded counts, 0 where there is none; NULL: the version has none, see

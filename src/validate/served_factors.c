@@ -59,7 +59,10 @@ TakeRow(void *state, const StoredRow *row)
 	}
 	memcpy(factors->user + (Size) number * mf_padded(row->factors), row->vector, sizeof(float) * row->factors);
 	if (factors->user_bias)
+	{
 		factors->user_bias[number] = row->bias;
+		loading->served->user_spread[number] = row->spread;
+	}
 }
 
 /* The problem of the version's objective, and room for its factors, users all the mean one. */
@@ -81,8 +84,12 @@ MakeServedFactors(ServedFactors *served, int64 nusers, int64 nitems)
 	factors->rating = AlignedZeroArray(nitems * ld, sizeof(float));
 	factors->item_bias = AlignedZeroArray(nitems, sizeof(float));
 	factors->user_bias = AlignedZeroArray(nusers, sizeof(float));
+	factors->user_spread = served->user_spread = AlignedArray(nusers, sizeof(float));
 	for (int64 u = 0; u < nusers; u++)
+	{
 		factors->user_bias[u] = (float) served->mean_bias;
+		served->user_spread[u] = 1;
+	}
 }
 
 /* Reads a model table of users or items, or a part of one; returns how many of its rows are among the ids. */

@@ -17,6 +17,7 @@ typedef struct ServedFactors
 	double		mean_bias;
 	MfProblem	problem;
 	MfFactors	factors;
+	float	   *user_spread;	/* of factors */
 } ServedFactors;
 
 extern void MakeServedFactors(ServedFactors *served, int64 nusers, int64 nitems);

@@ -1,5 +1,5 @@
 /*
- * test_predict.c - predicted ratings and their errors, against the formula in double: with and without a gain.
+ * test_predict.c - predicted ratings and their errors, against the formula in double: with and without a gain, and spreads.
  */
 #include "tap.h"
 
@@ -22,7 +22,14 @@ stars(int factors, int rating_factors, double regularization)
 	return objective;
 }
 
-/* b_u + b_i + gain * p.q */
+/* What each user's ratings spread by. */
+static float
+spread_of(int64_t user)
+{
+	return 0.5f + (float) (user % 5) / 4;
+}
+
+/* spread * (b_u + b_i + gain * p.q) */
 static double
 naive(const Sample *s, double gain, int64_t user, int64_t item)
 {
@@ -31,12 +38,13 @@ naive(const Sample *s, double gain, int64_t user, int64_t item)
 
 	for (int k = 0; k < s->problem.factors; k++)
 		product += (double) s->factors.user[user * ld + k] * s->factors.rating[item * ld + k];
-	return (double) s->factors.user_bias[user] + s->factors.item_bias[item] + gain * product;
+	return (s->factors.user_spread ? spread_of(user) : 1) *
+		((double) s->factors.user_bias[user] + s->factors.item_bias[item] + gain * product);
 }
 
 /* The largest difference from the formula of a rating, and of a user's errors relative to theirs. */
 static void
-test_predictions(double gain)
+test_predictions(double gain, bool spreads)
 {
 	SampleOptions options = {.nusers = 60, .nitems = 40, .factors = 20, .shared = 12, .rating = true, .interest = true,
 	.density = 400};
@@ -45,6 +53,7 @@ test_predictions(double gain)
 	MfObjective objective = {.has_rating = true, .has_interest = true, .factors = 12, .rating_factors = 8, .rating_gain = gain,
 	.mean = 3.5, .deviation = 0.9, .min = -100, .max = 100};
 	double	   *sum = calloc((size_t) options.nusers, sizeof(double));
+	float	   *spread = calloc((size_t) options.nusers, sizeof(float));
 	void	   *space;
 	MfAls	   *als = sample_als(&s, &parallel, &space);
 	double		off = 0.0;
@@ -53,16 +62,19 @@ test_predictions(double gain)
 	sample_sweep(als, &s, MF_USERS, true, 0, NULL);
 	sample_sweep(als, &s, MF_ITEMS, true, 0, NULL);
 	for (int64_t u = 0; u < options.nusers; u++)
+		spread[u] = spread_of(u);
+	s.factors.user_spread = spreads ? spread : NULL;
+	for (int64_t u = 0; u < options.nusers; u++)
 		for (int64_t i = 0; i < options.nitems; i++)
 			off = fmax(off, fabs(mf_predicted_rating(&objective, &s.factors, u, i) - 3.5 - 0.9 * naive(&s, gain, u, i)));
-	ok(off < 1e-6, "gain %g: ratings are mean + deviation * (b_u + b_i + gain p.q)", gain);
+	ok(off < 1e-6, "gain %g: ratings are mean + deviation * (b_u + b_i + gain p.q)%s", gain, spreads ? " * spread" : "");
 	ok(mf_squared_errors(&parallel, &s.problem, &s.factors, &s.users, gain, sum) == MF_OK, "errors are summed");
 	for (int64_t u = 0; u < options.nusers; u++)
 	{
 		double		expected = 0.0;
 
 		for (int64_t c = s.users.start[u]; c < s.users.start[u + 1]; c++)
-			expected += pow(s.users.rating[c] - naive(&s, gain, u, s.users.column[c]), 2);
+			expected += pow((spreads ? spread_of(u) : 1) * s.users.rating[c] - naive(&s, gain, u, s.users.column[c]), 2);
 		off_errors = fmax(off_errors, fabs(sum[u] - expected) / (expected + 1.0));
 	}
 	ok(off_errors < 1e-5, "gain %g: and so are their squared errors, user by user", gain);
@@ -71,6 +83,7 @@ test_predictions(double gain)
 	ok(mf_predicted_rating(&objective, &s.factors, 1, 1) >= 3.4 && mf_predicted_rating(&objective, &s.factors, 1, 1) <= 3.6,
 	   "within the ratings' range");
 	free(sum);
+	free(spread);
 	free(space);
 	sample_free(&s);
 }
@@ -139,8 +152,9 @@ main(void)
 {
 	test_recency();
 	test_list_vectors();
-	test_predictions(1.0);
-	test_predictions(1.25);
+	test_predictions(1.0, false);
+	test_predictions(1.25, false);
+	test_predictions(1.25, true);
 	ok(stars(64, 32, 1).rating_gain > 1, "both parts, with dimensions of ratings alone: a gain");
 	ok(stars(64, 32, 2).rating_gain > stars(64, 32, 1).rating_gain && stars(64, 32, 0).rating_gain == 1,
 	   "more with more regularization, none without");

@@ -105,9 +105,12 @@ GROUP BY model ORDER BY model;
 SELECT count(*), bool_or(id = 2) AS own FROM mf_similar_users(2, 5, 'both');
 
 -- explanations add up to the score, of ratings alone with the item's own part: a cold item's taste is no part of it
+CREATE FUNCTION spread_of(u int) RETURNS float8 LANGUAGE sql STABLE AS $$
+	SELECT ((sum(z ^ 2) - sum(z) ^ 2 / count(*) + 10 * v) / (count(*) + 9) / v) ^ 0.35
+	FROM (SELECT rating::float8 / (parameters->>'deviation')::float8 AS z, (parameters->>'user_variance')::float8 AS v FROM ratings, mf_models WHERE user_id = u AND model = 'stars' AND serving) r GROUP BY v $$;
 CREATE VIEW explained AS SELECT model, u AS user_id, i AS item_id, (SELECT score FROM mf_recommend(u, 1, model, candidates => ARRAY[i], exclude_seen => false, fresh => true)) AS score,
 	(SELECT sum(contribution) FROM mf_explain(u, i, 1000, model)) +
-	CASE WHEN model = 'stars' THEN (SELECT (parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * bias FROM mf_models JOIN stars_item_factors f USING (version) WHERE model = 'stars' AND f.item_id = i) ELSE 0 END AS sum
+	CASE WHEN model = 'stars' THEN (SELECT (parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * spread_of(u) * bias FROM mf_models JOIN stars_item_factors f USING (version) WHERE model = 'stars' AND f.item_id = i) ELSE 0 END AS sum
 	FROM models, (VALUES (2), (3), (4), (5)) v (u), unnest(cold()) i;
 SELECT model, count(*), bool_and(abs(score - sum) < 1e-4) AS adds_up, bool_and(score <> 0) AS scored FROM explained GROUP BY model ORDER BY model;
 

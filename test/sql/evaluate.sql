@@ -41,7 +41,7 @@ BEGIN
 	WITH taste AS (SELECT ($1->>'taste')::real AS t)
 	SELECT us.user_id, it.item_id::int,
 	  ev_dot(us.factors, it.v) + it.bias * t,
-	  least(greatest(($1->>'mean')::double precision + ($1->>'deviation')::double precision *
+	  least(greatest(($1->>'mean')::double precision + ($1->>'deviation')::double precision * coalesce(us.spread, 1) *
 		(us.bias::double precision + it.bias + coalesce(($1->>'rating_gain')::double precision, 1) * ev_dot(us.factors, coalesce(it.rating_factors, it.factors))),
 		($1->>'min')::double precision), ($1->>'max')::double precision),
 	  it.ratings, least(greatest($2 + bu.b + bi.b, ($1->>'min')::double precision), ($1->>'max')::double precision),

@@ -23,16 +23,20 @@ FROM (VALUES ('their stars', 0, NULL, NULL), ('their stars, centred', 1, 3.5, NU
 SELECT count(mf_import(model, 'users', 'items', source => 'ratings', rating_column => rating, regularization => 0.2, alpha => alpha, value_is_confidence => whole))
 FROM (VALUES ('their counts', 'rating', 2, false), ('their rows', NULL, 3, false), ('their confidences', 'rating', 0.3, true)) v (model, rating, alpha, whole);
 
--- what the reference says: the score less all contributions, by the model's parameters and the item's bias
+-- what the reference says: the score less all contributions, by the model's parameters, the item's bias and how widely the user's rows spread
 CREATE VIEW models AS SELECT model, item_table, (parameters->>'has_interest')::int AS has_interest, (parameters->>'taste')::float8 AS taste,
-	(parameters->>'mean')::float8 AS mean, (parameters->>'deviation')::float8 AS deviation FROM mf_models WHERE serving;
-CREATE FUNCTION constants(name text) RETURNS TABLE (item_id text, constant float8) LANGUAGE plpgsql AS $$
+	(parameters->>'mean')::float8 AS mean, (parameters->>'deviation')::float8 AS deviation, (parameters->>'user_variance')::float8 AS variance FROM mf_models WHERE serving;
+CREATE FUNCTION constants(name text) RETURNS TABLE (item_id text, constant float8, slope float8) LANGUAGE plpgsql AS $$
 BEGIN
-	RETURN QUERY EXECUTE (SELECT format('SELECT item_id::text, CASE WHEN %L THEN %s * bias ELSE %s + %s * bias END FROM %I WHERE version = (SELECT max(version) FROM %5$I)',
+	RETURN QUERY EXECUTE (SELECT format('SELECT item_id::text, CASE WHEN %1$L THEN %2$s * bias ELSE %3$s END, CASE WHEN %1$L THEN 0 ELSE %4$s * bias END FROM %5$I WHERE version = (SELECT max(version) FROM %5$I)',
 		has_interest = 1, taste, mean, deviation, item_table) FROM models WHERE model = name);
 END $$;
+CREATE FUNCTION spread_of(name text, u text) RETURNS float8 LANGUAGE sql AS $$
+	SELECT coalesce(((sum(z ^ 2) - sum(z) ^ 2 / count(*) + 10 * variance) / (count(*) + 9) / variance) ^ 0.35, 1)
+	FROM models, LATERAL (SELECT rating::float8 / deviation AS z FROM ratings WHERE user_id::text = u UNION ALL SELECT rating::float8 / deviation FROM named WHERE user_id = u) r WHERE model = name GROUP BY variance
+$$;
 CREATE FUNCTION largest_error(name text, users text[]) RETURNS float8 LANGUAGE sql AS $$
-	SELECT max(abs(r.score - c.constant - e.sum)) FROM unnest(users) u, mf_recommend(u, 20, item_type => NULL::text, model => name, fresh => true, exclude_seen => false) r
+	SELECT max(abs(r.score - c.constant - c.slope * s.spread - e.sum)) FROM unnest(users) u, spread_of(name, u) s (spread), mf_recommend(u, 20, item_type => NULL::text, model => name, fresh => true, exclude_seen => false) r
 		JOIN constants(name) c USING (item_id), LATERAL (SELECT sum(contribution::float8) FROM mf_explain(u, r.item_id, 10000, name)) e
 $$;
 SELECT model, largest_error(model, ARRAY(SELECT CASE WHEN model LIKE 'named%' THEN 'u' ELSE '' END || u FROM generate_series(1, 30, 3) u)) < 1e-4 AS adds_up

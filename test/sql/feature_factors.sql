@@ -141,7 +141,7 @@ SELECT version FROM mf_train('ratings', 'm', factors => 4, interest_weight => 0,
 SELECT version, features, rating_factors FROM kept;
 CREATE TABLE graded AS SELECT user_id, item_id, CASE WHEN user_id % 3 = item_id % 3 THEN 5 ELSE 1 END AS rating FROM ratings;
 SELECT version FROM mf_train('graded', 'g', factors => 4, interest_weight => 0, item_features => 'short');
-SELECT count(*), max(abs(mf_predict(u, i, 'g') - (SELECT (parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * bias FROM mf_models, g_user_factors WHERE model = 'g' AND user_id = u)
+SELECT count(*), max(abs(mf_predict(u, i, 'g') - (SELECT (parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * spread * bias FROM mf_models, g_user_factors WHERE model = 'g' AND user_id = u)
 	- (SELECT sum(contribution) FROM mf_explain_features(u, i, 100, 'g')))) < 1e-4 AS adds_up FROM generate_series(1, 300, 7) u, generate_series(121, 130) i WHERE mf_predict(u, i, 'g') BETWEEN 1.01 AND 4.99;
 SELECT count(*) FILTER (WHERE feature LIKE 'genres%') AS genres, count(rating_factors), bool_and(bias <> 0) AS biases FROM g_feature_factors;
 SELECT mf_drop('g');

@@ -74,6 +74,7 @@ INSERT INTO rated SELECT u, i, CASE WHEN (u + i) % 2 = 0 THEN 4 + u % 2 ELSE 1 +
 	FROM generate_series(1, 12) u, generate_series(1, 14) i WHERE (u * 7 + i * 3) % 5 <> 0;
 SELECT version FROM mf_train('rated', factors => 4, interest_weight => 0);
 SELECT (parameters->>'mean')::float8 AS mean, (parameters->>'deviation')::float8 AS deviation FROM mf_models WHERE model = 'rated' \gset
+UPDATE rated_user_factors SET spread = NULL;	-- which other programs do not know
 CREATE TABLE rated_users AS SELECT user_id AS "the user", bias * :deviation AS bias, ratings,
 	ARRAY(SELECT x * :deviation FROM unnest(factors) x) AS "The Vector" FROM rated_user_factors;
 CREATE TABLE rated_items AS SELECT item_id AS "the user", (bias * :deviation)::numeric AS bias, ratings, factors AS "The Vector" FROM rated_item_factors;

@@ -77,7 +77,7 @@ ROLLBACK;
 CREATE FUNCTION pg_temp.little(v bytea) RETURNS bytea LANGUAGE sql AS
 $$SELECT string_agg(substring(v, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(v)) i$$;
 CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.little(int4send(5)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
+	SELECT pg_temp.little(int4send(6)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
 		|| pg_temp.little(int8send(1)) || data
 $$;
 CREATE FUNCTION pg_temp.begin_with(problem bytea, step text DEFAULT 'served', argument bytea DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
@@ -95,11 +95,11 @@ BEGIN
 	PERFORM mfrec.node_run(1, 0, 'end', '');
 	RETURN 'began';
 END $$;
--- 344 bytes: ratings and interest (0, 1), factors (4), weights of cells (256: whether there are any, 272: dislikes)
-CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 344), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
+-- 352 bytes: ratings and interest (0, 1), factors (4), weights of cells (264: whether there are any, 280: dislikes)
+CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 352), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
 SELECT pg_temp.begin_with(bytes) FROM problem;
-SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 256, 1), 264, 5)) FROM problem;
-SELECT pg_temp.begin_with(set_byte(bytes, 272, 5)) FROM problem;
+SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 264, 1), 272, 5)) FROM problem;
+SELECT pg_temp.begin_with(set_byte(bytes, 280, 5)) FROM problem;
 SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 201)) FROM problem;	-- roots of a weight
 -- a stored version of no shards and no factors, of fewer shards than none, and one that is cut off
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 2000), 'hex')) FROM problem;

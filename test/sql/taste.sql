@@ -14,12 +14,12 @@ CREATE FUNCTION product(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABL
 $$;
 CREATE TABLE tastes AS SELECT taste, 'taste ' || taste AS model FROM unnest(ARRAY[0, 0.05, 1, 1e3, 1e6, 1e9]::float8[]) taste;
 SELECT count(mf_train('ratings', model, factors => 8, taste => taste)) FROM tastes;
-CREATE TABLE users (model text, user_id int, bias real, p real[]);
+CREATE TABLE users (model text, user_id int, bias real, spread real, p real[]);
 CREATE TABLE items (model text, item_id int, bias real, s real[], q real[]);
-SELECT format('INSERT INTO users SELECT %1$L, user_id, bias, factors FROM %2$I;
+SELECT format('INSERT INTO users SELECT %1$L, user_id, bias, spread, factors FROM %2$I;
 	INSERT INTO items SELECT %1$L, item_id, bias, factors, rating_factors FROM %3$I', model, model || '_user_factors', model || '_item_factors') FROM tastes \gexec
 CREATE TABLE scores AS SELECT t.model, u.user_id, i.item_id, product(p, s) + taste * (product(p, q) + i.bias) AS score,
-	u.bias + i.bias + (parameters->>'rating_gain')::float8 * product(p, q) AS z, r.user_id IS NOT NULL AS seen
+	spread * (u.bias + i.bias + (parameters->>'rating_gain')::float8 * product(p, q)) AS z, r.user_id IS NOT NULL AS seen
 FROM tastes t JOIN mf_models USING (model) JOIN users u USING (model) JOIN items i USING (model) LEFT JOIN ratings r ON r.user_id = u.user_id AND r.item_id = i.item_id;
 CREATE TABLE right_lists AS SELECT model, user_id, score, rank
 FROM (SELECT *, row_number() OVER (PARTITION BY model, user_id ORDER BY score DESC) AS rank FROM scores WHERE NOT seen) l WHERE rank <= 10;

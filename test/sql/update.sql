@@ -26,8 +26,8 @@ SELECT model, u.* FROM models, updated(model) u ORDER BY model;
 SELECT bool_and(t.all_rows = all_rows(t.model) AND t.image = v.image AND v.updated_at IS NULL) AS as_it_was FROM trained t JOIN mfrec.model_version v ON v.model = t.model;
 
 -- a new item of kind 0, taken by twenty who know that kind; one more row of a known item
-CREATE TABLE before (model text, user_id int, bias real, factors real[]);
-INSERT INTO before SELECT 'both', user_id, bias, factors FROM both_user_factors UNION ALL SELECT 'stars', user_id, bias, factors FROM stars_user_factors UNION ALL SELECT 'clicks', user_id, bias, factors FROM clicks_user_factors;
+CREATE TABLE before (model text, user_id int, bias real, spread real, factors real[]);
+INSERT INTO before SELECT 'both', user_id, bias, spread, factors FROM both_user_factors UNION ALL SELECT 'stars', user_id, bias, spread, factors FROM stars_user_factors UNION ALL SELECT 'clicks', user_id, bias, spread, factors FROM clicks_user_factors;
 INSERT INTO ratings SELECT u, 100, 5 - u % 8 / 4 FROM generate_series(4, 80, 4) u;
 INSERT INTO ratings SELECT 81, min(i), 3 FROM generate_series(1, 72) i WHERE (81, i) NOT IN (SELECT user_id, item_id FROM ratings);
 SELECT count(*) FROM models, mf_recommend(120, 100, model, fresh => false) WHERE item_id = 100;
@@ -56,7 +56,7 @@ CREATE FUNCTION rating_gradient(m text, i int, q real[], item_bias real, prior r
 	SELECT sqrt(sum((parameter(m, 'regularization') * CASE WHEN k = 0 THEN parameter(m, 'bias_regularization') * (item_bias - bias_prior) ELSE
 		(parameter(m, 'rating_regularization') + parameter(m, 'rating_uncertainty') * n ^ parameter(m, 'rating_exponent')) * (q[k] - coalesce(prior[k], 0)) END + residual) ^ 2)) / sqrt(sum(target ^ 2)) FROM (
 		SELECT k, count(*) AS n, sum(coalesce(b.factors[k], 1) * (dot(b.factors, q) + b.bias + item_bias - z)) AS residual, sum(coalesce(b.factors[k], 1) * (z - b.bias)) AS target
-		FROM before b JOIN trained_on r ON r.model = m AND r.user_id = b.user_id AND r.item_id = i, generate_series(0, array_length(q, 1)) k, LATERAL (SELECT (rating - parameter(m, 'mean')) / parameter(m, 'deviation') AS z) z WHERE b.model = m GROUP BY k) x $$;
+		FROM before b JOIN trained_on r ON r.model = m AND r.user_id = b.user_id AND r.item_id = i, generate_series(0, array_length(q, 1)) k, LATERAL (SELECT (rating - parameter(m, 'mean')) / parameter(m, 'deviation') / b.spread AS z) z WHERE b.model = m GROUP BY k) x $$;
 CREATE VIEW changed AS SELECT 100 AS item_id UNION SELECT min(i) FROM generate_series(1, 72) i JOIN ratings r ON r.user_id = 81 AND r.item_id = i AND r.rating = 3;
 SELECT item_id = 100 AS new, bool_and(interest_gradient('both', item_id, factors) < 1e-4) AS interest, bool_and(rating_gradient('both', item_id, rating_factors, bias) < 1e-4) AS rating FROM both_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
 SELECT item_id = 100 AS new, bool_and(interest_gradient('clicks', item_id, factors) < 1e-4) AS interest FROM clicks_item_factors JOIN changed USING (item_id) GROUP BY 1 ORDER BY 1;
@@ -170,7 +170,7 @@ INSERT INTO seen SELECT u, i, CASE WHEN i % 10 = u % 10 THEN 5 ELSE 2 END - (u *
 CREATE INDEX ON seen (user_id);
 SELECT items FROM mf_train('seen', 'films', factors => 4, item_features => 'films', interest_weight => 1);
 SELECT parameters -> 'items_drawn' AS drawn FROM mf_models WHERE model = 'films';
-INSERT INTO before SELECT 'films', user_id, bias, factors FROM films_user_factors;
+INSERT INTO before SELECT 'films', user_id, bias, spread, factors FROM films_user_factors;
 CREATE TABLE alike AS SELECT i, l.* FROM unnest('{4,7,79}'::int[]) i, mf_similar_items(i, 1000, 'films', by => 'content') l;
 CREATE TABLE priors AS SELECT item_id, prior FROM films_item_factors;
 -- before lists are published by it: rows of known items alone
@@ -185,7 +185,7 @@ INSERT INTO seen SELECT u, 79, 5 FROM generate_series(9, 249, 10) u;	-- was cold
 DELETE FROM seen WHERE item_id = 7;										-- is now
 INSERT INTO seen VALUES (3, 481, 4), (3, 483, 4);						-- come with ratings, of which one has no row
 DELETE FROM before WHERE model = 'films';
-INSERT INTO before SELECT 'films', user_id, bias, factors FROM films_user_factors;
+INSERT INTO before SELECT 'films', user_id, bias, spread, factors FROM films_user_factors;
 CREATE TABLE cold AS SELECT item_id, factors FROM films_item_factors WHERE ratings = 0;
 SELECT u.* FROM updated('films') u;
 SELECT u.* FROM updated('films') u;
@@ -336,7 +336,7 @@ CREATE TABLE all_held AS SELECT item_id, item_id - 600 AS user_id FROM halves_it
 SELECT count(*) BETWEEN 5 AND 55 AS some FROM all_held;
 SELECT u.* FROM updated('halves') u;
 CREATE OR REPLACE VIEW trained_on AS SELECT model, r.* FROM models, ratings r UNION ALL SELECT 'films', r.* FROM seen r UNION ALL SELECT 'halves', h.*, 1 FROM halves h;
-INSERT INTO before SELECT 'halves', user_id, bias, factors FROM halves_user_factors;
+INSERT INTO before SELECT 'halves', user_id, bias, spread, factors FROM halves_user_factors;
 SELECT count(*) BETWEEN 5 AND 35 AS users_held_out FROM halves_user_factors WHERE ratings = 0 AND user_id > 5000;
 SELECT min(item_id) AS held FROM all_held \gset
 INSERT INTO halves VALUES (:held - 600, 600);

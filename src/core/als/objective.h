@@ -56,6 +56,8 @@ typedef struct MfObjective
 	double		rating_roots;	/* the rating part takes so many square roots of a weight: ratings fade more slowly */
 	double		mean;			/* of the ratings; 0 and 1 without a rating part */
 	double		deviation;
+	double		user_variance;	/* mean variance of users' standardized ratings around their means, by which each user's
+								 * are brought to one spread (core/base/spread.c); 0: they are not */
 	double		min;			/* range of the ratings: predictions stay within it */
 	double		max;
 	double		feature_strength;	/* what strengths are multiplied by that were found for items' features */

@@ -69,6 +69,7 @@ typedef struct MfFactors
 	float	   *rating;			/* nitems x ld: q_i; NULL without a rating part */
 	float	   *interest;		/* nitems x ld: s_i; NULL without an interest part */
 	float	   *user_bias;		/* nusers: b_u; NULL without a rating part */
+	const float *user_spread;	/* nusers: what users' ratings were divided by, see core/base/spread.c; NULL: 1 */
 	float	   *item_bias;		/* nitems: b_i; NULL without a rating part */
 } MfFactors;
 

@@ -69,6 +69,7 @@ mf_predicted_rating(const MfObjective *objective, const MfFactors *factors, int6
 	double		z = factors->user_bias[user] + factors->item_bias[item] + objective->rating_gain *
 		dot(factors->user + user * ld, factors->rating + item * ld, mf_dimensions(objective));
 
+	z *= factors->user_spread ? factors->user_spread[user] : 1;
 	return fmin(fmax(objective->mean + objective->deviation * z, objective->min), objective->max);
 }
 
@@ -96,6 +97,7 @@ sum_errors(void *state, int64_t block, int worker)
 	for (int64_t r = block * ROWS_PER_BLOCK; r < end; r++)
 	{
 		const float *user = s->factors->user + (rows->first + r) * ld;
+		double		spread = s->factors->user_spread ? s->factors->user_spread[rows->first + r] : 1;
 
 		s->sum[r] = 0;
 		for (int64_t c = rows->start[r]; c < rows->start[r + 1]; c++)
@@ -106,11 +108,13 @@ sum_errors(void *state, int64_t block, int worker)
 
 			s->sum[r] += error * error;
 		}
+		s->sum[r] *= spread * spread;
 	}
 }
 
 /*
- * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted; gain: of predictions.
+ * sum[r] = the squared errors of the standardized ratings of the r-th of these users, unweighted, before they were
+ * brought to one spread; gain: of predictions.
  * Returns MF_CANCELLED or MF_OK.
  */
 MfError
