@@ -748,7 +748,7 @@ COMMENT ON FUNCTION mf_train(regclass, text, text, bigint, bigint, double precis
 
 Minimises, over a vector p and a bias b for each user, vectors q, s and a bias b for each item, and a mean user m,
     the rating part     sum over observed (u, i) of w * (z / spread_u - b_u - b_i - p_u . q_i)^2
-                        + regularization * ( sum of t_u |p_u|^2 + sum of t_i |q_i|^2 + 3 * sum of b^2 )
+                        + regularization * ( sum of t_u |p_u|^2 + sum of t_i |q_i|^2 + 2 * sum of b^2 )
   + interest_weight * the interest part, which is
                         sum over ALL (u, i) of c * (x - p_u . s_i)^2
                         + regularization * ( sum of r_u |p_u - m|^2 + sum of r_i |s_i|^2 )

@@ -173,7 +173,7 @@ mf_objective_preset(MfObjective *objective, bool is_explicit, bool interest, con
 		.item_exponent = 0.75,
 		.user_ratings = cells / (double) shape->nusers,
 		.item_ratings = cells / (double) shape->nitems,
-		.bias_regularization = 3,
+		.bias_regularization = 2,
 		.weight_scale = 1,
 		.feature_strength = 1,
 		.deviation = 1
