@@ -198,7 +198,8 @@ ScanUser(Relation rel, const CachedModel *cached, const VectorPath *path, int32 
 }
 
 /* The columns that UserQuery delivers. */
-static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,.spread = 6,.seen = 7};
+static const FactorColumns query_columns = {.factors = 1,.bias = 2,.ratings = 3,.prior = 4,.fingerprint = 5,
+.spread = 6,.seen = 7};
 
 /* The query that reads one user's row of a version from a table: parameter 1 is the version, 2 the user. */
 static char *

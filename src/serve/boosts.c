@@ -287,8 +287,8 @@ MarkBoosted(const Boosts *boosts, const int32 *items, int64 n, bool mark, bool *
 }
 
 /*
- * What a boost of 1 is worth in a user's scores as a search gives them: of ratings alone, these are in standard deviations
- * times the user's spread.
+ * What a boost of 1 is worth in a user's scores as a search gives them: of ratings alone, these are in standard
+ * deviations times the user's spread.
  */
 double
 BoostUnit(const Image *image, double user_spread)
@@ -301,8 +301,8 @@ BoostUnit(const Image *image, double user_spread)
  * plus boosts, in an empty heap, which then is sorted; unit: BoostUnit().  For threads.
  */
 void
-RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, double unit, const int32 *item,
-			int count, MfHeap *heap)
+RankBoosted(const Boosts *boosts, const bool *out, const Image *image, const float *query, double unit,
+			const int32 *item, int count, MfHeap *heap)
 {
 	for (int i = 0; i < count; i++)
 		mf_heap_push(heap, item[i], mf_topk_exact_score(&image->index, query, item[i]));

@@ -94,7 +94,8 @@ SetParts(const Recommender *r, const UserState *user, int32 item, Explaining *e)
 	int32		ratings = r->image->counts[item];
 
 	e->interest = ItemRecency(r->image, item);
-	e->rating = mf_ratings_alone(objective) ? objective->deviation * user->spread : e->interest * mf_item_taste(objective, ratings);
+	e->rating = mf_ratings_alone(objective) ? objective->deviation * user->spread :
+		e->interest * mf_item_taste(objective, ratings);
 }
 
 /* The largest first, whatever its sign, and of those that are alike by name. */
