@@ -98,6 +98,7 @@ END $$;
 -- 352 bytes: ratings and interest (0, 1), factors (4), weights of cells (264: whether there are any, 280: dislikes)
 CREATE TABLE problem AS SELECT set_byte(set_byte(set_byte(decode(repeat('00', 352), 'hex'), 0, 1), 1, 1), 4, 2) AS bytes;
 SELECT pg_temp.begin_with(bytes) FROM problem;
+SELECT v, pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(v)) FROM 225)) FROM problem, unnest('{0.5, NaN, -1, 1e300, Infinity}'::float8[]) v;	-- users' spread
 SELECT pg_temp.begin_with(set_byte(set_byte(bytes, 264, 1), 272, 5)) FROM problem;
 SELECT pg_temp.begin_with(set_byte(bytes, 280, 5)) FROM problem;
 SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) FROM 201)) FROM problem;	-- roots of a weight
