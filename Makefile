@@ -14,7 +14,7 @@ PGFILEDESC = "mfrec - recommendations by matrix factorization"
 OBJS = \
 	$(addprefix src/, guc.o mfrec.o) \
 	$(addprefix src/sql/, args.o filter_args.o fn_citus.o fn_evaluate.o fn_holdout.o fn_map.o fn_model.o fn_node.o fn_pack.o fn_predict.o fn_progress.o \
-		fn_recommend.o fn_recommend_all.o fn_report.o fn_train.o fn_users.o list_args.o planner_support.o srf.o) \
+		fn_recommend.o fn_recommend_all.o fn_report.o fn_train.o fn_users.o list_args.o list_scan.o planner_support.o srf.o) \
 	$(addprefix src/geometry/, cluster_features.o clusters.o components.o extremes.o vector_set.o) \
 	$(addprefix src/eval/, baseline.o content_profile.o evaluate.o evaluate_block.o evaluate_lists.o holdout_split.o item_part.o \
 		metrics_report.o variants.o) \

@@ -38,11 +38,14 @@
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #define OwnsRelation(relid) object_ownercheck(RelationRelationId, relid, GetUserId())
 #define SchemaAclCheck(nspid, mode) object_aclcheck(NamespaceRelationId, nspid, GetUserId(), mode)
+#define FunctionAclCheck(function) object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE)
 #else
 #define OwnsRelation(relid) pg_class_ownercheck(relid, GetUserId())
 #define SchemaAclCheck(nspid, mode) pg_namespace_aclcheck(nspid, GetUserId(), mode)
+#define FunctionAclCheck(function) pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE)
 #endif
 
 /* 16 renamed what says which file a relation has. */

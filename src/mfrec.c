@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "sql/list_scan.h"
 
 MFREC_MODULE_MAGIC;
 
@@ -20,4 +21,5 @@ void
 _PG_init(void)
 {
 	DefineSettings();
+	InstallListScan();
 }

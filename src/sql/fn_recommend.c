@@ -58,7 +58,7 @@ static const RecommendArguments typed_arguments = {3, {4, 5, 9}, 6, 7, 8, 14, 15
 typedef struct Recommendation
 {
 	const TopList *list;
-	const double *predicted;	/* of each item, NaN without a rating part */
+	const double *predicted;	/* of each item, NaN without a rating part; NULL where nobody asks for it */
 	Datum		reason;			/* text */
 } Recommendation;
 
@@ -69,8 +69,8 @@ FillRecommended(const void *state, int i, Datum *values, bool *nulls)
 	const Recommendation *made = state;
 
 	FillRanked(made->list->score, i, values, nulls);
-	values[3] = Float4GetDatum((float) made->predicted[i]);
-	nulls[3] = isnan(made->predicted[i]);
+	nulls[3] = made->predicted == NULL || isnan(made->predicted[i]);
+	values[3] = nulls[3] ? (Datum) 0 : Float4GetDatum((float) made->predicted[i]);
 	values[4] = made->reason;
 }
 
@@ -105,8 +105,10 @@ ListedIds(const Image *image, const NewItems *new, const TopList *list)
 static void
 PutRecommendation(FunctionCallInfo fcinfo, const Recommender *r, const UserState *user, const NewItems *new, TopList *list)
 {
-	Recommendation made = {list, PredictedRatings(r, user, new, list), CStringGetTextDatum(reason_names[user->reason])};
+	Recommendation made = {list, NULL, CStringGetTextDatum(reason_names[user->reason])};
 
+	if (WantsColumn(fcinfo, 3))
+		made.predicted = PredictedRatings(r, user, new, list);
 	if (!NothingKnown(user))
 		ShowScores(r, user, list);
 	if (new == NULL)

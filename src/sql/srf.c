@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
@@ -19,6 +20,12 @@
 #include "sql/srf.h"
 
 #define KEPT_DESCRIPTORS 16
+
+/* Beside the server's, in allowedModes: the call's resultinfo is a RowSink. */
+#define SFRM_SINK 0x4000
+
+/* Room for rows that a sink begins with. */
+#define SINK_ROWS 16
 
 /* The columns after the id, as the script declares them; their names there may be others. */
 typedef struct RowColumns
@@ -89,6 +96,73 @@ RowDescriptor(RowShape shape, Oid id_type)
 	return desc;
 }
 
+/* Whether a result has the columns of a shape, whatever the type of its ids. */
+bool
+RowsHaveColumns(RowShape shape, TupleDesc desc)
+{
+	const RowColumns *columns = &shapes[shape];
+
+	if (desc->natts != columns->count + 1)
+		return false;
+	for (int i = 0; i < columns->count; i++)
+		if (TupleDescAttr(desc, i + 1)->atttypid != columns->column[i].type)
+			return false;
+	return true;
+}
+
+/* Makes the resultinfo of calls of which rows of this shape are expected, with ids of that type. */
+void
+StartSink(RowSink *sink, ExprContext *econtext, RowShape shape, Oid id_type)
+{
+	sink->info.type = T_ReturnSetInfo;
+	sink->info.econtext = econtext;
+	sink->info.expectedDesc = RowDescriptor(shape, id_type);
+	sink->info.allowedModes = SFRM_Materialize | SFRM_SINK;
+}
+
+/* Forgets the rows of a call, whose memory has gone. */
+void
+ClearSink(RowSink *sink)
+{
+	sink->row = NULL;
+	sink->count = sink->room = 0;
+}
+
+/* The sink of a call, NULL where rows go into a tuplestore. */
+static RowSink *
+SinkOf(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	return rsinfo->allowedModes & SFRM_SINK ? (RowSink *) rsinfo : NULL;
+}
+
+/* Whether anybody looks at a column, from 0, of the rows of a call: what is not wanted may be null. */
+bool
+WantsColumn(FunctionCallInfo fcinfo, int column)
+{
+	const RowSink *sink = SinkOf(fcinfo);
+
+	return sink == NULL || sink->wanted[column];
+}
+
+/* A new row of a sink, with no column set. */
+static SinkRow *
+AddSinkRow(RowSink *sink)
+{
+	SinkRow    *row;
+
+	if (sink->count == sink->room)
+	{
+		sink->room = Max(2 * sink->room, SINK_ROWS);
+		sink->row = sink->row == NULL ? palloc(sizeof(SinkRow) * sink->room) :
+			repalloc_huge(sink->row, sizeof(SinkRow) * sink->room);
+	}
+	row = &sink->row[sink->count++];
+	memset(row->nulls, 0, sizeof(row->nulls));
+	return row;
+}
+
 /*
  * Prepares the result of a call that returns a list: an empty set of rows of this shape, to which PutRow adds,
  * with ids of this type.  An error where the call cannot take a set, or the type is not known.
@@ -107,6 +181,11 @@ BeginRows(FunctionCallInfo fcinfo, RowShape shape, Oid id_type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("could not determine the type of ids to return")));
+	if (SinkOf(fcinfo))
+	{
+		rsinfo->setDesc = RowDescriptor(shape, id_type);
+		return;
+	}
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
 	rsinfo->returnMode = SFRM_Materialize;
 	rsinfo->setDesc = RowDescriptor(shape, id_type);
@@ -123,6 +202,25 @@ PutRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/*
+ * The same of a call with a sink.  An id is copied that lies in the image, which may be unmapped before the row is
+ * looked at.
+ */
+static void
+PutSinkRow(RowSink *sink, const IdType *idtype, int64 id, int i, FillRow fill, const void *state)
+{
+	SinkRow    *row = AddSinkRow(sink);
+	Form_pg_attribute column = TupleDescAttr(sink->info.setDesc, 0);
+
+	if (sink->wanted[0])
+	{
+		row->values[0] = IdToOutput(idtype, id, column->atttypid);
+		if (!column->attbyval)
+			row->values[0] = datumCopy(row->values[0], false, column->attlen);
+	}
+	fill(state, i, row->values, row->nulls);
+}
+
 /* Adds a row of a list to the call's result. */
 static void
 PutListRow(FunctionCallInfo fcinfo, const IdType *idtype, int64 id, int i, FillRow fill, const void *state)
@@ -131,6 +229,11 @@ PutListRow(FunctionCallInfo fcinfo, const IdType *idtype, int64 id, int i, FillR
 	Datum		values[MAX_ROW_COLUMNS];
 	bool		nulls[MAX_ROW_COLUMNS] = {false};
 
+	if (SinkOf(fcinfo))
+	{
+		PutSinkRow(SinkOf(fcinfo), idtype, id, i, fill, state);
+		return;
+	}
 	values[0] = IdToOutput(idtype, id, TupleDescAttr(desc, 0)->atttypid);
 	fill(state, i, values, nulls);
 	PutRow(fcinfo, values, nulls);
