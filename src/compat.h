@@ -48,6 +48,12 @@
 #define FunctionAclCheck(function) pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE)
 #endif
 
+/* 18 moved what nodes of extensions add to EXPLAIN to headers of its own. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 /* 16 renamed what says which file a relation has. */
 #if PG_VERSION_NUM >= 160000
 #define RelationFile(rel) ((rel)->rd_locator)

@@ -10,7 +10,9 @@
  * The function is called as ever, through its entry in the catalogs and with the caller's privileges, once for each
  * set of arguments.  Plans with what is not handled here keep the server's node: several functions in one FROM item,
  * WITH ORDINALITY, whole rows, correlated subqueries as arguments, and functions that have been altered to run with
- * settings or privileges of their own.
+ * settings or privileges of their own.  So do lateral calls: the planner takes the server's node for one that repeats
+ * at no cost, and others for as dear as they are, which puts joins into another order, with more calls where it expects
+ * too few rows.
  */
 #include "postgres.h"
 
@@ -151,7 +153,7 @@ ListCall(const PlannerInfo *root, const RelOptInfo *rel, const RangeTblEntry *rt
 	FuncExpr   *call;
 
 	if (rel->reloptkind != RELOPT_BASEREL || rte->rtekind != RTE_FUNCTION || rte->funcordinality ||
-		list_length(rte->functions) != 1 || root->rowMarks != NIL)
+		list_length(rte->functions) != 1 || !bms_is_empty(rel->lateral_relids) || root->rowMarks != NIL)
 		return NULL;
 	function = linitial(rte->functions);
 	call = (FuncExpr *) function->funcexpr;
