@@ -330,6 +330,28 @@ test_filters(const char *level)
 	}
 }
 
+/* Users who have the items that a search begins with, or nearly all there are. */
+static void
+test_first_seen(const char *level)
+{
+	static const int counts[] = {50, 57, 64, 200, 1000, 1025, 2995, 3000};
+	Catalog		c = shaped(POPULAR, 3000, 24, 0);
+	float	   *query = catalog_space(c.ld * sizeof(float));
+	bool		same = catalog_build(&c, MF_QUANTIZE_AUTO, 1) && c.index.sq8.nblocks > 0;
+
+	for (int n = 0; n < 8; n++)
+		for (int q = 0; q < 4 && same; q++)
+		{
+			MfFilter	filter = {.seen = c.index.item, .nseen = counts[n]};
+
+			make_query(&c, q, query);
+			same = same_as_naive(&c, query, q % 2 == 0 ? 10 : 100, &filter, false);
+		}
+	ok(same, "%s: first items seen", level);
+	free(query);
+	catalog_free(&c);
+}
+
 enum
 {
 	BATCH_QUERIES = 43, BATCH_K = 12
@@ -852,6 +874,7 @@ main(void)
 		test_sizes(name);
 		test_many(name);
 		test_filters(name);
+		test_first_seen(name);
 		test_batch(name);
 		for (parts = 1; parts <= 2; parts++)
 		{

@@ -129,17 +129,26 @@ has_codes(MfSearch *search, int64_t block)
 
 /*
  * Begins with the most promising block: with a few of its packs where it has codes that are as good as vectors, or
- * is no more promising than others.
+ * is no more promising than others.  Of those who have most of what is in these it takes more, until there is a
+ * threshold to hold codes against.
  */
 void
 mf_search_first(MfSearch *search)
 {
 	bool		few = search->sq8 != NULL || search->index->directions;
+	uint64_t	packs;
 
 	search->first = best_block(search);
 	search->begun = few && has_codes(search, search->first) ? FIRST_PACKS : UINT64_MAX;
-	if (search->index->nblocks > 0)
-		scan_packs(search, search->first, block_mask(search, search->first) & search->begun);
+	if (search->index->nblocks == 0)
+		return;
+	packs = block_mask(search, search->first);
+	scan_packs(search, search->first, packs & search->begun);
+	while (search->reservoir.threshold == -INFINITY && search->begun != UINT64_MAX)
+	{
+		scan_packs(search, search->first, packs & ~search->begun & (search->begun << 1));
+		search->begun |= search->begun << 1;
+	}
 }
 
 /*
