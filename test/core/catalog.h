@@ -202,22 +202,28 @@ catalog_free(Catalog *c)
 	free(c->space);
 }
 
-/* Whether the naive scan lets an item in. */
-static bool
-naive_admits(const MfFilter *f, int32_t item)
+/* For each item whether the naive scan lets it in. */
+static bool *
+naive_admitted(const Catalog *c, const MfFilter *f)
 {
-	bool		found = f->candidates == NULL;
+	bool	   *admitted = malloc((size_t) c->n + 1);
 
-	if (f->allowed != NULL && !(f->allowed[item / 64] >> (item % 64) & 1))
-		return false;
-	if (f->excluded != NULL && f->excluded[item / 64] >> (item % 64) & 1)
-		return false;
-	for (int64_t i = 0; i < f->nseen; i++)
-		if (f->seen[i] == item)
-			return false;
-	for (int64_t i = 0; i < f->ncandidates && !found; i++)
-		found = f->candidates[i] == item;
-	return found;
+	for (int64_t i = 0; i < c->n; i++)
+		admitted[i] = f->candidates == NULL;
+	for (int64_t k = 0; f->candidates != NULL && k < f->ncandidates; k++)
+		if (f->candidates[k] >= 0 && f->candidates[k] < c->n)
+			admitted[f->candidates[k]] = true;
+	for (int64_t k = 0; k < f->nseen; k++)
+		if (f->seen[k] >= 0 && f->seen[k] < c->n)
+			admitted[f->seen[k]] = false;
+	for (int64_t i = 0; i < c->n; i++)
+	{
+		if (f->allowed != NULL && !(f->allowed[i / 64] >> (i % 64) & 1))
+			admitted[i] = false;
+		if (f->excluded != NULL && f->excluded[i / 64] >> (i % 64) & 1)
+			admitted[i] = false;
+	}
+	return admitted;
 }
 
 /* SplitMix64's finalizer, written out. */
@@ -278,6 +284,32 @@ naive_score(const Catalog *c, const float *query, int32_t item, bool cosine)
 	return c->offset == NULL ? sum : sum + c->offset[item];
 }
 
+/* Puts the first `most` of n in order to the front of all[]; what is behind them is lost where they are few. */
+static void
+naive_first(Scored *all, int n, int most)
+{
+	int			kept = 0;
+
+	if (most > n / 8)
+	{
+		qsort(all, (size_t) n, sizeof(Scored), naive_order);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		Scored		next = all[i];
+		int			at = kept;
+
+		if (kept < most)
+			kept++;
+		else if (naive_order(&next, &all[--at]) >= 0)
+			continue;
+		for (; at > 0 && naive_order(&next, &all[at - 1]) < 0; at--)
+			all[at] = all[at - 1];
+		all[at] = next;
+	}
+}
+
 /* The first k of all items, in all[] (room for n); returns how many. */
 static int
 naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, bool cosine, Scored *all)
@@ -285,17 +317,19 @@ naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, 
 	MfFilter	everything = {0};
 	int			n = 0;
 	int			kept = 0;
+	bool	   *admitted;
 
 	if (filter == NULL)
 		filter = &everything;
+	admitted = naive_admitted(c, filter);
 	for (int32_t i = 0; i < c->n; i++)
-		if (naive_admits(filter, i))
+		if (admitted[i])
 		{
 			all[n].score = naive_score(c, query, i, cosine);
 			all[n].lot = all[n].score == 0 ? naive_lot(c, query, i) : 0;
 			all[n++].item = i;
 		}
-	qsort(all, (size_t) n, sizeof(Scored), naive_order);
+	naive_first(all, n, filter->group != NULL ? n : k);
 	for (int i = 0; i < n && kept < k; i++)
 	{
 		int			mates = 0;
@@ -306,6 +340,7 @@ naive_scan(const Catalog *c, const float *query, int k, const MfFilter *filter, 
 		if (filter->group == NULL || mates < filter->per_group)
 			all[kept++] = all[i];
 	}
+	free(admitted);
 	return kept;
 }
 

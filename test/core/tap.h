@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int	tap_count;
 static int	tap_failed;
@@ -47,6 +48,16 @@ __attribute__((unused)) static void
 skip(const char *what, const char *why)
 {
 	printf("ok %d - %s # SKIP %s\n", ++tap_count, what, why);
+}
+
+/*
+ * Whether to run everything (MFREC_TEST_ALL is set, as test/run all does).  Else tests that repeat themselves at each
+ * instruction set level do all at the best one, and take turns at the others, so that each kernel still meets each form.
+ */
+__attribute__((unused)) static bool
+thorough(void)
+{
+	return getenv("MFREC_TEST_ALL") != NULL;
 }
 
 /* The plan; what main() returns. */

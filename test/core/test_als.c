@@ -773,9 +773,12 @@ main(void)
 		mf_isa_limit((MfIsa) level);
 		for (int preset = 0; preset < 6; preset++)
 		{
-			test_preset(preset, level == (int) best);
+			int			every = level == (int) best ? 1 : thorough() ? 3 : 7;
+
+			if (level == (int) best || thorough() || preset % 3 == (preset > 2 ? 2 : level % 3))
+				test_preset(preset, level == (int) best);
 			for (int k = 0; k < 7; k++)
-				if (level == (int) best || (k + preset) % 3 == level % 3)
+				if ((k + preset) % every == level % every)
 					test_priors(preset, sizes[k]);
 		}
 	}

@@ -433,10 +433,10 @@ main(void)
 		mf_isa_limit((MfIsa) level);
 		for (int k = 0; k < 8; k++)
 		{
-			if (sizes[k][0] + sizes[k][1] > 200 && level < (int) best)
+			if (level < (int) best && (sizes[k][0] + sizes[k][1] > 200 || (!thorough() && k % 4 != level % 4)))
 				continue;
 			test_sizes(sizes[k], k % 2, false);
-			if (level == (int) best || k % 3 == level)
+			if (level == (int) best || k % 3 == level % 3)
 				test_sizes(sizes[k], k % 2, true);
 		}
 	}
