@@ -1,6 +1,6 @@
 # What attributes of items are worth on real data, by defaults: lists of items that nobody has rated, and lists of known ones,
-# beside those of a model without attributes; and that noise costs nothing.  Anime and grocery always, the larger sets with
-# MFREC_TEST_ALL.
+# beside those of a model without attributes; and that noise costs nothing.  With MFREC_TEST_ALL all sets, and as many factors
+# as by default; else some, with fewer.
 #   MFREC_DATA   folder with anime/, grocery/, citeulike-t/, movietweetings-100k/; default ../shared/data beside the project
 use strict;
 use warnings;
@@ -21,6 +21,7 @@ my %by = (
 	# the last fifth of the rows
 	time => [ 'at >= edge', '(SELECT percentile_disc(0.8) WITHIN GROUP (ORDER BY at) FROM ratings) e (edge)' ]);
 my @lines;    # lines of the table that ends the test
+my $factors = $ENV{MFREC_TEST_ALL} ? 'NULL' : 128;
 
 # Loads rows of a set, in files with a header or without, and its items; what else the set needs is the statement $sql.
 sub load
@@ -53,7 +54,7 @@ SQL
 sub train
 {
 	my ($model, $arguments) = @_;
-	return $node->safe_psql('postgres', "SELECT round(seconds::numeric, 1) FROM mf_train('known', '$model'$arguments)");
+	return $node->safe_psql('postgres', "SELECT round(seconds::numeric, 1) FROM mf_train('known', '$model', factors => $factors$arguments)");
 }
 
 # Figures of a model over the test rows, for lists of each length k: metric@k => [value, baseline].

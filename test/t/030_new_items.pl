@@ -1,5 +1,5 @@
 # New items of which an update knows twenty rows: where they stand in the lists of those who took them, beside where a
-# training of all rows puts them.  On real ratings where the files are there.
+# training of all rows puts them.  On real ratings where the files are there; with as many factors as by default with MFREC_TEST_ALL.
 #   MFREC_DATA   folder with anime/; default ../shared/data beside the project
 use strict;
 use warnings;
@@ -13,6 +13,7 @@ use Test::More;
 my $data = $ENV{MFREC_DATA} || "$FindBin::Bin/../../../shared/data";
 plan skip_all => "no data in $data" unless -r "$data/anime/ratings.tsv";
 
+my $factors = $ENV{MFREC_TEST_ALL} ? 'NULL' : 64;
 my $node = new_node('new_items');
 
 # 200 items with at least 30 ratings, of which 20 rows come after the training, and five never: of those who took them.
@@ -36,9 +37,9 @@ LEFT JOIN LATERAL (SELECT rank FROM mf_recommend(t.user_id, 10000, '$model', fre
 SQL
 }
 
-$node->safe_psql('postgres', "SELECT FROM mf_train('ratings', 'updated'); INSERT INTO ratings SELECT user_id, item_id, rating FROM came WHERE n <= 20");
+$node->safe_psql('postgres', "SELECT FROM mf_train('ratings', 'updated', factors => $factors); INSERT INTO ratings SELECT user_id, item_id, rating FROM came WHERE n <= 20");
 is($node->safe_psql('postgres', "SELECT items_added FROM mf_update('updated')"), '200', 'an update finds them');
-$node->safe_psql('postgres', "SELECT FROM mf_train('ratings', 'trained')");
+$node->safe_psql('postgres', "SELECT FROM mf_train('ratings', 'trained', factors => $factors)");
 my ($updated, $trained) = map { mean_reciprocal_rank($_) } 'updated', 'trained';
 cmp_ok($updated, '>', 0, 'and lists have them');
 cmp_ok($updated / $trained, '>=', 0.9, sprintf('mean reciprocal rank %.5f, after a training %.5f: %.3f of it', $updated, $trained, $updated / $trained));
