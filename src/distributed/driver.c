@@ -133,6 +133,19 @@ GroupOfHash(const Shards *shards, int32 hash)
 	return -1;
 }
 
+/* The number of the node whose shard a user belongs into. */
+int
+NodeOfUser(const Driver *driver, int64 id)
+{
+	const IdType *type = &driver->source->user;
+	int32		group = GroupOfHash(driver->shards, HashOf(type, IdToDatum(type, id)));
+
+	for (int n = 0; n < driver->nnodes; n++)
+		if (driver->nodes[n].group == group)
+			return n;
+	NodesDisagree("No shard is for a user's id.");
+}
+
 /* The nodes of the shards, in the order in which shards name them, without tickets. */
 static void
 ListNodes(Driver *driver)
@@ -331,7 +344,7 @@ AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 
 	driver->sending.array[driver->sending.narrays++] = (SentArray) {channel, values, width, 0, count};
 }
 
-/* Adds ids first .. end - 1 of items to what SendArrays() sends. */
+/* Adds ids first .. end - 1 of items, or of users, to what SendArrays() sends. */
 void
 SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end)
 {
@@ -419,7 +432,9 @@ NextSent(Sending *sending)
 		sending->at = 0;
 		return NextSent(sending);
 	}
-	if (array->channel == CHANNEL_ITEM_IDS || array->channel == CHANNEL_COLD_IDS)
+	if (array->channel == CHANNEL_USER_FEATURES)
+		return NextSentCells(sending, array);
+	if (array->channel == CHANNEL_ITEM_IDS || array->channel == CHANNEL_COLD_IDS || array->channel == CHANNEL_PROFILE_IDS)
 		return NextSentIds(sending, array);
 	count = Min(array->count - first, Max(1, CHUNK_BYTES / (int64) array->width));
 	sending->at += count;

@@ -65,16 +65,23 @@ SecondsOfVectors(const Driver *driver, const MfProblem *problem, const Ratings *
 
 /*
  * Decides whether the driver solves items from users' vectors.  problem: without its arrays.  Vectors, of which solving
- * has a copy, and whose they are, may take a quarter of what a training may.
+ * has a copy, and whose they are, may take a quarter of what a training may.  vectors: it needs them anyway, so it is an
+ * error where there is no room.
  */
 bool
-PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings)
+PlanItems(Driver *driver, const MfProblem *problem, const Ratings *ratings, bool vectors)
 {
 	int64		width = 2 * (int64) sizeof(float) * mf_padded(problem->factors) + sizeof(NodeNumber) + sizeof(int32);
 	int64		room = MemoryLimit() / 4 / width;
 
-	driver->items_here = driver->users <= Min(room, MOST_USERS) &&
-		SecondsOfVectors(driver, problem, ratings) < SecondsOfSums(driver, problem);
+	if (vectors && driver->users > Min(room, MOST_USERS))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("vectors of %lld users do not fit on the node that learns from user_features", (long long) driver->users),
+				 errdetail("What attributes say is learned there, from all users' vectors, which may take a quarter of mfrec.max_memory."),
+				 errhint("Raise mfrec.max_memory, or leave user_features out.")));
+	driver->items_here = vectors || (driver->users <= Min(room, MOST_USERS) &&
+									 SecondsOfVectors(driver, problem, ratings) < SecondsOfSums(driver, problem));
 	elog(DEBUG1, "mfrec: items are solved from %s", driver->items_here ? "users' vectors" : "sums of nodes");
 	return driver->items_here;
 }
@@ -128,6 +135,7 @@ typedef struct CellsBlock
 	CellReader *reader;			/* of each node */
 	MfMatrix	part;			/* cells of the block; NULL until all of them have come */
 	int32	   *likes;			/* of users of all nodes, by place */
+	bool	   *dislikes;		/* whether they have some; NULL: cells have no weights */
 	CellKey    *keys;			/* of an item */
 	CellKey    *other;			/* as much room */
 	float	   *rating;			/* of its cells as they have come */
@@ -223,7 +231,10 @@ TakeRun(CellsBlock *block, int node, const CellRun *run, int64 n)
 			NodesDisagree("An item has been rated by an unknown user.");
 		user = place[run->user[k]];
 		block->keys[n + k] = (uint64) user << 32 | (uint64) (n + k);
-		block->likes[user] += run->weight == NULL || run->weight[k] > 0;
+		if (run->weight && run->weight[k] <= 0)
+			block->dislikes[user] = true;
+		else
+			block->likes[user]++;
 	}
 	if (run->rating)
 		memcpy(block->rating + n, run->rating, sizeof(float) * run->count);
@@ -410,7 +421,7 @@ AppendBlock(Cells *cells, const CellsBlock *block, int64 most)
 
 /*
  * Takes the cells of all items from their nodes, on the scale of all: ratings->by_item.  Returns how many items each
- * user likes, as regularization goes by it.  Users are numbered in the order of all ids from here on.  item_counts: see
+ * user likes, as CountCells() has it.  Users are numbered in the order of all ids from here on.  item_counts: see
  * CountsOfItems().
  */
 int32 *
@@ -420,9 +431,10 @@ TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings)
 	CellsBlock	block = {.driver = driver,.has_ratings = ratings->is_explicit,.has_weights = NodesHaveWeights(driver)};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mfrec cells", ALLOCSET_DEFAULT_SIZES);
 
-	RankUsersOnNodes(driver);
+	RankUsersOnNodes(driver, NULL);
 	driver->user_place = PlacesOfUsers(driver);
 	block.likes = HugeZeroArray(driver->users, sizeof(int32));
+	block.dislikes = block.has_weights ? HugeZeroArray(driver->users, sizeof(bool)) : NULL;
 	MakeCells(&ratings->by_item, nitems, ratings->rows, &block);
 	for (; block.first < nitems; block.first += block.count)
 	{
@@ -438,6 +450,8 @@ TakeItemCells(Driver *driver, const int32 *item_counts, Ratings *ratings)
 	MemoryContextDelete(context);
 	if (ratings->by_item.start[nitems] != ratings->rows)
 		NodesDisagree("They have more cells of users than of items.");
+	for (int64 u = 0; block.dislikes && u < driver->users; u++)
+		block.likes[u] = Max(block.likes[u], block.dislikes[u]);
 	return block.likes;
 }
 

@@ -16,20 +16,20 @@ typedef struct DriverNode
 } DriverNode;
 
 /*
- * What is sent: ids of items, or an array with an element of each of them.  Arrays are the caller's, and are not
- * copied: they must stay as they are until SendArrays() returns.
+ * What is sent: ids of items or users, cells of users' attributes, or an array with an element of each of them.  Arrays
+ * are the caller's, and are not copied: they must stay as they are until SendArrays() returns.
  */
 typedef struct SentArray
 {
 	Channel		channel;
-	const void *values;			/* IdMap of ids, else the array */
+	const void *values;			/* IdMap of ids, Cells, else the array */
 	Size		width;			/* bytes of an element */
 	int64		first;			/* number of the first one, of ids */
 	int64		count;
 } SentArray;
 
-/* Arrays that go together at most: those of a half-sweep, see SendItems(). */
-#define MOST_SENT 3
+/* Arrays that go together at most: those of a half-sweep, see SendItems(), or those before rows are sorted. */
+#define MOST_SENT 5
 
 /* What goes to all nodes next, and how much of it has gone. */
 typedef struct Sending
@@ -38,6 +38,7 @@ typedef struct Sending
 	SentArray	array[MOST_SENT];
 	int			current;
 	int64		at;				/* in it */
+	MfRows		part;			/* of cells: what is at hand */
 } Sending;
 
 /*
@@ -75,6 +76,11 @@ typedef struct Driver
 	double		bias;			/* sum over users */
 	double	   *gram;			/* shared x shared, of all users; unless items_here */
 	float	   *mean;			/* given_ld: mean user */
+	int64		nfeatures;		/* of users' attributes; 0: there are none */
+	const float *map;			/* nfeatures x given_ld: what users are drawn to goes by it; NULL: it does not */
+	const float *map_scale;		/* nfeatures */
+	float	   *map_mean;		/* given_ld: the mean user that goes with it */
+	bool		map_sent;		/* nodes have it */
 	int64		block;			/* items whose sums are taken at a time */
 	Size		block_width;	/* bytes of those of an item, at most */
 	char	  **sums;			/* of each node, block x block_width; NULL: there was no half-sweep of items yet */
@@ -91,7 +97,14 @@ extern void RunStep(Driver *driver, const char *step, const void *argument, Size
 extern void SendArrays(Driver *driver);
 extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
+extern int	NodeOfUser(const Driver *driver, int64 id);
 pg_noreturn extern void NodesDisagree(const char *what);
+
+/* driver_cells.c */
+extern bytea *NextSentCells(Sending *sending, const SentArray *array);
+
+/* driver_profiles.c */
+extern void SendMap(Driver *driver, Size width);
 
 /* driver_users.c */
 extern char **ReadOfUsers(Driver *driver, const char *step, Channel channel, int bits);

@@ -155,18 +155,20 @@ MakeStoreArgument(const Driver *driver, int32 version, bool with_seen, Size more
 
 /*
  * Has nodes store their users as the driver's version.  with_seen: with what users have, and with those of whom there
- * is nothing else.  Returns how many rows these are.
+ * is nothing else.  mean_bias: of users without ratings whose attributes give them a vector.  Returns how many rows these
+ * are.
  *
  * All shards are named to all nodes: each takes those that its users' hashes belong to, and fails where one is not
  * there.
  */
 int64
-StoreOnNodes(Driver *driver, bool with_seen)
+StoreOnNodes(Driver *driver, bool with_seen, float mean_bias)
 {
 	Size		bytes;
 	StoreArgument *argument = MakeStoreArgument(driver, driver->version, with_seen, 0, &bytes);
 	int64		stored = 0;
 
+	argument->mean_bias = mean_bias;
 	RunStep(driver, STEP_STORE, argument, bytes, TakeStored, &stored);
 	pfree(argument);
 	return stored;

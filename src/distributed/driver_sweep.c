@@ -69,6 +69,7 @@ SendItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
 	AddArray(driver, CHANNEL_INTEREST, factors->interest, width, problem->nitems);
 	AddArray(driver, CHANNEL_RATING, factors->rating, width, problem->nitems);
 	AddArray(driver, CHANNEL_BIAS, factors->item_bias, sizeof(float), problem->nitems);
+	SendMap(driver, width);
 	SendArrays(driver);
 }
 
@@ -158,7 +159,7 @@ SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 }
 
 /*
- * A half-sweep of users, drawn to problem->user_mean, on their nodes, to which items' vectors go first; returns the
+ * A half-sweep of users, drawn to problem->user_mean or to what DrawUsersOnNodes() has said, on their nodes, to which items' vectors go first; returns the
  * objective.  exact: see mf_als_begin().
  */
 double
@@ -166,7 +167,7 @@ SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *fac
 {
 	int			ld = mf_padded(problem->factors);
 	int			d = GramDimensions(driver, problem);
-	Size		bytes = sizeof(UsersArgument) + sizeof(float) * ld;
+	Size		bytes = sizeof(UsersArgument) + 2 * sizeof(float) * ld;
 	char	   *argument = palloc0(bytes);
 	Results		results = MakeResults(driver, sizeof(NodeUsers) + sizeof(float) * ld + sizeof(double) * d * d);
 	double		loss;
@@ -174,8 +175,10 @@ SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *fac
 	SendItems(driver, problem, factors);
 	driver->users_exact = exact;
 	driver->users_here = false;
-	memcpy(argument, &(UsersArgument) {exact, d > 0, driver->gain}, sizeof(UsersArgument));
+	memcpy(argument, &(UsersArgument) {exact, driver->map != NULL, d > 0, driver->gain}, sizeof(UsersArgument));
 	memcpy(argument + sizeof(UsersArgument), problem->user_mean, sizeof(float) * ld);
+	if (driver->map)
+		memcpy(argument + sizeof(UsersArgument) + sizeof(float) * ld, driver->map_mean, sizeof(float) * ld);
 	RunStep(driver, STEP_USERS, argument, bytes, TakeResult, &results);
 	loss = SumUsers(driver, problem, &results);
 	pfree(argument);

@@ -117,9 +117,12 @@ LeastRun(const IdMerge *merge)
 	return least;
 }
 
-/* driver->user_order: whose users are, in the order of all users' ids; once, after rows have been taken. */
+/*
+ * driver->user_order: whose users are, in the order of all users' ids; once, after rows have been taken.  ids: takes their
+ * ids, in that order; NULL: nobody wants these.
+ */
 void
-RankUsersOnNodes(Driver *driver)
+RankUsersOnNodes(Driver *driver, IdMap *ids)
 {
 	IdMerge		merge = {.driver = driver};
 	int64		placed = 0;
@@ -144,6 +147,8 @@ RankUsersOnNodes(Driver *driver)
 			NodesDisagree("They have more users than they have said.");
 		if (placed % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
+		if (ids && AddId(ids, merge.run[node].id[merge.run[node].next]) != placed)
+			NodesDisagree("A user has ratings on two of them.");
 		merge.run[node].next++;
 		driver->user_order[placed++] = (NodeNumber) node;
 	}

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "distributed/node.h"
 #include "distributed/node_items.h"
+#include "distributed/node_profiles.h"
 #include "distributed/node_read.h"
 #include "distributed/node_served.h"
 #include "distributed/node_store.h"
@@ -39,6 +40,7 @@ NextOfNothing(NodeAnswer *answer)
 static void
 BeginEnd(NodeAnswer *answer)
 {
+	FreeProfiles(answer->state);
 	FreeNodeState(answer->state);
 	answer->state = NULL;
 }
@@ -51,6 +53,7 @@ static const Step steps[] = {
 	{STEP_TIMES, NODE_LISTED, BeginTimes, NODE_LISTED},
 	{STEP_SORT, NODE_LISTED, BeginSort, NODE_LISTED},
 	{STEP_BEGIN, NODE_SORTED, BeginProblem, NODE_SORTED},
+	{STEP_PROFILES, NODE_SOLVES, BeginProfiles, NODE_SOLVES},
 	{STEP_ITEM_CELLS, NODE_SOLVES, BeginItemCells, NODE_SOLVES},
 	{STEP_USERS, NODE_SOLVES, BeginUsers, NODE_SOLVES},
 	{STEP_USER_VECTORS, NODE_SOLVES, BeginUserVectors, NODE_SOLVES},
@@ -156,7 +159,7 @@ ReceiveChunk(int64 job, const bytea *chunk)
 
 	if (state == NULL)
 		NodeStepIsWrong();
-	if (state->empty)
+	if (state->empty && header.channel != CHANNEL_PROFILE_OWNERS)
 		return;
 	ld = state->phase == NODE_SOLVES ? mf_padded(MeasuredProblem(state)->factors) : 0;
 	factors = MeasuredFactors(state);
@@ -171,6 +174,19 @@ ReceiveChunk(int64 job, const bytea *chunk)
 			break;
 		case CHANNEL_USER_ORDER:
 			ReceiveUserOrder(state, &header, data, bytes);
+			break;
+		case CHANNEL_PROFILE_OWNERS:
+			ReceiveProfileOwners(state, &header, data, bytes);
+			break;
+		case CHANNEL_PROFILE_IDS:
+			ReceiveProfileIds(state, &header, data, bytes);
+			break;
+		case CHANNEL_USER_FEATURES:
+			ReceiveUserFeatures(state, &header, data, bytes);
+			break;
+		case CHANNEL_MAP:
+		case CHANNEL_MAP_SCALE:
+			ReceiveMap(state, &header, data, bytes);
 			break;
 		case CHANNEL_ITEM_COUNTS:
 			ReceiveCounts(state, &header, data, bytes);

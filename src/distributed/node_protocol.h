@@ -24,6 +24,7 @@
 #define STEP_TIMES "times"		/* rows by a digit of their time */
 #define STEP_SORT "sort"		/* rows by user and by item, whose numbers have come: sums for scales, counts */
 #define STEP_BEGIN "begin"		/* the problem, for which all is made */
+#define STEP_PROFILES "profiles"	/* attributes of users are about to come */
 #define STEP_ITEM_CELLS "item_cells"	/* where the driver solves items: their cells, once */
 #define STEP_USERS "users"		/* users solved, whose items have come */
 #define STEP_USER_VECTORS "user_vectors"	/* where the driver solves items: users as they are now */
@@ -60,7 +61,12 @@ typedef enum Channel
 	CHANNEL_HELD_ROWS,			/* HeldUser, and what follows it */
 	CHANNEL_ITEM_CELLS,			/* int32 counts of items, then columns, and ratings and weights where cells have them */
 	CHANNEL_EVENT_ROWS,			/* int64 of each kind of event: rows */
-	CHANNEL_USER_VECTORS		/* see mf_vectors_pack(); then floats, biases, where there are any */
+	CHANNEL_USER_VECTORS,		/* see mf_vectors_pack(); then floats, biases, where there are any */
+	CHANNEL_PROFILE_OWNERS,		/* NodeNumber: of users without ratings of whom attributes are known */
+	CHANNEL_PROFILE_IDS,		/* packed rows of their ids */
+	CHANNEL_USER_FEATURES,		/* int32 counts of users of all nodes, then columns and values */
+	CHANNEL_MAP,				/* vectors of given_ld floats, of features */
+	CHANNEL_MAP_SCALE			/* floats, likewise */
 } Channel;
 
 /* What a chunk begins with. */
@@ -170,6 +176,12 @@ typedef struct NodeProblem
 	bool		rests;
 } NodeProblem;
 
+/* With STEP_PROFILES. */
+typedef struct ProfilesArgument
+{
+	int64		nfeatures;
+} ProfilesArgument;
+
 /* Of STEP_USERS, before the mean user (given_ld floats) and, if it is asked for, the Gram matrix (shared x shared doubles). */
 typedef struct NodeUsers
 {
@@ -179,10 +191,11 @@ typedef struct NodeUsers
 	double		bias;			/* sum of users' biases */
 } NodeUsers;
 
-/* With STEP_USERS, before the mean user. */
+/* With STEP_USERS, before the mean user and the one that a map which has just been sent goes with. */
 typedef struct UsersArgument
 {
 	bool		exact;
+	bool		drawn;			/* to what the map makes of users' attributes, rather than to the mean user */
 	bool		gram;			/* of objectives with an interest part: the Gram matrix of users is asked for */
 	double		gain;			/* see mf_als_gain() */
 } UsersArgument;
@@ -213,6 +226,7 @@ typedef struct StoreArgument
 	int32		nshards;
 	char		schema[NAMEDATALEN];
 	char		table[NAMEDATALEN];
+	float		mean_bias;		/* of users, for those without ratings */
 } StoreArgument;
 
 /* With STEP_SERVED, behind StoreArgument and its shards; behind this the version's mean user, in floats. */

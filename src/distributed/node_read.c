@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "compat.h"
+#include "distributed/node_profiles.h"
 #include "distributed/node_read.h"
 #include "pg/alloc.h"
 #include "pg/packed_rows.h"
@@ -138,7 +139,7 @@ static NodeSums
 SumNode(NodeState *state)
 {
 	Ratings    *ratings = state->ratings;
-	NodeSums	sums = {.users = ratings->users->count,.rows = ratings->rows,
+	NodeSums	sums = {.users = ratings->by_user.nrows,.rows = ratings->rows,
 	.held_out = ratings->held_out.count,.faded = ratings->faded,.left = ratings->left};
 
 	SumWeights(ratings, &sums.weights);
@@ -284,6 +285,7 @@ BeginSort(NodeAnswer *answer)
 	ReportPhase(PHASE_SORT);
 	SortPart(state->intake, state->items, holdout, &argument.range, state->user_place);
 	AppendCold(state);
+	AppendProfiles(state);
 	SortOthers(&state->source, ratings, &state->parallel);
 	state->item_counts = CountItems(state);
 	state->phase = NODE_SORTED;

@@ -60,6 +60,7 @@ typedef struct NodeState
 	char	   *held_bits;		/* of users: who has relevant rows held out; NULL: nobody has asked */
 	ValidationSample *sample;	/* of users of here, with what is held out of them, */
 	int32	   *sample_at;		/* and the places that they have in the argument */
+	struct NodeProfiles *profiles;	/* of users' attributes: node_profiles.c; NULL: there are none */
 	bool	   *left_out;		/* users who count for no sums; NULL: all count */
 	MfMatrix	rest;			/* cells of a part of the items without theirs, */
 	int64		rest_rows;		/* with room for so many rows */

@@ -14,6 +14,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "distributed/node_profiles.h"
 #include "distributed/node_store.h"
 #include "model/factor_rows.h"
 #include "model/model_catalog.h"
@@ -76,13 +77,11 @@ NumberItems(const NodeState *state)
 	return numbers;
 }
 
-/* Stores the users whose hashes a shard has; returns how many these are. */
-static int64
-StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *shard, const int32 *hash, int64 count,
-		   int32 *numbers)
+/* What is stored of users, all of them. */
+static FactorRows
+RowsOfUsers(NodeState *state, float mean_bias)
 {
-	Ratings    *ratings = state->ratings;
-	int32	   *chosen = HugeArray(count, sizeof(int32));
+	const Ratings *ratings = state->ratings;
 	FactorRows	rows = {
 		.factors = state->problem.factors,
 		.ids = ratings->users,
@@ -92,12 +91,26 @@ StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *sh
 		.vectors = state->factors.user,
 		.fingerprints = ratings->fingerprints->user,
 		.nfingerprints = state->problem.nusers,
-		.unknown = ratings->unknown,
-		.chosen = chosen
+		.unknown = ratings->unknown
 	};
+
+	PutProfiles(state, mean_bias, &rows);
+	DropTiny(state->factors.user, ratings->users->count * (int64) mf_padded(state->problem.factors));
+	DropTiny(state->factors.user_bias, ratings->users->count);
+	return rows;
+}
+
+/* Stores the users whose hashes a shard has; returns how many these are. */
+static int64
+StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *shard, const int32 *hash, int64 count,
+		   int32 *numbers, FactorRows rows)
+{
+	Ratings    *ratings = state->ratings;
+	int32	   *chosen = HugeArray(count, sizeof(int32));
 	SeenRows	seen;
 	int64		last = argument->with_seen ? count : ratings->users->count;
 
+	rows.chosen = chosen;
 	for (int64 u = 0; u < last; u++)
 		if (hash[u] >= shard->min && hash[u] <= shard->max)
 			chosen[rows.nchosen++] = (int32) u;
@@ -146,6 +159,7 @@ BeginStore(NodeAnswer *answer)
 {
 	NodeState  *state = answer->state;
 	StoreArgument argument;
+	FactorRows	rows;
 	int32	   *numbers;
 	int32	   *hash;
 	int64		count;
@@ -154,16 +168,15 @@ BeginStore(NodeAnswer *answer)
 	if (state->empty)
 		return;
 	TakeStoreArgument(answer, &argument, 0);
-	DropTiny(state->factors.user, state->problem.nusers * mf_padded(state->problem.factors));
-	DropTiny(state->factors.user_bias, state->problem.nusers);
 	ReportPhase(PHASE_STORE);
+	rows = RowsOfUsers(state, argument.mean_bias);
 	numbers = NumberItems(state);
 	hash = HashUsers(state, &count);
 	for (int s = 0; s < argument.nshards; s++)
 	{
 		ShardRange	shard = StoredShard(answer, s);
 
-		answer->at += StoreShard(state, &argument, &shard, hash, count, numbers);
+		answer->at += StoreShard(state, &argument, &shard, hash, count, numbers, rows);
 	}
 
 	/*

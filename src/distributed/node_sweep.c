@@ -12,6 +12,7 @@
 #include "core/als/als_sums.h"
 #include "core/linalg/gram.h"
 #include "core/predict/predict.h"
+#include "distributed/node_profiles.h"
 #include "distributed/node_sweep.h"
 #include "distributed/node_users.h"
 #include "pg/alloc.h"
@@ -80,12 +81,13 @@ MakeFactors(NodeState *state)
 {
 	const MfProblem *problem = &state->problem;
 	int64		ld = mf_padded(problem->factors);
+	int64		nusers = state->ratings->users->count;	/* those without ratings, too */
 
-	state->factors.user = HugePageArray(problem->nusers * ld, sizeof(float));
+	state->factors.user = HugePageArray(nusers * ld, sizeof(float));
 	if (problem->has_rating)
 	{
 		state->factors.rating = HugePageArray(problem->nitems * ld, sizeof(float));
-		state->factors.user_bias = HugePageArray(problem->nusers, sizeof(float));
+		state->factors.user_bias = HugePageArray(nusers, sizeof(float));
 		state->factors.item_bias = HugePageArray(problem->nitems, sizeof(float));
 		state->factors.user_spread = state->ratings->spread;
 	}
@@ -113,7 +115,7 @@ BeginProblem(NodeAnswer *answer)
 	problem->int8 = given.int8;
 	problem->rests = given.rests;
 	problem->weighted = CellsHaveWeights(&state->ratings->by_user);
-	state->user_counts = CountCells(&state->ratings->by_user, problem->nusers, false);
+	state->user_counts = CountCells(&state->ratings->by_user, state->ratings->users->count, false);
 	likes = CountCells(&state->ratings->by_user, problem->nusers, state->ratings->dislikes > 0);
 	state->mean_user = HugePageArray(mf_padded(problem->factors), sizeof(float));
 	problem->user_mean = state->mean_user;
@@ -194,7 +196,7 @@ NextUsers(NodeAnswer *answer)
 	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, data, bytes);
 }
 
-/* STEP_USERS: a half-sweep of users; items' vectors have come.  Argument: UsersArgument and the mean user. */
+/* STEP_USERS: a half-sweep of users; items' vectors have come.  Argument: UsersArgument and two mean users. */
 void
 BeginUsers(NodeAnswer *answer)
 {
@@ -202,15 +204,20 @@ BeginUsers(NodeAnswer *answer)
 	Cells	   *cells = &state->ratings->by_user;
 	UsersArgument argument;
 	Size		mean_bytes = sizeof(float) * mf_padded(state->problem.factors);
+	float	   *map_mean;
 	MfRows		rows;
 
 	answer->next = NextUsers;
 	if (state->empty)
 		return;
 	StepArgument(answer, &argument, sizeof(argument));
-	if (answer->bytes != sizeof(argument) + mean_bytes)
+	if (answer->bytes != sizeof(argument) + 2 * mean_bytes)
 		NodeStepIsWrong();
 	memcpy(state->mean_user, answer->argument + sizeof(argument), mean_bytes);
+	map_mean = palloc(mean_bytes);
+	memcpy(map_mean, answer->argument + sizeof(argument) + mean_bytes, mean_bytes);
+	DrawUsersOfNode(state, argument.drawn, map_mean);
+	pfree(map_mean);
 	mf_als_set_gain(state->als, argument.gain);
 	CheckCore(mf_als_begin(state->als, MF_USERS, argument.exact, NULL));
 	RewindCells(cells);

@@ -196,7 +196,7 @@ StoreVersion(Trainer *t)
 	StoreNewVersion(&t->version, &users, &items, (const FeatureRows *const[2])
 					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL});
 	if (training->driver)
-		(void) StoreOnNodes(training->driver, t->version.stores_seen);
+		(void) StoreOnNodes(training->driver, t->version.stores_seen, (float) MeanBias(training));
 }
 
 /* Which rows are kept from learning: those of validation, else those of a guard. */
@@ -260,9 +260,9 @@ PublishVersion(const Trainer *t, const ModelVersion *version)
 	PublishImage(&source);
 }
 
-/* Reads attributes of items and users, where the training goes by some, and says what they were taken as. */
+/* Reads attributes of items and of these users, where the training goes by some, and says what they were taken as. */
 static void
-LoadAttributes(Trainer *t)
+LoadAttributes(Trainer *t, IdMap *users)
 {
 	Training   *training = &t->training;
 
@@ -270,7 +270,7 @@ LoadAttributes(Trainer *t)
 		training->features = LoadFeatures(&t->attributes, training->ratings->items, MaintenanceMemory(),
 										  &training->parallel);
 	if (HasFeatures(&t->request->options.user_features))
-		training->user_features = LoadFeatures(&t->profiles, training->ratings->users, MaintenanceMemory(),
+		training->user_features = LoadFeatures(&t->profiles, users, MaintenanceMemory(),
 											   &training->parallel);
 }
 
@@ -307,7 +307,7 @@ LoadTraining(Trainer *t)
 	BeginProgress(t->version.model.name);
 	training->ratings = LoadRatings(&t->source, TrainHalfLife(&training->options), ChooseHoldout(t), true,
 									&training->parallel);
-	LoadAttributes(t);
+	LoadAttributes(t, training->ratings->users);
 	SortOthers(&t->source, training->ratings, &training->parallel);
 	SettleObjective(training);
 	KeepArguments(t);
@@ -318,6 +318,28 @@ LoadTraining(Trainer *t)
 		CreateUserMap(training);
 	if (!t->request->warm)
 		NoticeShown(training, t->source.name);
+}
+
+/*
+ * Reads attributes of items and users where users are on nodes, and has these know the order of all users where somebody
+ * goes by it: some of them will be asked for, or ranked: rows will be held out.
+ */
+static void
+LoadAttributesOfNodes(Trainer *t, bool ranked)
+{
+	Training   *training = &t->training;
+	IdMap	   *users = CreateIdMap(&t->source.user);
+
+	if (HasFeatures(&t->request->options.user_features))
+		RankUsersOnNodes(training->driver, users);
+	LoadAttributes(t, users);
+	if (training->features || training->user_features || ranked)
+	{
+		RankUsersOnNodes(training->driver, NULL);
+		SendUserOrder(training->driver);
+	}
+	if (training->user_features)
+		SendProfiles(training->driver, users);
 }
 
 /* LoadTraining() where the rows stay on their nodes. */
@@ -334,18 +356,18 @@ LoadOnNodes(Trainer *t)
 	CreateTablesOnNodes(version);
 	training->driver = OpenDriver(&t->source, version->model.user_relid, version->version, settings);
 	training->ratings = TakeOnNodes(training->driver, version->model.name, TrainHalfLife(&training->options));
-	LoadAttributes(t);
-	if (training->features || holdout.fraction > 0)
-	{
-		RankUsersOnNodes(training->driver);
-		SendUserOrder(training->driver);
-	}
+	LoadAttributesOfNodes(t, holdout.fraction > 0);
 	SortOnNodes(training->driver, holdout, &training->item_counts);
 	SettleObjective(training);
 	KeepArguments(t);
 	StateProblem(training);
 	if (training->features)
 		CreateItemMap(training);
+	if (training->user_features)
+	{
+		SendUserFeatures(training->driver, &training->user_features->by_item, training->user_features->nfeatures);
+		CreateUserMap(training);
+	}
 }
 
 /* Has iterations measured on rows that are held out for it; those of a guard say nothing until the end. */

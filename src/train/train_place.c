@@ -19,8 +19,8 @@
 static char *
 WhyNotOnNodes(const TrainOptions *options, const Source *source, const Model *model)
 {
-	if (HasFeatures(&options->user_features))
-		return "Attributes of users are learned on one node only.";
+	if (HasFeatures(&options->user_features) && HasFeatures(&options->features))
+		return "Attributes of items and of users (item_features and user_features) are learned together on one node only.";
 	if (source->tenant)
 		return "Models of tenants are trained on one node only.";
 	if (OidIsValid(model->user_relid) && RelationOwner(model->user_relid) != GetUserId())

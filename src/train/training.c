@@ -131,7 +131,7 @@ StateProblem(Training *t)
 	problem->int8 = problem->int16;
 	problem->weighted = t->driver ? NodesHaveWeights(t->driver) : CellsHaveWeights(&ratings->by_user);
 	problem->rests = ratings->rows >= RESTING_RATINGS;
-	if (t->driver && (t->features || t->user_features || !PlanItems(t->driver, problem, ratings)))
+	if (t->driver && (t->features || !PlanItems(t->driver, problem, ratings, t->user_features != NULL)))
 		problem->nusers = 0;
 	t->nitems = t->features ? t->features->nitems : problem->nitems;
 	t->nusers = t->user_features ? t->user_features->nitems : problem->nusers;
@@ -148,6 +148,8 @@ StateProblem(Training *t)
 	if (t->driver && ItemsAreHere(t->driver))
 		likes = TakeItemCells(t->driver, t->item_counts, ratings);
 	mf_objective_regularize(objective, likes, t->item_counts, TakeFloats, problem);
-	if (likes)
+	if (t->driver)
+		t->user_counts = likes; /* which tell users who have ratings, NULL where they are not here */
+	else
 		pfree(likes);
 }

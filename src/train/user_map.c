@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "distributed/driver.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "train/item_map.h"
@@ -53,6 +54,8 @@ TakeMeanFromUsers(Training *t)
 	float	   *away = t->user_map->prior;
 	int64		ld = mf_padded(t->problem.factors);
 
+	if (t->driver)
+		TakeUserVectors(t->driver, &t->problem, &t->factors);
 	for (int64 u = 0; u < t->problem.nusers; u++)
 		for (int k = 0; k < ld; k++)
 			away[u * ld + k] = k < t->problem.shared ? t->factors.user[u * ld + k] - t->mean_user[k] : 0;
@@ -77,11 +80,13 @@ FollowUsers(Training *t, int steps)
 		for (int k = 0; k < t->problem.shared; k++)
 			map->prior[u * ld + k] += t->mean_user[k];
 	t->problem.user_prior = map->prior;
+	if (t->driver)
+		DrawUsersOnNodes(t->driver, &t->problem, map->map, map->scale, t->mean_user);
 }
 
 /*
  * Users are solved for the last time: says whose point is not the mean user, and gives users without ratings that have
- * one their vectors, and a bias.
+ * one their vectors, and a bias.  Nodes that have users do the same with theirs, which they store.
  */
 void
 MakeProfileUsers(Training *t, float bias)

@@ -215,7 +215,7 @@ SQL
 $refused->("'here'", 'no table that Citus distributes', 'a local table');
 $refused->("'copies'", 'not distributed by hash', 'a reference table');
 $refused->("'by_item'", 'not distributed by column "user_id"', 'a table by item');
-$refused->("'there', user_features => 'about_users'", 'Attributes of users', 'attributes of users');
+$refused->("'there', item_features => 'about_users', user_features => 'about_users'", 'item_features and user_features', 'attributes of both');
 is(sql($node, q[SELECT count(*) FROM mfrec.model WHERE name IN ('here', 'there', 'by_item', 'copies')]), '0', 'and nothing is left of it');
 
 # calls that come out of order

@@ -106,6 +106,10 @@ SELECT pg_temp.begin_with(overlay(bytes PLACING pg_temp.little(float8send(1e9)) 
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 2000), 'hex')) FROM problem;
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 8) || repeat('ff', 4) || repeat('00', 2000), 'hex')) FROM problem;
 SELECT pg_temp.begin_with(bytes, 'served', decode(repeat('00', 140), 'hex')) FROM problem;
+-- attributes of users whose places have not come, and of no features; a map without attributes
+SELECT pg_temp.begin_with(bytes, 'profiles', pg_temp.little(int8send(3))) FROM problem;
+SELECT pg_temp.begin_with(bytes, 'profiles', pg_temp.little(int8send(0))) FROM problem;
+SELECT pg_temp.begin_with(bytes, 'users', set_byte(decode(repeat('00', 144), 'hex'), 1, 1)) FROM problem;
 DROP TABLE problem;
 SET allow_system_table_mods = on;
 DROP TABLE pg_catalog.pg_dist_partition;
