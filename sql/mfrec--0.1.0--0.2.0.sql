@@ -1023,6 +1023,11 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mfrec_node_run';
 COMMENT ON FUNCTION mfrec.node_run(bigint, integer, text, bytea) IS 'runs a step of a training on this node';
 
+CREATE FUNCTION mfrec.node_rows(job bigint) RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'mfrec_node_rows';
+COMMENT ON FUNCTION mfrec.node_rows(bigint) IS 'the rows that this node has read so far of a training on several nodes, by its number';
+
 CREATE FUNCTION mfrec.driver_send(job bigint) RETURNS SETOF bytea
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'mfrec_driver_send';

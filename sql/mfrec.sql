@@ -503,7 +503,7 @@ COMMENT ON VIEW mf_progress IS
 COMMENT ON COLUMN mf_progress.pid IS 'process that trains';
 COMMENT ON COLUMN mf_progress.model IS 'name of the model';
 COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch; cluster: steps of k-means';
-COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far';
+COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far, by all nodes that train; there by this one';
 COMMENT ON COLUMN mf_progress.iteration IS 'completed iterations';
 COMMENT ON COLUMN mf_progress.iterations IS 'iterations at most';
 COMMENT ON COLUMN mf_progress.loss IS 'the objective after the last iteration; null before the first';
@@ -1147,6 +1147,11 @@ CREATE FUNCTION mfrec.node_run(job bigint, node integer, step text, argument byt
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'mfrec_node_run';
 COMMENT ON FUNCTION mfrec.node_run(bigint, integer, text, bytea) IS 'runs a step of a training on this node';
+
+CREATE FUNCTION mfrec.node_rows(job bigint) RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'mfrec_node_rows';
+COMMENT ON FUNCTION mfrec.node_rows(bigint) IS 'the rows that this node has read so far of a training on several nodes, by its number';
 
 CREATE FUNCTION mfrec.driver_send(job bigint) RETURNS SETOF bytea
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE

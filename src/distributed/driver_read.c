@@ -381,6 +381,7 @@ TakeOnNodes(Driver *driver, const char *model, double half_life)
 	ratings->users = CreateIdMap((IdType *) &source->user);
 	ratings->items = CreateIdMap((IdType *) &source->item);
 	NoteRowSecurity(source);
+	ReportJob(driver->job, true);
 	if (source->event_column)
 		ratings->event_rows = palloc0(sizeof(int64) * source->events.weights->count);
 	OpenOnNodes(driver, model);

@@ -76,8 +76,10 @@ BeginOpen(NodeAnswer *answer)
 	argument.model[NAMEDATALEN - 1] = '\0';
 	if (answer->bytes > sizeof(argument))
 		answer->state->events = ReceiveEvents(answer->argument + sizeof(argument), answer->bytes - sizeof(argument));
-	if (!ReportsProgress())
-		BeginProgress(argument.model);
+	if (ReportsProgress())
+		return;
+	BeginProgress(argument.model);
+	ReportJob(answer->job, false);
 }
 
 /* STEP_ITEMS: there are no more rows.  Where there was none the types of ids are unknown, and all that follows. */

@@ -162,6 +162,15 @@ PhaseSecondsToJson(void)
 	return psprintf("{%s}", json.len > 0 ? json.data + 2 : "");
 }
 
+/* It is a training on several nodes: the session that was called, or one of theirs. */
+void
+ReportJob(int64 job, bool drives)
+{
+	current.job = job;
+	current.drives = drives;
+	WriteProgress();
+}
+
 /* So many rows have been read; written to the file only now and then, so it may be called for every batch. */
 void
 ReportRowsRead(int64 rows)

@@ -29,6 +29,8 @@ typedef struct Progress
 	int32		iterations;		/* at most */
 	double		loss;			/* NaN: none yet */
 	int64		rows;			/* read so far */
+	int64		job;			/* of a training on several nodes, whose number it is; 0: none */
+	bool		drives;			/* this session was called, and others have the rows */
 	int64		memory;			/* bytes that the training has allocated */
 	TimestampTz started;
 	TimestampTz sweep_started;
@@ -37,6 +39,7 @@ typedef struct Progress
 
 extern bool ReportsProgress(void);
 extern void BeginProgress(const char *model);
+extern void ReportJob(int64 job, bool drives);
 extern void ReportPhase(Phase phase);
 extern void ReportRowsRead(int64 rows);
 extern void ReportIteration(int iteration, int iterations, double loss);

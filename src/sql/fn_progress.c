@@ -1,5 +1,5 @@
 /*
- * fn_progress.c - SQL function that shows the trainings that run right now: mf_trainings.
+ * fn_progress.c - SQL functions that show the trainings that run right now: mf_trainings, mfrec.node_rows.
  *
  * A training writes what it does to a file of its own (pg/progress.c), as others cannot see its rows before it
  * commits.
@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "distributed/node_rows.h"
 #include "pg/progress.h"
 #include "sql/srf.h"
 
@@ -21,6 +22,21 @@ static double
 SecondsBetween(TimestampTz from, TimestampTz to)
 {
 	return (to - from) / 1e6;
+}
+
+/* The rows that a training has read, here or on all nodes that read for it. */
+static int64
+RowsOfTraining(const Progress *p)
+{
+	return p->drives && p->phase == PHASE_READ ? p->rows + RowsReadThere(p->job) : p->rows;
+}
+
+/* mfrec.node_rows(job bigint): the rows that this node has read of a training on several nodes. */
+PGDLLEXPORT PG_FUNCTION_INFO_V1(mfrec_node_rows);
+Datum
+mfrec_node_rows(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(RowsReadHere(PG_GETARG_INT64(0)));
 }
 
 /*
@@ -47,7 +63,7 @@ mf_trainings(PG_FUNCTION_ARGS)
 		values[0] = Int32GetDatum(p->pid);
 		values[1] = CStringGetTextDatum(p->model);
 		values[2] = CStringGetTextDatum(PhaseName(p->phase));
-		values[3] = Int64GetDatum(p->rows);
+		values[3] = Int64GetDatum(RowsOfTraining(p));
 		values[4] = Int32GetDatum(p->iteration);
 		values[5] = Int32GetDatum(p->iterations);
 		values[6] = Float8GetDatum(p->loss);

@@ -49,6 +49,16 @@ is($out . $err, "$all_right\n", 'a query of lists while a shard moves');
 ($status, $out, $err) = finish_sql($moved);
 is($err, '', 'which it does');
 check_all('moved in the middle of a query', @sessions);
+# lists of distributed users that are cancelled, or take too long: on workers, too
+my $long = "SELECT /* lists */ count(*) FROM people u, LATERAL mf_recommend(u.user_id, 3, 'ratings') r WHERE pg_sleep(0.05) IS NOT NULL";
+my $asks = q[SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%mf\_recommend(u.user_id%pg\_sleep%' AND state = 'active' AND pid <> pg_backend_pid()];
+my $run = start_sql($node, $long);
+ok($_->poll_query_until('postgres', $asks =~ s/count\(\*\)/count(*) > 0/r), 'lists are made') for @workers;
+sql($node, q[SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT /* lists */%']);
+like((finish_sql($run))[2], qr/canceling statement due to user request/, 'cancelled when lists are made');
+like((finish_sql(start_sql($node, "SET statement_timeout = '500ms'; $long")))[2], qr/statement timeout/, 'lists that take too long');
+ok($_->poll_query_until('postgres', $asks =~ s/count\(\*\)/count(*) = 0/r), 'no node goes on') for @nodes;
+check_all('cancelled lists', @sessions);
 ask($sessions[0], 'BEGIN');
 ask($sessions[0], "SELECT mf_retrain('ratings')");
 my $waits = start_sql($node, 'SET lock_timeout = 2000; ' . $move->($workers[1], $workers[0], 'block_writes'));

@@ -210,12 +210,10 @@ CREATE TABLE by_item (LIKE here);
 SELECT create_distributed_table('by_item', 'item_id', colocate_with => 'none');
 CREATE TABLE copies (LIKE here);
 SELECT create_reference_table('copies');
-CREATE TABLE about_users AS SELECT u AS user_id, 'kind ' || u % 5 AS kind FROM generate_series(1, 400) u;
 SQL
 $refused->("'here'", 'no table that Citus distributes', 'a local table');
 $refused->("'copies'", 'not distributed by hash', 'a reference table');
 $refused->("'by_item'", 'not distributed by column "user_id"', 'a table by item');
-$refused->("'there', item_features => 'about_users', user_features => 'about_users'", 'item_features and user_features', 'attributes of both');
 is(sql($node, q[SELECT count(*) FROM mfrec.model WHERE name IN ('here', 'there', 'by_item', 'copies')]), '0', 'and nothing is left of it');
 
 # calls that come out of order

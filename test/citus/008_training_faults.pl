@@ -105,11 +105,24 @@ $locked = $lock_shard->($workers[0], 'slow');
 $run = start_sql($node, "SELECT version FROM mf_train('slow', model => 'ratings', factors => 2, iterations => 1, distribute => true)");
 ok($workers[1]->poll_query_until('postgres', "SELECT count(*) = 1 FROM mf_progress WHERE model = 'ratings' AND phase = 'read' AND rows_read >= 500000"), 'rows that a node has read');
 is(sql($workers[0], 'SELECT model, phase, rows_read FROM mf_progress'), 'ratings|read|0', 'another one waits');
-is(sql($node, 'SELECT phase FROM mf_progress'), 'read', 'so does the whole');
+is(sql($node, 'SELECT phase, rows_read >= 500000 AND rows_read < 2400000 FROM mf_progress'), 'read|t', 'so does the whole, which says what nodes have read');
+sql($node, q[CREATE ROLE watcher LOGIN]);
+is(sql($node, 'SET ROLE watcher; SELECT rows_read >= 500000 FROM mf_progress'), 't', 'to others, too');
 sql($node, "SELECT pg_cancel_backend(pid) FROM ($driver) x");
 $fails->($run, qr/canceling statement/, 'cancelled when some had read');
 is(join(' ', everywhere(\@nodes, 'SELECT count(*) FROM mf_progress')), '0 0 0 0', 'which no node tells of any more');
 close_session($locked);
+
+# while nodes count rows by their times, of which the newest are held out, and sort them
+sql($node, 'ALTER TABLE slow ADD COLUMN at bigint');
+sql($node, 'UPDATE slow SET at = hashint8(user_id * 1000 + item_id)');
+my $newest = "SELECT version FROM mf_train('slow', model => 'ratings', factors => 96, iterations => 10000, tolerance => 0, validation => 0.1, feedback => 'implicit', rating_column => NULL, time_column => 'at', distribute => true)";
+$run = start_sql($node, $newest);
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM mf_progress WHERE phase IN ('sort', 'sweep')"), 'rows are counted by time');
+sql($node, "SELECT pg_cancel_backend(pid) FROM ($driver) x");
+$fails->($run, qr/canceling statement due to user request/, 'cancelled when rows are counted by time');
+# timeouts from the read until sweeps have begun
+$fails->(start_sql($node, "SET statement_timeout = '${_}ms'; $newest"), qr/statement timeout/, "a timeout after $_ ms") for 600, 900, 1200, 1500, 2000;
 sql($node, 'DROP TABLE slow');
 
 # in half-sweeps: cancelled, a node's session ended, the driver's session ended, a timeout
@@ -163,6 +176,23 @@ my $kept = sub {
 	same_everywhere(\@nodes, $lists, $first, "$how: lists are as before");
 	return;
 };
+
+# while the version that serves is measured on nodes, for a guard: in the last iteration, and behind it
+my $again = "SELECT version FROM mf_retrain('ratings', guard => 0.2, distribute => true)";
+for my $wait (0 .. 3)
+{
+	$run = start_sql($node, "BEGIN; $again; SELECT pg_sleep(100)");
+	ok($node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM mf_progress WHERE iteration >= 2'), 'sweeping');
+	sleep 0.03 * $wait;
+	sql($node, q[SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT version FROM mf\_retrain%' AND pid <> pg_backend_pid()]);
+	like((finish_sql($run))[2], qr/canceling statement due to user request/, 'cancelled about when the version that serves is measured');
+	$kept->('then');
+}
+for my $timeout (200, 300, 400, 600)
+{
+	like((finish_sql(start_sql($node, "SET statement_timeout = '${timeout}ms'; BEGIN; $again; SELECT pg_sleep(100)")))[2], qr/statement timeout/, 'a timeout of a guarded training');
+	$kept->("a timeout after $timeout ms");
+}
 
 # while users are stored
 $locked = $lock_shard->($workers[1], 'ratings_user_factors');
