@@ -71,7 +71,7 @@ WhyNotDistributed(const Source *source, Oid user_relid)
 	Oid			relid;
 
 	if (!FindRowTable(source->relid, source->user_column, &relid, &user))
-		return psprintf("It is a view that does more than choose rows of one table and compute columns, or column \"%s\" is not the table's: name a distributed table.",
+		return psprintf("It is a view that does more than choose rows of one table, join reference tables and compute columns, or column \"%s\" is not the table's: name a distributed table.",
 						source->user_column);
 	table = FindCitusTable(relid);
 	if (table == NULL)

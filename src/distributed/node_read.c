@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -133,6 +135,17 @@ ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char
 		NodeStepIsWrong();
 }
 
+/* Whether rows say no more than that a user took an item, and none of them twice: other nodes may have some. */
+static bool
+AllWeighOne(const NodeState *state)
+{
+	const Source *source = &state->source;
+	const Ratings *ratings = state->ratings;
+
+	return !ratings->is_explicit && source->value_column == NULL && source->weight_column == NULL &&
+		source->event_column == NULL && !RowsFade(ratings->fading) && ratings->merged == 0;
+}
+
 /*
  * What rows come to here, once they are sorted.  Ratings are summed by their weights and without: which of them counts is
  * known when all nodes' are.
@@ -144,7 +157,10 @@ SumNode(NodeState *state)
 	NodeSums	sums = {.users = ratings->by_user.nrows,.rows = ratings->rows,
 	.held_out = ratings->held_out.count,.faded = ratings->faded,.left = ratings->left};
 
-	SumWeights(ratings, &sums.weights);
+	if (AllWeighOne(state))
+		sums.weights = (WeightSums) {true, ratings->rows, 0, ratings->rows, ratings->rows * log1p(1), 1, 1};
+	else
+		SumWeights(ratings, &sums.weights);
 	sums.weighted.shift = sums.plain.shift = NAN;
 	if (ratings->is_explicit)
 	{

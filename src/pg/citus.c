@@ -190,6 +190,7 @@ TakePartition(void *state, HeapTuple tuple, Relation rel)
 		table->collation = column->varcollid;
 	}
 	table->method = DatumGetChar(CatalogColumn(tuple, rel, "partmethod", &isnull));
+	table->reference = table->method == CITUS_WHOLE && DatumGetChar(CatalogColumn(tuple, rel, "repmodel", &isnull)) == CITUS_BY_COMMIT;
 }
 
 /* CatalogRowFunction: one of a table's shards; of those not distributed by hash the range means nothing here. */

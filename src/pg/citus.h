@@ -22,6 +22,7 @@ typedef struct CitusTable
 	bool		valid;			/* the rest is, and nothing has changed since */
 	bool		is_citus;		/* it has the table; the rest is unset where not */
 	char		method;			/* CITUS_BY_HASH, CITUS_WHOLE or another one */
+	bool		reference;		/* of CITUS_WHOLE: every node has all of it */
 	AttrNumber	column;			/* that rows are distributed by; InvalidAttrNumber: none */
 	int			nshards;
 	CitusShard *shards;			/* in ascending order of min */
@@ -33,6 +34,9 @@ typedef struct CitusTable
 /* How rows are distributed, as Citus's catalog has it: by a hash of a column, or not at all. */
 #define CITUS_BY_HASH 'h'
 #define CITUS_WHOLE 'n'
+
+/* How placements of a shard are kept alike: by two-phase commits, as those of reference tables are. */
+#define CITUS_BY_COMMIT 't'
 
 extern bool HasCitus(void);
 extern bool CitusHasExtension(const char *name);

@@ -1,9 +1,9 @@
 /*
  * view_table.c - the table whose rows a view shows.
  *
- * A view that passes on rows of one table, some or all of them, with columns of its own, is as good as the table where
- * rows are to be read where they lie: a row of it is where the table's row is.  What joins, groups or limits rows makes
- * new ones, which are nowhere.
+ * A view that passes on rows of one table, some or all of them, with columns of its own or of reference tables of
+ * Citus, is as good as the table where rows are to be read where they lie: a row of it is where the table's row is.  What
+ * joins rows otherwise, groups or limits them makes new ones, which are nowhere.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "pg/citus.h"
 #include "source/view_table.h"
 
 /* Whether a query passes on rows of what is in its FROM one by one. */
@@ -26,23 +27,66 @@ PassesRows(const Query *query)
 		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
 		query->distinctClause == NIL && query->sortClause == NIL && query->limitCount == NULL &&
 		query->limitOffset == NULL && query->rowMarks == NIL && !query->hasAggs && !query->hasWindowFuncs &&
-		!query->hasTargetSRFs && !query->hasSubLinks && list_length(query->jointree->fromlist) == 1;
+		!query->hasTargetSRFs && !query->hasSubLinks;
+}
+
+/* Whether an entry of a FROM is a relation as it is. */
+static bool
+IsPlainRelation(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && rte->tablesample == NULL;
+}
+
+/*
+ * Whether rows of a part of a FROM are those of the relation number `rows`, each with what reference tables add to it,
+ * which every node has; *met: it is in this part.
+ */
+static bool
+AddsToRows(const Query *query, const Node *from, int rows, bool *met)
+{
+	const JoinExpr *join = (const JoinExpr *) from;
+	bool		left = false;
+	bool		right = false;
+
+	if (IsA(from, RangeTblRef))
+	{
+		int			index = ((const RangeTblRef *) from)->rtindex;
+		const RangeTblEntry *rte = rt_fetch(index, query->rtable);
+		const CitusTable *table;
+
+		*met = index == rows;
+		if (*met || !IsPlainRelation(rte))
+			return *met;
+		table = FindCitusTable(rte->relid);
+		return table && table->reference;
+	}
+	if (!IsA(from, JoinExpr) || !AddsToRows(query, join->larg, rows, &left) || !AddsToRows(query, join->rarg, rows, &right))
+		return false;
+	*met = left || right;
+	/* where a row has no partner, it is the one with the user that stays */
+	return join->jointype == JOIN_INNER || (join->jointype == JOIN_LEFT && !right);
 }
 
 /* The relation and the column of it that a view's column is; false where its query does more than pass on rows. */
 static bool
 FindBeneath(const Query *query, AttrNumber column, Oid *relid, AttrNumber *attnum)
 {
-	const Node *from = PassesRows(query) ? linitial(query->jointree->fromlist) : NULL;
 	const TargetEntry *entry = list_nth(query->targetList, column - 1);
-	const RangeTblEntry *rte;
 	const Var  *var = (const Var *) entry->expr;
+	const RangeTblEntry *rte;
+	ListCell   *cell;
 
-	if (from == NULL || !IsA(from, RangeTblRef) || !IsA(var, Var))
+	if (!PassesRows(query) || !IsA(var, Var) || var->varattno <= 0)
 		return false;
-	rte = rt_fetch(((const RangeTblRef *) from)->rtindex, query->rtable);
-	if (rte->rtekind != RTE_RELATION || rte->tablesample || var->varno != ((const RangeTblRef *) from)->rtindex ||
-		var->varattno <= 0)
+	foreach(cell, query->jointree->fromlist)
+	{
+		bool		met;
+
+		if (!AddsToRows(query, lfirst(cell), var->varno, &met))
+			return false;
+	}
+	rte = rt_fetch(var->varno, query->rtable);
+	if (!IsPlainRelation(rte))
 		return false;
 	*relid = rte->relid;
 	*attnum = var->varattno;

@@ -14,6 +14,10 @@ WHERE abs(hashint4(u * 7 + i * 100003)) % 100 < CASE WHEN i % 10 IN (u % 10, u *
 CREATE TABLE base_there (LIKE base_here);
 CREATE INDEX ON base_there (buyer);
 SELECT create_distributed_table('base_there', 'buyer');
+CREATE TABLE shops_here AS SELECT i AS shop, 'shop ' || i AS name, i * 1.5 AS worth FROM generate_series(0, 5) i;
+CREATE TABLE shops_there (LIKE shops_here);
+SELECT create_reference_table('shops_there');
+INSERT INTO shops_there SELECT * FROM shops_here;
 INSERT INTO base_there SELECT * FROM base_here;
 SQL
 my %views = (
@@ -21,10 +25,12 @@ my %views = (
 	renamed => 'SELECT buyer AS user_id, thing AS item_id, score AS rating FROM base_$',
 	chosen => 'SELECT thing AS item_id, buyer AS user_id FROM base_$ WHERE shop <> 3 AND score > 2',
 	computed => q[SELECT 1 + score / 2.0 AS rating, thing * 10 AS item_id, buyer AS user_id FROM base_$ b WHERE b.shop = ANY ('{1,2,3,4}')],
+	joined => q[SELECT b.buyer AS user_id, b.thing AS item_id, b.score + s.worth AS rating FROM base_$ b JOIN shops_$ s ON s.shop = b.shop WHERE s.name <> 'shop 2'],
+	partly => 'SELECT b.buyer AS user_id, b.thing AS item_id, b.score + coalesce(s.worth, 20) AS rating FROM base_$ b LEFT JOIN (shops_$ s JOIN shops_$ t USING (shop)) ON s.shop = b.shop',
 	nested => 'SELECT user_id, item_id, rating FROM renamed_$ WHERE rating > 0');
 for my $place ('here', 'there')
 {
-	sql($node, "CREATE VIEW ${_}_$place " . ($_ eq 'chosen' ? 'WITH (security_barrier) ' : '') . 'AS ' . $views{$_} =~ s/\$/$place/gr) for qw(all renamed chosen computed nested);
+	sql($node, "CREATE VIEW ${_}_$place " . ($_ eq 'chosen' ? 'WITH (security_barrier) ' : '') . 'AS ' . $views{$_} =~ s/\$/$place/gr) for qw(all renamed chosen computed joined partly nested);
 }
 my $train = sub {
 	my ($table, $model, $arguments) = @_;
@@ -72,6 +78,9 @@ $refused->($_->[1], 'view that does more', $_->[0]) for (
 	[ 'groups', 'SELECT buyer AS user_id, thing AS item_id, max(score) AS rating FROM base_there GROUP BY 1, 2' ],
 	[ 'distinct rows', 'SELECT DISTINCT buyer AS user_id, thing AS item_id FROM base_there' ],
 	[ 'a limit', 'SELECT buyer AS user_id, thing AS item_id FROM base_there LIMIT 10' ],
+	[ 'a join with a table that only this node has', 'SELECT b.buyer AS user_id, b.thing AS item_id FROM base_there b JOIN shops_here s USING (shop)' ],
+	[ 'a join in which users may be missing', 'SELECT b.buyer AS user_id, b.thing AS item_id FROM shops_there s LEFT JOIN base_there b USING (shop)' ],
+	[ 'a cross join with itself', 'SELECT a.buyer AS user_id, b.thing AS item_id FROM base_there a, shops_there s, base_there b WHERE a.shop = s.shop' ],
 	[ 'a join', 'SELECT a.buyer AS user_id, b.thing AS item_id FROM base_there a, base_there b WHERE a.buyer = b.buyer' ],
 	[ 'a union', 'SELECT buyer AS user_id, thing AS item_id FROM base_there UNION ALL SELECT buyer, thing FROM base_there' ],
 	[ 'a window', 'SELECT buyer AS user_id, thing AS item_id, rank() OVER (PARTITION BY buyer ORDER BY thing) AS rating FROM base_there' ],
