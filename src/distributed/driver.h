@@ -12,10 +12,12 @@
 
 /*
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
- * RankUsersOnNodes() and SendUserOrder() where some users will be asked for, and SendProfiles() where there are attributes of users,
- * SortOnNodes(), StateOnNodes(), likewise SendUserFeatures(), half-sweeps of users and items, StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(), TakeUserVectors()
- * before each half-sweep of items, and these are as on one node.  From ServedUsersOnNodes() to TrainedUsersOnNodes() a stored
- * version is measured, and nothing else is asked for than users' vectors and errors on rows held out.
+ * RankUsersOnNodes() and SendUserOrder() where some users will be asked for, and SendProfiles() where there are
+ * attributes of users, SortOnNodes(), StateOnNodes(), likewise SendUserFeatures(), half-sweeps of users and items,
+ * StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(),
+ * TakeUserVectors() before each half-sweep of items, and these are as on one node.  From ServedUsersOnNodes() to
+ * TrainedUsersOnNodes() a stored version is measured, and nothing else is asked for than users' vectors and errors on
+ * rows held out.
  */
 typedef struct Driver Driver;
 

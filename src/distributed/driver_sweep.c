@@ -159,8 +159,8 @@ SumUsers(Driver *driver, const MfProblem *problem, const Results *results)
 }
 
 /*
- * A half-sweep of users, drawn to problem->user_mean or to what DrawUsersOnNodes() has said, on their nodes, to which items' vectors go first; returns the
- * objective.  exact: see mf_als_begin().
+ * A half-sweep of users, drawn to problem->user_mean or to what DrawUsersOnNodes() has said, on their nodes, to which
+ * items' vectors go first; returns the objective.  exact: see mf_als_begin().
  */
 double
 SweepUsersOnNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors, bool exact)
