@@ -875,6 +875,7 @@ COMMENT ON FUNCTION mf_kmeans(anyelement, regclass, text, bigint, bigint, text) 
 COMMENT ON VIEW mf_progress IS
 	'trainings, and calls of mf_clusters and the like, that run right now in this database: phase (read, sort, sweep, store, switch; of mf_clusters and mf_kmeans read, cluster), completed iterations of how many at most, loss, seconds since the start, seconds that the remaining iterations will take, memory';
 COMMENT ON COLUMN mf_progress.phase IS 'read, sort, sweep, store or switch; cluster: steps of k-means';
+COMMENT ON COLUMN mf_progress.rows_read IS 'rows of the source read so far, by all nodes that train; there by this one';
 
 -- One word for a thing: metric, current.
 COMMENT ON COLUMN mfrec.training_log.validation IS 'the metric on the rows held out: rmse of a rating model (lower is better), ndcg@10 of a model with an interest part (higher is better)';
