@@ -45,7 +45,7 @@ OBJS = \
 		progress.o session_cache.o snapshot.o spi_query.o subtransaction.o) \
 	$(addprefix src/core/metrics/, auc.o choice.o holdout.o metric.o paired_test.o ranking.o variant.o) \
 	$(addprefix src/core/als/, als.o als_batched.o als_batched_dual.o als_batched_system.o als_cells.o als_cg.o \
-		als_cg_float.o als_cg_int16.o als_int16.o als_packed_sums.o als_packed_vectors.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \
+		als_cg_float.o als_cg_int16.o als_cross.o als_int16.o als_packed_sums.o als_packed_vectors.o als_rest.o als_rotate.o als_schedule.o als_single.o als_sums.o als_system.o \
 		als_train.o als_whole.o objective.o term.o) \
 	$(addprefix src/core/predict/, explain.o fold_in.o predict.o) \
 	$(addprefix src/core/features/, exposure.o feature_map.o feature_product.o held_out.o matrix_sample.o strength.o) \

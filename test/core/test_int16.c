@@ -12,6 +12,7 @@
 #include "sample.h"
 
 #define MANY 300				/* rows */
+#define APART 16				/* numbers between two rows of a product */
 
 static int	ld;
 static float *rows;				/* MANY x ld */
@@ -189,7 +190,7 @@ off_product(const Product *p, int n, float square, float before)
 				expected += square * product;
 				sizes += square * fabs(product);
 			}
-			worst = fmax(worst, fabs(p->c[i * ld + j] - expected) / sizes);
+			worst = fmax(worst, fabs(p->c[i * (ld + APART) + j] - expected) / sizes);
 		}
 	}
 	return worst;
@@ -199,7 +200,7 @@ off_product(const Product *p, int n, float square, float before)
 static void
 test_product(const MfInt16 *kernels, int d, int n, bool add)
 {
-	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * ld))};
+	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * (ld + APART)))};
 	float	   *panel = sample_floats(MF_INT16_PANEL * (size_t) ld);
 	MfGather	gather = {.rows = wide,.stride = ld,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
@@ -212,11 +213,11 @@ test_product(const MfInt16 *kernels, int d, int n, bool add)
 		p.constant[k] = 3.0f;
 		p.factor[k] = sample_uniform(2, k) - 0.5f;
 	}
-	for (int k = 0; k < ld * ld; k++)
+	for (int k = 0; k < ld * (ld + APART); k++)
 		p.c[k] = 0.25f;
 	quantize(kernels, wide, rows);
 	kernels->gather(&gather, step);
-	kernels->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
+	kernels->syrk(p.c, ld + APART, panel, ld, n, step, 0.5f, add, &ahead);
 	dequantize(kernels, wide);
 	off = off_product(&p, n, 0.5f, add ? 0.25f : 0.0f);
 	if (!ok(off < 1e-6, "d = %d: %d rows %s", d, n, add ? "added to a product" : "multiplied"))

@@ -15,6 +15,7 @@
 #include "sample.h"
 
 #define MANY 300				/* rows */
+#define APART 16				/* numbers between two rows of a product */
 
 static int	ld;
 static float *rows;				/* MANY x ld, on their way to */
@@ -109,7 +110,7 @@ is_exact(const Product *p, int n, int before)
 
 			for (int k = 0; k < n; k++)
 				sum += number[p->column[k] * ld + i] * number[p->column[k] * ld + j];
-			same = same && p->c[i * ld + j] == (float) before + 0.5f * step[i] * step[j] * (float) sum;
+			same = same && p->c[i * (ld + APART) + j] == (float) before + 0.5f * step[i] * step[j] * (float) sum;
 		}
 	}
 	return same;
@@ -136,7 +137,7 @@ off_sum(const float *sum, const int32_t *column, const float *factor, int n)
 static void
 test_product(int d, int n, bool add)
 {
-	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * ld))};
+	Product		p = {.sum = sample_floats(2 * (size_t) ld),.c = sample_floats((size_t) (ld * (ld + APART)))};
 	float	   *panel = sample_floats((MF_INT8_PANEL / 4 + 1) * (size_t) ld);
 	MfGather	gather = {.rows = packed,.stride = ld,.ld = ld,.n = n,.column = p.column,.panel = panel,.nsums = 2,
 		.factor = {p.constant, p.factor},.sum = {p.sum, p.sum + ld},.even = {true, false}};
@@ -148,12 +149,12 @@ test_product(int d, int n, bool add)
 		p.constant[k] = 3.0f;
 		p.factor[k] = sample_uniform(2, k) - 0.5f;
 	}
-	for (int k = 0; k < ld * ld; k++)
+	for (int k = 0; k < ld * (ld + APART); k++)
 		p.c[k] = add ? 1.0f : NAN;
 	/* what the panel held before does not matter */
 	memset(panel, 0xff, (MF_INT8_PANEL / 4 + 1) * (size_t) ld * sizeof(float));
 	mf_int8()->gather(&gather, step);
-	mf_int8()->syrk(p.c, ld, panel, n, step, 0.5f, add, &ahead);
+	mf_int8()->syrk(p.c, ld + APART, panel, ld, n, step, 0.5f, add, &ahead);
 	ok(is_exact(&p, n, add ? 1 : 0), "d = %d: %d rows %s exactly", d, n, add ? "added to a product" : "multiplied");
 	ok(off_sum(p.sum + ld, p.column, p.factor, n) < 2e-5, "d = %d: and summed by factors", d);
 	free(p.sum);

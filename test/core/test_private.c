@@ -421,6 +421,52 @@ test_sizes(const int *size, bool weighted, bool prior)
 	test_same_bits(&many, false);
 }
 
+/* The loss of blocks after ten iterations, by numbers of so many bits, at first or throughout; NAN where it is no objective. */
+static double
+loss_after(SampleOptions o, int bits)
+{
+	MfParallel	parallel = {2, NULL};
+	Sample		s;
+	void	   *space;
+	MfAls	   *als;
+	double		loss = 0.0;
+	bool		good = true;
+
+	o.int16 = bits < 32;
+	s = sample_new(&o);
+	s.problem.int8 = bits == 8;
+	s.problem.rests = o.rests;
+	als = sample_als(&s, &parallel, &space);
+	for (int k = 0; k < 20; k++)
+		good = sample_sweep(als, &s, k % 2 == 0 ? MF_USERS : MF_ITEMS, false, 0, &loss) == MF_OK &&
+			fabs(loss / sample_objective(&s, NULL) - 1) < 2e-3 && good;
+	free(space);
+	sample_free(&s);
+	return good ? loss : NAN;
+}
+
+/* Both blocks from one sum over whole numbers lead where one after the other from floats do. */
+static void
+test_crossed(void)
+{
+	static const int own[] = {16, 30, 32};
+
+	for (int k = 0; k < 3 && mf_isa_has_vnni(); k++)
+	{
+		SampleOptions many = {300, 180, 64 + own[k], true, true, false, 400, 3, false, 64, k > 0, false, k < 2, false};
+		double		expected = loss_after(many, 32);
+		double		off = fabs(loss_after(many, 13) / expected - 1);
+
+		if (!ok(off < 5e-5, "64 of %d dimensions: crossed blocks of 13 bits", many.factors))
+			printf("#   off by %g\n", off);
+		off = fabs(loss_after(many, 8) / expected - 1);
+		if (!ok(off < 5e-4, "64 of %d dimensions: crossed blocks of 8 bits", many.factors))
+			printf("#   off by %g\n", off);
+		many.int16 = true;
+		test_same_bits(&many, false);
+	}
+}
+
 int
 main(void)
 {
@@ -431,6 +477,7 @@ main(void)
 	{
 		printf("# instruction set level %d\n", level);
 		mf_isa_limit((MfIsa) level);
+		test_crossed();
 		for (int k = 0; k < 8; k++)
 		{
 			if (level < (int) best && (sizes[k][0] + sizes[k][1] > 200 || (!thorough() && k % 4 != level % 4)))

@@ -166,6 +166,9 @@ choose_form(MfAls *als, const MfProblem *problem)
 	als->ld = als->shared_width + mf_padded(als->own);
 	als->rotated = als->term[MF_INTEREST].present;
 	als->shared_block = make_block(als, 0, true, false);
+	als->whole_block = make_block(als, 0, true, true);
+	for (int k = 0; k < MF_LANES_MOST_LD; k++)
+		als->each[k] = k;
 }
 
 /* Floats of the copy of the fixed side: none where it is used as it is. */
@@ -375,6 +378,7 @@ start_side(MfAls *als, MfSide side, bool exact)
 	als->cholesky = mf_cholesky();
 	als->int16 = NULL;
 	als->coarse = false;
+	als->crossed = false;
 	als->stride[MF_INTEREST] = als->stride[MF_RATING] = als->ld;
 	als->may_round = !exact && may_round(als);
 	als->halves = false;

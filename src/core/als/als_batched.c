@@ -8,7 +8,8 @@
  * Where ratings have dimensions of their own and exactness is not asked for, a row is solved in two blocks, one after
  * the other (block coordinate descent; Rendle, Krichene, Zhang, Koren, "iALS++", 2021): the shared dimensions and the
  * bias while the private ones stay, then the private ones by how far they are to move.  That leaves out the products
- * of one kind with the other, which are most of the work of a system of all dimensions.
+ * of one kind with the other, which are most of the work of a system of all dimensions.  Where the fixed side is in whole
+ * numbers their sums over the cells are made all the same, as they save a second pass over these: see als_cross.c.
  */
 #include "core/als/als_batched_system.h"
 
@@ -119,8 +120,9 @@ complete_diagonal(const MfAls *als, const MfBatchSpace *space, const MfSystems *
 typedef struct Accumulated
 {
 	float	   *matrix;
+	float	   *right;			/* the first right-hand side */
 	size_t		stride;			/* floats from one lane's to the next */
-	int			ld;				/* floats of a row, and rows of the matrix before right-hand sides */
+	int			ld;				/* and from one row to the next */
 } Accumulated;
 
 /*
@@ -147,7 +149,7 @@ solve_primal(MfAls *als, const MfBatchSpace *space, const MfBatch *batch, MfSyst
 
 		for (int l = 0; l < lanes; l++)
 		{
-			rows.row[l] = from.matrix + (size_t) l * from.stride + (size_t) ((from.ld + right + r) * from.ld);
+			rows.row[l] = from.right + (size_t) l * from.stride + (size_t) ((right + r) * from.ld);
 			rows.scale[l] = 1.0f;
 		}
 		cholesky->interleave(space->right + r * n * lanes, &rows, NULL, n);
@@ -208,7 +210,8 @@ static void
 solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 {
 	const MfBlock *block = &als->block[0];
-	Accumulated from = {space->matrix, lane_stride(als), block->width};
+	int			ld = mf_accumulated_ld(als);
+	Accumulated from = {space->matrix, space->matrix + ld * ld, lane_stride(als), ld};
 	MfSystems	systems;
 
 	if (mf_sweep_resting(als) != MF_INTEREST && !accumulate_batch(als, space, batch, MF_INTEREST))
@@ -230,13 +233,26 @@ solve_first(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 		}
 }
 
-/* The same in the second block, whose matrices were accumulated with the first one's. */
-static void
-solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
+/* Where matrices of the second block are, which were accumulated with the first one's. */
+static Accumulated
+find_second(const MfAls *als, const MfBatchSpace *space)
 {
 	int			first = als->block[0].width;
 	int			width = als->block[1].width;
-	Accumulated from = {space->matrix + (first + MF_MAX_RIGHT) * first, lane_stride(als), width};
+	int			ld = als->ld;
+	float	   *behind = space->matrix + (first + MF_MAX_RIGHT) * first;
+
+	if (als->crossed)
+		return (Accumulated) {space->matrix + first * ld + first, space->matrix + (ld + mf_rating_right(als)) * ld + first,
+		lane_stride(als), ld};
+	return (Accumulated) {behind, behind + width * width, lane_stride(als), width};
+}
+
+/* The same in the second block. */
+static void
+solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
+{
+	Accumulated from = find_second(als, space);
 	MfSystems	systems;
 
 	mf_batch_begin(als, space, MF_RATING, &als->block[1], &systems);
@@ -244,8 +260,11 @@ solve_second(MfAls *als, const MfBatchSpace *space, MfBatch *batch)
 	{
 		MfRowState	row = mf_batch_row(als, space, batch, l);
 
-		mf_sweep_residuals(als, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
-						   from.matrix + (size_t) l * from.stride + (size_t) (width * width));
+		if (als->crossed)
+			mf_cross_residuals(als, &row, space->matrix + (size_t) l * from.stride);
+		else
+			mf_sweep_residuals(als, &row, l + 1 < batch->count ? batch->row[l + 1] : -1, &space->panel,
+							   from.right + (size_t) l * from.stride);
 		if (mf_cancelled(als->parallel))
 			return;
 	}

@@ -111,7 +111,8 @@ rating_targets(const MfAls *als, const MfBlock *block, const MfRowState *row, in
 	const float *rating = als->rows->rating + begin;
 	const int32_t *column = als->rows->column + begin;
 	float	   *kept = row->kept != NULL ? row->kept + (begin - als->rows->start[row->row]) : NULL;
-	bool		second = als->nblocks > 1 && block == &als->block[1];
+	bool		apart = als->nblocks > 1 && block != &als->whole_block;
+	bool		second = apart && block == &als->block[1];
 	float		own;
 
 	if (second && kept != NULL)
@@ -119,9 +120,9 @@ rating_targets(const MfAls *als, const MfBlock *block, const MfRowState *row, in
 	else
 	{
 		als->dense->subtract_gathered(target, rating, bias, column, n);
-		if (als->nblocks > 1)
+		if (apart)
 			mf_sweep_subtract(als, MF_RATING, &als->block[1], column, row->x, n, target);
-		if (kept != NULL)
+		if (apart && kept != NULL)
 			memcpy(kept, target, (size_t) n * sizeof(float));
 	}
 	if (!second)
@@ -181,15 +182,15 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 	MfAhead		ahead = {0};
 	int64_t		n = rows->start[r + 1] - c;
 
-	if (n <= 0 && part == MF_INTEREST && als->side == MF_USERS && mf_sweep_has(als, MF_RATING))
+	if (n <= 0 && part == MF_RATING && als->side == MF_USERS && mf_sweep_has(als, MF_INTEREST))
 	{
-		part = MF_RATING;
+		part = MF_INTEREST;
 		c = rows->start[r];
 		n = rows->start[r + 1] - c;
 	}
 	else if (n <= 0 && next >= 0)
 	{
-		part = mf_sweep_has(als, MF_INTEREST) ? MF_INTEREST : MF_RATING;
+		part = mf_sweep_has(als, MF_RATING) ? MF_RATING : MF_INTEREST;
 		c = rows->start[next];
 		n = rows->start[next + 1] - c;
 	}
@@ -204,12 +205,12 @@ look_ahead(const MfAls *als, MfPart part, int64_t r, int64_t c, int64_t next)
 }
 
 /*
- * Gathers cells of a term, in a block of dimensions, into the panel's rows and adds their products to a matrix (width x
- * width), and to the gather's right-hand sides.
+ * Gathers cells of a term, in a block of dimensions, into the panel's rows and adds their products to a matrix, whose
+ * rows are ld apart where it is made of whole numbers, else of the block's width, and to the gather's right-hand sides.
  */
 static void
 add_block(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *panel, float *rows, MfGather *gather,
-		  float *matrix, bool add, const MfAhead *ahead)
+		  float *matrix, int ld, bool add, const MfAhead *ahead)
 {
 	const float *step = mf_sweep_step(als, part) + block->offset;
 
@@ -222,7 +223,7 @@ add_block(const MfAls *als, MfPart part, const MfBlock *block, const MfPanel *pa
 	{
 		/* without weights, all cells have the same scale */
 		als->int16->gather(gather, step);
-		als->int16->syrk(matrix, block->width, rows, gather->n, step, panel->scale[0] * panel->scale[0], add, ahead);
+		als->int16->syrk(matrix, ld, rows, block->width, gather->n, step, panel->scale[0] * panel->scale[0], add, ahead);
 		return;
 	}
 	als->dense->gather(gather);
@@ -238,22 +239,29 @@ own_matrix(const MfAls *als, float *matrix)
 	return matrix + (width + MF_MAX_RIGHT) * width;
 }
 
+/* The block that a term's cells are gathered in first, or the only one. */
+static const MfBlock *
+gathered_block(const MfAls *als, MfPart part)
+{
+	return als->crossed && has_own_block(als, part) ? &als->whole_block : &als->block[0];
+}
+
 /*
- * A panel of cells of a term: the first block, with right-hand sides, and the matrix of the second.  add: to what the
- * first matrix holds; more: to the second one.
+ * A panel of cells of a term: the first block, with right-hand sides, and the matrix of the second, or both as one.
+ * add: to what the first matrix holds; more: to the second one.
  */
 static void
 add_panel(const MfAls *als, MfPart part, const MfPanel *panel, MfGather *gather, float *matrix, bool add, bool more,
 		  const MfAhead *ahead)
 {
 	static const MfAhead nothing = {0};
-	const MfBlock *first = &als->block[0];
+	const MfBlock *first = gathered_block(als, part);
 	MfGather	own = {.n = gather->n,.column = gather->column};
 
-	add_block(als, part, first, panel, panel->rows, gather, matrix, add, ahead);
-	if (has_own_block(als, part) && als->solved_blocks[part] > 1)
+	add_block(als, part, first, panel, panel->rows, gather, matrix, mf_accumulated_ld(als), add, ahead);
+	if (has_own_block(als, part) && als->solved_blocks[part] > 1 && !als->crossed)
 		add_block(als, part, &als->block[1], panel, panel->rows + (MF_PANEL_ROWS + 1) * first->width, &own,
-				  own_matrix(als, matrix), more, &nothing);
+				  own_matrix(als, matrix), als->block[1].width, more, &nothing);
 }
 
 /*
@@ -264,10 +272,10 @@ accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t ne
 				float *matrix, bool add, MfRowSums *sums)
 {
 	const MfTerm *term = &als->term[part];
-	int			width = als->block[0].width;
+	int			ld = mf_accumulated_ld(als);
 	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
-	float	   *right = matrix + width * width;
+	float	   *right = matrix + ld * ld;
 	MfCells		cells = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
 	for (int64_t c = begin; c < end && !mf_cancelled(als->parallel); c += panel_rows(als))
@@ -275,10 +283,10 @@ accumulate_part(const MfAls *als, MfPart part, const MfRowState *row, int64_t ne
 		int			n = end - c < panel_rows(als) ? (int) (end - c) : panel_rows(als);
 		MfAhead		ahead = look_ahead(als, part, row->row, c + n, next);
 		MfGather	gather = {.n = n,.column = als->rows->column + c,.nsums = term->bias ? 2 : 1,
-			.factor = {panel->target, panel->weight},.sum = {right, right + width},
+			.factor = {panel->target, panel->weight},.sum = {right, right + ld},
 			.even = {term->all_cells && term->unobserved == NULL, true}};
 
-		mf_sweep_cells(als, part, &als->block[0], row, c, n, &cells);
+		mf_sweep_cells(als, part, gathered_block(als, part), row, c, n, &cells);
 		add_panel(als, part, panel, &gather, matrix, add, c > begin, &ahead);
 		add = true;
 	}
@@ -295,11 +303,12 @@ static void
 accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t next, const MfPanel *panel, float *matrix,
 				MfRowSums *sums)
 {
-	const MfBlock *block = &als->block[0];
 	MfPart		part = mf_sweep_shares(als, asked, MF_RATING) ? MF_RATING : MF_INTEREST;
+	const MfBlock *block = gathered_block(als, part);
+	int			ld = mf_accumulated_ld(als);
 	int64_t		begin = als->rows->start[row->row];
 	int64_t		end = als->rows->start[row->row + 1];
-	float	   *right = matrix + block->width * block->width;
+	float	   *right = matrix + ld * ld;
 	MfCells		interest = {panel->scale, panel->interest_target, panel->weight, 0.0, 0.0, 0.0};
 	MfCells		rating = {panel->scale, panel->target, panel->weight, 0.0, 0.0, 0.0};
 
@@ -320,10 +329,10 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 		{
 			mf_sweep_cells(als, MF_RATING, block, row, c, n, &rating);
 			gather.factor[gather.nsums] = panel->target;
-			gather.sum[gather.nsums++] = right + block->width;
+			gather.sum[gather.nsums++] = right + ld;
 			gather.factor[gather.nsums] = panel->weight;
 			gather.even[gather.nsums] = true;
-			gather.sum[gather.nsums++] = right + 2 * block->width;
+			gather.sum[gather.nsums++] = right + 2 * ld;
 		}
 		add_panel(als, part, panel, &gather, matrix, c > begin, c > begin, &ahead);
 	}
@@ -336,15 +345,16 @@ accumulate_item(const MfAls *als, MfPart asked, const MfRowState *row, int64_t n
 /*
  * matrix (width x width for the first block's width, upper tiles) = sum over a row's cells of scale^2 y y', with
  * MF_MAX_RIGHT rows behind it for right-hand sides, and behind them the same matrix of the second block, if there is
- * one.  An item's matrices leave `observed` out, and are those of all terms, or of `part` alone where they are apart.
- * next: the row that comes after it, to be prefetched, or -1.  Stops early when cancelled.
+ * one; where blocks are crossed, one of all dimensions.  An item's matrices leave `observed` out, and are those of all
+ * terms, or of `part` alone where they are apart.  next: the row that comes after it, to be prefetched, or -1.  Stops
+ * early when cancelled.
  */
 void
 mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_t next, const MfPanel *panel,
 					float *matrix, MfRowSums *sums)
 {
-	const MfBlock *block = &als->block[0];
-	float	   *right = matrix + block->width * block->width;
+	int			ld = mf_accumulated_ld(als);
+	float	   *right = matrix + ld * ld;
 	MfSystem	system;
 	bool		add = false;
 
@@ -353,23 +363,26 @@ mf_sweep_accumulate(const MfAls *als, MfPart part, const MfRowState *row, int64_
 		mf_sums_take(als, part, row->row, matrix, panel->rows, sums);
 		return;
 	}
-	memset(right, 0, MF_MAX_RIGHT * (size_t) block->width * sizeof(float));
+	memset(right, 0, MF_MAX_RIGHT * (size_t) ld * sizeof(float));
 	memset(sums, 0, sizeof(MfRowSums));
 	if (als->side == MF_ITEMS)
-	{
 		accumulate_item(als, part, row, next, panel, matrix, sums);
-		return;
+	else
+	{
+		mf_sweep_system(als, MF_INTEREST, row->row, &system);
+		if (row->point != NULL)
+			system.point = row->point;
+		sums->constant[MF_INTEREST] = mf_sweep_start(als, &als->block[0], &system, right);
+		/* ratings first, whose matrix may have more dimensions */
+		for (int t = MF_TERMS - 1; t >= 0; t--)
+			if (mf_sweep_has(als, (MfPart) t))
+			{
+				accumulate_part(als, (MfPart) t, row, next, panel, matrix, add, sums);
+				add = true;
+			}
 	}
-	mf_sweep_system(als, MF_INTEREST, row->row, &system);
-	if (row->point != NULL)
-		system.point = row->point;
-	sums->constant[MF_INTEREST] = mf_sweep_start(als, block, &system, right);
-	for (int t = 0; t < MF_TERMS; t++)
-		if (mf_sweep_has(als, (MfPart) t))
-		{
-			accumulate_part(als, (MfPart) t, row, next, panel, matrix, add, sums);
-			add = true;
-		}
+	if (als->crossed)
+		mf_cross_explain(als, row, matrix, sums);
 }
 
 /* Asks for the cache lines of n numbers of 4 bytes, at least one. */
@@ -415,19 +428,13 @@ mf_sweep_ask(const MfAls *als, int64_t place, int64_t end)
 		prefetch_numbers(rows->start + als->order[k], 4);
 }
 
-/* Asks for the vectors of ratings of up to `most` cells from position c on, before `end`. */
-static void
-prefetch_ratings(const MfAls *als, int64_t c, int64_t end, int most)
+/* Up to a panel of the vectors of ratings of the cells from position c on, before `end`. */
+static MfAhead
+ratings_ahead(const MfAls *als, int64_t c, int64_t end)
 {
-	int			floats = row_floats(als, MF_RATING);
-
-	for (int k = 0; k < most && c + k < end; k++)
-	{
-		const float *row = als->fixed[MF_RATING] + (int64_t) als->rows->column[c + k] * als->stride[MF_RATING];
-
-		for (int j = 0; j < floats; j += 16)
-			__builtin_prefetch(row + j, 0, 3);
-	}
+	return (MfAhead) {.rows = als->fixed[MF_RATING],.stride = als->stride[MF_RATING],.width = row_floats(als, MF_RATING),
+		.column = als->rows->column + c,.n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS
+	};
 }
 
 /*
@@ -447,10 +454,13 @@ mf_sweep_residuals(const MfAls *als, const MfRowState *row, int64_t next, const 
 	{
 		int			n = end - c < MF_PANEL_ROWS ? (int) (end - c) : MF_PANEL_ROWS;
 
+		MfAhead		ahead = {0};
+
 		if (c + n < end)
-			prefetch_ratings(als, c + n, end, MF_PANEL_ROWS);
+			ahead = ratings_ahead(als, c + n, end);
 		else if (next >= 0)
-			prefetch_ratings(als, rows->start[next], rows->start[next + 1], MF_PANEL_ROWS);
+			ahead = ratings_ahead(als, rows->start[next], rows->start[next + 1]);
+		mf_ask_ahead(&ahead);
 		rating_targets(als, block, row, c, n, panel->target);
 		if (rows->weight != NULL)
 			als->dense->roots(panel->weight, rows->weight + c, als->term[MF_RATING].roots, n);

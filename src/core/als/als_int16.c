@@ -224,6 +224,22 @@ place_blocks(MfAls *als, Side *side, int nsides)
 	}
 }
 
+/* Whether two blocks of dimensions are solved for, from one matrix. */
+static bool
+both_are_solved(const MfAls *als)
+{
+	return als->nblocks > 1 && !als->apart && als->solved_blocks[MF_RATING] > 1;
+}
+
+/* Whether kernels find a vector's blocks as they would find one of all dimensions: the first has no room left. */
+static bool
+is_gathered_whole(const MfAls *als)
+{
+	int			numbers = als->coarse ? 4 : 2;	/* in the place of a float */
+
+	return mf_quantized_floats(als, als->block[0].width) * numbers == als->block[0].width;
+}
+
 /* Sets the steps of all sides, for 8 bits or for 13. */
 static bool
 choose_all_steps(const Side *side, int nsides, bool coarse)
@@ -260,6 +276,7 @@ mf_int16_begin(MfAls *als)
 	if (als->int16 == NULL)
 		return MF_OK;
 	place_blocks(als, side, nsides);
+	als->crossed = als->coarse && both_are_solved(als) && is_gathered_whole(als);
 	for (int k = 0; k < nsides; k++)
 	{
 		int64_t		nblocks = (side[k].nrows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;

@@ -98,6 +98,10 @@ typedef struct MfAls
 								 * others rest: see choose_turn().  Users', who have one vector for all terms, are all alike */
 	int			count[2];		/* half-sweeps of each side so far in which something might rest */
 	MfBlock		shared_block;	/* of systems that have shared dimensions alone */
+	MfBlock		whole_block;	/* all dimensions, of rows that are gathered at once */
+	bool		crossed;		/* where blocks are two and both solved for: their products are summed with them, see
+								 * als_cross.c */
+	int32_t		each[MF_LANES_MOST_LD]; /* 0, 1, 2, ...: rows of a matrix */
 	atomic_int	error;			/* MfError */
 	double		fixed_loss;		/* the fixed side's regularization terms */
 	const float *fixed[MF_TERMS];	/* the fixed side's vectors that a term's cells refer to */
@@ -210,6 +214,10 @@ extern void mf_sums_pack(const MfAls *als, const MfSumsGroup *group, float *matr
 						 char *out);
 extern void mf_sums_take(const MfAls *als, MfPart part, int64_t row, float *matrix, float *roots, MfRowSums *sums);
 
+/* als_cross.c */
+extern void mf_cross_explain(const MfAls *als, const MfRowState *row, float *matrix, MfRowSums *sums);
+extern void mf_cross_residuals(const MfAls *als, const MfRowState *row, float *matrix);
+
 /* als_rest.c */
 extern void mf_rest_account(MfAls *als, const MfRowState *row, const MfPanel *panel);
 
@@ -246,6 +254,20 @@ extern float *mf_sweep_solved(const MfAls *als, MfPart part);
 extern void mf_sweep_load(const MfAls *als, const float *given, const int64_t *rows, int n, float *x, float *workspace);
 extern void mf_sweep_store(const MfAls *als, MfPart part, const int64_t *rows, int n, const float *x,
 						   float *workspace);
+
+/* Floats from one row of an accumulated matrix, or right-hand side, to the next. */
+static inline int
+mf_accumulated_ld(const MfAls *als)
+{
+	return als->crossed ? als->ld : als->block[0].width;
+}
+
+/* The right-hand side of ratings' targets among those of a row. */
+static inline int
+mf_rating_right(const MfAls *als)
+{
+	return als->side == MF_USERS ? 0 : 1;
+}
 
 /* Whether a block has dimensions of that kind. */
 static inline bool

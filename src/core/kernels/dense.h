@@ -39,6 +39,22 @@ typedef struct MfAhead
 	int			n;
 } MfAhead;
 
+/*
+ * Asks for all of them at once, where products would be held up by single ones in between.  Always inlined: to GCC a
+ * function that does nothing else has no effect, and calls of it are dropped.
+ */
+static inline __attribute__((always_inline)) void
+mf_ask_ahead(const MfAhead *ahead)
+{
+	for (int k = 0; k < ahead->n; k++)
+	{
+		const float *row = ahead->rows + (int64_t) ahead->column[k] * ahead->stride;
+
+		for (int j = 0; j < ahead->width; j += 16)
+			__builtin_prefetch(row + j, 0, 2);
+	}
+}
+
 /* Numbers w and what is made of each: roots, and a line that may rise more steeply up to w = 1 / knee. */
 typedef struct MfMasses
 {

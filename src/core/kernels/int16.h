@@ -44,8 +44,8 @@ typedef struct MfInt16
 	 */
 	void		(*gather) (const MfGather *gather, const float *step);
 
-	/* c (ld x ld, upper tiles) (+)= square times the sum over the panel's n rows of y y' */
-	void		(*syrk) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+	/* c (ld x ld, upper tiles, rows ldc apart) (+)= square times the sum over the panel's n rows of y y' */
+	void		(*syrk) (float *c, int ldc, const float *panel, int ld, int n, const float *step, float square, int add,
 						 const MfAhead *ahead);
 } MfInt16;
 

@@ -423,11 +423,12 @@ gather_amx(const MfGather *g, const float *step)
 }
 
 static void
-syrk_amx(float *c, int ld, const float *panel, int n, const float *step, float square, int add, const MfAhead *ahead)
+syrk_amx(float *c, int ldc, const float *panel, int ld, int n, const float *step, float square, int add,
+		 const MfAhead *ahead)
 {
 	MfSyrk		syrk = mf_tiles_pay(ld, n) ? mf_syrk_amx : syrk_vnni;
 
-	syrk(c, ld, panel, n, step, square, add, ahead);
+	syrk(c, ldc, panel, ld, n, step, square, add, ahead);
 }
 
 static const MfInt16 int8_amx_kernels = {

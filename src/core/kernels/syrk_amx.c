@@ -31,10 +31,10 @@ MF_TARGET_END
 #undef MF_ISA_ROW
 
 void
-mf_syrk_amx(float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+mf_syrk_amx(float *c, int ldc, const float *panel, int ld, int n, const float *step, float square, int add,
 			const MfAhead *ahead)
 {
-	syrk_tiles_amx(c, ld, panel, n, step, square, add, ahead);
+	syrk_tiles_amx(c, ldc, panel, ld, n, step, square, add, ahead);
 }
 
 #endif
@@ -78,10 +78,10 @@ mf_syrk_amx_trial(MfSyrk tiles, MfSyrk other)
 	for (int j = 0; j < TRIAL_LD * TRIAL_LD; j++)
 		c[0][j] = c[1][j] = (float) (j % 7);
 	for (int add = 0; add < 2; add++)
-		other(c[1], TRIAL_LD, (const float *) panel, TRIAL_ROWS, step, 0.7f, add, &nothing);
+		other(c[1], TRIAL_LD, (const float *) panel, TRIAL_LD, TRIAL_ROWS, step, 0.7f, add, &nothing);
 	mf_tiles_end((float *) panel, TRIAL_LD, TRIAL_ROWS);
 	for (int add = 0; add < 2; add++)
-		tiles(c[0], TRIAL_LD, (const float *) panel, TRIAL_ROWS, step, 0.7f, add, &nothing);
+		tiles(c[0], TRIAL_LD, (const float *) panel, TRIAL_LD, TRIAL_ROWS, step, 0.7f, add, &nothing);
 	for (int j = 0; j < TRIAL_LD * TRIAL_LD; j++)
 		same = same && c[0][j] == c[1][j];
 	return same;

@@ -36,17 +36,13 @@ typedef uint32_t MF_KERNEL(words) __attribute__((vector_size(MF_LANES * 4), alig
 typedef struct MF_KERNEL(job)
 {
 	float	   *c;
-	int			ld;
+	int			ldc;
 	const uint32_t *panel;
+	int			ld;
 	int			nsteps;			/* of 64 rows */
 	const float *step;
 	float		square;
 	int			add;
-	const MfAhead *ahead;
-	int			nlines;			/* cache lines of a row ahead */
-	int			share;			/* of them are asked for with every row of a tile; next is */
-	int			line;			/* this one of */
-	int			row;			/* this one */
 } MF_KERNEL(job);
 
 /* Tiles of c that are made together: row i of them, from column j on. */
@@ -56,23 +52,6 @@ typedef struct MF_KERNEL(group)
 	int			j;
 	int			count;
 } MF_KERNEL(group);
-
-/* Asks for some of the rows ahead: a core waits for few lines at a time. */
-MF_INLINE void
-MF_KERNEL(ask_ahead) (MF_KERNEL(job) *job)
-{
-	const MfAhead *ahead = job->ahead;
-
-	for (int k = 0; k < job->share && job->row < ahead->n; k++)
-	{
-		__builtin_prefetch(ahead->rows + (int64_t) ahead->column[job->row] * ahead->stride + 16 * job->line, 0, 2);
-		if (++job->line == job->nlines)
-		{
-			job->line = 0;
-			job->row++;
-		}
-	}
-}
 
 /* The words that step s multiplies of a tile of 16 columns; they are rows of job->ld. */
 MF_INLINE const uint32_t *
@@ -209,13 +188,13 @@ MF_KERNEL(add_scaled) (MF_V before, MF_KERNEL(words) sum, MF_V factor)
 
 /* Adds tile k of a group to c. */
 MF_INLINE void
-MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, int k, const MfTileSums *sums)
+MF_KERNEL(finish_tile) (const MF_KERNEL(job) *job, const MF_KERNEL(group) *group, int k, const MfTileSums *sums)
 {
 	/* not read again after every store */
-	int			ld = job->ld;
+	int			ldc = job->ldc;
 	int			i = group->i * MF_TILE_SIDE;
 	int			j = (group->j + k) * MF_TILE_SIDE;
-	float	   *to = job->c + (int64_t) i * ld + j;
+	float	   *to = job->c + (int64_t) i * ldc + j;
 	const float *step = job->step;
 	float		square = job->square;
 	bool		add = job->add != 0;
@@ -223,11 +202,10 @@ MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, int 
 
 	for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
 		column_step[l / MF_LANES] = MF_LOAD(step + j + l);
-	for (int r = 0; r < MF_TILE_SIDE; r++, to += ld)
+	for (int r = 0; r < MF_TILE_SIDE; r++, to += ldc)
 	{
 		float		unit = square * step[i + r];
 
-		MF_KERNEL(ask_ahead) (job);
 		for (int l = 0; l < MF_TILE_SIDE; l += MF_LANES)
 		{
 			MF_V		before = add ? MF_LOAD(to + l) : (MF_V) {0};
@@ -240,26 +218,15 @@ MF_KERNEL(finish_tile) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, int 
 
 /* Adds a group to c. */
 MF_INLINE void
-MF_KERNEL(finish_group) (MF_KERNEL(job) *job, const MF_KERNEL(group) *group, const MfTileSums *sums)
+MF_KERNEL(finish_group) (const MF_KERNEL(job) *job, const MF_KERNEL(group) *group, const MfTileSums *sums)
 {
 	for (int k = 0; k < group->count; k++)
 		MF_KERNEL(finish_tile) (job, group, k, sums);
 }
 
-/* How many cache lines ahead are asked for with each row of a tile of the product. */
-MF_INLINE void
-MF_KERNEL(share_ahead) (MF_KERNEL(job) *job)
-{
-	int			side = job->ld / MF_TILE_SIDE;
-	int			rows = side * (side + 1) / 2 * MF_TILE_SIDE;
-
-	job->nlines = job->ahead->width > 16 ? (job->ahead->width + 15) / 16 : 1;
-	job->share = (job->ahead->n * job->nlines + rows - 1) / rows;
-}
-
 /* All of the product, tiles on and above c's diagonal: groups are multiplied, stored and finished, in turns. */
 MF_INLINE void
-MF_KERNEL(multiply_panel) (MF_KERNEL(job) *job)
+MF_KERNEL(multiply_panel) (const MF_KERNEL(job) *job)
 {
 	static const MfTileConfig config = {.palette = 1,.bytes = {64, 64, 64, 64, 64, 64, 64, 64},
 	.rows = {16, 16, 16, 16, 16, 16, 16, 16}};
@@ -269,7 +236,6 @@ MF_KERNEL(multiply_panel) (MF_KERNEL(job) *job)
 	MF_KERNEL(group) group[2] = {{0}};	/* likewise */
 	int			n = 0;
 
-	MF_KERNEL(share_ahead) (job);
 	AMX_CONFIGURE(&config);
 	MF_KERNEL(turn_columns) (&turned[0], job, 0);
 	for (int i = 0; i < side; i++)
@@ -297,12 +263,13 @@ MF_KERNEL(multiply_panel) (MF_KERNEL(job) *job)
 
 /* See MfInt16, of a panel as int8.h has it. */
 static void
-MF_KERNEL(syrk_tiles) (float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+MF_KERNEL(syrk_tiles) (float *c, int ldc, const float *panel, int ld, int n, const float *step, float square, int add,
 					   const MfAhead *ahead)
 {
 	int			nsteps = (n + MF_TILE_STEP - 1) / MF_TILE_STEP;
-	MF_KERNEL(job) job = {c, ld, (const uint32_t *) panel, nsteps, step, square, add, ahead, 0, 0, 0, 0};
+	MF_KERNEL(job) job = {c, ldc, (const uint32_t *) panel, ld, nsteps, step, square, add};
 
+	mf_ask_ahead(ahead);
 	MF_KERNEL(multiply_panel) (&job);
 }
 

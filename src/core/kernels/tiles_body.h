@@ -18,6 +18,7 @@ typedef struct Product
 	int			nsteps;			/* of so many rows at once as an instruction multiplies */
 	const int32_t *totals;		/* ld: of columns, behind the panel; int8 alone looks at them */
 	int			ld;
+	int			ldc;
 	const float *step;
 	float		square;
 	int			add;
@@ -92,7 +93,7 @@ tile(float *c, const Product *p, int i, int j, int t, const int nrows, const int
 		MF_UNROLL
 		for (int v = 0; v < nv; v++)
 		{
-			float	   *to = c + (i + r) * ld + j + v * 16;
+			float	   *to = c + (i + r) * p->ldc + j + v * 16;
 			__m512		factor = _mm512_mul_ps(unit, _mm512_loadu_ps(p->step + j + v * 16));
 			__m512		before = p->add ? _mm512_loadu_ps(to) : _mm512_setzero_ps();
 
@@ -122,11 +123,11 @@ count_tiles(int ld)
 
 /* See MfInt16.  Tiles have 8 rows of 2 or 3 registers, or 16 of 1, for 32 registers are all there are. */
 static void
-syrk_vnni(float *c, int ld, const float *panel, int n, const float *step, float square, int add,
+syrk_vnni(float *c, int ldc, const float *panel, int ld, int n, const float *step, float square, int add,
 		  const MfAhead *ahead)
 {
 	int			nsteps = (n + TILE_ROWS - 1) / TILE_ROWS;
-	Product		p = {(const int32_t *) panel, nsteps, (const int32_t *) panel + nsteps * ld, ld, step, square, add, ahead,
+	Product		p = {(const int32_t *) panel, nsteps, (const int32_t *) panel + nsteps * ld, ld, ldc, step, square, add, ahead,
 	ahead->width > 16 ? (ahead->width + 15) / 16 : 1, 0, 0};
 	int			ntiles = count_tiles(ld);
 	int			t = 0;
