@@ -9,8 +9,8 @@
  *
  * The function is called as ever, through its entry in the catalogs and with the caller's privileges, once for each
  * set of arguments.  Plans with what is not handled here keep the server's node: several functions in one FROM item,
- * WITH ORDINALITY, whole rows, correlated subqueries as arguments, and functions that have been altered to run with
- * settings or privileges of their own.  So do lateral calls: the planner takes the server's node for one that repeats
+ * WITH ORDINALITY, whole rows, correlated subqueries as arguments, and functions that have been altered to be strict or to
+ * run with settings or privileges of their own.  So do lateral calls: the planner takes the server's node for one that repeats
  * at no cost, and others for as dear as they are, which puts joins into another order, with more calls where it expects
  * too few rows.
  */
@@ -118,19 +118,56 @@ ShapeOfFunction(Oid function)
 }
 
 /*
- * The shape of a call's rows, -1 where they do not go into a sink, or the script declares others; *id_type becomes the
- * type of their ids.
+ * The shape of a call's rows, -1 where they do not go into a sink, the script declares others, or nulls among the
+ * arguments say that there are none; *desc becomes their columns.
  */
 static int
-ShapeOfCall(FuncExpr *call, Oid *id_type)
+ShapeOfCall(FuncExpr *call, TupleDesc *desc)
 {
 	int			shape = ShapeOfFunction(call->funcid);
-	TupleDesc	desc;
 
-	if (shape < 0 || get_expr_result_type((Node *) call, NULL, &desc) != TYPEFUNC_COMPOSITE || !RowsHaveColumns(shape, desc))
+	if (shape < 0 || func_strict(call->funcid) ||
+		get_expr_result_type((Node *) call, NULL, desc) != TYPEFUNC_COMPOSITE || !RowsHaveColumns(shape, *desc))
 		return -1;
-	*id_type = TupleDescAttr(desc, 0)->atttypid;
 	return shape;
+}
+
+/* Adds the columns of a relation that expressions refer to, and that are not there yet. */
+static List *
+AddColumns(List *columns, Node *expressions, Index relid)
+{
+	List	   *vars = pull_var_clause(expressions, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS | PVC_RECURSE_PLACEHOLDERS);
+	ListCell   *cell;
+
+	foreach(cell, vars)
+	{
+		Var		   *var = lfirst(cell);
+
+		if ((Index) var->varno == relid && var->varlevelsup == 0)
+			columns = list_append_unique(columns, var);
+	}
+	return columns;
+}
+
+/*
+ * Whether a query takes columns for what they are.  The parser goes by the order in which arguments are written, and
+ * where they are named may take another's type for that of the ids: the server's node says so.
+ */
+static bool
+TakesTypes(const RelOptInfo *rel, TupleDesc desc)
+{
+	List	   *columns = AddColumns(NIL, (Node *) rel->reltarget->exprs, rel->relid);
+	ListCell   *cell;
+
+	columns = AddColumns(columns, (Node *) extract_actual_clauses(rel->baserestrictinfo, false), rel->relid);
+	foreach(cell, columns)
+	{
+		const Var  *var = lfirst(cell);
+
+		if (var->varattno > desc->natts || TupleDescAttr(desc, var->varattno - 1)->atttypid != var->vartype)
+			return false;
+	}
+	return true;
 }
 
 /* Whether a query asks for a relation's rows as a whole. */
@@ -141,6 +178,8 @@ WantsWholeRows(const RelOptInfo *rel)
 
 	if (!bms_is_empty(rel->attr_needed[0 - rel->min_attr]))
 		return true;
+	/* 16 does not count what expressions that the relation itself computes for an outer join need */
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &columns);
 	pull_varattnos((Node *) extract_actual_clauses(rel->baserestrictinfo, false), rel->relid, &columns);
 	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns);
 }
@@ -169,41 +208,24 @@ AddListPath(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	FuncExpr   *call;
 	CustomPath *path;
 	int			shape;
-	Oid			id_type;
+	TupleDesc	desc;
 
 	if (next_pathlist_hook)
 		next_pathlist_hook(root, rel, rti, rte);
 	call = ListCall(root, rel, rte);
 	if (call == NULL || list_length(rel->pathlist) != 1 || ((Path *) linitial(rel->pathlist))->pathtype != T_FunctionScan)
 		return;
-	shape = ShapeOfCall(call, &id_type);
-	if (shape < 0)
+	shape = ShapeOfCall(call, &desc);
+	if (shape < 0 || !TakesTypes(rel, desc))
 		return;
 	path = makeNode(CustomPath);
 	path->path = *(Path *) linitial(rel->pathlist);
 	path->path.type = T_CustomPath;
 	path->path.pathtype = T_CustomScan;
 	path->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN | CUSTOMPATH_SUPPORT_PROJECTION;
-	path->custom_private = list_make3(call, makeInteger(shape), list_make1_oid(id_type));
+	path->custom_private = list_make3(call, makeInteger(shape), list_make1_oid(TupleDescAttr(desc, 0)->atttypid));
 	path->methods = &path_methods;
 	linitial(rel->pathlist) = path;
-}
-
-/* Adds the columns of a relation that expressions refer to, and that are not there yet. */
-static List *
-AddColumns(List *columns, Node *expressions, Index relid)
-{
-	List	   *vars = pull_var_clause(expressions, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS | PVC_RECURSE_PLACEHOLDERS);
-	ListCell   *cell;
-
-	foreach(cell, vars)
-	{
-		Var		   *var = lfirst(cell);
-
-		if ((Index) var->varno == relid && var->varlevelsup == 0)
-			columns = list_append_unique(columns, var);
-	}
-	return columns;
 }
 
 /* PlanCustomPath: the node's columns are those that its conditions, and whatever is above it, refer to. */

@@ -97,12 +97,23 @@ SELECT bool_and(item_id < 10) FROM mf_recommend(42, 3, candidates => ARRAY(SELEC
 -- what is left to the server's node
 SELECT query, node FROM (VALUES ('SELECT r FROM mf_recommend(42, 3) r'), ('SELECT * FROM mf_recommend(42, 3) WITH ORDINALITY'),
 	('SELECT * FROM mf_recommend(42, 3) r WHERE r IS NOT NULL'),
+	('SELECT s.whole FROM numbered LEFT JOIN (SELECT coalesce(r::text, '''') AS whole FROM mf_recommend(42, 3) r) s ON true'),
 	('SELECT * FROM ROWS FROM (mf_recommend(42, 3), mf_popular(3))'), ('SELECT rank FROM numbered, mf_recommend(42, 3) FOR UPDATE OF numbered'),
 	('SELECT rank FROM numbered o, LATERAL mf_recommend((SELECT max(n) FROM numbered WHERE n < o.n), 3)'),
 	('SELECT rank FROM numbered, mf_recommend(n, 3)'),
 	('UPDATE numbered SET n = rank FROM mf_recommend(42, 3) WHERE rank = n'), ('SELECT * FROM mf_recommend_all(3)')) v (query), node(query);
 SELECT item_id % 2 AS parity, ordinality FROM mf_recommend(42, 2) WITH ORDINALITY;
 SELECT (r).rank, (r).reason FROM mf_recommend(42, 2) r;
+SELECT n, s.whole ~ 'model' AS model FROM numbered LEFT JOIN (SELECT coalesce(r::text, '') AS whole FROM mf_recommend(42, 1) r) s ON n > 1 ORDER BY n;
+
+-- ids of another type than the parser takes them for, as it does where named arguments come in an order of their own
+CREATE TABLE sold AS SELECT md5(user_id::text)::uuid AS user_id, 'item ' || item_id AS item_id FROM bought;
+SELECT users, items FROM mf_train('sold', factors => 4, seed => 1);
+SELECT count(*) FROM mf_recommend_users('item 3'::text, 3, user_type => NULL::uuid, model => 'sold') r WHERE r.user_id IS NOT NULL;
+SELECT * FROM mf_recommend_users('item 3'::text, 3, model => 'sold', user_type => NULL::uuid);
+SELECT rank FROM mf_recommend_users('item 3'::text, 3, model => 'sold', user_type => NULL::uuid) r WHERE r.user_id = 'x';
+SELECT rank FROM mf_recommend_users('item 3'::text, 3, model => 'sold', user_type => NULL::uuid);
+SELECT mf_drop('sold');
 
 -- the right to call is looked at in each execution, and so is what the function has become
 CREATE ROLE regress_list_scan;
@@ -126,6 +137,14 @@ SELECT node FROM node('SELECT item_id FROM mf_recommend(42, 3)');
 EXECUTE listed(42, 1, NULL);
 ROLLBACK;
 SELECT node FROM node('SELECT item_id FROM mf_recommend(42, 3)');
+-- a function that has been made strict returns nothing for nulls
+BEGIN;
+DO $$ BEGIN
+	EXECUTE format('ALTER FUNCTION %s STRICT', (SELECT oid::regprocedure FROM pg_proc WHERE prosrc = 'mf_recommend' ORDER BY oid LIMIT 1));
+END $$;
+EXECUTE listed(42, 1, NULL);
+SELECT node FROM node('SELECT item_id FROM mf_recommend(42, 3)');
+ROLLBACK;
 
 SELECT mf_drop('bought');
 DROP SCHEMA test_list_scan CASCADE;
