@@ -385,12 +385,16 @@ NextRow(ScanState *node)
 	return ExecStoreVirtualTuple(slot);
 }
 
-/* The recheck method of ExecScan: plans that recheck rows have whole rows. */
+/*
+ * The recheck method of ExecScan.  Plans whose rows are locked keep the server's node, so there is nothing to look at
+ * again: what is rechecked asks for a subquery's rows.  Servers of older minors come here for these, as they would for
+ * a join that was pushed down, and take what is in the slot; newer ones go straight to NextRow.
+ */
 static bool
 RecheckRow(ScanState *node, TupleTableSlot *slot)
 {
-	(void) node;
 	(void) slot;
+	(void) NextRow(node);
 	return true;
 }
 
