@@ -9,10 +9,10 @@
  *
  * The function is called as ever, through its entry in the catalogs and with the caller's privileges, once for each
  * set of arguments.  Plans with what is not handled here keep the server's node: several functions in one FROM item,
- * WITH ORDINALITY, whole rows, correlated subqueries as arguments, and functions that have been altered to be strict or to
- * run with settings or privileges of their own.  So do lateral calls: the planner takes the server's node for one that repeats
- * at no cost, and others for as dear as they are, which puts joins into another order, with more calls where it expects
- * too few rows.
+ * WITH ORDINALITY, whole rows, correlated subqueries as arguments, and functions that have been altered to be strict,
+ * or to run with settings or privileges of their own.  So do lateral calls: the planner takes the server's node for one
+ * that repeats at no cost, and others for as dear as they are, which puts joins into another order, with more calls
+ * where it expects too few rows.
  */
 #include "postgres.h"
 
