@@ -100,7 +100,7 @@ sub wrong_model
 {
 	my ($key, $alone) = @_;
 	# what no attribute contributes: the user's part of a predicted rating, or what all cold items have that attributes say something of
-	my $offset = $alone ? q{(parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * u.bias}
+	my $offset = $alone ? q{(parameters->>'mean')::float8 + (parameters->>'deviation')::float8 * coalesce(u.spread, 1) * u.bias}
 	  : q{(SELECT sum(p * shift::float8) FROM unnest(u.factors, ARRAY(SELECT jsonb_array_elements_text(parameters->'cold_shift'))) x (p, shift))
 			* (SELECT bool_or(f <> 0)::int FROM unnest(i.factors) x (f))};
 	return output_or_error($node, <<"SQL");

@@ -169,11 +169,11 @@ BEGIN
 		FROM mfrec.model m JOIN mfrec.model_version v ON v.model = m.name AND v.version = m.version WHERE m.name = wrong_list.name;
 	IF NOT FOUND THEN RETURN ''; END IF;
 	EXECUTE format($q$
-		WITH vector AS MATERIALIZED (SELECT bias, factors FROM %1$I WHERE version = $1 AND user_id = $2 AND factors <> '{}'),
+		WITH vector AS MATERIALIZED (SELECT bias, factors, coalesce((to_jsonb(u)->>'spread')::float8, 1) AS spread FROM %1$I u WHERE version = $1 AND user_id = $2 AND factors <> '{}'),
 		by_hand AS MATERIALIZED (
 			SELECT item_id, CASE WHEN v IS NULL THEN i.ratings
 				WHEN $3->>'has_interest' = '0' THEN
-					($3->>'mean')::float8 + ($3->>'deviation')::float8 * (v.bias + i.bias + dot(v.factors, i.factors))
+					($3->>'mean')::float8 + ($3->>'deviation')::float8 * v.spread * (v.bias + i.bias + dot(v.factors, i.factors))
 				ELSE dot(v.factors, i.factors) + coalesce(($3->>'taste')::float8 * (dot(v.factors, i.rating_factors) + i.bias), 0) END AS score
 			FROM %2$I i LEFT JOIN vector v ON true WHERE version = $1),
 		list AS MATERIALIZED (SELECT * FROM mf_recommend($2, $4, model => $5, fresh => false, exclude_seen => false)),
