@@ -90,7 +90,8 @@ for my $name (sort keys %presets)
 	# dimensions of ratings alone are solved with the others, rather than by turns
 	$close->($one[0], $all[0], "$name from sums: the same loss", $name =~ /private|faded|wide/ ? 1e-3 : 1e-6);
 	is("@all[1 .. 3]", "@one[1 .. 3]", "$name from sums: the same users, items and ratings");
-	$close->($one[4], $all[4], "$name from sums: the same error", 1e-3) if $one[4] > 0;
+	# wide ones are solved iteratively
+	$close->($one[4], $all[4], "$name from sums: the same error", $name =~ /wide/ ? 3e-3 : 1e-3) if $one[4] > 0;
 	is(sql($node, sprintf($_, "all_tall_$name")), sql($node, sprintf($_, "one_tall_$name")), "$name from sums: the same stored") for $users, $items;
 }
 
