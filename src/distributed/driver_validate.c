@@ -183,7 +183,7 @@ AddGroups(double *group, const double *of_node)
 void
 HeldOutErrorsOfNodes(Driver *driver, double *group, MfErrorSums *sums)
 {
-	ErrorsReading reading = {driver, palloc0(sizeof(MfErrorSums) * driver->nnodes)};
+	ErrorsReading reading = {driver, palloc0(sizeof(MfErrorSums) * driver->nnodes), NULL};
 
 	if (group)
 		reading.groups = palloc0(sizeof(double *) * driver->nnodes);
