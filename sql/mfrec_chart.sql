@@ -32,7 +32,8 @@ CREATE FUNCTION mfrec.ticks(low double precision, high double precision, wanted 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
 	SELECT coalesce(array_agg(k * step ORDER BY k), ARRAY[low])
-	FROM (SELECT power(10, floor(log((high - low) / wanted))) AS tens WHERE high > low) t,
+	-- a planner that knows the arguments computes this whatever WHERE says
+	FROM (SELECT power(10, floor(log(nullif(greatest(high - low, 0), 0) / wanted))) AS tens WHERE high > low) t,
 		LATERAL (SELECT tens * CASE WHEN high - low <= tens * wanted THEN 1 WHEN high - low <= 2 * tens * wanted THEN 2
 			WHEN high - low <= 5 * tens * wanted THEN 5 ELSE 10 END AS step) s,
 		generate_series(ceil(low / step)::bigint, floor(high / step)::bigint) k);
