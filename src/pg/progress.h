@@ -6,6 +6,7 @@
 
 #include "utils/timestamp.h"
 
+/* What it does; in the order of time, but for the last. */
 typedef enum Phase
 {
 	PHASE_READ,					/* rows of the source */
@@ -37,6 +38,7 @@ typedef struct Progress
 	TimestampTz iterated;		/* end of the last iteration */
 } Progress;
 
+/* By the training itself: one a session at a time. */
 extern bool ReportsProgress(void);
 extern void BeginProgress(const char *model);
 extern void ReportJob(int64 job, bool drives);
@@ -44,8 +46,10 @@ extern void ReportPhase(Phase phase);
 extern void ReportRowsRead(int64 rows);
 extern void ReportIteration(int iteration, int iterations, double loss);
 extern void EndProgress(void);
-extern const char *PhaseName(int phase);
 extern char *PhaseSecondsToJson(void);
+
+/* By whoever wants to know. */
+extern const char *PhaseName(int phase);
 extern int	ReadProgress(Progress **trainings);
 
 #endif
