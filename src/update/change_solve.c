@@ -142,28 +142,6 @@ MarkRated(const Update *u, const Side *side)
 	return in;
 }
 
-/* Numbers of ratings of selected ones, by place. */
-static int32 *
-GatherCounts(const Side *side, const Selection *selection)
-{
-	int32	   *counts = HugeArray(selection->count, sizeof(int32));
-
-	for (int64 i = 0; i < selection->count; i++)
-		counts[i] = side->counts[selection->number[i]];
-	return counts;
-}
-
-/* Biases or spreads of selected ones, likewise. */
-static float *
-GatherNumbers(const float *numbers, const Selection *selection)
-{
-	float	   *gathered = HugeArray(selection->count, sizeof(float));
-
-	for (int64 i = 0; i < selection->count; i++)
-		gathered[i] = numbers[selection->number[i]];
-	return gathered;
-}
-
 /* Brings the ratings of users x items to one spread of each user, by these cells of theirs, which then is the side's. */
 static void
 TakeSpreads(Update *u, const Selection *users, Cells *cells)
@@ -188,13 +166,15 @@ SolveUsers(Update *u, const Selection *users, const Selection *items, Cells *cel
 	Side	   *side = &u->users;
 	int64		ld = mf_padded(side->factors);
 	int32	   *counts = CountCells(cells, cells->nrows, false);
-	MfProblem	problem = StateProblem(u, users->count, CountLiked(cells), items->count, GatherCounts(&u->items, items));
+	MfProblem	problem = StateProblem(u, users->count, CountLiked(cells), items->count,
+										 GatherValues(items, u->items.counts, sizeof(int32)));
 	MfFactors	factors = {.user = AlignedZeroArray(users->count * ld, sizeof(float))};
 
 	problem.user_prior = priors;
 	TakeSpreads(u, users, cells);
 	ItemFactors(&problem, GatherVectors(&u->items, items, u->items.vectors),
-				GatherVectors(&u->items, items, u->items.rating_vectors), GatherNumbers(u->items.bias, items), &factors);
+				GatherVectors(&u->items, items, u->items.rating_vectors),
+				GatherValues(items, u->items.bias, sizeof(float)), &factors);
 	if (problem.has_rating)
 		factors.user_bias = HugeZeroArray(users->count, sizeof(float));
 	SolveRows(u, &problem, &factors, MF_USERS, cells, GramOf(u, &u->items, MarkRated(u, &u->items)));
@@ -242,11 +222,11 @@ SolveItems(Update *u, const Selection *items)
 	SelectUsersOf(u, items, &users);
 	cells = SelectCells(u, &users, items, true, NULL);
 	if (u->objective.user_variance > 0)
-		SpreadCells(cells, GatherNumbers(u->users.spread, &users), false);
+		SpreadCells(cells, GatherValues(&users, u->users.spread, sizeof(float)), false);
 	counts = CountLiked(cells);
-	problem = StateProblem(u, users.count, GatherCounts(&u->users, &users), items->count, counts);
+	problem = StateProblem(u, users.count, GatherValues(&users, u->users.counts, sizeof(int32)), items->count, counts);
 	factors.user = GatherVectors(&u->users, &users, u->users.vectors);
-	factors.user_bias = problem.has_rating ? GatherNumbers(u->users.bias, &users) : NULL;
+	factors.user_bias = problem.has_rating ? GatherValues(&users, u->users.bias, sizeof(float)) : NULL;
 	DrawToPriors(u, items, &problem);
 	ItemFactors(&problem, vectors, second, bias, &factors);
 	SolveRows(u, &problem, &factors, MF_ITEMS, cells, GramOf(u, &u->users, MarkRated(u, &u->users)));

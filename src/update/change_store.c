@@ -10,7 +10,6 @@
 
 #include "model/factor_rows.h"
 #include "model/seen_columns.h"
-#include "pg/alloc.h"
 #include "update/update_state.h"
 
 /* Rows that are deleted by one statement. */
@@ -37,20 +36,6 @@ DeleteChanged(const Update *u, const Side *side)
 	pfree(ids);
 }
 
-/* What a side's array has of selected ones, by place; width: bytes of each.  NULL remains NULL. */
-static void *
-SelectedValues(const Selection *selection, const void *values, Size width)
-{
-	char	   *gathered;
-
-	if (values == NULL)
-		return NULL;
-	gathered = HugeArray(selection->count, width);
-	for (int64 i = 0; i < selection->count; i++)
-		memcpy(gathered + i * width, (const char *) values + selection->number[i] * width, width);
-	return gathered;
-}
-
 /* *rows: what both sides store of selected ones. */
 static void
 GatherRows(const Side *side, const Selection *selection, FactorRows *rows)
@@ -62,11 +47,11 @@ GatherRows(const Side *side, const Selection *selection, FactorRows *rows)
 	for (int64 i = 0; i < selection->count; i++)
 		(void) AddId(rows->ids, IdAt(side->ids, selection->number[i]));
 	rows->factors = side->factors;
-	rows->counts = SelectedValues(selection, side->counts, sizeof(int32));
-	rows->bias = SelectedValues(selection, side->bias, sizeof(float));
-	rows->vectors = SelectedValues(selection, side->vectors, vector);
-	rows->rating_vectors = SelectedValues(selection, side->rating_vectors, vector);
-	rows->fingerprints = SelectedValues(selection, side->current, sizeof(int64));
+	rows->counts = GatherValues(selection, side->counts, sizeof(int32));
+	rows->bias = GatherValues(selection, side->bias, sizeof(float));
+	rows->vectors = GatherValues(selection, side->vectors, vector);
+	rows->rating_vectors = GatherValues(selection, side->rating_vectors, vector);
+	rows->fingerprints = GatherValues(selection, side->current, sizeof(int64));
 	rows->nfingerprints = selection->count;
 }
 
@@ -107,7 +92,7 @@ StoreUsers(Update *u, bool with_seen)
 		return;
 	GatherRows(&u->users, &u->changed_users, &rows);
 	if (u->objective.user_variance > 0)
-		rows.spread = SelectedValues(&u->changed_users, u->users.spread, sizeof(float));
+		rows.spread = GatherValues(&u->changed_users, u->users.spread, sizeof(float));
 	if (u->priors)
 	{
 		rows.priors = u->priors;
@@ -118,7 +103,7 @@ StoreUsers(Update *u, bool with_seen)
 	if (with_seen)
 	{
 		others = SelectOthers(u);
-		OpenSeenRows(&seen, u->cells, others, SelectedValues(&u->their_items, u->items.numbers, sizeof(int32)),
+		OpenSeenRows(&seen, u->cells, others, GatherValues(&u->their_items, u->items.numbers, sizeof(int32)),
 					 u->numbers);
 		rows.seen = &seen;
 	}
@@ -141,8 +126,8 @@ StoreItems(const Update *u, bool with_seen)
 	rows.has_prior = u->item_priors.has_prior;
 	rows.shared = u->items.factors;
 	rows.rated = u->changed_items.count;
-	rows.numbers = with_seen ? SelectedValues(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
-	rows.trends = SelectedValues(&u->changed_items, u->items.trends, sizeof(float));
+	rows.numbers = with_seen ? GatherValues(&u->changed_items, u->items.numbers, sizeof(int32)) : NULL;
+	rows.trends = GatherValues(&u->changed_items, u->items.trends, sizeof(float));
 	rows.tenant = u->model->tenant;
 	StoreFactors(u->items.relid, ITEM_ID, u->model->version, &rows, with_seen);
 }

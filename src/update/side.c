@@ -226,7 +226,21 @@ Select(const Side *side, uint32 changes, Selection *selection)
 	pfree(marked);
 }
 
-/* Vectors of selected ones, by place, aligned as the core wants them; NULL remains NULL. */
+/* What a side's array has of selected ones, by place; width: bytes of each.  NULL remains NULL. */
+void *
+GatherValues(const Selection *selection, const void *values, Size width)
+{
+	char	   *gathered;
+
+	if (values == NULL)
+		return NULL;
+	gathered = HugeArray(selection->count, width);
+	for (int64 i = 0; i < selection->count; i++)
+		memcpy(gathered + i * width, (const char *) values + selection->number[i] * width, width);
+	return gathered;
+}
+
+/* Vectors of selected ones, likewise, aligned as the core wants them. */
 float *
 GatherVectors(const Side *side, const Selection *selection, const float *vectors)
 {

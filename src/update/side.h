@@ -66,6 +66,7 @@ extern void FindChanges(Side *side);
 extern int64 CountSide(const Side *side);
 extern void Select(const Side *side, uint32 changes, Selection *selection);
 extern void SelectMarked(const Side *side, const bool *marked, Selection *selection);
+extern void *GatherValues(const Selection *selection, const void *values, Size width);
 extern float *GatherVectors(const Side *side, const Selection *selection, const float *vectors);
 
 /* For Select(): a set of changes. */
