@@ -91,22 +91,6 @@ WhyNotDistributed(const Source *source, Oid user_relid)
 	return NULL;
 }
 
-/* Receives a number. */
-typedef struct NumberReceiver
-{
-	DestReceiver pub;
-	int64		number;
-} NumberReceiver;
-
-/* Takes the one number that the query returns. */
-static bool
-ReceiveNumber(TupleTableSlot *slot, DestReceiver *self)
-{
-	slot_getallattrs(slot);
-	((NumberReceiver *) self)->number = slot->tts_isnull[0] ? 0 : DatumGetInt64(slot->tts_values[0]);
-	return true;
-}
-
 /* The bytes of a table's shards; citus_table_size() is not for transactions that have written. */
 static const char *const size_sql =
 "SELECT pg_catalog.sum(z.size)::pg_catalog.int8 FROM pg_catalog.citus_shard_sizes() z, pg_catalog.pg_dist_shard s"
@@ -116,10 +100,7 @@ static const char *const size_sql =
 bool
 IsLargeDistributed(const Source *source)
 {
-	NumberReceiver receiver = {.pub.receiveSlot = ReceiveNumber};
-
-	RunQuery(size_sql, REGCLASSOID, ObjectIdGetDatum(RowTableOf(source)), false, &receiver.pub);
-	return receiver.number >= LARGE_SOURCE;
+	return QueryNumber(size_sql, REGCLASSOID, ObjectIdGetDatum(RowTableOf(source))) >= LARGE_SOURCE;
 }
 
 /* Adds the number of users that a node has stored, or has read. */

@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 
 #include "compat.h"
 #include "distributed/node_rows.h"
@@ -29,22 +28,6 @@ RowsReadHere(int64 job)
 	return rows;
 }
 
-/* Receives a number. */
-typedef struct RowsReceiver
-{
-	DestReceiver pub;
-	int64		rows;
-} RowsReceiver;
-
-/* Takes the one number that the query returns. */
-static bool
-ReceiveRows(TupleTableSlot *slot, DestReceiver *self)
-{
-	slot_getallattrs(slot);
-	((RowsReceiver *) self)->rows = slot->tts_isnull[0] ? 0 : DatumGetInt64(slot->tts_values[0]);
-	return true;
-}
-
 /* Each node is asked apart from the caller's transaction; one that does not answer, or where the caller may not, counts nothing. */
 static const char *const rows_sql =
 "SELECT pg_catalog.sum(result::pg_catalog.int8)::pg_catalog.int8"
@@ -55,10 +38,7 @@ static const char *const rows_sql =
 int64
 RowsReadThere(int64 job)
 {
-	RowsReceiver receiver = {.pub.receiveSlot = ReceiveRows};
-
 	if (!HasCitus() || IsCitusTask())
 		return 0;
-	RunQuery(rows_sql, INT8OID, Int64GetDatum(job), false, &receiver.pub);
-	return receiver.rows;
+	return QueryNumber(rows_sql, INT8OID, Int64GetDatum(job));
 }

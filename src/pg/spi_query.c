@@ -355,3 +355,29 @@ RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver)
 	CheckSavedPlanRows(plan, saved);
 	SPI_finish();
 }
+
+/* Receives a number. */
+typedef struct NumberReceiver
+{
+	DestReceiver pub;
+	int64		number;
+} NumberReceiver;
+
+/* Takes the one number that the query returns. */
+static bool
+ReceiveNumber(TupleTableSlot *slot, DestReceiver *self)
+{
+	slot_getallattrs(slot);
+	((NumberReceiver *) self)->number = slot->tts_isnull[0] ? 0 : DatumGetInt64(slot->tts_values[0]);
+	return true;
+}
+
+/* The bigint that a query with one parameter returns, which may write; 0 where it is null, or there is no row. */
+int64
+QueryNumber(const char *sql, Oid type, Datum value)
+{
+	NumberReceiver receiver = {.pub.receiveSlot = ReceiveNumber};
+
+	RunQuery(sql, type, value, false, &receiver.pub);
+	return receiver.number;
+}

@@ -13,6 +13,7 @@ extern uint64 RunSql(const char *sql, int nargs, Oid *types, Datum *values, bool
 extern void RunQuery(const char *sql, Oid type, Datum value, bool read_only, DestReceiver *receiver);
 extern void RunQueryWith(const char *sql, int nargs, Oid *types, const Datum *values, bool read_only,
 						 DestReceiver *receiver);
+extern int64 QueryNumber(const char *sql, Oid type, Datum value);
 extern void RunQueryAlone(const char *sql, DestReceiver *receiver);
 extern void RunPrepared(const char *sql, Oid type, Datum value, DestReceiver *receiver);
 
