@@ -114,6 +114,14 @@ CREATE VIEW their_items AS SELECT item_id AS id, bias, factors FROM alone_item_f
 SELECT version FROM mf_import('copied', 'their_users', 'their_items', feedback => 'explicit', source => 'ratings', bias_column => 'bias', regularization => 0.1);
 SELECT count(*), count(spread) FROM copied_user_factors;
 SELECT * FROM off('copied', 'copied_user_factors', 'copied_item_factors');
+-- and predict what the model predicts where users' vectors say by what spread they multiply
+SELECT (parameters->>'deviation')::float8 AS deviation, (parameters->>'mean')::float8 AS mean FROM mf_models WHERE model = 'alone' \gset
+CREATE VIEW scaled_users AS SELECT user_id AS id, bias * by AS bias, ARRAY(SELECT f * by FROM unnest(factors || 1::real) WITH ORDINALITY v (f, n) ORDER BY n) AS factors
+FROM alone_user_factors, LATERAL (SELECT :deviation * spread AS by) s;
+CREATE VIEW biased_items AS SELECT item_id AS id, 0 AS bias, factors || bias AS factors FROM alone_item_factors;
+SELECT version FROM mf_import('again', 'scaled_users', 'biased_items', feedback => 'explicit', bias_column => 'bias', mean => :mean, source => 'ratings');
+SELECT count(*), max(abs(least(greatest(mf_predict(u, i, 'again'), 1), 10) - mf_predict(u, i, 'alone'))) < 1e-4 AS same
+FROM generate_series(1, 42) u, generate_series(1, 30) i;
 
 -- rows of a file that does not fit into memory, and those of tenants, are the same
 CREATE TABLE many AS SELECT u AS user_id, i AS item_id, 1 + (hashint4(u * 1000 + i) & 7) % (1 + u % 7) AS rating FROM generate_series(1, 700) u, generate_series(1, 300) i WHERE hashint4(i * 7919 + u) % 3 <> 0;
@@ -148,7 +156,7 @@ GRANT SELECT ON predicted TO regress_spread;
 SET ROLE regress_spread;
 SELECT count(*), count(*) FILTER (WHERE mf_predict(3, i, 'ratings') <> p) AS others FROM predicted;
 RESET ROLE;
-DROP VIEW their_users, their_items;
+DROP VIEW their_users, their_items, scaled_users, biased_items;
 SELECT count(mf_drop(model)) FROM (SELECT DISTINCT model FROM mf_models WHERE model NOT LIKE 'shops%') m;
 SELECT mf_drop('shops');
 DROP SCHEMA test_spread CASCADE;
