@@ -24,7 +24,7 @@ OBJS = \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
 		train_each.o train_memory.o train_options.o train_place.o training.o user_map.o user_sample.o validation_there.o version_rows.o) \
 	$(addprefix src/distributed/, cluster.o driver.o driver_cells.o driver_items.o driver_profiles.o driver_read.o driver_store.o driver_sweep.o driver_users.o driver_validate.o node.o \
-		node_items.o node_profiles.o node_protocol.o node_read.o node_rows.o node_served.o node_state.o node_store.o node_sweep.o node_users.o node_validate.o) \
+		node_items.o node_profiles.o node_protocol.o node_read.o node_rows.o node_served.o node_state.o node_store.o node_sweep.o node_take.o node_users.o node_validate.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \
 		recommend_all.o recommend_batch.o recommender.o renewal.o row_merge.o similar_items.o trend_order.o user_fold_in.o user_groups.o user_scan.o) \

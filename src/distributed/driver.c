@@ -32,8 +32,9 @@
 #include "pg/spi_query.h"
 #include "source/view_table.h"
 
-/* Tickets are of a version that is none. */
+/* Tickets of nodes are of a version that is none, and so are those of shards. */
 #define TICKET_VERSION 0
+#define SHARD_TICKET_VERSION (-1)
 
 /*
  * So many ids at most are tried for tickets.  Each belongs to a random shard, so even of thousands of shards the last
@@ -123,13 +124,13 @@ TicketId(const IdType *type, int n)
 	return OidInputFunctionCall(input, text, ioparam, -1);
 }
 
-/* The group of the node whose shard has a hash; -1: none, where the table has no shards for it. */
-static int32
-GroupOfHash(const Shards *shards, int32 hash)
+/* The number of the shard that has a hash; -1: none, where the table has no shards for it. */
+static int
+ShardOfHash(const Shards *shards, int32 hash)
 {
 	for (int s = 0; s < shards->count; s++)
 		if (hash >= shards->shard[s].range.min && hash <= shards->shard[s].range.max)
-			return shards->shard[s].group;
+			return s;
 	return -1;
 }
 
@@ -138,10 +139,10 @@ int
 NodeOfUser(const Driver *driver, int64 id)
 {
 	const IdType *type = &driver->source->user;
-	int32		group = GroupOfHash(driver->shards, HashOf(type, IdToDatum(type, id)));
+	int			shard = ShardOfHash(driver->shards, HashOf(type, IdToDatum(type, id)));
 
-	for (int n = 0; n < driver->nnodes; n++)
-		if (driver->nodes[n].group == group)
+	for (int n = 0; shard >= 0 && n < driver->nnodes; n++)
+		if (driver->nodes[n].group == driver->shards->shard[shard].group)
 			return n;
 	NodesDisagree("No shard is for a user's id.");
 }
@@ -164,34 +165,53 @@ ListNodes(Driver *driver)
 	}
 }
 
+/* Takes an id as the ticket of a shard, and of its node, where they have none; how many did not. */
+static int
+TakeTicket(Driver *driver, bool *has, Datum id)
+{
+	int			s = ShardOfHash(driver->shards, HashOf(&driver->source->user, id));
+	int			found = 0;
+
+	if (s < 0 || has[s])
+		return 0;
+	has[s] = true;
+	driver->shard_ticket[s] = id;
+	for (int n = 0; n < driver->nnodes; n++)
+		if (driver->nodes[n].group == driver->shards->shard[s].group && !driver->nodes[n].has_ticket)
+		{
+			driver->nodes[n].ticket = id;
+			driver->nodes[n].has_ticket = true;
+			found++;
+		}
+	return found;
+}
+
 /*
- * Finds an id for each node that belongs into one of its shards.  Which node a row goes to is for Citus to say, by the
- * row's hash alone, so ids are tried until every node has had one.  An error where none is found: smallint has few ids.
+ * Finds an id for each shard, the first of which is its node's.  Where a row goes to is for Citus to say, by the row's hash
+ * alone, so ids are tried until all have had one.  An error where none is found for a node: smallint has few ids.
  */
 static void
 FindTickets(Driver *driver)
 {
 	const IdType *type = &driver->source->user;
-	int			found = 0;
-	bool	   *has = palloc0(sizeof(bool) * Max(driver->nnodes, 1));
+	int			count = driver->shards->count;
+	int			nodes = 0;
+	int			shards = 0;
+	bool	   *has = palloc0(sizeof(bool) * Max(count, 1));
 	int			most = type->base == INT2OID ? PG_INT16_MAX : MOST_TRIES;
 
-	for (int i = 1; found < driver->nnodes && i <= most; i++)
+	driver->shard_ticket = palloc0(sizeof(Datum) * Max(count, 1));
+	for (int i = 1; shards < count && i <= most; i++)
 	{
-		Datum		id = TicketId(type, i);
-		int32		group = GroupOfHash(driver->shards, HashOf(type, id));
-
-		for (int n = 0; n < driver->nnodes; n++)
-			if (driver->nodes[n].group == group && !has[n])
-			{
-				driver->nodes[n].ticket = id;
-				has[n] = true;
-				found++;
-			}
+		nodes += TakeTicket(driver, has, TicketId(type, i));
+		for (shards = 0; shards < count && has[shards]; shards++)
+			;
 	}
 	pfree(has);
-	if (found < driver->nnodes || found == 0)
+	if (nodes < driver->nnodes || nodes == 0)
 		NodesDisagree("No id belongs into a shard of one of them.");
+	if (shards < count)
+		driver->shard_ticket = NULL;
 }
 
 /*
@@ -204,26 +224,46 @@ DropTickets(Driver *driver)
 	Oid			types[1] = {INT4OID};
 	Datum		values[1] = {Int32GetDatum(TICKET_VERSION)};
 
-	(void) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.=) $1", driver->table), 1, types, values, false);
+	(void) RunSql(psprintf("DELETE FROM %s WHERE version OPERATOR(pg_catalog.<=) $1", driver->table), 1, types, values, false);
+}
+
+/* The rows of tickets, and the parameters of the statement that inserts them. */
+typedef struct TicketRows
+{
+	StringInfoData sql;
+	int			nargs;
+	Oid		   *types;
+	Datum	   *values;
+} TicketRows;
+
+/* Adds a ticket. */
+static void
+AddTicket(TicketRows *rows, Oid type, int32 version, Datum id, int32 number)
+{
+	appendStringInfo(&rows->sql, "%s (%d, $%d, %d, 0, '{}')", rows->nargs > 0 ? "," : "", version, rows->nargs + 1, number);
+	rows->types[rows->nargs] = type;
+	rows->values[rows->nargs++] = id;
 }
 
 /*
- * Gives each node its ticket: a row whose number of ratings is the node's.  So a call over the ticket knows which node
- * it is on without asking Citus, and the answer has that number by which sums are put in order.
+ * Gives each node its ticket, and each shard: a row whose number of ratings is the node's, or the shard's.  So a call over
+ * the ticket knows where it is without asking Citus, and the answer has that number by which sums are put in order.
  */
 static void
 GiveTickets(Driver *driver)
 {
-	Oid			types[3] = {INT4OID, driver->source->user.type, INT4OID};
-	char	   *sql = psprintf("INSERT INTO %s (version, %s, ratings, bias, factors) VALUES ($1, $2, $3, 0, '{}')", driver->table,
-							   USER_ID);
+	Oid			type = driver->source->user.type;
+	int			nshards = driver->shard_ticket ? driver->shards->count : 0;
+	TicketRows	rows = {.types = palloc(sizeof(Oid) * (driver->nnodes + nshards)),
+	.values = palloc(sizeof(Datum) * (driver->nnodes + nshards))};
 
+	initStringInfo(&rows.sql);
+	appendStringInfo(&rows.sql, "INSERT INTO %s (version, %s, ratings, bias, factors) VALUES", driver->table, USER_ID);
 	for (int n = 0; n < driver->nnodes; n++)
-	{
-		Datum		values[3] = {Int32GetDatum(TICKET_VERSION), driver->nodes[n].ticket, Int32GetDatum(n)};
-
-		(void) RunSql(sql, 3, types, values, false);
-	}
+		AddTicket(&rows, type, TICKET_VERSION, driver->nodes[n].ticket, n);
+	for (int s = 0; s < nshards; s++)
+		AddTicket(&rows, type, SHARD_TICKET_VERSION, driver->shard_ticket[s], s);
+	(void) RunSql(rows.sql.data, rows.nargs, rows.types, rows.values, false);
 }
 
 /*
@@ -309,6 +349,32 @@ TicketArray(const Driver *driver)
 }
 
 /*
+ * Runs a step by a query of tickets, whose last parameters are these, behind the job, the step and its argument; condition:
+ * which tickets.
+ */
+static void
+RunOverTickets(Driver *driver, const char *condition, int nargs, Oid *types, Datum *values, const char *step,
+			   const void *argument, Size bytes, ChunkFunction function, void *state)
+{
+	ChunkReceiver receiver = {.pub.receiveSlot = ReceiveRow,.function = function,.state = state,.context = CurrentMemoryContext};
+	bytea	   *data = palloc(VARHDRSZ + bytes);
+
+	SET_VARSIZE(data, VARHDRSZ + bytes);
+	if (bytes > 0)
+		memcpy(VARDATA(data), argument, bytes);
+	types[0] = INT8OID;
+	values[0] = Int64GetDatum(driver->job);
+	types[1] = TEXTOID;
+	values[1] = CStringGetTextDatum(step);
+	types[2] = BYTEAOID;
+	values[2] = PointerGetDatum(data);
+	RunQueryWith(psprintf("SELECT mfrec.node_run($1, ratings, $2, $3) FROM %s WHERE %s", driver->table, condition), nargs,
+				 types, values, false, &receiver.pub);
+	pfree(data);
+}
+
+/*
+/*
  * Has every node run a step; its answers go to the function (NULL: there must be none), in no particular order of
  * nodes, and in the current memory context.  argument: `bytes` of it, the same for all nodes, and small: what is large
  * goes ahead by SendArrays().  Returns when all nodes are done.
@@ -316,22 +382,27 @@ TicketArray(const Driver *driver)
 void
 RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state)
 {
-	ChunkReceiver receiver = {.pub.receiveSlot = ReceiveRow,.function = function,.state = state,.context = CurrentMemoryContext};
 	const IdType *type = &driver->source->user;
-	Oid			types[5] = {INT8OID, TEXTOID, BYTEAOID, INT4OID, get_array_type(type->base)};
-	bytea	   *data = palloc(VARHDRSZ + bytes);
-	Datum		values[5] = {Int64GetDatum(driver->job), CStringGetTextDatum(step), PointerGetDatum(data),
-		Int32GetDatum(TICKET_VERSION), TicketArray(driver)};
+	Oid			types[5] = {[3] = INT4OID,[4] = get_array_type(type->base)};
+	Datum		values[5] = {[3] = Int32GetDatum(TICKET_VERSION),[4] = TicketArray(driver)};
 
-	SET_VARSIZE(data, VARHDRSZ + bytes);
-	if (bytes > 0)
-		memcpy(VARDATA(data), argument, bytes);
-	RunQueryWith(psprintf("SELECT mfrec.node_run($1, ratings, $2, $3) FROM %s WHERE version OPERATOR(pg_catalog.=) $4 AND %s %s ANY ($5)",
-						  driver->table, USER_ID, IdEqualitySql(type)), 5, types, values, false, &receiver.pub);
-	pfree(data);
+	RunOverTickets(driver, psprintf("version OPERATOR(pg_catalog.=) $4 AND %s %s ANY ($5)", USER_ID, IdEqualitySql(type)), 5,
+				   types, values, step, argument, bytes, function, state);
 }
 
 /*
+ * The same once for each shard, whose number is the node's for it: in the session that has what the transaction has done
+ * to the shard, for Citus takes all that lies with it to the same one.
+ */
+void
+RunShardStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state)
+{
+	Oid			types[4] = {[3] = INT4OID};
+	Datum		values[4] = {[3] = Int32GetDatum(SHARD_TICKET_VERSION)};
+
+	RunOverTickets(driver, "version OPERATOR(pg_catalog.=) $4", 4, types, values, step, argument, bytes, function, state);
+}
+
  * Adds an array of all items, or their ids, to what SendArrays() sends.  width: bytes of an element; values NULL:
  * nothing, as where the problem has no such part.
  */

@@ -322,7 +322,8 @@ MergeBlock(CellsBlock *block)
 	int64		n;
 
 	for (int node = 0; node < block->driver->nnodes; node++)
-		if (block->reader[node].received != (UsersOfNode(block->driver, node) > 0 ? block->count : 0))
+		if (block->reader[node].received != block->count &&
+			(block->reader[node].received > 0 || UsersOfNode(block->driver, node) > 0))
 			NodesDisagree("Cells of items are missing.");
 	for (int64 i = 0; i < block->count; i++)
 	{

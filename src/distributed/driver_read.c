@@ -1,8 +1,8 @@
 /*
  * driver_read.c - rows taken where they lie, and what they come to on all nodes.
  *
- * One query has a function called with each row, on its node: it goes about as fast as counting them.  Then items' ids come
- * here, where they get the numbers that all nodes use, the order of ids; and once rows are sorted by them, what
+ * Shards of a table are read where they lie as any table is.  Of a view one query has a function called with each row, on
+ * its node: it goes about as fast as counting them.  Then items' ids come here, where they get the numbers that all nodes use, the order of ids; and once rows are sorted by them, what
  * standardizing ratings and scaling weights needs.  Only sums travel, one of a node, and one number of each item.
  *
  * Sums of integers and of fixed-point numbers do not depend on who comes first; those of doubles are of NodeSums alone,
@@ -26,6 +26,7 @@
 #include "pg/progress.h"
 #include "pg/spi_query.h"
 #include "rows/row_time.h"
+#include "source/view_table.h"
 
 /* What is gathered of all nodes. */
 typedef struct Gathering
@@ -91,12 +92,9 @@ ReceiveCounts(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/*
- * Has nodes take their rows; returns how many there are, as the query counts them.  ReadOnNodes() compares that with
- * what nodes say they have: rows that went to another session of a node would be missing in silence.
- */
+/* Has nodes take their rows by a query of them, which counts them, one by one. */
 static int64
-TakeRows(Driver *driver, double half_life)
+TakeByQuery(Driver *driver, double half_life)
 {
 	CountReceiver receiver = {.pub.receiveSlot = ReceiveCounts};
 	const Source *source = driver->source;
@@ -106,6 +104,82 @@ TakeRows(Driver *driver, double half_life)
 
 	RunQueryWith(TakeSql(source), 4, types, values, false, &receiver.pub);
 	return receiver.count;
+}
+
+/* Adds up rows of shards. */
+static void
+TakeShard(void *state, const ChunkHeader *header, const char *data, Size bytes)
+{
+	int64		rows;
+
+	CheckResult(header, bytes, sizeof(rows));
+	memcpy(&rows, data, sizeof(rows));
+	*(int64 *) state += rows;
+}
+
+/* Names a column of a source, if there is one. */
+static void
+NameColumn(TakeArgument *argument, int column, const char *name)
+{
+	strlcpy(argument->column[column], name ? name : "", NAMEDATALEN);
+}
+
+/*
+ * Has nodes take the rows of a table, each shard's in the session to which the table of users' own shard leads: without the
+ * executor, where they are read as those of a table are that is here.
+ */
+static int64
+TakeByShards(Driver *driver, const Shards *shards, double half_life)
+{
+	const Source *source = driver->source;
+	Size		bytes = sizeof(TakeArgument) + sizeof(int64) * shards->count;
+	TakeArgument *argument = palloc0(bytes);
+	char	   *numbers = (char *) argument + sizeof(TakeArgument);
+	int64		rows = 0;
+
+	argument->half_life = half_life;
+	argument->nshards = shards->count;
+	argument->is_explicit = source->feedback == FEEDBACK_EXPLICIT;
+	strlcpy(argument->schema, source->schema, NAMEDATALEN);
+	strlcpy(argument->table, source->name, NAMEDATALEN);
+	NameColumn(argument, 0, source->user_column);
+	NameColumn(argument, 1, source->item_column);
+	NameColumn(argument, 2, source->value_column);
+	NameColumn(argument, 3, source->weight_column);
+	NameColumn(argument, 4, source->time_column);
+	NameColumn(argument, 5, source->event_column);
+	for (int s = 0; s < shards->count; s++)
+		memcpy(numbers + sizeof(int64) * s, &shards->shard[s].range.shard, sizeof(int64));
+	RunShardStep(driver, STEP_TAKE, argument, bytes, TakeShard, &rows);
+	pfree(argument);
+	return rows;
+}
+
+/* Whether shards of two tables have the same hashes, one after the other. */
+static bool
+SameRanges(const Shards *a, const Shards *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (int s = 0; s < a->count; s++)
+		if (a->shard[s].range.min != b->shard[s].range.min || a->shard[s].range.max != b->shard[s].range.max)
+			return false;
+	return true;
+}
+
+/*
+ * Has nodes take their rows; returns how many there are, as they come.  TakeOnNodes() compares that with what nodes say
+ * they have: rows that went to another session of a node would be missing in silence.
+ */
+static int64
+TakeRows(Driver *driver, double half_life)
+{
+	const Source *source = driver->source;
+	const Shards *shards = ReadShards(source->relid);
+
+	if (driver->shard_ticket && source->relid == RowTableOf(source) && SameRanges(shards, driver->shards))
+		return TakeByShards(driver, shards, half_life);
+	return TakeByQuery(driver, half_life);
 }
 
 /* Adds fingerprints of items, whose ids become known, from packed rows. */

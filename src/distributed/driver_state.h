@@ -11,7 +11,8 @@
 typedef struct DriverNode
 {
 	int32		group;			/* Citus's number */
-	Datum		ticket;			/* a user's id that is in one of its shards */
+	Datum		ticket;			/* a user's id that is in one of its shards, */
+	bool		has_ticket;		/* once it was found */
 	int64		first_user;		/* the number of its first one, where users of all nodes are numbered node by node */
 } DriverNode;
 
@@ -57,6 +58,7 @@ typedef struct Driver
 	int			settings;		/* of guc.c, to be put back */
 	Shards	   *shards;			/* of the table of users */
 	int			nnodes;
+	Datum	   *shard_ticket;	/* a user's id for each of them; NULL: not all have one */
 	DriverNode *nodes;
 	Sending		sending;
 	struct Gathering *gathering;	/* of what nodes have taken, until it is sorted */
@@ -95,6 +97,7 @@ typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const cha
 /* driver.c */
 extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
 extern void SendArrays(Driver *driver);
+extern void RunShardStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
 extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
 extern int	NodeOfUser(const Driver *driver, int64 id);

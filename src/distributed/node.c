@@ -16,6 +16,7 @@
 #include "distributed/node_served.h"
 #include "distributed/node_store.h"
 #include "distributed/node_sweep.h"
+#include "distributed/node_take.h"
 #include "distributed/node_users.h"
 #include "distributed/node_validate.h"
 
@@ -49,6 +50,7 @@ BeginEnd(NodeAnswer *answer)
 static const Step steps[] = {
 	{STEP_OPEN, NODE_TAKES, BeginOpen, NODE_TAKES},
 	{STEP_ITEMS, NODE_TAKES, BeginItems, NODE_TAKES},
+	{STEP_TAKE, NODE_TAKES, BeginTake, NODE_TAKES},
 	{STEP_USER_IDS, NODE_LISTED, BeginUserIds, NODE_SOLVES},
 	{STEP_TIMES, NODE_LISTED, BeginTimes, NODE_LISTED},
 	{STEP_SORT, NODE_LISTED, BeginSort, NODE_LISTED},

@@ -12,13 +12,14 @@
 #include "source/time_split.h"
 
 /* Another one for another form of anything below. */
-#define NODE_PROTOCOL 6
+#define NODE_PROTOCOL 7
 
 /* About so many bytes go as one row: larger ones are slower to send. */
 #define CHUNK_BYTES (1 << 20)
 
 /* What a training asks nodes for, in this order; users and sums again and again. */
 #define STEP_OPEN "open"			/* rows are about to come; whose progress is told */
+#define STEP_TAKE "take"			/* rows of a table's shard; once a shard rather than once a node */
 #define STEP_ITEMS "items"		/* no more rows come: totals, and the items that there are here */
 #define STEP_USER_IDS "user_ids"	/* ids of users of here in their order, from some on */
 #define STEP_TIMES "times"		/* rows by a digit of their time */
@@ -89,6 +90,20 @@ typedef struct OpenArgument
 /* Of STEP_ITEMS: what was read. */
 typedef struct NodeTotals
 {
+/* Columns of a source at most: user, item, value, weight, time, kind of event. */
+#define TAKEN_COLUMNS 6
+
+/* With STEP_TAKE; behind it the numbers of all shards, int64 each. */
+typedef struct TakeArgument
+{
+	double		half_life;
+	int32		nshards;
+	bool		is_explicit;
+	char		schema[NAMEDATALEN];
+	char		table[NAMEDATALEN];
+	char		column[TAKEN_COLUMNS][NAMEDATALEN]; /* "": there is none */
+} TakeArgument;
+
 	int64		taken;			/* rows */
 	int64		ratings;		/* of them */
 	int64		users;

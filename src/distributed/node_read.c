@@ -29,13 +29,13 @@ NextItems(NodeAnswer *answer)
 	NodeTotals	totals = {0};
 
 	answer->part++;
-	if (answer->part == 2 && !state->empty && ratings->event_rows)
+	if (answer->part == 2 && ratings && ratings->event_rows)
 		return MakeChunk(answer->node, CHANNEL_EVENT_ROWS, 0, state->events->count, ratings->event_rows,
 						 sizeof(int64) * state->events->count);
 	if (answer->part > 1)
-		return state->empty ? NULL : PackIds(ratings->items, NULL, ratings->fingerprints->item, answer->node, CHANNEL_ITEM_IDS,
+		return ratings == NULL ? NULL : PackIds(ratings->items, NULL, ratings->fingerprints->item, answer->node, CHANNEL_ITEM_IDS,
 													  ratings->items->count, &answer->at);
-	if (!state->empty)
+	if (ratings)
 		totals = (NodeTotals) {
 			.taken = state->taken,
 			.ratings = ratings->rows,
@@ -84,7 +84,7 @@ BeginOpen(NodeAnswer *answer)
 	ReportJob(answer->job, false);
 }
 
-/* STEP_ITEMS: there are no more rows.  Where there was none the types of ids are unknown, and all that follows. */
+/* STEP_ITEMS: there are no more rows.  Where none says anything of a user there is no part in what follows. */
 void
 BeginItems(NodeAnswer *answer)
 {
@@ -95,6 +95,7 @@ BeginItems(NodeAnswer *answer)
 	if (state->empty)
 		return;
 	state->ratings = CloseRatingStream(state->intake);
+	state->empty = state->ratings->rows == 0 && state->ratings->unrated->pairs.count == 0;
 	state->items = CreateIdMap(&state->source.item);
 	state->cold = CreateIdMap(&state->source.item);
 	state->phase = NODE_LISTED;

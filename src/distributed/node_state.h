@@ -30,7 +30,7 @@ typedef struct NodeState
 	MemoryContext context;		/* of all of it */
 	NodePhase	phase;
 	int64		turn;			/* the latest step's: an answer ends with the next; given once a session */
-	bool		empty;			/* no row lies here */
+	bool		empty;			/* no row lies here that says anything */
 	const EventWeights *events;	/* what kinds of events weigh; NULL: the source has no column of them */
 	Source		source;
 	MfParallel	parallel;

@@ -496,6 +496,24 @@ AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int nat
 		ReportBadRow(stream->sorting.source, &stream->receiver->taker.bad);
 }
 
+/*
+ * The same of all rows of a query of such columns, from the tables themselves where that is what it comes to.  Returns how
+ * many are ratings.
+ */
+int64
+AddPartQuery(RatingStream *stream, char *sql, const MfParallel *parallel)
+{
+	RatingReceiver *receiver = stream->receiver;
+	int64		before = receiver->triplets.count;
+
+	if (!ReadDirectly(&receiver->taker, sql, false, parallel, AddBatch, receiver))
+	{
+		RunQueryWith(sql, 0, NULL, NULL, false, &receiver->pub);
+		FlushBatch(receiver);
+	}
+	return receiver->triplets.count - before;
+}
+
 /* CountTimeDigits() of the rows, of which none come any more; they have times. */
 void
 CountPartTimes(RatingStream *stream, uint64 prefix, int shift, int64 *count)

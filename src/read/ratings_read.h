@@ -31,6 +31,7 @@ extern bool RatingStreamSpilled(const RatingStream *stream);
 extern Ratings *SettleRatingStream(RatingStream *stream, const MfParallel *parallel);
 extern RatingStream *OpenPartStream(const Source *source, double half_life, const MfParallel *parallel);
 extern void AddPartRow(RatingStream *stream, const Datum *values, const bool *nulls, int natts);
+extern int64 AddPartQuery(RatingStream *stream, char *sql, const MfParallel *parallel);
 extern void CountPartTimes(RatingStream *stream, uint64 prefix, int shift, int64 *count);
 extern void SortPart(RatingStream *stream, IdMap *items, Holdout holdout, const TimeRange *range, const int64 *user_place);
 extern Ratings *ReadRows(const Source *source, RowQuery *query, IdMap *users, IdMap *items, int64 budget,

@@ -77,7 +77,7 @@ ROLLBACK;
 CREATE FUNCTION pg_temp.little(v bytea) RETURNS bytea LANGUAGE sql AS
 $$SELECT string_agg(substring(v, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(v)) i$$;
 CREATE FUNCTION pg_temp.chunk(channel integer, data bytea) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.little(int4send(6)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
+	SELECT pg_temp.little(int4send(7)) || int4send(0) || pg_temp.little(int4send(channel)) || int4send(0) || int8send(0)
 		|| pg_temp.little(int8send(1)) || data
 $$;
 CREATE FUNCTION pg_temp.begin_with(problem bytea, step text DEFAULT 'served', argument bytea DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
