@@ -65,3 +65,43 @@ ReadShards(Oid relid)
 	RunQuery(shards_sql, REGCLASSOID, ObjectIdGetDatum(relid), false, &receiver.pub);
 	return receiver.shards;
 }
+
+/* Also of those that are not whole, and so cannot be written to: who looks for all of them must not pass over any. */
+static const char *const placements_sql =
+"SELECT p.groupid::pg_catalog.int4 FROM pg_catalog.pg_dist_placement p"
+" WHERE p.shardid OPERATOR(pg_catalog.=) $1 ORDER BY 1";
+
+/* Receives placements. */
+typedef struct PlacementReceiver
+{
+	DestReceiver pub;
+	MemoryContext context;
+	Placements *placements;
+} PlacementReceiver;
+
+/* Takes a row. */
+static bool
+ReceivePlacement(TupleTableSlot *slot, DestReceiver *self)
+{
+	PlacementReceiver *receiver = (PlacementReceiver *) self;
+	Placements *placements = receiver->placements;
+
+	slot_getallattrs(slot);
+	if (placements->group == NULL)
+		placements->group = MemoryContextAlloc(receiver->context, sizeof(int32));
+	else
+		placements->group = repalloc(placements->group, sizeof(int32) * (placements->count + 1));
+	placements->group[placements->count++] = DatumGetInt32(slot->tts_values[0]);
+	return true;
+}
+
+/* Where all placements of a shard are, palloc'd in the current memory context. */
+Placements *
+ReadPlacements(int64 shard)
+{
+	PlacementReceiver receiver = {.pub.receiveSlot = ReceivePlacement,.context = CurrentMemoryContext,
+	.placements = palloc0(sizeof(Placements))};
+
+	RunQuery(placements_sql, INT8OID, Int64GetDatum(shard), false, &receiver.pub);
+	return receiver.placements;
+}

@@ -25,6 +25,14 @@ typedef struct Shards
 	Shard	   *shard;
 } Shards;
 
+/* The nodes that have a shard. */
+typedef struct Placements
+{
+	int			count;
+	int32	   *group;			/* of nodes */
+} Placements;
+
 extern Shards *ReadShards(Oid relid);
+extern Placements *ReadPlacements(int64 shard);
 
 #endif

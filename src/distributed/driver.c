@@ -279,6 +279,7 @@ OpenDriver(const Source *source, Oid user_relid, int32 version, int settings)
 
 	driver->context = CurrentMemoryContext;
 	driver->source = source;
+	driver->user = GetUserId();
 	driver->user_relid = user_relid;
 	driver->version = version;
 	driver->settings = settings;
@@ -374,7 +375,6 @@ RunOverTickets(Driver *driver, const char *condition, int nargs, Oid *types, Dat
 }
 
 /*
-/*
  * Has every node run a step; its answers go to the function (NULL: there must be none), in no particular order of
  * nodes, and in the current memory context.  argument: `bytes` of it, the same for all nodes, and small: what is large
  * goes ahead by SendArrays().  Returns when all nodes are done.
@@ -403,6 +403,7 @@ RunShardStep(Driver *driver, const char *step, const void *argument, Size bytes,
 	RunOverTickets(driver, "version OPERATOR(pg_catalog.=) $4", 4, types, values, step, argument, bytes, function, state);
 }
 
+/*
  * Adds an array of all items, or their ids, to what SendArrays() sends.  width: bytes of an element; values NULL:
  * nothing, as where the problem has no such part.
  */

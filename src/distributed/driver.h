@@ -7,6 +7,7 @@
 #include "core/als/als.h"
 #include "core/metrics/ranking.h"
 #include "distributed/node_protocol.h"
+#include "model/factor_rows.h"
 #include "source/source.h"
 #include "validate/validation.h"
 
@@ -14,7 +15,7 @@
  * Driver of a training on several nodes.  Calls come in this order: BeginNodeSettings(), OpenDriver(), TakeOnNodes(),
  * RankUsersOnNodes() and SendUserOrder() where some users will be asked for, and SendProfiles() where there are
  * attributes of users, SortOnNodes(), StateOnNodes(), likewise SendUserFeatures(), half-sweeps of users and items,
- * StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(),
+ * StoreItemsOnNodes(), StoreOnNodes(), CloseDriver().  Where PlanItems() says so, TakeItemCells() comes behind StateOnNodes(),
  * TakeUserVectors() before each half-sweep of items, and these are as on one node.  From ServedUsersOnNodes() to
  * TrainedUsersOnNodes() a stored version is measured, and nothing else is asked for than users' vectors and errors on
  * rows held out.
@@ -66,6 +67,8 @@ extern void TrainedUsersOnNodes(Driver *driver);
 extern double ItemsLossOfNodes(const Driver *driver);
 extern double MeanBiasOfNodes(const Driver *driver);
 extern double SquaredErrorsOfNodes(Driver *driver, const MfProblem *problem, const MfFactors *factors);
+extern bool StoreItemsOnNodes(Driver *driver, Oid relid, const MfProblem *problem, const MfFactors *factors,
+							  const FactorRows *rows, bool with_seen);
 extern int64 StoreOnNodes(Driver *driver, bool with_seen, float mean_bias);
 extern void CloseDriver(Driver *driver);
 

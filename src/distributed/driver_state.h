@@ -29,8 +29,8 @@ typedef struct SentArray
 	int64		count;
 } SentArray;
 
-/* Arrays that go together at most: those of a half-sweep, see SendItems(), or those before rows are sorted. */
-#define MOST_SENT 5
+/* Arrays that go together at most: those of a half-sweep, see SendItems(), and two more, or those before rows are sorted. */
+#define MOST_SENT 7
 
 /* What goes to all nodes next, and how much of it has gone. */
 typedef struct Sending
@@ -52,13 +52,14 @@ typedef struct Driver
 	MemoryContext context;
 	struct Driver *outer;			/* of this session, that was there before; NULL: none */
 	const Source *source;
+	Oid			user;			/* whose training it is */
 	Oid			user_relid;
 	int32		version;
 	const char *table;			/* of users, as SQL */
 	int			settings;		/* of guc.c, to be put back */
 	Shards	   *shards;			/* of the table of users */
-	int			nnodes;
 	Datum	   *shard_ticket;	/* a user's id for each of them; NULL: not all have one */
+	int			nnodes;
 	DriverNode *nodes;
 	Sending		sending;
 	struct Gathering *gathering;	/* of what nodes have taken, until it is sorted */
@@ -96,8 +97,8 @@ typedef void (*ChunkFunction) (void *state, const ChunkHeader *header, const cha
 
 /* driver.c */
 extern void RunStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
-extern void SendArrays(Driver *driver);
 extern void RunShardStep(Driver *driver, const char *step, const void *argument, Size bytes, ChunkFunction function, void *state);
+extern void SendArrays(Driver *driver);
 extern void SendIds(Driver *driver, Channel channel, const IdMap *ids, int64 first, int64 end);
 extern void AddArray(Driver *driver, Channel channel, const void *values, Size width, int64 count);
 extern int	NodeOfUser(const Driver *driver, int64 id);
@@ -108,6 +109,9 @@ extern bytea *NextSentCells(Sending *sending, const SentArray *array);
 
 /* driver_profiles.c */
 extern void SendMap(Driver *driver, Size width);
+
+/* driver_sweep.c */
+extern void AddItems(Driver *driver, const MfProblem *problem, const MfFactors *factors);
 
 /* driver_users.c */
 extern char **ReadOfUsers(Driver *driver, const char *step, Channel channel, int bits);

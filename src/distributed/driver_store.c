@@ -1,18 +1,21 @@
 /*
- * driver_store.c - users stored on their nodes, and read there; and which sources can be trained on theirs at all.
+ * driver_store.c - users and items stored on nodes, and read there; and which sources can be trained on theirs at all.
  */
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
 #include "distributed/driver.h"
 #include "distributed/driver_state.h"
 #include "model/factor_columns.h"
+#include "model/model_catalog.h"
 #include "pg/citus.h"
+#include "pg/placement.h"
 #include "pg/spi_query.h"
 #include "source/view_table.h"
 
@@ -114,23 +117,31 @@ TakeStored(void *state, const ChunkHeader *header, const char *data, Size bytes)
 	*(int64 *) state += stored;
 }
 
-/* StoreArgument for a version of the driver's table of users, with its shards and `more` bytes, palloc'd; *bytes: of it. */
+/* StoreArgument for a version of a table, without shards, in so many bytes, palloc'd. */
 static StoreArgument *
-MakeStoreArgument(const Driver *driver, int32 version, bool with_seen, Size more, Size *bytes)
+MakeStoreArgument(Oid relid, int32 version, bool with_seen, Size bytes)
 {
-	const Shards *shards = driver->shards;
-	Size		shards_bytes = sizeof(ShardRange) * shards->count;
-	StoreArgument *argument = palloc0(sizeof(StoreArgument) + shards_bytes + more);
-	char	   *to = (char *) argument + sizeof(StoreArgument);
+	StoreArgument *argument = palloc0(bytes);
 
 	argument->version = version;
 	argument->with_seen = with_seen;
+	strlcpy(argument->table, FactorTableName(relid), NAMEDATALEN);
+	strlcpy(argument->schema, get_namespace_name(get_rel_namespace(relid)), NAMEDATALEN);
+	return argument;
+}
+
+/* The same of the driver's table of users, with its shards and `more` bytes; *bytes: of it. */
+static StoreArgument *
+MakeUsersArgument(const Driver *driver, int32 version, bool with_seen, Size more, Size *bytes)
+{
+	const Shards *shards = driver->shards;
+	StoreArgument *argument;
+
+	*bytes = sizeof(StoreArgument) + sizeof(ShardRange) * shards->count + more;
+	argument = MakeStoreArgument(driver->user_relid, version, with_seen, *bytes);
 	argument->nshards = shards->count;
-	strlcpy(argument->table, FactorTableName(driver->user_relid), NAMEDATALEN);
-	strlcpy(argument->schema, get_namespace_name(get_rel_namespace(driver->user_relid)), NAMEDATALEN);
 	for (int s = 0; s < shards->count; s++)
-		memcpy(to + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));
-	*bytes = sizeof(StoreArgument) + shards_bytes + more;
+		memcpy((char *) argument + sizeof(StoreArgument) + sizeof(ShardRange) * s, &shards->shard[s].range, sizeof(ShardRange));
 	return argument;
 }
 
@@ -146,13 +157,78 @@ int64
 StoreOnNodes(Driver *driver, bool with_seen, float mean_bias)
 {
 	Size		bytes;
-	StoreArgument *argument = MakeStoreArgument(driver, driver->version, with_seen, 0, &bytes);
+	StoreArgument *argument = MakeUsersArgument(driver, driver->version, with_seen, 0, &bytes);
 	int64		stored = 0;
 
 	argument->mean_bias = mean_bias;
 	RunStep(driver, STEP_STORE, argument, bytes, TakeStored, &stored);
 	pfree(argument);
 	return stored;
+}
+
+/*
+ * Whether each node that has a copy of a table, of one shard, can store all items: those that train can where they have
+ * rows, and this one.  *here: this node has a copy, and none of them is it.
+ */
+static bool
+NodesHaveCopies(const Driver *driver, int64 shard, bool *here)
+{
+	Placements *copies = ReadPlacements(shard);
+
+	*here = false;
+	for (int c = 0; c < copies->count; c++)
+	{
+		int			n = 0;
+
+		while (n < driver->nnodes && driver->nodes[n].group != copies->group[c])
+			n++;
+		if (n < driver->nnodes ? UsersOfNode(driver, n) == 0 : copies->group[c] != LocalGroup())
+			return false;
+		*here |= n == driver->nnodes;
+	}
+	/* all of those that are asked must have one */
+	return copies->count == driver->nnodes + *here;
+}
+
+/*
+ * Has every node store the items of the driver's version in its copy of their table, and stores this node's, where nothing
+ * but nodes that train have copies.  False where others have some, or the table is not of that kind: then nothing is
+ * stored.  Statements of Citus's would take rows apart, and send each value of a vector by itself to each node.
+ *
+ * Citus knows nothing of it.  So a statement of its own comes first, which changes no row: it keeps copies from being moved
+ * or made until the transaction has ended, and has all nodes that have one take part in its commit.
+ */
+bool
+StoreItemsOnNodes(Driver *driver, Oid relid, const MfProblem *problem, const MfFactors *factors, const FactorRows *rows,
+				  bool with_seen)
+{
+	const CitusTable *table = FindCitusTable(relid);
+	Size		bytes = sizeof(StoreArgument) + sizeof(ShardRange);
+	StoreArgument *argument;
+	ShardRange	shard = {0};
+	bool		here;
+	int64		stored = 0;
+
+	if (table == NULL || !table->reference || table->nshards != 1 || driver->user != GetUserId())
+		return false;
+	shard.shard = table->shards[0].id;
+	DeleteVersions(relid, &(Datum) {Int32GetDatum(driver->version)}, 1);
+	if (!NodesHaveCopies(driver, shard.shard, &here))
+		return false;
+	AddItems(driver, problem, factors);
+	AddArray(driver, CHANNEL_ITEM_FINGERPRINTS, rows->fingerprints, sizeof(int64), problem->nitems);
+	AddArray(driver, CHANNEL_ITEM_TRENDS, rows->trends, sizeof(float), problem->nitems);
+	SendArrays(driver);
+	argument = MakeStoreArgument(relid, driver->version, with_seen, bytes);
+	argument->nshards = 1;
+	memcpy((char *) argument + sizeof(StoreArgument), &shard, sizeof(shard));
+	RunStep(driver, STEP_STORE_ITEMS, argument, bytes, TakeStored, &stored);
+	pfree(argument);
+	if (stored != driver->nnodes * problem->nitems)
+		NodesDisagree("Items are missing.");
+	if (here)
+		StoreFactors(CopyHere(relid), ITEM_ID, driver->version, rows, with_seen);
+	return true;
 }
 
 /*
@@ -164,7 +240,7 @@ ServedUsersOnNodes(Driver *driver, int32 version, const ServedFactors *served)
 {
 	Size		mean_bytes = sizeof(float) * served->problem.factors;
 	Size		bytes;
-	StoreArgument *argument = MakeStoreArgument(driver, version, false, sizeof(ServedArgument) + mean_bytes, &bytes);
+	StoreArgument *argument = MakeUsersArgument(driver, version, false, sizeof(ServedArgument) + mean_bytes, &bytes);
 	ServedArgument of = {served->objective, served->mean_bias};
 	char	   *end = (char *) argument + bytes;
 	int64		users = 0;

@@ -58,18 +58,25 @@ StateOnNodes(Driver *driver, const MfObjective *objective, const MfProblem *prob
 }
 
 /*
- * Sends all that nodes need of items: vectors of both parts of the objective, and biases, of all items to all nodes.
- * Where a part is missing its array is NULL, and not sent.
+ * Adds to what SendArrays() sends all that nodes need of items: vectors of both parts of the objective, and biases.  Where
+ * a part is missing its array is NULL, and not sent.
  */
-static void
-SendItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
+void
+AddItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
 {
 	Size		width = sizeof(float) * mf_padded(problem->factors);
 
 	AddArray(driver, CHANNEL_INTEREST, factors->interest, width, problem->nitems);
 	AddArray(driver, CHANNEL_RATING, factors->rating, width, problem->nitems);
 	AddArray(driver, CHANNEL_BIAS, factors->item_bias, sizeof(float), problem->nitems);
-	SendMap(driver, width);
+}
+
+/* Sends all that nodes need of all items. */
+static void
+SendItems(Driver *driver, const MfProblem *problem, const MfFactors *factors)
+{
+	AddItems(driver, problem, factors);
+	SendMap(driver, sizeof(float) * mf_padded(problem->factors));
 	SendArrays(driver);
 }
 

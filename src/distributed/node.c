@@ -19,6 +19,7 @@
 #include "distributed/node_take.h"
 #include "distributed/node_users.h"
 #include "distributed/node_validate.h"
+#include "pg/alloc.h"
 
 /* A step, and how far a training must be for it: from one phase to another, mostly the same. */
 typedef struct Step
@@ -49,8 +50,8 @@ BeginEnd(NodeAnswer *answer)
 /* All steps.  One that comes out of turn would find arrays missing, so each has the phase that makes them. */
 static const Step steps[] = {
 	{STEP_OPEN, NODE_TAKES, BeginOpen, NODE_TAKES},
-	{STEP_ITEMS, NODE_TAKES, BeginItems, NODE_TAKES},
 	{STEP_TAKE, NODE_TAKES, BeginTake, NODE_TAKES},
+	{STEP_ITEMS, NODE_TAKES, BeginItems, NODE_TAKES},
 	{STEP_USER_IDS, NODE_LISTED, BeginUserIds, NODE_SOLVES},
 	{STEP_TIMES, NODE_LISTED, BeginTimes, NODE_LISTED},
 	{STEP_SORT, NODE_LISTED, BeginSort, NODE_LISTED},
@@ -70,6 +71,7 @@ static const Step steps[] = {
 	{STEP_SERVED, NODE_SOLVES, BeginServed, NODE_SOLVES},
 	{STEP_ERRORS, NODE_SOLVES, BeginErrors, NODE_SOLVES},
 	{STEP_STORE, NODE_SOLVES, BeginStore, NODE_SOLVES},
+	{STEP_STORE_ITEMS, NODE_SOLVES, BeginStoreItems, NODE_SOLVES},
 	{STEP_END, NODE_SOLVES, BeginEnd, NODE_SOLVES}
 };
 
@@ -144,6 +146,20 @@ ReceiveCounts(NodeState *state, const ChunkHeader *header, const char *data, Siz
 	memcpy(state->item_counts + header->first, data, bytes);
 }
 
+/* Takes numbers of items, `width` bytes each, that are stored with them: into an array of all, made with the first. */
+static void
+ReceiveStored(NodeState *state, const ChunkHeader *header, const char *data, Size bytes, void **to, Size width)
+{
+	int64		nitems = state->problem.nitems;
+
+	if (state->phase != NODE_SOLVES || header->first > nitems || header->count > nitems - header->first ||
+		bytes != header->count * width)
+		NodeStepIsWrong();
+	if (*to == NULL)
+		*to = HugeZeroArray(nitems, width);
+	memcpy((char *) *to + header->first * width, data, bytes);
+}
+
 /*
  * Takes a chunk that the driver has sent to all nodes.  An error where the training is not here, and where its phase,
  * or what it has of items, does not fit: chunks are the same for all nodes, so each checks them by its own state.
@@ -201,6 +217,12 @@ ReceiveChunk(int64 job, const bytea *chunk)
 			break;
 		case CHANNEL_BIAS:
 			ReceiveFloats(state, &header, data, bytes, factors->item_bias, 1);
+			break;
+		case CHANNEL_ITEM_FINGERPRINTS:
+			ReceiveStored(state, &header, data, bytes, (void **) &state->item_fingerprints, sizeof(int64));
+			break;
+		case CHANNEL_ITEM_TRENDS:
+			ReceiveStored(state, &header, data, bytes, (void **) &state->item_trends, sizeof(float));
 			break;
 		default:
 			NodeStepIsWrong();

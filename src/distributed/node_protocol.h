@@ -40,6 +40,7 @@
 #define STEP_SERVED "served"	/* a stored version's users, for these steps and STEP_VECTORS until this comes empty */
 #define STEP_ERRORS "errors"	/* squared errors of ratings */
 #define STEP_STORE "store"		/* users' rows, into the shards of here */
+#define STEP_STORE_ITEMS "store_items"	/* all items' rows, into this node's copy: what has come of them last */
 #define STEP_END "end"			/* all memory goes */
 
 /* What a chunk has. */
@@ -67,7 +68,9 @@ typedef enum Channel
 	CHANNEL_PROFILE_IDS,		/* packed rows of their ids */
 	CHANNEL_USER_FEATURES,		/* int32 counts of users of all nodes, then columns and values */
 	CHANNEL_MAP,				/* vectors of given_ld floats, of features */
-	CHANNEL_MAP_SCALE			/* floats, likewise */
+	CHANNEL_MAP_SCALE,			/* floats, likewise */
+	CHANNEL_ITEM_FINGERPRINTS,	/* int64, before STEP_STORE_ITEMS; so are these: */
+	CHANNEL_ITEM_TRENDS			/* floats */
 } Channel;
 
 /* What a chunk begins with. */
@@ -87,9 +90,6 @@ typedef struct OpenArgument
 	char		model[NAMEDATALEN];
 } OpenArgument;
 
-/* Of STEP_ITEMS: what was read. */
-typedef struct NodeTotals
-{
 /* Columns of a source at most: user, item, value, weight, time, kind of event. */
 #define TAKEN_COLUMNS 6
 
@@ -104,6 +104,9 @@ typedef struct TakeArgument
 	char		column[TAKEN_COLUMNS][NAMEDATALEN]; /* "": there is none */
 } TakeArgument;
 
+/* Of STEP_ITEMS: what was read. */
+typedef struct NodeTotals
+{
 	int64		taken;			/* rows */
 	int64		ratings;		/* of them */
 	int64		users;
@@ -233,7 +236,7 @@ typedef struct VectorsArgument
 	bool		halves;			/* vectors go in half the space */
 } VectorsArgument;
 
-/* With STEP_STORE; behind it ShardRange, nshards times. */
+/* With STEP_STORE and STEP_STORE_ITEMS; behind it ShardRange, nshards times. */
 typedef struct StoreArgument
 {
 	int32		version;

@@ -95,7 +95,7 @@ BeginServed(NodeAnswer *answer)
 		ShardRange	shard = StoredShard(answer, s);
 
 		if (HasUsersOf(&shard, hash, state->problem.nusers))
-			answer->at += LoadServedSide(OpenUserShard(&argument, &shard), argument.version, state->served,
+			answer->at += LoadServedSide(OpenStoredShard(&argument, &shard), argument.version, state->served,
 										 state->ratings->users, true);
 	}
 	pfree(hash);

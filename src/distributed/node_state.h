@@ -53,6 +53,8 @@ typedef struct NodeState
 	MfAls	   *als;
 	float	   *mean_user;
 	int32	   *user_counts;
+	int64	   *item_fingerprints;	/* of all nodes' rows; NULL: they have not come, */
+	float	   *item_trends;	/* nor these */
 	ServedFactors *served;		/* a stored version that is measured in the stead of these; NULL: these are */
 	MfRows		part;			/* of cells by item: what is at hand, */
 	int64		next_item;		/* and whose sums come next */

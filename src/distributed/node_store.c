@@ -1,9 +1,10 @@
 /*
- * node_store.c - a node's users, stored where their ratings lie.
+ * node_store.c - a node's users, stored where their ratings lie, and its copy of all items.
  *
  * The table of users is distributed as the source is, so a user's row belongs into a shard that is here.  A shard is an
  * ordinary table, written as any table of users is (model/factor_rows.c), in the transaction that Citus has begun here
- * and ends on all nodes or none.  The driver says which shards there are and which hashes they have.
+ * and ends on all nodes or none.  The driver says which shards there are and which hashes they have.  Of items every node
+ * has all rows, in one shard, for which the driver has all of them write alike.
  */
 #include "postgres.h"
 
@@ -25,7 +26,7 @@
 
 /* A shard's table on this node, which must be the caller's. */
 Oid
-OpenUserShard(const StoreArgument *argument, const ShardRange *shard)
+OpenStoredShard(const StoreArgument *argument, const ShardRange *shard)
 {
 	char	   *name = PlacementName(argument->table, shard->shard);
 	Oid			relid = get_relname_relid(name, get_namespace_oid(argument->schema, false));
@@ -118,7 +119,7 @@ StoreShard(NodeState *state, const StoreArgument *argument, const ShardRange *sh
 	{
 		OpenSeenRows(&seen, &ratings->by_user, ratings->others, numbers, state->items->count);
 		rows.seen = &seen;
-		StoreFactors(OpenUserShard(argument, shard), USER_ID, argument->version, &rows, argument->with_seen);
+		StoreFactors(OpenStoredShard(argument, shard), USER_ID, argument->version, &rows, argument->with_seen);
 	}
 	pfree(chosen);
 	return rows.nchosen;
@@ -181,7 +182,7 @@ BeginStore(NodeAnswer *answer)
 
 	/*
 	 * Ranges of all shards of all nodes leave no hash out.  So if a user is in none of them, the driver has the ranges
-	 * of another table; if in one that is not here, OpenUserShard() has said so.
+	 * of another table; if in one that is not here, OpenStoredShard() has said so.
 	 */
 	if (answer->at != (argument.with_seen ? count : state->ratings->users->count))
 		ereport(ERROR,
@@ -191,4 +192,50 @@ BeginStore(NodeAnswer *answer)
 				 errhint("Train again.")));
 	pfree(numbers);
 	pfree(hash);
+}
+
+/* What is stored of items: all there is of them anywhere, as it has come last. */
+static FactorRows
+RowsOfItems(const NodeState *state, int32 *numbers)
+{
+	const MfFactors *factors = &state->factors;
+
+	return (FactorRows) {
+		.factors = state->problem.factors,
+		.ids = state->items,
+		.counts = state->item_counts,
+		.bias = factors->item_bias,
+		.vectors = factors->interest ? factors->interest : factors->rating,
+		.rating_vectors = factors->interest ? factors->rating : NULL,
+		.numbers = numbers,
+		.fingerprints = state->item_fingerprints,
+		.nfingerprints = state->problem.nitems,
+		.trends = state->item_trends
+	};
+}
+
+/*
+ * STEP_STORE_ITEMS: items' rows, of which cold ones are not known here.  Argument: StoreArgument and the one shard that all
+ * nodes have.
+ */
+void
+BeginStoreItems(NodeAnswer *answer)
+{
+	NodeState  *state = answer->state;
+	StoreArgument argument;
+	ShardRange	shard;
+	FactorRows	rows;
+	int32	   *numbers;
+
+	TakeStoreArgument(answer, &argument, 0);
+	if (state->empty || argument.nshards != 1 || state->items->count != state->problem.nitems)
+		NodeStepIsWrong();
+	shard = StoredShard(answer, 0);
+	ReportPhase(PHASE_STORE);
+	numbers = NumberItems(state);
+	rows = RowsOfItems(state, numbers);
+	StoreFactors(OpenStoredShard(&argument, &shard), ITEM_ID, argument.version, &rows, argument.with_seen);
+	pfree(numbers);
+	answer->at = state->problem.nitems;
+	answer->next = NextStore;
 }

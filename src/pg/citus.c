@@ -160,7 +160,7 @@ TakeGroup(void *state, HeapTuple tuple, Relation rel)
 }
 
 /* The group that this node is in: the coordinator's where nothing says otherwise. */
-static int32
+int32
 LocalGroup(void)
 {
 	int32		group = COORDINATOR_GROUP;

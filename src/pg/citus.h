@@ -46,6 +46,7 @@ extern bool CitusFindsRows(Oid relid, const char *column);
 extern bool IsCitusTask(void);
 extern bool IsCitusScan(const char *name);
 extern bool IsCitusCoordinator(void);
+extern int32 LocalGroup(void);
 extern void UseOneSessionPerNode(void);
 extern void KeepAnswers(Size bytes);
 

@@ -336,7 +336,7 @@ StoreVectors(Importer *m, const MfParallel *parallel)
 		users.unknown = unknown->count > 0 ? unknown : NULL;
 		items.numbers = numbers;
 	}
-	StoreNewVersion(&m->version, &users, &items, (const FeatureRows *const[2]) {NULL, NULL});
+	StoreNewVersion(&m->version, &users, &items, (const FeatureRows *const[2]) {NULL, NULL}, NULL, NULL);
 	if (pairs && pairs->rows > 0)
 		FreeRatings(pairs);
 }

@@ -467,10 +467,11 @@ StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *
 /*
  * Writes the new version's rows, into new tables where there are none.  Other sessions could not change the
  * tables since they were checked, but this session itself could, in functions of the source: they are checked
- * again.  features: of items and of users, NULL without.
+ * again.  features: of items and of users, NULL without.  function: is asked first to store items; NULL: nobody is.
  */
 void
-StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2])
+StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2],
+				StoreItemsFunction function, void *state)
 {
 	Model	   *model = &v->model;
 	Acting		acting;
@@ -485,7 +486,8 @@ StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const Featu
 	ActAsModelOwner(model, &acting);
 	PrepareTables(v, users, items);
 	StoreFactors(model->user_relid, USER_ID, v->version, users, v->stores_seen);
-	StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
+	if (function == NULL || !function(state, model->item_relid, items, v->stores_seen))
+		StoreFactors(model->item_relid, ITEM_ID, v->version, items, v->stores_seen);
 	for (int i = 0; i < 2; i++)
 		if (features[i])
 			StoreFeatureRows(model->feature_relid, v->version, features[i]);

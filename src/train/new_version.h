@@ -30,12 +30,16 @@ typedef struct NewVersion
 	bool		stores_trends;	/* and how items trend */
 } NewVersion;
 
+/* Stores a version's items in a way of its own; false where it cannot, and nothing is stored. */
+typedef bool (*StoreItemsFunction) (void *state, Oid relid, const FactorRows *items, bool with_seen);
+
 extern void BeginNewVersion(NewVersion *v, char *name, bool must_exist);
 extern void BeginFamily(NewVersion *v, char *name, bool must_exist);
 extern void PlanNewVersion(NewVersion *v, const char *schema, Oid relid, IdType *user, IdType *item);
 extern void CreateTablesOnNodes(NewVersion *v);
 extern void SetNewVersionParameters(NewVersion *v, const char *json);
-extern void StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2]);
+extern void StoreNewVersion(NewVersion *v, FactorRows *users, FactorRows *items, const FeatureRows *const features[2],
+							StoreItemsFunction function, void *state);
 extern void StoreFamilyVersions(NewVersion *v, const VersionSide *users, const VersionSide *items, int n);
 extern void DeleteRemovedVersions(const Model *model, const RemovedVersions *removed);
 extern void WithholdNewVersion(NewVersion *v, const char *why);

@@ -171,6 +171,16 @@ WarmStart(Trainer *t)
 	PopActiveSnapshot();
 }
 
+/* StoreItemsFunction: items by the nodes, which know no more of them than vectors of those that have ratings. */
+static bool
+StoreItemsThere(void *state, Oid relid, const FactorRows *items, bool with_seen)
+{
+	const Training *training = state;
+
+	return training->map == NULL && training->nitems == training->problem.nitems &&
+		StoreItemsOnNodes(training->driver, relid, &training->problem, &training->factors, items, with_seen);
+}
+
 /* Writes the new version's rows, and what users have. */
 static void
 StoreVersion(Trainer *t)
@@ -194,7 +204,8 @@ StoreVersion(Trainer *t)
 	if (training->user_map)
 		UserMapRows(training, &user_features);
 	StoreNewVersion(&t->version, &users, &items, (const FeatureRows *const[2])
-					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL});
+					{training->map ? &item_features : NULL, training->user_map ? &user_features : NULL},
+					training->driver ? StoreItemsThere : NULL, training);
 	if (training->driver)
 		(void) StoreOnNodes(training->driver, t->version.stores_seen, (float) MeanBias(training));
 }
