@@ -271,7 +271,7 @@ AskForSums(Driver *driver, SumsBlock *block, bool exact, const float *basis, Siz
 	if (argument.begins && basis_bytes > 0)
 		memcpy(data + sizeof(argument), basis, basis_bytes);
 	settings = NewGUCNestLevel();
-	/* rows of a megabyte have little beside it */
+	/* chunks have little beside it */
 	KeepAnswers(block->count * block->width * driver->nnodes * 5 / 4 + CHUNK_BYTES);
 	RunStep(driver, STEP_SUMS, data, bytes, TakeSumsChunk, block);
 	AtEOXact_GUC(true, settings);

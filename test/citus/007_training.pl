@@ -156,13 +156,13 @@ $same->('many_here', 'many_there', 'rounded', "factors => 8, feedback => 'implic
 $same->('many_here', 'many_there', 'rounded_joint', 'factors => 8, rating_factors => 4');
 $same->('wide_here', 'wide_many', 'rounded_wide', "factors => 100, feedback => 'implicit', rating_column => NULL");
 
-# ids of other types; shards on one node alone, and a shard without rows
+# ids of other types; shards on one node alone, shards without rows, and nodes of whose rows all are skipped
 sql($node, <<'SQL');
 CREATE TABLE texts AS SELECT 'user ' || user_id AS user_id, md5(item_id::text)::uuid AS item_id, rating FROM here;
 CREATE TABLE texts_there (LIKE texts);
 SELECT create_distributed_table('texts_there', 'user_id', colocate_with => 'none', shard_count => 3);
 INSERT INTO texts_there SELECT * FROM texts;
-CREATE TABLE few AS SELECT * FROM here WHERE user_id IN (1, 2);
+CREATE TABLE few AS SELECT * FROM here WHERE user_id IN (1, 2) UNION ALL SELECT u, 5, NULL, 1, now() FROM generate_series(3, 60) u;
 CREATE TABLE few_there (LIKE few);
 SELECT create_distributed_table('few_there', 'user_id', colocate_with => 'none', shard_count => 32);
 INSERT INTO few_there SELECT * FROM few;

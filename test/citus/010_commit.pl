@@ -17,6 +17,12 @@ my $lists = lists_sql('ratings', 'fresh => false');
 my $served = sql($node, $lists);
 same_everywhere(\@nodes, $lists, $served, 'lists of the first version');
 
+# nodes have stored their copies of items themselves, which are those of a training on one node
+sql($node, "SELECT FROM mf_train('ratings', model => 'brought', factors => 6, iterations => 2, seed => $seed, distribute => false)");
+my $items = "SELECT md5(string_agg(i::text, ' ' ORDER BY item_id)) FROM %s_item_factors i";
+same_everywhere(\@nodes, sprintf($items, 'ratings'), sql($node, sprintf($items, 'brought')), 'items');
+sql($node, "SELECT mf_drop('brought')");
+
 # A server that waits for a standby that there is not does so after it has prepared or committed, and before it says so.
 my $wait_in = sub {
 	my ($server, $name) = @_;

@@ -111,6 +111,28 @@ SELECT pg_temp.begin_with(bytes, 'profiles', pg_temp.little(int8send(3))) FROM p
 SELECT pg_temp.begin_with(bytes, 'profiles', pg_temp.little(int8send(0))) FROM problem;
 SELECT pg_temp.begin_with(bytes, 'users', set_byte(decode(repeat('00', 144), 'hex'), 1, 1)) FROM problem;
 DROP TABLE problem;
+-- rows of a table's shard: a step without its argument, of shards that are not there, of a column that is none
+CREATE FUNCTION pg_temp.name(name text) RETURNS bytea LANGUAGE sql AS $$SELECT convert_to(name, 'UTF8') || decode(repeat('00', 64 - length(name)), 'hex')$$;
+CREATE FUNCTION pg_temp.take(rel text, item text, shards integer DEFAULT 1, number integer DEFAULT 0) RETURNS SETOF bytea LANGUAGE sql AS $$
+	SELECT mfrec.node_run(1, number, 'take', decode(repeat('00', 8), 'hex') || pg_temp.little(int4send(shards)) || '\x00'::bytea || pg_temp.name(current_schema)
+		|| pg_temp.name(rel) || pg_temp.name('u') || pg_temp.name(item) || decode(repeat('00', 4 * 64 + 3), 'hex') || pg_temp.little(int8send(7)))
+$$;
+CREATE TABLE shard_7 AS SELECT u, u % 3 AS i, 'x' AS other FROM generate_series(1, 20) u;
+SELECT mfrec.node_run(1, 0, 'take', '');
+SELECT pg_temp.take('shards', 'i');
+SELECT pg_temp.take('shard', 'k');
+SELECT pg_temp.take('shard', '');
+SELECT pg_temp.take('shard', 'i', 2);
+SELECT pg_temp.take('shard', 'i', 1, 1);
+BEGIN;
+SELECT substring(take FROM 33) = pg_temp.little(int8send(20)) AS all_rows FROM pg_temp.take('shard', 'i') AS take;
+SELECT count(*) FROM mfrec.node_run(1, 0, 'items', '');
+ROLLBACK;
+BEGIN;
+SELECT count(*) FROM pg_temp.take('shard', 'i');
+SELECT count(*) FROM pg_temp.take('shard', 'other');	-- another type
+ROLLBACK;
+DROP TABLE shard_7;
 SET allow_system_table_mods = on;
 DROP TABLE pg_catalog.pg_dist_partition;
 RESET allow_system_table_mods;
