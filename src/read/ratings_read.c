@@ -71,37 +71,6 @@ AddOthers(const Ratings *ratings, const RowBatch *batch)
 	}
 }
 
-/* What is wanted of a batch, in receiver->chosen. */
-static const RowBatch *
-ChooseRows(RatingReceiver *receiver, const RowBatch *batch)
-{
-	RowBatch   *chosen = receiver->chosen;
-
-	chosen->ratings = chosen->unrated = 0;
-	for (int i = 0; i < batch->ratings; i++)
-	{
-		int			at = chosen->ratings;
-
-		if (!IsWanted(receiver->wanted, batch->user[i], batch->item[i]))
-			continue;
-		chosen->user[at] = batch->user[i];
-		chosen->item[at] = batch->item[i];
-		chosen->value[at] = batch->value[i];
-		chosen->weight[at] = batch->weight[i];
-		chosen->time[at] = batch->time[i];
-		chosen->hash[at] = batch->hash[i];
-		chosen->ratings++;
-	}
-	for (int i = BATCH_ROWS - 1; i >= BATCH_ROWS - batch->unrated; i--)
-		if (IsWanted(receiver->wanted, batch->user[i], batch->item[i]))
-		{
-			chosen->unrated++;
-			chosen->user[BATCH_ROWS - chosen->unrated] = batch->user[i];
-			chosen->item[BATCH_ROWS - chosen->unrated] = batch->item[i];
-		}
-	return chosen;
-}
-
 /* Numbers the ids of a batch, straight into the triplets' arrays. */
 static void
 NumberBatch(RatingReceiver *receiver, const RowBatch *batch)
@@ -138,7 +107,7 @@ AddBatch(void *state, const RowBatch *batch)
 {
 	RatingReceiver *receiver = state;
 
-	NumberBatch(receiver, receiver->wanted ? ChooseRows(receiver, batch) : batch);
+	NumberBatch(receiver, receiver->wanted ? ChooseRows(receiver->wanted, batch, receiver->chosen) : batch);
 }
 
 /* Numbers the rows that the query has brought so far. */

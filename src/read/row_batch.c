@@ -207,3 +207,32 @@ EndBatch(RowTaker *taker)
 				 source->feedback == FEEDBACK_EXPLICIT ? batch->value : NULL, batch->weight,
 				 source->time_column ? batch->time : NULL, batch->hash);
 }
+
+/* What is wanted of a batch: *chosen, which is returned. */
+const RowBatch *
+ChooseRows(const WantedRows *wanted, const RowBatch *batch, RowBatch *chosen)
+{
+	chosen->ratings = chosen->unrated = 0;
+	for (int i = 0; i < batch->ratings; i++)
+	{
+		int			at = chosen->ratings;
+
+		if (!IsWanted(wanted, batch->user[i], batch->item[i]))
+			continue;
+		chosen->user[at] = batch->user[i];
+		chosen->item[at] = batch->item[i];
+		chosen->value[at] = batch->value[i];
+		chosen->weight[at] = batch->weight[i];
+		chosen->time[at] = batch->time[i];
+		chosen->hash[at] = batch->hash[i];
+		chosen->ratings++;
+	}
+	for (int i = BATCH_ROWS - 1; i >= BATCH_ROWS - batch->unrated; i--)
+		if (IsWanted(wanted, batch->user[i], batch->item[i]))
+		{
+			chosen->unrated++;
+			chosen->user[BATCH_ROWS - chosen->unrated] = batch->user[i];
+			chosen->item[BATCH_ROWS - chosen->unrated] = batch->item[i];
+		}
+	return chosen;
+}

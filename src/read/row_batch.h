@@ -67,6 +67,7 @@ extern void InitTally(RowTally *tally);
 extern void AddTally(RowTally *to, const RowTally *from);
 extern bool TakeRow(RowTaker *taker, const Datum *values, const bool *nulls, int natts);
 extern void EndBatch(RowTaker *taker);
+extern const RowBatch *ChooseRows(const WantedRows *wanted, const RowBatch *batch, RowBatch *chosen);
 pg_noreturn extern void ReportBadRow(const Source *source, const BadRow *bad);
 
 /* Makes the batch an empty one. */
