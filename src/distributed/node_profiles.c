@@ -9,12 +9,12 @@
 
 #include "compat.h"
 #include "core/features/feature_map.h"
+#include "distributed/chunk_ids.h"
 #include "distributed/node_profiles.h"
 #include "model/factor_rows.h"
 #include "pg/alloc.h"
 #include "pg/core_call.h"
 #include "pg/memory_limit.h"
-#include "pg/packed_rows.h"
 
 /* Cells of attributes that are read from their file at a time. */
 #define PART_CELLS (1 << 16)
@@ -89,30 +89,17 @@ void
 ReceiveProfileIds(NodeState *state, const ChunkHeader *header, const char *data, Size bytes)
 {
 	NodeProfiles *profiles = OpenProfiles(state);
-	PackedLayout layout;
-	PackedReader reader;
-	Datum		value;
-	bool		isnull;
-	bytea	   *rows;
+	ChunkIds	ids;
+	int64		id;
 	int64		end = profiles->named + header->count;
 
-	if (state->phase != NODE_LISTED || header->first != state->ordered + profiles->named || end > profiles->owners ||
-		bytes < VARHDRSZ)
+	if (state->phase != NODE_LISTED || header->first != state->ordered + profiles->named || end > profiles->owners)
 		NodeStepIsWrong();
-	InitPackedLayout(&layout, 1, &state->source.user.base);
-	rows = palloc(bytes);		/* aligned as values in it have to be */
-	memcpy(rows, data, bytes);
-	if (VARSIZE(rows) != bytes)
-		NodeStepIsWrong();
-	ReadPackedRows(&reader, &layout, rows);
-	for (; profiles->named < end && NextPackedRow(&reader, &value, &isnull); profiles->named++)
-	{
-		if (isnull)
-			NodeStepIsWrong();
+	OpenChunkIds(&ids, &state->source.user, data, bytes);
+	for (; profiles->named < end && NextChunkId(&ids, &id); profiles->named++)
 		if (profiles->owner[profiles->named] == state->node)
-			(void) AddId(profiles->ids, IdFromColumn(&state->source.user, value));
-	}
-	pfree(rows);
+			(void) AddId(profiles->ids, id);
+	CloseChunkIds(&ids);
 	if (profiles->named != end)
 		NodeStepIsWrong();
 }

@@ -13,10 +13,10 @@
 #include "utils/builtins.h"
 
 #include "compat.h"
+#include "distributed/chunk_ids.h"
 #include "distributed/node_profiles.h"
 #include "distributed/node_read.h"
 #include "pg/alloc.h"
-#include "pg/packed_rows.h"
 #include "pg/progress.h"
 #include "source/others_sort.h"
 
@@ -109,29 +109,16 @@ BeginItems(NodeAnswer *answer)
 void
 ReceiveIds(NodeState *state, IdMap *items, const ChunkHeader *header, const char *data, Size bytes)
 {
-	PackedLayout layout;
-	PackedReader reader;
-	Datum		value;
-	bool		isnull;
-	bytea	   *rows;
-
+	ChunkIds	ids;
+	int64		id;
 	int64		before = items == state->cold ? state->items->count : 0;
 
-	if (state->phase != NODE_LISTED || header->first != before + items->count || bytes < VARHDRSZ)
+	if (state->phase != NODE_LISTED || header->first != before + items->count)
 		NodeStepIsWrong();
-	InitPackedLayout(&layout, 1, &state->source.item.base);
-	rows = palloc(bytes);		/* aligned as values in it have to be */
-	memcpy(rows, data, bytes);
-	if (VARSIZE(rows) != bytes)
-		NodeStepIsWrong();
-	ReadPackedRows(&reader, &layout, rows);
-	while (NextPackedRow(&reader, &value, &isnull))
-	{
-		if (isnull)
-			NodeStepIsWrong();
-		(void) AddId(items, IdFromColumn(&state->source.item, value));
-	}
-	pfree(rows);
+	OpenChunkIds(&ids, &state->source.item, data, bytes);
+	while (NextChunkId(&ids, &id))
+		(void) AddId(items, id);
+	CloseChunkIds(&ids);
 	if (before + items->count != header->first + header->count)
 		NodeStepIsWrong();
 }
