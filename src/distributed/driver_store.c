@@ -213,7 +213,7 @@ StoreItemsOnNodes(Driver *driver, Oid relid, const MfProblem *problem, const MfF
 		return false;
 	shard.shard = table->shards[0].id;
 	DeleteVersions(relid, &(Datum) {Int32GetDatum(driver->version)}, 1);
-	if (!NodesHaveCopies(driver, shard.shard, &here))
+	if (!NodesHaveCopies(driver, shard.shard, &here) || (here && !OidIsValid(PlacementOfAll(relid))))
 		return false;
 	AddItems(driver, problem, factors);
 	AddArray(driver, CHANNEL_ITEM_FINGERPRINTS, rows->fingerprints, sizeof(int64), problem->nitems);
@@ -227,7 +227,7 @@ StoreItemsOnNodes(Driver *driver, Oid relid, const MfProblem *problem, const MfF
 	if (stored != driver->nnodes * problem->nitems)
 		NodesDisagree("Items are missing.");
 	if (here)
-		StoreFactors(CopyHere(relid), ITEM_ID, driver->version, rows, with_seen);
+		StoreFactors(PlacementOfAll(relid), ITEM_ID, driver->version, rows, with_seen);
 	return true;
 }
 
