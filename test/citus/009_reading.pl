@@ -93,8 +93,9 @@ CREATE POLICY few ON by_user TO reader USING (user_id <= 50);
 SQL
 is(sql($node, q[SET ROLE reader; SELECT users FROM mf_train('by_user', model => 'few', factors => 4)]), '50', 'row security');
 is(sql($node, q[BEGIN; DELETE FROM by_user WHERE user_id > 20; SELECT users FROM mf_train('by_user', model => 'less', factors => 4); ROLLBACK]), '20', 'rows as the transaction has them');
-is(sql($node, q[BEGIN; INSERT INTO by_user (user_id, item_id, rating) VALUES (1, 1000, 3), (2, 1000, 3); SELECT ratings - (SELECT count(rating) FROM by_user) FROM mf_train('by_user', model => 'own', factors => 4, iterations => 1, distribute => true); ROLLBACK]),
-	'0', 'nodes see what the transaction has written');
+my $count = sql($node, 'SELECT count(rating) FROM by_user');
+is(sql($node, q[BEGIN; INSERT INTO by_user (user_id, item_id, rating) VALUES (1, 1000, 3); SELECT ratings FROM mf_train('by_user', model => 'own', factors => 4, iterations => 1, distribute => true); ROLLBACK]),
+	$count + 1, 'nodes see what the transaction has written');
 sql($node, 'REVOKE SELECT ON by_user FROM reader');
 like(error_of($node, q[SET ROLE reader; SELECT mf_train('by_user', model => 'few', factors => 4)]), qr/42501/, 'no privilege');
 like(error_of($node, q[INSERT INTO by_user (user_id, item_id, rating) VALUES (1, 1, 'NaN'); SELECT mf_train('by_user', model => 'bad', factors => 4)]), qr/22023: +rating of user 1 and item 1 is nan/i, 'a number that is none');
