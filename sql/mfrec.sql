@@ -272,7 +272,7 @@ Vectors have factors numbers, which both parts share; p and q of both parts have
 regularization scales all its terms; 1 is the preset''s own. The constants used: mf_models.parameters.
 The predicted rating is mean + deviation * spread_u * (b_u + b_i + gain * p_u . q_i) within the ratings'' range, the gain being 1 + regularization / 4 with rating_factors and 1 without: regularization has shrunk the product.
 Lists are sorted by score = p_u . (s_i + taste * q_i) + taste * b_i; a model of ratings alone by the predicted rating.
-With time_column the score is multiplied by ((t / T + 20) / (n + 20))^trend_weight, with what is left of the item''s n ratings, t = sum of 2^(-age / trend_half_life), and T its mean over all ratings: what is taken of late comes up. trend_weight is 0.4 unless it is given; 0: it is not. Predicted ratings and likeness do not change.
+With time_column the score is multiplied by ((t / T + 40) / (n + 40))^trend_weight, with what is left of the item''s n ratings, t = sum of 1 / (1 + age / trend_half_life), and T its mean over all ratings: what is taken of late comes up. trend_weight is 0.7 unless it is given; 0: it is not. Predicted ratings and likeness do not change.
 item_features: a table or view with a row an item, found by item_column or its primary key, and attributes in the other columns; feature_categories: those of them, and of user_features, that are categories whatever their type, such as foreign keys; feature_strength: what is multiplied by it is how strongly columns are held back, as training finds: above 1 they say less, below 1 more
 user_features: the same of users, found by user_column or its primary key: they are drawn to m + U h_u, where h_u are their features and U is learned, and have lists without ratings; not with interest_weight => 0
 event_column, event_weights: what kinds of events count, as in {"view": 1, "cart": 3, "purchase": 5}: the value of implicit feedback is multiplied by it, and other kinds are skipped; without event_weights all count the same
@@ -812,7 +812,7 @@ AS 'MODULE_PATHNAME', 'mf_popular';
 COMMENT ON FUNCTION mf_popular(bigint, text, anycompatible, interval, text, anycompatible, bigint, regclass, text, text, "any") IS
 'lists the items with the most ratings in the training: what users get of whom nothing is known. Items come as bigint; for others name their type right after k: mf_popular(10, item_type => NULL::uuid)
 candidates: only these items, such as those of a category; null: all; exclude: not these; per_group: at most so many of each group, as of mf_recommend
-by: ratings, or trend: what has been popular of late, as far as a time_column tells when rows came to be; a row counts half as much with every half_life of its age
+by: ratings, or trend: what has been popular of late, as far as a time_column tells when rows came to be; a row counts half at the age of half_life, a third at twice that
 half_life: by trend, of the model, or another one, for which all rows of the source are read';
 
 CREATE FUNCTION mf_popular(

@@ -159,7 +159,7 @@ CommentFactorTable(const char *name, const char *id_column, bool items, bool ten
 	CommentModelTable(name, "rating_factors", "the vector of ratings, q, where there are both parts");
 	CommentModelTable(name, "number", "by which seen of the table of users means the item");
 	CommentModelTable(name, "trend",
-					  "what is left of the item's rows, which halve in trend_half_life seconds of age; null: rows have no times, or it has none");
+					  "what is left of the item's rows, half of one at trend_half_life seconds of age; null: rows have no times, or it has none");
 	CommentModelTable(name, "prior",
 					  "what its attributes alone make of an item of the ratings; null: nothing, or nobody had rated it, and factors are that");
 }

@@ -76,6 +76,38 @@ FadeOfTime(Fading fading, double time)
 	return half_lives > 0 ? (float) exp2(-fmin(half_lives, MOST_HALF_LIVES)) : 1.0f;
 }
 
+/*
+ * How rows count in items' trends, by their age in half-lives: 1 / (1 + age), and not halved by each of them, as what is
+ * new is forgotten fast and what has lasted slowly (hyperbolic discounting: Mazur, "An adjusting procedure for studying
+ * delayed reinforcement", 1987).  So one curve serves films of the week and groceries of the season.
+ */
+typedef struct Trending
+{
+	double		half_life;		/* the age at which a row counts half; 0: items have no trends */
+	double		newest;			/* time of the newest row */
+	double		origin;			/* time of a row that counts 1 in sums that are kept: the newest one of a training */
+} Trending;
+
+/* Beyond so many half-lives rows count the same; twice that far apart, they still fit a FadeSum. */
+#define MOST_TREND_HALF_LIVES 1e9
+
+/* What a row of that time counts in sums that are kept: 1 of the origin's, more of later ones. */
+static inline double
+TrendGrowth(Trending trending, double time)
+{
+	double		half_lives = (time - trending.origin) / trending.half_life;
+	double		growth = 1 + fmin(fabs(half_lives), MOST_TREND_HALF_LIVES);
+
+	return half_lives < 0 ? 1 / growth : growth;
+}
+
+/* The same in units of the newest row: 1 of that and of later ones, more than 0 of any. */
+static inline float
+TrendOfTime(Trending trending, double time)
+{
+	return (float) (TrendGrowth(trending, fmin(time, trending.newest)) / TrendGrowth(trending, trending.newest));
+}
+
 /* A weight above 0, faded: still above 0. */
 static inline float
 FadeWeight(float weight, float fade)

@@ -20,7 +20,7 @@ typedef struct TrendCounter
 {
 	const Source *source;
 	const Image *image;
-	Fading		fading;			/* from what may be the newest row */
+	Trending	trending;		/* from what may be the newest row */
 	double		newest;			/* that has been counted */
 	FadeSum    *left;			/* by item */
 	int			batch;			/* rows below, whose items have no numbers yet */
@@ -37,7 +37,7 @@ FlushRows(TrendCounter *counter)
 	FindIds(&counter->image->ids, counter->id, counter->batch, number);
 	for (int i = 0; i < counter->batch; i++)
 		if (number[i] >= 0)
-			AddFade(&counter->left[number[i]], FadeOfTime(counter->fading, counter->time[i]));
+			AddFade(&counter->left[number[i]], TrendOfTime(counter->trending, counter->time[i]));
 	counter->batch = 0;
 }
 
@@ -77,7 +77,7 @@ CountRow(void *state, int64 id, const Observation *row)
 static double
 CountRows(const SourceLookup *lookup, double half_life, double newest, TrendCounter *counter)
 {
-	counter->fading = (Fading) {half_life, newest};
+	counter->trending = (Trending) {half_life, newest, newest};
 	counter->newest = -INFINITY;
 	memset(counter->left, 0, sizeof(FadeSum) * counter->image->nitems);
 	ReadAllRows(lookup, CountRow, counter);
@@ -98,8 +98,8 @@ CheckTimes(const Recommender *r, const Source *source)
 }
 
 /*
- * The version's items by what is left of all rows that there are now and that training would take, which halve in
- * half_life seconds of age; in the current memory context.  An error where rows have no times.
+ * The version's items by what is left of all rows that there are now and that training would take, half of one that is
+ * half_life seconds old; in the current memory context.  An error where rows have no times.
  */
 ItemOrder
 TrendOrder(const Recommender *r, double half_life)

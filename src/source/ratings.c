@@ -273,12 +273,12 @@ MeanFade(const Ratings *ratings)
 	return ratings->faded > 0 ? FadeTotal(ratings->left) / ratings->faded : 1;
 }
 
-/* In seconds: in which items' trends halve, unless rows fade sooner. */
-#define TREND_HALF_LIFE (14.0 * 24 * 60 * 60)
+/* In seconds: at which age a row counts half in items' trends, unless rows fade sooner. */
+#define TREND_HALF_LIFE (2.0 * 24 * 60 * 60)
 
 /*
- * In which items' trends halve, of rows with times that fade with this half-life, or do not (0); in seconds.  Taste moves
- * more slowly than what is new, so a long half-life of rows is none of trends.
+ * At which age a row counts half in items' trends, of rows with times that fade with this half-life, or do not (0); in
+ * seconds.  Taste moves more slowly than what is new, so a long half-life of rows is none of trends.
  */
 double
 TrendHalfLife(double half_life)

@@ -151,7 +151,8 @@ static void
 AddTrends(const Sorting *s, int64 n)
 {
 	const Triplets *t = s->triplets;
-	Fading		fading = {s->ratings->trend_half_life, s->ratings->fading.newest};
+	double		newest = s->ratings->fading.newest;
+	Trending	trending = {s->ratings->trend_half_life, newest, newest};
 	FadeSum    *trends = s->ratings->trends;
 
 	for (int64 i = 0; trends && i < n; i++)
@@ -159,7 +160,7 @@ AddTrends(const Sorting *s, int64 n)
 		if (i % BLOCK_TRIPLETS == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (IsLike(t, i))		/* who dislikes an item is not why others want it */
-			AddFade(&trends[t->item[i]], FadeOfTime(fading, t->time[i]));
+			AddFade(&trends[t->item[i]], TrendOfTime(trending, t->time[i]));
 	}
 }
 

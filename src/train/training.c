@@ -32,7 +32,7 @@
 #define RESTING_RATINGS 5000000
 
 /* How much lists go by what is left of an item's rows: see mf_item_recency(). */
-#define TREND_WEIGHT 0.4
+#define TREND_WEIGHT 0.7
 
 /* Replaces a constant of the preset by an argument, if that was given. */
 static void

@@ -367,7 +367,7 @@ CountNewRows(UserRow *rows, int64 n, uint64 missing, double since)
 static void
 AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32 *stamp)
 {
-	Fading		fading = TrendFading(r->u);
+	Trending	trending = TrendingOf(r->u);
 
 	for (int64 i = new; i < n; i++)
 		if (rows[i].like)
@@ -382,8 +382,8 @@ AddNewRows(Recent *r, int32 user, const UserRow *rows, int64 new, int64 n, int32
 			continue;
 		r->pairs[item] += stamp[item] != user;
 		stamp[item] = user;
-		if (RowsFade(fading))
-			AddFade(&r->left[item], FadeOfTime(fading, rows[i].time));
+		if (trending.half_life > 0)
+			AddFade(&r->left[item], TrendOfTime(trending, rows[i].time));
 	}
 }
 

@@ -3,7 +3,7 @@
  *
  * Faded counts stay in the units of the training: a row of its newest one's time counts 1, and one that came a
  * half-life later counts 2.  So they can be compared with those of all items that have not changed, whose rows nobody
- * looks at.
+ * looks at; the longer after the training, the less exactly, as what is old and what was new then are forgotten alike.
  */
 #include "postgres.h"
 
@@ -16,11 +16,11 @@
 #include "rows/row_weight.h"
 #include "update/update_state.h"
 
-/* How rows fade that are counted here: to the time of the newest one that has been read. */
-Fading
-TrendFading(const Update *u)
+/* How rows count here: from the time of the newest one that has been read, in the units of the training. */
+Trending
+TrendingOf(const Update *u)
 {
-	return (Fading) {u->objective.trend_half_life, u->read->fading.newest};
+	return (Trending) {u->objective.trend_half_life, u->read->fading.newest, u->objective.newest};
 }
 
 /* Whether all rows of an item have been read, and not only those that it has more. */
@@ -34,7 +34,7 @@ AreAllRead(const Update *u, int32 item)
 static void
 AddRows(Update *u, FadeSum *left)
 {
-	Fading		fading = TrendFading(u);
+	Trending	trending = TrendingOf(u);
 	const Selection *changed = &u->changed_items;
 	Triplets   *rows = &u->rows;
 
@@ -44,7 +44,7 @@ AddRows(Update *u, FadeSum *left)
 			if (i % BLOCK_TRIPLETS == 0)
 				CHECK_FOR_INTERRUPTS();
 			if (changed->place[rows->item[i]] >= 0 && IsLike(rows, i))
-				AddFade(&left[rows->item[i]], FadeOfTime(fading, rows->time[i]));
+				AddFade(&left[rows->item[i]], TrendOfTime(trending, rows->time[i]));
 		}
 	EndTriplets(rows);
 }
@@ -58,18 +58,17 @@ HasTrends(const Update *u)
 
 /*
  * u->items.trends, of a version that has them: counts the rows of items that have changed, which SolveChanges() has
- * selected.  So many half-lives after the training that floats would end, all that is new counts the same.
+ * selected.
  */
 void
 CountTrends(Update *u)
 {
-	double		half_life = u->objective.trend_half_life;
-	double		later = (u->read->fading.newest - u->objective.newest) / half_life;
+	double		unit;
 	FadeSum    *left;
 
 	if (u->items.trends == NULL)
 		return;
-	later = fmax(fmin(later, MOST_HALF_LIVES), -MOST_HALF_LIVES);
+	unit = TrendGrowth(TrendingOf(u), u->read->fading.newest);
 	left = HugeZeroArray(u->items.ids->count, sizeof(FadeSum));
 	AddRows(u, left);
 	for (int64 i = 0; i < u->changed_items.count; i++)
@@ -77,9 +76,9 @@ CountTrends(Update *u)
 		int32		number = u->changed_items.number[i];
 
 		if (AreAllRead(u, number))
-			u->items.trends[number] = (float) (FadeTotal(left[number]) * exp2(later));
+			u->items.trends[number] = (float) (FadeTotal(left[number]) * unit);
 		else
-			u->items.trends[number] += (float) (FadeTotal(u->more_left[number]) * exp2(later));
+			u->items.trends[number] += (float) (FadeTotal(u->more_left[number]) * unit);
 	}
 	pfree(left);
 }

@@ -46,7 +46,7 @@ typedef struct Update
 	double		late;			/* seconds by which rows may come late */
 	double		read_until;		/* until what time the source is known, in seconds; not finite: it is not said */
 	int32	   *counted;		/* by_time: by number, ratings that an item which stays has now, 0 of others */
-	FadeSum    *more_left;		/* likewise: what is left of the rows that it has more; see TrendFading() */
+	FadeSum    *more_left;		/* likewise: what is left of the rows that it has more; see TrendingOf() */
 	Triplets	others;			/* and its other rows, by users there are; there may be users behind them */
 	Triplets	cancelled;		/* of u->cells, by place: pairs whose values add up to 0 */
 	int64		numbers;		/* all numbers of items, as users' rows mean them, are below */
@@ -84,7 +84,7 @@ extern void FindCountedItems(Update *u);
 extern void SolveChanges(Update *u);
 
 /* trend_count.c */
-extern Fading TrendFading(const Update *u);
+extern Trending TrendingOf(const Update *u);
 extern bool HasTrends(const Update *u);
 extern void CountTrends(Update *u);
 

@@ -99,7 +99,7 @@ test_recency(void)
 	for (int n = 1; n < 3000; n = n * 3 / 2 + 1)
 		for (float trend = 0; trend <= (float) n; trend += (float) n / 7)
 		{
-			double		expected = pow((trend / 0.05 + 20) / (n + 20), 0.4);
+			double		expected = pow((trend / 0.05 + 40) / (n + 40), 0.4);
 			float		recency = mf_item_recency(&objective, n, trend);
 
 			off = fmax(off, fabs(recency / expected - 1));
@@ -141,7 +141,7 @@ test_list_vectors(void)
 	for (int k = 0; k < 3; k++)
 		off = fmax(off, fabs(vector[k] - recency * (interest[k] + 0.5 * rating[k])) +
 				   fabs(vector[ld + k] - (interest[k] + 0.5 * rating[k])));
-	ok(recency > 1.8 && off < 1e-6 && fabs(offset[0] - recency * 0.125) < 1e-6 && offset[1] == -0.5f,
+	ok(recency > 1.6 && off < 1e-6 && fabs(offset[0] - recency * 0.125) < 1e-6 && offset[1] == -0.5f,
 	   "what lists go by is multiplied by an item's recency");
 	mf_list_vectors(&objective, &factors, counts, NULL, 1, vector, offset);
 	ok(vector[0] == 2 && offset[0] == 0.125f, "and is as it is without trends");

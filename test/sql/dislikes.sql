@@ -131,8 +131,8 @@ CREATE TABLE dated AS SELECT user_id, item_id, value, timestamptz '2024-01-01 UT
 INSERT INTO dated SELECT user_id, item_id, -value, at - (item_id % 40) * interval '10 days' FROM dated WHERE unit(user_id, item_id + 5) < 0.1;
 SELECT learnt('dated', ', rating_column => ''value'', time_column => ''at'', half_life => ''90 days''') AS faded \gset
 SELECT reason, count(*) FROM generate_series(1, 300) u, mf_recommend(u, 1, 'w', fresh => true) GROUP BY 1;
-SELECT count(*) > 300 AS items, count(*) FILTER (WHERE abs(trend - expected) > 1e-4 * greatest(expected, 1e-3)) AS off FROM w_item_factors JOIN (SELECT item_id, coalesce(sum(exp2) FILTER (WHERE value > 0), 0) AS expected
-	FROM (SELECT item_id, value, power(2, -extract(epoch FROM (SELECT max(at) FROM dated) - at)::float8 / (14 * 86400)) AS exp2 FROM dated) d GROUP BY 1) e USING (item_id) WHERE factors <> '{}' AND trend IS NOT NULL;
+SELECT count(*) > 300 AS items, count(*) FILTER (WHERE abs(trend - expected) > 1e-4 * greatest(expected, 1e-3)) AS off FROM w_item_factors JOIN (SELECT item_id, coalesce(sum(left_of_it) FILTER (WHERE value > 0), 0) AS expected
+	FROM (SELECT item_id, value, 1 / (1 + extract(epoch FROM (SELECT max(at) FROM dated) - at)::float8 / (2 * 86400)) AS left_of_it FROM dated) d GROUP BY 1) e USING (item_id) WHERE factors <> '{}' AND trend IS NOT NULL;
 -- with a half-life beyond all ages it is as without
 SELECT learnt('dated', ', rating_column => ''value''') <> :'faded' AS trained;
 CREATE TEMP TABLE lists AS SELECT u, array_agg(item_id ORDER BY rank) AS items FROM generate_series(1, 300) u, mf_recommend(u, 10, 'w') r GROUP BY 1;

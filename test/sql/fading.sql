@@ -106,7 +106,7 @@ SELECT * FROM agrees('twice', ', feedback => ''implicit'', rating_column => ''co
 SELECT count(*), bool_and(abs(explained - score) < 1e-3) AS explained
 FROM mf_recommend(7, 3, 'w', fresh => true, exclude_seen => false) l, LATERAL (SELECT sum(contribution) AS explained FROM mf_explain(7, l.item_id, k => 100, model => 'w')) e;
 SELECT learnt('stars', ', time_column => ''rated_at'', half_life => ''40 days''') IS NOT NULL AS both_parts;
-SELECT count(*), bool_and(abs(explained + taste * bias * power((trend / m + 20) / (ratings + 20), 0.4) - score) < 1e-3) AS explained
+SELECT count(*), bool_and(abs(explained + taste * bias * power((trend / m + 40) / (ratings + 40), 0.7) - score) < 1e-3) AS explained
 FROM (SELECT (parameters ->> 'taste')::float8 AS taste, (parameters ->> 'trend_mean')::float8 AS m FROM mf_models WHERE model = 'w') o, mf_recommend(7, 3, 'w', fresh => true, exclude_seen => false) l JOIN w_item_factors USING (item_id),
 	LATERAL (SELECT sum(contribution) AS explained FROM mf_explain(7, l.item_id, k => 100, model => 'w')) e;
 SELECT learnt('twice', ', feedback => ''implicit'', rating_column => ''count'', time_column => ''rated_at'', half_life => ''40 days''') IS NOT NULL AS trained;

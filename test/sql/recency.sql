@@ -24,7 +24,7 @@ CREATE FUNCTION formula(name text) RETURNS TABLE (user_id int, item_id int, rece
 	SELECT u.user_id, i.item_id, r.recency, r.recency * (dot(u.factors, i.factors) + CASE WHEN i.rating_factors IS NULL OR i.ratings = 0 THEN 0 ELSE taste * (dot(u.factors, i.rating_factors) + i.bias) END)
 	FROM (SELECT version, (parameters ->> 'taste')::float8 AS taste, coalesce((parameters ->> 'trend_mean')::float8, 1) AS m, coalesce((parameters ->> 'trend_weight')::float8, 0) AS weight FROM mf_models WHERE model = %1$L AND serving) p
 	JOIN %2$I u USING (version) JOIN %3$I i USING (version),
-		LATERAL (SELECT CASE WHEN i.ratings = 0 THEN 1 ELSE short(power((coalesce(i.trend, 0) / m + 20) / (i.ratings + 20), weight)) END) r(recency)$sql$, name, name || '_user_factors', name || '_item_factors'); END $$;
+		LATERAL (SELECT CASE WHEN i.ratings = 0 THEN 1 ELSE short(power((coalesce(i.trend, 0) / m + 40) / (i.ratings + 40), weight)) END) r(recency)$sql$, name, name || '_user_factors', name || '_item_factors'); END $$;
 CREATE FUNCTION agrees(name text) RETURNS TABLE (lists bigint, scores boolean, orders boolean, recency boolean) LANGUAGE sql AS $$
 	SELECT count(*), bool_and(abs(l.score - f.score) < 1e-5), bool_and(l.score <= l.above + 1e-6), min(f.recency) < 0.95 AND max(f.recency) > 1.05
 	FROM (SELECT u AS user_id, l.*, coalesce(lag(l.score) OVER (PARTITION BY u ORDER BY l.rank), 9) AS above FROM generate_series(1, 120, 7) u, mf_recommend(u, 100, name, exclude_seen => false, fresh => false) l) l
@@ -33,7 +33,7 @@ CREATE FUNCTION agrees(name text) RETURNS TABLE (lists bigint, scores boolean, o
 -- a hot item rises, an old one sinks
 SELECT trained('plain', ', feedback => ''implicit'', rating_column => NULL, trend_weight => 0') AS items, trained('late', ', feedback => ''implicit'', rating_column => NULL') AS the_same;
 SELECT model, (parameters ->> 'trend_weight')::float8 AS trend_weight, (parameters ->> 'trend_half_life')::float8 / 86400 AS days,
-	abs((parameters ->> 'trend_mean')::float8 - (SELECT avg(power(2, extract(epoch FROM at - (SELECT max(at) FROM plays)) / 86400 / 14)) FROM plays)) < 1e-6 AS mean FROM mf_models ORDER BY model;
+	abs((parameters ->> 'trend_mean')::float8 - (SELECT avg(1 / (1 + extract(epoch FROM (SELECT max(at) FROM plays) - at) / 86400 / 2)) FROM plays)) < 1e-6 AS mean FROM mf_models ORDER BY model;
 CREATE TABLE places AS SELECT model, item_id, avg(rank) AS place FROM unnest('{plain,late}'::text[]) model, generate_series(1, 120) u, mf_recommend(u, 100, model, exclude_seen => false) GROUP BY 1, 2;
 SELECT abs(p1.place - p3.place) <= 1 AS alike, l1.place < p1.place AS risen, l3.place > p3.place AS sunk FROM places p1, places p3, places l1, places l3
 WHERE (p1.model, p1.item_id, p3.model, p3.item_id, l1.model, l1.item_id, l3.model, l3.item_id) = ('plain', 1, 'plain', 3, 'late', 1, 'late', 3);
@@ -108,7 +108,7 @@ SELECT count(DISTINCT trend_weight) > 3 AS tried FROM mf_tune('plays', trials =>
 SELECT DISTINCT trend_weight FROM mf_tune('plays', trials => 4, factors => 4, time_column => 'at', trend_weight => 0.9, half_life => '1 year');
 SELECT trend_weight FROM mf_tune('plays', trials => 1, factors => 4);
 -- a half-life of rows is that of trends where it is shorter
-SELECT trained('fades', ', half_life => ''1 year''') AS items, trained('fades soon', ', half_life => ''3 days''') AS soon;
+SELECT trained('fades', ', half_life => ''1 year''') AS items, trained('fades soon', ', half_life => ''1 day''') AS soon;
 SELECT model, (parameters ->> 'trend_half_life')::float8 / 86400 AS days FROM mf_models WHERE model LIKE 'fades%' ORDER BY 1;
 -- validation measures the lists that are served, a guard what was learned
 SELECT trained('checked', ', validation => 0.2, iterations => 4, validation_by => ''random''') AS items, trained('checked plain', ', validation => 0.2, iterations => 4, validation_by => ''random'', trend_weight => 0') AS plain;

@@ -64,7 +64,7 @@ SELECT max(half_life) FILTER (WHERE winner) AS fades FROM mf_tune('stays', trial
 -- what is given is not searched; the winner is trained with what won
 SELECT DISTINCT half_life FROM mf_tune('turns', trials => 3, factors => 16, time_column => 'taken_at', half_life => '45 days 12:00');
 SELECT DISTINCT half_life FROM mf_tune('turns', trials => 3, factors => 16);
-SELECT count(*) FROM mf_tune('turns', trials => 5, factors => 16, time_column => 'taken_at', regularization => 1, alpha => 2, train => true, model => 'w');
+SELECT count(*) FROM mf_tune('turns', trials => 5, factors => 16, time_column => 'taken_at', regularization => 1, alpha => 2, trend_weight => 0, train => true, model => 'w');
 SELECT parameters ->> 'time_column' AS time_column, (parameters ->> 'half_life')::float8 <= 60 * 86400 AS fades FROM mfrec.model WHERE name = 'w';
 
 SELECT count(mf_drop(name)) AS dropped FROM mfrec.model WHERE name = 'w';

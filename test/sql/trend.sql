@@ -14,29 +14,31 @@ INSERT INTO plays SELECT user_id, item_id, plays, at - interval '1 day' FROM pla
 INSERT INTO plays SELECT 100 + n, 3, CASE n % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 END, CASE WHEN n % 3 <> 1 THEN timestamptz '2024-06-01' END FROM generate_series(1, 30) n;
 -- what a training counts, and its sum by item
 CREATE VIEW counted AS SELECT user_id, item_id, at FROM plays WHERE plays > 0 AND at IS NOT NULL;
-CREATE FUNCTION naive(days float8, source regclass DEFAULT 'counted') RETURNS TABLE (item_id int, ratings bigint, trend float8) LANGUAGE plpgsql AS $$
-BEGIN RETURN QUERY EXECUTE format('SELECT item_id, count(DISTINCT user_id), sum(power(2, greatest(extract(epoch FROM at - (SELECT max(at) FROM %s))::float8 / 86400 / %s, -64))) FROM %1$s GROUP BY 1', source, days); END $$;
-CREATE FUNCTION naive_order(days float8) RETURNS text LANGUAGE sql AS 'SELECT string_agg(item_id || '' '' || ratings, '','' ORDER BY trend::real DESC, ratings DESC, item_id) FROM naive(days)';
+-- by the formula of the reference; origin: seconds of a row that counts 1, the newest one unless given
+CREATE FUNCTION naive(days float8, source regclass DEFAULT 'counted', origin float8 DEFAULT NULL) RETURNS TABLE (item_id int, ratings bigint, trend float8) LANGUAGE plpgsql AS $$
+BEGIN RETURN QUERY EXECUTE format('SELECT item_id, count(DISTINCT user_id), sum(power(1 + abs(age), -sign(age)))::float8
+	FROM (SELECT *, (coalesce(%s, (SELECT max(extract(epoch FROM at))::float8 FROM %s)) - extract(epoch FROM at)::float8) / 86400 / %s AS age FROM %2$s) r GROUP BY 1', quote_nullable(origin) || '::float8', source, days); END $$;
+CREATE FUNCTION naive_order(days float8, origin float8 DEFAULT NULL) RETURNS text LANGUAGE sql AS 'SELECT string_agg(item_id || '' '' || ratings, '','' ORDER BY trend::real DESC, ratings DESC, item_id) FROM naive(days, origin => origin)';
 CREATE FUNCTION listed(half_life interval, by text, model text DEFAULT NULL) RETURNS text LANGUAGE sql AS 'SELECT string_agg(item_id || '' '' || ratings, '','' ORDER BY rank) FROM mf_popular(100, model, half_life => half_life, by => by)';
-CREATE FUNCTION trained(model text, more text DEFAULT '', source text DEFAULT 'plays', days float8 DEFAULT 14) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN
+CREATE FUNCTION trained(model text, more text DEFAULT '', source text DEFAULT 'plays', days float8 DEFAULT 2) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN
 	EXECUTE format('SELECT 1 FROM mf_train(%L, %L, factors => 2, iterations => 2, feedback => ''implicit'', rating_column => ''plays'', time_column => ''at''%s)', source, model, more);
 	EXECUTE format('SELECT count(*) || '' items, '' || count(*) FILTER (WHERE abs(f.trend - n.trend) < 1e-5 * n.trend AND f.ratings = n.ratings) || '' as counted'' FROM %I f FULL JOIN naive(%s) n USING (item_id) WHERE version IS NULL OR version = (SELECT max(version) FROM mf_models WHERE model = %L)', model || '_item_factors', days, model) INTO r; RETURN r; END $$;
 
--- where rows have times they are counted, in 14 days or in the half-life in which they fade
+-- where rows have times they are counted, by a half-life of 2 days or by that in which they fade
 SELECT trained('plays');
 SELECT parameters ->> 'trend_half_life' AS trend_half_life, parameters ->> 'half_life' AS half_life, to_timestamp((parameters ->> 'newest')::float8) AT TIME ZONE 'UTC' AS newest FROM mf_models;
-SELECT trained('fading', ', half_life => ''9 days''', days => 9);
+SELECT trained('fading', ', half_life => ''1 day''', days => 1);
 SELECT parameters ->> 'trend_half_life' AS trend_half_life, parameters ->> 'half_life' AS half_life FROM mf_models WHERE model = 'fading';
 CREATE VIEW stars AS SELECT user_id, item_id, plays AS rating, at FROM plays WHERE plays > 0 AND at IS NOT NULL;
 SELECT items FROM mf_train('stars', 'stars', factors => 2, iterations => 2, time_column => 'at', half_life => '4 days');
-SELECT count(*), bool_and(abs(f.trend - n.trend) < 1e-5 * n.trend) AS counted FROM stars_item_factors f FULL JOIN naive(4) n USING (item_id);
+SELECT count(*), bool_and(abs(f.trend - n.trend) < 1e-5 * n.trend) AS counted FROM stars_item_factors f FULL JOIN naive(2) n USING (item_id);
 -- by ratings, as ever, by trend, and by any half-life: by all rows that there are
 SELECT listed(NULL, NULL) = listed(NULL, 'ratings') AS default_order, listed(NULL, 'ratings') = string_agg(item_id || ' ' || ratings, ',' ORDER BY ratings DESC, item_id) AS by_ratings FROM naive(1);
-SELECT listed(NULL, 'trend') = naive_order(14) AS stored, listed('14 days', NULL) = naive_order(14) AS same, listed(NULL, 'trend', 'fading') = naive_order(9) AS fading, listed(NULL, 'trend') <> listed(NULL, 'ratings') AS another FROM naive(1) LIMIT 1;
+SELECT listed(NULL, 'trend') = naive_order(2) AS stored, listed('2 days', NULL) = naive_order(2) AS same, listed(NULL, 'trend', 'fading') = naive_order(1) AS fading, listed(NULL, 'trend') <> listed(NULL, 'ratings') AS another FROM naive(1) LIMIT 1;
 SELECT days, listed(days * interval '1 day', NULL) = naive_order(days) AS by_rows, listed(days * interval '1 day', 'trend', 'fading') = naive_order(days) AS of_another FROM unnest('{0.5,4,9,30,90,10000}'::float8[]) days;
-SELECT count(DISTINCT listed(days * interval '1 day', NULL)) > 2 AS differ FROM unnest('{0.5,4,30,10000}'::float8[]) days;
+SELECT count(DISTINCT listed(days * interval '1 day', NULL)) > 1 AS differ FROM unnest('{0.5,4,30,10000}'::float8[]) days;
 -- the popular of a category
-SELECT half_life, array_agg(item_id ORDER BY rank) = (SELECT array_agg(item_id::bigint ORDER BY trend::real DESC, ratings DESC) FROM naive(coalesce(extract(day FROM half_life), 14)) WHERE item_id IN (2, 3, 7)) AS candidates
+SELECT half_life, array_agg(item_id ORDER BY rank) = (SELECT array_agg(item_id::bigint ORDER BY trend::real DESC, ratings DESC) FROM naive(coalesce(extract(day FROM half_life), 2)) WHERE item_id IN (2, 3, 7)) AS candidates
 FROM unnest('{NULL,3 days}'::interval[]) half_life, mf_popular(9, 'plays', ARRAY[2, 3, 7, 99], half_life, 'trend') GROUP BY 1;
 SELECT min(pg_typeof(item_id)::text) AS type, count(*) FROM mf_popular(3, NULL::smallint, 'plays', ARRAY[1, 2, 3], '7 days') UNION ALL SELECT min(pg_typeof(item_id)::text), count(*) FROM mf_popular(3, NULL::text, 'plays', '{1,2}', '7 days', by => 'trend');
 -- by another half-life rows count as they are now, of items that the version knows; what is stored is of the training
@@ -48,10 +50,10 @@ ROLLBACK;
 
 -- rows held out do not count: by chance, or the newest
 SELECT trained('held', ', validation => 0.2, validation_by => ''random''') IS NOT NULL AS trained;
-SELECT bool_and(f.trend <= n.trend * 1.00001) AS fewer, sum(f.trend) / sum(n.trend) BETWEEN 0.6 AND 0.95 AS part FROM held_item_factors f JOIN naive(14) n USING (item_id);
+SELECT bool_and(f.trend <= n.trend * 1.00001) AS fewer, sum(f.trend) / sum(n.trend) BETWEEN 0.6 AND 0.95 AS part FROM held_item_factors f JOIN naive(2) n USING (item_id);
 SELECT trained('held', ', validation => 0.2') IS NOT NULL AS trained;
 CREATE VIEW older AS SELECT * FROM counted WHERE at <= (SELECT to_timestamp((parameters ->> 'newest')::float8) FROM mf_models WHERE model = 'held' AND serving);
-SELECT bool_and(coalesce(f.trend, 0) <= n.trend * 1.00001) AS fewer, sum(f.trend) / sum(n.trend) BETWEEN 0.8 AND 1 AS nearly_all FROM held_item_factors f JOIN naive(14, 'older') n USING (item_id) WHERE version = 2;
+SELECT bool_and(coalesce(f.trend, 0) <= n.trend * 1.00001) AS fewer, sum(f.trend) / sum(n.trend) BETWEEN 0.8 AND 1 AS nearly_all FROM held_item_factors f JOIN naive(2, 'older') n USING (item_id) WHERE version = 2;
 
 -- the same in memory and spilled, in any order, and of any type of times
 CREATE TABLE many AS SELECT u AS user_id, (u * 31 + i * i) % 97 AS item_id, 1 AS plays, (u * 1009 + i * 77777) % 5000000 AS at FROM generate_series(1, 5000) u, generate_series(1, 15) i;
@@ -95,11 +97,11 @@ BEGIN; INSERT INTO plays VALUES (1, 1, 1, '-infinity'); SELECT fails('SELECT mf_
 -- as a training does: rows that are no ratings have no age, and are not the newest, either
 BEGIN;
 INSERT INTO plays VALUES (1, 1, NULL, 'infinity'), (1, 1, NULL, '-infinity'), (1, 2, NULL, NULL), (1, 2, 1, NULL), (1, 2, 0, '2024-06-01 18:00 UTC'), (1, 2, NULL, '2034-06-01 UTC');
-SELECT trained('nulls', ', half_life => ''9 days''', days => 9);
-SELECT listed(NULL, 'trend', 'nulls') = naive_order(9) AS stored, listed('4 days', NULL, 'nulls') = naive_order(4) AS counted;
+SELECT trained('nulls', ', half_life => ''1 day''', days => 1);
+SELECT listed(NULL, 'trend', 'nulls') = naive_order(1) AS stored, listed('4 days', NULL, 'nulls') = naive_order(4) AS counted;
 CREATE TABLE kinds AS SELECT user_id, item_id, 'play' AS kind, at FROM counted;
 INSERT INTO kinds VALUES (1, 1, 'search', 'infinity'), (1, 1, NULL, '-infinity');
-SELECT items FROM mf_train('kinds', 'kinds', factors => 2, iterations => 2, time_column => 'at', half_life => '9 days', event_column => 'kind', event_weights => '{"play": 1}');
+SELECT items FROM mf_train('kinds', 'kinds', factors => 2, iterations => 2, time_column => 'at', half_life => '1 day', event_column => 'kind', event_weights => '{"play": 1}');
 SELECT string_agg(item_id || ' ' || ratings, ',' ORDER BY rank) = naive_order(4) AS counted FROM mf_popular(100, 'kinds', half_life => '4 days');
 DELETE FROM kinds WHERE kind = 'play';
 SELECT count(*) AS items FROM mf_popular(100, 'kinds', half_life => '4 days');
@@ -109,9 +111,9 @@ BEGIN; ALTER TABLE plays RENAME TO gone; SELECT fails('SELECT mf_popular(3, ''pl
 -- updates: items with new rows move on, in the units of the training; others are not touched
 CREATE VIEW stored AS SELECT item_id, ratings, trend FROM plays_item_factors WHERE version = (SELECT version FROM mf_models WHERE model = 'plays' AND serving);
 CREATE TABLE before AS SELECT f.*, f.ctid AS place FROM plays_item_factors f;
-CREATE VIEW later AS SELECT extract(epoch FROM max(at))::float8 - (SELECT (parameters ->> 'newest')::float8 FROM mf_models WHERE model = 'plays' AND serving) AS seconds FROM counted;
+CREATE FUNCTION origin() RETURNS float8 LANGUAGE sql AS $$ SELECT (parameters ->> 'newest')::float8 FROM mf_models WHERE model = 'plays' AND serving $$;
 CREATE FUNCTION moved() RETURNS TABLE (items bigint, counted bigint, listed boolean) LANGUAGE sql AS $$
-	SELECT count(*), count(*) FILTER (WHERE abs(s.trend - n.trend * power(2, seconds / 86400 / 14)) < 1e-5 * s.trend AND s.ratings = n.ratings), listed(NULL, 'trend') = naive_order(14) FROM stored s FULL JOIN naive(14) n USING (item_id), later $$;
+	SELECT count(*), count(*) FILTER (WHERE abs(s.trend - n.trend) < 1e-5 * s.trend AND s.ratings = n.ratings), listed(NULL, 'trend') = naive_order(2, origin()) FROM stored s FULL JOIN naive(2, origin => origin()) n USING (item_id) $$;
 INSERT INTO plays SELECT 200 + n, 2, 1, timestamptz '2024-06-01 12:00 UTC' + n * interval '3 days' FROM generate_series(1, 30) n;
 INSERT INTO plays SELECT n, 11, 1, timestamptz '2024-06-20 12:00 UTC' + n * interval '1 day' FROM generate_series(1, 12) n;
 INSERT INTO plays VALUES (1, 4, 1, timestamptz '2024-01-01 12:00 UTC');
@@ -124,7 +126,7 @@ SELECT string_agg(item_id || ' ' || ratings, ',' ORDER BY trend DESC, ratings DE
 SELECT items_added, items_changed FROM mf_update('plays');
 SELECT count(*) FROM mf_refresh('plays');
 SELECT * FROM moved();
--- so long after the training that floats would end
+-- so long after the training that nothing else counts
 BEGIN;
 INSERT INTO plays SELECT 300 + n, 5, 1, timestamptz '2124-06-01 12:00 UTC' FROM generate_series(1, 3) n;
 INSERT INTO plays SELECT 300 + n, 6, 1, timestamptz '2124-06-01 12:00 UTC' FROM generate_series(1, 9) n;
@@ -153,7 +155,7 @@ INSERT INTO plays VALUES (1, 4, 1, timestamptz '2024-01-01 12:00 UTC');
 SELECT items_changed FROM mf_update('plays');
 SELECT fails('SELECT mf_popular(3, ''plays'', by => ''trend'')');
 SELECT version FROM mf_retrain('plays');
-SELECT listed(NULL, 'trend') = naive_order(14) AS counted;
+SELECT listed(NULL, 'trend') = naive_order(2) AS counted;
 -- factors from elsewhere have none; their source may have
 SELECT user_id AS id, factors INTO elsewhere FROM plays_user_factors WHERE version = 3 AND factors <> '{}';
 SELECT item_id AS id, factors INTO elsewhere_items FROM plays_item_factors WHERE version = 3;

@@ -32,8 +32,8 @@
  *
  * Recency.  Whether an item's takers came of late says more of who comes next than their number does, and no vector
  * knows: an observed cell is one, whenever.  So where rows have times the vector by which lists score an item is
- * multiplied by its recency, with n its ratings, t what is left of them by now if they halve with every trend_half_life,
- * and m the mean of t / n over all rows,
+ * multiplied by its recency, with n its ratings, t what is left of them by now as they count ever less by their age
+ * (rows/row_weight.h), and m the mean of t / n over all rows,
  *
  *     ((t / m + TREND_PRIOR) / (n + TREND_PRIOR))^trend_weight,
  *
@@ -101,7 +101,7 @@
 #define RATING_GAIN 0.25
 
 /* So many ratings of an item, as recent as all are on average, are what is thought of it before there is one. */
-#define TREND_PRIOR 20.0
+#define TREND_PRIOR 40.0
 
 /* Ratings fade with 2^4 times the half-life of what users choose. */
 #define RATING_ROOTS 4
