@@ -337,7 +337,7 @@ measure_quality() {
 		[ -z "$times" ] || more=", time_column => '$times'"
 		train "quality.$set.defaults" "source => 'real_train'$more"
 		evaluate "quality.$set.defaults"
-		search "tune.$set"
+		search "tune.$set" "$times"
 		quality_peers "quality.$set"
 		have_ratings || continue
 		train "quality.$set.ratings" "source => 'real_train', interest_weight => 0$more"
@@ -366,26 +366,32 @@ quality_peers() {
 	done
 }
 
-# What a search with 40 trials finds on a set: NAME.ndcg of its winner beside NAME.defaults, on a fifth of all rows by
-# mf_holdout(), which it has not seen; and NAME.time, in trainings by the defaults on the same rows, of three the median.
+# What a search with 40 trials finds on a set, of rows that it has not seen: a fifth of all by mf_holdout(), or the newest fifth by
+# the column of times, if one is named; NAME.ndcg of its winner beside NAME.defaults; and NAME.time, in trainings by the defaults on
+# the same rows, of three the median.
 search() {
-	local rows="SELECT * FROM real_train UNION ALL SELECT * FROM real_test" seconds took=()
-	sql -c "CREATE TABLE tune_train AS SELECT * FROM ($rows) r WHERE NOT mf_holdout(user_id, item_id)" \
-		-c "CREATE TABLE tune_test AS SELECT * FROM ($rows) r WHERE mf_holdout(user_id, item_id)"
+	local rows="SELECT * FROM real_train UNION ALL SELECT * FROM real_test" held_out="mf_holdout(user_id, item_id)" by_time= seconds took=()
+	if [ -n "${2:-}" ]; then
+		held_out="$2 >= (SELECT percentile_disc(0.8) WITHIN GROUP (ORDER BY $2) FROM ($rows) a)"
+		by_time=", time_column => '$2'"
+	fi
+	sql -c "CREATE TABLE tune_train AS SELECT * FROM ($rows) r WHERE NOT $held_out" \
+		-c "CREATE TABLE tune_test AS SELECT * FROM ($rows) r WHERE $held_out"
 	for _ in 1 2 3; do
-		sql -c "SELECT FROM mf_train('tune_train', 'bench_defaults')"
+		sql -c "SELECT FROM mf_train('tune_train', 'bench_defaults'$by_time)"
 		took+=("$(sql -c "SELECT seconds FROM mf_models WHERE model = 'bench_defaults' AND serving")")
 	done
 	seconds=$(printf '%s\n' "${took[@]}" | sort -g | sed -n 2p)
 	sql >>"$figures" <<SQL
 SET client_min_messages = warning;
 SELECT clock_timestamp() AS began \gset
-CREATE TABLE tune_trials AS SELECT * FROM mf_tune('tune_train', trials => 40);
+CREATE TABLE tune_trials AS SELECT * FROM mf_tune('tune_train', trials => 40$by_time);
 SELECT '$1.time ' || extract(epoch FROM clock_timestamp() - :'began') / (40 * $seconds);
 SELECT '$1.winner ' || trial FROM tune_trials WHERE winner;
 \o /dev/null
-SELECT format('SELECT FROM mf_train(''tune_train'', ''bench_tuned'', factors => %s, regularization => %s, alpha => %s, interest_weight => %s, taste => %s)',
-	factors, regularization, coalesce(alpha::text, 'NULL'), coalesce(interest_weight::text, 'NULL'), coalesce(taste::text, 'NULL'))
+SELECT format('SELECT FROM mf_train(''tune_train'', ''bench_tuned'', factors => %s, regularization => %s, alpha => %s, interest_weight => %s, taste => %s, half_life => %L, trend_weight => %s%s)',
+	factors, regularization, coalesce(alpha::text, 'NULL'), coalesce(interest_weight::text, 'NULL'), coalesce(taste::text, 'NULL'), half_life,
+	coalesce(trend_weight::text, 'NULL'), \$\$$by_time\$\$)
 FROM tune_trials WHERE winner \gexec
 \o
 SELECT '$1.' || CASE model WHEN 'bench_tuned' THEN 'ndcg ' ELSE 'defaults ' END || value
