@@ -23,7 +23,8 @@ OBJS = \
 	$(addprefix src/tune/, tune.o tune_confirm.o tune_events.o tune_metric.o tune_model.o tune_run.o tune_split.o tune_start.o tune_trial.o) \
 	$(addprefix src/train/, als_loop.o estimate.o import.o item_map.o map_rows.o map_trial.o new_version.o shown.o table_distribute.o tenant_batch.o train.o \
 		train_each.o train_memory.o train_options.o train_place.o training.o user_map.o user_sample.o validation_there.o version_rows.o) \
-	$(addprefix src/distributed/, chunk_ids.o cluster.o driver.o driver_cells.o driver_items.o driver_profiles.o driver_read.o driver_store.o driver_sweep.o driver_users.o driver_validate.o node.o \
+	$(addprefix src/distributed/, chunk_ids.o cluster.o driver.o driver_cells.o driver_items.o driver_profiles.o driver_read.o driver_store.o driver_sweep.o \
+		driver_users.o driver_validate.o node.o node_answer.o \
 		node_items.o node_profiles.o node_protocol.o node_read.o node_rows.o node_served.o node_state.o node_store.o node_sweep.o node_take.o node_users.o node_validate.o) \
 	$(addprefix src/validate/, guard.o served_factors.o validation.o validation_sample.o) \
 	$(addprefix src/serve/, boosts.o explain_features.o group_cap.o item_encode.o new_items.o profile_encode.o \

@@ -20,13 +20,7 @@ typedef struct NodeAnswer
 	int64		at;
 } NodeAnswer;
 
-/* The argument of a step, which begins with a struct of so many bytes; an error where it is shorter. */
-static inline void
-StepArgument(const NodeAnswer *answer, void *to, Size size)
-{
-	if (answer->bytes < size)
-		NodeStepIsWrong();
-	memcpy(to, answer->argument, size);
-}
+extern void StepArgument(const NodeAnswer *answer, void *to, Size size);
+extern bytea *NextTotal(NodeAnswer *answer);
 
 #endif

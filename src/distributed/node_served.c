@@ -25,9 +25,7 @@ HasUsersOf(const ShardRange *shard, const int32 *hash, int64 count)
 static bytea *
 NextServed(NodeAnswer *answer)
 {
-	if (answer->part++ > 0 || answer->state->served == NULL)
-		return NULL;
-	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &answer->at, sizeof(answer->at));
+	return answer->state->served ? NextTotal(answer) : NULL;
 }
 
 /* Room for the version's factors, in a memory context of their own, from what the argument has behind its shards. */

@@ -145,15 +145,6 @@ StoredShard(const NodeAnswer *answer, int s)
 	return shard;
 }
 
-/* The chunk of STEP_STORE: how many users are stored here. */
-static bytea *
-NextStore(NodeAnswer *answer)
-{
-	if (answer->part++ > 0)
-		return NULL;
-	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &answer->at, sizeof(answer->at));
-}
-
 /* STEP_STORE: users' rows.  Argument: StoreArgument and shards. */
 void
 BeginStore(NodeAnswer *answer)
@@ -165,7 +156,7 @@ BeginStore(NodeAnswer *answer)
 	int32	   *hash;
 	int64		count;
 
-	answer->next = NextStore;
+	answer->next = NextTotal;
 	if (state->empty)
 		return;
 	TakeStoreArgument(answer, &argument, 0);
@@ -237,5 +228,5 @@ BeginStoreItems(NodeAnswer *answer)
 	StoreFactors(OpenStoredShard(&argument, &shard), ITEM_ID, argument.version, &rows, argument.with_seen);
 	pfree(numbers);
 	answer->at = state->problem.nitems;
-	answer->next = NextStore;
+	answer->next = NextTotal;
 }

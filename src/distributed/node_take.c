@@ -61,15 +61,6 @@ SameTypes(const Source *a, const Source *b)
 		(a->event_column != NULL) == (b->event_column != NULL) && a->events.type == b->events.type;
 }
 
-/* The chunk of STEP_TAKE: how many ratings the shard has. */
-static bytea *
-NextTaken(NodeAnswer *answer)
-{
-	if (answer->part++ > 0)
-		return NULL;
-	return MakeChunk(answer->node, CHANNEL_RESULT, 0, 0, &answer->at, sizeof(answer->at));
-}
-
 /* STEP_TAKE: all rows of a shard.  The node's number is the shard's for it.  Argument: TakeArgument and shards. */
 void
 BeginTake(NodeAnswer *answer)
@@ -98,6 +89,6 @@ BeginTake(NodeAnswer *answer)
 	else if (!SameTypes(&source, &state->source))
 		NodeStepIsWrong();
 	answer->at = AddPartQuery(state->intake, sql.data, &(MfParallel) {.nthreads = 1});
-	answer->next = NextTaken;
+	answer->next = NextTotal;
 	state->taken += answer->at;
 }
