@@ -15,11 +15,13 @@
 #include "tune/tune_split.h"
 
 /*
- * Splits on which the best trial is confirmed.  Each has more rows held out than the search, for the same
- * work; the next one is taken only where the ones before leave it open.
+ * Splits on which the best trial is confirmed; the next one is taken only where the ones before leave it open.  Each holds
+ * out few rows, fewer than the search mostly, as what is best with three quarters of the rows need not be with all of them.
+ * The newest rows are those of few users, and of a time like no other: of these more are held out than the search has.
  */
 #define CONFIRMATIONS 3
-#define CONFIRMATION_SHARE 0.25
+#define CONFIRMATION_SHARE 0.1
+#define NEWEST_SHARE 0.25
 #define CONFIRMATION_USERS 10000
 
 /* After each of them: how likely chance may be for the trial to win, all in all one in 100, and to go on. */
@@ -94,12 +96,12 @@ IsWorthIt(const Tuner *t, const Confirmation *c)
 bool
 IsConfirmed(Tuner *t, Trial *best, double searched)
 {
-	double		fraction = Min(Max(searched, Min(2 * searched, CONFIRMATION_SHARE)), 1 - searched);
+	double		fraction = Min(CONFIRMATION_SHARE, 1 - searched);
 	int			splits;
 	Confirmation c = {0};
 
 	if (t->training.ratings->newest_held_out)	/* older rows must be left to train on */
-		fraction = Min(fraction, (1 - searched) / 2);
+		fraction = Min(Max(searched, Min(2 * searched, NEWEST_SHARE)), (1 - searched) / 2);
 	splits = Max(1, (int) ((1 - searched) / fraction + 1e-9) - t->training.ratings->newest_held_out);
 	c.preset_groups = palloc(sizeof(double) * METRIC_GROUPS);
 	c.trial_groups = palloc(sizeof(double) * METRIC_GROUPS);
