@@ -204,8 +204,8 @@ FindTickets(Driver *driver)
 	for (int i = 1; shards < count && i <= most; i++)
 	{
 		nodes += TakeTicket(driver, has, TicketId(type, i));
-		for (shards = 0; shards < count && has[shards]; shards++)
-			;
+		while (shards < count && has[shards])
+			shards++;
 	}
 	pfree(has);
 	if (nodes < driver->nnodes || nodes == 0)

@@ -2,8 +2,9 @@
  * driver_read.c - rows taken where they lie, and what they come to on all nodes.
  *
  * Shards of a table are read where they lie as any table is.  Of a view one query has a function called with each row, on
- * its node: it goes about as fast as counting them.  Then items' ids come here, where they get the numbers that all nodes use, the order of ids; and once rows are sorted by them, what
- * standardizing ratings and scaling weights needs.  Only sums travel, one of a node, and one number of each item.
+ * its node: it goes about as fast as counting them.  Then items' ids come here, where they get the numbers that all nodes
+ * use, the order of ids; and once rows are sorted by them, what standardizing ratings and scaling weights needs.  Only
+ * sums travel, one of a node, and one number of each item.
  *
  * Sums of integers and of fixed-point numbers do not depend on who comes first; those of doubles are of NodeSums alone,
  * which are added as they come: they may differ in their last bit, so they are put in the order of nodes.

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -28,16 +27,10 @@
 Oid
 OpenStoredShard(const StoreArgument *argument, const ShardRange *shard)
 {
-	char	   *name = PlacementName(argument->table, shard->shard);
-	Oid			relid = get_relname_relid(name, get_namespace_oid(argument->schema, false));
+	Oid			relid = NamedShard(argument->schema, argument->table, shard->shard);
 
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("shard \"%s\" is not on this node", name),
-				 errhint("Train again.")));
 	if (!OwnsRelation(relid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 	return relid;
 }
 

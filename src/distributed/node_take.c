@@ -7,27 +7,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
-#include "utils/lsyscache.h"
-
 #include "compat.h"
 #include "distributed/node_take.h"
 #include "pg/placement.h"
-
-/* The shard's table on this node. */
-static Oid
-FindShardTable(const TakeArgument *argument, int64 shard)
-{
-	char	   *name = PlacementName(argument->table, shard);
-	Oid			relid = get_relname_relid(name, get_namespace_oid(argument->schema, false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("shard \"%s\" is not on this node", name),
-				 errhint("Train again.")));
-	return relid;
-}
 
 /* The name of a column; NULL where the source has none. */
 static char *
@@ -77,7 +59,7 @@ BeginTake(NodeAnswer *answer)
 		NodeStepIsWrong();
 	argument.schema[NAMEDATALEN - 1] = argument.table[NAMEDATALEN - 1] = '\0';
 	memcpy(&shard, answer->argument + sizeof(argument) + sizeof(int64) * answer->node, sizeof(int64));
-	OpenShardSource(state, &argument, FindShardTable(&argument, shard), &source);
+	OpenShardSource(state, &argument, NamedShard(argument.schema, argument.table, shard), &source);
 	initStringInfo(&sql);
 	AppendSourceQuery(&sql, &source);
 	if (state->intake == NULL)

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -26,7 +27,7 @@
  * How Citus calls the placement of a shard, or an index of it: the number is appended, and of a name that gets too
  * long a hash stands for the end.
  */
-char *
+static char *
 PlacementName(const char *name, int64 shard)
 {
 	int			length = strlen(name);
@@ -37,6 +38,21 @@ PlacementName(const char *name, int64 shard)
 		return psprintf("%s%s", name, suffix);
 	return psprintf("%.*s_%.8x%s", pg_mbcliplen(name, length, room - 10), name,
 					DatumGetUInt32(hash_any((const unsigned char *) name, length)), suffix);
+}
+
+/* The relation of a shard on this node, of a table whose names another node has sent; an error where it is not here. */
+Oid
+NamedShard(const char *schema, const char *table, int64 shard)
+{
+	char	   *name = PlacementName(table, shard);
+	Oid			relid = get_relname_relid(name, get_namespace_oid(schema, false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("shard \"%s\" is not on this node", name),
+				 errhint("Train again.")));
+	return relid;
 }
 
 /*

@@ -4,7 +4,7 @@
 #ifndef MFREC_PLACEMENT_H
 #define MFREC_PLACEMENT_H
 
-extern char *PlacementName(const char *name, int64 shard);
+extern Oid	NamedShard(const char *schema, const char *table, int64 shard);
 extern Oid	CopyHere(Oid relid);
 extern Oid	PlacementOfAll(Oid relid);
 extern Oid	PlacementOf(Oid relid, const char *column, Oid type, Datum value);
